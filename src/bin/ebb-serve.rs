@@ -1,0 +1,2 @@
+//! The scoring server.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The offline trainer.
+fn main() {}

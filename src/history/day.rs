@@ -1,0 +1,172 @@
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::HistoryError;
+
+/// A calendar day in the log's time zone, counted from 1970-01-01 (day 0).
+///
+/// A day is one bucket whether it lasts 23, 24 or 25 hours. Written and read as `YYYY-MM-DD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(i32);
+
+/// The days that both the calendar and the arithmetic on them can hold: years -9998 to 9998.
+const DAY_LIMIT: i32 = 2_900_000;
+
+impl Day {
+    /// The day that lies `number` days after 1970-01-01; `None` outside the years -5900 to 9900.
+    pub fn new(number: i32) -> Option<Self> {
+        (number.abs() <= DAY_LIMIT).then_some(Self(number))
+    }
+
+    /// Days since 1970-01-01.
+    pub fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The day that lies `days` later (earlier when negative), held inside the representable range.
+    pub fn plus(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days).clamp(-DAY_LIMIT, DAY_LIMIT))
+    }
+
+    /// Days from `earlier` to this day; negative when `earlier` is later.
+    pub fn since(self, earlier: Self) -> i32 {
+        self.0 - earlier.0
+    }
+
+    /// Day of the week, 0 for Monday to 6 for Sunday.
+    pub fn weekday(self) -> usize {
+        // 1970-01-01 was a Thursday.
+        (self.0 + 3).rem_euclid(7) as usize
+    }
+
+    /// The calendar date.
+    pub fn date(self) -> Date {
+        Date::constant(1970, 1, 1).saturating_add(jiff::Span::new().days(self.0))
+    }
+}
+
+impl From<Date> for Day {
+    fn from(date: Date) -> Self {
+        // The calendar's own range (years -9999 to 9999) is wider than ours; the clamp keeps the value legal.
+        let since_epoch = date.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24;
+        Self((since_epoch as i32).clamp(-DAY_LIMIT, DAY_LIMIT))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.date().fmt(f)
+    }
+}
+
+impl FromStr for Day {
+    type Err = HistoryError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<Date>().map(Day::from).map_err(|_| HistoryError::Day { text: text.to_owned() })
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Turns instants into days of one time zone, remembering the last stretch of constant offset.
+#[derive(Clone, Debug)]
+pub struct DayClock {
+    zone: TimeZone,
+    /// Half-open range of Unix seconds over which `offset_s` holds.
+    from_s: i64,
+    until_s: i64,
+    offset_s: i64,
+}
+
+impl DayClock {
+    /// A clock for the IANA time zone `name`, such as `Europe/London`.
+    pub fn new(name: &str) -> Result<Self, HistoryError> {
+        let zone = TimeZone::get(name).map_err(|_| HistoryError::TimeZone { name: name.to_owned() })?;
+        Ok(Self { zone, from_s: 0, until_s: 0, offset_s: 0 })
+    }
+
+    /// The local day of an instant in Unix seconds; `None` outside the representable range.
+    pub fn day(&mut self, unix_s: i64) -> Option<Day> {
+        if !(self.from_s..self.until_s).contains(&unix_s) {
+            self.seek(unix_s)?;
+        }
+        let local = unix_s.checked_add(self.offset_s)?.div_euclid(86_400);
+        Day::new(i32::try_from(local).ok()?)
+    }
+
+    fn seek(&mut self, unix_s: i64) -> Option<()> {
+        let at = Timestamp::from_second(unix_s).ok()?;
+        self.offset_s = i64::from(self.zone.to_offset(at).seconds());
+        // `preceding` looks strictly before its argument, so ask from just after `at`.
+        let after = Timestamp::from_second(unix_s.checked_add(1)?).ok()?;
+        self.from_s = self.zone.preceding(after).next().map_or(i64::MIN, |t| t.timestamp().as_second());
+        self.until_s = self.zone.following(at).next().map_or(i64::MAX, |t| t.timestamp().as_second());
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_its_date_and_back() {
+        for text in ["1970-01-01", "2011-12-09", "1969-12-31", "2024-02-29"] {
+            assert_eq!(text.parse::<Day>().unwrap().to_string(), text);
+        }
+        assert_eq!("1970-01-02".parse::<Day>().unwrap().number(), 1);
+        assert_eq!("2026-11-22".parse::<Day>().unwrap().weekday(), 6);
+        assert!("2026-13-01".parse::<Day>().is_err());
+    }
+
+    #[test]
+    fn days_follow_the_zone_across_both_clock_changes() {
+        let mut clock = DayClock::new("Europe/London").unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().as_second();
+        // 2011-03-27 lasts 23 hours (GMT to BST at 01:00 UTC), 2011-10-30 lasts 25.
+        for (instant, day) in [
+            ("2011-03-26T23:59:59Z", "2011-03-26"),
+            ("2011-03-27T00:00:00Z", "2011-03-27"),
+            ("2011-03-27T22:59:59Z", "2011-03-27"),
+            ("2011-03-27T23:00:00Z", "2011-03-28"),
+            ("2011-10-29T23:00:00Z", "2011-10-30"),
+            ("2011-10-30T23:59:59Z", "2011-10-30"),
+            ("2011-10-31T00:00:00Z", "2011-10-31"),
+            ("2011-03-26T23:59:59Z", "2011-03-26"),
+        ] {
+            assert_eq!(clock.day(at(instant)).unwrap().to_string(), day, "{instant}");
+        }
+    }
+
+    #[test]
+    fn the_remembered_stretch_never_changes_the_answer() {
+        for name in ["America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "UTC", "Australia/Lord_Howe"] {
+            let mut kept = DayClock::new(name).unwrap();
+            for step in 0..20_000_i64 {
+                let s = 600_000_000 + (step * 7_919 * 3_600) % 1_000_000_000;
+                assert_eq!(kept.day(s), DayClock::new(name).unwrap().day(s), "{name} at {s}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_zone_is_named() {
+        assert!(DayClock::new("Europe/Atlantis").unwrap_err().to_string().contains("Europe/Atlantis"));
+    }
+}

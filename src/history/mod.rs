@@ -1,0 +1,214 @@
+//! What a user did, rolled up once into records of (day, kind, count, amount).
+//!
+//! Everything Ebb knows of a user is a [`History`]: records sorted by day and kind. Amounts are whole
+//! millionths, so sums do not depend on their order: merging is commutative and associative, and late,
+//! out-of-order and partitioned logs give the same bytes.
+
+mod day;
+mod histories;
+mod rollup;
+
+pub use day::{Day, DayClock};
+pub use histories::{Histories, HistoriesBuilder, UserId};
+
+use std::path::PathBuf;
+
+/// What can go wrong with days, records and roll-up files.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// A date that is not `YYYY-MM-DD`.
+    #[error("`{text}` is not a date; write it as YYYY-MM-DD")]
+    Day {
+        /// What was given.
+        text: String,
+    },
+    /// A time zone that the IANA database does not know.
+    #[error("`{name}` is not an IANA time zone; write it like `Europe/London` or `UTC`")]
+    TimeZone {
+        /// What was given.
+        name: String,
+    },
+    /// An amount that is not finite or beyond what can be summed exactly.
+    #[error("amount {amount} is not a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}")]
+    Amount {
+        /// What was given.
+        amount: f64,
+    },
+    /// The sum of a user's amounts, or count of events, on one day left the representable range.
+    #[error(
+        "the events of kind {kind} on {day} add up to more than can be held; scale the amounts down in the mapping"
+    )]
+    Overflow {
+        /// The day on which the sum overflowed.
+        day: Day,
+        /// The kind's number in its table.
+        kind: u16,
+    },
+    /// More distinct kinds than a log can have.
+    #[error("the log has more than {limit} kinds of events; map `events.kind` to fewer")]
+    TooManyKinds {
+        /// The most there can be.
+        limit: usize,
+    },
+    /// More users than a table can number.
+    #[error("the log has more than {limit} users")]
+    TooManyUsers {
+        /// The most there can be.
+        limit: usize,
+    },
+    /// A file that could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A Parquet file that is damaged or of another kind.
+    #[error("{}: {source}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        source: parquet::errors::ParquetError,
+    },
+    /// A roll-up that lacks a column, or has one of another type or value than it should.
+    #[error("{}{}: column `{column}`: {problem}", path.display(), row.map(|r| format!(", row {r}")).unwrap_or_default())]
+    Rollup {
+        /// The file.
+        path: PathBuf,
+        /// The row in that file, from 1, where one row is to blame.
+        row: Option<u64>,
+        /// The column.
+        column: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// The largest absolute amount of one event or roll-up row, in the log's currency.
+pub const AMOUNT_LIMIT: f64 = 1e12;
+
+const MICROS: f64 = 1e6;
+
+/// An amount of money (or any quantity) in whole millionths, so that sums are exact in any order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(i64);
+
+impl Amount {
+    /// The amount nearest to `value`; refuses NaN, infinities and more than [`AMOUNT_LIMIT`].
+    pub fn new(value: f64) -> Result<Self, HistoryError> {
+        if value.abs() <= AMOUNT_LIMIT {
+            Ok(Self((value * MICROS).round() as i64))
+        } else {
+            Err(HistoryError::Amount { amount: value })
+        }
+    }
+
+    /// The amount in whole units.
+    pub fn value(self) -> f64 {
+        self.0 as f64 / MICROS
+    }
+
+    /// The amount in millionths.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+}
+
+/// What a user did of one kind on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayRecord {
+    /// The sum of the events' amounts.
+    pub amount: Amount,
+    /// The day.
+    pub day: Day,
+    /// How many events.
+    pub count: u32,
+    /// The kind, by its number in the table it belongs to.
+    pub kind: u16,
+}
+
+impl DayRecord {
+    fn key(&self) -> (Day, u16) {
+        (self.day, self.kind)
+    }
+
+    fn add(&mut self, other: &Self) -> Result<(), HistoryError> {
+        let overflow = || HistoryError::Overflow { day: other.day, kind: other.kind };
+        self.count = self.count.checked_add(other.count).ok_or_else(overflow)?;
+        self.amount = Amount(self.amount.0.checked_add(other.amount.0).ok_or_else(overflow)?);
+        Ok(())
+    }
+}
+
+/// One user's records, sorted by day and kind, with at most one record for each pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    records: Vec<DayRecord>,
+}
+
+impl History {
+    /// The history of these records in whatever order; records of one day and kind are added up.
+    pub fn new(mut records: Vec<DayRecord>) -> Result<Self, HistoryError> {
+        compact(&mut records)?;
+        Ok(Self { records })
+    }
+
+    /// Adds another part of the same user's history. The order of merging does not matter.
+    pub fn merge(&mut self, other: HistoryView<'_>) -> Result<(), HistoryError> {
+        let mut all = self.records.clone();
+        all.extend_from_slice(other.records());
+        compact(&mut all)?;
+        self.records = all;
+        Ok(())
+    }
+
+    /// A borrowed view.
+    pub fn view(&self) -> HistoryView<'_> {
+        HistoryView { records: &self.records }
+    }
+}
+
+/// A borrowed [`History`]: sorted, one record for each day and kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryView<'a> {
+    records: &'a [DayRecord],
+}
+
+impl<'a> HistoryView<'a> {
+    /// The records, by day and then kind.
+    pub fn records(self) -> &'a [DayRecord] {
+        self.records
+    }
+
+    /// The part before `day`: nothing on that day or later.
+    pub fn before(self, day: Day) -> Self {
+        let end = self.records.partition_point(|r| r.day < day);
+        Self { records: self.records.get(..end).unwrap_or_default() }
+    }
+
+    /// The part in the half-open range of days `[from, until)`.
+    pub fn between(self, from: Day, until: Day) -> Self {
+        let upto = self.before(until).records;
+        let start = upto.partition_point(|r| r.day < from);
+        Self { records: upto.get(start..).unwrap_or_default() }
+    }
+}
+
+/// Sorts the records and adds up those of one day and kind.
+fn compact(records: &mut Vec<DayRecord>) -> Result<(), HistoryError> {
+    if !records.is_sorted_by(|a, b| a.key() < b.key()) {
+        records.sort_unstable_by_key(DayRecord::key);
+    }
+    let mut overflow = None;
+    records.dedup_by(|next, kept| {
+        next.key() == kept.key() && {
+            if let Err(error) = kept.add(next) {
+                overflow = Some(error);
+            }
+            true
+        }
+    });
+    overflow.map_or(Ok(()), Err)
+}

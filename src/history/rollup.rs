@@ -1,0 +1,1 @@
+//! Placeholder until the Parquet roll-up codec is written.

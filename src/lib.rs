@@ -1,0 +1,4 @@
+//! Ebb predicts which users are about to leave.
+#![warn(unreachable_pub)]
+
+pub mod history;
