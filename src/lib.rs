@@ -1,4 +1,7 @@
 //! Ebb predicts which users are about to leave.
 #![warn(unreachable_pub)]
 
+pub mod features;
 pub mod history;
+pub mod lifecycle;
+pub mod math;

@@ -1,0 +1,478 @@
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::FeatureError;
+
+/// The longest horizon, in days.
+const HORIZON_LIMIT: u16 = 3_660;
+
+/// All that decides which features there are: a catalogue is a pure function of its schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSchema {
+    /// The kinds of events that count as staying.
+    pub activity: Vec<String>,
+    /// The other kinds that have features of their own, most widespread first.
+    pub other_kinds: Vec<String>,
+    /// The horizons in days, increasing.
+    pub horizon_days: Vec<u16>,
+    /// Whether events carry amounts.
+    pub amounts: bool,
+}
+
+/// What a feature is about. Features of one theme tell one story, so reasons name the strongest of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// How long ago the user was last active, also against the usual gap.
+    Recency,
+    /// How often the user is active.
+    Frequency,
+    /// How long the user has been known.
+    Tenure,
+    /// How regular the activity is.
+    Rhythm,
+    /// How much the user spends.
+    Amount,
+    /// What else the user does.
+    OtherKinds,
+}
+
+/// How a feature's raw value is bent before it is standardised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// `ln(1 + x)`: counts, days, money. The value cannot be negative.
+    Log,
+    /// `ln(1 + |x|)` with the sign of `x`.
+    SignedLog,
+    /// As it is.
+    Linear,
+}
+
+/// What a feature measures. Windows and half-lives are in days; kinds are positions in
+/// [`Catalogue::kinds`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Quantity {
+    /// Days from the last active day to the as-of day; at least 1.
+    Recency,
+    /// The same for events of any kind.
+    RecencyAny,
+    /// Days from the first event of any kind.
+    Tenure,
+    /// Days with activity, ever.
+    ActiveDays,
+    /// Days with activity in a window.
+    ActiveDaysIn(u16),
+    /// Activity events, ever.
+    Events,
+    /// Activity events in a window.
+    EventsIn(u16),
+    /// Active days, each weighed by `2^(-age / half-life)`.
+    DecayedDays(u16),
+    /// 1 for a user with a single active day, else 0.
+    OneDay,
+    /// Mean days between neighbouring active days.
+    GapMean,
+    /// Standard deviation of those gaps.
+    GapSpread,
+    /// The last of those gaps.
+    GapLast,
+    /// The longest of those gaps.
+    GapMax,
+    /// Recency over the mean gap (plus one day each).
+    Overdue,
+    /// Recency over tenure.
+    RecencyShare,
+    /// `ln` of the rate of active days in the short window over that in the long one, each with half a day added.
+    Trend(u16, u16),
+    /// How much the active days cluster on weekdays: 1 - entropy / ln 7.
+    WeekdayRegularity,
+    /// Sum of the amounts of activity, ever.
+    Amount,
+    /// Sum of the amounts of activity in a window.
+    AmountIn(u16),
+    /// Mean amount of an active day.
+    AmountMean,
+    /// Standard deviation of the amounts of active days.
+    AmountSpread,
+    /// Amount of the last active day.
+    AmountLast,
+    /// Largest amount of an active day.
+    AmountMax,
+    /// Events of one kind, ever.
+    KindCount(u16),
+    /// Events of one kind in a window.
+    KindCountIn(u16, u16),
+    /// Days from the last event of one kind.
+    KindRecency(u16),
+}
+
+/// One entry of the catalogue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feature {
+    /// The name, unique in its catalogue, such as `active_days_60d`.
+    pub name: String,
+    /// The unit of the raw value: `days`, `active days`, `events`, `amount`, `ratio` or `flag`.
+    pub unit: &'static str,
+    /// What it is, in one sentence.
+    pub sentence: String,
+    /// What it is about.
+    pub theme: Theme,
+    /// How it is bent before it is standardised.
+    pub scale: Scale,
+    /// What it measures.
+    pub quantity: Quantity,
+}
+
+/// The ordered list of features that a schema gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Catalogue {
+    schema: FeatureSchema,
+    kinds: Vec<String>,
+    windows: Vec<u16>,
+    features: Vec<Feature>,
+}
+
+impl Catalogue {
+    /// The catalogue of a schema. Fails when there is no activity kind or a horizon is out of range.
+    pub fn new(schema: FeatureSchema) -> Result<Self, FeatureError> {
+        if schema.activity.is_empty() {
+            return Err(FeatureError::NoActivity);
+        }
+        let horizons = &schema.horizon_days;
+        let legal = horizons.iter().all(|h| (1..=HORIZON_LIMIT).contains(h)) && horizons.is_sorted_by(|a, b| a < b);
+        if horizons.is_empty() || !legal {
+            return Err(FeatureError::Horizons { horizons: horizons.clone(), limit: HORIZON_LIMIT });
+        }
+        let kinds: Vec<String> = schema.activity.iter().chain(&schema.other_kinds).cloned().collect();
+        let windows = windows(horizons);
+        let mut list = List { features: Vec::new(), verb: verb(&schema.activity) };
+        list.recency_and_tenure();
+        list.frequency(&windows);
+        list.rhythm(horizons);
+        if schema.amounts {
+            list.amounts(&windows);
+        }
+        let own = if schema.activity.len() > 1 { 0 } else { 1 };
+        for (position, kind) in kinds.iter().enumerate().skip(own) {
+            list.kind(position as u16, kind, horizons);
+        }
+        Ok(Self { kinds, windows, features: list.features, schema })
+    }
+
+    /// The schema it was made from.
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// The features in order; a feature vector has one value for each.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    /// How many features there are.
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Never true: a catalogue always holds recency and tenure.
+    pub fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
+    /// The kinds with features of their own: activity first, then the others.
+    pub fn kinds(&self) -> &[String] {
+        &self.kinds
+    }
+
+    /// The lengths of the windows in days, increasing.
+    pub fn windows(&self) -> &[u16] {
+        &self.windows
+    }
+
+    /// The position of the feature that measures `quantity`.
+    pub fn position(&self, quantity: Quantity) -> Option<usize> {
+        self.features.iter().position(|f| f.quantity == quantity)
+    }
+
+    /// The position of the feature called `name`; the error names the most similar one.
+    pub fn position_of(&self, name: &str) -> Result<usize, FeatureError> {
+        self.features
+            .iter()
+            .position(|f| f.name == name)
+            .ok_or_else(|| FeatureError::Unknown { name: name.to_owned(), nearest: self.nearest(name) })
+    }
+
+    fn nearest(&self, name: &str) -> Option<String> {
+        let shared = |f: &Feature| {
+            let start = f.name.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+            let end = f.name.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
+            (start + end).min(f.name.len())
+        };
+        self.features.iter().max_by_key(|f| shared(f)).filter(|f| shared(f) > 2).map(|f| f.name.clone())
+    }
+
+    /// A feature vector in catalogue order from (name, value) pairs; what is not named is unknown.
+    pub fn vector<'a>(&self, named: impl Iterator<Item = (&'a str, f64)>) -> Result<Vec<f64>, FeatureError> {
+        let mut vector = vec![f64::NAN; self.len()];
+        for (name, value) in named {
+            let position = self.position_of(name)?;
+            let non_negative = self.features.get(position).is_some_and(|f| f.scale == Scale::Log);
+            if !value.is_finite() || (non_negative && value < 0.0) {
+                return Err(FeatureError::Value { name: name.to_owned(), value, non_negative });
+            }
+            if let Some(slot) = vector.get_mut(position) {
+                *slot = value;
+            }
+        }
+        Ok(vector)
+    }
+
+    /// SHA-256 over every feature's name, unit, scale and definition, in hex. Equal hashes mean that two builds
+    /// compute the same numbers in the same order.
+    pub fn hash(&self) -> String {
+        let mut digest = Sha256::new();
+        for f in &self.features {
+            digest.update(format!("{}|{}|{:?}|{:?}\n", f.name, f.unit, f.scale, f.quantity));
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Windows from a quarter of the shortest horizon, doubling, to four times the longest.
+fn windows(horizons: &[u16]) -> Vec<u16> {
+    let mut all = Vec::new();
+    for h in horizons {
+        all.extend([h.div_ceil(4), h.div_ceil(2), *h, h * 2, h * 4]);
+    }
+    all.sort_unstable();
+    // Windows of nearly one length say the same; with several horizons they would pile up.
+    all.dedup_by(|next, kept| f64::from(*next) < 1.2 * f64::from(*kept));
+    all
+}
+
+/// "purchase" for a single kind, else "activity".
+fn verb(activity: &[String]) -> String {
+    match activity {
+        [only] => only.replace('_', " "),
+        _ => "activity".to_owned(),
+    }
+}
+
+struct List {
+    features: Vec<Feature>,
+    verb: String,
+}
+
+impl List {
+    fn push(
+        &mut self,
+        quantity: Quantity,
+        name: impl Into<String>,
+        unit: &'static str,
+        theme: Theme,
+        sentence: String,
+    ) {
+        let scale = match (unit, quantity) {
+            ("amount", _) => Scale::SignedLog,
+            (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::OneDay | Quantity::WeekdayRegularity) => {
+                Scale::Linear
+            }
+            _ => Scale::Log,
+        };
+        self.features.push(Feature { name: name.into(), unit, sentence, theme, scale, quantity });
+    }
+
+    fn recency_and_tenure(&mut self) {
+        let v = self.verb.clone();
+        self.push(Quantity::Recency, "recency_days", "days", Theme::Recency, format!("Days since the last {v}."));
+        self.push(
+            Quantity::RecencyAny,
+            "recency_any_days",
+            "days",
+            Theme::Recency,
+            "Days since the last event of any kind.".into(),
+        );
+        self.push(
+            Quantity::Tenure,
+            "tenure_days",
+            "days",
+            Theme::Tenure,
+            "Days since the first event of any kind.".into(),
+        );
+        self.push(
+            Quantity::Overdue,
+            "overdue_ratio",
+            "ratio",
+            Theme::Recency,
+            format!("Days since the last {v} over the usual gap between days with one."),
+        );
+        self.push(
+            Quantity::RecencyShare,
+            "recency_share",
+            "ratio",
+            Theme::Recency,
+            format!("Days since the last {v} as a share of tenure."),
+        );
+    }
+
+    fn frequency(&mut self, windows: &[u16]) {
+        let v = self.verb.clone();
+        self.push(
+            Quantity::ActiveDays,
+            "active_days",
+            "active days",
+            Theme::Frequency,
+            format!("Days with a {v}, ever."),
+        );
+        self.push(Quantity::Events, "events", "events", Theme::Frequency, format!("Number of {v} events, ever."));
+        self.push(
+            Quantity::OneDay,
+            "one_active_day",
+            "flag",
+            Theme::Frequency,
+            format!("1 when there was a {v} on one day only."),
+        );
+        for &w in windows {
+            self.push(
+                Quantity::ActiveDaysIn(w),
+                format!("active_days_{w}d"),
+                "active days",
+                Theme::Frequency,
+                format!("Days with a {v} in the last {w} days."),
+            );
+            self.push(
+                Quantity::EventsIn(w),
+                format!("events_{w}d"),
+                "events",
+                Theme::Frequency,
+                format!("Number of {v} events in the last {w} days."),
+            );
+        }
+    }
+
+    fn rhythm(&mut self, horizons: &[u16]) {
+        let v = self.verb.clone();
+        self.push(
+            Quantity::GapMean,
+            "gap_mean_days",
+            "days",
+            Theme::Rhythm,
+            format!("Mean days between days with a {v}."),
+        );
+        self.push(
+            Quantity::GapSpread,
+            "gap_spread_days",
+            "days",
+            Theme::Rhythm,
+            format!("Standard deviation of the days between days with a {v}."),
+        );
+        self.push(
+            Quantity::GapLast,
+            "gap_last_days",
+            "days",
+            Theme::Rhythm,
+            format!("Days between the last two days with a {v}."),
+        );
+        self.push(
+            Quantity::GapMax,
+            "gap_max_days",
+            "days",
+            Theme::Rhythm,
+            format!("Longest time between two days with a {v}."),
+        );
+        self.push(
+            Quantity::WeekdayRegularity,
+            "weekday_regularity",
+            "ratio",
+            Theme::Rhythm,
+            format!("How much days with a {v} fall on the same weekdays: 0 evenly, 1 always the same."),
+        );
+        for &h in horizons {
+            self.push(
+                Quantity::DecayedDays(h),
+                format!("active_days_half_life_{h}d"),
+                "active days",
+                Theme::Frequency,
+                format!("Days with a {v}, counting half for every {h} days of age."),
+            );
+            self.push(
+                Quantity::Trend(h, h * 4),
+                format!("trend_{h}d_over_{}d", h * 4),
+                "ratio",
+                Theme::Frequency,
+                format!("Logarithm of the rate of {v} days in the last {h} days over that in the last {}.", h * 4),
+            );
+        }
+    }
+
+    fn amounts(&mut self, windows: &[u16]) {
+        let v = self.verb.clone();
+        self.push(Quantity::Amount, "amount", "amount", Theme::Amount, format!("Total amount of {v} events, ever."));
+        self.push(
+            Quantity::AmountMean,
+            "amount_mean",
+            "amount",
+            Theme::Amount,
+            format!("Mean amount of a day with a {v}."),
+        );
+        self.push(
+            Quantity::AmountSpread,
+            "amount_spread",
+            "amount",
+            Theme::Amount,
+            format!("Standard deviation of the amounts of days with a {v}."),
+        );
+        self.push(
+            Quantity::AmountLast,
+            "amount_last",
+            "amount",
+            Theme::Amount,
+            format!("Amount of the last day with a {v}."),
+        );
+        self.push(
+            Quantity::AmountMax,
+            "amount_max",
+            "amount",
+            Theme::Amount,
+            format!("Largest amount of a day with a {v}."),
+        );
+        for &w in windows {
+            self.push(
+                Quantity::AmountIn(w),
+                format!("amount_{w}d"),
+                "amount",
+                Theme::Amount,
+                format!("Total amount of {v} events in the last {w} days."),
+            );
+        }
+    }
+
+    fn kind(&mut self, position: u16, kind: &str, horizons: &[u16]) {
+        let word = kind.replace('_', " ");
+        self.push(
+            Quantity::KindCount(position),
+            format!("{kind}_count"),
+            "events",
+            Theme::OtherKinds,
+            format!("Number of {word} events, ever."),
+        );
+        self.push(
+            Quantity::KindRecency(position),
+            format!("{kind}_recency_days"),
+            "days",
+            Theme::OtherKinds,
+            format!("Days since the last {word}."),
+        );
+        for &h in horizons {
+            self.push(
+                Quantity::KindCountIn(position, h),
+                format!("{kind}_count_{h}d"),
+                "events",
+                Theme::OtherKinds,
+                format!("Number of {word} events in the last {h} days."),
+            );
+        }
+    }
+}

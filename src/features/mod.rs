@@ -1,0 +1,48 @@
+//! What a model may know of a user on a date: an ordered [`Catalogue`] of numbers, each with a name, a unit and
+//! a plain sentence, and the pure function that computes them from a history.
+//!
+//! A window of `w` days is the half-open range `[as_of - w, as_of)`. Nothing on `as_of` or later can be seen:
+//! [`Extractor::extract`] cuts the history there before it reads anything.
+//!
+//! A value that cannot be known (the usual gap of a user seen on one day) is NaN in a feature vector.
+
+mod catalogue;
+mod extract;
+mod summary;
+
+pub use catalogue::{Catalogue, Feature, FeatureSchema, Quantity, Scale, Theme};
+pub use extract::Extractor;
+
+/// What can go wrong with a catalogue or a feature vector.
+#[derive(Debug, thiserror::Error)]
+pub enum FeatureError {
+    /// A schema without a kind that counts as activity.
+    #[error("no kind of event counts as activity; set `churn.activity`")]
+    NoActivity,
+    /// A schema whose horizons are missing, zero or not increasing.
+    #[error("horizons {horizons:?} must be one or more numbers of days from 1 to {limit}, increasing")]
+    Horizons {
+        /// What was given.
+        horizons: Vec<u16>,
+        /// The longest horizon there can be.
+        limit: u16,
+    },
+    /// A name that the catalogue does not have.
+    #[error("there is no feature `{name}`{}", nearest.as_ref().map(|n| format!("; the nearest is `{n}`")).unwrap_or_default())]
+    Unknown {
+        /// What was given.
+        name: String,
+        /// The catalogue's most similar name.
+        nearest: Option<String>,
+    },
+    /// A value that a feature cannot have.
+    #[error("feature `{name}` is {value}: it must be finite{}", if *non_negative { " and not negative" } else { "" })]
+    Value {
+        /// The feature.
+        name: String,
+        /// What was given.
+        value: f64,
+        /// Whether the feature is one that cannot be negative.
+        non_negative: bool,
+    },
+}

@@ -1,0 +1,75 @@
+use crate::history::{Day, HistoryView};
+
+/// What one user did on one active day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ActiveDay {
+    /// Days before the as-of day; at least 1.
+    pub(super) age: u32,
+    pub(super) weekday: usize,
+    pub(super) events: f64,
+    pub(super) amount: f64,
+}
+
+/// What one user did of one kind on one day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KindDay {
+    pub(super) age: u32,
+    pub(super) kind: u16,
+    pub(super) count: f64,
+}
+
+/// A history before one as-of day, laid out for the features. Its buffers are kept between users.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Summary {
+    /// Active days, oldest first.
+    pub(super) active: Vec<ActiveDay>,
+    /// Records of kinds with features of their own, oldest first.
+    pub(super) kinds: Vec<KindDay>,
+    /// Days since the first and the last event of any kind.
+    pub(super) first_any: Option<u32>,
+    pub(super) last_any: Option<u32>,
+}
+
+impl Summary {
+    /// Reads the part of `history` before `as_of`. `slots` gives each kind's position in the catalogue; the
+    /// first `activity` positions count as activity.
+    pub(super) fn read(&mut self, history: HistoryView<'_>, as_of: Day, slots: &[Option<u16>], activity: u16) {
+        self.active.clear();
+        self.kinds.clear();
+        let seen = history.before(as_of).records();
+        let age = |day: Day| as_of.since(day).unsigned_abs();
+        self.first_any = seen.first().map(|r| age(r.day));
+        self.last_any = seen.last().map(|r| age(r.day));
+        for record in seen {
+            let Some(kind) = slots.get(usize::from(record.kind)).copied().flatten() else { continue };
+            let (age, count) = (age(record.day), f64::from(record.count));
+            self.kinds.push(KindDay { age, kind, count });
+            if kind >= activity {
+                continue;
+            }
+            match self.active.last_mut() {
+                Some(last) if last.age == age => {
+                    last.events += count;
+                    last.amount += record.amount.value();
+                }
+                _ => self.active.push(ActiveDay {
+                    age,
+                    weekday: record.day.weekday(),
+                    events: count,
+                    amount: record.amount.value(),
+                }),
+            }
+        }
+    }
+
+    /// The active days of the last `window` days.
+    pub(super) fn within(&self, window: u16) -> &[ActiveDay] {
+        let start = self.active.partition_point(|d| d.age > u32::from(window));
+        self.active.get(start..).unwrap_or_default()
+    }
+
+    /// Days between neighbouring active days, oldest first.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = f64> {
+        self.active.iter().zip(self.active.iter().skip(1)).map(|(a, b)| f64::from(a.age - b.age))
+    }
+}

@@ -1,0 +1,132 @@
+//! Numeric kernels: free functions on slices, each under its formula.
+//!
+//! Exponentials and logarithms come from `libm`, not from the system's C library, so that a model gives the
+//! same bits on every machine.
+
+mod cholesky;
+
+pub use cholesky::{cholesky_solve, invert_spd};
+
+/// The sum of products of two slices, read up to the shorter length.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// `1 / (1 + e^-x)`, without overflow for any finite `x`.
+pub fn sigmoid(x: f64) -> f64 {
+    if x >= 0.0 {
+        1.0 / (1.0 + libm::exp(-x))
+    } else {
+        let e = libm::exp(x);
+        e / (1.0 + e)
+    }
+}
+
+/// `ln(p / (1 - p))`, with `p` first held between 1e-12 and 1 - 1e-12.
+pub fn logit(p: f64) -> f64 {
+    let p = p.clamp(1e-12, 1.0 - 1e-12);
+    libm::log(p / (1.0 - p))
+}
+
+/// `ln(1 + e^x)`, without overflow.
+pub fn log1p_exp(x: f64) -> f64 {
+    x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
+}
+
+/// The logistic loss of a log-odds value: `-ln P(label)`.
+pub fn log_loss_of_logit(log_odds: f64, churned: bool) -> f64 {
+    log1p_exp(if churned { -log_odds } else { log_odds })
+}
+
+/// `ln(1 + |x|)` with the sign of `x`: tames heavy tails on both sides.
+pub fn signed_log1p(x: f64) -> f64 {
+    libm::log1p(x.abs()).copysign(x)
+}
+
+/// The arithmetic mean; 0 for an empty slice.
+pub fn mean(values: &[f64]) -> f64 {
+    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+}
+
+/// The standard deviation with `n - 1` below the line; 0 for fewer than two values.
+pub fn standard_deviation(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let m = mean(values);
+    (values.iter().map(|v| (v - m) * (v - m)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
+}
+
+/// The `q`-quantile (`0 <= q <= 1`) of sorted values by linear interpolation (Hyndman and Fan's type 7);
+/// `None` for an empty slice.
+pub fn quantile_sorted(sorted: &[f64], q: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let position = q.clamp(0.0, 1.0) * last as f64;
+    let below = position.floor() as usize;
+    let low = *sorted.get(below)?;
+    let high = *sorted.get((below + 1).min(last))?;
+    Some(low + (high - low) * (position - below as f64))
+}
+
+/// `P(X <= successes)` for `X ~ Binomial(trials, p)`.
+pub fn binomial_cdf(successes: u32, trials: u32, p: f64) -> f64 {
+    if successes >= trials || p <= 0.0 {
+        return 1.0;
+    }
+    if p >= 1.0 {
+        return 0.0;
+    }
+    let (log_p, log_q) = (libm::log(p), libm::log1p(-p));
+    let mut log_choose = 0.0;
+    let mut total = 0.0;
+    for k in 0..=successes {
+        if k > 0 {
+            log_choose += libm::log(f64::from(trials - k + 1) / f64::from(k));
+        }
+        total += libm::exp(log_choose + f64::from(k) * log_p + f64::from(trials - k) * log_q);
+    }
+    total.min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sigmoid_and_logit_are_inverse_and_bounded() {
+        for x in [-20.0, -3.0, 0.0, 0.5, 25.0] {
+            assert!((logit(sigmoid(x)) - x).abs() < 1e-3, "{x}");
+        }
+        assert_eq!(sigmoid(1e9), 1.0);
+        assert_eq!(sigmoid(-1e9), 0.0);
+        assert!(logit(0.0).is_finite() && logit(1.0).is_finite());
+    }
+
+    #[test]
+    fn losses_equal_the_definition() {
+        let p = sigmoid(0.7);
+        assert!((log_loss_of_logit(0.7, true) + p.ln()).abs() < 1e-15);
+        assert!((log_loss_of_logit(0.7, false) + (1.0 - p).ln()).abs() < 1e-15);
+        assert_eq!(log_loss_of_logit(-1e6, true), 1e6);
+    }
+
+    #[test]
+    fn quantiles_match_numpy() {
+        // numpy.quantile([1, 2, 4, 8], [0, .1, .5, 1]) -> 1, 1.3, 3, 8
+        let values = [1.0, 2.0, 4.0, 8.0];
+        for (q, expected) in [(0.0, 1.0), (0.1, 1.3), (0.5, 3.0), (1.0, 8.0)] {
+            assert!((quantile_sorted(&values, q).unwrap() - expected).abs() < 1e-12);
+        }
+        assert_eq!(quantile_sorted(&[], 0.5), None);
+    }
+
+    #[test]
+    fn binomial_tail_matches_scipy() {
+        // scipy.stats.binom.cdf(2, 5, .5) = 0.5; (3, 20, .4) = 0.015961; (0, 9, .3) = 0.040354
+        for (k, n, p, expected) in [(2, 5, 0.5, 0.5), (3, 20, 0.4, 0.015_961_2), (0, 9, 0.3, 0.040_353_6)] {
+            assert!((binomial_cdf(k, n, p) - expected).abs() < 1e-6);
+        }
+        assert_eq!(binomial_cdf(4, 4, 0.2), 1.0);
+        assert_eq!(binomial_cdf(1, 4, 1.0), 0.0);
+    }
+}
