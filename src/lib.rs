@@ -5,3 +5,4 @@ pub mod features;
 pub mod history;
 pub mod lifecycle;
 pub mod math;
+pub mod model;

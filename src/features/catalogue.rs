@@ -240,15 +240,14 @@ impl Catalogue {
     }
 }
 
-/// Windows from a quarter of the shortest horizon, doubling, to four times the longest.
+/// Windows from a quarter of the shortest horizon, doubling, up to four times the longest.
 fn windows(horizons: &[u16]) -> Vec<u16> {
-    let mut all = Vec::new();
-    for h in horizons {
-        all.extend([h.div_ceil(4), h.div_ceil(2), *h, h * 2, h * 4]);
-    }
-    all.sort_unstable();
-    // Windows of nearly one length say the same; with several horizons they would pile up.
-    all.dedup_by(|next, kept| f64::from(*next) < 1.2 * f64::from(*kept));
+    let shortest = horizons.first().copied().unwrap_or(1);
+    let longest = horizons.last().copied().unwrap_or(shortest) * 4;
+    let mut all = vec![shortest.div_ceil(4), shortest.div_ceil(2)];
+    all.extend(std::iter::successors(Some(shortest), |w| w.checked_mul(2)).take_while(|w| *w < longest));
+    all.push(longest);
+    all.dedup();
     all
 }
 

@@ -8,6 +8,7 @@
 
 mod catalogue;
 mod extract;
+mod phrase;
 mod summary;
 
 pub use catalogue::{Catalogue, Feature, FeatureSchema, Quantity, Scale, Theme};

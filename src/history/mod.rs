@@ -105,6 +105,11 @@ impl Amount {
         }
     }
 
+    /// The amount of so many millionths.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
     /// The amount in whole units.
     pub fn value(self) -> f64 {
         self.0 as f64 / MICROS

@@ -1,0 +1,95 @@
+use super::{Catalogue, Feature, Quantity};
+
+impl Catalogue {
+    /// One plain sentence on a user's value of a feature, such as "last purchase 47 days ago; usually every 12".
+    /// `vector` is the user's whole feature vector; `None` when the feature's value is unknown.
+    pub fn phrase(&self, position: usize, vector: &[f64]) -> Option<String> {
+        let feature = self.features().get(position)?;
+        let value = vector.get(position).copied().filter(|v| !v.is_nan())?;
+        let other = |q| self.position(q).and_then(|p| vector.get(p)).copied().filter(|v| !v.is_nan());
+        let usual = other(Quantity::GapMean).map(|gap| format!("; usually every {}", number(gap))).unwrap_or_default();
+        Some(match feature.quantity {
+            Quantity::Recency => format!("last {} {} ago{usual}", self.verb(), days(value)),
+            Quantity::Overdue => {
+                let recency = other(Quantity::Recency).map(days).unwrap_or_default();
+                format!("last {} {recency} ago{usual}", self.verb())
+            }
+            Quantity::RecencyShare => {
+                format!("last {} was {} % of the way back to the first event", self.verb(), number(value * 100.0))
+            }
+            Quantity::RecencyAny => format!("last event of any kind {} ago", days(value)),
+            Quantity::Tenure => format!("known for {}", days(value)),
+            Quantity::OneDay if value > 0.0 => format!("{} on one day only", self.verb()),
+            Quantity::OneDay => format!("{} on more than one day", self.verb()),
+            Quantity::Trend(short, _) => {
+                let way = if value < 0.0 { "below" } else { "above" };
+                let change = (libm::exp(value) - 1.0).abs() * 100.0;
+                format!("activity of the last {short} days {} % {way} the longer run", number(change))
+            }
+            Quantity::KindRecency(kind) => format!("last {} {} ago", self.kind_word(kind), days(value)),
+            _ => plain(feature, value),
+        })
+    }
+
+    fn verb(&self) -> String {
+        match self.schema().activity.as_slice() {
+            [_] => self.kind_word(0),
+            _ => "activity".to_owned(),
+        }
+    }
+
+    fn kind_word(&self, kind: u16) -> String {
+        self.kinds().get(usize::from(kind)).map(|k| k.replace('_', " ")).unwrap_or_default()
+    }
+}
+
+/// "Days with a purchase in the last 60 days: 3".
+fn plain(feature: &Feature, value: f64) -> String {
+    format!("{}: {}", feature.sentence.trim_end_matches('.'), number(value))
+}
+
+fn days(value: f64) -> String {
+    if (value - 1.0).abs() < 0.05 { "1 day".to_owned() } else { format!("{} days", number(value)) }
+}
+
+/// At most one decimal for small values, none for large ones.
+fn number(value: f64) -> String {
+    let rounded = (value * 10.0).round() / 10.0;
+    if rounded.abs() >= 10.0 || rounded.fract() == 0.0 { format!("{rounded:.0}") } else { format!("{rounded:.1}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::features::{Catalogue, FeatureSchema};
+
+    #[test]
+    fn sentences_read_as_a_person_would_say_them() {
+        let catalogue = Catalogue::new(FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec!["support_ticket".into()],
+            horizon_days: vec![60],
+            amounts: true,
+        })
+        .unwrap();
+        let named = [
+            ("recency_days", 47.0),
+            ("gap_mean_days", 12.04),
+            ("overdue_ratio", 3.7),
+            ("tenure_days", 1.0),
+            ("active_days_60d", 3.0),
+            ("trend_60d_over_240d", -0.6931),
+            ("support_ticket_recency_days", 3.0),
+            ("amount_mean", 19.95),
+        ];
+        let vector = catalogue.vector(named.into_iter()).unwrap();
+        let say = |name| catalogue.phrase(catalogue.position_of(name).unwrap(), &vector);
+        assert_eq!(say("recency_days").unwrap(), "last purchase 47 days ago; usually every 12");
+        assert_eq!(say("overdue_ratio").unwrap(), "last purchase 47 days ago; usually every 12");
+        assert_eq!(say("tenure_days").unwrap(), "known for 1 day");
+        assert_eq!(say("active_days_60d").unwrap(), "Days with a purchase in the last 60 days: 3");
+        assert_eq!(say("trend_60d_over_240d").unwrap(), "activity of the last 60 days 50 % below the longer run");
+        assert_eq!(say("support_ticket_recency_days").unwrap(), "last support ticket 3 days ago");
+        assert_eq!(say("amount_mean").unwrap(), "Mean amount of a day with a purchase: 20");
+        assert_eq!(say("gap_last_days"), None);
+    }
+}

@@ -1,0 +1,328 @@
+use serde::{Deserialize, Serialize};
+
+use super::ModelError;
+use crate::features::{Catalogue, Extractor, FeatureSchema, Scale};
+use crate::history::Day;
+use crate::lifecycle::Thresholds;
+use crate::math::signed_log1p;
+
+/// The format of `bundle.json` that this build writes and reads.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// How one feature becomes a standardised number: bent by its scale, held inside the range that training saw,
+/// centred and divided. An unknown value becomes 0, the average.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// The feature's name, for readers of the file; the order is the catalogue's.
+    pub feature: String,
+    /// How the raw value is bent first.
+    pub scale: Scale,
+    /// Mean of the bent values in training.
+    pub center: f64,
+    /// Standard deviation of the bent values in training; positive.
+    pub spread: f64,
+    /// Smallest bent value in training.
+    pub low: f64,
+    /// Largest bent value in training.
+    pub high: f64,
+}
+
+impl Column {
+    /// The raw value bent by the scale.
+    pub fn bend(scale: Scale, raw: f64) -> f64 {
+        match scale {
+            Scale::Log => libm::log1p(raw.max(0.0)),
+            Scale::SignedLog => signed_log1p(raw),
+            Scale::Linear => raw,
+        }
+    }
+
+    /// The standardised value; 0 for NaN.
+    pub fn standardise(&self, raw: f64) -> f64 {
+        if raw.is_nan() {
+            return 0.0;
+        }
+        (Self::bend(self.scale, raw).clamp(self.low, self.high) - self.center) / self.spread
+    }
+}
+
+/// A line through the log-odds, fitted on later data than the weights: `intercept + slope * log_odds`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Added to the log-odds.
+    pub intercept: f64,
+    /// Multiplies the log-odds; positive.
+    pub slope: f64,
+}
+
+impl Calibration {
+    /// Leaves the log-odds as they are.
+    pub const IDENTITY: Self = Self { intercept: 0.0, slope: 1.0 };
+}
+
+/// A logistic churn model of one horizon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChurnModel {
+    /// The horizon in days.
+    pub horizon_days: u16,
+    /// Log-odds of the average user, before calibration.
+    pub intercept: f64,
+    /// One weight for each standardised feature.
+    pub weights: Vec<f64>,
+    /// The calibration on top.
+    pub calibration: Calibration,
+}
+
+/// The probabilities from which churn risk is called medium and high.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bands {
+    /// From here on the risk is medium.
+    pub medium: f64,
+    /// From here on the risk is high.
+    pub high: f64,
+}
+
+impl Default for Bands {
+    fn default() -> Self {
+        Self { medium: 0.3, high: 0.6 }
+    }
+}
+
+/// A churn probability in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RiskBand {
+    /// Below `medium`.
+    Low,
+    /// From `medium` to below `high`.
+    Medium,
+    /// From `high` on.
+    High,
+}
+
+impl RiskBand {
+    /// The band's name in files and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl Bands {
+    /// The band of a churn probability.
+    pub fn of(self, probability: f64) -> RiskBand {
+        if probability >= self.high {
+            RiskBand::High
+        } else if probability >= self.medium {
+            RiskBand::Medium
+        } else {
+            RiskBand::Low
+        }
+    }
+}
+
+/// One segment of users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// What sets its users apart, such as "frequent, recent, high spend".
+    pub name: String,
+    /// Its centre in the standardised features of [`Segments::features`].
+    pub centroid: Vec<f64>,
+    /// How many users of the training snapshot fall into it.
+    pub users: u64,
+    /// Their churn rate over the first horizon.
+    pub churn_rate: f64,
+}
+
+/// The segments, from the lowest churn rate to the highest; a segment's id is its position.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segments {
+    /// The features that segments are made of.
+    pub features: Vec<String>,
+    /// The segments; empty when the users were too few or too alike to tell apart.
+    pub items: Vec<Segment>,
+}
+
+/// Where a bundle comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// No event at or after this day was seen.
+    pub as_of: Day,
+    /// The first and last day with an event.
+    pub first_day: Day,
+    /// See `first_day`.
+    pub last_day: Day,
+    /// The days at which users were described and labelled, oldest first.
+    pub snapshots: Vec<Day>,
+    /// Rows (user, snapshot) that the final models were fitted on.
+    pub rows: u64,
+    /// Users in the log before `as_of`.
+    pub users: u64,
+    /// SHA-256 of all histories before `as_of`.
+    pub data_hash: String,
+    /// Seed of everything drawn at random.
+    pub seed: u64,
+    /// Version of the trainer.
+    pub ebb_version: String,
+}
+
+/// The content of `bundle.json`, as read: not yet checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleSpec {
+    /// See [`FORMAT_VERSION`].
+    pub format_version: u64,
+    /// What the catalogue of features is made from.
+    pub schema: FeatureSchema,
+    /// The catalogue's hash when the model was fitted.
+    pub feature_hash: String,
+    /// IANA name of the time zone whose days the histories count.
+    pub timezone: String,
+    /// Users without activity in this many days get no probability.
+    pub active_within_days: u32,
+    /// Days between the as-of day and the start of the horizon.
+    pub lead_days: u32,
+    /// The kind of event that is churn; `None` when churn is silence.
+    pub churn_event: Option<String>,
+    /// One entry for each feature of the catalogue.
+    pub columns: Vec<Column>,
+    /// One model for each horizon.
+    pub models: Vec<ChurnModel>,
+    /// The risk bands.
+    pub bands: Bands,
+    /// The segments.
+    pub segments: Segments,
+    /// The lifecycle thresholds.
+    pub lifecycle: Thresholds,
+    /// Where it comes from.
+    pub training: Training,
+}
+
+/// A checked model bundle, ready to score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bundle {
+    spec: BundleSpec,
+    catalogue: Catalogue,
+    segment_positions: Vec<usize>,
+    version: String,
+}
+
+impl Bundle {
+    /// Checks that every part fits the others and every number is finite. `version` is the short hash of the
+    /// file that `spec` was read from or will be written to.
+    pub fn new(spec: BundleSpec, version: String) -> Result<Self, ModelError> {
+        let catalogue = Catalogue::new(spec.schema.clone())?;
+        if catalogue.hash() != spec.feature_hash {
+            return Err(ModelError::FeatureHash { expected: spec.feature_hash, found: catalogue.hash() });
+        }
+        check_columns(&spec, &catalogue)?;
+        check_models(&spec)?;
+        let segment_positions = check_segments(&spec, &catalogue)?;
+        let bands = spec.bands;
+        if !(0.0 < bands.medium && bands.medium < bands.high && bands.high < 1.0) {
+            return Err(inconsistent("bands", "must be 0 < medium < high < 1"));
+        }
+        if let Some(problem) = spec.lifecycle.problem() {
+            return Err(inconsistent("lifecycle", &problem));
+        }
+        crate::history::DayClock::new(&spec.timezone)?;
+        Ok(Self { spec, catalogue, segment_positions, version })
+    }
+
+    /// Everything in `bundle.json`.
+    pub fn spec(&self) -> &BundleSpec {
+        &self.spec
+    }
+
+    /// The features, in the order of a feature vector.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The first 12 hexadecimal digits of the SHA-256 of `bundle.json`: names this model and no other.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// An extractor for histories whose records refer to `kinds`.
+    pub fn extractor(&self, kinds: &[String]) -> Extractor<'_> {
+        Extractor::new(&self.catalogue, kinds)
+    }
+
+    /// The positions in a feature vector of the features that segments are made of.
+    pub(super) fn segment_positions(&self) -> &[usize] {
+        &self.segment_positions
+    }
+}
+
+fn inconsistent(field: &str, problem: &str) -> ModelError {
+    ModelError::Inconsistent { field: field.to_owned(), problem: problem.to_owned() }
+}
+
+fn check_columns(spec: &BundleSpec, catalogue: &Catalogue) -> Result<(), ModelError> {
+    if spec.columns.len() != catalogue.len() {
+        let problem = format!("has {} entries for {} features", spec.columns.len(), catalogue.len());
+        return Err(inconsistent("columns", &problem));
+    }
+    for (column, feature) in spec.columns.iter().zip(catalogue.features()) {
+        let field = format!("columns[{}]", column.feature);
+        if column.feature != feature.name || column.scale != feature.scale {
+            return Err(inconsistent(
+                &field,
+                &format!("should describe `{}` at scale {:?}", feature.name, feature.scale),
+            ));
+        }
+        let finite = [column.center, column.spread, column.low, column.high].iter().all(|x| x.is_finite());
+        if !finite || column.spread <= 0.0 || column.low > column.high {
+            return Err(inconsistent(&field, "needs finite numbers, a positive spread and low <= high"));
+        }
+    }
+    Ok(())
+}
+
+fn check_models(spec: &BundleSpec) -> Result<(), ModelError> {
+    let horizons: Vec<u16> = spec.models.iter().map(|m| m.horizon_days).collect();
+    if horizons != spec.schema.horizon_days {
+        return Err(inconsistent(
+            "models",
+            &format!("are for horizons {horizons:?}, not {:?}", spec.schema.horizon_days),
+        ));
+    }
+    for model in &spec.models {
+        let field = format!("models[{} days]", model.horizon_days);
+        if model.weights.len() != spec.columns.len() {
+            let problem = format!("has {} weights for {} features", model.weights.len(), spec.columns.len());
+            return Err(inconsistent(&field, &problem));
+        }
+        let Calibration { intercept, slope } = model.calibration;
+        let finite = [model.intercept, intercept, slope].iter().chain(&model.weights).all(|x| x.is_finite());
+        if !finite || slope <= 0.0 {
+            return Err(inconsistent(&field, "needs finite numbers and a positive calibration slope"));
+        }
+    }
+    Ok(())
+}
+
+fn check_segments(spec: &BundleSpec, catalogue: &Catalogue) -> Result<Vec<usize>, ModelError> {
+    let Segments { features, items } = &spec.segments;
+    for (id, item) in items.iter().enumerate() {
+        let finite = item.centroid.iter().chain([&item.churn_rate]).all(|x| x.is_finite());
+        if !finite || item.centroid.len() != features.len() {
+            return Err(inconsistent(
+                &format!("segments.items[{id}]"),
+                "needs one finite number for each segment feature",
+            ));
+        }
+    }
+    features.iter().map(|name| Ok(catalogue.position_of(name)?)).collect()
+}

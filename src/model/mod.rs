@@ -1,0 +1,122 @@
+//! The model bundle: everything needed to score a user, and nothing about any user.
+//!
+//! [`Bundle`] is the checked content of `bundle.json`. [`store`] writes and reads its directory, and refuses one
+//! that is incomplete, altered, of another format, or that does not reproduce its own golden answers.
+
+mod bundle;
+mod golden;
+mod score;
+pub mod store;
+
+pub use bundle::{
+    Bands, Bundle, BundleSpec, Calibration, ChurnModel, Column, FORMAT_VERSION, RiskBand, Segment, Segments, Training,
+};
+pub use golden::{Golden, GoldenCase};
+pub use score::{Assessment, HorizonScore, Reason, Score, SegmentMatch, Subject};
+pub use store::{Saved, load, save};
+
+use std::path::PathBuf;
+
+use crate::features::FeatureError;
+use crate::history::HistoryError;
+
+/// What can go wrong with a bundle or a question to it.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file that could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A directory that is not to be overwritten.
+    #[error("{} exists and is not a model bundle; choose another --out", path.display())]
+    NotABundle {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file whose content is not what the manifest says: truncated or altered.
+    #[error("{}: SHA-256 is {found}, the manifest says {expected}; the bundle is damaged, fit or copy it again", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// The manifest's hash.
+        expected: String,
+        /// The file's hash.
+        found: String,
+    },
+    /// A manifest that cannot be read or lacks a file.
+    #[error("{}: {problem}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A bundle of another format.
+    #[error("{}: format version {found}; this build reads {FORMAT_VERSION}, fit the model again", path.display())]
+    FormatVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: u64,
+    },
+    /// A file that is not the JSON it should be.
+    #[error("{}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said, with line and column.
+        source: serde_json::Error,
+    },
+    /// A bundle whose features this build does not compute.
+    #[error("the bundle's feature hash is {expected}, this build's is {found}: fit the model again with this version")]
+    FeatureHash {
+        /// The bundle's hash.
+        expected: String,
+        /// The hash of the catalogue that this build makes of the same schema.
+        found: String,
+    },
+    /// A bundle whose numbers contradict one another.
+    #[error("the bundle's `{field}` {problem}")]
+    Inconsistent {
+        /// The field of `bundle.json`.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A bundle that does not give its own golden answers.
+    #[error("golden case {case}: {what} is {found}, recorded was {expected}; the bundle or this build is at fault")]
+    Golden {
+        /// The case, from 0.
+        case: usize,
+        /// The answer's part that differs.
+        what: String,
+        /// What was recorded at training.
+        expected: String,
+        /// What this build computes.
+        found: String,
+    },
+    /// A feature vector of the wrong width.
+    #[error("the feature vector has {found} values, the model needs {expected}")]
+    Width {
+        /// The catalogue's length.
+        expected: usize,
+        /// The vector's length.
+        found: usize,
+    },
+    /// A feature vector without a feature that every answer needs.
+    #[error("feature `{name}` is needed and was not given")]
+    Needed {
+        /// The feature.
+        name: String,
+    },
+    /// A schema or feature value that is not legal.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+    /// A history that is not legal.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
