@@ -6,3 +6,6 @@ pub mod history;
 pub mod lifecycle;
 pub mod math;
 pub mod model;
+
+#[cfg(feature = "train")]
+pub mod train;

@@ -1,0 +1,15 @@
+//! Logistic regression with an L2 penalty, by Newton's method, behind linfa's traits.
+//!
+//! Minimises `sum_i w_i * ln(1 + e^(-s_i (b + x_i . beta))) + l2 / 2 * |beta|^2` with `s_i = 1` for `true` and
+//! `-1` for `false`; the intercept `b` is not penalised. `true` is always the positive class, whichever class
+//! is the larger one.
+
+mod algorithm;
+mod errors;
+mod hyperparams;
+mod reference;
+
+pub use algorithm::{Fitted, Rows, fit_rows};
+pub use errors::LogisticError;
+pub use hyperparams::{NewtonLogistic, NewtonLogisticValid};
+pub use reference::fit_reference;

@@ -1,0 +1,3 @@
+//! From a log to a model bundle.
+
+pub mod logistic;
