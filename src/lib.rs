@@ -2,3 +2,5 @@
 #![warn(unreachable_pub)]
 
 pub mod history;
+#[cfg(feature = "train")]
+pub mod simulate;
