@@ -8,4 +8,6 @@ pub mod math;
 pub mod model;
 
 #[cfg(feature = "train")]
+pub mod simulate;
+#[cfg(feature = "train")]
 pub mod train;

@@ -1,0 +1,187 @@
+//! One user's life in the shop, day by day.
+
+use super::chance::{Chance, Purpose};
+use super::event::{Channel, Event, Kind};
+use super::exit::{Cause, Exit, Pull};
+use super::persona::Traits;
+use super::world::World;
+use crate::history::Day;
+
+/// The share of purchases that go wrong.
+const GOES_WRONG: f64 = 0.025;
+
+/// The share of those after which the user leaves.
+const LEAVES_AFTER: f64 = 0.7;
+
+/// The share of visits without a purchase that leave goods in the cart.
+const ABANDONED: f64 = 0.12;
+
+/// The share of purchases after which a user asks something although nothing is wrong.
+const ASKS: f64 = 0.02;
+
+/// The newsletter goes out on Tuesdays.
+const NEWSLETTER_WEEKDAY: usize = 1;
+
+/// A user's life: who the user is, when the user came and went, and what the log holds of it.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) traits: Traits,
+    pub(super) joined: Day,
+    /// The way out, once it has begun inside the log.
+    pub(super) exit: Option<Exit>,
+    /// In order of time.
+    pub(super) events: Vec<Event>,
+}
+
+impl Life {
+    /// The life of the user with this number. It depends on the world, the seed and the number, never on others.
+    pub(super) fn live(world: &World, seed: u64, user: u32) -> Self {
+        let mut chance = Chance::new(seed, Purpose::Life, user);
+        let traits = Traits::draw(&mut chance);
+        let joined = world.join(&mut chance);
+        let exit = Exit::plan(world, &traits, joined, &mut chance);
+        // New users buy on the day they join; the others are somewhere between two purchases.
+        let gap = chance.gamma(traits.regularity) * chance.unit();
+        let until_purchase = if joined < world.start { gap } else { 0.0 };
+        let mut walk = Walk { world, traits, chance, exit, until_purchase, bought: 0, events: Vec::new() };
+        let mut day = joined.max(world.start);
+        while day < walk.gone() {
+            walk.live_through(day);
+            day = day.plus(1);
+        }
+        let gone = walk.gone();
+        let Walk { exit, mut events, .. } = walk;
+        // Parcels and complaints were put on later days, some of which the user did not live to see.
+        events.retain(|event| event.day < gone);
+        events.sort_by_key(Event::at);
+        Self { traits, joined, exit: exit.filter(|exit| exit.onset < world.end), events }
+    }
+
+    /// The first day on which the user was gone; `None` when that is not before the end of the log.
+    pub(super) fn left(&self, world: &World) -> Option<Day> {
+        self.exit.map(|exit| exit.left).filter(|left| *left < world.end)
+    }
+}
+
+struct Walk<'a> {
+    world: &'a World,
+    traits: Traits,
+    chance: Chance,
+    exit: Option<Exit>,
+    /// What is left of the gap to the next purchase, in mean gaps of this user.
+    until_purchase: f64,
+    bought: u32,
+    events: Vec<Event>,
+}
+
+impl Walk<'_> {
+    /// The first day with no events.
+    fn gone(&self) -> Day {
+        self.exit.map_or(self.world.end, |exit| exit.left.min(self.world.end))
+    }
+
+    fn live_through(&mut self, day: Day) {
+        let pull = self.exit.map_or(Pull::NONE, |exit| exit.pull(day));
+        let season = self.world.season(day);
+        // A renewal process in operational time: season and mood stretch the clock, not the shape of the gaps.
+        self.until_purchase -= self.traits.purchases_per_30_days / 30.0 * season * pull.purchases;
+        while self.until_purchase <= 0.0 && self.traits.needs.is_none_or(|needs| self.bought < needs) {
+            self.until_purchase += self.chance.gamma(self.traits.regularity).max(1e-3);
+            self.buy(day, pull);
+        }
+        let visits = self.chance.count(self.traits.visits_per_30_days / 30.0 * season * pull.visits);
+        for _ in 0..visits {
+            self.browse(day, pull);
+        }
+        if day.weekday() == NEWSLETTER_WEEKDAY && self.chance.happens(self.traits.clicks * pull.clicks) {
+            let second = self.time_of_day();
+            self.events.push(Event::new(day, second, Kind::EmailClick, Channel::Email));
+        }
+    }
+
+    fn browse(&mut self, day: Day, pull: Pull) {
+        let (second, channel) = (self.time_of_day(), self.channel());
+        self.events.push(Event::new(day, second, Kind::Visit, channel));
+        if self.chance.happens(ABANDONED * pull.abandoned) {
+            let pence = self.basket(day, pull);
+            let second = second + self.chance.whole(30, 900);
+            self.events.push(Event::new(day, second, Kind::Cart, channel).worth(pence));
+        }
+    }
+
+    fn buy(&mut self, day: Day, pull: Pull) {
+        self.bought += 1;
+        let (paid, channel, pence) = (self.time_of_day(), self.channel(), self.basket(day, pull));
+        // Nobody sees what goes into a basket in a store.
+        if channel != Channel::Store {
+            let filled = paid - self.chance.whole(40, 1_500);
+            self.events.push(Event::new(day, filled, Kind::Cart, channel).worth(pence));
+        }
+        self.events.push(Event::new(day, paid, Kind::Purchase, channel).worth(pence));
+        if self.chance.happens(GOES_WRONG) {
+            self.complain(day, channel, pence);
+        } else if self.chance.happens(self.traits.returns) {
+            let back = (pence as f64 * self.chance.between(0.2, 1.0)).round() as i64;
+            let later = day.plus(self.chance.whole(3, 14));
+            let second = self.time_of_day();
+            self.events.push(Event::new(later, second, Kind::Return, channel).worth(-back));
+        } else if self.chance.happens(ASKS) {
+            let later = day.plus(self.chance.whole(0, 5));
+            self.ask(later);
+        }
+        if self.traits.needs.is_some_and(|needs| self.bought >= needs) {
+            let left = day.plus(self.chance.whole(6, 20));
+            self.leave(Exit { cause: Cause::EndOfNeed, onset: day.plus(1), left });
+        }
+    }
+
+    /// A purchase that went wrong: a ticket or two, the goods sent back, and often the end.
+    fn complain(&mut self, bought: Day, channel: Channel, pence: i64) {
+        let noticed = bought.plus(self.chance.whole(2, 6));
+        self.ask(noticed);
+        if self.chance.happens(0.4) {
+            let again = noticed.plus(self.chance.whole(1, 3));
+            self.ask(again);
+        }
+        let sent_back = noticed.plus(self.chance.whole(0, 4));
+        let second = self.time_of_day();
+        self.events.push(Event::new(sent_back, second, Kind::Return, channel).worth(-pence));
+        let (leaves, days) = (self.chance.happens(LEAVES_AFTER), self.chance.whole(5, 12));
+        if leaves {
+            self.leave(Exit { cause: Cause::BadExperience, onset: noticed, left: noticed.plus(days) });
+        }
+    }
+
+    fn ask(&mut self, day: Day) {
+        let channel = if self.chance.happens(0.3) { Channel::Phone } else { Channel::Web };
+        let second = self.time_of_day();
+        self.events.push(Event::new(day, second, Kind::SupportTicket, channel));
+    }
+
+    /// Takes a way out, unless another one is shorter.
+    fn leave(&mut self, exit: Exit) {
+        if self.exit.is_none_or(|planned| exit.left < planned.left) {
+            self.exit = Some(exit);
+        }
+    }
+
+    /// The price of a basket, in pence, at least one.
+    fn basket(&mut self, day: Day, pull: Pull) -> i64 {
+        let spread = (0.5 * self.chance.normal()).exp();
+        let pounds = self.traits.basket * spread * self.world.price(day) * pull.basket;
+        ((pounds * 100.0).round() as i64).max(1)
+    }
+
+    fn channel(&mut self) -> Channel {
+        let other = self.chance.pick(&[(Channel::Web, 0.6), (Channel::App, 0.4)], Channel::Web);
+        if self.chance.happens(0.88) { self.traits.channel } else { other }
+    }
+
+    /// A second of the day, around lunch or in the evening. Nobody is awake between midnight and six, so no time
+    /// falls into an hour that a change of clocks skips or repeats.
+    fn time_of_day(&mut self) -> i32 {
+        let (hour, spread) = if self.chance.happens(0.4) { (12.8, 2.2) } else { (19.3, 1.8) };
+        let hour: f64 = hour + spread * self.chance.normal();
+        (hour.clamp(6.5, 23.4) * 3_600.0) as i32 + self.chance.whole(0, 1_700)
+    }
+}

@@ -1,0 +1,218 @@
+//! A simulated shop, whose users leave for reasons that are known.
+//!
+//! The shop has no subscriptions: users come, look around, buy, and one day don't come back. Whether a model finds
+//! out in time can be checked here, because every user's true parameters and reason to leave are written next to the
+//! log. Day by day, each user
+//!
+//! - buys as a renewal process: gamma gaps (Poisson to very regular) at a rate that is gamma distributed among users
+//!   ([`Persona`]) and follows the weekday, the time of year and the user's own way out;
+//! - visits, fills carts, clicks on the Tuesday newsletter, sends goods back, asks for help;
+//! - may leave for a planted [`Cause`], each with its own trace before.
+//!
+//! A life depends on the seed and the user's number alone, so the log of fewer users is a part of the log of more,
+//! row by row. Real logs are dirty, and so is this one: rows without a user, times that are none, repeated rows,
+//! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
+
+mod chance;
+mod dirt;
+mod event;
+mod exit;
+mod life;
+mod persona;
+#[cfg(test)]
+mod tests;
+mod world;
+mod write;
+
+pub use event::{Channel, Kind};
+pub use exit::Cause;
+pub use persona::Persona;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::history::Day;
+use dirt::Dirt;
+use life::Life;
+use world::World;
+
+/// What can go wrong with a simulation.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// A shop without users.
+    #[error("users is 0; simulate at least one user")]
+    NoUsers,
+    /// A log too short for anybody to be active and then leave, or too long for one start day.
+    #[error("days is {days}; simulate {SHORTEST_DAYS} to {LONGEST_DAYS} days")]
+    Days {
+        /// What was given.
+        days: u32,
+    },
+    /// A first day that wall-clock times with four-digit years cannot be written for.
+    #[error("start is {start}; start between 1900-01-01 and 2899-12-31")]
+    Start {
+        /// What was given.
+        start: Day,
+    },
+    /// A share of dirty rows that is no share.
+    #[error("dirty_share is {share}; give a share from 0 to 0.5")]
+    DirtyShare {
+        /// What was given.
+        share: f64,
+    },
+    /// A folder or file that could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The fewest days that can be simulated.
+pub const SHORTEST_DAYS: u32 = 60;
+
+/// The most days that can be simulated, ten years.
+pub const LONGEST_DAYS: u32 = 3_652;
+
+/// The share of dirty rows unless another one is asked for.
+pub const DEFAULT_DIRTY_SHARE: f64 = 0.01;
+
+/// The first day unless another one is asked for: 2024-01-01.
+pub fn default_start() -> Day {
+    Day::from(jiff::civil::Date::constant(2024, 1, 1))
+}
+
+/// What to simulate. [`simulate`] checks the values.
+#[derive(Clone, Debug)]
+pub struct SimulateOptions {
+    /// How many users there are or will be, at least one.
+    pub users: u32,
+    /// How many days the log covers, [`SHORTEST_DAYS`] to [`LONGEST_DAYS`].
+    pub days: u32,
+    /// Equal seeds give equal logs.
+    pub seed: u64,
+    /// The folder to write to; made when it is not there, its files of the same names replaced.
+    pub out: PathBuf,
+    /// The first day of the log.
+    pub start: Day,
+    /// The share of rows, 0 to 0.5, that are damaged or repeated; as many come late. With 0 there is no bot either.
+    pub dirty_share: f64,
+}
+
+impl SimulateOptions {
+    /// Options with the default first day and share of dirty rows.
+    pub fn new(users: u32, days: u32, seed: u64, out: PathBuf) -> Self {
+        Self { users, days, seed, out, start: default_start(), dirty_share: DEFAULT_DIRTY_SHARE }
+    }
+
+    fn check(&self) -> Result<(), SimulateError> {
+        if self.users == 0 {
+            return Err(SimulateError::NoUsers);
+        }
+        if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&self.days) {
+            return Err(SimulateError::Days { days: self.days });
+        }
+        if !(1900..2900).contains(&self.start.date().year()) {
+            return Err(SimulateError::Start { start: self.start });
+        }
+        if !(0.0..=0.5).contains(&self.dirty_share) {
+            return Err(SimulateError::DirtyShare { share: self.dirty_share });
+        }
+        Ok(())
+    }
+}
+
+/// What was simulated, in numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Users in the ground truth.
+    pub users: u32,
+    /// Rows in the log, dirty ones and the bot's included.
+    pub rows: u64,
+    /// Purchases, each counted once.
+    pub purchases: u64,
+    /// First day of the log.
+    pub start: Day,
+    /// First day after the log.
+    pub end: Day,
+    /// The day on which the competitor opens.
+    pub competitor: Day,
+    /// The day on which prices rise.
+    pub price_rise: Day,
+    /// Users who left inside the log, by cause.
+    pub left: BTreeMap<Cause, u32>,
+    /// What is wrong with the log.
+    pub dirt: DirtCounts,
+}
+
+/// How many rows of a log are dirty, and in which way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DirtCounts {
+    /// Rows whose user is empty.
+    pub without_user: u64,
+    /// Rows whose time cannot be read.
+    pub bad_time: u64,
+    /// Rows that are there a second time.
+    pub repeated: u64,
+    /// Rows below others that happened later. They are legal, and not part of the share of dirty rows.
+    pub late: u64,
+    /// Visits of the bot.
+    pub bot_visits: u64,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gone: u32 = self.left.values().sum();
+        writeln!(f, "{} users, {} rows, {} purchases", self.users, self.rows, self.purchases)?;
+        writeln!(f, "{} to {} (exclusive)", self.start, self.end)?;
+        writeln!(f, "competitor opens {}, prices rise {}", self.competitor, self.price_rise)?;
+        write!(f, "{gone} users left")?;
+        for (index, (cause, users)) in self.left.iter().enumerate() {
+            write!(f, "{}{users} by {cause}", if index == 0 { ": " } else { ", " })?;
+        }
+        let DirtCounts { without_user, bad_time, repeated, late, bot_visits } = &self.dirt;
+        write!(f, "\nrows without user {without_user}, bad times {bad_time}, repeated {repeated}, ")?;
+        write!(f, "late {late}, of a bot {bot_visits}")
+    }
+}
+
+/// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`.
+///
+/// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
+pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
+    options.check()?;
+    let world = World::new(options.start, options.days);
+    let mut dirt = Dirt::new(options.seed, options.dirty_share);
+    let mut truths = Vec::new();
+    let mut left = BTreeMap::new();
+    let mut purchases = 0;
+    for user in 0..options.users {
+        let life = Life::live(&world, options.seed, user);
+        purchases += life.events.iter().filter(|event| event.kind == Kind::Purchase).count() as u64;
+        if let (Some(exit), Some(_)) = (life.exit, life.left(&world)) {
+            *left.entry(exit.cause).or_default() += 1;
+        }
+        truths.push(write::Truth::new(&world, user, &life));
+        dirt.add(user, &life.events);
+    }
+    dirt.add_bot(&world);
+    let (rows, dirt) = dirt.finish();
+    write::all(options, &rows, &truths)?;
+    let World { start, end, price_rise, competitor } = world;
+    Ok(Summary {
+        users: options.users,
+        rows: rows.len() as u64,
+        purchases,
+        start,
+        end,
+        competitor,
+        price_rise,
+        left,
+        dirt,
+    })
+}
