@@ -1,5 +1,4 @@
 //! Ebb predicts which users are about to leave.
-#![warn(unreachable_pub)]
 
 pub mod features;
 pub mod history;

@@ -1,3 +1,125 @@
-//! From a log to a model bundle.
+//! From histories to a model bundle: labelled datasets at dates in the past, the fit, its evaluation out of
+//! time, the card and the report.
+//!
+//! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
+//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], `challenger`, [`fit`] (all of it), [`card`].
 
+pub mod card;
+mod challenger;
+mod dataset;
+pub mod fit;
+mod horizon;
+pub mod labels;
 pub mod logistic;
+pub mod metrics;
+pub mod schedule;
+pub mod segments;
+
+use crate::features::FeatureError;
+use crate::history::{Day, HistoryError};
+use crate::model::ModelError;
+
+/// What can go wrong in training.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A setting that is out of range.
+    #[error("{0}")]
+    Setting(String),
+    /// Nothing happened before the as-of day.
+    #[error("there is no event before {as_of}; choose a later --as-of, or check `events.paths`")]
+    NoEvents {
+        /// The as-of day.
+        as_of: Day,
+    },
+    /// None of the kinds of `churn.activity` occurs.
+    #[error("no event is of a kind in churn.activity ({}); the log's kinds are: {}", activity.join(", "), kinds.join(", "))]
+    NoActivity {
+        /// The configured kinds.
+        activity: Vec<String>,
+        /// The log's kinds.
+        kinds: Vec<String>,
+    },
+    /// The churn event never happens.
+    #[error("no event is of the kind churn.churn_event = \"{name}\"; the log's kinds are: {}", kinds.join(", "))]
+    NoChurnEvent {
+        /// The configured kind.
+        name: String,
+        /// The log's kinds.
+        kinds: Vec<String>,
+    },
+    /// No label window fits into the log.
+    #[error(
+        "churn.horizon_days = {horizon_days} with churn.lead_days = {lead_days} was never observed: the log spans \
+         {span_days} days, which allows a horizon of at most {longest} days"
+    )]
+    HorizonNotObserved {
+        /// The horizon.
+        horizon_days: u16,
+        /// The lead.
+        lead_days: u32,
+        /// Days from the first event to the end of what was observed.
+        span_days: i32,
+        /// The longest horizon that could be labelled.
+        longest: i32,
+    },
+    /// Hardly anybody to learn from.
+    #[error(
+        "only {rows} labelled rows of {users} users for horizon {horizon_days}: at least {least} are needed; lengthen \
+         the log or churn.active_within_days, or shorten churn.horizon_days"
+    )]
+    TooFewRows {
+        /// The horizon.
+        horizon_days: u16,
+        /// How many there are.
+        rows: usize,
+        /// How many users they come from.
+        users: usize,
+        /// How many there must be.
+        least: usize,
+    },
+    /// Everybody stays or everybody leaves.
+    #[error(
+        "all {rows} labelled rows for horizon {horizon_days} {}: there is nothing to tell apart; {}",
+        if *churned { "churned" } else { "stayed" },
+        if *churned { "lengthen churn.horizon_days" } else { "shorten churn.horizon_days" }
+    )]
+    OneClass {
+        /// The horizon.
+        horizon_days: u16,
+        /// How many rows there are.
+        rows: usize,
+        /// What became of all of them.
+        churned: bool,
+    },
+    /// The logistic fit failed.
+    #[error("horizon {horizon_days}: {source}")]
+    Logistic {
+        /// The horizon.
+        horizon_days: u16,
+        /// Why.
+        source: logistic::LogisticError,
+    },
+    /// The segments could not be fitted.
+    #[error("segments with k = {k}: {problem}")]
+    Segments {
+        /// The number of segments.
+        k: usize,
+        /// What the library said.
+        problem: String,
+    },
+    /// The challenger could not be fitted.
+    #[error("challenger: {problem}")]
+    Challenger {
+        /// What the library said.
+        problem: String,
+    },
+    /// A schema that makes no catalogue.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+    /// A bundle that could not be made or written.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A history that is not legal.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}

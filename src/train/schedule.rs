@@ -1,0 +1,111 @@
+//! At which dates users are described and labelled.
+
+use crate::history::Day;
+
+use super::TrainError;
+
+/// The dates at which users are described and labelled for one horizon, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Dates of the final fit: every one has a fully observed label window.
+    pub fit: Vec<Day>,
+    /// The latest of them, on which the model is judged; `None` when no earlier date could train for it.
+    pub test: Option<Day>,
+    /// The date on which the judged model is calibrated; `None` when the log is too short for a third part.
+    pub calibration: Option<Day>,
+    /// The dates on which the judged model is trained: their label windows end before the next part's date.
+    pub train: Vec<Day>,
+}
+
+/// What a schedule depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// The first day with an event.
+    pub first: Day,
+    /// The day after the last one that was fully seen.
+    pub until: Day,
+}
+
+/// How dates are laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Spacing {
+    /// Days between neighbouring dates; `None` for a quarter of lead + horizon.
+    pub days: Option<u16>,
+    /// The most dates.
+    pub most: usize,
+}
+
+impl Schedule {
+    /// Lays out dates backwards from the latest one whose label window `[date + lead, date + lead + horizon)`
+    /// is fully observed, as long as a whole horizon of past (at least half, if need be) lies before them.
+    ///
+    /// Train, calibration and test dates are at least lead + horizon apart, so that no label of one part
+    /// looks into another.
+    pub fn new(observed: Observed, lead_days: u32, horizon_days: u16, spacing: Spacing) -> Result<Self, TrainError> {
+        let span = observed.until.since(observed.first);
+        let window = lead_days as i32 + i32::from(horizon_days);
+        let latest = observed.until.plus(-window);
+        if latest.since(observed.first) < 1 {
+            let longest = (span - 1 - lead_days as i32).max(0);
+            return Err(TrainError::HorizonNotObserved { horizon_days, lead_days, span_days: span, longest });
+        }
+        // Quarters of the window, so that every fourth date is a whole window away.
+        let back = |k: i32| spacing.days.map_or(k * window / 4, |days| k * i32::from(days));
+        let reaching_back = |past: i32| -> Vec<Day> {
+            let dates = (0..spacing.most as i32).map(|k| latest.plus(-back(k)));
+            let mut dates: Vec<Day> = dates.take_while(|d| d.since(observed.first) >= past).collect();
+            dates.reverse();
+            dates.dedup();
+            dates
+        };
+        let horizon = i32::from(horizon_days);
+        let fit = [horizon, horizon.div_euclid(2), 1].into_iter().map(reaching_back).find(|d| !d.is_empty());
+        let fit = fit.unwrap_or_else(|| vec![latest]);
+        let before = |date: Day| -> Vec<Day> { fit.iter().copied().filter(|d| date.since(*d) >= window).collect() };
+        let (mut test, mut calibration, mut train) = (Some(latest), None, before(latest));
+        if let Some(middle) = train.last().copied() {
+            let earlier = before(middle);
+            if !earlier.is_empty() {
+                (calibration, train) = (Some(middle), earlier);
+            }
+        } else {
+            test = None;
+        }
+        Ok(Self { fit, test, calibration, train })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(span: i32, lead: u32, horizon: u16, most: usize) -> Result<Schedule, TrainError> {
+        let observed = Observed { first: Day::new(0).unwrap(), until: Day::new(span).unwrap() };
+        Schedule::new(observed, lead, horizon, Spacing { days: None, most })
+    }
+
+    #[test]
+    fn parts_are_ordered_in_time_with_an_embargo_between_them() {
+        for (span, lead, horizon) in [(400, 0, 30), (400, 7, 30), (313, 0, 60), (1_000, 3, 90)] {
+            let s = schedule(span, lead, horizon, 100).unwrap();
+            let window = lead as i32 + i32::from(horizon);
+            let (test, calibration) = (s.test.unwrap(), s.calibration.unwrap());
+            assert_eq!(test.number() + window, span, "the last label window ends where the log does");
+            assert!(test.since(calibration) >= window);
+            assert!(s.train.iter().all(|d| calibration.since(*d) >= window));
+            assert!(s.fit.is_sorted() && s.fit.contains(&test));
+            assert!(s.fit.iter().all(|d| d.number() >= i32::from(horizon)), "a horizon of past before each");
+        }
+    }
+
+    #[test]
+    fn short_logs_lose_calibration_first_then_the_test_and_then_fail_with_what_would_do() {
+        assert!(schedule(35 * 4, 0, 35, 100).unwrap().calibration.is_some());
+        let s = schedule(35 * 3, 0, 35, 100).unwrap();
+        assert!(s.calibration.is_none() && s.test.is_some() && !s.train.is_empty());
+        let s = schedule(50, 0, 35, 100).unwrap();
+        assert!(s.test.is_none() && s.fit.len() == 1);
+        let message = schedule(35, 0, 35, 100).unwrap_err().to_string();
+        assert!(message.contains("34 days"), "{message}");
+    }
+}
