@@ -104,7 +104,7 @@ mod tests {
         let s = schedule(35 * 3, 0, 35, 100).unwrap();
         assert!(s.calibration.is_none() && s.test.is_some() && !s.train.is_empty());
         let s = schedule(50, 0, 35, 100).unwrap();
-        assert!(s.test.is_none() && s.fit.len() == 1);
+        assert!(s.test.is_none() && s.fit.len() == 2);
         let message = schedule(35, 0, 35, 100).unwrap_err().to_string();
         assert!(message.contains("34 days"), "{message}");
     }
