@@ -256,7 +256,8 @@ impl Bundle {
 
     /// An extractor for histories whose records refer to `kinds`.
     pub fn extractor(&self, kinds: &[String]) -> Extractor<'_> {
-        Extractor::new(&self.catalogue, kinds)
+        let ending = self.spec.churn_event.as_ref().and_then(|name| kinds.iter().position(|k| k == name));
+        Extractor::new(&self.catalogue, kinds).with_ending(ending.map(|p| p as u16))
     }
 
     /// The positions in a feature vector of the features that segments are made of.

@@ -100,7 +100,9 @@ fn answer(bundle: &Bundle, as_of: Day, history: Vec<(u16, u16, u32, i64)>) -> Re
             let pairs = horizons.iter().map(|h| (h.probability, h.log_odds)).collect();
             (pairs, stage.name().to_owned(), segment.map(|s| (s.id, s.distance)))
         }
-        Assessment::TooNew | Assessment::Inactive { .. } => (Vec::new(), String::new(), None),
+        Assessment::TooNew | Assessment::Inactive { .. } | Assessment::AlreadyChurned => {
+            (Vec::new(), String::new(), None)
+        }
     };
     let features = vector.into_iter().map(|v| (!v.is_nan()).then_some(v)).collect();
     Ok(GoldenCase { as_of, history, features, horizons, stage, segment })

@@ -26,6 +26,8 @@ pub enum Assessment {
         /// Days since the last activity.
         recency_days: f64,
     },
+    /// The churn event already happened, and no activity since.
+    AlreadyChurned,
 }
 
 /// One user's answer.
@@ -102,6 +104,9 @@ impl Bundle {
                 extracted = vec![f64::NAN; self.catalogue().len()];
                 if !extractor.extract(history, as_of, &mut extracted) {
                     return Ok(Assessment::TooNew);
+                }
+                if extractor.ended(history, as_of) {
+                    return Ok(Assessment::AlreadyChurned);
                 }
                 &extracted
             }

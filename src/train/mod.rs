@@ -6,13 +6,17 @@
 
 pub mod card;
 mod challenger;
+pub mod check;
+pub mod config;
 mod dataset;
 pub mod fit;
 mod horizon;
+pub mod inspect;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
 pub mod schedule;
+pub mod scores;
 pub mod segments;
 
 use crate::features::FeatureError;

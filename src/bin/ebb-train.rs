@@ -1,2 +1,0 @@
-//! The offline trainer.
-fn main() {}

@@ -1,0 +1,135 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ebb::history::Day;
+
+/// Trains churn models on an event log and scores its users.
+#[derive(Debug, Parser)]
+#[command(name = "ebb-train", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print nothing but errors.
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+    /// Print one JSON object on standard output instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make up the event log of a shop, with its configuration and the true causes of churn.
+    Simulate(Simulate),
+    /// Fit segments and churn models and write a model bundle.
+    Fit(Fit),
+    /// Score every user of a log.
+    Score(Score),
+    /// Hold a bundle's card against floors: exit code 1 below them.
+    Check(Check),
+    /// Print a bundle's model card.
+    Inspect(Inspect),
+    /// Write the daily roll-up of a log as Parquet.
+    Rollup(Rollup),
+}
+
+/// Which log to read, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// A file, folder or pattern to read instead of those in the configuration; may be repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) events: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// How many users.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) users: u32,
+    /// How many days.
+    #[arg(long, default_value_t = 540)]
+    pub(crate) days: u32,
+    /// Seed of everything drawn at random.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// The first day.
+    #[arg(long, value_name = "DATE", default_value_t = ebb::simulate::default_start())]
+    pub(crate) start: Day,
+    /// The share of rows that are late, repeated or broken, as in real logs.
+    #[arg(long, default_value_t = ebb::simulate::DEFAULT_DIRTY_SHARE)]
+    pub(crate) dirty_share: f64,
+    /// The folder to write.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fit {
+    #[command(flatten)]
+    pub(crate) log: Log,
+    /// No event at or after this day is seen [default: the day after the last event].
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// Also fit a random forest and put its figures into the card beside the model's.
+    #[arg(long)]
+    pub(crate) challenger: bool,
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Score {
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) log: Log,
+    /// Score as known at the start of this day.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Day,
+    /// scores.csv, scores.parquet, or - for CSV on standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The smallest acceptable area under the ROC curve.
+    #[arg(long, value_name = "AUC")]
+    pub(crate) min_auc: Option<f64>,
+    /// The largest acceptable log loss.
+    #[arg(long, value_name = "LOSS")]
+    pub(crate) max_log_loss: Option<f64>,
+    /// The largest acceptable expected calibration error.
+    #[arg(long, value_name = "ERROR")]
+    pub(crate) max_ece: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollup {
+    #[command(flatten)]
+    pub(crate) log: Log,
+    /// Leave out events at or after this day.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// How many files, each with a share of the users.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) partitions: usize,
+    /// The folder to write.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}

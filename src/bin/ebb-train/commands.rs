@@ -1,0 +1,192 @@
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+use ebb::events;
+use ebb::history::{Day, Histories};
+use ebb::model;
+use ebb::simulate::{SimulateError, SimulateOptions};
+use ebb::train::card::Card;
+use ebb::train::check::{Floors, check as hold};
+use ebb::train::config::Config;
+use ebb::train::fit::{FitInput, fit as fit_all};
+use ebb::train::scores::{Target, write_scores};
+use ebb::train::{TrainError, inspect as card_text};
+use serde_json::json;
+
+use crate::args;
+
+/// Why a command ended without success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Bad usage or configuration.
+    Usage(anyhow::Error),
+    /// The work could not be done.
+    Failed(anyhow::Error),
+    /// A verdict that has already been printed.
+    Verdict,
+}
+
+impl Failure {
+    pub(crate) const USAGE: u8 = 64;
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => Self::USAGE,
+            Self::Failed(_) | Self::Verdict => 1,
+        }
+    }
+
+    /// The error with its causes, unless a cause only repeats what was said.
+    pub(crate) fn message(&self) -> Option<String> {
+        let (Self::Usage(error) | Self::Failed(error)) = self else { return None };
+        let mut text = error.to_string();
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            if !text.contains(&cause) {
+                let _ = write!(text, ": {cause}");
+            }
+        }
+        Some(text)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) quiet: bool,
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// The result: JSON or text on standard output, or nothing.
+    fn result(self, json: &serde_json::Value, text: &str) -> Outcome {
+        let line = match (self.json, self.quiet) {
+            (true, _) => json.to_string(),
+            (false, true) => return Ok(()),
+            (false, false) => text.trim_end().to_owned(),
+        };
+        let written = writeln!(std::io::stdout(), "{line}");
+        written.context("standard output").map_err(Failure::Failed)
+    }
+
+    /// Something worth knowing on the way, on standard error.
+    fn note(self, text: &str) {
+        if !self.quiet && !self.json {
+            eprintln!("{}", text.trim_end());
+        }
+    }
+}
+
+fn usage(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Usage(error.into())
+}
+
+fn failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Failed(error.into())
+}
+
+pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
+    let mut options = SimulateOptions::new(args.users, args.days, args.seed, args.out.clone());
+    options.start = args.start;
+    options.dirty_share = args.dirty_share;
+    let summary = ebb::simulate::simulate(&options).map_err(|error| match error {
+        SimulateError::Write { .. } => failed(error),
+        _ => usage(error),
+    })?;
+    output.result(&json!(summary), &summary.to_string())
+}
+
+/// The configuration and the log that it describes, as far as `until`.
+fn read(
+    log: &args::Log,
+    until: Option<Day>,
+    output: Output,
+) -> Result<(Config, Histories, serde_json::Value), Failure> {
+    let config = Config::load(&log.config).map_err(usage)?;
+    let (histories, quality) = events::read_log(&config.events, &config.folder, &log.events, until).map_err(failed)?;
+    output.note("read");
+    Ok((config, histories, quality))
+}
+
+pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
+    let (config, histories, data_quality) = read(&args.log, args.as_of, output)?;
+    let as_of = match (args.as_of, histories.span()) {
+        (Some(day), _) => day,
+        (None, Some((_, last))) => last.plus(1),
+        (None, None) => return Err(failed(anyhow::anyhow!("the log holds no events; check `events.paths`"))),
+    };
+    let input = FitInput {
+        histories: &histories,
+        config: &config.train,
+        as_of,
+        challenger: args.challenger,
+        data_quality: &data_quality,
+    };
+    let fitted = fit_all(&input).map_err(|error| match error {
+        TrainError::Setting(_) => usage(error),
+        _ => failed(error),
+    })?;
+    let card = serde_json::to_string_pretty(&fitted.card).map_err(failed)? + "\n";
+    let report = String::new();
+    let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
+    let text =
+        format!("{}\nModel {} written to {}", card_text::render(&fitted.card), bundle.version(), args.out.display());
+    output.result(&json!({"model": bundle.version(), "out": args.out, "card": fitted.card}), &text)
+}
+
+pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
+    let target = Target::new(&args.out).map_err(usage)?;
+    let bundle = model::load(&args.model).map_err(failed)?.bundle;
+    let (_, histories, _) = read(&args.log, Some(args.as_of), output)?;
+    let summary = write_scores(&bundle, &histories, args.as_of, &target).map_err(failed)?;
+    let skipped: u64 = summary.skipped.values().sum();
+    let reasons: Vec<String> = summary.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    let text = format!("{} users scored, {skipped} not ({})", summary.scored, reasons.join(", "));
+    if target == Target::Stdout {
+        // Standard output holds the scores themselves.
+        output.note(&text);
+        return Ok(());
+    }
+    output.result(&json!({"model": bundle.version(), "out": args.out, "summary": summary}), &text)
+}
+
+fn card_of(dir: &Path) -> Result<(model::Bundle, Card), Failure> {
+    let model::Saved { bundle, card } = model::load(dir).map_err(failed)?;
+    let path = dir.join("card.json");
+    let card = serde_json::from_str(&card).with_context(|| path.display().to_string())?;
+    Ok((bundle, card))
+}
+
+pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
+    let floors = Floors { min_auc: args.min_auc, max_log_loss: args.max_log_loss, max_ece: args.max_ece };
+    if floors.min_auc.is_none() && floors.max_log_loss.is_none() && floors.max_ece.is_none() {
+        return Err(usage(anyhow::anyhow!("nothing to check: give --min-auc, --max-log-loss or --max-ece")));
+    }
+    let (bundle, card) = card_of(&args.model)?;
+    let verdicts = hold(&card, &floors);
+    let passed = verdicts.iter().all(|v| v.passed);
+    let lines: Vec<&str> = verdicts.iter().map(|v| v.line.as_str()).collect();
+    output.result(&json!({"model": bundle.version(), "passed": passed, "figures": lines}), &lines.join("\n"))?;
+    if passed { Ok(()) } else { Err(Failure::Verdict) }
+}
+
+pub(crate) fn inspect(args: &args::Inspect, output: Output) -> Outcome {
+    let (bundle, card) = card_of(&args.model)?;
+    let text = format!("Model {}\n{}", bundle.version(), card_text::render(&card));
+    output.result(&json!({"model": bundle.version(), "card": card}), &text)
+}
+
+pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
+    let (_, histories, _) = read(&args.log, args.as_of, output)?;
+    let _ = (histories, &args.out, args.partitions);
+    Ok(())
+}

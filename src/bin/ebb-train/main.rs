@@ -1,0 +1,41 @@
+//! The offline trainer. Exit codes: 0 done, 1 failed, 64 bad usage or configuration.
+
+mod args;
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use commands::{Failure, Output};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Asking for help or the version is no mistake.
+            let code = if error.use_stderr() { Failure::USAGE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let output = Output { quiet: arguments.quiet, json: arguments.json };
+    let done = match &arguments.command {
+        Command::Simulate(simulate) => commands::simulate(simulate, output),
+        Command::Fit(fit) => commands::fit(fit, output),
+        Command::Score(score) => commands::score(score, output),
+        Command::Check(check) => commands::check(check, output),
+        Command::Inspect(inspect) => commands::inspect(inspect, output),
+        Command::Rollup(rollup) => commands::rollup(rollup, output),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                eprintln!("error: {message}");
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
