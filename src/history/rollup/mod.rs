@@ -21,6 +21,7 @@ mod tests;
 
 #[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share them"))]
 pub(crate) use columns::{Cell, Column};
+#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
 pub(crate) use read::check_complete;
 pub use read::{RollupRead, read_rollup};
 pub use write::{RollupWritten, partition_of, write_rollup};
