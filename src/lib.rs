@@ -1,5 +1,7 @@
 //! Ebb predicts which users are about to leave.
 
+#[cfg(feature = "train")]
+pub mod events;
 pub mod features;
 pub mod history;
 pub mod lifecycle;

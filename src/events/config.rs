@@ -1,0 +1,211 @@
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The `[events]` table of `ebb.toml`: which files hold the log, and which of their columns mean what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventsConfig {
+    /// Paths, folders or glob patterns, relative to the folder of the configuration file.
+    pub paths: Vec<String>,
+    /// The user's id. Not needed for a roll-up.
+    pub user: Option<Mapping>,
+    /// The time of the event. Not needed for a roll-up.
+    pub time: Option<Mapping>,
+    /// How times are written: `rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a `strftime` pattern.
+    /// Without it times are ISO 8601, where a time without an offset is local. Not used for columns that hold dates
+    /// or timestamps by their own type.
+    pub time_format: Option<String>,
+    /// The kind of event; without it all events are of one kind.
+    pub kind: Option<Mapping>,
+    /// The amount of money (or any quantity); without it all amounts are 0.
+    pub amount: Option<Mapping>,
+    /// The IANA time zone whose days are counted.
+    pub timezone: TimeZoneName,
+    /// What to do about a row that cannot be read.
+    pub on_bad_row: OnBadRow,
+    /// The format of the files; without it their names and contents tell.
+    pub format: Option<Format>,
+    /// What separates the columns of a text file; without it a comma, or a tab in `.tsv` files.
+    pub delimiter: Option<Delimiter>,
+    /// The names of the columns of text files that have no header line.
+    pub columns: Option<Vec<String>>,
+}
+
+/// The name of a time zone; `UTC` unless given.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct TimeZoneName(pub String);
+
+impl Default for TimeZoneName {
+    fn default() -> Self {
+        Self("UTC".to_owned())
+    }
+}
+
+/// Where a value comes from: a column, or an expression in the Common Expression Language over columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mapping {
+    /// The column of this name. Written `"Name"`.
+    Column(String),
+    /// The value of this expression. Written `{ expr = '...' }`.
+    Expression(String),
+}
+
+impl fmt::Display for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Column(text) | Self::Expression(text) => text,
+        })
+    }
+}
+
+impl Serialize for Mapping {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Column(name) => serializer.serialize_str(name),
+            Self::Expression(expression) => serializer.collect_map([("expr", expression)]),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Mapping {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MappingVisitor)
+    }
+}
+
+struct MappingVisitor;
+
+impl<'de> Visitor<'de> for MappingVisitor {
+    type Value = Mapping;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a column, or { expr = '...' }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Mapping, E> {
+        Ok(Mapping::Column(name.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Mapping, A::Error> {
+        let mut expression = None;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "expr" if expression.is_none() => expression = Some(map.next_value()?),
+                "expr" => return Err(A::Error::duplicate_field("expr")),
+                other => return Err(A::Error::unknown_field(other, &["expr"])),
+            }
+        }
+        expression.map(Mapping::Expression).ok_or_else(|| A::Error::missing_field("expr"))
+    }
+}
+
+/// What to do about a row that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBadRow {
+    /// Count it by its reason, show the first ones, and go on.
+    #[default]
+    Report,
+    /// Stop with an error that names it.
+    Fail,
+}
+
+/// The format of a log's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Columns separated by a character or by blanks, one event a record.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+    /// A Parquet table with one event a row.
+    Parquet,
+    /// The daily roll-up as Parquet, see [`crate::history::read_rollup`].
+    Rollup,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+            Self::Rollup => "rollup",
+        })
+    }
+}
+
+/// What separates the columns of a text file. Written as one character, `tab`, or `whitespace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delimiter {
+    /// One ASCII character.
+    Byte(u8),
+    /// Any run of blanks; blanks at either end of a line do not count.
+    Whitespace,
+}
+
+impl Serialize for Delimiter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Byte(b'\t') => serializer.serialize_str("tab"),
+            Self::Byte(byte) => serializer.serialize_char(char::from(*byte)),
+            Self::Whitespace => serializer.serialize_str("whitespace"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Delimiter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_bytes() {
+            b"tab" => Ok(Self::Byte(b'\t')),
+            b"whitespace" => Ok(Self::Whitespace),
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(Self::Byte(*byte)),
+            _ => Err(D::Error::custom(format!("`{text}` is not one ASCII character, `tab` or `whitespace`"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_reads_and_writes() {
+        let text = r#"
+            paths = ["data/*.csv.gz"]
+            user = "CustomerID"
+            time = "InvoiceDate"
+            time_format = "%Y-%m-%d %H:%M:%S"
+            kind = { expr = 'InvoiceNo.startsWith("C") ? "return" : "purchase"' }
+            amount = { expr = 'double(Quantity) * double(UnitPrice)' }
+            timezone = "Europe/London"
+            on_bad_row = "fail"
+            delimiter = "tab"
+        "#;
+        let config: EventsConfig = toml::from_str(text).unwrap();
+        assert_eq!(config.user, Some(Mapping::Column("CustomerID".to_owned())));
+        assert!(matches!(&config.kind, Some(Mapping::Expression(e)) if e.starts_with("InvoiceNo")));
+        assert_eq!((config.delimiter, config.on_bad_row), (Some(Delimiter::Byte(b'\t')), OnBadRow::Fail));
+        assert_eq!(toml::from_str::<EventsConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
+        assert_eq!(toml::from_str::<EventsConfig>("").unwrap().timezone.0, "UTC");
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for (text, expected) in [
+            ("usr = \"a\"", "unknown field `usr`"),
+            ("user = 7", "the name of a column, or { expr"),
+            ("user = { exp = 'a' }", "unknown field `exp`, expected `expr`"),
+            ("user = {}", "missing field `expr`"),
+            ("delimiter = \"ab\"", "not one ASCII character"),
+            ("format = \"xml\"", "unknown variant `xml`"),
+        ] {
+            let message = toml::from_str::<EventsConfig>(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

@@ -1,0 +1,351 @@
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use cel::common::ast::{EntryExpr, Expr};
+use cel::objects::OptionalValue;
+use cel::{Context, Env, ExecutionError, IdedExpr, Program, Value, extensions};
+
+use super::EventsError;
+use super::duplicates::{Identity, hash_bytes};
+use super::reason::{Field, Refusal, RefusalReason};
+use super::source::{Columns, NotUtf8, Row, Stop, not_utf8};
+use crate::history::Cell;
+
+/// Results remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities are few.
+const CACHE_LIMIT: usize = 65_536;
+
+/// Identifiers that CEL gives a meaning of their own, and that are columns only where a file has them.
+const CEL_NAMES: [&str; 14] = [
+    "bool",
+    "bytes",
+    "double",
+    "dyn",
+    "google",
+    "int",
+    "list",
+    "map",
+    "math",
+    "null_type",
+    "optional",
+    "optional_type",
+    "string",
+    "uint",
+];
+
+/// A compiled CEL expression over the columns of a row.
+///
+/// Its value depends on nothing but the columns it names, so results are remembered by their values.
+pub(super) struct Expression {
+    field: Field,
+    text: String,
+    program: Program,
+    context: Context<'static, 'static>,
+    inputs: Vec<Input>,
+    cache: HashMap<u64, Remembered, BuildHasherDefault<Identity>>,
+    last: Remembered,
+    key: Vec<u8>,
+}
+
+struct Input {
+    name: String,
+    /// The column's position in the file at hand; `None` for a type's name.
+    position: Option<usize>,
+}
+
+/// The bytes of an expression's inputs and what came of them.
+struct Remembered {
+    key: Vec<u8>,
+    result: Outcome,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { key: Vec::new(), result: Ok(Owned::Null) }
+    }
+}
+
+type Outcome = Result<Owned, String>;
+
+/// An expression's value.
+#[derive(Clone, Debug, PartialEq)]
+enum Owned {
+    Null,
+    Text(String),
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+    Bool(bool),
+    /// Unix seconds.
+    Instant(i64),
+    Nested,
+}
+
+impl Expression {
+    /// Compiles `text` with the standard library and the extensions for text and mathematics.
+    pub(super) fn compile(field: Field, text: &str) -> Result<Self, EventsError> {
+        let fail = |message| EventsError::Expression { setting: field.setting(), expression: text.to_owned(), message };
+        let mut env = Env::stdlib();
+        let extended = env.add_extension(extensions::strings).and_then(|()| env.add_extension(extensions::math));
+        extended.map_err(|error| fail(error.to_string()))?;
+        let env = Arc::new(env);
+        // One error is enough, and the first is seldom the consequence of another.
+        let first = |errors: cel::ParseErrors| {
+            errors.errors.first().map_or_else(String::new, |e| format!("{} at character {}", e.msg.trim(), e.pos.1))
+        };
+        let program = env.compile(text).map_err(|errors| fail(first(errors)))?;
+        let mut names = BTreeSet::new();
+        collect_names(program.expression(), &mut Vec::new(), &mut names);
+        let inputs = names.into_iter().map(|name| Input { name: name.to_owned(), position: None }).collect();
+        Ok(Self {
+            field,
+            text: text.to_owned(),
+            inputs,
+            context: Context::with_env(env),
+            program,
+            cache: HashMap::default(),
+            last: Remembered::default(),
+            key: Vec::new(),
+        })
+    }
+
+    /// The expression as it was written.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The columns it names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().map(|input| input.name.as_str()).filter(|name| !CEL_NAMES.contains(name))
+    }
+
+    /// The positions of its columns in the file it is bound to.
+    pub(super) fn positions(&self) -> impl Iterator<Item = usize> {
+        self.inputs.iter().filter_map(|input| input.position)
+    }
+
+    /// Looks its columns up in another file.
+    pub(super) fn bind(&mut self, columns: &Columns<'_>) -> Result<(), EventsError> {
+        for input in &mut self.inputs {
+            input.position = match columns.position_of_identifier(self.field, &input.name) {
+                Err(_) if CEL_NAMES.contains(&input.name.as_str()) => None,
+                found => Some(found?),
+            };
+        }
+        // Another file may give a column another type, and with it the same bytes another meaning.
+        self.cache.clear();
+        self.last = Remembered::default();
+        Ok(())
+    }
+
+    /// The value for a row.
+    pub(super) fn evaluate<'s>(&'s mut self, row: &'s impl Row) -> Result<Cell<'s>, Stop> {
+        self.key.clear();
+        let mut nested = false;
+        for position in self.inputs.iter().filter_map(|input| input.position) {
+            let cell = row.cell(position).map_err(|bytes| not_utf8(self.field, bytes))?;
+            nested |= cell == Cell::Nested;
+            write_key(&mut self.key, cell);
+        }
+        if nested {
+            self.last = Remembered { key: Vec::new(), result: self.execute(row)? };
+            return self.present(&self.last.result, row);
+        }
+        if self.last.key != self.key || self.key.is_empty() {
+            self.recall(row)?;
+        }
+        self.present(&self.last.result, row)
+    }
+
+    /// Sets `last` to the result for `key`, from the cache where it is there.
+    fn recall(&mut self, row: &impl Row) -> Result<(), Stop> {
+        let hash = hash_bytes(0, &self.key);
+        let known = self.cache.get(&hash).filter(|known| known.key == self.key);
+        let result = match known {
+            Some(known) => known.result.clone(),
+            None => {
+                let result = self.execute(row)?;
+                if self.cache.len() >= CACHE_LIMIT {
+                    self.cache.clear();
+                }
+                self.cache.insert(hash, Remembered { key: self.key.clone(), result: result.clone() });
+                result
+            }
+        };
+        self.last.result = result;
+        self.last.key.clone_from(&self.key);
+        Ok(())
+    }
+
+    fn execute(&mut self, row: &impl Row) -> Result<Outcome, Stop> {
+        for input in &self.inputs {
+            let Some(position) = input.position else { continue };
+            let value = match row.cell(position) {
+                Ok(cell) => value_of(cell, || row.nested(position)),
+                Err(bytes) => return Err(not_utf8(self.field, bytes).into()),
+            };
+            self.context.add_variable_from_value(input.name.as_str(), value);
+        }
+        match self.program.execute(&self.context) {
+            Ok(value) => Ok(Ok(Owned::from(&value))),
+            // All columns are bound, so what is not declared is a function: no row can do any better.
+            Err(ExecutionError::UndeclaredReference(name)) => Err(Stop::from(EventsError::Expression {
+                setting: self.field.setting(),
+                expression: self.text.clone(),
+                message: format!("there is no function `{name}`"),
+            })),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+
+    fn present<'s>(&'s self, result: &'s Outcome, row: &impl Row) -> Result<Cell<'s>, Stop> {
+        match result {
+            Ok(owned) => Ok(owned.cell()),
+            Err(message) => Err(Stop::Refused(Refusal {
+                reason: RefusalReason::ExpressionFailed,
+                field: self.field,
+                value: self.describe_inputs(row),
+                expected: format!("values for which it can be computed: {message}").into(),
+            })),
+        }
+    }
+
+    fn describe_inputs(&self, row: &impl Row) -> String {
+        let input = |input: &Input| {
+            let value = match row.cell(input.position?) {
+                Ok(Cell::Text(text)) => format!("\"{text}\""),
+                Ok(Cell::Null) => "null".to_owned(),
+                Ok(Cell::Nested) => "a nested value".to_owned(),
+                Ok(cell) => cell.number().map_or_else(|| format!("{cell:?}"), |number| number.to_string()),
+                Err(NotUtf8(text)) => text,
+            };
+            Some(format!("{}={value}", input.name))
+        };
+        self.inputs.iter().filter_map(input).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Appends bytes that differ for different cells.
+fn write_key(key: &mut Vec<u8>, cell: Cell<'_>) {
+    let mut put = |tag: u8, bytes: &[u8]| {
+        key.push(tag);
+        key.extend_from_slice(bytes);
+    };
+    match cell {
+        Cell::Null => put(0, &[]),
+        Cell::Text(text) => {
+            put(1, &(text.len() as u64).to_le_bytes());
+            key.extend_from_slice(text.as_bytes());
+        }
+        Cell::Int(value) => put(2, &value.to_le_bytes()),
+        Cell::Uint(value) => put(3, &value.to_le_bytes()),
+        Cell::Float(value) => put(4, &value.to_bits().to_le_bytes()),
+        Cell::Decimal { unscaled, scale } => {
+            put(5, &unscaled.to_le_bytes());
+            key.extend_from_slice(&scale.to_le_bytes());
+        }
+        Cell::Bool(value) => put(6, &[u8::from(value)]),
+        Cell::Day(number) => put(7, &number.to_le_bytes()),
+        Cell::Time { ticks, per_s, zoned } => {
+            put(8 + u8::from(zoned), &ticks.to_le_bytes());
+            key.extend_from_slice(&per_s.to_le_bytes());
+        }
+        Cell::Nested => put(10, &[]),
+    }
+}
+
+/// A cell as CEL sees it: decimals are doubles, days and times are ISO 8601 text, which `timestamp()` reads.
+pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Text(text) => Value::from(text),
+        Cell::Int(value) => Value::Int(value),
+        Cell::Uint(value) => Value::UInt(value),
+        Cell::Float(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
+        Cell::Bool(value) => Value::Bool(value),
+        Cell::Day(number) => crate::history::Day::new(number).map_or(Value::Null, |day| Value::from(day.to_string())),
+        Cell::Time { ticks, per_s, zoned } => {
+            let nanos = i128::from(ticks) * (1_000_000_000 / i128::from(per_s.max(1)));
+            let Ok(at) = jiff::Timestamp::from_nanosecond(nanos) else { return Value::Null };
+            let local = || jiff::tz::TimeZone::UTC.to_datetime(at).to_string();
+            Value::from(if zoned { at.to_string() } else { local() })
+        }
+        Cell::Nested => nested(),
+    }
+}
+
+impl From<&Value> for Owned {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::String(text) => Self::Text(text.to_string()),
+            Value::Int(value) => Self::Int(*value),
+            Value::UInt(value) => Self::Uint(*value),
+            Value::Float(value) => Self::Float(*value),
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Timestamp(at) => Self::Instant(at.timestamp()),
+            Value::Opaque(_) => match <&OptionalValue>::try_from(value) {
+                Ok(optional) => optional.value().map_or(Self::Null, Self::from),
+                Err(_) => Self::Nested,
+            },
+            _ => Self::Nested,
+        }
+    }
+}
+
+impl Owned {
+    fn cell(&self) -> Cell<'_> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Text(text) => Cell::Text(text),
+            Self::Int(value) => Cell::Int(*value),
+            Self::Uint(value) => i64::try_from(*value).map_or(Cell::Uint(*value), Cell::Int),
+            Self::Float(value) => Cell::Float(*value),
+            Self::Bool(value) => Cell::Bool(*value),
+            Self::Instant(ticks) => Cell::Time { ticks: *ticks, per_s: 1, zoned: true },
+            Self::Nested => Cell::Nested,
+        }
+    }
+}
+
+/// Collects the identifiers that no macro such as `map` or `exists` binds.
+fn collect_names<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, into: &mut BTreeSet<&'e str>) {
+    match &expression.expr {
+        Expr::Unspecified | Expr::Literal(_) => {}
+        Expr::Ident(name) => {
+            let name = name.strip_prefix('.').unwrap_or(name);
+            if !bound.contains(&name) {
+                into.insert(name);
+            }
+        }
+        Expr::Call(call) => {
+            call.target.iter().for_each(|target| collect_names(target, bound, into));
+            call.args.iter().for_each(|argument| collect_names(argument, bound, into));
+        }
+        Expr::Select(select) => collect_names(&select.operand, bound, into),
+        Expr::List(list) => list.elements.iter().for_each(|element| collect_names(element, bound, into)),
+        Expr::Map(map) => map.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, into)),
+        Expr::Struct(value) => value.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, into)),
+        Expr::Comprehension(loop_) => {
+            collect_names(&loop_.iter_range, bound, into);
+            collect_names(&loop_.accu_init, bound, into);
+            let outer = bound.len();
+            bound.extend([loop_.iter_var.as_str(), loop_.accu_var.as_str()]);
+            bound.extend(loop_.iter_var2.as_deref());
+            collect_names(&loop_.loop_cond, bound, into);
+            collect_names(&loop_.loop_step, bound, into);
+            collect_names(&loop_.result, bound, into);
+            bound.truncate(outer);
+        }
+    }
+}
+
+fn collect_entry<'e>(entry: &'e EntryExpr, bound: &mut Vec<&'e str>, into: &mut BTreeSet<&'e str>) {
+    match entry {
+        EntryExpr::StructField(field) => collect_names(&field.value, bound, into),
+        EntryExpr::MapEntry(entry) => {
+            collect_names(&entry.key, bound, into);
+            collect_names(&entry.value, bound, into);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::io::BufRead;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::EventsError;
+use super::duplicates::hash_bytes;
+use super::files::{open_text, read_error};
+use super::reading::Reading;
+use super::reason::{Field, Refusal, RefusalReason};
+use super::source::{Columns, NotUtf8, Row, unknown_column};
+use crate::history::Cell;
+
+/// Lines of a file whose keys are remembered for the message about a missing one.
+const LINES_WITH_NAMES: u64 = 1_000;
+
+/// Objects after which every log must have had a user and a time.
+const OBJECTS_WITHOUT_USER: u64 = 10_000;
+
+/// The keys in use and which of them any line of the log has had.
+///
+/// A key may be absent from many lines, so only the whole log can tell that it does not exist.
+#[derive(Default)]
+pub(super) struct SeenKeys {
+    keys: Vec<(Field, String)>,
+    seen: Vec<bool>,
+    others: BTreeSet<String>,
+    objects: u64,
+    file: PathBuf,
+}
+
+impl SeenKeys {
+    /// An error for the first key of these fields that no object had.
+    pub(super) fn check(&self, fields: &[Field]) -> Result<(), EventsError> {
+        let mut missing =
+            self.keys.iter().zip(&self.seen).filter(|((field, _), seen)| !**seen && fields.contains(field));
+        let Some(((field, name), _)) = missing.next().filter(|_| self.objects > 0) else { return Ok(()) };
+        let used = self.keys.iter().zip(&self.seen).filter(|(_, seen)| **seen).map(|((_, name), _)| name.clone());
+        let mut names: Vec<String> = used.chain(self.others.iter().cloned()).collect();
+        names.sort();
+        Err(unknown_column(&self.file, *field, name, &names))
+    }
+}
+
+/// Reads a file of one JSON object a line; the number of rows.
+pub(super) fn read(reading: &mut Reading<'_, '_>, keys: &mut SeenKeys) -> Result<u64, EventsError> {
+    let path = &reading.file.path;
+    let mut text = open_text(path, reading.meter.start_file())?;
+    if keys.keys.is_empty() {
+        keys.keys = reading.mapper.names();
+        keys.seen = vec![false; keys.keys.len()];
+        keys.file.clone_from(path);
+    }
+    let names: Vec<String> = keys.keys.iter().map(|(_, name)| name.clone()).collect();
+    reading.mapper.bind(&Columns { path, names: &names })?;
+    let (mut line, mut slots) = (Vec::new(), vec![Value::Null; names.len()]);
+    let (mut rows, mut number) = (0, 0);
+    loop {
+        line.clear();
+        if text.read_until(b'\n', &mut line).map_err(|source| read_error(path, source))? == 0 {
+            return Ok(rows);
+        }
+        number += 1;
+        let object = line.trim_ascii();
+        if object.is_empty() {
+            continue;
+        }
+        if rows == 0 && object.starts_with(b"[") {
+            return Err(EventsError::JsonArray { path: path.clone() });
+        }
+        rows += 1;
+        reading.meter.tick();
+        reading.intake.duplicates.add(hash_bytes(0, object));
+        let others = (rows <= LINES_WITH_NAMES).then_some(&mut keys.others);
+        match parse(object, &names, &mut slots, &mut keys.seen, others) {
+            Ok(()) => {
+                keys.objects += 1;
+                if keys.objects == OBJECTS_WITHOUT_USER {
+                    keys.check(&[Field::User, Field::Time])?;
+                }
+                reading.row(&JsonRow(&slots), || number)?;
+            }
+            Err(refusal) => reading.refuse(refusal, || number)?,
+        }
+    }
+}
+
+fn parse(
+    object: &[u8],
+    names: &[String],
+    slots: &mut [Value],
+    seen: &mut [bool],
+    others: Option<&mut BTreeSet<String>>,
+) -> Result<(), Refusal> {
+    let refuse = |reason, expected: String| {
+        let value = String::from_utf8_lossy(object).into_owned();
+        Refusal { reason, field: Field::Row, value, expected: expected.into() }
+    };
+    let text = std::str::from_utf8(object);
+    let text = text.map_err(|_| refuse(RefusalReason::NotUtf8, "text in UTF-8".to_owned()))?;
+    slots.fill(Value::Null);
+    let mut json = serde_json::Deserializer::from_str(text);
+    let parsed = Object { names, slots, seen, others }.deserialize(&mut json).and_then(|()| json.end());
+    parsed.map_err(|error| refuse(RefusalReason::BadJson, format!("a JSON object: {error}")))
+}
+
+/// Keeps the values of the wanted keys and passes over the rest.
+struct Object<'a> {
+    names: &'a [String],
+    slots: &'a mut [Value],
+    seen: &'a mut [bool],
+    others: Option<&'a mut BTreeSet<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(wanted) = map.next_key_seed(Key { names: self.names, others: self.others.as_deref_mut() })? {
+            let slot = wanted.and_then(|at| Some((self.slots.get_mut(at)?, self.seen.get_mut(at)?)));
+            match slot {
+                Some((slot, seen)) => {
+                    *slot = map.next_value()?;
+                    *seen = true;
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The position of a key among the wanted ones.
+struct Key<'a> {
+    names: &'a [String],
+    others: Option<&'a mut BTreeSet<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
+        let position = self.names.iter().position(|name| name == key);
+        if let (None, Some(others)) = (position, self.others)
+            && !others.contains(key)
+        {
+            others.insert(key.to_owned());
+        }
+        Ok(position)
+    }
+}
+
+struct JsonRow<'a>(&'a [Value]);
+
+impl Row for JsonRow<'_> {
+    fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
+        Ok(match self.0.get(column) {
+            None | Some(Value::Null) => Cell::Null,
+            Some(Value::Bool(value)) => Cell::Bool(*value),
+            Some(Value::String(text)) => Cell::Text(text),
+            Some(Value::Number(number)) => match (number.as_i64(), number.as_u64()) {
+                (Some(value), _) => Cell::Int(value),
+                (None, Some(value)) => Cell::Uint(value),
+                (None, None) => number.as_f64().map_or(Cell::Null, Cell::Float),
+            },
+            Some(Value::Array(_) | Value::Object(_)) => Cell::Nested,
+        })
+    }
+
+    fn nested(&self, column: usize) -> cel::Value {
+        self.0.get(column).map_or(cel::Value::Null, cel_value)
+    }
+}
+
+fn cel_value(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => cel::Value::Bool(*value),
+        Value::String(text) => cel::Value::from(text.as_str()),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(value), _) => cel::Value::Int(value),
+            (None, Some(value)) => cel::Value::UInt(value),
+            (None, None) => number.as_f64().map_or(cel::Value::Null, cel::Value::Float),
+        },
+        Value::Array(values) => cel::Value::List(Arc::new(values.iter().map(cel_value).collect())),
+        Value::Object(members) => {
+            let members: HashMap<String, cel::Value> =
+                members.iter().map(|(key, value)| (key.clone(), cel_value(value))).collect();
+            members.into()
+        }
+    }
+}

@@ -1,0 +1,133 @@
+use super::EventsError;
+use super::config::EventsConfig;
+use super::intake::Intake;
+use super::reason::{Field, Refusal, RefusalReason};
+use super::source::{Columns, Row, Source, Stop, text_of};
+use super::time::TimeReader;
+use crate::history::{AMOUNT_LIMIT, Amount, Cell};
+
+/// The kind of all events of a log that has no kinds, where the caller does not name one.
+const KIND_OF_ALL: &str = "event";
+
+/// Turns rows into events.
+pub(super) struct Mapper {
+    user: Source,
+    time: Source,
+    kind: Option<Source>,
+    amount: Option<Source>,
+    kind_of_all: String,
+    days: TimeReader,
+    user_text: String,
+    kind_text: String,
+}
+
+impl Mapper {
+    /// A mapper as configured; `None` where user or time are not set, which only a roll-up can do without.
+    pub(super) fn new(config: &EventsConfig, default_kind: Option<&str>) -> Result<Option<Self>, EventsError> {
+        let days = TimeReader::new(config.time_format.as_deref(), &config.timezone.0)?;
+        let source = |field, mapping: &Option<_>| mapping.as_ref().map(|m| Source::new(field, m)).transpose();
+        let (user, time) = (source(Field::User, &config.user)?, source(Field::Time, &config.time)?);
+        let (kind, amount) = (source(Field::Kind, &config.kind)?, source(Field::Amount, &config.amount)?);
+        let (Some(user), Some(time)) = (user, time) else { return Ok(None) };
+        let kind_of_all = default_kind.unwrap_or(KIND_OF_ALL).to_owned();
+        Ok(Some(Self {
+            user,
+            time,
+            kind,
+            amount,
+            kind_of_all,
+            days,
+            user_text: String::new(),
+            kind_text: String::new(),
+        }))
+    }
+
+    fn sources(&self) -> impl Iterator<Item = (Field, &Source)> {
+        let optional = [(Field::Kind, self.kind.as_ref()), (Field::Amount, self.amount.as_ref())];
+        let required = [(Field::User, &self.user), (Field::Time, &self.time)];
+        required.into_iter().chain(optional.into_iter().filter_map(|(field, source)| Some((field, source?))))
+    }
+
+    /// The names of all columns in use, each once, with the field that needs it first.
+    pub(super) fn names(&self) -> Vec<(Field, String)> {
+        let mut names: Vec<(Field, String)> = Vec::new();
+        for (field, source) in self.sources() {
+            for name in source.names() {
+                if !names.iter().any(|(_, known)| known == name) {
+                    names.push((field, name.to_owned()));
+                }
+            }
+        }
+        names
+    }
+
+    /// The column names of the time alone.
+    pub(super) fn time_names(&self) -> Vec<&str> {
+        self.time.names()
+    }
+
+    /// The positions of all columns in use in the file it is bound to.
+    pub(super) fn positions(&self) -> Vec<usize> {
+        let mut positions: Vec<usize> = self.sources().flat_map(|(_, source)| source.positions()).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        positions
+    }
+
+    /// Looks the columns up in another file.
+    pub(super) fn bind(&mut self, columns: &Columns<'_>) -> Result<(), EventsError> {
+        self.user.bind(columns)?;
+        self.time.bind(columns)?;
+        for source in [&mut self.kind, &mut self.amount].into_iter().flatten() {
+            source.bind(columns)?;
+        }
+        Ok(())
+    }
+
+    /// What to call the column of a refused value.
+    pub(super) fn label(&self, field: Field) -> String {
+        self.sources().find(|(known, _)| *known == field).map(|(_, source)| source.label()).unwrap_or_default()
+    }
+
+    /// Hands the event of a row to `intake`. Nothing but the user and the time of a row after the as-of day is seen.
+    pub(super) fn apply(&mut self, row: &impl Row, intake: &mut Intake) -> Result<(), Stop> {
+        let user = text_of(self.user.cell(row)?, &mut self.user_text, Field::User, RefusalReason::EmptyUser)?;
+        let day = self.days.day(self.time.cell(row)?)?;
+        if !intake.admits(day) {
+            return Ok(());
+        }
+        let kind = match &mut self.kind {
+            Some(kind) => text_of(kind.cell(row)?, &mut self.kind_text, Field::Kind, RefusalReason::EmptyKind)?,
+            None => &self.kind_of_all,
+        };
+        let amount = match &mut self.amount {
+            Some(amount) => amount_of(amount.cell(row)?)?,
+            None => Some(Amount::default()),
+        };
+        Ok(intake.keep(user, kind, day, amount)?)
+    }
+}
+
+/// The amount in a cell; `None` where it is empty.
+fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Refusal> {
+    let number = match cell {
+        Cell::Null => return Ok(None),
+        Cell::Text(text) => match text.trim_ascii() {
+            "" => return Ok(None),
+            text => text.parse().ok(),
+        },
+        other => other.number(),
+    };
+    match number.map(Amount::new) {
+        Some(Ok(amount)) => Ok(Some(amount)),
+        _ => Err(Refusal {
+            reason: RefusalReason::BadAmount,
+            field: Field::Amount,
+            value: match cell {
+                Cell::Text(text) => text.to_owned(),
+                other => other.number().map_or_else(|| format!("{other:?}"), |number| number.to_string()),
+            },
+            expected: format!("a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}").into(),
+        }),
+    }
+}

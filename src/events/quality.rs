@@ -1,0 +1,188 @@
+use serde::Serialize;
+
+use super::config::Format;
+use super::reason::RefusalReason;
+use crate::history::{Day, Histories};
+
+/// How many places are shown for each reason.
+pub(super) const PLACES_SHOWN: usize = 5;
+
+/// How many users with the most events are shown.
+const TOP_USERS: usize = 5;
+
+/// The most characters of a value that are shown.
+const VALUE_SHOWN: usize = 80;
+
+/// What a log holds and what of it could not be used.
+///
+/// Every row read is kept as an event, refused for one reason, or dated after the as-of day. Equal logs give equal
+/// reports, whatever order the files were named in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct QualityReport {
+    /// The files, by path.
+    pub files: Vec<FileQuality>,
+    /// Rows read.
+    pub rows: u64,
+    /// Events kept; for a roll-up the sum of the counts.
+    pub events: u64,
+    /// Rows refused, by reason; reasons without rows are left out.
+    pub refused: Vec<RefusedRows>,
+    /// Rows on or after the as-of day, which were not kept.
+    pub rows_after_as_of: u64,
+    /// Events without an amount, where amounts are mapped; they count as 0.
+    pub empty_amounts: u64,
+    /// Rows of text files whose raw fields all equal those of an earlier row; they are kept.
+    pub duplicates: u64,
+    /// Whether `duplicates` is an estimate from a sample, as in logs of more than four million distinct rows.
+    pub duplicates_estimated: bool,
+    /// Rows that were compared for duplicates: those of text files. Parquet is read by column, not by row.
+    pub duplicates_compared: u64,
+    /// The day of the first event kept.
+    pub first_day: Option<Day>,
+    /// The day of the last event kept.
+    pub last_day: Option<Day>,
+    /// The kinds of events kept, by name.
+    pub kinds: Vec<KindQuality>,
+    /// Users with an event kept.
+    pub users: usize,
+    /// Records of (user, day, kind).
+    pub records: usize,
+    /// The users with the most events, most first: likely bots, test accounts or placeholders.
+    pub top_users: Vec<UserQuality>,
+}
+
+/// One file of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileQuality {
+    /// The path, relative to the folder of the configuration where it lies below it.
+    pub file: String,
+    /// How it was read.
+    pub format: Format,
+    /// Rows read.
+    pub rows: u64,
+}
+
+/// The rows refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedRows {
+    /// The reason.
+    pub reason: RefusalReason,
+    /// How many rows.
+    pub rows: u64,
+    /// The first of them, five at most.
+    pub first: Vec<Place>,
+}
+
+/// A value that could not be used, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file.
+    pub file: String,
+    /// The line on which the record starts, from 1, after decompression; in Parquet the row, from 1.
+    pub line: u64,
+    /// The column, or the expression; empty when the whole row is to blame.
+    pub column: String,
+    /// The value, shortened.
+    pub value: String,
+    /// What was expected instead.
+    pub expected: String,
+}
+
+impl Place {
+    /// A place with its value made printable and shortened.
+    pub(super) fn new(file: &str, line: u64, column: String, value: &str, expected: &str) -> Self {
+        Self { file: file.to_owned(), line, column, value: shorten(value), expected: shorten(expected) }
+    }
+
+    /// The file, line and column as text.
+    pub fn position(&self) -> String {
+        match self.column.as_str() {
+            "" => format!("{}:{}", self.file, self.line),
+            column => format!("{}:{}, {column}", self.file, self.line),
+        }
+    }
+
+    /// What was found and expected as text.
+    pub fn problem(&self) -> String {
+        format!("found `{}`, expected {}", self.value, self.expected)
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let mut kept: String = text.chars().take(VALUE_SHOWN).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    if kept.contains(char::is_control) { kept.escape_debug().to_string() } else { kept }
+}
+
+/// One kind of event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KindQuality {
+    /// The kind's name.
+    pub kind: String,
+    /// Events of this kind.
+    pub events: u64,
+    /// Users with such an event.
+    pub users: u64,
+    /// Events of this kind with an amount below zero; unknown, and 0, in roll-ups.
+    pub negative_amounts: u64,
+}
+
+/// A user with many events.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UserQuality {
+    /// The user's id.
+    pub user: String,
+    /// How many events.
+    pub events: u64,
+    /// Their share of all events, 0 to 1.
+    pub share: f64,
+}
+
+impl QualityReport {
+    /// Rows refused, for whatever reason.
+    pub fn refused_rows(&self) -> u64 {
+        self.refused.iter().map(|refused| refused.rows).sum()
+    }
+
+    /// Fills in what the histories tell; `negative` holds the events below zero by kind.
+    pub(super) fn describe(&mut self, histories: &Histories, negative: &[(String, u64)]) {
+        let span = histories.span();
+        (self.first_day, self.last_day) = (span.map(|s| s.0), span.map(|s| s.1));
+        (self.users, self.records) = (histories.len(), histories.record_count());
+        let negative_of = |kind: &str| negative.iter().filter(|n| n.0 == kind).map(|n| n.1).sum();
+        self.kinds = histories.kinds().iter().map(|kind| KindQuality::new(kind, negative_of(kind))).collect();
+        let mut top: Vec<(u64, usize)> = Vec::new();
+        let mut last_user_of = vec![usize::MAX; self.kinds.len()];
+        for (position, (_, view)) in histories.iter().enumerate() {
+            let mut events = 0;
+            for record in view.records() {
+                events += u64::from(record.count);
+                let kind = usize::from(record.kind);
+                if let (Some(kind), Some(last)) = (self.kinds.get_mut(kind), last_user_of.get_mut(kind)) {
+                    kind.events += u64::from(record.count);
+                    kind.users += u64::from(*last != position);
+                    *last = position;
+                }
+            }
+            let place = top.partition_point(|(more, _)| *more >= events);
+            if place < TOP_USERS {
+                top.insert(place, (events, position));
+                top.truncate(TOP_USERS);
+            }
+        }
+        let user = |(events, position)| {
+            let (user, _) = histories.at(position)?;
+            Some(UserQuality { user: user.to_owned(), events, share: events as f64 / self.events.max(1) as f64 })
+        };
+        self.top_users = top.into_iter().filter_map(user).collect();
+        self.kinds.retain(|kind| kind.events > 0);
+    }
+}
+
+impl KindQuality {
+    fn new(kind: &str, negative_amounts: u64) -> Self {
+        Self { kind: kind.to_owned(), events: 0, users: 0, negative_amounts }
+    }
+}

@@ -1,0 +1,107 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+/// Why a row was refused. The names are stable; programs may rely on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// The row has more or fewer columns than the header.
+    WrongColumnCount,
+    /// The line is not a JSON object.
+    BadJson,
+    /// A column in use holds bytes that are not UTF-8.
+    NotUtf8,
+    /// An expression failed for this row.
+    ExpressionFailed,
+    /// A value is of a type that cannot serve: a list, a map or a truth value.
+    BadType,
+    /// There is no user.
+    EmptyUser,
+    /// There is no time.
+    EmptyTime,
+    /// The time is not written in the configured format.
+    BadTime,
+    /// The time lies outside the years 1900 to 2199, as placeholders and confused units do.
+    TimeOutOfRange,
+    /// There is no kind.
+    EmptyKind,
+    /// The amount is not a finite number, or too large to be summed exactly.
+    BadAmount,
+}
+
+impl RefusalReason {
+    /// Every reason, in the order of reports.
+    pub const ALL: [Self; 11] = [
+        Self::WrongColumnCount,
+        Self::BadJson,
+        Self::NotUtf8,
+        Self::ExpressionFailed,
+        Self::BadType,
+        Self::EmptyUser,
+        Self::EmptyTime,
+        Self::BadTime,
+        Self::TimeOutOfRange,
+        Self::EmptyKind,
+        Self::BadAmount,
+    ];
+
+    /// The reason's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WrongColumnCount => "wrong_column_count",
+            Self::BadJson => "bad_json",
+            Self::NotUtf8 => "not_utf8",
+            Self::ExpressionFailed => "expression_failed",
+            Self::BadType => "bad_type",
+            Self::EmptyUser => "empty_user",
+            Self::EmptyTime => "empty_time",
+            Self::BadTime => "bad_time",
+            Self::TimeOutOfRange => "time_out_of_range",
+            Self::EmptyKind => "empty_kind",
+            Self::BadAmount => "bad_amount",
+        }
+    }
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One row's refusal, before it is counted.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: RefusalReason,
+    /// The column or expression to blame; empty when the whole row is.
+    pub(super) field: Field,
+    pub(super) value: String,
+    /// Borrowed for the common reasons: logs with many refused rows must not be slow.
+    pub(super) expected: Cow<'static, str>,
+}
+
+/// What a mapped value is for; names its key in the `[events]` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    User,
+    Time,
+    Kind,
+    Amount,
+    /// The row as a whole.
+    Row,
+}
+
+impl Field {
+    /// The key in the `[events]` table.
+    pub(super) fn setting(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Time => "time",
+            Self::Kind => "kind",
+            Self::Amount => "amount",
+            Self::Row => "format",
+        }
+    }
+}
