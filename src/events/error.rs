@@ -160,3 +160,31 @@ pub enum EventsError {
     #[error(transparent)]
     History(#[from] HistoryError),
 }
+
+impl EventsError {
+    /// Whether the `[events]` table is at fault, not the data.
+    pub fn is_setting(&self) -> bool {
+        match self {
+            Self::NoPaths
+            | Self::Pattern { .. }
+            | Self::UnknownFormat { .. }
+            | Self::MissingSetting { .. }
+            | Self::UnknownColumn { .. }
+            | Self::AmbiguousColumn { .. }
+            | Self::ColumnType { .. }
+            | Self::Expression { .. }
+            | Self::TimeFormat { .. }
+            | Self::History(HistoryError::TimeZone { .. }) => true,
+            Self::NoFiles { .. }
+            | Self::Io { .. }
+            | Self::Truncated { .. }
+            | Self::Utf16 { .. }
+            | Self::JsonArray { .. }
+            | Self::Parquet { .. }
+            | Self::NoHeader { .. }
+            | Self::Refused { .. }
+            | Self::Empty { .. }
+            | Self::History(_) => false,
+        }
+    }
+}

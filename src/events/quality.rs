@@ -141,6 +141,19 @@ pub struct UserQuality {
 }
 
 impl QualityReport {
+    /// The report as JSON without anything that names a user or quotes a row: what a model bundle may hold.
+    pub fn without_users(&self) -> serde_json::Value {
+        let mut value = serde_json::json!(self);
+        if let Some(report) = value.as_object_mut() {
+            report.remove("top_users");
+            let refused = report.get_mut("refused").and_then(|r| r.as_array_mut());
+            for reason in refused.into_iter().flatten().filter_map(|r| r.as_object_mut()) {
+                reason.remove("first");
+            }
+        }
+        value
+    }
+
     /// Rows refused, for whatever reason.
     pub fn refused_rows(&self) -> u64 {
         self.refused.iter().map(|refused| refused.rows).sum()

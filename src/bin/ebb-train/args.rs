@@ -42,6 +42,9 @@ pub(crate) struct Log {
     /// A file, folder or pattern to read instead of those in the configuration; may be repeated.
     #[arg(long, value_name = "PATH")]
     pub(crate) events: Vec<PathBuf>,
+    /// Also write the data-quality report as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) quality: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 
 use anyhow::Context;
-use ebb::events;
-use ebb::history::{Day, Histories};
+use ebb::events::{LogRequest, Progress, QualityReport, read_log};
+use ebb::history::{Day, Histories, write_rollup};
 use ebb::model;
 use ebb::simulate::{SimulateError, SimulateOptions};
 use ebb::train::card::Card;
@@ -13,6 +13,7 @@ use ebb::train::config::Config;
 use ebb::train::fit::{FitInput, fit as fit_all};
 use ebb::train::scores::{Target, write_scores};
 use ebb::train::{TrainError, inspect as card_text};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::args;
@@ -105,20 +106,54 @@ pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
     output.result(&json!(summary), &summary.to_string())
 }
 
-/// The configuration and the log that it describes, as far as `until`.
-fn read(
-    log: &args::Log,
-    until: Option<Day>,
-    output: Output,
-) -> Result<(Config, Histories, serde_json::Value), Failure> {
+/// A log as it was read.
+struct Log {
+    config: Config,
+    histories: Histories,
+    quality: QualityReport,
+}
+
+/// Reads the configuration and the log that it describes, as far as `until`.
+fn read(log: &args::Log, until: Option<Day>, output: Output) -> Result<Log, Failure> {
     let config = Config::load(&log.config).map_err(usage)?;
-    let (histories, quality) = events::read_log(&config.events, &config.folder, &log.events, until).map_err(failed)?;
-    output.note("read");
-    Ok((config, histories, quality))
+    let request = LogRequest {
+        config: &config.events,
+        base_dir: &config.folder,
+        paths: &log.events,
+        until,
+        default_kind: config.default_kind(),
+    };
+    let bar = progress_bar(output);
+    let mut on_progress = |progress: Progress| {
+        bar.set_length(progress.bytes);
+        bar.set_position(progress.bytes_read);
+        bar.set_message(format!("{} rows", progress.rows));
+    };
+    let done = read_log(&request, &mut on_progress);
+    bar.finish_and_clear();
+    let (histories, quality) = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+    output.note(&quality.render());
+    if let Some(path) = &log.quality {
+        let text = serde_json::to_string_pretty(&quality).map_err(failed)? + "\n";
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(Log { config, histories, quality })
+}
+
+/// A bar on standard error while the log is read; hidden unless a person is watching.
+fn progress_bar(output: Output) -> ProgressBar {
+    if output.quiet || output.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    match ProgressStyle::with_template("reading {wide_bar} {percent}%, {msg}, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
-    let (config, histories, data_quality) = read(&args.log, args.as_of, output)?;
+    let Log { config, histories, quality } = read(&args.log, args.as_of, output)?;
     let as_of = match (args.as_of, histories.span()) {
         (Some(day), _) => day,
         (None, Some((_, last))) => last.plus(1),
@@ -129,7 +164,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         config: &config.train,
         as_of,
         challenger: args.challenger,
-        data_quality: &data_quality,
+        data_quality: &quality.without_users(),
     };
     let fitted = fit_all(&input).map_err(|error| match error {
         TrainError::Setting(_) => usage(error),
@@ -146,7 +181,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
 pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
-    let (_, histories, _) = read(&args.log, Some(args.as_of), output)?;
+    let Log { histories, .. } = read(&args.log, Some(args.as_of), output)?;
     let summary = write_scores(&bundle, &histories, args.as_of, &target).map_err(failed)?;
     let skipped: u64 = summary.skipped.values().sum();
     let reasons: Vec<String> = summary.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
@@ -186,7 +221,11 @@ pub(crate) fn inspect(args: &args::Inspect, output: Output) -> Outcome {
 }
 
 pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
-    let (_, histories, _) = read(&args.log, args.as_of, output)?;
-    let _ = (histories, &args.out, args.partitions);
-    Ok(())
+    if args.partitions == 0 {
+        return Err(usage(anyhow::anyhow!("--partitions must be at least 1")));
+    }
+    let Log { histories, .. } = read(&args.log, args.as_of, output)?;
+    let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
+    let text = format!("{} rows (user, day, kind) in {} files in {}", written.rows, written.files, args.out.display());
+    output.result(&json!({"out": args.out, "rows": written.rows, "files": written.files}), &text)
 }
