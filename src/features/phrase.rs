@@ -77,7 +77,7 @@ mod tests {
             ("overdue_ratio", 3.7),
             ("tenure_days", 1.0),
             ("active_days_60d", 3.0),
-            ("trend_60d_over_240d", -0.6931),
+            ("trend_60d_over_240d", -0.7),
             ("support_ticket_recency_days", 3.0),
             ("amount_mean", 19.95),
         ];

@@ -7,6 +7,8 @@ mod bundle;
 mod golden;
 mod score;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 pub use bundle::{
     Bands, Bundle, BundleSpec, Calibration, ChurnModel, Column, FORMAT_VERSION, RiskBand, Segment, Segments, Training,

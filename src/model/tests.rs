@@ -1,0 +1,233 @@
+use super::*;
+use crate::features::{Catalogue, FeatureSchema};
+use crate::history::{Amount, Day, DayRecord, History};
+use crate::lifecycle::Thresholds;
+
+/// A bundle with made-up weights: two horizons that disagree for some users.
+fn spec() -> BundleSpec {
+    let schema = FeatureSchema {
+        activity: vec!["purchase".into()],
+        other_kinds: vec!["return".into()],
+        horizon_days: vec![30, 60],
+        amounts: true,
+    };
+    let catalogue = Catalogue::new(schema.clone()).unwrap();
+    let columns = catalogue.features().iter().enumerate().map(|(i, f)| Column {
+        feature: f.name.clone(),
+        scale: f.scale,
+        center: 0.1 * (i % 7) as f64,
+        spread: 0.5 + 0.1 * (i % 5) as f64,
+        low: 0.0,
+        high: 7.0,
+    });
+    let columns: Vec<Column> = columns.collect();
+    let model = |horizon_days: u16, sign: f64| ChurnModel {
+        horizon_days,
+        intercept: -0.3,
+        weights: (0..columns.len()).map(|i| sign * 0.05 * ((i * 31 % 13) as f64 - 6.0)).collect(),
+        calibration: Calibration { intercept: 0.1, slope: 0.9 },
+    };
+    let day = |text: &str| text.parse::<Day>().unwrap();
+    BundleSpec {
+        format_version: FORMAT_VERSION,
+        feature_hash: catalogue.hash(),
+        models: vec![model(30, 1.0), model(60, -1.0)],
+        schema,
+        timezone: "Europe/London".into(),
+        active_within_days: 180,
+        lead_days: 0,
+        churn_event: None,
+        columns,
+        bands: Bands::default(),
+        segments: Segments {
+            features: vec!["recency_days".into(), "tenure_days".into()],
+            items: vec![
+                Segment { name: "recent".into(), centroid: vec![-1.0, 0.0], users: 5, churn_rate: 0.2 },
+                Segment { name: "lapsed".into(), centroid: vec![3.0, 1.0], users: 4, churn_rate: 0.7 },
+            ],
+        },
+        lifecycle: Thresholds::default(),
+        training: Training {
+            as_of: day("2024-06-01"),
+            first_day: day("2023-01-01"),
+            last_day: day("2024-05-31"),
+            snapshots: vec![],
+            rows: 9,
+            users: 9,
+            data_hash: "0".into(),
+            seed: 7,
+            ebb_version: "0.0.0".into(),
+        },
+    }
+}
+
+fn bundle() -> Bundle {
+    Bundle::new(spec(), "test".into()).unwrap()
+}
+
+fn users() -> impl Iterator<Item = History> {
+    (1..60_i32).map(|user| {
+        let visits = (0..1 + user % 9).map(|visit| DayRecord {
+            amount: Amount::new(f64::from(user * 7 % 50)).unwrap(),
+            day: "2024-06-01".parse::<Day>().unwrap().plus(-1 - user % 150 - visit * (3 + user % 20)),
+            count: 1 + (user % 3) as u32,
+            kind: u16::from(visit % 4 == 3),
+        });
+        History::new(visits.collect()).unwrap()
+    })
+}
+
+fn score(bundle: &Bundle, history: &History) -> Option<Score> {
+    let mut extractor = bundle.extractor(bundle.catalogue().kinds());
+    let as_of = bundle.spec().training.as_of;
+    match bundle.assess(Subject::History(history.view()), as_of, &mut extractor).unwrap() {
+        Assessment::Scored(score) => Some(*score),
+        _ => None,
+    }
+}
+
+#[test]
+fn reasons_add_up_to_the_log_odds_exactly() {
+    let bundle = bundle();
+    for score in users().filter_map(|u| score(&bundle, &u)) {
+        for h in &score.horizons {
+            let mut sum = h.base_log_odds;
+            sum += h.reasons.iter().map(|r| r.contribution).sum::<f64>();
+            assert!((sum - h.log_odds).abs() < 1e-12, "{sum} {}", h.log_odds);
+            assert!((crate::math::sigmoid(h.log_odds) - h.probability).abs() < 1e-15);
+            assert!(h.reasons.is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs()));
+        }
+    }
+}
+
+#[test]
+fn the_contributions_are_those_of_the_scoring_model() {
+    let bundle = bundle();
+    let history = users().nth(20).unwrap();
+    let mut vector = vec![f64::NAN; bundle.catalogue().len()];
+    let as_of = bundle.spec().training.as_of;
+    bundle.extractor(bundle.catalogue().kinds()).extract(history.view(), as_of, &mut vector);
+    let z = bundle.standardise(&vector);
+    let model = &bundle.spec().models[0];
+    let log_odds = 0.1 + 0.9 * (model.intercept + crate::math::dot(&model.weights, &z));
+    assert!((score(&bundle, &history).unwrap().horizons[0].log_odds - log_odds).abs() < 1e-12);
+}
+
+#[test]
+fn a_longer_silence_is_never_likelier_than_a_shorter_one() {
+    let bundle = bundle();
+    let mut held = 0;
+    for score in users().filter_map(|u| score(&bundle, &u)) {
+        let (short, long) = (&score.horizons[0], &score.horizons[1]);
+        assert!(long.probability <= short.probability);
+        held += usize::from(long.log_odds == short.log_odds);
+        assert_eq!(long.horizon_days, 60);
+    }
+    // The made-up horizons contradict each other, or this test would prove nothing.
+    assert!(held > 0);
+}
+
+#[test]
+fn an_event_that_is_churn_is_likelier_in_a_longer_horizon() {
+    let mut event = spec();
+    event.churn_event = Some("return".into());
+    let bundle = Bundle::new(event, "test".into()).unwrap();
+    let scored: Vec<Score> = users().filter_map(|u| score(&bundle, &u)).collect();
+    assert!(!scored.is_empty());
+    assert!(scored.iter().all(|s| s.horizons[0].probability <= s.horizons[1].probability));
+}
+
+#[test]
+fn who_gets_no_probability_is_told_why() {
+    let bundle = bundle();
+    let as_of = bundle.spec().training.as_of;
+    let mut extractor = bundle.extractor(bundle.catalogue().kinds());
+    let mut ask = |rows: &[(i32, u16)]| {
+        let record =
+            |&(age, kind): &(i32, u16)| DayRecord { amount: Amount::default(), day: as_of.plus(-age), count: 1, kind };
+        let history = History::new(rows.iter().map(record).collect()).unwrap();
+        bundle.assess(Subject::History(history.view()), as_of, &mut extractor).unwrap()
+    };
+    assert_eq!(ask(&[]), Assessment::TooNew);
+    assert_eq!(ask(&[(0, 0)]), Assessment::TooNew, "an event on the as-of day is not seen");
+    assert_eq!(ask(&[(5, 1)]), Assessment::TooNew, "a return is no activity");
+    assert_eq!(ask(&[(181, 0)]), Assessment::Inactive { recency_days: 181.0 });
+    assert!(matches!(ask(&[(180, 0)]), Assessment::Scored(_)));
+}
+
+#[test]
+fn a_feature_vector_needs_what_every_answer_needs() {
+    let bundle = bundle();
+    let as_of = bundle.spec().training.as_of;
+    let mut extractor = bundle.extractor(&[]);
+    let mut ask =
+        |vector: &[f64]| bundle.assess(Subject::Features(vector), as_of, &mut extractor).unwrap_err().to_string();
+    assert!(ask(&[1.0]).contains("1 values"));
+    assert!(ask(&vec![f64::NAN; bundle.catalogue().len()]).contains("tenure_days"));
+}
+
+#[test]
+fn a_bundle_whose_parts_disagree_is_refused_by_name() {
+    type Change = fn(&mut BundleSpec);
+    let cases: [(Change, &str); 9] = [
+        (|s| s.feature_hash = "00".into(), "feature hash"),
+        (|s| drop(s.columns.pop()), "columns"),
+        (|s| s.columns[3].spread = 0.0, "columns["),
+        (|s| s.columns[3].feature = "else".into(), "columns[else]"),
+        (|s| s.models[0].weights[2] = f64::NAN, "models[30 days]"),
+        (|s| drop(s.models.pop()), "models"),
+        (|s| s.segments.items[0].centroid.clear(), "segments.items[0]"),
+        (|s| s.bands.high = 0.1, "bands"),
+        (|s| s.timezone = "Mars/Olympus".into(), "Mars/Olympus"),
+    ];
+    for (change, expected) in cases {
+        let mut changed = spec();
+        change(&mut changed);
+        let message = Bundle::new(changed, "test".into()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_saved_bundle_loads_as_it_was_and_a_touched_one_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    let saved = save(&path, spec(), "{}", "<html></html>").unwrap();
+    let loaded = load(&path).unwrap();
+    assert_eq!(loaded.bundle, saved);
+    assert_eq!(loaded.bundle.version().len(), 12);
+    // Saving again replaces it.
+    save(&path, spec(), "{}", "<html></html>").unwrap();
+    for name in ["bundle.json", "golden.json", "card.json", "report.html"] {
+        let file = path.join(name);
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+        let message = load(&path).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("damaged"), "{message}");
+        std::fs::write(&file, &whole).unwrap();
+    }
+    load(&path).unwrap();
+}
+
+#[test]
+fn a_folder_that_is_no_bundle_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
+    assert!(matches!(save(dir.path(), spec(), "{}", ""), Err(ModelError::NotABundle { .. })));
+    assert!(dir.path().join("thesis.txt").exists());
+}
+
+/// The golden answers catch a build that computes something else, even one bit.
+#[test]
+fn golden_answers_notice_a_weight_that_moved_by_one_bit() {
+    let golden = Golden::record(&bundle()).unwrap();
+    golden.replay(&bundle()).unwrap();
+    assert!(golden.cases.iter().filter(|c| !c.horizons.is_empty()).count() >= 6, "most made-up users are scored");
+    let mut changed = spec();
+    let weight = &mut changed.models[0].weights[0];
+    *weight = f64::from_bits(weight.to_bits() + 1);
+    changed.models[0].weights[0] *= 1.0 + 1e-12;
+    let other = Bundle::new(changed, "test".into()).unwrap();
+    assert!(golden.replay(&other).unwrap_err().to_string().contains("churn probabilities"));
+    assert!(Golden { cases: vec![] }.replay(&bundle()).is_err());
+}
