@@ -10,6 +10,9 @@ mod rollup;
 
 pub use day::{Day, DayClock};
 pub use histories::{Histories, HistoriesBuilder, UserId};
+#[cfg(feature = "train")]
+pub(crate) use rollup::{Cell, Column};
+pub use rollup::{RollupRead, RollupWritten, partition_of, read_rollup, write_rollup};
 
 use std::path::PathBuf;
 

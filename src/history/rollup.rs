@@ -1,1 +1,0 @@
-//! Placeholder until the Parquet roll-up codec is written.

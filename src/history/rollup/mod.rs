@@ -1,0 +1,44 @@
+//! The daily roll-up as Parquet: the contract between Ebb and SQL engines.
+//!
+//! One row for each user, day and kind, which any engine writes with one `GROUP BY`:
+//!
+//! | column | type | meaning |
+//! | --- | --- | --- |
+//! | `user` | text or whole number | the user's id |
+//! | `day` | date, `YYYY-MM-DD` text, or timestamp at midnight | the day in the log's time zone |
+//! | `kind` | text | the kind of event |
+//! | `count` | whole number, at least 1 | how many events |
+//! | `amount` | double, float, decimal or whole number; null is 0; the column may be absent | the sum of their amounts |
+//!
+//! Several rows for one user, day and kind add up, so partial roll-ups of one log can lie side by side.
+
+mod columns;
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share them"))]
+pub(crate) use columns::{Cell, Column};
+pub(crate) use read::check_complete;
+pub use read::{RollupRead, read_rollup};
+pub use write::{RollupWritten, partition_of, write_rollup};
+
+/// The columns a roll-up must have.
+pub(crate) const REQUIRED: [&str; 4] = ["user", "day", "kind", "count"];
+
+/// The column a roll-up may have.
+pub(crate) const AMOUNT: &str = "amount";
+
+/// The partition and partition count in a name such as `part-00000-of-00004.parquet`.
+fn part_of_name(name: &str) -> Option<(usize, usize)> {
+    let (part, of) = name.strip_prefix("part-")?.strip_suffix(".parquet")?.split_once("-of-")?;
+    let five_digits = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+    (five_digits(part) && five_digits(of)).then_some((part.parse().ok()?, of.parse().ok()?))
+}
+
+/// The name of partition `part` of `of`.
+fn part_name(part: usize, of: usize) -> String {
+    format!("part-{part:05}-of-{of:05}.parquet")
+}

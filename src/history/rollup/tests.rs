@@ -1,0 +1,236 @@
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int32Array,
+    Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray, UInt64Array,
+};
+use parquet::arrow::ArrowWriter;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError};
+
+type Row = (&'static str, i32, &'static str, u32, f64);
+
+fn histories<U: AsRef<str>>(rows: &[(U, i32, &str, u32, f64)]) -> Histories {
+    let mut builder = HistoriesBuilder::default();
+    for (user, day, kind, count, amount) in rows {
+        let kind = builder.kind(kind).unwrap();
+        let user = builder.user(user.as_ref()).unwrap();
+        let record =
+            DayRecord { amount: Amount::new(*amount).unwrap(), day: Day::new(*day).unwrap(), count: *count, kind };
+        builder.add(user, record).unwrap();
+    }
+    builder.finish().unwrap()
+}
+
+fn read(path: &Path, until: Option<Day>) -> Result<(Histories, RollupRead), HistoryError> {
+    let mut builder = HistoriesBuilder::default();
+    let read = read_rollup(path, until, &mut builder)?;
+    Ok((builder.finish()?, read))
+}
+
+fn write_columns(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+const ROWS: [Row; 4] = [
+    ("7", 15_000, "purchase", 2, 12.34),
+    ("7", 15_000, "return", 1, -2.5),
+    ("7", 15_003, "purchase", 1, 0.0),
+    ("81", 14_999, "purchase", 3, 99.99),
+];
+
+/// The columns of `ROWS`, with those in `other` in place of the plain ones.
+fn columns_with(other: Vec<(&'static str, ArrayRef)>) -> Vec<(&'static str, ArrayRef)> {
+    let plain: Vec<(&'static str, ArrayRef)> = vec![
+        ("user", Arc::new(StringArray::from_iter_values(ROWS.map(|r| r.0)))),
+        ("day", Arc::new(Date32Array::from_iter_values(ROWS.map(|r| r.1)))),
+        ("kind", Arc::new(StringArray::from_iter_values(ROWS.map(|r| r.2)))),
+        ("count", Arc::new(Int64Array::from_iter_values(ROWS.map(|r| i64::from(r.3))))),
+        ("amount", Arc::new(Float64Array::from_iter_values(ROWS.map(|r| r.4)))),
+        ("ignored", Arc::new(Int32Array::from_iter_values([0; 4]))),
+    ];
+    let replaced = |(name, array)| other.iter().find(|o| o.0 == name).cloned().unwrap_or((name, array));
+    plain.into_iter().map(replaced).collect()
+}
+
+fn dictionary(values: [&str; 4]) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<DictionaryArray<Int32Type>>())
+}
+
+#[test]
+fn every_type_a_column_may_have_reads_equal() {
+    let expected = histories(&ROWS);
+    let variants: Vec<(&'static str, ArrayRef)> = vec![
+        ("user", dictionary(ROWS.map(|r| r.0))),
+        ("user", Arc::new(Int32Array::from_iter_values([7, 7, 7, 81]))),
+        ("user", Arc::new(UInt64Array::from_iter_values([7, 7, 7, 81]))),
+        ("user", Arc::new(LargeStringArray::from_iter_values(ROWS.map(|r| r.0)))),
+        ("user", Arc::new(StringViewArray::from_iter_values(ROWS.map(|r| r.0)))),
+        ("user", Arc::new(Decimal128Array::from(vec![7, 7, 7, 81]).with_precision_and_scale(38, 0).unwrap())),
+        ("day", Arc::new(StringArray::from_iter_values(ROWS.map(|r| Day::new(r.1).unwrap().to_string())))),
+        ("day", Arc::new(Date64Array::from_iter_values(ROWS.map(|r| i64::from(r.1) * 86_400_000)))),
+        ("day", Arc::new(TimestampMicrosecondArray::from_iter_values(ROWS.map(|r| i64::from(r.1) * 86_400_000_000)))),
+        ("kind", dictionary(ROWS.map(|r| r.2))),
+        ("count", Arc::new(Int32Array::from_iter_values(ROWS.map(|r| r.3 as i32)))),
+        ("count", Arc::new(UInt64Array::from_iter_values(ROWS.map(|r| u64::from(r.3))))),
+        ("amount", Arc::new(Float64Array::from(vec![Some(12.34), Some(-2.5), None, Some(99.99)]))),
+        ("amount", Arc::new(Decimal128Array::from(vec![1234, -250, 0, 9999]).with_precision_and_scale(10, 2).unwrap())),
+    ];
+    for (column, array) in variants {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("rollup.parquet");
+        let kind = format!("{column} as {}", array.data_type());
+        write_columns(&path, columns_with(vec![(column, array)]));
+        let (found, report) = read(&path, None).unwrap();
+        assert_eq!(found, expected, "{kind}");
+        assert_eq!((report.rows, report.events, report.files), (4, 7, 1), "{kind}");
+    }
+}
+
+#[test]
+fn amounts_may_be_single_precision_whole_or_absent() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("rollup.parquet");
+    let whole =
+        |amount: [f64; 4]| histories(&[0, 1, 2, 3].map(|i| (ROWS[i].0, ROWS[i].1, ROWS[i].2, ROWS[i].3, amount[i])));
+    write_columns(
+        &path,
+        columns_with(vec![("amount", Arc::new(Float32Array::from_iter_values([1.5, 2.0, 3.0, 4.25])))]),
+    );
+    assert_eq!(read(&path, None).unwrap().0, whole([1.5, 2.0, 3.0, 4.25]));
+    write_columns(&path, columns_with(vec![("amount", Arc::new(Int64Array::from_iter_values([1, -2, 3, 4])))]));
+    assert_eq!(read(&path, None).unwrap().0, whole([1.0, -2.0, 3.0, 4.0]));
+    write_columns(&path, columns_with(vec![]).into_iter().filter(|c| c.0 != "amount").collect());
+    assert_eq!(read(&path, None).unwrap().0, whole([0.0; 4]));
+}
+
+#[test]
+fn rows_from_the_as_of_day_on_are_counted_and_not_kept() {
+    let dir = TempDir::new().unwrap();
+    write_rollup(dir.path(), &histories(&ROWS), 2).unwrap();
+    let (found, report) = read(dir.path(), Day::new(15_000)).unwrap();
+    assert_eq!(found, histories(&ROWS[3..]));
+    assert_eq!((report.rows, report.rows_after_until, report.events), (4, 3, 3));
+    assert_eq!(report.span, Some((Day::new(14_999).unwrap(), Day::new(15_003).unwrap())));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_file_row_and_column() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("bad.parquet");
+    let cases: Vec<(&'static str, ArrayRef, &str)> = vec![
+        (
+            "count",
+            Arc::new(Int64Array::from_iter_values([1, 0, 1, 1])),
+            "row 2: column `count`: 0 is not a whole number",
+        ),
+        ("amount", Arc::new(Float64Array::from_iter_values([1.0, 1.0, f64::NAN, 1.0])), "row 3: column `amount`: NaN"),
+        (
+            "day",
+            dictionary(["2020-01-01", "2020-01-02", "2020-01-03", "03/01/2020"]),
+            "row 4: column `day`: `03/01/2020`",
+        ),
+        ("day", Arc::new(TimestampMicrosecondArray::from_iter_values([1, 0, 0, 0])), "row 1: column `day`"),
+        ("user", Arc::new(StringArray::from(vec![Some("a"), None, None, None])), "row 2: column `user`: null"),
+        ("kind", dictionary(["a", "a", "", "a"]), "row 3: column `kind`: `` is not"),
+    ];
+    for (column, array, expected) in cases {
+        write_columns(&path, columns_with(vec![(column, array)]));
+        let message = read(&path, None).unwrap_err().to_string();
+        assert!(message.contains("bad.parquet") && message.contains(expected), "{message}");
+    }
+    write_columns(&path, columns_with(vec![]).into_iter().filter(|c| c.0 != "kind").collect());
+    let message = read(&path, None).unwrap_err().to_string();
+    assert!(message.contains("column `kind`: missing; the file has user, day, count"), "{message}");
+    fs::write(&path, "no parquet").unwrap();
+    assert!(matches!(read(&path, None), Err(HistoryError::Parquet { .. })));
+    assert!(matches!(read(&dir.path().join("none"), None), Err(HistoryError::Io { .. })));
+}
+
+#[test]
+fn folders_of_other_engines_are_read_at_any_depth() {
+    let dir = TempDir::new().unwrap();
+    let inner = dir.path().join("country=GB/part");
+    fs::create_dir_all(&inner).unwrap();
+    fs::create_dir_all(dir.path().join("_temporary")).unwrap();
+    for path in [inner.join("part-00000-ab12.snappy.parquet"), dir.path().join("a.parquet")] {
+        write_columns(&path, columns_with(vec![]));
+    }
+    for ignored in ["_temporary/x.parquet", ".hidden.parquet", "_SUCCESS", "notes.txt"] {
+        fs::write(dir.path().join(ignored), "not a roll-up").unwrap();
+    }
+    let (found, report) = read(dir.path(), None).unwrap();
+    assert_eq!(found, histories(&[ROWS, ROWS].concat()));
+    assert_eq!(report.files, 2);
+}
+
+#[test]
+fn an_incomplete_roll_up_is_refused() {
+    let dir = TempDir::new().unwrap();
+    write_rollup(dir.path(), &histories(&ROWS), 3).unwrap();
+    fs::remove_file(dir.path().join("part-00001-of-00003.parquet")).unwrap();
+    let message = read(dir.path(), None).unwrap_err().to_string();
+    assert!(message.contains("part-00001-of-00003.parquet is missing"), "{message}");
+}
+
+#[test]
+fn a_folder_of_anything_else_is_not_overwritten() {
+    let dir = TempDir::new().unwrap();
+    write_rollup(dir.path(), &histories(&ROWS), 4).unwrap();
+    fs::write(dir.path().join(".part-00000-of-00004.parquet.tmp"), "left behind").unwrap();
+    assert_eq!(write_rollup(dir.path(), &histories(&ROWS), 2).unwrap(), RollupWritten { files: 2, rows: 4 });
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    assert_eq!(read(dir.path(), None).unwrap().0, histories(&ROWS));
+    fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
+    let message = write_rollup(dir.path(), &histories(&ROWS), 2).unwrap_err().to_string();
+    assert!(message.contains("thesis.txt"), "{message}");
+}
+
+#[test]
+fn partitions_are_fnv_1a_for_ever() {
+    // Test vectors of the hash's authors: "" and "foobar".
+    assert_eq!(partition_of("", 1 << 32), 0x8422_2325);
+    assert_eq!(partition_of("foobar", 1 << 32), 0xf739_67e8);
+    assert_eq!(partition_of("anyone", 0), 0);
+}
+
+#[test]
+fn sums_too_large_for_a_double_survive() {
+    let large = [("a", 1, "k", 1, 1e12), ("a", 1, "k", 1, 1e12), ("a", 1, "k", 1, 0.000_001), ("b", 1, "k", 1, -0.1)];
+    let dir = TempDir::new().unwrap();
+    write_rollup(dir.path(), &histories(&large), 1).unwrap();
+    assert_eq!(read(dir.path(), None).unwrap().0, histories(&large));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn what_is_written_is_read_back(
+        rows in prop::collection::vec(("[a-zé \"]{1,3}", -9_000_i32..60_000, "x|y|z,", 1_u32..9, -1e9_f64..1e9), 0..60),
+        partitions in 1_usize..5,
+    ) {
+        let rows: Vec<_> = rows.iter().map(|r| (r.0.clone(), r.1, r.2.as_str(), r.3, r.4)).collect();
+        let all = histories(&rows);
+        let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        write_rollup(one.path(), &all, partitions).unwrap();
+        write_rollup(two.path(), &all, partitions).unwrap();
+        prop_assert_eq!(&read(one.path(), None).unwrap().0, &all);
+        // The same bytes again, and the same histories from the files in the opposite order.
+        let mut builder = HistoriesBuilder::default();
+        for part in (0..partitions).rev() {
+            let name = part_name(part, partitions);
+            prop_assert_eq!(fs::read(one.path().join(&name)).unwrap(), fs::read(two.path().join(&name)).unwrap());
+            read_rollup(&one.path().join(&name), None, &mut builder).unwrap();
+        }
+        prop_assert_eq!(&builder.finish().unwrap(), &all);
+    }
+}
