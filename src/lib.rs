@@ -6,3 +6,5 @@ pub mod history;
 pub mod lifecycle;
 pub mod math;
 pub mod model;
+#[cfg(feature = "serve")]
+pub mod serve;
