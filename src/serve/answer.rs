@@ -42,7 +42,8 @@ fn set_stage(answer: &mut wire::Score, stage: Stage, rule: Rule) {
 
 fn horizon(score: HorizonScore, reason_count: usize) -> wire::HorizonScore {
     let HorizonScore { horizon_days, probability, band, log_odds, base_log_odds, mut reasons } = score;
-    let other_contribution = reasons.iter().skip(reason_count).map(|reason| reason.contribution).sum();
+    // Not `sum`: over nothing that is -0.
+    let other_contribution = reasons.iter().skip(reason_count).fold(0.0, |sum, reason| sum + reason.contribution);
     reasons.truncate(reason_count);
     wire::HorizonScore {
         horizon_days: u32::from(horizon_days),
