@@ -50,7 +50,10 @@ pub async fn run(
     let (stop, stopped) = oneshot::channel::<()>();
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure();
-        builder.register_encoded_file_descriptor_set(wire::DESCRIPTOR).include_reflection_service(true)
+        builder
+            .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .include_reflection_service(true)
     };
     let reflection_alpha = reflection().build_v1alpha()?;
     let scoring = ScoringServiceServer::new(Scoring::new(Arc::clone(&slot)));

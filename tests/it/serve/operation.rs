@@ -105,7 +105,9 @@ async fn reflection_lists_the_services_in_both_versions() {
     let v1 = reflected_services!(server.channel.clone(), v1);
     let v1alpha = reflected_services!(server.channel.clone(), v1alpha);
     for names in [v1, v1alpha] {
-        assert!(names.contains("churn.v1.ScoringService") && names.contains("churn.v1.ModelService"), "{names:?}");
+        for name in ["churn.v1.ScoringService", "churn.v1.ModelService", "grpc.health.v1.Health"] {
+            assert!(names.contains(name), "{names:?} lacks {name}");
+        }
     }
 }
 
