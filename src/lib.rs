@@ -1,4 +1,75 @@
-//! Ebb predicts which users are about to leave.
+//! Ebb predicts which users are about to leave: an offline trainer (`ebb-train`) turns an event log into a model
+//! bundle, a gRPC server (`ebb-serve`) loads it and scores users.
+//!
+//! # The one idea
+//!
+//! Raw events are rolled up, once, into a [`history::History`] per user: sorted records of (day, kind, count,
+//! amount). Everything else is a pure function of it. One pass over a log serves every cut-off date, late and
+//! partitioned logs merge to the same bytes, the roll-up is one `GROUP BY user, day, kind` in any SQL engine, and
+//! the server computes the features that the trainer computed, bit for bit.
+//!
+//! # The map, in reading order
+//!
+//! | module | owns | may import |
+//! | --- | --- | --- |
+//! | [`math`] | numeric kernels on slices | nothing |
+//! | [`history`] | days, records, [`history::Histories`], merging, the Parquet roll-up | nothing |
+//! | [`events`] | reading logs: files, column mapping, the data-quality report | `history` |
+//! | [`features`] | the catalogue of features and their extraction | `history` |
+//! | [`lifecycle`] | stages and the rules that decide them | `history`, `features`, `math` |
+//! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files | `math`, `history`, `features`, `lifecycle` |
+//! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
+//! | [`simulate`] | a made-up shop whose churn causes are known | `history` |
+//! | [`serve`] | wire types, RPCs, limits, health | all above but `train`, `events` and `simulate` |
+//!
+//! `train` and `serve` meet only in the bundle's files. A test reads the sources and fails on an import that runs
+//! the other way. The Cargo features `train` and `serve` (both on) let each binary be built without the other's
+//! dependencies.
+//!
+//! # Decisions that are not obvious from the code
+//!
+//! - Amounts are whole millionths ([`history::Amount`]), because floating-point sums depend on their order.
+//! - A record holds no time of day: a roll-up made by a SQL engine could not be relied on to carry it, and a raw log
+//!   and its roll-up must give the same features.
+//! - Exponentials and logarithms come from `libm`: the system's C library differs between machines in the last bit,
+//!   and a bundle replays its golden answers bit for bit wherever it is loaded.
+//! - An unknown feature (the usual gap of a user seen once) is NaN in a vector and becomes the average, 0, when
+//!   standardised; a flag beside it tells the model that it was unknown.
+//! - Standardised values are held inside the range that training saw, so that no user is scored by extrapolation.
+//! - Several horizons have a model each; where a longer silence would come out likelier than a shorter one, the
+//!   shorter horizon's answer holds, with its reasons, so that contributions always add up to the log-odds.
+//! - The forest that challenges the model is made of regression trees on 0 and 1: smartcore's classifier only votes.
+//!
+//! # Absent on purpose
+//!
+//! No cluster, no feature store, no deep learning, no DataFrame library: SQL engines make the roll-up where one
+//! machine is not enough, and a well-fed logistic model is within a hair of anything heavier on this question.
+//!
+//! # Example
+//!
+//! ```
+//! use ebb::features::{Catalogue, FeatureSchema, Quantity};
+//! use ebb::history::{Amount, Day, DayRecord, History};
+//!
+//! let day = |text: &str| text.parse::<Day>();
+//! let bought = |text| Ok::<_, ebb::history::HistoryError>(DayRecord { amount: Amount::new(9.5)?, day: day(text)?, count: 1, kind: 0 });
+//! let history = History::new(vec![bought("2024-03-01")?, bought("2024-03-21")?])?;
+//!
+//! let catalogue = Catalogue::new(FeatureSchema {
+//!     activity: vec!["purchase".into()],
+//!     other_kinds: vec![],
+//!     horizon_days: vec![30],
+//!     amounts: true,
+//! })?;
+//! let mut vector = vec![0.0; catalogue.len()];
+//! let mut extractor = ebb::features::Extractor::new(&catalogue, catalogue.kinds());
+//! extractor.extract(history.view(), day("2024-03-21")?, &mut vector);
+//!
+//! // The purchase on the as-of day itself cannot be seen.
+//! let recency = catalogue.position(Quantity::Recency).and_then(|p| vector.get(p));
+//! assert_eq!(recency, Some(&20.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(feature = "train")]
 pub mod events;
@@ -7,7 +78,8 @@ pub mod history;
 pub mod lifecycle;
 pub mod math;
 pub mod model;
-
+#[cfg(feature = "serve")]
+pub mod serve;
 #[cfg(feature = "train")]
 pub mod simulate;
 #[cfg(feature = "train")]

@@ -1,0 +1,98 @@
+use super::errors::CallError;
+use super::state::Served;
+use super::subject::{Place, day};
+use super::{limits, wire};
+use crate::history::Day;
+
+/// How many reasons an answer shows when the request does not say.
+const REASON_COUNT: usize = 3;
+
+/// What a request asks of its subjects, checked.
+#[derive(Debug)]
+pub(super) struct Question<'s> {
+    /// The model asked.
+    pub(super) served: &'s Served,
+    /// The day at whose start all subjects are judged.
+    pub(super) as_of: Option<Day>,
+    /// Whether the request itself gave that day.
+    pub(super) as_of_given: bool,
+    /// How many reasons each horizon shows.
+    pub(super) reason_count: usize,
+    /// Whether the request named the features that packed values are for.
+    pub(super) packed_allowed: bool,
+    /// The horizons asked for; all when empty.
+    horizon_days: Vec<u32>,
+}
+
+impl<'s> Question<'s> {
+    /// Checks a request's settings. `subjects` decide whether the roll-up's day stands in for a missing one.
+    fn new(
+        served: &'s Served,
+        subjects: &[wire::Subject],
+        as_of: &str,
+        reason_count: Option<u32>,
+        horizon_days: Vec<u32>,
+        feature_hash: String,
+    ) -> Result<Self, CallError> {
+        let as_of_given = !as_of.is_empty();
+        let known = |s: &wire::Subject| matches!(s.subject, Some(wire::subject::Subject::UserId(_)));
+        let as_of = if as_of_given {
+            Some(day(as_of).map_err(|problem| CallError::field("as_of", problem))?)
+        } else if subjects.iter().any(known) {
+            served.users().and_then(|users| users.as_of())
+        } else {
+            None
+        };
+        let of_model = &served.bundle().spec().schema.horizon_days;
+        for (i, asked) in horizon_days.iter().enumerate() {
+            if !of_model.iter().any(|h| u32::from(*h) == *asked) {
+                let problem = format!("the model has no horizon of {asked} days, but {of_model:?}");
+                return Err(CallError::field(format!("horizon_days[{i}]"), problem));
+            }
+        }
+        let current = &served.bundle().spec().feature_hash;
+        let packed_allowed = !feature_hash.is_empty();
+        if packed_allowed && feature_hash != *current {
+            return Err(CallError::other_features(feature_hash, current.clone()));
+        }
+        let reason_count = reason_count.map_or(REASON_COUNT, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        Ok(Self { served, as_of, as_of_given, reason_count, packed_allowed, horizon_days })
+    }
+
+    /// Splits a request for one user into what is asked and about whom.
+    pub(super) fn single(
+        served: &'s Served,
+        request: wire::ScoreUserRequest,
+    ) -> Result<(Self, wire::Subject), CallError> {
+        let wire::ScoreUserRequest { subject, as_of, reason_count, horizon_days, feature_hash } = request;
+        let Some(subject) = subject else {
+            return Err(CallError::field(Place::Single.to_string(), "is required"));
+        };
+        let subjects = std::slice::from_ref(&subject);
+        let question = Self::new(served, subjects, &as_of, reason_count, horizon_days, feature_hash)?;
+        Ok((question, subject))
+    }
+
+    /// Splits a request for many users into what is asked and about whom.
+    pub(super) fn batch(
+        served: &'s Served,
+        request: wire::BatchScoreUsersRequest,
+    ) -> Result<(Self, Vec<wire::Subject>), CallError> {
+        let wire::BatchScoreUsersRequest { subjects, as_of, reason_count, horizon_days, feature_hash } = request;
+        if subjects.len() > limits::MAX_SUBJECTS {
+            return Err(CallError::TooManySubjects { found: subjects.len() });
+        }
+        let question = Self::new(served, &subjects, &as_of, reason_count, horizon_days, feature_hash)?;
+        Ok((question, subjects))
+    }
+
+    /// Whether the answer for this horizon is wanted.
+    pub(super) fn wants(&self, horizon_days: u16) -> bool {
+        self.horizon_days.is_empty() || self.horizon_days.contains(&u32::from(horizon_days))
+    }
+
+    /// The as-of day as answers write it.
+    pub(super) fn as_of_text(&self) -> String {
+        self.as_of.map(|day| day.to_string()).unwrap_or_default()
+    }
+}

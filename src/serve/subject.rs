@@ -1,0 +1,225 @@
+use std::fmt;
+
+use super::errors::CallError;
+use super::limits::MAX_HISTORY_ENTRIES;
+use super::question::Question;
+use super::wire;
+use crate::features::FeatureError;
+use crate::history::{Amount, Day, DayClock, DayRecord, History, HistoryError, HistoryView};
+
+/// Where in the request a subject stands; written as its field path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `subject`.
+    Single,
+    /// `subjects[i]`.
+    Batch(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Single => f.write_str("subject"),
+            Self::Batch(i) => write!(f, "subjects[{i}]"),
+        }
+    }
+}
+
+/// A subject, checked and ready for the model.
+#[derive(Debug)]
+pub(super) enum Checked<'s> {
+    /// An id that the roll-up does not have.
+    UnknownUser,
+    /// A user of the roll-up.
+    User(HistoryView<'s>, Day),
+    /// An inline history up to the day, and how many of its events lie on or after it.
+    Inline(History, Day, u64),
+    /// Features by name, in catalogue order.
+    Named(Vec<f64>),
+    /// Features that came in catalogue order.
+    Packed(Vec<f64>),
+}
+
+/// Checks a subject and turns it into what the model reads.
+pub(super) fn check<'s>(
+    question: &Question<'s>,
+    clock: &mut DayClock,
+    subject: wire::Subject,
+    place: Place,
+) -> Result<Checked<'s>, CallError> {
+    use wire::subject::Subject;
+    let wire::Subject { subject } = subject;
+    match subject {
+        Some(Subject::UserId(id)) => user(question, &id, place),
+        Some(Subject::History(history)) => inline(question, clock, history, place),
+        Some(Subject::Features(features)) => named(question, features, place).map(Checked::Named),
+        Some(Subject::PackedFeatures(features)) => packed(question, features, place).map(Checked::Packed),
+        None => Err(CallError::field(place.to_string(), "set one of user_id, history, features and packed_features")),
+    }
+}
+
+fn user<'s>(question: &Question<'s>, id: &str, place: Place) -> Result<Checked<'s>, CallError> {
+    let users = question.served.users().ok_or(CallError::NoKnownUsers { place })?;
+    if id.is_empty() {
+        return Err(CallError::field(format!("{place}.user_id"), "must not be empty"));
+    }
+    // A roll-up without events has no day, and no users either.
+    Ok(match (users.histories().get(id), question.as_of) {
+        (Some(view), Some(as_of)) => Checked::User(view, as_of),
+        _ => Checked::UnknownUser,
+    })
+}
+
+fn inline(
+    question: &Question<'_>,
+    clock: &mut DayClock,
+    history: wire::History,
+    place: Place,
+) -> Result<Checked<'static>, CallError> {
+    let Some(as_of) = question.as_of.filter(|_| question.as_of_given) else {
+        let problem = format!("is required for {place}.history: only you know up to which day it is complete");
+        return Err(CallError::field("as_of", problem));
+    };
+    let wire::History { events, days } = history;
+    let entries = events.len() + days.len();
+    if entries > MAX_HISTORY_ENTRIES {
+        let problem = format!("has {entries} entries, at most {MAX_HISTORY_ENTRIES} are allowed; send daily activity");
+        return Err(CallError::field(format!("{place}.history"), problem));
+    }
+    let mut records = Vec::with_capacity(entries);
+    let mut later = 0;
+    let mut keep = |record: DayRecord, count: u32| {
+        if record.day < as_of { records.push(record) } else { later += u64::from(count) }
+    };
+    for (i, event) in events.into_iter().enumerate() {
+        let record = of_event(question, clock, event);
+        keep(record.map_err(|flaw| flaw.at(&format!("{place}.history.events[{i}]")))?, 1);
+    }
+    for (i, activity) in days.into_iter().enumerate() {
+        let count = activity.count;
+        let record = of_day(question, activity);
+        keep(record.map_err(|flaw| flaw.at(&format!("{place}.history.days[{i}]")))?, count);
+    }
+    let history = History::new(records).map_err(|error| {
+        let problem = match error {
+            HistoryError::Overflow { day, kind } => {
+                let kind = question.served.kinds().get(usize::from(kind)).map_or("other", String::as_str);
+                format!("the events of kind {kind} on {day} add up to more than can be held")
+            }
+            other => other.to_string(),
+        };
+        CallError::field(format!("{place}.history"), problem)
+    })?;
+    Ok(Checked::Inline(history, as_of, later))
+}
+
+/// What is wrong with a field of an entry, before it is known where the entry stands.
+struct Flaw {
+    field: &'static str,
+    problem: String,
+}
+
+impl Flaw {
+    fn new(field: &'static str, problem: impl Into<String>) -> Self {
+        Self { field, problem: problem.into() }
+    }
+
+    fn at(self, entry: &str) -> CallError {
+        CallError::field(format!("{entry}.{}", self.field), self.problem)
+    }
+}
+
+fn of_event(question: &Question<'_>, clock: &mut DayClock, event: wire::Event) -> Result<DayRecord, Flaw> {
+    let wire::Event { kind, time, amount } = event;
+    let prost_types::Timestamp { seconds, nanos } = time.ok_or_else(|| Flaw::new("time", "is required"))?;
+    if !(0..1_000_000_000).contains(&nanos) {
+        return Err(Flaw::new("time", format!("has {nanos} nanoseconds: they must be from 0 to 999,999,999")));
+    }
+    let day = clock.day(seconds);
+    let day = day.ok_or_else(|| Flaw::new("time", format!("{seconds} seconds lie outside the calendar")))?;
+    record(question, day, &kind, 1, amount)
+}
+
+fn of_day(question: &Question<'_>, activity: wire::DayActivity) -> Result<DayRecord, Flaw> {
+    let wire::DayActivity { day: text, kind, count, amount } = activity;
+    let day = day(&text).map_err(|problem| Flaw::new("day", problem))?;
+    if count == 0 {
+        return Err(Flaw::new("count", "must be at least 1; leave a day without events out"));
+    }
+    record(question, day, &kind, count, amount)
+}
+
+fn record(question: &Question<'_>, day: Day, kind: &str, count: u32, amount: f64) -> Result<DayRecord, Flaw> {
+    if kind.is_empty() {
+        return Err(Flaw::new("kind", "must not be empty"));
+    }
+    let amount = Amount::new(amount).map_err(|error| Flaw::new("amount", error.to_string()))?;
+    let kind = question.served.kind(kind);
+    if usize::from(kind) == question.served.kinds().len() {
+        // Of an unknown kind only the days matter; without its numbers, different kinds cannot overflow together.
+        return Ok(DayRecord { amount: Amount::default(), day, count: 1, kind });
+    }
+    Ok(DayRecord { amount, day, count, kind })
+}
+
+/// A date as `YYYY-MM-DD`, or what is wrong with it.
+pub(super) fn day(text: &str) -> Result<Day, String> {
+    let problem = || match text {
+        "" => "is required, as YYYY-MM-DD".to_owned(),
+        _ => format!("`{}` is not a date; write it as YYYY-MM-DD", text.chars().take(40).collect::<String>()),
+    };
+    // The parser also takes other ways to write a date; one way is enough on the wire.
+    let form = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    text.parse().ok().filter(|_| form).ok_or_else(problem)
+}
+
+fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -> Result<Vec<f64>, CallError> {
+    let wire::NamedFeatures { values } = features;
+    let mut vector = vec![f64::NAN; question.served.bundle().catalogue().len()];
+    for (name, value) in values {
+        let problem = match question.served.position(&name) {
+            Ok(position) if value.is_finite() && question.served.allows(position, value) => {
+                if let Some(slot) = vector.get_mut(position) {
+                    *slot = value;
+                }
+                continue;
+            }
+            Ok(position) => not_allowed(question, position, value) + "; leave an unknown feature out",
+            Err(FeatureError::Unknown { nearest: Some(nearest), .. }) => {
+                format!("there is no such feature; the nearest is `{nearest}`")
+            }
+            Err(_) => "there is no such feature; GetModel lists them".to_owned(),
+        };
+        return Err(CallError::field(format!("{place}.features.values[{name}]"), problem));
+    }
+    Ok(vector)
+}
+
+fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place) -> Result<Vec<f64>, CallError> {
+    let wire::PackedFeatures { values } = features;
+    if !question.packed_allowed {
+        let problem = format!("is required for {place}.packed_features; GetModel gives it");
+        return Err(CallError::field("feature_hash", problem));
+    }
+    let expected = question.served.bundle().catalogue().len();
+    if values.len() != expected {
+        let problem = format!("has {} values, the model has {expected} features", values.len());
+        return Err(CallError::field(format!("{place}.packed_features.values"), problem));
+    }
+    let allowed = |(position, value): (usize, &f64)| {
+        value.is_nan() || (value.is_finite() && question.served.allows(position, *value))
+    };
+    match values.iter().enumerate().find(|pair| !allowed(*pair)) {
+        None => Ok(values),
+        Some((position, value)) => {
+            let field = format!("{place}.packed_features.values[{position}]");
+            Err(CallError::field(field, not_allowed(question, position, *value) + "; send NaN when it is unknown"))
+        }
+    }
+}
+
+fn not_allowed(question: &Question<'_>, position: usize, value: f64) -> String {
+    let name = question.served.bundle().catalogue().features().get(position).map_or("", |f| f.name.as_str());
+    let sign = if value.is_finite() { "not be negative" } else { "be finite" };
+    format!("`{name}` is {value}: it must {sign}")
+}

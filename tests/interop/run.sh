@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Calls ebb-serve with clients that nobody here wrote: Python's grpcio, from the proto, and buf curl, which knows the
+# protocol from reflection alone.
+#
+#   tests/interop/run.sh MODEL_DIR [ROLLUP]
+#
+# Needs python3 and npm; what they download stays under the target folder. EBB_SERVE names the server's binary, by
+# default the release build, which is built when it is missing.
+set -euo pipefail
+
+model=$(realpath "${1:?usage: run.sh MODEL_DIR [ROLLUP]}")
+rollup=${2:+$(realpath "$2")}
+cd "$(dirname "$0")/../.."
+target=${CARGO_TARGET_DIR:-target}
+work=$target/interop
+server=${EBB_SERVE:-$target/release/ebb-serve}
+mkdir -p "$work/stubs"
+
+if [ ! -x "$server" ]; then cargo build --release --bin ebb-serve; fi
+if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'grpcio>=1.60' 'grpcio-tools>=1.60' \
+    'grpcio-health-checking>=1.60'
+if [ ! -x "$work/npm/node_modules/.bin/buf" ]; then npm install --silent --prefix "$work/npm" @bufbuild/buf; fi
+buf=$(realpath "$work/npm/node_modules/.bin/buf")
+"$work/venv/bin/python" -m grpc_tools.protoc -I proto --python_out="$work/stubs" --grpc_python_out="$work/stubs" \
+    proto/churn/v1/*.proto
+
+coproc SERVER { exec "$server" --model "$model" ${rollup:+--rollup "$rollup"} --listen 127.0.0.1:0; }
+server_pid=$SERVER_PID
+trap 'kill "$server_pid" 2>/dev/null || true' EXIT
+read -r listening <&"${SERVER[0]}"
+address=${listening#listening on }
+read -r ready <&"${SERVER[0]}"
+
+transcript=$work/transcript.txt
+{
+    echo "\$ ebb-serve --model ... ${rollup:+--rollup ...}"
+    echo "$ready" | sed "s| from [^,]*,|,|"
+    echo
+    echo "\$ python client.py"
+    PYTHONPATH="$work/stubs" "$work/venv/bin/python" tests/interop/client.py "$address" "$work/history.json" || true
+
+    # check NAME PATTERN BUF_ARGUMENTS...: the answer, or the error, must match the pattern.
+    check() {
+        local name=$1 pattern=$2 answer
+        shift 2
+        echo
+        echo "\$ buf $*" | sed "s|$address|HOST:PORT|" | cut -c1-300
+        answer=$("$buf" "$@" 2>&1 || true)
+        echo "$answer"
+        if grep -qE -- "$pattern" <<<"$answer"; then echo "ok buf: $name"; else echo "FAILED buf: $name"; fi
+    }
+    url=http://$address
+    call=(curl --protocol grpc --http2-prior-knowledge)
+    check "the protocol passes buf lint" '^$' lint proto
+    check "reflection lists the services" 'churn.v1.ScoringService' "${call[@]}" --list-services "$url"
+    check "health is SERVING" '"status": *"SERVING"' \
+        "${call[@]}" -d '{"service":"churn.v1.ScoringService"}' "$url/grpc.health.v1.Health/Check"
+    check "the model tells its version" '"version": *"[0-9a-f]{12}"' \
+        "${call[@]}" -d '{"view":"MODEL_VIEW_BASIC"}' "$url/churn.v1.ModelService/GetModel"
+    check "a history is scored" 'SCORE_STATUS_SCORED' "${call[@]}" -d "$(cat "$work/history.json")" \
+        "$url/churn.v1.ScoringService/ScoreUser"
+    check "an error names its field" 'subject.history.days\[0\].count' \
+        "${call[@]}" -d '{"as_of":"2011-06-01","subject":{"history":{"days":[{"day":"2011-05-01","kind":"visit"}]}}}' \
+        "$url/churn.v1.ScoringService/ScoreUser"
+
+    kill -TERM "$server_pid"
+    if wait "$server_pid"; then echo; echo "ok the server ends with exit code 0"; else echo "FAILED the exit code"; fi
+} >"$transcript"
+cat "$transcript"
+
+passed=$(grep -c '^ok ' "$transcript" || true)
+failed=$(grep -c '^FAILED ' "$transcript" || true)
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -ge 19 ]

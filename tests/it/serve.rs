@@ -1,0 +1,164 @@
+//! The server through its port, called by the generated client.
+
+mod answers;
+mod binary;
+mod errors;
+mod operation;
+
+use std::sync::mpsc;
+
+use ebb::history::Histories;
+use ebb::model::{Bundle, Saved};
+use ebb::serve::client::*;
+use ebb::serve::{KnownUsers, Limits, ServeError, Served, Stopped, listen, run};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::support::{CARD, LogEvent, histories, log, save_bundle, spec};
+
+/// The day after the last event of [`log`].
+const END: &str = "2011-09-29";
+
+/// The version of a model that was never saved.
+const VERSION: &str = "0123456789ab";
+
+/// A server on a port of its own in this process.
+struct Running {
+    channel: Channel,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<Result<Stopped, ServeError>>,
+}
+
+impl Running {
+    /// Starts a server; the receiver hears when it is ready.
+    async fn start(
+        limits: Limits,
+        load: impl FnOnce() -> Result<Served, ServeError> + Send + 'static,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let ((stop, stopped), (ready, is_ready)) = (oneshot::channel::<()>(), oneshot::channel());
+        let ended = tokio::spawn(async move {
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            run(listener, limits, load, |_| ready.send(()).unwrap(), shutdown).await
+        });
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        (Self { channel, stop, ended }, is_ready)
+    }
+
+    /// A server that is ready to score the users of `log`.
+    async fn ready() -> Self {
+        Self::with(Limits::default(), Some(histories(&log()))).await
+    }
+
+    async fn with(limits: Limits, users: Option<Histories>) -> Self {
+        let (running, ready) = Self::start(limits, move || served(users)).await;
+        ready.await.unwrap();
+        running
+    }
+
+    fn scoring(&self) -> ScoringServiceClient<Channel> {
+        ScoringServiceClient::new(self.channel.clone()).max_decoding_message_size(64 << 20)
+    }
+
+    fn models(&self) -> ModelServiceClient<Channel> {
+        ModelServiceClient::new(self.channel.clone())
+    }
+
+    async fn score(&self, request: ScoreUserRequest) -> Result<Score, tonic::Status> {
+        Ok(self.scoring().score_user(request).await?.into_inner().score.unwrap())
+    }
+
+    async fn batch(&self, request: BatchScoreUsersRequest) -> Result<BatchScoreUsersResponse, tonic::Status> {
+        Ok(self.scoring().batch_score_users(request).await?.into_inner())
+    }
+
+    async fn stop(self) -> Stopped {
+        let Self { channel, stop, ended } = self;
+        stop.send(()).unwrap();
+        drop(channel);
+        ended.await.unwrap().unwrap()
+    }
+}
+
+fn served(users: Option<Histories>) -> Result<Served, ServeError> {
+    let saved = Saved { bundle: Bundle::new(spec(), VERSION.into())?, card: CARD.into() };
+    Served::new(saved, users.map(KnownUsers::new))
+}
+
+/// A load that waits until it is let go.
+fn held_load() -> (mpsc::Sender<()>, impl FnOnce() -> Result<Served, ServeError> + Send + 'static) {
+    let (go, wait) = mpsc::channel();
+    (go, move || {
+        // A dropped sender lets it go as well.
+        let _ = wait.recv();
+        served(None)
+    })
+}
+
+fn subject(form: SubjectForm) -> Subject {
+    Subject { subject: Some(form) }
+}
+
+fn user(id: &str) -> Subject {
+    subject(SubjectForm::UserId(id.into()))
+}
+
+fn ask(subject: Subject) -> ScoreUserRequest {
+    ScoreUserRequest { subject: Some(subject), as_of: END.into(), ..ScoreUserRequest::default() }
+}
+
+fn of<'l>(log: &'l [LogEvent], user: &'l str) -> impl Iterator<Item = &'l LogEvent> {
+    log.iter().filter(move |event| event.user == user)
+}
+
+fn as_events(log: &[LogEvent], user: &str) -> Subject {
+    let event = |e: &LogEvent| Event {
+        kind: e.kind.into(),
+        time: Some(prost_types::Timestamp { seconds: e.unix_s, nanos: 999_999_999 }),
+        amount: e.amount,
+    };
+    let mut events: Vec<Event> = of(log, user).map(event).collect();
+    events.reverse();
+    subject(SubjectForm::History(History { events, days: Vec::new() }))
+}
+
+fn as_days(log: &[LogEvent], user: &str) -> Subject {
+    let rolled = histories(log);
+    let record = |r: &ebb::history::DayRecord| DayActivity {
+        day: r.day.to_string(),
+        kind: rolled.kinds()[usize::from(r.kind)].clone(),
+        count: r.count,
+        amount: r.amount.value(),
+    };
+    let days = rolled.get(user).unwrap().records().iter().map(record).collect();
+    subject(SubjectForm::History(History { events: Vec::new(), days }))
+}
+
+/// The features of a user as Ebb itself extracts them.
+fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
+    let served = served(None).unwrap();
+    let rolled = histories(log);
+    let mut out = vec![f64::NAN; served.bundle().catalogue().len()];
+    let mut extractor = served.bundle().extractor(rolled.kinds());
+    extractor.extract(rolled.get(user).unwrap(), as_of.parse().unwrap(), &mut out);
+    out
+}
+
+fn as_features(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
+    let served = served(None).unwrap();
+    let names = served.bundle().catalogue().features().iter().map(|f| f.name.clone());
+    let values = names.zip(vector(log, user, as_of)).filter(|(_, value)| !value.is_nan()).collect();
+    subject(SubjectForm::Features(NamedFeatures { values }))
+}
+
+fn as_packed(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
+    subject(SubjectForm::PackedFeatures(PackedFeatures { values: vector(log, user, as_of) }))
+}
+
+fn feature_hash() -> String {
+    spec().feature_hash
+}

@@ -1,0 +1,128 @@
+//! A bundle made by hand and the users it is asked about.
+
+use std::path::Path;
+
+use ebb::features::{Catalogue, FeatureSchema};
+use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder};
+use ebb::lifecycle::Thresholds;
+use ebb::model::{
+    Bands, Bundle, BundleSpec, Calibration, ChurnModel, Column, FORMAT_VERSION, Segment, Segments, Training, save,
+};
+
+pub const TIMEZONE: &str = "Europe/London";
+pub const CARD: &str = "{\"auc\": 0.8}\n";
+
+pub fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+/// A bundle with made-up weights: three kinds of activity out of alphabetical order, one other, two horizons.
+pub fn spec() -> BundleSpec {
+    let schema = FeatureSchema {
+        activity: vec!["visit".into(), "purchase".into(), "booking".into()],
+        other_kinds: vec!["return".into()],
+        horizon_days: vec![30, 90],
+        amounts: true,
+    };
+    let catalogue = Catalogue::new(schema.clone()).unwrap();
+    let columns: Vec<Column> = catalogue
+        .features()
+        .iter()
+        .map(|f| Column { feature: f.name.clone(), scale: f.scale, center: 0.7, spread: 1.3, low: -9.0, high: 9.0 })
+        .collect();
+    let weights = |step: usize| (0..columns.len()).map(|i| ((i * step) % 7) as f64 / 30.0 - 0.1).collect();
+    let model = |horizon_days, step, slope| ChurnModel {
+        horizon_days,
+        intercept: -0.2,
+        weights: weights(step),
+        calibration: Calibration { intercept: 0.05, slope },
+    };
+    let segment =
+        |name: &str, at: f64| Segment { name: name.into(), centroid: vec![at, -at], users: 10, churn_rate: at };
+    BundleSpec {
+        format_version: FORMAT_VERSION,
+        feature_hash: catalogue.hash(),
+        timezone: TIMEZONE.into(),
+        active_within_days: 180,
+        lead_days: 0,
+        churn_event: None,
+        models: vec![model(30, 3, 0.9), model(90, 5, 1.1)],
+        bands: Bands::default(),
+        segments: Segments {
+            features: vec!["recency_days".into(), "active_days".into()],
+            items: vec![segment("recent, frequent", 0.2), segment("long gone", 0.8)],
+        },
+        lifecycle: Thresholds::default(),
+        training: Training {
+            as_of: day("2011-06-01"),
+            first_day: day("2010-01-01"),
+            last_day: day("2011-05-31"),
+            snapshots: vec![day("2011-03-01")],
+            rows: 100,
+            users: 50,
+            data_hash: "0".repeat(64),
+            seed: 1,
+            ebb_version: "0.1.0".into(),
+        },
+        columns,
+        schema,
+    }
+}
+
+/// Saves [`spec`]'s bundle at `dir`.
+pub fn save_bundle(dir: &Path) -> Bundle {
+    save(dir, spec(), CARD, "<html></html>").unwrap()
+}
+
+/// One event of a made-up log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogEvent {
+    pub user: &'static str,
+    pub kind: &'static str,
+    pub unix_s: i64,
+    pub amount: f64,
+}
+
+impl LogEvent {
+    pub fn day(&self) -> Day {
+        DayClock::new(TIMEZONE).unwrap().day(self.unix_s).unwrap()
+    }
+}
+
+/// 2011-01-01 00:00 in London.
+const START_S: i64 = 1_293_840_000;
+const DAY_S: i64 = 86_400;
+
+/// `ann` is regular and does several things on one day, some an hour before and after midnight in summer time;
+/// `dan` was seen once; `ola` stopped long ago; `ret` only ever returned something. Events end on 2011-09-28.
+pub fn log() -> Vec<LogEvent> {
+    let mut events = Vec::new();
+    for visit in 0..30_i64 {
+        let unix_s = START_S + visit * 9 * DAY_S + (22 + visit % 3) * 3_600 + 1_800;
+        for (kind, amount) in [("visit", 0.1), ("purchase", 10.7 + visit as f64 / 3.0), ("booking", 1e9 / 3.0)] {
+            events.push(LogEvent { user: "ann", kind, unix_s, amount });
+        }
+        if visit % 4 == 0 {
+            events.push(LogEvent { user: "ann", kind: "return", unix_s: unix_s + 600, amount: -3.3 });
+            events.push(LogEvent { user: "ann", kind: "survey", unix_s: unix_s + 900, amount: 0.0 });
+        }
+    }
+    let once = |user, kind, day: i64| LogEvent { user, kind, unix_s: START_S + day * DAY_S + 43_200, amount: 5.0 };
+    events.push(once("dan", "purchase", 262));
+    events.extend([once("ola", "visit", 3), once("ola", "visit", 10)]);
+    events.push(once("ret", "return", 200));
+    events.push(once("zed", "visit", 270));
+    events
+}
+
+/// The roll-up of a log.
+pub fn histories(log: &[LogEvent]) -> Histories {
+    let mut builder = HistoriesBuilder::default();
+    for event in log {
+        let kind = builder.kind(event.kind).unwrap();
+        let user = builder.user(event.user).unwrap();
+        let amount = Amount::new(event.amount).unwrap();
+        builder.add(user, DayRecord { amount, day: event.day(), count: 1, kind }).unwrap();
+    }
+    builder.finish().unwrap()
+}
