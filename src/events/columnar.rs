@@ -7,10 +7,10 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::EventsError;
-use super::expression::value_of;
 use super::files::LogFile;
 use super::reading::Reading;
 use super::source::{Columns, NotUtf8, Row};
+use super::value::value_of;
 use crate::history::{Cell, Column, ROLLUP_COLUMNS};
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
@@ -81,10 +81,10 @@ fn columns<'b>(
 ) -> Result<Vec<Option<Column<'b>>>, EventsError> {
     let mut columns: Vec<Option<Column<'b>>> = Vec::new();
     columns.resize_with(count, || None);
-    for (array, position) in batch.columns().iter().zip(wanted) {
+    for ((array, field), position) in batch.columns().iter().zip(batch.schema_ref().fields()).zip(wanted) {
         let column = Column::new(array.as_ref()).ok_or_else(|| EventsError::ColumnType {
             path: file.path.clone(),
-            column: batch.schema_ref().fields().iter().map(|f| f.name().clone()).nth(*position).unwrap_or_default(),
+            column: field.name().clone(),
             found: array.data_type().to_string(),
             expected: "text, a number, a date, a time, a truth value or a structure of these",
         })?;

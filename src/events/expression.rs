@@ -3,13 +3,13 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr};
-use cel::objects::OptionalValue;
-use cel::{Context, Env, ExecutionError, IdedExpr, Program, Value, extensions};
+use cel::{Context, Env, ExecutionError, IdedExpr, Program, extensions};
 
 use super::EventsError;
 use super::duplicates::{Identity, hash_bytes};
 use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{Columns, NotUtf8, Row, Stop, not_utf8};
+use super::value::{Owned, value_of, write_key};
 use crate::history::Cell;
 
 /// Results remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities are few.
@@ -66,20 +66,6 @@ impl Default for Remembered {
 }
 
 type Outcome = Result<Owned, String>;
-
-/// An expression's value.
-#[derive(Clone, Debug, PartialEq)]
-enum Owned {
-    Null,
-    Text(String),
-    Int(i64),
-    Uint(u64),
-    Float(f64),
-    Bool(bool),
-    /// Unix seconds.
-    Instant(i64),
-    Nested,
-}
 
 impl Expression {
     /// Compiles `text` with the standard library and the extensions for text and mathematics.
@@ -225,89 +211,6 @@ impl Expression {
     }
 }
 
-/// Appends bytes that differ for different cells.
-fn write_key(key: &mut Vec<u8>, cell: Cell<'_>) {
-    let mut put = |tag: u8, bytes: &[u8]| {
-        key.push(tag);
-        key.extend_from_slice(bytes);
-    };
-    match cell {
-        Cell::Null => put(0, &[]),
-        Cell::Text(text) => {
-            put(1, &(text.len() as u64).to_le_bytes());
-            key.extend_from_slice(text.as_bytes());
-        }
-        Cell::Int(value) => put(2, &value.to_le_bytes()),
-        Cell::Uint(value) => put(3, &value.to_le_bytes()),
-        Cell::Float(value) => put(4, &value.to_bits().to_le_bytes()),
-        Cell::Decimal { unscaled, scale } => {
-            put(5, &unscaled.to_le_bytes());
-            key.extend_from_slice(&scale.to_le_bytes());
-        }
-        Cell::Bool(value) => put(6, &[u8::from(value)]),
-        Cell::Day(number) => put(7, &number.to_le_bytes()),
-        Cell::Time { ticks, per_s, zoned } => {
-            put(8 + u8::from(zoned), &ticks.to_le_bytes());
-            key.extend_from_slice(&per_s.to_le_bytes());
-        }
-        Cell::Nested => put(10, &[]),
-    }
-}
-
-/// A cell as CEL sees it: decimals are doubles, days and times are ISO 8601 text, which `timestamp()` reads.
-pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value {
-    match cell {
-        Cell::Null => Value::Null,
-        Cell::Text(text) => Value::from(text),
-        Cell::Int(value) => Value::Int(value),
-        Cell::Uint(value) => Value::UInt(value),
-        Cell::Float(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
-        Cell::Bool(value) => Value::Bool(value),
-        Cell::Day(number) => crate::history::Day::new(number).map_or(Value::Null, |day| Value::from(day.to_string())),
-        Cell::Time { ticks, per_s, zoned } => {
-            let nanos = i128::from(ticks) * (1_000_000_000 / i128::from(per_s.max(1)));
-            let Ok(at) = jiff::Timestamp::from_nanosecond(nanos) else { return Value::Null };
-            let local = || jiff::tz::TimeZone::UTC.to_datetime(at).to_string();
-            Value::from(if zoned { at.to_string() } else { local() })
-        }
-        Cell::Nested => nested(),
-    }
-}
-
-impl From<&Value> for Owned {
-    fn from(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::String(text) => Self::Text(text.to_string()),
-            Value::Int(value) => Self::Int(*value),
-            Value::UInt(value) => Self::Uint(*value),
-            Value::Float(value) => Self::Float(*value),
-            Value::Bool(value) => Self::Bool(*value),
-            Value::Timestamp(at) => Self::Instant(at.timestamp()),
-            Value::Opaque(_) => match <&OptionalValue>::try_from(value) {
-                Ok(optional) => optional.value().map_or(Self::Null, Self::from),
-                Err(_) => Self::Nested,
-            },
-            _ => Self::Nested,
-        }
-    }
-}
-
-impl Owned {
-    fn cell(&self) -> Cell<'_> {
-        match self {
-            Self::Null => Cell::Null,
-            Self::Text(text) => Cell::Text(text),
-            Self::Int(value) => Cell::Int(*value),
-            Self::Uint(value) => i64::try_from(*value).map_or(Cell::Uint(*value), Cell::Int),
-            Self::Float(value) => Cell::Float(*value),
-            Self::Bool(value) => Cell::Bool(*value),
-            Self::Instant(ticks) => Cell::Time { ticks: *ticks, per_s: 1, zoned: true },
-            Self::Nested => Cell::Nested,
-        }
-    }
-}
-
 /// Collects the identifiers that no macro such as `map` or `exists` binds.
 fn collect_names<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, into: &mut BTreeSet<&'e str>) {
     match &expression.expr {
@@ -346,6 +249,34 @@ fn collect_entry<'e>(entry: &'e EntryExpr, bound: &mut Vec<&'e str>, into: &mut 
         EntryExpr::MapEntry(entry) => {
             collect_names(&entry.key, bound, into);
             collect_names(&entry.value, bound, into);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        Expression::compile(Field::Kind, text).unwrap().names().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_names_of_an_expression_are_its_columns() {
+        assert_eq!(names("int(b) > 1 ? a.c : string(1.5)"), ["a", "b"]);
+        assert_eq!(names("[a].exists(x, x == b) && c.all(y, y > 0)"), ["a", "b", "c"]);
+        assert_eq!(names("has(a.b) ? a.b : type"), ["a", "type"]);
+        assert_eq!(names("type(a) == string ? {b: c}[d] : math.greatest(1, e)"), ["a", "b", "c", "d", "e"]);
+        assert_eq!(names("x.map(x, x + y)"), ["x", "y"]);
+        assert_eq!(names("'constant'"), Vec::<String>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_compiler_panic(text in "[a-c0-9 ()\\[\\]{}.,?:+*/<>=!&|%\"'\\\\-]{0,24}") {
+            let _ = Expression::compile(Field::Kind, &text);
         }
     }
 }

@@ -163,7 +163,7 @@ impl Intake {
     fn why_empty(&self) -> String {
         let mut text = match self.span {
             Some((first, last)) => format!(
-                "the log spans {first} to {last}, so the as-of day must lie after {first}; {} is the last to use it all",
+                "the log spans {first} to {last}; choose an as-of day after {first}, or {} to see all of it",
                 last.plus(1)
             ),
             None if self.report.rows == 0 => "the files have no rows".to_owned(),

@@ -21,6 +21,7 @@ mod render;
 mod source;
 mod text;
 mod time;
+mod value;
 
 #[cfg(test)]
 mod tests;

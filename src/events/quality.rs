@@ -10,8 +10,9 @@ pub(super) const PLACES_SHOWN: usize = 5;
 /// How many users with the most events are shown.
 const TOP_USERS: usize = 5;
 
-/// The most characters of a value that are shown.
+/// The most characters that are shown of a value, and of what was expected.
 const VALUE_SHOWN: usize = 80;
+const EXPECTED_SHOWN: usize = 160;
 
 /// What a log holds and what of it could not be used.
 ///
@@ -91,7 +92,13 @@ pub struct Place {
 impl Place {
     /// A place with its value made printable and shortened.
     pub(super) fn new(file: &str, line: u64, column: String, value: &str, expected: &str) -> Self {
-        Self { file: file.to_owned(), line, column, value: shorten(value), expected: shorten(expected) }
+        Self {
+            file: file.to_owned(),
+            line,
+            column,
+            value: shorten(value, VALUE_SHOWN),
+            expected: shorten(expected, EXPECTED_SHOWN),
+        }
     }
 
     /// The file, line and column as text.
@@ -104,12 +111,15 @@ impl Place {
 
     /// What was found and expected as text.
     pub fn problem(&self) -> String {
-        format!("found `{}`, expected {}", self.value, self.expected)
+        match self.value.as_str() {
+            "" => format!("found nothing, expected {}", self.expected),
+            value => format!("found `{value}`, expected {}", self.expected),
+        }
     }
 }
 
-fn shorten(text: &str) -> String {
-    let mut kept: String = text.chars().take(VALUE_SHOWN).collect();
+fn shorten(text: &str, limit: usize) -> String {
+    let mut kept: String = text.chars().take(limit).collect();
     if kept.len() < text.len() {
         kept.push('…');
     }

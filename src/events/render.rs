@@ -100,11 +100,11 @@ fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 }
 
 fn render_top_users(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let width = report.top_users.iter().map(|user| user.user.chars().count()).max().unwrap_or_default().max(10);
-    writeln!(f, "\n  {:<width$}{:>15}    share", "most events", "events")?;
+    let width = report.top_users.iter().map(|user| user.user.chars().count()).max().unwrap_or_default().max(11);
+    writeln!(f, "\n  {:<width$}{:>15}{:>9}", "most events", "events", "share")?;
     for user in &report.top_users {
         let (events, percent) = (grouped(user.events), user.share * 100.0);
-        writeln!(f, "  {:<width$} {events:>15}{percent:>7.1} %", user.user)?;
+        writeln!(f, "  {:<width$}{events:>15}{percent:>7.1} %", user.user)?;
     }
     Ok(())
 }
@@ -112,7 +112,8 @@ fn render_top_users(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::
 /// The refused rows with their first places.
 pub(super) fn render_refused(refused: &[RefusedRows], f: &mut dyn fmt::Write) -> fmt::Result {
     for refused in refused {
-        writeln!(f, "\n  {} ({} rows)", refused.reason, grouped(refused.rows))?;
+        let unit = if refused.rows == 1 { "row" } else { "rows" };
+        writeln!(f, "\n  {} ({} {unit})", refused.reason, grouped(refused.rows))?;
         for place in refused.first.iter().take(PLACES_PRINTED) {
             writeln!(f, "    {}", sentence(place))?;
         }

@@ -91,8 +91,8 @@ fn wrong_column_count(found: usize, expected: usize) -> Refusal {
     Refusal {
         reason: RefusalReason::WrongColumnCount,
         field: Field::Row,
-        value: format!("{found} columns"),
-        expected: format!("{expected}").into(),
+        value: found.to_string(),
+        expected: format!("{expected} columns").into(),
     }
 }
 

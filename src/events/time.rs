@@ -265,7 +265,7 @@ impl TimeFormat {
 
     fn describe(&self) -> String {
         match self {
-            Self::Iso => "2024-01-31T08:15:00Z, 2024-01-31 08:15:00 or 2024-01-31".to_owned(),
+            Self::Iso => "ISO 8601, such as 2024-01-31 08:15:00, since `events.time_format` is not set".to_owned(),
             Self::Rfc3339 => "rfc3339, such as 2024-01-31T08:15:00Z".to_owned(),
             Self::Epoch(1) => "epoch_s, seconds since 1970".to_owned(),
             Self::Epoch(1_000) => "epoch_ms, milliseconds since 1970".to_owned(),

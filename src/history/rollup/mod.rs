@@ -19,7 +19,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share them"))]
 pub(crate) use columns::{Cell, Column};
 #[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
 pub(crate) use read::check_complete;

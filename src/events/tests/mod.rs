@@ -1,0 +1,66 @@
+mod errors;
+mod formats;
+mod refusals;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tempfile::TempDir;
+
+use super::*;
+
+/// The plain mapping of the events below.
+const PLAIN: &str = r#"
+    user = "user"
+    time = "at"
+    kind = "what"
+    amount = "price"
+"#;
+
+fn config(text: &str) -> EventsConfig {
+    toml::from_str(text).unwrap()
+}
+
+/// Reads the files in a folder as `settings` say, the paths being `*` unless they name others.
+fn read_dir(dir: &Path, settings: &str, until: Option<&str>) -> Result<(Histories, QualityReport), EventsError> {
+    let mut config = config(settings);
+    if config.paths.is_empty() {
+        config.paths.push("*".to_owned());
+    }
+    let until = until.map(|day| day.parse().unwrap());
+    let request = LogRequest { config: &config, base_dir: dir, paths: &[], until, default_kind: None };
+    read_log(&request, &mut |_| {})
+}
+
+/// Reads one file of these bytes.
+fn read_bytes(name: &str, bytes: &[u8], settings: &str) -> Result<(Histories, QualityReport), EventsError> {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join(name), bytes).unwrap();
+    read_dir(dir.path(), settings, None)
+}
+
+fn read_csv(text: &str, settings: &str) -> Result<(Histories, QualityReport), EventsError> {
+    read_bytes("log.csv", text.as_bytes(), settings)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The reasons and places of a report's refused rows.
+fn refusals(report: &QualityReport) -> Vec<(&'static str, u64, Vec<u64>)> {
+    let lines = |refused: &RefusedRows| refused.first.iter().map(|place| place.line).collect();
+    report.refused.iter().map(|refused| (refused.reason.name(), refused.rows, lines(refused))).collect()
+}
+
+/// Every row is kept, refused or dated after the as-of day.
+fn assert_all_accounted_for(report: &QualityReport) {
+    assert_eq!(report.rows, report.events + report.refused_rows() + report.rows_after_as_of);
+    assert_eq!(report.rows, report.files.iter().map(|file| file.rows).sum::<u64>());
+    assert_eq!(report.events, report.kinds.iter().map(|kind| kind.events).sum::<u64>());
+}
