@@ -17,6 +17,7 @@ pub(super) fn score(question: &Question<'_>, assessment: Option<Assessment>, eve
     match assessment {
         None => answer.set_status(wire::ScoreStatus::UnknownUser),
         Some(Assessment::TooNew) => answer.set_status(wire::ScoreStatus::TooNew),
+        Some(Assessment::AlreadyChurned) => answer.set_status(wire::ScoreStatus::AlreadyChurned),
         Some(Assessment::Inactive { recency_days }) => {
             answer.set_status(wire::ScoreStatus::Inactive);
             answer.recency_days = Some(recency_days);
