@@ -8,10 +8,11 @@
 
 mod catalogue;
 mod extract;
+mod list;
 mod phrase;
 mod summary;
 
-pub use catalogue::{Catalogue, Feature, FeatureSchema, Quantity, Scale, Theme};
+pub use catalogue::{Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme};
 pub use extract::Extractor;
 
 /// What can go wrong with a catalogue or a feature vector.

@@ -116,6 +116,13 @@ impl RiskBand {
 }
 
 impl Bands {
+    /// What is wrong with the bands; `None` when they are in order.
+    pub fn problem(self) -> Option<String> {
+        let Self { medium, high } = self;
+        let legal = 0.0 < medium && medium < high && high < 1.0;
+        (!legal).then(|| format!("medium = {medium} and high = {high} must be 0 < medium < high < 1"))
+    }
+
     /// The band of a churn probability.
     pub fn of(self, probability: f64) -> RiskBand {
         if probability >= self.high {
@@ -228,9 +235,8 @@ impl Bundle {
         check_columns(&spec, &catalogue)?;
         check_models(&spec)?;
         let segment_positions = check_segments(&spec, &catalogue)?;
-        let bands = spec.bands;
-        if !(0.0 < bands.medium && bands.medium < bands.high && bands.high < 1.0) {
-            return Err(inconsistent("bands", "must be 0 < medium < high < 1"));
+        if let Some(problem) = spec.bands.problem() {
+            return Err(inconsistent("bands", &problem));
         }
         if let Some(problem) = spec.lifecycle.problem() {
             return Err(inconsistent("lifecycle", &problem));

@@ -90,7 +90,7 @@ pub enum ModelError {
         problem: String,
     },
     /// A bundle that does not give its own golden answers.
-    #[error("golden case {case}: {what} is {found}, recorded was {expected}; the bundle or this build is at fault")]
+    #[error("golden case {case}, {what}: found {found}, recorded {expected}; the bundle or this build is at fault")]
     Golden {
         /// The case, from 0.
         case: usize,

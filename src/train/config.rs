@@ -80,7 +80,7 @@ impl Config {
         let timezone = events.timezone.0.clone();
         let train = TrainConfig { churn, model, segments, bands: risk_bands, lifecycle, timezone };
         train.check().map_err(|error| ConfigError::Setting { path: path.to_owned(), message: error.to_string() })?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         Ok(Self { events, train, folder })
     }
 

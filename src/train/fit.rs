@@ -12,7 +12,7 @@ use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
 use super::labels::{ChurnConfig, Labeller};
 use super::schedule::{Observed, Schedule, Spacing};
 use super::segments::{SegmentConfig, fit_segments};
-use crate::features::{Catalogue, Extractor, FeatureSchema};
+use crate::features::{Catalogue, Extractor, FeatureSchema, HORIZON_LIMIT};
 use crate::history::{Day, Histories};
 use crate::lifecycle::{Behaviour, Thresholds, classify};
 use crate::model::{Bands, BundleSpec, FORMAT_VERSION, Segments, Training};
@@ -98,6 +98,9 @@ impl TrainConfig {
         let within = |days: u32| (1..=36_600).contains(&days);
         let own = if churn.activity.is_empty() {
             Some("churn.activity names no kind of event".to_owned())
+        } else if churn.horizon_days.is_empty() || !churn.horizon_days.iter().all(|h| (1..=HORIZON_LIMIT).contains(h)) {
+            let given = &churn.horizon_days;
+            Some(format!("churn.horizon_days is {given:?}: it must hold numbers of days from 1 to {HORIZON_LIMIT}"))
         } else if !within(churn.active_within_days) {
             Some(format!("churn.active_within_days is {}: it must lie between 1 and 36600", churn.active_within_days))
         } else if churn.lead_days > 3_660 {
@@ -110,6 +113,7 @@ impl TrainConfig {
         let problem = own
             .or_else(|| self.model.problem())
             .or_else(|| self.segments.problem())
+            .or_else(|| self.bands.problem().map(|problem| format!("risk_bands: {problem}")))
             .or_else(|| self.lifecycle.problem());
         problem.map_or(Ok(()), |p| Err(TrainError::Setting(p)))
     }

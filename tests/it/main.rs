@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
 
+#[cfg(feature = "train")]
+mod cli;
+mod layering;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
 mod support;

@@ -1,0 +1,235 @@
+use super::catalogue::{Feature, Quantity, Scale, Theme};
+
+/// The features of a catalogue, as they are listed one after another.
+pub(super) struct List {
+    features: Vec<Feature>,
+    verb: String,
+}
+
+impl List {
+    pub(super) fn new(activity: &[String]) -> Self {
+        Self { features: Vec::new(), verb: verb(activity) }
+    }
+
+    pub(super) fn into_features(self) -> Vec<Feature> {
+        self.features
+    }
+
+    fn push(
+        &mut self,
+        quantity: Quantity,
+        name: impl Into<String>,
+        unit: &'static str,
+        theme: Theme,
+        sentence: String,
+    ) {
+        let scale = match (unit, quantity) {
+            ("amount", _) => Scale::SignedLog,
+            (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::OneDay | Quantity::WeekdayRegularity) => {
+                Scale::Linear
+            }
+            _ => Scale::Log,
+        };
+        self.features.push(Feature { name: name.into(), unit, sentence, theme, scale, quantity });
+    }
+
+    pub(super) fn recency_and_tenure(&mut self) {
+        let v = self.verb.clone();
+        self.push(Quantity::Recency, "recency_days", "days", Theme::Recency, format!("Days since the last {v}."));
+        self.push(
+            Quantity::RecencyAny,
+            "recency_any_days",
+            "days",
+            Theme::Recency,
+            "Days since the last event of any kind.".into(),
+        );
+        self.push(
+            Quantity::Tenure,
+            "tenure_days",
+            "days",
+            Theme::Tenure,
+            "Days since the first event of any kind.".into(),
+        );
+        self.push(
+            Quantity::Overdue,
+            "overdue_ratio",
+            "ratio",
+            Theme::Recency,
+            format!("Days since the last {v} over the usual gap between days with one."),
+        );
+        self.push(
+            Quantity::RecencyShare,
+            "recency_share",
+            "ratio",
+            Theme::Recency,
+            format!("Days since the last {v} as a share of tenure."),
+        );
+    }
+
+    pub(super) fn frequency(&mut self, windows: &[u16]) {
+        let v = self.verb.clone();
+        self.push(
+            Quantity::ActiveDays,
+            "active_days",
+            "active days",
+            Theme::Frequency,
+            format!("Days with a {v}, ever."),
+        );
+        self.push(Quantity::Events, "events", "events", Theme::Frequency, format!("Number of {v} events, ever."));
+        self.push(
+            Quantity::OneDay,
+            "one_active_day",
+            "flag",
+            Theme::Frequency,
+            format!("1 when there was a {v} on one day only."),
+        );
+        for &w in windows {
+            self.push(
+                Quantity::ActiveDaysIn(w),
+                format!("active_days_{w}d"),
+                "active days",
+                Theme::Frequency,
+                format!("Days with a {v} in the last {w} days."),
+            );
+            self.push(
+                Quantity::EventsIn(w),
+                format!("events_{w}d"),
+                "events",
+                Theme::Frequency,
+                format!("Number of {v} events in the last {w} days."),
+            );
+        }
+    }
+
+    pub(super) fn rhythm(&mut self, horizons: &[u16]) {
+        let v = self.verb.clone();
+        self.push(
+            Quantity::GapMean,
+            "gap_mean_days",
+            "days",
+            Theme::Rhythm,
+            format!("Mean days between days with a {v}."),
+        );
+        self.push(
+            Quantity::GapSpread,
+            "gap_spread_days",
+            "days",
+            Theme::Rhythm,
+            format!("Standard deviation of the days between days with a {v}."),
+        );
+        self.push(
+            Quantity::GapLast,
+            "gap_last_days",
+            "days",
+            Theme::Rhythm,
+            format!("Days between the last two days with a {v}."),
+        );
+        self.push(
+            Quantity::GapMax,
+            "gap_max_days",
+            "days",
+            Theme::Rhythm,
+            format!("Longest time between two days with a {v}."),
+        );
+        self.push(
+            Quantity::WeekdayRegularity,
+            "weekday_regularity",
+            "ratio",
+            Theme::Rhythm,
+            format!("How much days with a {v} fall on the same weekdays: 0 evenly, 1 always the same."),
+        );
+        for &h in horizons {
+            self.push(
+                Quantity::DecayedDays(h),
+                format!("active_days_half_life_{h}d"),
+                "active days",
+                Theme::Frequency,
+                format!("Days with a {v}, counting half for every {h} days of age."),
+            );
+            self.push(
+                Quantity::Trend(h, h * 4),
+                format!("trend_{h}d_over_{}d", h * 4),
+                "ratio",
+                Theme::Frequency,
+                format!("Logarithm of the rate of {v} days in the last {h} days over that in the last {}.", h * 4),
+            );
+        }
+    }
+
+    pub(super) fn amounts(&mut self, windows: &[u16]) {
+        let v = self.verb.clone();
+        self.push(Quantity::Amount, "amount", "amount", Theme::Amount, format!("Total amount of {v} events, ever."));
+        self.push(
+            Quantity::AmountMean,
+            "amount_mean",
+            "amount",
+            Theme::Amount,
+            format!("Mean amount of a day with a {v}."),
+        );
+        self.push(
+            Quantity::AmountSpread,
+            "amount_spread",
+            "amount",
+            Theme::Amount,
+            format!("Standard deviation of the amounts of days with a {v}."),
+        );
+        self.push(
+            Quantity::AmountLast,
+            "amount_last",
+            "amount",
+            Theme::Amount,
+            format!("Amount of the last day with a {v}."),
+        );
+        self.push(
+            Quantity::AmountMax,
+            "amount_max",
+            "amount",
+            Theme::Amount,
+            format!("Largest amount of a day with a {v}."),
+        );
+        for &w in windows {
+            self.push(
+                Quantity::AmountIn(w),
+                format!("amount_{w}d"),
+                "amount",
+                Theme::Amount,
+                format!("Total amount of {v} events in the last {w} days."),
+            );
+        }
+    }
+
+    pub(super) fn kind(&mut self, position: u16, kind: &str, horizons: &[u16]) {
+        let word = kind.replace('_', " ");
+        self.push(
+            Quantity::KindCount(position),
+            format!("{kind}_count"),
+            "events",
+            Theme::OtherKinds,
+            format!("Number of {word} events, ever."),
+        );
+        self.push(
+            Quantity::KindRecency(position),
+            format!("{kind}_recency_days"),
+            "days",
+            Theme::OtherKinds,
+            format!("Days since the last {word}."),
+        );
+        for &h in horizons {
+            self.push(
+                Quantity::KindCountIn(position, h),
+                format!("{kind}_count_{h}d"),
+                "events",
+                Theme::OtherKinds,
+                format!("Number of {word} events in the last {h} days."),
+            );
+        }
+    }
+}
+
+/// "purchase" for a single kind, else "activity".
+fn verb(activity: &[String]) -> String {
+    match activity {
+        [only] => only.replace('_', " "),
+        _ => "activity".to_owned(),
+    }
+}

@@ -1,0 +1,74 @@
+//! The real `ebb-train`, run as a user runs it.
+
+mod leakage;
+mod mistakes;
+mod pipeline;
+mod refusals;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// What a run of the program printed and returned.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    /// The run itself, once it is known to have ended well.
+    fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        self
+    }
+
+    /// The line that tells what went wrong, with the lines below it.
+    fn error(&self) -> &str {
+        let at = self.err.find("error: ").unwrap_or_else(|| panic!("no error in {:?}", self.err));
+        self.err.get(at..).unwrap().trim_end()
+    }
+}
+
+/// Runs `ebb-train` in a folder; arguments are separated by blanks.
+fn ebb_train(folder: &Path, arguments: &str) -> Run {
+    let done = Command::new(env!("CARGO_BIN_EXE_ebb-train"))
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
+}
+
+/// A folder with a simulated log of 400 users and 300 days in `log/`, from 2024-01-01 to 2024-10-26.
+fn shop() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    ebb_train(folder.path(), "simulate --users 400 --days 300 --seed 3 --out log --quiet").ok();
+    folder
+}
+
+/// The simulated log as text, header line first.
+fn log_text(folder: &Path) -> String {
+    let mut text = String::new();
+    let file = fs::File::open(folder.join("log/events.csv.gz")).unwrap();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(file), &mut text).unwrap();
+    text
+}
+
+/// The names and contents of a folder's files.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let mut files: Vec<_> =
+        entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect();
+    files.sort();
+    files
+}
+
+/// The content of a bundle's `bundle.json`.
+fn bundle_json(folder: &Path, model: &str) -> String {
+    fs::read_to_string(folder.join(model).join("bundle.json")).unwrap()
+}

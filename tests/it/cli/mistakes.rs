@@ -1,0 +1,120 @@
+//! Logs and settings that make no model: each error says which setting to change and what the log would allow.
+
+use std::fmt::Write;
+
+use super::*;
+
+const CONFIG: &str = r#"
+[events]
+paths = ["log.csv"]
+user = "user"
+time = "time"
+kind = "kind"
+
+[churn]
+activity = ["purchase"]
+horizon_days = [30]
+active_within_days = 90
+"#;
+
+/// Users with a purchase on the given days of 2024, counted from 0; user `k` is `shift` times `k` days late.
+fn log(users: usize, days: &[usize], shift: usize) -> String {
+    let mut text = "user,time,kind\n".to_owned();
+    for user in 0..users {
+        for day in days.iter().map(|day| day + shift * user) {
+            let date = "2024-01-01".parse::<ebb::history::Day>().unwrap().plus(day as i32);
+            writeln!(text, "u{user},{date},purchase").unwrap();
+        }
+    }
+    text
+}
+
+/// The exit code and the error of a fit of `log` with the configuration after `change`.
+fn fit(log: &str, change: (&str, &str), more: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(CONFIG.contains(change.0), "{change:?} changes nothing");
+    fs::write(folder.path().join("ebb.toml"), CONFIG.replace(change.0, change.1)).unwrap();
+    fs::write(folder.path().join("log.csv"), log).unwrap();
+    let run = ebb_train(folder.path(), &format!("fit --config ebb.toml --out model {more}"));
+    assert!(!folder.path().join("model").exists(), "a failed fit leaves no bundle behind");
+    format!("{} {}", run.code, run.error())
+}
+
+const NO_CHANGE: (&str, &str) = ("", "");
+const MONTHLY: [usize; 7] = [0, 30, 60, 90, 120, 150, 180];
+
+#[test]
+fn logs_that_make_no_model() {
+    let empty = log(0, &[], 0);
+    insta::assert_snapshot!(fit(&empty, NO_CHANGE, ""), @"1 error: no events: the files have no rows");
+    let usual = log(40, &MONTHLY, 1);
+    insta::assert_snapshot!(fit(&usual, NO_CHANGE, "--as-of 2020-01-01"), @"1 error: no events before 2020-01-01: the log spans 2024-01-01 to 2024-08-07; choose an as-of day after 2024-01-01, or 2024-08-08 to see all of it");
+    let one_user = log(1, &MONTHLY, 0);
+    insta::assert_snapshot!(fit(&one_user, NO_CHANGE, ""), @"1 error: only 12 labelled rows of 1 users for horizon 30: at least 50 are needed; lengthen the log or churn.active_within_days, or shorten churn.horizon_days");
+    let faithful = log(60, &(0..20).map(|week| week * 7).collect::<Vec<_>>(), 0);
+    insta::assert_snapshot!(fit(&faithful, NO_CHANGE, ""), @"1 error: all 600 labelled rows for horizon 30 stayed: there is nothing to tell apart; shorten churn.horizon_days");
+    let gone = log(60, &[0, 3], 0) + "u0,2024-06-01,visit\n";
+    insta::assert_snapshot!(fit(&gone, NO_CHANGE, ""), @"1 error: all 480 labelled rows for horizon 30 churned: there is nothing to tell apart; lengthen churn.horizon_days");
+    insta::assert_snapshot!(fit(&usual, ("[30]", "[400]"), ""), @"1 error: churn.horizon_days = 400 with churn.lead_days = 0 was never observed: the log spans 220 days, which allows a horizon of at most 219 days");
+}
+
+#[test]
+fn settings_that_do_not_fit_the_log() {
+    let usual = log(40, &MONTHLY, 1);
+    insta::assert_snapshot!(fit(&usual, ("[\"purchase\"]", "[\"buy\"]"), ""), @"1 error: no event is of a kind in churn.activity (buy); the log's kinds are: purchase");
+    insta::assert_snapshot!(fit(&usual, ("[churn]", "[churn]\nchurn_event = \"cancel\""), ""), @r#"1 error: no event is of the kind churn.churn_event = "cancel"; the log's kinds are: purchase"#);
+    insta::assert_snapshot!(fit(&usual, ("log.csv", "logs/*.csv"), ""), @"1 error: no file matches `logs/*.csv` in .; see `events.paths`");
+    insta::assert_snapshot!(fit(&usual, ("\"user\"", "\"usr\""), ""), @"64 error: ./log.csv: there is no column `usr`, which `events.user` names; did you mean `user`?; the columns are user, time, kind");
+    insta::assert_snapshot!(fit(&usual, ("kind = \"kind\"", "timezone = \"Europe/Londn\""), ""), @"64 error: `Europe/Londn` is not an IANA time zone; write it like `Europe/London` or `UTC`");
+}
+
+#[test]
+fn settings_that_are_wrong_by_themselves() {
+    let usual = log(40, &MONTHLY, 1);
+    insta::assert_snapshot!(fit(&usual, ("horizon_days", "horizn_days"), ""), @r#"
+    64 error: ebb.toml: TOML parse error at line 10, column 1
+       |
+    10 | horizn_days = [30]
+       | ^^^^^^^^^^^
+    unknown field `horizn_days`, expected one of `activity`, `horizon_days`, `active_within_days`, `lead_days`, `churn_event`
+    did you mean `horizon_days`?
+    "#);
+    insta::assert_snapshot!(fit(&usual, ("kind = \"kind\"", "knd = \"kind\""), ""), @r#"
+    64 error: ebb.toml: TOML parse error at line 6, column 1
+      |
+    6 | knd = "kind"
+      | ^^^
+    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `format`, `delimiter`, `columns`
+    did you mean `kind`?
+    "#);
+    insta::assert_snapshot!(fit(&usual, ("[30]", "[]"), ""), @"64 error: ebb.toml: churn.horizon_days is []: it must hold numbers of days from 1 to 3660");
+    insta::assert_snapshot!(fit(&usual, ("[30]", "[0]"), ""), @"64 error: ebb.toml: churn.horizon_days is [0]: it must hold numbers of days from 1 to 3660");
+    insta::assert_snapshot!(fit(&usual, ("= 90", "= 0"), ""), @"64 error: ebb.toml: churn.active_within_days is 0: it must lie between 1 and 36600");
+    insta::assert_snapshot!(fit(&usual, ("[churn]", "[risk_bands]\nmedium = 0.7\nhigh = 0.6\n[churn]"), ""), @"64 error: ebb.toml: risk_bands: medium = 0.7 and high = 0.6 must be 0 < medium < high < 1");
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &str| {
+        let run = ebb_train(folder.path(), arguments);
+        format!("{} {}", run.code, run.error())
+    };
+    insta::assert_snapshot!(run("fit --config ebb.toml --out model"), @"64 error: ebb.toml: No such file or directory (os error 2)");
+    insta::assert_snapshot!(run("inspect --model nowhere"), @"1 error: nowhere/MANIFEST.sha256: No such file or directory (os error 2)");
+    fs::write(folder.path().join("ebb.toml"), CONFIG).unwrap();
+    insta::assert_snapshot!(run("rollup --config ebb.toml --out rollup --partitions 0"), @"64 error: --partitions must be at least 1");
+    insta::assert_snapshot!(run("score --model m --config ebb.toml --as-of 2024-05-01 --out scores.xls"), @"64 error: --out scores.xls: the name must end in .csv or .parquet, or be - for CSV on standard output");
+}
+
+#[test]
+fn a_folder_that_is_no_bundle_is_not_overwritten() {
+    let folder = shop();
+    let path = folder.path();
+    fs::create_dir(path.join("thesis")).unwrap();
+    fs::write(path.join("thesis/chapter1.tex"), "years of work").unwrap();
+    let run = ebb_train(path, "fit --config log/ebb.toml --out thesis --quiet");
+    assert_eq!(run.code, 1);
+    assert!(run.error().contains("thesis exists and is not a model bundle"), "{}", run.err);
+    assert_eq!(contents(&path.join("thesis")).len(), 1);
+}

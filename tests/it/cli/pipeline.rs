@@ -1,0 +1,169 @@
+//! From a log to scores: every command in order, and what it prints and writes.
+
+use std::collections::BTreeSet;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt16Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::*;
+
+const COLUMNS: &str = "user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,\
+                       reason_1,reason_2,reason_3";
+
+/// The shop with a model of two horizons.
+fn fitted() -> TempDir {
+    let folder = shop();
+    let config = folder.path().join("log/ebb.toml");
+    let text = fs::read_to_string(&config).unwrap().replace("horizon_days = [30]", "horizon_days = [60, 30]");
+    fs::write(config, text).unwrap();
+    ebb_train(folder.path(), "fit --config log/ebb.toml --out model --quiet").ok();
+    folder
+}
+
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn every_user_of_the_log_is_scored_or_skipped_with_a_reason() {
+    let folder = fitted();
+    let path = folder.path();
+    let score = "score --model model --config log/ebb.toml --as-of 2024-10-01 --out";
+    let run = ebb_train(path, &format!("{score} out/scores.csv --quality quality.json")).ok();
+    let text = fs::read_to_string(path.join("out/scores.csv")).unwrap();
+    assert_eq!(text.lines().next().unwrap(), COLUMNS);
+    let scores = rows(&text);
+    let mut scored: BTreeSet<String> = BTreeSet::new();
+    for pair in scores.chunks(2) {
+        assert_eq!((&pair[0][0], pair[0][2].as_str(), pair[1][2].as_str()), (&pair[1][0], "30", "60"));
+        let p = |row: &Vec<String>| row[3].parse::<f64>().unwrap();
+        assert!((0.0..=1.0).contains(&p(&pair[0])) && p(&pair[1]) <= p(&pair[0]), "{pair:?}");
+        assert!(pair[0][1] == "2024-10-01" && ["low", "medium", "high"].contains(&pair[0][4].as_str()));
+        assert!(pair[0][5..].iter().all(|field| !field.is_empty()), "{pair:?}");
+        assert!(scored.insert(pair[0][0].clone()), "{} is there twice", pair[0][0]);
+    }
+    let skipped_text = fs::read_to_string(path.join("out/scores.skipped.csv")).unwrap();
+    assert_eq!(skipped_text.lines().next().unwrap(), "user_id,reason");
+    let skipped = rows(&skipped_text);
+    let known = ["not_yet_seen", "no_activity", "inactive", "already_churned"];
+    assert!(skipped.iter().all(|row| known.contains(&row[1].as_str()) && !scored.contains(&row[0])));
+    let quality: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path.join("quality.json")).unwrap()).unwrap();
+    assert_eq!(scored.len() + skipped.len(), quality["users"].as_u64().unwrap() as usize);
+    assert!(run.out.starts_with(&format!("{} users scored, {} not (", scored.len(), skipped.len())), "{}", run.out);
+    let to_screen = ebb_train(path, &format!("{score} -")).ok();
+    assert_eq!(to_screen.out, text);
+    let files: Vec<String> = contents(&path.join("out")).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(files, ["scores.csv", "scores.skipped.csv"]);
+}
+
+#[test]
+fn parquet_holds_the_same_scores_as_csv() {
+    let folder = fitted();
+    let path = folder.path();
+    for out in ["scores.csv", "parquet/scores.parquet"] {
+        let score = format!("score --model model --config log/ebb.toml --as-of 2024-10-01 --out {out}");
+        ebb_train(path, &score).ok();
+    }
+    let skipped = |name| fs::read(path.join(name)).unwrap();
+    assert!(skipped("scores.skipped.csv") == skipped("parquet/scores.skipped.csv"));
+    let expected = rows(&fs::read_to_string(path.join("scores.csv")).unwrap());
+    let file = fs::File::open(path.join("parquet/scores.parquet")).unwrap();
+    let mut found = Vec::new();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+        let batch = batch.unwrap();
+        let names: Vec<&str> = batch.schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(names.join(","), COLUMNS);
+        let text = |column: usize, row: usize| batch.column(column).as_string::<i32>().value(row).to_owned();
+        for row in 0..batch.num_rows() {
+            let probability = batch.column(3).as_primitive::<Float64Type>().value(row);
+            let horizon = batch.column(2).as_primitive::<UInt16Type>().value(row);
+            found.push([text(0, row), horizon.to_string(), probability.to_string(), text(4, row), text(8, row)]);
+        }
+    }
+    let expected: Vec<[String; 5]> =
+        expected.iter().map(|row| [0, 2, 3, 4, 8].map(|column| row[column].clone())).collect();
+    assert!(found == expected && !found.is_empty());
+}
+
+#[test]
+fn check_holds_every_horizon_against_the_floors() {
+    let folder = fitted();
+    let check = |floors: &str| ebb_train(folder.path(), &format!("check --model model {floors}"));
+    let passed = check("--min-auc 0.6 --max-log-loss 0.69 --max-ece 0.2").ok();
+    assert_eq!(passed.out.matches(": ok").count(), 6, "{}", passed.out);
+    let failed = check("--min-auc 0.6 --max-log-loss 0.01");
+    assert_eq!(failed.code, 1);
+    assert!(failed.out.contains("at most 0.01: FAILED") && failed.out.contains("at least 0.6: ok"), "{}", failed.out);
+    let nothing = check("");
+    assert_eq!(
+        (nothing.code, nothing.error()),
+        (64, "error: nothing to check: give --min-auc, --max-log-loss or --max-ece")
+    );
+    assert_eq!(check("--min-auc high").code, 64);
+}
+
+#[test]
+fn inspect_prints_the_card() {
+    let folder = fitted();
+    let out = ebb_train(folder.path(), "inspect --model model").ok().out;
+    let head: Vec<&str> = out.lines().skip(1).take(3).map(|line| line.split(", data").next().unwrap()).collect();
+    insta::assert_snapshot!(head.join("\n"), @r#"
+    As of 2024-10-27, from a log of 2024-01-01 to 2024-10-26
+    401 users, 8862 records (user, day, kind)
+    Churn is no purchase within the horizon; asked of users active in the last 90 days
+    "#);
+    for part in ["Horizon 30 days", "Horizon 60 days", "recency_only", "Segments on", "Lifecycle stages"] {
+        assert!(out.contains(part), "{part}:\n{out}");
+    }
+}
+
+/// Every command that ends well, in order.
+const COMMANDS: [&str; 7] = [
+    "simulate --users 300 --days 200 --seed 5 --out again",
+    "fit --config log/ebb.toml --out model",
+    "score --model model --config log/ebb.toml --as-of 2024-10-01 --out scores.csv",
+    "check --model model --min-auc 0.5",
+    "inspect --model model",
+    "rollup --config log/ebb.toml --out rollup",
+    "fit --config log/ebb.toml --events rollup --challenger --out model",
+];
+
+#[test]
+fn json_is_one_object_on_standard_output() {
+    let folder = shop();
+    for command in COMMANDS {
+        let run = ebb_train(folder.path(), &format!("{command} --json")).ok();
+        let value: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        assert!(value.is_object() && run.out.lines().count() == 1 && run.err.is_empty(), "{command}: {}", run.err);
+    }
+    let failed = ebb_train(folder.path(), "check --model model --min-auc 0.999 --json");
+    let value: serde_json::Value = serde_json::from_str(&failed.out).unwrap();
+    assert_eq!((failed.code, &value["passed"]), (1, &serde_json::json!(false)));
+}
+
+#[test]
+fn quiet_prints_nothing() {
+    let folder = shop();
+    for command in COMMANDS {
+        let run = ebb_train(folder.path(), &format!("{command} --quiet")).ok();
+        assert_eq!((run.out.as_str(), run.err.as_str()), ("", ""), "{command}");
+    }
+    let failed = ebb_train(folder.path(), "check --model model --min-auc 0.999 --quiet");
+    assert_eq!((failed.code, failed.out.as_str(), failed.err.as_str()), (1, "", ""));
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = ebb_train(folder.path(), "--help").ok();
+    for command in ["simulate", "fit", "score", "check", "inspect", "rollup"] {
+        assert!(run.out.contains(command));
+    }
+    assert_eq!(ebb_train(folder.path(), "--version").ok().out, concat!("ebb-train ", env!("CARGO_PKG_VERSION"), "\n"));
+    for wrong in ["", "predict", "fit --config x.toml", "fit --config x.toml --out m --as-of yesterday", "check"] {
+        assert_eq!(ebb_train(folder.path(), wrong).code, 64, "`ebb-train {wrong}`");
+    }
+}
