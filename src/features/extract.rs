@@ -44,7 +44,8 @@ impl<'a> Extractor<'a> {
         let activity = self.catalogue.schema().activity.len() as u16;
         self.summary.read(history, as_of, &self.slots, activity);
         for (slot, feature) in out.iter_mut().zip(self.catalogue.features()) {
-            *slot = value(&self.summary, feature.quantity).unwrap_or(f64::NAN);
+            // Adding 0 turns -0, the sum of no floating-point numbers, into 0.
+            *slot = value(&self.summary, feature.quantity).unwrap_or(f64::NAN) + 0.0;
         }
         !self.summary.active.is_empty()
     }
@@ -234,6 +235,13 @@ mod tests {
         assert_eq!(feature(&ROWS, 40, "active_days"), 2.0);
         assert_eq!(feature(&ROWS, 41, "active_days"), 3.0);
         assert_eq!(feature(&ROWS, 41, "recency_days"), 1.0);
+    }
+
+    #[test]
+    fn the_sum_of_nothing_has_no_sign() {
+        for (name, value) in [("events_15d", 0.0), ("amount_15d", 0.0), ("return_count_60d", 0.0)] {
+            assert_eq!(feature(&[(0, 0, 1, 9.0)], 300, name).to_bits(), f64::to_bits(value), "{name}");
+        }
     }
 
     #[test]
