@@ -34,7 +34,6 @@ start "$target/release/ebb-serve" --model "$model" --listen 127.0.0.1:50151
 score=$started
 wait_for 50151
 until grep -q ^ready "$work/server.log"; do :; done
-cp "$work/server.log" "$work/score.log"
 "$echo_server" requests --server http://127.0.0.1:50151 --out "$work" >"$work/sizes"
 
 echo "| subject | request bytes | response bytes | concurrency | echo/s | ScoreUser/s | ratio |"

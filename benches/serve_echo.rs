@@ -12,8 +12,8 @@ use clap::Parser;
 use ebb::serve::client::*;
 use ebb::serve::{Limits, listen};
 use prost::Message;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::codegen::{BoxFuture, Service, http};
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 #[derive(Parser)]
@@ -100,7 +100,7 @@ impl Service<http::Request<tonic::body::Body>> for Echo {
 }
 
 async fn echo(address: SocketAddr, response_bytes: usize) -> Result<()> {
-    let incoming = TcpListenerStream::new(listen(address).await?);
+    let incoming = TcpIncoming::from(listen(address).await?).with_nodelay(Some(true));
     let router = Limits::default().server().add_service(Echo { answer: Payload::of_size(response_bytes) });
     Ok(router.serve_with_incoming(incoming).await?)
 }

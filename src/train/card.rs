@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::labels::{ChurnConfig, DropCounts};
 use super::metrics::{CurvePoint, Metrics};
 use crate::history::Day;
+use crate::model::Calibration;
 
 /// The card of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,20 +59,24 @@ pub struct HorizonCard {
     pub solver: String,
     /// The strength of the L2 penalty on the summed loss.
     pub l2: f64,
-    /// The strengths that were tried, each with its log loss on the calibration date.
+    /// The strengths that were tried, each with its log loss on the latest labelled date, having learnt from
+    /// dates whose label windows end before it.
     pub l2_curve: Vec<(f64, f64)>,
+    /// The line through the log-odds, fitted on the same date.
+    pub calibration: Calibration,
     /// How the model did on the test date; `None` when the log is too short for one.
     pub evaluation: Option<Evaluation>,
     /// Each feature's effect on the log-odds for one standard deviation, largest first.
     pub effects: Vec<(String, f64)>,
 }
 
-/// A model trained on earlier dates, judged on the latest one that has labels.
+/// The whole fitting procedure, carried out on what was known at the latest labelled date and judged on what then
+/// happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// The dates it was trained on.
+    /// The dates it was trained on: their label windows end by the test date.
     pub train: Vec<Day>,
-    /// The date it was calibrated on, if any.
+    /// The one of them that chose the penalty and the calibration, if the log is long enough.
     pub calibration: Option<Day>,
     /// The date it was judged on.
     pub test: Day,

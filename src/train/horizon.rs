@@ -1,4 +1,5 @@
-//! One horizon's model: judged out of time first, then fitted again on every date.
+//! One horizon's model: the fitting procedure is first judged where it would have stood one label window ago, then
+//! carried out on everything.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use super::logistic::{Fitted, NewtonLogistic, Rows, fit_reference, fit_rows};
 use super::metrics::{calibration_curve, calibration_line, evaluate, gains};
 use super::schedule::Schedule;
 use crate::features::{Catalogue, Quantity};
+use crate::history::Day;
 use crate::math::{log_loss_of_logit, sigmoid};
 use crate::model::{Calibration, ChurnModel, Column};
 
@@ -35,19 +37,29 @@ pub(super) struct FittedHorizon {
     pub(super) card: HorizonCard,
 }
 
-/// The penalties that are tried, weakest first.
-const L2_GRID: [f64; 7] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0];
+/// What the fitting procedure gives on some dates.
+struct Procedure {
+    fitted: Fitted,
+    calibration: Calibration,
+    /// The date that chose the penalty and the calibration, if there was one.
+    chosen_on: Option<Day>,
+    l2: f64,
+    curve: Vec<(f64, f64)>,
+}
+
+/// The penalties that are tried, strongest first.
+const L2_GRID: [f64; 7] = [1_000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0];
 /// The penalty where there is no later date to choose one on.
 const L2_DEFAULT: f64 = 10.0;
 /// Rows' worth of pull of a calibration towards leaving the log-odds as they are.
 const CALIBRATION_PRIOR: f64 = 50.0;
 
 pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
-    let (l2, l2_curve) = choose_l2(input)?;
-    let evaluation = judge(input, l2)?;
-    let last = input.fit(input.data, l2)?;
+    let evaluation = judge(input)?;
+    let Procedure { fitted, calibration, l2, curve, .. } = carry_out(input, &input.schedule.fit)?;
+    let effect = |weight: &f64| calibration.slope * weight;
     let mut effects: Vec<(String, f64)> =
-        input.catalogue.features().iter().map(|f| f.name.clone()).zip(last.weights.iter().copied()).collect();
+        input.catalogue.features().iter().map(|f| f.name.clone()).zip(fitted.weights.iter().map(effect)).collect();
     effects.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     Ok(FittedHorizon {
         card: HorizonCard {
@@ -58,29 +70,37 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
             dropped: BTreeMap::new(),
             solver: input.config.solver.name().to_owned(),
             l2,
-            l2_curve,
+            l2_curve: curve,
+            calibration,
             evaluation,
             effects,
         },
         model: ChurnModel {
             horizon_days: input.horizon_days,
-            intercept: last.intercept,
-            weights: last.weights,
-            calibration: Calibration::IDENTITY,
+            intercept: fitted.intercept,
+            weights: fitted.weights,
+            calibration,
         },
     })
 }
 
 impl HorizonInput<'_> {
-    fn fit(&self, data: &Dataset, l2: f64) -> Result<Fitted, TrainError> {
-        self.fit_values(&data.standardised(self.columns), self.columns.len(), &data.labels, l2)
+    fn fit(&self, data: &Dataset, l2: f64, start: Option<&Fitted>) -> Result<Fitted, TrainError> {
+        self.fit_values(&data.standardised(self.columns), self.columns.len(), &data.labels, l2, start)
     }
 
-    fn fit_values(&self, values: &[f64], width: usize, labels: &[bool], l2: f64) -> Result<Fitted, TrainError> {
+    fn fit_values(
+        &self,
+        values: &[f64],
+        width: usize,
+        labels: &[bool],
+        l2: f64,
+        start: Option<&Fitted>,
+    ) -> Result<Fitted, TrainError> {
         let weights = vec![1.0; labels.len()];
         let rows = Rows { values, width, labels, weights: &weights };
         let fitted = match self.config.solver {
-            Solver::Newton => NewtonLogistic::default().l2(l2).check().and_then(|params| fit_rows(&params, &rows)),
+            Solver::Newton => NewtonLogistic::default().l2(l2).check().and_then(|p| fit_rows(&p, &rows, start)),
             Solver::Linfa => fit_reference(l2, &rows),
         };
         fitted.map_err(|source| TrainError::Logistic { horizon_days: self.horizon_days, source })
@@ -97,43 +117,63 @@ fn usable(data: &Dataset) -> bool {
     data.len() >= 50 && rate > 0.0 && rate < 1.0
 }
 
-/// The penalty with the smallest log loss on the date after training, and the curve.
-fn choose_l2(input: &HorizonInput<'_>) -> Result<(f64, Vec<(f64, f64)>), TrainError> {
-    if let Some(l2) = input.config.l2 {
-        return Ok((l2, Vec::new()));
-    }
-    let Some(later) = input.schedule.calibration.or(input.schedule.test) else {
-        return Ok((L2_DEFAULT, Vec::new()));
+/// The whole fitting procedure on the labels of `dates`: the latest of them, with an embargo before it, chooses
+/// the penalty and the calibration; the weights then come from all.
+fn carry_out(input: &HorizonInput<'_>, dates: &[Day]) -> Result<Procedure, TrainError> {
+    let all = input.data.at(dates);
+    let latest = dates.last().copied();
+    let chooser = latest.map(|day| (day, input.data.at(&input.schedule.before(day)), input.data.at(&[day])));
+    let Some((day, earlier, later)) = chooser.filter(|(_, earlier, later)| usable(earlier) && usable(later)) else {
+        let l2 = input.config.l2.unwrap_or(L2_DEFAULT);
+        let fitted = input.fit(&all, l2, None)?;
+        let calibration = Calibration::IDENTITY;
+        return Ok(Procedure { fitted, calibration, chosen_on: None, l2, curve: Vec::new() });
     };
-    let (train, later) = (input.data.at(&input.schedule.train), input.data.at(&[later]));
-    if !usable(&train) || later.is_empty() {
-        return Ok((L2_DEFAULT, Vec::new()));
+    let tried = input.config.l2.map_or(L2_GRID.to_vec(), |l2| vec![l2]);
+    let mut curve = Vec::with_capacity(tried.len());
+    let mut best: Option<(f64, f64, Fitted)> = None;
+    let mut start: Option<Fitted> = None;
+    for l2 in tried {
+        let fitted = input.fit(&earlier, l2, start.as_ref())?;
+        let losses = input.log_odds(&fitted, &later).into_iter().zip(&later.labels);
+        let loss = losses.map(|(x, y)| log_loss_of_logit(x, *y)).sum::<f64>() / later.len() as f64;
+        curve.push((l2, loss));
+        if best.as_ref().is_none_or(|(least, ..)| loss < *least) {
+            best = Some((loss, l2, fitted.clone()));
+        }
+        start = Some(fitted);
     }
-    let mut curve = Vec::with_capacity(L2_GRID.len());
-    for l2 in L2_GRID {
-        let fitted = input.fit(&train, l2)?;
-        let log_odds = input.log_odds(&fitted, &later);
-        let losses = log_odds.iter().zip(&later.labels).map(|(x, y)| log_loss_of_logit(*x, *y));
-        curve.push((l2, losses.sum::<f64>() / later.len() as f64));
-    }
-    let best = curve.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(L2_DEFAULT, |(l2, _)| *l2);
-    Ok((best, curve))
+    let (l2, calibration) = match &best {
+        Some((_, l2, fitted)) => (*l2, calibrate(input, fitted, &later)),
+        None => (L2_DEFAULT, Calibration::IDENTITY),
+    };
+    let fitted = input.fit(&all, l2, best.as_ref().map(|b| &b.2))?;
+    Ok(Procedure { fitted, calibration, chosen_on: Some(day), l2, curve })
 }
 
-/// Trains on the earlier dates, calibrates on the date between and judges on the latest.
-fn judge(input: &HorizonInput<'_>, l2: f64) -> Result<Option<Evaluation>, TrainError> {
+fn calibrate(input: &HorizonInput<'_>, fitted: &Fitted, later: &Dataset) -> Calibration {
+    let p: Vec<f64> = input.log_odds(fitted, later).iter().map(|x| sigmoid(*x)).collect();
+    let (intercept, slope) = calibration_line(&p, &later.labels, CALIBRATION_PRIOR);
+    if slope > 0.0 && intercept.is_finite() && slope.is_finite() {
+        Calibration { intercept, slope }
+    } else {
+        Calibration::IDENTITY
+    }
+}
+
+/// The procedure as it would have been carried out at the test date, judged on what then happened.
+fn judge(input: &HorizonInput<'_>) -> Result<Option<Evaluation>, TrainError> {
     let Some(test_date) = input.schedule.test else { return Ok(None) };
-    let train = input.data.at(&input.schedule.train);
-    let test = input.data.at(&[test_date]);
+    let known = input.schedule.before(test_date);
+    let (train, test) = (input.data.at(&known), input.data.at(&[test_date]));
     if !usable(&train) || !usable(&test) {
         return Ok(None);
     }
     let seed = input.config.seed;
-    let fitted = input.fit(&train, l2)?;
-    let calibration = match input.schedule.calibration {
-        Some(date) => calibrate(input, &fitted, &input.data.at(&[date])),
-        None => Calibration::IDENTITY,
-    };
+    // Even the scales come from what was known.
+    let columns = train.columns(input.catalogue);
+    let input = &HorizonInput { columns: &columns, ..*input };
+    let Procedure { fitted, calibration, chosen_on, .. } = carry_out(input, &known)?;
     let log_odds = input.log_odds(&fitted, &test);
     let p: Vec<f64> = log_odds.iter().map(|x| sigmoid(calibration.intercept + calibration.slope * x)).collect();
     let mut baselines = BTreeMap::new();
@@ -144,7 +184,7 @@ fn judge(input: &HorizonInput<'_>, l2: f64) -> Result<Option<Evaluation>, TrainE
             let z = data.standardised(input.columns);
             z.iter().skip(position).step_by(data.width).copied().collect()
         };
-        let single = input.fit_values(&only(&train), 1, &train.labels, 1.0)?;
+        let single = input.fit_values(&only(&train), 1, &train.labels, 1.0, None)?;
         let p: Vec<f64> = only(&test).iter().map(|x| sigmoid(single.log_odds(&[*x]))).collect();
         baselines.insert("recency_only".to_owned(), evaluate(&p, &test.labels, seed));
     }
@@ -157,8 +197,8 @@ fn judge(input: &HorizonInput<'_>, l2: f64) -> Result<Option<Evaluation>, TrainE
         None
     };
     Ok(Some(Evaluation {
-        train: input.schedule.train.clone(),
-        calibration: input.schedule.calibration,
+        train: known,
+        calibration: chosen_on,
         test: test_date,
         users: test.len() as u64,
         churn_rate: test.churn_rate(),
@@ -168,17 +208,4 @@ fn judge(input: &HorizonInput<'_>, l2: f64) -> Result<Option<Evaluation>, TrainE
         calibration_curve: calibration_curve(&p, &test.labels),
         gains: gains(&p, &test.labels),
     }))
-}
-
-fn calibrate(input: &HorizonInput<'_>, fitted: &Fitted, later: &Dataset) -> Calibration {
-    if !usable(later) {
-        return Calibration::IDENTITY;
-    }
-    let p: Vec<f64> = input.log_odds(fitted, later).iter().map(|x| sigmoid(*x)).collect();
-    let (intercept, slope) = calibration_line(&p, &later.labels, CALIBRATION_PRIOR);
-    if slope > 0.0 && intercept.is_finite() && slope.is_finite() {
-        Calibration { intercept, slope }
-    } else {
-        Calibration::IDENTITY
-    }
 }

@@ -2,7 +2,7 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], `challenger`, [`fit`] (all of it), [`card`].
+//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], `challenger`, [`fit`] (all of it), [`card`], [`report`].
 
 pub mod card;
 mod challenger;
@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
+pub mod report;
 pub mod schedule;
 pub mod scores;
 pub mod segments;

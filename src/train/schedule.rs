@@ -11,10 +11,8 @@ pub struct Schedule {
     pub fit: Vec<Day>,
     /// The latest of them, on which the model is judged; `None` when no earlier date could train for it.
     pub test: Option<Day>,
-    /// The date on which the judged model is calibrated; `None` when the log is too short for a third part.
-    pub calibration: Option<Day>,
-    /// The dates on which the judged model is trained: their label windows end before the next part's date.
-    pub train: Vec<Day>,
+    /// Days from a date to the end of its label window: lead + horizon, the embargo between parts.
+    pub window_days: i32,
 }
 
 /// What a schedule depends on.
@@ -39,8 +37,6 @@ impl Schedule {
     /// Lays out dates backwards from the latest one whose label window `[date + lead, date + lead + horizon)`
     /// is fully observed, as long as a whole horizon of past (at least half, if need be) lies before them.
     ///
-    /// Train, calibration and test dates are at least lead + horizon apart, so that no label of one part
-    /// looks into another.
     pub fn new(observed: Observed, lead_days: u32, horizon_days: u16, spacing: Spacing) -> Result<Self, TrainError> {
         let span = observed.until.since(observed.first);
         let window = lead_days as i32 + i32::from(horizon_days);
@@ -61,17 +57,16 @@ impl Schedule {
         let horizon = i32::from(horizon_days);
         let fit = [horizon, horizon.div_euclid(2), 1].into_iter().map(reaching_back).find(|d| !d.is_empty());
         let fit = fit.unwrap_or_else(|| vec![latest]);
-        let before = |date: Day| -> Vec<Day> { fit.iter().copied().filter(|d| date.since(*d) >= window).collect() };
-        let (mut test, mut calibration, mut train) = (Some(latest), None, before(latest));
-        if let Some(middle) = train.last().copied() {
-            let earlier = before(middle);
-            if !earlier.is_empty() {
-                (calibration, train) = (Some(middle), earlier);
-            }
-        } else {
-            test = None;
+        let mut schedule = Self { fit, test: Some(latest), window_days: window };
+        if schedule.before(latest).is_empty() {
+            schedule.test = None;
         }
-        Ok(Self { fit, test, calibration, train })
+        Ok(schedule)
+    }
+
+    /// The dates whose label windows end by `date`: all that could be learnt from on that day.
+    pub fn before(&self, date: Day) -> Vec<Day> {
+        self.fit.iter().copied().filter(|d| date.since(*d) >= self.window_days).collect()
     }
 }
 
@@ -89,20 +84,24 @@ mod tests {
         for (span, lead, horizon) in [(400, 0, 30), (400, 7, 30), (313, 0, 60), (1_000, 3, 90)] {
             let s = schedule(span, lead, horizon, 100).unwrap();
             let window = lead as i32 + i32::from(horizon);
-            let (test, calibration) = (s.test.unwrap(), s.calibration.unwrap());
+            let test = s.test.unwrap();
             assert_eq!(test.number() + window, span, "the last label window ends where the log does");
-            assert!(test.since(calibration) >= window);
-            assert!(s.train.iter().all(|d| calibration.since(*d) >= window));
+            let train = s.before(test);
+            assert!(train.iter().all(|d| d.number() + window <= test.number()));
+            let calibration = *train.last().unwrap();
+            assert_eq!(test.since(calibration), window, "no day is wasted");
+            assert!(s.before(calibration).iter().all(|d| d.number() + window <= calibration.number()));
+            // The negative control: dates between are there, and only the embargo keeps them out.
+            assert!(s.fit.iter().any(|d| *d < test && d.number() + window > test.number()));
             assert!(s.fit.is_sorted() && s.fit.contains(&test));
             assert!(s.fit.iter().all(|d| d.number() >= i32::from(horizon)), "a horizon of past before each");
         }
     }
 
     #[test]
-    fn short_logs_lose_calibration_first_then_the_test_and_then_fail_with_what_would_do() {
-        assert!(schedule(35 * 4, 0, 35, 100).unwrap().calibration.is_some());
+    fn short_logs_lose_the_test_and_then_fail_with_what_would_do() {
         let s = schedule(35 * 3, 0, 35, 100).unwrap();
-        assert!(s.calibration.is_none() && s.test.is_some() && !s.train.is_empty());
+        assert!(s.test.is_some_and(|test| s.before(test).len() == 1));
         let s = schedule(50, 0, 35, 100).unwrap();
         assert!(s.test.is_none() && s.fit.len() == 2);
         let message = schedule(35, 0, 35, 100).unwrap_err().to_string();

@@ -12,7 +12,7 @@ use ebb::train::check::{Floors, check as hold};
 use ebb::train::config::Config;
 use ebb::train::fit::{FitInput, fit as fit_all};
 use ebb::train::scores::{Target, write_scores};
-use ebb::train::{TrainError, inspect as card_text};
+use ebb::train::{TrainError, inspect as card_text, report};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -171,7 +171,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         _ => failed(error),
     })?;
     let card = serde_json::to_string_pretty(&fitted.card).map_err(failed)? + "\n";
-    let report = String::new();
+    let report = report::render(&fitted.card);
     let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
     let text =
         format!("{}\nModel {} written to {}", card_text::render(&fitted.card), bundle.version(), args.out.display());

@@ -6,6 +6,11 @@ use ndarray::{Array1, ArrayBase, Data, Ix2};
 use super::{LogisticError, NewtonLogisticValid};
 use crate::math::{cholesky_solve, dot, log_loss_of_logit, sigmoid};
 
+/// Rows are worked on in this many parts, however many processors there are.
+const PARTS: usize = 64;
+/// A part with fewer rows is not worth a hand-over.
+const LEAST_PART_ROWS: usize = 1_024;
+
 /// A fitted logistic regression.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fitted {
@@ -56,47 +61,80 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// What `work` gives for each of a fixed number of parts, in order. Parts run on all processors; sums over
+    /// their results do not depend on how many there are.
+    fn by_part<T: Send>(&self, work: impl Fn(Rows<'_>) -> T + Sync) -> Vec<T> {
+        let size = self.labels.len().div_ceil(PARTS).max(LEAST_PART_ROWS);
+        let values = self.values.chunks(size * self.width);
+        let parts = values.zip(self.labels.chunks(size)).zip(self.weights.chunks(size));
+        let parts: Vec<Rows<'_>> =
+            parts.map(|((values, labels), weights)| Rows { values, width: self.width, labels, weights }).collect();
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = parts.len().div_ceil(threads).max(1);
+        if parts.len() <= 1 {
+            return parts.into_iter().map(work).collect();
+        }
+        std::thread::scope(|scope| {
+            let work = &work;
+            let spawn = |share: &[Rows<'_>]| share.iter().map(|part| work(*part)).collect::<Vec<T>>();
+            let running: Vec<_> = parts.chunks(share).map(|share| scope.spawn(move || spawn(share))).collect();
+            let join = |done: std::thread::ScopedJoinHandle<'_, Vec<T>>| match done.join() {
+                Ok(results) => results,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            running.into_iter().flat_map(join).collect()
+        })
+    }
+
     fn iter(&self) -> impl Iterator<Item = (&[f64], bool, f64)> {
         let rows = self.values.chunks_exact(self.width);
         rows.zip(self.labels).zip(self.weights).map(|((row, label), weight)| (row, *label, *weight))
     }
 }
 
-/// Newton's method from zero, the step halved until the objective falls: the objective is strictly convex, so
-/// there is one optimum and every accepted step comes closer to it.
+/// Newton's method, the step halved until the objective falls: the objective is strictly convex, so there is one
+/// optimum and every accepted step comes closer to it. Starts from `start`, or from zero.
 ///
 /// Source: iteratively reweighted least squares, McCullagh and Nelder, Generalized Linear Models (1989), 2.5.
-pub fn fit_rows(params: &NewtonLogisticValid, rows: &Rows<'_>) -> Result<Fitted, LogisticError> {
+pub fn fit_rows(
+    params: &NewtonLogisticValid,
+    rows: &Rows<'_>,
+    start: Option<&Fitted>,
+) -> Result<Fitted, LogisticError> {
     rows.check()?;
     let total: f64 = rows.weights.iter().sum();
-    let size = rows.width + 1;
     // The intercept comes last.
-    let mut beta = vec![0.0; size];
+    let mut beta = vec![0.0; rows.width + 1];
+    if let Some(start) = start.filter(|s| s.weights.len() == rows.width) {
+        beta.clone_from(&start.weights);
+        beta.push(start.intercept);
+    }
     let mut objective = objective_at(params, rows, &beta);
     let mut largest = f64::INFINITY;
-    for step in 0..params.max_steps() {
+    for steps in 0..params.max_steps() {
         let (mut hessian, gradient) = curvature(params, rows, &beta);
         largest = gradient.iter().fold(0.0_f64, |m, g| m.max(g.abs())) / total;
         if largest <= params.tolerance() {
-            let intercept = beta.pop().unwrap_or_default();
-            return Ok(Fitted { intercept, weights: beta, objective, steps: step });
+            return Ok(finish(beta, objective, steps));
         }
         let mut direction = gradient.clone();
-        cholesky_solve(&mut hessian, &mut direction)
-            .ok_or(LogisticError::NotConverged { steps: step, gradient: largest })?;
+        cholesky_solve(&mut hessian, &mut direction).ok_or(LogisticError::NotConverged { steps, gradient: largest })?;
         match line_search(params, rows, &beta, &direction, objective) {
             Some((next, value)) => (beta, objective) = (next, value),
             // No step makes progress: the optimum is reached as far as the arithmetic can tell.
-            None if largest <= params.tolerance().sqrt() => {
-                let intercept = beta.pop().unwrap_or_default();
-                return Ok(Fitted { intercept, weights: beta, objective, steps: step });
-            }
-            None => break,
+            None if largest <= params.tolerance().sqrt() => return Ok(finish(beta, objective, steps)),
+            None => return Err(LogisticError::NotConverged { steps, gradient: largest }),
         }
     }
     Err(LogisticError::NotConverged { steps: params.max_steps(), gradient: largest })
 }
 
+fn finish(mut beta: Vec<f64>, objective: f64, steps: usize) -> Fitted {
+    let intercept = beta.pop().unwrap_or_default();
+    Fitted { intercept, weights: beta, objective, steps }
+}
+
+/// The first of the steps 1, 1/2, 1/4, ... along `-direction` that lowers the objective.
 fn line_search(
     params: &NewtonLogisticValid,
     rows: &Rows<'_>,
@@ -121,19 +159,36 @@ fn log_odds(beta: &[f64], row: &[f64]) -> f64 {
 }
 
 fn objective_at(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> f64 {
-    let loss: f64 =
-        rows.iter().map(|(row, label, weight)| weight * log_loss_of_logit(log_odds(beta, row), label)).sum();
+    let losses = rows.by_part(|part| {
+        part.iter().map(|(row, label, weight)| weight * log_loss_of_logit(log_odds(beta, row), label)).sum::<f64>()
+    });
     let weights = beta.split_last().map_or(&[][..], |(_, weights)| weights);
-    loss + params.l2() / 2.0 * dot(weights, weights)
+    losses.into_iter().sum::<f64>() + params.l2() / 2.0 * dot(weights, weights)
 }
 
 /// The Hessian's lower triangle (row-major) and the gradient at `beta`.
 fn curvature(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let width = rows.width;
     let size = width + 1;
+    let mut parts = rows.by_part(|part| part_curvature(part, beta)).into_iter();
+    let (mut hessian, mut gradient) = parts.next().unwrap_or_else(|| (vec![0.0; size * size], vec![0.0; size]));
+    for (h, g) in parts {
+        hessian.iter_mut().zip(h).for_each(|(sum, x)| *sum += x);
+        gradient.iter_mut().zip(g).for_each(|(sum, x)| *sum += x);
+    }
+    for i in 0..width {
+        hessian[i * size + i] += params.l2();
+        gradient[i] += params.l2() * beta[i];
+    }
+    (hessian, gradient)
+}
+
+fn part_curvature(part: Rows<'_>, beta: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let width = part.width;
+    let size = width + 1;
     let mut hessian = vec![0.0; size * size];
     let mut gradient = vec![0.0; size];
-    for (row, label, weight) in rows.iter() {
+    for (row, label, weight) in part.iter() {
         let p = sigmoid(log_odds(beta, row));
         let pull = weight * (p - f64::from(label));
         let bend = weight * p * (1.0 - p);
@@ -151,10 +206,6 @@ fn curvature(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> (Ve
         }
         last[width] += bend;
     }
-    for i in 0..width {
-        hessian[i * size + i] += params.l2();
-        gradient[i] += params.l2() * beta[i];
-    }
     (hessian, gradient)
 }
 
@@ -171,7 +222,7 @@ impl<D: Data<Elem = f64>, T: AsSingleTargets<Elem = bool>> Fit<ArrayBase<D, Ix2>
             None => vec![1.0; labels.len()],
         };
         let width = dataset.records().nfeatures();
-        fit_rows(self, &Rows { values: &values, width, labels: &labels, weights: &weights })
+        fit_rows(self, &Rows { values: &values, width, labels: &labels, weights: &weights }, None)
     }
 }
 
@@ -222,7 +273,7 @@ mod tests {
     fn fit(values: &[f64], width: usize, labels: &[bool], l2: f64) -> Result<Fitted, LogisticError> {
         let weights = vec![1.0; labels.len()];
         let params = NewtonLogistic::default().l2(l2).check()?;
-        fit_rows(&params, &Rows { values, width, labels, weights: &weights })
+        fit_rows(&params, &Rows { values, width, labels, weights: &weights }, None)
     }
 
     /// Both orientations: `true` is what the probability is of, whether it is rare or common.
@@ -261,7 +312,8 @@ mod tests {
         let (values, labels) = data(300, 3, 0.5, 1.0);
         let params = NewtonLogistic::default().check().unwrap();
         let doubled =
-            fit_rows(&params, &Rows { values: &values, width: 3, labels: &labels, weights: &vec![2.0; 300] }).unwrap();
+            fit_rows(&params, &Rows { values: &values, width: 3, labels: &labels, weights: &vec![2.0; 300] }, None)
+                .unwrap();
         let (twice, both) = ([values.clone(), values].concat(), [labels.clone(), labels].concat());
         let repeated = fit(&twice, 3, &both, 1.0).unwrap();
         assert!((doubled.objective - repeated.objective).abs() < 1e-8);
@@ -286,7 +338,7 @@ mod tests {
         let (values, labels) = data(500, 4, 0.3, 1.0);
         let hurried = NewtonLogistic::default().max_steps(1).check().unwrap();
         let rows = Rows { values: &values, width: 4, labels: &labels, weights: &vec![1.0; 500] };
-        assert!(message(fit_rows(&hurried, &rows)).contains("no convergence after 1"));
+        assert!(message(fit_rows(&hurried, &rows, None)).contains("no convergence after 1"));
     }
 
     #[test]

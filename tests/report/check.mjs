@@ -1,0 +1,255 @@
+// Opens report pages in a real browser and checks what a reader would notice.
+//
+// usage: node check.mjs SCREENSHOT_FOLDER REPORT.html...
+//
+// Next to a page, `card.json` is read if it is there: the slider then has to agree with the card's gains, and
+// otherwise with those that the page carries. `PLAYWRIGHT_CORE` may name the folder of the library.
+
+import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const require = createRequire(import.meta.url);
+const { chromium } = require(process.env.PLAYWRIGHT_CORE ?? "playwright-core");
+const [folder, ...reports] = process.argv.slice(2);
+if (!folder || reports.length === 0) {
+  console.error("usage: node check.mjs SCREENSHOT_FOLDER REPORT.html...");
+  process.exit(64);
+}
+
+const SIZES = [
+  { name: "desktop", width: 1280, height: 900 },
+  { name: "tablet", width: 768, height: 1024 },
+  { name: "phone", width: 390, height: 844 },
+  { name: "narrow", width: 360, height: 640 },
+];
+const BYTES_MOST = 150_000;
+
+let passed = 0;
+const failures = [];
+function check(what, ok, detail = "") {
+  if (ok) passed += 1;
+  else {
+    failures.push(what);
+    console.log(`FAILED ${what} ${detail}`);
+  }
+}
+
+/// A page that notes everything that should not happen.
+async function open(browser, path, options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(5_000);
+  const url = pathToFileURL(realpathSync(path)).href;
+  const noise = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) noise.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => noise.push(`error: ${error.message}`));
+  page.on("request", (request) => {
+    if (request.url() !== url) noise.push(`request: ${request.url()}`);
+  });
+  await page.goto(url, { waitUntil: "load" });
+  return { context, page, noise };
+}
+
+const number = (text) => Number(text.replaceAll(",", "").match(/[\d.]+/)?.[0]);
+
+async function readings(panel) {
+  const read = {};
+  for (const key of ["budget", "contacted", "reached", "bothered", "lift"]) {
+    read[key] = (await panel.locator(`[data-out=${key}]`).textContent()).trim();
+  }
+  read.x = await panel.locator(".gains .marker").getAttribute("cx");
+  read.y = await panel.locator(".gains .marker").getAttribute("cy");
+  return read;
+}
+
+/// The slider's numbers against the gains.
+async function slide(panel, name, card) {
+  const days = Number((await panel.getAttribute("id")).slice(1));
+  const budget = panel.locator(".budget");
+  const data = await budget.evaluate((element) => ({ ...element.dataset }));
+  const known = card?.horizons.find((h) => h.horizon_days === days)?.evaluation;
+  const gains = known ? known.gains : data.gains.split(" ").map((g) => Number(g) / 100);
+  const users = known ? known.users : Number(data.users);
+  const churners = known ? Math.round(known.users * known.churn_rate) : Number(data.churners);
+  const slider = budget.locator("input[type=range]");
+  const before = await readings(panel);
+  await slider.focus();
+  await slider.press("ArrowRight");
+  const after = await readings(panel);
+  check(`${name}: a key moves the numbers`, before.contacted !== after.contacted && before.x !== after.x, JSON.stringify(after));
+  for (const percent of [1, 10, 20, 37, 50, 99, 100]) {
+    await slider.fill(String(percent));
+    const read = await readings(panel);
+    const contacted = Math.ceil((users * percent) / 100);
+    const reached = number(read.reached);
+    const share = gains[percent - 1];
+    // Shares that the page carries are rounded to a ten-thousandth.
+    const near = known ? 1e-6 * churners + 0.5 : 1e-4 * churners + 0.5;
+    check(`${name}: ${percent} % contacted`, number(read.contacted) === contacted, read.contacted);
+    check(`${name}: ${percent} % reached`, Math.abs(reached - share * churners) <= near, `${read.reached} for ${share * churners}`);
+    check(`${name}: ${percent} % bothered`, number(read.bothered) === contacted - reached, read.bothered);
+    const lift = (reached / contacted) * (users / churners);
+    check(`${name}: ${percent} % lift`, Math.abs(number(read.lift) - lift) <= 0.0051, `${read.lift} for ${lift}`);
+    check(`${name}: ${percent} % marker`, read.x === `${percent}%` && Math.abs(number(read.y) - (100 - share * 100)) < 0.011, read.y);
+  }
+  await slider.fill("20");
+  check(`${name}: the first reading is what the script gives`, JSON.stringify(await readings(panel)) === JSON.stringify(before));
+}
+
+/// Whatever sticks out of the page, and text in charts that is cut off by it.
+function overflowing() {
+  const width = document.documentElement.clientWidth;
+  const out = [];
+  if (document.documentElement.scrollWidth > width) out.push(`the page is ${document.documentElement.scrollWidth} wide`);
+  for (const element of document.querySelectorAll("main *, header *, footer *")) {
+    const box = element.getBoundingClientRect();
+    if (box.width > 0 && (box.right > width + 0.5 || box.left < -0.5) && !element.closest(".tabs")) {
+      out.push(`${element.tagName} "${element.textContent.slice(0, 30)}" ${box.left.toFixed(0)}–${box.right.toFixed(0)}`);
+    }
+  }
+  return out.slice(0, 5);
+}
+
+/// Pairs of labels of one chart that lie on each other.
+function overlapping() {
+  const out = [];
+  for (const chart of document.querySelectorAll(".plot > svg")) {
+    const labels = [...chart.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
+    for (const [i, [one, a]] of labels.entries()) {
+      for (const [other, b] of labels.slice(i + 1)) {
+        const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (a.width > 0 && wide > 1 && high > 3) out.push(`${chart.querySelector("title").textContent}: "${one}" on "${other}"`);
+      }
+    }
+  }
+  return out.slice(0, 5);
+}
+
+/// Text whose contrast with what lies behind it is below 4.5 (WCAG 2.2, 1.4.3).
+function faint() {
+  const parse = (text) => {
+    const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
+    return { rgb: [r, g, b], a };
+  };
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const out = new Set();
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.textContent.trim());
+    if (!own || element.closest("title, desc, script, style") || element.getClientRects().length === 0) continue;
+    const style = getComputedStyle(element);
+    const ink = parse(element instanceof SVGElement ? style.fill : style.color);
+    let behind = element;
+    while (behind && parse(getComputedStyle(behind).backgroundColor).a === 0) behind = behind.parentElement;
+    const paper = parse(getComputedStyle(behind ?? document.body).backgroundColor);
+    const [a, b] = [light(ink.rgb), light(paper.rgb)].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5) out.add(`${element.className.baseVal ?? element.className} "${element.textContent.slice(0, 20)}" ${contrast.toFixed(2)}`);
+  }
+  return [...out].slice(0, 5);
+}
+
+/// What a screen reader would miss.
+function nameless() {
+  const out = [];
+  for (const svg of document.querySelectorAll("svg")) {
+    if (svg.parentElement.closest("svg") || svg.getAttribute("aria-hidden") === "true") continue;
+    const named = (svg.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent.trim());
+    if (svg.getAttribute("role") !== "img" || named.length !== 2 || named.some((n) => !n)) out.push(svg.outerHTML.slice(0, 80));
+  }
+  for (const input of document.querySelectorAll("input")) if (input.labels.length === 0) out.push(input.outerHTML);
+  for (const figure of document.querySelectorAll("figure")) {
+    if (!figure.querySelector("figcaption")?.textContent.trim()) out.push(`no caption: ${figure.textContent.slice(0, 40)}`);
+  }
+  return out.slice(0, 5);
+}
+
+async function checkAt(browser, report, size, scheme, stem, card) {
+  const name = `${stem} ${size.name} ${scheme}`;
+  const viewport = { width: size.width, height: size.height };
+  const { context, page, noise } = await open(browser, report, { viewport, colorScheme: scheme });
+  const tabs = await page.locator("[role=tab]").all();
+  for (const [i, tab] of (tabs.length > 0 ? tabs : [null]).entries()) {
+    await tab?.click();
+    const panel = page.locator(".panel:not([hidden])");
+    check(`${name}: one panel at a time`, (await panel.count()) === 1);
+    for (const [what, find] of Object.entries({ overflowing, overlapping, faint, nameless })) {
+      const found = await page.evaluate(find);
+      check(`${name} ${i}: nothing ${what}`, found.length === 0, found.join("; "));
+    }
+    if ((await panel.locator(".budget").count()) > 0 && size.name !== "tablet") {
+      await slide(panel, `${name} ${i}`, card);
+    }
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.screenshot({ path: join(folder, `${stem}-${size.name}-${scheme}-${i}.png`), fullPage: true });
+  }
+  check(`${name}: quiet`, noise.length === 0, noise.join("; "));
+  await context.close();
+}
+
+async function checkTabs(browser, report, stem) {
+  const { context, page } = await open(browser, report, { viewport: SIZES[0] });
+  const tabs = page.locator("[role=tab]");
+  if ((await tabs.count()) > 1) {
+    await tabs.first().focus();
+    await page.keyboard.press("ArrowRight");
+    check(`${stem}: an arrow key turns to the next tab`, (await tabs.nth(1).getAttribute("aria-selected")) === "true");
+  }
+  await context.close();
+}
+
+/// Without scripts, and on paper, everything is there.
+async function checkStill(browser, report, stem) {
+  const { context, page, noise } = await open(browser, report, { viewport: SIZES[0], javaScriptEnabled: false });
+  const [all, shown] = [await page.locator(".panel").count(), await page.locator(".panel:visible").count()];
+  check(`${stem}: every panel shows without scripts`, all > 0 && all === shown, `${shown} of ${all}`);
+  check(`${stem}: quiet without scripts`, noise.length === 0, noise.join("; "));
+  await context.close();
+  const paper = await open(browser, report, { viewport: SIZES[0], colorScheme: "dark" });
+  await paper.page.emulateMedia({ media: "print", colorScheme: "dark" });
+  check(`${stem}: every panel is printed`, (await paper.page.locator(".panel:visible").count()) === all);
+  const ink = await paper.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  check(`${stem}: paper is light`, ink.match(/\d+/g).every((c) => Number(c) > 200), ink);
+  // The width of A4 between its margins, at 96 pixels to the inch.
+  await paper.page.setViewportSize({ width: 703, height: 1017 });
+  for (const [what, find] of Object.entries({ overflowing, overlapping })) {
+    const found = await paper.page.evaluate(find);
+    check(`${stem}: nothing ${what} on paper`, found.length === 0, found.join("; "));
+  }
+  await paper.page.pdf({ path: join(folder, `${stem}.pdf`), format: "A4", printBackground: true });
+  await paper.context.close();
+}
+
+mkdirSync(folder, { recursive: true });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+});
+try {
+  for (const report of reports) {
+    const beside = join(dirname(report), "card.json");
+    const card = existsSync(beside) ? JSON.parse(readFileSync(beside, "utf8")) : undefined;
+    const stem = basename(report) === "report.html" ? basename(dirname(realpathSync(report))) : basename(report, ".html");
+    try {
+      check(`${stem}: small`, readFileSync(report).length < BYTES_MOST);
+      for (const size of SIZES) {
+        for (const scheme of ["light", "dark"]) await checkAt(browser, report, size, scheme, stem, card);
+      }
+      await checkTabs(browser, report, stem);
+      await checkStill(browser, report, stem);
+    } catch (error) {
+      check(`${stem}: can be used at all`, false, error.message.split("\n")[0]);
+    }
+  }
+} finally {
+  await browser.close();
+}
+console.log(`${passed} passed, ${failures.length} failed`);
+process.exit(failures.length > 0 ? 1 : 0);
