@@ -1,0 +1,81 @@
+# The steps of CI. `.ci/run` installs what they need on a fresh machine and runs `just ci`.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+target := env("CARGO_TARGET_DIR", "target")
+train := target / "release/ebb-train"
+work := target / "retrain"
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# Everything, quickest verdicts first; tests share the dev profile's builds, the rest the release profile's.
+ci: fmt lint doc deny test release retrain quickstart real interop report
+
+# Check the formatting.
+fmt:
+    cargo fmt --all --check
+
+# Clippy without a warning: everything, the suite on real logs, and each half without the other.
+lint:
+    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --test real -- -D warnings
+    cargo clippy --locked --all-targets --no-default-features --features serve -- -D warnings
+    cargo clippy --locked --all-targets --no-default-features --features train -- -D warnings
+
+# The documentation, without a warning.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# Licences, banned crates and sources of the dependencies; needs cargo-deny.
+deny:
+    @if command -v cargo-deny >/dev/null; then \
+        cargo deny --all-features check bans licenses sources; \
+    else \
+        echo "SKIPPED deny: cargo-deny is not installed (cargo install --locked cargo-deny)"; \
+    fi
+
+# All tests that need nothing but this repository.
+test:
+    cargo test --locked
+
+# The release binaries and the quickstart.
+release:
+    cargo build --release --locked --bins --example quickstart
+
+# Train as a user's CI would, with floors: on the sample log, and on a larger one that is made up afresh.
+retrain: release
+    {{ train }} fit --quiet --config datasets/shop/ebb.toml --out {{ work }}/shop
+    {{ train }} check --model {{ work }}/shop --min-auc 0.78 --max-log-loss 0.56 --max-ece 0.05
+    {{ train }} simulate --users 20000 --days 540 --seed 11 --out {{ work }}/log
+    {{ train }} fit --quiet --config {{ work }}/log/ebb.toml --out {{ work }}/large
+    {{ train }} check --model {{ work }}/large --min-auc 0.79 --max-log-loss 0.54 --max-ece 0.03
+
+# The README's first command.
+quickstart: release
+    {{ target }}/release/examples/quickstart
+
+# The tests on real logs, in the folder that EBB_REAL_DATA names.
+real:
+    cargo test --release --locked --test real -- --nocapture
+
+# Clients nobody here wrote: Python's grpcio and buf curl. Needs python3 and npm.
+interop: retrain
+    {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
+    tests/interop/run.sh {{ work }}/shop {{ work }}/rollup
+
+# The report in a real browser. Needs npm and chromium.
+report: retrain
+    tests/report/run.sh {{ work }}/shop {{ work }}/large
+
+# Build models/shop again, to be committed when a change of it is meant.
+sample-model:
+    cargo run --release --locked --bin ebb-train -- fit --config datasets/shop/ebb.toml --out models/shop
+
+# Not part of CI: the comparison with other tools that EBB_QUALITY names. Needs python3.
+quality script=env("EBB_QUALITY", "../shared/quality/quality.py"): release
+    @test -f "{{ script }}" || { echo "there is no {{ script }}: EBB_QUALITY names the comparison to run"; exit 1; }
+    test -x {{ target }}/quality/bin/python || python3 -m venv {{ target }}/quality
+    {{ target }}/quality/bin/pip install --quiet --disable-pip-version-check numpy pandas scipy scikit-learn
+    {{ target }}/quality/bin/python "{{ script }}" --bin {{ train }}
