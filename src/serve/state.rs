@@ -40,7 +40,7 @@ pub struct Served {
     card: String,
     users: Option<KnownUsers>,
     clock: DayClock,
-    /// The catalogue's kinds, sorted, so that inline records get the same order as a roll-up's.
+    /// The kinds that the model reads, sorted, so that inline records get the same order as a roll-up's.
     kinds: Vec<String>,
     positions: HashMap<String, usize>,
     required: Vec<bool>,
@@ -63,8 +63,10 @@ impl Served {
         let Saved { bundle, card } = saved;
         let clock = DayClock::new(&bundle.spec().timezone)?;
         let catalogue = bundle.catalogue();
-        let mut kinds = catalogue.kinds().to_vec();
+        // The event that is churn need not have features of its own, and must be told from the others all the same.
+        let mut kinds: Vec<String> = catalogue.kinds().iter().chain(&bundle.spec().churn_event).cloned().collect();
         kinds.sort_unstable();
+        kinds.dedup();
         let features = catalogue.features().iter().enumerate();
         let positions = features.map(|(position, feature)| (feature.name.clone(), position)).collect();
         let required = required(&bundle)?;

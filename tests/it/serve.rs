@@ -8,7 +8,7 @@ mod operation;
 use std::sync::mpsc;
 
 use ebb::history::Histories;
-use ebb::model::{Bundle, Saved};
+use ebb::model::{Bundle, BundleSpec, Saved};
 use ebb::serve::client::*;
 use ebb::serve::{KnownUsers, Limits, ServeError, Served, Stopped, listen, run};
 use tokio::sync::oneshot;
@@ -85,7 +85,11 @@ impl Running {
 }
 
 fn served(users: Option<Histories>) -> Result<Served, ServeError> {
-    let saved = Saved { bundle: Bundle::new(spec(), VERSION.into())?, card: CARD.into() };
+    served_by(spec(), users)
+}
+
+fn served_by(spec: BundleSpec, users: Option<Histories>) -> Result<Served, ServeError> {
+    let saved = Saved { bundle: Bundle::new(spec, VERSION.into())?, card: CARD.into() };
     Served::new(saved, users.map(KnownUsers::new))
 }
 

@@ -115,6 +115,24 @@ async fn users_without_a_score_have_a_status_and_no_number() {
 }
 
 #[tokio::test]
+async fn a_churn_event_without_features_of_its_own_is_seen_in_every_form_of_history() {
+    // `dan` answered a survey after the last purchase, `ann` went on after hers.
+    let mut log = log();
+    let purchase = *of(&log, "dan").next().unwrap();
+    log.push(LogEvent { kind: "survey", unix_s: purchase.unix_s + 86_400, ..purchase });
+    let users = histories(&log);
+    let spec = BundleSpec { churn_event: Some("survey".into()), ..spec() };
+    let load = move || served_by(spec, Some(users));
+    let (server, ready) = Running::start(Limits::default(), load).await;
+    ready.await.unwrap();
+    for (id, status) in [("dan", ScoreStatus::AlreadyChurned), ("ann", ScoreStatus::Scored)] {
+        for subject in [user(id), as_events(&log, id), as_days(&log, id)] {
+            assert_eq!(server.score(ask(subject)).await.unwrap().status(), status, "{id}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_day_of_the_question_hides_what_came_later_and_counts_it() {
     let server = Running::ready().await;
     let log = log();
