@@ -70,10 +70,10 @@ report: retrain
     tests/report/run.sh {{ work }}/shop {{ work }}/large
 
 # Build models/shop again, to be committed when a change of it is meant.
-sample-model:
-    cargo run --release --locked --bin ebb-train -- fit --config datasets/shop/ebb.toml --out models/shop
+sample-model: release
+    {{ train }} fit --config datasets/shop/ebb.toml --out models/shop
 
-# Not part of CI: the comparison with other tools that EBB_QUALITY names. Needs python3.
+# The comparison with other tools that EBB_QUALITY names; not part of CI. Needs python3.
 quality script=env("EBB_QUALITY", "../shared/quality/quality.py"): release
     @test -f "{{ script }}" || { echo "there is no {{ script }}: EBB_QUALITY names the comparison to run"; exit 1; }
     test -x {{ target }}/quality/bin/python || python3 -m venv {{ target }}/quality

@@ -5,6 +5,8 @@
 #[cfg(feature = "train")]
 mod cli;
 mod layering;
+#[cfg(feature = "train")]
+mod sample;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]

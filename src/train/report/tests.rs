@@ -7,6 +7,7 @@ use super::super::labels::ChurnConfig;
 use super::super::metrics::{CurvePoint, Interval, Metrics};
 use super::render;
 use crate::history::Day;
+use crate::model::Calibration;
 
 /// The day written so.
 pub(super) fn day(text: &str) -> Day {
@@ -84,6 +85,7 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
         solver: "newton".to_owned(),
         l2: 10.0,
         l2_curve: penalties.into_iter().zip(losses).collect(),
+        calibration: Calibration::IDENTITY,
         evaluation,
         effects,
     }
