@@ -67,13 +67,13 @@ impl List {
     }
 
     pub(super) fn frequency(&mut self, windows: &[u16]) {
-        let v = self.verb.clone();
+        let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::ActiveDays,
             "active_days",
             "active days",
             Theme::Frequency,
-            format!("Days with a {v}, ever."),
+            format!("Days with {a}, ever."),
         );
         self.push(Quantity::Events, "events", "events", Theme::Frequency, format!("Number of {v} events, ever."));
         self.push(
@@ -81,7 +81,7 @@ impl List {
             "one_active_day",
             "flag",
             Theme::Frequency,
-            format!("1 when there was a {v} on one day only."),
+            format!("1 when there was {a} on one day only."),
         );
         for &w in windows {
             self.push(
@@ -89,7 +89,7 @@ impl List {
                 format!("active_days_{w}d"),
                 "active days",
                 Theme::Frequency,
-                format!("Days with a {v} in the last {w} days."),
+                format!("Days with {a} in the last {w} days."),
             );
             self.push(
                 Quantity::EventsIn(w),
@@ -102,41 +102,41 @@ impl List {
     }
 
     pub(super) fn rhythm(&mut self, horizons: &[u16]) {
-        let v = self.verb.clone();
+        let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::GapMean,
             "gap_mean_days",
             "days",
             Theme::Rhythm,
-            format!("Mean days between days with a {v}."),
+            format!("Mean days between days with {a}."),
         );
         self.push(
             Quantity::GapSpread,
             "gap_spread_days",
             "days",
             Theme::Rhythm,
-            format!("Standard deviation of the days between days with a {v}."),
+            format!("Standard deviation of the days between days with {a}."),
         );
         self.push(
             Quantity::GapLast,
             "gap_last_days",
             "days",
             Theme::Rhythm,
-            format!("Days between the last two days with a {v}."),
+            format!("Days between the last two days with {a}."),
         );
         self.push(
             Quantity::GapMax,
             "gap_max_days",
             "days",
             Theme::Rhythm,
-            format!("Longest time between two days with a {v}."),
+            format!("Longest time between two days with {a}."),
         );
         self.push(
             Quantity::WeekdayRegularity,
             "weekday_regularity",
             "ratio",
             Theme::Rhythm,
-            format!("How much days with a {v} fall on the same weekdays: 0 evenly, 1 always the same."),
+            format!("How much days with {a} fall on the same weekdays: 0 evenly, 1 always the same."),
         );
         for &h in horizons {
             self.push(
@@ -144,7 +144,7 @@ impl List {
                 format!("active_days_half_life_{h}d"),
                 "active days",
                 Theme::Frequency,
-                format!("Days with a {v}, counting half for every {h} days of age."),
+                format!("Days with {a}, counting half for every {h} days of age."),
             );
             self.push(
                 Quantity::Trend(h, h * 4),
@@ -157,35 +157,35 @@ impl List {
     }
 
     pub(super) fn amounts(&mut self, windows: &[u16]) {
-        let v = self.verb.clone();
+        let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(Quantity::Amount, "amount", "amount", Theme::Amount, format!("Total amount of {v} events, ever."));
         self.push(
             Quantity::AmountMean,
             "amount_mean",
             "amount",
             Theme::Amount,
-            format!("Mean amount of a day with a {v}."),
+            format!("Mean amount of a day with {a}."),
         );
         self.push(
             Quantity::AmountSpread,
             "amount_spread",
             "amount",
             Theme::Amount,
-            format!("Standard deviation of the amounts of days with a {v}."),
+            format!("Standard deviation of the amounts of days with {a}."),
         );
         self.push(
             Quantity::AmountLast,
             "amount_last",
             "amount",
             Theme::Amount,
-            format!("Amount of the last day with a {v}."),
+            format!("Amount of the last day with {a}."),
         );
         self.push(
             Quantity::AmountMax,
             "amount_max",
             "amount",
             Theme::Amount,
-            format!("Largest amount of a day with a {v}."),
+            format!("Largest amount of a day with {a}."),
         );
         for &w in windows {
             self.push(
@@ -232,4 +232,10 @@ fn verb(activity: &[String]) -> String {
         [only] => only.replace('_', " "),
         _ => "activity".to_owned(),
     }
+}
+
+/// "a purchase", "an activity".
+fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
 }

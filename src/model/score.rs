@@ -118,10 +118,10 @@ impl Bundle {
         if vector.len() != self.catalogue().len() {
             return Err(ModelError::Width { expected: self.catalogue().len(), found: vector.len() });
         }
-        let behaviour = Behaviour::of(self.catalogue(), vector).map_err(|name| ModelError::Needed { name })?;
-        if behaviour.active_days == 0.0 {
+        if self.raw(vector, Quantity::ActiveDays) == Some(0.0) {
             return Ok(Assessment::TooNew);
         }
+        let behaviour = Behaviour::of(self.catalogue(), vector).map_err(|name| ModelError::Needed { name })?;
         if behaviour.recency_days > f64::from(self.spec().active_within_days) {
             return Ok(Assessment::Inactive { recency_days: behaviour.recency_days });
         }

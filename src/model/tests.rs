@@ -163,6 +163,9 @@ fn a_feature_vector_needs_what_every_answer_needs() {
     let mut ask =
         |vector: &[f64]| bundle.assess(Subject::Features(vector), as_of, &mut extractor).unwrap_err().to_string();
     assert!(ask(&[1.0]).contains("1 values"));
+    let never = bundle.catalogue().vector([("active_days", 0.0)].into_iter()).unwrap();
+    let answer = bundle.assess(Subject::Features(&never), as_of, &mut bundle.extractor(&[])).unwrap();
+    assert_eq!(answer, Assessment::TooNew, "a user without activity, whose recency cannot be known");
     assert!(ask(&vec![f64::NAN; bundle.catalogue().len()]).contains("tenure_days"));
 }
 
