@@ -60,7 +60,7 @@ pub struct HorizonCard {
     /// The strength of the L2 penalty on the summed loss.
     pub l2: f64,
     /// The strengths that were tried, each with its log loss on the latest labelled date, having learnt from
-    /// dates whose label windows end before it.
+    /// dates whose label windows end before it and corrected for the shift in the base rate.
     pub l2_curve: Vec<(f64, f64)>,
     /// The line through the log-odds, fitted on the same date.
     pub calibration: Calibration,

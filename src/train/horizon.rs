@@ -11,7 +11,7 @@ use super::challenger::{Sample, challenge};
 use super::dataset::Dataset;
 use super::fit::{ModelConfig, Solver};
 use super::logistic::{Fitted, NewtonLogistic, Rows, fit_reference, fit_rows};
-use super::metrics::{calibration_curve, calibration_line, evaluate, gains};
+use super::metrics::{calibration_curve, evaluate, gains};
 use super::schedule::Schedule;
 use crate::features::{Catalogue, Quantity};
 use crate::history::Day;
@@ -48,11 +48,12 @@ struct Procedure {
 }
 
 /// The penalties that are tried, strongest first.
-const L2_GRID: [f64; 7] = [1_000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0];
+const L2_GRID: [f64; 6] = [300.0, 100.0, 30.0, 10.0, 3.0, 1.0];
 /// The penalty where there is no later date to choose one on.
 const L2_DEFAULT: f64 = 10.0;
-/// Rows' worth of pull of a calibration towards leaving the log-odds as they are.
-const CALIBRATION_PRIOR: f64 = 50.0;
+/// The share of the latest shift in the base rate that is taken to last. The weights have since learnt from the
+/// latest date too, and a season turns as often as a trend goes on.
+const SHIFT_SHARE: f64 = 0.5;
 
 pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
     let evaluation = judge(input)?;
@@ -135,8 +136,10 @@ fn carry_out(input: &HorizonInput<'_>, dates: &[Day]) -> Result<Procedure, Train
     let mut start: Option<Fitted> = None;
     for l2 in tried {
         let fitted = input.fit(&earlier, l2, start.as_ref())?;
-        let losses = input.log_odds(&fitted, &later).into_iter().zip(&later.labels);
-        let loss = losses.map(|(x, y)| log_loss_of_logit(x, *y)).sum::<f64>() / later.len() as f64;
+        let log_odds = input.log_odds(&fitted, &later);
+        let shift = base_rate_shift(&log_odds, &later.labels);
+        let losses = log_odds.iter().zip(&later.labels);
+        let loss = losses.map(|(x, y)| log_loss_of_logit(x + shift, *y)).sum::<f64>() / later.len() as f64;
         curve.push((l2, loss));
         if best.as_ref().is_none_or(|(least, ..)| loss < *least) {
             best = Some((loss, l2, fitted.clone()));
@@ -151,14 +154,26 @@ fn carry_out(input: &HorizonInput<'_>, dates: &[Day]) -> Result<Procedure, Train
     Ok(Procedure { fitted, calibration, chosen_on: Some(day), l2, curve })
 }
 
+/// Corrects the log-odds for how far the churn rate of the later date lay from what the earlier ones predicted.
 fn calibrate(input: &HorizonInput<'_>, fitted: &Fitted, later: &Dataset) -> Calibration {
-    let p: Vec<f64> = input.log_odds(fitted, later).iter().map(|x| sigmoid(*x)).collect();
-    let (intercept, slope) = calibration_line(&p, &later.labels, CALIBRATION_PRIOR);
-    if slope > 0.0 && intercept.is_finite() && slope.is_finite() {
-        Calibration { intercept, slope }
-    } else {
-        Calibration::IDENTITY
+    let shift = base_rate_shift(&input.log_odds(fitted, later), &later.labels);
+    Calibration { intercept: SHIFT_SHARE * shift, slope: 1.0 }
+}
+
+/// What must be added to all log-odds for the mean probability to equal the churn rate.
+fn base_rate_shift(log_odds: &[f64], churned: &[bool]) -> f64 {
+    let observed = churned.iter().filter(|y| **y).count() as f64;
+    let mut shift = 0.0;
+    for _ in 0..50 {
+        let p = log_odds.iter().map(|x| sigmoid(x + shift));
+        let (sum, bend) = p.fold((0.0, 1e-9), |(sum, bend), p| (sum + p, bend + p * (1.0 - p)));
+        let step = ((observed - sum) / bend).clamp(-1.0, 1.0);
+        shift += step;
+        if step.abs() < 1e-12 {
+            break;
+        }
     }
+    shift
 }
 
 /// The procedure as it would have been carried out at the test date, judged on what then happened.
