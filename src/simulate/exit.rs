@@ -99,7 +99,7 @@ impl Exit {
                 let length = f64::from(self.left.since(self.onset).max(1));
                 let gone = f64::from(day.since(self.onset)) / length;
                 // Down to a twentieth on the last day.
-                let rest = (-3.0 * gone).exp();
+                let rest = libm::exp(-3.0 * gone);
                 Pull { purchases: rest, visits: rest.sqrt(), clicks: rest * rest, ..Pull::NONE }
             }
             Cause::BadExperience => Pull { purchases: 0.1, visits: 0.5, clicks: 0.3, ..Pull::NONE },

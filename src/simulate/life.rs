@@ -167,7 +167,7 @@ impl Walk<'_> {
 
     /// The price of a basket, in pence, at least one.
     fn basket(&mut self, day: Day, pull: Pull) -> i64 {
-        let spread = (0.5 * self.chance.normal()).exp();
+        let spread = libm::exp(0.5 * self.chance.normal());
         let pounds = self.traits.basket * spread * self.world.price(day) * pull.basket;
         ((pounds * 100.0).round() as i64).max(1)
     }

@@ -99,7 +99,7 @@ impl Traits {
         let profile = persona.profile();
         // Purchase rates of real customers are gamma distributed (Ehrenberg 1959); shape 2.5 spreads them well.
         let purchases_per_30_days = profile.purchases_per_30_days * chance.gamma(2.5).max(0.05);
-        let basket = profile.basket * (0.45 * chance.normal()).exp();
+        let basket = profile.basket * libm::exp(0.45 * chance.normal());
         let visits = profile.visits_per_purchase * chance.gamma(2.0);
         let needs = if chance.happens(0.7) { 1 } else { 2 };
         let channels = [(Channel::Web, 0.55), (Channel::App, 0.35), (Channel::Store, 0.10)];
