@@ -10,7 +10,7 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("math", &[]),
     ("history", &[]),
     ("features", &["history"]),
-    ("lifecycle", &["math", "features"]),
+    ("lifecycle", &["math", "history", "features"]),
     ("events", &["history"]),
     ("model", &["math", "history", "features", "lifecycle"]),
     ("train", &["math", "history", "features", "lifecycle", "events", "model"]),
