@@ -167,3 +167,24 @@ fn help_and_version_are_no_mistakes() {
         assert_eq!(ebb_train(folder.path(), wrong).code, 64, "`ebb-train {wrong}`");
     }
 }
+
+/// The Newton fit and linfa-logistic are two ways to one optimum, all the way to the scores.
+#[test]
+fn both_solvers_give_the_same_scores() {
+    let folder = shop();
+    let path = folder.path();
+    let settings = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
+    let scores = |solver: &str, l2: f64| -> Vec<f64> {
+        let text = format!("{settings}\n[model]\nsolver = \"{solver}\"\nl2 = {l2:?}\n");
+        fs::write(path.join("log/solver.toml"), text).unwrap();
+        ebb_train(path, "fit --config log/solver.toml --out solved").ok();
+        let run = ebb_train(path, "score --model solved --config log/solver.toml --as-of 2024-10-26 --out -").ok();
+        let mut rows = csv::Reader::from_reader(run.out.as_bytes());
+        rows.records().map(|row| row.unwrap()[3].parse().unwrap()).collect()
+    };
+    let (newton, linfa, other) = (scores("newton", 10.0), scores("linfa", 10.0), scores("newton", 100.0));
+    let furthest = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(newton.len() > 50 && newton.len() == linfa.len());
+    assert!(furthest(&newton, &linfa) < 1e-3, "{}", furthest(&newton, &linfa));
+    assert!(furthest(&newton, &other) > 1e-2, "another penalty must be noticed, or equality says nothing");
+}
