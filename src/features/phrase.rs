@@ -7,12 +7,13 @@ impl Catalogue {
         let feature = self.features().get(position)?;
         let value = vector.get(position).copied().filter(|v| !v.is_nan())?;
         let other = |q| self.position(q).and_then(|p| vector.get(p)).copied().filter(|v| !v.is_nan());
-        let usual = other(Quantity::GapMean).map(|gap| format!("; usually every {}", number(gap))).unwrap_or_default();
+        let usual =
+            || other(Quantity::GapMean).map(|gap| format!("; usually every {}", number(gap))).unwrap_or_default();
         Some(match feature.quantity {
-            Quantity::Recency => format!("last {} {} ago{usual}", self.verb(), days(value)),
+            Quantity::Recency => format!("last {} {} ago{}", self.verb(), days(value), usual()),
             Quantity::Overdue => {
                 let recency = other(Quantity::Recency).map(days).unwrap_or_default();
-                format!("last {} {recency} ago{usual}", self.verb())
+                format!("last {} {recency} ago{}", self.verb(), usual())
             }
             Quantity::RecencyShare => {
                 format!("last {} was {} % of the way back to the first event", self.verb(), number(value * 100.0))

@@ -91,7 +91,7 @@ fn answer(bundle: &Bundle, as_of: Day, history: Vec<(u16, u16, u32, i64)>) -> Re
     let mut vector = vec![f64::NAN; bundle.catalogue().len()];
     let active = extractor.extract(records.view(), as_of, &mut vector);
     let score = match active {
-        true => bundle.assess(Subject::Features(&vector), as_of, &mut extractor)?,
+        true => bundle.assess(Subject::Features(&vector), as_of, &mut extractor, 0)?,
         false => Assessment::TooNew,
     };
     let (horizons, stage, segment) = match score {

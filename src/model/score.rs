@@ -73,7 +73,7 @@ pub struct Reason {
     pub value: Option<f64>,
     /// The unit of the value.
     pub unit: &'static str,
-    /// A sentence on it.
+    /// A sentence on it; empty for reasons beyond those that were to be told.
     pub sentence: String,
 }
 
@@ -90,12 +90,14 @@ pub struct SegmentMatch {
 
 impl Bundle {
     /// Scores a subject as known at the start of `as_of`. `extractor` comes from [`Bundle::extractor`] and is
-    /// read only for histories. Fails on a vector of the wrong width or without recency, tenure or active days.
+    /// read only for histories. The first `told` reasons of each horizon are put into words; wording takes longer
+    /// than scoring. Fails on a vector of the wrong width or without recency, tenure or active days.
     pub fn assess(
         &self,
         subject: Subject<'_>,
         as_of: Day,
         extractor: &mut Extractor<'_>,
+        told: usize,
     ) -> Result<Assessment, ModelError> {
         let mut extracted;
         let vector = match subject {
@@ -111,10 +113,10 @@ impl Bundle {
                 &extracted
             }
         };
-        self.assess_vector(vector)
+        self.assess_vector(vector, told)
     }
 
-    fn assess_vector(&self, vector: &[f64]) -> Result<Assessment, ModelError> {
+    fn assess_vector(&self, vector: &[f64], told: usize) -> Result<Assessment, ModelError> {
         if vector.len() != self.catalogue().len() {
             return Err(ModelError::Width { expected: self.catalogue().len(), found: vector.len() });
         }
@@ -128,7 +130,7 @@ impl Bundle {
         let (stage, rule) = classify(&behaviour, &self.spec().lifecycle, self.spec().active_within_days);
         let z = self.standardise(vector);
         Ok(Assessment::Scored(Box::new(Score {
-            horizons: self.horizons(vector, &z),
+            horizons: self.horizons(vector, &z, told),
             stage,
             rule,
             segment: self.segment(&z),
@@ -142,11 +144,11 @@ impl Bundle {
 
     /// Every horizon's answer. A longer silence is never likelier than a shorter one: where a longer horizon's
     /// own model says otherwise, the shorter one's answer holds for it, reasons and all.
-    fn horizons(&self, vector: &[f64], z: &[f64]) -> Vec<HorizonScore> {
+    fn horizons(&self, vector: &[f64], z: &[f64], told: usize) -> Vec<HorizonScore> {
         let mut answers: Vec<HorizonScore> = Vec::with_capacity(self.spec().models.len());
         let silence = self.spec().churn_event.is_none();
         for model in &self.spec().models {
-            let own = self.horizon(model, vector, z);
+            let own = self.horizon(model, vector, z, told);
             let held = answers.last().filter(|shorter| {
                 if silence { shorter.log_odds < own.log_odds } else { shorter.log_odds > own.log_odds }
             });
@@ -158,22 +160,22 @@ impl Bundle {
         answers
     }
 
-    fn horizon(&self, model: &ChurnModel, vector: &[f64], z: &[f64]) -> HorizonScore {
+    fn horizon(&self, model: &ChurnModel, vector: &[f64], z: &[f64], told: usize) -> HorizonScore {
         let slope = model.calibration.slope;
         let base_log_odds = model.calibration.intercept + slope * model.intercept;
         let contributions: Vec<f64> = model.weights.iter().zip(z).map(|(w, z)| slope * w * z).collect();
-        let reasons = self.reasons(&contributions, vector);
+        let reasons = self.reasons(&contributions, vector, told);
         let log_odds = base_log_odds + reasons.iter().map(|r| r.contribution).sum::<f64>();
         let probability = sigmoid(log_odds);
         let band = self.spec().bands.of(probability);
         HorizonScore { horizon_days: model.horizon_days, probability, band, log_odds, base_log_odds, reasons }
     }
 
-    fn reasons(&self, contributions: &[f64], vector: &[f64]) -> Vec<Reason> {
+    fn reasons(&self, contributions: &[f64], vector: &[f64], told: usize) -> Vec<Reason> {
         const THEMES: [Theme; 6] =
             [Theme::Recency, Theme::Frequency, Theme::Tenure, Theme::Rhythm, Theme::Amount, Theme::OtherKinds];
         let features = self.catalogue().features();
-        let mut reasons: Vec<Reason> = Vec::with_capacity(THEMES.len());
+        let mut reasons: Vec<(usize, Reason)> = Vec::with_capacity(THEMES.len());
         for theme in THEMES {
             let members = || features.iter().zip(contributions).enumerate().filter(move |(_, (f, _))| f.theme == theme);
             let contribution: f64 = members().map(|(_, (_, c))| c).sum();
@@ -181,20 +183,22 @@ impl Bundle {
                 (*a * contribution.signum()).total_cmp(&(*b * contribution.signum()))
             });
             let Some((position, (feature, _))) = telling else { continue };
-            reasons.push(Reason {
-                theme,
-                contribution,
-                feature: feature.name.clone(),
-                value: vector.get(position).copied().filter(|v| !v.is_nan()),
-                unit: feature.unit,
-                sentence: self
-                    .catalogue()
-                    .phrase(position, vector)
-                    .unwrap_or_else(|| format!("{}: unknown", feature.sentence.trim_end_matches('.'))),
-            });
+            let value = vector.get(position).copied().filter(|v| !v.is_nan());
+            let (feature, unit) = (feature.name.clone(), feature.unit);
+            reasons.push((position, Reason { theme, contribution, feature, value, unit, sentence: String::new() }));
         }
-        reasons.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
-        reasons
+        reasons.sort_by(|(_, a), (_, b)| b.contribution.abs().total_cmp(&a.contribution.abs()));
+        for (position, reason) in reasons.iter_mut().take(told) {
+            reason.sentence = self.sentence(*position, vector);
+        }
+        reasons.into_iter().map(|(_, reason)| reason).collect()
+    }
+
+    fn sentence(&self, position: usize, vector: &[f64]) -> String {
+        self.catalogue().phrase(position, vector).unwrap_or_else(|| {
+            let sentence = self.catalogue().features().get(position).map(|f| f.sentence.trim_end_matches('.'));
+            format!("{}: unknown", sentence.unwrap_or_default())
+        })
     }
 
     /// The segment nearest to a standardised vector.

@@ -80,7 +80,7 @@ fn users() -> impl Iterator<Item = History> {
 fn score(bundle: &Bundle, history: &History) -> Option<Score> {
     let mut extractor = bundle.extractor(bundle.catalogue().kinds());
     let as_of = bundle.spec().training.as_of;
-    match bundle.assess(Subject::History(history.view()), as_of, &mut extractor).unwrap() {
+    match bundle.assess(Subject::History(history.view()), as_of, &mut extractor, 3).unwrap() {
         Assessment::Scored(score) => Some(*score),
         _ => None,
     }
@@ -96,6 +96,8 @@ fn reasons_add_up_to_the_log_odds_exactly() {
             assert!((sum - h.log_odds).abs() < 1e-12, "{sum} {}", h.log_odds);
             assert!((crate::math::sigmoid(h.log_odds) - h.probability).abs() < 1e-15);
             assert!(h.reasons.is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs()));
+            let told: Vec<bool> = h.reasons.iter().map(|r| !r.sentence.is_empty()).collect();
+            assert_eq!(told, [true, true, true, false, false, false], "three reasons are put into words");
         }
     }
 }
@@ -146,7 +148,7 @@ fn who_gets_no_probability_is_told_why() {
         let record =
             |&(age, kind): &(i32, u16)| DayRecord { amount: Amount::default(), day: as_of.plus(-age), count: 1, kind };
         let history = History::new(rows.iter().map(record).collect()).unwrap();
-        bundle.assess(Subject::History(history.view()), as_of, &mut extractor).unwrap()
+        bundle.assess(Subject::History(history.view()), as_of, &mut extractor, 3).unwrap()
     };
     assert_eq!(ask(&[]), Assessment::TooNew);
     assert_eq!(ask(&[(0, 0)]), Assessment::TooNew, "an event on the as-of day is not seen");
@@ -161,10 +163,10 @@ fn a_feature_vector_needs_what_every_answer_needs() {
     let as_of = bundle.spec().training.as_of;
     let mut extractor = bundle.extractor(&[]);
     let mut ask =
-        |vector: &[f64]| bundle.assess(Subject::Features(vector), as_of, &mut extractor).unwrap_err().to_string();
+        |vector: &[f64]| bundle.assess(Subject::Features(vector), as_of, &mut extractor, 3).unwrap_err().to_string();
     assert!(ask(&[1.0]).contains("1 values"));
     let never = bundle.catalogue().vector([("active_days", 0.0)].into_iter()).unwrap();
-    let answer = bundle.assess(Subject::Features(&never), as_of, &mut bundle.extractor(&[])).unwrap();
+    let answer = bundle.assess(Subject::Features(&never), as_of, &mut bundle.extractor(&[]), 0).unwrap();
     assert_eq!(answer, Assessment::TooNew, "a user without activity, whose recency cannot be known");
     assert!(ask(&vec![f64::NAN; bundle.catalogue().len()]).contains("tenure_days"));
 }

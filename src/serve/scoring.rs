@@ -96,9 +96,15 @@ impl<'q, 's> Scorer<'q, 's> {
         let (assessment, later) = match checked {
             Checked::UnknownUser => (None, 0),
             Checked::User(view, as_of) => (Some(self.known(view, as_of)?), events_from(view, as_of)),
-            Checked::Inline(history, as_of, later) => {
-                (Some(bundle.assess(Subject::History(history.view()), as_of, &mut self.inline)?), later)
-            }
+            Checked::Inline(history, as_of, later) => (
+                Some(bundle.assess(
+                    Subject::History(history.view()),
+                    as_of,
+                    &mut self.inline,
+                    self.question.reason_count,
+                )?),
+                later,
+            ),
             Checked::Named(vector) => {
                 let assessed = self.vector(&vector);
                 (Some(assessed.map_err(|e| named_feature_needed(e, place))?), 0)
@@ -115,14 +121,14 @@ impl<'q, 's> Scorer<'q, 's> {
         let served = self.question.served;
         let kinds = served.users().map(|users| users.histories().kinds()).unwrap_or_default();
         let extractor = self.known.get_or_insert_with(|| served.bundle().extractor(kinds));
-        served.bundle().assess(Subject::History(view), as_of, extractor)
+        served.bundle().assess(Subject::History(view), as_of, extractor, self.question.reason_count)
     }
 
     fn vector(&mut self, vector: &[f64]) -> Result<Assessment, ModelError> {
         let bundle = self.question.served.bundle();
         // The day plays no part: a vector has been computed for one already.
         let as_of = self.question.as_of.unwrap_or(bundle.spec().training.as_of);
-        bundle.assess(Subject::Features(vector), as_of, &mut self.inline)
+        bundle.assess(Subject::Features(vector), as_of, &mut self.inline, self.question.reason_count)
     }
 }
 

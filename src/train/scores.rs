@@ -128,7 +128,7 @@ pub fn write_scores(
     for (user, history) in histories.iter() {
         let unseen = history.before(as_of).records().is_empty();
         let assessed = bundle
-            .assess(Subject::History(history), as_of, &mut extractor)
+            .assess(Subject::History(history), as_of, &mut extractor, REASONS)
             .map_err(|source| ScoresError::Model { user: user.to_owned(), source })?;
         let reason = match assessed {
             Assessment::Scored(score) => {
