@@ -26,7 +26,8 @@ fn data(name: &str) -> PathBuf {
          cdnow/ and complete-journey/.",
         folder.display()
     );
-    path
+    // The program runs in a folder of its own, where a relative path would lead elsewhere.
+    path.canonicalize().unwrap()
 }
 
 /// One log, its configuration and the question asked of it.
