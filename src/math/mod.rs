@@ -5,7 +5,7 @@
 
 mod cholesky;
 
-pub use cholesky::{cholesky_solve, invert_spd};
+pub use cholesky::cholesky_solve;
 
 /// The sum of products of two slices, read up to the shorter length.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -29,7 +29,7 @@ pub fn logit(p: f64) -> f64 {
 }
 
 /// `ln(1 + e^x)`, without overflow.
-pub fn log1p_exp(x: f64) -> f64 {
+fn log1p_exp(x: f64) -> f64 {
     x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
 }
 
@@ -46,15 +46,6 @@ pub fn signed_log1p(x: f64) -> f64 {
 /// The arithmetic mean; 0 for an empty slice.
 pub fn mean(values: &[f64]) -> f64 {
     if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
-}
-
-/// The standard deviation with `n - 1` below the line; 0 for fewer than two values.
-pub fn standard_deviation(values: &[f64]) -> f64 {
-    if values.len() < 2 {
-        return 0.0;
-    }
-    let m = mean(values);
-    (values.iter().map(|v| (v - m) * (v - m)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
 }
 
 /// The `q`-quantile (`0 <= q <= 1`) of sorted values by linear interpolation (Hyndman and Fan's type 7);

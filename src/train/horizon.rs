@@ -86,8 +86,13 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
 }
 
 impl HorizonInput<'_> {
-    fn fit(&self, data: &Dataset, l2: f64, start: Option<&Fitted>) -> Result<Fitted, TrainError> {
-        self.fit_values(&data.standardised(self.columns), self.columns.len(), &data.labels, l2, start)
+    /// Standardised rows of some data, ready to fit.
+    fn standardised(&self, data: &Dataset) -> Standardised {
+        Standardised { z: data.standardised(self.columns), labels: data.labels.clone() }
+    }
+
+    fn fit(&self, data: &Standardised, l2: f64, start: Option<&Fitted>) -> Result<Fitted, TrainError> {
+        self.fit_values(&data.z, self.columns.len(), &data.labels, l2, start)
     }
 
     fn fit_values(
@@ -106,9 +111,17 @@ impl HorizonInput<'_> {
         };
         fitted.map_err(|source| TrainError::Logistic { horizon_days: self.horizon_days, source })
     }
+}
 
-    fn log_odds(&self, fitted: &Fitted, data: &Dataset) -> Vec<f64> {
-        data.standardised(self.columns).chunks_exact(self.columns.len()).map(|row| fitted.log_odds(row)).collect()
+/// Rows standardised once, however often they are fitted or asked about.
+struct Standardised {
+    z: Vec<f64>,
+    labels: Vec<bool>,
+}
+
+impl Standardised {
+    fn log_odds(&self, fitted: &Fitted) -> Vec<f64> {
+        self.z.chunks_exact(fitted.weights.len().max(1)).map(|row| fitted.log_odds(row)).collect()
     }
 }
 
@@ -121,7 +134,7 @@ fn usable(data: &Dataset) -> bool {
 /// The whole fitting procedure on the labels of `dates`: the latest of them, with an embargo before it, chooses
 /// the penalty and the calibration; the weights then come from all.
 fn carry_out(input: &HorizonInput<'_>, dates: &[Day]) -> Result<Procedure, TrainError> {
-    let all = input.data.at(dates);
+    let all = input.standardised(&input.data.at(dates));
     let latest = dates.last().copied();
     let chooser = latest.map(|day| (day, input.data.at(&input.schedule.before(day)), input.data.at(&[day])));
     let Some((day, earlier, later)) = chooser.filter(|(_, earlier, later)| usable(earlier) && usable(later)) else {
@@ -130,34 +143,29 @@ fn carry_out(input: &HorizonInput<'_>, dates: &[Day]) -> Result<Procedure, Train
         let calibration = Calibration::IDENTITY;
         return Ok(Procedure { fitted, calibration, chosen_on: None, l2, curve: Vec::new() });
     };
+    let (earlier, later) = (input.standardised(&earlier), input.standardised(&later));
     let tried = input.config.l2.map_or(L2_GRID.to_vec(), |l2| vec![l2]);
     let mut curve = Vec::with_capacity(tried.len());
-    let mut best: Option<(f64, f64, Fitted)> = None;
+    let (mut least, mut l2, mut shift) = (f64::INFINITY, L2_DEFAULT, 0.0);
     let mut start: Option<Fitted> = None;
-    for l2 in tried {
-        let fitted = input.fit(&earlier, l2, start.as_ref())?;
-        let log_odds = input.log_odds(&fitted, &later);
-        let shift = base_rate_shift(&log_odds, &later.labels);
-        let losses = log_odds.iter().zip(&later.labels);
-        let loss = losses.map(|(x, y)| log_loss_of_logit(x + shift, *y)).sum::<f64>() / later.len() as f64;
-        curve.push((l2, loss));
-        if best.as_ref().is_none_or(|(least, ..)| loss < *least) {
-            best = Some((loss, l2, fitted.clone()));
+    let mut best: Option<Fitted> = None;
+    for strength in tried {
+        let fitted = input.fit(&earlier, strength, start.as_ref())?;
+        let log_odds = later.log_odds(&fitted);
+        let moved = base_rate_shift(&log_odds, &later.labels);
+        let losses = log_odds.iter().zip(&later.labels).map(|(x, y)| log_loss_of_logit(x + moved, *y));
+        let loss = losses.sum::<f64>() / later.labels.len() as f64;
+        curve.push((strength, loss));
+        if loss < least {
+            (least, l2, shift) = (loss, strength, moved);
+            best = Some(fitted.clone());
         }
         start = Some(fitted);
     }
-    let (l2, calibration) = match &best {
-        Some((_, l2, fitted)) => (*l2, calibrate(input, fitted, &later)),
-        None => (L2_DEFAULT, Calibration::IDENTITY),
-    };
-    let fitted = input.fit(&all, l2, best.as_ref().map(|b| &b.2))?;
+    // How far the churn rate of the later date lay from what the earlier ones predicted.
+    let calibration = Calibration { intercept: SHIFT_SHARE * shift, slope: 1.0 };
+    let fitted = input.fit(&all, l2, best.as_ref())?;
     Ok(Procedure { fitted, calibration, chosen_on: Some(day), l2, curve })
-}
-
-/// Corrects the log-odds for how far the churn rate of the later date lay from what the earlier ones predicted.
-fn calibrate(input: &HorizonInput<'_>, fitted: &Fitted, later: &Dataset) -> Calibration {
-    let shift = base_rate_shift(&input.log_odds(fitted, later), &later.labels);
-    Calibration { intercept: SHIFT_SHARE * shift, slope: 1.0 }
 }
 
 /// What must be added to all log-odds for the mean probability to equal the churn rate.
@@ -189,15 +197,16 @@ fn judge(input: &HorizonInput<'_>) -> Result<Option<Evaluation>, TrainError> {
     let columns = train.columns(input.catalogue);
     let input = &HorizonInput { columns: &columns, ..*input };
     let Procedure { fitted, calibration, chosen_on, .. } = carry_out(input, &known)?;
-    let log_odds = input.log_odds(&fitted, &test);
+    let asked = input.standardised(&test);
+    let log_odds = asked.log_odds(&fitted);
     let p: Vec<f64> = log_odds.iter().map(|x| sigmoid(calibration.intercept + calibration.slope * x)).collect();
     let mut baselines = BTreeMap::new();
     let base = vec![train.churn_rate(); test.len()];
     baselines.insert("base_rate".to_owned(), evaluate(&base, &test.labels, seed));
     if let Some(position) = input.catalogue.position(Quantity::Recency) {
         let only = |data: &Dataset| -> Vec<f64> {
-            let z = data.standardised(input.columns);
-            z.iter().skip(position).step_by(data.width).copied().collect()
+            let column = input.columns.get(position);
+            data.column(position).map(|raw| column.map_or(0.0, |c| c.standardise(raw))).collect()
         };
         let single = input.fit_values(&only(&train), 1, &train.labels, 1.0, None)?;
         let p: Vec<f64> = only(&test).iter().map(|x| sigmoid(single.log_odds(&[*x]))).collect();
@@ -206,7 +215,7 @@ fn judge(input: &HorizonInput<'_>) -> Result<Option<Evaluation>, TrainError> {
     let challenger = if input.challenger {
         let z = train.standardised(input.columns);
         let sample = Sample { z: &z, width: train.width, churned: &train.labels };
-        let p = challenge(sample, &test.standardised(input.columns), seed)?;
+        let p = challenge(sample, &asked.z, seed)?;
         Some(evaluate(&p, &test.labels, seed))
     } else {
         None
