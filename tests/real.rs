@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ebb::history::{Day, HistoriesBuilder, read_rollup};
+use ebb::model;
+use ebb::train::bgnbd;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -213,4 +215,45 @@ fn complete_journey() {
     let (loss, auc) = case.judge(&scores, &purchases);
     assert!(loss <= 0.52 && auc >= 0.76, "log loss {loss}, AUC {auc}");
     case.assert_rollup_gives_the_same_model();
+}
+
+/// Fader, Hardie and Lee (2005), table 2: BG/NBD of the CDNOW sample, 2,357 customers who first bought in the first
+/// quarter of 1997, watched for 39 weeks. Their time is in weeks, and a customer's age counts to 1997-09-30, a day on
+/// which purchases are still seen.
+#[test]
+fn cdnow_sample_gives_the_published_bg_nbd() {
+    let end: Day = "1997-09-30".parse().unwrap();
+    let mut days: BTreeMap<String, BTreeSet<Day>> = BTreeMap::new();
+    for line in BufReader::new(File::open(data("cdnow/CDNOW_sample.txt")).unwrap()).lines() {
+        let line = line.unwrap();
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let day = format!("{}-{}-{}", &fields[2][..4], &fields[2][4..6], &fields[2][6..]).parse::<Day>().unwrap();
+        if day <= end {
+            days.entry(fields[1].to_owned()).or_default().insert(day);
+        }
+    }
+    let counts = |days: &BTreeSet<Day>| {
+        let (first, last) = (*days.first().unwrap(), *days.last().unwrap());
+        let frequency = days.len() as u32 - 1;
+        model::Purchases::new(frequency, f64::from(last.since(first)), f64::from(end.since(first))).unwrap()
+    };
+    let customers: Vec<model::Purchases> = days.values().map(counts).collect();
+    assert_eq!(customers.len(), 2_357);
+
+    let started = std::time::Instant::now();
+    let fitted = bgnbd::fit(&customers).unwrap();
+    println!("{fitted:?} in {:?}", started.elapsed());
+    let model::BgNbd { r, alpha, a, b } = fitted.params;
+    for (name, got, published) in [("r", r, 0.243), ("alpha", alpha / 7.0, 4.414), ("a", a, 0.793), ("b", b, 2.426)] {
+        assert!((got - published).abs() < 0.001, "{name} is {got}, published {published}");
+    }
+    // Each repeat purchase is a density in time, so it counts ln 7 more in weeks than in days.
+    let repeats: u32 = customers.iter().map(model::Purchases::frequency).sum();
+    let in_weeks = fitted.log_likelihood + f64::from(repeats) * 7.0_f64.ln();
+    assert!((in_weeks + 9_582.4).abs() < 0.05 && fitted.converged, "{in_weeks} {fitted:?}");
+    // The negative control: the log in thirds, of which none gives the published figures.
+    for third in customers.chunks(800) {
+        let params = bgnbd::fit(third).unwrap().params;
+        assert!((params.r - 0.243).abs() > 0.001 || (params.a - 0.793).abs() > 0.001, "{params:?}");
+    }
 }

@@ -29,7 +29,7 @@ pub fn logit(p: f64) -> f64 {
 }
 
 /// `ln(1 + e^x)`, without overflow.
-fn log1p_exp(x: f64) -> f64 {
+pub fn log1p_exp(x: f64) -> f64 {
     x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
 }
 

@@ -1,8 +1,10 @@
 //! The model bundle: everything needed to score a user, and nothing about any user.
 //!
 //! [`Bundle`] is the checked content of `bundle.json`. [`store`] writes and reads its directory, and refuses one
-//! that is incomplete, altered, of another format, or that does not reproduce its own golden answers.
+//! that is incomplete, altered, of another format, or that does not reproduce its own golden answers. [`bgnbd`] is
+//! the one model that tells a story of its own: users who come at random and drop out at random.
 
+pub mod bgnbd;
 mod bundle;
 mod golden;
 mod score;
@@ -10,6 +12,7 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 
+pub use bgnbd::{BgNbd, Purchases};
 pub use bundle::{
     Bands, Bundle, BundleSpec, Calibration, ChurnModel, Column, FORMAT_VERSION, RiskBand, Segment, Segments, Training,
 };

@@ -2,8 +2,10 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], `challenger`, [`fit`] (all of it), [`card`], [`report`].
+//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], [`bgnbd`], `challenger`, [`fit`] (all of it), [`card`],
+//! [`report`].
 
+pub mod bgnbd;
 pub mod card;
 mod challenger;
 pub mod check;
