@@ -59,6 +59,12 @@ pub fn quantile_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     Some(low + (high - low) * (position - below as f64))
 }
 
+/// At most `most` positions below `len`, at even distances, increasing.
+pub fn evenly(len: usize, most: usize) -> impl Iterator<Item = usize> {
+    let taken = len.min(most);
+    (0..taken).map(move |k| k * len / taken)
+}
+
 /// `P(X <= successes)` for `X ~ Binomial(trials, p)`.
 pub fn binomial_cdf(successes: u32, trials: u32, p: f64) -> f64 {
     if successes >= trials || p <= 0.0 {
@@ -109,6 +115,13 @@ mod tests {
             assert!((quantile_sorted(&values, q).unwrap() - expected).abs() < 1e-12);
         }
         assert_eq!(quantile_sorted(&[], 0.5), None);
+    }
+
+    #[test]
+    fn even_positions_span_what_they_are_taken_from() {
+        assert_eq!(evenly(3, 5).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(evenly(10, 4).collect::<Vec<_>>(), [0, 2, 5, 7]);
+        assert_eq!(evenly(0, 4).count() + evenly(4, 0).count(), 0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::{ChurnConfig, DropCounts};
 use super::metrics::{CurvePoint, Metrics};
+use super::probe::LeakageProbe;
 use crate::history::Day;
 use crate::model::Calibration;
 
@@ -36,6 +37,8 @@ pub struct Card {
     pub segments: Vec<SegmentCard>,
     /// Users eligible at `as_of`, by lifecycle stage.
     pub stages: BTreeMap<String, u64>,
+    /// How many feature vectors were held against another future, none of which moved.
+    pub leakage_probe: LeakageProbe,
     /// Things the reader should know, one sentence each.
     pub notes: Vec<String>,
     /// The data-quality report of the log, as printed by `ebb-train fit`.

@@ -10,6 +10,7 @@ use super::card::{Card, HorizonCard, SegmentCard};
 use super::dataset::Dataset;
 use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
 use super::labels::{ChurnConfig, Labeller};
+use super::probe::{LeakageProbe, probe_catalogue};
 use super::schedule::{Observed, Schedule, Spacing};
 use super::segments::{SegmentConfig, fit_segments};
 use crate::features::{Catalogue, Extractor, FeatureSchema, HORIZON_LIMIT};
@@ -211,7 +212,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         },
     };
     let stages = stages(histories, &catalogue, &labeller, config, as_of);
-    let card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), stages, notes);
+    let probe = probe_catalogue(histories, &catalogue, &spec.training.snapshots, config.model.seed)?;
+    let card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), stages, probe, notes);
     Ok(Fit { spec, card })
 }
 
@@ -316,6 +318,7 @@ fn card(
     spec: &BundleSpec,
     horizons: Vec<HorizonCard>,
     stages: BTreeMap<String, u64>,
+    leakage_probe: LeakageProbe,
     mut notes: Vec<String>,
 ) -> Card {
     for horizon in horizons.iter().filter(|h| h.evaluation.is_none()) {
@@ -343,6 +346,7 @@ fn card(
             .map(|s| SegmentCard { name: s.name.clone(), users: s.users, churn_rate: s.churn_rate })
             .collect(),
         stages,
+        leakage_probe,
         notes,
         data_quality: input.data_quality.clone(),
     }

@@ -2,8 +2,8 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], [`bgnbd`], `challenger`, [`fit`] (all of it), [`card`],
-//! [`report`].
+//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], [`bgnbd`], `challenger`, [`probe`], [`fit`] (all of
+//! it), [`card`], [`report`].
 
 pub mod bgnbd;
 pub mod card;
@@ -17,6 +17,7 @@ pub mod inspect;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
+pub mod probe;
 pub mod report;
 pub mod schedule;
 pub mod scores;
@@ -105,6 +106,27 @@ pub enum TrainError {
         horizon_days: u16,
         /// Why.
         source: logistic::LogisticError,
+    },
+    /// A feature that sees the future.
+    #[error(
+        "feature `{feature}` as of {as_of} changes when the days from then on are {change}: it sees the future, and no \
+         figure of such a model can be trusted; this is a fault of this build of ebb, not of the log"
+    )]
+    Leak {
+        /// The feature.
+        feature: String,
+        /// The as-of day.
+        as_of: Day,
+        /// What revealed it.
+        change: probe::OtherFuture,
+    },
+    /// A leakage probe that found nothing to compare.
+    #[error("the leakage probe compared nothing: it was given {users} users and {dates} dates")]
+    NothingProbed {
+        /// How many users there were.
+        users: usize,
+        /// How many dates.
+        dates: usize,
     },
     /// The segments could not be fitted.
     #[error("segments with k = {k}: {problem}")]

@@ -11,6 +11,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::math::evenly;
 use crate::model::{BgNbd, Purchases};
 use climb::{Box4, climb};
 use likelihood::Likelihood;
@@ -58,7 +59,8 @@ const STARTS: [[f64; 3]; 2] = [[0.5, 1.0, 3.0], [4.0, 0.5, 10.0]];
 ///
 /// When there is no customer, or none was active on a second day.
 pub fn fit(customers: &[Purchases]) -> Result<BgNbdFit, BgNbdError> {
-    let taken = evenly(customers, MOST_CUSTOMERS);
+    let taken: Vec<Purchases> =
+        evenly(customers.len(), MOST_CUSTOMERS).filter_map(|k| customers.get(k)).copied().collect();
     if taken.is_empty() {
         return Err(BgNbdError::Nobody);
     }
@@ -78,10 +80,4 @@ pub fn fit(customers: &[Purchases]) -> Result<BgNbdFit, BgNbdError> {
         iterations: best.steps,
         customers: taken.len(),
     })
-}
-
-/// At most `most` of the items, at even distances, in their order.
-fn evenly(customers: &[Purchases], most: usize) -> Vec<Purchases> {
-    let taken = customers.len().min(most);
-    (0..taken).filter_map(|k| customers.get(k * customers.len() / taken)).copied().collect()
 }

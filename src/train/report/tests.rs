@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::card::{Card, Evaluation, HorizonCard, SegmentCard};
 use super::super::labels::ChurnConfig;
 use super::super::metrics::{CurvePoint, Interval, Metrics};
+use super::super::probe::LeakageProbe;
 use super::render;
 use crate::history::Day;
 use crate::model::Calibration;
@@ -124,6 +125,7 @@ pub(super) fn card() -> Card {
         stages: [("acquisition", 421), ("growth", 902), ("mature", 1_633), ("churning", 1_107), ("paused_&_more", 3)]
             .map(|(name, users)| (name.to_owned(), users))
             .into(),
+        leakage_probe: LeakageProbe { users: 200, dates: 12, comparisons: 7_131 },
         notes: vec!["The activity kind `<order>` does not occur in the log.".to_owned()],
         data_quality: json!({
             "files": [{ "file": "data/retail.csv.gz", "format": "csv", "rows": 541_909 }],

@@ -63,6 +63,10 @@ fn one_log_gives_one_model() {
     assert!(once == contents(&path.join("twice")), "two fits of one log differ");
     let names: Vec<&str> = once.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["MANIFEST.sha256", "bundle.json", "card.json", "golden.json", "report.html"]);
+    let card = fs::read_to_string(path.join("once/card.json")).unwrap();
+    let probe = serde_json::from_str::<serde_json::Value>(&card).unwrap()["leakage_probe"].clone();
+    let dates = probe["dates"].as_u64().unwrap();
+    assert!(probe["users"] == 200 && dates > 3 && probe["comparisons"].as_u64().unwrap() > 200 * dates, "{probe}");
     let other = fs::read_to_string(path.join("log/ebb.toml")).unwrap() + "\n[model]\nsnapshots = 6\n";
     fs::write(path.join("log/other.toml"), other).unwrap();
     ebb_train(path, "fit --config log/other.toml --out other").ok();
