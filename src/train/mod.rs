@@ -2,23 +2,29 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], `challenger`, [`fit`] (all of it), [`card`], [`report`].
+//! (the rows), [`logistic`] (the fit), [`segments`], `challenger`, `horizon` (one model, fitted and judged), [`metrics`]
+//! and [`evaluation`] (how good it is), `slices`, [`population`] and [`retention`] (of whom), [`fit`] (all of it),
+//! [`card`], [`report`].
 
 pub mod card;
 mod challenger;
 pub mod check;
 pub mod config;
 mod dataset;
+pub mod evaluation;
 pub mod fit;
 mod horizon;
 pub mod inspect;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
+pub mod population;
 pub mod report;
+pub mod retention;
 pub mod schedule;
 pub mod scores;
 pub mod segments;
+mod slices;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError};
