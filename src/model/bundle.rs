@@ -159,6 +159,16 @@ pub struct Segments {
     pub items: Vec<Segment>,
 }
 
+impl Segments {
+    /// The position of the segment whose centre is nearest to a point in [`Segments::features`], and how far away
+    /// it is; `None` without segments.
+    pub fn nearest(&self, point: &[f64]) -> Option<(usize, f64)> {
+        let squared = |centroid: &[f64]| centroid.iter().zip(point).map(|(c, x)| (c - x) * (c - x)).sum::<f64>();
+        let all = self.items.iter().enumerate().map(|(id, segment)| (id, squared(&segment.centroid)));
+        all.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(id, squared)| (id, squared.sqrt()))
+    }
+}
+
 /// Where a bundle comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

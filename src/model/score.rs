@@ -204,10 +204,9 @@ impl Bundle {
     /// The segment nearest to a standardised vector.
     pub fn segment(&self, z: &[f64]) -> Option<SegmentMatch> {
         let point: Vec<f64> = self.segment_positions().iter().filter_map(|p| z.get(*p)).copied().collect();
-        let squared = |centroid: &[f64]| centroid.iter().zip(&point).map(|(c, x)| (c - x) * (c - x)).sum::<f64>();
-        let items = self.spec().segments.items.iter().enumerate();
-        let nearest = items.map(|(id, s)| (id, s, squared(&s.centroid))).min_by(|a, b| a.2.total_cmp(&b.2));
-        nearest.map(|(id, s, d)| SegmentMatch { id, name: s.name.clone(), distance: d.sqrt() })
+        let segments = &self.spec().segments;
+        let (id, distance) = segments.nearest(&point)?;
+        segments.items.get(id).map(|s| SegmentMatch { id, name: s.name.clone(), distance })
     }
 
     /// The raw value of a quantity in a feature vector; `None` when unknown or not in the catalogue.

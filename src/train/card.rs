@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::labels::{ChurnConfig, DropCounts};
-use super::metrics::{CurvePoint, Metrics};
+use super::metrics::{CurvePoint, Interval, Metrics};
+use super::population::{SegmentCard, StageSizes, Transitions};
 use super::probe::LeakageProbe;
+use super::retention::Retention;
+use crate::features::Theme;
 use crate::history::Day;
 use crate::model::Calibration;
 
@@ -39,6 +42,12 @@ pub struct Card {
     pub stages: BTreeMap<String, u64>,
     /// How many feature vectors were held against another future, none of which moved.
     pub leakage_probe: LeakageProbe,
+    /// Users by lifecycle stage at every labelled date of the first horizon, and at the end of the log.
+    pub stage_sizes: Vec<StageSizes>,
+    /// Where users of each stage were one horizon later; `None` when the log is too short for two dates.
+    pub transitions: Option<Transitions>,
+    /// How many users came back, by when they were first active.
+    pub retention: Retention,
     /// Things the reader should know, one sentence each.
     pub notes: Vec<String>,
     /// The data-quality report of the log, as printed by `ebb-train fit`.
@@ -69,8 +78,38 @@ pub struct HorizonCard {
     pub calibration: Calibration,
     /// How the model did on the test date; `None` when the log is too short for one.
     pub evaluation: Option<Evaluation>,
-    /// Each feature's effect on the log-odds for one standard deviation, largest first.
-    pub effects: Vec<(String, f64)>,
+    /// Churn at every labelled date, oldest first, with the predictions made for it where there are some.
+    pub by_date: Vec<DateCard>,
+    /// What each feature does to the log-odds, largest effect first.
+    pub effects: Vec<EffectCard>,
+}
+
+/// What one feature does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EffectCard {
+    /// The feature's name.
+    pub feature: String,
+    /// What it is, in one sentence.
+    pub sentence: String,
+    /// What it is about.
+    pub theme: Theme,
+    /// Change of the log-odds of churn for one standard deviation more of it.
+    pub impact: f64,
+}
+
+/// What became of the users of one date.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DateCard {
+    /// The date.
+    pub date: Day,
+    /// Users asked about.
+    pub users: u64,
+    /// The share of them that churned.
+    pub churn_rate: f64,
+    /// Mean probability that a model which had not seen them gave them; `None` where none was asked.
+    pub predicted: Option<f64>,
+    /// Its predictions in ten groups of equal size, lowest risk first.
+    pub deciles: Vec<CurvePoint>,
 }
 
 /// The whole fitting procedure, carried out on what was known at the latest labelled date and judged on what then
@@ -89,24 +128,141 @@ pub struct Evaluation {
     pub churn_rate: f64,
     /// The model.
     pub model: Metrics,
-    /// What it has to beat: `base_rate` (the churn rate of the training rows for everyone) and `recency_only` (a
-    /// logistic model on recency alone).
-    pub baselines: BTreeMap<String, Metrics>,
-    /// The random forest, when it was asked for.
-    pub challenger: Option<Metrics>,
+    /// Whether its log loss is lower than that of recency alone; `None` without that rival.
+    pub beats_recency_only: Option<bool>,
+    /// What it has to beat, the simplest first.
+    pub rivals: Vec<RivalCard>,
+    /// The model on parts of the users.
+    pub slices: Vec<SliceCard>,
     /// Predicted against observed churn in ten bins of equal size.
     pub calibration_curve: Vec<CurvePoint>,
     /// The share of churners among the riskiest 1 %, 2 %, ... 100 % of users.
     pub gains: Vec<f64>,
+    /// The ROC curve: the shares of stayers and of churners above a probability.
+    pub roc: Vec<(f64, f64)>,
+    /// The precision-recall curve: the share of churners above a probability, and their share of all above it.
+    pub precision_recall: Vec<(f64, f64)>,
 }
 
-/// One segment of the card.
+impl Evaluation {
+    /// The rival of a name.
+    pub fn rival(&self, name: &str) -> Option<&RivalCard> {
+        self.rivals.iter().find(|r| r.name == name)
+    }
+}
+
+/// Another way to tell who will churn, judged on the same users.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SegmentCard {
-    /// The segment's name.
+pub struct RivalCard {
+    /// `base_rate` (the churn rate of the training rows for everyone), `recency_only` and `best_single` (logistic
+    /// models on one feature), `random_forest`, ...
     pub name: String,
-    /// Users of the latest labelled date in it.
+    /// The feature that it goes by, if it is a single one.
+    pub feature: Option<String>,
+    /// How good it is.
+    pub metrics: Metrics,
+    /// Log loss of the model less that of the rival on the same resampled users; below 0 the model is better.
+    pub log_loss_difference: Interval,
+    /// AUC of the model less that of the rival; above 0 the model is better.
+    pub auc_difference: Interval,
+    /// See [`Evaluation::gains`]; to four decimals.
+    pub gains: Vec<f64>,
+    /// See [`Evaluation::roc`].
+    pub roc: Vec<(f64, f64)>,
+    /// See [`Evaluation::precision_recall`].
+    pub precision_recall: Vec<(f64, f64)>,
+}
+
+/// The model on one part of the judged users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SliceCard {
+    /// What the users are parted by: `stage`, `segment` or `tenure`.
+    pub dimension: String,
+    /// The part.
+    pub name: String,
+    /// Users in it.
     pub users: u64,
-    /// Their churn rate over the first horizon.
+    /// The share of them that churned.
     pub churn_rate: f64,
+    /// The mean probability given to them.
+    pub predicted: f64,
+    /// How good the model is on them; `None` for fewer than 30 users.
+    pub metrics: Option<SliceMetrics>,
+}
+
+/// How good the model is on a part of the users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SliceMetrics {
+    /// Mean logistic loss.
+    pub log_loss: Interval,
+    /// Area under the ROC curve; `None` where all churned or all stayed.
+    pub auc: Option<Interval>,
+    /// Mean predicted minus observed churn.
+    pub bias: Interval,
+}
+
+impl Card {
+    /// The horizons whose model was judged and does not beat a model that knows recency only.
+    pub fn weak_horizons(&self) -> Vec<&HorizonCard> {
+        let weak = |h: &&HorizonCard| h.evaluation.as_ref().is_some_and(|e| e.beats_recency_only == Some(false));
+        self.horizons.iter().filter(weak).collect()
+    }
+
+    /// The content of `card.json`: indented, with lists of numbers on one line each.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        Ok(join_numbers(&serde_json::to_string_pretty(self)?) + "\n")
+    }
+}
+
+/// Puts every innermost list without texts on one line.
+fn join_numbers(json: &str) -> String {
+    let mut joined = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(open) = rest.find(['[', '"']) {
+        let (before, from) = rest.split_at(open);
+        joined.push_str(before);
+        let end = if from.starts_with('"') { end_of_text(from) } else { 1 };
+        let list = from.get(1..).and_then(|inner| inner.find(['[', '{', '"', ']']));
+        let end = match list.filter(|_| end == 1).map(|at| at + 1) {
+            Some(at) if from.get(at..).is_some_and(|f| f.starts_with(']')) => {
+                let words: Vec<&str> = from.get(1..at).unwrap_or_default().split_whitespace().collect();
+                joined.push_str(&format!("[{}]", words.join(" ")));
+                at + 1
+            }
+            _ => {
+                joined.push_str(from.get(..end).unwrap_or(from));
+                end
+            }
+        };
+        rest = from.get(end..).unwrap_or_default();
+    }
+    joined + rest
+}
+
+/// The length of a JSON text with its quotes.
+fn end_of_text(from: &str) -> usize {
+    let mut escaped = false;
+    let end = from.bytes().enumerate().skip(1).find(|(_, byte)| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(from.len(), |(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn lists_of_numbers_are_short_and_nothing_else_changes() {
+        let value = json!({
+            "pairs": [[0.0, 1.5], [2, -3e-7]], "names": ["a [b, \"c", "]\\"], "none": [], "deep": [{ "x": [1, 2, 3] }],
+        });
+        let joined = join_numbers(&serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(serde_json::from_str::<Value>(&joined).unwrap(), value);
+        assert!(joined.contains("\"x\": [1, 2, 3]") && joined.contains("    [0.0, 1.5],\n"), "{joined}");
+    }
 }

@@ -6,16 +6,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::TrainError;
-use super::card::{Card, HorizonCard, SegmentCard};
+use super::card::{Card, HorizonCard};
 use super::dataset::Dataset;
 use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
 use super::labels::{ChurnConfig, Labeller};
+use super::population::{Described, Population};
 use super::probe::{LeakageProbe, probe_catalogue};
 use super::schedule::{Observed, Schedule, Spacing};
 use super::segments::{SegmentConfig, fit_segments};
-use crate::features::{Catalogue, Extractor, FeatureSchema, HORIZON_LIMIT};
+use super::slices::Slicer;
+use crate::features::{Catalogue, FeatureSchema, HORIZON_LIMIT};
 use crate::history::{Day, Histories};
-use crate::lifecycle::{Behaviour, Thresholds, classify};
+use crate::lifecycle::Thresholds;
 use crate::model::{Bands, BundleSpec, FORMAT_VERSION, Segments, Training};
 
 /// Which solver fits the logistic model.
@@ -161,6 +163,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     let mut columns = Vec::new();
     let mut fitted: Vec<FittedHorizon> = Vec::new();
     let mut segments = Segments::default();
+    let mut users: Option<Described> = None;
     for &horizon_days in &schema.horizon_days {
         let spacing = Spacing { days: config.model.spacing_days, most: config.model.snapshots };
         let schedule = Schedule::new(observed, config.churn.lead_days, horizon_days, spacing)?;
@@ -173,6 +176,17 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
             let z = newest.standardised(&columns);
             segments = fit_segments(&catalogue, &z, &newest.labels, &config.segments, config.model.seed)?;
         }
+        let slicer = Slicer {
+            catalogue: &catalogue,
+            columns: &columns,
+            segments: &segments,
+            thresholds: &config.lifecycle,
+            active_within_days: config.churn.active_within_days,
+        };
+        if users.is_none() {
+            let all = Population { histories, labeller: &labeller, slicer: &slicer };
+            users = Some(all.describe(&data, &schedule.fit, observed, as_of, i32::from(horizon_days)));
+        }
         let horizon = HorizonInput {
             data: &data,
             schedule: &schedule,
@@ -181,6 +195,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
             horizon_days,
             config: &config.model,
             challenger: input.challenger,
+            slicer: &slicer,
         };
         let mut done = fit_horizon(&horizon)?;
         done.card.dropped = dropped;
@@ -211,9 +226,9 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
             ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
         },
     };
-    let stages = stages(histories, &catalogue, &labeller, config, as_of);
     let probe = probe_catalogue(histories, &catalogue, &spec.training.snapshots, config.model.seed)?;
-    let card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), stages, probe, notes);
+    let horizons = fitted.into_iter().map(|f| f.card).collect();
+    let card = card(input, &spec, horizons, users.unwrap_or_default(), probe, notes);
     Ok(Fit { spec, card })
 }
 
@@ -293,40 +308,28 @@ fn data_hash(histories: &Histories) -> String {
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn stages(
-    histories: &Histories,
-    catalogue: &Catalogue,
-    labeller: &Labeller,
-    config: &TrainConfig,
-    as_of: Day,
-) -> BTreeMap<String, u64> {
-    let mut extractor = Extractor::new(catalogue, histories.kinds());
-    let mut vector = vec![f64::NAN; catalogue.len()];
-    let mut counts = BTreeMap::new();
-    for (_, history) in histories.iter().filter(|(_, h)| labeller.eligible(*h, as_of).is_ok()) {
-        extractor.extract(history, as_of, &mut vector);
-        if let Ok(behaviour) = Behaviour::of(catalogue, &vector) {
-            let (stage, _) = classify(&behaviour, &config.lifecycle, config.churn.active_within_days);
-            *counts.entry(stage.name().to_owned()).or_default() += 1;
-        }
-    }
-    counts
-}
-
 fn card(
     input: &FitInput<'_>,
     spec: &BundleSpec,
     horizons: Vec<HorizonCard>,
-    stages: BTreeMap<String, u64>,
+    users: Described,
     leakage_probe: LeakageProbe,
     mut notes: Vec<String>,
 ) -> Card {
-    for horizon in horizons.iter().filter(|h| h.evaluation.is_none()) {
-        notes.push(format!(
-            "The log is too short to judge the {}-day model on a later date: it was not tested.",
-            horizon.horizon_days
-        ));
+    for horizon in &horizons {
+        let days = horizon.horizon_days;
+        match horizon.evaluation.as_ref().map(|e| e.beats_recency_only) {
+            None => notes.push(format!(
+                "The log is too short to judge the {days}-day model on a later date: it was not tested, and nobody can \
+                 say whether it beats recency alone."
+            )),
+            Some(Some(false)) => {
+                notes.push(format!("The {days}-day model does not beat a model that knows recency only."));
+            }
+            Some(_) => {}
+        }
     }
+    let Described { segments, stages, stage_sizes, transitions, retention } = users;
     let training = &spec.training;
     Card {
         ebb_version: training.ebb_version.clone(),
@@ -339,14 +342,12 @@ fn card(
         seed: training.seed,
         question: ChurnConfig { horizon_days: spec.schema.horizon_days.clone(), ..input.config.churn.clone() },
         horizons,
-        segments: spec
-            .segments
-            .items
-            .iter()
-            .map(|s| SegmentCard { name: s.name.clone(), users: s.users, churn_rate: s.churn_rate })
-            .collect(),
+        segments,
         stages,
         leakage_probe,
+        stage_sizes,
+        transitions,
+        retention,
         notes,
         data_quality: input.data_quality.clone(),
     }

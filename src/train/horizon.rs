@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use linfa::ParamGuard;
 
 use super::TrainError;
-use super::card::{Evaluation, HorizonCard};
+use super::card::{EffectCard, Evaluation, HorizonCard};
 use super::challenger::{Sample, challenge};
 use super::dataset::Dataset;
+use super::evaluation::{Judged, JudgedOn, Predictions, Rival, best_feature, by_date, evaluation};
 use super::fit::{ModelConfig, Solver};
 use super::logistic::{Fitted, NewtonLogistic, Rows, fit_reference, fit_rows};
-use super::metrics::{calibration_curve, evaluate, gains};
 use super::schedule::Schedule;
-use crate::features::{Catalogue, Quantity};
+use super::slices::Slicer;
+use crate::features::{Catalogue, Feature, Quantity};
 use crate::history::Day;
 use crate::math::{log_loss_of_logit, sigmoid};
 use crate::model::{Calibration, ChurnModel, Column};
@@ -28,6 +29,7 @@ pub(super) struct HorizonInput<'a> {
     pub(super) horizon_days: u16,
     pub(super) config: &'a ModelConfig,
     pub(super) challenger: bool,
+    pub(super) slicer: &'a Slicer<'a>,
 }
 
 /// One horizon's model and its part of the card.
@@ -56,12 +58,16 @@ const L2_DEFAULT: f64 = 10.0;
 const SHIFT_SHARE: f64 = 0.5;
 
 pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
-    let evaluation = judge(input)?;
+    let (evaluation, predictions) = judge(input)?.unzip();
     let Procedure { fitted, calibration, l2, curve, .. } = carry_out(input, &input.schedule.fit)?;
-    let effect = |weight: &f64| calibration.slope * weight;
-    let mut effects: Vec<(String, f64)> =
-        input.catalogue.features().iter().map(|f| f.name.clone()).zip(fitted.weights.iter().map(effect)).collect();
-    effects.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let effect = |(f, weight): (&Feature, &f64)| EffectCard {
+        feature: f.name.clone(),
+        sentence: f.sentence.clone(),
+        theme: f.theme,
+        impact: calibration.slope * weight,
+    };
+    let mut effects: Vec<EffectCard> = input.catalogue.features().iter().zip(&fitted.weights).map(effect).collect();
+    effects.sort_by(|a, b| b.impact.abs().total_cmp(&a.impact.abs()));
     Ok(FittedHorizon {
         card: HorizonCard {
             horizon_days: input.horizon_days,
@@ -74,6 +80,7 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
             l2_curve: curve,
             calibration,
             evaluation,
+            by_date: by_date(input.data, predictions.as_slice()),
             effects,
         },
         model: ChurnModel {
@@ -110,6 +117,16 @@ impl HorizonInput<'_> {
             Solver::Linfa => fit_reference(l2, &rows),
         };
         fitted.map_err(|source| TrainError::Logistic { horizon_days: self.horizon_days, source })
+    }
+
+    /// The churn probabilities of the rows `asked` by a model on one feature alone.
+    fn single(&self, position: usize, train: &Dataset, asked: &Dataset) -> Result<Vec<f64>, TrainError> {
+        let only = |data: &Dataset| -> Vec<f64> {
+            let column = self.columns.get(position);
+            data.column(position).map(|raw| column.map_or(0.0, |c| c.standardise(raw))).collect()
+        };
+        let fitted = self.fit_values(&only(train), 1, &train.labels, 1.0, None)?;
+        Ok(only(asked).iter().map(|x| sigmoid(fitted.log_odds(&[*x]))).collect())
     }
 }
 
@@ -185,7 +202,7 @@ fn base_rate_shift(log_odds: &[f64], churned: &[bool]) -> f64 {
 }
 
 /// The procedure as it would have been carried out at the test date, judged on what then happened.
-fn judge(input: &HorizonInput<'_>) -> Result<Option<Evaluation>, TrainError> {
+fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Predictions)>, TrainError> {
     let Some(test_date) = input.schedule.test else { return Ok(None) };
     let known = input.schedule.before(test_date);
     let (train, test) = (input.data.at(&known), input.data.at(&[test_date]));
@@ -200,36 +217,22 @@ fn judge(input: &HorizonInput<'_>) -> Result<Option<Evaluation>, TrainError> {
     let asked = input.standardised(&test);
     let log_odds = asked.log_odds(&fitted);
     let p: Vec<f64> = log_odds.iter().map(|x| sigmoid(calibration.intercept + calibration.slope * x)).collect();
-    let mut baselines = BTreeMap::new();
-    let base = vec![train.churn_rate(); test.len()];
-    baselines.insert("base_rate".to_owned(), evaluate(&base, &test.labels, seed));
-    if let Some(position) = input.catalogue.position(Quantity::Recency) {
-        let only = |data: &Dataset| -> Vec<f64> {
-            let column = input.columns.get(position);
-            data.column(position).map(|raw| column.map_or(0.0, |c| c.standardise(raw))).collect()
-        };
-        let single = input.fit_values(&only(&train), 1, &train.labels, 1.0, None)?;
-        let p: Vec<f64> = only(&test).iter().map(|x| sigmoid(single.log_odds(&[*x]))).collect();
-        baselines.insert("recency_only".to_owned(), evaluate(&p, &test.labels, seed));
+    let mut rivals = vec![Rival::new("base_rate", vec![train.churn_rate(); test.len()])];
+    let best = best_feature(&train, &columns);
+    for (name, position) in [("recency_only", input.catalogue.position(Quantity::Recency)), ("best_single", best)] {
+        if let Some(feature) = position.and_then(|p| input.catalogue.features().get(p)) {
+            let predicted = input.single(position.unwrap_or_default(), &train, &test)?;
+            rivals.push(Rival::new(name, predicted).on(&feature.name));
+        }
     }
-    let challenger = if input.challenger {
+    if input.challenger {
         let z = train.standardised(input.columns);
         let sample = Sample { z: &z, width: train.width, churned: &train.labels };
-        let p = challenge(sample, &asked.z, seed)?;
-        Some(evaluate(&p, &test.labels, seed))
-    } else {
-        None
-    };
-    Ok(Some(Evaluation {
-        train: known,
-        calibration: chosen_on,
-        test: test_date,
-        users: test.len() as u64,
-        churn_rate: test.churn_rate(),
-        model: evaluate(&p, &test.labels, seed),
-        baselines,
-        challenger,
-        calibration_curve: calibration_curve(&p, &test.labels),
-        gains: gains(&p, &test.labels),
-    }))
+        rivals.push(Rival::new("random_forest", challenge(sample, &asked.z, seed)?));
+    }
+    let slicings = input.slicer.slicings(&test);
+    let judged = Judged { users: &test.users, churned: &test.labels, model: &p, rivals, slicings };
+    let on = JudgedOn { train: known, calibration: chosen_on, test: test_date };
+    let evaluation = evaluation(&judged, on, seed);
+    Ok(Some((evaluation, Predictions { date: test_date, predicted: p, churned: test.labels })))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::card::{Card, Evaluation, HorizonCard};
+use super::card::{Card, Evaluation, HorizonCard, SliceCard};
 use super::metrics::{Interval, Metrics};
 
 /// The card, readable.
@@ -68,8 +68,8 @@ fn write_horizon(out: &mut String, h: &HorizonCard) -> std::fmt::Result {
         None => writeln!(out, "  not tested: the log is too short to judge it on a later date")?,
     }
     writeln!(out, "  strongest effects on the log-odds of churn, per standard deviation")?;
-    for (feature, effect) in h.effects.iter().take(8) {
-        writeln!(out, "    {feature:<34} {effect:>+8.3}")?;
+    for effect in h.effects.iter().take(8) {
+        writeln!(out, "    {:<34} {:>+8.3}", effect.feature, effect.impact)?;
     }
     Ok(())
 }
@@ -78,22 +78,63 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
     writeln!(out, "  judged on {} users at {}, churn {:.1} %", e.users, e.test, e.churn_rate * 100.0)?;
     writeln!(out, "    {:<14} {:>24} {:>24} {:>10} {:>10}", "", "log loss", "AUC", "ECE", "bias")?;
     write_metrics(out, "model", &e.model)?;
-    for (name, metrics) in &e.baselines {
-        write_metrics(out, name, metrics)?;
+    for rival in &e.rivals {
+        write_metrics(out, &rival.name, &rival.metrics)?;
     }
-    if let Some(metrics) = &e.challenger {
-        write_metrics(out, "random_forest", metrics)?;
+    let (slope, intercept) = (span(&e.model.calibration_slope, 3), span(&e.model.calibration_intercept, 3));
+    writeln!(out, "    calibration line: slope {slope} (1 is ideal), intercept {intercept} (0 is ideal)")?;
+    write_rivals(out, e)?;
+    write_slices(out, &e.slices)
+}
+
+fn write_rivals(out: &mut String, e: &Evaluation) -> std::fmt::Result {
+    let verdict = match e.beats_recency_only {
+        Some(true) => "; it beats recency alone",
+        Some(false) => "; it does NOT beat recency alone",
+        None => "",
+    };
+    writeln!(out, "  model less rival, on the same users{verdict}")?;
+    writeln!(out, "    {:<14} {:>27} {:>27}", "", "log loss (below 0: better)", "AUC (above 0: better)")?;
+    for rival in &e.rivals {
+        let (loss, auc) = (signed_span(&rival.log_loss_difference), signed_span(&rival.auc_difference));
+        let feature = rival.feature.as_ref().map(|f| format!("  {f}")).unwrap_or_default();
+        writeln!(out, "    {:<14} {loss:>27} {auc:>27}{feature}", rival.name)?;
     }
     Ok(())
 }
 
+fn write_slices(out: &mut String, slices: &[SliceCard]) -> std::fmt::Result {
+    if !slices.is_empty() {
+        writeln!(
+            out,
+            "  parts of the users {:>34} {:>7} {:>9} {:>24} {:>25}",
+            "users", "churn", "predicted", "AUC", "bias"
+        )?;
+    }
+    for slice in slices {
+        let name = format!("{}: {}", slice.dimension, slice.name);
+        let auc = slice.metrics.as_ref().and_then(|m| m.auc).map_or("-".to_owned(), |auc| span(&auc, 3));
+        let bias = slice.metrics.as_ref().map_or("too few to say".to_owned(), |m| signed_span(&m.bias));
+        let (churn, predicted) = (slice.churn_rate * 100.0, slice.predicted * 100.0);
+        writeln!(out, "    {name:<44} {:>8} {churn:>5.1} % {predicted:>7.1} % {auc:>24} {bias:>25}", slice.users)?;
+    }
+    Ok(())
+}
+
+fn span(i: &Interval, digits: usize) -> String {
+    format!("{:.digits$} [{:.digits$}, {:.digits$}]", i.value, i.low, i.high)
+}
+
+fn signed_span(i: &Interval) -> String {
+    format!("{:+.4} [{:+.4}, {:+.4}]", i.value, i.low, i.high)
+}
+
 fn write_metrics(out: &mut String, name: &str, m: &Metrics) -> std::fmt::Result {
-    let span = |i: &Interval| format!("{:.4} [{:.4}, {:.4}]", i.value, i.low, i.high);
     writeln!(
         out,
         "    {name:<14} {:>24} {:>24} {:>10.4} {:>+10.4}",
-        span(&m.log_loss),
-        span(&m.auc),
+        span(&m.log_loss, 4),
+        span(&m.auc, 4),
         m.ece.value,
         m.bias.value
     )

@@ -106,7 +106,8 @@ impl Labeller {
         })
     }
 
-    fn is_activity(&self, kind: u16) -> bool {
+    /// Whether events of the kind with this number count as staying.
+    pub fn is_activity(&self, kind: u16) -> bool {
         self.activity.get(usize::from(kind)).copied().unwrap_or(false)
     }
 }

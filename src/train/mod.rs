@@ -2,8 +2,9 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], [`bgnbd`], `challenger`, [`probe`], [`fit`] (all of
-//! it), [`card`], [`report`].
+//! (the rows), [`bgnbd`] and [`logistic`] (the fits), [`segments`], `challenger`, `horizon` (one model, fitted and judged), [`metrics`]
+//! and [`evaluation`] (how good it is), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature
+//! sees the future), [`fit`] (all of it), [`card`], [`report`].
 
 pub mod bgnbd;
 pub mod card;
@@ -11,17 +12,21 @@ mod challenger;
 pub mod check;
 pub mod config;
 mod dataset;
+pub mod evaluation;
 pub mod fit;
 mod horizon;
 pub mod inspect;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
+pub mod population;
 pub mod probe;
 pub mod report;
+pub mod retention;
 pub mod schedule;
 pub mod scores;
 pub mod segments;
+mod slices;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError};

@@ -79,6 +79,9 @@ pub(crate) struct Fit {
     /// Also fit a random forest and put its figures into the card beside the model's.
     #[arg(long)]
     pub(crate) challenger: bool,
+    /// Write the bundle even if a model does not beat one that knows recency only.
+    #[arg(long)]
+    pub(crate) allow_weak: bool,
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,

@@ -170,12 +170,31 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         TrainError::Setting(_) => usage(error),
         _ => failed(error),
     })?;
-    let card = serde_json::to_string_pretty(&fitted.card).map_err(failed)? + "\n";
+    if !args.allow_weak {
+        refuse_weak(&fitted.card, output)?;
+    }
+    let card = fitted.card.to_json().map_err(failed)?;
     let report = report::render(&fitted.card);
     let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
     let text =
         format!("{}\nModel {} written to {}", card_text::render(&fitted.card), bundle.version(), args.out.display());
     output.result(&json!({"model": bundle.version(), "out": args.out, "card": fitted.card}), &text)
+}
+
+/// A model that does not beat recency alone is shown, and not written.
+fn refuse_weak(card: &Card, output: Output) -> Outcome {
+    let weak: Vec<u16> = card.weak_horizons().iter().map(|h| h.horizon_days).collect();
+    if weak.is_empty() {
+        return Ok(());
+    }
+    let text = card_text::render(card);
+    output.result(&json!({"model": null, "out": null, "weak_horizons": weak, "card": card}), &text)?;
+    let days: Vec<String> = weak.iter().map(|days| format!("{days}-day")).collect();
+    Err(failed(anyhow::anyhow!(
+        "the {} model does not beat a model that knows recency only, so nothing was written; --allow-weak writes it all \
+         the same",
+        days.join(" and the ")
+    )))
 }
 
 pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {

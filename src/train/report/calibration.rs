@@ -1,9 +1,9 @@
 //! Predicted against observed churn.
 
 use super::super::card::Evaluation;
-use super::super::metrics::CurvePoint;
+use super::super::metrics::{CurvePoint, Interval};
 use super::plot::{Axis, Plot, round_step};
-use super::text::{counted, escape, percent, points};
+use super::text::{counted, decimals, escape, percent, points};
 
 /// The calibration curve with 95 % intervals for what was observed.
 pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
@@ -19,8 +19,7 @@ pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
     let largest = curve.iter().map(|c| c.users).max().unwrap_or(1).max(1) as f64;
     plot.line(&curve.iter().map(|c| (c.predicted, c.observed)).collect::<Vec<_>>(), "model thin");
     for c in curve {
-        let (low, high) = wilson(c.observed, c.users);
-        plot.segment((c.predicted, low), (c.predicted, high), "whisker");
+        plot.segment((c.predicted, c.low), (c.predicted, c.high), "whisker");
     }
     for c in curve {
         // The area of a dot is in proportion to its users.
@@ -28,63 +27,72 @@ pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
         plot.dot((c.predicted, c.observed), radius, "dot", &words(c));
     }
     let description = curve.iter().map(words).collect::<Vec<_>>().join("; ");
-    super::figure("tall", "Can the probabilities be believed?", &plot.finish(&description), &escape(&caption(curve)))
+    super::figure("tall", "Can the probabilities be believed?", &plot.finish(&description), &escape(&caption(e)))
 }
 
 fn words(c: &CurvePoint) -> String {
     format!("predicted {}, observed {}, {}", percent(c.predicted), percent(c.observed), counted(c.users, "user"))
 }
 
-fn caption(curve: &[CurvePoint]) -> String {
+fn caption(e: &Evaluation) -> String {
+    let curve = &e.calibration_curve;
     let gap = |c: &&CurvePoint| (c.predicted - c.observed).abs();
     let Some(worst) = curve.iter().max_by(|a, b| gap(a).total_cmp(&gap(b))) else {
         return "No users were judged.".to_owned();
     };
-    let outside = |c: &&CurvePoint| {
-        let (low, high) = wilson(c.observed, c.users);
-        c.predicted < low || c.predicted > high
-    };
+    let outside = |c: &&CurvePoint| c.predicted < c.low || c.predicted > c.high;
     format!(
         "Dots on the diagonal can be taken at face value; vertical lines are 95{}% intervals, and {} of {} miss the \
-         diagonal. The largest gap is {} points: {} predicted, {} observed.",
+         diagonal. The largest gap is {} points: {} predicted, {} observed. {}",
         super::text::THIN,
         curve.iter().filter(outside).count(),
         curve.len(),
         points(gap(&worst)),
         percent(worst.predicted),
         percent(worst.observed),
+        line(e),
     )
 }
 
-/// The 95 % interval of a share of `n`. Source: Wilson (1927), JASA 22.
-fn wilson(share: f64, n: u64) -> (f64, f64) {
-    if n == 0 {
-        return (0.0, 1.0);
-    }
-    let (n, z) = (n as f64, 1.959_964);
-    let scale = 1.0 + z * z / n;
-    let middle = (share + z * z / (2.0 * n)) / scale;
-    let half = z / scale * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).max(0.0).sqrt();
-    (middle - half, middle + half)
+/// What the calibration line says.
+fn line(e: &Evaluation) -> String {
+    let (slope, intercept) = (e.model.calibration_slope, e.model.calibration_intercept);
+    let said = if slope.high < 1.0 {
+        "the model is too sure of itself"
+    } else if slope.low > 1.0 {
+        "the model is not sure enough of itself"
+    } else {
+        "neither too sure nor too unsure, as far as anyone can tell"
+    };
+    let span = |i: Interval| format!("{} ({} to {})", decimals(i.value, 2), decimals(i.low, 2), decimals(i.high, 2));
+    format!(
+        "The line through the log-odds has slope {}, ideally 1: {said}; its intercept is {}, ideally 0.",
+        span(slope),
+        span(intercept)
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::metrics::share_interval;
+    use super::super::tests::card;
     use super::*;
 
-    /// `statsmodels` 0.14, `proportion_confint(30, 100, method="wilson")`: 0.218946, 0.395849.
     #[test]
-    fn intervals_of_shares_match_statsmodels() {
-        let (low, high) = wilson(0.3, 100);
-        assert!((low - 0.218_946).abs() < 1e-5 && (high - 0.395_849).abs() < 1e-5, "{low} {high}");
-        assert_eq!(wilson(0.3, 0), (0.0, 1.0));
-    }
-
-    #[test]
-    fn the_caption_names_the_largest_gap() {
-        let point = |predicted, observed| CurvePoint { predicted, observed, users: 1_000 };
-        let said = caption(&[point(0.1, 0.11), point(0.5, 0.42)]).replace(super::super::text::THIN, " ");
-        assert!(said.contains("1 of 2 miss") && said.contains("8.0 points: 50 % predicted, 42 % observed"), "{said}");
-        assert_eq!(caption(&[]), "No users were judged.");
+    fn the_caption_names_the_largest_gap_and_reads_the_line() {
+        let mut e = card().horizons[0].evaluation.clone().unwrap();
+        let point = |predicted, observed| {
+            let (low, high) = share_interval(observed, 1_000);
+            CurvePoint { predicted, observed, low, high, users: 1_000 }
+        };
+        e.calibration_curve = vec![point(0.1, 0.11), point(0.5, 0.42)];
+        let said = |e: &Evaluation| caption(e).replace(super::super::text::THIN, " ");
+        let all = said(&e);
+        assert!(all.contains("1 of 2 miss") && all.contains("8.0 points: 50 % predicted, 42 % observed"), "{all}");
+        assert!(all.contains("slope 0.96 (0.90 to 1.03), ideally 1: neither"), "{all}");
+        e.model.calibration_slope.high = 0.97;
+        assert!(said(&e).contains("ideally 1: the model is too sure of itself"));
+        e.calibration_curve.clear();
+        assert_eq!(caption(&e), "No users were judged.");
     }
 }

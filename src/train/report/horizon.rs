@@ -1,14 +1,12 @@
 //! One horizon's model: everything about it, in one panel.
 
 use super::super::card::{Card, HorizonCard};
-use super::names::FeatureNames;
 use super::text::escape;
 use super::{calibration, dropped, effects, gains, penalty, summary, tiles, timeline};
 
 /// The panels of all horizons, below tabs when there are several. Without scripts, and on paper, all are shown.
 pub(super) fn sections(card: &Card) -> String {
-    let names = FeatureNames::of(card);
-    let panels: String = card.horizons.iter().map(|h| panel(card, h, &names)).collect();
+    let panels: String = card.horizons.iter().map(|h| panel(card, h)).collect();
     if card.horizons.len() < 2 {
         return panels;
     }
@@ -21,7 +19,7 @@ fn tab(h: &HorizonCard) -> String {
     format!("<button type=\"button\" role=\"tab\" id=\"tab-{days}\" aria-controls=\"h{days}\">{days} days</button>")
 }
 
-fn panel(card: &Card, h: &HorizonCard, names: &FeatureNames) -> String {
+fn panel(card: &Card, h: &HorizonCard) -> String {
     let judged = match &h.evaluation {
         Some(e) => format!(
             "{}<div class=\"pair\">{}{}</div>",
@@ -35,7 +33,7 @@ fn panel(card: &Card, h: &HorizonCard, names: &FeatureNames) -> String {
         "<section class=\"panel\" id=\"h{0}\"><h2>Churn within {0} days</h2>{judged}\
          <div class=\"pair\">{1}<div class=\"stack\">{2}{3}{4}</div></div></section>",
         h.horizon_days,
-        effects::figure(h, names),
+        effects::figure(h),
         timeline::figure(card, h),
         penalty::figure(h),
         dropped::figure(h),

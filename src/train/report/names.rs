@@ -1,46 +1,18 @@
 //! What things in a card are called on the page.
 
-use super::super::card::Card;
+use super::super::card::RivalCard;
 use super::text::{capital, words};
-use crate::features::{Catalogue, FeatureSchema};
 
-/// The sentences of features, by name.
-#[derive(Clone, Debug)]
-pub(super) struct FeatureNames {
-    catalogue: Option<Catalogue>,
+/// A feature's sentence as a name: without its full stop.
+pub(super) fn sentence(sentence: &str) -> String {
+    sentence.trim_end_matches('.').to_owned()
 }
 
-impl FeatureNames {
-    /// The catalogue that the card's names come from. A card does not say which kinds beside activity have
-    /// features, so all kinds that it mentions are given some: more sentences than needed do no harm.
-    pub(super) fn of(card: &Card) -> Self {
-        let activity = &card.question.activity;
-        let kinds = card.data_quality.get("kinds").and_then(|k| k.as_array()).into_iter().flatten();
-        let kinds = kinds.filter_map(|k| k.get("kind")?.as_str()).map(str::to_owned);
-        let mut horizon_days = card.question.horizon_days.clone();
-        horizon_days.sort_unstable();
-        horizon_days.dedup();
-        let schema = FeatureSchema {
-            activity: activity.clone(),
-            other_kinds: kinds.filter(|k| !activity.contains(k)).collect(),
-            horizon_days,
-            amounts: true,
-        };
-        Self { catalogue: Catalogue::new(schema).ok() }
-    }
-
-    /// `Days since the last purchase` for `recency_days`; the name in words where there is no sentence.
-    pub(super) fn sentence(&self, name: &str) -> String {
-        let known = self.catalogue.as_ref().and_then(|c| c.features().get(c.position_of(name).ok()?));
-        known.map_or_else(|| capital(&words(name)), |f| f.sentence.trim_end_matches('.').to_owned())
-    }
-}
-
-/// A baseline's name.
-pub(super) fn baseline(name: &str) -> String {
-    match name {
-        "base_rate" => "Base rate".to_owned(),
-        "recency_only" => "Recency only".to_owned(),
+/// A rival's name.
+pub(super) fn rival(rival: &RivalCard) -> String {
+    match rival.name.as_str() {
+        "bg_nbd" => "BG/NBD".to_owned(),
+        "best_single" => "Best single feature".to_owned(),
         other => capital(&words(other)),
     }
 }

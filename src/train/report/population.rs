@@ -1,6 +1,7 @@
 //! Who the users are: segments and lifecycle stages.
 
-use super::super::card::{Card, SegmentCard};
+use super::super::card::Card;
+use super::super::population::SegmentCard;
 use super::bars::{Bar, Row, legend, list, part};
 use super::names;
 use super::text::{capital, count, counted, escape, percent};

@@ -85,7 +85,7 @@ const ECE_DOUBTFUL: f64 = 0.05;
 fn grade(evaluation: Option<&Evaluation>) -> (Grade, &'static str) {
     let Some(e) = evaluation else { return (Grade::Doubtful, "Not tested") };
     let loss = e.model.log_loss.value;
-    let no_better_than = |name| e.baselines.get(name).is_some_and(|b| loss >= b.log_loss.value);
+    let no_better_than = |name| e.rival(name).is_some_and(|r| loss >= r.metrics.log_loss.value);
     if no_better_than("base_rate") || e.model.auc.low <= 0.5 {
         (Grade::Bad, "No better than one probability for everyone")
     } else if no_better_than("recency_only") {
@@ -154,7 +154,7 @@ fn strong(text: &str) -> String {
 
 fn against_baselines(e: &Evaluation) -> String {
     let against = |name: &str, words: &str| {
-        let theirs = e.baselines.get(name)?.log_loss.value;
+        let theirs = e.rival(name)?.metrics.log_loss.value;
         let gain = 1.0 - e.model.log_loss.value / theirs;
         let way = if gain >= 0.0 { "below" } else { "above" };
         gain.is_finite().then(|| format!("{} {way} that of {words}", percent(gain.abs())))
@@ -220,9 +220,9 @@ mod tests {
         assert_eq!(grade(Some(&e)).0, Grade::Good);
         e.model.ece.value = 0.06;
         assert_eq!(grade(Some(&e)), (Grade::Doubtful, "Better than its baselines, probabilities off"));
-        e.model.log_loss.value = e.baselines["recency_only"].log_loss.value;
+        e.model.log_loss.value = e.rival("recency_only").unwrap().metrics.log_loss.value;
         assert_eq!(grade(Some(&e)), (Grade::Doubtful, "No better than recency alone"));
-        e.model.log_loss.value = e.baselines["base_rate"].log_loss.value;
+        e.model.log_loss.value = e.rival("base_rate").unwrap().metrics.log_loss.value;
         assert_eq!(grade(Some(&e)).0, Grade::Bad);
         assert_eq!(grade(None), (Grade::Doubtful, "Not tested"));
     }

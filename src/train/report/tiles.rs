@@ -3,7 +3,7 @@
 use super::super::card::Evaluation;
 use super::super::metrics::{Interval, Metrics};
 use super::names;
-use super::text::{decimals, escape, nowrap, percent, points, signed_points};
+use super::text::{decimals, escape, nowrap, points, signed_points};
 
 /// One figure of merit: where it is found, how it is written and what it means.
 struct Merit {
@@ -80,29 +80,16 @@ pub(super) fn section(e: &Evaluation) -> String {
 /// The model first, then what it has to beat.
 fn contenders(e: &Evaluation) -> Vec<(String, &Metrics)> {
     let mut rows = vec![("Model".to_owned(), &e.model)];
-    rows.extend(e.challenger.as_ref().map(|m| ("Random forest".to_owned(), m)));
-    rows.extend(e.baselines.iter().rev().map(|(name, m)| (names::baseline(name), m)));
+    rows.extend(e.rivals.iter().rev().map(|r| (names::rival(r), &r.metrics)));
     rows
 }
 
 fn aside(e: &Evaluation) -> String {
-    let mut text = format!(
-        "Measured on {}, a date the model was not trained on. Lines are 95{}% intervals over resampled users. \
-         The observed log-odds follow the predicted ones with slope {} (1 is ideal; below 1 the model is too sure of \
-         itself) and intercept {} (0 is ideal).",
+    format!(
+        "Measured on {}, a date the model was not trained on. Lines are 95{}% intervals over resampled users.",
         nowrap(e.test),
         super::text::THIN,
-        decimals(e.model.calibration_slope, 2),
-        decimals(e.model.calibration_intercept, 2),
-    );
-    if let Some(forest) = &e.challenger {
-        let gain = 1.0 - forest.log_loss.value / e.model.log_loss.value;
-        text.push_str(&match gain {
-            g if g > 0.0 => format!(" A random forest has a log loss {} lower: there may be more to find.", percent(g)),
-            _ => " A random forest does no better.".to_owned(),
-        });
-    }
-    text
+    )
 }
 
 fn tile(merit: &Merit, rows: &[(String, &Metrics)]) -> String {

@@ -1,0 +1,286 @@
+//! Who the users are: their segments, where they stand in their lifecycle, and where they went from there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::dataset::Dataset;
+use super::labels::{Labeller, NotEligible};
+use super::metrics::share_interval;
+use super::retention::{Retention, retention};
+use super::schedule::Observed;
+use super::slices::Slicer;
+use crate::features::Extractor;
+use crate::history::{Day, Histories};
+use crate::lifecycle::Stage;
+use crate::math::quantile_sorted;
+
+/// One segment of the card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentCard {
+    /// The segment's name.
+    pub name: String,
+    /// Users of the latest labelled date in it.
+    pub users: u64,
+    /// Their share of all users of that date.
+    pub share: f64,
+    /// Their churn rate over the first horizon.
+    pub churn_rate: f64,
+    /// The lower end of its 95 % interval.
+    pub churn_low: f64,
+    /// The upper end.
+    pub churn_high: f64,
+    /// What its users are like, one entry for each feature that segments are made of.
+    pub profile: Vec<ProfileCard>,
+}
+
+/// What the users of a segment are like in one feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileCard {
+    /// The feature's name.
+    pub feature: String,
+    /// What it is, in one sentence.
+    pub sentence: String,
+    /// The unit of its values.
+    pub unit: String,
+    /// The segment's median; `None` where it is unknown of all its users.
+    pub median: Option<f64>,
+    /// The median of all users.
+    pub median_of_all: Option<f64>,
+    /// The share of all users that lie below the segment's median, ties counted half.
+    pub rank: Option<f64>,
+}
+
+/// How many users stood where on one date.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageSizes {
+    /// The date.
+    pub date: Day,
+    /// Users by lifecycle stage; `inactive` and `churned` are those who can no longer be asked about.
+    pub users: BTreeMap<String, u64>,
+}
+
+/// Where the users of each stage were a while later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transitions {
+    /// The earlier date.
+    pub from: Day,
+    /// The later date.
+    pub to: Day,
+    /// The states in which users were, in order; `new` are those not yet active.
+    pub states: Vec<String>,
+    /// Users by state on the earlier date (rows) and on the later one (columns).
+    pub users: Vec<Vec<u64>>,
+}
+
+/// Users not yet active.
+pub const NEW: &str = "new";
+/// Users whose last activity is too long ago.
+pub const INACTIVE: &str = "inactive";
+/// Users for whom the churn event has happened.
+pub const CHURNED: &str = "churned";
+
+/// What positions on dates are found from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Population<'a> {
+    pub(super) histories: &'a Histories,
+    pub(super) labeller: &'a Labeller,
+    pub(super) slicer: &'a Slicer<'a>,
+}
+
+/// Where a user stands who can't be asked about.
+fn outside(reason: NotEligible) -> &'static str {
+    match reason {
+        NotEligible::NotYetSeen | NotEligible::NoActivity => NEW,
+        NotEligible::Inactive => INACTIVE,
+        NotEligible::AlreadyChurned => CHURNED,
+    }
+}
+
+/// Who the users are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Described {
+    pub(super) segments: Vec<SegmentCard>,
+    pub(super) stages: BTreeMap<String, u64>,
+    pub(super) stage_sizes: Vec<StageSizes>,
+    pub(super) transitions: Option<Transitions>,
+    pub(super) retention: Retention,
+}
+
+impl Population<'_> {
+    /// The users of the labelled rows on `dates`, and of the whole log at its end and at `as_of`.
+    pub(super) fn describe(&self, data: &Dataset, dates: &[Day], seen: Observed, as_of: Day, apart: i32) -> Described {
+        let newest = data.at(dates.last().map(std::slice::from_ref).unwrap_or_default());
+        let before = seen.until.plus(-apart);
+        let at_end = self.standings(seen.until);
+        let at_as_of = if as_of == seen.until { at_end.clone() } else { self.standings(as_of) };
+        let mut stages = sizes(as_of, &at_as_of).users;
+        stages.retain(|name, _| Stage::ALL.iter().any(|s| s.name() == name));
+        let mut stage_sizes = self.stage_sizes(data, dates);
+        stage_sizes.push(sizes(seen.until, &at_end));
+        Described {
+            segments: segment_cards(self.slicer, &newest),
+            stages,
+            stage_sizes,
+            transitions: (before > seen.first)
+                .then(|| transitions((before, &self.standings(before)), (seen.until, &at_end))),
+            retention: retention(self.histories, self.labeller, seen.first, seen.until),
+        }
+    }
+
+    /// Where every user stands at the start of a day, in order of the histories.
+    fn standings(&self, date: Day) -> Vec<&'static str> {
+        let catalogue = self.slicer.catalogue;
+        let mut extractor = Extractor::new(catalogue, self.histories.kinds());
+        let mut vector = vec![f64::NAN; catalogue.len()];
+        let mut standing = |history| match self.labeller.eligible(history, date) {
+            Ok(()) => {
+                extractor.extract(history, date, &mut vector);
+                self.slicer.stage(&vector).map_or(NEW, Stage::name)
+            }
+            Err(reason) => outside(reason),
+        };
+        self.histories.iter().map(|(_, history)| standing(history)).collect()
+    }
+
+    /// How many users stood where on the dates of labelled rows. Who had a row is told by it.
+    fn stage_sizes(&self, data: &Dataset, dates: &[Day]) -> Vec<StageSizes> {
+        let mut sizes: BTreeMap<Day, BTreeMap<String, u64>> = dates.iter().map(|d| (*d, BTreeMap::new())).collect();
+        let mut add = |date: Day, name: &str| {
+            if let Some(users) = sizes.get_mut(&date) {
+                *users.entry(name.to_owned()).or_default() += 1;
+            }
+        };
+        for (vector, date) in data.rows().zip(&data.dates) {
+            if let Some(stage) = self.slicer.stage(vector) {
+                add(*date, stage.name());
+            }
+        }
+        for (_, history) in self.histories.iter() {
+            for date in dates {
+                if let Err(reason) = self.labeller.eligible(history, *date)
+                    && outside(reason) != NEW
+                {
+                    add(*date, outside(reason));
+                }
+            }
+        }
+        sizes.into_iter().map(|(date, users)| StageSizes { date, users }).collect()
+    }
+}
+
+/// How many users stand where; those not yet active are left out.
+fn sizes(date: Day, standings: &[&'static str]) -> StageSizes {
+    let mut users = BTreeMap::new();
+    for standing in standings.iter().filter(|s| **s != NEW) {
+        *users.entry((*standing).to_owned()).or_default() += 1;
+    }
+    StageSizes { date, users }
+}
+
+/// The order of all states: a user's way through them.
+fn states() -> impl Iterator<Item = &'static str> {
+    std::iter::once(NEW).chain(Stage::ALL.map(Stage::name)).chain([INACTIVE, CHURNED])
+}
+
+/// Counts who went where between two dates, given where every user stood on each. Who was not yet active on either
+/// went nowhere; states without anyone are left out.
+fn transitions(from: (Day, &[&'static str]), to: (Day, &[&'static str])) -> Transitions {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for (before, after) in from.1.iter().zip(to.1).filter(|(before, after)| **before != NEW || **after != NEW) {
+        *counts.entry((*before, *after)).or_default() += 1;
+    }
+    let states: Vec<&str> =
+        states().filter(|s| counts.keys().any(|(before, after)| before == s || after == s)).collect();
+    let count = |before: &&str, after: &&str| counts.get(&(*before, *after)).copied().unwrap_or(0);
+    let users = states.iter().map(|before| states.iter().map(|after| count(before, after)).collect()).collect();
+    Transitions { from: from.0, to: to.0, states: states.into_iter().map(str::to_owned).collect(), users }
+}
+
+/// The segments as the users of one date fill them.
+fn segment_cards(slicer: &Slicer<'_>, data: &Dataset) -> Vec<SegmentCard> {
+    let of = slicer.segment_of(data);
+    let mut cards: Vec<SegmentCard> = Vec::with_capacity(slicer.segments.items.len());
+    for (id, segment) in slicer.segments.items.iter().enumerate() {
+        let mine = |row: &usize| of.get(*row) == Some(&Some(id));
+        let rows: Vec<usize> = (0..data.len()).filter(mine).collect();
+        let users = rows.len() as u64;
+        let leavers = rows.iter().filter(|row| data.labels.get(**row) == Some(&true)).count();
+        let churn_rate = leavers as f64 / users.max(1) as f64;
+        let (churn_low, churn_high) = share_interval(churn_rate, users);
+        cards.push(SegmentCard {
+            name: segment.name.clone(),
+            users,
+            share: users as f64 / data.len().max(1) as f64,
+            churn_rate,
+            churn_low,
+            churn_high,
+            profile: Vec::with_capacity(slicer.segments.features.len()),
+        });
+    }
+    for (feature, position) in
+        slicer.segment_positions().iter().filter_map(|p| Some((slicer.catalogue.features().get(*p)?, *p)))
+    {
+        let values: Vec<f64> = data.column(position).collect();
+        let all = known(values.iter().copied());
+        for (id, card) in cards.iter_mut().enumerate() {
+            let own = known(values.iter().zip(&of).filter(|(_, s)| **s == Some(id)).map(|(v, _)| *v));
+            let median = quantile_sorted(&own, 0.5);
+            card.profile.push(ProfileCard {
+                feature: feature.name.clone(),
+                sentence: feature.sentence.clone(),
+                unit: feature.unit.to_owned(),
+                median,
+                median_of_all: quantile_sorted(&all, 0.5),
+                rank: median.map(|m| rank(&all, m)),
+            });
+        }
+    }
+    cards
+}
+
+/// The known values, sorted.
+fn known(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut known: Vec<f64> = values.filter(|v| !v.is_nan()).collect();
+    known.sort_by(f64::total_cmp);
+    known
+}
+
+/// The share of sorted values below one, ties counted half.
+fn rank(sorted: &[f64], value: f64) -> f64 {
+    let below = sorted.partition_point(|v| *v < value);
+    let upto = sorted.partition_point(|v| *v <= value);
+    (below + upto) as f64 / 2.0 / sorted.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn transitions_count_every_user_who_was_ever_active_once() {
+        let before = [NEW, NEW, "growth", "growth", "mature", INACTIVE, NEW];
+        let after = ["acquisition", "exploration", "mature", "churning", INACTIVE, "growth", NEW];
+        let t = transitions((day("2024-01-01"), &before), (day("2024-02-01"), &after));
+        assert_eq!(t.states, ["new", "acquisition", "exploration", "growth", "mature", "churning", "inactive"]);
+        assert_eq!(t.users.iter().flatten().sum::<u64>(), 6, "nobody who was never active");
+        let count = |from: &str, to: &str| {
+            let at = |name: &str| t.states.iter().position(|s| s == name).unwrap();
+            t.users[at(from)][at(to)]
+        };
+        assert_eq!((count("growth", "mature"), count("growth", "churning"), count("mature", "growth")), (1, 1, 0));
+        assert_eq!((count("new", "acquisition"), count("inactive", "growth")), (1, 1));
+        let sizes = sizes(day("2024-02-01"), &after);
+        assert_eq!((sizes.users.get("mature"), sizes.users.get(NEW)), (Some(&1), None));
+    }
+
+    #[test]
+    fn ranks_count_ties_half() {
+        assert_eq!(rank(&[1.0, 2.0, 2.0, 3.0], 2.0), 0.5);
+        assert_eq!((rank(&[1.0, 2.0], 0.0), rank(&[1.0, 2.0], 9.0), rank(&[], 1.0)), (0.0, 1.0, 0.0));
+    }
+}
