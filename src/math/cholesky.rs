@@ -1,25 +1,22 @@
+use super::dot;
+
 /// Replaces the lower triangle of the symmetric positive definite `n x n` matrix `a` (row-major) by its
-/// Cholesky factor `L`, `A = L L'`. `None` when the matrix is not positive definite.
-fn factor(a: &mut [f64], n: usize) -> Option<()> {
+/// Cholesky factor `L`, `A = L L'`. `None` when the matrix is not positive definite or the sizes disagree.
+pub fn cholesky_factor(a: &mut [f64], n: usize) -> Option<()> {
     if a.len() != n * n {
         return None;
     }
-    for j in 0..n {
-        let pivot = a[j * n + j];
+    for i in 0..n {
+        let (above, row) = a.split_at_mut(i * n);
+        for j in 0..i {
+            let other = &above[j * n..][..=j];
+            row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
+        }
+        let pivot = row[i] - dot(&row[..i], &row[..i]);
         if pivot.is_nan() || pivot <= 0.0 {
             return None;
         }
-        let diagonal = pivot.sqrt();
-        for i in j..n {
-            a[i * n + j] /= diagonal;
-        }
-        // Right-looking update of the trailing triangle.
-        for i in (j + 1)..n {
-            let factor = a[i * n + j];
-            for k in (j + 1)..=i {
-                a[i * n + k] -= factor * a[k * n + j];
-            }
-        }
+        row[i] = pivot.sqrt();
     }
     Some(())
 }
@@ -29,12 +26,13 @@ fn factor(a: &mut [f64], n: usize) -> Option<()> {
 /// definite or the sizes disagree.
 pub fn cholesky_solve(a: &mut [f64], b: &mut [f64]) -> Option<()> {
     let n = b.len();
-    factor(a, n)?;
+    cholesky_factor(a, n)?;
     solve_factored(a, b);
     Some(())
 }
 
-fn solve_factored(l: &[f64], b: &mut [f64]) {
+/// Solves `L L' x = b` in place for a factor `l` of [`cholesky_factor`].
+pub fn solve_factored(l: &[f64], b: &mut [f64]) {
     let n = b.len();
     for i in 0..n {
         let done: f64 = (0..i).map(|k| l[i * n + k] * b[k]).sum();

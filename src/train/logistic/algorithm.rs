@@ -3,13 +3,8 @@ use linfa::dataset::{AsSingleTargets, Records};
 use linfa::traits::{Fit, PredictInplace};
 use ndarray::{Array1, ArrayBase, Data, Ix2};
 
-use super::{LogisticError, NewtonLogisticValid};
-use crate::math::{cholesky_solve, dot, log_loss_of_logit, sigmoid};
-
-/// Rows are worked on in this many parts, however many processors there are.
-const PARTS: usize = 64;
-/// A part with fewer rows is not worth a hand-over.
-const LEAST_PART_ROWS: usize = 1_024;
+use super::{LogisticError, NewtonLogisticValid, Rows};
+use crate::math::{cholesky_factor, dot, log_loss_of_logit, sigmoid, solve_factored};
 
 /// A fitted logistic regression.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,71 +26,22 @@ impl Fitted {
     }
 }
 
-/// Rows to fit: `labels.len()` rows of `width` values each, one after another.
-#[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
-    /// The values, row after row.
-    pub values: &'a [f64],
-    /// How many features a row has.
-    pub width: usize,
-    /// The label of each row.
-    pub labels: &'a [bool],
-    /// The weight of each row.
-    pub weights: &'a [f64],
-}
+/// The fewest rows that the curvature is taken from.
+const LEAST_CURVATURE_ROWS: usize = 8_192;
+/// The same for each feature.
+const CURVATURE_ROWS_PER_FEATURE: usize = 40;
+/// A step that leaves more than this share of the gradient asks for a fresh look at the curvature.
+const SLOW: f64 = 0.3;
 
-impl Rows<'_> {
-    fn check(&self) -> Result<(), LogisticError> {
-        let (n, width) = (self.labels.len(), self.width);
-        if width == 0 || self.values.len() != n * width || self.weights.len() != n {
-            let (values, weights) = (self.values.len(), self.weights.len());
-            return Err(LogisticError::Shape { values, labels: n, weights, width });
-        }
-        let wrong = |(row, w): (&[f64], &f64)| !(w.is_finite() && *w >= 0.0) || row.iter().any(|x| !x.is_finite());
-        if let Some(row) = self.values.chunks_exact(width).zip(self.weights).position(wrong) {
-            return Err(LogisticError::NotFinite { row });
-        }
-        if self.labels.iter().all(|y| *y) || !self.labels.iter().any(|y| *y) {
-            return Err(LogisticError::OneClass { rows: n });
-        }
-        Ok(())
-    }
-
-    /// What `work` gives for each of a fixed number of parts, in order. Parts run on all processors; sums over
-    /// their results do not depend on how many there are.
-    fn by_part<T: Send>(&self, work: impl Fn(Rows<'_>) -> T + Sync) -> Vec<T> {
-        let size = self.labels.len().div_ceil(PARTS).max(LEAST_PART_ROWS);
-        let values = self.values.chunks(size * self.width);
-        let parts = values.zip(self.labels.chunks(size)).zip(self.weights.chunks(size));
-        let parts: Vec<Rows<'_>> =
-            parts.map(|((values, labels), weights)| Rows { values, width: self.width, labels, weights }).collect();
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = parts.len().div_ceil(threads).max(1);
-        if parts.len() <= 1 {
-            return parts.into_iter().map(work).collect();
-        }
-        std::thread::scope(|scope| {
-            let work = &work;
-            let spawn = |share: &[Rows<'_>]| share.iter().map(|part| work(*part)).collect::<Vec<T>>();
-            let running: Vec<_> = parts.chunks(share).map(|share| scope.spawn(move || spawn(share))).collect();
-            let join = |done: std::thread::ScopedJoinHandle<'_, Vec<T>>| match done.join() {
-                Ok(results) => results,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            running.into_iter().flat_map(join).collect()
-        })
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&[f64], bool, f64)> {
-        let rows = self.values.chunks_exact(self.width);
-        rows.zip(self.labels).zip(self.weights).map(|((row, label), weight)| (row, *label, *weight))
-    }
-}
-
-/// Newton's method, the step halved until the objective falls: the objective is strictly convex, so there is one
-/// optimum and every accepted step comes closer to it. Starts from `start`, or from zero.
+/// Newton's method with a line search: the objective is strictly convex, so there is one optimum and every accepted
+/// step comes closer to it. Starts from `start`, or from zero.
 ///
-/// Source: iteratively reweighted least squares, McCullagh and Nelder, Generalized Linear Models (1989), 2.5.
+/// The gradient is always that of all rows, and convergence is judged by it. The curvature only says where to step, so
+/// it comes from evenly taken rows, is kept as long as the steps it gives are good, and is taken again where the last
+/// step led, from more rows, when they are not.
+///
+/// Source: iteratively reweighted least squares, McCullagh and Nelder, Generalized Linear Models (1989), 2.5;
+/// subsampled curvature, Roosta-Khorasani and Mahoney, Mathematical Programming 174 (2019).
 pub fn fit_rows(
     params: &NewtonLogisticValid,
     rows: &Rows<'_>,
@@ -109,24 +55,35 @@ pub fn fit_rows(
         beta.clone_from(&start.weights);
         beta.push(start.intercept);
     }
-    let mut objective = objective_at(params, rows, &beta);
-    let mut largest = f64::INFINITY;
+    let mut here = slope(params, rows, &beta);
+    // Whether the curvature is that of all rows, here.
+    let (mut factor, mut last, mut exact) = (Vec::new(), 0.0, false);
+    let mut sample = LEAST_CURVATURE_ROWS.max(CURVATURE_ROWS_PER_FEATURE * rows.width);
+    let mut steepest = f64::INFINITY;
     for steps in 0..params.max_steps() {
-        let (mut hessian, gradient) = curvature(params, rows, &beta);
-        largest = gradient.iter().fold(0.0_f64, |m, g| m.max(g.abs())) / total;
-        if largest <= params.tolerance() {
-            return Ok(finish(beta, objective, steps));
+        steepest = here.steepest() / total;
+        let stuck = LogisticError::NotConverged { steps, gradient: steepest };
+        if steepest <= params.tolerance() {
+            return Ok(finish(beta, here.objective, steps));
         }
-        let mut direction = gradient.clone();
-        cholesky_solve(&mut hessian, &mut direction).ok_or(LogisticError::NotConverged { steps, gradient: largest })?;
-        match line_search(params, rows, &beta, &direction, objective) {
-            Some((next, value)) => (beta, objective) = (next, value),
+        if steepest > SLOW * last {
+            factor = curvature(params, rows, &beta, sample);
+            cholesky_factor(&mut factor, beta.len()).ok_or(stuck)?;
+            exact = sample >= rows.labels.len();
+            sample = sample.saturating_mul(4);
+        }
+        let mut direction = here.gradient.clone();
+        solve_factored(&factor, &mut direction);
+        match line_search(params, rows, &beta, &direction, &here) {
+            Some(next) => (beta, here, last, exact) = (next.0, next.1, steepest, false),
+            // An old or sampled curvature may mislead; that of all rows, here, does not.
+            None if !exact => (last, sample) = (0.0, usize::MAX),
             // No step makes progress: the optimum is reached as far as the arithmetic can tell.
-            None if largest <= params.tolerance().sqrt() => return Ok(finish(beta, objective, steps)),
-            None => return Err(LogisticError::NotConverged { steps, gradient: largest }),
+            None if steepest <= params.tolerance().sqrt() => return Ok(finish(beta, here.objective, steps)),
+            None => return Err(LogisticError::NotConverged { steps, gradient: steepest }),
         }
     }
-    Err(LogisticError::NotConverged { steps: params.max_steps(), gradient: largest })
+    Err(LogisticError::NotConverged { steps: params.max_steps(), gradient: steepest })
 }
 
 fn finish(mut beta: Vec<f64>, objective: f64, steps: usize) -> Fitted {
@@ -134,20 +91,38 @@ fn finish(mut beta: Vec<f64>, objective: f64, steps: usize) -> Fitted {
     Fitted { intercept, weights: beta, objective, steps }
 }
 
-/// The first of the steps 1, 1/2, 1/4, ... along `-direction` that lowers the objective.
+/// The objective and its gradient at one point.
+struct Slope {
+    objective: f64,
+    gradient: Vec<f64>,
+}
+
+impl Slope {
+    fn steepest(&self) -> f64 {
+        self.gradient.iter().fold(0.0, |m, g| m.max(g.abs()))
+    }
+
+    /// Lower than `other`; or level with it as far as the arithmetic can tell, and much flatter.
+    fn improves_on(&self, other: &Self) -> bool {
+        let level = self.objective <= other.objective + 1e-13 * other.objective.abs();
+        self.objective < other.objective || (level && self.steepest() < 0.5 * other.steepest())
+    }
+}
+
+/// The first of the steps 1, 1/2, 1/4, ... along `-direction` that improves on `here`, and the slope there.
 fn line_search(
     params: &NewtonLogisticValid,
     rows: &Rows<'_>,
     beta: &[f64],
     direction: &[f64],
-    objective: f64,
-) -> Option<(Vec<f64>, f64)> {
+    here: &Slope,
+) -> Option<(Vec<f64>, Slope)> {
     let mut step = 1.0;
     for _ in 0..40 {
         let next: Vec<f64> = beta.iter().zip(direction).map(|(b, d)| b - step * d).collect();
-        let value = objective_at(params, rows, &next);
-        if value < objective {
-            return Some((next, value));
+        let there = slope(params, rows, &next);
+        if there.improves_on(here) {
+            return Some((next, there));
         }
         step /= 2.0;
     }
@@ -158,55 +133,98 @@ fn log_odds(beta: &[f64], row: &[f64]) -> f64 {
     beta.last().copied().unwrap_or_default() + dot(beta, row)
 }
 
-fn objective_at(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> f64 {
-    let losses = rows.by_part(|part| {
-        part.iter().map(|(row, label, weight)| weight * log_loss_of_logit(log_odds(beta, row), label)).sum::<f64>()
-    });
-    let weights = beta.split_last().map_or(&[][..], |(_, weights)| weights);
-    losses.into_iter().sum::<f64>() + params.l2() / 2.0 * dot(weights, weights)
-}
-
-/// The Hessian's lower triangle (row-major) and the gradient at `beta`.
-fn curvature(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> (Vec<f64>, Vec<f64>) {
+fn slope(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> Slope {
     let width = rows.width;
-    let size = width + 1;
-    let mut parts = rows.by_part(|part| part_curvature(part, beta)).into_iter();
-    let (mut hessian, mut gradient) = parts.next().unwrap_or_else(|| (vec![0.0; size * size], vec![0.0; size]));
-    for (h, g) in parts {
-        hessian.iter_mut().zip(h).for_each(|(sum, x)| *sum += x);
-        gradient.iter_mut().zip(g).for_each(|(sum, x)| *sum += x);
+    let mut slope = Slope { objective: 0.0, gradient: vec![0.0; width + 1] };
+    for part in rows.by_part(|part| part_slope(part, beta)) {
+        slope.objective += part.objective;
+        slope.gradient.iter_mut().zip(part.gradient).for_each(|(sum, x)| *sum += x);
     }
-    for i in 0..width {
-        hessian[i * size + i] += params.l2();
-        gradient[i] += params.l2() * beta[i];
-    }
-    (hessian, gradient)
+    slope.objective += params.l2() / 2.0 * dot(&beta[..width], &beta[..width]);
+    slope.gradient.iter_mut().zip(&beta[..width]).for_each(|(sum, b)| *sum += params.l2() * b);
+    slope
 }
 
-fn part_curvature(part: Rows<'_>, beta: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let width = part.width;
-    let size = width + 1;
-    let mut hessian = vec![0.0; size * size];
-    let mut gradient = vec![0.0; size];
+fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
+    let mut slope = Slope { objective: 0.0, gradient: vec![0.0; beta.len()] };
     for (row, label, weight) in part.iter() {
-        let p = sigmoid(log_odds(beta, row));
-        let pull = weight * (p - f64::from(label));
-        let bend = weight * p * (1.0 - p);
-        for (i, x) in row.iter().enumerate() {
-            gradient[i] += pull * x;
-            let scaled = bend * x;
-            for (slot, other) in hessian[i * size..=i * size + i].iter_mut().zip(row) {
-                *slot += scaled * other;
-            }
-        }
-        gradient[width] += pull;
-        let last = &mut hessian[width * size..];
-        for (slot, x) in last.iter_mut().zip(row) {
-            *slot += bend * x;
-        }
-        last[width] += bend;
+        let x = log_odds(beta, row);
+        slope.objective += weight * log_loss_of_logit(x, label);
+        let pull = weight * (sigmoid(x) - f64::from(label));
+        slope.gradient.iter_mut().zip(row).for_each(|(sum, x)| *sum += pull * x);
+        slope.gradient[part.width] += pull;
     }
-    (hessian, gradient)
+    slope
+}
+
+/// The Hessian's lower triangle (row-major) at `beta`, from about `sample` evenly taken rows, scaled up to all.
+fn curvature(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64], sample: usize) -> Vec<f64> {
+    let size = rows.width + 1;
+    let every = rows.labels.len().div_ceil(sample.max(1)).max(1);
+    let mut hessian = vec![0.0; size * size];
+    let (mut taken, mut all) = (0.0, 0.0);
+    for part in rows.by_part(|part| part_curvature(part, beta, every)) {
+        hessian.iter_mut().zip(part.hessian).for_each(|(sum, x)| *sum += x);
+        (taken, all) = (taken + part.taken, all + part.all);
+    }
+    let scale = if taken > 0.0 { all / taken } else { 1.0 };
+    hessian.iter_mut().for_each(|x| *x *= scale);
+    for i in 0..rows.width {
+        hessian[i * size + i] += params.l2();
+    }
+    hessian
+}
+
+struct Curvature {
+    hessian: Vec<f64>,
+    /// The weight of the rows that were taken, and of all.
+    taken: f64,
+    all: f64,
+}
+
+/// Rows whose products are added to the Hessian in one go: it is read and written once for all of them.
+const AT_ONCE: usize = 8;
+
+fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
+    let size = part.width + 1;
+    let mut sum = Curvature { hessian: vec![0.0; size * size], taken: 0.0, all: part.weights.iter().sum() };
+    // Rows with the intercept's 1 at the end, and the same scaled.
+    let (mut block, mut scaled) = (vec![0.0; AT_ONCE * size], vec![0.0; AT_ONCE * size]);
+    let mut filled = 0;
+    for (row, _, weight) in part.iter().step_by(every) {
+        sum.taken += weight;
+        let p = sigmoid(log_odds(beta, row));
+        let bend = weight * p * (1.0 - p);
+        let whole = row.iter().copied().chain([1.0]);
+        for ((slot, other), x) in block[filled * size..].iter_mut().zip(&mut scaled[filled * size..]).zip(whole) {
+            (*slot, *other) = (x, bend * x);
+        }
+        filled += 1;
+        if filled == AT_ONCE {
+            add_products(&mut sum.hessian, &block, &scaled, size);
+            filled = 0;
+        }
+    }
+    scaled[filled * size..].fill(0.0);
+    add_products(&mut sum.hessian, &block, &scaled, size);
+    sum
+}
+
+/// Adds the products of every two columns to the lower triangle.
+fn add_products(hessian: &mut [f64], block: &[f64], scaled: &[f64], size: usize) {
+    let row = |r: usize| &block[r * size..][..size];
+    let rows: [&[f64]; AT_ONCE] = std::array::from_fn(row);
+    for i in 0..size {
+        let by: [f64; AT_ONCE] = std::array::from_fn(|r| scaled[r * size + i]);
+        let until = rows.map(|row| &row[..=i]);
+        for (j, slot) in hessian[i * size..][..=i].iter_mut().enumerate() {
+            let mut sum = *slot;
+            for r in 0..AT_ONCE {
+                sum += by[r] * until[r][j];
+            }
+            *slot = sum;
+        }
+    }
 }
 
 impl<D: Data<Elem = f64>, T: AsSingleTargets<Elem = bool>> Fit<ArrayBase<D, Ix2>, T, LogisticError>

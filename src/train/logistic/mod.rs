@@ -8,8 +8,10 @@ mod algorithm;
 mod errors;
 mod hyperparams;
 mod reference;
+mod rows;
 
-pub use algorithm::{Fitted, Rows, fit_rows};
+pub use algorithm::{Fitted, fit_rows};
 pub use errors::LogisticError;
 pub use hyperparams::{NewtonLogistic, NewtonLogisticValid};
 pub use reference::fit_reference;
+pub use rows::Rows;

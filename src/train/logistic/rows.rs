@@ -1,0 +1,67 @@
+use super::LogisticError;
+
+/// Rows are worked on in this many parts, however many processors there are.
+const PARTS: usize = 64;
+/// A part with fewer rows is not worth a hand-over.
+const LEAST_PART_ROWS: usize = 1_024;
+
+/// Rows to fit: `labels.len()` rows of `width` values each, one after another.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// The values, row after row.
+    pub values: &'a [f64],
+    /// How many features a row has.
+    pub width: usize,
+    /// The label of each row.
+    pub labels: &'a [bool],
+    /// The weight of each row.
+    pub weights: &'a [f64],
+}
+
+impl Rows<'_> {
+    pub(super) fn check(&self) -> Result<(), LogisticError> {
+        let (n, width) = (self.labels.len(), self.width);
+        if width == 0 || self.values.len() != n * width || self.weights.len() != n {
+            let (values, weights) = (self.values.len(), self.weights.len());
+            return Err(LogisticError::Shape { values, labels: n, weights, width });
+        }
+        let wrong = |(row, w): (&[f64], &f64)| !(w.is_finite() && *w >= 0.0) || row.iter().any(|x| !x.is_finite());
+        if let Some(row) = self.values.chunks_exact(width).zip(self.weights).position(wrong) {
+            return Err(LogisticError::NotFinite { row });
+        }
+        if self.labels.iter().all(|y| *y) || !self.labels.iter().any(|y| *y) {
+            return Err(LogisticError::OneClass { rows: n });
+        }
+        Ok(())
+    }
+
+    /// What `work` gives for each of a fixed number of parts, in order. Parts run on all processors; sums over
+    /// their results do not depend on how many there are.
+    pub(super) fn by_part<T: Send>(&self, work: impl Fn(Rows<'_>) -> T + Sync) -> Vec<T> {
+        let size = self.labels.len().div_ceil(PARTS).max(LEAST_PART_ROWS);
+        let values = self.values.chunks(size * self.width);
+        let parts = values.zip(self.labels.chunks(size)).zip(self.weights.chunks(size));
+        let parts: Vec<Rows<'_>> =
+            parts.map(|((values, labels), weights)| Rows { values, width: self.width, labels, weights }).collect();
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = parts.len().div_ceil(threads).max(1);
+        if parts.len() <= 1 {
+            return parts.into_iter().map(work).collect();
+        }
+        std::thread::scope(|scope| {
+            let work = &work;
+            let spawn = |share: &[Rows<'_>]| share.iter().map(|part| work(*part)).collect::<Vec<T>>();
+            let running: Vec<_> = parts.chunks(share).map(|share| scope.spawn(move || spawn(share))).collect();
+            let join = |done: std::thread::ScopedJoinHandle<'_, Vec<T>>| match done.join() {
+                Ok(results) => results,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            running.into_iter().flat_map(join).collect()
+        })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[f64], bool, f64)> {
+        let rows = self.values.chunks_exact(self.width);
+        rows.zip(self.labels).zip(self.weights).map(|((row, label), weight)| (row, *label, *weight))
+    }
+}
