@@ -2,7 +2,7 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`logistic`] (the fit), [`metrics`], [`segments`], [`bgnbd`], `challenger`, [`probe`], [`fit`] (all of
+//! (the rows), [`suspects`] (what is too good to be true), [`logistic`] (the fit), [`metrics`], [`segments`], [`bgnbd`], `challenger`, [`probe`], [`fit`] (all of
 //! it), [`card`], [`report`].
 
 pub mod bgnbd;
@@ -22,6 +22,7 @@ pub mod report;
 pub mod schedule;
 pub mod scores;
 pub mod segments;
+pub mod suspects;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError};
@@ -106,6 +107,17 @@ pub enum TrainError {
         horizon_days: u16,
         /// Why.
         source: logistic::LogisticError,
+    },
+    /// Input that is too odd or too good to be true.
+    #[error(
+        "{first}; if it is meant, add to model.allow_suspect: {}",
+        names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    )]
+    Suspect {
+        /// The first of what was found.
+        first: Box<suspects::Suspicion>,
+        /// What `model.allow_suspect` must also hold for everything that was found to be let through.
+        names: Vec<String>,
     },
     /// A feature that sees the future.
     #[error(
