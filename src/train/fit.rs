@@ -15,6 +15,7 @@ use super::probe::{LeakageProbe, probe_catalogue};
 use super::schedule::{Observed, Schedule, Spacing};
 use super::segments::{SegmentConfig, fit_segments};
 use super::slices::Slicer;
+use super::suspects;
 use crate::features::{Catalogue, FeatureSchema, HORIZON_LIMIT};
 use crate::history::{Day, Histories};
 use crate::lifecycle::Thresholds;
@@ -57,11 +58,22 @@ pub struct ModelConfig {
     pub kinds: usize,
     /// Seed of everything drawn at random.
     pub seed: u64,
+    /// Features, kinds and columns (`events.kind`, `events.amount`) that are meant although they look like identifiers,
+    /// times or the answer itself; see [`suspects`].
+    pub allow_suspect: Vec<String>,
 }
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { solver: Solver::Newton, l2: None, spacing_days: None, snapshots: 12, kinds: 12, seed: 7 }
+        Self {
+            solver: Solver::Newton,
+            l2: None,
+            spacing_days: None,
+            snapshots: 12,
+            kinds: 12,
+            seed: 7,
+            allow_suspect: Vec::new(),
+        }
     }
 }
 
@@ -152,7 +164,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     config.check()?;
     let span = histories.span().filter(|(first, _)| *first < as_of);
     let Some((first, last)) = span else { return Err(TrainError::NoEvents { as_of }) };
-    let mut notes = Vec::new();
+    let mut notes = suspects::in_columns(histories, &config.model.allow_suspect)?;
     let schema = schema(histories, config, &mut notes)?;
     let catalogue = Catalogue::new(schema.clone())?;
     let observed = Observed { first, until: as_of.min(last.plus(1)) };
@@ -170,6 +182,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         let mut dropped = BTreeMap::new();
         let data = Dataset::build(histories, &catalogue, &labeller, &schedule.fit, horizon_days, &mut dropped);
         check_rows(&data, horizon_days)?;
+        notes.extend(suspects::in_rows(&data, &catalogue, horizon_days, &config.model.allow_suspect)?);
         if columns.is_empty() {
             columns = data.columns(&catalogue);
             let newest = data.at(schedule.fit.last().map(std::slice::from_ref).unwrap_or_default());

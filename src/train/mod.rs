@@ -2,7 +2,8 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`bgnbd`] and [`logistic`] (the fits), [`segments`], `challenger`, `horizon` (one model, fitted and judged), [`metrics`]
+//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`] and [`logistic`] (the fits),
+//! [`segments`], `challenger`, `horizon` (one model, fitted and judged), [`metrics`]
 //! and [`evaluation`] (how good it is), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature
 //! sees the future), [`fit`] (all of it), [`card`], [`report`].
 
@@ -27,6 +28,7 @@ pub mod schedule;
 pub mod scores;
 pub mod segments;
 mod slices;
+pub mod suspects;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError};
@@ -111,6 +113,17 @@ pub enum TrainError {
         horizon_days: u16,
         /// Why.
         source: logistic::LogisticError,
+    },
+    /// Input that is too odd or too good to be true.
+    #[error(
+        "{first}; if it is meant, add to model.allow_suspect: {}",
+        names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    )]
+    Suspect {
+        /// The first of what was found.
+        first: Box<suspects::Suspicion>,
+        /// What `model.allow_suspect` must also hold for everything that was found to be let through.
+        names: Vec<String>,
     },
     /// A feature that sees the future.
     #[error(

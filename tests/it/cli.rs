@@ -4,6 +4,7 @@ mod leakage;
 mod mistakes;
 mod pipeline;
 mod refusals;
+mod suspects;
 
 use std::fs;
 use std::path::Path;
