@@ -49,6 +49,8 @@ pub enum Scale {
     SignedLog,
     /// As it is.
     Linear,
+    /// `ln(p / (1 - p))`: probabilities.
+    Logit,
 }
 
 /// What a feature measures. Windows and half-lives are in days; kinds are positions in
@@ -61,6 +63,8 @@ pub enum Quantity {
     RecencyAny,
     /// Days from the first event of any kind.
     Tenure,
+    /// Days from the first active day.
+    ActiveAge,
     /// Days with activity, ever.
     ActiveDays,
     /// Days with activity in a window.
@@ -83,6 +87,9 @@ pub enum Quantity {
     GapMax,
     /// Recency over the mean gap (plus one day each).
     Overdue,
+    /// The share of the gaps between neighbouring active days that are shorter than the recency; one gap more, half
+    /// shorter, is added to what was seen.
+    GapsExceeded,
     /// Recency over tenure.
     RecencyShare,
     /// `ln` of the rate of active days in the short window over that in the long one, each with half a day added.

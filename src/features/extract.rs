@@ -59,6 +59,7 @@ fn value(s: &Summary, quantity: Quantity) -> Option<f64> {
         Quantity::Recency => recency?,
         Quantity::RecencyAny => f64::from(s.last_any?),
         Quantity::Tenure => tenure?,
+        Quantity::ActiveAge => f64::from(s.active.first()?.age),
         Quantity::ActiveDays => s.active.len() as f64,
         Quantity::ActiveDaysIn(w) => s.within(w).len() as f64,
         Quantity::Events => events(&s.active),
@@ -70,6 +71,7 @@ fn value(s: &Summary, quantity: Quantity) -> Option<f64> {
         Quantity::GapLast => s.gaps().last()?,
         Quantity::GapMax => s.gaps().reduce(f64::max)?,
         Quantity::Overdue => (recency? + 1.0) / (mean(s.gaps())? + 1.0),
+        Quantity::GapsExceeded => gaps_exceeded(s, recency?)?,
         Quantity::RecencyShare => recency? / tenure?,
         Quantity::Trend(short, long) => trend(s, short, long, tenure?),
         Quantity::WeekdayRegularity => weekday_regularity(&s.active)?,
@@ -85,6 +87,12 @@ fn value(s: &Summary, quantity: Quantity) -> Option<f64> {
         }
         Quantity::KindRecency(kind) => f64::from(s.kinds.iter().rev().find(|k| k.kind == kind)?.age),
     })
+}
+
+/// Unknown for a user with a single active day.
+fn gaps_exceeded(s: &Summary, recency: f64) -> Option<f64> {
+    let (seen, shorter) = s.gaps().fold((0.0, 0.0), |(n, m), gap| (n + 1.0, m + f64::from(gap < recency)));
+    (seen > 0.0).then(|| (shorter + 0.5) / (seen + 1.0))
 }
 
 fn events(days: &[ActiveDay]) -> f64 {

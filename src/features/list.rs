@@ -25,9 +25,8 @@ impl List {
     ) {
         let scale = match (unit, quantity) {
             ("amount", _) => Scale::SignedLog,
-            (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::OneDay | Quantity::WeekdayRegularity) => {
-                Scale::Linear
-            }
+            (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::GapsExceeded) => Scale::Linear,
+            (_, Quantity::OneDay | Quantity::WeekdayRegularity) => Scale::Linear,
             _ => Scale::Log,
         };
         self.features.push(Feature { name: name.into(), unit, sentence, theme, scale, quantity });
@@ -49,6 +48,20 @@ impl List {
             "days",
             Theme::Tenure,
             "Days since the first event of any kind.".into(),
+        );
+        self.push(
+            Quantity::ActiveAge,
+            "active_age_days",
+            "days",
+            Theme::Tenure,
+            format!("Days since the first {v}."),
+        );
+        self.push(
+            Quantity::GapsExceeded,
+            "gaps_exceeded",
+            "ratio",
+            Theme::Recency,
+            format!("Share of the gaps between days with {v} that were shorter than the present one."),
         );
         self.push(
             Quantity::Overdue,
@@ -138,7 +151,10 @@ impl List {
             Theme::Rhythm,
             format!("How much days with {a} fall on the same weekdays: 0 evenly, 1 always the same."),
         );
-        for &h in horizons {
+        let mut half_lives: Vec<u16> = horizons.iter().flat_map(|h| [h.div_ceil(2), *h, h * 2, h * 4]).collect();
+        half_lives.sort_unstable();
+        half_lives.dedup();
+        for h in half_lives {
             self.push(
                 Quantity::DecayedDays(h),
                 format!("active_days_half_life_{h}d"),
@@ -146,6 +162,8 @@ impl List {
                 Theme::Frequency,
                 format!("Days with {a}, counting half for every {h} days of age."),
             );
+        }
+        for &h in horizons {
             self.push(
                 Quantity::Trend(h, h * 4),
                 format!("trend_{h}d_over_{}d", h * 4),

@@ -18,6 +18,12 @@ impl Catalogue {
             Quantity::RecencyShare => {
                 format!("last {} was {} % of the way back to the first event", self.verb(), number(value * 100.0))
             }
+            Quantity::GapsExceeded => {
+                let recency = other(Quantity::Recency).map(days).unwrap_or_default();
+                let shorter = number(value * 100.0);
+                format!("last {} {recency} ago, longer than {shorter} % of the user's own gaps", self.verb())
+            }
+            Quantity::ActiveAge => format!("first {} {} ago", self.verb(), days(value)),
             Quantity::RecencyAny => format!("last event of any kind {} ago", days(value)),
             Quantity::Tenure => format!("known for {}", days(value)),
             Quantity::OneDay if value > 0.0 => format!("{} on one day only", self.verb()),

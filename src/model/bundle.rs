@@ -1,51 +1,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
-use crate::features::{Catalogue, Extractor, FeatureSchema, Scale};
+use super::design::{Derived, Design, Expansion};
+use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::Day;
 use crate::lifecycle::Thresholds;
-use crate::math::signed_log1p;
+use crate::math::dot;
 
 /// The format of `bundle.json` that this build writes and reads.
-pub const FORMAT_VERSION: u64 = 1;
-
-/// How one feature becomes a standardised number: bent by its scale, held inside the range that training saw,
-/// centred and divided. An unknown value becomes 0, the average.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Column {
-    /// The feature's name, for readers of the file; the order is the catalogue's.
-    pub feature: String,
-    /// How the raw value is bent first.
-    pub scale: Scale,
-    /// Mean of the bent values in training.
-    pub center: f64,
-    /// Standard deviation of the bent values in training; positive.
-    pub spread: f64,
-    /// Smallest bent value in training.
-    pub low: f64,
-    /// Largest bent value in training.
-    pub high: f64,
-}
-
-impl Column {
-    /// The raw value bent by the scale.
-    pub fn bend(scale: Scale, raw: f64) -> f64 {
-        match scale {
-            Scale::Log => libm::log1p(raw.max(0.0)),
-            Scale::SignedLog => signed_log1p(raw),
-            Scale::Linear => raw,
-        }
-    }
-
-    /// The standardised value; 0 for NaN.
-    pub fn standardise(&self, raw: f64) -> f64 {
-        if raw.is_nan() {
-            return 0.0;
-        }
-        (Self::bend(self.scale, raw).clamp(self.low, self.high) - self.center) / self.spread
-    }
-}
+pub const FORMAT_VERSION: u64 = 2;
 
 /// A line through the log-odds, fitted on later data than the weights: `intercept + slope * log_odds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,10 +33,28 @@ pub struct ChurnModel {
     pub horizon_days: u16,
     /// Log-odds of the average user, before calibration.
     pub intercept: f64,
-    /// One weight for each standardised feature.
+    /// What is weighed beyond the columns of the design.
+    pub expansion: Expansion,
+    /// One weight for each column of the design, then for each kink and each product of the expansion.
     pub weights: Vec<f64>,
     /// The calibration on top.
     pub calibration: Calibration,
+}
+
+impl ChurnModel {
+    /// What each column adds to the log-odds of a user with the standardised numbers `z`, before calibration: its own
+    /// weight's part, its kinks', and half of its products'.
+    pub fn contributions(&self, z: &[f64]) -> Vec<f64> {
+        let (own, more) = self.weights.split_at(z.len().min(self.weights.len()));
+        let mut shares: Vec<f64> = own.iter().zip(z).map(|(w, z)| w * z).collect();
+        self.expansion.share(z, more, &mut shares);
+        shares
+    }
+
+    /// The log-odds, before calibration, of a row of columns, kinks and products.
+    pub fn log_odds(&self, row: &[f64]) -> f64 {
+        self.intercept + dot(&self.weights, row)
+    }
 }
 
 /// The probabilities from which churn risk is called medium and high.
@@ -211,8 +192,8 @@ pub struct BundleSpec {
     pub lead_days: u32,
     /// The kind of event that is churn; `None` when churn is silence.
     pub churn_event: Option<String>,
-    /// One entry for each feature of the catalogue.
-    pub columns: Vec<Column>,
+    /// How a feature vector becomes standardised numbers.
+    pub design: Design,
     /// One model for each horizon.
     pub models: Vec<ChurnModel>,
     /// The risk bands.
@@ -230,6 +211,7 @@ pub struct BundleSpec {
 pub struct Bundle {
     spec: BundleSpec,
     catalogue: Catalogue,
+    derived: Vec<Derived>,
     segment_positions: Vec<usize>,
     version: String,
 }
@@ -242,7 +224,8 @@ impl Bundle {
         if catalogue.hash() != spec.feature_hash {
             return Err(ModelError::FeatureHash { expected: spec.feature_hash, found: catalogue.hash() });
         }
-        check_columns(&spec, &catalogue)?;
+        let derived = spec.design.derived(&catalogue);
+        check_design(&spec.design, &catalogue, &derived)?;
         check_models(&spec)?;
         let segment_positions = check_segments(&spec, &catalogue)?;
         if let Some(problem) = spec.bands.problem() {
@@ -252,7 +235,7 @@ impl Bundle {
             return Err(inconsistent("lifecycle", &problem));
         }
         crate::history::DayClock::new(&spec.timezone)?;
-        Ok(Self { spec, catalogue, segment_positions, version })
+        Ok(Self { spec, catalogue, derived, segment_positions, version })
     }
 
     /// Everything in `bundle.json`.
@@ -263,6 +246,11 @@ impl Bundle {
     /// The features, in the order of a feature vector.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// What is derived from the features, in the order of the design's last columns.
+    pub fn derived(&self) -> &[Derived] {
+        &self.derived
     }
 
     /// The first 12 hexadecimal digits of the SHA-256 of `bundle.json`: names this model and no other.
@@ -286,22 +274,24 @@ fn inconsistent(field: &str, problem: &str) -> ModelError {
     ModelError::Inconsistent { field: field.to_owned(), problem: problem.to_owned() }
 }
 
-fn check_columns(spec: &BundleSpec, catalogue: &Catalogue) -> Result<(), ModelError> {
-    if spec.columns.len() != catalogue.len() {
-        let problem = format!("has {} entries for {} features", spec.columns.len(), catalogue.len());
-        return Err(inconsistent("columns", &problem));
+fn check_design(design: &Design, catalogue: &Catalogue, derived: &[Derived]) -> Result<(), ModelError> {
+    if let Some(problem) = design.bg_nbd.and_then(|model| model.problem()) {
+        return Err(inconsistent("design.bg_nbd", &problem));
     }
-    for (column, feature) in spec.columns.iter().zip(catalogue.features()) {
-        let field = format!("columns[{}]", column.feature);
-        if column.feature != feature.name || column.scale != feature.scale {
-            return Err(inconsistent(
-                &field,
-                &format!("should describe `{}` at scale {:?}", feature.name, feature.scale),
-            ));
+    let features = catalogue.features().iter().map(|f| (f.name.clone(), f.scale));
+    let expected = features.chain(derived.iter().map(|d| (d.name(), d.scale())));
+    let count = catalogue.len() + derived.len();
+    if design.columns.len() != count {
+        let problem = format!("has {} entries for {count} features and derived numbers", design.columns.len());
+        return Err(inconsistent("design.columns", &problem));
+    }
+    for (column, (name, scale)) in design.columns.iter().zip(expected) {
+        let field = format!("design.columns[{}]", column.feature);
+        if column.feature != name || column.scale != scale {
+            return Err(inconsistent(&field, &format!("should describe `{name}` at scale {scale:?}")));
         }
-        let finite = [column.center, column.spread, column.low, column.high].iter().all(|x| x.is_finite());
-        if !finite || column.spread <= 0.0 || column.low > column.high {
-            return Err(inconsistent(&field, "needs finite numbers, a positive spread and low <= high"));
+        if let Some(problem) = column.problem() {
+            return Err(inconsistent(&field, problem));
         }
     }
     Ok(())
@@ -317,8 +307,13 @@ fn check_models(spec: &BundleSpec) -> Result<(), ModelError> {
     }
     for model in &spec.models {
         let field = format!("models[{} days]", model.horizon_days);
-        if model.weights.len() != spec.columns.len() {
-            let problem = format!("has {} weights for {} features", model.weights.len(), spec.columns.len());
+        let columns = spec.design.columns.len();
+        if let Some(problem) = model.expansion.problem(columns) {
+            return Err(inconsistent(&format!("{field}.expansion"), problem));
+        }
+        let weighed = columns + model.expansion.len();
+        if model.weights.len() != weighed {
+            let problem = format!("has {} weights for {weighed} numbers", model.weights.len());
             return Err(inconsistent(&field, &problem));
         }
         let Calibration { intercept, slope } = model.calibration;

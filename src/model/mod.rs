@@ -6,6 +6,7 @@
 
 pub mod bgnbd;
 mod bundle;
+mod design;
 mod golden;
 mod score;
 pub mod store;
@@ -14,8 +15,9 @@ mod tests;
 
 pub use bgnbd::{BgNbd, Purchases};
 pub use bundle::{
-    Bands, Bundle, BundleSpec, Calibration, ChurnModel, Column, FORMAT_VERSION, RiskBand, Segment, Segments, Training,
+    Bands, Bundle, BundleSpec, Calibration, ChurnModel, FORMAT_VERSION, RiskBand, Segment, Segments, Training,
 };
+pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
 pub use score::{Assessment, HorizonScore, Reason, Score, SegmentMatch, Subject};
 pub use store::{Saved, load, save};

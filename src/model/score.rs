@@ -137,9 +137,11 @@ impl Bundle {
         })))
     }
 
-    /// The standardised features of a raw vector.
+    /// The standardised features and derived numbers of a raw vector.
     pub fn standardise(&self, vector: &[f64]) -> Vec<f64> {
-        self.spec().columns.iter().zip(vector).map(|(column, raw)| column.standardise(*raw)).collect()
+        let mut z = Vec::with_capacity(self.spec().design.columns.len());
+        self.spec().design.standardise(self.catalogue(), vector, &mut z);
+        z
     }
 
     /// Every horizon's answer. A longer silence is never likelier than a shorter one: where a longer horizon's
@@ -163,7 +165,7 @@ impl Bundle {
     fn horizon(&self, model: &ChurnModel, vector: &[f64], z: &[f64], told: usize) -> HorizonScore {
         let slope = model.calibration.slope;
         let base_log_odds = model.calibration.intercept + slope * model.intercept;
-        let contributions: Vec<f64> = model.weights.iter().zip(z).map(|(w, z)| slope * w * z).collect();
+        let contributions: Vec<f64> = model.contributions(z).into_iter().map(|c| slope * c).collect();
         let reasons = self.reasons(&contributions, vector, told);
         let log_odds = base_log_odds + reasons.iter().map(|r| r.contribution).sum::<f64>();
         let probability = sigmoid(log_odds);
@@ -175,29 +177,49 @@ impl Bundle {
         const THEMES: [Theme; 6] =
             [Theme::Recency, Theme::Frequency, Theme::Tenure, Theme::Rhythm, Theme::Amount, Theme::OtherKinds];
         let features = self.catalogue().features();
+        let themes = || features.iter().map(|f| f.theme).chain(self.derived().iter().map(|d| d.theme()));
         let mut reasons: Vec<(usize, Reason)> = Vec::with_capacity(THEMES.len());
         for theme in THEMES {
-            let members = || features.iter().zip(contributions).enumerate().filter(move |(_, (f, _))| f.theme == theme);
+            let members = || themes().zip(contributions).enumerate().filter(move |(_, (t, _))| *t == theme);
             let contribution: f64 = members().map(|(_, (_, c))| c).sum();
             let telling = members().max_by(|(_, (_, a)), (_, (_, b))| {
                 (*a * contribution.signum()).total_cmp(&(*b * contribution.signum()))
             });
-            let Some((position, (feature, _))) = telling else { continue };
-            let value = vector.get(position).copied().filter(|v| !v.is_nan());
-            let (feature, unit) = (feature.name.clone(), feature.unit);
-            reasons.push((position, Reason { theme, contribution, feature, value, unit, sentence: String::new() }));
+            let Some((position, _)) = telling else { continue };
+            reasons.push((position, self.reason(theme, contribution, position, vector)));
         }
         reasons.sort_by(|(_, a), (_, b)| b.contribution.abs().total_cmp(&a.contribution.abs()));
         for (position, reason) in reasons.iter_mut().take(told) {
-            reason.sentence = self.sentence(*position, vector);
+            reason.sentence = self.sentence(*position, vector, reason.value);
         }
         reasons.into_iter().map(|(_, reason)| reason).collect()
     }
 
-    fn sentence(&self, position: usize, vector: &[f64]) -> String {
-        self.catalogue().phrase(position, vector).unwrap_or_else(|| {
-            let sentence = self.catalogue().features().get(position).map(|f| f.sentence.trim_end_matches('.'));
-            format!("{}: unknown", sentence.unwrap_or_default())
+    /// A reason, not yet put into words, told by the column at `position`.
+    fn reason(&self, theme: Theme, contribution: f64, position: usize, vector: &[f64]) -> Reason {
+        let known = |value: &f64| !value.is_nan();
+        let (feature, unit, value) = match self.catalogue().features().get(position) {
+            Some(f) => (f.name.clone(), f.unit, vector.get(position).copied().filter(known)),
+            None => {
+                let k = position - self.catalogue().len();
+                let derived = self.derived().get(k).map_or((String::new(), ""), |d| (d.name(), d.unit()));
+                let values = self.spec().design.derive(self.catalogue(), vector);
+                (derived.0, derived.1, values.get(k).copied().filter(known))
+            }
+        };
+        Reason { theme, contribution, feature, value, unit, sentence: String::new() }
+    }
+
+    fn sentence(&self, position: usize, vector: &[f64], value: Option<f64>) -> String {
+        let derived = position.checked_sub(self.catalogue().len()).and_then(|k| self.derived().get(k));
+        let own = match derived {
+            Some(derived) => value.map(|value| derived.phrase(value)),
+            None => self.catalogue().phrase(position, vector),
+        };
+        own.unwrap_or_else(|| {
+            let feature = self.catalogue().features().get(position).map(|f| f.sentence.clone());
+            let sentence = feature.or_else(|| derived.map(|d| d.sentence())).unwrap_or_default();
+            format!("{}: unknown", sentence.trim_end_matches('.'))
         })
     }
 

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::{ChurnConfig, DropCounts};
 use super::metrics::{CurvePoint, Interval, Metrics};
+use super::origins::OriginCard;
 use super::population::{SegmentCard, StageSizes, Transitions};
 use super::probe::LeakageProbe;
+use super::procedure::TrialCard;
+use super::recipe::Recipe;
 use super::retention::Retention;
 use crate::features::Theme;
 use crate::history::Day;
@@ -69,12 +72,16 @@ pub struct HorizonCard {
     pub dropped: DropCounts,
     /// `newton` or `linfa`.
     pub solver: String,
-    /// The strength of the L2 penalty on the summed loss.
-    pub l2: f64,
-    /// The strengths that were tried, each with its log loss on the latest labelled date, having learnt from
-    /// dates whose label windows end before it and corrected for the shift in the base rate.
-    pub l2_curve: Vec<(f64, f64)>,
-    /// The line through the log-odds, fitted on the same date.
+    /// How the model was fitted.
+    pub recipe: Recipe,
+    /// The same in words.
+    pub recipe_name: String,
+    /// The ways to fit that were compared at dates in the past, each having learnt only from label windows that had
+    /// ended by then and from other users than it was asked about.
+    pub trials: Vec<TrialCard>,
+    /// What the chosen way said at those dates and before, newest first.
+    pub origins: Vec<OriginCard>,
+    /// The line through the log-odds: what those dates had in common is put right by it.
     pub calibration: Calibration,
     /// How the model did on the test date; `None` when the log is too short for one.
     pub evaluation: Option<Evaluation>,
@@ -112,13 +119,22 @@ pub struct DateCard {
     pub deciles: Vec<CurvePoint>,
 }
 
+impl HorizonCard {
+    /// The penalties that were compared, everything else being the same, each with its log loss.
+    pub fn l2_curve(&self) -> Vec<(f64, f64)> {
+        let Some(first) = self.trials.first() else { return Vec::new() };
+        let same = |t: &&TrialCard| Recipe { l2: first.recipe.l2, ..t.recipe } == first.recipe;
+        self.trials.iter().filter(same).map(|t| (t.recipe.l2, t.log_loss)).collect()
+    }
+}
+
 /// The whole fitting procedure, carried out on what was known at the latest labelled date and judged on what then
 /// happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The dates it was trained on: their label windows end by the test date.
     pub train: Vec<Day>,
-    /// The one of them that chose the penalty and the calibration, if the log is long enough.
+    /// The newest of the dates at which ways to fit were compared, if the log is long enough.
     pub calibration: Option<Day>,
     /// The date it was judged on.
     pub test: Day,

@@ -1,6 +1,5 @@
 use crate::features::{Catalogue, Extractor};
 use crate::history::{Day, Histories};
-use crate::model::Column;
 
 use super::labels::{DropCounts, Labeller};
 
@@ -20,14 +19,16 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Describes and labels every eligible user at every date, in one pass over the histories. Pairs that are
-    /// dropped are added to `dropped`.
+    /// Describes and labels every eligible user at every date, in one pass over the histories. Where that would be more
+    /// than `most_rows` rows, every second, third, ... user is taken with all their dates. Pairs that are dropped are
+    /// added to `dropped`.
     pub fn build(
         histories: &Histories,
         catalogue: &Catalogue,
         labeller: &Labeller,
         dates: &[Day],
         horizon_days: u16,
+        most_rows: usize,
         dropped: &mut DropCounts,
     ) -> Self {
         let width = catalogue.len();
@@ -35,6 +36,9 @@ impl Dataset {
         let mut vector = vec![f64::NAN; width];
         let mut data = Self { width, ..Self::default() };
         let mut count = |reason: &str| *dropped.entry(reason.to_owned()).or_default() += 1;
+        let rows = |history| dates.iter().filter(|date| labeller.eligible(history, **date).is_ok()).count();
+        let asked: usize = histories.iter().map(|(_, history)| rows(history)).sum();
+        let every = asked.div_ceil(most_rows.max(1)).max(1);
         for (user, (_, history)) in histories.iter().enumerate() {
             for &date in dates {
                 if let Err(reason) = labeller.eligible(history, date) {
@@ -45,6 +49,10 @@ impl Dataset {
                     count("label_not_observed");
                     continue;
                 };
+                if !user.is_multiple_of(every) {
+                    count("thinned");
+                    continue;
+                }
                 extractor.extract(history, date, &mut vector);
                 data.raw.extend_from_slice(&vector);
                 data.labels.push(churned);
@@ -91,38 +99,5 @@ impl Dataset {
     /// The rows as raw vectors.
     pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.raw.chunks_exact(self.width.max(1))
-    }
-
-    /// How each feature is standardised, from these rows' known values.
-    pub fn columns(&self, catalogue: &Catalogue) -> Vec<Column> {
-        let describe = |(position, feature): (usize, &crate::features::Feature)| {
-            let known = self.column(position).filter(|v| !v.is_nan());
-            let mut count = 0.0;
-            let (mut center, mut squares) = (0.0, 0.0);
-            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-            for bent in known.map(|raw| Column::bend(feature.scale, raw)) {
-                count += 1.0;
-                let delta = bent - center;
-                center += delta / count;
-                squares += delta * (bent - center);
-                (low, high) = (low.min(bent), high.max(bent));
-            }
-            if count == 0.0 {
-                (low, high) = (0.0, 0.0);
-            }
-            // A feature that never varies says nothing; any spread will do.
-            let spread = if high - low > 1e-9 { (squares / count).sqrt() } else { 1.0 };
-            Column { feature: feature.name.clone(), scale: feature.scale, center, spread, low, high }
-        };
-        catalogue.features().iter().enumerate().map(describe).collect()
-    }
-
-    /// All rows standardised, row after row.
-    pub fn standardised(&self, columns: &[Column]) -> Vec<f64> {
-        let mut z = Vec::with_capacity(self.raw.len());
-        for row in self.rows() {
-            z.extend(columns.iter().zip(row).map(|(column, raw)| column.standardise(*raw)));
-        }
-        z
     }
 }

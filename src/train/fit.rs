@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::TrainError;
 use super::card::{Card, HorizonCard};
 use super::dataset::Dataset;
+use super::design::{fit_bg_nbd, fit_design};
 use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
 use super::labels::{ChurnConfig, Labeller};
 use super::population::{Described, Population};
@@ -19,7 +20,7 @@ use super::suspects;
 use crate::features::{Catalogue, FeatureSchema, HORIZON_LIMIT};
 use crate::history::{Day, Histories};
 use crate::lifecycle::Thresholds;
-use crate::model::{Bands, BundleSpec, FORMAT_VERSION, Segments, Training};
+use crate::model::{Bands, BundleSpec, Design, FORMAT_VERSION, Segments, Training};
 
 /// Which solver fits the logistic model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,10 +49,12 @@ impl Solver {
 pub struct ModelConfig {
     /// The solver of the logistic fit.
     pub solver: Solver,
-    /// The strength of the L2 penalty; without it the best on the calibration date is taken.
+    /// The strength of the L2 penalty; without it dates in the past choose it.
     pub l2: Option<f64>,
-    /// Days between the dates at which users are described; without it a quarter of lead + horizon.
+    /// Days between the dates at which users are described; without it half of lead + horizon.
     pub spacing_days: Option<u16>,
+    /// Rows (user, date) that a model is fitted on at most; beyond, every second, third, ... user is taken.
+    pub most_rows: usize,
     /// The most dates at which users are described.
     pub snapshots: usize,
     /// Kinds of events, beside activity, that get features of their own at most.
@@ -69,6 +72,7 @@ impl Default for ModelConfig {
             solver: Solver::Newton,
             l2: None,
             spacing_days: None,
+            most_rows: 200_000,
             snapshots: 12,
             kinds: 12,
             seed: 7,
@@ -81,6 +85,9 @@ impl ModelConfig {
     fn problem(&self) -> Option<String> {
         if self.l2.is_some_and(|l2| !(l2.is_finite() && l2 > 0.0)) {
             return Some("model.l2 must be positive".into());
+        }
+        if self.most_rows < 1_000 {
+            return Some(format!("model.most_rows is {}: it must be at least 1000", self.most_rows));
         }
         if self.spacing_days == Some(0) {
             return Some("model.spacing_days must be at least 1".into());
@@ -172,7 +179,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         notes.push(format!("The log ends on {last}; labels count as observed up to then, not up to {as_of}."));
     }
     let labeller = Labeller::new(&config.churn, histories.kinds(), observed.until);
-    let mut columns = Vec::new();
+    let bg_nbd = fit_bg_nbd(histories, &labeller, observed.until);
+    let mut design: Option<Design> = None;
     let mut fitted: Vec<FittedHorizon> = Vec::new();
     let mut segments = Segments::default();
     let mut users: Option<Described> = None;
@@ -180,18 +188,21 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         let spacing = Spacing { days: config.model.spacing_days, most: config.model.snapshots };
         let schedule = Schedule::new(observed, config.churn.lead_days, horizon_days, spacing)?;
         let mut dropped = BTreeMap::new();
-        let data = Dataset::build(histories, &catalogue, &labeller, &schedule.fit, horizon_days, &mut dropped);
+        let most = config.model.most_rows;
+        let data = Dataset::build(histories, &catalogue, &labeller, &schedule.fit, horizon_days, most, &mut dropped);
         check_rows(&data, horizon_days)?;
         notes.extend(suspects::in_rows(&data, &catalogue, horizon_days, &config.model.allow_suspect)?);
-        if columns.is_empty() {
-            columns = data.columns(&catalogue);
+        let first = design.is_none();
+        let design = &*design.get_or_insert_with(|| fit_design(&data, &catalogue, bg_nbd));
+        let columns = design.columns.get(..catalogue.len()).unwrap_or_default();
+        if first {
             let newest = data.at(schedule.fit.last().map(std::slice::from_ref).unwrap_or_default());
-            let z = newest.standardised(&columns);
+            let z: Vec<f64> = newest.rows().flat_map(|raw| columns.iter().zip(raw).map(|(c, x)| c.standardise(*x))).collect();
             segments = fit_segments(&catalogue, &z, &newest.labels, &config.segments, config.model.seed)?;
         }
         let slicer = Slicer {
             catalogue: &catalogue,
-            columns: &columns,
+            columns,
             segments: &segments,
             thresholds: &config.lifecycle,
             active_within_days: config.churn.active_within_days,
@@ -201,9 +212,12 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
             users = Some(all.describe(&data, &schedule.fit, observed, as_of, i32::from(horizon_days)));
         }
         let horizon = HorizonInput {
+            histories,
+            labeller: &labeller,
             data: &data,
             schedule: &schedule,
-            columns: &columns,
+            design,
+            silence: config.churn.churn_event.is_none(),
             catalogue: &catalogue,
             horizon_days,
             config: &config.model,
@@ -222,7 +236,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         active_within_days: config.churn.active_within_days,
         lead_days: config.churn.lead_days,
         churn_event: config.churn.churn_event.clone(),
-        columns,
+        design: design.unwrap_or(Design { columns: Vec::new(), bg_nbd: None }),
         models: fitted.iter().map(|f| f.model.clone()).collect(),
         bands: config.bands,
         segments,

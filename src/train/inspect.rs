@@ -57,7 +57,7 @@ fn write_horizon(out: &mut String, h: &HorizonCard) -> std::fmt::Result {
         h.snapshots.len(),
         h.churn_rate * 100.0,
         h.solver,
-        h.l2
+        h.recipe.l2
     )?;
     let dropped: Vec<String> = h.dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     if !dropped.is_empty() {

@@ -106,6 +106,11 @@ impl Labeller {
         })
     }
 
+    /// The days before `date` on which the user was active, oldest first; a day may come more than once.
+    pub fn active_days<'a>(&'a self, history: HistoryView<'a>, date: Day) -> impl Iterator<Item = Day> + 'a {
+        history.before(date).records().iter().filter(|r| self.is_activity(r.kind)).map(|r| r.day)
+    }
+
     /// Whether events of the kind with this number count as staying.
     pub fn is_activity(&self, kind: u16) -> bool {
         self.activity.get(usize::from(kind)).copied().unwrap_or(false)

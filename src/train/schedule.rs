@@ -27,7 +27,7 @@ pub struct Observed {
 /// How dates are laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct Spacing {
-    /// Days between neighbouring dates; `None` for a quarter of lead + horizon.
+    /// Days between neighbouring dates; `None` for half of lead + horizon.
     pub days: Option<u16>,
     /// The most dates.
     pub most: usize,
@@ -45,8 +45,8 @@ impl Schedule {
             let longest = (span - 1 - lead_days as i32).max(0);
             return Err(TrainError::HorizonNotObserved { horizon_days, lead_days, span_days: span, longest });
         }
-        // Quarters of the window, so that every fourth date is a whole window away.
-        let back = |k: i32| spacing.days.map_or(k * window / 4, |days| k * i32::from(days));
+        // Halves of the window, so that every second date is a whole window away.
+        let back = |k: i32| spacing.days.map_or(k * window / 2, |days| k * i32::from(days));
         let reaching_back = |past: i32| -> Vec<Day> {
             let dates = (0..spacing.most as i32).map(|k| latest.plus(-back(k)));
             let mut dates: Vec<Day> = dates.take_while(|d| d.since(observed.first) >= past).collect();

@@ -17,6 +17,9 @@ pub struct Fitted {
     pub objective: f64,
     /// Newton steps taken.
     pub steps: usize,
+    /// The lower triangle of the last curvature that was looked at, intercept last, without the penalty and for a
+    /// weight of 1: where the next fit of much the same rows can start from. May be empty.
+    pub curvature: Vec<f64>,
 }
 
 impl Fitted {
@@ -27,14 +30,14 @@ impl Fitted {
 }
 
 /// The fewest rows that the curvature is taken from.
-const LEAST_CURVATURE_ROWS: usize = 8_192;
+const LEAST_CURVATURE_ROWS: usize = 2_048;
 /// The same for each feature.
-const CURVATURE_ROWS_PER_FEATURE: usize = 40;
+const CURVATURE_ROWS_PER_FEATURE: usize = 12;
 /// A step that leaves more than this share of the gradient asks for a fresh look at the curvature.
 const SLOW: f64 = 0.3;
 
 /// Newton's method with a line search: the objective is strictly convex, so there is one optimum and every accepted
-/// step comes closer to it. Starts from `start`, or from zero.
+/// step comes closer to it. Starts from `start`, its weights and its curvature, or from zero.
 ///
 /// The gradient is always that of all rows, and convergence is judged by it. The curvature only says where to step, so
 /// it comes from evenly taken rows, is kept as long as the steps it gives are good, and is taken again where the last
@@ -51,24 +54,29 @@ pub fn fit_rows(
     let total: f64 = rows.weights.iter().sum();
     // The intercept comes last.
     let mut beta = vec![0.0; rows.width + 1];
+    let mut seen = Vec::new();
+    // The gradient that the step before left, and whether the curvature is that of all rows, here.
+    let (mut last, mut exact) = (0.0, false);
     if let Some(start) = start.filter(|s| s.weights.len() == rows.width) {
         beta.clone_from(&start.weights);
         beta.push(start.intercept);
+        seen.clone_from(&start.curvature);
+        last = if seen.is_empty() { 0.0 } else { f64::INFINITY };
     }
+    let mut factor = penalised(params, &seen, total, beta.len()).unwrap_or_default();
+    last = if factor.is_empty() { 0.0 } else { last };
     let mut here = slope(params, rows, &beta);
-    // Whether the curvature is that of all rows, here.
-    let (mut factor, mut last, mut exact) = (Vec::new(), 0.0, false);
     let mut sample = LEAST_CURVATURE_ROWS.max(CURVATURE_ROWS_PER_FEATURE * rows.width);
     let mut steepest = f64::INFINITY;
     for steps in 0..params.max_steps() {
         steepest = here.steepest() / total;
         let stuck = LogisticError::NotConverged { steps, gradient: steepest };
         if steepest <= params.tolerance() {
-            return Ok(finish(beta, here.objective, steps));
+            return Ok(finish(beta, here.objective, steps, seen));
         }
         if steepest > SLOW * last {
-            factor = curvature(params, rows, &beta, sample);
-            cholesky_factor(&mut factor, beta.len()).ok_or(stuck)?;
+            seen = curvature(rows, &beta, sample);
+            factor = penalised(params, &seen, total, beta.len()).ok_or(stuck)?;
             exact = sample >= rows.labels.len();
             sample = sample.saturating_mul(4);
         }
@@ -79,16 +87,25 @@ pub fn fit_rows(
             // An old or sampled curvature may mislead; that of all rows, here, does not.
             None if !exact => (last, sample) = (0.0, usize::MAX),
             // No step makes progress: the optimum is reached as far as the arithmetic can tell.
-            None if steepest <= params.tolerance().sqrt() => return Ok(finish(beta, here.objective, steps)),
+            None if steepest <= params.tolerance().sqrt() => return Ok(finish(beta, here.objective, steps, seen)),
             None => return Err(LogisticError::NotConverged { steps, gradient: steepest }),
         }
     }
     Err(LogisticError::NotConverged { steps: params.max_steps(), gradient: steepest })
 }
 
-fn finish(mut beta: Vec<f64>, objective: f64, steps: usize) -> Fitted {
+fn finish(mut beta: Vec<f64>, objective: f64, steps: usize, curvature: Vec<f64>) -> Fitted {
     let intercept = beta.pop().unwrap_or_default();
-    Fitted { intercept, weights: beta, objective, steps }
+    Fitted { intercept, weights: beta, objective, steps, curvature }
+}
+
+/// The Cholesky factor of a curvature for a weight of `total` with the penalty; `None` when there is none.
+fn penalised(params: &NewtonLogisticValid, curvature: &[f64], total: f64, size: usize) -> Option<Vec<f64>> {
+    let mut matrix: Vec<f64> = curvature.iter().map(|x| x * total).collect();
+    for i in 0..(size - 1).min(matrix.len() / size) {
+        matrix[i * size + i] += params.l2();
+    }
+    cholesky_factor(&mut matrix, size).map(|()| matrix)
 }
 
 /// The objective and its gradient at one point.
@@ -157,29 +174,25 @@ fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
     slope
 }
 
-/// The Hessian's lower triangle (row-major) at `beta`, from about `sample` evenly taken rows, scaled up to all.
-fn curvature(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64], sample: usize) -> Vec<f64> {
+/// The lower triangle (row-major) of the loss's Hessian at `beta`, from about `sample` evenly taken rows and for a
+/// weight of 1.
+fn curvature(rows: &Rows<'_>, beta: &[f64], sample: usize) -> Vec<f64> {
     let size = rows.width + 1;
     let every = rows.labels.len().div_ceil(sample.max(1)).max(1);
     let mut hessian = vec![0.0; size * size];
-    let (mut taken, mut all) = (0.0, 0.0);
+    let mut taken = 0.0;
     for part in rows.by_part(|part| part_curvature(part, beta, every)) {
         hessian.iter_mut().zip(part.hessian).for_each(|(sum, x)| *sum += x);
-        (taken, all) = (taken + part.taken, all + part.all);
+        taken += part.taken;
     }
-    let scale = if taken > 0.0 { all / taken } else { 1.0 };
-    hessian.iter_mut().for_each(|x| *x *= scale);
-    for i in 0..rows.width {
-        hessian[i * size + i] += params.l2();
-    }
+    hessian.iter_mut().for_each(|x| *x /= taken);
     hessian
 }
 
 struct Curvature {
     hessian: Vec<f64>,
-    /// The weight of the rows that were taken, and of all.
+    /// The weight of the rows that were taken.
     taken: f64,
-    all: f64,
 }
 
 /// Rows whose products are added to the Hessian in one go: it is read and written once for all of them.
@@ -187,7 +200,7 @@ const AT_ONCE: usize = 8;
 
 fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
     let size = part.width + 1;
-    let mut sum = Curvature { hessian: vec![0.0; size * size], taken: 0.0, all: part.weights.iter().sum() };
+    let mut sum = Curvature { hessian: vec![0.0; size * size], taken: 0.0 };
     // Rows with the intercept's 1 at the end, and the same scaled.
     let (mut block, mut scaled) = (vec![0.0; AT_ONCE * size], vec![0.0; AT_ONCE * size]);
     let mut filled = 0;

@@ -33,6 +33,7 @@ pub fn fit_reference(l2: f64, rows: &Rows<'_>) -> Result<Fitted, LogisticError> 
         weights: model.params().iter().map(|w| sign * w).collect(),
         objective: 0.0,
         steps: 0,
+        curvature: Vec::new(),
     };
     let mut loss = 0.0;
     let mut gradient: Vec<f64> = fitted.weights.iter().map(|w| l2 * w).collect();

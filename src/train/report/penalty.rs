@@ -8,9 +8,9 @@ use super::text::{decimals, escape, setting};
 pub(super) fn figure(h: &HorizonCard) -> String {
     let heading = "How strong is the penalty?";
     let tried: Vec<(f64, f64)> =
-        h.l2_curve.iter().copied().filter(|(l2, loss)| *l2 > 0.0 && l2.is_finite() && loss.is_finite()).collect();
+        h.l2_curve().into_iter().filter(|(l2, loss)| *l2 > 0.0 && l2.is_finite() && loss.is_finite()).collect();
     if tried.len() < 2 {
-        let said = format!("The penalty was set to {}; no others were tried. Solver: {}.", setting(h.l2), h.solver);
+        let said = format!("The penalty was set to {}; no others were tried. Solver: {}.", setting(h.recipe.l2), h.solver);
         return super::figure("small", heading, "", &escape(&said));
     }
     super::figure("small", heading, &chart(h, &tried), &escape(&caption(h, &tried)))
@@ -30,7 +30,7 @@ fn chart(h: &HorizonCard, tried: &[(f64, f64)]) -> String {
     let mut plot = Plot::new(&id, &title, x, y);
     plot.line(&points, "model thin");
     for ((x, loss), (l2, _)) in points.iter().zip(tried) {
-        let (radius, class) = if *l2 == h.l2 { (6.0, "marker") } else { (3.0, "dot") };
+        let (radius, class) = if *l2 == h.recipe.l2 { (6.0, "marker") } else { (3.0, "dot") };
         plot.dot((*x, *loss), radius, class, &format!("{}: log loss {}", setting(*l2), decimals(*loss, 4)));
     }
     let said: Vec<String> =
@@ -65,12 +65,12 @@ fn caption(h: &HorizonCard, tried: &[(f64, f64)]) -> String {
     };
     // The best of what was tried at the edge of it may not be the best there is.
     let (weakest, strongest) = ends(tried.iter().map(|t| t.0));
-    let edge = match h.l2 {
+    let edge = match h.recipe.l2 {
         l2 if l2 >= strongest => " It is the strongest that was tried: a stronger one may do better.",
         l2 if l2 <= weakest => " It is the weakest that was tried: a weaker one may do better.",
         _ => "",
     };
-    format!("Log loss on the date after training is lowest at {}; {shape}.{edge} Solver: {}.", setting(h.l2), h.solver)
+    format!("Log loss on the date after training is lowest at {}; {shape}.{edge} Solver: {}.", setting(h.recipe.l2), h.solver)
 }
 
 #[cfg(test)]

@@ -167,6 +167,8 @@ fn is_activity(quantity: Quantity, activity: usize) -> bool {
         | Quantity::GapMax
         | Quantity::Overdue
         | Quantity::RecencyShare
+        | Quantity::ActiveAge
+        | Quantity::GapsExceeded
         | Quantity::Trend(..)
         | Quantity::WeekdayRegularity => true,
         Quantity::KindCount(kind) | Quantity::KindCountIn(kind, _) | Quantity::KindRecency(kind) => {

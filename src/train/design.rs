@@ -1,0 +1,176 @@
+//! How feature vectors become the numbers that a model weighs: scales, BG/NBD, kinks and products, from data.
+
+use super::bgnbd;
+use super::dataset::Dataset;
+use super::labels::Labeller;
+use crate::features::{Catalogue, Quantity, Scale};
+use crate::history::{Day, Histories};
+use crate::math::{evenly, quantile_sorted};
+use crate::model::{BgNbd, Column, Derived, Design, Expansion, Kink, Pair, Purchases};
+
+/// BG/NBD of everybody who was active before `as_of`; `None` when nobody came back.
+pub(super) fn fit_bg_nbd(histories: &Histories, labeller: &Labeller, as_of: Day) -> Option<BgNbd> {
+    let of = |history| Purchases::of_days(labeller.active_days(history, as_of), as_of);
+    let customers: Vec<Purchases> = histories.iter().filter_map(|(_, history)| of(history)).collect();
+    let fitted = bgnbd::fit(&customers).ok()?;
+    fitted.params.problem().is_none().then_some(fitted.params)
+}
+
+/// How the rows' features and derived numbers are standardised.
+pub(super) fn fit_design(data: &Dataset, catalogue: &Catalogue, bg_nbd: Option<BgNbd>) -> Design {
+    let features = catalogue.features().iter().enumerate();
+    let mut columns: Vec<Column> =
+        features.map(|(position, f)| column(&f.name, f.scale, data.column(position))).collect();
+    let bare = Design { columns: Vec::new(), bg_nbd };
+    let derived = bare.derived(catalogue);
+    let width = derived.len();
+    let values: Vec<f64> = data.rows().flat_map(|raw| bare.derive(catalogue, raw)).collect();
+    let own = |k: usize| values.iter().skip(k).step_by(width.max(1)).copied();
+    columns.extend(derived.iter().enumerate().map(|(k, d)| column(&d.name(), d.scale(), own(k))));
+    Design { columns, bg_nbd }
+}
+
+fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>) -> Column {
+    let known = values.filter(|v| !v.is_nan()).map(|raw| Column::bend(scale, raw));
+    let Moments { center, spread, low, high } = moments(known);
+    Column { feature: name.to_owned(), scale, center, spread, low, high }
+}
+
+struct Moments {
+    center: f64,
+    /// 1 where nothing varies: such numbers say nothing, and any spread will do.
+    spread: f64,
+    low: f64,
+    high: f64,
+}
+
+fn moments(values: impl Iterator<Item = f64>) -> Moments {
+    let (mut count, mut center, mut squares) = (0.0, 0.0, 0.0);
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for value in values {
+        count += 1.0;
+        let delta = value - center;
+        center += delta / count;
+        squares += delta * (value - center);
+        (low, high) = (low.min(value), high.max(value));
+    }
+    if count == 0.0 {
+        (low, high) = (0.0, 0.0);
+    }
+    let spread = if high - low > 1e-9 { (squares / count).sqrt() } else { 1.0 };
+    Moments { center, spread, low, high }
+}
+
+/// Kinks at these quantiles of every column that varies enough to have them.
+const KNOTS: [f64; 3] = [0.25, 0.5, 0.75];
+
+/// Rows from which kinks and products get their knots, means and ranges at most.
+const EXPANSION_ROWS: usize = 20_000;
+
+/// The kinks of all columns and the products of the telling ones, from standardised rows of `width` columns.
+pub(super) fn fit_expansion(z: &[f64], width: usize, telling: &[usize]) -> Expansion {
+    let rows = z.len() / width.max(1);
+    let taken: Vec<usize> = evenly(rows, EXPANSION_ROWS).collect();
+    let values = |column: usize| taken.iter().map(move |row| z[row * width + column]);
+    let mut kinks = Vec::new();
+    for column in 0..width {
+        let mut sorted: Vec<f64> = values(column).collect();
+        sorted.sort_by(f64::total_cmp);
+        let inside = |knot: &f64| sorted.first().is_some_and(|low| low < knot);
+        let mut knots: Vec<f64> = KNOTS.iter().filter_map(|q| quantile_sorted(&sorted, *q)).filter(inside).collect();
+        knots.dedup();
+        for knot in knots {
+            let Moments { center, spread, low, high } = moments(values(column).map(|z| (z - knot).max(0.0)));
+            if high - low > 1e-9 {
+                kinks.push(Kink { column, knot, center, spread });
+            }
+        }
+    }
+    let mut pairs = Vec::new();
+    for (k, &first) in telling.iter().enumerate() {
+        for &second in &telling[k..] {
+            let Moments { center, spread, low, high } =
+                moments(values(first).zip(values(second)).map(|(a, b)| a * b));
+            if high - low > 1e-9 {
+                pairs.push(Pair { first, second, center, spread, low, high });
+            }
+        }
+    }
+    Expansion { kinks, pairs }
+}
+
+/// The columns whose products are looked at: recency, frequency, age and rhythm, the things of which one changes what
+/// another means.
+pub(super) fn telling(catalogue: &Catalogue, design: &Design, horizon_days: u16) -> Vec<usize> {
+    let features = [
+        Quantity::Recency,
+        Quantity::ActiveDays,
+        Quantity::Tenure,
+        Quantity::GapMean,
+        Quantity::DecayedDays(horizon_days),
+        Quantity::RecencyShare,
+        Quantity::Overdue,
+    ];
+    let silent = design.derived(catalogue).iter().position(|d| *d == Derived::Silent(horizon_days));
+    let features = features.into_iter().filter_map(|q| catalogue.position(q));
+    features.chain(silent.map(|k| catalogue.len() + k)).collect()
+}
+
+/// Rows of weighed numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Matrix {
+    /// Numbers per row: columns, kinks, products.
+    pub(super) width: usize,
+    /// The first of them that are columns.
+    pub(super) columns: usize,
+    /// Row after row.
+    pub(super) values: Vec<f64>,
+}
+
+impl Matrix {
+    pub(super) fn new(data: &Dataset, catalogue: &Catalogue, design: &Design, expansion: &Expansion) -> Self {
+        let columns = design.columns.len();
+        let width = columns + expansion.len();
+        let mut values = Vec::with_capacity(data.len() * width);
+        for raw in data.rows() {
+            let start = values.len();
+            design.standardise(catalogue, raw, &mut values);
+            expansion.extend(&mut values, start);
+        }
+        Self { width, columns, values }
+    }
+
+    pub(super) fn row(&self, row: usize) -> &[f64] {
+        &self.values[row * self.width..][..self.width]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinks_lie_inside_the_columns_that_have_an_inside() {
+        // A ramp, a flag and a constant.
+        let z: Vec<f64> = (0..100).flat_map(|i| [f64::from(i) / 10.0, f64::from(i % 2), 4.0]).collect();
+        let expansion = fit_expansion(&z, 3, &[0, 1]);
+        let of = |column| expansion.kinks.iter().filter(|k| k.column == column).map(|k| k.knot).collect::<Vec<_>>();
+        assert_eq!(of(0).len(), 3);
+        assert!(of(0).iter().all(|knot| (0.0..9.9).contains(knot)));
+        assert!(of(1).iter().all(|knot| *knot < 1.0), "nothing lies above the top");
+        assert_eq!(of(2), [0.0; 0]);
+        assert_eq!(expansion.pairs.len(), 3);
+        let mut row = vec![9.9, 1.0, 4.0];
+        expansion.extend(&mut row, 0);
+        assert!(row.iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn moments_of_nothing_and_of_a_constant_divide_by_one() {
+        assert_eq!(moments(std::iter::empty()).spread, 1.0);
+        let m = moments([3.0, 3.0].into_iter());
+        assert_eq!((m.center, m.spread, m.low, m.high), (3.0, 1.0, 3.0, 3.0));
+        assert_eq!(moments([1.0, 3.0].into_iter()).spread, 1.0);
+        assert_eq!(moments([1.0, 5.0].into_iter()).spread, 2.0);
+    }
+}

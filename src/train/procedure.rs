@@ -1,0 +1,241 @@
+//! The whole fitting procedure for one horizon: dates in the past choose the recipe, the recipe is fitted on
+//! everything, and what went wrong at every rehearsal in the same way is put right.
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use super::fit::{ModelConfig, Solver};
+use super::logistic::Fitted;
+use super::metrics::calibration_line;
+use super::origins::{Rehearsal, origins, rehearse};
+use super::recipe::{Recipe, Table};
+use crate::history::Day;
+use crate::math::{mean, sigmoid};
+use crate::model::Calibration;
+
+/// How one recipe did in rehearsals, for the card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialCard {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// The recipe in words.
+    pub name: String,
+    /// Its mean log loss over the rehearsals, with the churn rate corrected.
+    pub log_loss: f64,
+    /// Its log loss minus the default recipe's on the same users.
+    pub difference: f64,
+    /// The standard error of that difference.
+    pub error: f64,
+    /// Whether it was taken.
+    pub taken: bool,
+}
+
+/// What rehearsals decide.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    pub(super) recipe: Recipe,
+    pub(super) trials: Vec<TrialCard>,
+    /// Rehearsals of the chosen recipe, newest first.
+    pub(super) rehearsals: Vec<Rehearsal>,
+    pub(super) calibration: Calibration,
+}
+
+/// The penalties that are tried, beside the default's.
+const L2_GRID: [f64; 4] = [300.0, 1_000.0, 3_000.0, 10_000.0];
+/// The same for the reference solver, which weighs columns only.
+const L2_REFERENCE: [f64; 4] = [300.0, 30.0, 10.0, 1.0];
+/// Rehearsals at which recipes are compared at most.
+const COMPARED: usize = 4;
+/// Rehearsals of the chosen recipe at most.
+const TRACKED: usize = 8;
+
+/// Chooses a recipe by rehearsals at the dates of the table. The default stays unless another does better by more
+/// than the standard error of the difference.
+pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> Result<Choice, TrainError> {
+    let (default, grid): (Recipe, &[f64]) = match config.solver {
+        Solver::Newton => (Recipe::DEFAULT, &L2_GRID),
+        Solver::Linfa => (Recipe::REFERENCE, &L2_REFERENCE),
+    };
+    let fixed = config.l2.map(|l2| Recipe { l2, ..default });
+    let origins = origins(dates, table.window_days);
+    let compared = origins.get(..COMPARED.min(origins.len())).unwrap_or_default();
+    let with_l2: Vec<Recipe> = match fixed {
+        Some(recipe) => vec![recipe],
+        None => grid.iter().map(|l2| Recipe { l2: *l2, ..default }).collect(),
+    };
+    let mut trials = Trials::new(fixed.unwrap_or(default));
+    trials.run(table, compared, &with_l2)?;
+    let recipe = trials.best();
+    let alternatives = match config.solver {
+        Solver::Newton => vec![
+            Recipe { half_life: None, ..recipe },
+            Recipe { half_life: Some(3.0), ..recipe },
+            Recipe { spacing: 2, ..recipe },
+            Recipe { expanded: false, l2: recipe.l2.min(100.0), ..recipe },
+        ],
+        Solver::Linfa => Vec::new(),
+    };
+    trials.run(table, compared, &alternatives)?;
+    let recipe = trials.best();
+    let mut rehearsals = trials.rehearsals_of(&recipe);
+    for date in origins.iter().skip(COMPARED).take(TRACKED - COMPARED) {
+        rehearsals.extend(rehearse(table, *date, &[recipe])?.unwrap_or_default());
+    }
+    let calibration = calibration(&rehearsals, table.window_days);
+    Ok(Choice { recipe, trials: trials.cards(&recipe), rehearsals, calibration })
+}
+
+/// The mean gradient at which a model counts as fitted.
+pub(super) const TOLERANCE: f64 = 1e-8;
+
+/// Fits the chosen recipe on all rows of the table.
+pub(super) fn carry_out(table: &Table<'_>, choice: &Choice) -> Result<Fitted, TrainError> {
+    let rows: Vec<usize> = (0..table.data.len()).collect();
+    table.fit(&choice.recipe, &rows, None, TOLERANCE)
+}
+
+/// Rehearsals of several recipes at the same dates.
+struct Trials {
+    default: Recipe,
+    /// Each recipe with its rehearsals, one for each date that could be rehearsed.
+    run: Vec<(Recipe, Vec<Rehearsal>)>,
+}
+
+impl Trials {
+    fn new(default: Recipe) -> Self {
+        Self { default, run: Vec::new() }
+    }
+
+    fn run(&mut self, table: &Table<'_>, dates: &[Day], recipes: &[Recipe]) -> Result<(), TrainError> {
+        let from = self.run.len();
+        self.run.extend(recipes.iter().map(|recipe| (*recipe, Vec::new())));
+        for date in dates {
+            let Some(rehearsals) = rehearse(table, *date, recipes)? else { continue };
+            for ((_, all), rehearsal) in self.run[from..].iter_mut().zip(rehearsals) {
+                all.push(rehearsal);
+            }
+        }
+        Ok(())
+    }
+
+    fn rehearsals_of(&self, recipe: &Recipe) -> Vec<Rehearsal> {
+        self.run.iter().find(|(r, _)| r == recipe).map(|(_, all)| all.clone()).unwrap_or_default()
+    }
+
+    /// The mean difference of a recipe's losses to the default's, and its standard error.
+    fn against_default(&self, rehearsals: &[Rehearsal]) -> (f64, f64) {
+        let default = self.rehearsals_of(&self.default);
+        let (mut difference, mut variance) = (0.0, 0.0);
+        for (own, other) in rehearsals.iter().zip(&default) {
+            let apart: Vec<f64> = own.losses().iter().zip(other.losses()).map(|(a, b)| a - b).collect();
+            let middle = mean(&apart);
+            difference += middle;
+            variance += mean(&apart.iter().map(|d| (d - middle) * (d - middle)).collect::<Vec<_>>()) / apart.len() as f64;
+        }
+        let n = rehearsals.len().max(1) as f64;
+        (difference / n, variance.sqrt() / n)
+    }
+
+    /// The recipe with the least loss among those that beat the default clearly; the default if none does.
+    fn best(&self) -> Recipe {
+        let clear = self.run.iter().filter_map(|(recipe, rehearsals)| {
+            let (difference, error) = self.against_default(rehearsals);
+            (difference < -error).then_some((*recipe, difference))
+        });
+        clear.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(self.default, |(recipe, _)| recipe)
+    }
+
+    fn cards(&self, taken: &Recipe) -> Vec<TrialCard> {
+        let rehearsed = self.run.iter().filter(|(_, rehearsals)| !rehearsals.is_empty());
+        let card = |(recipe, rehearsals): &(Recipe, Vec<Rehearsal>)| {
+            let (difference, error) = self.against_default(rehearsals);
+            TrialCard {
+                recipe: *recipe,
+                name: recipe.name(),
+                log_loss: mean(&rehearsals.iter().map(Rehearsal::loss).collect::<Vec<_>>()),
+                difference,
+                error,
+                taken: recipe == taken,
+            }
+        };
+        rehearsed.map(card).collect()
+    }
+}
+
+/// How far apart in log-odds shifts of the churn rate lie where nothing is known: as in the public logs that this was
+/// made on.
+const SHIFT_VARIANCE: f64 = 0.03;
+/// A lasting shift counts only as far as its square exceeds its variance this many times.
+const SHIFT_DOUBT: f64 = 4.0;
+/// Rehearsals' worth of belief that the slope is 1.
+const SLOPE_DOUBT: f64 = 2.0;
+
+/// What all rehearsals have in common is put right, as far as it is more than chance: a shift that keeps coming back,
+/// and log-odds that are too bold or too timid. The latest shift alone says nothing of the next.
+fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
+    let (Some(newest), Some(oldest)) = (rehearsals.first(), rehearsals.last()) else { return Calibration::IDENTITY };
+    let count = rehearsals.len() as f64;
+    // Neighbours share much of their label windows; only this many tell something of their own.
+    let apart = (1.0 + f64::from(newest.date.since(oldest.date)) / f64::from(window_days)).min(count);
+    let shifts: Vec<f64> = rehearsals.iter().map(|r| r.shift).collect();
+    let middle = mean(&shifts);
+    let spread = shifts.iter().map(|s| (s - middle) * (s - middle)).sum::<f64>() / (count - 1.0).max(1.0);
+    let variance = (spread * (apart - 1.0) + SHIFT_VARIANCE) / apart;
+    let shift = middle * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0);
+    let (mut predicted, mut churned) = (Vec::new(), Vec::new());
+    let (mut center, mut bend) = (0.0, 0.0);
+    for r in rehearsals {
+        for (x, y) in r.log_odds.iter().zip(&r.churned) {
+            let p = sigmoid(x + r.shift);
+            (center, bend) = (center + p * (1.0 - p) * x, bend + p * (1.0 - p));
+            predicted.push(p);
+            churned.push(*y);
+        }
+    }
+    let (_, bold) = calibration_line(&predicted, &churned, 1e-6);
+    let slope = (1.0 + (bold - 1.0) * apart / (apart + SLOPE_DOUBT)).clamp(0.5, 1.5);
+    // Turned about the middle of the log-odds, so that the slope leaves the churn rate as it was.
+    Calibration { intercept: shift + (1.0 - slope) * center / bend.max(1e-12), slope }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rehearsals(shifts: &[f64], bold: f64) -> Vec<Rehearsal> {
+        let made = |(k, shift): (usize, &f64)| {
+            let truth: Vec<f64> = (0..2_000).map(|i| f64::from(i % 41) / 10.0 - 2.0).collect();
+            let churned = truth.iter().enumerate().map(|(i, x)| {
+                ((i * 7_919 + k * 31) % 2_000) as f64 / 2_000.0 < sigmoid(x + shift)
+            });
+            let date = "2024-06-01".parse::<Day>().unwrap().plus(-(k as i32) * 30);
+            let log_odds = truth.iter().map(|x| bold * x).collect();
+            let churned: Vec<bool> = churned.collect();
+            Rehearsal { date, log_odds, churned, shift: *shift }
+        };
+        shifts.iter().enumerate().map(made).collect()
+    }
+
+    #[test]
+    fn a_shift_that_keeps_coming_back_is_put_right_and_one_that_comes_and_goes_is_not() {
+        let lasting = calibration(&rehearsals(&[0.5, 0.45, 0.55, 0.5, 0.48, 0.52], 1.0), 60);
+        assert!((lasting.intercept - 0.5).abs() < 0.12, "{lasting:?}");
+        let mixed = calibration(&rehearsals(&[0.5, -0.4, 0.1, -0.5, 0.45, -0.1], 1.0), 60);
+        assert!(mixed.intercept.abs() < 0.05, "{mixed:?}");
+        // Not even a large one, if it was seen once.
+        let once = calibration(&rehearsals(&[0.35], 1.0), 60);
+        assert!(once.intercept.abs() < 0.05, "{once:?}");
+        assert_eq!(calibration(&[], 60), Calibration::IDENTITY);
+    }
+
+    #[test]
+    fn bold_log_odds_are_toned_down_without_moving_the_churn_rate() {
+        let bold = rehearsals(&[0.0; 6], 1.5);
+        let line = calibration(&bold, 30);
+        assert!(line.slope < 0.85 && line.slope > 1.0 / 1.5, "{line:?}");
+        let rate = |line: Calibration| mean(&bold[0].log_odds.iter().map(|x| sigmoid(line.intercept + line.slope * x)).collect::<Vec<_>>());
+        assert!((rate(line) - rate(Calibration::IDENTITY)).abs() < 0.01);
+        let timid = calibration(&rehearsals(&[0.0; 6], 0.7), 30);
+        assert!(timid.slope > 1.1, "{timid:?}");
+    }
+}
