@@ -4,6 +4,7 @@ mod leakage;
 mod mistakes;
 mod pipeline;
 mod refusals;
+mod weak;
 
 use std::fs;
 use std::path::Path;

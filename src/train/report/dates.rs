@@ -63,7 +63,7 @@ fn chart(h: &HorizonCard) -> String {
             plot.dot((x(d), c.observed), 4.0, DECILES.get(k).copied().unwrap_or("d10"), &said);
         }
         if let Some(p) = d.predicted {
-            plot.dot((x(d), p), 4.5, "hollow recency", &format!("{}: predicted {} for all", d.date, percent(p)));
+            plot.dot((x(d), p), 4.5, "hollow", &format!("{}: predicted {} for all", d.date, percent(p)));
         }
     }
     for d in &h.by_date {

@@ -44,21 +44,35 @@ fn share(cohort: &Cohort, later: usize) -> Option<f64> {
     cohort.active.get(later).map(|active| *active as f64 / cohort.users.max(1) as f64)
 }
 
-/// The share active so many periods later, over all cohorts seen that long.
+/// Those who came after the log began. The first cohort holds old customers too, who come back more often.
+fn newcomers(retention: &Retention) -> &[Cohort] {
+    match retention.cohorts.as_slice() {
+        [_, rest @ ..] if rest.iter().any(|c| c.active.len() > 1) => rest,
+        all => all,
+    }
+}
+
+/// The share of newcomers active so many periods later, over all cohorts seen that long.
 fn pooled(retention: &Retention) -> Vec<f64> {
-    let longest = retention.cohorts.iter().map(|c| c.active.len()).max().unwrap_or(0);
+    let cohorts = newcomers(retention);
+    let longest = cohorts.iter().map(|c| c.active.len()).max().unwrap_or(0);
     let at = |later: usize| {
-        let seen = retention.cohorts.iter().filter_map(|c| Some((*c.active.get(later)?, c.users)));
+        let seen = cohorts.iter().filter_map(|c| Some((*c.active.get(later)?, c.users)));
         let (active, users) = seen.fold((0, 0), |(a, u), (active, users)| (a + active, u + users));
         active as f64 / users.max(1) as f64
     };
     (0..longest).map(at).collect()
 }
 
+/// The most periods that any cohort was seen for, its own included.
+fn longest(retention: &Retention) -> usize {
+    retention.cohorts.iter().map(|c| c.active.len()).max().unwrap_or(0)
+}
+
 fn curves(retention: &Retention, activity: &str) -> String {
     let pooled = pooled(retention);
     let unit = unit(retention.period);
-    let last = pooled.len() - 1;
+    let last = longest(retention) - 1;
     let step = last.div_ceil(6).max(1);
     let ticks = (0..=last).step_by(step).map(|k| (k as f64, k.to_string())).collect();
     let x = Axis { low: 0.0, high: last as f64, ticks, label: format!("{unit}s since the first {activity}") };
@@ -67,7 +81,8 @@ fn curves(retention: &Retention, activity: &str) -> String {
     for cohort in retention.cohorts.iter().filter(|c| c.active.len() > 1) {
         let points: Vec<(f64, f64)> =
             (0..cohort.active.len()).filter_map(|k| Some((k as f64, share(cohort, k)?))).collect();
-        plot.line(&points, "cohort");
+        let first = newcomers(retention).len() < retention.cohorts.len() && cohort.from <= retention.cohorts[0].from;
+        plot.line(&points, if first { "cohort first" } else { "cohort" });
     }
     let all: Vec<(f64, f64)> = pooled.iter().enumerate().map(|(k, s)| (k as f64, *s)).collect();
     plot.line(&all, "model");
@@ -75,12 +90,16 @@ fn curves(retention: &Retention, activity: &str) -> String {
         plot.dot((*x, *share), 3.0, "dot", &format!("{x} {unit}s later: {} active", percent(*share)));
     }
     let said: Vec<String> = all.iter().map(|(k, s)| format!("after {k} {unit}s {}", percent(*s))).collect();
-    let legend = super::bars::legend(&[("line model", "all cohorts"), ("line cohort", "each cohort")]);
+    let mut keys = vec![("line model", "all newcomers"), ("line cohort", "each cohort")];
+    if newcomers(retention).len() < retention.cohorts.len() {
+        keys.push(("line cohort first", "there when the log began"));
+    }
+    let legend = super::bars::legend(&keys);
     legend + &plot.finish(&said.join("; "))
 }
 
 fn heat(retention: &Retention) -> String {
-    let longest = pooled(retention).len();
+    let longest = longest(retention);
     let unit = unit(retention.period);
     let columns: Vec<String> = (1..longest).map(|k| k.to_string()).collect();
     let shares = retention.cohorts.iter().flat_map(|c| (1..longest).filter_map(|later| share(c, later)));
@@ -113,10 +132,10 @@ fn caption(retention: &Retention) -> String {
     let unit = unit(retention.period);
     let later = (pooled.len() - 1).min(6);
     let next = pooled.get(1).copied().unwrap_or(f64::NAN);
-    let mut said = format!("Of all first-time users, {} were active again 1 {unit} later", percent(next));
+    let mut said = format!("Of all newcomers, {} were active again 1 {unit} later", percent(next));
     if later > 1 {
         let then = pooled.get(later).copied().unwrap_or(f64::NAN);
-        said.push_str(&format!(", {} {}", percent(then), counted(later as u64, unit) + " later"));
+        said.push_str(&format!(" and {} after {}", percent(then), counted(later as u64, unit)));
     }
     said + ". A curve that flattens has found its loyal users; one that keeps falling has not."
 }
@@ -149,12 +168,13 @@ mod tests {
     fn cohorts_are_curves_and_rows() {
         let mut card = card();
         let html = figures(&card).replace(super::super::text::THIN, " ");
-        assert_eq!(html.matches("path class=\"cohort\"").count(), 10, "the last cohort has no later period");
+        let drawn = |class: &str| html.matches(&format!("path class=\"{class}\"")).count();
+        assert_eq!((drawn("cohort"), drawn("cohort first")), (9, 1), "the last cohort has no later period");
         assert!(
             html.contains("<th scope=\"row\">Jan 11</th>") && html.contains("months since the first purchase"),
             "{html}"
         );
-        assert!(html.contains("46 % were active again 1 month later, 33 % 6 months later"), "{html}");
+        assert!(html.contains("46 % were active again 1 month later and 33 % after 6 months"), "{html}");
         card.retention.cohorts.truncate(1);
         card.retention.cohorts[0].active.truncate(1);
         assert!(figures(&card).contains("too short to see who came back"));

@@ -55,7 +55,7 @@ fn rates(e: &Evaluation) -> String {
         let (low, high) = share_interval(s.churn_rate, s.users);
         [low, high, s.predicted]
     });
-    let axis = axis(ends, "churn; dot observed, ring predicted", percent);
+    let axis = axis(ends, "churn; dot observed, upright bar predicted", percent);
     let content = list(&grouped(&e.slices, strip), &axis, Some(e.churn_rate));
     super::figure("", "Is it right about every group?", &content, &escape(&rates_caption(&e.slices)))
 }

@@ -10,9 +10,9 @@ use super::plot::{Axis, Plot};
 use super::text::{capital, count, counted, escape, nowrap, percent, words};
 use crate::lifecycle::Stage;
 
-/// All three figures: sizes now and over time, one below the other, beside the transitions.
+/// All three figures: where users stand and go, one below the other, beside the sizes over time.
 pub(super) fn figures(card: &Card) -> String {
-    format!("<div class=\"pair\"><div class=\"stack\">{}{}</div>{}</div>", now(card), over_time(card), moves(card))
+    format!("<div class=\"pair\"><div class=\"stack\">{}{}</div>{}</div>", now(card), moves(card), over_time(card))
 }
 
 fn now(card: &Card) -> String {
@@ -89,7 +89,7 @@ fn over_time(card: &Card) -> String {
     let said: Vec<String> = sizes.iter().map(|s| format!("{}: {}", s.date, counted(total(s), "user"))).collect();
     let keys = Stage::ALL.map(|stage| (class(stage.name()), stage.name()));
     let content = super::bars::legend(&keys) + &plot.finish(&said.join("; "));
-    super::figure("", heading, &content, &change(first, last, at, total))
+    super::figure("tall", heading, &content, &change(first, last, at, total))
 }
 
 /// The stage that grew or shrank most between two dates, as HTML.

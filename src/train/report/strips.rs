@@ -15,7 +15,7 @@ pub(super) struct Strip {
     pub(super) detail: String,
     /// Low end, figure and high end.
     pub(super) interval: (f64, f64, f64),
-    /// Something to compare with, drawn hollow.
+    /// Something to compare with, drawn as a bar across.
     pub(super) mark: Option<f64>,
     /// Its class in the style sheet.
     pub(super) class: &'static str,
@@ -42,10 +42,10 @@ pub(super) fn axis(values: impl Iterator<Item = f64>, label: &str, format: impl 
     let ends = values.filter(|v| v.is_finite());
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
-    let step = super::plot::round_step((high - low) / 2.5);
+    let step = super::plot::round_step((high - low) / 4.5);
     let first = (low / step - 1e-9).ceil();
     let margin = (high - low) * 0.04;
-    let ticks = (0..6).map(|k| (first + f64::from(k)) * step).take_while(|t| *t <= high + step * 1e-6);
+    let ticks = (0..8).map(|k| (first + f64::from(k)) * step).take_while(|t| *t <= high + step * 1e-6);
     let ticks = ticks.map(|t| (t, format(t))).collect();
     Axis { low: low - margin, high: high + margin, ticks, label: label.to_owned() }
 }
@@ -55,7 +55,10 @@ fn row(strip: &Strip, axis: &Axis, reference: Option<f64>) -> String {
     let (low, value, high) = strip.interval;
     let mut marks = String::new();
     if let Some(reference) = reference {
-        marks.push_str(&format!("<line class=\"zero\" x1=\"{0}%\" x2=\"{0}%\" y1=\"0\" y2=\"100%\"/>", at(reference)));
+        marks.push_str(&format!(
+            "<line class=\"zero\" x1=\"{0}%\" x2=\"{0}%\" y1=\"-30%\" y2=\"130%\"/>",
+            at(reference)
+        ));
     }
     if value.is_finite() {
         marks.push_str(&format!(
@@ -66,7 +69,7 @@ fn row(strip: &Strip, axis: &Axis, reference: Option<f64>) -> String {
         ));
     }
     if let Some(mark) = strip.mark.filter(|m| m.is_finite()) {
-        marks.push_str(&format!("<circle class=\"hollow\" cx=\"{}%\" cy=\"50%\" r=\"5.5\"/>", at(mark)));
+        marks.push_str(&format!("<line class=\"mark\" x1=\"{0}%\" x2=\"{0}%\" y1=\"10%\" y2=\"90%\"/>", at(mark)));
     }
     let name = shorten(&strip.name, NAME_SHOWN);
     let whole = if name == strip.name { String::new() } else { format!(" title=\"{}\"", escape(&strip.name)) };

@@ -64,9 +64,16 @@ fn caption(e: &Evaluation) -> String {
     let strongest = e.rivals.iter().max_by(|a, b| a.log_loss_difference.value.total_cmp(&b.log_loss_difference.value));
     let closest = strongest.map(|r| {
         let d = r.log_loss_difference;
-        let way = if d.value <= 0.0 { "above" } else { "below" };
         let name = names::rival_in_sentence(r);
-        format!("; the hardest to beat is {name}, whose log loss is {} {way} the model’s", decimals(d.value.abs(), 3))
+        match decimals(d.value.abs(), 3) {
+            none if none == "0.000" => {
+                format!("; the strongest rival is {name}, as good to three decimals of log loss")
+            }
+            off => {
+                let way = if d.value <= 0.0 { "above" } else { "below" };
+                format!("; the strongest rival is {name}, whose log loss is {off} {way} the model’s")
+            }
+        }
     });
     format!(
         "{score}{}. Each line is the 95{}% interval of the difference on the same {}, drawn again and again; one that \
@@ -89,7 +96,7 @@ mod tests {
         let said = caption(&e);
         assert!(said.contains("beats 4 of 5 beyond chance; the others could be as good"), "{said}");
         assert!(
-            said.contains("hardest to beat is a random forest, whose log loss is 0.005 above the model’s"),
+            said.contains("strongest rival is a random forest, whose log loss is 0.005 above the model’s"),
             "{said}"
         );
         let html = figure(h, &e);
@@ -99,6 +106,8 @@ mod tests {
         forest.log_loss_difference = Interval { value: 0.02, low: 0.01, high: 0.03 };
         let said = caption(&e);
         assert!(said.contains("and 1 is better than it") && said.contains("0.020 below"), "{said}");
+        e.rivals.last_mut().unwrap().log_loss_difference.value = 0.0001;
+        assert!(caption(&e).contains("a random forest, as good to three decimals"), "{}", caption(&e));
         e.rivals.clear();
         assert!(figure(h, &e).contains("nothing to compare"));
     }
