@@ -213,20 +213,25 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         bands: config.bands,
         segments,
         lifecycle: config.lifecycle.clone(),
-        training: Training {
-            as_of,
-            first_day: first,
-            last_day: last,
-            snapshots: fitted.first().map(|f| f.card.snapshots.clone()).unwrap_or_default(),
-            rows: fitted.iter().map(|f| f.card.rows).sum(),
-            users: histories.len() as u64,
-            data_hash: data_hash(histories),
-            seed: config.model.seed,
-            ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        training: training(input, &fitted, first, last),
     };
     let card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), users.unwrap_or_default(), notes);
     Ok(Fit { spec, card })
+}
+
+/// Where the bundle comes from.
+fn training(input: &FitInput<'_>, fitted: &[FittedHorizon], first_day: Day, last_day: Day) -> Training {
+    Training {
+        as_of: input.as_of,
+        first_day,
+        last_day,
+        snapshots: fitted.first().map(|f| f.card.snapshots.clone()).unwrap_or_default(),
+        rows: fitted.iter().map(|f| f.card.rows).sum(),
+        users: input.histories.len() as u64,
+        data_hash: data_hash(input.histories),
+        seed: input.config.model.seed,
+        ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
 }
 
 /// Which kinds and horizons the catalogue is made from.

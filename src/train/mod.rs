@@ -3,15 +3,15 @@
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
 //! (the rows), [`logistic`] (the fit), [`segments`], `challenger`, `horizon` (one model, fitted and judged), [`metrics`]
-//! and [`evaluation`] (how good it is), `slices`, [`population`] and [`retention`] (of whom), [`fit`] (all of it),
-//! [`card`], [`report`].
+//! and `evaluation` (how good it is), `rivals` (against what), `slices`, [`population`] and [`retention`] (of whom),
+//! [`fit`] (all of it), [`card`], [`report`].
 
 pub mod card;
 mod challenger;
 pub mod check;
 pub mod config;
 mod dataset;
-pub mod evaluation;
+mod evaluation;
 pub mod fit;
 mod horizon;
 pub mod inspect;
@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod population;
 pub mod report;
 pub mod retention;
+mod rivals;
 pub mod schedule;
 pub mod scores;
 pub mod segments;

@@ -68,7 +68,7 @@ fn profiles(segments: &[SegmentCard]) -> String {
     let row = |s: &SegmentCard| HeatRow {
         name: capital(&s.name),
         detail: String::new(),
-        cells: s.profile.iter().map(|p| cell(p)).collect(),
+        cells: s.profile.iter().map(cell).collect(),
     };
     let all = HeatRow {
         name: "All users".to_owned(),

@@ -55,6 +55,7 @@ fn caption(e: &Evaluation) -> String {
         (b, 0) if b == all => {
             format!("The model beats {} beyond chance", if all == 1 { "it".into() } else { format!("all {all}") })
         }
+        (b, 0) if b + 1 == all => format!("The model beats {b} of {all} beyond chance; the other could be as good"),
         (b, 0) => format!("The model beats {b} of {all} beyond chance; the others could be as good"),
         (b, w) => format!(
             "The model beats {b} of {all} beyond chance, and {w} {} better than it",
@@ -94,7 +95,7 @@ mod tests {
         let h = &card().horizons[0];
         let mut e = h.evaluation.clone().unwrap();
         let said = caption(&e);
-        assert!(said.contains("beats 4 of 5 beyond chance; the others could be as good"), "{said}");
+        assert!(said.contains("beats 4 of 5 beyond chance; the other could be as good"), "{said}");
         assert!(
             said.contains("strongest rival is a random forest, whose log loss is 0.005 above the model’s"),
             "{said}"
