@@ -49,13 +49,7 @@ impl List {
             Theme::Tenure,
             "Days since the first event of any kind.".into(),
         );
-        self.push(
-            Quantity::ActiveAge,
-            "active_age_days",
-            "days",
-            Theme::Tenure,
-            format!("Days since the first {v}."),
-        );
+        self.push(Quantity::ActiveAge, "active_age_days", "days", Theme::Tenure, format!("Days since the first {v}."));
         self.push(
             Quantity::GapsExceeded,
             "gaps_exceeded",

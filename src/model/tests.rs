@@ -20,11 +20,20 @@ fn spec() -> BundleSpec {
         low: 0.0,
         high: 7.0,
     });
-    let columns: Vec<Column> = columns.collect();
+    let column =
+        |d: &Derived| Column { feature: d.name(), scale: d.scale(), center: 0.2, spread: 1.1, low: -9.0, high: 9.0 };
+    let bg_nbd = Some(BgNbd { r: 0.243, alpha: 30.9, a: 0.793, b: 2.426 });
+    let derived = Design { columns: Vec::new(), bg_nbd }.derived(&catalogue);
+    let columns: Vec<Column> = columns.chain(derived.iter().map(column)).collect();
+    let expansion = Expansion {
+        kinks: vec![Kink { column: 0, knot: 0.4, center: 0.3, spread: 0.9 }],
+        pairs: vec![Pair { first: 0, second: columns.len() - 1, center: 0.1, spread: 2.0, low: -5.0, high: 5.0 }],
+    };
     let model = |horizon_days: u16, sign: f64| ChurnModel {
         horizon_days,
         intercept: -0.3,
-        weights: (0..columns.len()).map(|i| sign * 0.05 * ((i * 31 % 13) as f64 - 6.0)).collect(),
+        expansion: expansion.clone(),
+        weights: (0..columns.len() + 2).map(|i| sign * 0.05 * ((i * 31 % 13) as f64 - 6.0)).collect(),
         calibration: Calibration { intercept: 0.1, slope: 0.9 },
     };
     let day = |text: &str| text.parse::<Day>().unwrap();
@@ -37,7 +46,7 @@ fn spec() -> BundleSpec {
         active_within_days: 180,
         lead_days: 0,
         churn_event: None,
-        columns,
+        design: Design { columns: columns.clone(), bg_nbd },
         bands: Bands::default(),
         segments: Segments {
             features: vec!["recency_days".into(), "tenure_days".into()],
@@ -111,7 +120,10 @@ fn the_contributions_are_those_of_the_scoring_model() {
     bundle.extractor(bundle.catalogue().kinds()).extract(history.view(), as_of, &mut vector);
     let z = bundle.standardise(&vector);
     let model = &bundle.spec().models[0];
-    let log_odds = 0.1 + 0.9 * (model.intercept + crate::math::dot(&model.weights, &z));
+    let mut row = z.clone();
+    model.expansion.extend(&mut row, 0);
+    assert!(row.len() == z.len() + 2 && row.iter().all(|x| *x != 0.0), "every kind of number takes part");
+    let log_odds = 0.1 + 0.9 * model.log_odds(&row);
     assert!((score(&bundle, &history).unwrap().horizons[0].log_odds - log_odds).abs() < 1e-12);
 }
 
@@ -174,11 +186,14 @@ fn a_feature_vector_needs_what_every_answer_needs() {
 #[test]
 fn a_bundle_whose_parts_disagree_is_refused_by_name() {
     type Change = fn(&mut BundleSpec);
-    let cases: [(Change, &str); 9] = [
+    let cases: [(Change, &str); 12] = [
         (|s| s.feature_hash = "00".into(), "feature hash"),
-        (|s| drop(s.columns.pop()), "columns"),
-        (|s| s.columns[3].spread = 0.0, "columns["),
-        (|s| s.columns[3].feature = "else".into(), "columns[else]"),
+        (|s| drop(s.design.columns.pop()), "columns"),
+        (|s| s.design.columns[3].spread = 0.0, "columns["),
+        (|s| s.design.columns[3].feature = "else".into(), "columns[else]"),
+        (|s| s.design.bg_nbd = None, "design.columns"),
+        (|s| s.design.bg_nbd.as_mut().unwrap().alpha = 0.0, "design.bg_nbd"),
+        (|s| s.models[0].expansion.kinks[0].column = 99, "models[30 days].expansion"),
         (|s| s.models[0].weights[2] = f64::NAN, "models[30 days]"),
         (|s| drop(s.models.pop()), "models"),
         (|s| s.segments.items[0].centroid.clear(), "segments.items[0]"),

@@ -89,8 +89,7 @@ pub(super) fn fit_expansion(z: &[f64], width: usize, telling: &[usize]) -> Expan
     let mut pairs = Vec::new();
     for (k, &first) in telling.iter().enumerate() {
         for &second in &telling[k..] {
-            let Moments { center, spread, low, high } =
-                moments(values(first).zip(values(second)).map(|(a, b)| a * b));
+            let Moments { center, spread, low, high } = moments(values(first).zip(values(second)).map(|(a, b)| a * b));
             if high - low > 1e-9 {
                 pairs.push(Pair { first, second, center, spread, low, high });
             }

@@ -2,35 +2,10 @@
 
 use super::card::{DateCard, Evaluation, RivalCard, SliceCard, SliceMetrics};
 use super::dataset::Dataset;
-use super::metrics::{
-    FIGURES, Metrics, Ranking, area_under_roc, bootstrap, calibration_curve, gains, precision_recall, roc,
-};
+use super::metrics::{FIGURES, Metrics, Ranking, bootstrap, calibration_curve, gains, precision_recall, roc};
+use super::rivals::Rival;
 use super::slices::Slicing;
 use crate::history::Day;
-use crate::model::Column;
-
-/// Another way to tell who will churn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rival {
-    /// Its name in the card.
-    pub name: String,
-    /// The feature that it goes by, if it is a single one.
-    pub feature: Option<String>,
-    /// The probability that it gives each judged row.
-    pub predicted: Vec<f64>,
-}
-
-impl Rival {
-    /// A rival that goes by more than one feature, or by none.
-    pub fn new(name: &str, predicted: Vec<f64>) -> Self {
-        Self { name: name.to_owned(), feature: None, predicted }
-    }
-
-    /// The same, going by one feature.
-    pub fn on(self, feature: &str) -> Self {
-        Self { feature: Some(feature.to_owned()), ..self }
-    }
-}
 
 /// Rows that were judged: one entry for each in every list.
 #[derive(Clone, Debug)]
@@ -181,29 +156,9 @@ pub fn by_date(data: &Dataset, predictions: &[Predictions]) -> Vec<DateCard> {
     counts.into_iter().map(card).collect()
 }
 
-/// Rows on which features are compared at most.
-const COMPARED_ROWS: usize = 20_000;
-
-/// The position of the feature that alone ranks the rows best, whichever way it points; the first of equals. `None`
-/// without rows of both kinds.
-pub fn best_feature(data: &Dataset, columns: &[Column]) -> Option<usize> {
-    let kept = data.len().min(COMPARED_ROWS);
-    let rows: Vec<usize> = (0..kept).map(|i| i * data.len() / kept).collect();
-    let churned: Vec<bool> = rows.iter().filter_map(|row| data.labels.get(*row)).copied().collect();
-    let skill = |(position, column): (usize, &Column)| {
-        let value = |row: &usize| data.raw.get(row * data.width + position).map(|raw| column.standardise(*raw));
-        let values: Vec<f64> = rows.iter().filter_map(value).collect();
-        let skill = (area_under_roc(&values, &churned) - 0.5).abs();
-        skill.is_finite().then_some((position, skill))
-    };
-    let skills = columns.iter().enumerate().filter_map(skill);
-    skills.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(position, _)| position)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::Scale;
 
     /// 600 users of whom the model knows much, recency some and the base rate nothing.
     struct Made {
@@ -312,41 +267,9 @@ mod tests {
         assert!((a.model.auc.high - b.model.auc.high).abs() < 1e-12);
     }
 
-    fn dataset() -> Dataset {
-        let day = |k: i32| "2024-01-01".parse::<Day>().unwrap().plus(k);
-        let mut data = Dataset { width: 3, ..Dataset::default() };
-        for i in 0..400_u32 {
-            let churned = i % 3 == 0;
-            let mixed = f64::from(i * 37 % 100) - 40.0 * f64::from(churned);
-            data.raw.extend([f64::from(i % 7), mixed, 1.0]);
-            data.labels.push(churned);
-            data.users.push(i / 2);
-            data.dates.push(day((i % 2) as i32 * 30));
-        }
-        data
-    }
-
-    #[test]
-    fn the_best_feature_may_point_either_way() {
-        let column = |name: &str| Column {
-            feature: name.to_owned(),
-            scale: Scale::Linear,
-            center: 0.0,
-            spread: 1.0,
-            low: -1e9,
-            high: 1e9,
-        };
-        let columns = ["noise", "falls", "constant"].map(column);
-        assert_eq!(best_feature(&dataset(), &columns), Some(1));
-        let mut same = dataset();
-        same.labels.iter_mut().for_each(|y| *y = true);
-        assert_eq!(best_feature(&same, &columns), None);
-        assert_eq!(best_feature(&Dataset::default(), &columns), None);
-    }
-
     #[test]
     fn dates_carry_the_predictions_made_for_them() {
-        let data = dataset();
+        let data = super::super::rivals::tests::dataset();
         let date = data.dates[1];
         let churned: Vec<bool> = data.at(&[date]).labels;
         let predicted: Vec<f64> = (0..churned.len()).map(|i| i as f64 / churned.len() as f64).collect();

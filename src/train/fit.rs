@@ -197,7 +197,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         let columns = design.columns.get(..catalogue.len()).unwrap_or_default();
         if first {
             let newest = data.at(schedule.fit.last().map(std::slice::from_ref).unwrap_or_default());
-            let z: Vec<f64> = newest.rows().flat_map(|raw| columns.iter().zip(raw).map(|(c, x)| c.standardise(*x))).collect();
+            let z: Vec<f64> =
+                newest.rows().flat_map(|raw| columns.iter().zip(raw).map(|(c, x)| c.standardise(*x))).collect();
             segments = fit_segments(&catalogue, &z, &newest.labels, &config.segments, config.model.seed)?;
         }
         let slicer = Slicer {
@@ -241,22 +242,27 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         bands: config.bands,
         segments,
         lifecycle: config.lifecycle.clone(),
-        training: Training {
-            as_of,
-            first_day: first,
-            last_day: last,
-            snapshots: fitted.first().map(|f| f.card.snapshots.clone()).unwrap_or_default(),
-            rows: fitted.iter().map(|f| f.card.rows).sum(),
-            users: histories.len() as u64,
-            data_hash: data_hash(histories),
-            seed: config.model.seed,
-            ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        training: training(input, &fitted, first, last),
     };
     let probe = probe_catalogue(histories, &catalogue, &spec.training.snapshots, config.model.seed)?;
     let horizons = fitted.into_iter().map(|f| f.card).collect();
     let card = card(input, &spec, horizons, users.unwrap_or_default(), probe, notes);
     Ok(Fit { spec, card })
+}
+
+/// Where the bundle comes from.
+fn training(input: &FitInput<'_>, fitted: &[FittedHorizon], first_day: Day, last_day: Day) -> Training {
+    Training {
+        as_of: input.as_of,
+        first_day,
+        last_day,
+        snapshots: fitted.first().map(|f| f.card.snapshots.clone()).unwrap_or_default(),
+        rows: fitted.iter().map(|f| f.card.rows).sum(),
+        users: input.histories.len() as u64,
+        data_hash: data_hash(input.histories),
+        seed: input.config.model.seed,
+        ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
 }
 
 /// Which kinds and horizons the catalogue is made from.

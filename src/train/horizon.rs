@@ -109,11 +109,7 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
 
 /// What was said at the dates of the rehearsals.
 fn rehearsed(choice: &Choice) -> impl Iterator<Item = Predictions> {
-    choice.rehearsals.iter().map(|r| Predictions {
-        date: r.date,
-        predicted: r.predicted(),
-        churned: r.churned.clone(),
-    })
+    choice.rehearsals.iter().map(|r| Predictions { date: r.date, predicted: r.predicted(), churned: r.churned.clone() })
 }
 
 /// What one standard deviation of each column adds to the log-odds, on average over the users of the newest date:

@@ -2,10 +2,11 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`] and [`logistic`] (the fits),
-//! [`segments`], `challenger`, `horizon` (one model, fitted and judged), [`metrics`]
-//! and [`evaluation`] (how good it is), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature
-//! sees the future), [`fit`] (all of it), [`card`], [`report`].
+//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`] and [`logistic`] (the fits), `design` (what is
+//! weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon`
+//! and `judge` (one model, fitted and judged), [`metrics`] and `evaluation` (how good it is), `rivals` and `challenger`
+//! (against what), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the future), [`fit`]
+//! (all of it), [`card`], [`report`].
 
 pub mod bgnbd;
 pub mod card;
@@ -14,11 +15,11 @@ pub mod check;
 pub mod config;
 mod dataset;
 mod design;
-pub mod evaluation;
+mod evaluation;
 pub mod fit;
 mod horizon;
-mod judge;
 pub mod inspect;
+mod judge;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
@@ -29,6 +30,7 @@ pub mod procedure;
 pub mod recipe;
 pub mod report;
 pub mod retention;
+mod rivals;
 pub mod schedule;
 pub mod scores;
 pub mod segments;

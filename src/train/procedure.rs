@@ -130,7 +130,8 @@ impl Trials {
             let apart: Vec<f64> = own.losses().iter().zip(other.losses()).map(|(a, b)| a - b).collect();
             let middle = mean(&apart);
             difference += middle;
-            variance += mean(&apart.iter().map(|d| (d - middle) * (d - middle)).collect::<Vec<_>>()) / apart.len() as f64;
+            variance +=
+                mean(&apart.iter().map(|d| (d - middle) * (d - middle)).collect::<Vec<_>>()) / apart.len() as f64;
         }
         let n = rehearsals.len().max(1) as f64;
         (difference / n, variance.sqrt() / n)
@@ -205,9 +206,10 @@ mod tests {
     fn rehearsals(shifts: &[f64], bold: f64) -> Vec<Rehearsal> {
         let made = |(k, shift): (usize, &f64)| {
             let truth: Vec<f64> = (0..2_000).map(|i| f64::from(i % 41) / 10.0 - 2.0).collect();
-            let churned = truth.iter().enumerate().map(|(i, x)| {
-                ((i * 7_919 + k * 31) % 2_000) as f64 / 2_000.0 < sigmoid(x + shift)
-            });
+            let churned = truth
+                .iter()
+                .enumerate()
+                .map(|(i, x)| ((i * 7_919 + k * 31) % 2_000) as f64 / 2_000.0 < sigmoid(x + shift));
             let date = "2024-06-01".parse::<Day>().unwrap().plus(-(k as i32) * 30);
             let log_odds = truth.iter().map(|x| bold * x).collect();
             let churned: Vec<bool> = churned.collect();
@@ -233,7 +235,9 @@ mod tests {
         let bold = rehearsals(&[0.0; 6], 1.5);
         let line = calibration(&bold, 30);
         assert!(line.slope < 0.85 && line.slope > 1.0 / 1.5, "{line:?}");
-        let rate = |line: Calibration| mean(&bold[0].log_odds.iter().map(|x| sigmoid(line.intercept + line.slope * x)).collect::<Vec<_>>());
+        let rate = |line: Calibration| {
+            mean(&bold[0].log_odds.iter().map(|x| sigmoid(line.intercept + line.slope * x)).collect::<Vec<_>>())
+        };
         assert!((rate(line) - rate(Calibration::IDENTITY)).abs() < 0.01);
         let timid = calibration(&rehearsals(&[0.0; 6], 0.7), 30);
         assert!(timid.slope > 1.1, "{timid:?}");

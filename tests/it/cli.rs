@@ -5,6 +5,7 @@ mod mistakes;
 mod pipeline;
 mod refusals;
 mod suspects;
+mod weak;
 
 use std::fs;
 use std::path::Path;

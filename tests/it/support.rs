@@ -6,7 +6,8 @@ use ebb::features::{Catalogue, FeatureSchema};
 use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder};
 use ebb::lifecycle::Thresholds;
 use ebb::model::{
-    Bands, Bundle, BundleSpec, Calibration, ChurnModel, Column, FORMAT_VERSION, Segment, Segments, Training, save,
+    Bands, BgNbd, Bundle, BundleSpec, Calibration, ChurnModel, Column, Design, Expansion, FORMAT_VERSION, Kink, Pair,
+    Segment, Segments, Training, save,
 };
 
 pub const TIMEZONE: &str = "Europe/London";
@@ -25,15 +26,20 @@ pub fn spec() -> BundleSpec {
         amounts: true,
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
-    let columns: Vec<Column> = catalogue
-        .features()
-        .iter()
-        .map(|f| Column { feature: f.name.clone(), scale: f.scale, center: 0.7, spread: 1.3, low: -9.0, high: 9.0 })
-        .collect();
-    let weights = |step: usize| (0..columns.len()).map(|i| ((i * step) % 7) as f64 / 30.0 - 0.1).collect();
+    let column = |feature: String, scale| Column { feature, scale, center: 0.7, spread: 1.3, low: -9.0, high: 9.0 };
+    let bg_nbd = Some(BgNbd { r: 0.243, alpha: 30.9, a: 0.793, b: 2.426 });
+    let derived = Design { columns: Vec::new(), bg_nbd }.derived(&catalogue);
+    let features = catalogue.features().iter().map(|f| column(f.name.clone(), f.scale));
+    let columns: Vec<Column> = features.chain(derived.iter().map(|d| column(d.name(), d.scale()))).collect();
+    let expansion = Expansion {
+        kinks: vec![Kink { column: 0, knot: 0.4, center: 0.3, spread: 0.9 }],
+        pairs: vec![Pair { first: 0, second: 5, center: 0.1, spread: 2.0, low: -5.0, high: 5.0 }],
+    };
+    let weights = |step: usize| (0..columns.len() + 2).map(|i| ((i * step) % 7) as f64 / 30.0 - 0.1).collect();
     let model = |horizon_days, step, slope| ChurnModel {
         horizon_days,
         intercept: -0.2,
+        expansion: expansion.clone(),
         weights: weights(step),
         calibration: Calibration { intercept: 0.05, slope },
     };
@@ -64,7 +70,7 @@ pub fn spec() -> BundleSpec {
             seed: 1,
             ebb_version: "0.1.0".into(),
         },
-        columns,
+        design: Design { columns, bg_nbd },
         schema,
     }
 }

@@ -24,7 +24,7 @@ const SIZES = [
   { name: "phone", width: 390, height: 844 },
   { name: "narrow", width: 360, height: 640 },
 ];
-const BYTES_MOST = 150_000;
+const BYTES_MOST = 260_000;
 
 let passed = 0;
 const failures = [];
@@ -117,13 +117,13 @@ function overflowing() {
 /// Pairs of labels of one chart that lie on each other.
 function overlapping() {
   const out = [];
-  for (const chart of document.querySelectorAll(".plot > svg")) {
+  for (const chart of document.querySelectorAll(".plot > svg, svg.scale")) {
     const labels = [...chart.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
     for (const [i, [one, a]] of labels.entries()) {
       for (const [other, b] of labels.slice(i + 1)) {
         const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
         const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-        if (a.width > 0 && wide > 1 && high > 3) out.push(`${chart.querySelector("title").textContent}: "${one}" on "${other}"`);
+        if (a.width > 0 && wide > 1 && high > 3) out.push(`${chart.closest("figure").querySelector("h3").textContent}: "${one}" on "${other}"`);
       }
     }
   }
@@ -146,10 +146,15 @@ function faint() {
     if (!own || element.closest("title, desc, script, style") || element.getClientRects().length === 0) continue;
     const style = getComputedStyle(element);
     const ink = parse(element instanceof SVGElement ? style.fill : style.color);
-    let behind = element;
-    while (behind && parse(getComputedStyle(behind).backgroundColor).a === 0) behind = behind.parentElement;
-    const paper = parse(getComputedStyle(behind ?? document.body).backgroundColor);
-    const [a, b] = [light(ink.rgb), light(paper.rgb)].sort((x, y) => y - x);
+    // Shades that let through what lies behind them are laid over it.
+    const layers = [];
+    for (let behind = element; behind; behind = behind.parentElement) {
+      layers.push(parse(getComputedStyle(behind).backgroundColor));
+      if (layers.at(-1).a === 1) break;
+    }
+    const over = (below, layer) => below.map((c, i) => c * (1 - layer.a) + layer.rgb[i] * layer.a);
+    const paper = layers.reverse().reduce((below, layer) => over(below, layer), [255, 255, 255]);
+    const [a, b] = [light(ink.rgb), light(paper)].sort((x, y) => y - x);
     const contrast = (a + 0.05) / (b + 0.05);
     if (contrast < 4.5) out.add(`${element.className.baseVal ?? element.className} "${element.textContent.slice(0, 20)}" ${contrast.toFixed(2)}`);
   }
@@ -171,6 +176,67 @@ function nameless() {
   return out.slice(0, 5);
 }
 
+/// Charts without a sentence that says something of the data, and axes that don't say what they show.
+function mute() {
+  const out = [];
+  for (const figure of document.querySelectorAll("figure")) {
+    const [heading, said] = ["h3", "figcaption"].map((s) => figure.querySelector(s).textContent.trim());
+    const drawn = figure.querySelector(".plot, .strips, .heat, .bars, table");
+    if (drawn && !(/\d/.test(said) && said.endsWith("."))) out.push(`${heading}: ${said}`);
+    if (/NaN|undefined|Infinity|\s{2,}/.test(said)) out.push(`${heading}: ${said}`);
+  }
+  for (const chart of document.querySelectorAll(".plot > svg")) {
+    if (chart.closest(".lanes")) continue;
+    const [labels, ticks] = [".label", ".tick"].map((s) => [...chart.querySelectorAll(s)].filter((t) => t.textContent.trim()));
+    if (labels.length !== 2 || ticks.length < 4) out.push(`${chart.querySelector("title").textContent}: ${labels.length} labels, ${ticks.length} ticks`);
+  }
+  for (const list of document.querySelectorAll(".strips")) {
+    if (!list.querySelector(".unit")?.textContent.trim() || list.querySelectorAll(".scale .tick").length < 2) out.push(`strips: ${list.textContent.slice(0, 60)}`);
+  }
+  return out.slice(0, 5);
+}
+
+/// Every chart that a judged horizon has, and that they show the card's figures.
+async function checkCharts(panel, name, card) {
+  const days = Number((await panel.getAttribute("id")).slice(1));
+  const horizon = card?.horizons.find((h) => h.horizon_days === days);
+  if (card && !horizon?.evaluation) return;
+  for (const id of ["gains", "calibration", "dates", "roc", "pr", "lift"]) {
+    check(`${name}: there is a chart ${id}`, (await panel.locator(`#${id}-${days}-t`).count()) === 1);
+  }
+  if (!card) return;
+  const evaluation = horizon.evaluation;
+  const drawn = await panel.evaluate((element, days) => {
+    const path = element.querySelector(`svg[aria-labelledby^="roc-${days}-t"] path.model`).getAttribute("d");
+    const points = path.slice(1).split("L").map((p) => p.split(" ").map(Number));
+    let area = 0;
+    for (const [i, [x, y]] of points.slice(1).entries()) area += ((x - points[i][0]) * (200 - y - points[i][1])) / 2;
+    const rows = (selector) => element.querySelectorAll(selector).length;
+    return { area: area / 10_000, versus: rows(".versus .strip"), strips: rows(".strips .strip"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
+  }, days);
+  check(`${name}: the area below the ROC curve is the AUC`, Math.abs(drawn.area - evaluation.model.auc.value) < 0.01, `${drawn.area}`);
+  check(`${name}: every rival is compared twice`, drawn.versus === 2 * evaluation.rivals.length, `${drawn.versus}`);
+  const slices = evaluation.slices.length + evaluation.slices.filter((s) => s.metrics?.auc).length;
+  check(`${name}: every part of the users is drawn`, drawn.strips - drawn.versus === slices, `${drawn.strips - drawn.versus} for ${slices}`);
+  check(`${name}: every date is drawn`, drawn.dates === horizon.by_date.length, `${drawn.dates}`);
+}
+
+/// The charts of who the users are against the card.
+async function checkUsers(page, name, card) {
+  if (!card) return;
+  const moved = await page.locator(".moves td[title]").evaluateAll((cells) => cells.map((c) => Number(c.title.replaceAll(",", "").match(/^\d+/)[0])));
+  const users = card.transitions?.users.flat().reduce((a, b) => a + b, 0) ?? 0;
+  check(`${name}: every user's move is in a cell`, moved.reduce((a, b) => a + b, 0) === users, `${moved}`);
+  const features = card.segments[0]?.profile.length ?? 0;
+  const shown = await page.locator(".profiles tbody td:not(.detail)").count();
+  check(`${name}: every segment has its profile`, card.segments.length === 0 || shown === (card.segments.length + 1) * features, `${shown}`);
+  const stacks = await page.locator('svg[aria-labelledby^="stages-t"] rect').count();
+  check(`${name}: every date has its stages`, stacks === 5 * card.stage_sizes.length, `${stacks}`);
+  const later = card.retention.cohorts.reduce((n, c) => n + c.active.length - 1, 0);
+  const cells = await page.locator(".cohorts td[title]").count();
+  check(`${name}: every cohort is in the table`, cells === later, `${cells} for ${later}`);
+}
+
 async function checkAt(browser, report, size, scheme, stem, card) {
   const name = `${stem} ${size.name} ${scheme}`;
   const viewport = { width: size.width, height: size.height };
@@ -180,16 +246,18 @@ async function checkAt(browser, report, size, scheme, stem, card) {
     await tab?.click();
     const panel = page.locator(".panel:not([hidden])");
     check(`${name}: one panel at a time`, (await panel.count()) === 1);
-    for (const [what, find] of Object.entries({ overflowing, overlapping, faint, nameless })) {
+    for (const [what, find] of Object.entries({ overflowing, overlapping, faint, nameless, mute })) {
       const found = await page.evaluate(find);
       check(`${name} ${i}: nothing ${what}`, found.length === 0, found.join("; "));
     }
     if ((await panel.locator(".budget").count()) > 0 && size.name !== "tablet") {
       await slide(panel, `${name} ${i}`, card);
     }
+    if ((await panel.locator(".budget").count()) > 0 && size.name === "desktop") await checkCharts(panel, `${name} ${i}`, card);
     await page.evaluate(() => document.activeElement?.blur());
     await page.screenshot({ path: join(folder, `${stem}-${size.name}-${scheme}-${i}.png`), fullPage: true });
   }
+  if (size.name === "desktop") await checkUsers(page, name, card);
   check(`${name}: quiet`, noise.length === 0, noise.join("; "));
   await context.close();
 }

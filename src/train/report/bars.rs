@@ -17,6 +17,8 @@ pub(super) struct Bar {
     pub(super) class: &'static str,
     /// Its value, as text.
     pub(super) value: String,
+    /// The ends of an interval around its end, in percent of the width.
+    pub(super) whisker: Option<(f64, f64)>,
 }
 
 /// One row: a name and its bars, one below the other.
@@ -53,10 +55,14 @@ fn row(row: &Row) -> String {
 
 fn bar(bar: &Bar) -> String {
     let (from, to) = (bar.from.min(bar.to), bar.from.max(bar.to));
+    let whisker = bar.whisker.map_or(String::new(), |(low, high)| {
+        let (low, high) = (short(low), short(high));
+        format!("<line class=\"whisker\" x1=\"{low}%\" x2=\"{high}%\" y1=\"50%\" y2=\"50%\"/>")
+    });
     // A bar too thin to be seen is still a bar.
     format!(
         "<span class=\"lane\"><svg aria-hidden=\"true\"><line class=\"zero\" x1=\"{zero}%\" x2=\"{zero}%\" y1=\"0\" \
-         y2=\"100%\"/><rect class=\"{}\" x=\"{}%\" width=\"{}%\" y=\"2\" height=\"12\" rx=\"2\"/></svg>\
+         y2=\"100%\"/><rect class=\"{}\" x=\"{}%\" width=\"{}%\" y=\"2\" height=\"12\" rx=\"2\"/>{whisker}</svg>\
          <span class=\"value\">{}</span></span>",
         bar.class,
         short(from),

@@ -19,6 +19,7 @@ pub(super) fn figure(h: &HorizonCard) -> String {
             to: 50.0 + 50.0 * super::bars::part(effect.impact.abs(), largest).copysign(effect.impact) / 100.0,
             class: if effect.impact > 0.0 { "churn" } else { "stay" },
             value: signed(effect.impact, 2),
+            whisker: None,
         }],
     };
     let rows: Vec<Row> = effects.iter().map(row).collect();

@@ -38,7 +38,8 @@ fn churners(e: &Evaluation) -> u64 {
 
 /// The gains curve with a slider for the budget.
 pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
-    let content = format!("{}{}", chart(horizon_days, e), budget(horizon_days, e));
+    let legend = super::curves::legend(&super::curves::lines(e));
+    let content = format!("{legend}{}{}", chart(horizon_days, e), budget(horizon_days, e));
     super::figure("gains", "Whom does a contact budget reach?", &content, &caption(e))
 }
 
@@ -55,6 +56,12 @@ fn chart(horizon_days: u16, e: &Evaluation) -> String {
     plot.line(&[(0.0, 0.0), (e.churn_rate.clamp(0.0, 1.0), 1.0), (1.0, 1.0)], "reference faint");
     plot.text((e.churn_rate.clamp(0.0, 1.0), 1.0), (6, 16), "start", "perfect");
     plot.text((1.0, 0.55), (-8, 0), "end", "at random");
+    for line in super::curves::lines(e).iter().rev() {
+        let points: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
+            .chain(line.rival.gains.iter().enumerate().map(|(i, share)| ((i + 1) as f64 / 100.0, *share)))
+            .collect();
+        plot.line(&points, &format!("rival {}", line.class));
+    }
     plot.line(&curve, "model");
     let (x, share) = (BUDGET as f64 / 100.0, e.gains.get(BUDGET - 1).copied().unwrap_or(0.0));
     plot.segment((x, 0.0), (x, share), "marker-line");

@@ -2,7 +2,7 @@
 
 use super::super::card::{Card, HorizonCard};
 use super::text::escape;
-use super::{calibration, dropped, effects, gains, penalty, summary, tiles, timeline};
+use super::{calibration, curves, dates, dropped, effects, gains, penalty, slices, summary, tiles, timeline, versus};
 
 /// The panels of all horizons, below tabs when there are several. Without scripts, and on paper, all are shown.
 pub(super) fn sections(card: &Card) -> String {
@@ -22,10 +22,14 @@ fn tab(h: &HorizonCard) -> String {
 fn panel(card: &Card, h: &HorizonCard) -> String {
     let judged = match &h.evaluation {
         Some(e) => format!(
-            "{}<div class=\"pair\">{}{}</div>",
+            "{}<div class=\"pair\">{}{}</div><div class=\"pair\">{}{}</div>{}{}",
             tiles::section(e),
             gains::figure(h.horizon_days, e),
-            calibration::figure(h.horizon_days, e)
+            calibration::figure(h.horizon_days, e),
+            versus::figure(h, e),
+            dates::figure(h),
+            curves::figures(h.horizon_days, e),
+            slices::figures(e),
         ),
         None => format!("<p class=\"card empty\">{}</p>", escape(&summary::untested(h))),
     };

@@ -4,25 +4,36 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), `horizon` (one model: its files are `tiles`,
-//! `calibration`, `gains`, `effects`, `penalty`, `timeline`, `dropped`), `population` (segments and stages),
-//! `quality` (the log). `plot` and `bars` draw, `text` writes.
+//! `gains`, `calibration`, `versus`, `dates`, `curves`, `slices`, `effects`, `penalty`, `timeline`, `dropped`), `segments`,
+//! `stages` and `retention` (who the users are), `quality` (the log). `plot`, `bars`, `strips` and `heat` draw, `text`
+//! writes.
 
 mod bars;
 mod calibration;
+mod curves;
+mod dates;
 mod dropped;
 mod effects;
 mod gains;
+mod heat;
 mod horizon;
 mod names;
 mod penalty;
 mod plot;
-mod population;
 mod quality;
+mod retention;
+mod segments;
+mod slices;
+mod stages;
+mod strips;
 mod summary;
 mod text;
 mod tiles;
 mod timeline;
+mod versus;
 
+#[cfg(test)]
+mod made_up;
 #[cfg(test)]
 mod tests;
 
@@ -40,7 +51,7 @@ pub fn render(card: &Card) -> String {
         summary::header(card),
         "<main>".to_owned(),
         horizon::sections(card),
-        population::section(card),
+        users(card),
         quality::section(card),
         "</main>".to_owned(),
         summary::footer(card),
@@ -55,6 +66,16 @@ pub fn render(card: &Card) -> String {
         base64(&Sha256::digest(SCRIPT)),
         escape(&summary::title(card)),
         body.join("\n"),
+    )
+}
+
+/// Who the users are.
+fn users(card: &Card) -> String {
+    format!(
+        "<section class=\"users\"><h2>Who the users are</h2>{}{}{}</section>",
+        segments::figures(card),
+        stages::figures(card),
+        retention::figures(card)
     )
 }
 

@@ -1,6 +1,6 @@
 //! What things in a card are called on the page.
 
-use super::super::card::RivalCard;
+use super::super::card::{HorizonCard, RivalCard};
 use super::text::{capital, words};
 
 /// A feature's sentence as a name: without its full stop.
@@ -15,6 +15,25 @@ pub(super) fn rival(rival: &RivalCard) -> String {
         "best_single" => "Best single feature".to_owned(),
         other => capital(&words(other)),
     }
+}
+
+/// A rival's name within a sentence.
+pub(super) fn rival_in_sentence(rival: &RivalCard) -> String {
+    match rival.name.as_str() {
+        "bg_nbd" => "BG/NBD".to_owned(),
+        "base_rate" => "the base rate".to_owned(),
+        "recency_only" => "recency alone".to_owned(),
+        "best_single" => "the best single feature".to_owned(),
+        "random_forest" => "a random forest".to_owned(),
+        other => words(other),
+    }
+}
+
+/// What the best single feature is; recency is named by what it is called anyway.
+pub(super) fn rival_detail(h: &HorizonCard, rival: &RivalCard) -> String {
+    let named = rival.feature.as_ref().filter(|_| rival.name != "recency_only");
+    let known = |name: &String| h.effects.iter().find(|e| e.feature == *name).map(|e| sentence(&e.sentence));
+    named.map(|name| known(name).unwrap_or_else(|| words(name))).unwrap_or_default()
 }
 
 /// Why a user was not asked about at a date.

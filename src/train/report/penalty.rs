@@ -10,7 +10,8 @@ pub(super) fn figure(h: &HorizonCard) -> String {
     let tried: Vec<(f64, f64)> =
         h.l2_curve().into_iter().filter(|(l2, loss)| *l2 > 0.0 && l2.is_finite() && loss.is_finite()).collect();
     if tried.len() < 2 {
-        let said = format!("The penalty was set to {}; no others were tried. Solver: {}.", setting(h.recipe.l2), h.solver);
+        let said =
+            format!("The penalty was set to {}; no others were tried. Solver: {}.", setting(h.recipe.l2), h.solver);
         return super::figure("small", heading, "", &escape(&said));
     }
     super::figure("small", heading, &chart(h, &tried), &escape(&caption(h, &tried)))
@@ -70,7 +71,11 @@ fn caption(h: &HorizonCard, tried: &[(f64, f64)]) -> String {
         l2 if l2 <= weakest => " It is the weakest that was tried: a weaker one may do better.",
         _ => "",
     };
-    format!("Log loss on the date after training is lowest at {}; {shape}.{edge} Solver: {}.", setting(h.recipe.l2), h.solver)
+    format!(
+        "Log loss on the date after training is lowest at {}; {shape}.{edge} Solver: {}.",
+        setting(h.recipe.l2),
+        h.solver
+    )
 }
 
 #[cfg(test)]
@@ -84,10 +89,10 @@ mod tests {
         let html = figure(&card.horizons[0]);
         assert_eq!((html.matches("class=\"marker\"").count(), html.matches("class=\"dot\"").count()), (1, 6));
         assert!(html.contains("lowest at 10;") && !html.contains("that was tried"), "{html}");
-        card.horizons[0].l2 = 1_000.0;
+        card.horizons[0].recipe.l2 = 1_000.0;
         assert!(figure(&card.horizons[0]).contains("the strongest that was tried"));
-        card.horizons[0].l2 = 10.0;
-        card.horizons[0].l2_curve.clear();
+        card.horizons[0].recipe.l2 = 10.0;
+        card.horizons[0].trials.clear();
         assert!(figure(&card.horizons[0]).contains("The penalty was set to 10; no others were tried. Solver: newton."));
     }
 }

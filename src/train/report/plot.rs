@@ -91,6 +91,20 @@ impl<'a> Plot<'a> {
         ));
     }
 
+    /// A box between two corners with a text that shows when it is pointed at.
+    pub(super) fn rect(&mut self, from: (f64, f64), to: (f64, f64), class: &str, text: &str) {
+        let (left, right) = (self.x.at(from.0), self.x.at(to.0));
+        let (foot, top) = (100.0 - self.y.at(from.1), 100.0 - self.y.at(to.1));
+        self.marks.push_str(&format!(
+            "<rect class=\"{class}\" x=\"{}%\" y=\"{}%\" width=\"{}%\" height=\"{}%\"><title>{}</title></rect>",
+            short(left),
+            short(top),
+            short((right - left).max(0.0)),
+            short((foot - top).max(0.0)),
+            escape(text)
+        ));
+    }
+
     /// A straight line between two points, whose ends can be moved later.
     pub(super) fn segment(&mut self, from: (f64, f64), to: (f64, f64), class: &str) {
         let ((x1, y1), (x2, y2)) = (self.at(from.0, from.1), self.at(to.0, to.1));

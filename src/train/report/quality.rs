@@ -52,6 +52,7 @@ fn used(quality: &Value, rows: u64, events: u64) -> String {
             to: part(n as f64, rows.max(events) as f64),
             class,
             value: format!("{}, {}", count(n), share(n)),
+            whisker: None,
         }],
     };
     let mut bars = vec![bar("Rows read".to_owned(), rows, "size"), bar("Events kept".to_owned(), events, "stay")];
@@ -93,6 +94,7 @@ fn kinds(quality: &Value) -> String {
             to: part(*events as f64, largest),
             class: "size",
             value: format!("{} by {}", count(*events), counted(*users, "user")),
+            whisker: None,
         }],
     };
     let rows: Vec<Row> = found.iter().take(SHOWN).map(row).collect();

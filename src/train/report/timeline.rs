@@ -109,7 +109,8 @@ fn draw(lane: &Lane, span: &Span, lead_days: i32, horizon_days: u16, y: f64, pit
 /// Months between ticks, tried in order until there are few enough.
 const MONTHS: [i32; 9] = [1, 2, 3, 6, 12, 24, 60, 120, 1_200];
 const MOST_TICKS: usize = 6;
-const MONTH_NAMES: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+pub(super) const MONTH_NAMES: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Ticks at the starts of months, with the year where it changes.
 fn ticks(span: &Span, height: f64) -> String {

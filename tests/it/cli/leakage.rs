@@ -29,6 +29,15 @@ fn a_fit_as_of_a_day_is_the_fit_of_the_log_that_ends_before_it() {
     ebb_train(path, "fit --config log/ebb.toml --events before.csv --out default").ok();
     assert_eq!(bundle_json(path, "full"), bundle_json(path, "cut"));
     assert_eq!(bundle_json(path, "full"), bundle_json(path, "default"), "the day after the last event is the default");
+    let card = |model: &str| -> serde_json::Value {
+        let text = fs::read_to_string(path.join(model).join("card.json")).unwrap();
+        let mut card: serde_json::Value = serde_json::from_str(&text).unwrap();
+        // What the reader of the log saw of it is the one thing that may differ.
+        card.as_object_mut().unwrap().remove("data_quality");
+        card
+    };
+    assert_eq!(card("full"), card("cut"), "nor does anything in the card");
+    assert_ne!(card("full")["retention"], card("less")["retention"]);
     let weights = |model| {
         let bundle: serde_json::Value = serde_json::from_str(&bundle_json(path, model)).unwrap();
         bundle["models"][0]["weights"].clone()

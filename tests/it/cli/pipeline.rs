@@ -118,6 +118,60 @@ fn inspect_prints_the_card() {
     for part in ["Horizon 30 days", "Horizon 60 days", "recency_only", "Segments on", "Lifecycle stages"] {
         assert!(out.contains(part), "{part}:\n{out}");
     }
+    for part in ["calibration line: slope", "model less rival", "parts of the users", "stage: growth"] {
+        assert_eq!(out.matches(part).count(), 2, "{part}, once for each horizon:\n{out}");
+    }
+}
+
+/// The parts of a card are counted in different places and must add up to the same users.
+#[test]
+fn the_card_adds_up() {
+    let folder = fitted();
+    let card: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("model/card.json")).unwrap()).unwrap();
+    let sum = |list: &serde_json::Value, field: &str| -> u64 {
+        list.as_array().unwrap().iter().map(|item| item[field].as_u64().unwrap()).sum()
+    };
+    for horizon in card["horizons"].as_array().unwrap() {
+        let e = &horizon["evaluation"];
+        let slices = e["slices"].as_array().unwrap();
+        for dimension in ["stage", "segment", "tenure"] {
+            let part: Vec<_> = slices.iter().filter(|s| s["dimension"] == dimension).cloned().collect();
+            assert_eq!(sum(&part.into(), "users"), e["users"].as_u64().unwrap(), "{dimension}");
+        }
+        assert_eq!(sum(&horizon["by_date"], "users"), horizon["rows"].as_u64().unwrap());
+        let judged = horizon["by_date"].as_array().unwrap().last().unwrap();
+        assert_eq!(
+            (&judged["date"], &judged["users"], &judged["churn_rate"]),
+            (&e["test"], &e["users"], &e["churn_rate"])
+        );
+        assert_eq!(sum(&judged["deciles"], "users"), e["users"].as_u64().unwrap());
+        assert_eq!(e["calibration_curve"], judged["deciles"]);
+        let names: Vec<&str> = e["rivals"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+        assert!(["base_rate", "recency_only", "best_single"].iter().all(|n| names.contains(n)), "{names:?}");
+    }
+    let first = card["horizons"][0]["by_date"].as_array().unwrap().last().unwrap();
+    assert_eq!(sum(&card["segments"], "users"), first["users"].as_u64().unwrap());
+    let latest = card["stage_sizes"].as_array().unwrap().last().unwrap();
+    for (stage, users) in card["stages"].as_object().unwrap() {
+        assert_eq!(&latest["users"][stage], users);
+    }
+    // Who was never active is in no cohort and in no move.
+    let moved: u64 = card["transitions"]["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|row| row.as_array().unwrap())
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    let now: u64 = latest["users"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!((moved, moved <= card["users"].as_u64().unwrap()), (now, true));
+    let cohorts = &card["retention"]["cohorts"];
+    assert!(sum(cohorts, "users") <= now && sum(cohorts, "users") > now / 2);
+    for cohort in cohorts.as_array().unwrap() {
+        let active: Vec<u64> = cohort["active"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+        assert!(active.iter().all(|n| *n <= active[0]) && cohort["users"] == active[0]);
+    }
 }
 
 /// Every command that ends well, in order.

