@@ -63,7 +63,10 @@ fn rival(name: &str, feature: Option<&str>, metrics: Metrics, bend: f64, differe
         auc_difference: around(0.711 - metrics.auc.value, 0.011),
         metrics,
         gains: (1..=100).map(|k| reached(share(k, 100), bend)).collect(),
-        roc: (0..=40).map(|k| (share(k, 40), reached(share(k, 40), bend + 0.4))).collect(),
+        roc: match name {
+            "base_rate" => vec![(0.0, 0.0), (1.0, 1.0)],
+            _ => (0..=40).map(|k| (share(k, 40), reached(share(k, 40), bend + 0.4))).collect(),
+        },
         precision_recall: (1..=40).map(|k| (share(k, 40), 0.44 + 0.3 * (bend - 1.0) * (1.0 - share(k, 40)))).collect(),
     }
 }

@@ -155,7 +155,12 @@ fn cohorts_caption(retention: &Retention) -> String {
             name(retention.period, worst),
             percent(next(&worst)),
         ),
-        _ => first.to_owned(),
+        _ => {
+            let cohort = retention.cohorts.first();
+            let back = cohort.and_then(|c| share(c, 1)).unwrap_or(f64::NAN);
+            let name = cohort.map(|c| name(retention.period, c)).unwrap_or_default();
+            format!("After 1 {unit}, {} of the cohort of {name} came back. {first}", percent(back))
+        }
     }
 }
 

@@ -55,7 +55,7 @@ fn rates(e: &Evaluation) -> String {
         let (low, high) = share_interval(s.churn_rate, s.users);
         [low, high, s.predicted]
     });
-    let axis = axis(ends, "churn; dot observed, upright bar predicted", percent);
+    let axis = axis(ends, "churn; dot observed, upright bar predicted", |v, _| percent(v));
     let content = list(&grouped(&e.slices, strip), &axis, Some(e.churn_rate));
     super::figure("", "Is it right about every group?", &content, &escape(&rates_caption(&e.slices)))
 }
@@ -83,7 +83,7 @@ fn ranks(e: &Evaluation) -> String {
     let auc = |s: &SliceCard| s.metrics.as_ref().and_then(|m| m.auc);
     let measured: Vec<SliceCard> = e.slices.iter().filter(|s| auc(s).is_some()).cloned().collect();
     let ends = measured.iter().filter_map(auc).flat_map(|a| [a.low, a.high, a.value]).chain([0.5]);
-    let axis = axis(ends, "AUC; 0.5 is chance", |v| decimals(v, 2));
+    let axis = axis(ends, "AUC; 0.5 is chance", decimals);
     let strip = |slice: &SliceCard| {
         let interval = auc(slice).map_or((f64::NAN, f64::NAN, f64::NAN), |a| (a.low, a.value, a.high));
         Strip {
@@ -103,8 +103,8 @@ fn ranks(e: &Evaluation) -> String {
     };
     let chance = measured.iter().filter(|s| auc(s).is_some_and(|a| a.low <= 0.5)).count();
     let caption = format!(
-        "Best within “{}” ({}), worst within “{}” ({}); the vertical line is all users, {}. {} Groups are more alike within \
-         than across, so most lie left of it.",
+        "Best within “{}” ({}), worst within “{}” ({}); the vertical line is all users, {}. {} Users of one group are more \
+         alike, so {} of {} lie left of it.",
         name(best),
         decimals(value(best), 3),
         name(worst),
@@ -114,6 +114,8 @@ fn ranks(e: &Evaluation) -> String {
             0 => "In every group the order beats chance.".to_owned(),
             n => format!("In {} the order may be chance.", counted(n as u64, "group")),
         },
+        measured.iter().filter(|s| value(s) < e.model.auc.value).count(),
+        measured.len(),
     );
     let content = list(&grouped(&measured, strip), &axis, Some(e.model.auc.value));
     super::figure("", "Does it tell users of one group apart?", &content, &escape(&caption))

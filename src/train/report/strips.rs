@@ -37,16 +37,22 @@ pub(super) fn list(groups: &[(String, Vec<Strip>)], axis: &Axis, reference: Opti
     format!("<ul class=\"strips\" style=\"--value:{widest}ch\">{rows}{}</ul>", foot(axis))
 }
 
-/// An axis around all that is drawn, with a few ticks.
-pub(super) fn axis(values: impl Iterator<Item = f64>, label: &str, format: impl Fn(f64) -> String) -> Axis {
+/// Ticks, at most: as many as lie beside each other in a narrow column.
+const TICKS: usize = 5;
+
+/// An axis around all that is drawn, with a few round ticks; `format` is told how many decimals tell them apart.
+pub(super) fn axis(values: impl Iterator<Item = f64>, label: &str, format: impl Fn(f64, usize) -> String) -> Axis {
     let ends = values.filter(|v| v.is_finite());
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
-    let step = super::plot::round_step((high - low) / 4.5);
-    let first = (low / step - 1e-9).ceil();
+    let inside = |step: f64| (libm::ceil(low / step - 1e-9) as i64)..=(libm::floor(high / step + 1e-9) as i64);
+    let digits = (0..8_usize)
+        .rev()
+        .flat_map(|digits| [1, 2, 5].map(|k| (f64::from(k) * libm::pow(10.0, -(digits as f64)), digits)));
+    let found = digits.into_iter().find(|(step, _)| (high - low) / step < 1e6 && inside(*step).count() <= TICKS);
+    let (step, digits) = found.unwrap_or((high - low, 0));
     let margin = (high - low) * 0.04;
-    let ticks = (0..8).map(|k| (first + f64::from(k)) * step).take_while(|t| *t <= high + step * 1e-6);
-    let ticks = ticks.map(|t| (t, format(t))).collect();
+    let ticks = inside(step).map(|k| (k as f64 * step, format(k as f64 * step, digits))).collect();
     Axis { low: low - margin, high: high + margin, ticks, label: label.to_owned() }
 }
 
@@ -119,12 +125,23 @@ mod tests {
             value: "x".to_owned(),
         };
         let values = [0.0, 1.0].into_iter();
-        let scale = axis(values, "share & unit", |v| format!("{v}"));
+        let scale = axis(values, "share & unit", |v, _| format!("{v}"));
         let html = list(&[("G".to_owned(), vec![strip("<a>", 0.5), strip("b", f64::NAN)])], &scale, Some(0.0));
         assert!(html.contains("cx=\"50%\" cy=\"50%\" r=\"4.5\"") && html.contains("share &amp; unit"), "{html}");
         assert!(html.contains("&lt;a&gt;") && html.contains("&lt;3 users&gt;") && !html.contains("NaN"), "{html}");
         assert_eq!(html.matches("r=\"4.5\"").count(), 1, "what is not a number is not drawn");
-        let empty = axis(std::iter::empty(), "", |v| format!("{v}"));
+        let empty = axis(std::iter::empty(), "", |v, _| format!("{v}"));
         assert!(empty.low < empty.high);
+    }
+
+    #[test]
+    fn ticks_are_few_and_told_apart() {
+        let read = |low: f64, high: f64| -> Vec<String> {
+            let axis = axis([low, high].into_iter(), "", |v, digits| format!("{v:.digits$}"));
+            axis.ticks.into_iter().map(|t| t.1).collect()
+        };
+        assert_eq!(read(-0.19, 0.04), ["-0.15", "-0.10", "-0.05", "0.00"]);
+        assert_eq!(read(0.22, 0.91), ["0.4", "0.6", "0.8"]);
+        assert_eq!(read(0.0, 0.0042), ["0.000", "0.001", "0.002", "0.003", "0.004"]);
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn figure(h: &HorizonCard, e: &Evaluation) -> String {
 fn plot(h: &HorizonCard, e: &Evaluation, label: &str, of: fn(&RivalCard) -> Interval, better: f64) -> String {
     let all = || e.rivals.iter().map(of);
     let ends = all().flat_map(|d| [d.low, d.high, d.value]).chain([0.0]);
-    let axis = axis(ends, label, |v| signed(v, 2));
+    let axis = axis(ends, label, signed);
     let strip = |r: &RivalCard| {
         let d = of(r);
         Strip {
