@@ -44,13 +44,15 @@ pub(super) struct Choice {
 const L2_GRID: [f64; 4] = [300.0, 1_000.0, 3_000.0, 10_000.0];
 /// The same for the reference solver, which weighs columns only.
 const L2_REFERENCE: [f64; 4] = [300.0, 30.0, 10.0, 1.0];
+/// Standard errors by which a recipe must beat the default: dates differ by more than their users do.
+const CLEAR: f64 = 2.0;
 /// Rehearsals at which recipes are compared at most.
 const COMPARED: usize = 4;
 /// Rehearsals of the chosen recipe at most.
 const TRACKED: usize = 8;
 
-/// Chooses a recipe by rehearsals at the dates of the table. The default stays unless another does better by more
-/// than the standard error of the difference.
+/// Chooses a recipe by rehearsals at the dates of the table. The default stays unless another clearly does
+/// better.
 pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> Result<Choice, TrainError> {
     let (default, grid): (Recipe, &[f64]) = match config.solver {
         Solver::Newton => (Recipe::DEFAULT, &L2_GRID),
@@ -141,7 +143,7 @@ impl Trials {
     fn best(&self) -> Recipe {
         let clear = self.run.iter().filter_map(|(recipe, rehearsals)| {
             let (difference, error) = self.against_default(rehearsals);
-            (difference < -error).then_some((*recipe, difference))
+            (difference < -CLEAR * error).then_some((*recipe, difference))
         });
         clear.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(self.default, |(recipe, _)| recipe)
     }
@@ -168,11 +170,14 @@ impl Trials {
 const SHIFT_VARIANCE: f64 = 0.03;
 /// A lasting shift counts only as far as its square exceeds its variance this many times.
 const SHIFT_DOUBT: f64 = 4.0;
+/// The share of a lasting shift that is taken to last on.
+const SHIFT_SHARE: f64 = 0.5;
 /// Rehearsals' worth of belief that the slope is 1.
 const SLOPE_DOUBT: f64 = 2.0;
 
 /// What all rehearsals have in common is put right, as far as it is more than chance: a shift that keeps coming back,
-/// and log-odds that are too bold or too timid. The latest shift alone says nothing of the next.
+/// and log-odds that are too bold. The latest shift alone says nothing of the next: on three public logs, at some 130
+/// dates, neither it nor the last weeks' activity had any correlation with it.
 fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
     let (Some(newest), Some(oldest)) = (rehearsals.first(), rehearsals.last()) else { return Calibration::IDENTITY };
     let count = rehearsals.len() as f64;
@@ -182,7 +187,7 @@ fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
     let middle = mean(&shifts);
     let spread = shifts.iter().map(|s| (s - middle) * (s - middle)).sum::<f64>() / (count - 1.0).max(1.0);
     let variance = (spread * (apart - 1.0) + SHIFT_VARIANCE) / apart;
-    let shift = middle * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0);
+    let shift = SHIFT_SHARE * middle * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0);
     let (mut predicted, mut churned) = (Vec::new(), Vec::new());
     let (mut center, mut bend) = (0.0, 0.0);
     for r in rehearsals {
@@ -194,7 +199,8 @@ fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
         }
     }
     let (_, bold) = calibration_line(&predicted, &churned, 1e-6);
-    let slope = (1.0 + (bold - 1.0) * apart / (apart + SLOPE_DOUBT)).clamp(0.5, 1.5);
+    // Fits on fewer rows are more timid under the same penalty, so that only boldness tells of the final fit.
+    let slope = 1.0 + (bold.clamp(0.5, 1.0) - 1.0) * apart / (apart + SLOPE_DOUBT);
     // Turned about the middle of the log-odds, so that the slope leaves the churn rate as it was.
     Calibration { intercept: shift + (1.0 - slope) * center / bend.max(1e-12), slope }
 }
@@ -221,7 +227,7 @@ mod tests {
     #[test]
     fn a_shift_that_keeps_coming_back_is_put_right_and_one_that_comes_and_goes_is_not() {
         let lasting = calibration(&rehearsals(&[0.5, 0.45, 0.55, 0.5, 0.48, 0.52], 1.0), 60);
-        assert!((lasting.intercept - 0.5).abs() < 0.12, "{lasting:?}");
+        assert!((lasting.intercept - 0.25).abs() < 0.06, "{lasting:?}");
         let mixed = calibration(&rehearsals(&[0.5, -0.4, 0.1, -0.5, 0.45, -0.1], 1.0), 60);
         assert!(mixed.intercept.abs() < 0.05, "{mixed:?}");
         // Not even a large one, if it was seen once.
@@ -240,6 +246,6 @@ mod tests {
         };
         assert!((rate(line) - rate(Calibration::IDENTITY)).abs() < 0.01);
         let timid = calibration(&rehearsals(&[0.0; 6], 0.7), 30);
-        assert!(timid.slope > 1.1, "{timid:?}");
+        assert_eq!(timid.slope, 1.0);
     }
 }

@@ -103,7 +103,7 @@ mod tests {
         let s = schedule(35 * 3, 0, 35, 100).unwrap();
         assert!(s.test.is_some_and(|test| s.before(test).len() == 1));
         let s = schedule(50, 0, 35, 100).unwrap();
-        assert!(s.test.is_none() && s.fit.len() == 2);
+        assert!(s.test.is_none() && s.fit.len() == 1);
         let message = schedule(35, 0, 35, 100).unwrap_err().to_string();
         assert!(message.contains("34 days"), "{message}");
     }
