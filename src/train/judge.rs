@@ -50,7 +50,7 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     let choice = choose(&table, &dates, input.config)?;
     let columns = design.columns.get(..input.catalogue.len()).unwrap_or_default();
     let court = Court { input, known: &known, test: &test, asked: &asked, columns };
-    let mut start: Option<Fitted> = None;
+    let mut start: Option<Fitted> = choice.near.clone();
     let log_odds = court.by_part(|learnt, part| {
         let fitted = table.fit(&choice.recipe, learnt, start.as_ref(), TOLERANCE)?;
         let answers = part.iter().map(|row| fitted.log_odds(&asked.row(*row)[..fitted.weights.len()])).collect();

@@ -62,7 +62,7 @@ pub struct OriginCard {
 const ROWS: usize = 6_000;
 
 /// The mean gradient at which a rehearsed fit is close enough to its optimum to be compared.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 1e-4;
 
 /// Which half a user belongs to.
 pub(super) fn part_of(user: u32, parts: u32) -> u32 {
@@ -70,8 +70,14 @@ pub(super) fn part_of(user: u32, parts: u32) -> u32 {
     (user.wrapping_mul(2_654_435_761) >> 16) % parts
 }
 
-/// Rehearses every recipe at a date; `None` where too little was known by then, or nobody can be judged.
-pub(super) fn rehearse(table: &Table<'_>, date: Day, recipes: &[Recipe]) -> Result<Option<Vec<Rehearsal>>, TrainError> {
+/// Rehearses every recipe at a date; `None` where too little was known by then, or nobody can be judged. `near` is where
+/// fits start from, and the last of them: it decides how soon they are done, not where they end.
+pub(super) fn rehearse(
+    table: &Table<'_>,
+    date: Day,
+    recipes: &[Recipe],
+    near: &mut Option<Fitted>,
+) -> Result<Option<Vec<Rehearsal>>, TrainError> {
     let data = table.data;
     let rows = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> { (0..data.len()).filter(|row| keep(*row)).collect() };
     let mut answers = vec![(Vec::new(), Vec::new()); recipes.len()];
@@ -84,12 +90,13 @@ pub(super) fn rehearse(table: &Table<'_>, date: Day, recipes: &[Recipe]) -> Resu
             return Ok(None);
         }
         let learnt: Vec<usize> = evenly(learnt.len(), ROWS).map(|k| learnt[k]).collect();
-        let mut start: Option<Fitted> = None;
         for (recipe, (log_odds, churned)) in recipes.iter().zip(&mut answers) {
-            let fitted = table.fit(recipe, &learnt, start.as_ref(), TOLERANCE)?;
+            let fitted = table.fit(recipe, &learnt, near.as_ref(), TOLERANCE)?;
             log_odds.extend(asked.iter().map(|row| table.log_odds(&fitted, *row)));
             churned.extend(asked.iter().map(|row| data.labels[*row]));
-            start = Some(fitted).filter(|_| recipe.expanded).or(start);
+            if recipe.expanded || near.is_none() {
+                *near = Some(fitted);
+            }
         }
     }
     Ok(Some(answers.into_iter().map(|(log_odds, churned)| Rehearsal::new(date, log_odds, churned)).collect()))

@@ -38,6 +38,8 @@ pub(super) struct Choice {
     /// Rehearsals of the chosen recipe, newest first.
     pub(super) rehearsals: Vec<Rehearsal>,
     pub(super) calibration: Calibration,
+    /// A fit of fewer rows, to start from.
+    pub(super) near: Option<Fitted>,
 }
 
 /// The penalties that are tried, beside the default's.
@@ -66,7 +68,8 @@ pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> 
         None => grid.iter().map(|l2| Recipe { l2: *l2, ..default }).collect(),
     };
     let mut trials = Trials::new(fixed.unwrap_or(default));
-    trials.run(table, compared, &with_l2)?;
+    let mut near = None;
+    trials.run(table, compared, &with_l2, &mut near)?;
     let recipe = trials.best();
     let alternatives = match config.solver {
         Solver::Newton => vec![
@@ -77,14 +80,14 @@ pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> 
         ],
         Solver::Linfa => Vec::new(),
     };
-    trials.run(table, compared, &alternatives)?;
+    trials.run(table, compared, &alternatives, &mut near)?;
     let recipe = trials.best();
     let mut rehearsals = trials.rehearsals_of(&recipe);
     for date in origins.iter().skip(COMPARED).take(TRACKED - COMPARED) {
-        rehearsals.extend(rehearse(table, *date, &[recipe])?.unwrap_or_default());
+        rehearsals.extend(rehearse(table, *date, &[recipe], &mut near)?.unwrap_or_default());
     }
     let calibration = calibration(&rehearsals, table.window_days);
-    Ok(Choice { recipe, trials: trials.cards(&recipe), rehearsals, calibration })
+    Ok(Choice { recipe, trials: trials.cards(&recipe), rehearsals, calibration, near })
 }
 
 /// The mean gradient at which a model counts as fitted.
@@ -93,7 +96,7 @@ pub(super) const TOLERANCE: f64 = 1e-8;
 /// Fits the chosen recipe on all rows of the table.
 pub(super) fn carry_out(table: &Table<'_>, choice: &Choice) -> Result<Fitted, TrainError> {
     let rows: Vec<usize> = (0..table.data.len()).collect();
-    table.fit(&choice.recipe, &rows, None, TOLERANCE)
+    table.fit(&choice.recipe, &rows, choice.near.as_ref(), TOLERANCE)
 }
 
 /// Rehearsals of several recipes at the same dates.
@@ -108,11 +111,17 @@ impl Trials {
         Self { default, run: Vec::new() }
     }
 
-    fn run(&mut self, table: &Table<'_>, dates: &[Day], recipes: &[Recipe]) -> Result<(), TrainError> {
+    fn run(
+        &mut self,
+        table: &Table<'_>,
+        dates: &[Day],
+        recipes: &[Recipe],
+        near: &mut Option<Fitted>,
+    ) -> Result<(), TrainError> {
         let from = self.run.len();
         self.run.extend(recipes.iter().map(|recipe| (*recipe, Vec::new())));
         for date in dates {
-            let Some(rehearsals) = rehearse(table, *date, recipes)? else { continue };
+            let Some(rehearsals) = rehearse(table, *date, recipes, near)? else { continue };
             for ((_, all), rehearsal) in self.run[from..].iter_mut().zip(rehearsals) {
                 all.push(rehearsal);
             }

@@ -76,7 +76,9 @@ impl Table<'_> {
         let values: Cow<'_, [f64]> = if rows.len() == self.data.len() && width == self.matrix.width {
             Cow::Borrowed(&self.matrix.values)
         } else {
-            Cow::Owned(rows.iter().flat_map(|row| &self.matrix.row(*row)[..width]).copied().collect())
+            let mut values = Vec::with_capacity(rows.len() * width);
+            rows.iter().for_each(|row| values.extend_from_slice(&self.matrix.row(*row)[..width]));
+            Cow::Owned(values)
         };
         let labels: Vec<bool> = rows.iter().map(|row| self.data.labels[*row]).collect();
         let weights = self.weights(&rows, recipe.half_life);

@@ -34,7 +34,7 @@ const LEAST_CURVATURE_ROWS: usize = 2_048;
 /// The same for each feature.
 const CURVATURE_ROWS_PER_FEATURE: usize = 12;
 /// A step that leaves more than this share of the gradient asks for a fresh look at the curvature.
-const SLOW: f64 = 0.3;
+const SLOW: f64 = 0.5;
 
 /// Newton's method with a line search: the objective is strictly convex, so there is one optimum and every accepted
 /// step comes closer to it. Starts from `start`, its weights and its curvature, or from zero.
@@ -196,7 +196,7 @@ struct Curvature {
 }
 
 /// Rows whose products are added to the Hessian in one go: it is read and written once for all of them.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 
 fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
     let size = part.width + 1;
@@ -229,13 +229,10 @@ fn add_products(hessian: &mut [f64], block: &[f64], scaled: &[f64], size: usize)
     let rows: [&[f64]; AT_ONCE] = std::array::from_fn(row);
     for i in 0..size {
         let by: [f64; AT_ONCE] = std::array::from_fn(|r| scaled[r * size + i]);
-        let until = rows.map(|row| &row[..=i]);
-        for (j, slot) in hessian[i * size..][..=i].iter_mut().enumerate() {
-            let mut sum = *slot;
-            for r in 0..AT_ONCE {
-                sum += by[r] * until[r][j];
-            }
-            *slot = sum;
+        let [a, b, c, d] = rows.map(|row| &row[..=i]);
+        // Zipped, so that the compiler sees equal lengths and works on several columns at a time.
+        for ((((sum, a), b), c), d) in hessian[i * size..][..=i].iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *sum += (by[0] * a + by[1] * b) + (by[2] * c + by[3] * d);
         }
     }
 }
