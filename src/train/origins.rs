@@ -27,9 +27,9 @@ impl Rehearsal {
         Self { date, log_odds, churned, shift }
     }
 
-    /// The loss of every row once the churn rate is right: how well users are told apart.
+    /// The loss of every row.
     pub(super) fn losses(&self) -> Vec<f64> {
-        let loss = |(x, y): (&f64, &bool)| log_loss_of_logit(x + self.shift, *y);
+        let loss = |(x, y): (&f64, &bool)| log_loss_of_logit(*x, *y);
         self.log_odds.iter().zip(&self.churned).map(loss).collect()
     }
 
@@ -52,7 +52,7 @@ pub struct OriginCard {
     pub users: u64,
     /// The share of them that churned.
     pub churn_rate: f64,
-    /// Log loss with the churn rate corrected.
+    /// Log loss, before anything is put right.
     pub log_loss: f64,
     /// What had to be added to all log-odds for the mean probability to be the churn rate.
     pub shift: f64,

@@ -20,7 +20,7 @@ pub struct TrialCard {
     pub recipe: Recipe,
     /// The recipe in words.
     pub name: String,
-    /// Its mean log loss over the rehearsals, with the churn rate corrected.
+    /// Its mean log loss over the rehearsals.
     pub log_loss: f64,
     /// Its log loss minus the default recipe's on the same users.
     pub difference: f64,
@@ -46,7 +46,7 @@ pub(super) struct Choice {
 const L2_GRID: [f64; 4] = [300.0, 1_000.0, 3_000.0, 10_000.0];
 /// The same for the reference solver, which weighs columns only.
 const L2_REFERENCE: [f64; 4] = [300.0, 30.0, 10.0, 1.0];
-/// Standard errors by which a recipe must beat the default: dates differ by more than their users do.
+/// Standard errors by which a recipe must beat the default.
 const CLEAR: f64 = 2.0;
 /// Rehearsals at which recipes are compared at most.
 const COMPARED: usize = 4;
@@ -136,21 +136,21 @@ impl Trials {
     /// The mean difference of a recipe's losses to the default's, and its standard error.
     fn against_default(&self, rehearsals: &[Rehearsal]) -> (f64, f64) {
         let default = self.rehearsals_of(&self.default);
-        let (mut difference, mut variance) = (0.0, 0.0);
-        for (own, other) in rehearsals.iter().zip(&default) {
-            let apart: Vec<f64> = own.losses().iter().zip(other.losses()).map(|(a, b)| a - b).collect();
-            let middle = mean(&apart);
-            difference += middle;
-            variance +=
-                mean(&apart.iter().map(|d| (d - middle) * (d - middle)).collect::<Vec<_>>()) / apart.len() as f64;
-        }
-        let n = rehearsals.len().max(1) as f64;
-        (difference / n, variance.sqrt() / n)
+        let apart = |(own, other): (&Rehearsal, &Rehearsal)| {
+            own.losses().iter().zip(other.losses()).map(|(a, b)| a - b).collect::<Vec<f64>>()
+        };
+        let apart: Vec<Vec<f64>> = rehearsals.iter().zip(&default).map(apart).collect();
+        let middles: Vec<f64> = apart.iter().map(|date| mean(date)).collect();
+        // Dates differ by more than their users do: the larger of the two errors is the honest one.
+        let (by_date, by_user) = (error_of_mean(&middles), apart.iter().map(|date| error_of_mean(date).powi(2)));
+        (mean(&middles), by_date.max(by_user.sum::<f64>().sqrt() / middles.len().max(1) as f64))
     }
 
-    /// The recipe with the least loss among those that beat the default clearly; the default if none does.
+    /// The recipe with the least loss among those that beat the default clearly and at more than one
+    /// date; the default if none does.
     fn best(&self) -> Recipe {
-        let clear = self.run.iter().filter_map(|(recipe, rehearsals)| {
+        let several = self.run.iter().filter(|(_, rehearsals)| rehearsals.len() > 1);
+        let clear = several.filter_map(|(recipe, rehearsals)| {
             let (difference, error) = self.against_default(rehearsals);
             (difference < -CLEAR * error).then_some((*recipe, difference))
         });
@@ -172,6 +172,13 @@ impl Trials {
         };
         rehearsed.map(card).collect()
     }
+}
+
+/// The standard error of a mean; 0 of fewer than two values.
+fn error_of_mean(values: &[f64]) -> f64 {
+    let (n, middle) = (values.len() as f64, mean(values));
+    let squares: f64 = values.iter().map(|v| (v - middle) * (v - middle)).sum();
+    if n > 1.0 { (squares / (n - 1.0) / n).sqrt() } else { 0.0 }
 }
 
 /// How far apart in log-odds shifts of the churn rate lie where nothing is known: as in the public logs that this was
