@@ -51,6 +51,11 @@ pub struct ModelConfig {
     pub solver: Solver,
     /// The strength of the L2 penalty; without it dates in the past choose it.
     pub l2: Option<f64>,
+    /// Whether kinks and products of features are weighed too; without it dates in the past choose it.
+    pub expanded: Option<bool>,
+    /// How many label windows (lead + horizon) ago a row counts half, 0 for all rows alike; without it dates in the past
+    /// choose it.
+    pub half_life_windows: Option<f64>,
     /// Days between the dates at which users are described; without it half of lead + horizon.
     pub spacing_days: Option<u16>,
     /// Rows (user, date) that a model is fitted on at most; beyond, every second, third, ... user is taken.
@@ -71,6 +76,8 @@ impl Default for ModelConfig {
         Self {
             solver: Solver::Newton,
             l2: None,
+            expanded: None,
+            half_life_windows: None,
             spacing_days: None,
             most_rows: 200_000,
             snapshots: 12,
@@ -85,6 +92,14 @@ impl ModelConfig {
     fn problem(&self) -> Option<String> {
         if self.l2.is_some_and(|l2| !(l2.is_finite() && l2 > 0.0)) {
             return Some("model.l2 must be positive".into());
+        }
+        if let Some(half_life) = self.half_life_windows.filter(|h| !(h.is_finite() && *h >= 0.0)) {
+            return Some(format!("model.half_life_windows is {half_life}: it must be 0 or more"));
+        }
+        if self.solver == Solver::Linfa && self.half_life_windows.is_some_and(|h| h > 0.0) {
+            return Some(
+                "model.half_life_windows must be 0 with model.solver = \"linfa\": it weighs all rows alike".into(),
+            );
         }
         if self.most_rows < 1_000 {
             return Some(format!("model.most_rows is {}: it must be at least 1000", self.most_rows));

@@ -49,6 +49,9 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     let table = input.table(&known);
     let choice = choose(&table, &dates, input.config)?;
     let columns = design.columns.get(..input.catalogue.len()).unwrap_or_default();
+    if !(0..PARTS).all(|part| usable(&known.data, &known.others(part))) {
+        return Ok(None);
+    }
     let court = Court { input, known: &known, test: &test, asked: &asked, columns };
     let mut start: Option<Fitted> = choice.near.clone();
     let log_odds = court.by_part(|learnt, part| {
@@ -68,6 +71,18 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     Ok(Some((evaluation, Predictions { date: test_date, predicted: p, churned: test.labels })))
 }
 
+impl Weighed {
+    /// The rows of all users but those of one part.
+    fn others(&self, part: u32) -> Vec<usize> {
+        (0..self.data.len()).filter(|row| part_of(self.data.users[*row], PARTS) != part).collect()
+    }
+}
+
+/// The rows of the users of one part.
+fn part_rows(users: &[u32], part: u32) -> Vec<usize> {
+    (0..users.len()).filter(|row| part_of(users[*row], PARTS) == part).collect()
+}
+
 impl Court<'_> {
     /// Asks about every part of the test rows after learning from the known rows of all other users.
     fn by_part(
@@ -76,12 +91,8 @@ impl Court<'_> {
     ) -> Result<Vec<f64>, TrainError> {
         let mut answers = vec![f64::NAN; self.test.len()];
         for part in 0..PARTS {
-            let users = &self.known.data.users;
-            let learnt: Vec<usize> = (0..users.len()).filter(|row| part_of(users[*row], PARTS) != part).collect();
-            let rows: Vec<usize> =
-                (0..answers.len()).filter(|row| part_of(self.test.users[*row], PARTS) == part).collect();
-            // So few users that the others all did the same: their own part is then better than nothing.
-            let learnt = if usable(&self.known.data, &learnt) { learnt } else { (0..users.len()).collect() };
+            let learnt = self.known.others(part);
+            let rows = part_rows(&self.test.users, part);
             for (row, answer) in rows.iter().zip(ask(&learnt, &rows)?) {
                 answers[*row] = answer;
             }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use super::dataset::Dataset;
 use super::logistic::Fitted;
 use super::recipe::{Recipe, Table, usable};
 use crate::history::Day;
@@ -70,6 +71,16 @@ pub(super) fn part_of(user: u32, parts: u32) -> u32 {
     (user.wrapping_mul(2_654_435_761) >> 16) % parts
 }
 
+/// Rows to learn from at a date, and rows to be asked about: no user is on both sides, and no label window of the one
+/// side reaches into one of the other.
+fn sides(data: &Dataset, date: Day, window_days: i32, half: u32) -> (Vec<usize>, Vec<usize>) {
+    let own = |row: &usize| part_of(data.users[*row], 2) == half;
+    let known = |row: &usize| date.since(data.dates[*row]) >= window_days;
+    let learnt = (0..data.len()).filter(|row| !own(row) && known(row)).collect();
+    let asked = (0..data.len()).filter(|row| own(row) && data.dates[*row] == date).collect();
+    (learnt, asked)
+}
+
 /// Rehearses every recipe at a date; `None` where too little was known by then, or nobody can be judged. `near` is where
 /// fits start from, and the last of them: it decides how soon they are done, not where they end.
 pub(super) fn rehearse(
@@ -79,13 +90,9 @@ pub(super) fn rehearse(
     near: &mut Option<Fitted>,
 ) -> Result<Option<Vec<Rehearsal>>, TrainError> {
     let data = table.data;
-    let rows = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> { (0..data.len()).filter(|row| keep(*row)).collect() };
     let mut answers = vec![(Vec::new(), Vec::new()); recipes.len()];
     for half in 0..2 {
-        let own = |row: usize| part_of(data.users[row], 2) == half;
-        let known = |row: usize| date.since(data.dates[row]) >= table.window_days;
-        let learnt = rows(&|row| !own(row) && known(row));
-        let asked = rows(&|row| own(row) && data.dates[row] == date);
+        let (learnt, asked) = sides(data, date, table.window_days, half);
         if !usable(data, &learnt) || !usable(data, &asked) {
             return Ok(None);
         }
@@ -141,5 +148,71 @@ impl From<&Rehearsal> for OriginCard {
             log_loss: r.loss(),
             shift: r.shift,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// 200 users at twelve dates, 15 days apart.
+    fn data() -> (Dataset, Vec<Day>) {
+        let dates: Vec<Day> = (0..12).map(|k| Day::new(100 + 15 * k).unwrap()).collect();
+        let rows = || (0..200_u32).flat_map(|user| dates.iter().map(move |date| (user, *date)));
+        let data = Dataset {
+            width: 0,
+            raw: Vec::new(),
+            labels: rows().map(|(user, _)| user % 3 == 0).collect(),
+            users: rows().map(|(user, _)| user).collect(),
+            dates: rows().map(|(_, date)| date).collect(),
+        };
+        (data, dates)
+    }
+
+    #[test]
+    fn no_user_and_no_label_window_is_on_both_sides() {
+        let (data, dates) = data();
+        let date = dates[8];
+        let mut asked_about = BTreeSet::new();
+        for half in 0..2 {
+            let (learnt, asked) = sides(&data, date, 30, half);
+            let users = |rows: &[usize]| rows.iter().map(|row| data.users[*row]).collect::<BTreeSet<u32>>();
+            assert!(users(&learnt).is_disjoint(&users(&asked)));
+            assert!(asked.iter().all(|row| data.dates[*row] == date));
+            assert!(learnt.iter().all(|row| date.since(data.dates[*row]) >= 30));
+            let newest = learnt.iter().map(|row| data.dates[*row]).max();
+            assert_eq!(newest, Some(date.plus(-30)), "a window that ends on the date is known on it");
+            assert!((60..140).contains(&users(&asked).len()), "halves, about");
+            asked_about.extend(users(&asked));
+        }
+        assert_eq!(asked_about.len(), 200, "everybody is asked about once");
+        // The negative controls: were halves or windows not kept apart, users and windows would be on both sides.
+        let all: Vec<usize> = (0..data.len()).collect();
+        assert!(all.iter().any(|row| (1..30).contains(&date.since(data.dates[*row]))));
+        let (learnt, _) = sides(&data, date, 30, 0);
+        let (_, other) = sides(&data, date, 30, 1);
+        assert!(learnt.iter().any(|row| other.iter().any(|o| data.users[*o] == data.users[*row])));
+    }
+
+    #[test]
+    fn origins_are_dates_with_something_to_learn_from_half_a_window_apart() {
+        let (_, dates) = data();
+        let taken = origins(&dates, 30);
+        assert_eq!(taken.first(), dates.last());
+        assert_eq!(taken.last(), Some(&dates[2]), "the first date with a whole window before it");
+        assert!(taken.windows(2).all(|two| two[0].since(two[1]) == 15));
+        assert!(origins(&dates, 60).windows(2).all(|two| two[0].since(two[1]) == 30));
+        assert!(origins(&dates[..1], 30).is_empty());
+    }
+
+    #[test]
+    fn the_shift_makes_the_mean_probability_the_churn_rate() {
+        let log_odds: Vec<f64> = (0..100).map(|k| f64::from(k) / 10.0 - 6.0).collect();
+        let churned: Vec<bool> = (0..100).map(|k| k % 4 == 0).collect();
+        let r = Rehearsal::new(Day::new(0).unwrap(), log_odds, churned);
+        let p: Vec<f64> = r.log_odds.iter().map(|x| sigmoid(x + r.shift)).collect();
+        assert!((mean(&p) - 0.25).abs() < 1e-9 && (mean(&r.predicted()) - 0.25).abs() > 0.05);
     }
 }

@@ -56,30 +56,19 @@ const TRACKED: usize = 8;
 /// Chooses a recipe by rehearsals at the dates of the table. The default stays unless another clearly does
 /// better.
 pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> Result<Choice, TrainError> {
-    let (default, grid): (Recipe, &[f64]) = match config.solver {
-        Solver::Newton => (Recipe::DEFAULT, &L2_GRID),
-        Solver::Linfa => (Recipe::REFERENCE, &L2_REFERENCE),
-    };
-    let fixed = config.l2.map(|l2| Recipe { l2, ..default });
+    let default = default(config);
+    let grid = if config.solver == Solver::Linfa { L2_REFERENCE } else { L2_GRID };
     let origins = origins(dates, table.window_days);
     let compared = origins.get(..COMPARED.min(origins.len())).unwrap_or_default();
-    let with_l2: Vec<Recipe> = match fixed {
-        Some(recipe) => vec![recipe],
+    let with_l2: Vec<Recipe> = match config.l2 {
+        Some(_) => vec![default],
         None => grid.iter().map(|l2| Recipe { l2: *l2, ..default }).collect(),
     };
-    let mut trials = Trials::new(fixed.unwrap_or(default));
+    let mut trials = Trials::new(default);
     let mut near = None;
     trials.run(table, compared, &with_l2, &mut near)?;
     let recipe = trials.best();
-    let alternatives = match config.solver {
-        Solver::Newton => vec![
-            Recipe { half_life: None, ..recipe },
-            Recipe { half_life: Some(3.0), ..recipe },
-            Recipe { spacing: 2, ..recipe },
-            Recipe { expanded: false, l2: recipe.l2.min(100.0), ..recipe },
-        ],
-        Solver::Linfa => Vec::new(),
-    };
+    let alternatives = alternatives(&recipe, config);
     trials.run(table, compared, &alternatives, &mut near)?;
     let recipe = trials.best();
     let mut rehearsals = trials.rehearsals_of(&recipe);
@@ -92,6 +81,36 @@ pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> 
 
 /// The mean gradient at which a model counts as fitted.
 pub(super) const TOLERANCE: f64 = 1e-8;
+
+/// The recipe that stays unless another is clearly better: what is set, and the default for the rest.
+fn default(config: &ModelConfig) -> Recipe {
+    let usual = if config.solver == Solver::Linfa { Recipe::REFERENCE } else { Recipe::DEFAULT };
+    Recipe {
+        l2: config.l2.unwrap_or(usual.l2),
+        expanded: config.expanded.unwrap_or(usual.expanded),
+        half_life: config.half_life_windows.map_or(usual.half_life, |h| (h > 0.0).then_some(h)),
+        ..usual
+    }
+}
+
+/// What is tried beside a recipe: one thing changed, of those that are not set.
+fn alternatives(recipe: &Recipe, config: &ModelConfig) -> Vec<Recipe> {
+    let mut all = Vec::new();
+    if config.solver == Solver::Linfa {
+        return all;
+    }
+    if config.half_life_windows.is_none() {
+        all.extend([None, Some(3.0)].map(|half_life| Recipe { half_life, ..*recipe }));
+    }
+    if config.spacing_days.is_none() {
+        all.push(Recipe { spacing: 2, ..*recipe });
+    }
+    if config.expanded.is_none() {
+        let l2 = config.l2.unwrap_or(recipe.l2.min(100.0));
+        all.push(Recipe { expanded: false, l2, ..*recipe });
+    }
+    all
+}
 
 /// Fits the chosen recipe on all rows of the table.
 pub(super) fn carry_out(table: &Table<'_>, choice: &Choice) -> Result<Fitted, TrainError> {

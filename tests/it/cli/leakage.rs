@@ -82,6 +82,26 @@ fn one_log_gives_one_model() {
     assert_ne!(bundle_json(path, "once"), bundle_json(path, "other"), "other settings must be noticed");
 }
 
+/// `taskset` of util-linux lets a program use one processor only, which it takes for the machine's.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_processor_gives_the_bytes_that_two_give() {
+    let folder = shop();
+    let path = folder.path();
+    ebb_train(path, "fit --config log/ebb.toml --out all").ok();
+    let alone = Command::new("taskset")
+        .args(["--cpu-list", "0", env!("CARGO_BIN_EXE_ebb-train"), "fit", "--config", "log/ebb.toml", "--out", "one"])
+        .current_dir(path)
+        .output();
+    match alone {
+        Ok(done) => assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr)),
+        Err(error) => panic!("taskset is needed: {error}"),
+    }
+    let hash = |out: &str| fs::read_to_string(path.join(out).join("MANIFEST.sha256")).unwrap();
+    assert_eq!(hash("all"), hash("one"));
+    assert!(contents(&path.join("all")) == contents(&path.join("one")));
+}
+
 #[test]
 fn neither_the_order_of_files_nor_that_of_rows_matters() {
     let folder = shop();

@@ -229,7 +229,9 @@ fn both_solvers_give_the_same_scores() {
     let path = folder.path();
     let settings = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
     let scores = |solver: &str, l2: f64| -> Vec<f64> {
-        let text = format!("{settings}\n[model]\nsolver = \"{solver}\"\nl2 = {l2:?}\n");
+        let text = format!(
+            "{settings}\n[model]\nsolver = \"{solver}\"\nl2 = {l2:?}\nexpanded = false\nhalf_life_windows = 0\n"
+        );
         fs::write(path.join("log/solver.toml"), text).unwrap();
         ebb_train(path, "fit --config log/solver.toml --out solved").ok();
         let run = ebb_train(path, "score --model solved --config log/solver.toml --as-of 2024-10-26 --out -").ok();

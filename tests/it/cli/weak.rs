@@ -17,6 +17,9 @@ kind = "kind"
 activity = ["purchase"]
 horizon_days = [30]
 active_within_days = 20
+
+[model]
+l2 = 1.0
 "#;
 
 /// A log that is written day by day, counted from 2024-01-01.
