@@ -80,7 +80,7 @@ pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> 
 }
 
 /// The mean gradient at which a model counts as fitted.
-pub(super) const TOLERANCE: f64 = 1e-8;
+pub(super) const TOLERANCE: f64 = 1e-7;
 
 /// The recipe that stays unless another is clearly better: what is set, and the default for the rest.
 fn default(config: &ModelConfig) -> Recipe {

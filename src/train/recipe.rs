@@ -40,6 +40,9 @@ impl Recipe {
     }
 }
 
+/// Rows that are all fitted, however little the older ones count.
+const MANY: usize = 40_000;
+
 /// Labelled rows with what is weighed in them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table<'a> {
@@ -72,6 +75,7 @@ impl Table<'_> {
         tolerance: f64,
     ) -> Result<Fitted, TrainError> {
         let rows = self.of_spacing(rows, recipe.spacing);
+        let (rows, weights) = self.weights(&rows, recipe.half_life);
         let width = self.width(recipe);
         let values: Cow<'_, [f64]> = if rows.len() == self.data.len() && width == self.matrix.width {
             Cow::Borrowed(&self.matrix.values)
@@ -81,7 +85,6 @@ impl Table<'_> {
             Cow::Owned(values)
         };
         let labels: Vec<bool> = rows.iter().map(|row| self.data.labels[*row]).collect();
-        let weights = self.weights(&rows, recipe.half_life);
         let rows = Rows { values: &values, width, labels: &labels, weights: &weights };
         let fitted = match self.solver {
             Solver::Newton => {
@@ -110,20 +113,75 @@ impl Table<'_> {
         dates
     }
 
-    /// Weights that halve with age and add up to the number of rows.
-    fn weights(&self, rows: &[usize], half_life: Option<f64>) -> Vec<f64> {
+    /// The rows that are used and their weights, which halve with age and add up to the number of rows given. Of more than
+    /// [`MANY`] rows, those that would count little are left out now and then, and counted more where they stay: of rows
+    /// with weight `w`, the share `sqrt(w)` stays, with that weight, whoever the user is.
+    fn weights(&self, rows: &[usize], half_life: Option<f64>) -> (Vec<usize>, Vec<f64>) {
         let latest = rows.iter().map(|row| self.data.dates[*row]).max();
-        let (Some(half_life), Some(latest)) = (half_life, latest) else { return vec![1.0; rows.len()] };
+        let (Some(half_life), Some(latest)) = (half_life, latest) else {
+            return (rows.to_vec(), vec![1.0; rows.len()]);
+        };
         let days = half_life * f64::from(self.window_days);
-        let age = |row: &usize| f64::from(latest.since(self.data.dates[*row]));
-        let weights: Vec<f64> = rows.iter().map(|row| libm::exp2(-age(row) / days)).collect();
+        let root = |row: usize| libm::exp2(-0.5 * f64::from(latest.since(self.data.dates[row])) / days);
+        let draw = |row: usize| f64::from(scatter(self.data.users[row], self.data.dates[row])) / 2_f64.powi(32);
+        let stays = |row: &usize| rows.len() <= MANY || draw(*row) < root(*row);
+        let kept: Vec<usize> = rows.iter().copied().filter(stays).collect();
+        let weight = |row: &usize| if rows.len() <= MANY { root(*row).powi(2) } else { root(*row) };
+        let weights: Vec<f64> = kept.iter().map(weight).collect();
         let scale = rows.len() as f64 / weights.iter().sum::<f64>();
-        weights.into_iter().map(|w| w * scale).collect()
+        (kept, weights.into_iter().map(|w| w * scale).collect())
     }
+}
+
+/// A number that is as good as drawn for a user and a date: `SplitMix64`'s mixing, Steele, Lea and Flood (2014).
+fn scatter(user: u32, date: Day) -> u32 {
+    let mut x = (u64::from(user) << 32 | u64::from(date.number().unsigned_abs())).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((x ^ (x >> 31)) >> 32) as u32
 }
 
 /// Rows of both classes, enough to fit or judge on.
 pub(super) fn usable(data: &Dataset, rows: &[usize]) -> bool {
     let churned = rows.iter().filter(|row| data.labels[**row]).count();
     rows.len() >= 50 && churned > 0 && churned < rows.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_rows_count_less_and_are_fewer_but_add_up_as_they_should() {
+        let newest = Day::new(400).unwrap();
+        let dates: Vec<Day> = (0..5).map(|k| newest.plus(-30 * k)).collect();
+        let rows = || (0..10_000_u32).flat_map(|user| dates.iter().map(move |date| (user, *date)));
+        let data = Dataset {
+            width: 0,
+            raw: Vec::new(),
+            labels: vec![false; 50_000],
+            users: rows().map(|(user, _)| user).collect(),
+            dates: rows().map(|(_, date)| date).collect(),
+        };
+        let matrix = Matrix { width: 0, columns: 0, values: Vec::new() };
+        let table = Table { data: &data, matrix: &matrix, window_days: 30, horizon_days: 30, solver: Solver::Newton };
+        let all: Vec<usize> = (0..50_000).collect();
+        let (kept, weights) = table.weights(&all, Some(1.0));
+        assert!((weights.iter().sum::<f64>() - 50_000.0).abs() < 1e-6);
+        let days = &data.dates;
+        let of = |date: Day| {
+            let own = kept.iter().zip(&weights).filter(move |(row, _)| days[**row] == date);
+            own.fold((0.0, 0.0), |(n, sum), (_, w)| (n + 1.0, sum + w))
+        };
+        let (most, heaviest) = of(newest);
+        assert_eq!(most, 10_000.0, "every user of the newest date");
+        for (k, date) in dates.iter().enumerate() {
+            let (n, sum) = of(*date);
+            assert!((n / most - 0.5_f64.powf(k as f64 / 2.0)).abs() < 0.03, "{k}: {n}");
+            assert!((sum / heaviest - 0.5_f64.powi(k as i32)).abs() < 0.03, "{k}: {sum}");
+        }
+        let (kept, weights) = table.weights(&all[..40_000], Some(1.0));
+        assert!(kept.len() == 40_000 && (weights[3] / weights[4] - 2.0).abs() < 1e-12, "few enough to keep all");
+        assert_eq!(table.weights(&all, None), (all.clone(), vec![1.0; 50_000]));
+    }
 }

@@ -4,7 +4,7 @@ use linfa::traits::{Fit, PredictInplace};
 use ndarray::{Array1, ArrayBase, Data, Ix2};
 
 use super::{LogisticError, NewtonLogisticValid, Rows};
-use crate::math::{cholesky_factor, dot, log_loss_of_logit, sigmoid, solve_factored};
+use crate::math::{cholesky_factor, dot, sigmoid, solve_factored};
 
 /// A fitted logistic regression.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,8 +166,11 @@ fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
     let mut slope = Slope { objective: 0.0, gradient: vec![0.0; beta.len()] };
     for (row, label, weight) in part.iter() {
         let x = log_odds(beta, row);
-        slope.objective += weight * log_loss_of_logit(x, label);
-        let pull = weight * (sigmoid(x) - f64::from(label));
+        // Loss and probability share their exponential.
+        let e = libm::exp(-x.abs());
+        let p = if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) };
+        slope.objective += weight * ((if label { -x } else { x }).max(0.0) + libm::log1p(e));
+        let pull = weight * (p - f64::from(label));
         slope.gradient.iter_mut().zip(row).for_each(|(sum, x)| *sum += pull * x);
         slope.gradient[part.width] += pull;
     }
