@@ -119,15 +119,6 @@ pub struct DateCard {
     pub deciles: Vec<CurvePoint>,
 }
 
-impl HorizonCard {
-    /// The penalties that were compared, everything else being the same, each with its log loss.
-    pub fn l2_curve(&self) -> Vec<(f64, f64)> {
-        let Some(first) = self.trials.first() else { return Vec::new() };
-        let same = |t: &&TrialCard| Recipe { l2: first.recipe.l2, ..t.recipe } == first.recipe;
-        self.trials.iter().filter(same).map(|t| (t.recipe.l2, t.log_loss)).collect()
-    }
-}
-
 /// The whole fitting procedure, carried out on what was known at the latest labelled date and judged on what then
 /// happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

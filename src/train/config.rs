@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::fit::{ModelConfig, TrainConfig};
 use super::labels::ChurnConfig;
 use super::segments::SegmentConfig;
+use super::settings::{ModelConfig, TrainConfig};
 use crate::events::EventsConfig;
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;

@@ -1,8 +1,5 @@
 //! The whole fit: histories in, bundle content and card out.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::TrainError;
@@ -10,151 +7,17 @@ use super::card::{Card, HorizonCard};
 use super::dataset::Dataset;
 use super::design::{fit_bg_nbd, fit_design};
 use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
-use super::labels::{ChurnConfig, Labeller};
+use super::labels::{ChurnConfig, DropCounts, Labeller};
 use super::population::{Described, Population};
 use super::probe::{LeakageProbe, probe_catalogue};
 use super::schedule::{Observed, Schedule, Spacing};
-use super::segments::{SegmentConfig, fit_segments};
+use super::segments::fit_segments;
+use super::settings::TrainConfig;
 use super::slices::Slicer;
 use super::suspects;
-use crate::features::{Catalogue, FeatureSchema, HORIZON_LIMIT};
+use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Day, Histories};
-use crate::lifecycle::Thresholds;
-use crate::model::{Bands, BundleSpec, Design, FORMAT_VERSION, Segments, Training};
-
-/// Which solver fits the logistic model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Solver {
-    /// Newton's method.
-    #[default]
-    Newton,
-    /// `linfa-logistic`, the reference.
-    Linfa,
-}
-
-impl Solver {
-    /// The solver's name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Newton => "newton",
-            Self::Linfa => "linfa",
-        }
-    }
-}
-
-/// How models are fitted: the `[model]` table of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModelConfig {
-    /// The solver of the logistic fit.
-    pub solver: Solver,
-    /// The strength of the L2 penalty; without it dates in the past choose it.
-    pub l2: Option<f64>,
-    /// Whether kinks and products of features are weighed too; without it dates in the past choose it.
-    pub expanded: Option<bool>,
-    /// How many label windows (lead + horizon) ago a row counts half, 0 for all rows alike; without it dates in the past
-    /// choose it.
-    pub half_life_windows: Option<f64>,
-    /// Days between the dates at which users are described; without it half of lead + horizon.
-    pub spacing_days: Option<u16>,
-    /// Rows (user, date) that a model is fitted on at most; beyond, every second, third, ... user is taken.
-    pub most_rows: usize,
-    /// The most dates at which users are described.
-    pub snapshots: usize,
-    /// Kinds of events, beside activity, that get features of their own at most.
-    pub kinds: usize,
-    /// Seed of everything drawn at random.
-    pub seed: u64,
-    /// Features, kinds and columns (`events.kind`, `events.amount`) that are meant although they look like identifiers,
-    /// times or the answer itself; see [`suspects`].
-    pub allow_suspect: Vec<String>,
-}
-
-impl Default for ModelConfig {
-    fn default() -> Self {
-        Self {
-            solver: Solver::Newton,
-            l2: None,
-            expanded: None,
-            half_life_windows: None,
-            spacing_days: None,
-            most_rows: 200_000,
-            snapshots: 12,
-            kinds: 12,
-            seed: 7,
-            allow_suspect: Vec::new(),
-        }
-    }
-}
-
-impl ModelConfig {
-    fn problem(&self) -> Option<String> {
-        if self.l2.is_some_and(|l2| !(l2.is_finite() && l2 > 0.0)) {
-            return Some("model.l2 must be positive".into());
-        }
-        if let Some(half_life) = self.half_life_windows.filter(|h| !(h.is_finite() && *h >= 0.0)) {
-            return Some(format!("model.half_life_windows is {half_life}: it must be 0 or more"));
-        }
-        if self.solver == Solver::Linfa && self.half_life_windows.is_some_and(|h| h > 0.0) {
-            return Some(
-                "model.half_life_windows must be 0 with model.solver = \"linfa\": it weighs all rows alike".into(),
-            );
-        }
-        if self.most_rows < 1_000 {
-            return Some(format!("model.most_rows is {}: it must be at least 1000", self.most_rows));
-        }
-        if self.spacing_days == Some(0) {
-            return Some("model.spacing_days must be at least 1".into());
-        }
-        (!(1..=100).contains(&self.snapshots)).then(|| "model.snapshots must lie between 1 and 100".into())
-    }
-}
-
-/// Everything that decides a fit, beside the histories.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainConfig {
-    /// The churn question.
-    pub churn: ChurnConfig,
-    /// How models are fitted.
-    pub model: ModelConfig,
-    /// How segments are made.
-    pub segments: SegmentConfig,
-    /// The risk bands.
-    pub bands: Bands,
-    /// The lifecycle thresholds.
-    pub lifecycle: Thresholds,
-    /// IANA name of the time zone in which the histories count days.
-    pub timezone: String,
-}
-
-impl TrainConfig {
-    /// Checks every setting against its range; the error names the one at fault.
-    pub fn check(&self) -> Result<(), TrainError> {
-        let churn = &self.churn;
-        let within = |days: u32| (1..=36_600).contains(&days);
-        let own = if churn.activity.is_empty() {
-            Some("churn.activity names no kind of event".to_owned())
-        } else if churn.horizon_days.is_empty() || !churn.horizon_days.iter().all(|h| (1..=HORIZON_LIMIT).contains(h)) {
-            let given = &churn.horizon_days;
-            Some(format!("churn.horizon_days is {given:?}: it must hold numbers of days from 1 to {HORIZON_LIMIT}"))
-        } else if !within(churn.active_within_days) {
-            Some(format!("churn.active_within_days is {}: it must lie between 1 and 36600", churn.active_within_days))
-        } else if churn.lead_days > 3_660 {
-            Some(format!("churn.lead_days is {}: it must be at most 3660", churn.lead_days))
-        } else if churn.churn_event.as_ref().is_some_and(|e| churn.activity.contains(e)) {
-            Some("churn.churn_event is also in churn.activity: an event can't be both".to_owned())
-        } else {
-            None
-        };
-        let problem = own
-            .or_else(|| self.model.problem())
-            .or_else(|| self.segments.problem())
-            .or_else(|| self.bands.problem().map(|problem| format!("risk_bands: {problem}")))
-            .or_else(|| self.lifecycle.problem());
-        problem.map_or(Ok(()), |p| Err(TrainError::Setting(p)))
-    }
-}
+use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training};
 
 /// What a fit works on.
 #[derive(Clone, Copy, Debug)]
@@ -194,56 +57,21 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         notes.push(format!("The log ends on {last}; labels count as observed up to then, not up to {as_of}."));
     }
     let labeller = Labeller::new(&config.churn, histories.kinds(), observed.until);
-    let bg_nbd = fit_bg_nbd(histories, &labeller, observed.until);
-    let mut design: Option<Design> = None;
+    let ground = Ground { input, catalogue: &catalogue, labeller: &labeller, observed };
     let mut fitted: Vec<FittedHorizon> = Vec::new();
-    let mut segments = Segments::default();
-    let mut users: Option<Described> = None;
+    let mut shared: Option<Shared> = None;
     for &horizon_days in &schema.horizon_days {
-        let spacing = Spacing { days: config.model.spacing_days, most: config.model.snapshots };
-        let schedule = Schedule::new(observed, config.churn.lead_days, horizon_days, spacing)?;
-        let mut dropped = BTreeMap::new();
-        let most = config.model.most_rows;
-        let data = Dataset::build(histories, &catalogue, &labeller, &schedule.fit, horizon_days, most, &mut dropped);
-        check_rows(&data, horizon_days)?;
+        let (schedule, data, dropped) = ground.rows(horizon_days)?;
         notes.extend(suspects::in_rows(&data, &catalogue, horizon_days, &config.model.allow_suspect)?);
-        let first = design.is_none();
-        let design = &*design.get_or_insert_with(|| fit_design(&data, &catalogue, bg_nbd));
-        let columns = design.columns.get(..catalogue.len()).unwrap_or_default();
-        if first {
-            let newest = data.at(schedule.fit.last().map(std::slice::from_ref).unwrap_or_default());
-            let z: Vec<f64> =
-                newest.rows().flat_map(|raw| columns.iter().zip(raw).map(|(c, x)| c.standardise(*x))).collect();
-            segments = fit_segments(&catalogue, &z, &newest.labels, &config.segments, config.model.seed)?;
-        }
-        let slicer = Slicer {
-            catalogue: &catalogue,
-            columns,
-            segments: &segments,
-            thresholds: &config.lifecycle,
-            active_within_days: config.churn.active_within_days,
+        let shared = match &mut shared {
+            Some(shared) => &*shared,
+            none => none.insert(ground.shared(&data, &schedule, horizon_days)?),
         };
-        if users.is_none() {
-            let all = Population { histories, labeller: &labeller, slicer: &slicer };
-            users = Some(all.describe(&data, &schedule.fit, observed, as_of, i32::from(horizon_days)));
-        }
-        let horizon = HorizonInput {
-            histories,
-            labeller: &labeller,
-            data: &data,
-            schedule: &schedule,
-            design,
-            silence: config.churn.churn_event.is_none(),
-            catalogue: &catalogue,
-            horizon_days,
-            config: &config.model,
-            challenger: input.challenger,
-            slicer: &slicer,
-        };
-        let mut done = fit_horizon(&horizon)?;
+        let mut done = ground.fit(&data, &schedule, shared, horizon_days)?;
         done.card.dropped = dropped;
         fitted.push(done);
     }
+    let Some(Shared { design, segments, users }) = shared else { return Err(TrainError::NoEvents { as_of }) };
     let spec = BundleSpec {
         format_version: FORMAT_VERSION,
         feature_hash: catalogue.hash(),
@@ -252,7 +80,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         active_within_days: config.churn.active_within_days,
         lead_days: config.churn.lead_days,
         churn_event: config.churn.churn_event.clone(),
-        design: design.unwrap_or(Design { columns: Vec::new(), bg_nbd: None }),
+        design,
         models: fitted.iter().map(|f| f.model.clone()).collect(),
         bands: config.bands,
         segments,
@@ -260,9 +88,86 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         training: training(input, &fitted, first, last),
     };
     let probe = probe_catalogue(histories, &catalogue, &spec.training.snapshots, config.model.seed)?;
-    let horizons = fitted.into_iter().map(|f| f.card).collect();
-    let card = card(input, &spec, horizons, users.unwrap_or_default(), probe, notes);
+    let card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), users, probe, notes);
     Ok(Fit { spec, card })
+}
+
+/// What all horizons are fitted from.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    input: &'a FitInput<'a>,
+    catalogue: &'a Catalogue,
+    labeller: &'a Labeller,
+    observed: Observed,
+}
+
+/// What all horizons have in common, made from the rows of the shortest.
+struct Shared {
+    design: Design,
+    segments: Segments,
+    users: Described,
+}
+
+impl Ground<'_> {
+    /// A horizon's dates, its labelled rows and what was dropped on the way.
+    fn rows(&self, horizon_days: u16) -> Result<(Schedule, Dataset, DropCounts), TrainError> {
+        let TrainConfig { churn, model, .. } = self.input.config;
+        let spacing = Spacing { days: model.spacing_days, most: model.snapshots };
+        let schedule = Schedule::new(self.observed, churn.lead_days, horizon_days, spacing)?;
+        let mut dropped = DropCounts::new();
+        let (histories, dates, most) = (self.input.histories, &schedule.fit, model.most_rows);
+        let data = Dataset::build(histories, self.catalogue, self.labeller, dates, horizon_days, most, &mut dropped);
+        check_rows(&data, horizon_days)?;
+        Ok((schedule, data, dropped))
+    }
+
+    fn shared(&self, data: &Dataset, schedule: &Schedule, horizon_days: u16) -> Result<Shared, TrainError> {
+        let FitInput { histories, config, as_of, .. } = *self.input;
+        let bg_nbd = fit_bg_nbd(histories, self.labeller, self.observed.until);
+        let design = fit_design(data, self.catalogue, bg_nbd);
+        let columns = design.columns.get(..self.catalogue.len()).unwrap_or_default();
+        let newest = data.at(schedule.fit.last().map(std::slice::from_ref).unwrap_or_default());
+        let z: Vec<f64> =
+            newest.rows().flat_map(|raw| columns.iter().zip(raw).map(|(c, x)| c.standardise(*x))).collect();
+        let segments = fit_segments(self.catalogue, &z, &newest.labels, &config.segments, config.model.seed)?;
+        let mut shared = Shared { design, segments, users: Described::default() };
+        let slicer = self.slicer(&shared);
+        let all = Population { histories, labeller: self.labeller, slicer: &slicer };
+        shared.users = all.describe(data, &schedule.fit, self.observed, as_of, i32::from(horizon_days));
+        Ok(shared)
+    }
+
+    fn slicer<'s>(&'s self, shared: &'s Shared) -> Slicer<'s> {
+        Slicer {
+            catalogue: self.catalogue,
+            columns: shared.design.columns.get(..self.catalogue.len()).unwrap_or_default(),
+            segments: &shared.segments,
+            thresholds: &self.input.config.lifecycle,
+            active_within_days: self.input.config.churn.active_within_days,
+        }
+    }
+
+    fn fit(
+        &self,
+        data: &Dataset,
+        schedule: &Schedule,
+        shared: &Shared,
+        horizon_days: u16,
+    ) -> Result<FittedHorizon, TrainError> {
+        fit_horizon(&HorizonInput {
+            histories: self.input.histories,
+            labeller: self.labeller,
+            data,
+            schedule,
+            design: &shared.design,
+            silence: self.input.config.churn.churn_event.is_none(),
+            catalogue: self.catalogue,
+            horizon_days,
+            config: &self.input.config.model,
+            challenger: self.input.challenger,
+            slicer: &self.slicer(shared),
+        })
+    }
 }
 
 /// Where the bundle comes from.

@@ -27,6 +27,12 @@ fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
         "Churn is {what} within the horizon{lead}; asked of users active in the last {} days",
         q.active_within_days
     )?;
+    let probe = &card.leakage_probe;
+    writeln!(
+        out,
+        "No feature saw the future: {} vectors of {} users at {} dates were held against other futures",
+        probe.comparisons, probe.users, probe.dates
+    )?;
     for horizon in &card.horizons {
         write_horizon(out, horizon)?;
     }
@@ -52,13 +58,15 @@ fn write_horizon(out: &mut String, h: &HorizonCard) -> std::fmt::Result {
     writeln!(out, "\nHorizon {} days", h.horizon_days)?;
     writeln!(
         out,
-        "  fitted on {} rows of {} dates, churn {:.1} %, {} solver, l2 {}",
+        "  fitted on {} rows of {} dates, churn {:.1} %, {} solver",
         h.rows,
         h.snapshots.len(),
         h.churn_rate * 100.0,
         h.solver,
-        h.recipe.l2
     )?;
+    let line = &h.calibration;
+    writeln!(out, "  recipe: {}", h.recipe_name)?;
+    writeln!(out, "  log-odds put right with slope {:.3}, intercept {:+.3}", line.slope, line.intercept)?;
     let dropped: Vec<String> = h.dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     if !dropped.is_empty() {
         writeln!(out, "  pairs of user and date dropped: {}", dropped.join(", "))?;

@@ -22,7 +22,7 @@ use linfa::ParamGuard;
 use super::card::Evaluation;
 
 /// Parts of the users, each predicted from the others.
-const PARTS: u32 = 3;
+pub(super) const PARTS: u32 = 3;
 
 /// The test rows beside the rows of what was known by then.
 struct Court<'a> {

@@ -1,7 +1,7 @@
 //! From histories to a model bundle: labelled datasets at dates in the past, the fit, its evaluation out of
 //! time, the card and the report.
 //!
-//! Reading order: [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
+//! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
 //! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`] and [`logistic`] (the fits), `design` (what is
 //! weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon`
 //! and `judge` (one model, fitted and judged), [`metrics`] and `evaluation` (how good it is), `rivals` and `challenger`
@@ -34,6 +34,7 @@ mod rivals;
 pub mod schedule;
 pub mod scores;
 pub mod segments;
+pub mod settings;
 mod slices;
 pub mod suspects;
 

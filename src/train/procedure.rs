@@ -4,11 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use super::fit::{ModelConfig, Solver};
 use super::logistic::Fitted;
 use super::metrics::calibration_line;
 use super::origins::{Rehearsal, origins, rehearse};
 use super::recipe::{Recipe, Table};
+use super::settings::{ModelConfig, Solver};
 use crate::history::Day;
 use crate::math::{mean, sigmoid};
 use crate::model::Calibration;
@@ -47,9 +47,9 @@ const L2_GRID: [f64; 4] = [300.0, 1_000.0, 3_000.0, 10_000.0];
 /// The same for the reference solver, which weighs columns only.
 const L2_REFERENCE: [f64; 4] = [300.0, 30.0, 10.0, 1.0];
 /// Standard errors by which a recipe must beat the default.
-const CLEAR: f64 = 2.0;
+pub(super) const CLEAR: f64 = 2.0;
 /// Rehearsals at which recipes are compared at most.
-const COMPARED: usize = 4;
+pub(super) const COMPARED: usize = 4;
 /// Rehearsals of the chosen recipe at most.
 const TRACKED: usize = 8;
 
@@ -210,19 +210,28 @@ const SHIFT_SHARE: f64 = 0.5;
 /// Rehearsals' worth of belief that the slope is 1.
 const SLOPE_DOUBT: f64 = 2.0;
 
+/// How many of some rehearsals, `days` from the first to the last, tell something of their own: neighbours share much
+/// of their label windows.
+pub(super) fn apart(days: i32, rehearsals: usize, window_days: i32) -> f64 {
+    (1.0 + f64::from(days) / f64::from(window_days)).min(rehearsals as f64)
+}
+
+/// The part of the shifts at rehearsals that is taken to last on, of which `apart` tell something of their own.
+pub(super) fn lasting_shift(shifts: &[f64], apart: f64) -> f64 {
+    let middle = mean(shifts);
+    let spread = shifts.iter().map(|s| (s - middle) * (s - middle)).sum::<f64>() / (shifts.len() as f64 - 1.0).max(1.0);
+    let variance = (spread * (apart - 1.0) + SHIFT_VARIANCE) / apart;
+    SHIFT_SHARE * middle * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0)
+}
+
 /// What all rehearsals have in common is put right, as far as it is more than chance: a shift that keeps coming back,
 /// and log-odds that are too bold. The latest shift alone says nothing of the next: on three public logs, at some 130
 /// dates, neither it nor the last weeks' activity had any correlation with it.
 fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
     let (Some(newest), Some(oldest)) = (rehearsals.first(), rehearsals.last()) else { return Calibration::IDENTITY };
-    let count = rehearsals.len() as f64;
-    // Neighbours share much of their label windows; only this many tell something of their own.
-    let apart = (1.0 + f64::from(newest.date.since(oldest.date)) / f64::from(window_days)).min(count);
     let shifts: Vec<f64> = rehearsals.iter().map(|r| r.shift).collect();
-    let middle = mean(&shifts);
-    let spread = shifts.iter().map(|s| (s - middle) * (s - middle)).sum::<f64>() / (count - 1.0).max(1.0);
-    let variance = (spread * (apart - 1.0) + SHIFT_VARIANCE) / apart;
-    let shift = SHIFT_SHARE * middle * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0);
+    let apart = apart(newest.date.since(oldest.date), rehearsals.len(), window_days);
+    let shift = lasting_shift(&shifts, apart);
     let (mut predicted, mut churned) = (Vec::new(), Vec::new());
     let (mut center, mut bend) = (0.0, 0.0);
     for r in rehearsals {

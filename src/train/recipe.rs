@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::TrainError;
 use super::dataset::Dataset;
 use super::design::Matrix;
-use super::fit::Solver;
 use super::logistic::{Fitted, NewtonLogistic, Rows, fit_reference, fit_rows};
+use super::settings::Solver;
 use crate::history::Day;
 
 /// One way to fit a model on labelled rows.
@@ -31,12 +31,30 @@ impl Recipe {
     /// The same for a solver that knows no row weights and takes long.
     pub const REFERENCE: Self = Self { l2: 10.0, expanded: false, half_life: None, spacing: 1 };
 
-    /// In words, against the default.
+    /// In words.
     pub fn name(&self) -> String {
+        self.parts().join(", ")
+    }
+
+    /// In words, but only what differs from another recipe; empty when nothing does.
+    pub fn apart_from(&self, other: &Self) -> String {
+        let (own, theirs) = (self.parts(), other.parts());
+        let apart: Vec<String> = own.into_iter().zip(theirs).filter(|(a, b)| a != b).map(|(a, _)| a).collect();
+        apart.join(", ")
+    }
+
+    fn parts(&self) -> [String; 4] {
         let terms = if self.expanded { "kinks and products" } else { "columns only" };
-        let half = self.half_life.map_or("all rows alike".to_owned(), |h| format!("half-life {h} windows"));
-        let dates = if self.spacing == 1 { "every date".to_owned() } else { format!("every {}. date", self.spacing) };
-        format!("L2 {}, {terms}, {half}, {dates}", self.l2)
+        let half = match self.half_life {
+            None => "all rows alike".to_owned(),
+            Some(1.0) => "half-life 1 window".to_owned(),
+            Some(windows) => format!("half-life {windows} windows"),
+        };
+        let dates = match self.spacing {
+            0 | 1 => "every date".to_owned(),
+            n => format!("one date in {n}"),
+        };
+        [format!("L2 {}", self.l2), terms.to_owned(), half, dates]
     }
 }
 
@@ -183,5 +201,14 @@ mod tests {
         let (kept, weights) = table.weights(&all[..40_000], Some(1.0));
         assert!(kept.len() == 40_000 && (weights[3] / weights[4] - 2.0).abs() < 1e-12, "few enough to keep all");
         assert_eq!(table.weights(&all, None), (all.clone(), vec![1.0; 50_000]));
+    }
+
+    #[test]
+    fn a_recipe_is_told_whole_or_by_what_differs() {
+        let other = Recipe { half_life: Some(3.0), spacing: 2, ..Recipe::DEFAULT };
+        assert_eq!(Recipe::DEFAULT.name(), "L2 1000, kinks and products, half-life 1 window, every date");
+        assert_eq!(other.apart_from(&Recipe::DEFAULT), "half-life 3 windows, one date in 2");
+        assert_eq!(Recipe::REFERENCE.apart_from(&Recipe::DEFAULT), "L2 10, columns only, all rows alike");
+        assert_eq!(other.apart_from(&other), "");
     }
 }

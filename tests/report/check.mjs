@@ -212,13 +212,61 @@ async function checkCharts(panel, name, card) {
     let area = 0;
     for (const [i, [x, y]] of points.slice(1).entries()) area += ((x - points[i][0]) * (200 - y - points[i][1])) / 2;
     const rows = (selector) => element.querySelectorAll(selector).length;
-    return { area: area / 10_000, versus: rows(".versus .strip"), strips: rows(".strips .strip"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
+    return { area: area / 10_000, versus: rows(".versus .strip"), trials: rows(".trials .strip"), strips: rows(".strips .strip"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
   }, days);
   check(`${name}: the area below the ROC curve is the AUC`, Math.abs(drawn.area - evaluation.model.auc.value) < 0.01, `${drawn.area}`);
   check(`${name}: every rival is compared twice`, drawn.versus === 2 * evaluation.rivals.length, `${drawn.versus}`);
   const slices = evaluation.slices.length + evaluation.slices.filter((s) => s.metrics?.auc).length;
-  check(`${name}: every part of the users is drawn`, drawn.strips - drawn.versus === slices, `${drawn.strips - drawn.versus} for ${slices}`);
+  check(`${name}: every part of the users is drawn`, drawn.strips - drawn.versus - drawn.trials === slices, `${drawn.strips - drawn.versus - drawn.trials} for ${slices}`);
   check(`${name}: every date is drawn`, drawn.dates === horizon.by_date.length, `${drawn.dates}`);
+}
+
+/// How the fit was chosen and whether the churn rate drifts, against the card.
+async function checkChoice(panel, name, card) {
+  const days = Number((await panel.getAttribute("id")).slice(1));
+  const horizon = card?.horizons.find((h) => h.horizon_days === days);
+  for (const heading of ["How was the fit chosen?", "Does the churn rate drift?"]) {
+    check(`${name}: asks ${heading}`, (await panel.getByRole("heading", { name: heading, exact: true }).count()) === 1);
+  }
+  if (!horizon) return;
+  const { rows, zero } = await panel.locator(".trials").evaluateAll((figures) => {
+    const at = (element, what) => Number.parseFloat(element.getAttribute(what));
+    const items = figures.flatMap((f) => [...f.querySelectorAll("li:not(.foot)")]);
+    const row = (item) => ({
+      at: at(item.querySelector("circle"), "cx"),
+      error: (at(item.querySelector(".span"), "x2") - at(item.querySelector(".span"), "x1")) / 2,
+      taken: item.className === "own" && item.querySelector(".detail")?.textContent === "taken",
+    });
+    return { rows: items.map(row), zero: items.length > 0 ? at(items[0].querySelector(".zero"), "x1") : 0 };
+  });
+  const { trials, origins } = horizon;
+  check(`${name}: every way to fit is drawn`, rows.length === (trials.length > 1 ? trials.length : 0), `${rows.length}`);
+  const widest = Math.max(...trials.map((t) => Math.abs(t.difference)));
+  const far = trials.findIndex((t) => Math.abs(t.difference) === widest);
+  for (const [i, row] of rows.entries()) {
+    const unit = (rows[far].at - zero) / trials[far].difference;
+    const near = (a, b) => widest === 0 || Math.abs(a - b) < 0.05;
+    check(`${name}: difference ${i} is where it should be`, near(row.at - zero, trials[i].difference * unit), `${row.at}`);
+    check(`${name}: standard error ${i} is as long as it should be`, near(row.error, Math.abs(trials[i].error * unit)), `${row.error}`);
+    check(`${name}: way ${i} is marked if it was taken`, row.taken === trials[i].taken);
+  }
+  const drift = `svg[aria-labelledby^="drift-${days}-t"]`;
+  const dots = await panel.locator(`${drift} .dot`).evaluateAll((all) => all.map((c) => [c.getAttribute("cx"), c.getAttribute("cy")].map(Number.parseFloat)));
+  check(`${name}: every rehearsal is drawn`, dots.length === origins.length, `${dots.length}`);
+  if (dots.length === 0 || dots.length !== origins.length) return;
+  check(`${name}: time runs to the right`, dots.every(([x], i) => i === 0 || x > dots[i - 1][0]), `${dots}`);
+  const shifts = origins.map((o) => o.shift).reverse();
+  const ordered = dots.every(([, y], i) => dots.every(([, other], j) => shifts[i] <= shifts[j] || y <= other));
+  check(`${name}: larger shifts are higher`, ordered, `${dots}`);
+  const [level, carried] = await panel.locator(`${drift} :is(.zero, .marker-line)`).evaluateAll((all) => all.map((l) => Number.parseFloat(l.getAttribute("y1"))));
+  check(`${name}: dots are on their side of the zero line`, dots.every(([, y], i) => (level - y) * shifts[i] >= 0), `${level}`);
+  // Without a slope, what is carried forward is the whole intercept.
+  const most = shifts.reduce((far, shift, i) => (Math.abs(shift) > Math.abs(shifts[far]) ? i : far), 0);
+  const added = ((level - carried) / (level - dots[most][1])) * shifts[most];
+  const { intercept, slope } = horizon.calibration;
+  check(`${name}: what is carried forward is the intercept`, slope !== 1 || Math.abs(added - intercept) < 1e-3, `${added} for ${intercept}`);
+  const mean = shifts.reduce((a, b) => a + b, 0) / shifts.length;
+  check(`${name}: what is carried forward is a part of the shifts`, added * mean >= 0 && Math.abs(added) <= Math.abs(mean) + 1e-3, `${added}`);
 }
 
 /// The charts of who the users are against the card.
@@ -254,6 +302,7 @@ async function checkAt(browser, report, size, scheme, stem, card) {
       await slide(panel, `${name} ${i}`, card);
     }
     if ((await panel.locator(".budget").count()) > 0 && size.name === "desktop") await checkCharts(panel, `${name} ${i}`, card);
+    if (size.name === "desktop") await checkChoice(panel, `${name} ${i}`, card);
     await page.evaluate(() => document.activeElement?.blur());
     await page.screenshot({ path: join(folder, `${stem}-${size.name}-${scheme}-${i}.png`), fullPage: true });
   }

@@ -116,9 +116,15 @@ fn caption(h: &HorizonCard) -> String {
     let Some((d, safest, riskiest)) = latest else {
         return format!("{} No date was left to ask a model that had not seen it.", escape(&range));
     };
-    let dates = match predicted(h).count() {
-        1 => "Only the last date was asked of a model that had not seen it.".to_owned(),
-        n => format!("{n} dates were asked of a model that had not seen them."),
+    let test = h.evaluation.as_ref().map(|e| e.test);
+    let judged = predicted(h).any(|d| Some(d.date) == test);
+    let dates = match (predicted(h).count(), judged) {
+        (1, true) => "Only the last date was asked of models that had not seen it.".to_owned(),
+        (n, _) => format!(
+            "{} asked of models that knew only what was known then and had learnt from other users{}.",
+            if n == 1 { "1 date was".to_owned() } else { format!("{n} dates were") },
+            if judged { "; all but the last are rehearsals, before the calibration" } else { " in rehearsals" }
+        ),
     };
     format!(
         "{} {} On {} the riskiest tenth of users left in {} of cases ({} predicted), the safest in {} ({} predicted).",
@@ -143,7 +149,12 @@ mod tests {
         let h = &mut card.horizons[0];
         let html = figure(h).replace(super::super::text::THIN, " ");
         assert_eq!((html.matches("class=\"dot\"").count(), html.matches("circle class=\"d10\"").count()), (9, 3));
-        assert!(html.contains("3 dates were asked") && html.contains("churn lay between 38 % and 46 %"), "{html}");
+        assert!(
+            html.contains("3 dates were asked of models")
+                && html.contains("all but the last are rehearsals")
+                && html.contains("churn lay between 38 % and 46 %"),
+            "{html}"
+        );
         h.by_date.iter_mut().take(8).for_each(|d| d.deciles.clear());
         assert!(figure(h).contains("Only the last date was asked"));
         h.by_date.iter_mut().for_each(|d| d.deciles.clear());

@@ -2,7 +2,9 @@
 
 use super::super::card::{Card, HorizonCard};
 use super::text::escape;
-use super::{calibration, curves, dates, dropped, effects, gains, penalty, slices, summary, tiles, timeline, versus};
+use super::{
+    calibration, curves, dates, drift, dropped, effects, gains, slices, summary, tiles, timeline, trials, versus,
+};
 
 /// The panels of all horizons, below tabs when there are several. Without scripts, and on paper, all are shown.
 pub(super) fn sections(card: &Card) -> String {
@@ -35,11 +37,12 @@ fn panel(card: &Card, h: &HorizonCard) -> String {
     };
     format!(
         "<section class=\"panel\" id=\"h{0}\"><h2>Churn within {0} days</h2>{judged}\
-         <div class=\"pair\">{1}<div class=\"stack\">{2}{3}{4}</div></div></section>",
+         <div class=\"pair\">{1}{2}</div><div class=\"pair\">{3}<div class=\"stack\">{4}{5}</div></div></section>",
         h.horizon_days,
+        trials::figure(h),
+        drift::figure(card, h),
         effects::figure(h),
         timeline::figure(card, h),
-        penalty::figure(h),
         dropped::figure(h),
     )
 }

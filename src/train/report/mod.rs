@@ -4,21 +4,21 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), `horizon` (one model: its files are `tiles`,
-//! `gains`, `calibration`, `versus`, `dates`, `curves`, `slices`, `effects`, `penalty`, `timeline`, `dropped`), `segments`,
-//! `stages` and `retention` (who the users are), `quality` (the log). `plot`, `bars`, `strips` and `heat` draw, `text`
+//! `gains`, `calibration`, `versus`, `dates`, `curves`, `slices`, `trials`, `drift`, `effects`, `timeline`, `dropped`),
+//! `segments`, `stages` and `retention` (who the users are), `quality` (the log). `plot`, `bars`, `strips` and `heat` draw, `text`
 //! writes.
 
 mod bars;
 mod calibration;
 mod curves;
 mod dates;
+mod drift;
 mod dropped;
 mod effects;
 mod gains;
 mod heat;
 mod horizon;
 mod names;
-mod penalty;
 mod plot;
 mod quality;
 mod retention;
@@ -30,6 +30,7 @@ mod summary;
 mod text;
 mod tiles;
 mod timeline;
+mod trials;
 mod versus;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The head of the page: what was asked, of how many, and the answer in plain words.
 
 use super::super::card::{Card, Evaluation, HorizonCard};
+use super::super::probe::LeakageProbe;
 use super::text::{any_of, count, counted, decimals, escape, nowrap, percent, points, words};
 
 /// The page's title.
@@ -13,11 +14,12 @@ pub(super) fn header(card: &Card) -> String {
     let verdicts: String = card.horizons.iter().map(verdict).collect();
     format!(
         "<header><p class=\"eyebrow\">Churn model report</p><h1>{}</h1><p class=\"lede\">{}</p>\
-         <ul class=\"verdicts\">{verdicts}</ul>{}{}</header>",
+         <ul class=\"verdicts\">{verdicts}</ul>{}{}{}</header>",
         escape(&question(card)),
         escape(&asked(card)),
         notes(&card.notes),
         facts(card),
+        probed(&card.leakage_probe),
     )
 }
 
@@ -190,6 +192,17 @@ fn facts(card: &Card) -> String {
     format!("<dl class=\"facts\">{items}</dl>")
 }
 
+/// What was done to make sure that no feature looks ahead.
+fn probed(probe: &LeakageProbe) -> String {
+    format!(
+        "<p class=\"aside\">No feature saw the future: {} of {} at {} were held against futures that were deleted, \
+         shuffled and invented.</p>",
+        counted(probe.comparisons, "vector"),
+        counted(probe.users, "user"),
+        counted(probe.dates, "date"),
+    )
+}
+
 fn short_hash(card: &Card) -> String {
     card.data_hash.chars().take(12).collect()
 }
@@ -211,6 +224,12 @@ mod tests {
             question(&card),
             "Which users will reach “plan cancel” in the 30 or 90 days that start 1 day later?"
         );
+    }
+
+    #[test]
+    fn the_head_says_how_far_the_probe_for_leaks_went() {
+        let head = header(&card());
+        assert!(head.contains("No feature saw the future: 7,131 vectors of 200 users at 12 dates were held"), "{head}");
     }
 
     #[test]

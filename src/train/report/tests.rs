@@ -46,7 +46,8 @@ fn data_never_becomes_markup() {
     }
     card.data_quality = json!({ evil: evil, "kinds": [{ "kind": evil }] });
     for h in &mut card.horizons {
-        h.solver = evil.into();
+        (h.solver, h.recipe_name) = (evil.into(), evil.into());
+        h.trials.iter_mut().for_each(|t| t.name = evil.into());
         h.dropped = [(evil.to_owned(), 3)].into();
         h.effects = vec![effect(evil, evil, Theme::Recency, 0.5)];
         if let Some(e) = &mut h.evaluation {

@@ -122,17 +122,6 @@ pub(super) fn signed(number: f64, digits: usize) -> String {
     if number > 0.0 && !zero && number.is_finite() { format!("+{text}") } else { text }
 }
 
-/// A setting such as a penalty: whole numbers in groups, others with as many digits as tell them.
-pub(super) fn setting(number: f64) -> String {
-    if number.is_finite() && number.fract() == 0.0 && (0.0..1e15).contains(&number) {
-        count(number as u64)
-    } else if number.is_finite() {
-        format!("{number}")
-    } else {
-        "–".to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +148,6 @@ mod tests {
             (count(1_234_567), counted(1, "user"), counted(0, "user")),
             ("1,234,567".into(), "1 user".into(), "0 users".into())
         );
-        assert_eq!((setting(1_000.0), setting(0.3)), ("1,000".into(), "0.3".into()));
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn contenders(e: &Evaluation) -> Vec<(String, &Metrics)> {
 
 fn aside(e: &Evaluation) -> String {
     format!(
-        "Measured on {}, a date the model was not trained on. Lines are 95{}% intervals over resampled users.",
+        "Measured on {}, by models that knew only what was known then and had learnt from other users. Lines are 95{}% intervals over resampled users.",
         nowrap(e.test),
         super::text::THIN,
     )

@@ -1,8 +1,9 @@
-//! Which dates trained, calibrated and tested the model, and what each of them looks ahead at.
+//! Which dates trained the model, at which ways to fit were compared, which tested it, and what each of them looks ahead at.
 
 use jiff::civil::Date;
 
 use super::super::card::{Card, HorizonCard};
+use super::super::judge::PARTS;
 use super::plot::short;
 use super::text::{counted, escape, nowrap};
 use crate::history::Day;
@@ -17,7 +18,7 @@ struct Lane {
 /// One lane for each date: what is known before it as a line, its label window as a bar.
 pub(super) fn figure(card: &Card, h: &HorizonCard) -> String {
     let lanes = lanes(h);
-    let content = chart(card, h, &lanes);
+    let content = legend(&lanes) + &chart(card, h, &lanes);
     super::figure("timeline small", "Which days taught it, which judged it?", &content, &caption(card, h))
 }
 
@@ -25,9 +26,22 @@ fn lanes(h: &HorizonCard) -> Vec<Lane> {
     let Some(e) = &h.evaluation else {
         return h.snapshots.iter().map(|date| Lane { part: "Fit", class: "train", date: *date }).collect();
     };
-    let train = e.train.iter().map(|date| Lane { part: "Train", class: "train", date: *date });
-    let middle = e.calibration.map(|date| Lane { part: "Calibrate", class: "calibrate", date });
-    train.chain(middle).chain([Lane { part: "Test", class: "test", date: e.test }]).collect()
+    let train = e.train.iter().map(|date| match e.calibration {
+        Some(newest) if newest == *date => Lane { part: "Compare", class: "compare", date: *date },
+        _ => Lane { part: "Train", class: "train", date: *date },
+    });
+    train.chain([Lane { part: "Test", class: "test", date: e.test }]).collect()
+}
+
+/// What the colours of the bars mean, of those that are there.
+fn legend(lanes: &[Lane]) -> String {
+    let keys = [
+        ("train", "taught the model"),
+        ("compare", "taught it; the newest at which ways to fit were compared"),
+        ("test", "judged it"),
+    ];
+    let shown: Vec<(&str, &str)> = keys.into_iter().filter(|k| lanes.iter().any(|l| l.class == k.0)).collect();
+    super::bars::legend(&shown)
 }
 
 /// Where days lie, 0 to 100.
@@ -54,16 +68,8 @@ fn chart(card: &Card, h: &HorizonCard, lanes: &[Lane]) -> String {
     let pitch = (220.0 / lanes.len().max(1) as f64).clamp(4.0, 18.0);
     let height = pitch * lanes.len() as f64;
     let mut marks = ticks(&span, height);
-    let mut named = "";
     for (i, lane) in lanes.iter().enumerate() {
         let y = pitch * (i as f64 + 0.5);
-        if lane.part != named {
-            named = lane.part;
-            marks.push_str(&format!(
-                "<text class=\"tick\" x=\"-8\" y=\"{}\" dy=\".35em\" text-anchor=\"end\">{named}</text>",
-                short(y)
-            ));
-        }
         marks.push_str(&draw(lane, &span, card.question.lead_days as i32, h.horizon_days, y, pitch));
     }
     let today = short(span.at(card.as_of));
@@ -154,16 +160,22 @@ fn caption(card: &Card, h: &HorizonCard) -> String {
     );
     let snapshots = counted(h.snapshots.len() as u64, "date");
     match &h.evaluation {
-        Some(e) if e.calibration.is_some() => format!(
-            "{shape} Every bar ends before the next part's date, so nothing of the test leaks into training. The final \
-             model is then fitted on all {snapshots}; the dashed line is {}.",
-            nowrap(card.as_of)
-        ),
-        Some(_) => format!(
-            "{shape} No date was left to calibrate on. The final model is then fitted on all {snapshots}; the dashed \
-             line is {}.",
-            nowrap(card.as_of)
-        ),
+        Some(e) => {
+            let compared = match e.calibration {
+                Some(newest) => format!(
+                    "Ways to fit were compared on dates up to {}, in rehearsals that had learnt only from bars that \
+                     had ended by then.",
+                    nowrap(newest)
+                ),
+                None => "No date could be rehearsed to compare ways to fit.".to_owned(),
+            };
+            format!(
+                "{shape} All that taught the judged model ended before the test date. {compared} Users fall into \
+                 {PARTS} parts, each asked of a model that learnt from the others, so that nobody judges a model that \
+                 learnt from them. The final model is then fitted on all {snapshots}; the dashed line is {}.",
+                nowrap(card.as_of)
+            )
+        }
         None => {
             format!(
                 "{shape} The model was fitted on {snapshots} and never judged; the dashed line is {}.",
@@ -184,8 +196,13 @@ mod tests {
         let h = &card.horizons[0];
         let html = figure(&card, h);
         let e = h.evaluation.as_ref().unwrap();
-        assert_eq!(html.matches("class=\"train\"").count(), e.train.len());
-        assert_eq!((html.matches("class=\"calibrate\"").count(), html.matches("class=\"test\"").count()), (1, 1));
+        assert_eq!(html.matches("class=\"train\"").count(), e.train.len() - 1);
+        assert_eq!((html.matches("class=\"compare\"").count(), html.matches("class=\"test\"").count()), (1, 1));
+        assert!(html.contains("Users fall into 3 parts") && html.contains("key compare"), "{html}");
+        let mut alone = h.clone();
+        alone.evaluation.as_mut().unwrap().calibration = None;
+        let uncompared = figure(&card, &alone);
+        assert!(uncompared.contains("No date could be rehearsed") && !uncompared.contains("key compare"));
         let untested = figure(&card, card.horizons.last().unwrap());
         assert!(untested.contains("never judged") && !untested.contains("class=\"test\""), "{untested}");
     }

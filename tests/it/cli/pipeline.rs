@@ -118,7 +118,11 @@ fn inspect_prints_the_card() {
     for part in ["Horizon 30 days", "Horizon 60 days", "recency_only", "Segments on", "Lifecycle stages"] {
         assert!(out.contains(part), "{part}:\n{out}");
     }
-    for part in ["calibration line: slope", "model less rival", "parts of the users", "stage: growth"] {
+    assert_eq!(out.matches("No feature saw the future: ").count(), 1, "{out}");
+    for part in ["  recipe: L2 ", "  log-odds put right with slope ", "model less rival"] {
+        assert_eq!(out.matches(part).count(), 2, "{part}, once for each horizon:\n{out}");
+    }
+    for part in ["calibration line: slope", "parts of the users", "stage: growth"] {
         assert_eq!(out.matches(part).count(), 2, "{part}, once for each horizon:\n{out}");
     }
 }
