@@ -67,13 +67,13 @@ const KNOTS: [f64; 3] = [0.25, 0.5, 0.75];
 /// Rows from which kinks and products get their knots, means and ranges at most.
 const EXPANSION_ROWS: usize = 20_000;
 
-/// The kinks of all columns and the products of the telling ones, from standardised rows of `width` columns.
-pub(super) fn fit_expansion(z: &[f64], width: usize, telling: &[usize]) -> Expansion {
+/// The kinks of the columns `bent` and the products of the columns `telling`, from standardised rows of `width` columns.
+pub(super) fn fit_expansion(z: &[f64], width: usize, bent: &[usize], telling: &[usize]) -> Expansion {
     let rows = z.len() / width.max(1);
     let taken: Vec<usize> = evenly(rows, EXPANSION_ROWS).collect();
     let values = |column: usize| taken.iter().map(move |row| z[row * width + column]);
     let mut kinks = Vec::new();
-    for column in 0..width {
+    for &column in bent {
         let mut sorted: Vec<f64> = values(column).collect();
         sorted.sort_by(f64::total_cmp);
         let inside = |knot: &f64| sorted.first().is_some_and(|low| low < knot);
@@ -96,6 +96,21 @@ pub(super) fn fit_expansion(z: &[f64], width: usize, telling: &[usize]) -> Expan
         }
     }
     Expansion { kinks, pairs }
+}
+
+/// The columns that get kinks in the model of a horizon: all but those made for other horizons.
+pub(super) fn bent(catalogue: &Catalogue, design: &Design, horizon_days: u16) -> Vec<usize> {
+    let h = horizon_days;
+    let near = |w: u16| (h.div_ceil(4)..=h.saturating_mul(4)).contains(&w);
+    let own = |quantity| match quantity {
+        Quantity::ActiveDaysIn(w) | Quantity::EventsIn(w) | Quantity::AmountIn(w) => near(w),
+        Quantity::DecayedDays(w) => [h.div_ceil(2), h, h.saturating_mul(2), h.saturating_mul(4)].contains(&w),
+        Quantity::Trend(w, _) | Quantity::KindCountIn(_, w) => w == h,
+        _ => true,
+    };
+    let features = catalogue.features().iter().map(|f| own(f.quantity));
+    let derived = design.derived(catalogue).into_iter().map(|d| !matches!(d, Derived::Silent(days) if days != h));
+    features.chain(derived).enumerate().filter_map(|(column, own)| own.then_some(column)).collect()
 }
 
 /// The columns whose products are looked at: recency, frequency, age and rhythm, the things of which one changes what
@@ -147,12 +162,13 @@ impl Matrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::FeatureSchema;
 
     #[test]
     fn kinks_lie_inside_the_columns_that_have_an_inside() {
         // A ramp, a flag and a constant.
         let z: Vec<f64> = (0..100).flat_map(|i| [f64::from(i) / 10.0, f64::from(i % 2), 4.0]).collect();
-        let expansion = fit_expansion(&z, 3, &[0, 1]);
+        let expansion = fit_expansion(&z, 3, &[0, 1, 2], &[0, 1]);
         let of = |column| expansion.kinks.iter().filter(|k| k.column == column).map(|k| k.knot).collect::<Vec<_>>();
         assert_eq!(of(0).len(), 3);
         assert!(of(0).iter().all(|knot| (0.0..9.9).contains(knot)));
@@ -162,6 +178,28 @@ mod tests {
         let mut row = vec![9.9, 1.0, 4.0];
         expansion.extend(&mut row, 0);
         assert!(row.iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn a_horizon_bends_what_is_its_own() {
+        let schema = |horizon_days: &[u16]| FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec!["visit".into()],
+            horizon_days: horizon_days.to_vec(),
+            amounts: true,
+        };
+        let bare = Design { columns: Vec::new(), bg_nbd: Some(BgNbd { r: 1.0, alpha: 9.0, a: 1.0, b: 2.0 }) };
+        let alone = Catalogue::new(schema(&[30])).unwrap();
+        assert_eq!(bent(&alone, &bare, 30).len(), alone.len() + 3, "one horizon: everything");
+        let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
+        let of = |h| bent(&several, &bare, h);
+        let names = |h| of(h).iter().filter_map(|c| Some(several.features().get(*c)?.name.clone())).collect::<Vec<_>>();
+        assert!(
+            names(30).contains(&"visit_count_30d".to_owned()) && !names(90).contains(&"visit_count_30d".to_owned())
+        );
+        assert!(
+            [14, 30, 90].iter().all(|h| of(*h).len() < several.len() && names(*h).contains(&"recency_days".to_owned()))
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::TrainError;
 use super::card::{EffectCard, HorizonCard};
 use super::dataset::Dataset;
-use super::design::{Matrix, fit_expansion, telling};
+use super::design::{Matrix, bent, fit_expansion, telling};
 use super::evaluation::{Predictions, by_date};
 use super::judge::judge;
 use super::labels::Labeller;
@@ -55,8 +55,9 @@ impl HorizonInput<'_> {
     pub(super) fn weighed(&self, dates: &[Day], design: &Design) -> Weighed {
         let data = self.data.at(dates);
         let plain = Matrix::new(&data, self.catalogue, design, &Expansion::default());
+        let bent = bent(self.catalogue, design, self.horizon_days);
         let telling = telling(self.catalogue, design, self.horizon_days);
-        let expansion = fit_expansion(&plain.values, plain.width, &telling);
+        let expansion = fit_expansion(&plain.values, plain.width, &bent, &telling);
         let matrix = Matrix::new(&data, self.catalogue, design, &expansion);
         Weighed { data, expansion, matrix }
     }

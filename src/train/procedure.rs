@@ -26,6 +26,8 @@ pub struct TrialCard {
     pub difference: f64,
     /// The standard error of that difference.
     pub error: f64,
+    /// Whether it is the default.
+    pub default: bool,
     /// Whether it was taken.
     pub taken: bool,
 }
@@ -42,10 +44,8 @@ pub(super) struct Choice {
     pub(super) near: Option<Fitted>,
 }
 
-/// The penalties that are tried, beside the default's.
-const L2_GRID: [f64; 4] = [300.0, 1_000.0, 3_000.0, 10_000.0];
-/// The same for the reference solver, which weighs columns only.
-const L2_REFERENCE: [f64; 4] = [300.0, 30.0, 10.0, 1.0];
+/// The penalties that are tried, over the default's.
+const L2_GRID: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
 /// Standard errors by which a recipe must beat the default.
 pub(super) const CLEAR: f64 = 2.0;
 /// Rehearsals at which recipes are compared at most.
@@ -56,13 +56,12 @@ const TRACKED: usize = 8;
 /// Chooses a recipe by rehearsals at the dates of the table. The default stays unless another clearly does
 /// better.
 pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> Result<Choice, TrainError> {
-    let default = default(config);
-    let grid = if config.solver == Solver::Linfa { L2_REFERENCE } else { L2_GRID };
+    let default = default(config, table.data.len());
     let origins = origins(dates, table.window_days);
     let compared = origins.get(..COMPARED.min(origins.len())).unwrap_or_default();
     let with_l2: Vec<Recipe> = match config.l2 {
         Some(_) => vec![default],
-        None => grid.iter().map(|l2| Recipe { l2: *l2, ..default }).collect(),
+        None => L2_GRID.iter().map(|times| Recipe { l2: round(times * default.l2), ..default }).collect(),
     };
     let mut trials = Trials::new(default);
     let mut near = None;
@@ -83,14 +82,19 @@ pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> 
 pub(super) const TOLERANCE: f64 = 1e-7;
 
 /// The recipe that stays unless another is clearly better: what is set, and the default for the rest.
-fn default(config: &ModelConfig) -> Recipe {
-    let usual = if config.solver == Solver::Linfa { Recipe::REFERENCE } else { Recipe::DEFAULT };
+fn default(config: &ModelConfig, rows: usize) -> Recipe {
+    let usual = if config.solver == Solver::Linfa { Recipe::REFERENCE } else { Recipe::usual(rows) };
     Recipe {
         l2: config.l2.unwrap_or(usual.l2),
         expanded: config.expanded.unwrap_or(usual.expanded),
         half_life: config.half_life_windows.map_or(usual.half_life, |h| (h > 0.0).then_some(h)),
         ..usual
     }
+}
+
+/// To tenths, so that penalties read well.
+fn round(l2: f64) -> f64 {
+    (l2 * 10.0).round() / 10.0
 }
 
 /// What is tried beside a recipe: one thing changed, of those that are not set.
@@ -106,7 +110,7 @@ fn alternatives(recipe: &Recipe, config: &ModelConfig) -> Vec<Recipe> {
         all.push(Recipe { spacing: 2, ..*recipe });
     }
     if config.expanded.is_none() {
-        let l2 = config.l2.unwrap_or(recipe.l2.min(100.0));
+        let l2 = config.l2.unwrap_or(round(0.1 * recipe.l2));
         all.push(Recipe { expanded: false, l2, ..*recipe });
     }
     all
@@ -186,6 +190,7 @@ impl Trials {
                 log_loss: mean(&rehearsals.iter().map(Rehearsal::loss).collect::<Vec<_>>()),
                 difference,
                 error,
+                default: *recipe == self.default,
                 taken: recipe == taken,
             }
         };

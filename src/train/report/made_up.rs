@@ -148,6 +148,7 @@ fn trials() -> Vec<TrialCard> {
         log_loss: 0.5549 + difference,
         difference,
         error,
+        default: recipe == Recipe::DEFAULT,
         taken: recipe == TAKEN,
     };
     tried.map(card).into()

@@ -2,7 +2,6 @@
 
 use super::super::card::HorizonCard;
 use super::super::procedure::{CLEAR, COMPARED, TrialCard};
-use super::super::recipe::Recipe;
 use super::strips::{Strip, axis, list};
 use super::text::{capital, counted, decimals, escape, nowrap, signed};
 
@@ -35,9 +34,7 @@ pub(super) fn figure(h: &HorizonCard) -> String {
 
 /// The trial that the others are held against.
 fn default(trials: &[TrialCard]) -> Option<&TrialCard> {
-    let usual = |t: &&TrialCard| t.recipe == Recipe::DEFAULT || t.recipe == Recipe::REFERENCE;
-    let none_apart = || trials.iter().filter(|t| t.difference == 0.0 && t.error == 0.0);
-    none_apart().find(usual).or_else(|| none_apart().next())
+    trials.iter().find(|t| t.default)
 }
 
 fn chart(trials: &[TrialCard], default: &TrialCard) -> String {
@@ -118,6 +115,7 @@ fn gap(t: &TrialCard) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::recipe::Recipe;
     use super::super::tests::card;
     use super::*;
 
