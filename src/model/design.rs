@@ -112,16 +112,6 @@ impl Derived {
         }
     }
 
-    /// One sentence on a user's value.
-    pub fn phrase(self, value: f64) -> String {
-        let percent = value * 100.0;
-        match self {
-            Self::Alive => format!("{percent:.0} % likely still there, going by how often and how lately"),
-            Self::Rate => format!("as frequent as users with {value:.1} active days a year"),
-            Self::Silent(days) => format!("the rhythm so far makes {days} silent days {percent:.0} % likely"),
-        }
-    }
-
     fn value(self, model: &BgNbd, user: &Purchases) -> f64 {
         match self {
             Self::Alive => model.p_alive(user),

@@ -1,5 +1,6 @@
 use super::ModelError;
 use super::bundle::{Bundle, ChurnModel, RiskBand};
+use super::design::Derived;
 use crate::features::{Extractor, Quantity, Theme};
 use crate::history::{Day, HistoryView};
 use crate::lifecycle::{Behaviour, Rule, Stage, classify};
@@ -213,7 +214,11 @@ impl Bundle {
     fn sentence(&self, position: usize, vector: &[f64], value: Option<f64>) -> String {
         let derived = position.checked_sub(self.catalogue().len()).and_then(|k| self.derived().get(k));
         let own = match derived {
-            Some(derived) => value.map(|value| derived.phrase(value)),
+            // What a silence means is told by what anyone can check: how long it is, and how long it usually is.
+            Some(Derived::Alive | Derived::Silent(_)) => {
+                self.catalogue().position(Quantity::Recency).and_then(|p| self.catalogue().phrase(p, vector))
+            }
+            Some(Derived::Rate) => value.map(|days| format!("as frequent as users with {days:.1} active days a year")),
             None => self.catalogue().phrase(position, vector),
         };
         own.unwrap_or_else(|| {

@@ -112,6 +112,23 @@ fn reasons_add_up_to_the_log_odds_exactly() {
 }
 
 #[test]
+fn what_is_derived_is_told_by_what_anyone_can_check() {
+    let mut spec = spec();
+    // Nothing but the probability of silence counts.
+    let silent = spec.design.columns.iter().position(|c| c.feature == "bg_nbd_silent_30d").unwrap();
+    for model in &mut spec.models {
+        model.weights.iter_mut().for_each(|w| *w = 0.0);
+        model.weights[silent] = 1.0;
+    }
+    let bundle = Bundle::new(spec, "test".into()).unwrap();
+    let score = score(&bundle, &users().nth(20).unwrap()).unwrap();
+    let reason = &score.horizons[0].reasons[0];
+    assert_eq!((reason.feature.as_str(), reason.unit), ("bg_nbd_silent_30d", "probability"));
+    assert!((0.0..=1.0).contains(&reason.value.unwrap()) && reason.contribution.abs() > 0.01, "{reason:?}");
+    assert!(reason.sentence.starts_with("last purchase ") && reason.sentence.contains("usually every"), "{reason:?}");
+}
+
+#[test]
 fn the_contributions_are_those_of_the_scoring_model() {
     let bundle = bundle();
     let history = users().nth(20).unwrap();
