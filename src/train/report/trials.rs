@@ -88,8 +88,8 @@ fn caption(h: &HorizonCard, trials: &[TrialCard], default: &TrialCard) -> String
     let compared = h.origins.len().min(COMPARED);
     let newest = h.origins.first().map(|o| format!(", the newest {}", nowrap(o.date))).unwrap_or_default();
     format!(
-        "{} Compared at {}{newest}, on users they had not learnt from and with the churn rate put right; lines are one \
-         standard error either way. The default is {}. L2 is the strength of the penalty, and with a half-life rows \
+        "{} Compared at {}{newest}, on users they had not learnt from; lines are one standard error either way, the larger \
+         of that over users and that over dates. The default is {}. L2 is the strength of the penalty, and with a half-life rows \
          count half once so many label windows have passed. Solver: {}.",
         escape(&verdict),
         escape(&counted(compared as u64, "date")),
