@@ -54,7 +54,7 @@ pub struct ModelConfig {
     /// Seed of everything drawn at random.
     pub seed: u64,
     /// Features, kinds and columns (`events.kind`, `events.amount`) that are meant although they look like identifiers,
-    /// times or the answer itself; see [`suspects`].
+    /// times or the answer itself; see [`super::suspects`].
     pub allow_suspect: Vec<String>,
 }
 
