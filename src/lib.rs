@@ -41,8 +41,8 @@
 //!   learns from the newest dates whose own windows were observed.
 //! - The model is one logistic regression on standardised features, kinks at their quartiles, products of eight of them
 //!   and BG/NBD's view, under a heavy penalty. On 19 cut-offs of three public logs, of the products of one of them as
-//!   users, and of a simulated one, its log loss was 0.002 below that of the best peer of each (features alone under a
-//!   light penalty: 0.0015 above it), and below gradient boosting on all but one. Under a light penalty kinks overfit.
+//!   users, and of a simulated one, its log loss was 0.002 below that of the best peer of each, and below gradient
+//!   boosting on all but one (`benches/RESULTS.md`). Under a light penalty kinks overfit.
 //! - BG/NBD's numbers are derived from three features by constants in the bundle, so a client that sends features need
 //!   not know of it. Its probability of being alive is 1 for whoever came once; the model sees that beside everything
 //!   else.

@@ -135,7 +135,7 @@ impl Design {
     /// The derived numbers, in the order of their columns.
     pub fn derived(&self, catalogue: &Catalogue) -> Vec<Derived> {
         match self.bg_nbd {
-            Some(_) => derived(catalogue),
+            Some(_) => derived(catalogue).collect(),
             None => Vec::new(),
         }
     }
@@ -150,17 +150,15 @@ impl Design {
         z.extend(columns.iter().zip(derived(catalogue)).map(|(column, d)| column.standardise(value(d))));
     }
 
-    /// The derived numbers of a raw vector, not standardised; NaN where unknown.
-    pub fn derive(&self, catalogue: &Catalogue, raw: &[f64]) -> Vec<f64> {
-        let Some(model) = &self.bg_nbd else { return Vec::new() };
-        let user = purchases(catalogue, raw);
-        derived(catalogue).iter().map(|d| user.as_ref().map_or(f64::NAN, |user| d.value(model, user))).collect()
+    /// A derived number of a raw vector, not standardised; `None` where it is unknown.
+    pub fn derive(&self, catalogue: &Catalogue, raw: &[f64], number: Derived) -> Option<f64> {
+        Some(number.value(self.bg_nbd.as_ref()?, &purchases(catalogue, raw)?))
     }
 }
 
-fn derived(catalogue: &Catalogue) -> Vec<Derived> {
+fn derived(catalogue: &Catalogue) -> impl Iterator<Item = Derived> {
     let silences = catalogue.schema().horizon_days.iter().map(|h| Derived::Silent(*h));
-    [Derived::Alive, Derived::Rate].into_iter().chain(silences).collect()
+    [Derived::Alive, Derived::Rate].into_iter().chain(silences)
 }
 
 /// What BG/NBD needs of a raw vector; `None` when it is unknown or contradicts itself.
@@ -297,7 +295,7 @@ mod tests {
     fn design(catalogue: &Catalogue) -> Design {
         let plain = |feature: String, scale| Column { feature, scale, center: 0.0, spread: 1.0, low: -9.0, high: 9.0 };
         let features = catalogue.features().iter().map(|f| plain(f.name.clone(), f.scale));
-        let more = derived(catalogue).into_iter().map(|d| plain(d.name(), d.scale()));
+        let more = derived(catalogue).map(|d| plain(d.name(), d.scale()));
         let bg_nbd = Some(BgNbd { r: 0.243, alpha: 30.9, a: 0.793, b: 2.426 });
         Design { columns: features.chain(more).collect(), bg_nbd }
     }
@@ -310,14 +308,14 @@ mod tests {
         let raw = catalogue.vector(named.into_iter()).unwrap();
         let user = Purchases::new(2, 213.0, 272.0).unwrap();
         let model = design.bg_nbd.unwrap();
-        let values = design.derive(&catalogue, &raw);
-        assert_eq!(values[0], model.p_alive(&user));
-        assert_eq!(values[2], model.p_silent(&user, 30));
+        let value = |number| design.derive(&catalogue, &raw, number).unwrap();
+        assert_eq!(value(Derived::Alive), model.p_alive(&user));
+        assert_eq!(value(Derived::Silent(30)), model.p_silent(&user, 30));
         let mut z = Vec::new();
         design.standardise(&catalogue, &raw, &mut z);
         assert_eq!(z.len(), design.columns.len());
-        assert_eq!(z[catalogue.len()], values[0]);
-        assert_eq!(z[catalogue.len() + 2], crate::math::logit(values[2]));
+        assert_eq!(z[catalogue.len()], value(Derived::Alive));
+        assert_eq!(z[catalogue.len() + 2], crate::math::logit(value(Derived::Silent(30))));
     }
 
     #[test]

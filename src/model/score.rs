@@ -202,10 +202,10 @@ impl Bundle {
         let (feature, unit, value) = match self.catalogue().features().get(position) {
             Some(f) => (f.name.clone(), f.unit, vector.get(position).copied().filter(known)),
             None => {
-                let k = position - self.catalogue().len();
-                let derived = self.derived().get(k).map_or((String::new(), ""), |d| (d.name(), d.unit()));
-                let values = self.spec().design.derive(self.catalogue(), vector);
-                (derived.0, derived.1, values.get(k).copied().filter(known))
+                let derived = self.derived().get(position - self.catalogue().len());
+                let value = derived.and_then(|d| self.spec().design.derive(self.catalogue(), vector, *d));
+                let (name, unit) = derived.map_or((String::new(), ""), |d| (d.name(), d.unit()));
+                (name, unit, value)
             }
         };
         Reason { theme, contribution, feature, value, unit, sentence: String::new() }

@@ -4,6 +4,7 @@ use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, Random
 use smartcore::linalg::basic::matrix::DenseMatrix;
 
 use super::TrainError;
+use crate::math::evenly;
 
 /// Rows that the forest is fitted on at most: it takes minutes beyond.
 pub const CHALLENGER_ROWS: usize = 20_000;
@@ -27,10 +28,9 @@ pub struct Sample<'a> {
 pub fn challenge(sample: Sample<'_>, asked: &[f64], seed: u64) -> Result<Vec<f64>, TrainError> {
     let width = sample.width;
     let rows = sample.churned.len();
-    let kept = rows.min(CHALLENGER_ROWS);
-    let picked = (0..kept).map(|i| i * rows / kept);
-    let x: Vec<Vec<f64>> = picked.clone().map(|i| sample.z[i * width..][..width].to_vec()).collect();
-    let y: Vec<f64> = picked.map(|i| f64::from(sample.churned[i])).collect();
+    let picked: Vec<usize> = evenly(rows, CHALLENGER_ROWS).collect();
+    let x: Vec<Vec<f64>> = picked.iter().map(|i| sample.z[i * width..][..width].to_vec()).collect();
+    let y: Vec<f64> = picked.iter().map(|i| f64::from(sample.churned[*i])).collect();
     let asked: Vec<Vec<f64>> = asked.chunks_exact(width).map(<[f64]>::to_vec).collect();
     let failed = |error: smartcore::error::Failed| TrainError::Challenger { problem: error.to_string() };
     let forest = RandomForestRegressor::fit(

@@ -21,12 +21,10 @@ pub(super) fn fit_design(data: &Dataset, catalogue: &Catalogue, bg_nbd: Option<B
     let features = catalogue.features().iter().enumerate();
     let mut columns: Vec<Column> =
         features.map(|(position, f)| column(&f.name, f.scale, data.column(position))).collect();
-    let bare = Design { columns: Vec::new(), bg_nbd };
+    let bare = &Design { columns: Vec::new(), bg_nbd };
     let derived = bare.derived(catalogue);
-    let width = derived.len();
-    let values: Vec<f64> = data.rows().flat_map(|raw| bare.derive(catalogue, raw)).collect();
-    let own = |k: usize| values.iter().skip(k).step_by(width.max(1)).copied();
-    columns.extend(derived.iter().enumerate().map(|(k, d)| column(&d.name(), d.scale(), own(k))));
+    let own = |d: Derived| data.rows().filter_map(move |raw| bare.derive(catalogue, raw, d));
+    columns.extend(derived.iter().map(|d| column(&d.name(), d.scale(), own(*d))));
     Design { columns, bg_nbd }
 }
 
@@ -154,6 +152,18 @@ impl Matrix {
         Self { width, columns, values }
     }
 
+    /// The same rows with kinks and products after the columns.
+    pub(super) fn expanded(&self, expansion: &Expansion) -> Self {
+        let width = self.columns + expansion.len();
+        let mut values = Vec::with_capacity(self.values.len() / self.width.max(1) * width);
+        for row in self.values.chunks_exact(self.width.max(1)) {
+            let start = values.len();
+            values.extend_from_slice(&row[..self.columns]);
+            expansion.extend(&mut values, start);
+        }
+        Self { width, columns: self.columns, values }
+    }
+
     pub(super) fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.width..][..self.width]
     }
@@ -188,7 +198,7 @@ mod tests {
             horizon_days: horizon_days.to_vec(),
             amounts: true,
         };
-        let bare = Design { columns: Vec::new(), bg_nbd: Some(BgNbd { r: 1.0, alpha: 9.0, a: 1.0, b: 2.0 }) };
+        let bare = &Design { columns: Vec::new(), bg_nbd: Some(BgNbd { r: 1.0, alpha: 9.0, a: 1.0, b: 2.0 }) };
         let alone = Catalogue::new(schema(&[30])).unwrap();
         assert_eq!(bent(&alone, &bare, 30).len(), alone.len() + 3, "one horizon: everything");
         let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();

@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use super::settings::ModelConfig;
 use super::slices::Slicer;
 use crate::features::{Catalogue, Theme};
-use crate::history::{Day, Histories};
+use crate::history::Histories;
 use crate::model::{ChurnModel, Design, Expansion};
 
 /// What one horizon's fit works on.
@@ -44,27 +44,26 @@ pub(super) struct FittedHorizon {
 }
 
 /// Rows with all that is weighed in them.
-pub(super) struct Weighed {
-    pub(super) data: Dataset,
+pub(super) struct Weighed<'a> {
+    pub(super) data: &'a Dataset,
     pub(super) expansion: Expansion,
     pub(super) matrix: Matrix,
 }
 
 impl HorizonInput<'_> {
-    /// The rows of some dates, with kinks and products made for them.
-    pub(super) fn weighed(&self, dates: &[Day], design: &Design) -> Weighed {
-        let data = self.data.at(dates);
-        let plain = Matrix::new(&data, self.catalogue, design, &Expansion::default());
+    /// Rows with kinks and products made for them.
+    pub(super) fn weighed<'d>(&self, data: &'d Dataset, design: &Design) -> Weighed<'d> {
+        let plain = Matrix::new(data, self.catalogue, design, &Expansion::default());
         let bent = bent(self.catalogue, design, self.horizon_days);
         let telling = telling(self.catalogue, design, self.horizon_days);
         let expansion = fit_expansion(&plain.values, plain.width, &bent, &telling);
-        let matrix = Matrix::new(&data, self.catalogue, design, &expansion);
+        let matrix = plain.expanded(&expansion);
         Weighed { data, expansion, matrix }
     }
 
-    pub(super) fn table<'t>(&self, weighed: &'t Weighed) -> Table<'t> {
+    pub(super) fn table<'t>(&self, weighed: &'t Weighed<'_>) -> Table<'t> {
         Table {
-            data: &weighed.data,
+            data: weighed.data,
             matrix: &weighed.matrix,
             window_days: self.schedule.window_days,
             horizon_days: self.horizon_days,
@@ -75,7 +74,7 @@ impl HorizonInput<'_> {
 
 pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
     let (evaluation, judged) = judge(input)?.unzip();
-    let weighed = input.weighed(&input.schedule.fit, input.design);
+    let weighed = input.weighed(input.data, input.design);
     let table = input.table(&weighed);
     let choice = choose(&table, &input.schedule.fit, input.config)?;
     let fitted = carry_out(&table, &choice)?;
@@ -115,7 +114,7 @@ fn rehearsed(choice: &Choice) -> impl Iterator<Item = Predictions> {
 
 /// What one standard deviation of each column adds to the log-odds, on average over the users of the newest date:
 /// with kinks and products in a model it is not the same for everyone.
-fn effects(input: &HorizonInput<'_>, model: &ChurnModel, weighed: &Weighed) -> Vec<EffectCard> {
+fn effects(input: &HorizonInput<'_>, model: &ChurnModel, weighed: &Weighed<'_>) -> Vec<EffectCard> {
     let newest = weighed.data.dates.iter().max();
     let columns = input.design.columns.len();
     let (mut together, mut squares) = (vec![0.0; columns], vec![0.0; columns]);

@@ -27,7 +27,7 @@ pub(super) const PARTS: u32 = 3;
 /// The test rows beside the rows of what was known by then.
 struct Court<'a> {
     input: &'a HorizonInput<'a>,
-    known: &'a Weighed,
+    known: &'a Weighed<'a>,
     test: &'a Dataset,
     asked: &'a Matrix,
     columns: &'a [Column],
@@ -44,12 +44,12 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     }
     let bg_nbd = fit_bg_nbd(input.histories, input.labeller, test_date);
     let design = fit_design(&train, input.catalogue, bg_nbd);
-    let known = input.weighed(&dates, &design);
+    let known = input.weighed(&train, &design);
     let asked = Matrix::new(&test, input.catalogue, &design, &known.expansion);
     let table = input.table(&known);
     let choice = choose(&table, &dates, input.config)?;
     let columns = design.columns.get(..input.catalogue.len()).unwrap_or_default();
-    if !(0..PARTS).all(|part| usable(&known.data, &known.others(part))) {
+    if !(0..PARTS).all(|part| usable(known.data, &known.others(part))) {
         return Ok(None);
     }
     let court = Court { input, known: &known, test: &test, asked: &asked, columns };
@@ -71,7 +71,7 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     Ok(Some((evaluation, Predictions { date: test_date, predicted: p, churned: test.labels })))
 }
 
-impl Weighed {
+impl Weighed<'_> {
     /// The rows of all users but those of one part.
     fn others(&self, part: u32) -> Vec<usize> {
         (0..self.data.len()).filter(|row| part_of(self.data.users[*row], PARTS) != part).collect()
@@ -103,7 +103,7 @@ impl Court<'_> {
     fn rivals(&self, design: &Design) -> Result<Vec<Rival>, TrainError> {
         let features = self.input.catalogue.features();
         let mut rivals = vec![Rival::new("base_rate", vec![self.known.data.churn_rate(); self.test.len()])];
-        let best = best_feature(&self.known.data, self.columns);
+        let best = best_feature(self.known.data, self.columns);
         let recency = self.input.catalogue.position(Quantity::Recency);
         for (name, position) in [("recency_only", recency), ("best_single", best)] {
             if let Some((position, feature)) = position.and_then(|p| Some((p, features.get(p)?))) {
@@ -112,11 +112,11 @@ impl Court<'_> {
             }
         }
         let derived = design.derived(self.input.catalogue);
-        let silent = derived.iter().position(|d| *d == Derived::Silent(self.input.horizon_days));
-        if let Some(silent) = silent.filter(|_| self.input.silence) {
-            let told = |raw| design.derive(self.input.catalogue, raw).get(silent).copied().filter(|p| !p.is_nan());
+        let silent = Derived::Silent(self.input.horizon_days);
+        if self.input.silence && derived.contains(&silent) {
             let rate = self.known.data.churn_rate();
-            rivals.push(Rival::new("bg_nbd", self.test.rows().map(|raw| told(raw).unwrap_or(rate)).collect()));
+            let told = |raw| design.derive(self.input.catalogue, raw, silent).unwrap_or(rate);
+            rivals.push(Rival::new("bg_nbd", self.test.rows().map(told).collect()));
         }
         if self.input.challenger {
             rivals.push(Rival::new("random_forest", self.by_part(|learnt, part| self.forest(learnt, part))?));

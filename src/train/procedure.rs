@@ -70,7 +70,7 @@ pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> 
     let alternatives = alternatives(&recipe, config);
     trials.run(table, compared, &alternatives, &mut near)?;
     let recipe = trials.best();
-    let mut rehearsals = trials.rehearsals_of(&recipe);
+    let mut rehearsals = trials.rehearsals_of(&recipe).to_vec();
     for date in origins.iter().skip(COMPARED).take(TRACKED - COMPARED) {
         rehearsals.extend(rehearse(table, *date, &[recipe], &mut near)?.unwrap_or_default());
     }
@@ -152,8 +152,8 @@ impl Trials {
         Ok(())
     }
 
-    fn rehearsals_of(&self, recipe: &Recipe) -> Vec<Rehearsal> {
-        self.run.iter().find(|(r, _)| r == recipe).map(|(_, all)| all.clone()).unwrap_or_default()
+    fn rehearsals_of(&self, recipe: &Recipe) -> &[Rehearsal] {
+        self.run.iter().find(|(r, _)| r == recipe).map(|(_, all)| all.as_slice()).unwrap_or_default()
     }
 
     /// The mean difference of a recipe's losses to the default's, and its standard error.
@@ -162,7 +162,7 @@ impl Trials {
         let apart = |(own, other): (&Rehearsal, &Rehearsal)| {
             own.losses().iter().zip(other.losses()).map(|(a, b)| a - b).collect::<Vec<f64>>()
         };
-        let apart: Vec<Vec<f64>> = rehearsals.iter().zip(&default).map(apart).collect();
+        let apart: Vec<Vec<f64>> = rehearsals.iter().zip(default).map(apart).collect();
         let middles: Vec<f64> = apart.iter().map(|date| mean(date)).collect();
         // Dates differ by more than their users do: the larger of the two errors is the honest one.
         let (by_date, by_user) = (error_of_mean(&middles), apart.iter().map(|date| error_of_mean(date).powi(2)));

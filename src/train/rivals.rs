@@ -2,6 +2,7 @@
 
 use super::dataset::Dataset;
 use super::metrics::area_under_roc;
+use crate::math::evenly;
 use crate::model::Column;
 
 /// Another way to tell who will churn.
@@ -33,8 +34,7 @@ const COMPARED_ROWS: usize = 20_000;
 /// The position of the feature that alone ranks the rows best, whichever way it points; the first of equals. `None`
 /// without rows of both kinds.
 pub fn best_feature(data: &Dataset, columns: &[Column]) -> Option<usize> {
-    let kept = data.len().min(COMPARED_ROWS);
-    let rows: Vec<usize> = (0..kept).map(|i| i * data.len() / kept).collect();
+    let rows: Vec<usize> = evenly(data.len(), COMPARED_ROWS).collect();
     let churned: Vec<bool> = rows.iter().filter_map(|row| data.labels.get(*row)).copied().collect();
     let skill = |(position, column): (usize, &Column)| {
         let value = |row: &usize| data.raw.get(row * data.width + position).map(|raw| column.standardise(*raw));

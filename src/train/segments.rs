@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::features::{Catalogue, Quantity};
-use crate::math::mean;
+use crate::math::{evenly, mean};
 use crate::model::{Segment, Segments};
 
 /// How segments are made: the `[segments]` table of the configuration.
@@ -104,8 +104,7 @@ pub fn fit_segments(
 /// At most `most` rows, evenly taken.
 fn thin(points: &[f64], width: usize, most: usize) -> Vec<f64> {
     let rows = points.len() / width;
-    let kept = rows.min(most);
-    (0..kept).flat_map(|i| &points[i * rows / kept * width..][..width]).copied().collect()
+    evenly(rows, most).flat_map(|row| &points[row * width..][..width]).copied().collect()
 }
 
 fn fit_k(sample: &[f64], width: usize, k: usize, seed: u64) -> Result<Array2<f64>, TrainError> {
