@@ -198,7 +198,7 @@ mod tests {
             horizon_days: horizon_days.to_vec(),
             amounts: true,
         };
-        let bare = &Design { columns: Vec::new(), bg_nbd: Some(BgNbd { r: 1.0, alpha: 9.0, a: 1.0, b: 2.0 }) };
+        let bare = Design { columns: Vec::new(), bg_nbd: Some(BgNbd { r: 1.0, alpha: 9.0, a: 1.0, b: 2.0 }) };
         let alone = Catalogue::new(schema(&[30])).unwrap();
         assert_eq!(bent(&alone, &bare, 30).len(), alone.len() + 3, "one horizon: everything");
         let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
