@@ -73,7 +73,6 @@ impl Intake {
         {
             seen.negative += 1;
         }
-        let user = self.builder.user(user)?;
         self.builder.add(user, DayRecord { amount, day, count: 1, kind })?;
         self.report.events += 1;
         Ok(())
@@ -156,7 +155,7 @@ impl Intake {
         }
         let histories = self.builder.finish()?;
         let negative: Vec<(String, u64)> = self.kinds.into_iter().map(|seen| (seen.name, seen.negative)).collect();
-        self.report.describe(&histories, &negative);
+        self.report.describe(&histories, &negative)?;
         Ok((histories, self.report))
     }
 

@@ -1,8 +1,10 @@
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::config::Format;
 use super::reason::RefusalReason;
-use crate::history::{Day, Histories};
+use crate::history::{Block, Day, Histories, HistoryError};
 
 /// How many places are shown for each reason.
 pub(super) const PLACES_SHOWN: usize = 5;
@@ -170,38 +172,56 @@ impl QualityReport {
     }
 
     /// Fills in what the histories tell; `negative` holds the events below zero by kind.
-    pub(super) fn describe(&mut self, histories: &Histories, negative: &[(String, u64)]) {
+    pub(super) fn describe(&mut self, histories: &Histories, negative: &[(String, u64)]) -> Result<(), HistoryError> {
         let span = histories.span();
         (self.first_day, self.last_day) = (span.map(|s| s.0), span.map(|s| s.1));
         (self.users, self.records) = (histories.len(), histories.record_count());
         let negative_of = |kind: &str| negative.iter().filter(|n| n.0 == kind).map(|n| n.1).sum();
         self.kinds = histories.kinds().iter().map(|kind| KindQuality::new(kind, negative_of(kind))).collect();
-        let mut top: Vec<(u64, usize)> = Vec::new();
-        let mut last_user_of = vec![usize::MAX; self.kinds.len()];
-        for (position, (_, view)) in histories.iter().enumerate() {
-            let mut events = 0;
-            for record in view.records() {
-                events += u64::from(record.count);
-                let kind = usize::from(record.kind);
-                if let (Some(kind), Some(last)) = (self.kinds.get_mut(kind), last_user_of.get_mut(kind)) {
-                    kind.events += u64::from(record.count);
-                    kind.users += u64::from(*last != position);
-                    *last = position;
+        let mut top: Vec<(u64, String)> = Vec::new();
+        let all = self.events.max(1) as f64;
+        histories.stream_blocks::<_, HistoryError>(
+            |block| seen_in(block, histories.kinds().len()),
+            |(kinds, mine)| {
+                for (kind, (events, users)) in self.kinds.iter_mut().zip(kinds) {
+                    kind.events += events;
+                    kind.users += users;
                 }
-            }
-            let place = top.partition_point(|(more, _)| *more >= events);
-            if place < TOP_USERS {
-                top.insert(place, (events, position));
+                // Stable, so that of users with as many events the first by name is shown.
+                top.extend(mine);
+                top.sort_by_key(|(events, _)| Reverse(*events));
                 top.truncate(TOP_USERS);
+                Ok(())
+            },
+        )?;
+        let user = |(events, user)| UserQuality { user, events, share: events as f64 / all };
+        self.top_users = top.into_iter().map(user).collect();
+        self.kinds.retain(|kind| kind.events > 0);
+        Ok(())
+    }
+}
+
+/// The events and users of each kind in a block, and its users with the most events.
+fn seen_in(block: &Block, kinds: usize) -> (Vec<(u64, u64)>, Vec<(u64, String)>) {
+    let (mut of_kinds, mut last_user_of) = (vec![(0, 0); kinds], vec![usize::MAX; kinds]);
+    let mut top: Vec<(u64, &str)> = Vec::new();
+    for (position, user, view) in block.iter() {
+        let mut events = 0;
+        for record in view.records() {
+            events += u64::from(record.count);
+            let kind = usize::from(record.kind);
+            if let (Some((events, users)), Some(last)) = (of_kinds.get_mut(kind), last_user_of.get_mut(kind)) {
+                *events += u64::from(record.count);
+                *users += u64::from(std::mem::replace(last, position) != position);
             }
         }
-        let user = |(events, position)| {
-            let (user, _) = histories.at(position)?;
-            Some(UserQuality { user: user.to_owned(), events, share: events as f64 / self.events.max(1) as f64 })
-        };
-        self.top_users = top.into_iter().filter_map(user).collect();
-        self.kinds.retain(|kind| kind.events > 0);
+        let place = top.partition_point(|(more, _)| *more >= events);
+        if place < TOP_USERS {
+            top.insert(place, (events, user));
+            top.truncate(TOP_USERS);
+        }
     }
+    (of_kinds, top.into_iter().map(|(events, user)| (events, user.to_owned())).collect())
 }
 
 impl KindQuality {

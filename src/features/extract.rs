@@ -10,6 +10,8 @@ pub struct Extractor<'a> {
     slots: Vec<Option<u16>>,
     /// The kind, by its number in the histories' table, that ends a user's stay.
     ending: Option<u16>,
+    /// The features to compute, by their positions in a vector.
+    wanted: Vec<(usize, Quantity)>,
     summary: Summary,
 }
 
@@ -18,13 +20,25 @@ impl<'a> Extractor<'a> {
     /// only where any kind does.
     pub fn new(catalogue: &'a Catalogue, kinds: &[String]) -> Self {
         let slot = |kind: &String| catalogue.kinds().iter().position(|k| k == kind).map(|p| p as u16);
-        Self { catalogue, slots: kinds.iter().map(slot).collect(), ending: None, summary: Summary::default() }
+        let wanted = catalogue.features().iter().map(|feature| feature.quantity).enumerate().collect();
+        Self { catalogue, slots: kinds.iter().map(slot).collect(), ending: None, wanted, summary: Summary::default() }
     }
 
     /// Lets [`Self::ended`] look for events of the kind with this number in the histories' table.
     pub fn with_ending(mut self, kind: Option<u16>) -> Self {
         self.ending = kind;
         self
+    }
+
+    /// Restricts it to these features; the others stay unknown.
+    pub fn only(mut self, quantities: &[Quantity]) -> Self {
+        self.wanted.retain(|(_, quantity)| quantities.contains(quantity));
+        self
+    }
+
+    /// How many features a vector has.
+    pub fn width(&self) -> usize {
+        self.catalogue.len()
     }
 
     /// Whether the last thing before `as_of` that counts is the ending, and no activity since.
@@ -43,9 +57,11 @@ impl<'a> Extractor<'a> {
     pub fn extract(&mut self, history: HistoryView<'_>, as_of: Day, out: &mut [f64]) -> bool {
         let activity = self.catalogue.schema().activity.len() as u16;
         self.summary.read(history, as_of, &self.slots, activity);
-        for (slot, feature) in out.iter_mut().zip(self.catalogue.features()) {
-            // Adding 0 turns -0, the sum of no floating-point numbers, into 0.
-            *slot = value(&self.summary, feature.quantity).unwrap_or(f64::NAN) + 0.0;
+        for (position, quantity) in &self.wanted {
+            if let Some(slot) = out.get_mut(*position) {
+                // Adding 0 turns -0, the sum of no floating-point numbers, into 0.
+                *slot = value(&self.summary, *quantity).unwrap_or(f64::NAN) + 0.0;
+            }
         }
         !self.summary.active.is_empty()
     }

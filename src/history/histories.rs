@@ -1,26 +1,145 @@
-use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::{Day, DayRecord, HistoryError, HistoryView, compact};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
-/// A user's position in a [`Histories`] or its builder.
-pub type UserId = u32;
+use super::spill::Places;
+use super::{Day, DayRecord, History, HistoryError, HistoryView, codec};
 
-/// The most kinds a log may have.
-const KIND_LIMIT: usize = 1_000;
+/// Users that are decoded at once.
+pub(super) const BLOCK_USERS: usize = 256;
+
+/// Blocks whose results are held until they are taken in order.
+const BLOCKS_AHEAD: usize = 64;
 
 /// The histories of all users of a log, with the table of kinds their records refer to.
 ///
-/// Users and kinds are sorted by name, so equal logs give equal values whatever their order was.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Users and kinds are sorted by name, so equal logs give equal values whatever their order was. Records are held in
+/// their compact form, in memory or in a temporary file, by blocks of users that are decoded when they are looked at.
+#[derive(Clone, Debug, Default)]
 pub struct Histories {
     kinds: Vec<String>,
-    users: Vec<String>,
-    /// `users.len() + 1` positions in `records`.
-    offsets: Vec<usize>,
-    records: Vec<DayRecord>,
+    totals: Totals,
+    blocks: Arc<Blocks>,
+}
+
+/// What is known of all users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    users: usize,
+    records: usize,
+    span: Option<(Day, Day)>,
+}
+
+impl Totals {
+    /// The totals of so many users before their records are added.
+    pub(super) fn of(users: usize) -> Self {
+        Self { users, ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, records: &[DayRecord]) {
+        self.records += records.len();
+        let span = records.first().zip(records.last()).map(|(first, last)| (first.day, last.day));
+        self.span = joined(self.span, span);
+    }
+
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            users: self.users + other.users,
+            records: self.records + other.records,
+            span: joined(self.span, other.span),
+        }
+    }
+}
+
+fn joined(a: Option<(Day, Day)>, b: Option<(Day, Day)>) -> Option<(Day, Day)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, other) => one.or(other),
+    }
+}
+
+/// All users, [`BLOCK_USERS`] in each block but the last: for each the id and the records, with their lengths.
+#[derive(Debug)]
+pub(super) enum Blocks {
+    Memory(Vec<Box<[u8]>>),
+    Disk { places: Places, index: Vec<Place> },
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Self::Memory(Vec::new())
+    }
+}
+
+/// Where a block stands in a file, and the id of its first user.
+#[derive(Debug)]
+pub(super) struct Place {
+    start: u64,
+    length: usize,
+    first: Box<[u8]>,
+}
+
+impl Place {
+    pub(super) fn new(start: u64, length: usize, first: &[u8]) -> Self {
+        Self { start, length, first: first.into() }
+    }
+}
+
+impl Blocks {
+    fn len(&self) -> usize {
+        match self {
+            Self::Memory(blocks) => blocks.len(),
+            Self::Disk { index, .. } => index.len(),
+        }
+    }
+
+    /// The bytes of a block, in `scratch` where they come from disk.
+    fn bytes<'s>(&'s self, number: usize, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], HistoryError> {
+        match self {
+            Self::Memory(blocks) => Ok(blocks.get(number).map(AsRef::as_ref).unwrap_or_default()),
+            Self::Disk { places, index } => {
+                let Some(place) = index.get(number) else { return Ok(&[]) };
+                places.read(place.start, place.length, scratch)?;
+                Ok(scratch)
+            }
+        }
+    }
+
+    /// The number of the only block that may hold the user called `id`.
+    fn of(&self, id: &[u8]) -> Option<usize> {
+        let after = match self {
+            Self::Memory(blocks) => blocks.partition_point(|block| codec::take_bytes(&mut &**block) <= Some(id)),
+            Self::Disk { index, .. } => index.partition_point(|place| &*place.first <= id),
+        };
+        after.checked_sub(1)
+    }
+
+    fn damaged(&self) -> HistoryError {
+        match self {
+            Self::Memory(_) => HistoryError::Damaged,
+            Self::Disk { places, .. } => places.damaged(),
+        }
+    }
+}
+
+impl PartialEq for Histories {
+    fn eq(&self, other: &Self) -> bool {
+        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        let mut equal = |number| match (self.blocks.bytes(number, &mut mine), other.blocks.bytes(number, &mut theirs)) {
+            (Ok(mine), Ok(theirs)) => mine == theirs,
+            _ => false,
+        };
+        self.kinds == other.kinds && self.totals == other.totals && (0..self.blocks.len()).all(&mut equal)
+    }
 }
 
 impl Histories {
+    pub(super) fn new(kinds: Vec<String>, totals: Totals, blocks: Blocks) -> Self {
+        Self { kinds, totals, blocks: Arc::new(blocks) }
+    }
+
     /// The names of the kinds, sorted; a record's `kind` is a position in this list.
     pub fn kinds(&self) -> &[String] {
         &self.kinds
@@ -28,247 +147,198 @@ impl Histories {
 
     /// How many users there are.
     pub fn len(&self) -> usize {
-        self.users.len()
+        self.totals.users
     }
 
     /// Whether there is no user at all.
     pub fn is_empty(&self) -> bool {
-        self.users.is_empty()
-    }
-
-    /// Every user's id and history, sorted by id.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, HistoryView<'_>)> {
-        self.users.iter().zip(self.offsets.windows(2)).map(|(user, span)| {
-            let records = match *span {
-                [from, until] => self.records.get(from..until).unwrap_or_default(),
-                _ => Default::default(),
-            };
-            (user.as_str(), HistoryView { records })
-        })
-    }
-
-    /// The history of the user at `position` in the sorted order; `None` beyond the last.
-    pub fn at(&self, position: usize) -> Option<(&str, HistoryView<'_>)> {
-        let (from, until) = (*self.offsets.get(position)?, *self.offsets.get(position + 1)?);
-        Some((self.users.get(position)?, HistoryView { records: self.records.get(from..until)? }))
-    }
-
-    /// The history of the user called `id`.
-    pub fn get(&self, id: &str) -> Option<HistoryView<'_>> {
-        let position = self.users.binary_search_by(|user| user.as_str().cmp(id)).ok()?;
-        self.at(position).map(|(_, view)| view)
+        self.totals.users == 0
     }
 
     /// The first and last day on which anything happened.
     pub fn span(&self) -> Option<(Day, Day)> {
-        let days = || self.records.iter().map(|r| r.day);
-        Some((days().min()?, days().max()?))
+        self.totals.span
     }
 
     /// How many (user, day, kind) records there are.
     pub fn record_count(&self) -> usize {
-        self.records.len()
-    }
-}
-
-/// Collects records of many users in any order.
-#[derive(Debug, Default)]
-pub struct HistoriesBuilder {
-    kinds: Names,
-    users: Names,
-    records: Vec<Vec<DayRecord>>,
-}
-
-impl HistoriesBuilder {
-    /// The number of the kind called `name`, a new one when it was not seen before.
-    pub fn kind(&mut self, name: &str) -> Result<u16, HistoryError> {
-        let id = self.kinds.id(name);
-        match u16::try_from(id) {
-            Ok(id) if usize::from(id) < KIND_LIMIT => Ok(id),
-            _ => Err(HistoryError::TooManyKinds { limit: KIND_LIMIT }),
-        }
+        self.totals.records
     }
 
-    /// The number of the user called `name`, a new one when it was not seen before.
-    pub fn user(&mut self, name: &str) -> Result<UserId, HistoryError> {
-        let id = self.users.id(name);
-        if id == self.records.len() {
-            self.records.push(Vec::new());
-        }
-        UserId::try_from(id).map_err(|_| HistoryError::TooManyUsers { limit: UserId::MAX as usize })
+    /// Whether the records stand in a temporary file.
+    pub fn is_on_disk(&self) -> bool {
+        matches!(*self.blocks, Blocks::Disk { .. })
     }
 
-    /// Adds one record, whose `kind` came from [`Self::kind`], to a user that came from [`Self::user`].
-    pub fn add(&mut self, user: UserId, record: DayRecord) -> Result<(), HistoryError> {
-        let Some(records) = self.records.get_mut(user as usize) else { return Ok(()) };
-        // Logs mostly come in order of time, so the record at hand usually belongs to the last one kept.
-        match records.last_mut() {
-            Some(last) if last.key() == record.key() => last.add(&record),
-            _ => {
-                records.push(record);
-                Ok(())
+    /// The history of the user called `id`.
+    pub fn get(&self, id: &str) -> Result<Option<History>, HistoryError> {
+        let Some(number) = self.blocks.of(id.as_bytes()) else { return Ok(None) };
+        let found = self.find(number, |_, name| name == id.as_bytes())?;
+        Ok(found.map(|(_, history)| history))
+    }
+
+    /// The id and history of the user at `position` in the sorted order; `None` beyond the last.
+    pub fn at(&self, position: usize) -> Result<Option<(String, History)>, HistoryError> {
+        let within = position % BLOCK_USERS;
+        self.find(position / BLOCK_USERS, |at, _| at == within)
+    }
+
+    /// The first user of a block for whom `is` holds, given the place in the block and the id.
+    fn find(
+        &self,
+        number: usize,
+        is: impl Fn(usize, &[u8]) -> bool,
+    ) -> Result<Option<(String, History)>, HistoryError> {
+        let mut scratch = Vec::new();
+        let mut rest = self.blocks.bytes(number, &mut scratch)?;
+        let damaged = || self.blocks.damaged();
+        for at in 0.. {
+            if rest.is_empty() {
+                break;
+            }
+            let name = codec::take_bytes(&mut rest).ok_or_else(damaged)?;
+            let mut bytes = codec::take_bytes(&mut rest).ok_or_else(damaged)?;
+            if is(at, name) {
+                let mut records = Vec::new();
+                codec::decode(&mut bytes, &mut records).ok_or_else(damaged)?;
+                return Ok(Some((String::from_utf8_lossy(name).into_owned(), History { records })));
             }
         }
+        Ok(None)
     }
 
-    /// All that was added, sorted by user, day and kind.
-    pub fn finish(self) -> Result<Histories, HistoryError> {
-        let (kinds, new_kind) = self.kinds.sorted();
-        let (users, new_user) = self.users.sorted();
-        let mut by_user = vec![Vec::new(); users.len()];
-        for (records, position) in self.records.into_iter().zip(new_user) {
-            if let Some(slot) = by_user.get_mut(position) {
-                *slot = records;
-            }
+    /// SHA-256 of all kinds, users and records: of the digests of the blocks in their compact form.
+    pub fn digest(&self) -> Result<String, HistoryError> {
+        let mut digest = Sha256::new();
+        for kind in &self.kinds {
+            digest.update((kind.len() as u64).to_le_bytes());
+            digest.update(kind);
         }
-        let mut offsets = vec![0];
-        let mut all = Vec::with_capacity(by_user.iter().map(Vec::len).sum());
-        for mut records in by_user {
-            for record in &mut records {
-                let position = new_kind.get(usize::from(record.kind)).copied().unwrap_or_default();
-                record.kind = position as u16;
-            }
-            compact(&mut records)?;
-            all.append(&mut records);
-            offsets.push(all.len());
-        }
-        Ok(Histories { kinds, users, offsets, records: all })
+        let block = |scratch: &mut Vec<u8>, number| Ok(Sha256::digest(self.blocks.bytes(number, scratch)?));
+        let blocks: Vec<_> =
+            (0..self.blocks.len()).into_par_iter().map_init(Vec::new, block).collect::<Result<_, HistoryError>>()?;
+        blocks.iter().for_each(|block| digest.update(block));
+        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
-}
 
-/// Distinct names, numbered in order of appearance.
-#[derive(Debug, Default)]
-struct Names {
-    ids: HashMap<String, usize>,
-    last: Option<(String, usize)>,
-}
-
-impl Names {
-    fn id(&mut self, name: &str) -> usize {
-        if let Some((last, id)) = &self.last
-            && last == name
-        {
-            return *id;
+    /// Calls `look` with every user's position, id and history, in order.
+    pub fn for_each(&self, mut look: impl FnMut(usize, &str, HistoryView<'_>)) -> Result<(), HistoryError> {
+        let mut block = Block::default();
+        for number in 0..self.blocks.len() {
+            self.decode(number, &mut block)?;
+            block.iter().for_each(|(position, user, history)| look(position, user, history));
         }
-        let next = self.ids.len();
-        let id = match self.ids.get(name) {
-            Some(id) => *id,
-            None => *self.ids.entry(name.to_owned()).or_insert(next),
+        Ok(())
+    }
+
+    /// What `look` makes of the histories of at most `most` users, taken at even distances.
+    pub fn evenly<T: Send>(
+        &self,
+        most: usize,
+        look: impl Fn(HistoryView<'_>) -> T + Sync,
+    ) -> Result<Vec<T>, HistoryError> {
+        let (users, taken) = (self.len(), self.len().min(most));
+        // The k-th of those taken stands at k * users / taken; this is the first k at or after a position.
+        let first = |position: usize| (position * taken).div_ceil(users.max(1));
+        let mut all = Vec::with_capacity(taken);
+        let chosen = |block: &Block| -> Vec<T> {
+            let chosen = block.iter().filter(|(at, ..)| first(*at) < first(at + 1));
+            chosen.map(|(_, _, history)| look(history)).collect()
         };
-        self.last = Some((name.to_owned(), id));
-        id
+        self.stream_blocks::<_, HistoryError>(chosen, |part| {
+            all.extend(part);
+            Ok(())
+        })?;
+        Ok(all)
     }
 
-    /// The names in order, and for each old number the position of its name in that order.
-    fn sorted(self) -> (Vec<String>, Vec<usize>) {
-        let mut pairs: Vec<(String, usize)> = self.ids.into_iter().collect();
-        pairs.sort_unstable();
-        let mut position = vec![0; pairs.len()];
-        for (new, (_, old)) in pairs.iter().enumerate() {
-            if let Some(slot) = position.get_mut(*old) {
-                *slot = new;
-            }
+    /// What `look` makes of each block of users, on all threads; in order of the blocks.
+    pub fn map_blocks<T: Send>(&self, look: impl Fn(&Block) -> T + Sync) -> Result<Vec<T>, HistoryError> {
+        self.map_range(0..self.blocks.len(), &look)
+    }
+
+    /// Gives what `look` makes of each block of users to `take`, in order of the blocks; only a few wait to be taken.
+    pub fn stream_blocks<T: Send, E: From<HistoryError>>(
+        &self,
+        look: impl Fn(&Block) -> T + Sync,
+        mut take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for start in (0..self.blocks.len()).step_by(BLOCKS_AHEAD) {
+            let end = self.blocks.len().min(start + BLOCKS_AHEAD);
+            self.map_range(start..end, &look)?.into_iter().try_for_each(&mut take)?;
         }
-        (pairs.into_iter().map(|(name, _)| name).collect(), position)
+        Ok(())
+    }
+
+    fn map_range<T: Send>(
+        &self,
+        range: Range<usize>,
+        look: &(impl Fn(&Block) -> T + Sync),
+    ) -> Result<Vec<T>, HistoryError> {
+        let each = |block: &mut Block, number| {
+            self.decode(number, block)?;
+            Ok(look(block))
+        };
+        range.into_par_iter().map_init(Block::default, each).collect()
+    }
+
+    fn decode(&self, number: usize, into: &mut Block) -> Result<(), HistoryError> {
+        let mut scratch = std::mem::take(&mut into.scratch);
+        let bytes = self.blocks.bytes(number, &mut scratch)?;
+        let decoded = into.decode(bytes);
+        into.scratch = scratch;
+        into.first = number * BLOCK_USERS;
+        decoded.ok_or_else(|| self.blocks.damaged())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// The decoded histories of some users that follow each other.
+#[derive(Debug, Default)]
+pub struct Block {
+    first: usize,
+    names: String,
+    name_ends: Vec<usize>,
+    records: Vec<DayRecord>,
+    record_ends: Vec<usize>,
+    scratch: Vec<u8>,
+}
 
-    use super::*;
-    use crate::history::{Amount, History};
-
-    type Event = (u8, i32, u8, u32, i32);
-
-    fn events() -> impl Strategy<Value = Vec<Event>> {
-        prop::collection::vec((0_u8..6, -400_i32..400, 0_u8..4, 1_u32..5, -100_000_i32..100_000), 0..120)
-    }
-
-    fn record(event: &Event, kind: u16) -> DayRecord {
-        let amount = Amount::new(f64::from(event.4) / 100.0).unwrap();
-        DayRecord { amount, day: Day::new(event.1).unwrap(), count: event.3, kind }
-    }
-
-    fn build<'a>(events: impl Iterator<Item = &'a Event>) -> Histories {
-        let mut builder = HistoriesBuilder::default();
-        for event in events {
-            let kind = builder.kind(&format!("kind{}", event.2)).unwrap();
-            let user = builder.user(&format!("user{}", event.0)).unwrap();
-            builder.add(user, record(event, kind)).unwrap();
+impl Block {
+    fn decode(&mut self, mut bytes: &[u8]) -> Option<()> {
+        let mut names = std::mem::take(&mut self.names).into_bytes();
+        names.clear();
+        self.records.clear();
+        self.name_ends.clear();
+        self.record_ends.clear();
+        while !bytes.is_empty() {
+            names.extend_from_slice(codec::take_bytes(&mut bytes)?);
+            self.name_ends.push(names.len());
+            codec::take(&mut bytes)?;
+            codec::decode(&mut bytes, &mut self.records)?;
+            self.record_ends.push(self.records.len());
         }
-        builder.finish().unwrap()
+        self.names = String::from_utf8(names).ok()?;
+        Some(())
     }
 
-    proptest! {
-        #[test]
-        fn the_order_of_events_does_not_matter((sorted, shuffled) in events().prop_flat_map(|e| (Just(e.clone()), Just(e).prop_shuffle()))) {
-            prop_assert_eq!(build(sorted.iter()), build(shuffled.iter()));
-        }
-
-        #[test]
-        fn merging_parts_in_any_order_equals_the_whole(events in events(), cut_a in 0_usize..120, cut_b in 0_usize..120) {
-            let records: Vec<DayRecord> = events.iter().map(|e| record(e, u16::from(e.2))).collect();
-            let whole = History::new(records.clone()).unwrap();
-            let (low, high) = (cut_a.min(cut_b).min(records.len()), cut_a.max(cut_b).min(records.len()));
-            let parts = [&records[..low], &records[low..high], &records[high..]].map(|p| History::new(p.to_vec()).unwrap());
-            for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
-                let mut merged = History::default();
-                for part in order {
-                    merged.merge(parts[part].view()).unwrap();
-                }
-                prop_assert_eq!(&merged, &whole);
-            }
-            // (a + b) + c == a + (b + c)
-            let mut tail = parts[1].clone();
-            tail.merge(parts[2].view()).unwrap();
-            let mut nested = parts[0].clone();
-            nested.merge(tail.view()).unwrap();
-            prop_assert_eq!(&nested, &whole);
-        }
-
-        #[test]
-        fn windows_are_half_open(events in events(), from in -400_i32..400, length in 0_i32..200) {
-            let history = History::new(events.iter().map(|e| record(e, 0)).collect()).unwrap();
-            let (from, until) = (Day::new(from).unwrap(), Day::new(from + length).unwrap());
-            let inside: Vec<DayRecord> = history.view().records().iter().copied().filter(|r| r.day >= from && r.day < until).collect();
-            prop_assert_eq!(history.view().between(from, until).records(), inside.as_slice());
-        }
+    /// How many users there are.
+    pub fn len(&self) -> usize {
+        self.name_ends.len()
     }
 
-    /// The negative control of the merge properties: sums of floating-point numbers do depend on their order.
-    #[test]
-    fn floating_point_sums_would_fail_the_merge_property() {
-        let amounts = [0.1, 0.2, 0.3];
-        assert_ne!((amounts[0] + amounts[1]) + amounts[2], amounts[0] + (amounts[1] + amounts[2]));
-        let exact = |a: f64, b: f64, c: f64| {
-            let [a, b, c] = [a, b, c].map(|x| DayRecord {
-                amount: Amount::new(x).unwrap(),
-                day: Day::new(0).unwrap(),
-                count: 1,
-                kind: 0,
-            });
-            History::new(vec![a, b, c]).unwrap()
-        };
-        assert_eq!(exact(0.1, 0.2, 0.3), exact(0.3, 0.2, 0.1));
+    /// Whether there is no user at all.
+    pub fn is_empty(&self) -> bool {
+        self.name_ends.is_empty()
     }
 
-    #[test]
-    fn sums_that_cannot_be_held_are_errors() {
-        let big = DayRecord { amount: Amount::new(1e12).unwrap(), day: Day::new(3).unwrap(), count: u32::MAX, kind: 0 };
-        assert!(History::new(vec![big; 2]).unwrap_err().to_string().contains("1970-01-04"));
-        assert!(Amount::new(f64::NAN).is_err());
-        assert!(Amount::new(1.1e12).is_err());
-    }
-
-    #[test]
-    fn users_are_found_by_id_and_by_position() {
-        let all = build([(1, 5, 0, 1, 0), (0, 2, 1, 1, 0)].iter());
-        assert_eq!(all.at(0).unwrap().0, "user0");
-        assert_eq!(all.get("user1").unwrap().records().len(), 1);
-        assert!(all.get("nobody").is_none());
-        assert_eq!(all.iter().count(), all.len());
-        assert_eq!(all.span().unwrap(), (Day::new(2).unwrap(), Day::new(5).unwrap()));
+    /// Every user's position in the [`Histories`], id and history, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &str, HistoryView<'_>)> {
+        let (mut name_start, mut start) = (0, 0);
+        self.name_ends.iter().zip(&self.record_ends).zip(self.first..).map(move |((name_end, end), position)| {
+            let user = self.names.get(name_start..*name_end).unwrap_or_default();
+            let records = self.records.get(start..*end).unwrap_or_default();
+            (name_start, start) = (*name_end, *end);
+            (position, user, HistoryView { records })
+        })
     }
 }

@@ -4,12 +4,20 @@
 //! millionths, so sums do not depend on their order: merging is commutative and associative, and late,
 //! out-of-order and partitioned logs give the same bytes.
 
+mod codec;
 mod day;
+mod finish;
+mod gather;
 mod histories;
+mod names;
 mod rollup;
+mod spill;
+#[cfg(test)]
+mod tests;
 
 pub use day::{Day, DayClock};
-pub use histories::{Histories, HistoriesBuilder, UserId};
+pub use gather::{HistoriesBuilder, Space};
+pub use histories::{Block, Histories};
 #[cfg(feature = "train")]
 pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete};
 pub use rollup::{RollupRead, RollupWritten, partition_of, read_rollup, write_rollup};
@@ -53,11 +61,31 @@ pub enum HistoryError {
         /// The most there can be.
         limit: usize,
     },
-    /// More users than a table can number.
-    #[error("the log has more than {limit} users")]
-    TooManyUsers {
-        /// The most there can be.
-        limit: usize,
+    /// More users than can be numbered.
+    #[error("the log has too many users to be numbered; take a share of them by --sample-users")]
+    TooManyUsers,
+    /// Users' ids of gigabytes.
+    #[error("a user's id or history takes {bytes} bytes, which is more than can be held; check the mapping of `events.user`")]
+    LongName {
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// A builder of another thread that was not closed, so that its records would be lost.
+    #[error("a part of the log was not handed over")]
+    NotClosed,
+    /// Bytes in memory that are no records.
+    #[error("the histories in memory are damaged")]
+    Damaged,
+    /// A temporary file that could not be written or read.
+    #[error(
+        "temporary file in {}: {source}; name a folder with more room by --temp, or allow more memory by --memory",
+        folder.display()
+    )]
+    Spill {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// A file that could not be read or written.
     #[error("{}: {source}", path.display())]
@@ -188,6 +216,11 @@ impl<'a> HistoryView<'a> {
     /// The records, by day and then kind.
     pub fn records(self) -> &'a [DayRecord] {
         self.records
+    }
+
+    /// A history of its own with these records.
+    pub fn to_owned(self) -> History {
+        History { records: self.records.to_vec() }
     }
 
     /// The part before `day`: nothing on that day or later.

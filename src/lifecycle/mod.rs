@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::{Catalogue, Quantity};
+use crate::features::{Catalogue, FeatureSchema, Quantity};
 use crate::math::binomial_cdf;
 
 /// A lifecycle stage.
@@ -139,6 +139,11 @@ impl Thresholds {
     }
 }
 
+/// The window of the activity drop: the shortest horizon.
+fn window_days(schema: &FeatureSchema) -> u16 {
+    schema.horizon_days.first().copied().unwrap_or(1)
+}
+
 /// The part of a user's behaviour that the rules read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Behaviour {
@@ -157,9 +162,20 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
+    /// The features that [`Self::of`] reads.
+    pub fn quantities(schema: &FeatureSchema) -> [Quantity; 5] {
+        [
+            Quantity::Tenure,
+            Quantity::Recency,
+            Quantity::ActiveDays,
+            Quantity::GapMean,
+            Quantity::ActiveDaysIn(window_days(schema)),
+        ]
+    }
+
     /// The behaviour that a feature vector describes, or the name of a feature it lacks.
     pub fn of(catalogue: &Catalogue, vector: &[f64]) -> Result<Self, String> {
-        let window = catalogue.schema().horizon_days.first().copied().unwrap_or(1);
+        let window = window_days(catalogue.schema());
         let known = |quantity| {
             let position = catalogue.position(quantity);
             position.and_then(|p| vector.get(p)).copied().filter(|v| !v.is_nan())

@@ -73,6 +73,12 @@ pub(super) enum CallError {
     /// The model failed on a legal question.
     #[error("the model failed: {0}")]
     Model(#[from] ModelError),
+    /// The known users could not be read.
+    #[error("the known users cannot be read: {source}")]
+    Users {
+        /// Why.
+        source: HistoryError,
+    },
     /// A computation crashed.
     #[error("scoring crashed")]
     Crashed(#[from] tokio::task::JoinError),
@@ -98,7 +104,7 @@ impl CallError {
             Self::Field { .. } | Self::TooManySubjects { .. } => Code::InvalidArgument,
             Self::NoKnownUsers { .. } | Self::OtherFeatures { .. } => Code::FailedPrecondition,
             Self::NotReady => Code::Unavailable,
-            Self::Model(_) | Self::Crashed(_) => Code::Internal,
+            Self::Model(_) | Self::Users { .. } | Self::Crashed(_) => Code::Internal,
         }
     }
 
@@ -109,7 +115,7 @@ impl CallError {
             Self::TooManySubjects { .. } => "subjects".to_owned(),
             Self::NoKnownUsers { place } => format!("{place}.user_id"),
             Self::OtherFeatures { .. } => "feature_hash".to_owned(),
-            Self::NotReady | Self::Model(_) | Self::Crashed(_) => String::new(),
+            Self::NotReady | Self::Model(_) | Self::Users { .. } | Self::Crashed(_) => String::new(),
         }
     }
 }

@@ -95,7 +95,9 @@ impl<'q, 's> Scorer<'q, 's> {
         let checked = check(self.question, &mut self.clock, subject, place)?;
         let (assessment, later) = match checked {
             Checked::UnknownUser => (None, 0),
-            Checked::User(view, as_of) => (Some(self.known(view, as_of)?), events_from(view, as_of)),
+            Checked::User(history, as_of) => {
+                (Some(self.known(history.view(), as_of)?), events_from(history.view(), as_of))
+            }
             Checked::Inline(history, as_of, later) => (
                 Some(bundle.assess(
                     Subject::History(history.view()),

@@ -5,7 +5,7 @@ use super::limits::MAX_HISTORY_ENTRIES;
 use super::question::Question;
 use super::wire;
 use crate::features::FeatureError;
-use crate::history::{Amount, Day, DayClock, DayRecord, History, HistoryError, HistoryView};
+use crate::history::{Amount, Day, DayClock, DayRecord, History, HistoryError};
 
 /// Where in the request a subject stands; written as its field path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +27,11 @@ impl fmt::Display for Place {
 
 /// A subject, checked and ready for the model.
 #[derive(Debug)]
-pub(super) enum Checked<'s> {
+pub(super) enum Checked {
     /// An id that the roll-up does not have.
     UnknownUser,
     /// A user of the roll-up.
-    User(HistoryView<'s>, Day),
+    User(History, Day),
     /// An inline history up to the day, and how many of its events lie on or after it.
     Inline(History, Day, u64),
     /// Features by name, in catalogue order.
@@ -46,7 +46,7 @@ pub(super) fn check<'s>(
     clock: &mut DayClock,
     subject: wire::Subject,
     place: Place,
-) -> Result<Checked<'s>, CallError> {
+) -> Result<Checked, CallError> {
     use wire::subject::Subject;
     let wire::Subject { subject } = subject;
     match subject {
@@ -58,14 +58,15 @@ pub(super) fn check<'s>(
     }
 }
 
-fn user<'s>(question: &Question<'s>, id: &str, place: Place) -> Result<Checked<'s>, CallError> {
+fn user<'s>(question: &Question<'s>, id: &str, place: Place) -> Result<Checked, CallError> {
     let users = question.served.users().ok_or(CallError::NoKnownUsers { place })?;
     if id.is_empty() {
         return Err(CallError::field(format!("{place}.user_id"), "must not be empty"));
     }
     // A roll-up without events has no day, and no users either.
-    Ok(match (users.histories().get(id), question.as_of) {
-        (Some(view), Some(as_of)) => Checked::User(view, as_of),
+    let found = users.histories().get(id).map_err(|source| CallError::Users { source })?;
+    Ok(match (found, question.as_of) {
+        (Some(history), Some(as_of)) => Checked::User(history, as_of),
         _ => Checked::UnknownUser,
     })
 }
@@ -75,7 +76,7 @@ fn inline(
     clock: &mut DayClock,
     history: wire::History,
     place: Place,
-) -> Result<Checked<'static>, CallError> {
+) -> Result<Checked, CallError> {
     let Some(as_of) = question.as_of.filter(|_| question.as_of_given) else {
         let problem = format!("is required for {place}.history: only you know up to which day it is complete");
         return Err(CallError::field("as_of", problem));

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use crate::features::{Catalogue, Extractor};
-use crate::history::{Day, Histories};
+use crate::history::{Block, Day, Histories, HistoryError, HistoryView};
 
 use super::labels::{DropCounts, Labeller};
 
@@ -30,37 +32,27 @@ impl Dataset {
         horizon_days: u16,
         most_rows: usize,
         dropped: &mut DropCounts,
-    ) -> Self {
-        let width = catalogue.len();
-        let mut extractor = Extractor::new(catalogue, histories.kinds());
-        let mut vector = vec![f64::NAN; width];
-        let mut data = Self { width, ..Self::default() };
-        let mut count = |reason: &str| *dropped.entry(reason.to_owned()).or_default() += 1;
-        let rows = |history| dates.iter().filter(|date| labeller.eligible(history, **date).is_ok()).count();
-        let asked: usize = histories.iter().map(|(_, history)| rows(history)).sum();
-        let every = asked.div_ceil(most_rows.max(1)).max(1);
-        for (user, (_, history)) in histories.iter().enumerate() {
-            for &date in dates {
-                if let Err(reason) = labeller.eligible(history, date) {
-                    count(reason.name());
-                    continue;
+    ) -> Result<Self, HistoryError> {
+        let rows = |history: HistoryView<'_>| dates.iter().filter(|date| labeller.eligible(history, **date).is_ok()).count();
+        let asked = histories.map_blocks(|block| block.iter().map(|user| rows(user.2)).sum::<usize>())?;
+        let every = asked.into_iter().sum::<usize>().div_ceil(most_rows.max(1)).max(1);
+        let extractor = Extractor::new(catalogue, histories.kinds());
+        let builder = Builder { extractor, labeller, dates, horizon_days, every };
+        let mut data = Self { width: catalogue.len(), ..Self::default() };
+        histories.stream_blocks::<_, HistoryError>(
+            |block| builder.rows(block),
+            |(part, reasons)| {
+                data.raw.extend(part.raw);
+                data.labels.extend(part.labels);
+                data.users.extend(part.users);
+                data.dates.extend(part.dates);
+                for (reason, pairs) in reasons {
+                    *dropped.entry(reason.to_owned()).or_default() += pairs;
                 }
-                let Some(churned) = labeller.churned(history, date, horizon_days) else {
-                    count("label_not_observed");
-                    continue;
-                };
-                if !user.is_multiple_of(every) {
-                    count("thinned");
-                    continue;
-                }
-                extractor.extract(history, date, &mut vector);
-                data.raw.extend_from_slice(&vector);
-                data.labels.push(churned);
-                data.users.push(user as u32);
-                data.dates.push(date);
-            }
-        }
-        data
+                Ok(())
+            },
+        )?;
+        Ok(data)
     }
 
     /// How many rows there are.
@@ -99,5 +91,47 @@ impl Dataset {
     /// The rows as raw vectors.
     pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.raw.chunks_exact(self.width.max(1))
+    }
+}
+
+/// How the rows of a block of users are made.
+struct Builder<'a> {
+    extractor: Extractor<'a>,
+    labeller: &'a Labeller,
+    dates: &'a [Day],
+    horizon_days: u16,
+    /// Every user whose position is a multiple of this is taken.
+    every: usize,
+}
+
+impl Builder<'_> {
+    /// The rows of a block, and how many pairs of a user and a date make none, by reason.
+    fn rows(&self, block: &Block) -> (Dataset, BTreeMap<&'static str, u64>) {
+        let mut extractor = self.extractor.clone();
+        let mut vector = vec![f64::NAN; extractor.width()];
+        let (mut data, mut dropped) = (Dataset::default(), BTreeMap::new());
+        let mut drop = |reason: &'static str| *dropped.entry(reason).or_default() += 1;
+        for (user, _, history) in block.iter() {
+            for &date in self.dates {
+                if let Err(reason) = self.labeller.eligible(history, date) {
+                    drop(reason.name());
+                    continue;
+                }
+                let Some(churned) = self.labeller.churned(history, date, self.horizon_days) else {
+                    drop("label_not_observed");
+                    continue;
+                };
+                if !user.is_multiple_of(self.every) {
+                    drop("thinned");
+                    continue;
+                }
+                extractor.extract(history, date, &mut vector);
+                data.raw.extend_from_slice(&vector);
+                data.labels.push(churned);
+                data.users.push(user as u32);
+                data.dates.push(date);
+            }
+        }
+        (data, dropped)
     }
 }

@@ -1,7 +1,5 @@
 //! The whole fit: histories in, bundle content and card out.
 
-use sha2::{Digest, Sha256};
-
 use super::TrainError;
 use super::card::{Card, HorizonCard};
 use super::dataset::Dataset;
@@ -16,7 +14,7 @@ use super::settings::TrainConfig;
 use super::slices::Slicer;
 use super::suspects;
 use crate::features::{Catalogue, FeatureSchema};
-use crate::history::{Day, Histories};
+use crate::history::{Block, Day, Histories};
 use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training};
 
 /// What a fit works on.
@@ -85,7 +83,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         bands: config.bands,
         segments,
         lifecycle: config.lifecycle.clone(),
-        training: training(input, &fitted, first, last),
+        training: training(input, &fitted, first, last)?,
     };
     let probe = probe_catalogue(histories, &catalogue, &spec.training.snapshots, config.model.seed)?;
     let card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), users, probe, notes);
@@ -116,14 +114,14 @@ impl Ground<'_> {
         let schedule = Schedule::new(self.observed, churn.lead_days, horizon_days, spacing)?;
         let mut dropped = DropCounts::new();
         let (histories, dates, most) = (self.input.histories, &schedule.fit, model.most_rows);
-        let data = Dataset::build(histories, self.catalogue, self.labeller, dates, horizon_days, most, &mut dropped);
+        let data = Dataset::build(histories, self.catalogue, self.labeller, dates, horizon_days, most, &mut dropped)?;
         check_rows(&data, horizon_days)?;
         Ok((schedule, data, dropped))
     }
 
     fn shared(&self, data: &Dataset, schedule: &Schedule, horizon_days: u16) -> Result<Shared, TrainError> {
         let FitInput { histories, config, as_of, .. } = *self.input;
-        let bg_nbd = fit_bg_nbd(histories, self.labeller, self.observed.until);
+        let bg_nbd = fit_bg_nbd(histories, self.labeller, self.observed.until)?;
         let design = fit_design(data, self.catalogue, bg_nbd);
         let columns = design.columns.get(..self.catalogue.len()).unwrap_or_default();
         let newest = data.at(schedule.fit.last().map(std::slice::from_ref).unwrap_or_default());
@@ -133,7 +131,7 @@ impl Ground<'_> {
         let mut shared = Shared { design, segments, users: Described::default() };
         let slicer = self.slicer(&shared);
         let all = Population { histories, labeller: self.labeller, slicer: &slicer };
-        shared.users = all.describe(data, &schedule.fit, self.observed, as_of, i32::from(horizon_days));
+        shared.users = all.describe(data, &schedule.fit, self.observed, as_of, i32::from(horizon_days))?;
         Ok(shared)
     }
 
@@ -171,18 +169,23 @@ impl Ground<'_> {
 }
 
 /// Where the bundle comes from.
-fn training(input: &FitInput<'_>, fitted: &[FittedHorizon], first_day: Day, last_day: Day) -> Training {
-    Training {
+fn training(
+    input: &FitInput<'_>,
+    fitted: &[FittedHorizon],
+    first_day: Day,
+    last_day: Day,
+) -> Result<Training, TrainError> {
+    Ok(Training {
         as_of: input.as_of,
         first_day,
         last_day,
         snapshots: fitted.first().map(|f| f.card.snapshots.clone()).unwrap_or_default(),
         rows: fitted.iter().map(|f| f.card.rows).sum(),
         users: input.histories.len() as u64,
-        data_hash: data_hash(input.histories),
+        data_hash: input.histories.digest()?,
         seed: input.config.model.seed,
         ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
-    }
+    })
 }
 
 /// Which kinds and horizons the catalogue is made from.
@@ -197,20 +200,12 @@ fn schema(histories: &Histories, config: &TrainConfig, notes: &mut Vec<String>) 
         return Err(TrainError::NoChurnEvent { name: name.clone(), kinds: kinds.to_vec() });
     }
     notes.extend(absent.iter().map(|k| format!("The activity kind `{k}` does not occur in the log.")));
-    let mut users = vec![0_u64; kinds.len()];
-    let mut amounts = false;
-    for (_, history) in histories.iter() {
-        let mut seen = vec![false; kinds.len()];
-        for record in history.records() {
-            amounts |= record.amount.micros() != 0;
-            if !std::mem::replace(&mut seen[usize::from(record.kind)], true) {
-                users[usize::from(record.kind)] += 1;
-            }
-        }
-    }
+    let parts = histories.map_blocks(|block| widespread_kinds(block, kinds.len()))?;
+    let amounts = parts.iter().any(|part| part.1);
+    let users = (0..kinds.len()).map(|kind| parts.iter().filter_map(|part| part.0.get(kind)).sum::<u64>());
     let widespread = (histories.len() as u64 / 100).max(10);
     let mut others: Vec<(u64, &String)> =
-        users.into_iter().zip(kinds).filter(|(n, k)| *n >= widespread && !churn.activity.contains(k)).collect();
+        users.zip(kinds).filter(|(n, k)| *n >= widespread && !churn.activity.contains(k)).collect();
     others.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     let mut horizon_days = churn.horizon_days.clone();
     horizon_days.sort_unstable();
@@ -221,6 +216,19 @@ fn schema(histories: &Histories, config: &TrainConfig, notes: &mut Vec<String>) 
         horizon_days,
         amounts,
     })
+}
+
+/// How many users of a block have each kind, and whether any amount is not 0.
+fn widespread_kinds(block: &Block, kinds: usize) -> (Vec<u64>, bool) {
+    let (mut users, mut last_user, mut amounts) = (vec![0; kinds], vec![usize::MAX; kinds], false);
+    for (user, _, history) in block.iter() {
+        for record in history.records() {
+            amounts |= record.amount.micros() != 0;
+            let kind = usize::from(record.kind);
+            users[kind] += u64::from(std::mem::replace(&mut last_user[kind], user) != user);
+        }
+    }
+    (users, amounts)
 }
 
 /// The fewest labelled rows that a model is fitted on.
@@ -238,27 +246,6 @@ fn check_rows(data: &Dataset, horizon_days: u16) -> Result<(), TrainError> {
         1.0 => Err(TrainError::OneClass { horizon_days, rows, churned: true }),
         _ => Ok(()),
     }
-}
-
-/// SHA-256 over every user's id and records in order.
-fn data_hash(histories: &Histories) -> String {
-    let mut digest = Sha256::new();
-    for kind in histories.kinds() {
-        digest.update((kind.len() as u64).to_le_bytes());
-        digest.update(kind);
-    }
-    for (user, history) in histories.iter() {
-        digest.update((user.len() as u64).to_le_bytes());
-        digest.update(user);
-        digest.update((history.records().len() as u64).to_le_bytes());
-        for r in history.records() {
-            digest.update(r.day.number().to_le_bytes());
-            digest.update(r.kind.to_le_bytes());
-            digest.update(r.count.to_le_bytes());
-            digest.update(r.amount.micros().to_le_bytes());
-        }
-    }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn card(

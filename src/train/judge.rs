@@ -42,7 +42,7 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     if !usable(&train, &all(&train)) || !usable(&test, &all(&test)) {
         return Ok(None);
     }
-    let bg_nbd = fit_bg_nbd(input.histories, input.labeller, test_date);
+    let bg_nbd = fit_bg_nbd(input.histories, input.labeller, test_date)?;
     let design = fit_design(&train, input.catalogue, bg_nbd);
     let known = input.weighed(&train, &design);
     let asked = Matrix::new(&test, input.catalogue, &design, &known.expansion);

@@ -11,8 +11,8 @@ use super::retention::{Retention, retention};
 use super::schedule::Observed;
 use super::slices::Slicer;
 use crate::features::Extractor;
-use crate::history::{Day, Histories};
-use crate::lifecycle::Stage;
+use crate::history::{Block, Day, Histories, HistoryError};
+use crate::lifecycle::{Behaviour, Stage};
 use crate::math::quantile_sorted;
 
 /// One segment of the card.
@@ -107,73 +107,107 @@ pub(super) struct Described {
     pub(super) retention: Retention,
 }
 
+/// How many users moved from where to where.
+type Moves = BTreeMap<(&'static str, &'static str), u64>;
+
 impl Population<'_> {
     /// The users of the labelled rows on `dates`, and of the whole log at its end and at `as_of`.
-    pub(super) fn describe(&self, data: &Dataset, dates: &[Day], seen: Observed, as_of: Day, apart: i32) -> Described {
+    pub(super) fn describe(
+        &self,
+        data: &Dataset,
+        dates: &[Day],
+        seen: Observed,
+        as_of: Day,
+        apart: i32,
+    ) -> Result<Described, HistoryError> {
         let newest = data.at(dates.last().map(std::slice::from_ref).unwrap_or_default());
         let before = seen.until.plus(-apart);
-        let at_end = self.standings(seen.until);
-        let at_as_of = if as_of == seen.until { at_end.clone() } else { self.standings(as_of) };
-        let mut stages = sizes(as_of, &at_as_of).users;
+        let moves = self.moves(before, seen.until)?;
+        let at_end = sizes(seen.until, moves.iter().map(|((_, state), users)| (*state, *users)));
+        let at_as_of = if as_of == seen.until {
+            at_end.clone()
+        } else {
+            let moves = self.moves(as_of, as_of)?;
+            sizes(as_of, moves.iter().map(|((_, state), users)| (*state, *users)))
+        };
+        let mut stages = at_as_of.users;
         stages.retain(|name, _| Stage::ALL.iter().any(|s| s.name() == name));
-        let mut stage_sizes = self.stage_sizes(data, dates);
-        stage_sizes.push(sizes(seen.until, &at_end));
-        Described {
+        let mut stage_sizes = self.stage_sizes(data, dates)?;
+        stage_sizes.push(at_end);
+        Ok(Described {
             segments: segment_cards(self.slicer, &newest),
             stages,
             stage_sizes,
-            transitions: (before > seen.first)
-                .then(|| transitions((before, &self.standings(before)), (seen.until, &at_end))),
-            retention: retention(self.histories, self.labeller, seen.first, seen.until),
-        }
+            transitions: (before > seen.first).then(|| transitions(before, seen.until, &moves)),
+            retention: retention(self.histories, self.labeller, seen.first, seen.until)?,
+        })
     }
 
-    /// Where every user stands at the start of a day, in order of the histories.
-    fn standings(&self, date: Day) -> Vec<&'static str> {
+    /// Where all users stand at the starts of two days.
+    fn moves(&self, before: Day, after: Day) -> Result<Moves, HistoryError> {
         let catalogue = self.slicer.catalogue;
-        let mut extractor = Extractor::new(catalogue, self.histories.kinds());
-        let mut vector = vec![f64::NAN; catalogue.len()];
-        let mut standing = |history| match self.labeller.eligible(history, date) {
-            Ok(()) => {
-                extractor.extract(history, date, &mut vector);
-                self.slicer.stage(&vector).map_or(NEW, Stage::name)
+        let extractor =
+            Extractor::new(catalogue, self.histories.kinds()).only(&Behaviour::quantities(catalogue.schema()));
+        let of_block = |block: &Block| {
+            let (mut extractor, mut vector) = (extractor.clone(), vec![f64::NAN; catalogue.len()]);
+            let mut standing = |history, date| match self.labeller.eligible(history, date) {
+                Ok(()) => {
+                    extractor.extract(history, date, &mut vector);
+                    self.slicer.stage(&vector).map_or(NEW, Stage::name)
+                }
+                Err(reason) => outside(reason),
+            };
+            let mut moves = Moves::new();
+            for (_, _, history) in block.iter() {
+                *moves.entry((standing(history, before), standing(history, after))).or_default() += 1;
             }
-            Err(reason) => outside(reason),
+            moves
         };
-        self.histories.iter().map(|(_, history)| standing(history)).collect()
+        let mut all = Moves::new();
+        for moves in self.histories.map_blocks(of_block)? {
+            moves.into_iter().for_each(|(states, users)| *all.entry(states).or_default() += users);
+        }
+        Ok(all)
     }
 
-    /// How many users stood where on the dates of labelled rows. Who had a row is told by it.
-    fn stage_sizes(&self, data: &Dataset, dates: &[Day]) -> Vec<StageSizes> {
+    /// How many users stood where on the dates of labelled rows. Of the users with a row, that tells the stage.
+    fn stage_sizes(&self, data: &Dataset, dates: &[Day]) -> Result<Vec<StageSizes>, HistoryError> {
         let mut sizes: BTreeMap<Day, BTreeMap<String, u64>> = dates.iter().map(|d| (*d, BTreeMap::new())).collect();
-        let mut add = |date: Day, name: &str| {
+        let mut add = |date: Day, name: &str, more: u64| {
             if let Some(users) = sizes.get_mut(&date) {
-                *users.entry(name.to_owned()).or_default() += 1;
+                *users.entry(name.to_owned()).or_default() += more;
             }
         };
         for (vector, date) in data.rows().zip(&data.dates) {
             if let Some(stage) = self.slicer.stage(vector) {
-                add(*date, stage.name());
+                add(*date, stage.name(), 1);
             }
         }
-        for (_, history) in self.histories.iter() {
-            for date in dates {
-                if let Err(reason) = self.labeller.eligible(history, *date)
-                    && outside(reason) != NEW
-                {
-                    add(*date, outside(reason));
+        let left_out = |block: &Block| {
+            let mut counts: BTreeMap<(Day, &str), u64> = BTreeMap::new();
+            for (_, _, history) in block.iter() {
+                for date in dates {
+                    if let Err(reason) = self.labeller.eligible(history, *date) {
+                        *counts.entry((*date, outside(reason))).or_default() += 1;
+                    }
                 }
             }
+            counts
+        };
+        for ((date, name), users) in self.histories.map_blocks(left_out)?.into_iter().flatten() {
+            if name != NEW {
+                add(date, name, users);
+            }
         }
-        sizes.into_iter().map(|(date, users)| StageSizes { date, users }).collect()
+        Ok(sizes.into_iter().map(|(date, users)| StageSizes { date, users }).collect())
     }
 }
 
 /// How many users stand where; those not yet active are left out.
-fn sizes(date: Day, standings: &[&'static str]) -> StageSizes {
+fn sizes(date: Day, standings: impl Iterator<Item = (&'static str, u64)>) -> StageSizes {
     let mut users = BTreeMap::new();
-    for standing in standings.iter().filter(|s| **s != NEW) {
-        *users.entry((*standing).to_owned()).or_default() += 1;
+    for (standing, more) in standings.filter(|(standing, _)| *standing != NEW) {
+        *users.entry(standing.to_owned()).or_default() += more;
     }
     StageSizes { date, users }
 }
@@ -183,18 +217,15 @@ fn states() -> impl Iterator<Item = &'static str> {
     std::iter::once(NEW).chain(Stage::ALL.map(Stage::name)).chain([INACTIVE, CHURNED])
 }
 
-/// Counts who went where between two dates, given where every user stood on each. Who was not yet active on either
-/// went nowhere; states without anyone are left out.
-fn transitions(from: (Day, &[&'static str]), to: (Day, &[&'static str])) -> Transitions {
-    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for (before, after) in from.1.iter().zip(to.1).filter(|(before, after)| **before != NEW || **after != NEW) {
-        *counts.entry((*before, *after)).or_default() += 1;
-    }
+/// Who went where between two dates. Who was not yet active on either went nowhere; states without anyone are left out.
+fn transitions(from: Day, to: Day, moves: &Moves) -> Transitions {
+    let counts: Moves =
+        moves.iter().filter(|((before, after), _)| *before != NEW || *after != NEW).map(|(k, v)| (*k, *v)).collect();
     let states: Vec<&str> =
         states().filter(|s| counts.keys().any(|(before, after)| before == s || after == s)).collect();
     let count = |before: &&str, after: &&str| counts.get(&(*before, *after)).copied().unwrap_or(0);
     let users = states.iter().map(|before| states.iter().map(|after| count(before, after)).collect()).collect();
-    Transitions { from: from.0, to: to.0, states: states.into_iter().map(str::to_owned).collect(), users }
+    Transitions { from, to, states: states.into_iter().map(str::to_owned).collect(), users }
 }
 
 /// The segments as the users of one date fill them.
@@ -265,7 +296,9 @@ mod tests {
     fn transitions_count_every_user_who_was_ever_active_once() {
         let before = [NEW, NEW, "growth", "growth", "mature", INACTIVE, NEW];
         let after = ["acquisition", "exploration", "mature", "churning", INACTIVE, "growth", NEW];
-        let t = transitions((day("2024-01-01"), &before), (day("2024-02-01"), &after));
+        let mut moves = Moves::new();
+        before.iter().zip(after).for_each(|(before, after)| *moves.entry((*before, after)).or_default() += 1);
+        let t = transitions(day("2024-01-01"), day("2024-02-01"), &moves);
         assert_eq!(t.states, ["new", "acquisition", "exploration", "growth", "mature", "churning", "inactive"]);
         assert_eq!(t.users.iter().flatten().sum::<u64>(), 6, "nobody who was never active");
         let count = |from: &str, to: &str| {
@@ -274,7 +307,7 @@ mod tests {
         };
         assert_eq!((count("growth", "mature"), count("growth", "churning"), count("mature", "growth")), (1, 1, 0));
         assert_eq!((count("new", "acquisition"), count("inactive", "growth")), (1, 1));
-        let sizes = sizes(day("2024-02-01"), &after);
+        let sizes = sizes(day("2024-02-01"), after.iter().map(|state| (*state, 1)));
         assert_eq!((sizes.users.get("mature"), sizes.users.get(NEW)), (Some(&1), None));
     }
 

@@ -76,7 +76,7 @@ pub fn probe_leakage(
     input: &ProbeInput<'_>,
     mut extract: impl FnMut(HistoryView<'_>, Day, &mut [f64]),
 ) -> Result<LeakageProbe, TrainError> {
-    let users: Vec<usize> = evenly(input.histories.len(), MOST_USERS).collect();
+    let users: Vec<History> = input.histories.evenly(MOST_USERS, |history| history.to_owned())?;
     let dates: Vec<Day> = evenly(input.dates.len(), MOST_DATES).filter_map(|k| input.dates.get(k)).copied().collect();
     let kinds = input.histories.kinds().len() as u16;
     let mut random = Xoshiro256PlusPlus::seed_from_u64(input.seed);
@@ -87,7 +87,8 @@ pub fn probe_leakage(
         vector.iter().map(|value| if value.is_nan() { f64::NAN } else { *value }.to_bits()).collect()
     };
     let mut comparisons = 0;
-    for (_, history) in users.iter().filter_map(|position| input.histories.at(*position)) {
+    for history in &users {
+        let history = history.view();
         for as_of in dates.iter().copied() {
             let as_it_is = bits(history, as_of);
             for change in [OtherFuture::Deleted, OtherFuture::Shuffled, OtherFuture::Added] {
@@ -189,12 +190,12 @@ mod tests {
     fn histories() -> Histories {
         let mut builder = HistoriesBuilder::default();
         for user in 0..300 {
-            let id = builder.user(&format!("u{user:03}")).unwrap();
+            let name = format!("u{user:03}");
             for visit in 0..20 {
                 let kind = builder.kind(if (user + visit) % 3 == 0 { "visit" } else { "purchase" }).unwrap();
                 let amount = Amount::new(f64::from(visit * 7 % 11)).unwrap();
                 let on = day(2 * (visit * 5 + user % 13));
-                builder.add(id, DayRecord { amount, day: on, count: 1, kind }).unwrap();
+                builder.add(&name, DayRecord { amount, day: on, count: 1, kind }).unwrap();
             }
         }
         builder.finish().unwrap()
@@ -288,7 +289,8 @@ mod tests {
     #[test]
     fn another_future_leaves_the_past_and_is_another_one() {
         let histories = histories();
-        let (_, history) = histories.at(5).unwrap();
+        let (_, history) = histories.at(5).unwrap().unwrap();
+        let history = history.view();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
         let as_of = day(100);
         for change in [OtherFuture::Deleted, OtherFuture::Shuffled, OtherFuture::Added] {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::labels::Labeller;
-use crate::history::{Day, Histories};
+use crate::history::{Block, Day, Histories, HistoryError, HistoryView};
 
 /// What cohorts are counted in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,12 @@ impl Period {
 }
 
 /// Cohorts by the shortest period that makes few enough of them.
-pub(super) fn retention(histories: &Histories, labeller: &Labeller, first: Day, until: Day) -> Retention {
+pub(super) fn retention(
+    histories: &Histories,
+    labeller: &Labeller,
+    first: Day,
+    until: Day,
+) -> Result<Retention, HistoryError> {
     let few = |period: &Period| period.observed(first, until).len() <= COHORTS;
     let period = [Period::Week, Period::Month, Period::Quarter].into_iter().find(few).unwrap_or(Period::Year);
     let periods = period.observed(first, until);
@@ -91,21 +96,29 @@ pub(super) fn retention(histories: &Histories, labeller: &Labeller, first: Day, 
         (0..days).map(|day| (period.of(first.plus(day as i32)) - periods.start) as usize).collect();
     let mut users = vec![0_u64; periods.len()];
     let mut active: Vec<Vec<u64>> = (0..periods.len()).map(|cohort| vec![0; periods.len() - cohort]).collect();
-    for (_, history) in histories.iter() {
-        let seen = history.before(until).records().iter().filter(|r| labeller.is_activity(r.kind));
-        let mut visited = seen.filter_map(|r| number.get(usize::try_from(r.day.since(first)).ok()?)).copied();
-        let Some(cohort) = visited.next().filter(|cohort| *cohort < periods.len()) else { continue };
-        users[cohort] += 1;
-        let mut last = None;
-        for period in std::iter::once(cohort).chain(visited).filter(|p| *p < periods.len()) {
-            if last.replace(period) != Some(period) {
-                active[cohort][period - cohort] += 1;
-            }
+    // The periods in which each user of a block was active, the cohort first.
+    let lives = |block: &Block| -> Vec<Vec<usize>> {
+        let life = |(_, _, history): (usize, &str, HistoryView<'_>)| {
+            let seen = history.before(until).records().iter().filter(|r| labeller.is_activity(r.kind));
+            let mut visited: Vec<usize> =
+                seen.filter_map(|r| number.get(usize::try_from(r.day.since(first)).ok()?)).copied().collect();
+            visited.dedup();
+            visited.retain(|period| *period < periods.len());
+            visited
+        };
+        block.iter().map(life).collect()
+    };
+    histories.stream_blocks::<_, HistoryError>(lives, |lives| {
+        for life in lives {
+            let Some(cohort) = life.first() else { continue };
+            users[*cohort] += 1;
+            life.iter().for_each(|period| active[*cohort][period - cohort] += 1);
         }
-    }
+        Ok(())
+    })?;
     let cohort = |(number, (users, active))| Some(Cohort { from: period.start(number)?, users, active });
     let cohorts = periods.zip(users.into_iter().zip(active)).filter_map(cohort);
-    Retention { period, cohorts: cohorts.filter(|c| c.users > 0).collect() }
+    Ok(Retention { period, cohorts: cohorts.filter(|c| c.users > 0).collect() })
 }
 
 #[cfg(test)]
@@ -121,11 +134,10 @@ mod tests {
     fn log(users: &[(&str, &[&str])]) -> (Histories, Labeller) {
         let mut builder = HistoriesBuilder::default();
         for (name, days) in users {
-            let user = builder.user(name).unwrap();
             for text in *days {
                 let (kind, text) = text.split_once(' ').unwrap_or(("purchase", text));
                 let kind = builder.kind(kind).unwrap();
-                builder.add(user, DayRecord { amount: Amount::default(), day: day(text), count: 1, kind }).unwrap();
+                builder.add(name, DayRecord { amount: Amount::default(), day: day(text), count: 1, kind }).unwrap();
             }
         }
         let histories = builder.finish().unwrap();
@@ -149,19 +161,19 @@ mod tests {
             ("d", &["2024-05-02"]),
             ("e", &["visit 2024-02-02"]),
         ]);
-        let found = retention(&histories, &labeller, day("2024-01-02"), day("2024-05-20"));
+        let found = retention(&histories, &labeller, day("2024-01-02"), day("2024-05-20")).unwrap();
         let cohort = |from, users, active: &[u64]| Cohort { from: day(from), users, active: active.to_vec() };
         assert_eq!(found.period, Period::Month);
         assert_eq!(found.cohorts, [cohort("2024-01-01", 2, &[2, 1, 0, 1]), cohort("2024-03-01", 1, &[1, 0])]);
         // A day more, and May is over.
-        let found = retention(&histories, &labeller, day("2024-01-02"), day("2024-06-01"));
+        let found = retention(&histories, &labeller, day("2024-01-02"), day("2024-06-01")).unwrap();
         assert_eq!(found.cohorts[0].active, [2, 1, 0, 1, 1]);
     }
 
     #[test]
     fn periods_grow_with_the_log() {
         let (histories, labeller) = log(&[("a", &["2024-01-01"])]);
-        let period = |until: &str| retention(&histories, &labeller, day("2024-01-01"), day(until)).period;
+        let period = |until: &str| retention(&histories, &labeller, day("2024-01-01"), day(until)).unwrap().period;
         assert_eq!([period("2024-04-01"), period("2024-05-01")], [Period::Week, Period::Month]);
         assert_eq!([period("2025-03-01"), period("2025-04-01")], [Period::Month, Period::Quarter]);
         assert_eq!(period("2030-01-01"), Period::Year);

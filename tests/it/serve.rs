@@ -138,7 +138,7 @@ fn as_days(log: &[LogEvent], user: &str) -> Subject {
         count: r.count,
         amount: r.amount.value(),
     };
-    let days = rolled.get(user).unwrap().records().iter().map(record).collect();
+    let days = rolled.get(user).unwrap().unwrap().view().records().iter().map(record).collect();
     subject(SubjectForm::History(History { events: Vec::new(), days }))
 }
 
@@ -148,7 +148,7 @@ fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
     let rolled = histories(log);
     let mut out = vec![f64::NAN; served.bundle().catalogue().len()];
     let mut extractor = served.bundle().extractor(rolled.kinds());
-    extractor.extract(rolled.get(user).unwrap(), as_of.parse().unwrap(), &mut out);
+    extractor.extract(rolled.get(user).unwrap().unwrap().view(), as_of.parse().unwrap(), &mut out);
     out
 }
 

@@ -126,9 +126,8 @@ pub fn histories(log: &[LogEvent]) -> Histories {
     let mut builder = HistoriesBuilder::default();
     for event in log {
         let kind = builder.kind(event.kind).unwrap();
-        let user = builder.user(event.user).unwrap();
         let amount = Amount::new(event.amount).unwrap();
-        builder.add(user, DayRecord { amount, day: event.day(), count: 1, kind }).unwrap();
+        builder.add(event.user, DayRecord { amount, day: event.day(), count: 1, kind }).unwrap();
     }
     builder.finish().unwrap()
 }

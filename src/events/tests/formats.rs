@@ -290,8 +290,8 @@ fn instants_fall_on_local_days_across_both_clock_changes() {
         after,2024-03-11T00:00:00-04:00\nautumn,2024-11-03T04:00:00Z\nautumn,2024-11-04T04:59:59Z\n";
     let (histories, _) = read_csv(log, settings).unwrap();
     let days = |user: &str| {
-        let records = histories.get(user).unwrap().records();
-        records.iter().map(|r| (r.day.to_string(), r.count)).collect::<Vec<_>>()
+        let history = histories.get(user).unwrap().unwrap();
+        history.view().records().iter().map(|r| (r.day.to_string(), r.count)).collect::<Vec<_>>()
     };
     assert_eq!(days("before"), [("2024-03-09".to_owned(), 1)]);
     assert_eq!(days("spring"), [("2024-03-10".to_owned(), 2)]);

@@ -119,7 +119,7 @@ fn read_file(
                 read.rows_after_until += 1;
                 continue;
             }
-            let user = into.user(rows.user(row, &mut user_text)?)?;
+            let user = rows.user(row, &mut user_text)?;
             let kind = into.kind(rows.kind(row)?)?;
             read.events += u64::from(record.count);
             into.add(user, DayRecord { kind, ..record })?;

@@ -20,10 +20,9 @@ fn histories<U: AsRef<str>>(rows: &[(U, i32, &str, u32, f64)]) -> Histories {
     let mut builder = HistoriesBuilder::default();
     for (user, day, kind, count, amount) in rows {
         let kind = builder.kind(kind).unwrap();
-        let user = builder.user(user.as_ref()).unwrap();
         let record =
             DayRecord { amount: Amount::new(*amount).unwrap(), day: Day::new(*day).unwrap(), count: *count, kind };
-        builder.add(user, record).unwrap();
+        builder.add(user.as_ref(), record).unwrap();
     }
     builder.finish().unwrap()
 }

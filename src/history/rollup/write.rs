@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,13 +10,16 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use rayon::prelude::*;
 
 use super::read::io_error;
 use super::{AMOUNT, part_name, part_of_name};
-use crate::history::{Amount, DayRecord, Histories, HistoryError};
+use crate::history::{Amount, Block, DayRecord, Histories, HistoryError};
 
-/// Rows handed to the Parquet writer at once.
-const BATCH_ROWS: usize = 65_536;
+/// Rows that are gathered before all files are written to at once.
+const WAITING_ROWS: usize = 262_144;
+/// Encoded bytes that all files together hold before they are written.
+const HELD_BYTES: usize = 256 << 20;
 
 /// The most partitions a roll-up may have: what five digits can number.
 const PARTITION_LIMIT: usize = 99_999;
@@ -56,20 +60,27 @@ pub fn write_rollup(dir: &Path, histories: &Histories, partitions: usize) -> Res
     let partitions = partitions.clamp(1, PARTITION_LIMIT);
     fs::create_dir_all(dir).map_err(|source| HistoryError::Io { path: dir.to_owned(), source })?;
     let replaced = replaceable_files(dir)?;
-    let mut members = vec![Vec::new(); partitions];
-    for (position, (user, _)) in histories.iter().enumerate() {
-        if let Some(members) = members.get_mut(partition_of(user, partitions)) {
-            members.push(position);
-        }
-    }
-    let schema = schema(histories);
-    let mut finished = Vec::with_capacity(partitions);
-    for (part, members) in members.iter().enumerate() {
-        let name = part_name(part, partitions);
-        let temporary = dir.join(format!(".{name}.tmp"));
-        write_part(&temporary, histories, members, &schema)?;
-        finished.push((temporary, dir.join(name)));
-    }
+    let schema = schema(histories)?;
+    let part = |number| Part::create(dir, part_name(number, partitions), &schema, partitions);
+    let mut parts: Vec<Part> = (0..partitions).map(part).collect::<Result<_, _>>()?;
+    let mut waiting = 0;
+    histories.stream_blocks(
+        |block| batches(histories, block, &schema, partitions),
+        |batches| {
+            for (part, batch) in batches.map_err(|source| HistoryError::Parquet { path: dir.to_owned(), source })? {
+                if let Some(part) = parts.get_mut(part) {
+                    waiting += batch.num_rows();
+                    part.waiting.push(batch);
+                }
+            }
+            if waiting < WAITING_ROWS {
+                return Ok(());
+            }
+            waiting = 0;
+            parts.par_iter_mut().try_for_each(Part::write)
+        },
+    )?;
+    let finished: Vec<(PathBuf, PathBuf)> = parts.into_par_iter().map(Part::close).collect::<Result<_, _>>()?;
     // From here to the last rename the folder lacks partitions, which readers notice by the names of the others.
     for path in replaced.iter().filter(|path| !finished.iter().any(|(temporary, _)| temporary == *path)) {
         fs::remove_file(path).map_err(|source| HistoryError::Io { path: path.clone(), source })?;
@@ -97,44 +108,82 @@ fn replaceable_files(dir: &Path) -> Result<Vec<PathBuf>, HistoryError> {
     Ok(files)
 }
 
-fn schema(histories: &Histories) -> SchemaRef {
-    let survives = |amount: Amount| Amount::new(amount.value()).is_ok_and(|read| read == amount);
-    let all_survive = histories.iter().all(|(_, view)| view.records().iter().all(|record| survives(record.amount)));
+fn schema(histories: &Histories) -> Result<SchemaRef, HistoryError> {
+    let survives = |record: &DayRecord| Amount::new(record.amount.value()).is_ok_and(|read| read == record.amount);
+    let all = |block: &Block| block.iter().all(|(_, _, view)| view.records().iter().all(survives));
+    let all_survive = histories.map_blocks(all)?.into_iter().all(|survive| survive);
     let amount = if all_survive { DataType::Float64 } else { EXACT_AMOUNT };
-    Arc::new(Schema::new(vec![
+    Ok(Arc::new(Schema::new(vec![
         Field::new("user", DataType::Utf8, false),
         Field::new("day", DataType::Date32, false),
         Field::new("kind", DataType::Utf8, false),
         Field::new("count", DataType::Int64, false),
         Field::new(AMOUNT, amount, false),
-    ]))
+    ])))
 }
 
-fn write_part(path: &Path, histories: &Histories, members: &[usize], schema: &SchemaRef) -> Result<(), HistoryError> {
-    let io = |source| HistoryError::Io { path: path.to_owned(), source };
-    let parquet = |source| HistoryError::Parquet { path: path.to_owned(), source };
-    let level = ZstdLevel::try_new(3).map_err(parquet)?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-    let file = File::create(path).map_err(io)?;
-    let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(parquet)?;
-    let mut rows: Vec<(&str, DayRecord)> = Vec::new();
-    for (user, view) in members.iter().filter_map(|position| histories.at(*position)) {
-        rows.extend(view.records().iter().map(|record| (user, *record)));
-        if rows.len() >= BATCH_ROWS {
-            write_rows(&mut writer, histories, &rows, schema).map_err(parquet)?;
-            rows.clear();
-        }
+/// One file that is being written.
+struct Part {
+    writer: ArrowWriter<File>,
+    temporary: PathBuf,
+    path: PathBuf,
+    waiting: Vec<RecordBatch>,
+    /// Encoded bytes that are held before they become a row group.
+    held_bytes: usize,
+}
+
+impl Part {
+    fn create(dir: &Path, name: String, schema: &SchemaRef, partitions: usize) -> Result<Self, HistoryError> {
+        let (temporary, path) = (dir.join(format!(".{name}.tmp")), dir.join(name));
+        let parquet = |source| HistoryError::Parquet { path: temporary.clone(), source };
+        let level = ZstdLevel::try_new(1).map_err(parquet)?;
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+        let file = File::create(&temporary).map_err(|source| HistoryError::Io { path: temporary.clone(), source })?;
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(parquet)?;
+        Ok(Self { writer, temporary, path, waiting: Vec::new(), held_bytes: (HELD_BYTES / partitions).max(1 << 20) })
     }
-    write_rows(&mut writer, histories, &rows, schema).map_err(parquet)?;
-    writer.into_inner().map_err(parquet)?.sync_all().map_err(io)
+
+    fn write(&mut self) -> Result<(), HistoryError> {
+        let parquet = |source| HistoryError::Parquet { path: self.temporary.clone(), source };
+        for batch in self.waiting.drain(..) {
+            self.writer.write(&batch).map_err(parquet)?;
+            if self.writer.in_progress_size() > self.held_bytes {
+                self.writer.flush().map_err(parquet)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the file on the disk, still under its temporary name; that name and the one it is to have.
+    fn close(mut self) -> Result<(PathBuf, PathBuf), HistoryError> {
+        self.write()?;
+        let Self { writer, temporary, path, .. } = self;
+        let file = writer.into_inner().map_err(|source| HistoryError::Parquet { path: temporary.clone(), source })?;
+        file.sync_all().map_err(|source| HistoryError::Io { path: temporary.clone(), source })?;
+        Ok((temporary, path))
+    }
 }
 
-fn write_rows(
-    writer: &mut ArrowWriter<File>,
+/// The rows of a block of users, by partition.
+fn batches(
+    histories: &Histories,
+    block: &Block,
+    schema: &SchemaRef,
+    partitions: usize,
+) -> Result<Vec<(usize, RecordBatch)>, ParquetError> {
+    let mut rows: BTreeMap<usize, Vec<(&str, DayRecord)>> = BTreeMap::new();
+    for (_, user, view) in block.iter() {
+        let rows = rows.entry(partition_of(user, partitions)).or_default();
+        rows.extend(view.records().iter().map(|record| (user, *record)));
+    }
+    rows.into_iter().map(|(part, rows)| Ok((part, batch(histories, &rows, schema)?))).collect()
+}
+
+fn batch(
     histories: &Histories,
     rows: &[(&str, DayRecord)],
     schema: &SchemaRef,
-) -> Result<(), ParquetError> {
+) -> Result<RecordBatch, ParquetError> {
     let kind = |number: u16| histories.kinds().get(usize::from(number)).map_or("", String::as_str);
     let decimal = schema.field_with_name(AMOUNT)?.data_type() == &EXACT_AMOUNT;
     let amount: ArrayRef = if decimal {
@@ -150,5 +199,5 @@ fn write_rows(
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, record)| i64::from(record.count)))),
         amount,
     ];
-    writer.write(&RecordBatch::try_new(schema.clone(), columns)?)
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }

@@ -1,5 +1,5 @@
 use super::{RARE_USERS, Suspicion};
-use crate::history::Histories;
+use crate::history::{Block, DayRecord, Histories, HistoryError, HistoryView};
 use crate::math::evenly;
 
 /// Fewer kinds are no identifier, however rare each is.
@@ -11,25 +11,36 @@ const RARE_SHARE: f64 = 0.1;
 
 /// Kinds of which at least half have hardly any user, while they make up a good part of the log. Kinds with a long
 /// tail, pages of a site for one, have as many rare names, but few events of them.
-pub(super) fn kind_identifier(histories: &Histories) -> Option<Suspicion> {
+pub(super) fn kind_identifier(histories: &Histories) -> Result<Option<Suspicion>, HistoryError> {
     let kinds = histories.kinds().len();
     if kinds <= LEAST_KINDS || histories.len() < LEAST_USERS {
-        return None;
+        return Ok(None);
     }
-    let mut users = vec![0_u32; kinds];
-    let mut events = vec![0.0; kinds];
-    let mut last_user = vec![usize::MAX; kinds];
-    for (user, (_, history)) in histories.iter().enumerate() {
-        for record in history.records() {
-            let kind = usize::from(record.kind);
-            events[kind] += f64::from(record.count);
-            users[kind] += u32::from(std::mem::replace(&mut last_user[kind], user) != user);
+    let (mut events, mut users) = (vec![0_u64; kinds], vec![0_u64; kinds]);
+    for (block_events, block_users) in histories.map_blocks(|block| counted(block, kinds))? {
+        for kind in 0..kinds {
+            events[kind] += block_events[kind];
+            users[kind] += block_users[kind];
         }
     }
-    let rare = |events_and_users: &(&f64, &u32)| *events_and_users.1 <= RARE_USERS;
+    let rare = |events_and_users: &(&u64, &u64)| *events_and_users.1 <= u64::from(RARE_USERS);
     let rare_kinds = events.iter().zip(&users).filter(rare);
-    let share = rare_kinds.clone().map(|(events, _)| events).sum::<f64>() / events.iter().sum::<f64>();
-    (2 * rare_kinds.count() >= kinds && share >= RARE_SHARE).then_some(Suspicion::KindIdentifier { kinds, share })
+    let share = rare_kinds.clone().map(|(events, _)| events).sum::<u64>() as f64 / events.iter().sum::<u64>() as f64;
+    let suspect = 2 * rare_kinds.count() >= kinds && share >= RARE_SHARE;
+    Ok(suspect.then_some(Suspicion::KindIdentifier { kinds, share }))
+}
+
+/// The events and the users of each kind in a block.
+fn counted(block: &Block, kinds: usize) -> (Vec<u64>, Vec<u64>) {
+    let (mut events, mut users, mut last_user) = (vec![0; kinds], vec![0; kinds], vec![usize::MAX; kinds]);
+    for (user, _, history) in block.iter() {
+        for record in history.records() {
+            let kind = usize::from(record.kind);
+            events[kind] += u64::from(record.count);
+            users[kind] += u64::from(std::mem::replace(&mut last_user[kind], user) != user);
+        }
+    }
+    (events, users)
 }
 
 /// The most users whose amounts are looked at.
@@ -55,15 +66,10 @@ pub(super) struct Amounts {
 
 impl Amounts {
     /// The amounts of some users, at even distances.
-    pub(super) fn sample(histories: &Histories) -> Self {
-        let positions = evenly(histories.len(), MOST_USERS);
-        let amounts = |position| {
-            let (_, history) = histories.at(position)?;
-            let each =
-                |r: &crate::history::DayRecord| (r.day.number(), r.amount.micros() as f64 / f64::from(r.count.max(1)));
-            Some(history.records().iter().map(each).collect())
-        };
-        Self { users: positions.filter_map(amounts).collect() }
+    pub(super) fn sample(histories: &Histories) -> Result<Self, HistoryError> {
+        let each = |r: &DayRecord| (r.day.number(), r.amount.micros() as f64 / f64::from(r.count.max(1)));
+        let amounts = |history: HistoryView<'_>| history.records().iter().map(each).collect();
+        Ok(Self { users: histories.evenly(MOST_USERS, amounts)? })
     }
 
     /// One whole number for each user, and nearly every user another.

@@ -10,13 +10,13 @@ use crate::history::{Amount, Day, DayRecord, HistoriesBuilder};
 fn log(users: usize, event: impl Fn(usize, usize, i32) -> (String, f64)) -> Histories {
     let mut builder = HistoriesBuilder::default();
     for user in 0..users {
-        let id = builder.user(&format!("u{user}")).unwrap();
+        let name = format!("u{user}");
         for k in 0..12 {
             let day = 19_000 + ((k * 30 + user * 7) % 365) as i32;
             let (kind, amount) = event(user, k, day);
             let kind = builder.kind(&kind).unwrap();
             let amount = Amount::new(amount).unwrap();
-            builder.add(id, DayRecord { amount, day: Day::new(day).unwrap(), count: 1, kind }).unwrap();
+            builder.add(&name, DayRecord { amount, day: Day::new(day).unwrap(), count: 1, kind }).unwrap();
         }
     }
     builder.finish().unwrap()

@@ -1,0 +1,114 @@
+//! Distinct names with numbers in order of appearance, laid out for millions of them.
+
+/// A hash of a user's id, which decides its partition and its place in a table. Never written to a file.
+pub(super) fn hash(name: &[u8]) -> u64 {
+    let (chunks, rest) = name.as_chunks::<8>();
+    let mut tail = [0; 8];
+    for (to, from) in tail.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let body = chunks.iter().fold(name.len() as u64, |hash, chunk| fold(hash, u64::from_le_bytes(*chunk)));
+    fold(body, u64::from_le_bytes(tail))
+}
+
+/// A full multiplication folded to 64 bits, by odd constants from the digits of pi and the golden ratio.
+fn fold(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word ^ 0x243f_6a88_85a3_08d3) * u128::from(0x9e37_79b9_7f4a_7c15_u64);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// Distinct names, numbered in order of appearance.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    bytes: Vec<u8>,
+    /// Where each name ends in `bytes`.
+    ends: Vec<usize>,
+    /// An open-addressing table: the upper half of a name's hash, and its number plus 1; 0 where free.
+    slots: Vec<(u32, u32)>,
+}
+
+impl Names {
+    /// How many names there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The name with this number.
+    pub(super) fn get(&self, id: u32) -> &[u8] {
+        let id = id as usize;
+        let start = id.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(id).and_then(|end| self.bytes.get(start..*end)).unwrap_or_default()
+    }
+
+    /// The number of a name with this hash, a new one when it was not seen before; `None` when there are too many.
+    pub(super) fn id(&mut self, name: &[u8], hash: u64) -> Option<u32> {
+        if self.ends.len() * 8 >= self.slots.len() * 5 {
+            self.grow();
+        }
+        let (mask, tag) = (self.slots.len() - 1, (hash >> 32) as u32);
+        let mut at = hash as usize & mask;
+        loop {
+            let (known, number) = self.slots.get(at).copied()?;
+            if number == 0 {
+                break;
+            }
+            if known == tag && self.get(number - 1) == name {
+                return Some(number - 1);
+            }
+            at = (at + 1) & mask;
+        }
+        let id = u32::try_from(self.ends.len()).ok().filter(|id| *id < u32::MAX - 1)?;
+        self.bytes.extend_from_slice(name);
+        self.ends.push(self.bytes.len());
+        *self.slots.get_mut(at)? = (tag, id + 1);
+        Some(id)
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 2).max(16);
+        self.slots = vec![(0, 0); size];
+        for id in 0..self.ends.len() as u32 {
+            let hash = hash(self.get(id));
+            let mut at = hash as usize & (size - 1);
+            while self.slots.get(at).is_some_and(|slot| slot.1 != 0) {
+                at = (at + 1) & (size - 1);
+            }
+            if let Some(slot) = self.slots.get_mut(at) {
+                *slot = ((hash >> 32) as u32, id + 1);
+            }
+        }
+    }
+
+    /// Bytes of memory in use, about.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>() + self.slots.len() * size_of::<(u32, u32)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn names_keep_their_numbers() {
+        let (mut names, mut expected) = (Names::default(), HashMap::new());
+        for i in 0..20_000_u32 {
+            let name = format!("user {}", i.wrapping_mul(2_654_435_761) % 7_000);
+            let next = expected.len() as u32;
+            let number = *expected.entry(name.clone()).or_insert(next);
+            assert_eq!(names.id(name.as_bytes(), hash(name.as_bytes())), Some(number));
+            assert_eq!(names.get(number), name.as_bytes());
+        }
+        assert_eq!(names.len(), expected.len());
+        assert_eq!(names.id(b"", hash(b"")), Some(expected.len() as u32));
+        assert_eq!(names.get(1_000_000), b"");
+    }
+
+    #[test]
+    fn names_of_one_hash_are_told_apart() {
+        let mut names = Names::default();
+        assert_eq!((names.id(b"a", 5), names.id(b"b", 5), names.id(b"a", 5)), (Some(0), Some(1), Some(0)));
+    }
+}

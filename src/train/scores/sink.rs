@@ -1,0 +1,116 @@
+//! The files that scores and skipped users go to.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::rows::{COLUMNS, Chunk, Rows};
+use super::{ScoresError, Target};
+use crate::train::labels::NotEligible;
+
+/// `dir/scores.csv` beside `dir/.scores.csv.part`: a reader never sees half a file.
+fn part(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.part"))
+}
+
+fn create(path: &Path) -> Result<File, ScoresError> {
+    let io = |source| ScoresError::Io { path: path.to_owned(), source };
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    File::create(part(path)).map_err(io)
+}
+
+fn publish(path: &Path) -> Result<(), ScoresError> {
+    std::fs::rename(part(path), path).map_err(|source| ScoresError::Io { path: path.to_owned(), source })
+}
+
+/// Where rows go.
+pub(super) enum Sink {
+    Text { output: Box<dyn Write>, target: Target },
+    Parquet { writer: Box<ArrowWriter<File>>, path: PathBuf },
+}
+
+impl Sink {
+    pub(super) fn open(target: &Target) -> Result<Self, ScoresError> {
+        let mut output: Box<dyn Write> = match target {
+            Target::Stdout => Box::new(BufWriter::new(std::io::stdout().lock())),
+            Target::Csv(path) => Box::new(BufWriter::new(create(path)?)),
+            Target::Parquet(path) => return Self::open_parquet(path),
+        };
+        let header = COLUMNS.join(",") + "\n";
+        let io = |source| ScoresError::Io { path: target.path().to_owned(), source };
+        output.write_all(header.as_bytes()).map_err(io)?;
+        Ok(Self::Text { output, target: target.clone() })
+    }
+
+    fn open_parquet(path: &Path) -> Result<Self, ScoresError> {
+        let schema = Rows::schema().map_err(|source| ScoresError::Batch { source })?;
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let failed = |source| ScoresError::Parquet { path: path.to_owned(), source };
+        let writer = ArrowWriter::try_new(create(path)?, schema, Some(properties)).map_err(failed)?;
+        Ok(Self::Parquet { writer: Box::new(writer), path: path.to_owned() })
+    }
+
+    pub(super) fn write(&mut self, rows: Chunk) -> Result<(), ScoresError> {
+        match (self, rows) {
+            (Self::Text { output, target }, Chunk::Csv(text)) => {
+                output.write_all(&text).map_err(|source| ScoresError::Io { path: target.path().to_owned(), source })
+            }
+            (Self::Parquet { writer, path }, Chunk::Parquet(batch)) => {
+                writer.write(&batch).map_err(|source| ScoresError::Parquet { path: path.clone(), source })
+            }
+            // The scorer is told the form that the sink was opened for.
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn close(self) -> Result<(), ScoresError> {
+        match self {
+            Self::Parquet { writer, path } => {
+                writer.close().map_err(|source| ScoresError::Parquet { path: path.clone(), source })?;
+                publish(&path)
+            }
+            Self::Text { mut output, target } => {
+                output.flush().map_err(|source| ScoresError::Io { path: target.path().to_owned(), source })?;
+                drop(output);
+                if let Target::Csv(path) = &target { publish(path) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// Users that are not scored, with the reason.
+pub(super) struct Skipped(Option<(csv::Writer<BufWriter<File>>, PathBuf)>);
+
+impl Skipped {
+    pub(super) fn open(target: &Target) -> Result<Self, ScoresError> {
+        let path = match target {
+            Target::Stdout => return Ok(Self(None)),
+            Target::Csv(path) | Target::Parquet(path) => path.with_extension("skipped.csv"),
+        };
+        let mut writer = csv::Writer::from_writer(BufWriter::new(create(&path)?));
+        let failed = |source| ScoresError::Csv { path: path.clone(), source };
+        writer.write_record(["user_id", "reason"]).map_err(failed)?;
+        Ok(Self(Some((writer, path))))
+    }
+
+    pub(super) fn write(&mut self, user: &str, reason: NotEligible) -> Result<(), ScoresError> {
+        let Some((writer, path)) = &mut self.0 else { return Ok(()) };
+        let failed = |source| ScoresError::Csv { path: path.clone(), source };
+        writer.write_record([user, reason.name()]).map_err(failed)
+    }
+
+    pub(super) fn close(self) -> Result<(), ScoresError> {
+        let Some((mut writer, path)) = self.0 else { return Ok(()) };
+        writer.flush().map_err(|source| ScoresError::Io { path: path.clone(), source })?;
+        drop(writer);
+        publish(&path)
+    }
+}
+
