@@ -19,7 +19,7 @@
 //! | [`lifecycle`] | stages and the rules that decide them | `history`, `features`, `math` |
 //! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files | `math`, `history`, `features`, `lifecycle` |
 //! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
-//! | [`simulate`] | a made-up shop whose churn causes are known | `history` |
+//! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `history` |
 //! | [`serve`] | wire types, RPCs, limits, health | all above but `train`, `events` and `simulate` |
 //!
 //! `train` and `serve` meet only in the bundle's files. A test reads the sources and fails on an import that runs

@@ -12,7 +12,10 @@
 //! A life depends on the seed and the user's number alone, so the log of fewer users is a part of the log of more,
 //! row by row. Real logs are dirty, and so is this one: rows without a user, times that are none, repeated rows,
 //! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
+//!
+//! [`simulate_bulk`] is another thing: a plain log of any size, for measuring speed.
 
+mod bulk;
 mod chance;
 mod dirt;
 mod event;
@@ -24,6 +27,7 @@ mod tests;
 mod world;
 mod write;
 
+pub use bulk::{BulkFormat, BulkOptions, BulkSummary, DEFAULT_BULK_EVENTS, simulate_bulk};
 pub use event::{Channel, Kind};
 pub use exit::Cause;
 pub use persona::Persona;
@@ -62,6 +66,29 @@ pub enum SimulateError {
     DirtyShare {
         /// What was given.
         share: f64,
+    },
+    /// A bulk log with fewer events than it takes to join, or more than users can make.
+    #[error("bulk is {events}; with users = {users}, ask for {fewest} to {most} events, or for other users")]
+    Events {
+        /// What was given.
+        events: u64,
+        /// For so many users.
+        users: u32,
+        /// The fewest events for so many users.
+        fewest: u64,
+        /// The most events for so many users and days.
+        most: u64,
+    },
+    /// Nobody to do the work.
+    #[error("threads is 0; work on at least one thread")]
+    NoThreads,
+    /// A Parquet file that could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the writer said.
+        source: parquet::errors::ParquetError,
     },
     /// A folder or file that could not be written.
     #[error("cannot write {}: {source}", path.display())]
@@ -114,17 +141,23 @@ impl SimulateOptions {
         if self.users == 0 {
             return Err(SimulateError::NoUsers);
         }
-        if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&self.days) {
-            return Err(SimulateError::Days { days: self.days });
-        }
-        if !(1900..2900).contains(&self.start.date().year()) {
-            return Err(SimulateError::Start { start: self.start });
-        }
+        check_calendar(self.days, self.start)?;
         if !(0.0..=0.5).contains(&self.dirty_share) {
             return Err(SimulateError::DirtyShare { share: self.dirty_share });
         }
         Ok(())
     }
+}
+
+/// Refuses a log that is too short or too long, or that starts when years have not four digits.
+fn check_calendar(days: u32, start: Day) -> Result<(), SimulateError> {
+    if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&days) {
+        return Err(SimulateError::Days { days });
+    }
+    if !(1900..2900).contains(&start.date().year()) {
+        return Err(SimulateError::Start { start });
+    }
+    Ok(())
 }
 
 /// What was simulated, in numbers.

@@ -179,8 +179,9 @@ fn the_card_adds_up() {
 }
 
 /// Every command that ends well, in order.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "simulate --users 300 --days 200 --seed 5 --out again",
+    "simulate --bulk 20000 --days 90 --format csv --threads 2 --out bulk",
     "fit --config log/ebb.toml --out model",
     "score --model model --config log/ebb.toml --as-of 2024-10-01 --out scores.csv",
     "check --model model --min-auc 0.5",
@@ -221,7 +222,17 @@ fn help_and_version_are_no_mistakes() {
         assert!(run.out.contains(command));
     }
     assert_eq!(ebb_train(folder.path(), "--version").ok().out, concat!("ebb-train ", env!("CARGO_PKG_VERSION"), "\n"));
-    for wrong in ["", "predict", "fit --config x.toml", "fit --config x.toml --out m --as-of yesterday", "check"] {
+    for wrong in [
+        "",
+        "predict",
+        "fit --config x.toml",
+        "fit --config x.toml --out m --as-of yesterday",
+        "check",
+        "simulate --format csv --out x",
+        "simulate --threads 1 --out x",
+        "simulate --bulk 20000 --dirty-share 0.1 --out x",
+        "simulate --bulk 20000 --users 0 --out x",
+    ] {
         assert_eq!(ebb_train(folder.path(), wrong).code, 64, "`ebb-train {wrong}`");
     }
 }

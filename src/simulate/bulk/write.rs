@@ -1,0 +1,177 @@
+//! The files of a bulk log.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use super::slice::BulkEvent;
+use super::{BulkFormat, BulkOptions, DAY_SECONDS, Day, SimulateError};
+
+/// The folder of the log's files, inside that of the configuration.
+const FOLDER: &str = "events";
+
+/// The most rows of a row group, and those handed to the Parquet writer at once.
+const GROUP_ROWS: usize = 1_048_576;
+const BATCH_ROWS: usize = 65_536;
+
+/// The fewest digits of a user's number.
+const LEAST_DIGITS: usize = 7;
+
+/// Makes the folders and takes away the files of an earlier log, which would otherwise be read with the new ones.
+pub(super) fn prepare(options: &BulkOptions) -> Result<(), SimulateError> {
+    let folder = options.out.join(FOLDER);
+    let named = |source| SimulateError::Write { path: folder.clone(), source };
+    fs::create_dir_all(&folder).map_err(named)?;
+    for entry in fs::read_dir(&folder).map_err(named)? {
+        let path = entry.map_err(named)?.path();
+        if is_part(&path) {
+            fs::remove_file(&path).map_err(|source| SimulateError::Write { path, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn is_part(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = [BulkFormat::Parquet, BulkFormat::Csv]
+        .into_iter()
+        .find_map(|format| name.strip_suffix(format.extension())?.strip_suffix('.'));
+    let digits = stem.and_then(|stem| stem.strip_prefix("part-"));
+    digits.is_some_and(|digits| digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+fn part_path(options: &BulkOptions, number: u32) -> PathBuf {
+    options.out.join(FOLDER).join(format!("part-{number:05}.{}", options.format.extension()))
+}
+
+/// Writes the events of a slice; how many they were.
+pub(super) fn part(options: &BulkOptions, number: u32, events: &[BulkEvent]) -> Result<u64, SimulateError> {
+    let path = part_path(options, number);
+    let names = Names { start: options.start, digits: options.users.to_string().len().max(LEAST_DIGITS) };
+    match options.format {
+        BulkFormat::Parquet => {
+            names.parquet(&path, events).map_err(|source| SimulateError::Parquet { path, source })?;
+        }
+        BulkFormat::Csv => names.csv(&path, events).map_err(|source| SimulateError::Write { path, source })?,
+    }
+    Ok(events.len() as u64)
+}
+
+/// How users and times are written.
+struct Names {
+    start: Day,
+    digits: usize,
+}
+
+impl Names {
+    fn parquet(&self, path: &Path, events: &[BulkEvent]) -> Result<(), ParquetError> {
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .build();
+        let schema = schema();
+        let mut writer = ArrowWriter::try_new(File::create(path)?, schema.clone(), Some(properties))?;
+        for events in events.chunks(BATCH_ROWS) {
+            writer.write(&self.batch(events, &schema)?)?;
+        }
+        writer.close()?;
+        Ok(())
+    }
+
+    fn batch(&self, events: &[BulkEvent], schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
+        let mut users = StringBuilder::with_capacity(events.len(), events.len() * (self.digits + 1));
+        for event in events {
+            self.user(&mut users, event.user).map_err(|error| ParquetError::General(error.to_string()))?;
+            users.append_value("");
+        }
+        let midnight = i64::from(self.start.number()) * i64::from(DAY_SECONDS);
+        let times = events.iter().map(|event| (midnight + i64::from(event.second)) * 1_000_000);
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(users.finish()),
+            Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
+            Arc::new(StringArray::from_iter_values(events.iter().map(|event| event.kind.name()))),
+            Arc::new(Float64Array::from_iter(events.iter().map(BulkEvent::amount))),
+        ];
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    }
+
+    fn csv(&self, path: &Path, events: &[BulkEvent]) -> io::Result<()> {
+        let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        file.write_all(b"user_id,time,kind,amount\n")?;
+        let (mut line, mut day, mut date) = (String::new(), -1, String::new());
+        for event in events {
+            if event.second / DAY_SECONDS != day {
+                day = event.second / DAY_SECONDS;
+                date = self.start.plus(day).to_string();
+            }
+            line.clear();
+            self.line(&mut line, event, &date).map_err(io::Error::other)?;
+            file.write_all(line.as_bytes())?;
+        }
+        file.flush()
+    }
+
+    fn line(&self, line: &mut String, event: &BulkEvent, date: &str) -> std::fmt::Result {
+        let second = event.second % DAY_SECONDS;
+        self.user(line, event.user)?;
+        write!(line, ",{date} {:02}:{:02}:{:02},", second / 3_600, second / 60 % 60, second % 60)?;
+        write!(line, "{},", event.kind.name())?;
+        if let Some(amount) = event.amount() {
+            write!(line, "{amount:.2}")?;
+        }
+        line.write_char('\n')
+    }
+
+    fn user(&self, to: &mut impl std::fmt::Write, user: u32) -> std::fmt::Result {
+        write!(to, "U{:0digits$}", u64::from(user) + 1, digits = self.digits)
+    }
+}
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("user_id", DataType::Utf8, false),
+        Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new("kind", DataType::Utf8, false),
+        Field::new("amount", DataType::Float64, true),
+    ]))
+}
+
+/// Writes the configuration next to the log.
+pub(super) fn configuration(options: &BulkOptions) -> Result<(), SimulateError> {
+    let BulkOptions { events, users, days, seed, start, format, threads: _, out } = options;
+    let path = out.join("ebb.toml");
+    let extension = format.extension();
+    let time_format = match format {
+        BulkFormat::Parquet => "",
+        BulkFormat::Csv => "time_format = \"%Y-%m-%d %H:%M:%S\"\n",
+    };
+    let text = format!(
+        r#"# How to read the log in this folder, made up in bulk to measure speed: no causes of churn are planted in it.
+# Made with bulk = {events}, users = {users}, days = {days}, seed = {seed}, start = {start}, format = {extension}.
+
+[events]
+paths = ["{FOLDER}/part-*.{extension}"]
+user = "user_id"
+time = "time"
+{time_format}kind = "kind"                       # visit, cart, purchase, return, support_ticket or email_click
+amount = "amount"                   # pounds; negative for a return, empty where no money is involved
+timezone = "UTC"
+
+[churn]
+activity = ["purchase"]
+horizon_days = [30]
+active_within_days = 90
+"#
+    );
+    fs::write(&path, text).map_err(|source| SimulateError::Write { path, source })
+}
