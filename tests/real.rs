@@ -99,7 +99,7 @@ impl Case {
     /// The sum of all amounts in the roll-up.
     fn rollup_amount(&self) -> f64 {
         let mut builder = HistoriesBuilder::default();
-        read_rollup(&self.path("rollup"), None, &mut builder).unwrap();
+        read_rollup(&self.path("rollup"), None, Users::All, &mut builder).unwrap();
         let histories = builder.finish().unwrap();
         histories.iter().flat_map(|(_, h)| h.records()).map(|r| r.amount.value()).sum()
     }

@@ -4,71 +4,76 @@ use std::fs::File;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::EventsError;
 use super::files::LogFile;
 use super::reading::Reading;
-use super::source::{Columns, NotUtf8, Row};
+use super::feed::RowsPiece;
+use super::plain::PlainBatch;
+use super::source::{NotUtf8, Row};
 use super::value::value_of;
 use crate::history::{Cell, Column, ROLLUP_COLUMNS};
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
 
-/// Reads a Parquet table of one event a row; the number of rows.
-pub(super) fn read(reading: &mut Reading<'_, '_>) -> Result<u64, EventsError> {
+/// Reads a row group of a Parquet table of one event a row; the number of rows.
+pub(super) fn read(reading: &mut Reading<'_>, piece: RowsPiece) -> Result<u64, EventsError> {
     let file = reading.file;
-    let position = reading.meter.start_file();
-    let builder = open(file)?;
-    let names = names(builder.schema());
-    reading.mapper.bind(&Columns { path: &file.path, names: &names })?;
-    let wanted = reading.mapper.positions();
-    let total_rows = builder.metadata().file_metadata().num_rows().max(1) as u64;
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
     let parquet = |source| EventsError::Parquet { path: file.path.clone(), source };
-    let batches = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(parquet)?;
+    let opened = File::open(&file.path).map_err(|source| EventsError::Io { path: file.path.clone(), source })?;
+    let plain = reading.mapper.plain();
+    let metadata = match plain {
+        None => piece.metadata,
+        Some(columns) => {
+            let options = ArrowReaderOptions::new().with_schema(columns.schema(piece.metadata.schema()));
+            // A file that cannot be read in the quickest types is read in its own.
+            ArrowReaderMetadata::try_new(piece.metadata.metadata().clone(), options).unwrap_or(piece.metadata)
+        }
+    };
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata);
+    let count = builder.schema().fields().len();
+    let wanted = reading.mapper.positions();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
+    let builder = builder.with_projection(mask).with_row_groups(vec![piece.group]).with_batch_size(BATCH_ROWS);
     let mut rows = 0;
-    for batch in batches {
+    for batch in builder.build().map_err(parquet)? {
         let batch = batch.map_err(|source| parquet(source.into()))?;
-        let row_of_batch = BatchRow { columns: columns(file, &batch, &wanted, names.len())?, row: 0 };
-        rows = read_batch(reading, row_of_batch, batch.num_rows(), rows)?;
-        // The reader jumps about in the file, so the rows tell how far it is.
-        position.set((u128::from(file.bytes) * u128::from(rows) / u128::from(total_rows)) as u64);
+        let mut at = BatchRow { columns: columns(file, &batch, &wanted, count)?, row: 0 };
+        let mut quick = plain.and_then(|columns| PlainBatch::new(&batch, &wanted, columns));
+        for row in 0..batch.num_rows() {
+            if let Some(quick) = &mut quick
+                && reading.quick(quick, row)?
+            {
+                continue;
+            }
+            at.row = row;
+            reading.row(&at, || piece.rows_before + rows + row as u64 + 1)?;
+        }
+        rows += batch.num_rows() as u64;
     }
     Ok(rows)
 }
 
-fn read_batch(
-    reading: &mut Reading<'_, '_>,
-    mut at: BatchRow<'_>,
-    count: usize,
-    rows_before: u64,
-) -> Result<u64, EventsError> {
-    for row in 0..count {
-        at.row = row;
-        reading.meter.tick();
-        reading.row(&at, || rows_before + row as u64 + 1)?;
-    }
-    Ok(rows_before + count as u64)
+/// What a file says about its columns and row groups.
+pub(super) fn metadata(file: &LogFile) -> Result<ArrowReaderMetadata, EventsError> {
+    let opened = File::open(&file.path).map_err(|source| EventsError::Io { path: file.path.clone(), source })?;
+    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new())
+        .map_err(|source| EventsError::Parquet { path: file.path.clone(), source })
 }
 
 /// Whether a Parquet file is a roll-up: it has a roll-up's columns, and not the columns that raw events have their
 /// time in.
 pub(super) fn is_rollup(file: &LogFile, time_names: Option<&[&str]>) -> Result<bool, EventsError> {
-    let names = names(open(file)?.schema());
+    let names = names(metadata(file)?.schema());
     let has = |column: &str| names.iter().any(|name| name == column);
     let has_time = time_names.is_some_and(|times| times.iter().all(|time| has(time)));
     Ok(!has_time && ROLLUP_COLUMNS.iter().all(|column| has(column)))
 }
 
-fn open(file: &LogFile) -> Result<ParquetRecordBatchReaderBuilder<File>, EventsError> {
-    let opened = File::open(&file.path).map_err(|source| EventsError::Io { path: file.path.clone(), source })?;
-    ParquetRecordBatchReaderBuilder::try_new(opened)
-        .map_err(|source| EventsError::Parquet { path: file.path.clone(), source })
-}
-
-fn names(schema: &Schema) -> Vec<String> {
+/// The names of the columns.
+pub(super) fn names(schema: &Schema) -> Vec<String> {
     schema.fields().iter().map(|field| field.name().clone()).collect()
 }
 

@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Distinct rows that are remembered one by one; beyond it a sample is.
-const EXACT_LIMIT: usize = 4_000_000;
+const EXACT_LIMIT: usize = 1_000_000;
 
 /// Counts rows equal to an earlier row, by 64-bit hashes, in bounded memory.
 ///
@@ -30,8 +30,7 @@ impl Duplicates {
         Self { limit, sampled_bits: 0, seen: HashSet::default(), repeats: HashMap::default(), compared: 0 }
     }
 
-    /// Takes note of a row by the hash of its raw fields.
-    pub(super) fn add(&mut self, hash: u64) {
+    fn add(&mut self, hash: u64) {
         self.compared += 1;
         if hash.trailing_zeros() < self.sampled_bits {
             return;
@@ -44,6 +43,11 @@ impl Duplicates {
             self.seen.retain(|hash| hash.trailing_zeros() >= bits);
             self.repeats.retain(|hash, _| hash.trailing_zeros() >= bits);
         }
+    }
+
+    /// Takes note of rows by the hashes of their raw fields.
+    pub(super) fn add_all(&mut self, hashes: &[u64]) {
+        hashes.iter().for_each(|hash| self.add(*hash));
     }
 
     /// How many rows equal an earlier one, and whether that is an estimate.

@@ -1,8 +1,8 @@
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -10,7 +10,7 @@ use super::EventsError;
 use super::config::{EventsConfig, Format};
 
 /// Bytes read at once, before and after decompression.
-pub(super) const BUFFER_BYTES: usize = 1 << 17;
+const BUFFER_BYTES: usize = 1 << 17;
 
 /// A file of the log.
 #[derive(Clone, Debug)]
@@ -122,13 +122,13 @@ fn format_of(path: &Path) -> Option<Format> {
 
 /// Opens a text file: decompressed where its first bytes say gzip or zstd, and past a byte order mark.
 ///
-/// `position` follows the bytes read from the disk.
-pub(super) fn open_text(path: &Path, position: Rc<Cell<u64>>) -> Result<Box<dyn BufRead>, EventsError> {
+/// `bytes_read` counts the bytes read from the disk.
+pub(super) fn open_text(path: &Path, bytes_read: Arc<AtomicU64>) -> Result<Box<dyn BufRead + Send>, EventsError> {
     let fail = |source| read_error(path, source);
-    let file = Counted { file: File::open(path).map_err(fail)?, position };
+    let file = Counted { file: File::open(path).map_err(fail)?, bytes_read };
     let mut raw = BufReader::with_capacity(BUFFER_BYTES, file);
     let magic = raw.fill_buf().map_err(fail)?;
-    let mut text: Box<dyn BufRead> = match magic {
+    let mut text: Box<dyn BufRead + Send> = match magic {
         [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(raw))),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let decoder = zstd::Decoder::with_buffer(raw).map_err(fail)?;
@@ -154,13 +154,13 @@ pub(super) fn read_error(path: &Path, source: io::Error) -> EventsError {
 
 struct Counted {
     file: File,
-    position: Rc<Cell<u64>>,
+    bytes_read: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(into)?;
-        self.position.set(self.position.get() + read as u64);
+        self.bytes_read.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
 }

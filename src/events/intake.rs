@@ -1,58 +1,78 @@
+use std::collections::BTreeMap;
+
 use super::EventsError;
 use super::config::OnBadRow;
-use super::duplicates::Duplicates;
-use super::quality::{FileQuality, PLACES_SHOWN, Place, QualityReport, RefusedRows};
+use super::quality::{PLACES_SHOWN, Place, RefusedRows};
 use super::reason::{Refusal, RefusalReason};
-use super::render::render_refused;
-use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError, RollupRead};
+use crate::history::{Amount, Day, DayRecord, HistoriesBuilder, HistoryError, RollupRead, Users};
 
-/// Takes in the events of all files and counts what is kept and what is not.
+/// Takes in the events that one thread reads and counts what is kept and what is not.
 pub(super) struct Intake {
     builder: HistoriesBuilder,
     until: Option<Day>,
+    users: Users,
     on_bad_row: OnBadRow,
-    pub(super) duplicates: Duplicates,
-    pub(super) report: QualityReport,
-    /// The first and last day of all rows that have one, kept or not.
-    span: Option<(Day, Day)>,
-    /// By the kinds' numbers; without a name for those that only roll-ups have.
-    kinds: Vec<KindSeen>,
+    counts: Counts,
+    /// Of the piece at hand.
+    piece: PieceNotes,
 }
 
+/// What is counted, in whatever order.
 #[derive(Default)]
-struct KindSeen {
-    name: String,
-    /// Events below zero.
-    negative: u64,
+pub(super) struct Counts {
+    pub(super) events: u64,
+    pub(super) rows_after_as_of: u64,
+    pub(super) rows_of_other_users: u64,
+    pub(super) empty_amounts: u64,
+    /// The first and last day of all rows that have one, kept or not.
+    pub(super) span: Option<(Day, Day)>,
+    /// Events below zero by kind.
+    pub(super) negative: BTreeMap<String, u64>,
 }
 
-/// Most logs have few kinds, which are found faster by comparing than by hashing.
-const COMPARED_KINDS: usize = 16;
+/// What depends on the order of rows, or is compared with all others.
+#[derive(Default)]
+pub(super) struct PieceNotes {
+    pub(super) refused: Vec<RefusedRows>,
+    /// The hashes of rows that are compared for duplicates.
+    pub(super) hashes: Vec<u64>,
+}
 
-impl Intake {
-    pub(super) fn new(until: Option<Day>, on_bad_row: OnBadRow) -> Self {
-        Self {
-            builder: HistoriesBuilder::default(),
-            until,
-            on_bad_row,
-            duplicates: Duplicates::default(),
-            report: QualityReport::default(),
-            span: None,
-            kinds: Vec::new(),
+impl Counts {
+    /// Adds what another thread has counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.events += other.events;
+        self.rows_after_as_of += other.rows_after_as_of;
+        self.rows_of_other_users += other.rows_of_other_users;
+        self.empty_amounts += other.empty_amounts;
+        if let Some((first, last)) = other.span {
+            self.widen(first, last);
         }
-    }
-
-    /// Takes note of a row's day; whether it lies before the as-of day, so that the rest of the row may be seen.
-    pub(super) fn admits(&mut self, day: Day) -> bool {
-        self.widen(day, day);
-        let before = self.until.is_none_or(|until| day < until);
-        self.report.rows_after_as_of += u64::from(!before);
-        before
+        other.negative.into_iter().for_each(|(kind, events)| *self.negative.entry(kind).or_default() += events);
     }
 
     fn widen(&mut self, from: Day, to: Day) {
         let (first, last) = self.span.unwrap_or((from, to));
         self.span = Some((first.min(from), last.max(to)));
+    }
+}
+
+impl Intake {
+    pub(super) fn new(builder: HistoriesBuilder, until: Option<Day>, users: Users, on_bad_row: OnBadRow) -> Self {
+        Self { builder, until, users, on_bad_row, counts: Counts::default(), piece: PieceNotes::default() }
+    }
+
+    /// Takes note of a row's day; whether it lies before the as-of day, so that the rest of the row may be seen.
+    pub(super) fn admits(&mut self, day: Day) -> bool {
+        self.counts.widen(day, day);
+        let before = self.until.is_none_or(|until| day < until);
+        self.counts.rows_after_as_of += u64::from(!before);
+        before
+    }
+
+    /// Takes note of a row by the hash of its raw fields.
+    pub(super) fn compare(&mut self, hash: u64) {
+        self.piece.hashes.push(hash);
     }
 
     /// Keeps one event; `None` for an amount that is mapped but empty.
@@ -63,34 +83,67 @@ impl Intake {
         day: Day,
         amount: Option<Amount>,
     ) -> Result<(), HistoryError> {
-        let kind = self.kind(kind)?;
+        if !self.users.has(user) {
+            self.counts.rows_of_other_users += 1;
+            return Ok(());
+        }
         let amount = amount.unwrap_or_else(|| {
-            self.report.empty_amounts += 1;
+            self.counts.empty_amounts += 1;
             Amount::default()
         });
-        if amount < Amount::default()
-            && let Some(seen) = self.kinds.get_mut(usize::from(kind))
-        {
-            seen.negative += 1;
+        if amount < Amount::default() {
+            match self.counts.negative.get_mut(kind) {
+                Some(events) => *events += 1,
+                None => drop(self.counts.negative.insert(kind.to_owned(), 1)),
+            }
         }
+        let kind = self.builder.kind(kind)?;
         self.builder.add(user, DayRecord { amount, day, count: 1, kind })?;
-        self.report.events += 1;
+        self.counts.events += 1;
         Ok(())
     }
 
-    fn kind(&mut self, name: &str) -> Result<u16, HistoryError> {
-        if let Some(id) = self.kinds.iter().take(COMPARED_KINDS).position(|seen| seen.name == name) {
-            return Ok(id as u16);
+    /// Whether a day lies before the as-of day.
+    pub(super) fn is_before(&self, day: Day) -> bool {
+        self.until.is_none_or(|until| day < until)
+    }
+
+    /// The number of a kind.
+    pub(super) fn kind(&mut self, name: &str) -> Result<u16, HistoryError> {
+        self.builder.kind(name)
+    }
+
+    /// Keeps one event with a legal amount, whose kind has a number if it is before the as-of day; `false` when the amount
+    /// is not legal, and nothing was done.
+    pub(super) fn keep_plain<'n>(
+        &mut self,
+        user: &str,
+        day: Day,
+        kind: Option<u16>,
+        amount: Option<f64>,
+        name: impl FnOnce(u16) -> &'n str,
+    ) -> Result<bool, HistoryError> {
+        let Some(kind) = kind else {
+            self.admits(day);
+            return Ok(true);
+        };
+        let exact = match amount.map(Amount::new) {
+            Some(Err(_)) => return Ok(false),
+            Some(Ok(exact)) => exact,
+            None => Amount::default(),
+        };
+        self.admits(day);
+        if !self.users.has(user) {
+            self.counts.rows_of_other_users += 1;
+            return Ok(true);
         }
-        let id = self.builder.kind(name)?;
-        if self.kinds.len() <= usize::from(id) {
-            self.kinds.resize_with(usize::from(id) + 1, KindSeen::default);
+        self.counts.empty_amounts += u64::from(amount.is_none());
+        if exact < Amount::default() {
+            *self.counts.negative.entry(name(kind).to_owned()).or_default() += 1;
         }
-        match self.kinds.get_mut(usize::from(id)) {
-            Some(seen) if seen.name.is_empty() => name.clone_into(&mut seen.name),
-            _ => {}
-        }
-        Ok(id)
+        self.builder.add(user, DayRecord { amount: exact, day, count: 1, kind })?;
+        self.counts.events += 1;
+        Ok(true)
     }
 
     /// Counts a refused row; an error where the configuration wants one.
@@ -105,12 +158,12 @@ impl Intake {
         if self.on_bad_row == OnBadRow::Fail {
             return Err(EventsError::Refused { reason, place: Place::new(file, line, column, &value, &expected) });
         }
-        let position = self.report.refused.iter().position(|refused| refused.reason == reason);
-        let position = position.unwrap_or_else(|| {
-            self.report.refused.push(RefusedRows { reason, rows: 0, first: Vec::new() });
-            self.report.refused.len() - 1
+        let of_piece = &mut self.piece.refused;
+        let position = of_piece.iter().position(|refused| refused.reason == reason).unwrap_or_else(|| {
+            of_piece.push(RefusedRows { reason, rows: 0, first: Vec::new() });
+            of_piece.len() - 1
         });
-        if let Some(refused) = self.report.refused.get_mut(position) {
+        if let Some(refused) = of_piece.get_mut(position) {
             refused.rows += 1;
             if refused.first.len() < PLACES_SHOWN {
                 refused.first.push(Place::new(file, line, column, &value, &expected));
@@ -119,58 +172,35 @@ impl Intake {
         Ok(())
     }
 
-    /// Whether the next place of a refusal for `reason` is shown, so that it is worth describing.
+    /// Whether the next place of a refusal for `reason` may be shown, so that it is worth describing.
     pub(super) fn shows(&self, reason: RefusalReason) -> bool {
-        let known = self.report.refused.iter().find(|refused| refused.reason == reason);
+        let known = self.piece.refused.iter().find(|refused| refused.reason == reason);
         known.is_none_or(|refused| refused.first.len() < PLACES_SHOWN)
     }
 
-    /// The place where roll-ups put their rows, and the as-of day.
-    pub(super) fn rollup_target(&mut self) -> (&mut HistoriesBuilder, Option<Day>) {
-        (&mut self.builder, self.until)
+    /// The place where roll-ups put their rows, the as-of day, and which users are read.
+    pub(super) fn rollup_target(&mut self) -> (&mut HistoriesBuilder, Option<Day>, Users) {
+        (&mut self.builder, self.until, self.users)
     }
 
     /// Counts what was read from a roll-up.
     pub(super) fn count_rollup(&mut self, read: &RollupRead) {
-        self.report.events += read.events;
-        self.report.rows_after_as_of += read.rows_after_until;
+        self.counts.events += read.events;
+        self.counts.rows_after_as_of += read.rows_after_until;
+        self.counts.rows_of_other_users += read.rows_of_other_users;
         if let Some((first, last)) = read.span {
-            self.widen(first, last);
+            self.counts.widen(first, last);
         }
     }
 
-    /// Counts a file that was read to its end.
-    pub(super) fn count_file(&mut self, file: FileQuality) {
-        self.report.rows += file.rows;
-        self.report.files.push(file);
+    /// What was noted of the piece that is over.
+    pub(super) fn end_piece(&mut self) -> PieceNotes {
+        std::mem::take(&mut self.piece)
     }
 
-    /// The histories and the report; an error when no event was kept.
-    pub(super) fn finish(mut self) -> Result<(Histories, QualityReport), EventsError> {
-        (self.report.duplicates, self.report.duplicates_estimated) = self.duplicates.count();
-        self.report.duplicates_compared = self.duplicates.compared();
-        self.report.refused.sort_by_key(|refused| refused.reason);
-        if self.report.events == 0 {
-            return Err(EventsError::Empty { as_of: self.until, detail: self.why_empty() });
-        }
-        let histories = self.builder.finish()?;
-        let negative: Vec<(String, u64)> = self.kinds.into_iter().map(|seen| (seen.name, seen.negative)).collect();
-        self.report.describe(&histories, &negative)?;
-        Ok((histories, self.report))
-    }
-
-    fn why_empty(&self) -> String {
-        let mut text = match self.span {
-            Some((first, last)) => format!(
-                "the log spans {first} to {last}; choose an as-of day after {first}, or {} to see all of it",
-                last.plus(1)
-            ),
-            None if self.report.rows == 0 => "the files have no rows".to_owned(),
-            None => format!("none of the {} rows could be read", self.report.rows),
-        };
-        text.push('\n');
-        // Writing to a string cannot fail.
-        let _ = render_refused(&self.report.refused, &mut text);
-        text.trim_end().to_owned()
+    /// Hands the events over; what was counted.
+    pub(super) fn close(self) -> Result<Counts, HistoryError> {
+        self.builder.close()?;
+        Ok(self.counts)
     }
 }

@@ -1,7 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -9,10 +8,10 @@ use serde_json::Value;
 
 use super::EventsError;
 use super::duplicates::hash_bytes;
-use super::files::{open_text, read_error};
+use super::feed::TextPiece;
 use super::reading::Reading;
 use super::reason::{Field, Refusal, RefusalReason};
-use super::source::{Columns, NotUtf8, Row, unknown_column};
+use super::source::{NotUtf8, Row, unknown_column};
 use crate::history::Cell;
 
 /// Lines of a file whose keys are remembered for the message about a missing one.
@@ -34,6 +33,30 @@ pub(super) struct SeenKeys {
 }
 
 impl SeenKeys {
+    /// Takes up a file: the keys in use are those of the first.
+    pub(super) fn start(&mut self, file: &Path, keys: Vec<(Field, String)>) -> Vec<String> {
+        if self.keys.is_empty() {
+            self.seen = vec![false; keys.len()];
+            self.keys = keys;
+            self.file = file.to_owned();
+        }
+        self.keys.iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Adds what another thread has seen.
+    pub(super) fn merge(&mut self, other: Self) {
+        if self.keys.is_empty() {
+            *self = other;
+            return;
+        }
+        self.seen.iter_mut().zip(other.seen).for_each(|(mine, theirs)| *mine |= theirs);
+        self.others.extend(other.others);
+        self.objects += other.objects;
+        if !other.keys.is_empty() {
+            self.file = std::mem::take(&mut self.file).min(other.file);
+        }
+    }
+
     /// An error for the first key of these fields that no object had.
     pub(super) fn check(&self, fields: &[Field]) -> Result<(), EventsError> {
         let mut missing =
@@ -46,36 +69,22 @@ impl SeenKeys {
     }
 }
 
-/// Reads a file of one JSON object a line; the number of rows.
-pub(super) fn read(reading: &mut Reading<'_, '_>, keys: &mut SeenKeys) -> Result<u64, EventsError> {
-    let path = &reading.file.path;
-    let mut text = open_text(path, reading.meter.start_file())?;
-    if keys.keys.is_empty() {
-        keys.keys = reading.mapper.names();
-        keys.seen = vec![false; keys.keys.len()];
-        keys.file.clone_from(path);
-    }
+/// Reads a piece of one JSON object a line; the number of rows.
+pub(super) fn read(reading: &mut Reading<'_>, piece: &TextPiece, keys: &mut SeenKeys) -> Result<u64, EventsError> {
     let names: Vec<String> = keys.keys.iter().map(|(_, name)| name.clone()).collect();
-    reading.mapper.bind(&Columns { path, names: &names })?;
-    let (mut line, mut slots) = (Vec::new(), vec![Value::Null; names.len()]);
-    let (mut rows, mut number) = (0, 0);
-    loop {
-        line.clear();
-        if text.read_until(b'\n', &mut line).map_err(|source| read_error(path, source))? == 0 {
-            return Ok(rows);
-        }
-        number += 1;
+    let mut slots = vec![Value::Null; names.len()];
+    let mut rows = 0;
+    for (line, number) in piece.bytes.split(|byte| *byte == b'\n').zip(piece.lines_before + 1..) {
         let object = line.trim_ascii();
         if object.is_empty() {
             continue;
         }
-        if rows == 0 && object.starts_with(b"[") {
-            return Err(EventsError::JsonArray { path: path.clone() });
+        if piece.is_first && rows == 0 && object.starts_with(b"[") {
+            return Err(EventsError::JsonArray { path: reading.file.path.clone() });
         }
         rows += 1;
-        reading.meter.tick();
-        reading.intake.duplicates.add(hash_bytes(0, object));
-        let others = (rows <= LINES_WITH_NAMES).then_some(&mut keys.others);
+        reading.intake.compare(hash_bytes(0, object));
+        let others = (number <= LINES_WITH_NAMES).then_some(&mut keys.others);
         match parse(object, &names, &mut slots, &mut keys.seen, others) {
             Ok(()) => {
                 keys.objects += 1;
@@ -87,6 +96,7 @@ pub(super) fn read(reading: &mut Reading<'_, '_>, keys: &mut SeenKeys) -> Result
             Err(refusal) => reading.refuse(refusal, || number)?,
         }
     }
+    Ok(rows)
 }
 
 fn parse(

@@ -1,10 +1,11 @@
 use super::EventsError;
 use super::config::EventsConfig;
 use super::intake::Intake;
+use super::plain::PlainColumns;
 use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{Columns, Row, Source, Stop, text_of};
 use super::time::TimeReader;
-use crate::history::{AMOUNT_LIMIT, Amount, Cell};
+use crate::history::{AMOUNT_LIMIT, Amount, Cell, Day};
 
 /// The kind of all events of a log that has no kinds, where the caller does not name one.
 const KIND_OF_ALL: &str = "event";
@@ -87,6 +88,27 @@ impl Mapper {
     /// What to call the column of a refused value.
     pub(super) fn label(&self, field: Field) -> String {
         self.sources().find(|(known, _)| *known == field).map(|(_, source)| source.label()).unwrap_or_default()
+    }
+
+    /// The columns of the file it is bound to, where every field is a plain one.
+    pub(super) fn plain(&self) -> Option<PlainColumns> {
+        let optional = |source: &Option<Source>| source.as_ref().map(Source::column);
+        Some(PlainColumns {
+            user: self.user.column()?,
+            time: self.time.column()?,
+            kind: optional(&self.kind).map_or(Some(None), |column| column.map(Some))?,
+            amount: optional(&self.amount).map_or(Some(None), |column| column.map(Some))?,
+        })
+    }
+
+    /// The day of a time.
+    pub(super) fn day(&mut self, time: Cell<'_>) -> Result<Day, Refusal> {
+        self.days.day(time)
+    }
+
+    /// The kind of all events, where no column tells.
+    pub(super) fn kind_of_all(&self) -> &str {
+        &self.kind_of_all
     }
 
     /// Hands the event of a row to `intake`. Nothing but the user and the time of a row after the as-of day is seen.

@@ -2,24 +2,28 @@
 //!
 //! [`read_log`] finds the files, maps their columns as [`EventsConfig`] says, and hands every event to a
 //! [`crate::history::HistoriesBuilder`]. A row that cannot be used is never dropped in silence: the [`QualityReport`]
-//! counts it by a stable [`RefusalReason`] and shows the first places with their line numbers. Files are streamed;
-//! memory grows with users, not with the log.
+//! counts it by a stable [`RefusalReason`] and shows the first places with their line numbers. Files are read in pieces
+//! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`Space`].
 
+mod boundary;
 mod columnar;
 mod config;
 mod duplicates;
 mod error;
 mod expression;
+mod feed;
 mod files;
 mod intake;
 mod jsonl;
 mod mapper;
+mod plain;
 mod quality;
 mod reading;
 mod reason;
 mod render;
 mod source;
 mod text;
+mod threads;
 mod time;
 mod value;
 
@@ -34,12 +38,8 @@ pub use quality::{FileQuality, KindQuality, Place, QualityReport, RefusedRows, U
 pub use reading::Progress;
 pub use reason::RefusalReason;
 
-use crate::history::{Day, Histories, check_complete, read_rollup};
-use files::LogFile;
-use intake::Intake;
+use crate::history::{Day, Histories, Space, Users, check_complete};
 use mapper::Mapper;
-use reading::{Meter, Reading};
-use reason::Field;
 
 /// What to read, and up to when.
 #[derive(Clone, Copy, Debug)]
@@ -55,12 +55,16 @@ pub struct LogRequest<'a> {
     pub until: Option<Day>,
     /// The kind of all events where no kind is configured; `event` when `None`.
     pub default_kind: Option<&'a str>,
+    /// Which users are read; the rows of the others are counted.
+    pub users: Users,
+    /// How much memory the events may take before they go to disk.
+    pub space: &'a Space,
 }
 
 /// Reads a log into histories and reports on its quality.
 ///
-/// The result does not depend on the order in which files are named. `on_progress` is called every few thousand rows
-/// and at the end of every file.
+/// The result depends neither on the order in which files are named nor on the number of threads. `on_progress` is called
+/// now and then, and at the end.
 ///
 /// # Errors
 /// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is refused and the
@@ -70,7 +74,7 @@ pub fn read_log(
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<(Histories, QualityReport), EventsError> {
     let config = request.config;
-    let mut mapper = Mapper::new(config, request.default_kind)?;
+    let mapper = Mapper::new(config, request.default_kind)?;
     let mut files = files::find(config, request.base_dir, request.paths)?;
     for file in files.iter_mut().filter(|file| file.format == Format::Parquet && config.format.is_none()) {
         let times = mapper.as_ref().map(Mapper::time_names);
@@ -80,38 +84,5 @@ pub fn read_log(
     }
     let rollups = files.iter().filter(|file| file.format == Format::Rollup).map(|file| file.path.clone());
     check_complete(&rollups.collect::<Vec<_>>())?;
-    let mut intake = Intake::new(request.until, config.on_bad_row);
-    let mut meter = Meter::new(&files, on_progress);
-    let mut keys = jsonl::SeenKeys::default();
-    for file in &files {
-        let rows = match (file.format, &mut mapper) {
-            (Format::Rollup, _) => read_rollup_file(file, &mut intake)?,
-            (format, Some(mapper)) => {
-                let mut reading = Reading { mapper, intake: &mut intake, meter: &mut meter, file };
-                match format {
-                    Format::Jsonl => jsonl::read(&mut reading, &mut keys)?,
-                    Format::Parquet => columnar::read(&mut reading)?,
-                    Format::Csv | Format::Rollup => text::read(&mut reading, config)?,
-                }
-            }
-            (_, None) => return Err(missing_setting(config, file)),
-        };
-        meter.end_file(file, if file.format == Format::Rollup { rows } else { 0 });
-        intake.count_file(FileQuality { file: file.shown.clone(), format: file.format, rows });
-    }
-    keys.check(&[Field::User, Field::Time, Field::Kind, Field::Amount])?;
-    intake.finish()
-}
-
-/// Reads one file of a roll-up; the number of rows.
-fn read_rollup_file(file: &LogFile, intake: &mut Intake) -> Result<u64, EventsError> {
-    let (builder, until) = intake.rollup_target();
-    let read = read_rollup(&file.path, until, builder)?;
-    intake.count_rollup(&read);
-    Ok(read.rows)
-}
-
-fn missing_setting(config: &EventsConfig, file: &LogFile) -> EventsError {
-    let setting = if config.user.is_none() { "user" } else { "time" };
-    EventsError::MissingSetting { setting, path: file.path.clone() }
+    threads::read(request, &files, on_progress)
 }

@@ -1,4 +1,5 @@
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -32,11 +33,13 @@ pub struct QualityReport {
     pub refused: Vec<RefusedRows>,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_as_of: u64,
+    /// Rows of users that were not asked for, where a part of the users was.
+    pub rows_of_other_users: u64,
     /// Events without an amount, where amounts are mapped; they count as 0.
     pub empty_amounts: u64,
     /// Rows of text files whose raw fields all equal those of an earlier row; they are kept.
     pub duplicates: u64,
-    /// Whether `duplicates` is an estimate from a sample, as in logs of more than four million distinct rows.
+    /// Whether `duplicates` is an estimate from a sample, as in logs of more than a million distinct rows.
     pub duplicates_estimated: bool,
     /// Rows that were compared for duplicates: those of text files. Parquet is read by column, not by row.
     pub duplicates_compared: u64,
@@ -172,11 +175,11 @@ impl QualityReport {
     }
 
     /// Fills in what the histories tell; `negative` holds the events below zero by kind.
-    pub(super) fn describe(&mut self, histories: &Histories, negative: &[(String, u64)]) -> Result<(), HistoryError> {
+    pub(super) fn describe(&mut self, histories: &Histories, negative: &BTreeMap<String, u64>) -> Result<(), HistoryError> {
         let span = histories.span();
         (self.first_day, self.last_day) = (span.map(|s| s.0), span.map(|s| s.1));
         (self.users, self.records) = (histories.len(), histories.record_count());
-        let negative_of = |kind: &str| negative.iter().filter(|n| n.0 == kind).map(|n| n.1).sum();
+        let negative_of = |kind: &str| negative.get(kind).copied().unwrap_or(0);
         self.kinds = histories.kinds().iter().map(|kind| KindQuality::new(kind, negative_of(kind))).collect();
         let mut top: Vec<(u64, String)> = Vec::new();
         let all = self.events.max(1) as f64;

@@ -66,6 +66,9 @@ fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if report.rows_after_as_of > 0 {
         line("after as-of day", report.rows_after_as_of, "not seen")?;
     }
+    if report.rows_of_other_users > 0 {
+        line("other users", report.rows_of_other_users, "not asked for")?;
+    }
     if report.empty_amounts > 0 {
         line("empty amounts", report.empty_amounts, "count as 0")?;
     }

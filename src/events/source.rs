@@ -142,6 +142,14 @@ impl Source {
         }
     }
 
+    /// The position of its column, when it is one.
+    pub(super) fn column(&self) -> Option<usize> {
+        match &self.origin {
+            Origin::Column { position, .. } => Some(*position),
+            Origin::Expression(_) => None,
+        }
+    }
+
     /// What to call it when a value is refused.
     pub(super) fn label(&self) -> String {
         match &self.origin {

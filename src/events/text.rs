@@ -1,87 +1,63 @@
 use std::cell::Cell as Shared;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::rc::Rc;
 
 use csv::{ByteRecord, Terminator};
 
 use super::EventsError;
-use super::config::{Delimiter, EventsConfig};
 use super::duplicates::hash_bytes;
-use super::files::{BUFFER_BYTES, extension, open_text, read_error};
+use super::feed::TextPiece;
 use super::reading::Reading;
 use super::reason::{Field, Refusal, RefusalReason};
-use super::source::{Columns, NotUtf8, Row};
+use super::source::{NotUtf8, Row};
 use crate::history::Cell;
 
-/// Reads a file of delimited text; the number of rows.
-pub(super) fn read(reading: &mut Reading<'_, '_>, config: &EventsConfig) -> Result<u64, EventsError> {
-    let text = open_text(&reading.file.path, reading.meter.start_file())?;
-    match config.delimiter {
-        Some(Delimiter::Whitespace) => read_blank_separated(reading, config, text),
-        Some(Delimiter::Byte(byte)) => read_csv(reading, config, text, byte),
-        None if extension(&reading.file.path) == "tsv" => read_csv(reading, config, text, b'\t'),
-        None => read_csv(reading, config, text, b','),
-    }
+/// Bytes that the reader of records looks at once.
+const BUFFER_BYTES: usize = 1 << 17;
+
+/// A reader of records; rows need not have as many fields as the header.
+pub(super) fn reader(delimiter: u8, terminator: u8) -> csv::ReaderBuilder {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.delimiter(delimiter).has_headers(false).flexible(true).terminator(Terminator::Any(terminator));
+    builder
 }
 
-/// Fixes the columns by the configuration or by the header, whose fields are `header`.
-fn bind(reading: &mut Reading<'_, '_>, names: &[String]) -> Result<(), EventsError> {
-    reading.mapper.bind(&Columns { path: &reading.file.path, names })
-}
-
-fn header_names<'h>(fields: impl Iterator<Item = &'h [u8]>) -> Vec<String> {
+/// The names in a header.
+pub(super) fn header_names<'h>(fields: impl Iterator<Item = &'h [u8]>) -> Vec<String> {
     fields.map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect()
 }
 
-fn read_csv(
-    reading: &mut Reading<'_, '_>,
-    config: &EventsConfig,
-    mut text: Box<dyn BufRead>,
+/// Reads a piece of delimited text; the number of rows.
+pub(super) fn read_csv(
+    reading: &mut Reading<'_>,
+    piece: &TextPiece,
     delimiter: u8,
+    terminator: u8,
 ) -> Result<u64, EventsError> {
-    let path = reading.file.path.clone();
-    let fail = |error: csv::Error| match error.into_kind() {
-        csv::ErrorKind::Io(source) => read_error(&path, source),
-        other => EventsError::Io { path: path.clone(), source: io::Error::other(format!("{other:?}")) },
-    };
-    // With one certain terminator the reader's count of lines tells on which line a record started; a carriage
-    // return before it stays at the end of the last field, where it is cut off.
-    let first = text.fill_buf().map_err(|source| read_error(&path, source))?;
-    let terminator = if !first.contains(&b'\n') && first.contains(&b'\r') { b'\r' } else { b'\n' };
+    let path = &reading.file.path;
+    let fail = |error: csv::Error| EventsError::Io { path: path.clone(), source: io::Error::other(error.to_string()) };
     let ended = Rc::new(Shared::new(false));
-    let mut csv = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .terminator(Terminator::Any(terminator))
-        .buffer_capacity(BUFFER_BYTES)
-        .from_reader(Watched { text, ended: ended.clone() });
+    let text = Watched { text: &piece.bytes, ended: ended.clone() };
+    let mut csv = reader(delimiter, terminator).buffer_capacity(BUFFER_BYTES).from_reader(text);
     let mut record = ByteRecord::new();
-    let names = match &config.columns {
-        Some(names) => names.clone(),
-        None if csv.read_byte_record(&mut record).map_err(fail)? => header_names(record.iter()),
-        None => return Err(EventsError::NoHeader { path }),
-    };
-    bind(reading, &names)?;
     let mut rows = 0;
     while csv.read_byte_record(&mut record).map_err(fail)? {
         if record.len() == 1 && matches!(record.get(0), Some(b"" | b"\r")) {
             continue;
         }
         rows += 1;
-        reading.meter.tick();
-        reading.intake.duplicates.add(hash_record(&record));
+        reading.intake.compare(hash_record(&record));
         let line = || {
             let inside = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
             // A record that the end of the file ended has no terminator of its own.
             let own = u64::from(!ended.get() && terminator == b'\n');
-            csv.position().line().saturating_sub(inside + own).max(1)
+            piece.lines_before + csv.position().line().saturating_sub(inside + own).max(1)
         };
-        if record.len() == names.len() {
+        if record.len() == piece.names.len() {
             reading.row(&CsvRow(&record), line)?;
         } else {
-            reading.refuse(wrong_column_count(record.len(), names.len()), line)?;
+            reading.refuse(wrong_column_count(record.len(), piece.names.len()), line)?;
         }
     }
     Ok(rows)
@@ -125,12 +101,12 @@ fn text_cell(bytes: &[u8]) -> Result<Cell<'_>, NotUtf8> {
 }
 
 /// Tells when the text has come to its end.
-struct Watched {
-    text: Box<dyn BufRead>,
+struct Watched<'t> {
+    text: &'t [u8],
     ended: Rc<Shared<bool>>,
 }
 
-impl Read for Watched {
+impl Read for Watched<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.text.read(into)?;
         self.ended.set(read == 0);
@@ -138,51 +114,28 @@ impl Read for Watched {
     }
 }
 
-fn read_blank_separated(
-    reading: &mut Reading<'_, '_>,
-    config: &EventsConfig,
-    mut text: Box<dyn BufRead>,
-) -> Result<u64, EventsError> {
-    let path = reading.file.path.clone();
-    let (mut line, mut fields) = (Vec::new(), Vec::new());
-    let mut names = config.columns.clone();
-    if let Some(names) = &names {
-        bind(reading, names)?;
-    }
-    let (mut rows, mut number) = (0, 0);
-    loop {
-        line.clear();
-        if text.read_until(b'\n', &mut line).map_err(|source| read_error(&path, source))? == 0 {
-            break;
-        }
-        number += 1;
-        split_at_blanks(&line, &mut fields);
-        let row = BlankRow { line: &line, fields: &fields };
+/// Reads a piece of text whose fields are separated by blanks; the number of rows.
+pub(super) fn read_blank_separated(reading: &mut Reading<'_>, piece: &TextPiece) -> Result<u64, EventsError> {
+    let mut fields = Vec::new();
+    let mut rows = 0;
+    for (line, number) in piece.bytes.split(|byte| *byte == b'\n').zip(piece.lines_before + 1..) {
+        split_at_blanks(line, &mut fields);
         if fields.is_empty() {
             continue;
         }
-        let Some(names) = &names else {
-            let header = header_names((0..fields.len()).map(|field| row.bytes(field)));
-            bind(reading, &header)?;
-            names = Some(header);
-            continue;
-        };
         rows += 1;
-        reading.meter.tick();
-        reading.intake.duplicates.add(hash_bytes(0, line.trim_ascii()));
-        if fields.len() == names.len() {
-            reading.row(&row, || number)?;
+        reading.intake.compare(hash_bytes(0, line.trim_ascii()));
+        if fields.len() == piece.names.len() {
+            reading.row(&BlankRow { line, fields: &fields }, || number)?;
         } else {
-            reading.refuse(wrong_column_count(fields.len(), names.len()), || number)?;
+            reading.refuse(wrong_column_count(fields.len(), piece.names.len()), || number)?;
         }
-    }
-    if names.is_none() {
-        return Err(EventsError::NoHeader { path });
     }
     Ok(rows)
 }
 
-fn split_at_blanks(line: &[u8], fields: &mut Vec<Range<usize>>) {
+/// The places of the fields of a line.
+pub(super) fn split_at_blanks(line: &[u8], fields: &mut Vec<Range<usize>>) {
     fields.clear();
     let mut start = None;
     for (at, byte) in line.iter().enumerate() {

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use jiff::civil::{Date, DateTime, date};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::{Offset, TimeZone};
@@ -20,8 +22,18 @@ pub(super) struct TimeReader {
     /// The last text and its day: logs are mostly in order of time.
     last_text: String,
     last_text_day: Option<Day>,
+    /// The instants of the last day.
+    last_ticks: Option<LastTicks>,
     /// The digits of the last date of a plain format.
     last_date: Option<([u8; 8], Day)>,
+}
+
+/// Instants that fall on one day, in ticks of one unit.
+#[derive(Debug)]
+struct LastTicks {
+    per_s: i64,
+    range: Range<i64>,
+    day: Day,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +62,7 @@ impl TimeReader {
             last: Day::from(date(*YEARS.end(), 12, 31)),
             last_text: String::new(),
             last_text_day: None,
+            last_ticks: None,
             last_date: None,
         })
     }
@@ -61,8 +74,19 @@ impl TimeReader {
             Cell::Null => Err(self.refuse(RefusalReason::EmptyTime, String::new())),
             Cell::Day(number) => self.check(Day::new(number), cell),
             Cell::Time { ticks, per_s, zoned: true } => {
+                if let Some(last) = &self.last_ticks
+                    && last.per_s == per_s
+                    && last.range.contains(&ticks)
+                {
+                    return Ok(last.day);
+                }
                 let day = self.clock.day(ticks.div_euclid(per_s));
-                self.check(day, cell)
+                let day = self.check(day, cell)?;
+                self.last_ticks = self.clock.constant(ticks.div_euclid(per_s)).and_then(|seconds| {
+                    let range = seconds.start.checked_mul(per_s)?..seconds.end.checked_mul(per_s)?;
+                    Some(LastTicks { per_s, range, day })
+                });
+                Ok(day)
             }
             Cell::Time { ticks, per_s, zoned: false } => {
                 let number = i32::try_from(ticks.div_euclid(per_s.saturating_mul(86_400)));

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -110,6 +111,14 @@ impl DayClock {
         Day::new(i32::try_from(local).ok()?)
     }
 
+    /// The Unix seconds of the local day of an instant, which the last call of [`Self::day`] was for; `None` when the clocks
+    /// change on it.
+    pub fn constant(&self, unix_s: i64) -> Option<Range<i64>> {
+        let start = unix_s.checked_add(self.offset_s)?.div_euclid(86_400).checked_mul(86_400)? - self.offset_s;
+        let day = start..start.checked_add(86_400)?;
+        (self.from_s <= day.start && day.end <= self.until_s).then_some(day)
+    }
+
     fn seek(&mut self, unix_s: i64) -> Option<()> {
         let at = Timestamp::from_second(unix_s).ok()?;
         self.offset_s = i64::from(self.zone.to_offset(at).seconds());
@@ -161,6 +170,13 @@ mod tests {
             for step in 0..20_000_i64 {
                 let s = 600_000_000 + (step * 7_919 * 3_600) % 1_000_000_000;
                 assert_eq!(kept.day(s), DayClock::new(name).unwrap().day(s), "{name} at {s}");
+                if let Some(same) = kept.constant(s) {
+                    assert!(same.contains(&s));
+                    let mut other = DayClock::new(name).unwrap();
+                    let day = other.day(s);
+                    assert_eq!((other.day(same.start), other.day(same.end - 1)), (day, day), "{name} at {s}");
+                    assert!(other.day(same.start - 1) < day && other.day(same.end) > day, "{name} at {s}");
+                }
             }
         }
     }

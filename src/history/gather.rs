@@ -31,6 +31,14 @@ pub struct Space {
     pub folder: PathBuf,
 }
 
+impl Space {
+    /// A quarter of the memory this process may take, so that the rest is left for what is made of the records.
+    pub fn of_machine(folder: PathBuf) -> Self {
+        let bytes = usize::try_from(super::memory::limit_bytes() / 4).unwrap_or(usize::MAX);
+        Self { memory_bytes: bytes, folder }
+    }
+}
+
 impl Default for Space {
     /// All the memory there is.
     fn default() -> Self {

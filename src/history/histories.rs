@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use super::spill::Places;
 use super::{Day, DayRecord, History, HistoryError, HistoryView, codec};
 
-/// Users that are decoded at once.
-pub(super) const BLOCK_USERS: usize = 256;
+/// Users of a block, which are decoded at once.
+pub const BLOCK_USERS: usize = 256;
 
 /// Blocks whose results are held until they are taken in order.
 const BLOCKS_AHEAD: usize = 64;
@@ -270,6 +270,26 @@ impl Histories {
         Ok(())
     }
 
+    /// Like [`Self::stream_blocks`], for so many blocks at a time that `look` goes through one by one.
+    pub fn stream_spans<T: Send, E: From<HistoryError> + Send>(
+        &self,
+        blocks: usize,
+        look: impl Fn(Span<'_>) -> Result<T, E> + Sync,
+        mut take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let spans = self.blocks.len().div_ceil(blocks.max(1));
+        let ahead = 2 * rayon::current_num_threads();
+        for start in (0..spans).step_by(ahead) {
+            let span = |span: usize| {
+                let first = span * blocks.max(1);
+                look(Span { histories: self, blocks: first..self.blocks.len().min(first + blocks.max(1)) })
+            };
+            let done: Vec<T> = (start..spans.min(start + ahead)).into_par_iter().map(span).collect::<Result<_, E>>()?;
+            done.into_iter().try_for_each(&mut take)?;
+        }
+        Ok(())
+    }
+
     fn map_range<T: Send>(
         &self,
         range: Range<usize>,
@@ -289,6 +309,28 @@ impl Histories {
         into.scratch = scratch;
         into.first = number * BLOCK_USERS;
         decoded.ok_or_else(|| self.blocks.damaged())
+    }
+}
+
+/// Some blocks of users that follow each other.
+#[derive(Debug)]
+pub struct Span<'a> {
+    histories: &'a Histories,
+    blocks: Range<usize>,
+}
+
+impl Span<'_> {
+    /// Calls `look` with every user's id and history, in order.
+    pub fn for_each<E: From<HistoryError>>(
+        self,
+        mut look: impl FnMut(&str, HistoryView<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut block = Block::default();
+        for number in self.blocks {
+            self.histories.decode(number, &mut block)?;
+            block.iter().try_for_each(|(_, user, history)| look(user, history))?;
+        }
+        Ok(())
     }
 }
 

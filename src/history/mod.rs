@@ -9,18 +9,22 @@ mod day;
 mod finish;
 mod gather;
 mod histories;
+mod memory;
 mod names;
 mod rollup;
 mod spill;
+mod users;
 #[cfg(test)]
 mod tests;
 
 pub use day::{Day, DayClock};
 pub use gather::{HistoriesBuilder, Space};
-pub use histories::{Block, Histories};
+pub use histories::{BLOCK_USERS, Block, Histories, Span};
 #[cfg(feature = "train")]
 pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete};
 pub use rollup::{RollupRead, RollupWritten, partition_of, read_rollup, write_rollup};
+
+pub use users::{Partition, Users};
 
 use std::path::PathBuf;
 

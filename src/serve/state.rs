@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::errors::{CallError, ServeError};
 use crate::features::{FeatureError, Scale};
-use crate::history::{Day, DayClock, Histories, HistoriesBuilder, read_rollup};
+use crate::history::{Day, DayClock, Histories, HistoriesBuilder, Users, read_rollup};
 use crate::lifecycle::Behaviour;
 use crate::model::{Bundle, ModelError, Saved, load};
 
@@ -52,7 +52,7 @@ impl Served {
         let saved = load(model)?;
         let users = rollup.map(|path| -> Result<_, ServeError> {
             let mut builder = HistoriesBuilder::default();
-            read_rollup(path, None, &mut builder)?;
+            read_rollup(path, None, Users::All, &mut builder)?;
             Ok(KnownUsers::new(builder.finish()?))
         });
         Self::new(saved, users.transpose()?)

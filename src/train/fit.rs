@@ -189,7 +189,11 @@ fn training(
 }
 
 /// Which kinds and horizons the catalogue is made from.
-fn schema(histories: &Histories, config: &TrainConfig, notes: &mut Vec<String>) -> Result<FeatureSchema, TrainError> {
+pub(super) fn schema(
+    histories: &Histories,
+    config: &TrainConfig,
+    notes: &mut Vec<String>,
+) -> Result<FeatureSchema, TrainError> {
     let kinds = histories.kinds();
     let churn = &config.churn;
     let (present, absent): (Vec<&String>, Vec<&String>) = churn.activity.iter().partition(|k| kinds.contains(k));

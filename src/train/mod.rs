@@ -16,6 +16,7 @@ pub mod config;
 mod dataset;
 mod design;
 mod evaluation;
+pub mod features;
 pub mod fit;
 mod horizon;
 pub mod inspect;
@@ -37,6 +38,7 @@ pub mod segments;
 pub mod settings;
 mod slices;
 pub mod suspects;
+mod table;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError};

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ebb::history::Day;
+use ebb::history::{Day, Partition, Space};
 
 /// Trains churn models on an event log and scores its users.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Write the daily roll-up of a log as Parquet.
     Rollup(Rollup),
+    /// Write every user's features as of some days as Parquet.
+    Features(Features),
 }
 
 /// Which log to read, and how.
@@ -45,6 +47,41 @@ pub(crate) struct Log {
     /// Also write the data-quality report as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) quality: Option<PathBuf>,
+    /// Memory for the log's records, such as 512MiB or 4GiB; what is more goes to temporary files [default: a quarter of
+    /// what this process may take].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) memory: Option<usize>,
+    /// The folder for temporary files, of which nothing is left however the command ends [default: the system's].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) temp: Option<PathBuf>,
+}
+
+impl Log {
+    /// The space that the log's records may take.
+    pub(crate) fn space(&self) -> Space {
+        let machine = Space::of_machine(self.temp.clone().unwrap_or_else(std::env::temp_dir));
+        Space { memory_bytes: self.memory.unwrap_or(machine.memory_bytes), ..machine }
+    }
+}
+
+/// Bytes, with a unit or without.
+fn bytes(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let factor = match text.get(digits.len()..).unwrap_or_default().trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => 0,
+    };
+    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(factor)).filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| format!("`{text}` is no size; write it like 512MiB or 4GiB"))
+}
+
+/// A share of users.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| format!("`{text}` is no share of users; give one above 0 and up to 1"))
 }
 
 /// How a bulk log is written.
@@ -110,6 +147,9 @@ pub(crate) struct Fit {
     /// Write the bundle even if a model does not beat one that knows recency only.
     #[arg(long)]
     pub(crate) allow_weak: bool,
+    /// Fit on this share of the users, such as 0.05; a hash of their ids decides who it is.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) sample_users: Option<f64>,
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -125,6 +165,9 @@ pub(crate) struct Score {
     /// Score as known at the start of this day.
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Day,
+    /// Score one partition of the users only, such as 0/16; together all partitions are all users.
+    #[arg(long, value_name = "NUMBER/OF")]
+    pub(crate) partition: Option<Partition>,
     /// scores.csv, scores.parquet, or - for CSV on standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -165,5 +208,17 @@ pub(crate) struct Rollup {
     pub(crate) partitions: usize,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Features {
+    #[command(flatten)]
+    pub(crate) log: Log,
+    /// Features as known at the start of this day; may be repeated.
+    #[arg(long, value_name = "DATE", required = true)]
+    pub(crate) as_of: Vec<Day>,
+    /// features.parquet
+    #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }

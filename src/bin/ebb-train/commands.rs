@@ -1,15 +1,17 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::Context;
 use ebb::events::{LogRequest, Progress, QualityReport, read_log};
-use ebb::history::{Day, Histories, write_rollup};
+use ebb::history::{Day, Histories, Users, write_rollup};
 use ebb::model;
 use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
 use ebb::train::card::Card;
 use ebb::train::check::{Floors, check as hold};
 use ebb::train::config::Config;
+use ebb::train::features::{FeaturesError, write_features};
 use ebb::train::fit::{FitInput, fit as fit_all};
 use ebb::train::scores::{Target, write_scores};
 use ebb::train::{TrainError, inspect as card_text, report};
@@ -125,7 +127,7 @@ struct Log {
 }
 
 /// Reads the configuration and the log that it describes, as far as `until`.
-fn read(log: &args::Log, until: Option<Day>, output: Output) -> Result<Log, Failure> {
+fn read(log: &args::Log, until: Option<Day>, users: Users, output: Output) -> Result<Log, Failure> {
     let config = Config::load(&log.config).map_err(usage)?;
     let request = LogRequest {
         config: &config.events,
@@ -133,12 +135,14 @@ fn read(log: &args::Log, until: Option<Day>, output: Output) -> Result<Log, Fail
         paths: &log.events,
         until,
         default_kind: config.default_kind(),
+        users,
+        space: &log.space(),
     };
-    let bar = progress_bar(output);
+    let (bar, started) = (progress_bar(output), Instant::now());
     let mut on_progress = |progress: Progress| {
         bar.set_length(progress.bytes);
         bar.set_position(progress.bytes_read);
-        bar.set_message(format!("{} rows", progress.rows));
+        bar.set_message(format!("{} rows, {:.0} a second", progress.rows, progress.rows as f64 / started.elapsed().as_secs_f64()));
     };
     let done = read_log(&request, &mut on_progress);
     bar.finish_and_clear();
@@ -164,7 +168,8 @@ fn progress_bar(output: Output) -> ProgressBar {
 }
 
 pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
-    let Log { config, histories, quality } = read(&args.log, args.as_of, output)?;
+    let users = args.sample_users.map_or(Users::All, Users::Share);
+    let Log { config, histories, quality } = read(&args.log, args.as_of, users, output)?;
     let as_of = match (args.as_of, histories.span()) {
         (Some(day), _) => day,
         (None, Some((_, last))) => last.plus(1),
@@ -211,7 +216,8 @@ fn refuse_weak(card: &Card, output: Output) -> Outcome {
 pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
-    let Log { histories, .. } = read(&args.log, Some(args.as_of), output)?;
+    let users = args.partition.map_or(Users::All, Users::Partition);
+    let Log { histories, .. } = read(&args.log, Some(args.as_of), users, output)?;
     let summary = write_scores(&bundle, &histories, args.as_of, &target).map_err(failed)?;
     let skipped: u64 = summary.skipped.values().sum();
     let reasons: Vec<String> = summary.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
@@ -254,8 +260,18 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
     if args.partitions == 0 {
         return Err(usage(anyhow::anyhow!("--partitions must be at least 1")));
     }
-    let Log { histories, .. } = read(&args.log, args.as_of, output)?;
+    let Log { histories, .. } = read(&args.log, args.as_of, Users::All, output)?;
     let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
     let text = format!("{} rows (user, day, kind) in {} files in {}", written.rows, written.files, args.out.display());
     output.result(&json!({"out": args.out, "rows": written.rows, "files": written.files}), &text)
+}
+
+pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
+    let Log { config, histories, .. } = read(&args.log, args.as_of.iter().max().copied(), Users::All, output)?;
+    let written = write_features(&histories, &config.train, &args.as_of, &args.out).map_err(|error| match error {
+        FeaturesError::Name { .. } => usage(error),
+        _ => failed(error),
+    })?;
+    let text = format!("{} rows of {} features in {}", written.rows, written.features, args.out.display());
+    output.result(&json!({"out": args.out, "rows": written.rows, "features": written.features}), &text)
 }

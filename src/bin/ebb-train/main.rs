@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Check(check) => commands::check(check, output),
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
+        Command::Features(features) => commands::features(features, output),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

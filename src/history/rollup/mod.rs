@@ -23,6 +23,7 @@ pub(crate) use columns::{Cell, Column};
 #[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
 pub(crate) use read::check_complete;
 pub use read::{RollupRead, read_rollup};
+pub(in crate::history) use write::fnv_1a;
 pub use write::{RollupWritten, partition_of, write_rollup};
 
 /// The columns a roll-up must have.

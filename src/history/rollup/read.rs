@@ -8,7 +8,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::{AMOUNT, Cell, Column, REQUIRED, part_name, part_of_name};
-use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, HistoryError};
+use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, HistoryError, Users};
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
@@ -22,13 +22,15 @@ pub struct RollupRead {
     pub rows: u64,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_until: u64,
+    /// Rows of users that were not asked for.
+    pub rows_of_other_users: u64,
     /// Events behind the rows that were kept: the sum of their counts.
     pub events: u64,
     /// The first and last day of all rows, kept or not.
     pub span: Option<(Day, Day)>,
 }
 
-/// Adds the rows of a roll-up before the day `until` to `into`.
+/// Adds the rows of some users in a roll-up before the day `until` to `into`.
 ///
 /// `path` is a Parquet file, or a folder of them at any depth; names that start with `_` or `.` are passed over, as
 /// Spark and Hive do. Files are read in order of their paths, though no order changes the result.
@@ -37,7 +39,12 @@ pub struct RollupRead {
 /// [`HistoryError::Rollup`] names the file, row and column of a missing column or a value that is not allowed;
 /// [`HistoryError::Io`] and [`HistoryError::Parquet`] name the file. A folder that lacks some of the partitions that
 /// its own file names announce is refused, since users would be missing.
-pub fn read_rollup(path: &Path, until: Option<Day>, into: &mut HistoriesBuilder) -> Result<RollupRead, HistoryError> {
+pub fn read_rollup(
+    path: &Path,
+    until: Option<Day>,
+    users: Users,
+    into: &mut HistoriesBuilder,
+) -> Result<RollupRead, HistoryError> {
     let mut paths = Vec::new();
     if path.is_dir() {
         find_files(path, &mut paths)?;
@@ -51,7 +58,7 @@ pub fn read_rollup(path: &Path, until: Option<Day>, into: &mut HistoriesBuilder)
     }
     let mut read = RollupRead::default();
     for path in &paths {
-        read_file(path, until, into, &mut read)?;
+        read_file(path, until, users, into, &mut read)?;
     }
     Ok(read)
 }
@@ -101,6 +108,7 @@ pub(super) fn io_error(path: &Path, kind: io::ErrorKind, problem: &str) -> Histo
 fn read_file(
     path: &Path,
     until: Option<Day>,
+    users: Users,
     into: &mut HistoriesBuilder,
     read: &mut RollupRead,
 ) -> Result<(), HistoryError> {
@@ -120,6 +128,10 @@ fn read_file(
                 continue;
             }
             let user = rows.user(row, &mut user_text)?;
+            if !users.has(user) {
+                read.rows_of_other_users += 1;
+                continue;
+            }
             let kind = into.kind(rows.kind(row)?)?;
             read.events += u64::from(record.count);
             into.add(user, DayRecord { kind, ..record })?;

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError};
+use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError, Users};
 
 type Row = (&'static str, i32, &'static str, u32, f64);
 
@@ -29,7 +29,7 @@ fn histories<U: AsRef<str>>(rows: &[(U, i32, &str, u32, f64)]) -> Histories {
 
 fn read(path: &Path, until: Option<Day>) -> Result<(Histories, RollupRead), HistoryError> {
     let mut builder = HistoriesBuilder::default();
-    let read = read_rollup(path, until, &mut builder)?;
+    let read = read_rollup(path, until, Users::All, &mut builder)?;
     Ok((builder.finish()?, read))
 }
 
@@ -228,7 +228,7 @@ proptest! {
         for part in (0..partitions).rev() {
             let name = part_name(part, partitions);
             prop_assert_eq!(fs::read(one.path().join(&name)).unwrap(), fs::read(two.path().join(&name)).unwrap());
-            read_rollup(&one.path().join(&name), None, &mut builder).unwrap();
+            read_rollup(&one.path().join(&name), None, Users::All, &mut builder).unwrap();
         }
         prop_assert_eq!(&builder.finish().unwrap(), &all);
     }

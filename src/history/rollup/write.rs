@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
@@ -40,10 +40,12 @@ pub struct RollupWritten {
 ///
 /// <http://www.isthe.com/chongo/tech/comp/fnv/>. Stable for ever, so that other programs can find a user's file.
 pub fn partition_of(user: &str, partitions: usize) -> usize {
-    let hash = user
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    (hash % partitions.max(1) as u64) as usize
+    (fnv_1a(user) % partitions.max(1) as u64) as usize
+}
+
+/// The 64-bit FNV-1a hash of the id's UTF-8 bytes.
+pub(in crate::history) fn fnv_1a(user: &str) -> u64 {
+    user.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// Writes the roll-up of `histories` to the folder `dir` as `partitions` files (1 to 99,999).
@@ -137,7 +139,13 @@ impl Part {
         let (temporary, path) = (dir.join(format!(".{name}.tmp")), dir.join(name));
         let parquet = |source| HistoryError::Parquet { path: temporary.clone(), source };
         let level = ZstdLevel::try_new(1).map_err(parquet)?;
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
+        // Sorted days are small as differences, and hardly any two sums of amounts are the same.
+        let properties = properties
+            .set_column_dictionary_enabled("day".into(), false)
+            .set_column_encoding("day".into(), Encoding::DELTA_BINARY_PACKED)
+            .set_column_dictionary_enabled(AMOUNT.into(), false)
+            .build();
         let file = File::create(&temporary).map_err(|source| HistoryError::Io { path: temporary.clone(), source })?;
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(parquet)?;
         Ok(Self { writer, temporary, path, waiting: Vec::new(), held_bytes: (HELD_BYTES / partitions).max(1 << 20) })
