@@ -7,10 +7,10 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::EventsError;
-use super::files::LogFile;
-use super::reading::Reading;
 use super::feed::RowsPiece;
+use super::files::LogFile;
 use super::plain::PlainBatch;
+use super::reading::Reading;
 use super::source::{NotUtf8, Row};
 use super::value::value_of;
 use crate::history::{Cell, Column, ROLLUP_COLUMNS};

@@ -144,11 +144,7 @@ impl<'b> Kinds<'b> {
         (self.array.keys().is_valid(row) && position < self.names.len()).then_some(position)
     }
 
-    fn number<E>(
-        &mut self,
-        row: usize,
-        number: impl FnOnce(&str) -> Result<u16, E>,
-    ) -> Result<Option<u16>, E> {
+    fn number<E>(&mut self, row: usize, number: impl FnOnce(&str) -> Result<u16, E>) -> Result<Option<u16>, E> {
         let Some(position) = self.position(row) else { return Ok(None) };
         let Some(known) = self.numbers.get_mut(position) else { return Ok(None) };
         if known.is_none() && self.names.is_valid(position) && is_trim(self.names.value(position)) {

@@ -175,7 +175,11 @@ impl QualityReport {
     }
 
     /// Fills in what the histories tell; `negative` holds the events below zero by kind.
-    pub(super) fn describe(&mut self, histories: &Histories, negative: &BTreeMap<String, u64>) -> Result<(), HistoryError> {
+    pub(super) fn describe(
+        &mut self,
+        histories: &Histories,
+        negative: &BTreeMap<String, u64>,
+    ) -> Result<(), HistoryError> {
         let span = histories.span();
         (self.first_day, self.last_day) = (span.map(|s| s.0), span.map(|s| s.1));
         (self.users, self.records) = (histories.len(), histories.record_count());

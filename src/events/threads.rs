@@ -85,7 +85,10 @@ pub(super) fn read(
         while ended.recv_timeout(BETWEEN_REPORTS) == Err(RecvTimeoutError::Timeout) {
             on_progress(progress());
         }
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     on_progress(progress());
     let Shared { duplicates, done, failure, .. } = shared;

@@ -135,7 +135,8 @@ mod tests {
     use super::*;
 
     fn record() -> impl Strategy<Value = DayRecord> {
-        let amount = prop_oneof![Just(0), any::<i64>(), (-1_000_000_i64..1_000_000).prop_map(|cents| cents * HUNDREDTH)];
+        let amount =
+            prop_oneof![Just(0), any::<i64>(), (-1_000_000_i64..1_000_000).prop_map(|cents| cents * HUNDREDTH)];
         let count = prop_oneof![Just(1_u32), any::<u32>()];
         (amount, -2_000_000_i32..2_000_000, count, 0_u16..1_000).prop_map(|(micros, day, count, kind)| DayRecord {
             amount: Amount::from_micros(micros),
@@ -178,7 +179,10 @@ mod tests {
     #[test]
     fn bytes_that_end_too_early_are_no_records() {
         let mut bytes = Vec::new();
-        encode(&[DayRecord { amount: Amount::from_micros(7), day: Day::new(-3).unwrap(), count: 9, kind: 400 }], &mut bytes);
+        encode(
+            &[DayRecord { amount: Amount::from_micros(7), day: Day::new(-3).unwrap(), count: 9, kind: 400 }],
+            &mut bytes,
+        );
         for length in 0..bytes.len() {
             assert_eq!(decode(&mut bytes.get(..length).unwrap(), &mut Vec::new()), None);
         }

@@ -13,11 +13,7 @@ use super::spill::{Parcel, Sequence, Written, failed};
 use super::{DayRecord, Histories, HistoryError, codec, compact};
 
 /// The histories of all partitions' users.
-pub(super) fn finish(
-    kinds: Vec<String>,
-    partitions: Vec<Partition>,
-    folder: &Path,
-) -> Result<Histories, HistoryError> {
+pub(super) fn finish(kinds: Vec<String>, partitions: Vec<Partition>, folder: &Path) -> Result<Histories, HistoryError> {
     let mut order: Vec<(String, usize)> = kinds.into_iter().zip(0..).collect();
     order.sort_unstable();
     let mut numbers = vec![0; order.len()];
@@ -202,12 +198,7 @@ fn renumber(mut texts: &[u8], names: &mut Names) -> Result<Vec<u32>, HistoryErro
 }
 
 /// Notes where a run has whose records; `None` when it is damaged.
-fn pieces_of(
-    run: &[u8],
-    number: usize,
-    user_of: impl Fn(usize) -> Option<u32>,
-    into: &mut Vec<Piece>,
-) -> Option<()> {
+fn pieces_of(run: &[u8], number: usize, user_of: impl Fn(usize) -> Option<u32>, into: &mut Vec<Piece>) -> Option<()> {
     let (mut rest, mut local) = (run, 0);
     while !rest.is_empty() {
         local += codec::take(&mut rest)?;

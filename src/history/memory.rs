@@ -31,7 +31,9 @@ fn control_group() -> Option<u64> {
         let (controllers, path) = (parts.next()?, parts.next()?);
         let (root, file) = match controllers {
             "" => ("/sys/fs/cgroup", "memory.max"),
-            _ if controllers.split(',').any(|name| name == "memory") => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
             _ => return None,
         };
         let above = std::path::Path::new(path).ancestors();
@@ -50,7 +52,9 @@ mod tests {
     #[test]
     fn limits_are_read_as_linux_writes_them() {
         assert_eq!(kilobytes("MemTotal:       24689152 kB\nMemFree: 1 kB\n", "MemTotal:"), Some(24_689_152 << 10));
-        let limits = |soft: &str| format!("Max cpu time unlimited unlimited seconds\nMax address space {soft} unlimited bytes\n");
+        let limits = |soft: &str| {
+            format!("Max cpu time unlimited unlimited seconds\nMax address space {soft} unlimited bytes\n")
+        };
         assert_eq!(address_space(&limits("1073741824")), Some(1 << 30));
         assert_eq!(address_space(&limits("unlimited")), None);
         assert!(limit_bytes() > 1 << 20);

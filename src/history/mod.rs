@@ -13,9 +13,9 @@ mod memory;
 mod names;
 mod rollup;
 mod spill;
-mod users;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use day::{Day, DayClock};
 pub use gather::{HistoriesBuilder, Space};
@@ -69,7 +69,9 @@ pub enum HistoryError {
     #[error("the log has too many users to be numbered; take a share of them by --sample-users")]
     TooManyUsers,
     /// Users' ids of gigabytes.
-    #[error("a user's id or history takes {bytes} bytes, which is more than can be held; check the mapping of `events.user`")]
+    #[error(
+        "a user's id or history takes {bytes} bytes, which is more than can be held; check the mapping of `events.user`"
+    )]
     LongName {
         /// How many bytes.
         bytes: usize,

@@ -130,7 +130,9 @@ fn threads_and_spills_change_nothing() {
     let events = many_events();
     let whole = build(events.iter());
     assert!(!whole.is_on_disk());
-    for (threads, space) in [(1, nowhere()), (3, nowhere()), (7, Space::default()), (2, Space { memory_bytes: 40_000, ..Space::default() })] {
+    for (threads, space) in
+        [(1, nowhere()), (3, nowhere()), (7, Space::default()), (2, Space { memory_bytes: 40_000, ..Space::default() })]
+    {
         let on_disk = space.memory_bytes < usize::MAX;
         let found = build_apart(&events, threads, space);
         assert_eq!(found.is_on_disk(), on_disk);

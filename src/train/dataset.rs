@@ -33,7 +33,8 @@ impl Dataset {
         most_rows: usize,
         dropped: &mut DropCounts,
     ) -> Result<Self, HistoryError> {
-        let rows = |history: HistoryView<'_>| dates.iter().filter(|date| labeller.eligible(history, **date).is_ok()).count();
+        let rows =
+            |history: HistoryView<'_>| dates.iter().filter(|date| labeller.eligible(history, **date).is_ok()).count();
         let asked = histories.map_blocks(|block| block.iter().map(|user| rows(user.2)).sum::<usize>())?;
         let every = asked.into_iter().sum::<usize>().div_ceil(most_rows.max(1)).max(1);
         let extractor = Extractor::new(catalogue, histories.kinds());

@@ -112,8 +112,7 @@ pub fn write_features(
 }
 
 fn columns(catalogue: &Catalogue) -> SchemaRef {
-    let mut fields =
-        vec![Field::new("user_id", DataType::Utf8, false), Field::new("as_of", DataType::Date32, false)];
+    let mut fields = vec![Field::new("user_id", DataType::Utf8, false), Field::new("as_of", DataType::Date32, false)];
     fields.extend(catalogue.features().iter().map(|feature| Field::new(&feature.name, DataType::Float64, true)));
     Arc::new(Schema::new(fields))
 }

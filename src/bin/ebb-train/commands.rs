@@ -142,7 +142,11 @@ fn read(log: &args::Log, until: Option<Day>, users: Users, output: Output) -> Re
     let mut on_progress = |progress: Progress| {
         bar.set_length(progress.bytes);
         bar.set_position(progress.bytes_read);
-        bar.set_message(format!("{} rows, {:.0} a second", progress.rows, progress.rows as f64 / started.elapsed().as_secs_f64()));
+        bar.set_message(format!(
+            "{} rows, {:.0} a second",
+            progress.rows,
+            progress.rows as f64 / started.elapsed().as_secs_f64()
+        ));
     };
     let done = read_log(&request, &mut on_progress);
     bar.finish_and_clear();

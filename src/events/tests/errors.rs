@@ -80,8 +80,15 @@ fn files_that_cannot_be_read_are_named() {
     assert!(message(read_csv("u,t\n", "user = 'u'")).contains("`events.time` is not set"));
     assert!(message(read_csv("u,t\n", "user = 'u'\ntime = 't'\ntimezone = 'Nowhere'")).contains("Nowhere"));
     assert!(message(read_csv("u,t\n", "user = 'u'\ntime = 't'\ntime_format = '%H'")).contains("events.time_format"));
-    let request =
-        LogRequest { config: &config(settings), base_dir: dir.path(), paths: &[], until: None, default_kind: None };
+    let request = LogRequest {
+        config: &config(settings),
+        base_dir: dir.path(),
+        paths: &[],
+        until: None,
+        default_kind: None,
+        users: Users::All,
+        space: &Space::default(),
+    };
     assert!(matches!(read_log(&request, &mut |_| {}), Err(EventsError::NoPaths)));
 }
 

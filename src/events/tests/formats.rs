@@ -275,7 +275,15 @@ fn the_order_of_files_and_of_their_columns_does_not_matter() {
     fs::write(dir.path().join("a.csv"), csv(&events)).unwrap();
     let config = EventsConfig { paths: vec!["nothing".to_owned()], ..config(PLAIN) };
     let paths = [dir.path().join("a.csv"), dir.path().join("*.csv"), dir.path().to_owned()];
-    let request = LogRequest { config: &config, base_dir: dir.path(), paths: &paths, until: None, default_kind: None };
+    let request = LogRequest {
+        config: &config,
+        base_dir: dir.path(),
+        paths: &paths,
+        until: None,
+        default_kind: None,
+        users: Users::All,
+        space: &Space::default(),
+    };
     let mut reports = Vec::new();
     assert_eq!(read_log(&request, &mut |progress| reports.push(progress)).unwrap().0, expected().0);
     let last = reports.last().unwrap();

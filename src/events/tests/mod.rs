@@ -31,7 +31,15 @@ fn read_dir(dir: &Path, settings: &str, until: Option<&str>) -> Result<(Historie
         config.paths.push("*".to_owned());
     }
     let until = until.map(|day| day.parse().unwrap());
-    let request = LogRequest { config: &config, base_dir: dir, paths: &[], until, default_kind: None, users: Users::All, space: &Space::default() };
+    let request = LogRequest {
+        config: &config,
+        base_dir: dir,
+        paths: &[],
+        until,
+        default_kind: None,
+        users: Users::All,
+        space: &Space::default(),
+    };
     read_log(&request, &mut |_| {})
 }
 

@@ -187,11 +187,7 @@ fn batches(
     rows.into_iter().map(|(part, rows)| Ok((part, batch(histories, &rows, schema)?))).collect()
 }
 
-fn batch(
-    histories: &Histories,
-    rows: &[(&str, DayRecord)],
-    schema: &SchemaRef,
-) -> Result<RecordBatch, ParquetError> {
+fn batch(histories: &Histories, rows: &[(&str, DayRecord)], schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
     let kind = |number: u16| histories.kinds().get(usize::from(number)).map_or("", String::as_str);
     let decimal = schema.field_with_name(AMOUNT)?.data_type() == &EXACT_AMOUNT;
     let amount: ArrayRef = if decimal {
