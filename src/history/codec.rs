@@ -29,13 +29,18 @@ pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes a whole number off the front; `None` when the bytes end too early.
+#[inline]
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let (first, rest) = bytes.split_first()?;
     *bytes = rest;
     if *first < 0x80 {
         return Some(u64::from(*first));
     }
-    let mut value = u64::from(first & 0x7f);
+    take_more(u64::from(first & 0x7f), bytes)
+}
+
+/// Takes the rest of a whole number of more than one byte.
+fn take_more(mut value: u64, bytes: &mut &[u8]) -> Option<u64> {
     for shift in (7..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
         *bytes = rest;
@@ -104,6 +109,8 @@ fn encode_rest(record: &DayRecord, out: &mut Vec<u8>) {
 /// Takes the records of one user off the front and appends them to `into`; `None` when the bytes are damaged.
 pub(super) fn decode(bytes: &mut &[u8], into: &mut Vec<DayRecord>) -> Option<()> {
     let count = take(bytes)?;
+    // A record takes two bytes at least, whatever damaged bytes may say of their number.
+    into.reserve(usize::try_from(count).ok()?.min(bytes.len()));
     let mut day: Option<i64> = None;
     for _ in 0..count {
         let step = take(bytes)?;
@@ -114,6 +121,7 @@ pub(super) fn decode(bytes: &mut &[u8], into: &mut Vec<DayRecord>) -> Option<()>
     Some(())
 }
 
+#[inline]
 fn decode_rest(day: Day, bytes: &mut &[u8]) -> Option<DayRecord> {
     let (header, rest) = bytes.split_first()?;
     *bytes = rest;

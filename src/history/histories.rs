@@ -225,7 +225,7 @@ impl Histories {
     pub fn for_each(&self, mut look: impl FnMut(usize, &str, HistoryView<'_>)) -> Result<(), HistoryError> {
         let mut block = Block::default();
         for number in 0..self.blocks.len() {
-            self.decode(number, &mut block)?;
+            self.decode(number, &everybody, &mut block)?;
             block.iter().for_each(|(position, user, history)| look(position, user, history));
         }
         Ok(())
@@ -241,31 +241,41 @@ impl Histories {
         // The k-th of those taken stands at k * users / taken; this is the first k at or after a position.
         let first = |position: usize| (position * taken).div_ceil(users.max(1));
         let mut all = Vec::with_capacity(taken);
-        let chosen = |block: &Block| -> Vec<T> {
-            let chosen = block.iter().filter(|(at, ..)| first(*at) < first(at + 1));
-            chosen.map(|(_, _, history)| look(history)).collect()
-        };
-        self.stream_blocks::<_, HistoryError>(chosen, |part| {
-            all.extend(part);
-            Ok(())
-        })?;
+        self.stream_chosen::<Vec<T>, HistoryError>(
+            |position| first(position) < first(position + 1),
+            |block| block.iter().map(|(_, _, history)| look(history)).collect(),
+            |part| {
+                all.extend(part);
+                Ok(())
+            },
+        )?;
         Ok(all)
     }
 
     /// What `look` makes of each block of users, on all threads; in order of the blocks.
     pub fn map_blocks<T: Send>(&self, look: impl Fn(&Block) -> T + Sync) -> Result<Vec<T>, HistoryError> {
-        self.map_range(0..self.blocks.len(), &look)
+        self.map_range(0..self.blocks.len(), &everybody, &look)
     }
 
     /// Gives what `look` makes of each block of users to `take`, in order of the blocks; only a few wait to be taken.
     pub fn stream_blocks<T: Send, E: From<HistoryError>>(
         &self,
         look: impl Fn(&Block) -> T + Sync,
+        take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.stream_chosen(everybody, look, take)
+    }
+
+    /// Like [`Self::stream_blocks`], with only those users in the blocks whose position is `chosen`.
+    pub fn stream_chosen<T: Send, E: From<HistoryError>>(
+        &self,
+        chosen: impl Fn(usize) -> bool + Sync,
+        look: impl Fn(&Block) -> T + Sync,
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         for start in (0..self.blocks.len()).step_by(BLOCKS_AHEAD) {
             let end = self.blocks.len().min(start + BLOCKS_AHEAD);
-            self.map_range(start..end, &look)?.into_iter().try_for_each(&mut take)?;
+            self.map_range(start..end, &chosen, &look)?.into_iter().try_for_each(&mut take)?;
         }
         Ok(())
     }
@@ -293,23 +303,28 @@ impl Histories {
     fn map_range<T: Send>(
         &self,
         range: Range<usize>,
+        chosen: &(impl Fn(usize) -> bool + Sync),
         look: &(impl Fn(&Block) -> T + Sync),
     ) -> Result<Vec<T>, HistoryError> {
         let each = |block: &mut Block, number| {
-            self.decode(number, block)?;
+            self.decode(number, chosen, block)?;
             Ok(look(block))
         };
         range.into_par_iter().map_init(Block::default, each).collect()
     }
 
-    fn decode(&self, number: usize, into: &mut Block) -> Result<(), HistoryError> {
+    fn decode(&self, number: usize, chosen: &impl Fn(usize) -> bool, into: &mut Block) -> Result<(), HistoryError> {
         let mut scratch = std::mem::take(&mut into.scratch);
         let bytes = self.blocks.bytes(number, &mut scratch)?;
-        let decoded = into.decode(bytes);
+        let decoded = into.decode(bytes, number * BLOCK_USERS, chosen);
         into.scratch = scratch;
-        into.first = number * BLOCK_USERS;
         decoded.ok_or_else(|| self.blocks.damaged())
     }
+}
+
+/// Leaves nobody out.
+fn everybody(_: usize) -> bool {
+    true
 }
 
 /// Some blocks of users that follow each other.
@@ -327,7 +342,7 @@ impl Span<'_> {
     ) -> Result<(), E> {
         let mut block = Block::default();
         for number in self.blocks {
-            self.histories.decode(number, &mut block)?;
+            self.histories.decode(number, &everybody, &mut block)?;
             block.iter().try_for_each(|(_, user, history)| look(user, history))?;
         }
         Ok(())
@@ -337,7 +352,7 @@ impl Span<'_> {
 /// The decoded histories of some users that follow each other.
 #[derive(Debug, Default)]
 pub struct Block {
-    first: usize,
+    positions: Vec<usize>,
     names: String,
     name_ends: Vec<usize>,
     records: Vec<DayRecord>,
@@ -346,18 +361,26 @@ pub struct Block {
 }
 
 impl Block {
-    fn decode(&mut self, mut bytes: &[u8]) -> Option<()> {
+    fn decode(&mut self, mut bytes: &[u8], first: usize, chosen: &impl Fn(usize) -> bool) -> Option<()> {
         let mut names = std::mem::take(&mut self.names).into_bytes();
         names.clear();
+        self.positions.clear();
         self.records.clear();
         self.name_ends.clear();
         self.record_ends.clear();
-        while !bytes.is_empty() {
-            names.extend_from_slice(codec::take_bytes(&mut bytes)?);
-            self.name_ends.push(names.len());
-            codec::take(&mut bytes)?;
-            codec::decode(&mut bytes, &mut self.records)?;
-            self.record_ends.push(self.records.len());
+        for position in first.. {
+            if bytes.is_empty() {
+                break;
+            }
+            let name = codec::take_bytes(&mut bytes)?;
+            let mut records = codec::take_bytes(&mut bytes)?;
+            if chosen(position) {
+                self.positions.push(position);
+                names.extend_from_slice(name);
+                self.name_ends.push(names.len());
+                codec::decode(&mut records, &mut self.records)?;
+                self.record_ends.push(self.records.len());
+            }
         }
         self.names = String::from_utf8(names).ok()?;
         Some(())
@@ -376,11 +399,12 @@ impl Block {
     /// Every user's position in the [`Histories`], id and history, in order.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &str, HistoryView<'_>)> {
         let (mut name_start, mut start) = (0, 0);
-        self.name_ends.iter().zip(&self.record_ends).zip(self.first..).map(move |((name_end, end), position)| {
+        let ends = self.name_ends.iter().zip(&self.record_ends);
+        self.positions.iter().zip(ends).map(move |(position, (name_end, end))| {
             let user = self.names.get(name_start..*name_end).unwrap_or_default();
             let records = self.records.get(start..*end).unwrap_or_default();
             (name_start, start) = (*name_end, *end);
-            (position, user, HistoryView { records })
+            (*position, user, HistoryView { records })
         })
     }
 }

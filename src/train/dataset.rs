@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use crate::features::{Catalogue, Extractor};
 use crate::history::{Block, Day, Histories, HistoryError, HistoryView};
 
-use super::labels::{DropCounts, Labeller};
+use super::labels::{DropCounts, Labeller, NotEligible};
 
 /// Labelled rows (user, date) of one horizon, in order of user and then date.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +21,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Describes and labels every eligible user at every date, in one pass over the histories. Where that would be more
-    /// than `most_rows` rows, every second, third, ... user is taken with all their dates. Pairs that are dropped are
+    /// Describes and labels every eligible user at every date, in order of users. Where that would be more than
+    /// `most_rows` rows, every second, third, ... user is taken with all their dates. Pairs that are dropped are
     /// added to `dropped`.
     pub fn build(
         histories: &Histories,
@@ -33,26 +33,31 @@ impl Dataset {
         most_rows: usize,
         dropped: &mut DropCounts,
     ) -> Result<Self, HistoryError> {
-        let rows =
-            |history: HistoryView<'_>| dates.iter().filter(|date| labeller.eligible(history, **date).is_ok()).count();
-        let asked = histories.map_blocks(|block| block.iter().map(|user| rows(user.2)).sum::<usize>())?;
-        let every = asked.into_iter().sum::<usize>().div_ceil(most_rows.max(1)).max(1);
         let extractor = Extractor::new(catalogue, histories.kinds());
-        let builder = Builder { extractor, labeller, dates, horizon_days, every };
+        let builder = Builder { extractor, labeller, dates, horizon_days };
+        let mut labelled = 0;
+        for part in histories.map_blocks(|block| builder.count(block))? {
+            labelled += part.labelled;
+            for (reason, pairs) in part.dropped {
+                *dropped.entry(reason.to_owned()).or_default() += pairs;
+            }
+        }
+        let every = labelled.div_ceil(most_rows.max(1)).max(1);
         let mut data = Self { width: catalogue.len(), ..Self::default() };
-        histories.stream_blocks::<_, HistoryError>(
+        histories.stream_chosen(
+            |position| position.is_multiple_of(every),
             |block| builder.rows(block),
-            |(part, reasons)| {
+            |part| {
                 data.raw.extend(part.raw);
                 data.labels.extend(part.labels);
                 data.users.extend(part.users);
                 data.dates.extend(part.dates);
-                for (reason, pairs) in reasons {
-                    *dropped.entry(reason.to_owned()).or_default() += pairs;
-                }
-                Ok(())
+                Ok::<_, HistoryError>(())
             },
         )?;
+        if data.len() < labelled {
+            *dropped.entry("thinned".to_owned()).or_default() += (labelled - data.len()) as u64;
+        }
         Ok(data)
     }
 
@@ -101,38 +106,50 @@ struct Builder<'a> {
     labeller: &'a Labeller,
     dates: &'a [Day],
     horizon_days: u16,
-    /// Every user whose position is a multiple of this is taken.
-    every: usize,
+}
+
+/// How many pairs of a user and a date make a row, and how many do not, by reason.
+#[derive(Default)]
+struct Counted {
+    labelled: usize,
+    dropped: BTreeMap<&'static str, u64>,
 }
 
 impl Builder<'_> {
-    /// The rows of a block, and how many pairs of a user and a date make none, by reason.
-    fn rows(&self, block: &Block) -> (Dataset, BTreeMap<&'static str, u64>) {
-        let mut extractor = self.extractor.clone();
-        let mut vector = vec![f64::NAN; extractor.width()];
-        let (mut data, mut dropped) = (Dataset::default(), BTreeMap::new());
-        let mut drop = |reason: &'static str| *dropped.entry(reason).or_default() += 1;
-        for (user, _, history) in block.iter() {
+    /// The label of a user at a date, or why there is none.
+    fn label(&self, history: HistoryView<'_>, date: Day) -> Result<bool, &'static str> {
+        self.labeller.eligible(history, date).map_err(NotEligible::name)?;
+        self.labeller.churned(history, date, self.horizon_days).ok_or("label_not_observed")
+    }
+
+    fn count(&self, block: &Block) -> Counted {
+        let mut counted = Counted::default();
+        for (_, _, history) in block.iter() {
             for &date in self.dates {
-                if let Err(reason) = self.labeller.eligible(history, date) {
-                    drop(reason.name());
-                    continue;
+                match self.label(history, date) {
+                    Ok(_) => counted.labelled += 1,
+                    Err(reason) => *counted.dropped.entry(reason).or_default() += 1,
                 }
-                let Some(churned) = self.labeller.churned(history, date, self.horizon_days) else {
-                    drop("label_not_observed");
-                    continue;
-                };
-                if !user.is_multiple_of(self.every) {
-                    drop("thinned");
-                    continue;
-                }
-                extractor.extract(history, date, &mut vector);
-                data.raw.extend_from_slice(&vector);
-                data.labels.push(churned);
-                data.users.push(user as u32);
-                data.dates.push(date);
             }
         }
-        (data, dropped)
+        counted
+    }
+
+    fn rows(&self, block: &Block) -> Dataset {
+        let mut extractor = self.extractor.clone();
+        let mut vector = vec![f64::NAN; extractor.width()];
+        let mut data = Dataset::default();
+        for (user, _, history) in block.iter() {
+            for &date in self.dates {
+                if let Ok(churned) = self.label(history, date) {
+                    extractor.extract(history, date, &mut vector);
+                    data.raw.extend_from_slice(&vector);
+                    data.labels.push(churned);
+                    data.users.push(user as u32);
+                    data.dates.push(date);
+                }
+            }
+        }
+        data
     }
 }

@@ -1,12 +1,10 @@
 //! How feature vectors become the numbers that a model weighs: scales, BG/NBD, kinks and products, from data.
 
-use std::collections::HashSet;
-
 use super::bgnbd;
 use super::dataset::Dataset;
 use super::labels::Labeller;
 use crate::features::{Catalogue, Quantity, Scale};
-use crate::history::{Day, Histories, HistoryError, HistoryView};
+use crate::history::{Day, Histories, HistoryError};
 use crate::math::{evenly, quantile_sorted};
 use crate::model::{BgNbd, Column, Derived, Design, Expansion, Kink, Pair, Purchases};
 
@@ -16,20 +14,10 @@ pub(super) fn fit_bg_nbd(
     labeller: &Labeller,
     as_of: Day,
 ) -> Result<Option<BgNbd>, HistoryError> {
-    let of = |history: HistoryView<'_>| Purchases::of_days(labeller.active_days(history, as_of), as_of);
-    // The fit looks at some of them only, at even distances, so that no more are held.
-    let counts = histories.map_blocks(|block| block.iter().filter(|user| of(user.2).is_some()).count())?;
-    let taken: HashSet<usize> = evenly(counts.iter().sum(), bgnbd::MOST_CUSTOMERS).collect();
-    let (mut customers, mut before) = (Vec::with_capacity(taken.len()), 0);
-    histories.stream_blocks::<_, HistoryError>(
-        |block| block.iter().filter_map(|user| of(user.2)).collect::<Vec<Purchases>>(),
-        |found| {
-            let number = before..;
-            before += found.len();
-            customers.extend(number.zip(found).filter(|(number, _)| taken.contains(number)).map(|(_, found)| found));
-            Ok(())
-        },
-    )?;
+    // Twice as many as the fit looks at, for some of them were not active yet.
+    let looked_at = histories
+        .evenly(2 * bgnbd::MOST_CUSTOMERS, |history| Purchases::of_days(labeller.active_days(history, as_of), as_of))?;
+    let customers: Vec<Purchases> = looked_at.into_iter().flatten().collect();
     let fitted = bgnbd::fit(&customers).ok();
     Ok(fitted.map(|fitted| fitted.params).filter(|params| params.problem().is_none()))
 }

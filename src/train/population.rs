@@ -110,6 +110,9 @@ pub(super) struct Described {
 /// How many users moved from where to where.
 type Moves = BTreeMap<(&'static str, &'static str), u64>;
 
+/// How many users can't be asked about on a day, by where they stand.
+type LeftOut = BTreeMap<(Day, &'static str), u64>;
+
 impl Population<'_> {
     /// The users of the labelled rows on `dates`, and of the whole log at its end and at `as_of`.
     pub(super) fn describe(
@@ -122,17 +125,17 @@ impl Population<'_> {
     ) -> Result<Described, HistoryError> {
         let newest = data.at(dates.last().map(std::slice::from_ref).unwrap_or_default());
         let before = seen.until.plus(-apart);
-        let moves = self.moves(before, seen.until)?;
+        let (moves, left_out) = self.tally(before, seen.until, dates)?;
         let at_end = sizes(seen.until, moves.iter().map(|((_, state), users)| (*state, *users)));
         let at_as_of = if as_of == seen.until {
             at_end.clone()
         } else {
-            let moves = self.moves(as_of, as_of)?;
+            let (moves, _) = self.tally(as_of, as_of, &[])?;
             sizes(as_of, moves.iter().map(|((_, state), users)| (*state, *users)))
         };
         let mut stages = at_as_of.users;
         stages.retain(|name, _| Stage::ALL.iter().any(|s| s.name() == name));
-        let mut stage_sizes = self.stage_sizes(data, dates)?;
+        let mut stage_sizes = self.stage_sizes(data, dates, &left_out);
         stage_sizes.push(at_end);
         Ok(Described {
             segments: segment_cards(self.slicer, &newest),
@@ -143,8 +146,8 @@ impl Population<'_> {
         })
     }
 
-    /// Where all users stand at the starts of two days.
-    fn moves(&self, before: Day, after: Day) -> Result<Moves, HistoryError> {
+    /// Where all users stand at the starts of two days, and how many can't be asked about on each of `dates`.
+    fn tally(&self, before: Day, after: Day, dates: &[Day]) -> Result<(Moves, LeftOut), HistoryError> {
         let catalogue = self.slicer.catalogue;
         let extractor =
             Extractor::new(catalogue, self.histories.kinds()).only(&Behaviour::quantities(catalogue.schema()));
@@ -157,21 +160,27 @@ impl Population<'_> {
                 }
                 Err(reason) => outside(reason),
             };
-            let mut moves = Moves::new();
+            let (mut moves, mut left_out) = (Moves::new(), LeftOut::new());
             for (_, _, history) in block.iter() {
                 *moves.entry((standing(history, before), standing(history, after))).or_default() += 1;
+                for date in dates {
+                    if let Err(reason) = self.labeller.eligible(history, *date) {
+                        *left_out.entry((*date, outside(reason))).or_default() += 1;
+                    }
+                }
             }
-            moves
+            (moves, left_out)
         };
-        let mut all = Moves::new();
-        for moves in self.histories.map_blocks(of_block)? {
-            moves.into_iter().for_each(|(states, users)| *all.entry(states).or_default() += users);
+        let mut all = (Moves::new(), LeftOut::new());
+        for (moves, left_out) in self.histories.map_blocks(of_block)? {
+            moves.into_iter().for_each(|(states, users)| *all.0.entry(states).or_default() += users);
+            left_out.into_iter().for_each(|(key, users)| *all.1.entry(key).or_default() += users);
         }
         Ok(all)
     }
 
     /// How many users stood where on the dates of labelled rows. Of the users with a row, that tells the stage.
-    fn stage_sizes(&self, data: &Dataset, dates: &[Day]) -> Result<Vec<StageSizes>, HistoryError> {
+    fn stage_sizes(&self, data: &Dataset, dates: &[Day], left_out: &LeftOut) -> Vec<StageSizes> {
         let mut sizes: BTreeMap<Day, BTreeMap<String, u64>> = dates.iter().map(|d| (*d, BTreeMap::new())).collect();
         let mut add = |date: Day, name: &str, more: u64| {
             if let Some(users) = sizes.get_mut(&date) {
@@ -183,23 +192,10 @@ impl Population<'_> {
                 add(*date, stage.name(), 1);
             }
         }
-        let left_out = |block: &Block| {
-            let mut counts: BTreeMap<(Day, &str), u64> = BTreeMap::new();
-            for (_, _, history) in block.iter() {
-                for date in dates {
-                    if let Err(reason) = self.labeller.eligible(history, *date) {
-                        *counts.entry((*date, outside(reason))).or_default() += 1;
-                    }
-                }
-            }
-            counts
-        };
-        for ((date, name), users) in self.histories.map_blocks(left_out)?.into_iter().flatten() {
-            if name != NEW {
-                add(date, name, users);
-            }
+        for ((date, name), users) in left_out.iter().filter(|((_, name), _)| *name != NEW) {
+            add(*date, name, *users);
         }
-        Ok(sizes.into_iter().map(|(date, users)| StageSizes { date, users }).collect())
+        sizes.into_iter().map(|(date, users)| StageSizes { date, users }).collect()
     }
 }
 
