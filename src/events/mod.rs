@@ -38,7 +38,8 @@ pub use quality::{FileQuality, KindQuality, Place, QualityReport, RefusedRows, U
 pub use reading::Progress;
 pub use reason::RefusalReason;
 
-use crate::history::{Day, Histories, Space, Users, check_complete};
+use crate::history::{Day, Histories, Space, Users, check_complete, part_of_path};
+use files::LogFile;
 use mapper::Mapper;
 
 /// What to read, and up to when.
@@ -82,7 +83,13 @@ pub fn read_log(
             file.format = Format::Rollup;
         }
     }
-    let rollups = files.iter().filter(|file| file.format == Format::Rollup).map(|file| file.path.clone());
-    check_complete(&rollups.collect::<Vec<_>>())?;
+    // Of a roll-up in as many partitions as are asked for, one is all that has to be read, or there.
+    let asked = |file: &LogFile| match (request.users, part_of_path(&file.path)) {
+        (Users::Partition(asked), Some((number, of))) if of == asked.of() => Some(number == asked.number()),
+        _ => None,
+    };
+    files.retain(|file| file.format != Format::Rollup || asked(file) != Some(false));
+    let rollups = files.iter().filter(|file| file.format == Format::Rollup && asked(file).is_none());
+    check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     threads::read(request, &files, on_progress)
 }

@@ -21,7 +21,7 @@ pub use day::{Day, DayClock};
 pub use gather::{HistoriesBuilder, Space};
 pub use histories::{BLOCK_USERS, Block, Histories, Span};
 #[cfg(feature = "train")]
-pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete};
+pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path};
 pub use rollup::{RollupRead, RollupWritten, partition_of, read_rollup, write_rollup};
 
 pub use users::{Partition, Users};

@@ -4,6 +4,7 @@ mod leakage;
 mod mistakes;
 mod pipeline;
 mod refusals;
+mod scale;
 mod suspects;
 mod weak;
 

@@ -19,6 +19,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 pub(crate) use columns::{Cell, Column};
 #[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
 pub(crate) use read::check_complete;
@@ -37,6 +39,11 @@ fn part_of_name(name: &str) -> Option<(usize, usize)> {
     let (part, of) = name.strip_prefix("part-")?.strip_suffix(".parquet")?.split_once("-of-")?;
     let five_digits = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
     (five_digits(part) && five_digits(of)).then_some((part.parse().ok()?, of.parse().ok()?))
+}
+
+/// The partition and partition count in the name of a file.
+pub(crate) fn part_of_path(path: &Path) -> Option<(usize, usize)> {
+    part_of_name(path.file_name()?.to_str()?)
 }
 
 /// The name of partition `part` of `of`.

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{AMOUNT, Cell, Column, REQUIRED, part_name, part_of_name};
+use super::{AMOUNT, Cell, Column, REQUIRED, part_name, part_of_path};
 use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, HistoryError, Users};
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
@@ -85,7 +85,7 @@ fn find_files(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), HistoryError
 /// Refuses sorted `paths` in which a folder lacks partitions that its file names announce.
 pub(crate) fn check_complete(paths: &[PathBuf]) -> Result<(), HistoryError> {
     for folder in paths.chunk_by(|a, b| a.parent() == b.parent()) {
-        let parts = folder.iter().filter_map(|path| part_of_name(path.file_name()?.to_str()?));
+        let parts = folder.iter().filter_map(|path| part_of_path(path));
         let parts: Vec<(usize, usize)> = parts.collect();
         let Some((_, of)) = parts.first() else { continue };
         let Some(parent) = folder.first().and_then(|path| path.parent()) else { continue };

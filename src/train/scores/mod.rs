@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::labels::NotEligible;
 use crate::features::Extractor;
-use crate::history::{Block, Day, Histories, HistoryError};
+use crate::history::{Day, Histories, HistoryError, Span};
 use crate::model::{Assessment, Bundle, ModelError, Subject};
 use rows::{Chunk, Form, Rows};
 use sink::{Sink, Skipped};
@@ -44,7 +44,7 @@ pub enum ScoresError {
     #[error("rows of scores: {source}")]
     Batch {
         /// What the library said.
-        source: arrow_schema::ArrowError,
+        source: parquet::errors::ParquetError,
     },
     /// Rows that could not be written as text.
     #[error("rows of scores: {source}")]
@@ -110,6 +110,8 @@ pub struct Summary {
     pub skipped: BTreeMap<&'static str, u64>,
 }
 
+/// Blocks of users that are scored at once, and make a row group.
+const SPAN_BLOCKS: usize = 64;
 /// Reasons in a row.
 const REASONS: usize = 3;
 
@@ -121,17 +123,18 @@ pub fn write_scores(
     as_of: Day,
     target: &Target,
 ) -> Result<Summary, ScoresError> {
-    let mut sink = Sink::open(target)?;
+    let (mut sink, form) = Sink::open(target)?;
     let mut skipped = Skipped::open(target)?;
     let mut summary = Summary::default();
-    let form = if matches!(target, Target::Parquet(_)) { Form::Parquet } else { Form::Csv };
     let scorer = Scorer { bundle, extractor: bundle.extractor(histories.kinds()), as_of, form };
-    histories.stream_blocks(
-        |block| scorer.score(block),
+    histories.stream_spans(
+        SPAN_BLOCKS,
+        |span| scorer.score(span),
         |scored| {
-            let scored = scored?;
             summary.scored += scored.users;
-            sink.write(scored.rows)?;
+            if scored.users > 0 {
+                sink.write(scored.rows)?;
+            }
             for (user, reason) in &scored.skipped {
                 *summary.skipped.entry(reason.name()).or_default() += 1;
                 skipped.write(user, *reason)?;
@@ -144,7 +147,7 @@ pub fn write_scores(
     Ok(summary)
 }
 
-/// What came of a block of users.
+/// What came of some users.
 struct Scored {
     users: u64,
     rows: Chunk,
@@ -160,11 +163,11 @@ struct Scorer<'a> {
 }
 
 impl Scorer<'_> {
-    fn score(&self, block: &Block) -> Result<Scored, ScoresError> {
+    fn score(&self, span: Span<'_>) -> Result<Scored, ScoresError> {
         let mut extractor = self.extractor.clone();
         let mut rows = Rows::default();
         let (mut users, mut skipped) = (0, Vec::new());
-        for (_, user, history) in block.iter() {
+        span.for_each(|user, history| {
             let unseen = history.before(self.as_of).records().is_empty();
             let assessed = self
                 .bundle
@@ -174,7 +177,7 @@ impl Scorer<'_> {
                 Assessment::Scored(score) => {
                     users += 1;
                     rows.push(user, self.as_of, &score);
-                    continue;
+                    return Ok(());
                 }
                 Assessment::TooNew if unseen => NotEligible::NotYetSeen,
                 Assessment::TooNew => NotEligible::NoActivity,
@@ -182,7 +185,8 @@ impl Scorer<'_> {
                 Assessment::AlreadyChurned => NotEligible::AlreadyChurned,
             };
             skipped.push((user.to_owned(), reason));
-        }
-        Ok(Scored { users, rows: rows.chunk(self.form)?, skipped })
+            Ok::<_, ScoresError>(())
+        })?;
+        Ok(Scored { users, rows: rows.chunk(&self.form)?, skipped })
     }
 }

@@ -9,6 +9,7 @@ use arrow_schema::SchemaRef;
 use super::{REASONS, ScoresError};
 use crate::history::Day;
 use crate::model::{Reason, Score};
+use crate::train::table::{Encoder, RowGroup};
 
 /// The columns of every form.
 pub(super) const COLUMNS: [&str; 11] = [
@@ -26,16 +27,15 @@ pub(super) const COLUMNS: [&str; 11] = [
 ];
 
 /// How rows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Csv,
-    Parquet,
+    Parquet(Box<Encoder>),
 }
 
 /// Rows, ready to be written.
 pub(super) enum Chunk {
     Csv(Vec<u8>),
-    Parquet(RecordBatch),
+    Parquet(RowGroup),
 }
 
 /// A reason as a sentence with its contribution: "last purchase 47 days ago; usually every 12 (+0.83)".
@@ -74,9 +74,12 @@ impl Rows {
     }
 
     /// The rows in a form of which nothing but the header is missing.
-    pub(super) fn chunk(mut self, form: Form) -> Result<Chunk, ScoresError> {
+    pub(super) fn chunk(mut self, form: &Form) -> Result<Chunk, ScoresError> {
         match form {
-            Form::Parquet => Ok(Chunk::Parquet(self.batch().map_err(|source| ScoresError::Batch { source })?)),
+            Form::Parquet(encoder) => {
+                let encoded = self.batch().map_err(Into::into).and_then(|batch| encoder.encode(&batch));
+                encoded.map(Chunk::Parquet).map_err(|source| ScoresError::Batch { source })
+            }
             Form::Csv => self.text().map(Chunk::Csv).map_err(|source| ScoresError::Text { source }),
         }
     }

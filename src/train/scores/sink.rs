@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::rows::{COLUMNS, Chunk, Rows};
+use super::rows::{COLUMNS, Chunk, Form, Rows};
 use super::{ScoresError, Target};
 use crate::train::labels::NotEligible;
+use crate::train::table::Table;
 
 /// `dir/scores.csv` beside `dir/.scores.csv.part`: a reader never sees half a file.
 fn part(path: &Path) -> PathBuf {
@@ -33,11 +33,12 @@ fn publish(path: &Path) -> Result<(), ScoresError> {
 /// Where rows go.
 pub(super) enum Sink {
     Text { output: Box<dyn Write>, target: Target },
-    Parquet { writer: Box<ArrowWriter<File>>, path: PathBuf },
+    Parquet { table: Box<Table>, path: PathBuf },
 }
 
 impl Sink {
-    pub(super) fn open(target: &Target) -> Result<Self, ScoresError> {
+    /// A sink, and the form in which it takes rows.
+    pub(super) fn open(target: &Target) -> Result<(Self, Form), ScoresError> {
         let mut output: Box<dyn Write> = match target {
             Target::Stdout => Box::new(BufWriter::new(std::io::stdout().lock())),
             Target::Csv(path) => Box::new(BufWriter::new(create(path)?)),
@@ -46,15 +47,15 @@ impl Sink {
         let header = COLUMNS.join(",") + "\n";
         let io = |source| ScoresError::Io { path: target.path().to_owned(), source };
         output.write_all(header.as_bytes()).map_err(io)?;
-        Ok(Self::Text { output, target: target.clone() })
+        Ok((Self::Text { output, target: target.clone() }, Form::Csv))
     }
 
-    fn open_parquet(path: &Path) -> Result<Self, ScoresError> {
-        let schema = Rows::schema().map_err(|source| ScoresError::Batch { source })?;
+    fn open_parquet(path: &Path) -> Result<(Self, Form), ScoresError> {
+        let schema = Rows::schema().map_err(|source| ScoresError::Batch { source: source.into() })?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
         let failed = |source| ScoresError::Parquet { path: path.to_owned(), source };
-        let writer = ArrowWriter::try_new(create(path)?, schema, Some(properties)).map_err(failed)?;
-        Ok(Self::Parquet { writer: Box::new(writer), path: path.to_owned() })
+        let (table, encoder) = Table::new(create(path)?, &schema, properties).map_err(failed)?;
+        Ok((Self::Parquet { table: Box::new(table), path: path.to_owned() }, Form::Parquet(Box::new(encoder))))
     }
 
     pub(super) fn write(&mut self, rows: Chunk) -> Result<(), ScoresError> {
@@ -62,8 +63,8 @@ impl Sink {
             (Self::Text { output, target }, Chunk::Csv(text)) => {
                 output.write_all(&text).map_err(|source| ScoresError::Io { path: target.path().to_owned(), source })
             }
-            (Self::Parquet { writer, path }, Chunk::Parquet(batch)) => {
-                writer.write(&batch).map_err(|source| ScoresError::Parquet { path: path.clone(), source })
+            (Self::Parquet { table, path }, Chunk::Parquet(group)) => {
+                table.append(group).map_err(|source| ScoresError::Parquet { path: path.clone(), source })
             }
             // The scorer is told the form that the sink was opened for.
             _ => Ok(()),
@@ -72,8 +73,8 @@ impl Sink {
 
     pub(super) fn close(self) -> Result<(), ScoresError> {
         match self {
-            Self::Parquet { writer, path } => {
-                writer.close().map_err(|source| ScoresError::Parquet { path: path.clone(), source })?;
+            Self::Parquet { table, path } => {
+                table.close().map_err(|source| ScoresError::Parquet { path: path.clone(), source })?;
                 publish(&path)
             }
             Self::Text { mut output, target } => {
