@@ -2,11 +2,11 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`] and [`logistic`] (the fits), `design` (what is
-//! weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon`
-//! and `judge` (one model, fitted and judged), [`metrics`] and `evaluation` (how good it is), `rivals` and `challenger`
-//! (against what), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the future), [`fit`]
-//! (all of it), [`card`], [`report`].
+//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits, the last two
+//! on all processors by `parts`), `design` (what is weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how
+//! to fit, chosen by dates in the past), `horizon` and `judge` (one model, fitted and judged), [`metrics`] and
+//! `evaluation` (how good it is), `rivals` and `challenger` (against what), `slices`, [`population`] and [`retention`] (of
+//! whom), [`probe`] (no feature sees the future), [`fit`] (all of it), [`card`], [`report`].
 
 pub mod bgnbd;
 pub mod card;
@@ -21,10 +21,12 @@ pub mod fit;
 mod horizon;
 pub mod inspect;
 mod judge;
+pub mod kmeans;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
 pub mod origins;
+mod parts;
 pub mod population;
 pub mod probe;
 pub mod procedure;
@@ -157,12 +159,12 @@ pub enum TrainError {
         dates: usize,
     },
     /// The segments could not be fitted.
-    #[error("segments with k = {k}: {problem}")]
+    #[error("segments with k = {k}: {source}")]
     Segments {
         /// The number of segments.
         k: usize,
-        /// What the library said.
-        problem: String,
+        /// Why.
+        source: kmeans::KMeansError,
     },
     /// The challenger could not be fitted.
     #[error("challenger: {problem}")]

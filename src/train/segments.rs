@@ -1,23 +1,33 @@
 //! Segments: k-means on a few standardised features that a person can name.
 
-use linfa::DatasetBase;
 use linfa::metrics::SilhouetteScore;
-use linfa::traits::Fit;
-use linfa_clustering::{KMeans, KMeansInit};
-use ndarray::{Array2, ArrayView2};
-use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
+use linfa::{DatasetBase, ParamGuard};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use super::kmeans::{Fitted, LloydKMeans, Points, fit_points, fit_reference};
 use crate::features::{Catalogue, Quantity};
 use crate::math::{evenly, mean};
 use crate::model::{Segment, Segments};
+
+/// Which solver finds the segments' centres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentSolver {
+    /// Lloyd's method.
+    #[default]
+    Lloyd,
+    /// `linfa-clustering`, the reference.
+    Linfa,
+}
 
 /// How segments are made: the `[segments]` table of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SegmentConfig {
+    /// The solver of k-means.
+    pub solver: SegmentSolver,
     /// The fewest segments to try.
     pub k_min: usize,
     /// The most segments to try; the number with the best silhouette is taken.
@@ -28,7 +38,7 @@ pub struct SegmentConfig {
 
 impl Default for SegmentConfig {
     fn default() -> Self {
-        Self { k_min: 3, k_max: 6, sample_users: 10_000 }
+        Self { solver: SegmentSolver::Lloyd, k_min: 3, k_max: 6, sample_users: 10_000 }
     }
 }
 
@@ -89,16 +99,16 @@ pub fn fit_segments(
     }
     let sample = thin(&points, width, config.sample_users);
     let judged = thin(&sample, width, SILHOUETTE_USERS);
-    let mut best: Option<(f64, Array2<f64>)> = None;
+    let mut best: Option<(f64, Fitted)> = None;
     for k in config.k_min..=config.k_max {
-        let centroids = fit_k(&sample, width, k, seed)?;
-        let score = silhouette(&judged, width, &centroids);
+        let fitted = fit_k(config.solver, Points { values: &sample, width }, k, seed)?;
+        let score = silhouette(&judged, width, &fitted);
         if best.as_ref().is_none_or(|(top, _)| score > *top) {
-            best = Some((score, centroids));
+            best = Some((score, fitted));
         }
     }
-    let Some((_, centroids)) = best else { return Ok(Segments { features, items: Vec::new() }) };
-    Ok(Segments { features, items: describe(&centroids, &points, churned, &axes) })
+    let Some((_, fitted)) = best else { return Ok(Segments { features, items: Vec::new() }) };
+    Ok(Segments { features, items: describe(&fitted, &points, churned, &axes) })
 }
 
 /// At most `most` rows, evenly taken.
@@ -107,53 +117,41 @@ fn thin(points: &[f64], width: usize, most: usize) -> Vec<f64> {
     evenly(rows, most).flat_map(|row| &points[row * width..][..width]).copied().collect()
 }
 
-fn fit_k(sample: &[f64], width: usize, k: usize, seed: u64) -> Result<Array2<f64>, TrainError> {
-    let rows = ArrayView2::from_shape((sample.len() / width, width), sample)
-        .map_err(|_| TrainError::Segments { k, problem: "the sample does not make whole rows".into() })?;
-    let dataset = DatasetBase::from(rows.to_owned());
-    let model = KMeans::params_with_rng(k, Xoshiro256PlusPlus::seed_from_u64(seed))
-        .n_runs(5)
-        .tolerance(1e-4)
-        .max_n_iterations(200)
-        .init_method(KMeansInit::KMeansPlusPlus)
-        .fit(&dataset)
-        .map_err(|error| TrainError::Segments { k, problem: error.to_string() })?;
-    Ok(model.centroids().to_owned())
+fn fit_k(solver: SegmentSolver, sample: Points<'_>, k: usize, seed: u64) -> Result<Fitted, TrainError> {
+    let params = LloydKMeans::new(k).restarts(5).tolerance(1e-8).max_steps(300).seed(seed).check();
+    let fitted = params.and_then(|params| match solver {
+        SegmentSolver::Lloyd => fit_points(&params, sample),
+        SegmentSolver::Linfa => fit_reference(&params, sample),
+    });
+    fitted.map_err(|source| TrainError::Segments { k, source })
 }
 
 /// The mean silhouette (Rousseeuw 1987) of the rows assigned to their nearest centre; -1 if they all share one.
-fn silhouette(judged: &[f64], width: usize, centroids: &Array2<f64>) -> f64 {
+fn silhouette(judged: &[f64], width: usize, fitted: &Fitted) -> f64 {
     let Ok(rows) = ArrayView2::from_shape((judged.len() / width, width), judged) else { return -1.0 };
-    let labels = rows.outer_iter().map(|row| nearest(centroids, row.as_slice().unwrap_or_default())).collect();
-    let dataset = DatasetBase::new(rows.to_owned(), ndarray::Array1::<usize>::from_vec(labels));
+    let labels = ndarray::Array1::from_vec(fitted.labels(Points { values: judged, width }));
+    let dataset = DatasetBase::new(rows.to_owned(), labels);
     dataset.silhouette_score().ok().filter(|s: &f64| s.is_finite()).unwrap_or(-1.0)
 }
 
-fn nearest(centroids: &Array2<f64>, point: &[f64]) -> usize {
-    let squared = |c: &ndarray::ArrayView1<'_, f64>| c.iter().zip(point).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
-    let all = centroids.outer_iter().enumerate();
-    all.min_by(|(_, a), (_, b)| squared(a).total_cmp(&squared(b))).map_or(0, |(id, _)| id)
-}
-
-/// Counts and names the segments, ordered by churn rate. Sizes are recounted over all users: the counts that
-/// linfa-clustering reports belong to another of its runs more often than not.
-fn describe(centroids: &Array2<f64>, points: &[f64], churned: &[bool], axes: &[Axis]) -> Vec<Segment> {
-    let mut users = vec![0_u64; centroids.nrows()];
-    let mut leavers = vec![0_u64; centroids.nrows()];
-    for (point, churned) in points.chunks_exact(axes.len()).zip(churned) {
-        let id = nearest(centroids, point);
+/// Counts and names the segments of all users, ordered by churn rate.
+fn describe(fitted: &Fitted, points: &[f64], churned: &[bool], axes: &[Axis]) -> Vec<Segment> {
+    let k = fitted.centres.len() / axes.len();
+    let (mut users, mut leavers) = (vec![0_u64; k], vec![0_u64; k]);
+    for (id, churned) in fitted.labels(Points { values: points, width: axes.len() }).into_iter().zip(churned) {
         users[id] += 1;
         leavers[id] += u64::from(*churned);
     }
     let centre: Vec<f64> = (0..axes.len())
         .map(|axis| mean(&points.iter().skip(axis).step_by(axes.len()).copied().collect::<Vec<_>>()))
         .collect();
-    let mut items: Vec<Segment> = centroids
-        .outer_iter()
+    let mut items: Vec<Segment> = fitted
+        .centres
+        .chunks_exact(axes.len())
         .zip(users.iter().zip(&leavers))
         .filter(|(_, (users, _))| **users > 0)
         .map(|(centroid, (users, leavers))| Segment {
-            name: name(&centroid.to_vec(), &centre, axes),
+            name: name(centroid, &centre, axes),
             centroid: centroid.to_vec(),
             users: *users,
             churn_rate: *leavers as f64 / *users as f64,
@@ -250,6 +248,13 @@ mod tests {
     #[test]
     fn one_seed_gives_one_answer() {
         assert_eq!(fit(&SegmentConfig::default()), fit(&SegmentConfig::default()));
+    }
+
+    #[test]
+    fn the_reference_finds_the_same_groups() {
+        let counts =
+            |solver| fit(&SegmentConfig { solver, ..Default::default() }).items.into_iter().map(|s| (s.name, s.users));
+        assert!(counts(SegmentSolver::Lloyd).eq(counts(SegmentSolver::Linfa)));
     }
 
     #[test]

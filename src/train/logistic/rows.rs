@@ -1,4 +1,5 @@
 use super::LogisticError;
+use crate::train::parts::in_order;
 
 /// Rows are worked on in this many parts, however many processors there are.
 const PARTS: usize = 64;
@@ -41,23 +42,9 @@ impl Rows<'_> {
         let size = self.labels.len().div_ceil(PARTS).max(LEAST_PART_ROWS);
         let values = self.values.chunks(size * self.width);
         let parts = values.zip(self.labels.chunks(size)).zip(self.weights.chunks(size));
-        let parts: Vec<Rows<'_>> =
+        let parts =
             parts.map(|((values, labels), weights)| Rows { values, width: self.width, labels, weights }).collect();
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = parts.len().div_ceil(threads).max(1);
-        if parts.len() <= 1 {
-            return parts.into_iter().map(work).collect();
-        }
-        std::thread::scope(|scope| {
-            let work = &work;
-            let spawn = |share: &[Rows<'_>]| share.iter().map(|part| work(*part)).collect::<Vec<T>>();
-            let running: Vec<_> = parts.chunks(share).map(|share| scope.spawn(move || spawn(share))).collect();
-            let join = |done: std::thread::ScopedJoinHandle<'_, Vec<T>>| match done.join() {
-                Ok(results) => results,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            running.into_iter().flat_map(join).collect()
-        })
+        in_order(parts, work)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[f64], bool, f64)> {
