@@ -73,6 +73,10 @@ report: retrain
 sample-model: release
     {{ train }} fit --config datasets/shop/ebb.toml --out models/shop
 
+# Many users in a memory that is too small for them: spilling, cleaning up, a full disk.
+bounded: release
+    tests/bounded/run.sh {{ train }} {{ target }}/bounded
+
 # The comparison with other tools that EBB_QUALITY names; not part of CI. Needs python3.
 quality script=env("EBB_QUALITY", "../shared/quality/quality.py"): release
     @test -f "{{ script }}" || { echo "there is no {{ script }}: EBB_QUALITY names the comparison to run"; exit 1; }
