@@ -30,11 +30,11 @@
 //!
 //! - Amounts are whole millionths ([`history::Amount`]), because floating-point sums depend on their order.
 //! - Rows are scattered over 64 partitions of users by a hash, and become runs of compact records there; runs that take too
-  much memory go to files without a name. Users are put in order at the end, so neither threads nor spills change a byte.
-  Everything that looks at all users does so by blocks of 256 that are decoded on the way, on all processors.
-- A log is cut into pieces between records; whatever depends on the order of rows (the first refused ones, line numbers,
-  which error comes first) is put in the order of the pieces afterwards.
-- A record holds no time of day: a roll-up made by a SQL engine could not be relied on to carry it, and a raw log
+//!   much memory go to files without a name. Users are put in order at the end, so neither threads nor spills change a byte.
+//!   Everything that looks at all users does so by blocks of 256 that are decoded on the way, on all processors.
+//! - A log is cut into pieces between records; whatever depends on the order of rows (the first refused ones, line numbers,
+//!   which error comes first) is put in the order of the pieces afterwards.
+//! - A record holds no time of day: a roll-up made by a SQL engine could not be relied on to carry it, and a raw log
 //!   and its roll-up must give the same features.
 //! - Exponentials and logarithms come from `libm`: the system's C library differs between machines in the last bit,
 //!   and a bundle replays its golden answers bit for bit wherever it is loaded.

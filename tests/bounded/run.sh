@@ -7,7 +7,7 @@ set -euo pipefail
 train=$(realpath "${1:?usage: tests/bounded/run.sh EBB_TRAIN WORK_FOLDER [EVENTS USERS LIMIT_KIB]}")
 mkdir -p "${2:?a folder to work in}"
 cd "$2"
-events=${3:-40000000} users=${4:-8000000} limit=${5:-1048576}
+events=${3:-60000000} users=${4:-12000000} limit=${5:-1048576}
 checks=0
 
 passed() { checks=$((checks + 1)) && echo "ok: $1"; }
