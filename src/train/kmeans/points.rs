@@ -44,10 +44,13 @@ impl<'a> Points<'a> {
         if self.len() < k {
             return Err(KMeansError::TooFewPoints { points: self.len(), k });
         }
-        match self.iter().position(|point| point.iter().any(|x| !x.is_finite())) {
-            Some(row) => Err(KMeansError::NotFinite { row }),
-            None => Ok(()),
+        // Without an early end, so that the processor can look at several values at a time.
+        let finite = |values: &[f64]| values.iter().fold(true, |all, x| all & x.is_finite());
+        if in_order(self.parts().collect(), |part: Points<'_>| finite(part.values)).contains(&false) {
+            let row = self.iter().position(|point| !finite(point)).unwrap_or_default();
+            return Err(KMeansError::NotFinite { row });
         }
+        Ok(())
     }
 
     /// The variance of each column, averaged over the columns.

@@ -1,9 +1,10 @@
-use linfa::DatasetBase;
 use linfa::dataset::{AsSingleTargets, Records};
 use linfa::traits::{Fit, PredictInplace};
+use linfa::{DatasetBase, ParamGuard};
 use ndarray::{Array1, ArrayBase, Data, Ix2};
 
-use super::{LogisticError, NewtonLogisticValid, Rows};
+use super::curvature::{curvature, log_odds};
+use super::{LogisticError, NewtonLogistic, NewtonLogisticValid, Rows};
 use crate::math::{cholesky_factor, dot, sigmoid, solve_factored};
 
 /// A fitted logistic regression.
@@ -36,8 +37,17 @@ const CURVATURE_ROWS_PER_FEATURE: usize = 12;
 /// A step that leaves more than this share of the gradient asks for a fresh look at the curvature.
 const SLOW: f64 = 0.5;
 
+/// One row in so many is fitted first when there are at least [`MANY_ROWS`]: a look at the slope then costs little, and
+/// from where that ends a few looks at all rows are enough.
+const FIRST_SHARE: usize = 16;
+/// What is worth it.
+const MANY_ROWS: usize = 100_000;
+/// The mean gradient that is good enough for the first rows.
+const FIRST_TOLERANCE: f64 = 1e-6;
+
 /// Newton's method with a line search: the objective is strictly convex, so there is one optimum and every accepted
-/// step comes closer to it. Starts from `start`, its weights and its curvature, or from zero.
+/// step comes closer to it. Starts from `start`, its weights and its curvature; or from the optimum of a share of the
+/// rows when they are many; or from zero.
 ///
 /// The gradient is always that of all rows, and convergence is judged by it. The curvature only says where to step, so
 /// it comes from evenly taken rows, is kept as long as the steps it gives are good, and is taken again where the last
@@ -51,6 +61,31 @@ pub fn fit_rows(
     start: Option<&Fitted>,
 ) -> Result<Fitted, LogisticError> {
     rows.check()?;
+    let few = LEAST_CURVATURE_ROWS.max(CURVATURE_ROWS_PER_FEATURE * rows.width);
+    if start.is_none() && rows.labels.len() >= MANY_ROWS {
+        let first = fit_share(params, rows, few);
+        return descend(params, rows, first.as_ref(), few.max(rows.labels.len() / FIRST_SHARE));
+    }
+    descend(params, rows, start, few)
+}
+
+/// The optimum of evenly taken rows, without its curvature, which is not that of enough rows; `None` when they have none.
+fn fit_share(params: &NewtonLogisticValid, rows: &Rows<'_>, sample: usize) -> Option<Fitted> {
+    let (values, labels, weights) = rows.every(FIRST_SHARE);
+    let share = Rows { values: &values, width: rows.width, labels: &labels, weights: &weights };
+    share.check().ok()?;
+    let tolerance = params.tolerance().max(FIRST_TOLERANCE);
+    let params = NewtonLogistic::default().l2(params.l2() / FIRST_SHARE as f64).tolerance(tolerance).check().ok()?;
+    descend(&params, &share, None, sample).ok().map(|fitted| Fitted { curvature: Vec::new(), ..fitted })
+}
+
+/// [`fit_rows`] from `start` or from zero, with a first look at the curvature of `sample` rows.
+fn descend(
+    params: &NewtonLogisticValid,
+    rows: &Rows<'_>,
+    start: Option<&Fitted>,
+    mut sample: usize,
+) -> Result<Fitted, LogisticError> {
     let total: f64 = rows.weights.iter().sum();
     // The intercept comes last.
     let mut beta = vec![0.0; rows.width + 1];
@@ -66,7 +101,6 @@ pub fn fit_rows(
     let mut factor = penalised(params, &seen, total, beta.len()).unwrap_or_default();
     last = if factor.is_empty() { 0.0 } else { last };
     let mut here = slope(params, rows, &beta);
-    let mut sample = LEAST_CURVATURE_ROWS.max(CURVATURE_ROWS_PER_FEATURE * rows.width);
     let mut steepest = f64::INFINITY;
     for steps in 0..params.max_steps() {
         steepest = here.steepest() / total;
@@ -146,10 +180,6 @@ fn line_search(
     None
 }
 
-fn log_odds(beta: &[f64], row: &[f64]) -> f64 {
-    beta.last().copied().unwrap_or_default() + dot(beta, row)
-}
-
 fn slope(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> Slope {
     let width = rows.width;
     let mut slope = Slope { objective: 0.0, gradient: vec![0.0; width + 1] };
@@ -175,69 +205,6 @@ fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
         slope.gradient[part.width] += pull;
     }
     slope
-}
-
-/// The lower triangle (row-major) of the loss's Hessian at `beta`, from about `sample` evenly taken rows and for a
-/// weight of 1.
-fn curvature(rows: &Rows<'_>, beta: &[f64], sample: usize) -> Vec<f64> {
-    let size = rows.width + 1;
-    let every = rows.labels.len().div_ceil(sample.max(1)).max(1);
-    let mut hessian = vec![0.0; size * size];
-    let mut taken = 0.0;
-    for part in rows.by_part(|part| part_curvature(part, beta, every)) {
-        hessian.iter_mut().zip(part.hessian).for_each(|(sum, x)| *sum += x);
-        taken += part.taken;
-    }
-    hessian.iter_mut().for_each(|x| *x /= taken);
-    hessian
-}
-
-struct Curvature {
-    hessian: Vec<f64>,
-    /// The weight of the rows that were taken.
-    taken: f64,
-}
-
-/// Rows whose products are added to the Hessian in one go: it is read and written once for all of them.
-const AT_ONCE: usize = 4;
-
-fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
-    let size = part.width + 1;
-    let mut sum = Curvature { hessian: vec![0.0; size * size], taken: 0.0 };
-    // Rows with the intercept's 1 at the end, and the same scaled.
-    let (mut block, mut scaled) = (vec![0.0; AT_ONCE * size], vec![0.0; AT_ONCE * size]);
-    let mut filled = 0;
-    for (row, _, weight) in part.iter().step_by(every) {
-        sum.taken += weight;
-        let p = sigmoid(log_odds(beta, row));
-        let bend = weight * p * (1.0 - p);
-        let whole = row.iter().copied().chain([1.0]);
-        for ((slot, other), x) in block[filled * size..].iter_mut().zip(&mut scaled[filled * size..]).zip(whole) {
-            (*slot, *other) = (x, bend * x);
-        }
-        filled += 1;
-        if filled == AT_ONCE {
-            add_products(&mut sum.hessian, &block, &scaled, size);
-            filled = 0;
-        }
-    }
-    scaled[filled * size..].fill(0.0);
-    add_products(&mut sum.hessian, &block, &scaled, size);
-    sum
-}
-
-/// Adds the products of every two columns to the lower triangle.
-fn add_products(hessian: &mut [f64], block: &[f64], scaled: &[f64], size: usize) {
-    let row = |r: usize| &block[r * size..][..size];
-    let rows: [&[f64]; AT_ONCE] = std::array::from_fn(row);
-    for i in 0..size {
-        let by: [f64; AT_ONCE] = std::array::from_fn(|r| scaled[r * size + i]);
-        let [a, b, c, d] = rows.map(|row| &row[..=i]);
-        // Zipped, so that the compiler sees equal lengths and works on several columns at a time.
-        for ((((sum, a), b), c), d) in hessian[i * size..][..=i].iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *sum += (by[0] * a + by[1] * b) + (by[2] * c + by[3] * d);
-        }
-    }
 }
 
 impl<D: Data<Elem = f64>, T: AsSingleTargets<Elem = bool>> Fit<ArrayBase<D, Ix2>, T, LogisticError>
@@ -273,12 +240,11 @@ impl<D: Data<Elem = f64>> PredictInplace<ArrayBase<D, Ix2>, Array1<f64>> for Fit
 
 #[cfg(test)]
 mod tests {
-    use linfa::ParamGuard;
     use linfa::traits::Predict;
     use ndarray::Array2;
 
     use super::*;
-    use crate::train::logistic::{NewtonLogistic, fit_reference};
+    use crate::train::logistic::fit_reference;
 
     /// `n` rows of made-up features of very different scales; about `share` of the labels are true.
     fn data(n: usize, width: usize, share: f64, scale: f64) -> (Vec<f64>, Vec<bool>) {
@@ -348,6 +314,22 @@ mod tests {
         let (twice, both) = ([values.clone(), values].concat(), [labels.clone(), labels].concat());
         let repeated = fit(&twice, 3, &both, 1.0).unwrap();
         assert!((doubled.objective - repeated.objective).abs() < 1e-8);
+    }
+
+    /// Also when the share that is fitted first has nothing to tell apart.
+    #[test]
+    fn many_rows_end_where_a_start_from_zero_ends() {
+        let (values, mut labels) = data(MANY_ROWS, 3, 0.3, 30.0);
+        for every in [1, FIRST_SHARE] {
+            labels.iter_mut().step_by(every).for_each(|y| *y |= every > 1);
+            let weights: Vec<f64> = (0..MANY_ROWS).map(|i| 0.5 + (i % 3) as f64 / 2.0).collect();
+            let rows = Rows { values: &values, width: 3, labels: &labels, weights: &weights };
+            let params = NewtonLogistic::default().check().unwrap();
+            let few = descend(&params, &rows, None, LEAST_CURVATURE_ROWS).unwrap();
+            let many = fit_rows(&params, &rows, None).unwrap();
+            assert!((few.objective - many.objective).abs() < 1e-10 * few.objective);
+            assert!(many.steps < few.steps || every > 1, "{} {}", many.steps, few.steps);
+        }
     }
 
     #[test]

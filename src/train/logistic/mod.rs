@@ -5,6 +5,7 @@
 //! is the larger one.
 
 mod algorithm;
+mod curvature;
 mod errors;
 mod hyperparams;
 mod reference;

@@ -26,9 +26,13 @@ impl Rows<'_> {
             let (values, weights) = (self.values.len(), self.weights.len());
             return Err(LogisticError::Shape { values, labels: n, weights, width });
         }
-        let wrong = |(row, w): (&[f64], &f64)| !(w.is_finite() && *w >= 0.0) || row.iter().any(|x| !x.is_finite());
-        if let Some(row) = self.values.chunks_exact(width).zip(self.weights).position(wrong) {
-            return Err(LogisticError::NotFinite { row });
+        // Without an early end, so that the processor can look at several values at a time.
+        let finite = |values: &[f64]| values.iter().fold(true, |all, x| all & x.is_finite());
+        let usable =
+            |part: Rows<'_>| finite(part.values) & finite(part.weights) & part.weights.iter().all(|w| *w >= 0.0);
+        if !self.by_part(usable).into_iter().all(|usable| usable) {
+            let wrong = |(row, _, w): (&[f64], bool, f64)| !(w.is_finite() && w >= 0.0 && finite(row));
+            return Err(LogisticError::NotFinite { row: self.iter().position(wrong).unwrap_or_default() });
         }
         if self.labels.iter().all(|y| *y) || !self.labels.iter().any(|y| *y) {
             return Err(LogisticError::OneClass { rows: n });
@@ -45,6 +49,14 @@ impl Rows<'_> {
         let parts =
             parts.map(|((values, labels), weights)| Rows { values, width: self.width, labels, weights }).collect();
         in_order(parts, work)
+    }
+
+    /// A copy of every `step`-th row: values, labels and weights.
+    pub(super) fn every(&self, step: usize) -> (Vec<f64>, Vec<bool>, Vec<f64>) {
+        let mut values = Vec::with_capacity(self.labels.len().div_ceil(step) * self.width);
+        self.values.chunks_exact(self.width).step_by(step).for_each(|row| values.extend_from_slice(row));
+        let labels = self.labels.iter().step_by(step).copied().collect();
+        (values, labels, self.weights.iter().step_by(step).copied().collect())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[f64], bool, f64)> {
