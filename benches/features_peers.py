@@ -24,6 +24,8 @@ EPOCH = dt.date(1970, 1, 1)
 DAY_US = 86_400_000_000
 # Kinds, beside activity, with features of their own at most; each needs a hundredth of the users, and ten.
 MOST_KINDS = 12
+# More days than a calendar has; users and days are sorted by user * SPAN + day.
+SPAN = 1 << 22
 
 
 class Log:
@@ -113,7 +115,7 @@ class DuckDb:
         )
 
     def features(self, as_ofs, out):
-        queries = self.prepare(as_ofs)
+        queries = list(self.prepare(as_ofs))
         self.run(f"copy ({' union all '.join(queries)}) to '{out}' (format parquet, compression snappy)", "features")
 
     def prepare(self, as_ofs, until=None):
@@ -145,38 +147,98 @@ class DuckDb:
         self.run(
             """create temp table active as
                 select user_id, day, n, coalesce(amount, 0) as amount,
-                    day - lag(day) over (partition by user_id order by day) as gap
-                from days where n > 0""",
+                    day - lag(day) over days as gap,
+                    coalesce(amount, 0) - first_value(coalesce(amount, 0)) over days as off
+                from days where n > 0 window days as (partition by user_id order by day)""",
             "gaps",
         )
-        return [self.aggregated(day) for day in as_ofs]
+        self.newest = number(max(as_ofs))
+        if len(as_ofs) < 4:
+            return [self.at_once(day) for day in as_ofs]
+        return self.in_parts(as_ofs)
 
-    def aggregated(self, as_of):
-        """The query for one day: all that can be known of a user in two aggregations."""
-        today = number(as_of)
-        own = ["max(day) as last", "min(day) as first", "count(*) as days", "sum(n) as events"]
-        own += ["sum(gap) as gaps", "sum(gap * gap) as gaps_squared", "max(gap) as gap_max", "arg_max(gap, day) as gap_last"]
-        own += ["list(gap) as all_gaps", "sum(amount) as total", "stddev_samp(amount) as amount_spread"]
-        own += ["max(amount) as amount_max", "arg_max(amount, day) as amount_last"]
-        for w in self.log.windows:
-            recent = f"(day >= {today - w})::int"
-            own += [f"sum({recent}) as days_{w}", f"sum(n * {recent}) as events_{w}", f"sum(amount * {recent}) as amount_{w}"]
-        own += [f"sum(((day + 3) % 7 = {i})::int) as weekday_{i}" for i in range(7)]
-        own += [f"sum(exp((day - {today}) * {math.log(2) / h!r})) as half_life_{h}" for h in self.log.half_lives]
-        more = ["min(day) as first_any", "max(day) as last_any"]
+    def ever(self):
+        """What is known of a user from all days: name, how it is made from days, how from parts of the past."""
+        plus = lambda name, made: (name, made, f"sum({name})")
+        yield "last", "max(day)", "max(last)"
+        yield "first", "min(day)", "min(first)"
+        yield plus("days", "count(*)")
+        yield plus("events", "sum(n)::bigint")
+        yield plus("gaps_squared", "sum(gap * gap)::bigint")
+        yield "gap_max", "max(gap)", "max(gap_max)"
+        yield "gap_last", "arg_max(gap, day)", "arg_max(gap_last, last)"
+        yield "all_gaps", "list(gap)", "flatten(list(all_gaps))"
+        yield plus("total", "sum(amount)")
+        # The variance from sums less the first amount: exactly 0 where all are equal.
+        yield plus("offs", "sum(off)")
+        yield plus("offs_squared", "sum(off * off)")
+        yield "amount_max", "max(amount)", "max(amount_max)"
+        yield "amount_last", "arg_max(amount, day)", "arg_max(amount_last, last)"
+        for i in range(7):
+            yield plus(f"weekday_{i}", f"sum(((day + 3) % 7 = {i})::int)::bigint")
+        for h in self.log.half_lives:
+            yield plus(f"half_life_{h}", f"sum(exp((day - {self.newest}) * {math.log(2) / h!r}e0))")
+
+    def ever_any(self):
+        yield "first_any", "min(day)", "min(first_any)"
+        yield "last_any", "max(day)", "max(last_any)"
         for k in self.kept:
             n = f"n_{self.others.index(k)}"
-            more += [f"sum({n}) as {k}_count", f"max(day) filter ({n} > 0) as {k}_last"]
-            more += [f"sum({n} * (day >= {today - self.log.horizon})::int) as {k}_recent"]
-        tables = f"""(select user_id, {', '.join(own)} from active where day < {today} group by user_id)
-            join (select user_id, {', '.join(more)} from days where day < {today} group by user_id) using (user_id)"""
-        return self.final(as_of, tables)
+            yield f"{k}_count", f"sum({n})::bigint", f"sum({k}_count)"
+            yield f"{k}_last", f"max(day) filter ({n} > 0)", f"max({k}_last)"
+
+    def recent(self, today):
+        for w in self.log.windows:
+            recent = f"(day >= {today - w})::int"
+            yield f"sum({recent}) as days_{w}"
+            yield f"sum(n * {recent}) as events_{w}"
+            yield f"sum(amount * {recent}) as amount_{w}"
+
+    def recent_any(self, today):
+        for k in self.kept:
+            yield f"sum(n_{self.others.index(k)} * (day >= {today - self.log.horizon})::int) as {k}_recent"
+
+    def at_once(self, as_of):
+        """The query for one day: all that can be known of a user in two aggregations."""
+        today = number(as_of)
+        made = lambda columns: [f"{made} as {name}" for name, made, _ in columns]
+        own, more = [*made(self.ever()), *self.recent(today)], [*made(self.ever_any()), *self.recent_any(today)]
+        return self.final(
+            as_of,
+            f"""(select user_id, {', '.join(own)} from active where day < {today} group by user_id)
+                join (select user_id, {', '.join(more)} from days where day < {today} group by user_id) using (user_id)""",
+        )
+
+    def in_parts(self, as_ofs):
+        """The queries for many days: the time between two of them is added up once, and the parts for each day."""
+        part = " + ".join(f"(day >= {number(day)})::int" for day in as_ofs)
+        made = lambda columns: ", ".join(f"{made} as {name}" for name, made, _ in columns)
+        added = lambda columns: ", ".join(f"{added} as {name}" for name, _, added in columns)
+        for table, columns in ("active", self.ever()), ("days", self.ever_any()):
+            self.run(
+                f"create temp table {table}_parts as select user_id, {part} as part, {made(columns)} from {table} group by all",
+                f"parts of {table}",
+            )
+        for k, as_of in enumerate(as_ofs):
+            today = number(as_of)
+            since = lambda days: f"where day < {today} and day >= {today - days} group by user_id"
+            yield self.final(
+                as_of,
+                f"""(select user_id, {added(self.ever())} from active_parts where part <= {k} group by user_id)
+                    join (select user_id, {added(self.ever_any())} from days_parts where part <= {k} group by user_id)
+                        using (user_id)
+                    left join (select user_id, {', '.join(self.recent(today))} from active {since(max(self.log.windows))})
+                        using (user_id)
+                    left join (select user_id, {', '.join(self.recent_any(today))} from days {since(self.log.horizon)})
+                        using (user_id)""",
+            )
 
     def final(self, as_of, tables):
         log, today, h = self.log, number(as_of), self.log.horizon
         recency, tenure = f"({today} - last)", f"({today} - first_any)"
-        rate = lambda w: f"((days_{w} + 0.5) / least({w}, {tenure}))"
-        spread = "sqrt(((days - 1) * gaps_squared - gaps * gaps) / ((days - 1) * (days - 2)))"
+        rate = lambda w: f"((coalesce(days_{w}, 0) + 0.5) / least({w}, {tenure}))"
+        gaps = "(last - first)"
+        deviation = lambda n, total, squares: f"sqrt(greatest({squares} - {total} * ({total} / {n}), 0) / ({n} - 1))"
         used = " + ".join(f"(weekday_{i} > 0)::int" for i in range(7))
         entropy = " + ".join(f"coalesce(weekday_{i} * ln(nullif(weekday_{i}, 0) / days), 0)" for i in range(7))
         regularity = f"1 - (-({entropy}) / days + ({used} - 1) / (2 * days)) / ln(7)"
@@ -186,34 +248,264 @@ class DuckDb:
             "tenure_days": tenure,
             "active_age_days": f"{today} - first",
             "gaps_exceeded": f"case when days > 1 then (len(list_filter(all_gaps, lambda g: g < {recency})) + 0.5) / days end",
-            "overdue_ratio": f"case when days > 1 then ({recency} + 1) / (gaps / (days - 1) + 1) end",
+            "overdue_ratio": f"case when days > 1 then ({recency} + 1) / ({gaps} / (days - 1) + 1) end",
             "recency_share": f"{recency} / {tenure}",
             "active_days": "days",
             "events": "events",
             "one_active_day": "(days = 1)::int",
-            "gap_mean_days": "case when days > 1 then gaps / (days - 1) end",
-            "gap_spread_days": f"case when days > 2 then {spread} end",
+            "gap_mean_days": f"case when days > 1 then {gaps} / (days - 1) end",
+            "gap_spread_days": f"case when days > 2 then {deviation('(days - 1)', gaps, 'gaps_squared')} end",
             "gap_last_days": "gap_last",
             "gap_max_days": "gap_max",
             "weekday_regularity": f"case when days > 1 then greatest(least({regularity}, 1), 0) end",
             f"trend_{h}d_over_{4 * h}d": f"ln({rate(h)} / {rate(4 * h)})",
             "amount": "total",
             "amount_mean": "total / days",
-            "amount_spread": "amount_spread",
+            "amount_spread": f"case when days > 1 then {deviation('days', 'offs', 'offs_squared')} end",
             "amount_last": "amount_last",
             "amount_max": "amount_max",
         }
         for w in log.windows:
-            value |= {f"active_days_{w}d": f"days_{w}", f"events_{w}d": f"events_{w}", f"amount_{w}d": f"amount_{w}"}
-        value |= {f"active_days_half_life_{x}d": f"half_life_{x}" for x in log.half_lives}
+            value |= {f"active_days_{w}d": f"coalesce(days_{w}, 0)", f"events_{w}d": f"coalesce(events_{w}, 0)"}
+            value[f"amount_{w}d"] = f"coalesce(amount_{w}, 0)"
+        for x in log.half_lives:
+            value[f"active_days_half_life_{x}d"] = f"half_life_{x} * {2.0 ** ((self.newest - today) / x)!r}e0"
         for k in self.kept:
-            value |= {f"{k}_count": f"{k}_count", f"{k}_recency_days": f"{today} - {k}_last", f"{k}_count_{h}d": f"{k}_recent"}
+            value |= {f"{k}_count": f"{k}_count", f"{k}_recency_days": f"{today} - {k}_last"}
+            value[f"{k}_count_{h}d"] = f"coalesce({k}_recent, 0)"
         columns = ", ".join(f"({value[name]})::double as {name}" for name in log.names(self.kept))
         return f"select user_id, date '{as_of}' as as_of, {columns} from {tables}"
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Polars
+
+
+class Polars:
+    """Days are sorted by user once and added up along the way: what a user did between two days is the difference of
+    two running totals, found by a binary search."""
+
+    def __init__(self, log):
+        import polars
+
+        global pl, c
+        pl, c = polars, polars.col
+        self.log = log
+        self.start = time.perf_counter()
+
+    def source(self):
+        """The log with its days as numbers."""
+        if self.log.parquet:
+            return pl.scan_parquet(self.log.glob).with_columns(day=(c.time.to_physical() // DAY_US).cast(pl.Int32))
+        schema = {"user_id": pl.String, "time": pl.String, "kind": pl.String, "amount": pl.Float64}
+        log = pl.scan_csv(self.log.glob, schema=schema, quote_char=None)
+        return log.with_columns(day=c.time.str.head(10).str.to_date("%Y-%m-%d").to_physical())
+
+    def roll_up_only(self, out):
+        rolled = self.source().group_by("user_id", "day", "kind").agg(pl.len().alias("count"), c.amount.sum())
+        rolled.sink_parquet(out, compression="snappy", engine="streaming")
+
+    def features(self, as_ofs, out):
+        self.prepare(max(as_ofs))
+        if len(as_ofs) == 1:
+            self.at(as_ofs[0]).write_parquet(out, compression="snappy")
+        else:
+            from polars.io.plugins import register_io_source
+
+            def frames(*_):
+                for as_of in as_ofs:
+                    yield self.at(as_of)
+                    note(f"features at {as_of}", self.start)
+
+            lazy = register_io_source(frames, schema=self.schema())
+            lazy.sink_parquet(out, compression="snappy", engine="streaming")
+        note("written", self.start)
+
+    def schema(self):
+        return {"user_id": pl.String, "as_of": pl.Date} | dict.fromkeys(self.log.names(self.kept), pl.Float64)
+
+    def prepare(self, until):
+        """Rolls up all before a day, sorts it by user and day, and adds it up."""
+        source, activity = self.source(), self.log.activity
+        kinds = source.select(c.kind.unique()).collect(engine="streaming")["kind"].to_list()
+        if activity not in kinds:
+            sys.exit(f"{activity} does not occur in the log")
+        others = sorted(k for k in kinds if k != activity)
+        midnight = dt.datetime(until.year, until.month, until.day, tzinfo=dt.timezone.utc)
+        mine = c.kind == activity
+        rolled = (
+            source.filter(c.time < midnight if self.log.parquet else c.day < number(until))
+            # Made to be added up, so that grouping has only sums to make; kinds side by side make a third of the
+            # groups of (user, day, kind).
+            .select(
+                "user_id",
+                "day",
+                mine.cast(pl.Int32).alias("n"),
+                pl.when(mine).then(c.amount).otherwise(0.0).alias("amount"),
+                *[(c.kind == k).cast(pl.Int32).alias(f"n_{k}") for k in others],
+            )
+            .group_by("user_id", "day")
+            .sum()
+            .collect(engine="streaming")
+        )
+        note("roll-up", self.start)
+        self.users = rolled.lazy().select("user_id").unique().with_row_index("user").collect(engine="streaming")
+        # One number to sort by and to search.
+        days = (
+            rolled.lazy()
+            .join(self.users.lazy(), on="user_id")
+            .select((c.user.cast(pl.Int64) * SPAN + c.day).alias("key"), c("^n.*$"), "amount")
+            .collect(engine="streaming")
+        )
+        del rolled
+        days = days.sort("key")
+        note("sorted", self.start)
+        active = days.lazy().filter(c.n > 0).select("key", "n", "amount").collect()
+        with_day = [c.key.mod(SPAN).cast(pl.Int32).alias("day"), c.key.floordiv(SPAN).cast(pl.Int32).alias("user")]
+        last = [pl.when(c(f"n_{k}") > 0).then(c.key).forward_fill().alias(f"last_{k}") for k in others]
+        self.days = Running(days, days.select(*with_day, *last), days.select(c(f"n_{k}") for k in others))
+        del days
+        active = active.with_columns(with_day)
+        new = c.user != c.user.shift(fill_value=-1)
+        active = active.with_columns(
+            gap=pl.when(~new).then(c.day - c.day.shift()),
+            # The variance from sums less the first amount: exactly 0 where all are equal.
+            off=c.amount - pl.when(new).then(c.amount).forward_fill(),
+        )
+        self.newest = number(until)
+        along = active.lazy().select(
+            "user",
+            "day",
+            "gap",
+            "amount",
+            # Users come in order: the largest gap of all up to here is this user's.
+            gap_max=(c.user.cast(pl.Int64) * SPAN + c.gap.fill_null(0)).cum_max() % SPAN,
+            amount_max=c.amount.cum_max().over("user"),
+            offs=c.off.cum_sum().over("user"),
+            offs_squared=(c.off * c.off).cum_sum().over("user"),
+            **{
+                f"half_life_{h}": ((c.day - self.newest) * (math.log(2) / h)).exp().cum_sum().over("user")
+                for h in self.log.half_lives
+            },
+        )
+        added = active.lazy().select(
+            events=c.n,
+            total=(c.amount * 1e6).round().cast(pl.Int64),
+            gaps_squared=(c.gap * c.gap).fill_null(0),
+            **{f"weekday_{i}": ((c.day + 3) % 7 == i) for i in range(7)},
+        )
+        self.active = Running(active, *pl.collect_all([along, added]))
+        note("running totals", self.start)
+        self.everyone = pl.int_range(self.users.height, dtype=pl.Int64, eager=True).to_numpy() * SPAN
+        self.first_active, self.first_day = self.active.before(self.everyone), self.days.before(self.everyone)
+        counts = self.days.between(self.first_day, self.days.before(self.everyone + SPAN - 1))
+        users_by_kind = counts.select((pl.all() > 0).sum()).row(0)
+        self.kept = chosen(dict(zip(others, users_by_kind)), self.users.height)
+        note("kinds", self.start)
+
+    def at(self, as_of):
+        """The features of all users at one day."""
+        log, today, h = self.log, number(as_of), self.log.horizon
+        active, days = self.active, self.days
+        end = active.before(self.everyone + today)
+        known = (end > self.first_active).nonzero()[0]
+        users, first, end = self.everyone[known], self.first_active[known], end[known]
+        first_any, end_any = self.first_day[known], days.before(users + today)
+        recency = today - active.along["day"].gather(end - 1)
+        # A gap is compared with the recency of its user at this day.
+        of_all = recency.new_from_index(0, self.users.height).scatter(known, recency)
+        shorter = (active.along["gap"] < of_all.gather(active.along["user"])).fill_null(False)
+        shorter = prefix(shorter.cast(pl.Int32).to_frame("shorter"))
+        columns = [
+            self.users.select(c.user_id.gather(known)),
+            active.along.drop("user", "gap", "day").select(pl.all().gather(end - 1)),
+            active.between(first, end),
+            difference(shorter, first, end),
+            pl.DataFrame({"recency": recency, "days": end - first}),
+            active.along.select(first=c.day.gather(first), gap_last=c.gap.gather(end - 1)),
+            days.along.select(first_any=c.day.gather(first_any), last_any=c.day.gather(end_any - 1)),
+            days.along.select(c(f"last_{k}").gather(end_any - 1) for k in self.kept),
+            days.between(first_any, end_any),
+        ]
+        for w in log.windows:
+            # At least the first: days before it belong to another user.
+            since = active.before(users + (today - w)).clip(first)
+            inside = active.between(since, end).select(c.events.alias(f"events_{w}"), c.total.alias(f"amount_{w}"))
+            columns += [inside, pl.DataFrame({f"days_{w}": end - since})]
+        since = days.before(users + (today - h)).clip(first_any)
+        columns.append(days.between(since, end_any).select(pl.all().name.prefix("recent_")))
+        columns.append(pl.DataFrame({"key": users}))
+        return self.final(as_of, pl.concat(columns, how="horizontal"))
+
+    def final(self, as_of, known):
+        log, today, h = self.log, number(as_of), self.log.horizon
+        n = c.days.cast(pl.Float64)
+        often, gaps = pl.when(c.days > 1), today - c.recency - c.first
+        tenure = today - c.first_any
+        deviation = lambda n, total, squares: ((squares - total * (total / n)).clip(0) / (n - 1)).sqrt()
+        rate = lambda w: (c(f"days_{w}") + 0.5) / pl.min_horizontal(pl.lit(w), tenure)
+        weekdays = [c(f"weekday_{i}") for i in range(7)]
+        entropy = -pl.sum_horizontal(pl.when(x > 0).then(x * (x / n).log()).otherwise(0) for x in weekdays) / n
+        used = pl.sum_horizontal(x > 0 for x in weekdays)
+        value = {
+            "recency_days": c.recency,
+            "recency_any_days": today - c.last_any,
+            "tenure_days": tenure,
+            "active_age_days": today - c.first,
+            "gaps_exceeded": often.then((c.shorter + 0.5) / n),
+            "overdue_ratio": often.then((c.recency + 1) / (gaps / (n - 1) + 1)),
+            "recency_share": c.recency / tenure,
+            "active_days": c.days,
+            "events": c.events,
+            "one_active_day": c.days == 1,
+            "gap_mean_days": often.then(gaps / (n - 1)),
+            "gap_spread_days": pl.when(c.days > 2).then(deviation(n - 1, gaps, c.gaps_squared)),
+            "gap_last_days": c.gap_last,
+            "gap_max_days": often.then(c.gap_max),
+            "weekday_regularity": often.then((1 - (entropy + (used - 1) / (2 * n)) / math.log(7)).clip(0, 1)),
+            f"trend_{h}d_over_{4 * h}d": (rate(h) / rate(4 * h)).log(),
+            "amount": c.total / 1e6,
+            "amount_mean": c.total / 1e6 / n,
+            "amount_spread": often.then(deviation(n, c.offs, c.offs_squared)),
+            "amount_last": c.amount,
+            "amount_max": c.amount_max,
+        }
+        for w in log.windows:
+            value |= {f"active_days_{w}d": c(f"days_{w}"), f"events_{w}d": c(f"events_{w}")}
+            value[f"amount_{w}d"] = c(f"amount_{w}") / 1e6
+        for x in log.half_lives:
+            value[f"active_days_half_life_{x}d"] = c(f"half_life_{x}") * 2.0 ** ((self.newest - today) / x)
+        for k in self.kept:
+            # The last of a kind among all users' days up to here; it may be another user's.
+            last = pl.when(c(f"last_{k}") >= c.key).then(today - c(f"last_{k}") + c.key)
+            value |= {f"{k}_count": c(f"n_{k}"), f"{k}_recency_days": last, f"{k}_count_{h}d": c(f"recent_n_{k}")}
+        columns = (value[name].cast(pl.Float64).alias(name) for name in log.names(self.kept))
+        return known.select("user_id", pl.lit(as_of).alias("as_of"), *columns)
+
+
+class Running:
+    """Rows sorted by a key, what holds up to each of them, and what adds up over them."""
+
+    def __init__(self, rows, along, added):
+        self.key, self.along, self.sums = rows["key"].to_numpy(), along, prefix(added)
+
+    def before(self, keys):
+        """How many rows have smaller keys."""
+        return self.key.searchsorted(keys)
+
+    def between(self, first, end):
+        """What the rows from `first` to before `end` add up to."""
+        return difference(self.sums, first, end)
+
+
+def prefix(added):
+    """Running totals that start with 0."""
+    none = added.select(pl.all().cast(pl.Int64)).clear(1).select(pl.all().fill_null(0))
+    return pl.concat([none, added.select(pl.all().cast(pl.Int64).cum_sum())])
+
+
+def difference(sums, first, end):
+    return sums.select(pl.all().gather(end) - pl.all().gather(first))
 
 
 def main():
@@ -224,7 +516,7 @@ def main():
     parser.add_argument("--roll-up-only", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    peer = {"duckdb": DuckDb}[args.engine](Log(args.log))
+    peer = {"duckdb": DuckDb, "polars": Polars}[args.engine](Log(args.log))
     if args.roll_up_only:
         peer.roll_up_only(args.out)
     elif args.as_of:
