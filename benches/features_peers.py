@@ -283,12 +283,14 @@ class DuckDb:
 
 class Polars:
     """Days are sorted by user once and added up along the way: what a user did between two days is the difference of
-    two running totals, found by a binary search."""
+    two running totals, found by a binary search. What has no exact difference is folded between the days asked for."""
 
     def __init__(self, log):
         import polars
 
-        global pl, c
+        global np, pl, c
+        import numpy as np
+
         pl, c = polars, polars.col
         self.log = log
         self.start = time.perf_counter()
@@ -306,7 +308,7 @@ class Polars:
         rolled.sink_parquet(out, compression="snappy", engine="streaming")
 
     def features(self, as_ofs, out):
-        self.prepare(max(as_ofs))
+        self.prepare(as_ofs)
         if len(as_ofs) == 1:
             self.at(as_ofs[0]).write_parquet(out, compression="snappy")
         else:
@@ -324,8 +326,9 @@ class Polars:
     def schema(self):
         return {"user_id": pl.String, "as_of": pl.Date} | dict.fromkeys(self.log.names(self.kept), pl.Float64)
 
-    def prepare(self, until):
-        """Rolls up all before a day, sorts it by user and day, and adds it up."""
+    def prepare(self, as_ofs):
+        """Rolls up all before the newest day, sorts it by user and day, and adds it up."""
+        until = as_ofs[-1]
         source, activity = self.source(), self.log.activity
         kinds = source.select(c.kind.unique()).collect(engine="streaming")["kind"].to_list()
         if activity not in kinds:
@@ -367,34 +370,19 @@ class Polars:
         del days
         active = active.with_columns(with_day)
         new = c.user != c.user.shift(fill_value=-1)
+        new = c.user != c.user.shift(fill_value=-1)
         active = active.with_columns(
             gap=pl.when(~new).then(c.day - c.day.shift()),
             # The variance from sums less the first amount: exactly 0 where all are equal.
             off=c.amount - pl.when(new).then(c.amount).forward_fill(),
         )
-        self.newest = number(until)
-        along = active.lazy().select(
-            "user",
-            "day",
-            "gap",
-            "amount",
-            # Users come in order: the largest gap of all up to here is this user's.
-            gap_max=(c.user.cast(pl.Int64) * SPAN + c.gap.fill_null(0)).cum_max() % SPAN,
-            amount_max=c.amount.cum_max().over("user"),
-            offs=c.off.cum_sum().over("user"),
-            offs_squared=(c.off * c.off).cum_sum().over("user"),
-            **{
-                f"half_life_{h}": ((c.day - self.newest) * (math.log(2) / h)).exp().cum_sum().over("user")
-                for h in self.log.half_lives
-            },
-        )
-        added = active.lazy().select(
+        added = active.select(
             events=c.n,
             total=(c.amount * 1e6).round().cast(pl.Int64),
             gaps_squared=(c.gap * c.gap).fill_null(0),
             **{f"weekday_{i}": ((c.day + 3) % 7 == i) for i in range(7)},
         )
-        self.active = Running(active, *pl.collect_all([along, added]))
+        self.active = Running(active, active.select("user", "day", "gap", "amount"), added)
         note("running totals", self.start)
         self.everyone = pl.int_range(self.users.height, dtype=pl.Int64, eager=True).to_numpy() * SPAN
         self.first_active, self.first_day = self.active.before(self.everyone), self.days.before(self.everyone)
@@ -402,12 +390,26 @@ class Polars:
         users_by_kind = counts.select((pl.all() > 0).sum()).row(0)
         self.kept = chosen(dict(zip(others, users_by_kind)), self.users.height)
         note("kinds", self.start)
+        self.as_ofs, self.newest = as_ofs, number(until)
+        self.ends = [self.active.before(self.everyone + number(day)) for day in as_ofs]
+        fold = Fold(self.first_active, self.ends)
+        self.folded = {
+            "gap_max": fold(np.maximum, active["gap"].fill_null(0)),
+            "amount_max": fold(np.maximum, active["amount"]),
+            "offs": fold(np.add, active["off"]),
+            "offs_squared": fold(np.add, active["off"] * active["off"]),
+        }
+        for h in self.log.half_lives:
+            weight = active.select(((c.day - self.newest) * (math.log(2) / h)).exp()).to_series()
+            self.folded[f"half_life_{h}"] = fold(np.add, weight)
+        note("folds", self.start)
 
     def at(self, as_of):
         """The features of all users at one day."""
         log, today, h = self.log, number(as_of), self.log.horizon
         active, days = self.active, self.days
-        end = active.before(self.everyone + today)
+        k = self.as_ofs.index(as_of)
+        end = self.ends[k]
         known = (end > self.first_active).nonzero()[0]
         users, first, end = self.everyone[known], self.first_active[known], end[known]
         first_any, end_any = self.first_day[known], days.before(users + today)
@@ -418,11 +420,11 @@ class Polars:
         shorter = prefix(shorter.cast(pl.Int32).to_frame("shorter"))
         columns = [
             self.users.select(c.user_id.gather(known)),
-            active.along.drop("user", "gap", "day").select(pl.all().gather(end - 1)),
+            pl.DataFrame({name: parts[k][known] for name, parts in self.folded.items()}),
             active.between(first, end),
             difference(shorter, first, end),
             pl.DataFrame({"recency": recency, "days": end - first}),
-            active.along.select(first=c.day.gather(first), gap_last=c.gap.gather(end - 1)),
+            active.along.select(c.gap.gather(end - 1), c.amount.gather(end - 1), first=c.day.gather(first)),
             days.along.select(first_any=c.day.gather(first_any), last_any=c.day.gather(end_any - 1)),
             days.along.select(c(f"last_{k}").gather(end_any - 1) for k in self.kept),
             days.between(first_any, end_any),
@@ -460,7 +462,7 @@ class Polars:
             "one_active_day": c.days == 1,
             "gap_mean_days": often.then(gaps / (n - 1)),
             "gap_spread_days": pl.when(c.days > 2).then(deviation(n - 1, gaps, c.gaps_squared)),
-            "gap_last_days": c.gap_last,
+            "gap_last_days": c.gap,
             "gap_max_days": often.then(c.gap_max),
             "weekday_regularity": often.then((1 - (entropy + (used - 1) / (2 * n)) / math.log(7)).clip(0, 1)),
             f"trend_{h}d_over_{4 * h}d": (rate(h) / rate(4 * h)).log(),
@@ -496,6 +498,22 @@ class Running:
     def between(self, first, end):
         """What the rows from `first` to before `end` add up to."""
         return difference(self.sums, first, end)
+
+
+class Fold:
+    """Folds the rows of each user from the first to before each of several ends."""
+
+    def __init__(self, first, ends):
+        self.starts = np.stack([first, *ends[:-1]], axis=1).ravel()
+        self.some = self.starts < np.stack(ends, axis=1).ravel()
+        self.shape = (len(first), len(ends))
+
+    def __call__(self, ufunc, values):
+        """One array over the users for each end."""
+        # Rows lie side by side, so each part ends where the next starts. The last may start beyond the last row.
+        parts = ufunc.reduceat(np.append(values.to_numpy(), 0), self.starts)
+        parts = np.where(self.some, parts, 0 if ufunc is np.add else -np.inf)
+        return np.ascontiguousarray(ufunc.accumulate(parts.reshape(self.shape), axis=1).T)
 
 
 def prefix(added):
