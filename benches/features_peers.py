@@ -6,7 +6,8 @@
 
 LOG_FOLDER is what `ebb-train simulate --bulk` makes: events/part-*.parquet or .csv and ebb.toml, in UTC. One row for
 every user with activity before the day, with the columns user_id, as_of and the features by their names in the
-catalogue; null where a value cannot be known. EBB_PEER_THREADS (2) threads.
+catalogue; null where a value cannot be known. DuckDB makes a folder with a file for each day where there are several.
+EBB_PEER_THREADS (2) threads.
 """
 
 import argparse
@@ -115,12 +116,20 @@ class DuckDb:
         )
 
     def features(self, as_ofs, out):
-        queries = list(self.prepare(as_ofs))
-        self.run(f"copy ({' union all '.join(queries)}) to '{out}' (format parquet, compression snappy)", "features")
+        self.prepare(as_ofs)
+        # As one query (union all) the aggregations of all days would be held at once.
+        parts = [out] if len(as_ofs) == 1 else [out / f"{as_of}.parquet" for as_of in as_ofs]
+        parts[0].parent.mkdir(parents=True, exist_ok=True)
+        for part, as_of, query in zip(parts, as_ofs, self.queries(as_ofs)):
+            self.run(f"copy ({query}) to '{part}' (format parquet, compression snappy)", f"features at {as_of}")
 
-    def prepare(self, as_ofs, until=None):
-        """Rolls up all before the newest day (or `until`) and gives one query for each day."""
-        until = until or max(as_ofs)
+    def span(self):
+        """The first and the last day."""
+        return self.run(f"select min(time)::date, max(time)::date from {self.source()}").fetchone()
+
+    def prepare(self, as_ofs, until=None, thin=None):
+        """Rolls up all before the newest day (or `until`). `thin` is given the queries' tables to leave users out."""
+        until = until or as_ofs[-1]
         kinds = [k for (k,) in self.run(f"select distinct kind from {self.source()}").fetchall()]
         if self.log.activity not in kinds:
             sys.exit(f"{self.log.activity} does not occur in the log")
@@ -152,10 +161,13 @@ class DuckDb:
                 from days where n > 0 window days as (partition by user_id order by day)""",
             "gaps",
         )
-        self.newest = number(max(as_ofs))
-        if len(as_ofs) < 4:
-            return [self.at_once(day) for day in as_ofs]
-        return self.in_parts(as_ofs)
+        self.newest = number(as_ofs[-1])
+        if thin:
+            thin()
+
+    def queries(self, as_ofs):
+        """One query for each day."""
+        return [self.at_once(day) for day in as_ofs] if len(as_ofs) < 4 else list(self.in_parts(as_ofs))
 
     def ever(self):
         """What is known of a user from all days: name, how it is made from days, how from parts of the past."""
@@ -326,9 +338,15 @@ class Polars:
     def schema(self):
         return {"user_id": pl.String, "as_of": pl.Date} | dict.fromkeys(self.log.names(self.kept), pl.Float64)
 
-    def prepare(self, as_ofs):
-        """Rolls up all before the newest day, sorts it by user and day, and adds it up."""
-        until = as_ofs[-1]
+    def span(self):
+        """The first and the last day."""
+        days = self.source().select(c.day.min(), last=c.day.max()).collect(engine="streaming").row(0)
+        return tuple(EPOCH + dt.timedelta(day) for day in days)
+
+    def prepare(self, as_ofs, until=None, thin=None):
+        """Rolls up all before the newest day (or `until`), sorts it by user and day, and adds it up. `thin` is given
+        the roll-up to leave users out."""
+        until = until or as_ofs[-1]
         source, activity = self.source(), self.log.activity
         kinds = source.select(c.kind.unique()).collect(engine="streaming")["kind"].to_list()
         if activity not in kinds:
@@ -352,6 +370,8 @@ class Polars:
             .collect(engine="streaming")
         )
         note("roll-up", self.start)
+        if thin:
+            rolled = thin(rolled)
         self.users = rolled.lazy().select("user_id").unique().with_row_index("user").collect(engine="streaming")
         # One number to sort by and to search.
         days = (
@@ -390,8 +410,8 @@ class Polars:
         users_by_kind = counts.select((pl.all() > 0).sum()).row(0)
         self.kept = chosen(dict(zip(others, users_by_kind)), self.users.height)
         note("kinds", self.start)
-        self.as_ofs, self.newest = as_ofs, number(until)
-        self.ends = [self.active.before(self.everyone + number(day)) for day in as_ofs]
+        self.as_ofs, self.newest = as_ofs, number(as_ofs[-1])
+        self.ends = [self.active.before(self.everyone + number(day)) for day in sorted({*as_ofs, until})]
         fold = Fold(self.first_active, self.ends)
         self.folded = {
             "gap_max": fold(np.maximum, active["gap"].fill_null(0)),
