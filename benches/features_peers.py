@@ -87,7 +87,7 @@ class DuckDb:
     def __init__(self, log):
         import duckdb
 
-        self.log = log
+        self.log, self.wanted = log, None
         self.db = duckdb.connect(config={"threads": THREADS, "preserve_insertion_order": False})
         self.start = time.perf_counter()
 
@@ -151,7 +151,7 @@ class DuckDb:
         users, *by_kind = self.run(
             f"select count(*), {seen} from (select user_id, {any_of} from days group by user_id)"
         ).fetchone()
-        self.kept = chosen(dict(zip(self.others, by_kind)), users)
+        self.kept = self.wanted or chosen(dict(zip(self.others, by_kind)), users)
         note("kinds", self.start)
         self.run(
             """create temp table active as
@@ -304,7 +304,7 @@ class Polars:
         import numpy as np
 
         pl, c = polars, polars.col
-        self.log = log
+        self.log, self.wanted = log, None
         self.start = time.perf_counter()
 
     def source(self):
@@ -371,6 +371,10 @@ class Polars:
         )
         note("roll-up", self.start)
         if thin:
+            # The kinds are chosen by all users.
+            seen = rolled.lazy().group_by("user_id").agg((c(f"n_{k}") > 0).any() for k in others)
+            users, *users_by_kind = seen.select(pl.len(), c("^n_.*$").sum()).collect(engine="streaming").row(0)
+            self.wanted = self.wanted or chosen(dict(zip(others, users_by_kind)), users)
             rolled = thin(rolled)
         self.users = rolled.lazy().select("user_id").unique().with_row_index("user").collect(engine="streaming")
         # One number to sort by and to search.
@@ -404,14 +408,16 @@ class Polars:
         )
         self.active = Running(active, active.select("user", "day", "gap", "amount"), added)
         note("running totals", self.start)
-        self.everyone = pl.int_range(self.users.height, dtype=pl.Int64, eager=True).to_numpy() * SPAN
-        self.first_active, self.first_day = self.active.before(self.everyone), self.days.before(self.everyone)
-        counts = self.days.between(self.first_day, self.days.before(self.everyone + SPAN - 1))
-        users_by_kind = counts.select((pl.all() > 0).sum()).row(0)
-        self.kept = chosen(dict(zip(others, users_by_kind)), self.users.height)
+        self.everyone_keys = pl.int_range(self.users.height, dtype=pl.Int64, eager=True).to_numpy() * SPAN
+        self.first_active, self.first_day = self.active.before(self.everyone_keys), self.days.before(self.everyone_keys)
+        if not self.wanted:
+            counts = self.days.between(self.first_day, self.days.before(self.everyone_keys + SPAN - 1))
+            users_by_kind = counts.select((pl.all() > 0).sum()).row(0)
+            self.wanted = chosen(dict(zip(others, users_by_kind)), self.users.height)
+        self.kept = self.wanted
         note("kinds", self.start)
         self.as_ofs, self.newest = as_ofs, number(as_ofs[-1])
-        self.ends = [self.active.before(self.everyone + number(day)) for day in sorted({*as_ofs, until})]
+        self.ends = [self.active.before(self.everyone_keys + number(day)) for day in sorted({*as_ofs, until})]
         fold = Fold(self.first_active, self.ends)
         self.folded = {
             "gap_max": fold(np.maximum, active["gap"].fill_null(0)),
@@ -424,14 +430,15 @@ class Polars:
             self.folded[f"half_life_{h}"] = fold(np.add, weight)
         note("folds", self.start)
 
-    def at(self, as_of):
-        """The features of all users at one day."""
+    def at(self, as_of, within=None):
+        """The features of all users at one day, or of those active in so many days before."""
         log, today, h = self.log, number(as_of), self.log.horizon
         active, days = self.active, self.days
         k = self.as_ofs.index(as_of)
         end = self.ends[k]
-        known = (end > self.first_active).nonzero()[0]
-        users, first, end = self.everyone[known], self.first_active[known], end[known]
+        since = self.first_active if within is None else active.before(self.everyone_keys + (today - within))
+        known = (end > since).nonzero()[0]
+        users, first, end = self.everyone_keys[known], self.first_active[known], end[known]
         first_any, end_any = self.first_day[known], days.before(users + today)
         recency = today - active.along["day"].gather(end - 1)
         # A gap is compared with the recency of its user at this day.
