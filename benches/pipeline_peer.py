@@ -180,13 +180,12 @@ def fitted(z, y, penalty):
     from sklearn.linear_model import LogisticRegression
 
     # With far more rows than columns Newton's method takes a handful of passes.
-    return LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-5, max_iter=100).fit(z, y)
+    model = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-5, max_iter=100).fit(z, y)
+    return model.coef_[0], model.intercept_[0]
 
 
-def probability(model, z):
-    from scipy.special import expit
-
-    return expit((z @ model.coef_[0]).astype(float) + model.intercept_[0])
+def probability(weights, intercept, z):
+    return 1 / (1 + np.exp(-((z @ weights).astype(float) + intercept)))
 
 
 def losses(p, y):
@@ -247,20 +246,19 @@ def platt(p, y):
 class Segments:
     """k-means on a few standardised features, the number of segments by silhouette."""
 
-    def __init__(self, z, positions, axes):
+    def __init__(self, z, positions):
         from sklearn.cluster import KMeans
         from sklearn.metrics import silhouette_score
 
-        self.positions, self.axes = positions, axes
+        self.positions = positions
         points = np.ascontiguousarray(z[:, positions])
         random = np.random.default_rng(SEED)
         sample = points[random.permutation(len(points))[:10_000]]
         tried = [KMeans(k, n_init=5, random_state=SEED).fit(sample) for k in range(3, 7)]
         score = lambda model: silhouette_score(sample[:1000], model.labels_[:1000])
-        self.model = max(tried, key=score)
-        labels = self.model.predict(points)
-        self.sizes = np.bincount(labels, minlength=self.model.n_clusters).tolist()
-        self.names = [self.name(center) for center in self.model.cluster_centers_ - points.mean(axis=0)]
+        self.centers = max(tried, key=score).cluster_centers_
+        self.sizes = np.bincount(self.of(z), minlength=len(self.centers)).tolist()
+        self.names = [self.name(center) for center in self.centers - points.mean(axis=0)]
 
     @staticmethod
     def name(center):
@@ -269,7 +267,8 @@ class Segments:
         return ", ".join(high if x > 0 else low for size, x, (high, low) in strongest if size >= 0.35) or "average"
 
     def of(self, z):
-        return self.model.predict(np.ascontiguousarray(z[:, self.positions]))
+        """The nearest centers: without the squares of the points, which all centers have in common."""
+        return np.argmin((self.centers**2).sum(axis=1) - 2 * z[:, self.positions] @ self.centers.T, axis=1)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -296,7 +295,7 @@ def fit(peer, out, most_rows):
     pool = ThreadPoolExecutor(THREADS)
 
     def trial(penalty):
-        p = probability(fitted(z_inner, y[inner], penalty), z_earlier)
+        p = probability(*fitted(z_inner, y[inner], penalty), z_earlier)
         return losses(p, y[earlier]).mean(), p
 
     trials = dict(zip(PENALTIES, pool.map(trial, PENALTIES)))
@@ -309,16 +308,16 @@ def fit(peer, out, most_rows):
     final = pool.submit(fitted, z, y, penalty)
     before = Design(x[known], names)
     judged = fitted(before(x[known]), y[known], penalty)
-    judgement = Judged(probability(judged, before(x[held])), y[held])
+    judgement = Judged(probability(*judged, before(x[held])), y[held])
     evaluation = judgement.with_intervals()
     note("judged", peer.start)
-    model = final.result()
+    weights, intercept = final.result()
     note("fitted", peer.start)
     axes = [n.format(max(log.windows)) for n in SEGMENT_FEATURES]
-    segments = Segments(z[held], [names.index(n) for n in axes], axes)
+    segments = Segments(z[held], [names.index(n) for n in axes])
     note("segments", peer.start)
 
-    effects = sorted(zip(design.columns, model.coef_[0].tolist()), key=lambda e: -abs(e[1]))
+    effects = sorted(zip(design.columns, weights.tolist()), key=lambda e: -abs(e[1]))
     card = {
         "rows": total,
         "every_nth_user": peer.every,
@@ -332,14 +331,16 @@ def fit(peer, out, most_rows):
         "gains": judgement.gains(),
         "segments": [{"name": n, "users": s} for n, s in zip(segments.names, segments.sizes)],
         "effects": effects,
-        "intercept": model.intercept_[0],
+        "intercept": intercept,
         "columns": design.columns,
         "kinds": peer.kept,
     }
     out.mkdir(parents=True, exist_ok=True)
     import joblib
 
-    joblib.dump({"design": design, "model": model, "segments": segments, "kinds": peer.kept}, out / "model.joblib")
+    # Without scikit-learn's own objects: loading those takes longer than scoring a small log.
+    stored = {"design": design, "weights": weights, "intercept": intercept, "segments": segments, "kinds": peer.kept}
+    joblib.dump(stored, out / "model.joblib")
     (out / "model.json").write_text(json.dumps(card, indent=1, default=float))
     (out / "report.html").write_text(report(card))
     note("written", peer.start)
@@ -385,17 +386,17 @@ def score(peer, out):
     import joblib
 
     stored = joblib.load(out / "model.joblib")
-    design, model, segments = stored["design"], stored["model"], stored["segments"]
+    design, weights, segments = stored["design"], stored["weights"], stored["segments"]
     _, last = peer.span()
     as_of = last + dt.timedelta(1)
     peer.wanted = stored["kinds"]
     rows = peer.rows([as_of], as_of)
     z = design(bent(rows, design.names))
-    p = probability(model, z)
+    p = probability(weights, stored["intercept"], z)
     note(f"{len(rows)} scored", peer.start)
 
     # What each feature adds to the log-odds, with its flag.
-    share = z * model.coef_[0]
+    share = z * weights
     own, flags = share[:, : len(design.names)], share[:, len(design.names) :]
     own[:, design.flags] += flags
     size = np.abs(own)
