@@ -14,7 +14,7 @@
 //! | --- | --- | --- |
 //! | [`math`] | numeric kernels on slices | nothing |
 //! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | nothing |
-//! | [`events`] | reading logs: files, column mapping, the data-quality report | `history` |
+//! | [`events`] | reading logs: files, column mapping, the data-quality report; the roll-up as SQL | `history` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | stages and the rules that decide them | `history`, `features`, `math` |
 //! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files | `math`, `history`, `features`, `lifecycle` |

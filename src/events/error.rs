@@ -137,6 +137,20 @@ pub enum EventsError {
         /// What is wrong.
         message: String,
     },
+    /// A setting that a SQL engine cannot be told to honour as the reader does.
+    #[error(
+        "`events.{setting}`: {construct} cannot be written in SQL for {dialect} so that it means the same; {instead}"
+    )]
+    Sql {
+        /// The setting's key in the `[events]` table.
+        setting: &'static str,
+        /// The engine.
+        dialect: &'static str,
+        /// What cannot be written.
+        construct: String,
+        /// What to do instead.
+        instead: String,
+    },
     /// A row that cannot be read, where the configuration says to stop at the first one.
     #[error(
         "{}: {} ({reason}), since `events.on_bad_row` is \"fail\"; with \"report\" such rows are counted and passed over",
@@ -174,6 +188,7 @@ impl EventsError {
             | Self::ColumnType { .. }
             | Self::Expression { .. }
             | Self::TimeFormat { .. }
+            | Self::Sql { .. }
             | Self::History(HistoryError::TimeZone { .. }) => true,
             Self::NoFiles { .. }
             | Self::Io { .. }

@@ -100,6 +100,11 @@ impl Expression {
         &self.text
     }
 
+    /// What it says.
+    pub(super) fn ast(&self) -> &IdedExpr {
+        self.program.expression()
+    }
+
     /// The columns it names.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.inputs.iter().map(|input| input.name.as_str()).filter(|name| !CEL_NAMES.contains(name))

@@ -213,6 +213,13 @@ impl TextFeed {
     }
 }
 
+/// The names of a text file's columns.
+pub(super) fn column_names(file: &LogFile, config: &EventsConfig) -> Result<Arc<Vec<String>>, EventsError> {
+    let mut text = TextFeed::new(file, config, &Arc::default())?;
+    let piece = text.next(file)?;
+    Ok(piece.map_or_else(|| text.names.unwrap_or_default(), |piece| piece.names))
+}
+
 fn lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }

@@ -8,7 +8,7 @@ use super::time::TimeReader;
 use crate::history::{AMOUNT_LIMIT, Amount, Cell, Day};
 
 /// The kind of all events of a log that has no kinds, where the caller does not name one.
-const KIND_OF_ALL: &str = "event";
+pub(super) const KIND_OF_ALL: &str = "event";
 
 /// Turns rows into events.
 pub(super) struct Mapper {

@@ -22,6 +22,7 @@ mod reading;
 mod reason;
 mod render;
 mod source;
+mod sql;
 mod text;
 mod threads;
 mod time;
@@ -37,6 +38,7 @@ pub use error::EventsError;
 pub use quality::{FileQuality, KindQuality, Place, QualityReport, RefusedRows, UserQuality};
 pub use reading::Progress;
 pub use reason::RefusalReason;
+pub use sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 
 use crate::history::{Day, Histories, Space, Users, check_complete, part_of_path};
 use files::LogFile;

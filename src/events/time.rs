@@ -10,7 +10,7 @@ use super::reason::{Field, Refusal, RefusalReason};
 use crate::history::{Cell, Day, DayClock};
 
 /// Days outside these years are placeholders such as 0001-01-01 and 9999-12-31, or a confused unit.
-const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
+pub(super) const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
 
 /// Turns the values of the time column into days.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct LastTicks {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum TimeFormat {
+pub(super) enum TimeFormat {
     /// An instant with its offset, or a local time without.
     Iso,
     Rfc3339,
@@ -251,7 +251,8 @@ fn is_time(text: &[u8]) -> bool {
 }
 
 impl TimeFormat {
-    fn new(format: &str) -> Result<Self, EventsError> {
+    /// The format of this name or pattern.
+    pub(super) fn new(format: &str) -> Result<Self, EventsError> {
         Ok(match format {
             "rfc3339" => Self::Rfc3339,
             "epoch_s" => Self::Epoch(1),

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Write the daily roll-up of a log as Parquet.
     Rollup(Rollup),
+    /// Print the query that makes the daily roll-up of the configured log in a SQL engine.
+    RollupSql(RollupSql),
     /// Write every user's features as of some days as Parquet.
     Features(Features),
 }
@@ -209,6 +211,78 @@ pub(crate) struct Rollup {
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollupSql {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The engine that is to run the query.
+    #[arg(long, value_enum)]
+    pub(crate) dialect: Dialect,
+    /// The table that holds the log, as the engine writes its name [default: the configured files in Spark and DuckDB,
+    /// `events` elsewhere].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// What the time column of the table is: text (or a number) as `events.time_format` says, a date or timestamp in
+    /// local time, or an instant [default: what it is in the configured files].
+    #[arg(long, value_enum)]
+    pub(crate) time_type: Option<TimeType>,
+    /// Leave out events at or after this day.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+}
+
+/// A SQL engine.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Dialect {
+    /// Spark SQL, 4.0 or newer.
+    Spark,
+    /// BigQuery.
+    Bigquery,
+    /// Snowflake.
+    Snowflake,
+    /// ClickHouse.
+    Clickhouse,
+    /// DuckDB, 1.2 or newer.
+    Duckdb,
+    /// PostgreSQL, 16 or newer.
+    Postgres,
+}
+
+impl From<Dialect> for ebb::events::Dialect {
+    fn from(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Spark => Self::Spark,
+            Dialect::Bigquery => Self::BigQuery,
+            Dialect::Snowflake => Self::Snowflake,
+            Dialect::Clickhouse => Self::ClickHouse,
+            Dialect::Duckdb => Self::DuckDb,
+            Dialect::Postgres => Self::Postgres,
+        }
+    }
+}
+
+/// What the time column of a table is.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TimeType {
+    /// Text or a number, as `events.time_format` says.
+    Text,
+    /// A date, or a timestamp without a time zone.
+    Local,
+    /// A timestamp with a time zone, or in UTC.
+    Instant,
+}
+
+impl From<TimeType> for ebb::events::TimeType {
+    fn from(kind: TimeType) -> Self {
+        match kind {
+            TimeType::Text => Self::Text,
+            TimeType::Local => Self::Local,
+            TimeType::Instant => Self::Instant,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

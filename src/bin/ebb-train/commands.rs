@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use ebb::events::{LogRequest, Progress, QualityReport, read_log};
+use ebb::events::{LogRequest, Progress, QualityReport, SqlRequest, read_log};
 use ebb::history::{Day, Histories, Users, write_rollup};
 use ebb::model;
 use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
@@ -268,6 +268,23 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
     let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
     let text = format!("{} rows (user, day, kind) in {} files in {}", written.rows, written.files, args.out.display());
     output.result(&json!({"out": args.out, "rows": written.rows, "files": written.files}), &text)
+}
+
+pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
+    let config = Config::load(&args.config).map_err(usage)?;
+    let request = SqlRequest {
+        config: &config.events,
+        base_dir: &config.folder,
+        dialect: args.dialect.into(),
+        table: args.table.as_deref(),
+        time_type: args.time_type.map(Into::into),
+        until: args.as_of,
+        default_kind: config.default_kind(),
+    };
+    let sql = ebb::events::rollup_sql(&request).map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+    // The query is what was asked for, so it is printed quietly too.
+    let output = Output { quiet: false, ..output };
+    output.result(&json!({"dialect": request.dialect.name(), "sql": sql}), &sql)
 }
 
 pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {

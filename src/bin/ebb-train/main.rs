@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Check(check) => commands::check(check, output),
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
+        Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),
         Command::Features(features) => commands::features(features, output),
     };
     match done {

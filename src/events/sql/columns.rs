@@ -1,0 +1,141 @@
+//! The columns of a log as SQL sees them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use arrow_schema::DataType;
+
+use super::super::EventsError;
+use super::super::reason::Field;
+use super::super::source;
+use super::dialect::Dialect;
+use super::expression::{Result, Term};
+
+/// The name of the first step of the query, which holds the log's columns.
+pub(super) const LOG: &str = "raw_events";
+
+/// The type of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Type {
+    Text,
+    Int,
+    Float,
+    Bool,
+    /// A date, or a time of day without a time zone.
+    Local,
+    Instant,
+    Struct(Vec<(String, Type)>),
+    /// A type that cannot serve.
+    Other(String),
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Int => "a whole number",
+            Self::Float => "a decimal or floating-point number",
+            Self::Bool => "a truth value",
+            Self::Local => "a date or local time",
+            Self::Instant => "an instant",
+            Self::Struct(_) => "a structure",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+impl Type {
+    /// Whether CEL and SQL agree on how the two compare.
+    pub(super) fn compares_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Int | Self::Float, Self::Int | Self::Float) => true,
+            (Self::Text, Self::Text) | (Self::Bool, Self::Bool) => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<&DataType> for Type {
+    fn from(found: &DataType) -> Self {
+        match found {
+            DataType::Dictionary(_, values) => Self::from(values.as_ref()),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
+            DataType::Boolean => Self::Bool,
+            DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, None) => Self::Local,
+            DataType::Timestamp(_, Some(_)) => Self::Instant,
+            DataType::Struct(members) => {
+                Self::Struct(members.iter().map(|m| (m.name().clone(), Self::from(m.data_type()))).collect())
+            }
+            number if number.is_integer() => Self::Int,
+            number if number.is_floating() || number.is_decimal() => Self::Float,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// What is known of the log's columns.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// Their names and types, where a file told them.
+    pub(super) known: Option<(PathBuf, Vec<(String, Type)>)>,
+    /// Whether all are text, where nothing is the empty text.
+    pub(super) text: bool,
+    /// Whether they come from files, so that text needs no conversion.
+    pub(super) from_files: bool,
+    /// Whether each line has types of its own.
+    pub(super) untyped: bool,
+}
+
+impl Columns {
+    /// The name of the column that an identifier of an expression means.
+    pub(super) fn resolve(&self, field: Field, identifier: &str) -> Result<String> {
+        self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier)).map(|found| found.0)
+    }
+
+    /// The column that an identifier of an expression means.
+    pub(super) fn column(&self, dialect: Dialect, field: Field, identifier: &str) -> Result<Term> {
+        if self.untyped {
+            return Err(EventsError::Sql {
+                setting: field.setting(),
+                dialect: dialect.name(),
+                construct: "an expression over JSON Lines, where each line has types of its own,".to_owned(),
+                instead: "name a column, or compute the value in a view and give the view's name as --table".to_owned(),
+            });
+        }
+        let found = self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier));
+        found.map(|(name, kind)| self.term(dialect, &name, kind))
+    }
+
+    /// The column of this very name.
+    pub(super) fn plain(&self, dialect: Dialect, field: Field, name: &str) -> Result<Term> {
+        let found = self.find(field, name, |columns| columns.position(field, name));
+        found.map(|(name, kind)| self.term(dialect, &name, kind))
+    }
+
+    fn find(
+        &self,
+        field: Field,
+        name: &str,
+        position: impl Fn(&source::Columns<'_>) -> std::result::Result<usize, EventsError>,
+    ) -> Result<(String, Type)> {
+        let Some((path, columns)) = &self.known else { return Ok((name.to_owned(), Type::Text)) };
+        let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+        let at = position(&source::Columns { path, names: &names })?;
+        let found = columns.get(at).cloned();
+        found.ok_or_else(|| source::unknown_column(path, field, name, &names))
+    }
+
+    fn term(&self, dialect: Dialect, name: &str, kind: Type) -> Term {
+        let column = format!("{LOG}.{}", dialect.quote(name));
+        let kind = if self.text { Type::Text } else { kind };
+        let sql = match kind {
+            Type::Text if self.text && self.from_files => format!("COALESCE({column}, '')"),
+            Type::Text if self.text => format!("COALESCE({}, '')", dialect.to_text(&column)),
+            Type::Text if !self.from_files => dialect.to_text(&column),
+            Type::Int => dialect.whole_number(&column),
+            Type::Float => dialect.double(&column),
+            _ => column,
+        };
+        Term { sql, kind, nullable: !self.text, fails: false, literal: None }
+    }
+}
