@@ -11,7 +11,7 @@ default:
     @just --list --unsorted
 
 # Everything, quickest verdicts first; tests share the dev profile's builds, the rest the release profile's.
-ci: fmt lint doc deny test release retrain quickstart real interop report
+ci: fmt lint doc deny test release retrain quickstart real interop report cluster
 
 # Check the formatting.
 fmt:
@@ -68,6 +68,10 @@ interop: retrain
 # The report in a real browser. Needs npm and chromium.
 report: retrain
     tests/report/run.sh {{ work }}/shop {{ work }}/large
+
+# The printed queries in DuckDB and Spark, and the Spark job on two executors of which one is killed. Needs python3 and java.
+cluster: retrain
+    tests/cluster/run.sh {{ train }} {{ work }}/shop
 
 # Build models/shop again, to be committed when a change of it is meant.
 sample-model: release
