@@ -1,6 +1,10 @@
 """Small logs with everything in them that a reader and a SQL engine may see in different ways."""
 
+import datetime
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
 
 CHURN = """
 [churn]
@@ -68,6 +72,27 @@ EXPRESSIONS = {
 }
 
 
+def typed(folder):
+    """Parquet with instants, numbers and missing values."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start = datetime.datetime(2024, 3, 9, 20, tzinfo=datetime.timezone.utc)
+    at = [None if i % 97 == 0 else start + datetime.timedelta(minutes=37 * i) for i in range(4000)]
+    table = pa.table({
+        "who": pa.array([None if i % 89 == 0 else f"u{i % 50}" for i in range(4000)]),
+        "at": pa.array(at, pa.timestamp("us", "UTC")),
+        "what": pa.array([None if i % 83 == 0 else CODES[i % 13] for i in range(4000)]),
+        "count": pa.array([None if i % 11 == 0 else i % 7 - 2 for i in range(4000)], pa.int32()),
+        "price": pa.array([None if i % 5 == 0 else i / 7 for i in range(4000)]),
+        "paid": pa.array([None if i % 13 == 0 else i % 2 == 0 for i in range(4000)]),
+    })
+    pa.parquet.write_table(table, folder / "log.parquet")
+    kind = 'what == null || what in ["", "12"] ? "none" : paid ? what + "-paid" : count < 0 ? "negative" : what'
+    amount = 'what != "c3" ? price : double(count) * 1.5'
+    mapping = f"kind = {{ expr = '{kind}' }}\namount = {{ expr = '{amount}' }}\n"
+    settings = f'user = "who"\ntime = "at"\ntimezone = "America/New_York"\n{mapping}'
+    (folder / "ebb.toml").write_text(f'[events]\npaths = ["log.parquet"]\n{settings}{CHURN}')
+
+
 def make(folder):
     """Writes all logs; the folders that hold one each."""
     folder = Path(folder)
@@ -87,4 +112,5 @@ def make(folder):
     for name, (kind, amount) in EXPRESSIONS.items():
         mapping = f'user = "who"\ntime = "at"\nkind = {{ expr = {kind} }}\namount = {{ expr = {amount} }}\n'
         write(folder / name, mapping + dates, [header, *rows(DATES)])
+    typed(folder / "typed")
     return sorted(path.parent for path in folder.glob("*/ebb.toml"))

@@ -47,11 +47,8 @@ impl fmt::Display for Type {
 impl Type {
     /// Whether CEL and SQL agree on how the two compare.
     pub(super) fn compares_with(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Int | Self::Float, Self::Int | Self::Float) => true,
-            (Self::Text, Self::Text) | (Self::Bool, Self::Bool) => true,
-            _ => false,
-        }
+        let number = |kind: &Self| matches!(kind, Self::Int | Self::Float);
+        number(self) && number(other) || matches!((self, other), (Self::Text, Self::Text) | (Self::Bool, Self::Bool))
     }
 }
 
@@ -73,11 +70,14 @@ impl From<&DataType> for Type {
     }
 }
 
+/// A file, and the names and types of its columns.
+pub(super) type Known = (PathBuf, Vec<(String, Type)>);
+
 /// What is known of the log's columns.
 #[derive(Debug)]
 pub(super) struct Columns {
     /// Their names and types, where a file told them.
-    pub(super) known: Option<(PathBuf, Vec<(String, Type)>)>,
+    pub(super) known: Option<Known>,
     /// Whether all are text, where nothing is the empty text.
     pub(super) text: bool,
     /// Whether they come from files, so that text needs no conversion.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::config::{Delimiter, EventsConfig, Format};
 use super::super::files::{self, LogFile, extension};
 use super::super::{EventsError, columnar, feed};
-use super::columns::{Columns, Type};
+use super::columns::{Columns, Known, Type};
 use super::dialect::Dialect;
 use super::expression::Result;
 use super::{SqlRequest, refuse};
@@ -158,7 +158,7 @@ fn format(request: &SqlRequest<'_>, found: &[LogFile]) -> Result<Option<Format>>
 }
 
 /// The names and types of a file's columns; `None` where each line has its own.
-fn known(file: &LogFile, config: &EventsConfig) -> Result<Option<(PathBuf, Vec<(String, Type)>)>> {
+fn known(file: &LogFile, config: &EventsConfig) -> Result<Option<Known>> {
     let columns = match file.format {
         Format::Jsonl | Format::Rollup => return Ok(None),
         Format::Csv => {
