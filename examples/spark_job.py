@@ -5,7 +5,7 @@
 
 The query comes from `ebb-train rollup-sql --dialect spark`. Each task then has all rows of its users, hands them to
 ebb-train as Parquet, and returns the scores; the binary, the model and the configuration travel with the job, so the
-machines need nothing but Spark, Python and pyarrow. The result has the columns of scores.parquet and `not_scored`: the
+machines need nothing but Spark, Python, pyarrow, and the pandas that Spark asks for. The result has the columns of scores.parquet and `not_scored`: the
 reason for users without a score. It equals what one machine would write, in no order.
 """
 

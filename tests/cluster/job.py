@@ -36,7 +36,9 @@ def submit(job, name, *more):
 
 def finish(process, name):
     if process.wait() != 0:
-        print("".join((work / f"{name}.log").open().readlines()[-40:]))
+        lines = (work / f"{name}.log").read_text().splitlines()
+        last = max((i for i, line in enumerate(lines) if line.startswith("Traceback")), default=max(0, len(lines) - 20))
+        print("\n".join(lines[last : last + 20]))
         raise SystemExit(f"FAILED: the job `{name}` ended with {process.returncode}")
     return pa.parquet.read_table(work / name)
 

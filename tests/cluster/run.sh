@@ -17,7 +17,7 @@ mkdir -p "$work"
 
 command -v java >/dev/null || { echo "there is no java: install a Java runtime, 17 or newer"; exit 1; }
 if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'pyspark>=4.0,<5' 'duckdb>=1.2' 'pyarrow>=18'
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'pyspark>=4.0,<5' 'duckdb>=1.2' 'pyarrow>=18' 'pandas>=2.2,<3'
 
 started=$SECONDS
 "$work/venv/bin/python" tests/cluster/engines.py "$train" "$model" "$work" "$events" "$users"
