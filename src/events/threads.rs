@@ -72,7 +72,7 @@ pub(super) fn read(
         bytes: files.iter().map(|file| file.bytes).sum(),
         rows: shared.rows.load(Ordering::Relaxed),
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = rayon::current_num_threads();
     let read: Vec<Option<(Counts, SeenKeys)>> = std::thread::scope(|scope| {
         let (running, ended) = channel();
         let start = |_| {
