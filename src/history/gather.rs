@@ -32,9 +32,9 @@ pub struct Space {
 }
 
 impl Space {
-    /// A quarter of the memory this process may take, so that the rest is left for what is made of the records.
+    /// An eighth of the memory this process may take, so that the rest is left for what is made of the records.
     pub fn of_machine(folder: PathBuf) -> Self {
-        let bytes = usize::try_from(super::memory::limit_bytes() / 4).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(super::memory::limit_bytes() / 8).unwrap_or(usize::MAX);
         Self { memory_bytes: bytes, folder }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Log {
     /// Also write the data-quality report as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) quality: Option<PathBuf>,
-    /// Memory for the log's records, such as 512MiB or 4GiB; what is more goes to temporary files [default: a quarter of
+    /// Memory for the log's records, such as 512MiB or 4GiB; what is more goes to temporary files [default: an eighth of
     /// what this process may take].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) memory: Option<usize>,
