@@ -31,12 +31,14 @@ def submit(job, name, *more):
     command += [job, "--ebb-train", train, "--model", model, "--config", config, "--as-of", as_of, "--partitions", "8"]
     command += ["--rollup", work / "rollup", "--out", work / name, *more]
     log = open(work / f"{name}.log", "w")
-    return subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, env=spark_environment())
+    return subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=spark_environment())
 
 
 def finish(process, name):
     if process.wait() != 0:
-        print("".join((work / f"{name}.log").open().readlines()[-40:]))
+        lines = (work / f"{name}.log").read_text().splitlines()
+        last = max((i for i, line in enumerate(lines) if line.startswith("Traceback")), default=max(0, len(lines) - 20))
+        print("\n".join(lines[last : last + 20]))
         raise SystemExit(f"FAILED: the job `{name}` ended with {process.returncode}")
     return pa.parquet.read_table(work / name)
 

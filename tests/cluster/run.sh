@@ -6,6 +6,7 @@
 #
 # Needs python3 and Java 17 or newer. What it downloads and writes stays under the target folder.
 set -euo pipefail
+exec </dev/null
 
 train=$(realpath "${1:?usage: tests/cluster/run.sh EBB_TRAIN MODEL_DIR [EVENTS USERS]}")
 model=$(realpath "${2:?usage: tests/cluster/run.sh EBB_TRAIN MODEL_DIR [EVENTS USERS]}")
@@ -17,7 +18,7 @@ mkdir -p "$work"
 
 command -v java >/dev/null || { echo "there is no java: install a Java runtime, 17 or newer"; exit 1; }
 if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'pyspark>=4.0,<5' 'duckdb>=1.2' 'pyarrow>=18'
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'pyspark>=4.0,<5' 'duckdb>=1.2' 'pyarrow>=18' 'pandas>=2.2,<3'
 
 started=$SECONDS
 "$work/venv/bin/python" tests/cluster/engines.py "$train" "$model" "$work" "$events" "$users"
