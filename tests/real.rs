@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ebb::history::{Day, HistoriesBuilder, read_rollup};
+use ebb::history::{Day, HistoriesBuilder, Users, read_rollup};
 use ebb::model;
 use ebb::train::bgnbd;
 use serde_json::Value;
@@ -101,7 +101,9 @@ impl Case {
         let mut builder = HistoriesBuilder::default();
         read_rollup(&self.path("rollup"), None, Users::All, &mut builder).unwrap();
         let histories = builder.finish().unwrap();
-        histories.iter().flat_map(|(_, h)| h.records()).map(|r| r.amount.value()).sum()
+        let mut sum = 0.0;
+        histories.for_each(|_, _, h| sum += h.records().iter().map(|r| r.amount.value()).sum::<f64>()).unwrap();
+        sum
     }
 
     /// Log loss and AUC over all users who bought in the last `active_within_days`: exactly those are scored.

@@ -101,9 +101,10 @@ impl Mapper {
         })
     }
 
-    /// The day of a time.
-    pub(super) fn day(&mut self, time: Cell<'_>) -> Result<Day, Refusal> {
-        self.days.day(time)
+    /// The day of a time of so many ticks of which a second has `per_s`; `None` when it is none that a log may have.
+    pub(super) fn day(&mut self, ticks: i64, per_s: i64, zoned: bool) -> Option<Day> {
+        let last = if zoned { self.days.last_day(ticks, per_s) } else { None };
+        last.or_else(|| self.days.day(Cell::Time { ticks, per_s, zoned }).ok())
     }
 
     /// The kind of all events, where no column tells.

@@ -6,10 +6,11 @@ use arrow_array::types::{
     Int32Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{Array, DictionaryArray, Float64Array, RecordBatch, StringArray, StringViewArray};
+use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::reading::Reading;
-use crate::history::{Cell, HistoryError};
+use crate::history::HistoryError;
 
 /// The positions in a file of the columns that the fields are plain copies of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +41,9 @@ pub(super) struct PlainBatch<'b> {
     ticks: &'b [i64],
     per_s: i64,
     zoned: bool,
-    times: &'b dyn Array,
+    time_nulls: Option<&'b NullBuffer>,
     kind: Option<Kinds<'b>>,
-    amount: Option<&'b Float64Array>,
+    amount: Option<(&'b [f64], Option<&'b NullBuffer>)>,
 }
 
 enum Texts<'b> {
@@ -82,21 +83,26 @@ impl<'b> PlainBatch<'b> {
         };
         let amount = match columns.amount {
             None => None,
-            Some(amount) => Some(find(amount)?.as_primitive_opt()?),
+            Some(amount) => {
+                let amount: &Float64Array = find(amount)?.as_primitive_opt()?;
+                Some((amount.values().as_ref(), amount.nulls()))
+            }
         };
-        Some(Self { user, ticks, per_s, zoned: zone.is_some(), times, kind, amount })
+        Some(Self { user, ticks, per_s, zoned: zone.is_some(), time_nulls: times.nulls(), kind, amount })
     }
 
     /// Takes in one row; `false` when it is odd in any way and nothing was done.
     pub(super) fn row(&mut self, reading: &mut Reading<'_>, row: usize) -> Result<bool, HistoryError> {
         let Some(user) = self.user.get(row) else { return Ok(false) };
-        let Some(ticks) = self.ticks.get(row).copied().filter(|_| self.times.is_valid(row)) else { return Ok(false) };
+        let Some(ticks) = self.ticks.get(row).copied().filter(|_| is_valid(self.time_nulls, row)) else {
+            return Ok(false);
+        };
         let Reading { mapper, intake, .. } = reading;
-        let Ok(day) = mapper.day(Cell::Time { ticks, per_s: self.per_s, zoned: self.zoned }) else { return Ok(false) };
+        let Some(day) = mapper.day(ticks, self.per_s, self.zoned) else { return Ok(false) };
         let amount = match self.amount {
             None => Some(0.0),
-            Some(amount) if amount.is_null(row) => None,
-            Some(amount) => Some(amount.value(row)),
+            Some((_, nulls)) if !is_valid(nulls, row) => None,
+            Some((amounts, _)) => amounts.get(row).copied(),
         };
         // A kind is only looked at, and numbered, where the row is kept.
         let kind = if !intake.is_before(day) {
@@ -113,6 +119,10 @@ impl<'b> PlainBatch<'b> {
         let name = |_: u16| self.kind.as_ref().map_or(mapper.kind_of_all(), |kinds| kinds.name(row));
         intake.keep_plain(user, day, kind, amount, name)
     }
+}
+
+fn is_valid(nulls: Option<&NullBuffer>, row: usize) -> bool {
+    nulls.is_none_or(|nulls| nulls.is_valid(row))
 }
 
 impl Texts<'_> {

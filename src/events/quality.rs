@@ -1,17 +1,13 @@
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::config::Format;
 use super::reason::RefusalReason;
-use crate::history::{Block, Day, Histories, HistoryError};
+use crate::history::{Day, Histories, KindTotals};
 
 /// How many places are shown for each reason.
 pub(super) const PLACES_SHOWN: usize = 5;
-
-/// How many users with the most events are shown.
-const TOP_USERS: usize = 5;
 
 /// The most characters that are shown of a value, and of what was expected.
 const VALUE_SHOWN: usize = 80;
@@ -175,64 +171,26 @@ impl QualityReport {
     }
 
     /// Fills in what the histories tell; `negative` holds the events below zero by kind.
-    pub(super) fn describe(
-        &mut self,
-        histories: &Histories,
-        negative: &BTreeMap<String, u64>,
-    ) -> Result<(), HistoryError> {
-        let span = histories.span();
+    pub(super) fn describe(&mut self, histories: &Histories, negative: &BTreeMap<String, u64>) {
+        let (span, totals) = (histories.span(), histories.totals());
         (self.first_day, self.last_day) = (span.map(|s| s.0), span.map(|s| s.1));
         (self.users, self.records) = (histories.len(), histories.record_count());
         let negative_of = |kind: &str| negative.get(kind).copied().unwrap_or(0);
-        self.kinds = histories.kinds().iter().map(|kind| KindQuality::new(kind, negative_of(kind))).collect();
-        let mut top: Vec<(u64, String)> = Vec::new();
+        let kinds = histories.kinds().iter().zip(totals.kinds());
+        self.kinds = kinds.map(|(kind, totals)| KindQuality::new(kind, *totals, negative_of(kind))).collect();
         let all = self.events.max(1) as f64;
-        histories.stream_blocks::<_, HistoryError>(
-            |block| seen_in(block, histories.kinds().len()),
-            |(kinds, mine)| {
-                for (kind, (events, users)) in self.kinds.iter_mut().zip(kinds) {
-                    kind.events += events;
-                    kind.users += users;
-                }
-                // Stable, so that of users with as many events the first by name is shown.
-                top.extend(mine);
-                top.sort_by_key(|(events, _)| Reverse(*events));
-                top.truncate(TOP_USERS);
-                Ok(())
-            },
-        )?;
-        let user = |(events, user)| UserQuality { user, events, share: events as f64 / all };
-        self.top_users = top.into_iter().map(user).collect();
+        let user = |(events, user): &(u64, String)| UserQuality {
+            user: user.clone(),
+            events: *events,
+            share: *events as f64 / all,
+        };
+        self.top_users = totals.busiest().iter().map(user).collect();
         self.kinds.retain(|kind| kind.events > 0);
-        Ok(())
     }
-}
-
-/// The events and users of each kind in a block, and its users with the most events.
-fn seen_in(block: &Block, kinds: usize) -> (Vec<(u64, u64)>, Vec<(u64, String)>) {
-    let (mut of_kinds, mut last_user_of) = (vec![(0, 0); kinds], vec![usize::MAX; kinds]);
-    let mut top: Vec<(u64, &str)> = Vec::new();
-    for (position, user, view) in block.iter() {
-        let mut events = 0;
-        for record in view.records() {
-            events += u64::from(record.count);
-            let kind = usize::from(record.kind);
-            if let (Some((events, users)), Some(last)) = (of_kinds.get_mut(kind), last_user_of.get_mut(kind)) {
-                *events += u64::from(record.count);
-                *users += u64::from(std::mem::replace(last, position) != position);
-            }
-        }
-        let place = top.partition_point(|(more, _)| *more >= events);
-        if place < TOP_USERS {
-            top.insert(place, (events, user));
-            top.truncate(TOP_USERS);
-        }
-    }
-    (of_kinds, top.into_iter().map(|(events, user)| (events, user.to_owned())).collect())
 }
 
 impl KindQuality {
-    fn new(kind: &str, negative_amounts: u64) -> Self {
-        Self { kind: kind.to_owned(), events: 0, users: 0, negative_amounts }
+    fn new(kind: &str, totals: KindTotals, negative_amounts: u64) -> Self {
+        Self { kind: kind.to_owned(), events: totals.events, users: totals.users, negative_amounts }
     }
 }

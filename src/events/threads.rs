@@ -72,7 +72,7 @@ pub(super) fn read(
         bytes: files.iter().map(|file| file.bytes).sum(),
         rows: shared.rows.load(Ordering::Relaxed),
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = rayon::current_num_threads();
     let read: Vec<Option<(Counts, SeenKeys)>> = std::thread::scope(|scope| {
         let (running, ended) = channel();
         let start = |_| {
@@ -108,7 +108,7 @@ pub(super) fn read(
         return Err(EventsError::Empty { as_of: request.until, detail: why_empty(&report, &counts) });
     }
     let histories = builder.finish()?;
-    report.describe(&histories, &counts.negative)?;
+    report.describe(&histories, &counts.negative);
     Ok((histories, report))
 }
 

@@ -67,6 +67,12 @@ impl TimeReader {
         })
     }
 
+    /// The day of an instant, if it is the last one told.
+    pub(super) fn last_day(&self, ticks: i64, per_s: i64) -> Option<Day> {
+        let last = self.last_ticks.as_ref()?;
+        (last.per_s == per_s && last.range.contains(&ticks)).then_some(last.day)
+    }
+
     /// The day of a value of the time column.
     pub(super) fn day(&mut self, cell: Cell<'_>) -> Result<Day, Refusal> {
         match cell {
@@ -74,11 +80,8 @@ impl TimeReader {
             Cell::Null => Err(self.refuse(RefusalReason::EmptyTime, String::new())),
             Cell::Day(number) => self.check(Day::new(number), cell),
             Cell::Time { ticks, per_s, zoned: true } => {
-                if let Some(last) = &self.last_ticks
-                    && last.per_s == per_s
-                    && last.range.contains(&ticks)
-                {
-                    return Ok(last.day);
+                if let Some(day) = self.last_day(ticks, per_s) {
+                    return Ok(day);
                 }
                 let day = self.clock.day(ticks.div_euclid(per_s));
                 let day = self.check(day, cell)?;

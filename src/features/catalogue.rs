@@ -133,6 +133,10 @@ pub struct Feature {
     pub quantity: Quantity,
 }
 
+fn decay(age: u32, half_life: u16) -> f64 {
+    libm::exp2(-f64::from(age) / f64::from(half_life))
+}
+
 /// The ordered list of features that a schema gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Catalogue {
@@ -140,7 +144,12 @@ pub struct Catalogue {
     kinds: Vec<String>,
     windows: Vec<u16>,
     features: Vec<Feature>,
+    /// For each half-life in use what is left of a day by its age, up to [`DECAY_AGES`] days.
+    decays: Vec<(u16, Vec<f64>)>,
 }
+
+/// Older days are rare enough for their share to be computed.
+const DECAY_AGES: u32 = 1_500;
 
 impl Catalogue {
     /// The catalogue of a schema. Fails when there is no activity kind or a horizon is out of range.
@@ -166,7 +175,20 @@ impl Catalogue {
         for (position, kind) in kinds.iter().enumerate().skip(own) {
             list.kind(position as u16, kind, horizons);
         }
-        Ok(Self { kinds, windows, features: list.into_features(), schema })
+        let features = list.into_features();
+        let half_life = |feature: &Feature| match feature.quantity {
+            Quantity::DecayedDays(half_life) => Some(half_life),
+            _ => None,
+        };
+        let table = |half_life| (half_life, (0..=DECAY_AGES).map(|age| decay(age, half_life)).collect());
+        let decays = features.iter().filter_map(half_life).map(table).collect();
+        Ok(Self { kinds, windows, features, decays, schema })
+    }
+
+    /// What is left of days of these ages: a half of each after one half-life.
+    pub(super) fn decayed(&self, half_life: u16, ages: impl Iterator<Item = u32>) -> f64 {
+        let table = self.decays.iter().find(|(known, _)| *known == half_life).map_or(&[][..], |(_, table)| table);
+        ages.map(|age| table.get(age as usize).copied().unwrap_or_else(|| decay(age, half_life))).sum()
     }
 
     /// The schema it was made from.

@@ -60,7 +60,7 @@ impl<'a> Extractor<'a> {
         for (position, quantity) in &self.wanted {
             if let Some(slot) = out.get_mut(*position) {
                 // Adding 0 turns -0, the sum of no floating-point numbers, into 0.
-                *slot = value(&self.summary, *quantity).unwrap_or(f64::NAN) + 0.0;
+                *slot = value(self.catalogue, &self.summary, *quantity).unwrap_or(f64::NAN) + 0.0;
             }
         }
         !self.summary.active.is_empty()
@@ -68,7 +68,7 @@ impl<'a> Extractor<'a> {
 }
 
 /// The value of one quantity; `None` when it cannot be known.
-fn value(s: &Summary, quantity: Quantity) -> Option<f64> {
+fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> {
     let recency = s.active.last().map(|d| f64::from(d.age));
     let tenure = s.first_any.map(f64::from);
     Some(match quantity {
@@ -80,7 +80,7 @@ fn value(s: &Summary, quantity: Quantity) -> Option<f64> {
         Quantity::ActiveDaysIn(w) => s.within(w).len() as f64,
         Quantity::Events => events(&s.active),
         Quantity::EventsIn(w) => events(s.within(w)),
-        Quantity::DecayedDays(half_life) => s.active.iter().map(|d| decay(d.age, half_life)).sum(),
+        Quantity::DecayedDays(half_life) => catalogue.decayed(half_life, s.active.iter().map(|d| d.age)),
         Quantity::OneDay => f64::from(s.active.len() == 1),
         Quantity::GapMean => mean(s.gaps())?,
         Quantity::GapSpread => spread(s.gaps())?,
@@ -97,11 +97,11 @@ fn value(s: &Summary, quantity: Quantity) -> Option<f64> {
         Quantity::AmountSpread => spread(s.active.iter().map(|d| d.amount))?,
         Quantity::AmountLast => s.active.last()?.amount,
         Quantity::AmountMax => s.active.iter().map(|d| d.amount).reduce(f64::max)?,
-        Quantity::KindCount(kind) => s.kinds.iter().filter(|k| k.kind == kind).map(|k| k.count).sum(),
+        Quantity::KindCount(kind) => s.kind(kind).iter().map(|k| k.count).sum(),
         Quantity::KindCountIn(kind, w) => {
-            s.kinds.iter().filter(|k| k.kind == kind && k.age <= u32::from(w)).map(|k| k.count).sum()
+            s.kind(kind).iter().rev().take_while(|k| k.age <= u32::from(w)).map(|k| k.count).sum()
         }
-        Quantity::KindRecency(kind) => f64::from(s.kinds.iter().rev().find(|k| k.kind == kind)?.age),
+        Quantity::KindRecency(kind) => f64::from(s.kind(kind).last()?.age),
     })
 }
 
@@ -117,10 +117,6 @@ fn events(days: &[ActiveDay]) -> f64 {
 
 fn amount(days: &[ActiveDay]) -> f64 {
     days.iter().map(|d| d.amount).sum()
-}
-
-fn decay(age: u32, half_life: u16) -> f64 {
-    libm::exp2(-f64::from(age) / f64::from(half_life))
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

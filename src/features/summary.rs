@@ -14,7 +14,6 @@ pub(super) struct ActiveDay {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KindDay {
     pub(super) age: u32,
-    pub(super) kind: u16,
     pub(super) count: f64,
 }
 
@@ -23,8 +22,8 @@ pub(super) struct KindDay {
 pub(super) struct Summary {
     /// Active days, oldest first.
     pub(super) active: Vec<ActiveDay>,
-    /// Records of kinds with features of their own, oldest first.
-    pub(super) kinds: Vec<KindDay>,
+    /// The records of each kind with features of its own, oldest first.
+    kinds: Vec<Vec<KindDay>>,
     /// Days since the first and the last event of any kind.
     pub(super) first_any: Option<u32>,
     pub(super) last_any: Option<u32>,
@@ -35,7 +34,7 @@ impl Summary {
     /// first `activity` positions count as activity.
     pub(super) fn read(&mut self, history: HistoryView<'_>, as_of: Day, slots: &[Option<u16>], activity: u16) {
         self.active.clear();
-        self.kinds.clear();
+        self.kinds.iter_mut().for_each(Vec::clear);
         let seen = history.before(as_of).records();
         let age = |day: Day| as_of.since(day).unsigned_abs();
         self.first_any = seen.first().map(|r| age(r.day));
@@ -43,7 +42,12 @@ impl Summary {
         for record in seen {
             let Some(kind) = slots.get(usize::from(record.kind)).copied().flatten() else { continue };
             let (age, count) = (age(record.day), f64::from(record.count));
-            self.kinds.push(KindDay { age, kind, count });
+            if self.kinds.len() <= usize::from(kind) {
+                self.kinds.resize_with(usize::from(kind) + 1, Vec::new);
+            }
+            if let Some(days) = self.kinds.get_mut(usize::from(kind)) {
+                days.push(KindDay { age, count });
+            }
             if kind >= activity {
                 continue;
             }
@@ -60,6 +64,11 @@ impl Summary {
                 }),
             }
         }
+    }
+
+    /// The records of the kind at this position of the catalogue's.
+    pub(super) fn kind(&self, position: u16) -> &[KindDay] {
+        self.kinds.get(usize::from(position)).map_or(&[], Vec::as_slice)
     }
 
     /// The active days of the last `window` days.

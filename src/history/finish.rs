@@ -7,10 +7,10 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::gather::Partition;
-use super::histories::{BLOCK_USERS, Blocks, Place, Totals};
+use super::histories::{BLOCK_USERS, Blocks, Place};
 use super::names::{Names, hash};
 use super::spill::{Parcel, Sequence, Written, failed};
-use super::{DayRecord, Histories, HistoryError, codec, compact};
+use super::{DayRecord, Histories, HistoryError, Totals, codec, compact};
 
 /// The histories of all partitions' users.
 pub(super) fn finish(kinds: Vec<String>, partitions: Vec<Partition>, folder: &Path) -> Result<Histories, HistoryError> {
@@ -84,14 +84,14 @@ impl Merge<'_> {
             bytes.into_boxed_slice()
         };
         let blocks: Vec<Box<[u8]>> = order.par_chunks(BLOCK_USERS).map(block).collect();
-        let totals = segments.iter().fold(Totals::default(), |sum, segment| sum.with(segment.totals));
+        let totals = segments.iter().fold(Totals::of_kinds(kinds.len()), |sum, part| sum.with(part.totals.clone()));
         Ok(Histories::new(kinds, totals, Blocks::Memory(blocks)))
     }
 
     fn on_disk(&self, kinds: Vec<String>, partitions: Vec<Partition>) -> Result<Histories, HistoryError> {
         let sorted: Vec<(Sequence, Totals)> =
             partitions.into_par_iter().map(|partition| self.sorted(partition)).collect::<Result<_, _>>()?;
-        let totals = sorted.iter().fold(Totals::default(), |sum, part| sum.with(part.1));
+        let totals = sorted.iter().fold(Totals::of_kinds(kinds.len()), |sum, part| sum.with(part.1.clone()));
         let mut heap = Heap::default();
         for (sequence, _) in sorted {
             heap.push(sequence, Vec::new())?;
@@ -166,7 +166,7 @@ impl Merge<'_> {
     fn encode(&self, names: Names, runs: &[&[u8]], pieces: &[Piece]) -> Option<Result<Segment, HistoryError>> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(names.len()));
         let mut records: Vec<DayRecord> = Vec::new();
-        let mut totals = Totals::of(names.len());
+        let mut totals = Totals::of_kinds(self.numbers.len());
         for group in pieces.chunk_by(|a, b| a.user == b.user) {
             records.clear();
             for piece in group {
@@ -179,7 +179,7 @@ impl Merge<'_> {
             if let Err(error) = compact(&mut records) {
                 return Some(Err(error));
             }
-            totals.add(&records);
+            totals.add(names.get(group.first()?.user), &records);
             codec::encode(&records, &mut bytes);
             ends.push(bytes.len());
         }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::spill::Places;
-use super::{Day, DayRecord, History, HistoryError, HistoryView, codec};
+use super::{Day, DayRecord, History, HistoryError, HistoryView, Totals, codec};
 
 /// Users of a block, which are decoded at once.
 pub const BLOCK_USERS: usize = 256;
@@ -22,42 +22,6 @@ pub struct Histories {
     kinds: Vec<String>,
     totals: Totals,
     blocks: Arc<Blocks>,
-}
-
-/// What is known of all users.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Totals {
-    users: usize,
-    records: usize,
-    span: Option<(Day, Day)>,
-}
-
-impl Totals {
-    /// The totals of so many users before their records are added.
-    pub(super) fn of(users: usize) -> Self {
-        Self { users, ..Self::default() }
-    }
-
-    pub(super) fn add(&mut self, records: &[DayRecord]) {
-        self.records += records.len();
-        let span = records.first().zip(records.last()).map(|(first, last)| (first.day, last.day));
-        self.span = joined(self.span, span);
-    }
-
-    pub(super) fn with(self, other: Self) -> Self {
-        Self {
-            users: self.users + other.users,
-            records: self.records + other.records,
-            span: joined(self.span, other.span),
-        }
-    }
-}
-
-fn joined(a: Option<(Day, Day)>, b: Option<(Day, Day)>) -> Option<(Day, Day)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (one, other) => one.or(other),
-    }
 }
 
 /// All users, [`BLOCK_USERS`] in each block but the last: for each the id and the records, with their lengths.
@@ -163,6 +127,11 @@ impl Histories {
     /// How many (user, day, kind) records there are.
     pub fn record_count(&self) -> usize {
         self.totals.records
+    }
+
+    /// Counts over all users.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// Whether the records stand in a temporary file.

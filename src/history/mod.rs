@@ -15,6 +15,7 @@ mod rollup;
 mod spill;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod users;
 
 pub use day::{Day, DayClock};
@@ -24,6 +25,7 @@ pub use histories::{BLOCK_USERS, Block, Histories, Span};
 pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path};
 pub use rollup::{RollupRead, RollupWritten, partition_of, read_rollup, write_rollup};
 
+pub use totals::{KindTotals, Totals};
 pub use users::{Partition, Users};
 
 use std::path::PathBuf;
@@ -243,9 +245,30 @@ impl<'a> HistoryView<'a> {
     }
 }
 
+/// Puts records in order that come in order of time, so that few of them have far to go; `false` when many have.
+fn nearly_sorted(records: &mut [DayRecord]) -> bool {
+    let mut moves_left = 8 * records.len();
+    for end in 1..records.len() {
+        let Some(sorted) = records.get_mut(..=end) else { return false };
+        let mut at = end;
+        while let Some([before, here]) = at.checked_sub(1).and_then(|before| sorted.get_mut(before..=at)) {
+            if before.key() <= here.key() {
+                break;
+            }
+            if moves_left == 0 {
+                return false;
+            }
+            moves_left -= 1;
+            std::mem::swap(before, here);
+            at -= 1;
+        }
+    }
+    true
+}
+
 /// Sorts the records and adds up those of one day and kind.
 fn compact(records: &mut Vec<DayRecord>) -> Result<(), HistoryError> {
-    if !records.is_sorted_by(|a, b| a.key() < b.key()) {
+    if !records.is_sorted_by(|a, b| a.key() < b.key()) && !nearly_sorted(records) {
         records.sort_unstable_by_key(DayRecord::key);
     }
     let mut overflow = None;

@@ -14,7 +14,7 @@ use super::settings::TrainConfig;
 use super::slices::Slicer;
 use super::suspects;
 use crate::features::{Catalogue, FeatureSchema};
-use crate::history::{Block, Day, Histories};
+use crate::history::{Day, Histories};
 use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training};
 
 /// What a fit works on.
@@ -204,9 +204,7 @@ pub(super) fn schema(
         return Err(TrainError::NoChurnEvent { name: name.clone(), kinds: kinds.to_vec() });
     }
     notes.extend(absent.iter().map(|k| format!("The activity kind `{k}` does not occur in the log.")));
-    let parts = histories.map_blocks(|block| widespread_kinds(block, kinds.len()))?;
-    let amounts = parts.iter().any(|part| part.1);
-    let users = (0..kinds.len()).map(|kind| parts.iter().filter_map(|part| part.0.get(kind)).sum::<u64>());
+    let users = histories.totals().kinds().iter().map(|kind| kind.users);
     let widespread = (histories.len() as u64 / 100).max(10);
     let mut others: Vec<(u64, &String)> =
         users.zip(kinds).filter(|(n, k)| *n >= widespread && !churn.activity.contains(k)).collect();
@@ -218,21 +216,8 @@ pub(super) fn schema(
         activity: present.into_iter().cloned().collect(),
         other_kinds: others.into_iter().take(config.model.kinds).map(|(_, k)| k.clone()).collect(),
         horizon_days,
-        amounts,
+        amounts: histories.totals().has_amounts(),
     })
-}
-
-/// How many users of a block have each kind, and whether any amount is not 0.
-fn widespread_kinds(block: &Block, kinds: usize) -> (Vec<u64>, bool) {
-    let (mut users, mut last_user, mut amounts) = (vec![0; kinds], vec![usize::MAX; kinds], false);
-    for (user, _, history) in block.iter() {
-        for record in history.records() {
-            amounts |= record.amount.micros() != 0;
-            let kind = usize::from(record.kind);
-            users[kind] += u64::from(std::mem::replace(&mut last_user[kind], user) != user);
-        }
-    }
-    (users, amounts)
 }
 
 /// The fewest labelled rows that a model is fitted on.

@@ -2,11 +2,11 @@
 //! time, the card and the report.
 //!
 //! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits, the last two
-//! on all processors by `parts`), `design` (what is weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how
-//! to fit, chosen by dates in the past), `horizon` and `judge` (one model, fitted and judged), [`metrics`] and
-//! `evaluation` (how good it is), `rivals` and `challenger` (against what), `slices`, [`population`] and [`retention`] (of
-//! whom), [`probe`] (no feature sees the future), [`fit`] (all of it), [`card`], [`report`].
+//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits),
+//! `design` (what is weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the
+//! past), `horizon` and `judge` (one model, fitted and judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
+//! `challenger` (against what), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the
+//! future), [`fit`] (all of it), [`card`], [`report`]; [`scores`] and [`features`] of everybody, in a `table`.
 
 pub mod bgnbd;
 pub mod card;
@@ -26,7 +26,6 @@ pub mod labels;
 pub mod logistic;
 pub mod metrics;
 pub mod origins;
-mod parts;
 pub mod population;
 pub mod probe;
 pub mod procedure;

@@ -5,12 +5,12 @@ use linfa::traits::{Fit, PredictInplace};
 use ndarray::{Array1, ArrayBase, Data, Ix2};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use rayon::prelude::*;
 
 use super::bounds::{Geometry, Part};
 use super::distances::{blocks, nearest, squared};
 use super::initial::draw_centres;
 use super::{KMeansError, LloydKMeansValid, Points};
-use crate::train::parts::in_order;
 
 /// Centres that were fitted.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,13 +84,14 @@ fn descend(params: &LloydKMeansValid, points: Points<'_>, mut centres: Vec<f64>,
             break;
         }
     }
-    let inertia = in_order(parts.iter().collect(), |part: &Part<'_>| part.inertia(&centres)).iter().sum();
+    // Summed in the order of the parts, whichever processor was free for which.
+    let inertia = parts.par_iter().map(|part| part.inertia(&centres)).collect::<Vec<_>>().iter().sum();
     Fitted { centres, width, inertia, steps }
 }
 
 /// Gives every point to its nearest centre; how many changed hands.
 fn assign(parts: &mut [Part<'_>], geometry: &Geometry) -> u64 {
-    in_order(parts.iter_mut().collect(), |part: &mut Part<'_>| part.assign(geometry)).iter().sum()
+    parts.par_iter_mut().map(|part| part.assign(geometry)).collect::<Vec<_>>().iter().sum()
 }
 
 /// The mean of each centre's points. A centre without points moves to the point that is furthest from its own, or

@@ -1,8 +1,8 @@
 use rand::Rng;
+use rayon::prelude::*;
 
 use super::Points;
 use super::distances::{Block, squared};
-use crate::train::parts::in_order;
 
 /// Candidates whose distances are computed side by side.
 const SIDE_BY_SIDE: usize = 4;
@@ -78,7 +78,7 @@ fn totals(parts: &[Part<'_>], candidates: &Block<SIDE_BY_SIDE>) -> [f64; SIDE_BY
         sums
     };
     let mut totals = [0.0; SIDE_BY_SIDE];
-    for part in in_order(parts.iter().collect(), of_part) {
+    for part in parts.par_iter().map(of_part).collect::<Vec<_>>() {
         totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
     }
     totals
@@ -86,7 +86,7 @@ fn totals(parts: &[Part<'_>], candidates: &Block<SIDE_BY_SIDE>) -> [f64; SIDE_BY
 
 /// Takes a centre: distances are from now on those to it where it is nearer.
 fn take(parts: &mut [Part<'_>], centre: &[f64]) {
-    in_order(parts.iter_mut().collect(), |part: &mut Part<'_>| {
+    parts.par_iter_mut().for_each(|part| {
         for (now, point) in part.squared.iter_mut().zip(part.points.iter()) {
             let squared = squared(point, centre);
             *now = if squared < *now { squared } else { *now };

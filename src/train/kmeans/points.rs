@@ -1,5 +1,6 @@
+use rayon::prelude::*;
+
 use super::KMeansError;
-use crate::train::parts::in_order;
 
 /// Points are worked on in at most so many parts, however many processors there are.
 const PARTS: usize = 64;
@@ -46,7 +47,7 @@ impl<'a> Points<'a> {
         }
         // Without an early end, so that the processor can look at several values at a time.
         let finite = |values: &[f64]| values.iter().fold(true, |all, x| all & x.is_finite());
-        if in_order(self.parts().collect(), |part: Points<'_>| finite(part.values)).contains(&false) {
+        if !self.parts().collect::<Vec<_>>().into_par_iter().all(|part| finite(part.values)) {
             let row = self.iter().position(|point| !finite(point)).unwrap_or_default();
             return Err(KMeansError::NotFinite { row });
         }
@@ -57,15 +58,16 @@ impl<'a> Points<'a> {
     pub(super) fn mean_variance(&self) -> f64 {
         let (n, width) = (self.len() as f64, self.width);
         let total = |term: &(dyn Fn(usize, f64) -> f64 + Sync)| {
-            let sums = in_order(self.parts().collect(), |part: Points<'_>| {
+            let sums = |part: Points<'_>| {
                 let mut sums = vec![0.0; width];
                 for point in part.iter() {
                     sums.iter_mut().zip(point).enumerate().for_each(|(j, (sum, x))| *sum += term(j, *x));
                 }
                 sums
-            });
+            };
             let mut total = vec![0.0; width];
-            sums.iter().for_each(|part| total.iter_mut().zip(part).for_each(|(sum, x)| *sum += x));
+            let parts: Vec<Vec<f64>> = self.parts().collect::<Vec<_>>().into_par_iter().map(sums).collect();
+            parts.iter().for_each(|part| total.iter_mut().zip(part).for_each(|(sum, x)| *sum += x));
             total
         };
         let means: Vec<f64> = total(&|_, x| x).into_iter().map(|sum| sum / n).collect();

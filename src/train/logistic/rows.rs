@@ -1,5 +1,6 @@
+use rayon::prelude::*;
+
 use super::LogisticError;
-use crate::train::parts::in_order;
 
 /// Rows are worked on in this many parts, however many processors there are.
 const PARTS: usize = 64;
@@ -46,9 +47,9 @@ impl Rows<'_> {
         let size = self.labels.len().div_ceil(PARTS).max(LEAST_PART_ROWS);
         let values = self.values.chunks(size * self.width);
         let parts = values.zip(self.labels.chunks(size)).zip(self.weights.chunks(size));
-        let parts =
+        let parts: Vec<Rows<'_>> =
             parts.map(|((values, labels), weights)| Rows { values, width: self.width, labels, weights }).collect();
-        in_order(parts, work)
+        parts.into_par_iter().map(&work).collect()
     }
 
     /// A copy of every `step`-th row: values, labels and weights.

@@ -1,5 +1,6 @@
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use rayon::prelude::*;
 
 use super::Interval;
 use crate::math::quantile_sorted;
@@ -33,20 +34,7 @@ pub fn bootstrap(users: usize, seed: u64, figures: impl Fn(&[u16]) -> Vec<f64> +
         }
         figures(&counts)
     };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let share = RESAMPLES.div_ceil(threads);
-    let resampled = std::thread::scope(|scope| {
-        let parts = (0..RESAMPLES).step_by(share as usize);
-        let part = |from: u64| (from..(from + share).min(RESAMPLES)).map(resample).collect::<Vec<_>>();
-        let running: Vec<_> = parts.map(|from| scope.spawn(move || part(from))).collect();
-        running
-            .into_iter()
-            .flat_map(|part| match part.join() {
-                Ok(done) => done,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    });
+    let resampled = (0..RESAMPLES).into_par_iter().map(resample).collect();
     Draws { whole, resampled }
 }
 

@@ -1,5 +1,5 @@
 use super::{RARE_USERS, Suspicion};
-use crate::history::{Block, DayRecord, Histories, HistoryError, HistoryView};
+use crate::history::{DayRecord, Histories, HistoryError, HistoryView, KindTotals};
 use crate::math::evenly;
 
 /// Fewer kinds are no identifier, however rare each is.
@@ -11,36 +11,16 @@ const RARE_SHARE: f64 = 0.1;
 
 /// Kinds of which at least half have hardly any user, while they make up a good part of the log. Kinds with a long
 /// tail, pages of a site for one, have as many rare names, but few events of them.
-pub(super) fn kind_identifier(histories: &Histories) -> Result<Option<Suspicion>, HistoryError> {
+pub(super) fn kind_identifier(histories: &Histories) -> Option<Suspicion> {
     let kinds = histories.kinds().len();
     if kinds <= LEAST_KINDS || histories.len() < LEAST_USERS {
-        return Ok(None);
+        return None;
     }
-    let (mut events, mut users) = (vec![0_u64; kinds], vec![0_u64; kinds]);
-    for (block_events, block_users) in histories.map_blocks(|block| counted(block, kinds))? {
-        for kind in 0..kinds {
-            events[kind] += block_events[kind];
-            users[kind] += block_users[kind];
-        }
-    }
-    let rare = |events_and_users: &(&u64, &u64)| *events_and_users.1 <= u64::from(RARE_USERS);
-    let rare_kinds = events.iter().zip(&users).filter(rare);
-    let share = rare_kinds.clone().map(|(events, _)| events).sum::<u64>() as f64 / events.iter().sum::<u64>() as f64;
-    let suspect = 2 * rare_kinds.count() >= kinds && share >= RARE_SHARE;
-    Ok(suspect.then_some(Suspicion::KindIdentifier { kinds, share }))
-}
-
-/// The events and the users of each kind in a block.
-fn counted(block: &Block, kinds: usize) -> (Vec<u64>, Vec<u64>) {
-    let (mut events, mut users, mut last_user) = (vec![0; kinds], vec![0; kinds], vec![usize::MAX; kinds]);
-    for (user, _, history) in block.iter() {
-        for record in history.records() {
-            let kind = usize::from(record.kind);
-            events[kind] += u64::from(record.count);
-            users[kind] += u64::from(std::mem::replace(&mut last_user[kind], user) != user);
-        }
-    }
-    (events, users)
+    let all = histories.totals().kinds();
+    let rare = all.iter().filter(|kind| kind.users <= u64::from(RARE_USERS));
+    let events = |kinds: &mut dyn Iterator<Item = &KindTotals>| kinds.map(|kind| kind.events).sum::<u64>() as f64;
+    let share = events(&mut rare.clone()) / events(&mut all.iter());
+    (2 * rare.count() >= kinds && share >= RARE_SHARE).then_some(Suspicion::KindIdentifier { kinds, share })
 }
 
 /// The most users whose amounts are looked at.

@@ -130,7 +130,7 @@ impl Suspicion {
 /// [`TrainError::Suspect`] with those that are not.
 pub(super) fn in_columns(histories: &Histories, allow: &[String]) -> Result<Vec<String>, TrainError> {
     let amounts = columns::Amounts::sample(histories)?;
-    let found = [columns::kind_identifier(histories)?, amounts.identifier(), amounts.time()];
+    let found = [columns::kind_identifier(histories), amounts.identifier(), amounts.time()];
     sift(found.into_iter().flatten().collect(), allow)
 }
 
