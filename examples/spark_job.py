@@ -5,8 +5,9 @@
 
 The query comes from `ebb-train rollup-sql --dialect spark`. Each task then has all rows of its users, hands them to
 ebb-train as Parquet, and returns the scores; the binary, the model and the configuration travel with the job, so the
-machines need nothing but Spark, Python, pyarrow, and the pandas that Spark asks for. The result has the columns of scores.parquet and `not_scored`: the
-reason for users without a score. It equals what one machine would write, in no order.
+machines need nothing but Spark, Python, pyarrow, and the pandas that Spark asks for. The result has the columns of
+scores.parquet and `not_scored`: the reason for users without a score. It equals what one machine would write, in no
+order.
 """
 
 import argparse
@@ -71,7 +72,9 @@ def scorer(as_of):
     """A function that scores the users whose roll-up rows it is given."""
 
     def score(batches):
-        with tempfile.TemporaryDirectory(prefix="ebb-") as folder:
+        # Below a folder of Spark's, which is removed even where this process is killed.
+        local = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None
+        with tempfile.TemporaryDirectory(prefix="ebb-", dir=local) as folder:
             rows, scores = Path(folder, "rollup.parquet"), Path(folder, "scores.parquet")
             writer = None
             for batch in batches:

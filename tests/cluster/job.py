@@ -31,7 +31,7 @@ def submit(job, name, *more):
     command += [job, "--ebb-train", train, "--model", model, "--config", config, "--as-of", as_of, "--partitions", "8"]
     command += ["--rollup", work / "rollup", "--out", work / name, *more]
     log = open(work / f"{name}.log", "w")
-    return subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, env=spark_environment())
+    return subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=spark_environment())
 
 
 def finish(process, name):

@@ -6,6 +6,7 @@
 #
 # Needs python3 and Java 17 or newer. What it downloads and writes stays under the target folder.
 set -euo pipefail
+exec </dev/null
 
 train=$(realpath "${1:?usage: tests/cluster/run.sh EBB_TRAIN MODEL_DIR [EVENTS USERS]}")
 model=$(realpath "${2:?usage: tests/cluster/run.sh EBB_TRAIN MODEL_DIR [EVENTS USERS]}")
