@@ -37,6 +37,8 @@ limited "${fit[@]}" --temp temp --out limited/model
 for file in bundle.json card.json report.html; do same "free/model/$file" "limited/model/$file" "$file"; done
 empty "nothing is left after success"
 
+# With job control, for a command in the background ignores SIGINT without it.
+set -m
 for signal in INT KILL; do
     "${rollup[@]}" --memory 1MiB --temp temp --out "stopped" &
     stopped=$!
@@ -48,6 +50,7 @@ for signal in INT KILL; do
     wait "$stopped" 2>/dev/null && fail "a stopped command succeeded"
     empty "nothing is left after SIG$signal"
 done
+set +m
 rm -rf stopped
 
 mkdir -p disk
