@@ -4,14 +4,24 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let mut compiler = protox::Compiler::new(["proto"])?;
-    compiler.include_imports(true).open_files(["churn/v1/scoring_service.proto", "churn/v1/model_service.proto"])?;
+    compiler.include_imports(true).open_files([
+        "churn/v1/scoring_service.proto",
+        "churn/v1/model_service.proto",
+        "inference/open_inference_grpc.proto",
+    ])?;
     // Comments become the documentation of the generated types; clients that ask for reflection do not need them.
     let documented = compiler.include_source_info(true).file_descriptor_set();
-    // Sorted maps: the same request always gives the same error first.
-    tonic_prost_build::configure().btree_map(".churn.v1").compile_fds(documented)?;
+    tonic_prost_build::configure()
+        // Sorted maps: the same request always gives the same error first.
+        .btree_map(".")
+        // Tensors are read where they lie in the request.
+        .bytes(".inference.ModelInferRequest.raw_input_contents")
+        .bytes(".inference.ModelInferResponse.raw_output_contents")
+        .codec_path("crate::serve::codec::Codec")
+        .compile_fds(documented)?;
     let descriptor = compiler.include_source_info(false).encode_file_descriptor_set();
     let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR for build scripts")?;
-    std::fs::write(std::path::Path::new(&out).join("churn.v1.descriptor.bin"), descriptor)?;
+    std::fs::write(std::path::Path::new(&out).join("ebb.descriptor.bin"), descriptor)?;
     Ok(())
 }
 

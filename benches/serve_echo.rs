@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use ebb::serve::client::*;
-use ebb::serve::{Limits, listen};
+use ebb::serve::listen;
 use prost::Message;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::transport::server::TcpIncoming;
@@ -101,7 +101,14 @@ impl Service<http::Request<tonic::body::Body>> for Echo {
 
 async fn echo(address: SocketAddr, response_bytes: usize) -> Result<()> {
     let incoming = TcpIncoming::from(listen(address).await?).with_nodelay(Some(true));
-    let router = Limits::default().server().add_service(Echo { answer: Payload::of_size(response_bytes) });
+    // The windows and limits of the server that it is compared with.
+    let mut server = tonic::transport::Server::builder()
+        .accept_http1(false)
+        .max_concurrent_streams(1_024)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .max_frame_size(64 << 10);
+    let router = server.add_service(Echo { answer: Payload::of_size(response_bytes) });
     Ok(router.serve_with_incoming(incoming).await?)
 }
 

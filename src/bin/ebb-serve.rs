@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use clap::error::ErrorKind;
-use ebb::serve::{Limits, Served, Stopped, listen, run};
+use ebb::serve::{Config, LogFormat, Stock, Stopped, check, listen, new_key, run};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 const FAILED: u8 = 1;
 const BAD_USAGE: u8 = 64;
@@ -19,19 +20,34 @@ const BAD_USAGE: u8 = 64;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
+    /// A configuration file; docs/serving.md tells its keys. What is given here goes before it.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// The model bundle's directory, as written by `ebb-train fit`.
     #[arg(long)]
-    model: PathBuf,
+    model: Option<PathBuf>,
+    /// A folder of bundles that may be loaded while the server runs.
+    #[arg(long)]
+    models: Option<PathBuf>,
     /// A daily roll-up (a Parquet file or a directory of them), as written by `ebb-train rollup` or any SQL engine:
     /// its users can be scored by id.
     #[arg(long)]
     rollup: Option<PathBuf>,
-    /// The address to listen on; port 0 lets the system choose one.
-    #[arg(long, default_value = "127.0.0.1:50051")]
-    listen: SocketAddr,
-    /// Allow an address that other machines can reach, though nothing is encrypted and no one is asked who they are.
+    /// The address to listen on, 127.0.0.1:50051 unless the configuration says otherwise; port 0 lets the system choose.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Allow an address that other machines can reach, though nothing is encrypted.
     #[arg(long)]
     insecure: bool,
+    /// Check the configuration and everything that it names, print what would be served, and end.
+    #[arg(long)]
+    check_config: bool,
+    /// Make a key for callers: the key is printed once, with the line of its hash for the key file.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "model", "check_config"])]
+    new_key: Option<String>,
+    /// What the new key may do: score, read, manage, with commas between.
+    #[arg(long, value_name = "PERMISSIONS", default_value = "score,read", requires = "new_key")]
+    may: String,
 }
 
 fn main() -> ExitCode {
@@ -44,50 +60,94 @@ fn main() -> ExitCode {
             return if asked { ExitCode::SUCCESS } else { BAD_USAGE.into() };
         }
     };
-    if !arguments.listen.ip().is_loopback() && !arguments.insecure {
-        eprintln!(
-            "--listen {}: other machines can reach this address and the connection is not encrypted; \
-             add --insecure if that is what you want",
-            arguments.listen
-        );
-        return BAD_USAGE.into();
+    if let Some(name) = &arguments.new_key {
+        return ended(print_new_key(name, &arguments.may), BAD_USAGE);
     }
-    match start(arguments) {
+    let checks_only = arguments.check_config;
+    let config = match configuration(arguments) {
+        Ok(config) => config,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return BAD_USAGE.into();
+        }
+    };
+    ended(if checks_only { print_check(&config) } else { start(config) }, FAILED)
+}
+
+fn ended(outcome: anyhow::Result<()>, failure: u8) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            FAILED.into()
+            failure.into()
         }
     }
 }
 
-fn start(arguments: Arguments) -> anyhow::Result<()> {
+/// The configuration file's settings with those of the command line before them.
+fn configuration(arguments: Arguments) -> Result<Config, String> {
+    let Arguments { config: file, model, models, rollup, listen, insecure, check_config: _, new_key: _, may: _ } =
+        arguments;
+    let mut config = match file {
+        Some(file) => Config::read(&file).map_err(|error| error.to_string())?,
+        None => Config::default(),
+    };
+    config.model = model.or(config.model);
+    config.models = models.or(config.models);
+    config.rollup = rollup.or(config.rollup);
+    config.listen = listen.or(config.listen);
+    config.insecure |= insecure;
+    match config.problem() {
+        Some(problem) => Err(problem),
+        None => Ok(config),
+    }
+}
+
+fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
+    let (key, line) = new_key(name, permissions)?;
+    say(&format!("the key, which is not shown again:\n{key}\n\nits line for the key file:\n{line}"));
+    Ok(())
+}
+
+fn print_check(config: &Config) -> anyhow::Result<()> {
+    let stock = check(config)?;
+    say(&format!("{}\nthe configuration is in order", ready_line(config, &stock)));
+    Ok(())
+}
+
+fn start(config: Config) -> anyhow::Result<()> {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
+    match config.log.format {
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Text => log.with_ansi(false).init(),
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
-    let result = runtime.block_on(serve(arguments));
+    let result = runtime.block_on(serve(config));
     // A load in progress must not hold up the exit.
     runtime.shutdown_background();
     result
 }
 
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { model, rollup, listen: address, insecure: _ } = arguments;
+async fn serve(config: Config) -> anyhow::Result<()> {
     let shutdown = stop_signal().context("cannot wait for signals")?;
-    let listener = listen(address).await?;
+    let reload = reload_signal().context("cannot wait for signals")?;
+    let listener = listen(config.address()).await?;
     say(&format!("listening on {}", listener.local_addr().context("no local address")?));
-    let name = model.display().to_string();
-    let load = move || Served::load(&model, rollup.as_deref());
-    let stopped = run(listener, Limits::default(), load, |served| say(&ready_line(&name, served)), shutdown).await?;
-    say(match stopped {
+    let for_loading = config.clone();
+    let load = move || Stock::load(&for_loading);
+    let ready = |stock: &Stock| say(&ready_line(&config, stock));
+    say(match run(listener, &config, load, ready, reload, shutdown).await? {
         Stopped::Drained => "stopped",
         Stopped::CutOff => "stopped; connections still open after the time limit were cut off",
     });
     Ok(())
 }
 
-fn ready_line(name: &str, served: &Served) -> String {
-    let bundle = served.bundle();
+fn ready_line(config: &Config, stock: &Stock) -> String {
+    let name = config.model.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let Some(bundle) = stock.stable().map(|model| model.served.bundle()) else { return "no model".into() };
     let horizons: Vec<String> = bundle.spec().schema.horizon_days.iter().map(u16::to_string).collect();
-    let users = served.users().map(|users| {
+    let users = stock.users.as_ref().map(|users| {
         let as_of = users.as_of().map(|day| format!(" as of {day}")).unwrap_or_default();
         format!(", {} known users{as_of}", users.histories().len())
     });
@@ -104,6 +164,19 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// A message for each SIGHUP.
+fn reload_signal() -> std::io::Result<mpsc::Receiver<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (ask, asked) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // One that waits stands for all.
+            let _ = ask.try_send(());
+        }
+    });
+    Ok(asked)
 }
 
 /// One line on standard output, which may be closed.

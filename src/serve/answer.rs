@@ -6,24 +6,23 @@ use crate::features::Theme;
 use crate::lifecycle::{Rule, Stage};
 use crate::model::{Assessment, HorizonScore, Reason, RiskBand, Score, SegmentMatch};
 
-/// The message for a subject's assessment; `None` stands for a user that the roll-up does not have.
-pub(super) fn score(question: &Question<'_>, assessment: Option<Assessment>, events_after_as_of: u64) -> wire::Score {
+/// The message for a subject's assessment.
+pub(super) fn score(question: &Question<'_>, assessment: Assessment, events_after_as_of: u64) -> wire::Score {
     let mut answer = wire::Score {
         events_after_as_of,
         as_of: question.as_of_text(),
-        model_version: question.served.bundle().version().to_owned(),
+        model_version: question.served().bundle().version().to_owned(),
         ..wire::Score::default()
     };
     match assessment {
-        None => answer.set_status(wire::ScoreStatus::UnknownUser),
-        Some(Assessment::TooNew) => answer.set_status(wire::ScoreStatus::TooNew),
-        Some(Assessment::AlreadyChurned) => answer.set_status(wire::ScoreStatus::AlreadyChurned),
-        Some(Assessment::Inactive { recency_days }) => {
+        Assessment::TooNew => answer.set_status(wire::ScoreStatus::TooNew),
+        Assessment::AlreadyChurned => answer.set_status(wire::ScoreStatus::AlreadyChurned),
+        Assessment::Inactive { recency_days } => {
             answer.set_status(wire::ScoreStatus::Inactive);
             answer.recency_days = Some(recency_days);
             set_stage(&mut answer, Stage::Churning, Rule::Inactive);
         }
-        Some(Assessment::Scored(score)) => {
+        Assessment::Scored(score) => {
             let Score { horizons, stage, rule, segment } = *score;
             answer.set_status(wire::ScoreStatus::Scored);
             let wanted = horizons.into_iter().filter(|h| question.wants(h.horizon_days));

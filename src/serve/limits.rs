@@ -1,75 +1,165 @@
-//! What the server takes from its clients at most.
+//! What the server takes from its clients at most: each limit is a setting of the section `[limits]`.
 
 use std::time::Duration;
 
-use tonic::transport::Server;
+use serde::Deserialize;
 
-/// The most subjects in one batch.
-pub const MAX_SUBJECTS: usize = 1_000;
-
-/// The most events and daily activities together in one inline history.
-pub const MAX_HISTORY_ENTRIES: usize = 10_000;
-
-/// Limits on messages, connections and time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest request in bytes.
-    pub message_bytes_max: usize,
-    /// Calls at the same time on one connection; further ones wait at the client.
-    pub streams_per_connection: u32,
-    /// How many bytes of one request may be under way before the server has read them.
-    pub stream_window_bytes: u32,
-    /// The same for all requests of a connection.
-    pub connection_window_bytes: u32,
-    /// The largest HTTP/2 frame that the server reads, in bytes.
-    pub frame_bytes_max: u32,
-    /// The largest set of headers of a request in bytes.
-    pub header_bytes_max: u32,
-    /// How many calls a client may start and cancel before the server has seen them.
-    pub pending_resets_max: usize,
-    /// The longest a call may take.
-    pub call_time_max: Duration,
-    /// After this long without a word from a connection the server asks whether the peer is still there ...
-    pub keepalive_every: Duration,
-    /// ... and closes the connection when there is no answer for this long.
-    pub keepalive_time_max: Duration,
-    /// How long calls in progress may take to finish once the server has been asked to stop.
-    pub drain_time_max: Duration,
+/// One limit as the documentation tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitRow {
+    /// The setting's name.
+    pub name: &'static str,
+    /// Its value when it is not set.
+    pub default: u32,
+    /// The smallest legal value.
+    pub least: u32,
+    /// The largest legal value.
+    pub most: u32,
+    /// What it bounds.
+    pub meaning: &'static str,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_bytes_max: 4 << 20,
-            streams_per_connection: 1_024,
-            stream_window_bytes: 1 << 20,
-            connection_window_bytes: 4 << 20,
-            frame_bytes_max: 64 << 10,
-            header_bytes_max: 16 << 10,
-            pending_resets_max: 200,
-            call_time_max: Duration::from_secs(30),
-            keepalive_every: Duration::from_secs(20),
-            keepalive_time_max: Duration::from_secs(10),
-            drain_time_max: Duration::from_secs(10),
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident = $default:expr, $least:expr, $most:expr;)+) => {
+        /// Limits on messages, calls, connections and time. Legal ones are within the ranges of [`Limits::ROWS`].
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: u32,)+
+        }
+
+        impl Limits {
+            /// Every limit with its default, its range and its meaning.
+            pub const ROWS: &[LimitRow] = &[$(LimitRow {
+                name: stringify!($name),
+                default: $default,
+                least: $least,
+                most: $most,
+                meaning: concat!($($doc),+),
+            }),+];
+
+            /// The values in the order of [`Limits::ROWS`].
+            pub fn values(&self) -> Vec<u32> {
+                vec![$(self.$name),+]
+            }
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+    };
+}
+
+limits! {
+    /// The largest request message in bytes.
+    message_bytes = 4 << 20, 1 << 10, 64 << 20;
+    /// Subjects in one batch, and rows of one inference request.
+    batch_subjects = 1_000, 1, SUBJECTS_MOST;
+    /// Events and daily activities together in one inline history.
+    history_entries = 10_000, 1, ENTRIES_MOST;
+    /// Request bytes of all calls together that have arrived and are not yet decoded.
+    receiving_bytes = 256 << 20, 1 << 20, u32::MAX;
+    /// Calls at the same time, on all connections together.
+    calls = 8_192, 1, 1_000_000;
+    /// Of them, calls that last: streams of batches and health watches.
+    streams = 512, 1, 1_000_000;
+    /// Calls at the same time on one connection; further ones wait at the client.
+    streams_per_connection = 1_024, 1, 100_000;
+    /// Connections at the same time. It is lowered to what the open files of the process allow.
+    connections = 10_000, 1, 1_000_000;
+    /// The headers of one request in bytes.
+    header_bytes = 16 << 10, 1 << 10, 1 << 20;
+    /// The longest a call may take, in seconds; a shorter deadline of the client's holds.
+    call_seconds = 30, 1, 3_600;
+    /// How long a stream of batches may be silent, in seconds.
+    stream_idle_seconds = 300, 1, 86_400;
+    /// Computations that wait for a thread; further ones are refused.
+    queue_length = 256, 1, 1_000_000;
+    /// The longest a computation may wait for a thread, in milliseconds; after that it is refused.
+    queue_wait_ms = 25, 1, 60_000;
+    /// Threads that compute. 0: one for each processor.
+    compute_threads = 0, 0, 1_024;
+    /// Models loaded at the same time, failed ones included.
+    models = 16, 1, 1_000;
+    /// How long a new connection may take to greet, TLS included, in seconds.
+    handshake_seconds = 10, 1, 600;
+    /// After so many seconds without a word from a connection the server asks whether the peer is still there.
+    keepalive_seconds = 8, 1, 86_400;
+    /// A peer that does not answer within so many seconds is gone.
+    keepalive_timeout_seconds = 4, 1, 600;
+    /// How long calls in progress may take to finish once the server has been asked to stop, in seconds.
+    drain_seconds = 10, 0, 3_600;
+    /// Connections to the metrics port at the same time.
+    metrics_connections = 16, 1, 1_000;
+}
+
+/// The most subjects that any setting allows in a batch: more are refused before they are decoded.
+pub(super) const SUBJECTS_MOST: u32 = 10_000;
+/// The same for the entries of all histories of a request.
+pub(super) const ENTRIES_MOST: u32 = 100_000;
+
+/// How many bytes of one request may be under way before the server has read them.
+pub(super) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// The same for all requests of a connection.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// The largest HTTP/2 frame that the server reads, in bytes.
+pub(super) const FRAME_BYTES: u32 = 64 << 10;
+/// How many calls a client may start and cancel before the server has seen them.
+pub(super) const PENDING_RESETS: usize = 200;
+
+impl Limits {
+    /// The section `[limits]` as a Markdown table.
+    pub fn table() -> String {
+        let head = "| setting | default | from | to | bounds |\n| --- | --- | --- | --- | --- |\n";
+        let row = |row: &LimitRow| {
+            let LimitRow { name, default, least, most, meaning } = row;
+            format!("| `{name}` | {default} | {least} | {most} | {} |\n", meaning.trim())
+        };
+        head.to_owned() + &Self::ROWS.iter().map(row).collect::<String>()
+    }
+
+    /// What is wrong with the values; `None` when each is within its range.
+    pub fn problem(&self) -> Option<String> {
+        let wrong = |(row, value): &(&LimitRow, u32)| !(row.least..=row.most).contains(value);
+        let (row, value) = Self::ROWS.iter().zip(self.values()).find(wrong)?;
+        Some(format!("limits.{} is {value}: it must be from {} to {}", row.name, row.least, row.most))
+    }
+
+    /// The longest a call may take.
+    pub(super) fn call_time(&self) -> Duration {
+        seconds(self.call_seconds)
+    }
+
+    /// How many threads compute.
+    pub(super) fn threads(&self) -> usize {
+        match self.compute_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => size(n),
         }
     }
 }
 
-impl Limits {
-    /// An HTTP/2 server without services that keeps to these limits. The largest message is each service's own
-    /// setting.
-    pub fn server(&self) -> Server {
-        Server::builder()
-            .accept_http1(false)
-            .max_concurrent_streams(self.streams_per_connection)
-            .initial_stream_window_size(self.stream_window_bytes)
-            .initial_connection_window_size(self.connection_window_bytes)
-            .http2_adaptive_window(Some(false))
-            .max_frame_size(self.frame_bytes_max)
-            .http2_max_header_list_size(self.header_bytes_max)
-            .http2_max_pending_accept_reset_streams(Some(self.pending_resets_max))
-            .timeout(self.call_time_max)
-            .http2_keepalive_interval(Some(self.keepalive_every))
-            .http2_keepalive_timeout(Some(self.keepalive_time_max))
+/// A limit as a duration.
+pub(super) fn seconds(limit: u32) -> Duration {
+    Duration::from_secs(u64::from(limit))
+}
+
+/// A limit as a size.
+pub(super) fn size(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_legal_and_what_is_beyond_a_range_is_named() {
+        assert_eq!(Limits::default().problem(), None);
+        let problem = Limits { queue_length: 0, ..Limits::default() }.problem();
+        assert_eq!(problem.as_deref(), Some("limits.queue_length is 0: it must be from 1 to 1000000"));
+        assert!(Limits { batch_subjects: SUBJECTS_MOST + 1, ..Limits::default() }.problem().is_some());
     }
 }

@@ -1,25 +1,56 @@
-//! The gRPC scoring server: `proto/churn/v1`, health and reflection.
+//! The gRPC scoring server: `proto/churn/v1`, the Open Inference Protocol, health and reflection.
 //!
-//! A call goes `question` (what is asked) and `subject` (about whom), the model, `answer`. Wire types end at those
-//! three files; messages are taken apart in full there, so that a new field breaks the build until someone decides
-//! what it means. `errors` holds the one table from errors to gRPC status codes. `state` holds the model in use,
-//! which a call takes once and keeps; `server` puts the services on a port and takes them off again.
+//! # The way of a call
 //!
-//! Absent on purpose, for now: TLS, keys, metrics, several models at once, and a queue in front of scoring.
+//! `listener` takes the connection (`tls` if it is encrypted) and hands each call to `front`, the one door: it looks
+//! the method up in `rpc`, asks `keys` whether the caller may, holds `limits`, and counts in `metrics`. `codec` counts
+//! what a message would unfold to before decoding it. The services (`scoring`, `stream`, `model_service`, `inference`,
+//! `health`) choose a model from `models` and compute here or on the pool of `compute`: `question` (what is asked) and
+//! `subject` (about whom), the model, `answer`. Whatever fails is a row of the table in `errors`.
+//!
+//! Wire types end at `question`, `subject`, `answer`, `describe` and `inference`; messages are taken apart in full there,
+//! so that a new field breaks the build until someone decides what it means. `server` puts everything on a port and
+//! takes it off again; `reload` follows keys and certificates on disk.
 
 mod answer;
+mod body;
+mod call;
 pub mod client;
+pub mod codec;
+mod compute;
+mod config;
+mod describe;
 mod errors;
+mod front;
+mod health;
+mod inference;
+mod keys;
 mod limits;
+mod listener;
+mod metrics;
+mod metrics_page;
 mod model_service;
+mod models;
 mod question;
+mod reload;
+mod rpc;
+mod scorer;
 mod scoring;
+mod served;
 mod server;
 mod state;
+mod stream;
 mod subject;
+mod tls;
+mod users;
 mod wire;
 
-pub use errors::ServeError;
-pub use limits::{Limits, MAX_HISTORY_ENTRIES, MAX_SUBJECTS};
-pub use server::{Stopped, listen, run};
-pub use state::{KnownUsers, Served};
+pub use config::{CallLog, Config, LogFormat, LogSettings, MetricsPort};
+pub use errors::{ServeError, errors_page};
+pub use keys::new_key;
+pub use limits::{LimitRow, Limits};
+pub use models::{Label, Loaded};
+pub use served::Served;
+pub use server::{Stock, Stopped, check, listen, run};
+pub use tls::TlsFiles;
+pub use users::KnownUsers;

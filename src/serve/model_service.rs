@@ -1,131 +1,130 @@
+//! The model service: tells of models, loads them, gives labels.
+
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::answer::number;
+use super::describe;
 use super::errors::CallError;
-use super::state::{KnownUsers, ModelSlot, Served};
+use super::limits::size;
+use super::models::Label;
+use super::state::ServerState;
 use super::wire;
 use super::wire::model_service_server::ModelService;
-use crate::features::FeatureSchema;
-use crate::lifecycle::Thresholds;
-use crate::model::{Bands, BundleSpec, Segment};
+
+/// How many models a page has when the request does not say.
+const PAGE_SIZE: u32 = 20;
+/// How many it has at most.
+const PAGE_SIZE_MAX: u32 = 100;
 
 /// The model service.
-#[derive(Debug)]
-pub(super) struct Models {
-    slot: Arc<ModelSlot>,
+pub(super) struct ModelDesk {
+    state: Arc<ServerState>,
 }
 
-impl Models {
-    /// Tells about whatever model is in the slot.
-    pub(super) fn new(slot: Arc<ModelSlot>) -> Self {
-        Self { slot }
+impl ModelDesk {
+    /// Tells of the models of this state.
+    pub(super) fn new(state: Arc<ServerState>) -> Self {
+        Self { state }
     }
 }
 
 #[tonic::async_trait]
-impl ModelService for Models {
+impl ModelService for ModelDesk {
     async fn get_model(
         &self,
         request: Request<wire::GetModelRequest>,
     ) -> Result<Response<wire::GetModelResponse>, Status> {
-        let wire::GetModelRequest { view } = request.into_inner();
+        let wire::GetModelRequest { view, model } = request.into_inner();
         let view = wire::ModelView::try_from(view)
             .map_err(|_| CallError::field("view", format!("{view} is not a ModelView of this version")))?;
-        let served = self.slot.current()?;
-        let known_users = served.users().map(wire::KnownUsers::from);
-        let mut model = basic(&served);
-        match view {
-            wire::ModelView::Basic => {}
-            wire::ModelView::Unspecified | wire::ModelView::Full => complete(&mut model, &served),
+        let loaded = self.state.model(&model)?;
+        Ok(Response::new(wire::GetModelResponse {
+            model: Some(describe::model(&loaded.served, view)),
+            known_users: self.state.users.get().map(wire::KnownUsers::from),
+            status: describe::status(&self.state.models.shelf(), &loaded.name),
+        }))
+    }
+
+    async fn list_models(
+        &self,
+        request: Request<wire::ListModelsRequest>,
+    ) -> Result<Response<wire::ListModelsResponse>, Status> {
+        let wire::ListModelsRequest { page_size, page_token } = request.into_inner();
+        let shadow = self.state.models.comparison().map(wire::ShadowReport::from);
+        let shelf = self.state.models.shelf();
+        // The token is the last name of the page before.
+        if !page_token.is_empty() && !shelf.entries().contains_key(&page_token) {
+            let problem = "is not a token of this list any more; begin with an empty one";
+            return Err(CallError::field("page_token", problem).into());
         }
-        Ok(Response::new(wire::GetModelResponse { model: Some(model), known_users }))
+        let page_size = size(if page_size == 0 { PAGE_SIZE } else { page_size.min(PAGE_SIZE_MAX) });
+        let names: Vec<&String> = shelf.entries().keys().filter(|name| **name > page_token).collect();
+        let page = names.get(..page_size).unwrap_or(&names);
+        let more = page.len() < names.len();
+        Ok(Response::new(wire::ListModelsResponse {
+            models: page.iter().filter_map(|name| describe::status(&shelf, name)).collect(),
+            next_page_token: page.last().filter(|_| more).map(|name| (*name).clone()).unwrap_or_default(),
+            etag: shelf.etag(),
+            shadow,
+        }))
+    }
+
+    async fn load_model(
+        &self,
+        request: Request<wire::LoadModelRequest>,
+    ) -> Result<Response<wire::LoadModelResponse>, Status> {
+        let wire::LoadModelRequest { name, validate_only } = request.into_inner();
+        self.may_change()?;
+        let models = Arc::clone(&self.state.models);
+        let named = name.clone();
+        // In a task of its own: a client that hangs up does not leave a model half loaded.
+        let job = tokio::spawn(async move { models.load(&named, validate_only).await });
+        let loaded = job.await.map_err(|_| CallError::Crashed("loading"))??;
+        let shelf = self.state.models.shelf();
+        Ok(Response::new(wire::LoadModelResponse {
+            model: Some(describe::model(&loaded.served, wire::ModelView::Basic)),
+            status: describe::status(&shelf, &name),
+            etag: shelf.etag(),
+        }))
+    }
+
+    async fn activate_model(
+        &self,
+        request: Request<wire::ActivateModelRequest>,
+    ) -> Result<Response<wire::ActivateModelResponse>, Status> {
+        let wire::ActivateModelRequest { label, name, etag } = request.into_inner();
+        self.may_change()?;
+        let (_, etag) = self.state.models.activate(label_of(label)?, &name, &etag)?;
+        let status = describe::status(&self.state.models.shelf(), &name);
+        Ok(Response::new(wire::ActivateModelResponse { status, etag }))
+    }
+
+    async fn unload_model(
+        &self,
+        request: Request<wire::UnloadModelRequest>,
+    ) -> Result<Response<wire::UnloadModelResponse>, Status> {
+        let wire::UnloadModelRequest { name, etag } = request.into_inner();
+        self.may_change()?;
+        let etag = self.state.models.unload(&name, &etag)?;
+        Ok(Response::new(wire::UnloadModelResponse { etag }))
     }
 }
 
-fn basic(served: &Served) -> wire::Model {
-    let spec = served.bundle().spec();
-    let BundleSpec { schema, feature_hash, timezone, active_within_days, lead_days, churn_event, .. } = spec;
-    let FeatureSchema { activity, other_kinds, horizon_days, amounts: _ } = schema;
-    wire::Model {
-        version: served.bundle().version().to_owned(),
-        feature_hash: feature_hash.clone(),
-        as_of: spec.training.as_of.to_string(),
-        timezone: timezone.clone(),
-        horizon_days: horizon_days.iter().map(|h| u32::from(*h)).collect(),
-        lead_days: *lead_days,
-        active_within_days: *active_within_days,
-        churn_event: churn_event.clone(),
-        activity_kinds: activity.clone(),
-        other_kinds: other_kinds.clone(),
-        features: Vec::new(),
-        segments: Vec::new(),
-        risk_thresholds: Some(spec.bands.into()),
-        stage_thresholds: Some((&spec.lifecycle).into()),
-        card_json: String::new(),
+impl ModelDesk {
+    /// Models change only while the server serves.
+    fn may_change(&self) -> Result<(), CallError> {
+        self.state.not_draining()?;
+        self.state.model("").map(|_| ())
     }
 }
 
-fn complete(model: &mut wire::Model, served: &Served) {
-    let features = served.bundle().catalogue().features().iter().enumerate();
-    let feature = |(position, feature): (usize, &crate::features::Feature)| wire::Feature {
-        name: feature.name.clone(),
-        unit: feature.unit.to_owned(),
-        sentence: feature.sentence.clone(),
-        theme: wire::Theme::from(feature.theme).into(),
-        required: served.requires(position),
-    };
-    model.features = features.map(feature).collect();
-    let segments = served.bundle().spec().segments.items.iter().enumerate();
-    model.segments = segments.map(wire::Segment::from).collect();
-    served.card().clone_into(&mut model.card_json);
-}
-
-impl From<(usize, &Segment)> for wire::Segment {
-    fn from((id, segment): (usize, &Segment)) -> Self {
-        let Segment { name, centroid: _, users, churn_rate } = segment;
-        Self { id: number(id), name: name.clone(), users: *users, churn_rate: *churn_rate }
-    }
-}
-
-impl From<Bands> for wire::RiskThresholds {
-    fn from(bands: Bands) -> Self {
-        let Bands { medium, high } = bands;
-        Self { medium, high }
-    }
-}
-
-impl From<&Thresholds> for wire::StageThresholds {
-    fn from(thresholds: &Thresholds) -> Self {
-        let Thresholds {
-            exploration_from_days,
-            acquisition_days,
-            exploration_days,
-            growth_days,
-            overdue_factor,
-            overdue_active_days,
-            overdue_min_days,
-            drop_share,
-            drop_probability,
-        } = *thresholds;
-        Self {
-            exploration_from_days,
-            acquisition_days,
-            exploration_days,
-            growth_days,
-            overdue_factor,
-            overdue_active_days,
-            overdue_min_days,
-            drop_share,
-            drop_probability,
-        }
-    }
-}
-
-impl From<&KnownUsers> for wire::KnownUsers {
-    fn from(known: &KnownUsers) -> Self {
-        let as_of = known.as_of().map(|day| day.to_string()).unwrap_or_default();
-        Self { users: known.histories().len() as u64, as_of }
+fn label_of(label: i32) -> Result<Label, CallError> {
+    match wire::ModelLabel::try_from(label) {
+        Ok(wire::ModelLabel::Stable) => Ok(Label::Stable),
+        Ok(wire::ModelLabel::Canary) => Ok(Label::Canary),
+        Ok(wire::ModelLabel::Shadow) => Ok(Label::Shadow),
+        Ok(wire::ModelLabel::Unspecified) => Err(CallError::field("label", "is required")),
+        Err(_) => Err(CallError::field("label", format!("{label} is not a ModelLabel of this version"))),
     }
 }

@@ -1,17 +1,30 @@
 use super::errors::CallError;
-use super::state::Served;
+use super::limits::{Limits, size};
+use super::served::Served;
 use super::subject::{Place, day};
-use super::{limits, wire};
+use super::users::KnownUsers;
+use super::wire;
 use crate::history::Day;
 
 /// How many reasons an answer shows when the request does not say.
 const REASON_COUNT: usize = 3;
 
+/// What answers a question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'s> {
+    /// The model.
+    pub(super) served: &'s Served,
+    /// The users known by id.
+    pub(super) users: Option<&'s KnownUsers>,
+    /// How much may be asked.
+    pub(super) limits: &'s Limits,
+}
+
 /// What a request asks of its subjects, checked.
 #[derive(Debug)]
 pub(super) struct Question<'s> {
-    /// The model asked.
-    pub(super) served: &'s Served,
+    /// Whom it is put to.
+    pub(super) asked: Asked<'s>,
     /// The day at whose start all subjects are judged.
     pub(super) as_of: Option<Day>,
     /// Whether the request itself gave that day.
@@ -27,7 +40,7 @@ pub(super) struct Question<'s> {
 impl<'s> Question<'s> {
     /// Checks a request's settings. `subjects` decide whether the roll-up's day stands in for a missing one.
     fn new(
-        served: &'s Served,
+        asked: Asked<'s>,
         subjects: &[wire::Subject],
         as_of: &str,
         reason_count: Option<u32>,
@@ -39,50 +52,52 @@ impl<'s> Question<'s> {
         let as_of = if as_of_given {
             Some(day(as_of).map_err(|problem| CallError::field("as_of", problem))?)
         } else if subjects.iter().any(known) {
-            served.users().and_then(|users| users.as_of())
+            asked.users.and_then(KnownUsers::as_of)
         } else {
             None
         };
-        let of_model = &served.bundle().spec().schema.horizon_days;
-        for (i, asked) in horizon_days.iter().enumerate() {
-            if !of_model.iter().any(|h| u32::from(*h) == *asked) {
-                let problem = format!("the model has no horizon of {asked} days, but {of_model:?}");
+        let of_model = &asked.served.bundle().spec().schema.horizon_days;
+        for (i, wanted) in horizon_days.iter().enumerate() {
+            if !of_model.iter().any(|h| u32::from(*h) == *wanted) {
+                let problem = format!("the model has no horizon of {wanted} days, but {of_model:?}");
                 return Err(CallError::field(format!("horizon_days[{i}]"), problem));
             }
         }
-        let current = &served.bundle().spec().feature_hash;
+        let current = &asked.served.bundle().spec().feature_hash;
         let packed_allowed = !feature_hash.is_empty();
         if packed_allowed && feature_hash != *current {
             return Err(CallError::other_features(feature_hash, current.clone()));
         }
         let reason_count = reason_count.map_or(REASON_COUNT, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        Ok(Self { served, as_of, as_of_given, reason_count, packed_allowed, horizon_days })
+        Ok(Self { asked, as_of, as_of_given, reason_count, packed_allowed, horizon_days })
     }
 
     /// Splits a request for one user into what is asked and about whom.
     pub(super) fn single(
-        served: &'s Served,
+        asked: Asked<'s>,
         request: wire::ScoreUserRequest,
     ) -> Result<(Self, wire::Subject), CallError> {
-        let wire::ScoreUserRequest { subject, as_of, reason_count, horizon_days, feature_hash } = request;
+        let wire::ScoreUserRequest { subject, as_of, reason_count, horizon_days, feature_hash, model: _ } = request;
         let Some(subject) = subject else {
             return Err(CallError::field(Place::Single.to_string(), "is required"));
         };
         let subjects = std::slice::from_ref(&subject);
-        let question = Self::new(served, subjects, &as_of, reason_count, horizon_days, feature_hash)?;
+        let question = Self::new(asked, subjects, &as_of, reason_count, horizon_days, feature_hash)?;
         Ok((question, subject))
     }
 
     /// Splits a request for many users into what is asked and about whom.
     pub(super) fn batch(
-        served: &'s Served,
+        asked: Asked<'s>,
         request: wire::BatchScoreUsersRequest,
     ) -> Result<(Self, Vec<wire::Subject>), CallError> {
-        let wire::BatchScoreUsersRequest { subjects, as_of, reason_count, horizon_days, feature_hash } = request;
-        if subjects.len() > limits::MAX_SUBJECTS {
-            return Err(CallError::TooManySubjects { found: subjects.len() });
+        let wire::BatchScoreUsersRequest { subjects, as_of, reason_count, horizon_days, feature_hash, model: _ } =
+            request;
+        let most = size(asked.limits.batch_subjects);
+        if subjects.len() > most {
+            return Err(CallError::TooMany { field: "subjects".into(), found: subjects.len(), most });
         }
-        let question = Self::new(served, &subjects, &as_of, reason_count, horizon_days, feature_hash)?;
+        let question = Self::new(asked, &subjects, &as_of, reason_count, horizon_days, feature_hash)?;
         Ok((question, subjects))
     }
 
@@ -94,5 +109,12 @@ impl<'s> Question<'s> {
     /// The as-of day as answers write it.
     pub(super) fn as_of_text(&self) -> String {
         self.as_of.map(|day| day.to_string()).unwrap_or_default()
+    }
+}
+
+impl<'s> Question<'s> {
+    /// The model asked.
+    pub(super) fn served(&self) -> &'s Served {
+        self.asked.served
     }
 }

@@ -1,44 +1,61 @@
+//! The scoring service: decides where a question is computed, and lets a shadow answer it as well.
+
+use std::pin::Pin;
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 
+use super::compute::guarded;
 use super::errors::CallError;
-use super::question::Question;
-use super::state::{ModelSlot, Served};
-use super::subject::{Checked, Place, check};
+use super::models::{Label, Loaded};
+use super::state::ServerState;
 use super::wire::score_result::Result as Outcome;
 use super::wire::scoring_service_server::ScoringService;
-use super::{answer, wire};
-use crate::features::Extractor;
-use crate::history::{Day, DayClock, HistoryView};
-use crate::model::{Assessment, ModelError, Subject};
+use super::wire::subject::Subject as Form;
+use super::{scorer, stream, wire};
 
-/// A batch of more subjects than this leaves the threads that serve connections, so that it does not hold up the
-/// calls beside it.
-const INLINE_SUBJECTS: usize = 32;
+/// What is computed on the thread that read it, in units of one user: less than the way to another thread costs.
+const INLINE_UNITS: usize = 4;
+/// So many entries of a history cost as much as a user.
+const ENTRIES_PER_UNIT: usize = 64;
 
 /// The scoring service.
-#[derive(Debug)]
 pub(super) struct Scoring {
-    slot: Arc<ModelSlot>,
+    state: Arc<ServerState>,
 }
 
 impl Scoring {
-    /// Scores with whatever model is in the slot.
-    pub(super) fn new(slot: Arc<ModelSlot>) -> Self {
-        Self { slot }
+    /// Scores with the models of this state.
+    pub(super) fn new(state: Arc<ServerState>) -> Self {
+        Self { state }
     }
 }
 
 #[tonic::async_trait]
 impl ScoringService for Scoring {
+    type StreamScoreUsersStream =
+        Pin<Box<dyn tokio_stream::Stream<Item = Result<wire::StreamScoreUsersResponse, Status>> + Send>>;
+
     async fn score_user(
         &self,
         request: Request<wire::ScoreUserRequest>,
     ) -> Result<Response<wire::ScoreUserResponse>, Status> {
-        let served = self.slot.current()?;
-        let (question, subject) = Question::single(&served, request.into_inner())?;
-        let score = Scorer::new(&question).score(subject, Place::Single)?;
+        let request = request.into_inner();
+        let model = self.state.model(&request.model)?;
+        let shadow = shadow_of(&self.state, &model).map(|shadow| (shadow, request.clone()));
+        let score = if request.subject.as_ref().map_or(0, units) <= INLINE_UNITS {
+            guarded(|| scorer::single(self.state.asked(&model), request))?
+        } else {
+            let state = Arc::clone(&self.state);
+            self.state.compute.run(move || scorer::single(state.asked(&model), request)).await?
+        };
+        if let Some(first) = score.horizons.first() {
+            self.state.metrics.probability.observe(first.churn_probability);
+        }
+        if let Some((shadow, request)) = shadow {
+            compare_single(&self.state, shadow, request, score.clone());
+        }
         Ok(Response::new(wire::ScoreUserResponse { score: Some(score) }))
     }
 
@@ -46,115 +63,105 @@ impl ScoringService for Scoring {
         &self,
         request: Request<wire::BatchScoreUsersRequest>,
     ) -> Result<Response<wire::BatchScoreUsersResponse>, Status> {
-        let served = self.slot.current()?;
         let request = request.into_inner();
-        let answer = if request.subjects.len() <= INLINE_SUBJECTS {
-            batch(&served, request)
+        let answer = if request.subjects.iter().map(units).sum::<usize>() <= INLINE_UNITS {
+            batch(&self.state, request, |job| std::future::ready(guarded(job))).await
         } else {
-            let job = tokio::task::spawn_blocking(move || batch(&served, request));
-            job.await.unwrap_or_else(|error| Err(error.into()))
+            batch(&self.state, request, |job| self.state.compute.run(job)).await
         };
         Ok(Response::new(answer?))
     }
-}
 
-fn batch(served: &Served, request: wire::BatchScoreUsersRequest) -> Result<wire::BatchScoreUsersResponse, CallError> {
-    let (question, subjects) = Question::batch(served, request)?;
-    let mut scorer = Scorer::new(&question);
-    let mut results = Vec::with_capacity(subjects.len());
-    for (i, subject) in subjects.into_iter().enumerate() {
-        let outcome = match scorer.score(subject, Place::Batch(i)) {
-            Ok(score) => Outcome::Score(score),
-            Err(error) => Outcome::Error(error.into()),
-        };
-        results.push(wire::ScoreResult { result: Some(outcome) });
+    async fn stream_score_users(
+        &self,
+        request: Request<Streaming<wire::StreamScoreUsersRequest>>,
+    ) -> Result<Response<Self::StreamScoreUsersStream>, Status> {
+        self.state.not_draining()?;
+        // One answer ready while the next is computed.
+        let (answers, receiver) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(stream::answer_all(
+            Arc::clone(&self.state),
+            request.into_inner(),
+            answers,
+            super::call::deadline(),
+        ));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
-    Ok(wire::BatchScoreUsersResponse {
-        results,
-        model_version: served.bundle().version().to_owned(),
-        as_of: question.as_of_text(),
-    })
 }
 
-/// Answers one question for subject after subject, keeping its buffers.
-struct Scorer<'q, 's> {
-    question: &'q Question<'s>,
-    clock: DayClock,
-    inline: Extractor<'s>,
-    known: Option<Extractor<'s>>,
-}
+/// A computation of a batch.
+pub(super) type BatchJob = Box<dyn FnOnce() -> Result<wire::BatchScoreUsersResponse, CallError> + Send>;
 
-impl<'q, 's> Scorer<'q, 's> {
-    fn new(question: &'q Question<'s>) -> Self {
-        let served = question.served;
-        Self { question, clock: served.clock(), inline: served.bundle().extractor(served.kinds()), known: None }
+/// Answers a batch; `run` decides where it is computed.
+pub(super) async fn batch<F: Future<Output = Result<wire::BatchScoreUsersResponse, CallError>>>(
+    state: &Arc<ServerState>,
+    request: wire::BatchScoreUsersRequest,
+    run: impl FnOnce(BatchJob) -> F,
+) -> Result<wire::BatchScoreUsersResponse, CallError> {
+    let model = state.model(&request.model)?;
+    let shadow = shadow_of(state, &model).map(|shadow| (shadow, request.clone()));
+    let own = Arc::clone(state);
+    let answer = run(Box::new(move || scorer::batch(own.asked(&model), request))).await?;
+    let scores = answer.results.iter().filter_map(|result| match &result.result {
+        Some(Outcome::Score(score)) => score.horizons.first().map(|first| first.churn_probability),
+        _ => None,
+    });
+    state.metrics.probability.observe_all(scores);
+    if let Some((shadow, request)) = shadow {
+        compare_batch(state, shadow, request, answer.clone());
     }
+    Ok(answer)
+}
 
-    fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
-        let bundle = self.question.served.bundle();
-        let checked = check(self.question, &mut self.clock, subject, place)?;
-        let (assessment, later) = match checked {
-            Checked::UnknownUser => (None, 0),
-            Checked::User(history, as_of) => {
-                (Some(self.known(history.view(), as_of)?), events_from(history.view(), as_of))
+/// How much work a subject is.
+fn units(subject: &wire::Subject) -> usize {
+    match &subject.subject {
+        Some(Form::History(history)) => 1 + (history.events.len() + history.days.len()) / ENTRIES_PER_UNIT,
+        Some(Form::UserId(_) | Form::Features(_) | Form::PackedFeatures(_)) | None => 1,
+    }
+}
+
+/// The shadow that answers beside `model`; it only ever stands beside the stable one.
+fn shadow_of(state: &ServerState, model: &Arc<Loaded>) -> Option<Arc<Loaded>> {
+    let shelf = state.models.shelf();
+    let shadow = shelf.labelled_by(Label::Shadow)?;
+    let beside = shelf.labelled_by(Label::Stable).is_some_and(|stable| Arc::ptr_eq(stable, model));
+    (beside && !Arc::ptr_eq(shadow, model)).then(|| Arc::clone(shadow))
+}
+
+fn compare_single(state: &Arc<ServerState>, shadow: Arc<Loaded>, request: wire::ScoreUserRequest, given: wire::Score) {
+    let (own, model) = (Arc::clone(state), Arc::clone(&shadow));
+    let job = move || {
+        let answer = scorer::single(own.asked(&model), request).ok();
+        own.models.compare(&model, |comparison| comparison.add(&given, answer.as_ref()));
+    };
+    if !state.compute.run_in_spare_time(job) {
+        state.models.compare(&shadow, |comparison| comparison.skipped += 1);
+    }
+}
+
+fn compare_batch(
+    state: &Arc<ServerState>,
+    shadow: Arc<Loaded>,
+    request: wire::BatchScoreUsersRequest,
+    given: wire::BatchScoreUsersResponse,
+) {
+    let (own, model, users) = (Arc::clone(state), Arc::clone(&shadow), given.results.len() as u64);
+    let job = move || {
+        let answer = scorer::batch(own.asked(&model), request).unwrap_or_default();
+        own.models.compare(&model, |comparison| {
+            for (i, result) in given.results.iter().enumerate() {
+                if let Some(Outcome::Score(score)) = &result.result {
+                    let shadow = answer.results.get(i).and_then(|result| match &result.result {
+                        Some(Outcome::Score(score)) => Some(score),
+                        _ => None,
+                    });
+                    comparison.add(score, shadow);
+                }
             }
-            Checked::Inline(history, as_of, later) => (
-                Some(bundle.assess(
-                    Subject::History(history.view()),
-                    as_of,
-                    &mut self.inline,
-                    self.question.reason_count,
-                )?),
-                later,
-            ),
-            Checked::Named(vector) => {
-                let assessed = self.vector(&vector);
-                (Some(assessed.map_err(|e| named_feature_needed(e, place))?), 0)
-            }
-            Checked::Packed(vector) => {
-                let assessed = self.vector(&vector);
-                (Some(assessed.map_err(|e| packed_feature_needed(e, self.question, place))?), 0)
-            }
-        };
-        Ok(answer::score(self.question, assessment, later))
-    }
-
-    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment, ModelError> {
-        let served = self.question.served;
-        let kinds = served.users().map(|users| users.histories().kinds()).unwrap_or_default();
-        let extractor = self.known.get_or_insert_with(|| served.bundle().extractor(kinds));
-        served.bundle().assess(Subject::History(view), as_of, extractor, self.question.reason_count)
-    }
-
-    fn vector(&mut self, vector: &[f64]) -> Result<Assessment, ModelError> {
-        let bundle = self.question.served.bundle();
-        // The day plays no part: a vector has been computed for one already.
-        let as_of = self.question.as_of.unwrap_or(bundle.spec().training.as_of);
-        bundle.assess(Subject::Features(vector), as_of, &mut self.inline, self.question.reason_count)
-    }
-}
-
-fn events_from(view: HistoryView<'_>, as_of: Day) -> u64 {
-    let seen = view.before(as_of).records().len();
-    view.records().iter().skip(seen).map(|record| u64::from(record.count)).sum()
-}
-
-const NEEDED: &str = "every subject must have this feature, and it was not given";
-
-fn named_feature_needed(error: ModelError, place: Place) -> CallError {
-    match error {
-        ModelError::Needed { name } => CallError::field(format!("{place}.features.values[{name}]"), NEEDED),
-        other => other.into(),
-    }
-}
-
-fn packed_feature_needed(error: ModelError, question: &Question<'_>, place: Place) -> CallError {
-    match error {
-        ModelError::Needed { name } => {
-            let position = question.served.position(&name).unwrap_or_default();
-            let problem = format!("`{name}`: {NEEDED}");
-            CallError::field(format!("{place}.packed_features.values[{position}]"), problem)
-        }
-        other => other.into(),
+        });
+    };
+    if !state.compute.run_in_spare_time(job) {
+        state.models.compare(&shadow, |comparison| comparison.skipped += users);
     }
 }

@@ -1,30 +1,30 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tonic::server::NamedService;
-use tonic::transport::server::TcpIncoming;
-use tonic_health::ServingStatus;
-use tonic_health::server::{HealthReporter, health_reporter};
+use tokio::sync::{mpsc, watch};
 
+use super::compute::Compute;
+use super::config::Config;
 use super::errors::ServeError;
-use super::limits::Limits;
-use super::model_service::Models;
-use super::scoring::Scoring;
-use super::state::{ModelSlot, Served};
-use super::wire;
-use super::wire::model_service_server::ModelServiceServer;
-use super::wire::scoring_service_server::ScoringServiceServer;
+use super::front::Front;
+use super::limits::size;
+use super::listener::Listener;
+use super::metrics::Metrics;
+use super::metrics_page;
+use super::models::{Label, Loaded, Models};
+use super::reload::Credentials;
+use super::state::{Phase, ServerState};
+use super::users::KnownUsers;
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// All calls were finished.
     Drained,
-    /// Some connections were still open at [`Limits::drain_time_max`] and are cut off.
+    /// Some connections were still open at the limit and were cut off.
     CutOff,
 }
 
@@ -33,76 +33,156 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
-/// Serves on `listener` until `shutdown` completes, then lets calls in progress finish.
-///
-/// The port answers at once, health with NOT_SERVING and scoring with UNAVAILABLE, while `load` runs on a thread
-/// of its own. `ready` is called when the first score can be had. Fails when `load` does.
-pub async fn run(
-    listener: TcpListener,
-    limits: Limits,
-    load: impl FnOnce() -> Result<Served, ServeError> + Send + 'static,
-    ready: impl FnOnce(&Served),
-    shutdown: impl Future<Output = ()>,
-) -> Result<Stopped, ServeError> {
-    let slot = Arc::new(ModelSlot::default());
-    let (health, health_service) = health_reporter();
-    report(&health, ServingStatus::NotServing).await;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let reflection = || {
-        let builder = tonic_reflection::server::Builder::configure();
-        builder
-            .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .include_reflection_service(true)
-    };
-    let reflection_alpha = reflection().build_v1alpha()?;
-    let scoring = ScoringServiceServer::new(Scoring::new(Arc::clone(&slot)));
-    let models = ModelServiceServer::new(Models::new(Arc::clone(&slot)));
-    let router = limits
-        .server()
-        .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection_alpha)
-        .add_service(scoring.max_decoding_message_size(limits.message_bytes_max))
-        .add_service(models.max_decoding_message_size(limits.message_bytes_max));
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let mut serving = pin!(router.serve_with_incoming_shutdown(incoming, async {
-        // A sender that is gone also means stop.
-        let _ = stopped.await;
-    }));
-    let mut shutdown = pin!(shutdown);
-    let start = async {
-        let served = Arc::new(tokio::task::spawn_blocking(load).await??);
-        slot.install(Arc::clone(&served));
-        report(&health, ServingStatus::Serving).await;
-        ready(&served);
-        Ok::<_, ServeError>(())
-    };
-    let stop_asked = tokio::select! {
-        ended = &mut serving => return Ok(ended.map(|()| Stopped::Drained)?),
-        () = &mut shutdown => true,
-        started = start => {
-            started?;
-            false
-        }
-    };
-    if !stop_asked {
-        tokio::select! {
-            ended = &mut serving => return Ok(ended.map(|()| Stopped::Drained)?),
-            () = &mut shutdown => {}
-        }
+/// What a server needs before it can answer.
+#[derive(Debug)]
+pub struct Stock {
+    /// The models with their labels; one of them must be stable.
+    pub models: Vec<(Arc<Loaded>, Vec<Label>)>,
+    /// The users known by id; `None` without a roll-up.
+    pub users: Option<KnownUsers>,
+}
+
+impl Stock {
+    /// Reads what a configuration names, models and roll-up at the same time.
+    pub fn load(config: &Config) -> Result<Self, ServeError> {
+        let (users, models) = std::thread::scope(|threads| {
+            let users = threads.spawn(|| config.rollup.as_deref().map(KnownUsers::read).transpose());
+            (users.join(), Self::load_models(config))
+        });
+        let crashed = || ServeError::Setting("reading the roll-up crashed".into());
+        Ok(Self { models: models?, users: users.map_err(|_| crashed())?? })
     }
-    report(&health, ServingStatus::NotServing).await;
-    drop(stop);
-    match tokio::time::timeout(limits.drain_time_max, serving).await {
-        Ok(ended) => Ok(ended.map(|()| Stopped::Drained)?),
-        Err(_) => Ok(Stopped::CutOff),
+
+    fn load_models(config: &Config) -> Result<Vec<(Arc<Loaded>, Vec<Label>)>, ServeError> {
+        let named = [(&config.model, Label::Stable), (&config.canary, Label::Canary), (&config.shadow, Label::Shadow)];
+        let mut models: Vec<(Arc<Loaded>, Vec<Label>)> = Vec::new();
+        for (folder, label) in named {
+            let Some(folder) = folder else { continue };
+            match models.iter_mut().find(|(model, _)| model.folder.as_ref() == Some(folder)) {
+                Some((_, labels)) => labels.push(label),
+                None => {
+                    let model = Loaded::load(folder)?;
+                    if models.iter().any(|(other, _)| other.name == model.name) {
+                        let problem = "is the name of two models; rename one of the folders".to_owned();
+                        return Err(ServeError::Folder { path: folder.clone(), problem });
+                    }
+                    models.push((Arc::new(model), vec![label]));
+                }
+            }
+        }
+        Ok(models)
+    }
+
+    /// The stable model.
+    pub fn stable(&self) -> Option<&Loaded> {
+        self.models.iter().find(|(_, labels)| labels.contains(&Label::Stable)).map(|(model, _)| model.as_ref())
     }
 }
 
-async fn report(health: &HealthReporter, status: ServingStatus) {
-    let names = ["", ScoringServiceServer::<Scoring>::NAME, ModelServiceServer::<Models>::NAME];
-    for name in names {
-        health.set_service_status(name, status).await;
+/// Checks everything that a configuration names, as a start would.
+pub fn check(config: &Config) -> Result<Stock, ServeError> {
+    Credentials::read(config)?;
+    Stock::load(config)
+}
+
+/// Serves on `listener` until `shutdown` completes, then lets calls in progress finish.
+///
+/// The port answers at once, health with NOT_SERVING and scoring with UNAVAILABLE, while `load` runs on a thread
+/// of its own. `ready` is called when the first score can be had. Fails when `load` does. Each message of `reload` has
+/// the folders of the labelled models read again.
+pub async fn run(
+    listener: TcpListener,
+    config: &Config,
+    load: impl FnOnce() -> Result<Stock, ServeError> + Send + 'static,
+    ready: impl FnOnce(&Stock),
+    mut reload: mpsc::Receiver<()>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Stopped, ServeError> {
+    let credentials = Credentials::read(config)?;
+    let state = state(config)?;
+    let salt = salt()?;
+    let front = Front::new(Arc::clone(&state), Arc::clone(&credentials.keys), config.log.calls, salt)?;
+    let metrics_listener = match config.metrics.listen {
+        None => None,
+        Some(address) => Some(listen(address).await?),
+    };
+    let served = Listener {
+        tcp: listener,
+        tls: credentials.tls.clone(),
+        front,
+        limits: config.limits.clone(),
+        metrics: Arc::clone(&state.metrics),
+        phase: state.phase.subscribe(),
+    };
+    let mut serving = pin!(served.serve());
+    let mut shutdown = pin!(shutdown);
+    let mut following = pin!(credentials.follow());
+    let mut page = pin!(async {
+        match metrics_listener {
+            None => std::future::pending().await,
+            Some(listener) => metrics_page::serve(listener, Arc::clone(&state)).await,
+        }
+    });
+    let mut loading = tokio::task::spawn_blocking(load);
+    let (mut ready, mut reloads_end) = (Some(ready), false);
+    loop {
+        tokio::select! {
+            stopped = &mut serving => return Ok(stopped),
+            () = &mut following => {}
+            () = &mut page => {}
+            () = &mut shutdown => break,
+            loaded = &mut loading, if ready.is_some() => {
+                let stock = loaded??;
+                install(&state, &stock);
+                ready.take().into_iter().for_each(|ready| ready(&stock));
+            }
+            asked = reload.recv(), if ready.is_none() && !reloads_end => match asked {
+                Some(()) => {
+                    let models = Arc::clone(&state.models);
+                    tokio::spawn(async move { models.reload().await });
+                }
+                None => reloads_end = true,
+            },
+        }
     }
+    // First thing: whoever asks for health turns away before anything else changes.
+    state.phase.send_replace(Phase::Draining);
+    tracing::info!("draining");
+    tokio::select! {
+        stopped = serving => Ok(stopped),
+        () = page => Ok(Stopped::CutOff),
+    }
+}
+
+fn install(state: &ServerState, stock: &Stock) {
+    state.models.install(stock.models.clone());
+    if let Some(users) = &stock.users {
+        // It is set here and nowhere else.
+        let _ = state.users.set(users.clone());
+    }
+    state.phase.send_if_modified(|phase| {
+        let starting = *phase == Phase::Starting;
+        if starting {
+            *phase = Phase::Serving;
+        }
+        starting
+    });
+}
+
+fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
+    let (limits, metrics) = (config.limits.clone(), Arc::new(Metrics::default()));
+    let models = Models::new(config.models.clone(), size(limits.models), salt()?, Arc::clone(&metrics));
+    Ok(Arc::new(ServerState {
+        models: Arc::new(models),
+        users: OnceLock::new(),
+        compute: Compute::start(&limits, Arc::clone(&metrics))?,
+        limits,
+        metrics,
+        phase: watch::Sender::new(Phase::Starting),
+    }))
+}
+
+/// Random bits that tell this run from others.
+fn salt() -> Result<u32, ServeError> {
+    getrandom::u32().map_err(ServeError::Random)
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::errors::CallError;
-use super::limits::MAX_HISTORY_ENTRIES;
+use super::limits::size;
 use super::question::Question;
 use super::wire;
 use crate::features::FeatureError;
@@ -9,7 +9,7 @@ use crate::history::{Amount, Day, DayClock, DayRecord, History, HistoryError};
 
 /// Where in the request a subject stands; written as its field path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// `subject`.
     Single,
     /// `subjects[i]`.
@@ -28,8 +28,6 @@ impl fmt::Display for Place {
 /// A subject, checked and ready for the model.
 #[derive(Debug)]
 pub(super) enum Checked {
-    /// An id that the roll-up does not have.
-    UnknownUser,
     /// A user of the roll-up.
     User(History, Day),
     /// An inline history up to the day, and how many of its events lie on or after it.
@@ -41,8 +39,8 @@ pub(super) enum Checked {
 }
 
 /// Checks a subject and turns it into what the model reads.
-pub(super) fn check<'s>(
-    question: &Question<'s>,
+pub(super) fn check(
+    question: &Question<'_>,
     clock: &mut DayClock,
     subject: wire::Subject,
     place: Place,
@@ -50,7 +48,7 @@ pub(super) fn check<'s>(
     use wire::subject::Subject;
     let wire::Subject { subject } = subject;
     match subject {
-        Some(Subject::UserId(id)) => user(question, &id, place),
+        Some(Subject::UserId(id)) => user(question, id, place),
         Some(Subject::History(history)) => inline(question, clock, history, place),
         Some(Subject::Features(features)) => named(question, features, place).map(Checked::Named),
         Some(Subject::PackedFeatures(features)) => packed(question, features, place).map(Checked::Packed),
@@ -58,16 +56,16 @@ pub(super) fn check<'s>(
     }
 }
 
-fn user<'s>(question: &Question<'s>, id: &str, place: Place) -> Result<Checked, CallError> {
-    let users = question.served.users().ok_or(CallError::NoKnownUsers { place })?;
+fn user(question: &Question<'_>, id: String, place: Place) -> Result<Checked, CallError> {
+    let users = question.asked.users.ok_or(CallError::NoKnownUsers { place })?;
     if id.is_empty() {
         return Err(CallError::field(format!("{place}.user_id"), "must not be empty"));
     }
     // A roll-up without events has no day, and no users either.
-    let found = users.histories().get(id).map_err(|source| CallError::Users { source })?;
+    let found = users.histories().get(&id).map_err(|source| CallError::Users { source })?;
     Ok(match (found, question.as_of) {
         (Some(history), Some(as_of)) => Checked::User(history, as_of),
-        _ => Checked::UnknownUser,
+        _ => return Err(CallError::unknown_user(place, id)),
     })
 }
 
@@ -83,9 +81,9 @@ fn inline(
     };
     let wire::History { events, days } = history;
     let entries = events.len() + days.len();
-    if entries > MAX_HISTORY_ENTRIES {
-        let problem = format!("has {entries} entries, at most {MAX_HISTORY_ENTRIES} are allowed; send daily activity");
-        return Err(CallError::field(format!("{place}.history"), problem));
+    let most = size(question.asked.limits.history_entries);
+    if entries > most {
+        return Err(CallError::TooMany { field: format!("{place}.history"), found: entries, most });
     }
     let mut records = Vec::with_capacity(entries);
     let mut later = 0;
@@ -104,7 +102,7 @@ fn inline(
     let history = History::new(records).map_err(|error| {
         let problem = match error {
             HistoryError::Overflow { day, kind } => {
-                let kind = question.served.kinds().get(usize::from(kind)).map_or("other", String::as_str);
+                let kind = question.served().kinds().get(usize::from(kind)).map_or("other", String::as_str);
                 format!("the events of kind {kind} on {day} add up to more than can be held")
             }
             other => other.to_string(),
@@ -155,8 +153,8 @@ fn record(question: &Question<'_>, day: Day, kind: &str, count: u32, amount: f64
         return Err(Flaw::new("kind", "must not be empty"));
     }
     let amount = Amount::new(amount).map_err(|error| Flaw::new("amount", error.to_string()))?;
-    let kind = question.served.kind(kind);
-    if usize::from(kind) == question.served.kinds().len() {
+    let kind = question.served().kind(kind);
+    if usize::from(kind) == question.served().kinds().len() {
         // Of an unknown kind only the days matter; without its numbers, different kinds cannot overflow together.
         return Ok(DayRecord { amount: Amount::default(), day, count: 1, kind });
     }
@@ -176,10 +174,10 @@ pub(super) fn day(text: &str) -> Result<Day, String> {
 
 fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -> Result<Vec<f64>, CallError> {
     let wire::NamedFeatures { values } = features;
-    let mut vector = vec![f64::NAN; question.served.bundle().catalogue().len()];
+    let mut vector = vec![f64::NAN; question.served().bundle().catalogue().len()];
     for (name, value) in values {
-        let problem = match question.served.position(&name) {
-            Ok(position) if value.is_finite() && question.served.allows(position, value) => {
+        let problem = match question.served().position(&name) {
+            Ok(position) if value.is_finite() && question.served().allows(position, value) => {
                 if let Some(slot) = vector.get_mut(position) {
                     *slot = value;
                 }
@@ -202,13 +200,13 @@ fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place)
         let problem = format!("is required for {place}.packed_features; GetModel gives it");
         return Err(CallError::field("feature_hash", problem));
     }
-    let expected = question.served.bundle().catalogue().len();
+    let expected = question.served().bundle().catalogue().len();
     if values.len() != expected {
         let problem = format!("has {} values, the model has {expected} features", values.len());
         return Err(CallError::field(format!("{place}.packed_features.values"), problem));
     }
     let allowed = |(position, value): (usize, &f64)| {
-        value.is_nan() || (value.is_finite() && question.served.allows(position, *value))
+        value.is_nan() || (value.is_finite() && question.served().allows(position, *value))
     };
     match values.iter().enumerate().find(|pair| !allowed(*pair)) {
         None => Ok(values),
@@ -220,7 +218,7 @@ fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place)
 }
 
 fn not_allowed(question: &Question<'_>, position: usize, value: f64) -> String {
-    let name = question.served.bundle().catalogue().features().get(position).map_or("", |f| f.name.as_str());
+    let name = question.served().bundle().catalogue().features().get(position).map_or("", |f| f.name.as_str());
     let sign = if value.is_finite() { "not be negative" } else { "be finite" };
     format!("`{name}` is {value}: it must {sign}")
 }

@@ -1,9 +1,14 @@
-//! The types generated from `proto/churn/v1`, private to this module's siblings. [`super::client`] shows the part
-//! that a Rust client needs.
+//! The types generated from `proto/`, private to this module's siblings. [`super::client`] shows the part that a Rust
+//! client needs.
 
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::too_many_lines, reason = "generated code")]
 
 tonic::include_proto!("churn.v1");
 
-/// The encoded descriptor of the whole protocol, for reflection.
-pub(super) const DESCRIPTOR: &[u8] = tonic::include_file_descriptor_set!("churn.v1.descriptor");
+/// The Open Inference Protocol.
+pub(super) mod inference {
+    tonic::include_proto!("inference");
+}
+
+/// The encoded descriptor of both protocols, for reflection.
+pub(super) const DESCRIPTOR: &[u8] = tonic::include_file_descriptor_set!("ebb.descriptor");

@@ -2,15 +2,24 @@
 
 mod answers;
 mod binary;
+mod docs;
 mod errors;
+mod inference;
+mod keys;
+mod limits;
+mod models;
+mod mutation;
 mod operation;
+mod raw;
+mod stream;
+mod tls;
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use ebb::history::Histories;
 use ebb::model::{Bundle, BundleSpec, Saved};
 use ebb::serve::client::*;
-use ebb::serve::{KnownUsers, Limits, ServeError, Served, Stopped, listen, run};
+use ebb::serve::{Config, KnownUsers, Label, Limits, Loaded, ServeError, Served, Stock, Stopped, listen, run};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
@@ -26,27 +35,30 @@ const VERSION: &str = "0123456789ab";
 /// A server on a port of its own in this process.
 struct Running {
     channel: Channel,
+    address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
+    reload: tokio::sync::mpsc::Sender<()>,
     ended: JoinHandle<Result<Stopped, ServeError>>,
 }
 
 impl Running {
     /// Starts a server; the receiver hears when it is ready.
     async fn start(
-        limits: Limits,
-        load: impl FnOnce() -> Result<Served, ServeError> + Send + 'static,
+        config: Config,
+        load: impl FnOnce() -> Result<Stock, ServeError> + Send + 'static,
     ) -> (Self, oneshot::Receiver<()>) {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let ((stop, stopped), (ready, is_ready)) = (oneshot::channel::<()>(), oneshot::channel());
+        let (reload, reloads) = tokio::sync::mpsc::channel(1);
         let ended = tokio::spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            run(listener, limits, load, |_| ready.send(()).unwrap(), shutdown).await
+            run(listener, &config, load, |_| ready.send(()).unwrap(), reloads, shutdown).await
         });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        (Self { channel, stop, ended }, is_ready)
+        (Self { channel, address, stop, reload, ended }, is_ready)
     }
 
     /// A server that is ready to score the users of `log`.
@@ -55,7 +67,11 @@ impl Running {
     }
 
     async fn with(limits: Limits, users: Option<Histories>) -> Self {
-        let (running, ready) = Self::start(limits, move || served(users)).await;
+        Self::of(limited(limits), move || stock(users)).await
+    }
+
+    async fn of(config: Config, load: impl FnOnce() -> Result<Stock, ServeError> + Send + 'static) -> Self {
+        let (running, ready) = Self::start(config, load).await;
         ready.await.unwrap();
         running
     }
@@ -77,29 +93,39 @@ impl Running {
     }
 
     async fn stop(self) -> Stopped {
-        let Self { channel, stop, ended } = self;
+        let Self { channel, stop, ended, .. } = self;
         stop.send(()).unwrap();
         drop(channel);
         ended.await.unwrap().unwrap()
     }
 }
 
-fn served(users: Option<Histories>) -> Result<Served, ServeError> {
-    served_by(spec(), users)
+fn limited(limits: Limits) -> Config {
+    Config { limits, ..Config::default() }
 }
 
-fn served_by(spec: BundleSpec, users: Option<Histories>) -> Result<Served, ServeError> {
+fn served() -> Served {
+    Served::new(Saved { bundle: Bundle::new(spec(), VERSION.into()).unwrap(), card: CARD.into() }).unwrap()
+}
+
+fn stock(users: Option<Histories>) -> Result<Stock, ServeError> {
+    stock_of(spec(), users)
+}
+
+/// A model called "shop" that nobody can load again, as the stable one.
+fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<Stock, ServeError> {
     let saved = Saved { bundle: Bundle::new(spec, VERSION.into())?, card: CARD.into() };
-    Served::new(saved, users.map(KnownUsers::new))
+    let loaded = Loaded { name: "shop".into(), folder: None, served: Served::new(saved)? };
+    Ok(Stock { models: vec![(Arc::new(loaded), vec![Label::Stable])], users: users.map(KnownUsers::new) })
 }
 
 /// A load that waits until it is let go.
-fn held_load() -> (mpsc::Sender<()>, impl FnOnce() -> Result<Served, ServeError> + Send + 'static) {
+fn held_load() -> (mpsc::Sender<()>, impl FnOnce() -> Result<Stock, ServeError> + Send + 'static) {
     let (go, wait) = mpsc::channel();
     (go, move || {
         // A dropped sender lets it go as well.
         let _ = wait.recv();
-        served(None)
+        stock(None)
     })
 }
 
@@ -144,7 +170,7 @@ fn as_days(log: &[LogEvent], user: &str) -> Subject {
 
 /// The features of a user as Ebb itself extracts them.
 fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
-    let served = served(None).unwrap();
+    let served = served();
     let rolled = histories(log);
     let mut out = vec![f64::NAN; served.bundle().catalogue().len()];
     let mut extractor = served.bundle().extractor(rolled.kinds());
@@ -153,7 +179,7 @@ fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
 }
 
 fn as_features(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
-    let served = served(None).unwrap();
+    let served = served();
     let names = served.bundle().catalogue().features().iter().map(|f| f.name.clone());
     let values = names.zip(vector(log, user, as_of)).filter(|(_, value)| !value.is_nan()).collect();
     subject(SubjectForm::Features(NamedFeatures { values }))
@@ -165,4 +191,13 @@ fn as_packed(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
 
 fn feature_hash() -> String {
     spec().feature_hash
+}
+
+/// Waits until something holds that another thread brings about.
+async fn until(holds: impl AsyncFn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed().as_secs() < 20, "it never came to hold");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }

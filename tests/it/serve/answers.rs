@@ -98,7 +98,6 @@ async fn a_full_answer_names_stage_segment_model_and_day() {
 async fn users_without_a_score_have_a_status_and_no_number() {
     let server = Running::ready().await;
     for (subject, status) in [
-        (user("nobody"), ScoreStatus::UnknownUser),
         (user("ret"), ScoreStatus::TooNew),
         (as_events(&log(), "ret"), ScoreStatus::TooNew),
         (subject(SubjectForm::History(History::default())), ScoreStatus::TooNew),
@@ -122,9 +121,7 @@ async fn a_churn_event_without_features_of_its_own_is_seen_in_every_form_of_hist
     log.push(LogEvent { kind: "survey", unix_s: purchase.unix_s + 86_400, ..purchase });
     let users = histories(&log);
     let spec = BundleSpec { churn_event: Some("survey".into()), ..spec() };
-    let load = move || served_by(spec, Some(users));
-    let (server, ready) = Running::start(Limits::default(), load).await;
-    ready.await.unwrap();
+    let server = Running::of(Config::default(), move || stock_of(spec, Some(users))).await;
     for (id, status) in [("dan", ScoreStatus::AlreadyChurned), ("ann", ScoreStatus::Scored)] {
         for subject in [user(id), as_events(&log, id), as_days(&log, id)] {
             assert_eq!(server.score(ask(subject)).await.unwrap().status(), status, "{id}");
@@ -176,7 +173,7 @@ async fn a_batch_is_its_single_answers_in_order() {
     // More than are answered without leaving the connection's thread, and not a multiple of anything.
     for _ in 0..101 {
         let ann = [as_events(&log, "ann"), as_features(&log, "ann", END), as_packed(&log, "ann", END)];
-        subjects.extend(ann.into_iter().chain(["ola", "nobody", "dan", "ret"].map(user)));
+        subjects.extend(ann.into_iter().chain(["ola", "ann", "dan", "ret"].map(user)));
     }
     let request = BatchScoreUsersRequest {
         subjects: subjects.clone(),
@@ -198,10 +195,12 @@ async fn a_batch_is_its_single_answers_in_order() {
 #[tokio::test]
 async fn the_model_tells_about_itself() {
     let server = Running::ready().await;
-    let GetModelResponse { model, known_users } =
+    let GetModelResponse { model, known_users, status } =
         server.models().get_model(GetModelRequest::default()).await.unwrap().into_inner();
     let model = model.unwrap();
     let spec = spec();
+    let status = status.unwrap();
+    assert_eq!((status.name.as_str(), status.labels), ("shop", vec![ModelLabel::Stable.into()]));
     assert_eq!(known_users.unwrap(), ebb::serve::client::KnownUsers { users: 5, as_of: END.into() });
     assert_eq!((model.timezone.as_str(), model.as_of.as_str()), ("Europe/London", "2011-06-01"));
     assert_eq!((model.horizon_days, model.active_within_days), (vec![30, 90], 180));
@@ -215,7 +214,7 @@ async fn the_model_tells_about_itself() {
     assert_eq!(required, ["recency_days", "tenure_days", "active_days", "active_days_30d"]);
     let names: Vec<&str> = model.features.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(names, spec.design.columns.iter().take(names.len()).map(|c| c.feature.as_str()).collect::<Vec<_>>());
-    let request = GetModelRequest { view: ModelView::Basic.into() };
+    let request = GetModelRequest { view: ModelView::Basic.into(), ..GetModelRequest::default() };
     let basic = server.models().get_model(request).await.unwrap().into_inner().model.unwrap();
     assert!(basic.features.is_empty() && basic.segments.is_empty() && basic.card_json.is_empty());
     assert_eq!(basic.version, model.version);

@@ -153,9 +153,9 @@ async fn a_batch_takes_a_thousand_subjects_and_no_more() {
 
 #[tokio::test]
 async fn a_message_beyond_the_limit_is_refused_and_the_connection_lives_on() {
-    let server = Running::with(Limits { message_bytes_max: 10_000, ..Limits::default() }, None).await;
+    let server = Running::with(Limits { message_bytes: 10_000, ..Limits::default() }, None).await;
     let status = server.score(ask(user(&"x".repeat(10_000)))).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.message().contains("10000"), "{}", status.message());
     assert!(server.score(ask(as_features(&log(), "ann", END))).await.is_ok());
 }
@@ -163,7 +163,8 @@ async fn a_message_beyond_the_limit_is_refused_and_the_connection_lives_on() {
 #[tokio::test]
 async fn an_enum_number_from_the_future_is_named() {
     let server = Running::ready().await;
-    let status = server.models().get_model(GetModelRequest { view: 77 }).await.unwrap_err();
+    let status =
+        server.models().get_model(GetModelRequest { view: 77, ..GetModelRequest::default() }).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("view: 77"), "{}", status.message());
 }
@@ -186,6 +187,6 @@ async fn without_a_roll_up_an_id_is_a_question_this_server_cannot_answer() {
 #[tokio::test]
 async fn an_empty_roll_up_knows_nobody() {
     let server = Running::with(Limits::default(), Some(histories(&[]))).await;
-    let score = server.score(ScoreUserRequest { as_of: String::new(), ..ask(user("ann")) }).await.unwrap();
-    assert_eq!((score.status(), score.as_of.as_str()), (ScoreStatus::UnknownUser, ""));
+    let status = server.score(ScoreUserRequest { as_of: String::new(), ..ask(user("ann")) }).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
 }

@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio_stream::Stream;
 use tonic::{Code, Request};
@@ -11,7 +10,8 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::*;
 
-const SERVICES: [&str; 3] = ["", "churn.v1.ScoringService", "churn.v1.ModelService"];
+const SERVICES: [&str; 5] =
+    ["", "readiness", "churn.v1.ScoringService", "churn.v1.ModelService", "inference.GRPCInferenceService"];
 
 fn health(service: &str) -> HealthCheckRequest {
     HealthCheckRequest { service: service.into() }
@@ -29,8 +29,8 @@ async fn statuses(server: &Running) -> Vec<ServingStatus> {
 #[tokio::test]
 async fn health_follows_the_model_and_scoring_says_try_again_before() {
     let (go, load) = held_load();
-    let (server, ready) = Running::start(Limits::default(), load).await;
-    assert_eq!(statuses(&server).await, [ServingStatus::NotServing; 3]);
+    let (server, ready) = Running::start(Config::default(), load).await;
+    assert_eq!(statuses(&server).await, [ServingStatus::NotServing; 5]);
     assert_eq!(server.score(ask(user("ann"))).await.unwrap_err().code(), Code::Unavailable);
     let batch = server.batch(BatchScoreUsersRequest::default()).await;
     assert_eq!(batch.unwrap_err().code(), Code::Unavailable);
@@ -42,7 +42,7 @@ async fn health_follows_the_model_and_scoring_says_try_again_before() {
     go.send(()).unwrap();
     ready.await.unwrap();
     assert_eq!(next().await, Some(ServingStatus::Serving.into()));
-    assert_eq!(statuses(&server).await, [ServingStatus::Serving; 3]);
+    assert_eq!(statuses(&server).await, [ServingStatus::Serving; 5]);
     assert!(server.score(ask(as_features(&log(), "ann", END))).await.is_ok());
     let unknown = HealthClient::new(server.channel.clone()).check(health("churn.v1.Nothing")).await;
     assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
@@ -54,14 +54,16 @@ async fn a_model_that_cannot_be_loaded_ends_the_server_with_the_reason() {
     let path = dir.path().join("model");
     save_bundle(&path);
     std::fs::write(path.join("bundle.json"), "{}").unwrap();
-    let (server, _ready) = Running::start(Limits::default(), move || Served::load(&path, None)).await;
+    let (server, _ready) =
+        Running::start(Config::default(), move || Stock::load(&Config { model: Some(path), ..Config::default() }))
+            .await;
     let error = server.ended.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("bundle.json: SHA-256"), "{error}");
 }
 
 #[tokio::test]
 async fn a_crash_while_loading_ends_the_server() {
-    let (server, _ready) = Running::start(Limits::default(), || panic!("for the test")).await;
+    let (server, _ready) = Running::start(Config::default(), || panic!("for the test")).await;
     assert!(matches!(server.ended.await.unwrap(), Err(ServeError::Crashed(_))));
 }
 
@@ -71,10 +73,10 @@ async fn a_roll_up_on_disk_gives_the_known_users() {
     let (model, rollup) = (dir.path().join("model"), dir.path().join("rollup"));
     let bundle = save_bundle(&model);
     ebb::history::write_rollup(&rollup, &histories(&log()), 2).unwrap();
-    let (server, ready) = Running::start(Limits::default(), move || Served::load(&model, Some(&rollup))).await;
-    ready.await.unwrap();
+    let config = Config { model: Some(model), rollup: Some(rollup), ..Config::default() };
+    let server = Running::of(config.clone(), move || Stock::load(&config)).await;
     let in_memory = Running::ready().await;
-    for id in ["ann", "dan", "ola", "nobody"] {
+    for id in ["ann", "dan", "ola"] {
         let mut score = server.score(ask(user(id))).await.unwrap();
         assert_eq!(score.model_version, bundle.version());
         score.model_version = VERSION.into();
@@ -99,13 +101,41 @@ macro_rules! reflected_services {
     }};
 }
 
+/// The encoded file of every service that reflection lists.
+pub(super) async fn reflected_files(server: &Running) -> Vec<Vec<u8>> {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    let names = reflected_services!(server.channel.clone(), v1);
+    assert!(names.len() >= 5, "{names:?}");
+    let asks = names.into_iter().map(|name| ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::FileContainingSymbol(name)),
+    });
+    let asks: Vec<_> = asks.collect();
+    let mut client = ServerReflectionClient::new(server.channel.clone());
+    let mut answers = client.server_reflection_info(tokio_stream::iter(asks)).await.unwrap().into_inner();
+    let mut files = Vec::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        let Some(MessageResponse::FileDescriptorResponse(found)) = answer.message_response else { panic!("no file") };
+        files.extend(found.file_descriptor_proto);
+    }
+    files
+}
+
 #[tokio::test]
 async fn reflection_lists_the_services_in_both_versions() {
     let server = Running::ready().await;
     let v1 = reflected_services!(server.channel.clone(), v1);
     let v1alpha = reflected_services!(server.channel.clone(), v1alpha);
     for names in [v1, v1alpha] {
-        for name in ["churn.v1.ScoringService", "churn.v1.ModelService", "grpc.health.v1.Health"] {
+        for name in [
+            "churn.v1.ScoringService",
+            "churn.v1.ModelService",
+            "inference.GRPCInferenceService",
+            "grpc.health.v1.Health",
+        ] {
             assert!(names.contains(name), "{names:?} lacks {name}");
         }
     }
@@ -152,7 +182,7 @@ async fn a_call_in_progress_is_finished_when_the_server_is_asked_to_stop() {
     server.score(ask(user("ann"))).await.unwrap();
     let mut watch = HealthClient::new(server.channel.clone()).watch(health("")).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
-    let Running { channel, stop, ended } = server;
+    let Running { channel, stop, ended, .. } = server;
     stop.send(()).unwrap();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     drop((watch, channel));
@@ -164,19 +194,10 @@ async fn a_call_in_progress_is_finished_when_the_server_is_asked_to_stop() {
 }
 
 #[tokio::test]
-async fn a_connection_that_never_ends_is_cut_off_at_the_limit() {
-    let limits = Limits { drain_time_max: Duration::from_millis(1), ..Limits::default() };
-    let server = Running::with(limits, None).await;
-    let mut watch = HealthClient::new(server.channel.clone()).watch(health("")).await.unwrap().into_inner();
-    watch.message().await.unwrap();
-    assert_eq!(server.stop().await, Stopped::CutOff);
-}
-
-#[tokio::test]
 async fn a_server_can_be_stopped_before_it_is_ready_and_when_idle() {
     let (go, load) = held_load();
-    let (server, _ready) = Running::start(Limits::default(), load).await;
-    assert_eq!(statuses(&server).await, [ServingStatus::NotServing; 3]);
+    let (server, _ready) = Running::start(Config::default(), load).await;
+    assert_eq!(statuses(&server).await, [ServingStatus::NotServing; 5]);
     assert_eq!(server.stop().await, Stopped::Drained);
     drop(go);
     let idle = Running::ready().await;

@@ -1,0 +1,211 @@
+//! The pool that computes what takes longer than reading a call does, behind a bounded queue.
+//!
+//! Computing on the threads that serve connections would stop them from reading; computing elsewhere without a bound
+//! would let work pile up until every answer is too late. So a call waits in a queue of limited length, for a limited
+//! time, and when its turn comes it is looked at once more: whoever has hung up, is past the deadline or has waited
+//! too long costs nothing more.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::call;
+use super::errors::{CallError, ServeError};
+use super::limits::{Limits, size};
+use super::metrics::{Metrics, Shed};
+
+/// Work whose results nobody waits for runs only while fewer than this share of the queue is taken: one in so many.
+const SPARE_SHARE: usize = 4;
+
+/// The pool.
+pub(super) struct Compute {
+    pool: rayon::ThreadPool,
+    waiting: Arc<AtomicUsize>,
+    /// Places for work that may wait: see [`Compute::run_patiently`].
+    patient: Semaphore,
+    metrics: Arc<Metrics>,
+    queue_length: usize,
+    queue_wait: Duration,
+}
+
+impl Compute {
+    /// Starts the threads.
+    pub(super) fn start(limits: &Limits, metrics: Arc<Metrics>) -> Result<Self, ServeError> {
+        let threads = limits.threads();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("compute-{i}"));
+        Ok(Self {
+            pool: pool.build()?,
+            waiting: Arc::default(),
+            patient: Semaphore::new(threads),
+            metrics,
+            queue_length: size(limits.queue_length),
+            queue_wait: Duration::from_millis(u64::from(limits.queue_wait_ms)),
+        })
+    }
+
+    /// Runs a job when its turn comes. Fails at once when the queue is full, and at its turn when that comes too late.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        if self.waiting.load(Ordering::Relaxed) >= self.queue_length {
+            self.metrics.shed(Shed::QueueFull);
+            return Err(CallError::Overloaded { retry_after: self.queue_wait });
+        }
+        self.submit(job, Some(self.queue_wait)).await
+    }
+
+    /// Runs a job of a stream, whose client is held back instead of refused when the server is busy. At most one for
+    /// each thread is under way.
+    pub(super) async fn run_patiently<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let _place = self.patient.acquire().await.map_err(|_| CallError::Draining)?;
+        self.submit(job, None).await
+    }
+
+    /// Runs a job that nobody waits for, unless others are waiting. Returns whether it was taken.
+    pub(super) fn run_in_spare_time(&self, job: impl FnOnce() + Send + 'static) -> bool {
+        if self.waiting.load(Ordering::Relaxed) > self.queue_length / SPARE_SHARE {
+            return false;
+        }
+        let place = Place::take(&self.waiting);
+        self.pool.spawn_fifo(move || {
+            drop(place);
+            // A crash is counted by what is missing; it must not end the process.
+            let _ = catch_unwind(AssertUnwindSafe(job));
+        });
+        true
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
+        longest_wait: Option<Duration>,
+    ) -> Result<T, CallError> {
+        let (answer, answered) = oneshot::channel();
+        let (place, metrics) = (Place::take(&self.waiting), Arc::clone(&self.metrics));
+        let (entered, deadline) = (Instant::now(), call::deadline());
+        self.pool.spawn_fifo(move || {
+            drop(place);
+            let now = Instant::now();
+            let waited = now.duration_since(entered);
+            metrics.queue_wait.observe(waited.as_secs_f64());
+            if answer.is_closed() {
+                metrics.shed(Shed::HungUp);
+                return;
+            }
+            let outcome = if deadline.is_some_and(|deadline| deadline <= now) {
+                metrics.shed(Shed::Deadline);
+                Err(CallError::DeadlinePassed("the deadline passed while the call waited for a thread"))
+            } else if let Some(longest) = longest_wait.filter(|longest| waited > *longest) {
+                metrics.shed(Shed::QueueWait);
+                Err(CallError::Overloaded { retry_after: longest })
+            } else {
+                guarded(job)
+            };
+            // The caller may have hung up meanwhile.
+            let _ = answer.send(outcome);
+        });
+        answered.await.unwrap_or(Err(CallError::Crashed("scoring")))
+    }
+}
+
+/// Runs a job here and now; a crash of it is the call's failure and nothing else's.
+pub(super) fn guarded<T>(job: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
+    catch_unwind(AssertUnwindSafe(job)).unwrap_or(Err(CallError::Crashed("scoring")))
+}
+
+/// A place in the queue, given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(waiting: &Arc<AtomicUsize>) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(waiting))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn pool(queue_length: u32, queue_wait_ms: u32) -> Arc<Compute> {
+        let limits = Limits { queue_length, queue_wait_ms, compute_threads: 1, ..Limits::default() };
+        Arc::new(Compute::start(&limits, Arc::default()).unwrap())
+    }
+
+    /// Keeps the pool's only thread busy until the sender is dropped.
+    async fn hold(compute: &Arc<Compute>) -> mpsc::Sender<()> {
+        let ((let_go, held), (begun, has_begun)) = (mpsc::channel::<()>(), oneshot::channel());
+        let compute = Arc::clone(compute);
+        tokio::spawn(async move {
+            let job = move || {
+                begun.send(()).unwrap();
+                let _ = held.recv();
+                Ok(())
+            };
+            compute.run(job).await
+        });
+        has_begun.await.unwrap();
+        let_go
+    }
+
+    #[tokio::test]
+    async fn the_queue_has_an_end() {
+        let compute = pool(2, 60_000);
+        let held = hold(&compute).await;
+        let waiting: Vec<_> = (0..2)
+            .map(|i| {
+                let compute = Arc::clone(&compute);
+                tokio::spawn(async move { compute.run(move || Ok(i)).await })
+            })
+            .collect();
+        while compute.waiting.load(Ordering::Relaxed) < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(compute.run(|| Ok(())).await, Err(CallError::Overloaded { .. })));
+        assert!(!compute.run_in_spare_time(|| ()));
+        drop(held);
+        for (i, call) in waiting.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap().unwrap(), i);
+        }
+        assert_eq!(compute.run(|| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn who_has_waited_too_long_is_not_computed_for() {
+        let compute = pool(10, 1);
+        let held = hold(&compute).await;
+        let late = {
+            let compute = Arc::clone(&compute);
+            tokio::spawn(async move { compute.run(|| -> Result<(), _> { panic!("must not run") }).await })
+        };
+        while compute.waiting.load(Ordering::Relaxed) < 1 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        drop(held);
+        assert!(matches!(late.await.unwrap(), Err(CallError::Overloaded { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_crash_fails_its_own_call_only() {
+        let compute = pool(10, 1_000);
+        let crash = compute.run(|| -> Result<(), _> { panic!("for the test") }).await;
+        assert!(matches!(crash, Err(CallError::Crashed(_))));
+        assert_eq!(compute.run(|| Ok(1)).await.unwrap(), 1);
+    }
+}

@@ -1,0 +1,353 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::table::{Detail, Reason};
+use crate::history::HistoryError;
+use crate::model::ModelError;
+use crate::serve::subject::Place;
+use crate::serve::wire;
+
+/// `ErrorInfo.domain`.
+const DOMAIN: &str = "churn.v1";
+
+/// How long a client should wait when nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// The most bytes of a text in an error: what a client sent may be huge, and the message travels in a header.
+const TEXT_BYTES_MAX: usize = 300;
+
+/// What a call, or one subject of a batch, cannot be answered for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// A field that is not legal.
+    #[error("{field}: {problem}")]
+    Field {
+        /// The path of the field.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A list with too many elements.
+    #[error("{field}: there are {found}, at most {most} are allowed; send several requests")]
+    TooMany {
+        /// The path of the list.
+        field: String,
+        /// How many there are, or how many were counted before that was enough.
+        found: usize,
+        /// How many may be.
+        most: usize,
+    },
+    /// Bytes that are not the message they should be.
+    #[error("the message cannot be read: {problem}")]
+    Malformed {
+        /// What the decoder said.
+        problem: String,
+    },
+    /// A message beyond the limit.
+    #[error("the message has more than {most} bytes; send several smaller requests")]
+    MessageTooLarge {
+        /// How many it may have.
+        most: u32,
+    },
+    /// A user id that the roll-up does not have.
+    #[error("{place}.user_id: the roll-up has no user `{user}`")]
+    UnknownUser {
+        /// Which subject.
+        place: Place,
+        /// The id.
+        user: String,
+    },
+    /// A model that is not there.
+    #[error("there is no {what} `{name}`; ListModels tells what there is")]
+    UnknownModel {
+        /// "model", "model folder", ...
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A user id, and no roll-up to look it up in.
+    #[error("{place}.user_id: this server was started without --rollup and knows no users; send history or features")]
+    NoKnownUsers {
+        /// Which subject.
+        place: Place,
+    },
+    /// Features that were made for another model.
+    #[error("feature_hash: the features are for {given}, the model in use has {current}; ask GetModel again")]
+    OtherFeatures {
+        /// The request's hash.
+        given: String,
+        /// The model's.
+        current: String,
+    },
+    /// A model in the wrong state.
+    #[error("model `{name}` {problem}")]
+    ModelState {
+        /// Its name.
+        name: String,
+        /// Why this cannot be done.
+        problem: String,
+    },
+    /// A model that failed to load.
+    #[error("model `{name}` is refused: {problem}")]
+    Refused {
+        /// Its name.
+        name: String,
+        /// Why.
+        problem: String,
+    },
+    /// Models cannot be added.
+    #[error("{0}")]
+    ModelsFixed(String),
+    /// Somebody else was faster.
+    #[error("the etag is {given}, things have changed since and it is {current}; read ListModels again")]
+    StaleEtag {
+        /// The request's etag.
+        given: String,
+        /// The present one.
+        current: String,
+    },
+    /// Too much work is waiting.
+    #[error("the server is busy; try again in {} ms", retry_after.as_millis())]
+    Overloaded {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// A limit on calls is reached.
+    #[error("`limits.{limit}` is reached; try again later")]
+    TooManyCalls {
+        /// The limit's name.
+        limit: &'static str,
+    },
+    /// The time is over.
+    #[error("{0}")]
+    DeadlinePassed(&'static str),
+    /// No model is loaded.
+    #[error("no model is loaded yet; try again")]
+    NotReady,
+    /// The server is about to stop.
+    #[error("the server has been asked to stop; connect again")]
+    Draining,
+    /// No key, or a wrong one.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// A key that does not allow it.
+    #[error("the key `{key}` does not have the permission `{permission}`")]
+    NotPermitted {
+        /// The key's name.
+        key: String,
+        /// What is missing.
+        permission: &'static str,
+    },
+    /// Nothing answers to that.
+    #[error("{0}")]
+    UnknownMethod(String),
+    /// The model failed on a legal question.
+    #[error("the model failed: {0}")]
+    Model(#[from] ModelError),
+    /// The known users could not be read.
+    #[error("the known users cannot be read: {source}")]
+    Users {
+        /// Why.
+        source: HistoryError,
+    },
+    /// A computation crashed.
+    #[error("{0} crashed")]
+    Crashed(&'static str),
+}
+
+impl CallError {
+    /// An illegal field.
+    pub(crate) fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Field { field: clip(field.into()), problem: clip(problem.into()) }
+    }
+
+    /// Features made for the model of hash `given` where `current` is in use.
+    pub(crate) fn other_features(given: String, current: String) -> Self {
+        Self::OtherFeatures { given: clip(given), current }
+    }
+
+    /// A user that the roll-up does not have.
+    pub(crate) fn unknown_user(place: Place, user: String) -> Self {
+        Self::UnknownUser { place, user: clip(user) }
+    }
+
+    /// A model that is not there.
+    pub(crate) fn unknown_model(what: &'static str, name: &str) -> Self {
+        Self::UnknownModel { what, name: clip(name.to_owned()) }
+    }
+
+    /// Bytes that are not the message they should be.
+    pub(crate) fn malformed(problem: impl Into<String>) -> Self {
+        Self::Malformed { problem: clip(problem.into()) }
+    }
+
+    /// From the payload to the table.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Field { .. } => Reason::FieldInvalid,
+            Self::TooMany { .. } => Reason::BatchTooLarge,
+            Self::Malformed { .. } => Reason::MessageMalformed,
+            Self::MessageTooLarge { .. } => Reason::MessageTooLarge,
+            Self::UnknownUser { .. } => Reason::UserUnknown,
+            Self::UnknownModel { .. } => Reason::ModelUnknown,
+            Self::NoKnownUsers { .. } => Reason::NoRollup,
+            Self::OtherFeatures { .. } => Reason::FeaturesOfAnotherModel,
+            Self::ModelState { .. } => Reason::ModelState,
+            Self::Refused { .. } => Reason::ModelRefused,
+            Self::ModelsFixed(_) => Reason::ModelsFixed,
+            Self::StaleEtag { .. } => Reason::EtagStale,
+            Self::Overloaded { .. } => Reason::Overloaded,
+            Self::TooManyCalls { .. } => Reason::TooManyCalls,
+            Self::DeadlinePassed(_) => Reason::DeadlinePassed,
+            Self::NotReady => Reason::NotReady,
+            Self::Draining => Reason::Draining,
+            Self::Unauthenticated(_) => Reason::Unauthenticated,
+            Self::NotPermitted { .. } => Reason::NotPermitted,
+            Self::UnknownMethod(_) => Reason::MethodUnknown,
+            Self::Model(_) | Self::Users { .. } | Self::Crashed(_) => Reason::Internal,
+        }
+    }
+
+    /// The path of the field to blame; empty when no field is.
+    fn path(&self) -> String {
+        match self {
+            Self::Field { field, .. } | Self::TooMany { field, .. } => field.clone(),
+            Self::UnknownUser { place, .. } | Self::NoKnownUsers { place } => format!("{place}.user_id"),
+            Self::OtherFeatures { .. } => "feature_hash".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The type and name of the resource that is meant.
+    fn resource(&self) -> (&'static str, &str) {
+        match self {
+            Self::UnknownUser { user, .. } => ("user", user),
+            Self::UnknownModel { what, name } => (what, name),
+            Self::ModelState { name, .. } | Self::Refused { name, .. } => ("model", name),
+            _ => ("", ""),
+        }
+    }
+
+    fn retry_after(&self) -> Duration {
+        match self {
+            Self::Overloaded { retry_after } => *retry_after,
+            _ => RETRY_AFTER,
+        }
+    }
+
+    /// What ErrorInfo tells for programs.
+    fn metadata(&self) -> HashMap<String, String> {
+        let pair = |key: &str, value: String| HashMap::from([(key.to_owned(), value)]);
+        match self {
+            Self::TooMany { most, .. } => pair("most", most.to_string()),
+            Self::MessageTooLarge { most } => pair("most", most.to_string()),
+            Self::OtherFeatures { current, .. } => pair("feature_hash", current.clone()),
+            Self::StaleEtag { current, .. } => pair("etag", current.clone()),
+            Self::TooManyCalls { limit } => pair("limit", (*limit).to_owned()),
+            Self::NotPermitted { permission, .. } => pair("permission", (*permission).to_owned()),
+            _ => HashMap::new(),
+        }
+    }
+}
+
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        let row = error.reason().row();
+        let mut details = ErrorDetails::with_error_info(row.name, DOMAIN, error.metadata());
+        for detail in row.details {
+            match detail {
+                Detail::BadRequest => {
+                    details.add_bad_request_violation(error.path(), error.to_string());
+                }
+                Detail::RetryInfo => {
+                    details.set_retry_info(Some(error.retry_after()));
+                }
+                Detail::ResourceInfo => {
+                    let (kind, name) = error.resource();
+                    details.set_resource_info(kind, name, "", error.to_string());
+                }
+            }
+        }
+        Self::with_error_details(row.code, error.to_string(), details)
+    }
+}
+
+impl From<CallError> for wire::SubjectError {
+    fn from(error: CallError) -> Self {
+        let row = error.reason().row();
+        // The enumeration keeps gRPC's numbers.
+        let code = row.code as i32;
+        Self { code, message: error.to_string(), field: error.path(), reason: row.name.to_owned() }
+    }
+}
+
+/// A status that came from under the services, which know of no details, as one of the table's.
+///
+/// Those are failures to frame a message: too large, cut off, compressed, more than one.
+pub(crate) fn explained(code: Code, message: &str, message_bytes: u32) -> Option<CallError> {
+    match code {
+        Code::OutOfRange | Code::ResourceExhausted => Some(CallError::MessageTooLarge { most: message_bytes }),
+        Code::Unimplemented => Some(CallError::UnknownMethod(clip(message.to_owned()))),
+        Code::Internal | Code::InvalidArgument | Code::Unknown | Code::Cancelled => Some(CallError::malformed(message)),
+        _ => None,
+    }
+}
+
+fn clip(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        let end = (0..=TEXT_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_in_a_batch_keep_grpc_numbers() {
+        let errors = [
+            (CallError::field("a", "b"), wire::ErrorCode::InvalidArgument),
+            (CallError::unknown_user(Place::Single, "u".into()), wire::ErrorCode::NotFound),
+            (CallError::NoKnownUsers { place: Place::Batch(3) }, wire::ErrorCode::FailedPrecondition),
+            (CallError::NotReady, wire::ErrorCode::Unavailable),
+            (CallError::Model(ModelError::Width { expected: 1, found: 2 }), wire::ErrorCode::Internal),
+        ];
+        for (error, code) in errors {
+            assert_eq!(wire::SubjectError::from(error).code(), code);
+        }
+        let path = CallError::NoKnownUsers { place: Place::Batch(3) }.path();
+        assert_eq!(path, "subjects[3].user_id");
+    }
+
+    #[test]
+    fn every_status_has_the_details_of_its_row() {
+        let field = CallError::field("subject.user_id", "must not be empty");
+        let unknown = CallError::unknown_model("model", "next");
+        for error in [field, unknown, CallError::Overloaded { retry_after: RETRY_AFTER }, CallError::Draining] {
+            let row = error.reason().row();
+            let (path, name) = (error.path(), error.resource().1.to_owned());
+            let status = Status::from(error);
+            let details = status.get_error_details();
+            assert_eq!(status.code(), row.code);
+            assert_eq!(details.error_info().unwrap().reason, row.name);
+            let has = |detail| row.details.contains(&detail);
+            assert_eq!(details.bad_request().is_some(), has(Detail::BadRequest));
+            assert_eq!(details.retry_info().is_some(), has(Detail::RetryInfo));
+            assert_eq!(details.resource_info().is_some(), has(Detail::ResourceInfo));
+            assert!(details.bad_request().is_none_or(|b| b.field_violations[0].field == path));
+            assert!(details.resource_info().is_none_or(|r| r.resource_name == name));
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let error = CallError::field("é".repeat(100_000), "b".repeat(100_000));
+        assert!(error.to_string().len() < 2 * TEXT_BYTES_MAX + 10);
+    }
+}

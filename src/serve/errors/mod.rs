@@ -1,0 +1,65 @@
+//! What keeps a server from running, and what a call can fail with: [`table`] is the one table of reasons, [`call`]
+//! fills them in.
+
+mod call;
+mod page;
+mod table;
+
+pub(super) use call::{CallError, explained};
+pub use page::errors_page;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::history::HistoryError;
+use crate::model::ModelError;
+
+/// What keeps a server from starting or makes it stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A model bundle that cannot be used.
+    #[error("the model cannot be served: {0}")]
+    Model(#[from] ModelError),
+    /// A folder that cannot be a model's.
+    #[error("{}: {problem}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A roll-up that cannot be used.
+    #[error("the roll-up cannot be served: {0}")]
+    Rollup(#[from] HistoryError),
+    /// A setting that is not legal.
+    #[error("{0}")]
+    Setting(String),
+    /// A file with certificates or keys that cannot be used. The message never quotes it.
+    #[error("{}: {problem}", path.display())]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Threads that cannot be had.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// The protocol's own description is damaged: a fault of the build.
+    #[error("the reflection service cannot be built: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// Loading ended in a crash.
+    #[error("loading the model crashed: {0}")]
+    Crashed(#[from] tokio::task::JoinError),
+}

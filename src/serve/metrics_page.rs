@@ -1,0 +1,116 @@
+//! The page that Prometheus reads, on a port of its own.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::limits::{seconds, size};
+use super::metrics::Collected;
+use super::state::ServerState;
+
+/// The media type of the page.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers `GET /metrics` until dropped.
+pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>) {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Collected(Arc::clone(&state.metrics))));
+    registry.register_collector(Box::new(OfModels(Arc::clone(&state))));
+    let (registry, limits) = (Arc::new(registry), &state.limits);
+    let connections = Arc::new(Semaphore::new(size(limits.metrics_connections)));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(seconds(limits.handshake_seconds)).keep_alive(false);
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            continue;
+        };
+        let (registry, http, longest) = (Arc::clone(&registry), http.clone(), limits.call_time());
+        tokio::spawn(async move {
+            let page = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&registry, &request))));
+            // Whoever asks badly or slowly gets nothing.
+            let _ = tokio::time::timeout(longest, http.serve_connection(TokioIo::new(stream), page)).await;
+            drop(permit);
+        });
+    }
+}
+
+fn answer(registry: &Registry, request: &Request<Incoming>) -> Response<String> {
+    let refused = |status| {
+        let mut response = Response::new(String::new());
+        *response.status_mut() = status;
+        response
+    };
+    if request.uri().path() != "/metrics" {
+        return refused(StatusCode::NOT_FOUND);
+    }
+    if request.method() != Method::GET {
+        return refused(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let mut page = String::new();
+    if prometheus_client::encoding::text::encode(&mut page, registry).is_err() {
+        return refused(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let mut response = Response::new(page);
+    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(OPEN_METRICS));
+    response
+}
+
+/// What is told of models: which there are, and how the shadow does.
+struct OfModels(Arc<ServerState>);
+
+impl fmt::Debug for OfModels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OfModels")
+    }
+}
+
+impl Collector for OfModels {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let models = &self.0.models;
+        let rows: Vec<[(&str, String); 3]> = {
+            let shelf = models.shelf();
+            let row = |(name, entry): (&String, &super::models::Entry)| {
+                let version = entry.model.as_ref()?.served.bundle().version().to_owned();
+                let labels: Vec<&str> = shelf.labels().of(name).map(super::models::Label::name).collect();
+                Some([("model", name.clone()), ("version", version), ("labels", labels.join(","))])
+            };
+            shelf.entries().iter().filter_map(row).collect()
+        };
+        let mut family =
+            encoder.encode_descriptor("ebb_model_info", "Models that can be asked.", None, MetricType::Gauge)?;
+        for row in rows {
+            ConstGauge::new(1_i64).encode(family.encode_family(&row)?)?;
+        }
+        let Some(comparison) = models.comparison() else { return Ok(()) };
+        let help = "Users scored by the shadow too, by what came of it.";
+        let mut family = encoder.encode_descriptor("ebb_shadow_users", help, None, MetricType::Gauge)?;
+        let alike = comparison.compared - comparison.other_band;
+        for (result, count) in [
+            ("same_band", alike),
+            ("other_band", comparison.other_band),
+            ("other_status", comparison.other_status),
+            ("skipped", comparison.skipped),
+        ] {
+            ConstGauge::new(count).encode(family.encode_family(&[("result", result)])?)?;
+        }
+        let help = "The shadow's mean absolute difference in churn probability.";
+        let family = encoder.encode_descriptor("ebb_shadow_mean_difference", help, None, MetricType::Gauge)?;
+        ConstGauge::new(comparison.mean()).encode(family)
+    }
+}

@@ -1,0 +1,68 @@
+use crate::serve::wire;
+
+/// How a shadow's answers compare with those that were given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::serve) struct Comparison {
+    /// The shadow.
+    pub(in crate::serve) name: String,
+    /// Answers compared.
+    pub(in crate::serve) compared: u64,
+    /// Of them, those with another risk band at the shortest horizon.
+    pub(in crate::serve) other_band: u64,
+    /// Of them, those with another stage.
+    pub(in crate::serve) other_stage: u64,
+    /// Users whom the shadow did not score.
+    pub(in crate::serve) other_status: u64,
+    /// Users passed over.
+    pub(in crate::serve) skipped: u64,
+    /// The sum of the absolute differences of the probability at the shortest horizon.
+    pub(in crate::serve) sum: f64,
+    /// The largest of them.
+    pub(in crate::serve) largest: f64,
+}
+
+impl Comparison {
+    /// Adds one user: what was answered, and what the shadow says; `None` when it cannot say.
+    pub(in crate::serve) fn add(&mut self, given: &wire::Score, shadow: Option<&wire::Score>) {
+        if given.status() != wire::ScoreStatus::Scored {
+            return;
+        }
+        let shadow = shadow.filter(|shadow| shadow.status() == wire::ScoreStatus::Scored);
+        let Some((shadow, (ours, theirs))) =
+            shadow.and_then(|s| Some((s, given.horizons.first().zip(s.horizons.first())?)))
+        else {
+            self.other_status += 1;
+            return;
+        };
+        self.compared += 1;
+        self.other_band += u64::from(ours.risk_band != theirs.risk_band);
+        self.other_stage += u64::from(given.stage != shadow.stage);
+        let difference = (ours.churn_probability - theirs.churn_probability).abs();
+        self.sum += difference;
+        self.largest = self.largest.max(difference);
+    }
+
+    /// The mean absolute difference; 0 before anything was compared.
+    pub(in crate::serve) fn mean(&self) -> f64 {
+        if self.compared == 0 { 0.0 } else { self.sum / self.compared as f64 }
+    }
+}
+
+/// The comparison of the present shadow, if there is one.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Option<Comparison>);
+
+impl Tally {
+    /// Nothing compared yet.
+    pub(super) fn of(shadow: Option<String>) -> Self {
+        Self(shadow.map(|name| Comparison { name, ..Comparison::default() }))
+    }
+
+    pub(super) fn comparison(&self) -> Option<Comparison> {
+        self.0.clone()
+    }
+
+    pub(super) fn of_shadow(&mut self, name: &str) -> Option<&mut Comparison> {
+        self.0.as_mut().filter(|comparison| comparison.name == name)
+    }
+}

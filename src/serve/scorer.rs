@@ -1,0 +1,113 @@
+//! From checked requests to answers, without waiting for anything.
+
+use super::errors::CallError;
+use super::question::{Asked, Question};
+use super::subject::{Checked, Place, check};
+use super::wire::score_result::Result as Outcome;
+use super::{answer, wire};
+use crate::features::Extractor;
+use crate::history::{Day, DayClock, HistoryView};
+use crate::model::{Assessment, ModelError, Subject};
+
+/// The answer about one user.
+pub(super) fn single(asked: Asked<'_>, request: wire::ScoreUserRequest) -> Result<wire::Score, CallError> {
+    let (question, subject) = Question::single(asked, request)?;
+    Scorer::new(&question).score(subject, Place::Single)
+}
+
+/// The answers about many users.
+pub(super) fn batch(
+    asked: Asked<'_>,
+    request: wire::BatchScoreUsersRequest,
+) -> Result<wire::BatchScoreUsersResponse, CallError> {
+    let (question, subjects) = Question::batch(asked, request)?;
+    let mut scorer = Scorer::new(&question);
+    let mut results = Vec::with_capacity(subjects.len());
+    for (i, subject) in subjects.into_iter().enumerate() {
+        let outcome = match scorer.score(subject, Place::Batch(i)) {
+            Ok(score) => Outcome::Score(score),
+            Err(error) => Outcome::Error(error.into()),
+        };
+        results.push(wire::ScoreResult { result: Some(outcome) });
+    }
+    Ok(wire::BatchScoreUsersResponse {
+        results,
+        model_version: asked.served.bundle().version().to_owned(),
+        as_of: question.as_of_text(),
+    })
+}
+
+/// Answers one question for subject after subject, keeping its buffers.
+struct Scorer<'q, 's> {
+    question: &'q Question<'s>,
+    clock: DayClock,
+    inline: Extractor<'s>,
+    known: Option<Extractor<'s>>,
+}
+
+impl<'q, 's> Scorer<'q, 's> {
+    fn new(question: &'q Question<'s>) -> Self {
+        let served = question.served();
+        Self { question, clock: served.clock(), inline: served.bundle().extractor(served.kinds()), known: None }
+    }
+
+    fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
+        let bundle = self.question.served().bundle();
+        let checked = check(self.question, &mut self.clock, subject, place)?;
+        let (assessment, later) = match checked {
+            Checked::User(history, as_of) => (self.known(history.view(), as_of)?, events_from(history.view(), as_of)),
+            Checked::Inline(history, as_of, later) => {
+                let subject = Subject::History(history.view());
+                (bundle.assess(subject, as_of, &mut self.inline, self.question.reason_count)?, later)
+            }
+            Checked::Named(vector) => {
+                let assessed = self.vector(&vector);
+                (assessed.map_err(|e| named_feature_needed(e, place))?, 0)
+            }
+            Checked::Packed(vector) => {
+                let assessed = self.vector(&vector);
+                (assessed.map_err(|e| packed_feature_needed(e, self.question, place))?, 0)
+            }
+        };
+        Ok(answer::score(self.question, assessment, later))
+    }
+
+    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment, ModelError> {
+        let served = self.question.served();
+        let kinds = self.question.asked.users.map(|users| users.histories().kinds()).unwrap_or_default();
+        let extractor = self.known.get_or_insert_with(|| served.bundle().extractor(kinds));
+        served.bundle().assess(Subject::History(view), as_of, extractor, self.question.reason_count)
+    }
+
+    fn vector(&mut self, vector: &[f64]) -> Result<Assessment, ModelError> {
+        let bundle = self.question.served().bundle();
+        // The day plays no part: a vector has been computed for one already.
+        let as_of = self.question.as_of.unwrap_or(bundle.spec().training.as_of);
+        bundle.assess(Subject::Features(vector), as_of, &mut self.inline, self.question.reason_count)
+    }
+}
+
+fn events_from(view: HistoryView<'_>, as_of: Day) -> u64 {
+    let seen = view.before(as_of).records().len();
+    view.records().iter().skip(seen).map(|record| u64::from(record.count)).sum()
+}
+
+const NEEDED: &str = "every subject must have this feature, and it was not given";
+
+fn named_feature_needed(error: ModelError, place: Place) -> CallError {
+    match error {
+        ModelError::Needed { name } => CallError::field(format!("{place}.features.values[{name}]"), NEEDED),
+        other => other.into(),
+    }
+}
+
+fn packed_feature_needed(error: ModelError, question: &Question<'_>, place: Place) -> CallError {
+    match error {
+        ModelError::Needed { name } => {
+            let position = question.served().position(&name).unwrap_or_default();
+            let problem = format!("`{name}`: {NEEDED}");
+            CallError::field(format!("{place}.packed_features.values[{position}]"), problem)
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,90 @@
+//! `StreamScoreUsers`: batch after batch, each answered before the next is read.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc::Sender;
+use tonic::{Status, Streaming};
+
+use super::errors::{CallError, explained};
+use super::limits::seconds;
+use super::state::{Phase, ServerState};
+use super::wire::stream_score_users_response::Outcome;
+use super::{scoring, wire};
+
+/// Why a stream ends before its client ends it.
+const IDLE: &str = "the stream was silent for longer than limits.stream_idle_seconds";
+const LATE: &str = "the stream's deadline passed";
+
+/// Answers a stream's batches until it ends, the client is gone, it is silent for too long or the server stops.
+pub(super) async fn answer_all(
+    state: Arc<ServerState>,
+    mut batches: Streaming<wire::StreamScoreUsersRequest>,
+    answers: Sender<Result<wire::StreamScoreUsersResponse, Status>>,
+    deadline: Option<Instant>,
+) {
+    let mut last = None;
+    loop {
+        let outcome = match next(&state, &mut batches, &answers, deadline).await {
+            Ok(None) => return,
+            Ok(Some(request)) => answer(&state, request, &mut last).await,
+            Err(error) => Err(error),
+        };
+        let ends = outcome.is_err();
+        // Nobody listens any more: nobody is told.
+        let unheard = answers.send(outcome.map_err(Status::from)).await.is_err();
+        if ends || unheard {
+            return;
+        }
+    }
+}
+
+/// The next batch; `None` when there is none or nobody to answer.
+async fn next(
+    state: &ServerState,
+    batches: &mut Streaming<wire::StreamScoreUsersRequest>,
+    answers: &Sender<Result<wire::StreamScoreUsersResponse, Status>>,
+    deadline: Option<Instant>,
+) -> Result<Option<wire::StreamScoreUsersRequest>, CallError> {
+    let mut phase = state.phase.subscribe();
+    let idle = Instant::now() + seconds(state.limits.stream_idle_seconds);
+    let until = deadline.map_or(idle, |deadline| deadline.min(idle));
+    let message = tokio::select! {
+        biased;
+        () = answers.closed() => return Ok(None),
+        // The sender lives as long as the state does.
+        _ = phase.wait_for(|phase| *phase == Phase::Draining) => return Err(CallError::Draining),
+        message = tokio::time::timeout_at(until.into(), batches.message()) => message,
+    };
+    let late = if until == idle { IDLE } else { LATE };
+    message.map_err(|_| CallError::DeadlinePassed(late))?.map_err(|status| framing(state, &status))
+}
+
+/// What a message that could not be read ends the stream with.
+fn framing(state: &ServerState, status: &Status) -> CallError {
+    // Whatever carries details already was found out by the decoder, and says the same.
+    let message = status.message().trim_start_matches("the message cannot be read: ");
+    explained(status.code(), message, state.limits.message_bytes)
+        .unwrap_or_else(|| CallError::malformed(message.to_owned()))
+}
+
+async fn answer(
+    state: &Arc<ServerState>,
+    request: wire::StreamScoreUsersRequest,
+    last: &mut Option<u64>,
+) -> Result<wire::StreamScoreUsersResponse, CallError> {
+    let wire::StreamScoreUsersRequest { sequence, batch } = request;
+    if let Some(last) = last.filter(|last| *last >= sequence) {
+        return Err(CallError::field("sequence", format!("{sequence} comes after {last}: numbers must increase")));
+    }
+    *last = Some(sequence);
+    let outcome = match batch {
+        None => Err(CallError::field("batch", "is required")),
+        Some(batch) => scoring::batch(state, batch, |job| state.compute.run_patiently(job)).await,
+    };
+    let outcome = match outcome {
+        Ok(answer) => Outcome::Batch(answer),
+        Err(error) => Outcome::Error(error.into()),
+    };
+    Ok(wire::StreamScoreUsersResponse { sequence, outcome: Some(outcome) })
+}

@@ -1,0 +1,206 @@
+//! The Open Inference Protocol gives the native answer, bit for bit, in every form.
+
+use bytes::Bytes;
+use ebb::serve::client::inference::*;
+use tonic::Code;
+
+use super::*;
+
+impl Running {
+    fn inference(&self) -> GrpcInferenceServiceClient<Channel> {
+        GrpcInferenceServiceClient::new(self.channel.clone())
+    }
+
+    async fn infer(&self, request: ModelInferRequest) -> Result<ModelInferResponse, tonic::Status> {
+        Ok(self.inference().model_infer(request).await?.into_inner())
+    }
+}
+
+/// Three users as rows: one scored, one seen once, one long gone.
+fn rows() -> Vec<Vec<f64>> {
+    ["ann", "dan", "ola"].iter().map(|id| vector(&log(), id, END)).collect()
+}
+
+fn tensor(name: &str, shape: &[usize]) -> InferInputTensor {
+    let shape = shape.iter().map(|n| *n as i64).collect();
+    InferInputTensor { name: name.into(), datatype: "FP64".into(), shape, ..Default::default() }
+}
+
+fn raw(values: impl IntoIterator<Item = f64>) -> Bytes {
+    values.into_iter().flat_map(f64::to_le_bytes).collect::<Vec<u8>>().into()
+}
+
+fn typed(values: impl IntoIterator<Item = f64>) -> Option<InferTensorContents> {
+    Some(InferTensorContents { fp64_contents: values.into_iter().collect(), ..Default::default() })
+}
+
+fn request(inputs: Vec<InferInputTensor>, raw_input_contents: Vec<Bytes>) -> ModelInferRequest {
+    ModelInferRequest { model_name: "stable".into(), id: "7".into(), inputs, raw_input_contents, ..Default::default() }
+}
+
+fn matrix(rows: &[Vec<f64>]) -> ModelInferRequest {
+    let shape = [rows.len(), rows[0].len()];
+    request(vec![tensor("features", &shape)], vec![raw(rows.concat())])
+}
+
+/// The same rows in every form that the protocol allows.
+fn forms(rows: &[Vec<f64>]) -> Vec<(&'static str, ModelInferRequest)> {
+    let served = served();
+    let (n, width) = (rows.len(), rows[0].len());
+    let column = |i: usize| rows.iter().map(move |row| row[i]);
+    let names: Vec<&str> = served.bundle().catalogue().features().iter().map(|f| f.name.as_str()).collect();
+    let all = |shape: &[usize]| names.iter().map(|name| tensor(name, shape)).collect::<Vec<_>>();
+    let filled = |mut inputs: Vec<InferInputTensor>| {
+        inputs.iter_mut().enumerate().for_each(|(i, input)| input.contents = typed(column(i)));
+        inputs
+    };
+    let one = InferInputTensor { contents: typed(rows.concat()), ..tensor("features", &[n, width]) };
+    let mut backwards = filled(all(&[n]));
+    backwards.reverse();
+    vec![
+        ("raw matrix", matrix(rows)),
+        ("typed matrix", request(vec![one], Vec::new())),
+        ("raw columns", request(all(&[n]), (0..width).map(|i| raw(column(i))).collect())),
+        ("columns of one column", request(all(&[n, 1]), (0..width).map(|i| raw(column(i))).collect())),
+        ("typed columns in another order", request(backwards, Vec::new())),
+    ]
+}
+
+fn doubles(bytes: &Bytes) -> Vec<u64> {
+    bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+fn ints(bytes: &Bytes) -> Vec<i32> {
+    bytes.chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn every_form_gives_the_native_answer_bit_for_bit() {
+    let server = Running::ready().await;
+    let rows = rows();
+    let mut native = Vec::new();
+    for row in &rows {
+        let packed = subject(SubjectForm::PackedFeatures(PackedFeatures { values: row.clone() }));
+        let request = ScoreUserRequest { feature_hash: feature_hash(), ..ask(packed) };
+        native.push(server.score(request).await.unwrap());
+    }
+    let probability =
+        |score: &Score, h: usize| score.horizons.get(h).map_or(f64::NAN, |h| h.churn_probability).to_bits();
+    for (form, request) in forms(&rows) {
+        let answer = server.infer(request).await.unwrap();
+        assert_eq!((answer.model_version.as_str(), answer.id.as_str()), (VERSION, "7"));
+        let names: Vec<&str> = answer.outputs.iter().map(|output| output.name.as_str()).collect();
+        assert_eq!(names, ["churn_probability_30d", "churn_probability_90d", "segment", "status"]);
+        assert!(answer.outputs.iter().all(|output| output.shape == [3] && output.contents.is_none()));
+        for h in [0, 1] {
+            let expected: Vec<u64> = native.iter().map(|score| probability(score, h)).collect();
+            assert_eq!(doubles(&answer.raw_output_contents[h]), expected, "{form}");
+        }
+        let segment = |score: &Score| score.segment.as_ref().map_or(-1, |segment| segment.id as i32);
+        assert_eq!(ints(&answer.raw_output_contents[2]), native.iter().map(segment).collect::<Vec<_>>());
+        assert_eq!(ints(&answer.raw_output_contents[3]), native.iter().map(|s| s.status).collect::<Vec<_>>());
+    }
+    // The negative control: another number is another answer.
+    let mut other = rows.clone();
+    other[0][0] += 1.0;
+    let answers = (server.infer(matrix(&rows)).await.unwrap(), server.infer(matrix(&other)).await.unwrap());
+    assert_ne!(answers.0.raw_output_contents[0], answers.1.raw_output_contents[0]);
+}
+
+#[tokio::test]
+async fn chosen_outputs_come_in_the_order_asked_for() {
+    let server = Running::ready().await;
+    let output = |name: &str| InferRequestedOutputTensor { name: name.into(), ..Default::default() };
+    let request =
+        ModelInferRequest { outputs: vec![output("status"), output("churn_probability_90d")], ..matrix(&rows()) };
+    let answer = server.infer(request).await.unwrap();
+    assert_eq!(answer.outputs.iter().map(|o| o.name.as_str()).collect::<Vec<_>>(), ["status", "churn_probability_90d"]);
+    assert_eq!((answer.raw_output_contents[0].len(), answer.raw_output_contents[1].len()), (12, 24));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_tensor_is_named() {
+    let limits = Limits { batch_subjects: 3, ..Limits::default() };
+    let server = Running::with(limits, None).await;
+    let rows = rows();
+    let good = matrix(&rows);
+    let with_input = |change: fn(&mut InferInputTensor)| {
+        let mut request = good.clone();
+        change(&mut request.inputs[0]);
+        request
+    };
+    let with_value = |i: usize, value: f64| {
+        let mut values = rows.concat();
+        values[i] = value;
+        ModelInferRequest { raw_input_contents: vec![raw(values)], ..good.clone() }
+    };
+    let width = rows[0].len();
+    let output = InferRequestedOutputTensor { name: "churn".into(), ..Default::default() };
+    let four = [rows.clone(), vec![rows[0].clone()]].concat();
+    for (request, code, field) in [
+        (ModelInferRequest { model_name: "shop2".into(), ..good.clone() }, Code::NotFound, ""),
+        (ModelInferRequest { model_version: "1".into(), ..good.clone() }, Code::NotFound, ""),
+        (ModelInferRequest { outputs: vec![output], ..good.clone() }, Code::InvalidArgument, "outputs[0].name"),
+        (request(Vec::new(), Vec::new()), Code::InvalidArgument, "inputs"),
+        (with_input(|i| i.datatype = "BYTES".into()), Code::InvalidArgument, "inputs[0].datatype"),
+        (with_input(|i| i.shape = vec![3, 2]), Code::InvalidArgument, "inputs[0].shape"),
+        (with_input(|i| i.shape = vec![-1, 2]), Code::InvalidArgument, "inputs[0].shape[0]"),
+        (with_input(|i| i.shape = vec![i64::MAX, 2]), Code::InvalidArgument, "inputs[0].shape[0]"),
+        (with_input(|i| i.name = "recency_day".into()), Code::InvalidArgument, "inputs[0].name"),
+        (with_input(|i| i.contents = typed([1.0])), Code::InvalidArgument, "inputs[0].contents"),
+        (
+            ModelInferRequest { raw_input_contents: vec![raw([1.0])], ..good.clone() },
+            Code::InvalidArgument,
+            "raw_input_contents[0]",
+        ),
+        (
+            ModelInferRequest { raw_input_contents: vec![raw([]), raw([])], ..good.clone() },
+            Code::InvalidArgument,
+            "raw_input_contents",
+        ),
+        (with_value(width + 1, f64::INFINITY), Code::InvalidArgument, &format!("inputs[0].contents[{}]", width + 1)),
+        (with_value(0, -1.0), Code::InvalidArgument, "inputs[0].contents[0]"),
+        (with_value(0, f64::NAN), Code::InvalidArgument, "inputs"),
+        (matrix(&four), Code::InvalidArgument, "inputs[0].shape[0]"),
+    ] {
+        let status = server.infer(request).await.unwrap_err();
+        assert_eq!(status.code(), code, "{status:?}");
+        let details = tonic_types::StatusExt::get_error_details(&status);
+        if code == Code::InvalidArgument {
+            let violation = details.bad_request().map(|b| b.field_violations[0].field.clone());
+            assert_eq!(violation.as_deref().unwrap_or(field), field, "{}", status.message());
+        } else {
+            assert!(details.resource_info().is_some());
+        }
+    }
+    assert!(server.infer(good).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_model_tells_its_tensors() {
+    let server = Running::ready().await;
+    let mut client = server.inference();
+    let request = ModelMetadataRequest { name: "stable".into(), version: String::new() };
+    let metadata = client.model_metadata(request).await.unwrap().into_inner();
+    assert_eq!(metadata.versions, [VERSION]);
+    assert_eq!(metadata.inputs.len(), served().bundle().catalogue().len());
+    assert!(metadata.inputs.iter().all(|input| input.datatype == "FP64" && input.shape == [-1]));
+    assert_eq!(metadata.outputs.len(), 4);
+    let ready = async |client: &mut GrpcInferenceServiceClient<Channel>, name: &str, version: &str| {
+        let request = ModelReadyRequest { name: name.into(), version: version.into() };
+        client.model_ready(request).await.unwrap().into_inner().ready
+    };
+    assert!(ready(&mut client, "shop", VERSION).await && ready(&mut client, "stable", "").await);
+    assert!(!ready(&mut client, "shop", "2").await && !ready(&mut client, "next", "").await);
+    assert!(client.server_live(ServerLiveRequest {}).await.unwrap().into_inner().live);
+    assert!(client.server_ready(ServerReadyRequest {}).await.unwrap().into_inner().ready);
+    let server_metadata = client.server_metadata(ServerMetadataRequest {}).await.unwrap().into_inner();
+    assert_eq!(server_metadata.name, "ebb");
+    let (go, load) = held_load();
+    let (starting, _ready) = Running::start(Config::default(), load).await;
+    let mut client = starting.inference();
+    assert!(client.server_live(ServerLiveRequest {}).await.unwrap().into_inner().live);
+    assert!(!client.server_ready(ServerReadyRequest {}).await.unwrap().into_inner().ready);
+    assert_eq!(starting.infer(matrix(&rows())).await.unwrap_err().code(), Code::Unavailable);
+    drop(go);
+}
