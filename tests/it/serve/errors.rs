@@ -55,7 +55,7 @@ fn illegal() -> Vec<(Subject, &'static str, &'static str)> {
         (days(vec![activity("2011-01-02", "visit", 0, 0.0)]), ".history.days[0].count", "at least 1"),
         (days(vec![activity("2011-01-02", "visit", u32::MAX, 0.0), good()]), ".history", "visit on 2011-01-02"),
         (days(vec![activity("2011-01-02", "visit", 1, f64::INFINITY)]), ".history.days[0].amount", "finite"),
-        (days(vec![good(); 10_001]), ".history", "10001 entries, at most 10000"),
+        (days(vec![good(); 10_001]), ".history", "there are 10001, at most 10000"),
         (features(&[("recency_days", Some(f64::NAN))]), ".features.values[recency_days]", "finite"),
         (features(&[("recency_days", Some(f64::INFINITY))]), ".features.values[recency_days]", "finite"),
         (features(&[("recency_days", Some(-1.0))]), ".features.values[recency_days]", "not be negative"),

@@ -130,6 +130,8 @@ async fn time_of_a_call() {
 async fn calls_on_one_connection_wait_their_turn() {
     let limits = Limits { streams_per_connection: 1, ..Limits::default() };
     let server = Running::with(limits, Some(histories(&log()))).await;
+    // The client hears of the limit with the first answer.
+    assert!(server.score(ask(user("dan"))).await.is_ok());
     let calls: Vec<_> = (0..50)
         .map(|_| {
             let mut client = server.scoring();
