@@ -8,6 +8,7 @@ pub mod bgnbd;
 mod bundle;
 mod design;
 mod golden;
+mod plan;
 mod score;
 pub mod store;
 #[cfg(test)]
@@ -19,7 +20,7 @@ pub use bundle::{
 };
 pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
-pub use score::{Assessment, HorizonScore, Reason, Score, SegmentMatch, Subject};
+pub use score::{Assessment, Assessor, HorizonScore, Reason, Score, SegmentMatch, Subject};
 pub use store::{Saved, load, save};
 
 use std::path::PathBuf;

@@ -9,9 +9,8 @@ use super::subject::{Checked, Place, check};
 use super::wire::score_result::Result as Outcome;
 use super::wire::scoring_service_server::ScoringService;
 use super::{answer, wire};
-use crate::features::Extractor;
 use crate::history::{Day, DayClock, HistoryView};
-use crate::model::{Assessment, ModelError, Subject};
+use crate::model::{Assessment, Assessor, ModelError, Subject};
 
 /// A batch of more subjects than this leaves the threads that serve connections, so that it does not hold up the
 /// calls beside it.
@@ -80,33 +79,26 @@ fn batch(served: &Served, request: wire::BatchScoreUsersRequest) -> Result<wire:
 struct Scorer<'q, 's> {
     question: &'q Question<'s>,
     clock: DayClock,
-    inline: Extractor<'s>,
-    known: Option<Extractor<'s>>,
+    inline: Assessor<'s>,
+    known: Option<Assessor<'s>>,
 }
 
 impl<'q, 's> Scorer<'q, 's> {
     fn new(question: &'q Question<'s>) -> Self {
         let served = question.served;
-        Self { question, clock: served.clock(), inline: served.bundle().extractor(served.kinds()), known: None }
+        Self { question, clock: served.clock(), inline: served.bundle().assessor(served.kinds()), known: None }
     }
 
     fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
-        let bundle = self.question.served.bundle();
         let checked = check(self.question, &mut self.clock, subject, place)?;
         let (assessment, later) = match checked {
             Checked::UnknownUser => (None, 0),
             Checked::User(history, as_of) => {
                 (Some(self.known(history.view(), as_of)?), events_from(history.view(), as_of))
             }
-            Checked::Inline(history, as_of, later) => (
-                Some(bundle.assess(
-                    Subject::History(history.view()),
-                    as_of,
-                    &mut self.inline,
-                    self.question.reason_count,
-                )?),
-                later,
-            ),
+            Checked::Inline(history, as_of, later) => {
+                (Some(self.inline.assess(Subject::History(history.view()), as_of, self.question.reason_count)?), later)
+            }
             Checked::Named(vector) => {
                 let assessed = self.vector(&vector);
                 (Some(assessed.map_err(|e| named_feature_needed(e, place))?), 0)
@@ -119,18 +111,18 @@ impl<'q, 's> Scorer<'q, 's> {
         Ok(answer::score(self.question, assessment, later))
     }
 
-    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment, ModelError> {
+    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment<'s>, ModelError> {
         let served = self.question.served;
         let kinds = served.users().map(|users| users.histories().kinds()).unwrap_or_default();
-        let extractor = self.known.get_or_insert_with(|| served.bundle().extractor(kinds));
-        served.bundle().assess(Subject::History(view), as_of, extractor, self.question.reason_count)
+        let assessor = self.known.get_or_insert_with(|| served.bundle().assessor(kinds));
+        assessor.assess(Subject::History(view), as_of, self.question.reason_count)
     }
 
-    fn vector(&mut self, vector: &[f64]) -> Result<Assessment, ModelError> {
+    fn vector(&mut self, vector: &[f64]) -> Result<Assessment<'s>, ModelError> {
         let bundle = self.question.served.bundle();
         // The day plays no part: a vector has been computed for one already.
         let as_of = self.question.as_of.unwrap_or(bundle.spec().training.as_of);
-        bundle.assess(Subject::Features(vector), as_of, &mut self.inline, self.question.reason_count)
+        self.inline.assess(Subject::Features(vector), as_of, self.question.reason_count)
     }
 }
 
