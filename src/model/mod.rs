@@ -7,7 +7,10 @@
 pub mod bgnbd;
 mod bundle;
 mod design;
+#[cfg(test)]
+mod equivalence;
 mod golden;
+mod matrix;
 mod plan;
 mod score;
 pub mod store;
@@ -20,6 +23,7 @@ pub use bundle::{
 };
 pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
+pub use matrix::{MatrixScores, RowOutcome};
 pub use score::{Assessment, Assessor, HorizonScore, Reason, Score, SegmentMatch, Subject};
 pub use store::{Saved, load, save};
 

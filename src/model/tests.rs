@@ -4,7 +4,7 @@ use crate::history::{Amount, Day, DayRecord, History};
 use crate::lifecycle::Thresholds;
 
 /// A bundle with made-up weights: two horizons that disagree for some users.
-fn spec() -> BundleSpec {
+pub(super) fn spec() -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["purchase".into()],
         other_kinds: vec!["return".into()],
