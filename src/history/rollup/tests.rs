@@ -16,6 +16,7 @@ use super::*;
 use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError, Users};
 
 type Row = (&'static str, i32, &'static str, u32, f64);
+type LongRow = (String, i32, &'static str, u32, f64);
 
 fn histories<U: AsRef<str>>(rows: &[(U, i32, &str, u32, f64)]) -> Histories {
     let mut builder = HistoriesBuilder::default();
@@ -158,7 +159,7 @@ fn what_is_wrong_is_named_with_its_file_row_and_column() {
 
 /// Rows of two files, each of many row groups: a user with more rows than a batch of the builder, many with few, all of
 /// them in both files.
-fn many_rows() -> [Vec<(String, i32, &'static str, u32, f64)>; 2] {
+fn many_rows() -> [Vec<LongRow>; 2] {
     [0, 1].map(|file| {
         let long = (0..45_000).map(|k| ("long".to_owned(), 100 + k, ["visit", "cart"][k as usize % 2], 1, 0.25));
         let others = (0..3_000).flat_map(|user| {
@@ -169,7 +170,7 @@ fn many_rows() -> [Vec<(String, i32, &'static str, u32, f64)>; 2] {
     })
 }
 
-fn write_many(path: &Path, rows: &[(String, i32, &str, u32, f64)]) {
+fn write_many(path: &Path, rows: &[LongRow]) {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("user", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0.as_str())))),
         ("day", Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.1)))),
