@@ -19,7 +19,7 @@ use super::reason::Field;
 use super::render::render_refused;
 use super::source::Columns;
 use super::{EventsError, LogRequest, columnar, jsonl, text};
-use crate::history::{Histories, HistoriesBuilder, read_rollup};
+use crate::history::{Histories, HistoriesBuilder, read_rollup_file};
 
 /// The time between two reports of progress.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
@@ -204,7 +204,7 @@ impl Reader<'_, '_> {
 
     fn rollup(&mut self, file: &LogFile) -> Result<u64, EventsError> {
         let (builder, until, users) = self.intake.rollup_target();
-        let read = read_rollup(&file.path, until, users, builder)?;
+        let read = read_rollup_file(&file.path, until, users, builder)?;
         self.intake.count_rollup(&read);
         Ok(read.rows)
     }

@@ -23,7 +23,8 @@ pub(super) fn finish(kinds: Vec<String>, partitions: Vec<Partition>, folder: &Pa
         }
     }
     let kinds = order.into_iter().map(|(name, _)| name).collect();
-    let merge = Merge { numbers: &numbers, folder };
+    let in_order = numbers.is_sorted();
+    let merge = Merge { numbers: &numbers, in_order, folder };
     if partitions.iter().all(|partition| partition.parcels.is_empty()) {
         merge.in_memory(kinds, partitions)
     } else {
@@ -60,6 +61,8 @@ struct Piece {
 struct Merge<'a> {
     /// For each kind by number of appearance its place in the order of names.
     numbers: &'a [u16],
+    /// Whether kinds appeared in the order of their names, so that runs have their final numbers.
+    in_order: bool,
     folder: &'a Path,
 }
 
@@ -169,9 +172,19 @@ impl Merge<'_> {
         let mut totals = Totals::of_kinds(self.numbers.len());
         for group in pieces.chunk_by(|a, b| a.user == b.user) {
             records.clear();
+            let mut left = 0;
             for piece in group {
                 let mut piece_bytes = runs.get(piece.run as usize)?.get(piece.start..)?;
                 codec::decode(&mut piece_bytes, &mut records)?;
+                left = piece_bytes.len();
+            }
+            if let ([piece], true) = (group, self.in_order) {
+                // Nothing to put together: what was encoded for the run is what would be encoded here.
+                let piece_bytes = runs.get(piece.run as usize)?.get(piece.start..)?;
+                bytes.extend_from_slice(piece_bytes.get(..piece_bytes.len() - left)?);
+                totals.add(names.get(piece.user), &records);
+                ends.push(bytes.len());
+                continue;
             }
             for record in &mut records {
                 record.kind = *self.numbers.get(usize::from(record.kind))?;

@@ -51,6 +51,8 @@ impl Default for Space {
 pub struct HistoriesBuilder {
     shared: Arc<Gathering>,
     batches: Vec<Batch>,
+    /// The batch of the last record, and its user's hash.
+    last: (usize, u64),
     scratch: Scratch,
     /// The first kinds seen here, and the others.
     compared: Vec<(String, u16)>,
@@ -102,6 +104,8 @@ pub(super) struct Partition {
 struct Batch {
     rows: Vec<Row>,
     names: Vec<u8>,
+    /// Where the last row's user begins among the names.
+    last: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +117,8 @@ struct Row {
     /// Where the user's id ends among the batch's.
     name_end: u32,
     kind: u16,
+    /// Whether it is of the same user as the row before.
+    continues: bool,
 }
 
 #[derive(Debug, Default)]
@@ -185,15 +191,36 @@ impl HistoriesBuilder {
         if self.batches.is_empty() {
             self.batches.resize_with(PARTITIONS, Batch::default);
         }
+        self.last = (index, hash);
         let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
-        batch.names.extend_from_slice(user.as_bytes());
-        let DayRecord { amount, day, count, kind } = record;
-        let name_end = u32::try_from(batch.names.len()).map_err(|_| HistoryError::LongName { bytes: user.len() })?;
-        batch.rows.push(Row { amount, hash, day, count, name_end, kind });
-        if batch.rows.len() >= BATCH_ROWS || batch.names.len() >= 64 * BATCH_ROWS {
-            return self.flush(index);
+        if batch.rows.is_empty() {
+            batch.names.clear();
         }
-        Ok(())
+        // Sorted logs have all of a user's rows together.
+        let continues = batch.rows.last().is_some_and(|row| row.hash == hash)
+            && batch.names.get(batch.last..) == Some(user.as_bytes());
+        if !continues {
+            batch.last = batch.names.len();
+            batch.names.extend_from_slice(user.as_bytes());
+        }
+        batch.push(hash, continues, record)?;
+        self.flush_full(index)
+    }
+
+    /// Adds one more record to the user of the last one.
+    #[inline]
+    pub(super) fn add_more(&mut self, record: DayRecord) -> Result<(), HistoryError> {
+        let (index, hash) = self.last;
+        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
+        // A batch that became a run has kept the name.
+        batch.push(hash, !batch.rows.is_empty(), record)?;
+        self.flush_full(index)
+    }
+
+    #[inline]
+    fn flush_full(&mut self, index: usize) -> Result<(), HistoryError> {
+        let full = |batch: &Batch| batch.rows.len() >= BATCH_ROWS || batch.names.len() >= 64 * BATCH_ROWS;
+        if self.batches.get(index).is_some_and(full) { self.flush(index) } else { Ok(()) }
     }
 
     /// Turns a partition's batch into a run.
@@ -224,7 +251,8 @@ impl HistoriesBuilder {
         }
         self.scratch.sorted = keys;
         batch.rows.clear();
-        batch.names.clear();
+        // The last row's user may have more.
+        batch.names.drain(..std::mem::take(&mut batch.last).min(batch.names.len()));
         run.shrink_to_fit();
         partition.runs.push(run);
         self.shared.account(&mut partition)
@@ -264,6 +292,17 @@ impl Gathering {
     }
 }
 
+impl Batch {
+    #[inline]
+    fn push(&mut self, hash: u64, continues: bool, record: DayRecord) -> Result<(), HistoryError> {
+        let DayRecord { amount, day, count, kind } = record;
+        let name_end =
+            u32::try_from(self.names.len()).map_err(|_| HistoryError::LongName { bytes: self.names.len() })?;
+        self.rows.push(Row { amount, hash, day, count, name_end, kind, continues });
+        Ok(())
+    }
+}
+
 impl Row {
     fn record(&self) -> DayRecord {
         DayRecord { amount: self.amount, day: self.day, count: self.count, kind: self.kind }
@@ -274,13 +313,15 @@ impl Scratch {
     /// Looks up the numbers of the batch's users.
     fn number(&mut self, batch: &Batch, names: &mut Names) -> Result<(), HistoryError> {
         self.keys.clear();
-        let mut start = 0;
+        let (mut start, mut user) = (0, 0);
         for (position, row) in batch.rows.iter().enumerate() {
-            let end = row.name_end as usize;
-            let name = batch.names.get(start..end).unwrap_or_default();
-            let user = names.id(name, row.hash).ok_or(HistoryError::TooManyUsers)?;
+            if !row.continues {
+                let end = row.name_end as usize;
+                let name = batch.names.get(start..end).unwrap_or_default();
+                user = names.id(name, row.hash).ok_or(HistoryError::TooManyUsers)?;
+                start = end;
+            }
             self.keys.push(u64::from(user) << 32 | position as u64);
-            start = end;
         }
         Ok(())
     }

@@ -55,6 +55,16 @@ fn contents(histories: &Histories) -> Vec<(String, Vec<DayRecord>)> {
 
 proptest! {
     #[test]
+    fn amounts_are_rounded_half_away_from_zero(value in -1e12..1e12_f64, halves in -2_000_000_i64..2_000_000) {
+        let near = halves as f64 / 2e6;
+        for x in [value, value / 1e9, near, near.next_up(), near.next_down()] {
+            prop_assert_eq!(Amount::new(x).unwrap().micros(), (x * 1e6).round() as i64);
+        }
+    }
+}
+
+proptest! {
+    #[test]
     fn the_order_of_events_does_not_matter((sorted, shuffled) in events().prop_flat_map(|e| (Just(e.clone()), Just(e).prop_shuffle()))) {
         prop_assert_eq!(build(sorted.iter()), build(shuffled.iter()));
     }

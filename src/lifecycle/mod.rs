@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::{Catalogue, FeatureSchema, Quantity};
-use crate::math::binomial_cdf;
+use crate::math::binomial_cdf_below;
 
 /// A lifecycle stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -175,23 +175,8 @@ impl Behaviour {
 
     /// The behaviour that a feature vector describes, or the name of a feature it lacks.
     pub fn of(catalogue: &Catalogue, vector: &[f64]) -> Result<Self, String> {
-        let window = window_days(catalogue.schema());
-        let known = |quantity| {
-            let position = catalogue.position(quantity);
-            position.and_then(|p| vector.get(p)).copied().filter(|v| !v.is_nan())
-        };
-        let needed = |quantity| {
-            let name = || catalogue.features().iter().find(|f| f.quantity == quantity).map(|f| f.name.clone());
-            known(quantity).ok_or_else(|| name().unwrap_or_default())
-        };
-        Ok(Self {
-            tenure_days: needed(Quantity::Tenure)?,
-            recency_days: needed(Quantity::Recency)?,
-            active_days: needed(Quantity::ActiveDays)?,
-            gap_mean_days: known(Quantity::GapMean),
-            recent_active_days: needed(Quantity::ActiveDaysIn(window))?,
-            recent_window_days: f64::from(window),
-        })
+        let name = |position: usize| catalogue.features().get(position).map(|f| f.name.clone()).unwrap_or_default();
+        Places::new(catalogue).behaviour(vector).map_err(name)
     }
 
     /// Whether activity in the recent window fell by more than `drop_share` below the user's own earlier rate,
@@ -209,8 +194,60 @@ impl Behaviour {
         let expected = earlier / earlier_days * self.recent_window_days;
         let share = self.recent_window_days / self.tenure_days;
         self.recent_active_days < (1.0 - thresholds.drop_share) * expected
-            && binomial_cdf(self.recent_active_days as u32, self.active_days as u32, share)
-                < thresholds.drop_probability
+            && binomial_cdf_below(
+                self.recent_active_days as u32,
+                self.active_days as u32,
+                share,
+                thresholds.drop_probability,
+            )
+    }
+}
+
+/// Where the features that the rules read stand in a feature vector, looked up once for many vectors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Places {
+    /// Position of the days since the first event.
+    pub tenure: usize,
+    /// Position of the days since the last activity.
+    pub recency: usize,
+    /// Position of the days with activity, ever.
+    pub active_days: usize,
+    /// Position of the mean gap.
+    pub gap_mean: usize,
+    /// Position of the days with activity in the recent window.
+    pub recent_active_days: usize,
+    recent_window_days: f64,
+}
+
+impl Places {
+    /// The places in vectors of a catalogue, which has all these features.
+    pub fn new(catalogue: &Catalogue) -> Self {
+        // What is not there lies beyond every vector, and so is unknown.
+        let place = |quantity| catalogue.position(quantity).unwrap_or(usize::MAX);
+        let [tenure, recency, active_days, gap_mean, recent_active_days] =
+            Behaviour::quantities(catalogue.schema()).map(place);
+        let recent_window_days = f64::from(window_days(catalogue.schema()));
+        Self { tenure, recency, active_days, gap_mean, recent_active_days, recent_window_days }
+    }
+
+    /// The positions of the features that the rules cannot do without, in the order in which they are asked for.
+    pub fn needed(&self) -> [usize; 4] {
+        [self.tenure, self.recency, self.active_days, self.recent_active_days]
+    }
+
+    /// The behaviour that a feature vector describes, or the position of a feature it lacks.
+    pub fn behaviour(&self, vector: &[f64]) -> Result<Behaviour, usize> {
+        let known = |position: usize| vector.get(position).copied().filter(|v| !v.is_nan());
+        let [tenure_days, recency_days, active_days, recent_active_days] =
+            self.needed().map(|position| known(position).ok_or(position));
+        Ok(Behaviour {
+            tenure_days: tenure_days?,
+            recency_days: recency_days?,
+            active_days: active_days?,
+            gap_mean_days: known(self.gap_mean),
+            recent_active_days: recent_active_days?,
+            recent_window_days: self.recent_window_days,
+        })
     }
 }
 

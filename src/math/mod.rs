@@ -4,8 +4,10 @@
 //! same bits on every machine.
 
 mod cholesky;
+mod log1p;
 
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
+pub use log1p::Log1p;
 
 /// The sum of products of two slices, read up to the shorter length; in four interleaved sums, so that the processor
 /// can work on them side by side.
@@ -83,16 +85,29 @@ pub fn binomial_cdf(successes: u32, trials: u32, p: f64) -> f64 {
     if p >= 1.0 {
         return 0.0;
     }
+    binomial_sums(successes, trials, p).last().unwrap_or(0.0).min(1.0)
+}
+
+/// Whether [`binomial_cdf`] is below `limit`; known before all is summed when it is not.
+pub fn binomial_cdf_below(successes: u32, trials: u32, p: f64, limit: f64) -> bool {
+    if successes >= trials || p <= 0.0 || p >= 1.0 || limit > 1.0 {
+        return binomial_cdf(successes, trials, p) < limit;
+    }
+    // No term is negative, so a sum that has reached the limit stays there.
+    binomial_sums(successes, trials, p).all(|sum| sum < limit)
+}
+
+/// `P(X <= k)` for each `k` up to `successes`.
+fn binomial_sums(successes: u32, trials: u32, p: f64) -> impl Iterator<Item = f64> {
     let (log_p, log_q) = (libm::log(p), libm::log1p(-p));
-    let mut log_choose = 0.0;
-    let mut total = 0.0;
-    for k in 0..=successes {
+    let (mut log_choose, mut total) = (0.0, 0.0);
+    (0..=successes).map(move |k| {
         if k > 0 {
             log_choose += libm::log(f64::from(trials - k + 1) / f64::from(k));
         }
         total += libm::exp(log_choose + f64::from(k) * log_p + f64::from(trials - k) * log_q);
-    }
-    total.min(1.0)
+        total
+    })
 }
 
 #[cfg(test)]
@@ -141,6 +156,13 @@ mod tests {
             assert!((binomial_cdf(k, n, p) - expected).abs() < 1e-6);
         }
         assert_eq!(binomial_cdf(4, 4, 0.2), 1.0);
+        for (k, n, p) in [(2, 5, 0.5), (3, 20, 0.4), (0, 9, 0.3), (4, 4, 0.2), (1, 4, 1.0), (3, 9, 0.0), (70, 90, 0.7)]
+        {
+            let cdf = binomial_cdf(k, n, p);
+            for limit in [0.02, 0.05, 0.5, cdf, cdf.next_up(), cdf.next_down(), 0.999, 1.0, 1.5] {
+                assert_eq!(binomial_cdf_below(k, n, p, limit), cdf < limit, "{k} of {n} at {p}: {cdf} below {limit}");
+            }
+        }
         assert_eq!(binomial_cdf(1, 4, 1.0), 0.0);
     }
 }

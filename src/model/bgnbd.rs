@@ -112,9 +112,14 @@ impl BgNbd {
     /// The probability that the user is not active in the `horizon_days` from the as-of day on: gone already, or
     /// alive and not active so soon.
     pub fn p_silent(&self, user: &Purchases, horizon_days: u16) -> f64 {
+        self.p_silent_if(self.p_alive(user), user, horizon_days)
+    }
+
+    /// The same for a user who is alive with the probability `alive`, when [`Self::p_alive`] is known already.
+    pub(super) fn p_silent_if(&self, alive: f64, user: &Purchases, horizon_days: u16) -> f64 {
         let shape = self.r + f64::from(user.frequency);
         let log_quiet = -shape * libm::log1p(f64::from(horizon_days) / (self.alpha + user.age_days));
-        1.0 + self.p_alive(user) * libm::expm1(log_quiet)
+        1.0 + alive * libm::expm1(log_quiet)
     }
 
     /// On how many of the `horizon_days` from the as-of day on the user is expected to be active: the paper's
@@ -160,8 +165,10 @@ impl BgNbd {
     fn dead_to_alive(&self, user: &Purchases) -> Option<f64> {
         let Self { r, alpha, a, b } = *self;
         let x = f64::from(user.frequency);
-        let silence = libm::log1p((user.age_days - user.last_day) / (alpha + user.last_day));
-        (user.frequency > 0).then(|| libm::log(a / (b + x - 1.0)) + (r + x) * silence)
+        (user.frequency > 0).then(|| {
+            let silence = libm::log1p((user.age_days - user.last_day) / (alpha + user.last_day));
+            libm::log(a / (b + x - 1.0)) + (r + x) * silence
+        })
     }
 }
 

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ModelError;
 use super::design::{Derived, Design, Expansion};
+use super::plan::Plan;
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::Day;
 use crate::lifecycle::Thresholds;
@@ -143,8 +144,9 @@ pub struct Segments {
 impl Segments {
     /// The position of the segment whose centre is nearest to a point in [`Segments::features`], and how far away
     /// it is; `None` without segments.
-    pub fn nearest(&self, point: &[f64]) -> Option<(usize, f64)> {
-        let squared = |centroid: &[f64]| centroid.iter().zip(point).map(|(c, x)| (c - x) * (c - x)).sum::<f64>();
+    pub fn nearest(&self, point: impl Iterator<Item = f64> + Clone) -> Option<(usize, f64)> {
+        let squared =
+            |centroid: &[f64]| centroid.iter().zip(point.clone()).map(|(c, x)| (c - x) * (c - x)).sum::<f64>();
         let all = self.items.iter().enumerate().map(|(id, segment)| (id, squared(&segment.centroid)));
         all.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(id, squared)| (id, squared.sqrt()))
     }
@@ -213,6 +215,7 @@ pub struct Bundle {
     catalogue: Catalogue,
     derived: Vec<Derived>,
     segment_positions: Vec<usize>,
+    plan: Plan,
     version: String,
 }
 
@@ -235,7 +238,8 @@ impl Bundle {
             return Err(inconsistent("lifecycle", &problem));
         }
         crate::history::DayClock::new(&spec.timezone)?;
-        Ok(Self { spec, catalogue, derived, segment_positions, version })
+        let plan = Plan::new(&spec, &catalogue, &derived);
+        Ok(Self { spec, catalogue, derived, segment_positions, plan, version })
     }
 
     /// Everything in `bundle.json`.
@@ -262,6 +266,11 @@ impl Bundle {
     pub fn extractor(&self, kinds: &[String]) -> Extractor<'_> {
         let ending = self.spec.churn_event.as_ref().and_then(|name| kinds.iter().position(|k| k == name));
         Extractor::new(&self.catalogue, kinds).with_ending(ending.map(|p| p as u16))
+    }
+
+    /// What scoring looks up.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The positions in a feature vector of the features that segments are made of.

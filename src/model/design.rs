@@ -35,8 +35,13 @@ impl Column {
             Scale::Log => libm::log1p(raw.max(0.0)),
             Scale::SignedLog => signed_log1p(raw),
             Scale::Linear => raw,
-            Scale::Logit => crate::math::logit(raw.clamp(LOGIT_EDGE, 1.0 - LOGIT_EDGE)),
+            Scale::Logit => crate::math::logit(Self::within_logit(raw)),
         }
+    }
+
+    /// A probability held where its log-odds are taken.
+    pub(super) fn within_logit(probability: f64) -> f64 {
+        probability.clamp(LOGIT_EDGE, 1.0 - LOGIT_EDGE)
     }
 
     /// The standardised value; 0 for NaN.
@@ -114,10 +119,29 @@ impl Derived {
 
     fn value(self, model: &BgNbd, user: &Purchases) -> f64 {
         match self {
-            Self::Alive => model.p_alive(user),
-            Self::Rate => (model.r + f64::from(user.frequency())) / (model.alpha + user.age_days()) * 365.0,
-            Self::Silent(days) => model.p_silent(user, days),
+            Self::Rate => self.value_if(model, user, f64::NAN),
+            Self::Alive | Self::Silent(_) => self.value_if(model, user, model.p_alive(user)),
         }
+    }
+
+    /// The value for a user who is alive with the probability `alive`.
+    fn value_if(self, model: &BgNbd, user: &Purchases, alive: f64) -> f64 {
+        match self {
+            Self::Alive => alive,
+            Self::Rate => (model.r + f64::from(user.frequency())) / (model.alpha + user.age_days()) * 365.0,
+            Self::Silent(days) => model.p_silent_if(alive, user, days),
+        }
+    }
+
+    /// The values of several numbers; NaN for an unknown user.
+    pub(super) fn values<'a>(
+        all: &'a [Self],
+        model: &'a BgNbd,
+        user: Option<Purchases>,
+    ) -> impl Iterator<Item = f64> + 'a {
+        let alive = user.as_ref().map(|user| model.p_alive(user));
+        let known = user.zip(alive);
+        all.iter().map(move |d| known.as_ref().map_or(f64::NAN, |(user, alive)| d.value_if(model, user, *alive)))
     }
 }
 
@@ -163,8 +187,15 @@ fn derived(catalogue: &Catalogue) -> impl Iterator<Item = Derived> {
 
 /// What BG/NBD needs of a raw vector; `None` when it is unknown or contradicts itself.
 fn purchases(catalogue: &Catalogue, raw: &[f64]) -> Option<Purchases> {
-    let value = |q| catalogue.position(q).and_then(|p| raw.get(p)).copied().filter(|v| !v.is_nan());
-    let (days, recency, age) = (value(Quantity::ActiveDays)?, value(Quantity::Recency)?, value(Quantity::ActiveAge)?);
+    let value = |q| catalogue.position(q).and_then(|p| raw.get(p)).copied().unwrap_or(f64::NAN);
+    purchases_of(value(Quantity::ActiveDays), value(Quantity::Recency), value(Quantity::ActiveAge))
+}
+
+/// What BG/NBD needs, from active days, recency and the days since the first active one, each NaN where unknown.
+pub(super) fn purchases_of(days: f64, recency: f64, age: f64) -> Option<Purchases> {
+    if days.is_nan() || recency.is_nan() || age.is_nan() {
+        return None;
+    }
     let again = (days - 1.0).round().clamp(0.0, f64::from(MOST_ACTIVE_DAYS)) as u32;
     Purchases::new(again, if again == 0 { 0.0 } else { age - recency }, age)
 }
@@ -211,10 +242,16 @@ pub struct Expansion {
     pub pairs: Vec<Pair>,
 }
 
+/// What lies above a knot.
+#[inline]
+pub(super) fn above(z: f64, knot: f64) -> f64 {
+    let more = z - knot;
+    if more > 0.0 { more } else { 0.0 }
+}
+
 impl Kink {
     fn value(&self, z: &[f64]) -> f64 {
-        let above = (z.get(self.column).copied().unwrap_or_default() - self.knot).max(0.0);
-        (above - self.center) / self.spread
+        (above(z.get(self.column).copied().unwrap_or_default(), self.knot) - self.center) / self.spread
     }
 }
 

@@ -91,12 +91,12 @@ fn answer(bundle: &Bundle, as_of: Day, history: Vec<(u16, u16, u32, i64)>) -> Re
     let mut vector = vec![f64::NAN; bundle.catalogue().len()];
     let active = extractor.extract(records.view(), as_of, &mut vector);
     let score = match active {
-        true => bundle.assess(Subject::Features(&vector), as_of, &mut extractor, 0)?,
+        true => bundle.assessor(&[]).assess(Subject::Features(&vector), as_of, 0)?,
         false => Assessment::TooNew,
     };
     let (horizons, stage, segment) = match score {
         Assessment::Scored(score) => {
-            let Score { horizons, stage, segment, .. } = *score;
+            let Score { horizons, stage, segment, .. } = score;
             let pairs = horizons.iter().map(|h| (h.probability, h.log_odds)).collect();
             (pairs, stage.name().to_owned(), segment.map(|s| (s.id, s.distance)))
         }

@@ -7,7 +7,11 @@
 pub mod bgnbd;
 mod bundle;
 mod design;
+#[cfg(test)]
+mod equivalence;
 mod golden;
+mod matrix;
+mod plan;
 mod score;
 pub mod store;
 #[cfg(test)]
@@ -19,7 +23,8 @@ pub use bundle::{
 };
 pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
-pub use score::{Assessment, HorizonScore, Reason, Score, SegmentMatch, Subject};
+pub use matrix::{MatrixScores, RowOutcome};
+pub use score::{Assessment, Assessor, HorizonScore, Reason, Score, SegmentMatch, Subject};
 pub use store::{Saved, load, save};
 
 use std::path::PathBuf;

@@ -1,9 +1,10 @@
 use super::ModelError;
-use super::bundle::{Bundle, ChurnModel, RiskBand};
+use super::bundle::{Bundle, RiskBand};
 use super::design::Derived;
+use super::plan::Weighing;
 use crate::features::{Extractor, Quantity, Theme};
 use crate::history::{Day, HistoryView};
-use crate::lifecycle::{Behaviour, Rule, Stage, classify};
+use crate::lifecycle::{Rule, Stage, classify};
 use crate::math::sigmoid;
 
 /// Whom to score.
@@ -15,11 +16,11 @@ pub enum Subject<'a> {
     Features(&'a [f64]),
 }
 
-/// What a model can say of a user.
+/// What a model can say of a user; names are the bundle's.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Assessment {
+pub enum Assessment<'m> {
     /// A full answer.
-    Scored(Box<Score>),
+    Scored(Score<'m>),
     /// There is no activity before the as-of day to judge by.
     TooNew,
     /// No activity for longer than users count as active: the model was not made for them.
@@ -33,20 +34,20 @@ pub enum Assessment {
 
 /// One user's answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Score {
+pub struct Score<'m> {
     /// One entry for each horizon, shortest first.
-    pub horizons: Vec<HorizonScore>,
+    pub horizons: Vec<HorizonScore<'m>>,
     /// The lifecycle stage.
     pub stage: Stage,
     /// The rule that decided the stage.
     pub rule: Rule,
     /// The nearest segment; `None` when the bundle has none.
-    pub segment: Option<SegmentMatch>,
+    pub segment: Option<SegmentMatch<'m>>,
 }
 
 /// The churn probability of one horizon and what it is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HorizonScore {
+pub struct HorizonScore<'m> {
     /// The horizon in days.
     pub horizon_days: u16,
     /// Probability of churn within the horizon.
@@ -57,160 +58,247 @@ pub struct HorizonScore {
     pub log_odds: f64,
     /// Log-odds of the average user.
     pub base_log_odds: f64,
-    /// What each theme adds to the log-odds, largest effect first.
-    pub reasons: Vec<Reason>,
+    /// What themes add to the log-odds, largest effect first; as many as were to be told.
+    pub reasons: Vec<Reason<'m>>,
+    /// The sum of what the other themes add.
+    pub other_contribution: f64,
 }
 
 /// What one theme adds to a user's log-odds, told by its most telling feature.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reason {
+pub struct Reason<'m> {
     /// The theme.
     pub theme: Theme,
     /// The sum of the contributions of the theme's features to the log-odds; positive raises churn.
     pub contribution: f64,
     /// The theme's feature with the largest contribution in the same direction.
-    pub feature: String,
+    pub feature: &'m str,
     /// That feature's raw value; `None` when it is unknown.
     pub value: Option<f64>,
     /// The unit of the value.
     pub unit: &'static str,
-    /// A sentence on it; empty for reasons beyond those that were to be told.
+    /// A sentence on it.
     pub sentence: String,
 }
 
 /// The segment nearest to a user.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SegmentMatch {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SegmentMatch<'m> {
     /// Position in the bundle's segments.
     pub id: usize,
     /// The segment's name.
-    pub name: String,
+    pub name: &'m str,
     /// Euclidean distance to its centre, in standard deviations.
     pub distance: f64,
 }
 
-impl Bundle {
-    /// Scores a subject as known at the start of `as_of`. `extractor` comes from [`Bundle::extractor`] and is
-    /// read only for histories. The first `told` reasons of each horizon are put into words; wording takes longer
-    /// than scoring. Fails on a vector of the wrong width or without recency, tenure or active days.
-    pub fn assess(
-        &self,
-        subject: Subject<'_>,
-        as_of: Day,
-        extractor: &mut Extractor<'_>,
-        told: usize,
-    ) -> Result<Assessment, ModelError> {
-        let mut extracted;
-        let vector = match subject {
-            Subject::Features(vector) => vector,
-            Subject::History(history) => {
-                extracted = vec![f64::NAN; self.catalogue().len()];
-                if !extractor.extract(history, as_of, &mut extracted) {
-                    return Ok(Assessment::TooNew);
-                }
-                if extractor.ended(history, as_of) {
-                    return Ok(Assessment::AlreadyChurned);
-                }
-                &extracted
-            }
-        };
-        self.assess_vector(vector, told)
-    }
+/// Scores subject after subject, keeping its buffers; comes from [`Bundle::assessor`].
+#[derive(Clone, Debug)]
+pub struct Assessor<'m> {
+    bundle: &'m Bundle,
+    kinds: &'m [String],
+    /// Made for the first history.
+    extractor: Option<Extractor<'m>>,
+    extracted: Vec<f64>,
+    scratch: Scratch,
+}
 
-    fn assess_vector(&self, vector: &[f64], told: usize) -> Result<Assessment, ModelError> {
-        if vector.len() != self.catalogue().len() {
-            return Err(ModelError::Width { expected: self.catalogue().len(), found: vector.len() });
-        }
-        if self.raw(vector, Quantity::ActiveDays) == Some(0.0) {
-            return Ok(Assessment::TooNew);
-        }
-        let behaviour = Behaviour::of(self.catalogue(), vector).map_err(|name| ModelError::Needed { name })?;
-        if behaviour.recency_days > f64::from(self.spec().active_within_days) {
-            return Ok(Assessment::Inactive { recency_days: behaviour.recency_days });
-        }
-        let (stage, rule) = classify(&behaviour, &self.spec().lifecycle, self.spec().active_within_days);
-        let z = self.standardise(vector);
-        Ok(Assessment::Scored(Box::new(Score {
-            horizons: self.horizons(vector, &z, told),
-            stage,
-            rule,
-            segment: self.segment(&z),
-        })))
+/// Room for the numbers of one subject.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    /// The derived numbers, NaN where unknown.
+    derived: Vec<f64>,
+    /// The standardised columns.
+    z: Vec<f64>,
+    /// What each column adds to the log-odds of a horizon.
+    shares: Vec<f64>,
+    terms: Vec<f64>,
+}
+
+/// Positions in the plan's themes and what they add to the log-odds, the largest effect first.
+type Effects = Ordered<6>;
+
+impl Bundle {
+    /// Scores subjects one after another. Histories' records refer to `kinds`.
+    pub fn assessor<'m>(&'m self, kinds: &'m [String]) -> Assessor<'m> {
+        Assessor { bundle: self, kinds, extractor: None, extracted: Vec::new(), scratch: Scratch::default() }
     }
 
     /// The standardised features and derived numbers of a raw vector.
     pub fn standardise(&self, vector: &[f64]) -> Vec<f64> {
-        let mut z = Vec::with_capacity(self.spec().design.columns.len());
-        self.spec().design.standardise(self.catalogue(), vector, &mut z);
-        z
+        let mut scratch = Scratch::default();
+        scratch.standardise(self, vector);
+        scratch.z
+    }
+}
+
+impl<'m> Assessor<'m> {
+    /// Scores a subject as known at the start of `as_of`. The first `told` reasons of each horizon are told; putting
+    /// them into words takes longer than scoring. Fails on a vector of the wrong width or without recency, tenure or
+    /// active days.
+    pub fn assess(&mut self, subject: Subject<'_>, as_of: Day, told: usize) -> Result<Assessment<'m>, ModelError> {
+        let history = match subject {
+            Subject::Features(vector) => return self.vector(vector, told),
+            Subject::History(history) => history,
+        };
+        let extractor = self.extractor.get_or_insert_with(|| self.bundle.extractor(self.kinds));
+        let mut extracted = std::mem::take(&mut self.extracted);
+        extracted.resize(self.bundle.catalogue().len(), f64::NAN);
+        let assessed = if !extractor.extract(history, as_of, &mut extracted) {
+            Ok(Assessment::TooNew)
+        } else if extractor.ended(history, as_of) {
+            Ok(Assessment::AlreadyChurned)
+        } else {
+            self.vector(&extracted, told)
+        };
+        self.extracted = extracted;
+        assessed
+    }
+
+    fn vector(&mut self, vector: &[f64], told: usize) -> Result<Assessment<'m>, ModelError> {
+        let Self { bundle, scratch, .. } = self;
+        let (catalogue, spec, places) = (bundle.catalogue(), bundle.spec(), &bundle.plan().places);
+        if vector.len() != catalogue.len() {
+            return Err(ModelError::Width { expected: catalogue.len(), found: vector.len() });
+        }
+        if vector.get(places.active_days) == Some(&0.0) {
+            return Ok(Assessment::TooNew);
+        }
+        let behaviour = places.behaviour(vector).map_err(|position| ModelError::Needed {
+            name: catalogue.features().get(position).map(|f| f.name.clone()).unwrap_or_default(),
+        })?;
+        if behaviour.recency_days > f64::from(spec.active_within_days) {
+            return Ok(Assessment::Inactive { recency_days: behaviour.recency_days });
+        }
+        let (stage, rule) = classify(&behaviour, &spec.lifecycle, spec.active_within_days);
+        scratch.standardise(bundle, vector);
+        let segment = bundle.segment(&scratch.z);
+        let horizons = scratch.horizons(bundle, vector, told);
+        Ok(Assessment::Scored(Score { horizons, stage, rule, segment }))
+    }
+}
+
+impl Scratch {
+    fn standardise(&mut self, bundle: &Bundle, vector: &[f64]) {
+        self.derived.clear();
+        if let Some(model) = &bundle.spec().design.bg_nbd {
+            self.derived.extend(Derived::values(bundle.derived(), model, bundle.plan().purchases(vector)));
+        }
+        self.z.clear();
+        self.z.extend_from_slice(vector);
+        self.z.extend_from_slice(&self.derived);
+        bundle.plan().standardise(&mut self.z);
     }
 
     /// Every horizon's answer. A longer silence is never likelier than a shorter one: where a longer horizon's
     /// own model says otherwise, the shorter one's answer holds for it, reasons and all.
-    fn horizons(&self, vector: &[f64], z: &[f64], told: usize) -> Vec<HorizonScore> {
-        let mut answers: Vec<HorizonScore> = Vec::with_capacity(self.spec().models.len());
-        let silence = self.spec().churn_event.is_none();
-        for model in &self.spec().models {
-            let own = self.horizon(model, vector, z, told);
-            let held = answers.last().filter(|shorter| {
-                if silence { shorter.log_odds < own.log_odds } else { shorter.log_odds > own.log_odds }
-            });
-            answers.push(match held {
-                Some(shorter) => HorizonScore { horizon_days: model.horizon_days, ..shorter.clone() },
-                None => own,
-            });
+    fn horizons<'m>(&mut self, bundle: &'m Bundle, vector: &[f64], told: usize) -> Vec<HorizonScore<'m>> {
+        let mut answers: Vec<HorizonScore<'m>> = Vec::with_capacity(bundle.plan().models.len());
+        let silence = bundle.spec().churn_event.is_none();
+        for (weighing, model) in bundle.plan().models.iter().zip(&bundle.spec().models) {
+            let horizon_days = model.horizon_days;
+            let (log_odds, effects) = self.weigh(bundle, weighing);
+            let held = answers.last().filter(|shorter| contradicts(shorter.log_odds, log_odds, silence));
+            let answer = match held {
+                Some(shorter) => HorizonScore { horizon_days, ..shorter.clone() },
+                None => {
+                    let probability = sigmoid(log_odds);
+                    let telling = effects.iter().take(told);
+                    HorizonScore {
+                        horizon_days,
+                        probability,
+                        band: bundle.spec().bands.of(probability),
+                        log_odds,
+                        base_log_odds: weighing.base_log_odds,
+                        reasons: telling.map(|effect| self.reason(bundle, effect, vector)).collect(),
+                        // Not `sum`: over nothing that is -0.
+                        other_contribution: effects.iter().skip(told).fold(0.0, |sum, (_, c)| sum + c),
+                    }
+                }
+            };
+            answers.push(answer);
         }
         answers
     }
 
-    fn horizon(&self, model: &ChurnModel, vector: &[f64], z: &[f64], told: usize) -> HorizonScore {
-        let slope = model.calibration.slope;
-        let base_log_odds = model.calibration.intercept + slope * model.intercept;
-        let contributions: Vec<f64> = model.contributions(z).into_iter().map(|c| slope * c).collect();
-        let reasons = self.reasons(&contributions, vector, told);
-        let log_odds = base_log_odds + reasons.iter().map(|r| r.contribution).sum::<f64>();
-        let probability = sigmoid(log_odds);
-        let band = self.spec().bands.of(probability);
-        HorizonScore { horizon_days: model.horizon_days, probability, band, log_odds, base_log_odds, reasons }
+    /// The log-odds by one model, and what each theme adds to them.
+    fn weigh(&mut self, bundle: &Bundle, weighing: &Weighing) -> (f64, Effects) {
+        weighing.contributions(&self.z, &mut self.shares, &mut self.terms);
+        let mut effects = Effects::default();
+        for (number, (_, members)) in bundle.plan().themes.iter().enumerate() {
+            effects.insert(number, members.iter().filter_map(|k| self.shares.get(*k)).sum());
+        }
+        (weighing.base_log_odds + effects.iter().map(|(_, c)| c).sum::<f64>(), effects)
     }
 
-    fn reasons(&self, contributions: &[f64], vector: &[f64], told: usize) -> Vec<Reason> {
-        const THEMES: [Theme; 6] =
-            [Theme::Recency, Theme::Frequency, Theme::Tenure, Theme::Rhythm, Theme::Amount, Theme::OtherKinds];
-        let features = self.catalogue().features();
-        let themes = || features.iter().map(|f| f.theme).chain(self.derived().iter().map(|d| d.theme()));
-        let mut reasons: Vec<(usize, Reason)> = Vec::with_capacity(THEMES.len());
-        for theme in THEMES {
-            let members = || themes().zip(contributions).enumerate().filter(move |(_, (t, _))| *t == theme);
-            let contribution: f64 = members().map(|(_, (_, c))| c).sum();
-            let telling = members().max_by(|(_, (_, a)), (_, (_, b))| {
-                (*a * contribution.signum()).total_cmp(&(*b * contribution.signum()))
-            });
-            let Some((position, _)) = telling else { continue };
-            reasons.push((position, self.reason(theme, contribution, position, vector)));
-        }
-        reasons.sort_by(|(_, a), (_, b)| b.contribution.abs().total_cmp(&a.contribution.abs()));
-        for (position, reason) in reasons.iter_mut().take(told) {
-            reason.sentence = self.sentence(*position, vector, reason.value);
-        }
-        reasons.into_iter().map(|(_, reason)| reason).collect()
-    }
-
-    /// A reason, not yet put into words, told by the column at `position`.
-    fn reason(&self, theme: Theme, contribution: f64, position: usize, vector: &[f64]) -> Reason {
+    /// What a theme's effect on the last weighed horizon is told by.
+    fn reason<'m>(&self, bundle: &'m Bundle, effect: (usize, f64), vector: &[f64]) -> Reason<'m> {
+        let (number, contribution) = effect;
+        let (theme, members) =
+            bundle.plan().themes.get(number).map_or((Theme::Recency, &[][..]), |(theme, members)| (*theme, members));
+        let towards = |k: &usize| self.shares.get(*k).copied().unwrap_or_default() * contribution.signum();
+        let telling = members.iter().copied().max_by(|a, b| towards(a).total_cmp(&towards(b)));
+        let position = telling.unwrap_or_default();
         let known = |value: &f64| !value.is_nan();
-        let (feature, unit, value) = match self.catalogue().features().get(position) {
-            Some(f) => (f.name.clone(), f.unit, vector.get(position).copied().filter(known)),
+        let (feature, unit, value) = match bundle.catalogue().features().get(position) {
+            Some(f) => (f.name.as_str(), f.unit, vector.get(position).copied().filter(known)),
             None => {
-                let derived = self.derived().get(position - self.catalogue().len());
-                let value = derived.and_then(|d| self.spec().design.derive(self.catalogue(), vector, *d));
-                let (name, unit) = derived.map_or((String::new(), ""), |d| (d.name(), d.unit()));
-                (name, unit, value)
+                let k = position - bundle.catalogue().len();
+                let name = bundle.plan().derived_names.get(k).map_or("", String::as_str);
+                let unit = bundle.derived().get(k).map_or("", |d| d.unit());
+                (name, unit, self.derived.get(k).copied().filter(known))
             }
         };
-        Reason { theme, contribution, feature, value, unit, sentence: String::new() }
+        let sentence = bundle.sentence(position, vector, value);
+        Reason { theme, contribution, feature, value, unit, sentence }
+    }
+}
+
+/// Whether a longer horizon's own log-odds contradict a shorter one's: an event is likelier in a longer time, and so is
+/// an end of silence.
+pub(super) fn contradicts(shorter: f64, longer: f64, silence: bool) -> bool {
+    if silence { shorter < longer } else { shorter > longer }
+}
+
+/// At most `N` numbered values, by decreasing absolute value; equal ones in the order in which they came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ordered<const N: usize> {
+    items: [(usize, f64); N],
+    len: usize,
+}
+
+impl<const N: usize> Default for Ordered<N> {
+    fn default() -> Self {
+        Self { items: [(0, 0.0); N], len: 0 }
+    }
+}
+
+impl<const N: usize> Ordered<N> {
+    /// Puts a value in its place; one too many is left out.
+    #[inline]
+    pub(super) fn insert(&mut self, number: usize, value: f64) {
+        let mut at = self.len;
+        while let Some(before) = at.checked_sub(1).and_then(|at| self.items.get(at)).copied() {
+            if before.1.abs().total_cmp(&value.abs()).is_ge() {
+                break;
+            }
+            if let Some(slot) = self.items.get_mut(at) {
+                *slot = before;
+            }
+            at -= 1;
+        }
+        if let Some(slot) = self.items.get_mut(at) {
+            *slot = (number, value);
+        }
+        self.len = (self.len + 1).min(N);
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.items.iter().copied().take(self.len)
+    }
+}
+
+impl Bundle {
     fn sentence(&self, position: usize, vector: &[f64], value: Option<f64>) -> String {
         let derived = position.checked_sub(self.catalogue().len()).and_then(|k| self.derived().get(k));
         let own = match derived {
@@ -229,16 +317,10 @@ impl Bundle {
     }
 
     /// The segment nearest to a standardised vector.
-    pub fn segment(&self, z: &[f64]) -> Option<SegmentMatch> {
-        let point: Vec<f64> = self.segment_positions().iter().filter_map(|p| z.get(*p)).copied().collect();
+    pub fn segment(&self, z: &[f64]) -> Option<SegmentMatch<'_>> {
+        let point = self.segment_positions().iter().filter_map(|p| z.get(*p)).copied();
         let segments = &self.spec().segments;
-        let (id, distance) = segments.nearest(&point)?;
-        segments.items.get(id).map(|s| SegmentMatch { id, name: s.name.clone(), distance })
-    }
-
-    /// The raw value of a quantity in a feature vector; `None` when unknown or not in the catalogue.
-    pub fn raw(&self, vector: &[f64], quantity: Quantity) -> Option<f64> {
-        let position = self.catalogue().position(quantity)?;
-        vector.get(position).copied().filter(|v| !v.is_nan())
+        let (id, distance) = segments.nearest(point)?;
+        segments.items.get(id).map(|s| SegmentMatch { id, name: &s.name, distance })
     }
 }

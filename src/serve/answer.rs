@@ -7,7 +7,7 @@ use crate::lifecycle::{Rule, Stage};
 use crate::model::{Assessment, HorizonScore, Reason, RiskBand, Score, SegmentMatch};
 
 /// The message for a subject's assessment.
-pub(super) fn score(question: &Question<'_>, assessment: Assessment, events_after_as_of: u64) -> wire::Score {
+pub(super) fn score(question: &Question<'_>, assessment: Assessment<'_>, events_after_as_of: u64) -> wire::Score {
     let mut answer = wire::Score {
         events_after_as_of,
         as_of: question.as_of_text(),
@@ -23,10 +23,10 @@ pub(super) fn score(question: &Question<'_>, assessment: Assessment, events_afte
             set_stage(&mut answer, Stage::Churning, Rule::Inactive);
         }
         Assessment::Scored(score) => {
-            let Score { horizons, stage, rule, segment } = *score;
+            let Score { horizons, stage, rule, segment } = score;
             answer.set_status(wire::ScoreStatus::Scored);
             let wanted = horizons.into_iter().filter(|h| question.wants(h.horizon_days));
-            answer.horizons = wanted.map(|h| horizon(h, question.reason_count)).collect();
+            answer.horizons = wanted.map(horizon).collect();
             answer.segment = segment.map(wire::SegmentMatch::from);
             set_stage(&mut answer, stage, rule);
         }
@@ -40,11 +40,8 @@ fn set_stage(answer: &mut wire::Score, stage: Stage, rule: Rule) {
     sentence(rule).clone_into(&mut answer.stage_sentence);
 }
 
-fn horizon(score: HorizonScore, reason_count: usize) -> wire::HorizonScore {
-    let HorizonScore { horizon_days, probability, band, log_odds, base_log_odds, mut reasons } = score;
-    // Not `sum`: over nothing that is -0.
-    let other_contribution = reasons.iter().skip(reason_count).fold(0.0, |sum, reason| sum + reason.contribution);
-    reasons.truncate(reason_count);
+fn horizon(score: HorizonScore<'_>) -> wire::HorizonScore {
+    let HorizonScore { horizon_days, probability, band, log_odds, base_log_odds, reasons, other_contribution } = score;
     wire::HorizonScore {
         horizon_days: u32::from(horizon_days),
         churn_probability: probability,
@@ -56,18 +53,18 @@ fn horizon(score: HorizonScore, reason_count: usize) -> wire::HorizonScore {
     }
 }
 
-impl From<Reason> for wire::Reason {
-    fn from(reason: Reason) -> Self {
+impl From<Reason<'_>> for wire::Reason {
+    fn from(reason: Reason<'_>) -> Self {
         let Reason { theme, contribution, feature, value, unit, sentence } = reason;
         let theme = wire::Theme::from(theme).into();
-        Self { theme, contribution, feature, value, unit: unit.to_owned(), sentence }
+        Self { theme, contribution, feature: feature.to_owned(), value, unit: unit.to_owned(), sentence }
     }
 }
 
-impl From<SegmentMatch> for wire::SegmentMatch {
-    fn from(segment: SegmentMatch) -> Self {
+impl From<SegmentMatch<'_>> for wire::SegmentMatch {
+    fn from(segment: SegmentMatch<'_>) -> Self {
         let SegmentMatch { id, name, distance } = segment;
-        Self { id: number(id), name, distance }
+        Self { id: number(id), name: name.to_owned(), distance }
     }
 }
 

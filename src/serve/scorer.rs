@@ -5,9 +5,8 @@ use super::question::{Asked, Question};
 use super::subject::{Checked, Place, check};
 use super::wire::score_result::Result as Outcome;
 use super::{answer, wire};
-use crate::features::Extractor;
 use crate::history::{Day, DayClock, HistoryView};
-use crate::model::{Assessment, ModelError, Subject};
+use crate::model::{Assessment, Assessor, ModelError, Subject};
 
 /// The answer about one user.
 pub(super) fn single(asked: Asked<'_>, request: wire::ScoreUserRequest) -> Result<wire::Score, CallError> {
@@ -41,24 +40,25 @@ pub(super) fn batch(
 struct Scorer<'q, 's> {
     question: &'q Question<'s>,
     clock: DayClock,
-    inline: Extractor<'s>,
-    known: Option<Extractor<'s>>,
+    inline: Assessor<'s>,
+    known: Option<Assessor<'s>>,
 }
 
 impl<'q, 's> Scorer<'q, 's> {
     fn new(question: &'q Question<'s>) -> Self {
         let served = question.served();
-        Self { question, clock: served.clock(), inline: served.bundle().extractor(served.kinds()), known: None }
+        Self { question, clock: served.clock(), inline: served.bundle().assessor(served.kinds()), known: None }
     }
 
     fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
-        let bundle = self.question.served().bundle();
-        let checked = check(self.question, &mut self.clock, subject, place)?;
-        let (assessment, later) = match checked {
-            Checked::User(history, as_of) => (self.known(history.view(), as_of)?, events_from(history.view(), as_of)),
+        let question = self.question;
+        let (assessment, later) = match check(question, &mut self.clock, subject, place)? {
+            Checked::User(history, as_of) => {
+                let later = events_from(history.view(), as_of);
+                (self.known(history.view(), as_of)?, later)
+            }
             Checked::Inline(history, as_of, later) => {
-                let subject = Subject::History(history.view());
-                (bundle.assess(subject, as_of, &mut self.inline, self.question.reason_count)?, later)
+                (self.inline.assess(Subject::History(history.view()), as_of, question.reason_count)?, later)
             }
             Checked::Named(vector) => {
                 let assessed = self.vector(&vector);
@@ -66,24 +66,25 @@ impl<'q, 's> Scorer<'q, 's> {
             }
             Checked::Packed(vector) => {
                 let assessed = self.vector(&vector);
-                (assessed.map_err(|e| packed_feature_needed(e, self.question, place))?, 0)
+                (assessed.map_err(|e| packed_feature_needed(e, question, place))?, 0)
             }
         };
-        Ok(answer::score(self.question, assessment, later))
+        Ok(answer::score(question, assessment, later))
     }
 
-    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment, ModelError> {
-        let served = self.question.served();
-        let kinds = self.question.asked.users.map(|users| users.histories().kinds()).unwrap_or_default();
-        let extractor = self.known.get_or_insert_with(|| served.bundle().extractor(kinds));
-        served.bundle().assess(Subject::History(view), as_of, extractor, self.question.reason_count)
+    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment<'s>, ModelError> {
+        let question = self.question;
+        let assessor = self.known.get_or_insert_with(|| {
+            let kinds = question.asked.users.map(|users| users.histories().kinds()).unwrap_or_default();
+            question.served().bundle().assessor(kinds)
+        });
+        assessor.assess(Subject::History(view), as_of, question.reason_count)
     }
 
-    fn vector(&mut self, vector: &[f64]) -> Result<Assessment, ModelError> {
-        let bundle = self.question.served().bundle();
+    fn vector(&mut self, vector: &[f64]) -> Result<Assessment<'s>, ModelError> {
         // The day plays no part: a vector has been computed for one already.
-        let as_of = self.question.as_of.unwrap_or(bundle.spec().training.as_of);
-        bundle.assess(Subject::Features(vector), as_of, &mut self.inline, self.question.reason_count)
+        let as_of = self.question.as_of.unwrap_or(self.question.served().bundle().spec().training.as_of);
+        self.inline.assess(Subject::Features(vector), as_of, self.question.reason_count)
     }
 }
 

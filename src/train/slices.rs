@@ -43,10 +43,8 @@ impl Slicer<'_> {
     pub(super) fn segment_of(&self, data: &Dataset) -> Vec<Option<usize>> {
         let positions = self.segment_positions();
         let standard = |row: &[f64], p: usize| Some(self.columns.get(p)?.standardise(*row.get(p)?));
-        let segment = |row: &[f64]| {
-            let point: Vec<f64> = positions.iter().filter_map(|p| standard(row, *p)).collect();
-            self.segments.nearest(&point).map(|(id, _)| id)
-        };
+        let segment =
+            |row: &[f64]| self.segments.nearest(positions.iter().filter_map(|p| standard(row, *p))).map(|(id, _)| id);
         data.rows().map(segment).collect()
     }
 

@@ -14,6 +14,7 @@
 
 mod columns;
 mod read;
+mod rows;
 mod write;
 
 #[cfg(test)]
@@ -22,9 +23,9 @@ mod tests;
 use std::path::Path;
 
 pub(crate) use columns::{Cell, Column};
-#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
-pub(crate) use read::check_complete;
 pub use read::{RollupRead, read_rollup};
+#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
+pub(crate) use read::{check_complete, read_rollup_file};
 pub(in crate::history) use write::fnv_1a;
 pub use write::{RollupWritten, partition_of, write_rollup};
 

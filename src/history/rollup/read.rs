@@ -1,17 +1,29 @@
-use std::fmt::Write;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use rayon::prelude::*;
 
-use super::{AMOUNT, Cell, Column, REQUIRED, part_name, part_of_path};
-use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, HistoryError, Users};
+use super::rows::{KnownKinds, Rows};
+use super::{AMOUNT, REQUIRED, part_name, part_of_path};
+use crate::history::{Day, DayRecord, HistoriesBuilder, HistoryError, Users};
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
+/// Pieces whose beginnings are looked at for kinds.
+const KIND_PIECES: usize = 8;
+
+/// The columns that are read.
+const COLUMNS: [&str; 5] = ["user", "day", "kind", "count", AMOUNT];
 
 /// What was read from a roll-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,10 +42,26 @@ pub struct RollupRead {
     pub span: Option<(Day, Day)>,
 }
 
+impl RollupRead {
+    /// Adds what was read elsewhere.
+    fn add(&mut self, other: Self) {
+        let Self { files, rows, rows_after_until, rows_of_other_users, events, span } = other;
+        self.files += files;
+        self.rows += rows;
+        self.rows_after_until += rows_after_until;
+        self.rows_of_other_users += rows_of_other_users;
+        self.events += events;
+        self.span = match (self.span, span) {
+            (Some(mine), Some(other)) => Some((mine.0.min(other.0), mine.1.max(other.1))),
+            (mine, other) => mine.or(other),
+        };
+    }
+}
+
 /// Adds the rows of some users in a roll-up before the day `until` to `into`.
 ///
 /// `path` is a Parquet file, or a folder of them at any depth; names that start with `_` or `.` are passed over, as
-/// Spark and Hive do. Files are read in order of their paths, though no order changes the result.
+/// Spark and Hive do. All threads read, a row group each at a time; neither they nor any order changes the result.
 ///
 /// # Errors
 /// [`HistoryError::Rollup`] names the file, row and column of a missing column or a value that is not allowed;
@@ -56,11 +84,76 @@ pub fn read_rollup(
     } else {
         paths.push(path.to_owned());
     }
-    let mut read = RollupRead::default();
-    for path in &paths {
-        read_file(path, until, users, into, &mut read)?;
+    let files: Vec<RollupFile> = paths.into_par_iter().map(RollupFile::open).collect::<Result<_, _>>()?;
+    let pieces: Vec<Piece<'_>> = files.iter().flat_map(RollupFile::pieces).collect();
+    if until.is_none() && users == Users::All {
+        number_kinds(&pieces, into)?;
     }
+    let mut read = read_pieces(&pieces, Kept { until, users }, into)?;
+    read.files = files.len() as u64;
     Ok(read)
+}
+
+/// Gives numbers to the kinds at the beginnings of some pieces, in order of their names: histories whose kinds are
+/// numbered so need not be put in order at the end. For roll-ups of which every row is kept, and so every kind.
+fn number_kinds(pieces: &[Piece<'_>], into: &mut HistoriesBuilder) -> Result<(), HistoryError> {
+    let mut kinds = BTreeSet::new();
+    for piece in pieces.iter().step_by(pieces.len().div_ceil(KIND_PIECES).max(1)) {
+        // Whatever is wrong is told when the rows are read.
+        let Ok(Some(Ok(batch))) = piece.batches(&["kind"]).map(|mut batches| batches.next()) else { continue };
+        let texts = batch.column_by_name("kind").and_then(|array| array.as_string_view_opt());
+        kinds.extend(texts.into_iter().flatten().flatten().filter(|kind| !kind.is_empty()).map(str::to_owned));
+    }
+    kinds.iter().try_for_each(|kind| into.kind(kind).map(drop))
+}
+
+/// [`read_rollup`] of one file, in this thread alone.
+#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only the log readers have threads of their own"))]
+pub(crate) fn read_rollup_file(
+    path: &Path,
+    until: Option<Day>,
+    users: Users,
+    into: &mut HistoriesBuilder,
+) -> Result<RollupRead, HistoryError> {
+    let file = RollupFile::open(path.to_owned())?;
+    let mut read = RollupRead { files: 1, ..RollupRead::default() };
+    file.pieces().try_for_each(|piece| piece.read(Kept { until, users }, into, &mut read))?;
+    Ok(read)
+}
+
+/// Reads pieces on all threads. Of several errors the one of the first piece is told: pieces are begun in order, so all
+/// before it are read to their ends.
+fn read_pieces(pieces: &[Piece<'_>], kept: Kept, into: &mut HistoriesBuilder) -> Result<RollupRead, HistoryError> {
+    let next = AtomicUsize::new(0);
+    let work = |mut builder: HistoriesBuilder| {
+        let mut read = RollupRead::default();
+        while let Some((number, piece)) = next_of(pieces, &next) {
+            if let Err(error) = piece.read(kept, &mut builder, &mut read) {
+                next.store(pieces.len(), Ordering::Relaxed);
+                return Err((number, error));
+            }
+        }
+        builder.close().map_err(|error| (pieces.len(), error)).map(|()| read)
+    };
+    let builders: Vec<HistoriesBuilder> =
+        (0..rayon::current_num_threads().min(pieces.len())).map(|_| into.fork()).collect();
+    let mut all = RollupRead::default();
+    let mut first: Option<(usize, HistoryError)> = None;
+    let done: Vec<Result<RollupRead, (usize, HistoryError)>> =
+        builders.into_par_iter().with_max_len(1).map(work).collect();
+    for done in done {
+        match done {
+            Ok(read) => all.add(read),
+            Err(error) if first.as_ref().is_none_or(|first| error.0 < first.0) => first = Some(error),
+            Err(_) => {}
+        }
+    }
+    first.map_or(Ok(all), |(_, error)| Err(error))
+}
+
+fn next_of<'p, 'f>(pieces: &'p [Piece<'f>], next: &AtomicUsize) -> Option<(usize, &'p Piece<'f>)> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    pieces.get(number).map(|piece| (number, piece))
 }
 
 fn find_files(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), HistoryError> {
@@ -105,172 +198,120 @@ pub(super) fn io_error(path: &Path, kind: io::ErrorKind, problem: &str) -> Histo
     HistoryError::Io { path: path.to_owned(), source: io::Error::new(kind, problem) }
 }
 
-fn read_file(
-    path: &Path,
+/// Which rows are kept.
+#[derive(Clone, Copy)]
+struct Kept {
     until: Option<Day>,
     users: Users,
-    into: &mut HistoriesBuilder,
-    read: &mut RollupRead,
-) -> Result<(), HistoryError> {
-    read.files += 1;
-    let mut rows_before = 0;
-    let mut user_text = String::new();
-    for batch in open(path)? {
-        let batch = batch.map_err(|source| HistoryError::Parquet { path: path.to_owned(), source: source.into() })?;
-        let rows = Rows::new(path, &batch, rows_before)?;
-        for row in 0..batch.num_rows() {
-            let record = rows.record(row)?;
-            read.rows += 1;
-            let (first, last) = read.span.unwrap_or((record.day, record.day));
-            read.span = Some((first.min(record.day), last.max(record.day)));
-            if until.is_some_and(|until| record.day >= until) {
-                read.rows_after_until += 1;
-                continue;
-            }
-            let user = rows.user(row, &mut user_text)?;
-            if !users.has(user) {
-                read.rows_of_other_users += 1;
-                continue;
-            }
-            let kind = into.kind(rows.kind(row)?)?;
-            read.events += u64::from(record.count);
-            into.add(user, DayRecord { kind, ..record })?;
-        }
-        rows_before += batch.num_rows() as u64;
-    }
-    Ok(())
 }
 
-/// Opens a roll-up file with only the columns of a roll-up.
-fn open(path: &Path) -> Result<ParquetRecordBatchReader, HistoryError> {
-    let parquet = |source| HistoryError::Parquet { path: path.to_owned(), source };
-    let file = File::open(path).map_err(|source| HistoryError::Io { path: path.to_owned(), source })?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
-    for column in REQUIRED {
-        if builder.schema().index_of(column).is_err() {
-            let names: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().as_str()).collect();
-            let problem = format!("missing; the file has {}", names.join(", "));
-            return Err(HistoryError::Rollup { path: path.to_owned(), row: None, column, problem });
-        }
-    }
-    let wanted = REQUIRED.into_iter().chain([AMOUNT]).filter_map(|column| builder.schema().index_of(column).ok());
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-    builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(parquet)
+/// A roll-up file that has the columns of one.
+struct RollupFile {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
 }
 
-/// The columns of one batch.
-struct Rows<'a> {
-    path: &'a Path,
-    /// Rows of the file before this batch.
+/// A row group of a file.
+struct Piece<'f> {
+    file: &'f RollupFile,
+    group: usize,
     rows_before: u64,
-    user: Column<'a>,
-    day: Column<'a>,
-    kind: Column<'a>,
-    count: Column<'a>,
-    amount: Option<Column<'a>>,
 }
 
-impl<'a> Rows<'a> {
-    fn new(path: &'a Path, batch: &'a RecordBatch, rows_before: u64) -> Result<Self, HistoryError> {
-        let find = |column: &'static str| -> Result<Option<Column<'a>>, HistoryError> {
-            let Some(array) = batch.column_by_name(column) else { return Ok(None) };
-            let column_of = Column::new(array.as_ref());
-            column_of.map(Some).ok_or_else(|| HistoryError::Rollup {
-                path: path.to_owned(),
-                row: None,
-                column,
-                problem: format!("has the type {}, which a roll-up cannot hold", array.data_type()),
-            })
-        };
-        let missing =
-            |column| HistoryError::Rollup { path: path.to_owned(), row: None, column, problem: "missing".to_owned() };
-        let required = |column| find(column)?.ok_or_else(|| missing(column));
-        Ok(Self {
-            path,
-            rows_before,
-            user: required("user")?,
-            day: required("day")?,
-            kind: required("kind")?,
-            count: required("count")?,
-            amount: find(AMOUNT)?,
+impl RollupFile {
+    /// Opens a roll-up file with only the columns of a roll-up.
+    fn open(path: PathBuf) -> Result<Self, HistoryError> {
+        let parquet = |source| HistoryError::Parquet { path: path.clone(), source };
+        let file = File::open(&path).map_err(|source| HistoryError::Io { path: path.clone(), source })?;
+        let options = ArrowReaderOptions::new;
+        let stored = ArrowReaderMetadata::load(&file, options()).map_err(parquet)?;
+        for column in REQUIRED {
+            if stored.schema().index_of(column).is_err() {
+                let names: Vec<&str> = stored.schema().fields().iter().map(|field| field.name().as_str()).collect();
+                let problem = format!("missing; the file has {}", names.join(", "));
+                return Err(HistoryError::Rollup { path, row: None, column, problem });
+            }
+        }
+        let viewed = options().with_schema(Arc::new(with_views(stored.schema())));
+        let metadata = ArrowReaderMetadata::try_new(stored.metadata().clone(), viewed).map_err(parquet)?;
+        Ok(Self { path, metadata })
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let groups = self.metadata.metadata().row_groups().iter().enumerate();
+        groups.scan(0, |rows, (group, metadata)| {
+            let rows_before = *rows;
+            *rows += metadata.num_rows().max(0) as u64;
+            Some(Piece { file: self, group, rows_before })
         })
     }
-
-    fn refuse(&self, row: usize, column: &'static str, found: Cell<'_>, expected: &str) -> HistoryError {
-        let found = match found {
-            Cell::Text(text) => format!("`{}`", text.chars().take(80).collect::<String>()),
-            Cell::Int(value) => value.to_string(),
-            Cell::Uint(value) => value.to_string(),
-            Cell::Null => "null".to_owned(),
-            other => other.number().map_or_else(|| "this value".to_owned(), |value| value.to_string()),
-        };
-        HistoryError::Rollup {
-            path: self.path.to_owned(),
-            row: Some(self.rows_before + row as u64 + 1),
-            column,
-            problem: format!("{found} is not {expected}"),
-        }
-    }
-
-    /// All of a row but its user and kind, whose numbers are only given to rows that are kept.
-    fn record(&self, row: usize) -> Result<DayRecord, HistoryError> {
-        let cell = self.day.cell(row);
-        let day = day(cell).ok_or_else(|| self.refuse(row, "day", cell, "a day: a date, or a time at midnight UTC"))?;
-        let cell = self.count.cell(row);
-        let count = match cell {
-            Cell::Int(count) => u32::try_from(count).ok().filter(|count| *count > 0),
-            Cell::Decimal { unscaled, scale: 0 } => u32::try_from(unscaled).ok().filter(|count| *count > 0),
-            _ => None,
-        };
-        let count = count.ok_or_else(|| self.refuse(row, "count", cell, "a whole number from 1 to 4294967295"))?;
-        let cell = self.amount.as_ref().map_or(Cell::Null, |amount| amount.cell(row));
-        let amount = amount(cell)
-            .ok_or_else(|| self.refuse(row, AMOUNT, cell, &format!("a finite number of at most {AMOUNT_LIMIT:e}")))?;
-        Ok(DayRecord { amount, day, count, kind: 0 })
-    }
-
-    fn user<'s>(&'s self, row: usize, text: &'s mut String) -> Result<&'s str, HistoryError> {
-        let cell = self.user.cell(row);
-        text.clear();
-        // Writing to a string cannot fail.
-        let _ = match cell {
-            Cell::Text(user) if !user.is_empty() => return Ok(user),
-            Cell::Int(user) => write!(text, "{user}"),
-            Cell::Uint(user) => write!(text, "{user}"),
-            Cell::Decimal { unscaled, scale: 0 } => write!(text, "{unscaled}"),
-            _ => return Err(self.refuse(row, "user", cell, "a user id: text that is not empty, or a whole number")),
-        };
-        Ok(text)
-    }
-
-    fn kind(&self, row: usize) -> Result<&str, HistoryError> {
-        match self.kind.cell(row) {
-            Cell::Text(kind) if !kind.is_empty() => Ok(kind),
-            cell => Err(self.refuse(row, "kind", cell, "a kind of event: text that is not empty")),
-        }
-    }
 }
 
-fn day(cell: Cell<'_>) -> Option<Day> {
-    match cell {
-        Cell::Day(number) => Day::new(number),
-        Cell::Text(text) => text.parse().ok(),
-        Cell::Time { ticks, per_s, .. } => {
-            let per_day = per_s * 86_400;
-            (ticks % per_day == 0).then(|| i32::try_from(ticks / per_day).ok().and_then(Day::new))?
-        }
-        _ => None,
-    }
+/// The schema with views of texts, which are read without being copied.
+fn with_views(schema: &Schema) -> Schema {
+    let viewed = |field: &Field| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => field.clone().with_data_type(DataType::Utf8View),
+        _ => field.clone(),
+    };
+    Schema::new_with_metadata(
+        schema.fields().iter().map(|field| viewed(field)).collect::<Vec<Field>>(),
+        schema.metadata().clone(),
+    )
 }
 
-/// The amount in a cell; decimals of up to six places are held exactly, also where a double could not.
-fn amount(cell: Cell<'_>) -> Option<Amount> {
-    match cell {
-        Cell::Null => Some(Amount::default()),
-        Cell::Decimal { unscaled, scale: scale @ 0..=6 } => {
-            let micros = unscaled.checked_mul(10_i128.pow(6 - scale as u32))?;
-            i64::try_from(micros).ok().map(Amount)
+impl Piece<'_> {
+    /// The rows, with those of the named columns that there are.
+    fn batches(&self, columns: &[&str]) -> Result<ParquetRecordBatchReader, HistoryError> {
+        let RollupFile { path, metadata } = self.file;
+        let wanted = columns.iter().filter_map(|column| metadata.schema().index_of(column).ok());
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted);
+        let file = File::open(path).map_err(|source| HistoryError::Io { path: path.clone(), source })?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+            .with_projection(mask)
+            .with_row_groups(vec![self.group])
+            .with_batch_size(BATCH_ROWS);
+        builder.build().map_err(|source| HistoryError::Parquet { path: path.clone(), source })
+    }
+
+    /// Adds the rows that are kept.
+    fn read(&self, kept: Kept, into: &mut HistoriesBuilder, read: &mut RollupRead) -> Result<(), HistoryError> {
+        let path = &self.file.path;
+        let mut rows_before = self.rows_before;
+        let mut user_text = String::new();
+        for batch in self.batches(&COLUMNS)? {
+            let batch = batch.map_err(|source| HistoryError::Parquet { path: path.clone(), source: source.into() })?;
+            let rows = Rows::new(path, &batch, rows_before)?;
+            let mut kinds = KnownKinds::default();
+            // Whether the row before was kept, so that the builder knows its user.
+            let mut kept_before = false;
+            for row in 0..batch.num_rows() {
+                let record = rows.record(row)?;
+                read.rows += 1;
+                let (first, last) = read.span.unwrap_or((record.day, record.day));
+                read.span = Some((first.min(record.day), last.max(record.day)));
+                let kept_last = std::mem::take(&mut kept_before);
+                if kept.until.is_some_and(|until| record.day >= until) {
+                    read.rows_after_until += 1;
+                    continue;
+                }
+                let repeated = kept_last && rows.repeats_user(row);
+                let user = if repeated { "" } else { rows.user(row, &mut user_text)? };
+                if !repeated && !kept.users.has(user) {
+                    read.rows_of_other_users += 1;
+                    continue;
+                }
+                let kind = kinds.number(&rows, row, into)?;
+                let record = DayRecord { kind, ..record };
+                read.events += u64::from(record.count);
+                if repeated {
+                    into.add_more(record)?
+                } else {
+                    into.add(user, record)?
+                }
+                kept_before = true;
+            }
+            rows_before += batch.num_rows() as u64;
         }
-        other => Amount::new(other.number()?).ok(),
+        Ok(())
     }
 }

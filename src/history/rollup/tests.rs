@@ -8,6 +8,7 @@ use arrow_array::{
     Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray, UInt64Array,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -15,6 +16,7 @@ use super::*;
 use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError, Users};
 
 type Row = (&'static str, i32, &'static str, u32, f64);
+type LongRow = (String, i32, &'static str, u32, f64);
 
 fn histories<U: AsRef<str>>(rows: &[(U, i32, &str, u32, f64)]) -> Histories {
     let mut builder = HistoriesBuilder::default();
@@ -153,6 +155,83 @@ fn what_is_wrong_is_named_with_its_file_row_and_column() {
     fs::write(&path, "no parquet").unwrap();
     assert!(matches!(read(&path, None), Err(HistoryError::Parquet { .. })));
     assert!(matches!(read(&dir.path().join("none"), None), Err(HistoryError::Io { .. })));
+}
+
+/// Rows of two files, each of many row groups: a user with more rows than a batch of the builder, many with few, all of
+/// them in both files.
+fn many_rows() -> [Vec<LongRow>; 2] {
+    [0, 1].map(|file| {
+        let long = (0..45_000).map(|k| ("long".to_owned(), 100 + k, ["visit", "cart"][k as usize % 2], 1, 0.25));
+        let others = (0..3_000).flat_map(|user| {
+            let name = format!("a user whose name is long {user}");
+            (0..5).map(move |k| (name.clone(), 200 + k * 3 + file, ["zoo", "buy", "cart"][k as usize % 3], 2, 1.5))
+        });
+        others.chain(long).collect()
+    })
+}
+
+fn write_many(path: &Path, rows: &[LongRow]) {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("user", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0.as_str())))),
+        ("day", Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.1)))),
+        ("kind", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.2)))),
+        ("count", Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| i64::from(r.3))))),
+        ("amount", Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.4)))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let groups = WriterProperties::builder().set_max_row_group_row_count(Some(10_000)).build();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(groups)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+#[test]
+fn any_number_of_threads_reads_the_same_bytes() {
+    let dir = TempDir::new().unwrap();
+    let rows = many_rows();
+    for (name, rows) in ["a.parquet", "b.parquet"].into_iter().zip(&rows) {
+        write_many(&dir.path().join(name), rows);
+    }
+    // Backwards, so that a user's rows come in other pieces, and kinds in another order.
+    let mut backwards = rows.concat();
+    backwards.reverse();
+    let expected = histories(&backwards);
+    for until in [None, Day::new(210)] {
+        let (one, report) = on_threads(1, || read(dir.path(), until)).unwrap();
+        assert_eq!((report.files, report.rows), (2, 120_000));
+        for threads in [2, 3, 8] {
+            let (many, other) = on_threads(threads, || read(dir.path(), until)).unwrap();
+            assert_eq!((&many, other), (&one, report), "{threads} threads until {until:?}");
+            assert_eq!(many.digest().unwrap(), one.digest().unwrap());
+        }
+        assert_eq!(one == expected, until.is_none());
+    }
+    let share = |threads| {
+        let mut builder = HistoriesBuilder::default();
+        let read = on_threads(threads, || read_rollup(dir.path(), None, Users::Share(0.3), &mut builder)).unwrap();
+        (builder.finish().unwrap().digest().unwrap(), read)
+    };
+    assert_eq!(share(1), share(4));
+}
+
+#[test]
+fn the_first_of_several_errors_is_told_whichever_thread_comes_first() {
+    let dir = TempDir::new().unwrap();
+    let [mut rows, _] = many_rows();
+    for bad in [35_000, 45_000, 50_000] {
+        rows[bad].3 = 0;
+    }
+    write_many(&dir.path().join("b.parquet"), &rows);
+    rows[59_999].3 = 0;
+    write_many(&dir.path().join("c.parquet"), &rows);
+    for threads in [1, 2, 6] {
+        let message = on_threads(threads, || read(dir.path(), None)).unwrap_err().to_string();
+        assert!(message.contains("b.parquet, row 35001: column `count`"), "{message}");
+    }
 }
 
 #[test]

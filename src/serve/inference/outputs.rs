@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::inputs::Matrix;
 use super::wire::model_infer_request::InferRequestedOutputTensor;
 use super::wire::model_infer_response::InferOutputTensor;
-use crate::model::{Assessment, Bundle, ModelError, Subject};
+use crate::model::{Bundle, MatrixScores, RowOutcome};
 use crate::serve::errors::CallError;
 use crate::serve::served::Served;
 use crate::serve::wire::ScoreStatus;
@@ -70,67 +70,43 @@ pub(super) fn wanted(bundle: &Bundle, asked: &[InferRequestedOutputTensor]) -> R
 
 /// The model's answers to all rows.
 pub(super) struct Answers {
-    /// For each horizon one probability for each row; NaN without a score.
-    probabilities: Vec<Vec<f64>>,
-    segments: Vec<i32>,
-    statuses: Vec<i32>,
+    scores: MatrixScores,
+    horizons: usize,
 }
 
 impl Answers {
     /// Asks the model.
     pub(super) fn of(served: &Served, matrix: &Matrix) -> Result<Self, CallError> {
-        let bundle = served.bundle();
-        let horizons = bundle.spec().models.len();
-        let mut answers = Self {
-            probabilities: vec![vec![f64::NAN; matrix.rows]; horizons],
-            segments: vec![-1; matrix.rows],
-            statuses: vec![0; matrix.rows],
-        };
-        let mut extractor = bundle.extractor(served.kinds());
-        let rows = matrix.values.chunks_exact(bundle.catalogue().len());
-        let slots = answers.segments.iter_mut().zip(&mut answers.statuses);
-        for (row, (vector, (segment, status))) in rows.zip(slots).enumerate() {
-            let as_of = bundle.spec().training.as_of;
-            let assessed = bundle.assess(Subject::Features(vector), as_of, &mut extractor, 0);
-            let assessment = assessed.map_err(|error| needed(served, error, row))?;
-            *status = match assessment {
-                Assessment::TooNew => ScoreStatus::TooNew,
-                Assessment::Inactive { .. } => ScoreStatus::Inactive,
-                Assessment::AlreadyChurned => ScoreStatus::AlreadyChurned,
-                Assessment::Scored(score) => {
-                    for (column, horizon) in answers.probabilities.iter_mut().zip(&score.horizons) {
-                        if let Some(slot) = column.get_mut(row) {
-                            *slot = horizon.probability;
-                        }
-                    }
-                    let id = score.segment.and_then(|segment| i32::try_from(segment.id).ok());
-                    *segment = id.unwrap_or(-1);
-                    ScoreStatus::Scored
-                }
-            } as i32;
+        let scores = served.bundle().assess_matrix(&matrix.values)?;
+        if let Some(row) = scores.outcomes.iter().position(|outcome| *outcome == RowOutcome::Incomplete) {
+            return Err(incomplete(served, matrix, row));
         }
-        Ok(answers)
+        Ok(Self { scores, horizons: served.bundle().spec().models.len() })
+    }
+
+    fn probabilities(&self, position: usize) -> impl Iterator<Item = f64> {
+        self.scores.probabilities.iter().skip(position).step_by(self.horizons).copied()
     }
 
     /// The probabilities at the shortest horizon that were given.
     pub(super) fn shortest(&self) -> impl Iterator<Item = f64> {
-        self.probabilities.first().into_iter().flatten().copied().filter(|p| !p.is_nan())
+        self.probabilities(0).filter(|p| !p.is_nan())
     }
 
     /// An output as a tensor and its raw contents.
     pub(super) fn tensor(&self, output: Output) -> (InferOutputTensor, Bytes) {
         let bytes: Vec<u8> = match output {
-            Output::Probability { position, .. } => {
-                let column = self.probabilities.get(position).into_iter().flatten();
-                column.flat_map(|value| value.to_le_bytes()).collect()
+            Output::Probability { position, .. } => self.probabilities(position).flat_map(f64::to_le_bytes).collect(),
+            Output::Segment => {
+                let id = |segment: &Option<usize>| segment.and_then(|id| i32::try_from(id).ok()).unwrap_or(-1);
+                self.scores.segments.iter().flat_map(|segment| id(segment).to_le_bytes()).collect()
             }
-            Output::Segment => self.segments.iter().flat_map(|id| id.to_le_bytes()).collect(),
-            Output::Status => self.statuses.iter().flat_map(|status| status.to_le_bytes()).collect(),
+            Output::Status => self.scores.outcomes.iter().flat_map(|o| (status(*o) as i32).to_le_bytes()).collect(),
         };
         let tensor = InferOutputTensor {
             name: output.name(),
             datatype: output.datatype().to_owned(),
-            shape: vec![i64::try_from(self.statuses.len()).unwrap_or(i64::MAX)],
+            shape: vec![i64::try_from(self.scores.outcomes.len()).unwrap_or(i64::MAX)],
             parameters: Default::default(),
             contents: None,
         };
@@ -138,13 +114,20 @@ impl Answers {
     }
 }
 
-fn needed(served: &Served, error: ModelError, row: usize) -> CallError {
-    match error {
-        ModelError::Needed { name } => {
-            let position = served.position(&name).unwrap_or_default();
-            let problem = format!("row {row} lacks `{name}` (feature {position}), which every subject must have");
-            CallError::field("inputs", problem)
-        }
-        other => other.into(),
+fn status(outcome: RowOutcome) -> ScoreStatus {
+    match outcome {
+        RowOutcome::Scored => ScoreStatus::Scored,
+        RowOutcome::TooNew => ScoreStatus::TooNew,
+        RowOutcome::Inactive => ScoreStatus::Inactive,
+        RowOutcome::Incomplete => ScoreStatus::Unspecified,
     }
+}
+
+/// Names the features that a row lacks and every subject must have.
+fn incomplete(served: &Served, matrix: &Matrix, row: usize) -> CallError {
+    let features = served.bundle().catalogue().features();
+    let vector = matrix.values.chunks_exact(features.len()).nth(row).unwrap_or_default();
+    let lacking = features.iter().zip(vector).enumerate().filter(|(i, (_, value))| value.is_nan() && served.requires(*i));
+    let names: Vec<&str> = lacking.map(|(_, (feature, _))| feature.name.as_str()).collect();
+    CallError::field("inputs", format!("row {row} lacks {}, which every subject must have", names.join(", ")))
 }

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::labels::NotEligible;
-use crate::features::Extractor;
 use crate::history::{Day, Histories, HistoryError, Span};
-use crate::model::{Assessment, Bundle, ModelError, Subject};
+use crate::model::{Assessment, Assessor, Bundle, ModelError, Subject};
 use rows::{Chunk, Form, Rows};
 use sink::{Sink, Skipped};
 
@@ -126,7 +125,7 @@ pub fn write_scores(
     let (mut sink, form) = Sink::open(target)?;
     let mut skipped = Skipped::open(target)?;
     let mut summary = Summary::default();
-    let scorer = Scorer { bundle, extractor: bundle.extractor(histories.kinds()), as_of, form };
+    let scorer = Scorer { assessor: bundle.assessor(histories.kinds()), as_of, form };
     histories.stream_spans(
         SPAN_BLOCKS,
         |span| scorer.score(span),
@@ -156,22 +155,20 @@ struct Scored {
 
 /// What is the same for all users.
 struct Scorer<'a> {
-    bundle: &'a Bundle,
-    extractor: Extractor<'a>,
+    assessor: Assessor<'a>,
     as_of: Day,
     form: Form,
 }
 
 impl Scorer<'_> {
     fn score(&self, span: Span<'_>) -> Result<Scored, ScoresError> {
-        let mut extractor = self.extractor.clone();
+        let mut assessor = self.assessor.clone();
         let mut rows = Rows::default();
         let (mut users, mut skipped) = (0, Vec::new());
         span.for_each(|user, history| {
             let unseen = history.before(self.as_of).records().is_empty();
-            let assessed = self
-                .bundle
-                .assess(Subject::History(history), self.as_of, &mut extractor, REASONS)
+            let assessed = assessor
+                .assess(Subject::History(history), self.as_of, REASONS)
                 .map_err(|source| ScoresError::Model { user: user.to_owned(), source })?;
             let reason = match assessed {
                 Assessment::Scored(score) => {

@@ -39,7 +39,7 @@ pub(super) enum Chunk {
 }
 
 /// A reason as a sentence with its contribution: "last purchase 47 days ago; usually every 12 (+0.83)".
-fn sentence(reason: &Reason) -> String {
+fn sentence(reason: &Reason<'_>) -> String {
     format!("{} ({:+.2})", reason.sentence, reason.contribution)
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn push(&mut self, user: &str, as_of: Day, score: &Score) {
+    pub(super) fn push(&mut self, user: &str, as_of: Day, score: &Score<'_>) {
         for h in &score.horizons {
             self.user.append_value(user);
             self.as_of.append_value(as_of.number());
@@ -66,7 +66,7 @@ impl Rows {
             self.band.append_value(h.band.name());
             self.stage.append_value(score.stage.name());
             self.segment.append_option(score.segment.as_ref().map(|s| s.id as u16));
-            self.segment_name.append_option(score.segment.as_ref().map(|s| s.name.as_str()));
+            self.segment_name.append_option(score.segment.as_ref().map(|s| s.name));
             for (k, column) in self.reasons.iter_mut().enumerate() {
                 column.append_option(h.reasons.get(k).map(sentence));
             }
