@@ -20,7 +20,7 @@
 //! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files | `math`, `history`, `features`, `lifecycle` |
 //! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
 //! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `history` |
-//! | [`serve`] | wire types, RPCs, limits, health | all above but `train`, `events` and `simulate` |
+//! | [`serve`] | wire types, RPCs, models in use, keys, limits, health | all above but `train`, `events` and `simulate` |
 //!
 //! `train` and `serve` meet only in the bundle's files. A test reads the sources and fails on an import that runs
 //! the other way. The Cargo features `train` and `serve` (both on) let each binary be built without the other's
@@ -57,6 +57,12 @@
 //!   those logs both had a correlation of 0.0 to -0.1 with it. Only what came back at every rehearsal is carried on, by half.
 //! - The curvature of the Newton fit comes from some of the rows and is kept while its steps are good; the gradient and
 //!   the stopping rule always see all rows, so the optimum is the same.
+//! - A call whose work is less than the way to another thread is answered on the thread that read it; everything else
+//!   waits in a bounded queue for the compute pool, and is dropped there when it has waited too long. Lists of a request are
+//!   counted in its encoded form first, because megabytes of empty messages decode to hundreds of megabytes.
+//! - The server drives hyper's connections itself instead of tonic's server: certificates change while it runs, silent
+//!   peers are let go when descriptors run out, and a call passes one layer instead of several.
+//! - Labels of models are not remembered over a restart: the configuration says what is stable.
 //! - The forest that challenges the model is made of regression trees on 0 and 1: smartcore's classifier only votes.
 //!
 //! # Absent on purpose

@@ -26,15 +26,6 @@ def check(name, holds):
     print(f"{'ok' if holds else 'FAILED'} python: {name}")
 
 
-def fails(name, call, code, *parts):
-    try:
-        call()
-        check(f"{name}: no error", False)
-    except grpc.RpcError as error:
-        holds = error.code() == code and all(part in error.details() for part in parts)
-        check(f"{name}: {error.code().name}, {error.details()[:120]}", holds)
-
-
 def history(kind, as_of):
     """Visits every nine days in the 200 days before the day, as days and as the same events."""
     days = [as_of - datetime.timedelta(days=age) for age in range(6, 200, 9)]
@@ -93,21 +84,11 @@ def main():
     check(f"a batch answers in order, a status each: {kinds}", kinds == ["score", "error", "score"]
           and batch.results[0].score == score and batch.results[1].error.field.startswith("subjects[1].features"))
 
-    invalid = grpc.StatusCode.INVALID_ARGUMENT
-    fails("misspelt feature", lambda: stub.ScoreUser(ask(subject=bad)), invalid, "nearest is `recency_days`")
-    nan = subject_pb2.Subject(features=subject_pb2.NamedFeatures(values=values | {"tenure_days": math.nan}))
-    fails("NaN", lambda: stub.ScoreUser(ask(subject=nan)), invalid, "values[tenure_days]", "finite")
-    fails("unknown enum", lambda: model_service_pb2_grpc.ModelServiceStub(channel).GetModel(
-        model_service_pb2.GetModelRequest(view=77)), invalid, "view")
-    fails("batch too large", lambda: stub.BatchScoreUsers(scoring.BatchScoreUsersRequest(
-        subjects=[named] * 1001)), invalid, "at most 1000")
-    huge = subject_pb2.Subject(user_id="x" * (5 << 20))
-    fails("message too large", lambda: stub.ScoreUser(ask(subject=huge)), grpc.StatusCode.OUT_OF_RANGE, "too large")
-    nobody = ask(subject=subject_pb2.Subject(user_id="nobody at all"))
-    if answer.HasField("known_users"):
-        check("an unknown user is a status", stub.ScoreUser(nobody).score.status == score_pb2.SCORE_STATUS_UNKNOWN_USER)
-    else:
-        fails("no roll-up", lambda: stub.ScoreUser(nobody), grpc.StatusCode.FAILED_PRECONDITION, "--rollup")
+    batches = [scoring.StreamScoreUsersRequest(sequence=i, batch=scoring.BatchScoreUsersRequest(
+        subjects=[request.subject, named], as_of=as_of.isoformat())) for i in (3, 4)]
+    answers = list(stub.StreamScoreUsers(iter(batches)))
+    check("a stream answers every batch in turn", [a.sequence for a in answers] == [3, 4]
+          and all(a.batch.results[0].score == score for a in answers))
     return 1 if failed else 0
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Calls ebb-serve with clients that nobody here wrote: Python's grpcio, from the proto, and buf curl, which knows the
-# protocol from reflection alone.
+# Calls ebb-serve with clients that nobody here wrote: Python's grpcio, from the proto, NVIDIA's tritonclient, curl, and
+# buf curl, which knows the protocol from reflection alone. The protocol must not break for clients of the last release.
 #
 #   tests/interop/run.sh MODEL_DIR [ROLLUP]
 #
@@ -19,15 +19,39 @@ mkdir -p "$work/stubs"
 if [ ! -x "$server" ]; then cargo build --release --bin ebb-serve; fi
 if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'grpcio>=1.60' 'grpcio-tools>=1.60' \
-    'grpcio-health-checking>=1.60'
+    'grpcio-health-checking>=1.60' 'grpcio-status>=1.60' 'tritonclient[grpc]>=2.50'
 if [ ! -x "$work/npm/node_modules/.bin/buf" ]; then npm install --silent --prefix "$work/npm" @bufbuild/buf; fi
 buf=$(realpath "$work/npm/node_modules/.bin/buf")
 "$work/venv/bin/python" -m grpc_tools.protoc -I proto --python_out="$work/stubs" --grpc_python_out="$work/stubs" \
     proto/churn/v1/*.proto
 
+export PYTHONPATH=$work/stubs
+# The second server: keys, a queue of one, and models to load, one of them damaged.
+guarded=$work/guarded
+rm -rf "$guarded"
+mkdir -p "$guarded/models"
+for name in live next damaged; do cp -r "$model" "$guarded/models/$name"; done
+echo ' ' >>"$guarded/models/damaged/bundle.json"
+for may in score read manage; do
+    "$server" --new-key "test" --may "$may" >"$guarded/made"
+    echo "$may $(sed -n 2p "$guarded/made")" >>"$guarded/clients"
+    sed -n 5p "$guarded/made" >>"$guarded/keys"
+done
+cat >"$guarded/ebb-serve.toml" <<END
+model = "models/live"
+models = "models"
+keys = "keys"
+listen = "127.0.0.1:0"
+[limits]
+queue_length = 1
+compute_threads = 1
+END
+"$server" --config "$guarded/ebb-serve.toml" >"$guarded/log" 2>"$guarded/log.json" &
+guarded_pid=$!
+
 coproc SERVER { exec "$server" --model "$model" ${rollup:+--rollup "$rollup"} --listen 127.0.0.1:0; }
 server_pid=$SERVER_PID
-trap 'kill "$server_pid" 2>/dev/null || true' EXIT
+trap 'kill "$server_pid" "$guarded_pid" 2>/dev/null || true' EXIT
 read -r listening <&"${SERVER[0]}"
 address=${listening#listening on }
 read -r ready <&"${SERVER[0]}"
@@ -38,7 +62,21 @@ transcript=$work/transcript.txt
     echo "$ready" | sed "s| from [^,]*,|,|"
     echo
     echo "\$ python client.py"
-    PYTHONPATH="$work/stubs" "$work/venv/bin/python" tests/interop/client.py "$address" "$work/history.json" || true
+    "$work/venv/bin/python" tests/interop/client.py "$address" "$work/history.json" || true
+    echo
+    echo "\$ python triton.py"
+    "$work/venv/bin/python" tests/interop/triton.py "$address" || true
+    echo
+    echo "\$ python errors.py"
+    until grep -q '^ready' "$guarded/log"; do kill -0 "$guarded_pid" && sleep 0.1; done
+    "$work/venv/bin/python" tests/interop/errors.py "$address" "$(sed -n 's/^listening on //p' "$guarded/log")" \
+        "$guarded/clients" "$guarded_pid" || true
+    if wait "$guarded_pid"; then echo "ok the second server ends with exit code 0"; else echo "FAILED its exit code"; fi
+    if grep -qF "$(cut -d' ' -f2 "$guarded/clients")" "$guarded"/log*; then
+        echo "FAILED a key is in the log"
+    else
+        echo "ok no key is in the log"
+    fi
 
     # check NAME PATTERN BUF_ARGUMENTS...: the answer, or the error, must match the pattern.
     check() {
@@ -53,6 +91,7 @@ transcript=$work/transcript.txt
     url=http://$address
     call=(curl --protocol grpc --http2-prior-knowledge)
     check "the protocol passes buf lint" '^$' lint proto
+    check "nothing breaks for clients of 0.1.0" '^$' breaking proto --against tests/interop/released/churn-v1-0.1.0.binpb
     check "reflection lists the services" 'churn.v1.ScoringService' "${call[@]}" --list-services "$url"
     check "health is SERVING" '"status": *"SERVING"' \
         "${call[@]}" -d '{"service":"churn.v1.ScoringService"}' "$url/grpc.health.v1.Health/Check"
@@ -73,4 +112,4 @@ passed=$(grep -c '^ok ' "$transcript" || true)
 failed=$(grep -c '^FAILED ' "$transcript" || true)
 echo
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -ge 19 ]
+[ "$failed" -eq 0 ] && [ "$passed" -ge 55 ]

@@ -7,6 +7,7 @@ mod errors;
 mod inference;
 mod keys;
 mod limits;
+mod metrics;
 mod models;
 mod mutation;
 mod operation;

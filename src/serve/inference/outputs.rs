@@ -127,7 +127,8 @@ fn status(outcome: RowOutcome) -> ScoreStatus {
 fn incomplete(served: &Served, matrix: &Matrix, row: usize) -> CallError {
     let features = served.bundle().catalogue().features();
     let vector = matrix.values.chunks_exact(features.len()).nth(row).unwrap_or_default();
-    let lacking = features.iter().zip(vector).enumerate().filter(|(i, (_, value))| value.is_nan() && served.requires(*i));
+    let lacking =
+        features.iter().zip(vector).enumerate().filter(|(i, (_, value))| value.is_nan() && served.requires(*i));
     let names: Vec<&str> = lacking.map(|(_, (feature, _))| feature.name.as_str()).collect();
     CallError::field("inputs", format!("row {row} lacks {}, which every subject must have", names.join(", ")))
 }

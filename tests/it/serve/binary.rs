@@ -69,3 +69,92 @@ fn exit_codes_tell_bad_usage_from_failure() {
     let (code, text) = run_to_end(&["--model", model, "--listen", &address]);
     assert!(code == Some(1) && text.contains(&address), "{text}");
 }
+
+/// A folder with a bundle and a configuration with this text after the model's line.
+fn configured(more: &str) -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    save_bundle(&dir.path().join("shop"));
+    let config = dir.path().join("ebb-serve.toml");
+    std::fs::write(&config, format!("model = 'shop'\nlisten = '127.0.0.1:0'\n{more}")).unwrap();
+    let config = config.to_str().unwrap().to_owned();
+    (dir, config)
+}
+
+#[test]
+fn a_configuration_is_checked_as_a_start_would() {
+    let (_dir, config) = configured("[limits]\ncalls = 10\n");
+    let (code, text) = run_to_end(&["--config", &config, "--check-config"]);
+    assert!(code == Some(0) && text.contains("ready: model") && text.contains("is in order"), "{text}");
+    for (more, expected, part) in [
+        ("calls = 3", 64, "calls"),
+        ("[limits]\ncalls = 0", 64, "limits.calls is 0"),
+        ("[limits]\ncalls = 'x'", 64, "line 4"),
+        ("keys = 'none'", 1, "none"),
+        ("canary = 'none'", 1, "none"),
+        ("rollup = 'none'", 1, "none"),
+        ("[tls]\ncertificate = 'shop/card.json'\nkey = 'none'", 1, "card.json: has no certificate"),
+        ("[metrics]\nlisten = '0.0.0.0:1'", 64, "metrics.public"),
+    ] {
+        let (_dir, config) = configured(more);
+        let (code, text) = run_to_end(&["--config", &config, "--check-config"]);
+        assert!(code == Some(expected) && text.contains(part), "{more}: {code:?} {text}");
+    }
+    let (code, text) = run_to_end(&["--config", "/nowhere/ebb-serve.toml"]);
+    assert!(code == Some(64) && text.contains("/nowhere/ebb-serve.toml"), "{text}");
+}
+
+#[test]
+fn a_new_key_is_shown_once_with_a_line_that_the_server_reads() {
+    let (code, text) = run_to_end(&["--new-key", "shop", "--may", "score,manage"]);
+    let lines: Vec<&str> = text.lines().collect();
+    let ["the key, which is not shown again:", key, "", "its line for the key file:", line] = lines.as_slice() else {
+        panic!("{text}")
+    };
+    assert!(code == Some(0) && key.starts_with("ebb_") && !line.contains(&key[4..]), "{text}");
+    let (dir, config) = configured("keys = 'keys'");
+    std::fs::write(dir.path().join("keys"), line).unwrap();
+    assert_eq!(run_to_end(&["--config", &config, "--check-config"]).0, Some(0));
+    // A key in the place of its hash is refused and not repeated.
+    std::fs::write(dir.path().join("keys"), format!("shop {key} score")).unwrap();
+    let (code, text) = run_to_end(&["--config", &config, "--check-config"]);
+    assert!(code == Some(1) && text.contains("line 1") && !text.contains(&key[4..]), "{text}");
+    assert_eq!(run_to_end(&["--new-key", "a b"]).0, Some(64));
+    assert_eq!(run_to_end(&["--new-key", "a", "--may", "all"]).0, Some(64));
+}
+
+#[tokio::test]
+async fn a_hangup_signal_has_the_bundle_read_again_and_calls_are_logged_as_json() {
+    let (dir, config) = configured("[log]\ncalls = 'all'\n");
+    let mut child = ebb_serve(&["--config", &config]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines.next().unwrap().unwrap().strip_prefix("listening on ").unwrap().to_owned();
+    lines.next().unwrap().unwrap();
+    let mut client = ScoringServiceClient::connect(format!("http://{address}")).await.unwrap();
+    let mut asks = async || {
+        let mut request = tonic::Request::new(ask(as_events(&log(), "ann")));
+        request.metadata_mut().insert("x-request-id", "order-17".parse().unwrap());
+        client.score_user(request).await.unwrap().into_inner().score.unwrap().model_version
+    };
+    let before = asks().await;
+    let mut spec = spec();
+    spec.models[0].intercept = 2.0;
+    let folder = dir.path().join("shop");
+    let newer = ebb::model::save(&folder, spec, CARD, "<html></html>").unwrap();
+    assert_ne!(before, newer.version());
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    let begun = std::time::Instant::now();
+    while asks().await != newer.version() {
+        assert!(begun.elapsed().as_secs() < 20);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    drop(client);
+    terminate(&child);
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |message: &str| lines.iter().find(|line| line["message"] == message).unwrap();
+    let call = of("call");
+    assert_eq!((&call["request_id"], &call["code"]), (&"order-17".into(), &"Ok".into()));
+    assert_eq!(call["method"], "/churn.v1.ScoringService/ScoreUser");
+    assert_eq!(of("model loaded again")["version"], newer.version());
+}

@@ -1,0 +1,118 @@
+"""Asks a running ebb-serve through NVIDIA's tritonclient, and compares with the native answers bit for bit.
+
+triton.py HOST:PORT prints one "ok" or "FAILED" line for each check.
+"""
+
+import math
+import random
+import sys
+
+import grpc
+import numpy as np
+import tritonclient.grpc as triton
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import InferenceServerException
+
+from churn.v1 import model_service_pb2, model_service_pb2_grpc, scoring_service_pb2 as scoring
+from churn.v1 import scoring_service_pb2_grpc, subject_pb2
+
+failed = 0
+ROWS = 50
+
+
+def check(name, holds):
+    global failed
+    failed += not holds
+    print(f"{'ok' if holds else 'FAILED'} triton: {name}")
+
+
+def matrix(model):
+    """Users made up of whole and broken numbers, some of them unknown."""
+    dice = random.Random(7)
+    rows = np.array([[round(dice.expovariate(0.1), dice.choice([0, 3])) for _ in model.features] for _ in range(ROWS)])
+    optional = [i for i, feature in enumerate(model.features) if not feature.required]
+    for row in rows:
+        row[dice.sample(optional, 5)] = math.nan
+    return rows
+
+
+def native(channel, model, rows):
+    """Probabilities for each horizon (NaN without a score), segments and statuses, by the scoring service."""
+    subjects = [subject_pb2.Subject(packed_features=subject_pb2.PackedFeatures(values=row)) for row in rows]
+    request = scoring.BatchScoreUsersRequest(subjects=subjects, feature_hash=model.feature_hash)
+    results = scoring_service_pb2_grpc.ScoringServiceStub(channel).BatchScoreUsers(request).results
+    scores = [result.score for result in results]
+    probabilities = [[next((h.churn_probability for h in s.horizons if h.horizon_days == days), math.nan)
+                      for s in scores] for days in model.horizon_days]
+    return probabilities, [s.segment.id if s.HasField("segment") else -1 for s in scores], [s.status for s in scores]
+
+
+def equal(result, model, expected):
+    """Whether all outputs are those expected, to the last bit."""
+    probabilities, segments, statuses = expected
+    same = [np.array_equal(result(f"churn_probability_{days}d").view(np.int64), np.array(column).view(np.int64))
+            for days, column in zip(model.horizon_days, probabilities)]
+    return all(same) and list(result("segment")) == segments and list(result("status")) == statuses
+
+
+def fails(name, call, part):
+    try:
+        call()
+        check(f"{name}: no error", False)
+    except InferenceServerException as error:
+        check(f"{name}: {error.status()}, {error.message()[:100]}", part in error.message())
+
+
+def main():
+    address = sys.argv[1]
+    channel = grpc.insecure_channel(address)
+    model = model_service_pb2_grpc.ModelServiceStub(channel).GetModel(model_service_pb2.GetModelRequest()).model
+    client = triton.InferenceServerClient(address)
+    check("the server is live and ready", client.is_server_live() and client.is_server_ready())
+    check("the model is ready", client.is_model_ready("stable", model.version) and not client.is_model_ready("nothing"))
+    metadata = client.get_model_metadata("stable")
+    check("the metadata names every feature", [i.name for i in metadata.inputs] == [f.name for f in model.features])
+
+    rows = matrix(model)
+    expected = native(channel, model, rows)
+    check(f"{sum(s == 1 for s in expected[2])} of {ROWS} users have a score", sum(s == 1 for s in expected[2]) > ROWS / 2)
+
+    whole = triton.InferInput("features", list(rows.shape), "FP64")
+    whole.set_data_from_numpy(rows)
+    check("one raw matrix", equal(client.infer("stable", [whole]).as_numpy, model, expected))
+
+    columns = []
+    for i, tensor in enumerate(metadata.inputs):
+        column = triton.InferInput(tensor.name, [ROWS], tensor.datatype)
+        column.set_data_from_numpy(np.ascontiguousarray(rows[:, i]))
+        columns.append(column)
+    check("raw columns by name", equal(client.infer("stable", columns).as_numpy, model, expected))
+    outputs = [triton.InferRequestedOutput("segment")]
+    answer = client.infer("stable", columns, outputs=outputs, request_id="17")
+    check("a chosen output, and the request's id",
+          list(answer.as_numpy("segment")) == expected[1] and answer.get_response().id == "17"
+          and len(answer.get_response().outputs) == 1)
+
+    typed = service_pb2.ModelInferRequest(model_name="stable")
+    for i, tensor in enumerate(metadata.inputs):
+        one = typed.inputs.add(name=tensor.name, datatype="FP64", shape=[ROWS, 1])
+        one.contents.fp64_contents.extend(rows[:, i])
+    response = service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(typed)
+    check("numbers come back as raw contents", len(response.raw_output_contents) == len(response.outputs)
+          and not any(output.HasField("contents") for output in response.outputs))
+    check("typed columns by name", equal(triton.InferResult(response).as_numpy, model, expected))
+
+    less = rows.copy()
+    less[0, 0] += 1.0
+    whole.set_data_from_numpy(less)
+    check("another number is another answer", not equal(client.infer("stable", [whole]).as_numpy, model, expected))
+
+    fails("an unknown model", lambda: client.infer("nothing", [whole]), "nothing")
+    short = triton.InferInput("features", [1, 3], "FP64")
+    short.set_data_from_numpy(np.zeros((1, 3)))
+    fails("a wrong shape", lambda: client.infer("stable", [short]), "inputs[0].shape")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
