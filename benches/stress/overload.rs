@@ -1,0 +1,134 @@
+//! More is asked than the server can do: what it can do it goes on doing, soon, and refuses the rest at once.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use ebb::model::Bundle;
+use prost::Message;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::load::{Call, Run, closed_loop, connect, open_loop, tally};
+use crate::promises::Promises;
+use crate::questions::{BATCH_SCORE_USERS, about_histories, about_many};
+use crate::server::{Setup, own_cpu};
+
+/// Active days of each history, some years of weekly visits: much to compute from few bytes.
+const DAYS: i32 = 200;
+
+/// How hard and how long.
+#[derive(clap::Args)]
+pub struct Options {
+    /// How long the server is overloaded.
+    #[arg(long, default_value_t = 60.0)]
+    seconds: f64,
+    /// How many times the server's capacity is offered.
+    #[arg(long, default_value_t = 5.0)]
+    times: f64,
+    /// What the users of a call are described by.
+    #[arg(long, value_enum, default_value_t = Form::Packed)]
+    form: Form,
+    /// How much work a call is to be, in microseconds: users are added until it is.
+    #[arg(long, default_value_t = 500.0)]
+    work_us: f64,
+    /// Connections that the calls go over in turn.
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// A configuration of the server's [default: its own settings]
+    #[arg(long)]
+    config: Option<std::path::PathBuf>,
+}
+
+/// What users are described by.
+#[derive(Clone, Copy, ValueEnum)]
+enum Form {
+    Packed,
+    History,
+}
+
+/// Runs it.
+pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> Result<()> {
+    let bundle = ebb::model::load(&setup.model)?.bundle;
+    let mut launch = setup.launch(&setup.model)?;
+    if let Some(config) = &options.config {
+        launch = launch.with("--config", config);
+    }
+    let server = launch.start_ready()?;
+    let channels = connect(&server.address, options.connections).await?;
+    let (users, call) = calibrate(&bundle, &channels, options).await?;
+
+    let mut peak = 0.0_f64;
+    for callers in [2, 4, 8] {
+        let time = Duration::from_secs_f64((options.seconds / 6.0).clamp(1.0, 5.0));
+        let call = call.clone();
+        let run = closed_loop(callers, time, move |n| call.make(n)).await;
+        let rate = goodput(&run);
+        promises
+            .figure(format!("{callers} callers in turn: {rate:.0} answers a second, {}", run.latencies(Result::is_ok)));
+        peak = peak.max(rate);
+    }
+    promises.figure(format!("a call of {users} users is {:.0} µs of work; the peak is {peak:.0} a second", 1e6 / peak));
+
+    let (server_before, own_before) = (server.cpu()?, own_cpu()?);
+    let rate = options.times * peak;
+    let run = open_loop(rate, Duration::from_secs_f64(options.seconds), |n| call.make(n)).await;
+    let share = |before: Duration, now: Duration| 100.0 * (now - before).as_secs_f64() / run.elapsed.as_secs_f64();
+    let (of_server, of_client) = (share(server_before, server.cpu()?), share(own_before, own_cpu()?));
+    promises.figure(format!(
+        "{rate:.0} calls a second offered; processor: server {of_server:.0} %, client {of_client:.0} %"
+    ));
+    let lateness = run.lateness();
+    promises.figure(format!("calls were sent late by {lateness}"));
+    judge(&run, peak, promises);
+    // A client that is late itself makes the server's latencies look bad and its load look light.
+    promises.hold(lateness.at(0.99) <= Duration::from_millis(20), "the client keeps up: 99 % sent within 20 ms");
+    let after = call.make(0).await;
+    promises.hold(after.is_ok(), format!("the next call is answered: {:?}", after.err().map(|e| e.code())));
+    Ok(())
+}
+
+fn judge(run: &Run<Result<prost::bytes::Bytes, Status>>, peak: f64, promises: &mut Promises) {
+    let good = goodput(run);
+    let share = 100.0 * good / peak;
+    promises.hold(good >= 0.9 * peak, format!("goodput stays at 90 % of the peak: {good:.0} a second, {share:.0} %"));
+    let accepted = run.latencies(Result::is_ok);
+    promises.hold(accepted.at(0.99) <= Duration::from_millis(40), format!("accepted within 40 ms at p99: {accepted}"));
+    promises.figure(format!("refused within {}", run.latencies(Result::is_err)));
+    let refusals: Vec<&Status> = run.samples.iter().filter_map(|s| s.outcome.as_ref().err()).collect();
+    let exhausted = |s: &&&Status| s.code() == Code::ResourceExhausted;
+    let proper = refusals.iter().filter(exhausted).count();
+    let others = refusals.len() - proper + run.unanswered;
+    let tally = tally(refusals.iter().copied());
+    promises.hold(others == 0, format!("all others are RESOURCE_EXHAUSTED and no connection is lost: {tally}"));
+    let hints = |s: &&&Status| s.details().windows(9).any(|part| part == b"RetryInfo");
+    let hinted = refusals.iter().filter(exhausted).filter(hints).count();
+    promises.hold(hinted == proper, format!("refusals say when to come again: {hinted} of {proper}"));
+}
+
+/// Answers a second.
+fn goodput<E>(run: &Run<Result<prost::bytes::Bytes, E>>) -> f64 {
+    let answered = run.samples.iter().filter(|s| s.outcome.is_ok()).count();
+    answered as f64 / run.elapsed.as_secs_f64().max(1e-9)
+}
+
+/// Finds how many users make a call of the wanted work, and that call.
+async fn calibrate(bundle: &Bundle, channels: &[Channel], options: &Options) -> Result<(usize, Call)> {
+    let make = |users: usize| {
+        let request = match options.form {
+            Form::Packed => about_many(bundle, users, None),
+            Form::History => about_histories(bundle, users, DAYS),
+        };
+        Call::new(channels, BATCH_SCORE_USERS, request.encode_to_vec().into())
+    };
+    let mut users = 20;
+    for _ in 0..4 {
+        let call = make(users)?;
+        let run = closed_loop(2, Duration::from_millis(500), move |n| call.make(n)).await;
+        let first_error = run.samples.iter().find_map(|s| s.outcome.as_ref().err());
+        let rate = goodput(&run);
+        anyhow::ensure!(rate > 0.0, "no call succeeds: {first_error:?}");
+        users = ((users as f64 * options.work_us * rate / 1e6).round() as usize).clamp(1, 1_000);
+    }
+    Ok((users, make(users).context("the calibrated call")?))
+}
