@@ -100,38 +100,42 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     let retried = client.retried.load(Ordering::Relaxed);
     let left = client.left_first.load(Ordering::Relaxed);
     promises.hold(left, format!("the client went to the second server, {retried} calls were made again there"));
-    promises.figure(format!("the health watch: {}", told(watch).await));
-    promises.figure(format!("the stream: {}", told(stream).await));
+    // A companion that was never there keeps no server from stopping.
+    let (attached, text) = told(watch).await;
+    promises.hold(attached, format!("a health watch was attached: {text}"));
+    let (attached, text) = told(stream).await;
+    promises.hold(attached, format!("a stream was attached: {text}"));
     Ok(())
 }
 
-/// How a companion of the load ended.
-async fn told(task: tokio::task::JoinHandle<Result<String>>) -> String {
+/// Whether a companion of the load was attached, and how it ended.
+async fn told(task: tokio::task::JoinHandle<Result<(bool, String)>>) -> (bool, String) {
     match tokio::time::timeout(Duration::from_secs(5), task).await {
-        Ok(Ok(Ok(text))) => text,
-        Ok(Ok(Err(error))) => format!("{error:#}"),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "is still open".to_owned(),
+        Ok(Ok(Ok(told))) => told,
+        Ok(Ok(Err(error))) => (false, format!("{error:#}")),
+        Ok(Err(error)) => (false, error.to_string()),
+        Err(_) => (false, "is still open".to_owned()),
     }
 }
 
 /// Watches until the server hangs up; the states that it told.
-async fn watch_health(address: String) -> Result<String> {
+async fn watch_health(address: String) -> Result<(bool, String)> {
     let channel = connect(&address, 1).await?.pop().context("no connection")?;
     let mut states =
         HealthClient::new(channel).watch(HealthCheckRequest { service: String::new() }).await?.into_inner();
     let mut told = Vec::new();
-    loop {
+    let end = loop {
         match states.message().await {
             Ok(Some(state)) => told.push(format!("{:?}", state.status())),
-            Ok(None) => return Ok(told.join(", ") + ", then the end"),
-            Err(status) => return Ok(format!("{}, then {:?} {}", told.join(", "), status.code(), status.message())),
+            Ok(None) => break "the end".to_owned(),
+            Err(status) => break format!("{:?} {}", status.code(), status.message()),
         }
-    }
+    };
+    Ok((!told.is_empty(), format!("{}, then {end}", told.join(", "))))
 }
 
 /// Sends a batch every 100 ms until the server hangs up; how far it came.
-async fn stream(address: String, batch: BatchScoreUsersRequest) -> Result<String> {
+async fn stream(address: String, batch: BatchScoreUsersRequest) -> Result<(bool, String)> {
     let channel = connect(&address, 1).await?.pop().context("no connection")?;
     let sent = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&sent);
@@ -149,5 +153,6 @@ async fn stream(address: String, batch: BatchScoreUsersRequest) -> Result<String
             Err(status) => break format!("{:?} {}", status.code(), status.message()),
         }
     };
-    Ok(format!("{answered} batches answered of {} sent, then {end}", sent.load(Ordering::Relaxed)))
+    let text = format!("{answered} batches answered of {} sent, then {end}", sent.load(Ordering::Relaxed));
+    Ok((answered > 0, text))
 }

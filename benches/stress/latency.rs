@@ -37,7 +37,7 @@ pub struct Options {
     /// Connections that the calls go over in turn.
     #[arg(long, default_value_t = 1)]
     connections: usize,
-    /// Print p50 and p99 in milliseconds and nothing else.
+    /// Print p50 and p99 in milliseconds, the bytes of an answer, and nothing else.
     #[arg(long)]
     bare: bool,
 }
@@ -62,7 +62,9 @@ pub async fn run(options: &Options, promises: &mut Promises) -> Result<()> {
     let failed = run.samples.len() - latencies.count() + run.unanswered;
     if options.bare {
         let ms = |q| latencies.at(q).as_secs_f64() * 1e3;
-        println!("{:.2} {:.2}", ms(0.5), ms(0.99));
+        let answers = run.samples.iter().filter_map(|s| s.outcome.as_ref().ok());
+        let bytes = answers.map(Bytes::len).max().unwrap_or_default();
+        println!("{:.2} {:.2} {bytes}", ms(0.5), ms(0.99));
     } else {
         promises.figure(format!("{:.0} calls a second offered: {latencies}", options.rate));
         promises.figure(format!("sent late: {}", run.lateness()));

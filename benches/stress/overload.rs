@@ -1,21 +1,27 @@
 //! More is asked than the server can do: what it can do it goes on doing, soon, and refuses the rest at once.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use ebb::model::Bundle;
+use ebb::serve::client::BatchScoreUsersRequest;
 use prost::Message;
+use prost::bytes::Bytes;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::load::{Call, Run, closed_loop, connect, open_loop, tally};
 use crate::promises::Promises;
-use crate::questions::{BATCH_SCORE_USERS, about_histories, about_many};
+use crate::questions::{BATCH_SCORE_USERS, about_histories, about_ids, about_many};
 use crate::server::{Setup, own_cpu};
 
 /// Active days of each history, some years of weekly visits: much to compute from few bytes.
 const DAYS: i32 = 200;
+
+/// How long callers wait for an answer.
+const CALLERS_WAIT: Duration = Duration::from_secs(1);
 
 /// How hard and how long.
 #[derive(clap::Args)]
@@ -35,16 +41,24 @@ pub struct Options {
     /// Connections that the calls go over in turn.
     #[arg(long, default_value_t = 4)]
     connections: usize,
+    /// The roll-up whose users the ids are.
+    #[arg(long, required_if_eq("form", "ids"))]
+    rollup: Option<PathBuf>,
     /// A configuration of the server's [default: its own settings]
     #[arg(long)]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
 }
 
 /// What users are described by.
 #[derive(Clone, Copy, ValueEnum)]
 enum Form {
+    /// Their features: some 450 bytes each.
     Packed,
+    /// What they did: some thousand bytes each.
     History,
+    /// Their ids in a roll-up: a few bytes each. Reading and refusing a large call takes a good part of the time that
+    /// answering it would, so this form alone shows what the queue itself can do.
+    Ids,
 }
 
 /// Runs it.
@@ -53,6 +67,9 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     let mut launch = setup.launch(&setup.model)?;
     if let Some(config) = &options.config {
         launch = launch.with("--config", config);
+    }
+    if let Some(rollup) = &options.rollup {
+        launch = launch.with("--rollup", rollup);
     }
     let server = launch.start_ready()?;
     let channels = connect(&server.address, options.connections).await?;
@@ -63,7 +80,7 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         let time = Duration::from_secs_f64((options.seconds / 6.0).clamp(1.0, 5.0));
         let call = call.clone();
         let run = closed_loop(callers, time, move |n| call.make(n)).await;
-        let rate = goodput(&run);
+        let rate = goodput(&run, time);
         promises
             .figure(format!("{callers} callers in turn: {rate:.0} answers a second, {}", run.latencies(Result::is_ok)));
         peak = peak.max(rate);
@@ -80,7 +97,7 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     ));
     let lateness = run.lateness();
     promises.figure(format!("calls were sent late by {lateness}"));
-    judge(&run, peak, promises);
+    judge(&run, Duration::from_secs_f64(options.seconds), peak, promises);
     // A client that is late itself makes the server's latencies look bad and its load look light.
     promises.hold(lateness.at(0.99) <= Duration::from_millis(20), "the client keeps up: 99 % sent within 20 ms");
     let after = call.make(0).await;
@@ -88,8 +105,8 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     Ok(())
 }
 
-fn judge(run: &Run<Result<prost::bytes::Bytes, Status>>, peak: f64, promises: &mut Promises) {
-    let good = goodput(run);
+fn judge(run: &Run<Result<Bytes, Status>>, time: Duration, peak: f64, promises: &mut Promises) {
+    let good = goodput(run, time);
     let share = 100.0 * good / peak;
     promises.hold(good >= 0.9 * peak, format!("goodput stays at 90 % of the peak: {good:.0} a second, {share:.0} %"));
     let accepted = run.latencies(Result::is_ok);
@@ -103,30 +120,39 @@ fn judge(run: &Run<Result<prost::bytes::Bytes, Status>>, peak: f64, promises: &m
     promises.hold(others == 0, format!("all others are RESOURCE_EXHAUSTED and no connection is lost: {tally}"));
     let hints = |s: &&&Status| s.details().windows(9).any(|part| part == b"RetryInfo");
     let hinted = refusals.iter().filter(exhausted).filter(hints).count();
-    promises.hold(hinted == proper, format!("refusals say when to come again: {hinted} of {proper}"));
+    promises.hold(hinted == proper && proper > 0, format!("refusals say when to come again: {hinted} of {proper}"));
 }
 
-/// Answers a second.
-fn goodput<E>(run: &Run<Result<prost::bytes::Bytes, E>>) -> f64 {
-    let answered = run.samples.iter().filter(|s| s.outcome.is_ok()).count();
-    answered as f64 / run.elapsed.as_secs_f64().max(1e-9)
+/// Answers a second that were of use: while calls were offered, and before callers gave up. A server without a limit
+/// stays as busy as ever, and answers those who have long gone.
+fn goodput<E>(run: &Run<Result<Bytes, E>>, time: Duration) -> f64 {
+    let Some(end) = run.samples.iter().map(|s| s.due).min().map(|first| first + time) else { return 0.0 };
+    let answered =
+        run.samples.iter().filter(|s| s.outcome.is_ok() && s.done <= end && s.latency() <= CALLERS_WAIT).count();
+    answered as f64 / time.as_secs_f64()
 }
 
 /// Finds how many users make a call of the wanted work, and that call.
 async fn calibrate(bundle: &Bundle, channels: &[Channel], options: &Options) -> Result<(usize, Call)> {
+    let known = options.rollup.as_ref().map(|rollup| about_ids(rollup, 1_000)).transpose()?.unwrap_or_default();
     let make = |users: usize| {
         let request = match options.form {
             Form::Packed => about_many(bundle, users, None),
             Form::History => about_histories(bundle, users, DAYS),
+            Form::Ids => {
+                let subjects = known.subjects.iter().take(users).cloned().collect();
+                BatchScoreUsersRequest { subjects, ..known.clone() }
+            }
         };
         Call::new(channels, BATCH_SCORE_USERS, request.encode_to_vec().into())
     };
     let mut users = 20;
     for _ in 0..4 {
         let call = make(users)?;
-        let run = closed_loop(2, Duration::from_millis(500), move |n| call.make(n)).await;
+        let time = Duration::from_millis(500);
+        let run = closed_loop(2, time, move |n| call.make(n)).await;
         let first_error = run.samples.iter().find_map(|s| s.outcome.as_ref().err());
-        let rate = goodput(&run);
+        let rate = goodput(&run, time);
         anyhow::ensure!(rate > 0.0, "no call succeeds: {first_error:?}");
         users = ((users as f64 * options.work_us * rate / 1e6).round() as usize).clamp(1, 1_000);
     }

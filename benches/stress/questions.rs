@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use ebb::history::{HistoriesBuilder, Users, read_rollup};
 use ebb::model::{Assessment, Bundle, load, save};
 use ebb::serve::client::*;
 use prost::Message;
@@ -56,6 +57,24 @@ pub fn about_histories(bundle: &Bundle, users: usize, days: i32) -> BatchScoreUs
     let subjects = (0..users).map(|user| Subject { subject: Some(SubjectForm::History(history(user))) });
     let as_of = spec.training.as_of.to_string();
     BatchScoreUsersRequest { subjects: subjects.collect(), as_of, ..BatchScoreUsersRequest::default() }
+}
+
+/// A question about many users of a roll-up by their ids: the fewest bytes for the work that they ask for. Users who
+/// were active lately, because others have no score to work on.
+pub fn about_ids(rollup: &Path, users: usize) -> Result<BatchScoreUsersRequest> {
+    let mut builder = HistoriesBuilder::default();
+    read_rollup(rollup, None, Users::All, &mut builder)?;
+    let histories = builder.finish()?;
+    let (_, last) = histories.span().context("the roll-up is empty")?;
+    let mut subjects = Vec::with_capacity(users);
+    for position in 0..histories.len() {
+        let Some((id, history)) = histories.at(position)? else { break };
+        let lately = history.view().records().last().is_some_and(|record| record.day > last.plus(-30));
+        if lately && subjects.len() < users {
+            subjects.push(Subject { subject: Some(SubjectForm::UserId(id)) });
+        }
+    }
+    Ok(BatchScoreUsersRequest { subjects, ..BatchScoreUsersRequest::default() })
 }
 
 /// The churn probabilities that a model must answer [`about_one`] with.
