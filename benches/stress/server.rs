@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -155,8 +155,12 @@ impl Server {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Ok((at, line)) = self.lines.recv_timeout(left) else {
-                bail!("the server did not say `{start}` within {patience:?}; see ebb-serve.log in the work folder");
+            let (at, line) = match self.lines.recv_timeout(left) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout) => bail!("the server did not say `{start}` within {patience:?}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    bail!("the server ended before it said `{start}`: see ebb-serve.log in the work folder")
+                }
             };
             if let Some(rest) = line.strip_prefix(start) {
                 return Ok((at, rest.to_owned()));
