@@ -79,9 +79,9 @@ pub fn about_ids(rollup: &Path, users: usize) -> Result<BatchScoreUsersRequest> 
 
 /// The churn probabilities that a model must answer [`about_one`] with.
 pub fn expected(bundle: &Bundle) -> Result<Vec<f64>> {
-    let mut extractor = bundle.extractor(bundle.catalogue().kinds());
+    let mut assessor = bundle.assessor(bundle.catalogue().kinds());
     let (vector, as_of) = (vector(bundle, 0), bundle.spec().training.as_of);
-    match bundle.assess(ebb::model::Subject::Features(&vector), as_of, &mut extractor, 0)? {
+    match assessor.assess(ebb::model::Subject::Features(&vector), as_of, 0)? {
         Assessment::Scored(score) => Ok(score.horizons.iter().map(|h| h.probability).collect()),
         other => bail!("the made-up user is {other:?}"),
     }

@@ -59,15 +59,42 @@ fn days(value: f64) -> String {
     if (value - 1.0).abs() < 0.05 { "1 day".to_owned() } else { format!("{} days", number(value)) }
 }
 
-/// At most one decimal for small values, none for large ones.
+/// Beyond this a number is no longer a whole number of tenths for certain.
+const TENTHS_MAX: f64 = 1e15;
+
+/// At most one decimal for small values, none for large ones. Whole numbers are written, because writing broken ones
+/// takes ten times as long.
 fn number(value: f64) -> String {
-    let rounded = (value * 10.0).round() / 10.0;
-    if rounded.abs() >= 10.0 || rounded.fract() == 0.0 { format!("{rounded:.0}") } else { format!("{rounded:.1}") }
+    let tenths = (value * 10.0).round();
+    if !(tenths.abs() < TENTHS_MAX) {
+        return format!("{value:.0}");
+    }
+    let (whole, rest) = (tenths as i64 / 10, tenths as i64 % 10);
+    match rest {
+        0 => whole.to_string(),
+        _ if tenths.abs() >= 100.0 => ((tenths / 10.0).round_ties_even() as i64).to_string(),
+        _ => format!("{}{}.{}", if rest < 0 { "-" } else { "" }, whole.abs(), rest.abs()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::features::{Catalogue, FeatureSchema};
+
+    #[test]
+    fn numbers_are_written_as_the_standard_library_would() {
+        let slowly = |value: f64| {
+            let rounded = (value * 10.0).round() / 10.0;
+            let whole = rounded.abs() >= 10.0 || rounded.fract() == 0.0;
+            if whole { format!("{rounded:.0}") } else { format!("{rounded:.1}") }
+        };
+        let steps = (-3_000..3_000).map(|i| f64::from(i) * 0.037);
+        let edges = [0.05, 0.95, 9.95, 9.949, 10.5, 11.5, 99.96, -0.5, 1e14, 12_345_678.9, 1e300, -1e16];
+        for value in steps.chain(edges) {
+            let expected = if slowly(value) == "-0" { "0".to_owned() } else { slowly(value) };
+            assert_eq!(super::number(value), expected, "{value}");
+        }
+    }
 
     #[test]
     fn sentences_read_as_a_person_would_say_them() {

@@ -3,11 +3,12 @@
 //! Computing on the threads that serve connections would stop them from reading; computing elsewhere without a bound
 //! would let work pile up until every answer is too late. So a call waits in a queue of limited length, for a limited
 //! time, and when its turn comes it is looked at once more: whoever has hung up, is past the deadline or has waited
-//! too long costs nothing more.
+//! too long costs nothing more. A queue that is known to take too long is told of before a call's message is even read,
+//! because reading large messages only to refuse them would leave no time for anything else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -20,6 +21,12 @@ use super::metrics::{Metrics, Shed};
 /// Work whose results nobody waits for runs only while fewer than this share of the queue is taken: one in so many.
 const SPARE_SHARE: usize = 4;
 
+/// So many jobs for each thread may always wait, however long each of them takes.
+const ALWAYS_WAITING: usize = 8;
+/// A job of so many units may wait twice as long as a small one, one of twice as many three times as long, and so on:
+/// who asks for much at once is in less of a hurry.
+const PATIENCE_UNITS: usize = 256;
+
 /// The pool.
 pub(super) struct Compute {
     pool: rayon::ThreadPool,
@@ -27,6 +34,9 @@ pub(super) struct Compute {
     /// Places for work that may wait: see [`Compute::run_patiently`].
     patient: Semaphore,
     metrics: Arc<Metrics>,
+    /// How long a job takes, in nanoseconds: each one counts an eighth.
+    job_ns: Arc<AtomicU64>,
+    threads: usize,
     queue_length: usize,
     queue_wait: Duration,
 }
@@ -41,21 +51,37 @@ impl Compute {
             waiting: Arc::default(),
             patient: Semaphore::new(threads),
             metrics,
+            job_ns: Arc::default(),
+            threads,
             queue_length: size(limits.queue_length),
             queue_wait: Duration::from_millis(u64::from(limits.queue_wait_ms)),
         })
     }
 
-    /// Runs a job when its turn comes. Fails at once when the queue is full, and at its turn when that comes too late.
+    /// Refuses a call that would wait for too long, before anything is done for it.
+    pub(super) fn not_overloaded(&self) -> Result<(), CallError> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let wait = Duration::from_nanos(self.job_ns.load(Ordering::Relaxed)) * (waiting / self.threads) as u32;
+        if waiting < self.queue_length && (waiting < ALWAYS_WAITING * self.threads || wait <= self.queue_wait) {
+            return Ok(());
+        }
+        self.metrics.shed(Shed::QueueFull);
+        Err(CallError::Overloaded { retry_after: self.queue_wait })
+    }
+
+    /// Runs a job of so many units when its turn comes. Fails at once when the queue is full, and at its turn when that
+    /// comes too late.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        units: usize,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
         if self.waiting.load(Ordering::Relaxed) >= self.queue_length {
             self.metrics.shed(Shed::QueueFull);
             return Err(CallError::Overloaded { retry_after: self.queue_wait });
         }
-        self.submit(job, Some(self.queue_wait)).await
+        let patience = 1 + units / PATIENCE_UNITS;
+        self.submit(job, Some(self.queue_wait * u32::try_from(patience).unwrap_or(u32::MAX))).await
     }
 
     /// Runs a job of a stream, whose client is held back instead of refused when the server is busy. At most one for
@@ -88,7 +114,8 @@ impl Compute {
         longest_wait: Option<Duration>,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let (place, metrics) = (Place::take(&self.waiting), Arc::clone(&self.metrics));
+        let (place, metrics, job_ns) =
+            (Place::take(&self.waiting), Arc::clone(&self.metrics), Arc::clone(&self.job_ns));
         let (entered, deadline) = (Instant::now(), call::deadline());
         self.pool.spawn_fifo(move || {
             drop(place);
@@ -106,7 +133,11 @@ impl Compute {
                 metrics.shed(Shed::QueueWait);
                 Err(CallError::Overloaded { retry_after: longest })
             } else {
-                guarded(job)
+                let outcome = guarded(job);
+                let took = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                let before = job_ns.load(Ordering::Relaxed);
+                job_ns.store(before - before / 8 + took / 8, Ordering::Relaxed);
+                outcome
             };
             // The caller may have hung up meanwhile.
             let _ = answer.send(outcome);
@@ -157,7 +188,7 @@ mod tests {
                 let _ = held.recv();
                 Ok(())
             };
-            compute.run(job).await
+            compute.run(1, job).await
         });
         has_begun.await.unwrap();
         let_go
@@ -170,19 +201,19 @@ mod tests {
         let waiting: Vec<_> = (0..2)
             .map(|i| {
                 let compute = Arc::clone(&compute);
-                tokio::spawn(async move { compute.run(move || Ok(i)).await })
+                tokio::spawn(async move { compute.run(1, move || Ok(i)).await })
             })
             .collect();
         while compute.waiting.load(Ordering::Relaxed) < 2 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(compute.run(|| Ok(())).await, Err(CallError::Overloaded { .. })));
+        assert!(matches!(compute.run(1, || Ok(())).await, Err(CallError::Overloaded { .. })));
         assert!(!compute.run_in_spare_time(|| ()));
         drop(held);
         for (i, call) in waiting.into_iter().enumerate() {
             assert_eq!(call.await.unwrap().unwrap(), i);
         }
-        assert_eq!(compute.run(|| Ok(7)).await.unwrap(), 7);
+        assert_eq!(compute.run(1, || Ok(7)).await.unwrap(), 7);
     }
 
     #[tokio::test]
@@ -191,7 +222,7 @@ mod tests {
         let held = hold(&compute).await;
         let late = {
             let compute = Arc::clone(&compute);
-            tokio::spawn(async move { compute.run(|| -> Result<(), _> { panic!("must not run") }).await })
+            tokio::spawn(async move { compute.run(1, || -> Result<(), _> { panic!("must not run") }).await })
         };
         while compute.waiting.load(Ordering::Relaxed) < 1 {
             tokio::task::yield_now().await;
@@ -204,8 +235,8 @@ mod tests {
     #[tokio::test]
     async fn a_crash_fails_its_own_call_only() {
         let compute = pool(10, 1_000);
-        let crash = compute.run(|| -> Result<(), _> { panic!("for the test") }).await;
+        let crash = compute.run(1, || -> Result<(), _> { panic!("for the test") }).await;
         assert!(matches!(crash, Err(CallError::Crashed(_))));
-        assert_eq!(compute.run(|| Ok(1)).await.unwrap(), 1);
+        assert_eq!(compute.run(1, || Ok(1)).await.unwrap(), 1);
     }
 }

@@ -4,9 +4,10 @@
 //! has; then its service; then its status, which is counted, logged and always carries details.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -131,7 +132,7 @@ impl Shared {
         let started = Instant::now();
         let position = find(request.uri().path());
         let rpc = position.and_then(|position| RPCS.get(position));
-        let id = self.request_id(request.headers());
+        let id = given_id(request.headers());
         self.state.metrics.started(position);
         let mut ended = Ended { shared: Arc::clone(&self), position, started, id: id.clone(), key: None };
         let (mut response, permits) = match self.admit(&request, rpc, started) {
@@ -142,9 +143,15 @@ impl Shared {
             Err(error) => (refusal(&request, error), [None, None]),
         };
         let explained = self.explain(&mut response);
-        response.headers_mut().insert(REQUEST_ID, id);
         let code = explained.or_else(|| grpc_status(response.headers()));
-        let lasts = code.is_none() && rpc.is_some_and(|rpc| rpc.form != Form::Unary);
+        // A call that failed has a name in any case; one that did not has the one that it came with.
+        ended.id = id.or_else(|| code.filter(|code| *code != Code::Ok).map(|_| self.new_id()));
+        if let Some(mut id) = ended.id.clone() {
+            // A name comes once: compression would only remember it in vain.
+            id.set_sensitive(true);
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        let lasts = code.is_none() && rpc.is_some_and(|rpc| rpc.form.lasts());
         let ended = if lasts {
             Some(ended)
         } else {
@@ -174,13 +181,16 @@ impl Shared {
                 CallError::TooManyCalls { limit }
             })
         };
-        let lasting = rpc.form != Form::Unary;
+        let lasting = rpc.form.lasts();
         // Health answers under whatever load.
         let counted = rpc.service != Service::Health || lasting;
         let permits = [
             counted.then(|| permit(&self.calls, limits.calls, "calls")).transpose()?,
             lasting.then(|| permit(&self.streams, limits.streams, "streams")).transpose()?,
         ];
+        if rpc.form == Form::Bulk {
+            self.state.compute.not_overloaded()?;
+        }
         let timeout = call::timeout(request.headers()).map_err(|problem| CallError::malformed(problem.to_owned()))?;
         let longest = (!lasting).then(|| limits.call_time());
         let time = timeout.map_or(longest, |timeout| Some(longest.map_or(timeout, |longest| longest.min(timeout))));
@@ -192,7 +202,7 @@ impl Shared {
     }
 
     async fn dispatch(&self, rpc: &Rpc, request: Request<Incoming>, deadline: Option<Instant>) -> Response<Body> {
-        let lasting = rpc.form != Form::Unary;
+        let lasting = rpc.form.lasts();
         let total = (!lasting).then(|| (Arc::clone(&self.receiving), size(self.state.limits.receiving_bytes)));
         let request = request.map(|body| RequestBody::new(body, total));
         let Services { scoring, models, inference, health, reflection } = &self.services;
@@ -212,13 +222,7 @@ impl Shared {
             };
             answered.unwrap_or_else(|never| match never {})
         };
-        let answer = call::within(deadline, answer);
-        match deadline.filter(|_| !lasting) {
-            None => answer.await,
-            Some(deadline) => tokio::time::timeout_at(deadline.into(), answer)
-                .await
-                .unwrap_or_else(|_| Status::from(LATE).into_http()),
-        }
+        in_time(deadline.filter(|_| !lasting), call::within(deadline, answer)).await
     }
 
     /// Gives details to a status that came from under the services, which know of none. Returns its new code.
@@ -234,15 +238,33 @@ impl Shared {
         grpc_status(response.headers())
     }
 
-    /// The call's name: the client's, or a new one.
-    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
-        let given = headers.get(REQUEST_ID).filter(|id| {
-            (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-        });
-        given.cloned().unwrap_or_else(|| {
-            let id = format!("{:016x}", self.next_id.fetch_add(1, Ordering::Relaxed));
-            HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
-        })
+    /// A name for a call that came without.
+    fn new_id(&self) -> HeaderValue {
+        let id = format!("{:016x}", self.next_id.fetch_add(1, Ordering::Relaxed));
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+    }
+}
+
+/// The name that the client gave to a call.
+fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let plain = |id: &&HeaderValue| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    headers.get(REQUEST_ID).filter(plain).cloned()
+}
+
+/// An answer, or the refusal that it came too late. Most calls are answered at once and need no clock.
+async fn in_time(deadline: Option<Instant>, answer: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let mut answer = pin!(answer);
+    if let Poll::Ready(answer) = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+        return answer;
+    }
+    match deadline {
+        None => answer.await,
+        Some(deadline) => {
+            let answer = tokio::time::timeout_at(deadline.into(), answer).await;
+            answer.unwrap_or_else(|_| Status::from(LATE).into_http())
+        }
     }
 }
 
@@ -265,7 +287,7 @@ pub(super) struct Ended {
     shared: Arc<Shared>,
     position: Option<usize>,
     started: Instant,
-    id: HeaderValue,
+    id: Option<HeaderValue>,
     key: Option<Arc<str>>,
 }
 
@@ -282,7 +304,7 @@ impl Ended {
                 code = ?code,
                 seconds,
                 key = key.as_deref().unwrap_or_default(),
-                request_id = id.to_str().unwrap_or_default(),
+                request_id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default(),
                 "call"
             );
         }

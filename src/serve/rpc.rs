@@ -46,6 +46,8 @@ pub(super) enum Service {
 pub(super) enum Form {
     /// One question, one answer.
     Unary,
+    /// One large question, whose answer is computed on the pool.
+    Bulk,
     /// One question, answers for as long as the client listens.
     ServerStream,
     /// Questions and answers for as long as the client likes.
@@ -53,10 +55,15 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// Whether a call lasts for as long as the client likes.
+    pub(super) fn lasts(self) -> bool {
+        matches!(self, Self::ServerStream | Self::BidiStream)
+    }
+
     /// The name in metrics.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Unary => "unary",
+            Self::Unary | Self::Bulk => "unary",
             Self::ServerStream => "server_stream",
             Self::BidiStream => "bidi_stream",
         }
@@ -97,11 +104,11 @@ macro_rules! rpcs {
 rpcs! {
     Scoring "churn.v1.ScoringService" {
         "ScoreUser" Unary Some(Permission::Score);
-        "BatchScoreUsers" Unary Some(Permission::Score);
+        "BatchScoreUsers" Bulk Some(Permission::Score);
         "StreamScoreUsers" BidiStream Some(Permission::Score);
     }
     Inference "inference.GRPCInferenceService" {
-        "ModelInfer" Unary Some(Permission::Score);
+        "ModelInfer" Bulk Some(Permission::Score);
         "ServerLive" Unary None;
         "ServerReady" Unary None;
         "ModelReady" Unary Some(Permission::Read);
@@ -155,11 +162,11 @@ mod tests {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                     let form = match (method.client_streaming(), method.server_streaming()) {
-                        (false, false) => Form::Unary,
-                        (false, true) => Form::ServerStream,
-                        (true, _) => Form::BidiStream,
+                        (false, false) => "unary",
+                        (false, true) => "server_stream",
+                        (true, _) => "bidi_stream",
                     };
-                    if !table.iter().any(|rpc| rpc.path == path && rpc.form == form) {
+                    if !table.iter().any(|rpc| rpc.path == path && rpc.form.name() == form) {
                         found.push(path);
                     }
                 }

@@ -44,11 +44,12 @@ impl ScoringService for Scoring {
         let request = request.into_inner();
         let model = self.state.model(&request.model)?;
         let shadow = shadow_of(&self.state, &model).map(|shadow| (shadow, request.clone()));
-        let score = if request.subject.as_ref().map_or(0, units) <= INLINE_UNITS {
+        let units = request.subject.as_ref().map_or(0, units);
+        let score = if units <= INLINE_UNITS {
             guarded(|| scorer::single(self.state.asked(&model), request))?
         } else {
             let state = Arc::clone(&self.state);
-            self.state.compute.run(move || scorer::single(state.asked(&model), request)).await?
+            self.state.compute.run(units, move || scorer::single(state.asked(&model), request)).await?
         };
         if let Some(first) = score.horizons.first() {
             self.state.metrics.probability.observe(first.churn_probability);
@@ -64,10 +65,11 @@ impl ScoringService for Scoring {
         request: Request<wire::BatchScoreUsersRequest>,
     ) -> Result<Response<wire::BatchScoreUsersResponse>, Status> {
         let request = request.into_inner();
-        let answer = if request.subjects.iter().map(units).sum::<usize>() <= INLINE_UNITS {
+        let units = request.subjects.iter().map(units).sum();
+        let answer = if units <= INLINE_UNITS {
             batch(&self.state, request, |job| std::future::ready(guarded(job))).await
         } else {
-            batch(&self.state, request, |job| self.state.compute.run(job)).await
+            batch(&self.state, request, |job| self.state.compute.run(units, job)).await
         };
         Ok(Response::new(answer?))
     }

@@ -106,10 +106,10 @@ impl GrpcInferenceService for Inference {
     ) -> Result<Response<wire::ModelInferResponse>, Status> {
         let request = request.into_inner();
         let model = self.model(&request.model_name, &request.model_version)?;
-        let few = inputs::rows(&request) <= INLINE_ROWS;
+        let rows = inputs::rows(&request);
         let state = Arc::clone(&self.state);
         let job = move || infer(&state, &model, request);
-        let answer = if few { guarded(job) } else { self.state.compute.run(job).await };
+        let answer = if rows <= INLINE_ROWS { guarded(job) } else { self.state.compute.run(rows, job).await };
         Ok(Response::new(answer?))
     }
 }
