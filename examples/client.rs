@@ -206,7 +206,9 @@ async fn stream(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Resul
         let batch = BatchScoreUsersRequest { subjects: subjects?, as_of: as_of.to_owned(), ..Default::default() };
         batches.push(StreamScoreUsersRequest { sequence, batch: Some(batch) });
     }
-    let mut answers = scoring.stream_score_users(tokio_stream::iter(batches)).await?.into_inner();
+    let mut request = Request::new(tokio_stream::iter(batches));
+    request.set_timeout(STREAM);
+    let mut answers = scoring.stream_score_users(request).await?.into_inner();
     while let Some(answer) = answers.message().await? {
         match answer.outcome.context("an answer without an outcome")? {
             StreamOutcome::Batch(batch) => println!("stream {}: {} answers", answer.sequence, batch.results.len()),
