@@ -11,7 +11,7 @@ default:
     @just --list --unsorted
 
 # Everything, quickest verdicts first; tests share the dev profile's builds, the rest the release profile's.
-ci: fmt lint doc deny test release retrain quickstart real interop report cluster
+ci: fmt lint doc deny test release retrain quickstart real interop deploy report cluster
 
 # Check the formatting.
 fmt:
@@ -40,9 +40,9 @@ deny:
 test:
     cargo test --locked
 
-# The release binaries and the quickstart.
+# The release binaries, the quickstart and the client.
 release:
-    cargo build --release --locked --bins --example quickstart
+    cargo build --release --locked --bins --example quickstart --example client
 
 # Train as a user's CI would, with floors: on the sample log, and on a larger one that is made up afresh.
 retrain: release
@@ -64,6 +64,11 @@ real:
 interop: retrain
     {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
     tests/interop/run.sh {{ work }}/shop {{ work }}/rollup
+
+# The example of a configuration, the unit, the manifest, and the clients against a live server. Needs python3 and openssl.
+deploy: retrain
+    {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
+    tests/deploy/run.sh {{ work }}/shop {{ work }}/rollup
 
 # The report in a real browser. Needs npm and chromium.
 report: retrain
