@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use clap::error::ErrorKind;
-use ebb::serve::{Config, LogFormat, Stock, Stopped, check, listen, new_key, run};
+use ebb::serve::{Config, LogFormat, ServeError, Stock, Stopped, check, listen, new_key, run};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -78,7 +78,11 @@ fn ended(outcome: anyhow::Result<()>, failure: u8) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // The server's own errors say in one sentence what their causes do.
+            match error.downcast_ref::<ServeError>() {
+                Some(own) => eprintln!("error: {own}"),
+                None => eprintln!("error: {error:#}"),
+            }
             failure.into()
         }
     }

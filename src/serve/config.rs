@@ -146,6 +146,9 @@ impl Config {
                  what you want"
             ));
         }
+        if self.metrics.listen == Some(address) && address.port() != 0 {
+            return Some(format!("metrics.listen is {address}, where calls are listened for: choose another port"));
+        }
         self.limits.problem()
     }
 }

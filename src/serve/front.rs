@@ -140,7 +140,12 @@ impl Shared {
                 ended.key = key;
                 (self.dispatch(rpc, request, deadline).await, permits)
             }
-            Err(error) => (refusal(&request, error), [None, None]),
+            Err(error) => {
+                if let CallError::NotPermitted { key, .. } = &error {
+                    ended.key = Some(key.as_str().into());
+                }
+                (refusal(&request, error), [None, None])
+            }
         };
         let explained = self.explain(&mut response);
         let code = explained.or_else(|| grpc_status(response.headers()));

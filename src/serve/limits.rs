@@ -85,6 +85,8 @@ limits! {
     models = 16, 1, 1_000;
     /// How long a new connection may take to greet, TLS included, in seconds.
     handshake_seconds = 10, 1, 600;
+    /// The age in seconds at which a client is asked to connect again, so that servers added later get their share. 0: never.
+    connection_age_seconds = 0, 0, 604_800;
     /// After so many seconds without a word from a connection the server asks whether the peer is still there.
     keepalive_seconds = 8, 1, 86_400;
     /// A peer that does not answer within so many seconds is gone.

@@ -54,7 +54,13 @@ impl Listener {
     pub(super) async fn serve(self) -> Stopped {
         let Self { tcp, tls, front, limits, metrics, mut phase } = self;
         let drain = seconds(limits.drain_seconds);
-        let shared = Arc::new(Served { tls, front, http: http(&limits), handshake: seconds(limits.handshake_seconds) });
+        let shared = Arc::new(Served {
+            tls,
+            front,
+            http: http(&limits),
+            handshake: seconds(limits.handshake_seconds),
+            age: age(&limits),
+        });
         let most = connections(&limits);
         let (crowd, mut tasks, mut number) = (Arc::new(Crowd::default()), JoinSet::new(), 0_u64);
         loop {
@@ -120,6 +126,10 @@ fn connections(limits: &Limits) -> usize {
     size(limits.connections).min(descriptors.saturating_sub(DESCRIPTORS_KEPT).max(descriptors / 2))
 }
 
+fn age(limits: &Limits) -> Option<Duration> {
+    Some(seconds(limits.connection_age_seconds)).filter(|age| !age.is_zero())
+}
+
 /// Whether a failure concerns the one connection that could not be taken.
 fn one_connections(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
@@ -132,6 +142,8 @@ struct Served {
     front: Front,
     http: http2::Builder<TokioExecutor>,
     handshake: Duration,
+    /// When a connection is old; `None` when none ever is.
+    age: Option<Duration>,
 }
 
 impl Served {
@@ -164,6 +176,7 @@ impl Served {
         let greeted = || heard.load(Ordering::Relaxed) >= GREETING_BYTES;
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), self.front.clone()));
         let (mut in_time, mut asked_to_finish) = (false, false);
+        let old_at = self.age.map(|age| tokio::time::Instant::now() + age);
         loop {
             tokio::select! {
                 // A peer's fault or its end: nothing is left to say to it.
@@ -173,6 +186,10 @@ impl Served {
                         return;
                     }
                     in_time = true;
+                }
+                () = tokio::time::sleep_until(old_at.unwrap_or(greeted_by)), if old_at.is_some() && !asked_to_finish => {
+                    connection.as_mut().graceful_shutdown();
+                    asked_to_finish = true;
                 }
                 _ = phase.wait_for(|phase| *phase == Phase::Draining), if !asked_to_finish => {
                     if !greeted() {

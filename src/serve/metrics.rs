@@ -70,7 +70,7 @@ impl Histogram {
 
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let bounds = self.bounds.iter().copied().chain([f64::MAX]);
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> =
             bounds.zip(&self.counts).map(|(bound, count)| (bound, count.load(Ordering::Relaxed))).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
@@ -141,6 +141,15 @@ const SWAPS: [(Swap, &str); 2] = [(Swap::Done, "done"), (Swap::Refused, "refused
 
 /// How many gRPC status codes there are.
 const CODES: usize = 17;
+
+/// A status as go-grpc-prometheus writes it.
+fn code_name(code: Code) -> String {
+    match code {
+        Code::Ok => "OK".to_owned(),
+        Code::Cancelled => "Canceled".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
 
 /// The counters of one method.
 #[derive(Debug)]
@@ -243,7 +252,7 @@ impl Collector for Collected {
             for (code, count) in method.handled.iter().enumerate() {
                 // A row for each status that occurred, and for OK.
                 if code == 0 || count.0.load(Ordering::Relaxed) > 0 {
-                    let name = format!("{:?}", Code::from_i32(code as i32));
+                    let name = code_name(Code::from_i32(code as i32));
                     let [form, service, rpc] = method.labels();
                     count.encode(family.encode_family(&[form, service, rpc, ("grpc_code", name.as_str())])?)?;
                 }

@@ -1,4 +1,4 @@
-//! The page that Prometheus reads, on a port of its own.
+//! The page that Prometheus reads, on a port of its own; and health in HTTP's words, for probes that speak nothing else.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -20,12 +20,12 @@ use tokio::sync::Semaphore;
 
 use super::limits::{seconds, size};
 use super::metrics::Collected;
-use super::state::ServerState;
+use super::state::{Phase, ServerState};
 
 /// The media type of the page.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers `GET /metrics` until dropped.
+/// Answers `GET /metrics`, `/ready` and `/live` until dropped.
 pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>) {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Collected(Arc::clone(&state.metrics))));
@@ -41,8 +41,10 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>) {
             continue;
         };
         let (registry, http, longest) = (Arc::clone(&registry), http.clone(), limits.call_time());
+        let state = Arc::clone(&state);
         tokio::spawn(async move {
-            let page = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&registry, &request))));
+            let page =
+                service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&registry, &state, &request))));
             // Whoever asks badly or slowly gets nothing.
             let _ = tokio::time::timeout(longest, http.serve_connection(TokioIo::new(stream), page)).await;
             drop(permit);
@@ -50,25 +52,30 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>) {
     }
 }
 
-fn answer(registry: &Registry, request: &Request<Incoming>) -> Response<String> {
-    let refused = |status| {
+fn answer(registry: &Registry, state: &ServerState, request: &Request<Incoming>) -> Response<String> {
+    let only = |status| {
         let mut response = Response::new(String::new());
         *response.status_mut() = status;
         response
     };
-    if request.uri().path() != "/metrics" {
-        return refused(StatusCode::NOT_FOUND);
-    }
     if request.method() != Method::GET {
-        return refused(StatusCode::METHOD_NOT_ALLOWED);
+        return only(StatusCode::METHOD_NOT_ALLOWED);
     }
+    match request.uri().path() {
+        "/metrics" => page(registry).unwrap_or_else(|_| only(StatusCode::INTERNAL_SERVER_ERROR)),
+        "/live" => only(StatusCode::OK),
+        "/ready" if state.phase() == Phase::Serving => only(StatusCode::OK),
+        "/ready" => only(StatusCode::SERVICE_UNAVAILABLE),
+        _ => only(StatusCode::NOT_FOUND),
+    }
+}
+
+fn page(registry: &Registry) -> Result<Response<String>, fmt::Error> {
     let mut page = String::new();
-    if prometheus_client::encoding::text::encode(&mut page, registry).is_err() {
-        return refused(StatusCode::INTERNAL_SERVER_ERROR);
-    }
+    prometheus_client::encoding::text::encode(&mut page, registry)?;
     let mut response = Response::new(page);
     response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(OPEN_METRICS));
-    response
+    Ok(response)
 }
 
 /// What is told of models: which there are, and how the shadow does.

@@ -51,6 +51,6 @@ pub use keys::new_key;
 pub use limits::{LimitRow, Limits};
 pub use models::{Label, Loaded};
 pub use served::Served;
-pub use server::{Stock, Stopped, check, listen, run};
+pub use server::{Labelled, Stock, Stopped, check, listen, run};
 pub use tls::TlsFiles;
 pub use users::KnownUsers;

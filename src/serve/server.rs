@@ -33,11 +33,14 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
+/// A model with its labels.
+pub type Labelled = (Arc<Loaded>, Vec<Label>);
+
 /// What a server needs before it can answer.
 #[derive(Debug)]
 pub struct Stock {
     /// The models with their labels; one of them must be stable.
-    pub models: Vec<(Arc<Loaded>, Vec<Label>)>,
+    pub models: Vec<Labelled>,
     /// The users known by id; `None` without a roll-up.
     pub users: Option<KnownUsers>,
 }
@@ -53,9 +56,9 @@ impl Stock {
         Ok(Self { models: models?, users: users.map_err(|_| crashed())?? })
     }
 
-    fn load_models(config: &Config) -> Result<Vec<(Arc<Loaded>, Vec<Label>)>, ServeError> {
+    fn load_models(config: &Config) -> Result<Vec<Labelled>, ServeError> {
         let named = [(&config.model, Label::Stable), (&config.canary, Label::Canary), (&config.shadow, Label::Shadow)];
-        let mut models: Vec<(Arc<Loaded>, Vec<Label>)> = Vec::new();
+        let mut models: Vec<Labelled> = Vec::new();
         for (folder, label) in named {
             let Some(folder) = folder else { continue };
             match models.iter_mut().find(|(model, _)| model.folder.as_ref() == Some(folder)) {
@@ -82,7 +85,19 @@ impl Stock {
 /// Checks everything that a configuration names, as a start would.
 pub fn check(config: &Config) -> Result<Stock, ServeError> {
     Credentials::read(config)?;
+    check_folder(config)?;
     Stock::load(config)
+}
+
+/// The folder that models are loaded from may be empty, but must be there.
+fn check_folder(config: &Config) -> Result<(), ServeError> {
+    match config.models.as_ref().filter(|folder| !folder.is_dir()) {
+        None => Ok(()),
+        Some(folder) => {
+            let problem = "is no folder; `models` names the one from which models may be loaded".to_owned();
+            Err(ServeError::Folder { path: folder.clone(), problem })
+        }
+    }
 }
 
 /// Serves on `listener` until `shutdown` completes, then lets calls in progress finish.
@@ -99,6 +114,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Stopped, ServeError> {
     let credentials = Credentials::read(config)?;
+    check_folder(config)?;
     let state = state(config)?;
     let salt = salt()?;
     let front = Front::new(Arc::clone(&state), Arc::clone(&credentials.keys), config.log.calls, salt)?;

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -60,10 +61,10 @@ pub(crate) enum CallError {
         /// The id.
         user: String,
     },
-    /// A model that is not there.
-    #[error("there is no {what} `{name}`; ListModels tells what there is")]
+    /// A model, or a service to ask for the health of, that is not there.
+    #[error("there is no {what} `{name}`")]
     UnknownModel {
-        /// "model", "model folder", ...
+        /// "model", "model folder", "service", ...
         what: &'static str,
         /// Its name.
         name: String,
@@ -238,6 +239,18 @@ impl CallError {
         }
     }
 
+    /// What gRPC's own retries are told: when to try again, or never. They look at the code alone, and too large a message
+    /// has that of too much work.
+    fn pushback(&self) -> Option<MetadataValue<Ascii>> {
+        match self.reason() {
+            Reason::MessageTooLarge => Some(MetadataValue::from(-1)),
+            reason if reason.row().details.contains(&Detail::RetryInfo) => {
+                i64::try_from(self.retry_after().as_millis()).ok().map(MetadataValue::from)
+            }
+            _ => None,
+        }
+    }
+
     /// What ErrorInfo tells for programs.
     fn metadata(&self) -> HashMap<String, String> {
         let pair = |key: &str, value: String| HashMap::from([(key.to_owned(), value)]);
@@ -271,7 +284,11 @@ impl From<CallError> for Status {
                 }
             }
         }
-        Self::with_error_details(row.code, error.to_string(), details)
+        let mut status = Self::with_error_details(row.code, error.to_string(), details);
+        if let Some(pushback) = error.pushback() {
+            status.metadata_mut().insert("grpc-retry-pushback-ms", pushback);
+        }
+        status
     }
 }
 

@@ -6,8 +6,8 @@ const INTRODUCTION: &str = "# What a call can fail with
 
 Every error carries `google.rpc.ErrorInfo` with the domain `churn.v1` and one of the reasons below, and the details that the
 table names. In a batch or a stream, what concerns one subject or one batch comes as `SubjectError` with the same code,
-message and reason while the others are answered. Every response has the header `x-request-id`: the request's own, or a new
-one.
+message and reason while the others are answered. Every error has the header `x-request-id`, the request's own or a new one:
+it is in the server's log. `grpc-retry-pushback-ms` tells gRPC's own retries when to try again, or not to.
 
 | reason | code | details | when | what to do |
 | --- | --- | --- | --- | --- |

@@ -73,8 +73,8 @@ reasons! {
         "The server's roll-up has no user of that id."
         "Send the user's history or features instead, or give the server a newer roll-up."
     ModelUnknown "MODEL_UNKNOWN" NotFound [ResourceInfo]
-        "There is no model, model version, label or model folder of that name."
-        "ListModels tells what there is."
+        "There is no model, model version, label or model folder of that name, or no service to ask for the health of."
+        "ListModels tells what models there are, reflection what services."
     NoRollup "NO_ROLLUP" FailedPrecondition []
         "A user id was sent to a server that was started without a roll-up."
         "Start it with --rollup, or send the user's history or features."

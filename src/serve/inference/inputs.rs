@@ -195,7 +195,8 @@ impl Input<'_> {
 /// Refuses what no feature can be. `only` is the input and feature of a column; a matrix has all features in each row.
 fn check(served: &Served, values: &[f64], only: Option<(usize, usize)>) -> Result<(), CallError> {
     let features = served.bundle().catalogue().len();
-    let illegal = |value: f64, feature: usize| !value.is_nan() && !(value.is_finite() && served.allows(feature, value));
+    let illegal =
+        |value: f64, feature: usize| value.is_infinite() || (!value.is_nan() && !served.allows(feature, value));
     let feature_of = |i: usize| only.map_or(i % features, |(_, feature)| feature);
     let Some((i, value)) = values.iter().enumerate().find(|(i, value)| illegal(**value, feature_of(*i))) else {
         return Ok(());

@@ -44,7 +44,7 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("application/openmetrics-text"), "{page}");
     let method = r#"grpc_type="unary",grpc_service="churn.v1.ScoringService",grpc_method="ScoreUser""#;
     assert_eq!(value(&page, &format!("grpc_server_started_total{{{method}}}")), 5.0);
-    for (code, count) in [("Ok", 3.0), ("NotFound", 1.0), ("DeadlineExceeded", 1.0)] {
+    for (code, count) in [("OK", 3.0), ("NotFound", 1.0), ("DeadlineExceeded", 1.0)] {
         assert_eq!(
             value(&page, &format!("grpc_server_handled_total{{{method},grpc_code=\"{code}\"}}")),
             count,
@@ -54,7 +54,7 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
     assert_eq!(value(&page, &format!("grpc_server_handling_seconds_count{{{method}}}")), 5.0);
     let unknown = r#"grpc_type="unary",grpc_service="unknown",grpc_method="unknown""#;
     assert_eq!(value(&page, &format!("grpc_server_started_total{{{unknown}}}")), 3.0);
-    assert!(!page.contains("ScoreUsers\""), "a made-up method has a row");
+    assert!(!page.contains("grpc_method=\"ScoreUsers\""), "a made-up method has a row");
     // Three single answers and the two of the batch that have a score.
     assert_eq!(value(&page, "ebb_score_probability_count"), 5.0);
     assert_eq!(value(&page, &format!("ebb_model_info{{model=\"shop\",version=\"{VERSION}\",labels=\"stable\"}}")), 1.0);
@@ -63,7 +63,11 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
     }
     assert_eq!(value(&page, "ebb_model_swaps_total{result=\"done\"}"), 0.0);
     value(&page, "ebb_queue_wait_seconds_count");
+    let buckets = page.lines().filter(|line| line.starts_with("ebb_queue_wait_seconds_bucket")).collect::<Vec<_>>();
+    assert!(buckets.last().unwrap().contains("le=\"+Inf\""), "{buckets:?}");
     assert!(page.trim_end().ends_with("# EOF"));
+    assert!(ask_page(address, "GET /live").await.starts_with("HTTP/1.1 200"));
+    assert!(ask_page(address, "GET /ready").await.starts_with("HTTP/1.1 200"));
     assert!(ask_page(address, "GET /").await.starts_with("HTTP/1.1 404"));
     assert!(ask_page(address, "POST /metrics").await.starts_with("HTTP/1.1 405"));
 }

@@ -47,7 +47,10 @@ impl Answer {
 
 impl Raw {
     pub(super) async fn connect(server: &Running) -> Self {
-        Self::over(TcpStream::connect(server.address).await.unwrap()).await.unwrap()
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        // Small frames must not wait for the answer to the one before.
+        stream.set_nodelay(true).unwrap();
+        Self::over(stream).await.unwrap()
     }
 
     pub(super) async fn over(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Self, hyper::Error> {
