@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 
 use super::errors::CallError;
 use super::front::Ended;
+use super::metrics::{Metrics, Shed};
 
 /// One of a limited number, given back when dropped.
 #[derive(Debug)]
@@ -33,19 +34,55 @@ impl Drop for Permit {
     }
 }
 
+/// How much of a request's body may come, and for how long.
+pub(super) enum Allowance {
+    /// As much as the codec lets through: messages of calls that last are decoded one by one.
+    Any,
+    /// So many bytes.
+    Small(usize),
+    /// What is left of a total of all requests.
+    Shared {
+        /// The bytes of all requests.
+        total: Arc<AtomicUsize>,
+        /// How many they may be.
+        most: usize,
+        /// Where it is counted when they are more.
+        metrics: Arc<Metrics>,
+    },
+    /// Anything until this happens, which ends the body.
+    Until(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
 /// A request's body, counted until it is dropped, which is when its message has been decoded.
-#[derive(Debug)]
 pub(super) struct RequestBody {
     inner: Incoming,
     received: usize,
-    /// All requests' bytes; `None` for calls that last, whose messages are decoded one by one.
-    total: Option<(Arc<AtomicUsize>, usize)>,
+    allowance: Allowance,
 }
 
 impl RequestBody {
-    /// Counts `inner` into a total that may reach so many bytes.
-    pub(super) fn new(inner: Incoming, total: Option<(Arc<AtomicUsize>, usize)>) -> Self {
-        Self { inner, received: 0, total }
+    /// A body of which so much may come.
+    pub(super) fn new(inner: Incoming, allowance: Allowance) -> Self {
+        Self { inner, received: 0, allowance }
+    }
+
+    /// Counts more bytes, or refuses them.
+    fn take(&mut self, bytes: usize) -> Result<(), CallError> {
+        self.received += bytes;
+        match &self.allowance {
+            Allowance::Any | Allowance::Until(_) => Ok(()),
+            Allowance::Small(most) if self.received <= *most => Ok(()),
+            Allowance::Small(most) => {
+                Err(CallError::MessageTooLarge { most: u32::try_from(*most).unwrap_or(u32::MAX) })
+            }
+            Allowance::Shared { total, most, metrics } => {
+                if total.fetch_add(bytes, Ordering::Relaxed) + bytes <= *most {
+                    return Ok(());
+                }
+                metrics.shed(Shed::Calls);
+                Err(CallError::TooManyCalls { limit: "receiving_bytes" })
+            }
+        }
     }
 }
 
@@ -54,19 +91,19 @@ impl Body for RequestBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
         let this = &mut *self;
-        Poll::Ready(match frame {
+        if let Allowance::Until(end) = &mut this.allowance
+            && end.as_mut().poll(cx).is_ready()
+        {
+            this.allowance = Allowance::Until(Box::pin(std::future::ready(())));
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match std::task::ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
             None => None,
             Some(Err(error)) => Some(Err(Status::cancelled(error.to_string()))),
             Some(Ok(frame)) => {
-                let bytes = frame.data_ref().map_or(0, Bytes::len);
-                let within = this.total.as_ref().is_none_or(|(total, most)| {
-                    this.received += bytes;
-                    total.fetch_add(bytes, Ordering::Relaxed) + bytes <= *most
-                });
-                let refused = || CallError::TooManyCalls { limit: "receiving_bytes" }.into();
-                Some(if within { Ok(frame) } else { Err(refused()) })
+                let taken = this.take(frame.data_ref().map_or(0, Bytes::len));
+                Some(taken.map(|()| frame).map_err(Status::from))
             }
         })
     }
@@ -82,7 +119,7 @@ impl Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some((total, _)) = &self.total {
+        if let Allowance::Shared { total, .. } = &self.allowance {
             total.fetch_sub(self.received, Ordering::Relaxed);
         }
     }
@@ -123,14 +160,6 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-impl Drop for ResponseBody {
-    fn drop(&mut self) {
-        if let Some(ended) = self.ended.take() {
-            ended.with(Code::Cancelled);
-        }
     }
 }
 

@@ -26,15 +26,22 @@ pub struct Shape(&'static [Part]);
 struct Part {
     tag: u32,
     name: &'static str,
-    /// How many of it the whole request may have, however it is nested.
+    /// How many of it the whole request may have, however it is nested; fields of one name count together.
     most: u32,
     inner: Shape,
+    /// Whether it is a list of numbers, of which several lie in one field: each of its bytes may be one.
+    packed: bool,
 }
 
 const NOTHING: Shape = Shape(&[]);
 
 const fn list(tag: u32, name: &'static str, most: u32, inner: Shape) -> Part {
-    Part { tag, name, most, inner }
+    Part { tag, name, most, inner, packed: false }
+}
+
+/// A list of numbers.
+const fn numbers(tag: u32, name: &'static str, most: u32) -> Part {
+    Part { tag, name, most, inner: NOTHING, packed: true }
 }
 
 /// A field that is a single message; sent again, it is merged with what was there.
@@ -42,16 +49,29 @@ const fn one(tag: u32, name: &'static str, inner: Shape) -> Part {
     list(tag, name, u32::MAX, inner)
 }
 
+/// The most values of one kind that a request may hold beside those that it is made of.
+const NUMBERS_MOST: u32 = 1_000_000;
+const NAMED: Shape = Shape(&[list(1, "values", NUMBERS_MOST, NOTHING)]);
 const HISTORY: Shape = Shape(&[list(1, "events", ENTRIES_MOST, NOTHING), list(2, "days", ENTRIES_MOST, NOTHING)]);
-const SUBJECT: Shape = Shape(&[one(2, "history", HISTORY)]);
-const SCORE: Shape = Shape(&[one(1, "subject", SUBJECT)]);
-const BATCH: Shape = Shape(&[list(1, "subjects", SUBJECTS_MOST, SUBJECT)]);
+const SUBJECT: Shape = Shape(&[one(2, "history", HISTORY), one(3, "features", NAMED)]);
+const HORIZONS: Part = numbers(4, "horizon_days", TENSORS_MOST);
+const SCORE: Shape = Shape(&[one(1, "subject", SUBJECT), HORIZONS]);
+const BATCH: Shape = Shape(&[list(1, "subjects", SUBJECTS_MOST, SUBJECT), HORIZONS]);
 const STREAMED: Shape = Shape(&[one(2, "batch", BATCH)]);
 
 /// The most tensors of an inference request.
 const TENSORS_MOST: u32 = 1_000;
-const CONTENTS: Shape = Shape(&[list(8, "bytes_contents", ENTRIES_MOST, NOTHING)]);
-const TENSOR: Shape = Shape(&[list(4, "parameters", TENSORS_MOST, NOTHING), one(5, "contents", CONTENTS)]);
+const CONTENTS: Shape = Shape(&[
+    numbers(2, "int_contents", NUMBERS_MOST),
+    numbers(3, "int64_contents", NUMBERS_MOST),
+    numbers(5, "uint64_contents", NUMBERS_MOST),
+    list(8, "bytes_contents", ENTRIES_MOST, NOTHING),
+]);
+const TENSOR: Shape = Shape(&[
+    numbers(3, "shape", 4 * TENSORS_MOST),
+    list(4, "parameters", TENSORS_MOST, NOTHING),
+    one(5, "contents", CONTENTS),
+]);
 const INFER: Shape = Shape(&[
     list(4, "parameters", TENSORS_MOST, NOTHING),
     list(5, "inputs", TENSORS_MOST, TENSOR),
@@ -109,8 +129,10 @@ fn survey(mut bytes: &[u8], shape: Shape, path: &str, counts: &mut Vec<(&'static
         let length = usize::try_from(length).map_err(|_| malformed("a field is longer than memory"))?;
         let (field, rest) = bytes.split_at_checked(length).ok_or_else(|| malformed("it ends within a field"))?;
         bytes = rest;
-        if let Some(part) = shape.0.iter().find(|part| part.tag == tag && wire_type == WireType::LengthDelimited) {
-            count(part, path, counts)?;
+        let counted = |part: &&Part| part.tag == tag && (part.packed || wire_type == WireType::LengthDelimited);
+        if let Some(part) = shape.0.iter().find(counted) {
+            let most = if part.packed { u32::try_from(length.max(1)).unwrap_or(u32::MAX) } else { 1 };
+            count(part, most, path, counts)?;
             if !part.inner.0.is_empty() {
                 let path = if path.is_empty() { part.name.to_owned() } else { format!("{path}.{}", part.name) };
                 survey(field, part.inner, &path, counts)?;
@@ -120,13 +142,13 @@ fn survey(mut bytes: &[u8], shape: Shape, path: &str, counts: &mut Vec<(&'static
     Ok(())
 }
 
-fn count(part: &Part, path: &str, counts: &mut Vec<(&'static str, u32)>) -> Result<(), CallError> {
+fn count(part: &Part, more: u32, path: &str, counts: &mut Vec<(&'static str, u32)>) -> Result<(), CallError> {
     let position = counts.iter().position(|(name, _)| *name == part.name).unwrap_or_else(|| {
         counts.push((part.name, 0));
         counts.len() - 1
     });
     let Some((_, found)) = counts.get_mut(position) else { return Ok(()) };
-    *found = found.saturating_add(1);
+    *found = found.saturating_add(more);
     if *found > part.most {
         let field = if path.is_empty() { part.name.to_owned() } else { format!("{path}.{}", part.name) };
         let most = usize::try_from(part.most).unwrap_or(usize::MAX);
@@ -222,6 +244,8 @@ mod tests {
         assert!(problem.starts_with("subject.history.events"), "{problem}");
         let problem = refused::<wire::BatchScoreUsersRequest>([0x0a, 0].repeat(10_001));
         assert!(problem.starts_with("subjects: there are 10001"), "{problem}");
+        let problem = refused::<wire::BatchScoreUsersRequest>([&[0x22, 0xd0, 0x0f][..], &[30; 2_000]].concat());
+        assert!(problem.starts_with("horizon_days"), "{problem}");
         let problem = refused::<wire::inference::ModelInferRequest>([0x3a, 0].repeat(1_001));
         assert!(problem.starts_with("raw_input_contents"), "{problem}");
     }

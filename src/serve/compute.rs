@@ -18,9 +18,6 @@ use super::errors::{CallError, ServeError};
 use super::limits::{Limits, size};
 use super::metrics::{Metrics, Shed};
 
-/// Work whose results nobody waits for runs only while fewer than this share of the queue is taken: one in so many.
-const SPARE_SHARE: usize = 4;
-
 /// So many jobs for each thread may always wait, however long each of them takes.
 const ALWAYS_WAITING: usize = 8;
 /// A job of so many units may wait twice as long as a small one, one of twice as many three times as long, and so on:
@@ -65,8 +62,12 @@ impl Compute {
         if waiting < self.queue_length && (waiting < ALWAYS_WAITING * self.threads || wait <= self.queue_wait) {
             return Ok(());
         }
+        Err(self.full())
+    }
+
+    fn full(&self) -> CallError {
         self.metrics.shed(Shed::QueueFull);
-        Err(CallError::Overloaded { retry_after: self.queue_wait })
+        CallError::Overloaded { retry_after: self.queue_wait }
     }
 
     /// Runs a job of so many units when its turn comes. Fails at once when the queue is full, and at its turn when that
@@ -77,8 +78,7 @@ impl Compute {
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
         if self.waiting.load(Ordering::Relaxed) >= self.queue_length {
-            self.metrics.shed(Shed::QueueFull);
-            return Err(CallError::Overloaded { retry_after: self.queue_wait });
+            return Err(self.full());
         }
         let patience = 1 + units / PATIENCE_UNITS;
         self.submit(job, Some(self.queue_wait * u32::try_from(patience).unwrap_or(u32::MAX))).await
@@ -94,18 +94,19 @@ impl Compute {
         self.submit(job, None).await
     }
 
-    /// Runs a job that nobody waits for, unless others are waiting. Returns whether it was taken.
-    pub(super) fn run_in_spare_time(&self, job: impl FnOnce() + Send + 'static) -> bool {
-        if self.waiting.load(Ordering::Relaxed) > self.queue_length / SPARE_SHARE {
-            return false;
-        }
+    /// Whether nothing waits for a thread.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
+    }
+
+    /// Runs a job that nobody waits for; to be asked only when [`Self::is_idle`].
+    pub(super) fn run_in_spare_time(&self, job: impl FnOnce() + Send + 'static) {
         let place = Place::take(&self.waiting);
         self.pool.spawn_fifo(move || {
             drop(place);
             // A crash is counted by what is missing; it must not end the process.
             let _ = catch_unwind(AssertUnwindSafe(job));
         });
-        true
     }
 
     async fn submit<T: Send + 'static>(
@@ -122,13 +123,12 @@ impl Compute {
             let now = Instant::now();
             let waited = now.duration_since(entered);
             metrics.queue_wait.observe(waited.as_secs_f64());
-            if answer.is_closed() {
-                metrics.shed(Shed::HungUp);
-                return;
-            }
             let outcome = if deadline.is_some_and(|deadline| deadline <= now) {
                 metrics.shed(Shed::Deadline);
                 Err(CallError::DeadlinePassed("the deadline passed while the call waited for a thread"))
+            } else if answer.is_closed() {
+                metrics.shed(Shed::HungUp);
+                return;
             } else if let Some(longest) = longest_wait.filter(|longest| waited > *longest) {
                 metrics.shed(Shed::QueueWait);
                 Err(CallError::Overloaded { retry_after: longest })
@@ -208,7 +208,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(matches!(compute.run(1, || Ok(())).await, Err(CallError::Overloaded { .. })));
-        assert!(!compute.run_in_spare_time(|| ()));
+        assert!(!compute.is_idle());
         drop(held);
         for (i, call) in waiting.into_iter().enumerate() {
             assert_eq!(call.await.unwrap().unwrap(), i);

@@ -3,32 +3,35 @@
 //! In this order: what method it is, its request id, whether the caller may, how many calls there are, how much time it
 //! has; then its service; then its status, which is counted, logged and always carries details.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service as _;
 
-use super::body::{Permit, RequestBody, ResponseBody, grpc_status};
+use super::admission::{Admission, Admitted, LATE};
+use super::body::{RequestBody, ResponseBody, grpc_status};
 use super::config::CallLog;
 use super::errors::{CallError, explained};
 use super::health::HealthDesk;
 use super::inference::Inference;
 use super::keys::KeyRing;
 use super::limits::size;
-use super::metrics::Shed;
 use super::model_service::ModelDesk;
-use super::rpc::{Form, RPCS, Rpc, Service, find};
+use super::rpc::{RPCS, Rpc, Service, find};
 use super::scoring::Scoring;
-use super::state::{Phase, ServerState};
+use super::state::ServerState;
 use super::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::wire::model_service_server::ModelServiceServer;
 use super::wire::scoring_service_server::ScoringServiceServer;
@@ -73,26 +76,22 @@ impl Services {
 #[derive(Clone)]
 pub(super) struct Front(Arc<Shared>);
 
-/// A call that may begin.
-struct Admitted {
-    rpc: &'static Rpc,
-    /// Until when it may take.
-    deadline: Option<Instant>,
-    /// What it occupies.
-    permits: [Option<Permit>; 2],
-    /// The name of the caller's key.
-    key: Option<Arc<str>>,
-}
-
 struct Shared {
     services: Services,
     state: Arc<ServerState>,
-    keys: Arc<KeyRing>,
+    admission: Admission,
     log: CallLog,
-    calls: Arc<AtomicUsize>,
-    streams: Arc<AtomicUsize>,
-    receiving: Arc<AtomicUsize>,
     next_id: AtomicU64,
+}
+
+thread_local! {
+    /// Whether the call that was taken last on this thread lasts.
+    static LASTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the call whose future was made last on this thread may take for as long as its client likes.
+pub(super) fn last_call_lasts() -> bool {
+    LASTS.get()
 }
 
 impl Front {
@@ -105,12 +104,9 @@ impl Front {
     ) -> Result<Self, tonic_reflection::server::Error> {
         Ok(Self(Arc::new(Shared {
             services: Services::new(&state)?,
+            admission: Admission::new(Arc::clone(&state), keys),
             state,
-            keys,
             log,
-            calls: Arc::default(),
-            streams: Arc::default(),
-            receiving: Arc::default(),
             next_id: AtomicU64::new(u64::from(salt) << 32),
         })))
     }
@@ -123,41 +119,52 @@ impl hyper::service::Service<Request<Incoming>> for Front {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let shared = Arc::clone(&self.0);
-        Box::pin(async move { Ok(shared.answer(request).await) })
+        let position = find(request.uri().path());
+        LASTS.set(position.and_then(|position| RPCS.get(position)).is_some_and(|rpc| rpc.form.lasts()));
+        Box::pin(async move { Ok(shared.answer(request, position).await) })
     }
 }
 
 impl Shared {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<ResponseBody> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, position: Option<usize>) -> Response<ResponseBody> {
         let started = Instant::now();
-        let position = find(request.uri().path());
         let rpc = position.and_then(|position| RPCS.get(position));
-        let id = given_id(request.headers());
         self.state.metrics.started(position);
-        let mut ended = Ended { shared: Arc::clone(&self), position, started, id: id.clone(), key: None };
-        let (mut response, permits) = match self.admit(&request, rpc, started) {
-            Ok(Admitted { rpc, deadline, permits, key }) => {
+        let mut ended = Ended::new(Arc::clone(&self), position, started, given_id(request.headers()));
+        if !speaks_grpc(&request) {
+            ended.with(Code::InvalidArgument);
+            let mut response = Response::new(ResponseBody::new(Body::empty(), None, [None, None]));
+            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return response;
+        }
+        let (mut response, permits) = match self.admission.admit(request.headers(), rpc, started) {
+            Ok(Admitted { rpc, deadline, permits, key, allowance }) => {
                 ended.key = key;
+                let request = request.map(|body| RequestBody::new(body, allowance));
                 (self.dispatch(rpc, request, deadline).await, permits)
             }
             Err(error) => {
                 if let CallError::NotPermitted { key, .. } = &error {
                     ended.key = Some(key.as_str().into());
                 }
-                (refusal(&request, error), [None, None])
+                if rpc.is_none_or(|rpc| !rpc.form.lasts()) {
+                    discard(request.into_body(), size(self.state.limits.message_bytes)).await;
+                }
+                (Status::from(error).into_http(), [None, None])
             }
         };
         let explained = self.explain(&mut response);
         let code = explained.or_else(|| grpc_status(response.headers()));
         // A call that failed has a name in any case; one that did not has the one that it came with.
-        ended.id = id.or_else(|| code.filter(|code| *code != Code::Ok).map(|_| self.new_id()));
+        if ended.id.is_none() && code.is_some_and(|code| code != Code::Ok) {
+            ended.id = Some(self.new_id());
+        }
         if let Some(mut id) = ended.id.clone() {
             // A name comes once: compression would only remember it in vain.
             id.set_sensitive(true);
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        let lasts = code.is_none() && rpc.is_some_and(|rpc| rpc.form.lasts());
-        let ended = if lasts {
+        let ended = if code.is_none() && rpc.is_some_and(|rpc| rpc.form.lasts()) {
             Some(ended)
         } else {
             ended.with(code.unwrap_or(Code::Ok));
@@ -166,50 +173,7 @@ impl Shared {
         response.map(|body| ResponseBody::new(body, ended, permits))
     }
 
-    /// Whether the call may begin.
-    fn admit(
-        &self,
-        request: &Request<Incoming>,
-        rpc: Option<&'static Rpc>,
-        started: Instant,
-    ) -> Result<Admitted, CallError> {
-        let Some(rpc) = rpc else {
-            self.keys.known(request.headers())?;
-            let path: String = request.uri().path().chars().take(200).collect();
-            return Err(CallError::UnknownMethod(format!("there is no method {path}")));
-        };
-        let key = self.keys.admit(request.headers(), rpc.permission)?;
-        let limits = &self.state.limits;
-        let permit = |count: &Arc<AtomicUsize>, most: u32, limit: &'static str| {
-            Permit::take(count, size(most)).ok_or_else(|| {
-                self.state.metrics.shed(Shed::Calls);
-                CallError::TooManyCalls { limit }
-            })
-        };
-        let lasting = rpc.form.lasts();
-        // Health answers under whatever load.
-        let counted = rpc.service != Service::Health || lasting;
-        let permits = [
-            counted.then(|| permit(&self.calls, limits.calls, "calls")).transpose()?,
-            lasting.then(|| permit(&self.streams, limits.streams, "streams")).transpose()?,
-        ];
-        if rpc.form == Form::Bulk {
-            self.state.compute.not_overloaded()?;
-        }
-        let timeout = call::timeout(request.headers()).map_err(|problem| CallError::malformed(problem.to_owned()))?;
-        let longest = (!lasting).then(|| limits.call_time());
-        let time = timeout.map_or(longest, |timeout| Some(longest.map_or(timeout, |longest| longest.min(timeout))));
-        let deadline = time.and_then(|time| started.checked_add(time));
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Err(LATE);
-        }
-        Ok(Admitted { rpc, deadline, permits, key })
-    }
-
-    async fn dispatch(&self, rpc: &Rpc, request: Request<Incoming>, deadline: Option<Instant>) -> Response<Body> {
-        let lasting = rpc.form.lasts();
-        let total = (!lasting).then(|| (Arc::clone(&self.receiving), size(self.state.limits.receiving_bytes)));
-        let request = request.map(|body| RequestBody::new(body, total));
+    async fn dispatch(&self, rpc: &Rpc, request: Request<RequestBody>, deadline: Option<Instant>) -> Response<Body> {
         let Services { scoring, models, inference, health, reflection } = &self.services;
         let answer = async {
             let answered = match rpc.service {
@@ -217,17 +181,11 @@ impl Shared {
                 Service::Models => models.clone().call(request).await,
                 Service::Inference => inference.clone().call(request).await,
                 Service::Health => health.clone().call(request).await,
-                Service::Reflection => {
-                    // Never ends by itself, and must not hold up a stop.
-                    if self.state.phase() == Phase::Draining {
-                        return Status::from(CallError::Draining).into_http();
-                    }
-                    reflection.clone().call(request).await
-                }
+                Service::Reflection => reflection.clone().call(request).await,
             };
             answered.unwrap_or_else(|never| match never {})
         };
-        in_time(deadline.filter(|_| !lasting), call::within(deadline, answer)).await
+        in_time(deadline.filter(|_| !rpc.form.lasts()), call::within(deadline, answer)).await
     }
 
     /// Gives details to a status that came from under the services, which know of none. Returns its new code.
@@ -273,36 +231,60 @@ async fn in_time(deadline: Option<Instant>, answer: impl Future<Output = Respons
     }
 }
 
-const LATE: CallError = CallError::DeadlinePassed("the deadline passed before there was an answer");
-
-/// The answer to a call that was not let in. Who does not speak gRPC is told so in HTTP's own words.
-fn refusal(request: &Request<Incoming>, error: CallError) -> Response<Body> {
+/// Whether a request is one of gRPC's.
+fn speaks_grpc(request: &Request<Incoming>) -> bool {
     let kind = request.headers().get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let grpc = kind.is_some_and(|kind| kind.starts_with(b"application/grpc"));
-    if grpc && request.method() == Method::POST {
-        return Status::from(error).into_http();
-    }
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    response
+    kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) && request.method() == Method::POST
 }
 
-/// What is told of a call when it has ended.
+/// How long the message of a refused call may take to arrive.
+const DISCARD: Duration = Duration::from_secs(2);
+
+/// Reads the message of a refused call and forgets it. To answer in the middle of it would mean to reset the stream, and
+/// whatever is still on its way for streams that were reset ends the connection before long.
+async fn discard(mut body: Incoming, most: usize) {
+    let read = async {
+        let mut seen = 0;
+        while seen <= most {
+            match std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+                Some(Ok(frame)) => seen += frame.data_ref().map_or(0, Bytes::len),
+                _ => return,
+            }
+        }
+    };
+    // Whoever takes longer is answered in the middle of it.
+    let _ = tokio::time::timeout(DISCARD, read).await;
+}
+
+/// What is told of a call when it has ended, in whatever way.
 pub(super) struct Ended {
     shared: Arc<Shared>,
     position: Option<usize>,
     started: Instant,
     id: Option<HeaderValue>,
     key: Option<Arc<str>>,
+    /// How it ended: until somebody says otherwise, by the client's going away.
+    code: Code,
 }
 
 impl Ended {
+    fn new(shared: Arc<Shared>, position: Option<usize>, started: Instant, id: Option<HeaderValue>) -> Self {
+        Self { shared, position, started, id, key: None, code: Code::Cancelled }
+    }
+
+    /// The call has ended with this status.
+    pub(super) fn with(mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for Ended {
     /// Counts the call and, if its kind is to be logged, logs it.
-    pub(super) fn with(self, code: Code) {
-        let Self { shared, position, started, id, key } = self;
+    fn drop(&mut self) {
+        let Self { shared, position, started, id, key, code } = self;
         let seconds = started.elapsed().as_secs_f64();
-        shared.state.metrics.handled(position, code, seconds);
-        if shared.log.wants(code) {
+        shared.state.metrics.handled(*position, *code, seconds);
+        if shared.log.wants(*code) {
             let rpc = position.and_then(|position| RPCS.get(position));
             tracing::info!(
                 method = rpc.map_or("unknown", |rpc| rpc.path),

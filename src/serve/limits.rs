@@ -61,10 +61,14 @@ limits! {
     history_entries = 10_000, 1, ENTRIES_MOST;
     /// Request bytes of all calls together that have arrived and are not yet decoded.
     receiving_bytes = 256 << 20, 1 << 20, u32::MAX;
-    /// Calls at the same time, on all connections together.
+    /// Calls at the same time, on all connections together, of those that may need a key.
     calls = 8_192, 1, 1_000_000;
-    /// Of them, calls that last: streams of batches and health watches.
+    /// Of them, calls that last: streams of batches and of reflection.
     streams = 512, 1, 1_000_000;
+    /// Calls at the same time that never need a key: whether the server is there and well.
+    open_calls = 1_024, 1, 1_000_000;
+    /// Health watches at the same time.
+    watches = 1_024, 1, 1_000_000;
     /// Calls at the same time on one connection; further ones wait at the client.
     streams_per_connection = 1_024, 1, 100_000;
     /// Connections at the same time. It is lowered to what the open files of the process allow.
@@ -85,7 +89,8 @@ limits! {
     models = 16, 1, 1_000;
     /// How long a new connection may take to greet, TLS included, in seconds.
     handshake_seconds = 10, 1, 600;
-    /// The age in seconds at which a client is asked to connect again, so that servers added later get their share. 0: never.
+    /// The age in seconds, give or take a tenth, at which a client is asked to connect again, so that servers added later get
+    /// their share. 0: never.
     connection_age_seconds = 0, 0, 604_800;
     /// After so many seconds without a word from a connection the server asks whether the peer is still there.
     keepalive_seconds = 8, 1, 86_400;

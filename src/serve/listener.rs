@@ -13,13 +13,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::front::Front;
+use super::front::{Front, last_call_lasts};
 use super::limits::{self, Limits, seconds, size};
 use super::metrics::{Metrics, Shed};
 use super::server::Stopped;
@@ -30,6 +30,8 @@ use super::tls::Tls;
 const NO_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(20);
 /// Descriptors that are not for connections: files, the metrics port, reading models.
 const DESCRIPTORS_KEPT: usize = 64;
+/// Connections of the same time grow old at so many different times.
+const SPREAD: u64 = 64;
 /// The client's half of an HTTP/2 greeting: with less, nothing has been said.
 const GREETING_BYTES: usize = 24;
 
@@ -54,7 +56,7 @@ impl Listener {
     pub(super) async fn serve(self) -> Stopped {
         let Self { tcp, tls, front, limits, metrics, mut phase } = self;
         let drain = seconds(limits.drain_seconds);
-        let shared = Arc::new(Served {
+        let shared = Arc::new(Shared {
             tls,
             front,
             http: http(&limits),
@@ -100,9 +102,27 @@ impl Listener {
     }
 }
 
+/// Runs calls as tasks. One that does not last ends in any case, its answer taken or not: a client that stops reading must
+/// not hold its place for ever.
+#[derive(Clone)]
+struct CallTasks {
+    longest: Duration,
+}
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for CallTasks {
+    fn execute(&self, call: F) {
+        // A connection makes a call's future and hands it over at once, on one thread.
+        if last_call_lasts() {
+            tokio::spawn(call);
+        } else {
+            tokio::spawn(tokio::time::timeout(self.longest, call));
+        }
+    }
+}
+
 /// How HTTP/2 is spoken.
-fn http(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut http = http2::Builder::new(TokioExecutor::new());
+fn http(limits: &Limits) -> http2::Builder<CallTasks> {
+    let mut http = http2::Builder::new(CallTasks { longest: 2 * limits.call_time() });
     http.timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_per_connection)
         .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
@@ -137,16 +157,16 @@ fn one_connections(error: &io::Error) -> bool {
 }
 
 /// What all connections need.
-struct Served {
+struct Shared {
     tls: Option<Arc<Tls>>,
     front: Front,
-    http: http2::Builder<TokioExecutor>,
+    http: http2::Builder<CallTasks>,
     handshake: Duration,
     /// When a connection is old; `None` when none ever is.
     age: Option<Duration>,
 }
 
-impl Served {
+impl Shared {
     async fn connection(self: Arc<Self>, stream: TcpStream, guest: Guest, phase: watch::Receiver<Phase>) {
         // A connection without this option is slower and otherwise as good.
         let _ = stream.set_nodelay(true);
@@ -174,9 +194,17 @@ impl Served {
     ) {
         let heard = Arc::clone(&stream.guest.heard);
         let greeted = || heard.load(Ordering::Relaxed) >= GREETING_BYTES;
+        let spread = 0.9 + 0.2 * (stream.guest.number % SPREAD) as f64 / SPREAD as f64;
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), self.front.clone()));
         let (mut in_time, mut asked_to_finish) = (false, false);
-        let old_at = self.age.map(|age| tokio::time::Instant::now() + age);
+        let age = self.age.map(|age| age.mul_f64(spread));
+        let old = async {
+            match age {
+                Some(age) => tokio::time::sleep(age).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut old = pin!(old);
         loop {
             tokio::select! {
                 // A peer's fault or its end: nothing is left to say to it.
@@ -187,7 +215,7 @@ impl Served {
                     }
                     in_time = true;
                 }
-                () = tokio::time::sleep_until(old_at.unwrap_or(greeted_by)), if old_at.is_some() && !asked_to_finish => {
+                () = old.as_mut(), if !asked_to_finish => {
                     connection.as_mut().graceful_shutdown();
                     asked_to_finish = true;
                 }

@@ -3,7 +3,7 @@
 //! # The way of a call
 //!
 //! `listener` takes the connection (`tls` if it is encrypted) and hands each call to `front`, the one door: it looks
-//! the method up in `rpc`, asks `keys` whether the caller may, holds `limits`, and counts in `metrics`. `codec` counts
+//! the method up in `rpc`, lets `admission` ask `keys` and hold `limits`, and counts in `metrics`. `codec` counts
 //! what a message would unfold to before decoding it. The services (`scoring`, `stream`, `model_service`, `inference`,
 //! `health`) choose a model from `models` and compute here or on the pool of `compute`: `question` (what is asked) and
 //! `subject` (about whom), the model, `answer`. Whatever fails is a row of the table in `errors`.
@@ -12,6 +12,7 @@
 //! so that a new field breaks the build until someone decides what it means. `server` puts everything on a port and
 //! takes it off again; `reload` follows keys and certificates on disk.
 
+mod admission;
 mod answer;
 mod body;
 mod call;

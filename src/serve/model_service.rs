@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::describe;
 use super::errors::CallError;
 use super::limits::size;
-use super::models::Label;
+use super::models::{Label, Shelf};
 use super::state::ServerState;
 use super::wire;
 use super::wire::model_service_server::ModelService;
@@ -79,14 +79,11 @@ impl ModelService for ModelDesk {
         let models = Arc::clone(&self.state.models);
         let named = name.clone();
         // In a task of its own: a client that hangs up does not leave a model half loaded.
-        let job = tokio::spawn(async move { models.load(&named, validate_only).await });
-        let loaded = job.await.map_err(|_| CallError::Crashed("loading"))??;
-        let shelf = self.state.models.shelf();
-        Ok(Response::new(wire::LoadModelResponse {
-            model: Some(describe::model(&loaded.served, wire::ModelView::Basic)),
-            status: describe::status(&shelf, &name),
-            etag: shelf.etag(),
-        }))
+        let tell = move |shelf: &Shelf| (describe::status(shelf, &name), shelf.etag());
+        let job = tokio::spawn(async move { models.load(&named, validate_only, tell).await });
+        let (loaded, (status, etag)) = job.await.map_err(|_| CallError::Crashed("loading"))??;
+        let model = Some(describe::model(&loaded.served, wire::ModelView::Basic));
+        Ok(Response::new(wire::LoadModelResponse { model, status, etag }))
     }
 
     async fn activate_model(
@@ -95,8 +92,8 @@ impl ModelService for ModelDesk {
     ) -> Result<Response<wire::ActivateModelResponse>, Status> {
         let wire::ActivateModelRequest { label, name, etag } = request.into_inner();
         self.may_change()?;
-        let (_, etag) = self.state.models.activate(label_of(label)?, &name, &etag)?;
-        let status = describe::status(&self.state.models.shelf(), &name);
+        let tell = |shelf: &Shelf| (describe::status(shelf, &name), shelf.etag());
+        let (status, etag) = self.state.models.activate(label_of(label)?, &name, &etag, tell)?;
         Ok(Response::new(wire::ActivateModelResponse { status, etag }))
     }
 

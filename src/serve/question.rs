@@ -57,6 +57,10 @@ impl<'s> Question<'s> {
             None
         };
         let of_model = &asked.served.bundle().spec().schema.horizon_days;
+        if horizon_days.len() > of_model.len() {
+            let (field, found, most) = ("horizon_days".to_owned(), horizon_days.len(), of_model.len());
+            return Err(CallError::TooMany { field, found, most });
+        }
         for (i, wanted) in horizon_days.iter().enumerate() {
             if !of_model.iter().any(|h| u32::from(*h) == *wanted) {
                 let problem = format!("the model has no horizon of {wanted} days, but {of_model:?}");
@@ -101,6 +105,11 @@ impl<'s> Question<'s> {
         Ok((question, subjects))
     }
 
+    /// The model asked.
+    pub(super) fn served(&self) -> &'s Served {
+        self.asked.served
+    }
+
     /// Whether the answer for this horizon is wanted.
     pub(super) fn wants(&self, horizon_days: u16) -> bool {
         self.horizon_days.is_empty() || self.horizon_days.contains(&u32::from(horizon_days))
@@ -109,12 +118,5 @@ impl<'s> Question<'s> {
     /// The as-of day as answers write it.
     pub(super) fn as_of_text(&self) -> String {
         self.as_of.map(|day| day.to_string()).unwrap_or_default()
-    }
-}
-
-impl<'s> Question<'s> {
-    /// The model asked.
-    pub(super) fn served(&self) -> &'s Served {
-        self.asked.served
     }
 }

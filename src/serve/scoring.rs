@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::compute::guarded;
 use super::errors::CallError;
 use super::models::{Label, Loaded};
+use super::question::Asked;
 use super::state::ServerState;
 use super::wire::score_result::Result as Outcome;
 use super::wire::scoring_service_server::ScoringService;
@@ -43,19 +44,23 @@ impl ScoringService for Scoring {
     ) -> Result<Response<wire::ScoreUserResponse>, Status> {
         let request = request.into_inner();
         let model = self.state.model(&request.model)?;
-        let shadow = shadow_of(&self.state, &model).map(|shadow| (shadow, request.clone()));
+        let shadow = Shadowed::of(&self.state, &model, || request.clone());
         let units = request.subject.as_ref().map_or(0, units);
         let score = if units <= INLINE_UNITS {
             guarded(|| scorer::single(self.state.asked(&model), request))?
         } else {
             let state = Arc::clone(&self.state);
+            let model = Arc::clone(&model);
             self.state.compute.run(units, move || scorer::single(state.asked(&model), request)).await?
         };
-        if let Some(first) = score.horizons.first() {
-            self.state.metrics.probability.observe(first.churn_probability);
-        }
-        if let Some((shadow, request)) = shadow {
-            compare_single(&self.state, shadow, request, score.clone());
+        self.state.metrics.probability.observe_all(shortest(&model, [&score]));
+        if let Some(shadow) = shadow {
+            shadow.compare(
+                &self.state,
+                1,
+                || vec![Some(score.clone())],
+                |asked, request| vec![scorer::single(asked, request).ok()],
+            );
         }
         Ok(Response::new(wire::ScoreUserResponse { score: Some(score) }))
     }
@@ -101,18 +106,30 @@ pub(super) async fn batch<F: Future<Output = Result<wire::BatchScoreUsersRespons
     run: impl FnOnce(BatchJob) -> F,
 ) -> Result<wire::BatchScoreUsersResponse, CallError> {
     let model = state.model(&request.model)?;
-    let shadow = shadow_of(state, &model).map(|shadow| (shadow, request.clone()));
-    let own = Arc::clone(state);
-    let answer = run(Box::new(move || scorer::batch(own.asked(&model), request))).await?;
+    let shadow = Shadowed::of(state, &model, || request.clone());
+    let (own, asked) = (Arc::clone(state), Arc::clone(&model));
+    let answer = run(Box::new(move || scorer::batch(own.asked(&asked), request))).await?;
     let scores = answer.results.iter().filter_map(|result| match &result.result {
-        Some(Outcome::Score(score)) => score.horizons.first().map(|first| first.churn_probability),
+        Some(Outcome::Score(score)) => Some(score),
         _ => None,
     });
-    state.metrics.probability.observe_all(scores);
-    if let Some((shadow, request)) = shadow {
-        compare_batch(state, shadow, request, answer.clone());
+    state.metrics.probability.observe_all(shortest(&model, scores));
+    if let Some(shadow) = shadow {
+        shadow.compare(
+            state,
+            answer.results.len(),
+            || scores_of(answer.clone()),
+            |asked, request| scorer::batch(asked, request).map(scores_of).unwrap_or_default(),
+        );
     }
     Ok(answer)
+}
+
+/// The probabilities at the model's shortest horizon, of those who were asked for it.
+fn shortest<'a>(model: &Loaded, scores: impl IntoIterator<Item = &'a wire::Score>) -> impl Iterator<Item = f64> {
+    let horizon_days = model.served.bundle().spec().schema.horizon_days.first().copied().map(u32::from);
+    let first = scores.into_iter().filter_map(|score| score.horizons.first());
+    first.filter(move |first| Some(first.horizon_days) == horizon_days).map(|first| first.churn_probability)
 }
 
 /// How much work a subject is.
@@ -123,47 +140,54 @@ fn units(subject: &wire::Subject) -> usize {
     }
 }
 
-/// The shadow that answers beside `model`; it only ever stands beside the stable one.
-fn shadow_of(state: &ServerState, model: &Arc<Loaded>) -> Option<Arc<Loaded>> {
-    let shelf = state.models.shelf();
-    let shadow = shelf.labelled_by(Label::Shadow)?;
-    let beside = shelf.labelled_by(Label::Stable).is_some_and(|stable| Arc::ptr_eq(stable, model));
-    (beside && !Arc::ptr_eq(shadow, model)).then(|| Arc::clone(shadow))
-}
-
-fn compare_single(state: &Arc<ServerState>, shadow: Arc<Loaded>, request: wire::ScoreUserRequest, given: wire::Score) {
-    let (own, model) = (Arc::clone(state), Arc::clone(&shadow));
-    let job = move || {
-        let answer = scorer::single(own.asked(&model), request).ok();
-        own.models.compare(&model, |comparison| comparison.add(&given, answer.as_ref()));
-    };
-    if !state.compute.run_in_spare_time(job) {
-        state.models.compare(&shadow, |comparison| comparison.skipped += 1);
-    }
-}
-
-fn compare_batch(
-    state: &Arc<ServerState>,
+/// A question to the stable model that its shadow is to answer too.
+struct Shadowed<R> {
+    stable: Arc<Loaded>,
     shadow: Arc<Loaded>,
-    request: wire::BatchScoreUsersRequest,
-    given: wire::BatchScoreUsersResponse,
-) {
-    let (own, model, users) = (Arc::clone(state), Arc::clone(&shadow), given.results.len() as u64);
-    let job = move || {
-        let answer = scorer::batch(own.asked(&model), request).unwrap_or_default();
-        own.models.compare(&model, |comparison| {
-            for (i, result) in given.results.iter().enumerate() {
-                if let Some(Outcome::Score(score)) = &result.result {
-                    let shadow = answer.results.get(i).and_then(|result| match &result.result {
-                        Some(Outcome::Score(score)) => Some(score),
-                        _ => None,
-                    });
-                    comparison.add(score, shadow);
-                }
-            }
-        });
-    };
-    if !state.compute.run_in_spare_time(job) {
-        state.models.compare(&shadow, |comparison| comparison.skipped += users);
+    request: R,
+}
+
+impl<R: Send + 'static> Shadowed<R> {
+    /// `None` unless `model` is the stable one and has a shadow.
+    fn of(state: &ServerState, model: &Arc<Loaded>, request: impl FnOnce() -> R) -> Option<Self> {
+        let shelf = state.models.shelf();
+        let shadow = shelf.labelled_by(Label::Shadow).filter(|shadow| !Arc::ptr_eq(shadow, model))?;
+        let beside = shelf.labelled_by(Label::Stable).is_some_and(|stable| Arc::ptr_eq(stable, model));
+        beside.then(|| Self { stable: Arc::clone(model), shadow: Arc::clone(shadow), request: request() })
     }
+
+    /// Asks the shadow when there is nothing else to do, and compares its answers about `users` users with those given.
+    fn compare(
+        self,
+        state: &Arc<ServerState>,
+        users: usize,
+        given: impl FnOnce() -> Vec<Option<wire::Score>>,
+        ask: impl FnOnce(Asked<'_>, R) -> Vec<Option<wire::Score>> + Send + 'static,
+    ) {
+        let Self { stable, shadow, request } = self;
+        if !state.compute.is_idle() {
+            state.models.compare(&stable, &shadow, |comparison| comparison.skipped += users as u64);
+            return;
+        }
+        let (own, given) = (Arc::clone(state), given());
+        state.compute.run_in_spare_time(move || {
+            let answers = ask(own.asked(&shadow), request);
+            own.models.compare(&stable, &shadow, |comparison| {
+                for (i, given) in given.iter().enumerate() {
+                    if let Some(given) = given {
+                        comparison.add(given, answers.get(i).and_then(Option::as_ref));
+                    }
+                }
+            });
+        });
+    }
+}
+
+/// The scores of a batch, in order; `None` for a subject that has none.
+fn scores_of(answer: wire::BatchScoreUsersResponse) -> Vec<Option<wire::Score>> {
+    let score = |result: wire::ScoreResult| match result.result {
+        Some(Outcome::Score(score)) => Some(score),
+        _ => None,
+    };
+    answer.results.into_iter().map(score).collect()
 }

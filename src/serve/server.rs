@@ -65,6 +65,10 @@ impl Stock {
                 Some((_, labels)) => labels.push(label),
                 None => {
                     let model = Loaded::load(folder)?;
+                    if Label::ALL.iter().any(|label| label.name() == model.name) {
+                        let problem = "is the name of a label; rename the folder".to_owned();
+                        return Err(ServeError::Folder { path: folder.clone(), problem });
+                    }
                     if models.iter().any(|(other, _)| other.name == model.name) {
                         let problem = "is the name of two models; rename one of the folders".to_owned();
                         return Err(ServeError::Folder { path: folder.clone(), problem });

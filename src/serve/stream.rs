@@ -28,15 +28,32 @@ pub(super) async fn answer_all(
         let outcome = match next(&state, &mut batches, &answers, deadline).await {
             Ok(None) => return,
             Ok(Some(request)) => answer(&state, request, &mut last).await,
-            Err(error) => Err(error),
+            Err(status) => Err(status),
         };
         let ends = outcome.is_err();
-        // Nobody listens any more: nobody is told.
-        let unheard = answers.send(outcome.map_err(Status::from)).await.is_err();
-        if ends || unheard {
+        // A client that does not read must hold up neither a stop nor others for ever.
+        let heard = tell(&state, answers.send(outcome), deadline).await;
+        if ends || !heard {
             return;
         }
     }
+}
+
+/// Hands an answer over; returns whether it was taken in time.
+async fn tell<E>(state: &ServerState, sent: impl Future<Output = Result<(), E>>, deadline: Option<Instant>) -> bool {
+    let mut phase = state.phase.subscribe();
+    let until = until(state, deadline);
+    tokio::select! {
+        biased;
+        sent = tokio::time::timeout_at(until.into(), sent) => sent.is_ok_and(|sent| sent.is_ok()),
+        _ = phase.wait_for(|phase| *phase == Phase::Draining) => false,
+    }
+}
+
+/// Until when a stream may be silent.
+fn until(state: &ServerState, deadline: Option<Instant>) -> Instant {
+    let idle = Instant::now() + seconds(state.limits.stream_idle_seconds);
+    deadline.map_or(idle, |deadline| deadline.min(idle))
 }
 
 /// The next batch; `None` when there is none or nobody to answer.
@@ -45,37 +62,38 @@ async fn next(
     batches: &mut Streaming<wire::StreamScoreUsersRequest>,
     answers: &Sender<Result<wire::StreamScoreUsersResponse, Status>>,
     deadline: Option<Instant>,
-) -> Result<Option<wire::StreamScoreUsersRequest>, CallError> {
+) -> Result<Option<wire::StreamScoreUsersRequest>, Status> {
     let mut phase = state.phase.subscribe();
-    let idle = Instant::now() + seconds(state.limits.stream_idle_seconds);
-    let until = deadline.map_or(idle, |deadline| deadline.min(idle));
+    let until = until(state, deadline);
     let message = tokio::select! {
         biased;
         () = answers.closed() => return Ok(None),
         // The sender lives as long as the state does.
-        _ = phase.wait_for(|phase| *phase == Phase::Draining) => return Err(CallError::Draining),
+        _ = phase.wait_for(|phase| *phase == Phase::Draining) => return Err(CallError::Draining.into()),
         message = tokio::time::timeout_at(until.into(), batches.message()) => message,
     };
-    let late = if until == idle { IDLE } else { LATE };
-    message.map_err(|_| CallError::DeadlinePassed(late))?.map_err(|status| framing(state, &status))
+    let late = if Some(until) == deadline { LATE } else { IDLE };
+    message.map_err(|_| CallError::DeadlinePassed(late))?.map_err(|status| framing(state, status))
 }
 
-/// What a message that could not be read ends the stream with.
-fn framing(state: &ServerState, status: &Status) -> CallError {
-    // Whatever carries details already was found out by the decoder, and says the same.
-    let message = status.message().trim_start_matches("the message cannot be read: ");
-    explained(status.code(), message, state.limits.message_bytes)
-        .unwrap_or_else(|| CallError::malformed(message.to_owned()))
+/// What a message that could not be read ends the stream with: what the decoder says, or what there is to say of a frame.
+fn framing(state: &ServerState, status: Status) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    explained(status.code(), status.message(), state.limits.message_bytes).map_or(status, Status::from)
 }
 
 async fn answer(
     state: &Arc<ServerState>,
     request: wire::StreamScoreUsersRequest,
     last: &mut Option<u64>,
-) -> Result<wire::StreamScoreUsersResponse, CallError> {
+) -> Result<wire::StreamScoreUsersResponse, Status> {
     let wire::StreamScoreUsersRequest { sequence, batch } = request;
     if let Some(last) = last.filter(|last| *last >= sequence) {
-        return Err(CallError::field("sequence", format!("{sequence} comes after {last}: numbers must increase")));
+        return Err(
+            CallError::field("sequence", format!("{sequence} comes after {last}: numbers must increase")).into()
+        );
     }
     *last = Some(sequence);
     let outcome = match batch {

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
 
+#[cfg(feature = "serve")]
+mod bundles;
 #[cfg(feature = "train")]
 mod cli;
+#[cfg(feature = "serve")]
+mod dice;
 mod layering;
 #[cfg(feature = "train")]
 mod sample;

@@ -308,7 +308,8 @@ pub(crate) fn explained(code: Code, message: &str, message_bytes: u32) -> Option
     match code {
         Code::OutOfRange | Code::ResourceExhausted => Some(CallError::MessageTooLarge { most: message_bytes }),
         Code::Unimplemented => Some(CallError::UnknownMethod(clip(message.to_owned()))),
-        Code::Internal | Code::InvalidArgument | Code::Unknown | Code::Cancelled => Some(CallError::malformed(message)),
+        Code::Internal | Code::InvalidArgument | Code::Unknown => Some(CallError::malformed(message)),
+        // A call that its client gave up among them: nobody is there to be told.
         _ => None,
     }
 }

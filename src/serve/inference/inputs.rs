@@ -56,7 +56,7 @@ impl Kind {
         match self {
             Self::Fp64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
             Self::Fp32 => bytes.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-            Self::Int64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(),
+            Self::Int64 => bytes.as_chunks().0.iter().map(|b| whole(i64::from_le_bytes(*b))).collect(),
             Self::Int32 => bytes.as_chunks().0.iter().map(|b| f64::from(i32::from_le_bytes(*b))).collect(),
         }
     }
@@ -89,10 +89,15 @@ impl Kind {
         Ok(match self {
             Self::Fp64 => fp64_contents.clone(),
             Self::Fp32 => fp32_contents.iter().map(|x| f64::from(*x)).collect(),
-            Self::Int64 => int64_contents.iter().map(|x| *x as f64).collect(),
+            Self::Int64 => int64_contents.iter().map(|x| whole(*x)).collect(),
             Self::Int32 => int_contents.iter().map(|x| f64::from(*x)).collect(),
         })
     }
+}
+
+/// A whole number; infinite, and so refused, where it would have to be rounded.
+fn whole(number: i64) -> f64 {
+    if number.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS { number as f64 } else { f64::INFINITY }
 }
 
 /// Checks the inputs and puts them side by side.

@@ -60,6 +60,9 @@ pub(super) fn wanted(bundle: &Bundle, asked: &[InferRequestedOutputTensor]) -> R
     }
     let find = |(i, output): (usize, &InferRequestedOutputTensor)| {
         let found = all.iter().find(|known| known.name() == output.name).copied();
+        if asked.iter().take(i).any(|before| before.name == output.name) {
+            return Err(CallError::field(format!("outputs[{i}].name"), "is asked for twice"));
+        }
         found.ok_or_else(|| {
             let names: Vec<String> = all.iter().map(|output| output.name()).collect();
             CallError::field(format!("outputs[{i}].name"), format!("is none of {}", names.join(", ")))

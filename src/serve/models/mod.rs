@@ -112,19 +112,25 @@ impl Models {
                 shelf.set_label(label, Some(name.clone()));
             }
         }
-        drop(shelf);
-        self.compare_anew();
+        self.tally().follow(&shelf);
     }
 
     /// Loads a model from the folder of that name, or only proves that it could be loaded.
-    pub(super) async fn load(&self, name: &str, validate_only: bool) -> Result<Arc<Loaded>, CallError> {
+    /// `tell` looks at what came of it before anything else can change.
+    pub(super) async fn load<T>(
+        &self,
+        name: &str,
+        validate_only: bool,
+        tell: impl FnOnce(&Shelf) -> T,
+    ) -> Result<(Arc<Loaded>, T), CallError> {
         let folder = self.folder_of(name)?;
         let _one_at_a_time = self.reading.lock().await;
         if !folder.exists() {
             return Err(CallError::unknown_model("model folder", name));
         }
         if validate_only {
-            return read(folder).await.map_err(|problem| refused(name, problem)).map(Arc::new);
+            let model = read(folder).await.map_err(|problem| refused(name, problem))?;
+            return Ok((Arc::new(model), tell(&self.shelf())));
         }
         self.shelf_mut().begin(name)?;
         let outcome = read(folder).await.map(Arc::new);
@@ -133,13 +139,14 @@ impl Models {
             Ok(model) => {
                 let in_use = shelf.labels().of(name).next().is_some();
                 shelf.put(Arc::clone(&model));
+                self.tally().follow(&shelf);
+                let told = tell(&shelf);
                 drop(shelf);
                 if in_use {
                     self.metrics.swapped(Swap::Done);
-                    self.compare_anew();
                 }
                 tracing::info!(model = name, version = model.served.bundle().version(), "model loaded");
-                Ok(model)
+                Ok((model, told))
             }
             Err(problem) => {
                 shelf.fail(name, problem.clone());
@@ -153,41 +160,46 @@ impl Models {
 
     /// Reads the folders of all models with a label again. What fails is served on as it was.
     pub(super) async fn reload(&self) {
-        let labelled: Vec<Arc<Loaded>> = self.shelf().labelled();
         let _one_at_a_time = self.reading.lock().await;
+        let labelled: Vec<Arc<Loaded>> = self.shelf().labelled();
         for old in labelled {
             let Some(folder) = old.folder.clone() else { continue };
-            match read(folder).await {
-                Ok(new) if new.served.bundle().version() == old.served.bundle().version() => {}
-                Ok(new) => {
-                    let version = new.served.bundle().version().to_owned();
-                    self.shelf_mut().put(Arc::new(Loaded { name: old.name.clone(), ..new }));
-                    self.metrics.swapped(Swap::Done);
-                    tracing::info!(model = old.name, version, "model loaded again");
-                }
-                Err(problem) => {
-                    tracing::warn!(model = old.name, reason = problem, "model refused; the one in use serves on");
-                    self.shelf_mut().fail(&old.name, problem);
-                    self.metrics.swapped(Swap::Refused);
-                }
+            let outcome = read(folder).await;
+            let problem = outcome.as_ref().err().cloned();
+            let mut shelf = self.shelf_mut();
+            let renewed = shelf.renew(&old, outcome);
+            self.tally().follow(&shelf);
+            let version = shelf.entries().get(&old.name).and_then(|entry| entry.model.as_ref());
+            let version = version.map(|model| model.served.bundle().version().to_owned()).unwrap_or_default();
+            drop(shelf);
+            if renewed {
+                self.metrics.swapped(Swap::Done);
+                tracing::info!(model = old.name, version, "model loaded again");
+            }
+            if let Some(reason) = problem {
+                self.metrics.swapped(Swap::Refused);
+                tracing::warn!(model = old.name, reason, "model refused; the one in use serves on");
             }
         }
-        self.compare_anew();
     }
 
-    /// Gives a label to a model, or takes it away.
-    pub(super) fn activate(&self, label: Label, name: &str, etag: &str) -> Result<(Option<Entry>, String), CallError> {
+    /// Gives a label to a model, or takes it away. `tell` looks at what came of it before anything else can change.
+    pub(super) fn activate<T>(
+        &self,
+        label: Label,
+        name: &str,
+        etag: &str,
+        tell: impl FnOnce(&Shelf) -> T,
+    ) -> Result<T, CallError> {
         let mut shelf = self.shelf_mut();
-        let outcome = shelf.activate(label, name, etag);
-        let etag = shelf.etag();
+        let outcome = shelf.activate(label, name, etag).map(|()| tell(&shelf));
+        self.tally().follow(&shelf);
         drop(shelf);
         self.metrics.swapped(if outcome.is_ok() { Swap::Done } else { Swap::Refused });
-        let entry = outcome?;
-        if label != Label::Canary {
-            self.compare_anew();
+        if outcome.is_ok() {
+            tracing::info!(label = label.name(), model = name, "label given");
         }
-        tracing::info!(label = label.name(), model = name, "label given");
-        Ok((entry, etag))
+        outcome
     }
 
     /// Forgets a model without labels, once the calls that it began are finished.
@@ -224,20 +236,14 @@ impl Models {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins counting from nothing: another pair of models is compared.
-    fn compare_anew(&self) {
-        let shadow = self.shelf().labels().get(Label::Shadow).map(str::to_owned);
-        *self.tally() = Tally::of(shadow);
-    }
-
     /// The shadow's comparison so far; `None` without a shadow.
     pub(super) fn comparison(&self) -> Option<Comparison> {
         self.tally().comparison()
     }
 
-    /// Adds to the comparison with `shadow`, unless another one is compared by now.
-    pub(super) fn compare(&self, shadow: &Loaded, add: impl FnOnce(&mut Comparison)) {
-        if let Some(comparison) = self.tally().of_shadow(&shadow.name) {
+    /// Adds to the comparison of these two models, unless others are compared by now.
+    pub(super) fn compare(&self, stable: &Arc<Loaded>, shadow: &Arc<Loaded>, add: impl FnOnce(&mut Comparison)) {
+        if let Some(comparison) = self.tally().of_pair(stable, shadow) {
             add(comparison);
         }
     }

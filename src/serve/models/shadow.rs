@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use super::{Label, Loaded, Shelf};
 use crate::serve::wire;
 
 /// How a shadow's answers compare with those that were given.
@@ -28,9 +31,12 @@ impl Comparison {
             return;
         }
         let shadow = shadow.filter(|shadow| shadow.status() == wire::ScoreStatus::Scored);
-        let Some((shadow, (ours, theirs))) =
-            shadow.and_then(|s| Some((s, given.horizons.first().zip(s.horizons.first())?)))
-        else {
+        let both = shadow.and_then(|shadow| {
+            let ours = given.horizons.first()?;
+            let theirs = shadow.horizons.iter().find(|theirs| theirs.horizon_days == ours.horizon_days)?;
+            Some((shadow, ours, theirs))
+        });
+        let Some((shadow, ours, theirs)) = both else {
             self.other_status += 1;
             return;
         };
@@ -48,21 +54,46 @@ impl Comparison {
     }
 }
 
-/// The comparison of the present shadow, if there is one.
+/// The comparison of the present stable model and shadow, if there are both.
 #[derive(Debug, Default)]
-pub(super) struct Tally(Option<Comparison>);
+pub(super) struct Tally(Option<Pair>);
+
+#[derive(Debug)]
+struct Pair {
+    stable: Arc<Loaded>,
+    shadow: Arc<Loaded>,
+    comparison: Comparison,
+}
+
+impl Pair {
+    fn is_of(&self, stable: &Arc<Loaded>, shadow: &Arc<Loaded>) -> bool {
+        Arc::ptr_eq(&self.stable, stable) && Arc::ptr_eq(&self.shadow, shadow)
+    }
+}
 
 impl Tally {
-    /// Nothing compared yet.
-    pub(super) fn of(shadow: Option<String>) -> Self {
-        Self(shadow.map(|name| Comparison { name, ..Comparison::default() }))
+    /// Begins from nothing when the shelf has another pair of models.
+    pub(super) fn follow(&mut self, shelf: &Shelf) {
+        let pair = shelf.labelled_by(Label::Stable).zip(shelf.labelled_by(Label::Shadow));
+        let same = match (&self.0, pair) {
+            (Some(current), Some((stable, shadow))) => current.is_of(stable, shadow),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.0 = pair.map(|(stable, shadow)| Pair {
+                stable: Arc::clone(stable),
+                shadow: Arc::clone(shadow),
+                comparison: Comparison { name: shadow.name.clone(), ..Comparison::default() },
+            });
+        }
     }
 
     pub(super) fn comparison(&self) -> Option<Comparison> {
-        self.0.clone()
+        self.0.as_ref().map(|pair| pair.comparison.clone())
     }
 
-    pub(super) fn of_shadow(&mut self, name: &str) -> Option<&mut Comparison> {
-        self.0.as_mut().filter(|comparison| comparison.name == name)
+    pub(super) fn of_pair(&mut self, stable: &Arc<Loaded>, shadow: &Arc<Loaded>) -> Option<&mut Comparison> {
+        self.0.as_mut().filter(|pair| pair.is_of(stable, shadow)).map(|pair| &mut pair.comparison)
     }
 }

@@ -148,6 +148,32 @@ impl Shelf {
         self.look_up();
     }
 
+    /// Puts what came of reading a model's folder again in the place of that very model; nothing if it has been exchanged
+    /// or unloaded meanwhile. Returns whether the model is another one now.
+    pub(super) fn renew(&mut self, old: &Arc<Loaded>, outcome: Result<Loaded, String>) -> bool {
+        let Some(entry) = self.entries.get_mut(&old.name) else { return false };
+        if !entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, old)) {
+            return false;
+        }
+        self.revision += 1;
+        match outcome {
+            Err(problem) => {
+                entry.reason = problem;
+                false
+            }
+            Ok(new) if new.served.bundle().version() == old.served.bundle().version() => {
+                entry.reason = String::new();
+                false
+            }
+            Ok(new) => {
+                entry.reason = String::new();
+                entry.model = Some(Arc::new(Loaded { name: old.name.clone(), ..new }));
+                self.look_up();
+                true
+            }
+        }
+    }
+
     /// Notes why a folder could not be loaded. A model that was there before stays in use.
     pub(super) fn fail(&mut self, name: &str, reason: String) {
         if let Some(entry) = self.entries.get_mut(name) {
@@ -166,21 +192,21 @@ impl Shelf {
     }
 
     /// See [`super::Models::activate`].
-    pub(super) fn activate(&mut self, label: Label, name: &str, etag: &str) -> Result<Option<Entry>, CallError> {
+    pub(super) fn activate(&mut self, label: Label, name: &str, etag: &str) -> Result<(), CallError> {
         self.check_etag(etag)?;
         if name.is_empty() {
             if label == Label::Stable {
                 return Err(CallError::field("name", "is required: some model must be stable"));
             }
             self.set_label(label, None);
-            return Ok(None);
+            return Ok(());
         }
-        let entry = self.entries.get(name).ok_or_else(|| CallError::unknown_model("model", name))?.clone();
+        let entry = self.entries.get(name).ok_or_else(|| CallError::unknown_model("model", name))?;
         if entry.state != State::Active {
             return Err(wrong_state(name, entry.state));
         }
         self.set_label(label, Some(name.to_owned()));
-        Ok(Some(entry))
+        Ok(())
     }
 
     /// Takes a model out of use; what is left of it is given back.

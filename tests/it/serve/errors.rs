@@ -106,6 +106,7 @@ async fn an_illegal_request_is_named() {
         (ScoreUserRequest { subject: None, ..ann() }, Code::InvalidArgument, "subject: is required"),
         (ScoreUserRequest { as_of: "tomorrow".into(), ..ann() }, Code::InvalidArgument, "as_of: `tomorrow`"),
         (ScoreUserRequest { horizon_days: vec![30, 31], ..ann() }, Code::InvalidArgument, "horizon_days[1]: "),
+        (ScoreUserRequest { horizon_days: vec![30; 3], ..ann() }, Code::InvalidArgument, "horizon_days: there are 3"),
         (
             ScoreUserRequest { feature_hash: "beef".into(), ..ann() },
             Code::FailedPrecondition,

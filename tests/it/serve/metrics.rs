@@ -40,7 +40,21 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
         raw.call(made_up, &[], &ask(user("ann"))).await;
     }
     raw.call(SCORE_USER, &[("grpc-timeout", "1n")], &ask(user("ann"))).await;
+    // A client that goes away in the middle of its call, and a guess at a key by somebody who does not speak gRPC.
+    let path = format!("/{}", "churn.v1.ModelService/GetModel");
+    let gone = tokio::spawn({
+        let raw = raw.clone();
+        async move { raw.send_without_end(&path).await }
+    });
+    let line = "grpc_server_started_total{grpc_type=\"unary\",grpc_service=\"churn.v1.ModelService\",grpc_method=\"GetModel\"}";
+    until(async || value(&ask_page(address, "GET /metrics").await, line) == 1.0).await;
+    gone.abort();
+    let line = "grpc_server_handled_total{grpc_type=\"unary\",grpc_service=\"churn.v1.ModelService\",\
+                grpc_method=\"GetModel\",grpc_code=\"Canceled\"} 1";
+    until(async || ask_page(address, "GET /metrics").await.contains(line)).await;
+    raw.send("/churn.v1.ModelService/ListModels", &[("content-type", "text/plain")], Vec::new()).await.unwrap();
     let page = ask_page(address, "GET /metrics").await;
+    assert!(page.contains("grpc_method=\"ListModels\",grpc_code=\"InvalidArgument\"} 1"), "{page}");
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("application/openmetrics-text"), "{page}");
     let method = r#"grpc_type="unary",grpc_service="churn.v1.ScoringService",grpc_method="ScoreUser""#;
     assert_eq!(value(&page, &format!("grpc_server_started_total{{{method}}}")), 5.0);

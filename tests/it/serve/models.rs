@@ -179,15 +179,19 @@ async fn models_are_exchanged_under_load_without_a_failed_or_mixed_answer() {
             })
         })
         .collect();
-    for swap in 0..120 {
+    let often = || asked.iter().all(|count| count.load(Ordering::Relaxed) > 10);
+    let (mut swap, begun) = (0, std::time::Instant::now());
+    while swap < 120 || !often() {
         server.activate(ModelLabel::Stable, ["next", "live"][swap % 2], "").await.unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
+        swap += 1;
+        assert!(begun.elapsed().as_secs() < 60, "{asked:?}");
     }
+    server.activate(ModelLabel::Stable, "live", "").await.unwrap();
     done.store(true, Ordering::Relaxed);
     for caller in callers {
         caller.await.unwrap();
     }
-    assert!(asked.iter().all(|count| count.load(Ordering::Relaxed) > 10), "{asked:?}");
     assert_eq!(server.version_of("").await.unwrap(), versions[0]);
 }
 
@@ -280,6 +284,10 @@ async fn a_reload_takes_a_new_bundle_and_leaves_a_bad_one() {
     assert_eq!((entry.state(), entry.version.as_str()), (ModelState::Active, newer.as_str()));
     assert!(entry.reason.contains("SHA-256"), "{}", entry.reason);
     assert_eq!(server.version_of("").await.unwrap(), newer);
+    // Once the folder is well again, so is the model.
+    save_other(&folder, 0.7);
+    server.reload.send(()).await.unwrap();
+    until(async || server.list().await.models[0].reason.is_empty()).await;
 }
 
 #[tokio::test]
@@ -293,12 +301,16 @@ async fn a_shadow_is_compared_and_never_answers() {
         server.score(ScoreUserRequest { model: "next".into(), ..ask(user("ann")) }).await.unwrap(),
     );
     assert_eq!(ours.model_version, live);
-    let subjects = ["ann", "dan", "ola", "nobody"].map(user).to_vec();
-    server.batch(BatchScoreUsersRequest { subjects, as_of: END.into(), ..Default::default() }).await.unwrap();
-    until(async || server.list().await.shadow.unwrap().compared == 3).await;
+    // Whoever is asked while another question waits for a thread is skipped: ask until enough were compared.
+    until(async || {
+        let subjects = ["ann", "dan", "ola", "nobody"].map(user).to_vec();
+        server.batch(BatchScoreUsersRequest { subjects, as_of: END.into(), ..Default::default() }).await.unwrap();
+        server.list().await.shadow.unwrap().compared >= 3
+    })
+    .await;
     let report = server.list().await.shadow.unwrap();
     let difference = (ours.horizons[0].churn_probability - theirs.horizons[0].churn_probability).abs();
-    assert_eq!((report.name.as_str(), report.other_status, report.skipped), ("next", 0, 0));
+    assert_eq!((report.name.as_str(), report.other_status), ("next", 0));
     assert!(difference > 0.01 && report.max_difference >= difference && report.mean_difference > 0.0);
     let other = u64::from(ours.horizons[0].risk_band != theirs.horizons[0].risk_band);
     assert!(report.other_band >= other && report.other_stage == 0);

@@ -8,6 +8,7 @@ use tonic::Code;
 
 use super::raw::{Raw, framed};
 use super::*;
+use crate::dice::Dice;
 
 /// Requests of each kind for each method.
 const REQUESTS: u64 = 10_000;
@@ -17,21 +18,8 @@ const AT_ONCE: u64 = 32;
 /// Whatever takes longer than this will never end.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// A small generator of numbers that look random: SplitMix64 (Steele, Lea and Flood 2014).
-pub(super) struct Dice(pub(super) u64);
-
+/// What requests are made of.
 impl Dice {
-    pub(super) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-
-    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.roll(choices.len() as u64) as usize].clone()
-    }
-
     fn text(&mut self) -> String {
         let long = "é".repeat(self.roll(600) as usize);
         self.of(&["", "ann", "visit", "stable", "canary", "shop", "\0", "2011-05-01", END, "../..", "recency_days"]
@@ -48,10 +36,6 @@ impl Dice {
 
     fn whole(&mut self) -> u32 {
         self.of(&[0, 1, 3, 30, 90, 77, u32::MAX, i32::MAX as u32])
-    }
-
-    fn list<T>(&mut self, most: u64, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        (0..self.roll(most + 1)).map(|_| one(self)).collect()
     }
 
     fn subject(&mut self) -> Subject {

@@ -194,6 +194,21 @@ async fn a_call_in_progress_is_finished_when_the_server_is_asked_to_stop() {
 }
 
 #[tokio::test]
+async fn an_open_reflection_stream_does_not_hold_up_a_stop() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    let server = Running::ready().await;
+    let mut client = ServerReflectionClient::new(server.channel.clone());
+    let mut open =
+        client.server_reflection_info(tokio_stream::pending::<ServerReflectionRequest>()).await.unwrap().into_inner();
+    let stopped = tokio::spawn(server.stop());
+    let end = tokio::time::timeout(std::time::Duration::from_secs(5), open.message()).await.unwrap();
+    assert!(!matches!(end, Ok(Some(_))), "{end:?}");
+    drop((open, client));
+    assert_eq!(stopped.await.unwrap(), Stopped::Drained);
+}
+
+#[tokio::test]
 async fn a_server_can_be_stopped_before_it_is_ready_and_when_idle() {
     let (go, load) = held_load();
     let (server, _ready) = Running::start(Config::default(), load).await;

@@ -68,7 +68,7 @@ async fn calls(server: &Running, client: ClientConfig) -> bool {
     let Ok(stream) = tokio_rustls::TlsConnector::from(Arc::new(client)).connect(name, stream).await else {
         return false;
     };
-    let Ok(raw) = Raw::over(stream).await else { return false };
+    let Ok(raw) = Raw::over(stream, server.address).await else { return false };
     // With TLS 1.3 a client learns that its certificate is refused only when it asks for something.
     let sent = raw.send(SCORE_USER, &[], super::raw::framed(&prost::Message::encode_to_vec(&ask(user("ann"))))).await;
     sent.is_ok_and(|answer| answer.code() == Code::Ok)
@@ -88,7 +88,7 @@ async fn only_the_newest_tls_is_spoken_and_the_certificate_proves_who_answers() 
     assert!(calls(&server, ours.client(None, TLS13)).await);
     assert!(!calls(&server, theirs.client(None, TLS13)).await, "another authority's certificate was believed");
     assert!(!calls(&server, ours.client(None, &[&rustls::version::TLS12])).await, "TLS 1.2 was spoken");
-    let plain = Raw::over(TcpStream::connect(server.address).await.unwrap()).await.unwrap();
+    let plain = Raw::over(TcpStream::connect(server.address).await.unwrap(), server.address).await.unwrap();
     assert!(plain.send(SCORE_USER, &[], Vec::new()).await.is_err(), "it was answered without encryption");
 }
 
