@@ -17,6 +17,7 @@ use super::call;
 use super::errors::{CallError, ServeError};
 use super::limits::{Limits, size};
 use super::metrics::{Metrics, Shed};
+use super::traces;
 
 /// Work whose results nobody waits for runs only while fewer than this share of the queue is taken: one in so many.
 const SPARE_SHARE: usize = 4;
@@ -116,12 +117,13 @@ impl Compute {
         let (answer, answered) = oneshot::channel();
         let (place, metrics, job_ns) =
             (Place::take(&self.waiting), Arc::clone(&self.metrics), Arc::clone(&self.job_ns));
-        let (entered, deadline) = (Instant::now(), call::deadline());
+        let (entered, deadline, span) = (Instant::now(), call::deadline(), traces::current());
         self.pool.spawn_fifo(move || {
             drop(place);
             let now = Instant::now();
             let waited = now.duration_since(entered);
             metrics.queue_wait.observe(waited.as_secs_f64());
+            span.child("queue", entered, now);
             if answer.is_closed() {
                 metrics.shed(Shed::HungUp);
                 return;
@@ -134,6 +136,7 @@ impl Compute {
                 Err(CallError::Overloaded { retry_after: longest })
             } else {
                 let outcome = guarded(job);
+                span.child("compute", now, Instant::now());
                 let took = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 let before = job_ns.load(Ordering::Relaxed);
                 job_ns.store(before - before / 8 + took / 8, Ordering::Relaxed);

@@ -29,6 +29,7 @@ use super::model_service::ModelDesk;
 use super::rpc::{Form, RPCS, Rpc, Service, find};
 use super::scoring::Scoring;
 use super::state::{Phase, ServerState};
+use super::traces::CallSpan;
 use super::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::wire::model_service_server::ModelServiceServer;
 use super::wire::scoring_service_server::ScoringServiceServer;
@@ -134,11 +135,12 @@ impl Shared {
         let rpc = position.and_then(|position| RPCS.get(position));
         let id = given_id(request.headers());
         self.state.metrics.started(position);
-        let mut ended = Ended { shared: Arc::clone(&self), position, started, id: id.clone(), key: None };
+        let span = self.state.traces.begin(rpc, request.headers());
+        let mut ended = Ended { shared: Arc::clone(&self), position, started, id: id.clone(), key: None, span };
         let (mut response, permits) = match self.admit(&request, rpc, started) {
             Ok(Admitted { rpc, deadline, permits, key }) => {
                 ended.key = key;
-                (self.dispatch(rpc, request, deadline).await, permits)
+                (ended.span.around(self.dispatch(rpc, request, deadline)).await, permits)
             }
             Err(error) => (refusal(&request, error), [None, None]),
         };
@@ -289,12 +291,13 @@ pub(super) struct Ended {
     started: Instant,
     id: Option<HeaderValue>,
     key: Option<Arc<str>>,
+    span: CallSpan,
 }
 
 impl Ended {
     /// Counts the call and, if its kind is to be logged, logs it.
     pub(super) fn with(self, code: Code) {
-        let Self { shared, position, started, id, key } = self;
+        let Self { shared, position, started, id, key, span } = self;
         let seconds = started.elapsed().as_secs_f64();
         shared.state.metrics.handled(position, code, seconds);
         if shared.log.wants(code) {
@@ -308,5 +311,6 @@ impl Ended {
                 "call"
             );
         }
+        span.end(code, id.as_ref());
     }
 }
