@@ -17,11 +17,12 @@ ci: fmt lint doc deny test release retrain quickstart real interop deploy report
 fmt:
     cargo fmt --all --check
 
-# Clippy without a warning: everything, the suite on real logs, and each half without the other.
+# Clippy without a warning: everything, the suite on real logs, and each half without the other, and traces.
 lint:
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --test real -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features serve -- -D warnings
+    cargo clippy --locked --all-targets --no-default-features --features serve,otel -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features train -- -D warnings
 
 # The documentation, without a warning.
@@ -36,9 +37,10 @@ deny:
         echo "SKIPPED deny: cargo-deny is not installed (cargo install --locked cargo-deny)"; \
     fi
 
-# All tests that need nothing but this repository.
+# All tests that need nothing but this repository; those of traces take a build with them.
 test:
     cargo test --locked
+    cargo test --locked --features otel --test it traces
 
 # The release binaries, the quickstart and the client.
 release:

@@ -17,6 +17,7 @@ use super::call;
 use super::errors::{CallError, ServeError};
 use super::limits::{Limits, size};
 use super::metrics::{Metrics, Shed};
+use super::traces;
 
 /// So many jobs for each thread may always wait, however long each of them takes.
 const ALWAYS_WAITING: usize = 8;
@@ -117,12 +118,13 @@ impl Compute {
         let (answer, answered) = oneshot::channel();
         let (place, metrics, job_ns) =
             (Place::take(&self.waiting), Arc::clone(&self.metrics), Arc::clone(&self.job_ns));
-        let (entered, deadline) = (Instant::now(), call::deadline());
+        let (entered, deadline, span) = (Instant::now(), call::deadline(), traces::current());
         self.pool.spawn_fifo(move || {
             drop(place);
             let now = Instant::now();
             let waited = now.duration_since(entered);
             metrics.queue_wait.observe(waited.as_secs_f64());
+            span.child("queue", entered, now);
             let outcome = if deadline.is_some_and(|deadline| deadline <= now) {
                 metrics.shed(Shed::Deadline);
                 Err(CallError::DeadlinePassed("the deadline passed while the call waited for a thread"))
@@ -134,6 +136,7 @@ impl Compute {
                 Err(CallError::Overloaded { retry_after: longest })
             } else {
                 let outcome = guarded(job);
+                span.child("compute", now, Instant::now());
                 let took = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 let before = job_ns.load(Ordering::Relaxed);
                 job_ns.store(before - before / 8 + took / 8, Ordering::Relaxed);

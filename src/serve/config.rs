@@ -9,9 +9,10 @@ use tonic::Code;
 use super::errors::ServeError;
 use super::limits::Limits;
 use super::tls::TlsFiles;
+use super::traces;
 
 /// The settings of a server; each is a key of the configuration file. Paths are relative to the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The bundle's directory of the model that answers: required.
@@ -36,6 +37,8 @@ pub struct Config {
     pub metrics: MetricsPort,
     /// The log.
     pub log: LogSettings,
+    /// Traces; none without the section. They take a build with the feature `otel`.
+    pub traces: Option<TraceSettings>,
     /// What is taken from clients at most.
     pub limits: Limits,
 }
@@ -69,6 +72,22 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+/// The section `[traces]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraceSettings {
+    /// Where a collector takes OTLP over gRPC: `http://HOST:PORT`.
+    pub endpoint: String,
+    /// The share of calls that are traced, from 0 to 1. It holds for calls that come with no decision of their caller's.
+    pub sample_ratio: f64,
+}
+
+impl Default for TraceSettings {
+    fn default() -> Self {
+        Self { endpoint: "http://127.0.0.1:4317".into(), sample_ratio: 0.01 }
+    }
 }
 
 /// Which calls have a line in the log.
@@ -149,7 +168,7 @@ impl Config {
         if self.metrics.listen == Some(address) && address.port() != 0 {
             return Some(format!("metrics.listen is {address}, where calls are listened for: choose another port"));
         }
-        self.limits.problem()
+        self.traces.as_ref().and_then(traces::problem).or_else(|| self.limits.problem())
     }
 }
 
@@ -172,6 +191,16 @@ mod tests {
         assert!(problem("model = 'm'\n[metrics]\nlisten = '0.0.0.0:1'").unwrap().contains("metrics.public"));
         assert_eq!(problem("model = 'm'\n[metrics]\nlisten = '0.0.0.0:1'\npublic = true"), None);
         assert!(problem("model = 'm'\n[limits]\ncalls = 0").unwrap().contains("limits.calls is 0"));
+    }
+
+    #[test]
+    fn traces_take_a_build_with_them() {
+        let problem = problem("model = 'm'\n[traces]");
+        if cfg!(feature = "otel") {
+            assert_eq!(problem, None);
+        } else {
+            assert!(problem.unwrap().contains("`cargo build --release --features otel`"));
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ use super::model_service::ModelDesk;
 use super::rpc::{RPCS, Rpc, Service, find};
 use super::scoring::Scoring;
 use super::state::ServerState;
+use super::traces::CallSpan;
 use super::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::wire::model_service_server::ModelServiceServer;
 use super::wire::scoring_service_server::ScoringServiceServer;
@@ -131,6 +132,7 @@ impl Shared {
         let rpc = position.and_then(|position| RPCS.get(position));
         self.state.metrics.started(position);
         let mut ended = Ended::new(Arc::clone(&self), position, started, given_id(request.headers()));
+        ended.span = self.state.traces.begin(rpc, request.headers());
         if !speaks_grpc(&request) {
             ended.with(Code::InvalidArgument);
             let mut response = Response::new(ResponseBody::new(Body::empty(), None, [None, None]));
@@ -141,7 +143,7 @@ impl Shared {
             Ok(Admitted { rpc, deadline, permits, key, allowance }) => {
                 ended.key = key;
                 let request = request.map(|body| RequestBody::new(body, allowance));
-                (self.dispatch(rpc, request, deadline).await, permits)
+                (ended.span.around(self.dispatch(rpc, request, deadline)).await, permits)
             }
             Err(error) => {
                 if let CallError::NotPermitted { key, .. } = &error {
@@ -265,11 +267,12 @@ pub(super) struct Ended {
     key: Option<Arc<str>>,
     /// How it ended: until somebody says otherwise, by the client's going away.
     code: Code,
+    span: CallSpan,
 }
 
 impl Ended {
     fn new(shared: Arc<Shared>, position: Option<usize>, started: Instant, id: Option<HeaderValue>) -> Self {
-        Self { shared, position, started, id, key: None, code: Code::Cancelled }
+        Self { shared, position, started, id, key: None, code: Code::Cancelled, span: CallSpan::default() }
     }
 
     /// The call has ended with this status.
@@ -281,7 +284,7 @@ impl Ended {
 impl Drop for Ended {
     /// Counts the call and, if its kind is to be logged, logs it.
     fn drop(&mut self) {
-        let Self { shared, position, started, id, key, code } = self;
+        let Self { shared, position, started, id, key, code, span } = self;
         let seconds = started.elapsed().as_secs_f64();
         shared.state.metrics.handled(*position, *code, seconds);
         if shared.log.wants(*code) {
@@ -295,5 +298,6 @@ impl Drop for Ended {
                 "call"
             );
         }
+        std::mem::take(span).end(*code, id.as_ref());
     }
 }

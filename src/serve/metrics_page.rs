@@ -30,6 +30,7 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>) {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Collected(Arc::clone(&state.metrics))));
     registry.register_collector(Box::new(OfModels(Arc::clone(&state))));
+    state.traces.register(&mut registry);
     let (registry, limits) = (Arc::new(registry), &state.limits);
     let connections = Arc::new(Semaphore::new(size(limits.metrics_connections)));
     let mut http = http1::Builder::new();

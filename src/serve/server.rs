@@ -17,6 +17,7 @@ use super::metrics_page;
 use super::models::{Label, Loaded, Models};
 use super::reload::Credentials;
 use super::state::{Phase, ServerState};
+use super::traces::Traces;
 use super::users::KnownUsers;
 
 /// How a server ended.
@@ -168,10 +169,12 @@ pub async fn run(
     // First thing: whoever asks for health turns away before anything else changes.
     state.phase.send_replace(Phase::Draining);
     tracing::info!("draining");
-    tokio::select! {
-        stopped = serving => Ok(stopped),
-        () = page => Ok(Stopped::CutOff),
-    }
+    let stopped = tokio::select! {
+        stopped = serving => stopped,
+        () = page => Stopped::CutOff,
+    };
+    state.traces.stop().await;
+    Ok(stopped)
 }
 
 fn install(state: &ServerState, stock: &Stock) {
@@ -198,6 +201,7 @@ fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
         compute: Compute::start(&limits, Arc::clone(&metrics))?,
         limits,
         metrics,
+        traces: Traces::start(config.traces.as_ref())?,
         phase: watch::Sender::new(Phase::Starting),
     }))
 }

@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::metrics::Metrics;
 use super::models::{Loaded, Models};
 use super::question::Asked;
+use super::traces::Traces;
 use super::users::KnownUsers;
 
 /// Where the server stands in its life.
@@ -35,6 +36,8 @@ pub(super) struct ServerState {
     pub(super) limits: Limits,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// What follows calls.
+    pub(super) traces: Traces,
     /// Where the server stands.
     pub(super) phase: watch::Sender<Phase>,
 }

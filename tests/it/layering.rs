@@ -21,8 +21,13 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that only one module may name; a name that ends in `*` stands for all that begin with it.
-const OWNED_CRATES: [(&str, &str); 4] =
-    [("linfa*", "train"), ("smartcore*", "train"), ("tonic*", "serve"), ("prost*", "serve")];
+const OWNED_CRATES: [(&str, &str); 5] = [
+    ("linfa*", "train"),
+    ("smartcore*", "train"),
+    ("tonic*", "serve"),
+    ("prost*", "serve"),
+    ("opentelemetry*", "serve"),
+];
 
 const LONGEST_FILE_LINES: usize = 450;
 

@@ -14,6 +14,8 @@ mod operation;
 mod raw;
 mod stream;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::sync::{Arc, mpsc};
 

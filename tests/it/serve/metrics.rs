@@ -5,11 +5,11 @@ use super::raw::{Raw, SCORE_USER};
 use super::*;
 
 /// A port that was free a moment ago.
-fn free_port() -> std::net::SocketAddr {
+pub(super) fn free_port() -> std::net::SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-async fn ask_page(address: std::net::SocketAddr, request: &str) -> String {
+pub(super) async fn ask_page(address: std::net::SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -18,7 +18,7 @@ async fn ask_page(address: std::net::SocketAddr, request: &str) -> String {
 }
 
 /// The value of a line that begins so.
-fn value(page: &str, line: &str) -> f64 {
+pub(super) fn value(page: &str, line: &str) -> f64 {
     let found = page.lines().find_map(|l| l.strip_prefix(line)?.strip_prefix(' '));
     found.unwrap_or_else(|| panic!("no {line} in {page}")).parse().unwrap()
 }

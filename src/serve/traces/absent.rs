@@ -1,0 +1,68 @@
+//! What a build without traces has in their place.
+
+use std::time::Instant;
+
+use http::{HeaderMap, HeaderValue};
+use prometheus_client::registry::Registry;
+use tonic::Code;
+
+use crate::serve::config::TraceSettings;
+use crate::serve::errors::ServeError;
+use crate::serve::rpc::Rpc;
+
+/// What is wrong with the settings: that they are there at all.
+pub(in crate::serve) fn problem(_: &TraceSettings) -> Option<String> {
+    Some(
+        "[traces]: this program was built without traces; build it with `cargo build --release --features otel`, or \
+         leave the section out"
+            .into(),
+    )
+}
+
+/// No traces.
+pub(in crate::serve) struct Traces;
+
+impl Traces {
+    /// Refuses settings, which would have no effect.
+    pub(in crate::serve) fn start(settings: Option<&TraceSettings>) -> Result<Self, ServeError> {
+        settings.and_then(problem).map_or(Ok(Self), |problem| Err(ServeError::Setting(problem)))
+    }
+
+    /// Adds no metrics.
+    pub(in crate::serve) fn register(&self, _: &mut Registry) {}
+
+    /// Begins nothing.
+    pub(in crate::serve) fn begin(&self, _: Option<&'static Rpc>, _: &HeaderMap) -> CallSpan {
+        CallSpan
+    }
+
+    /// Has nothing to stop.
+    pub(in crate::serve) async fn stop(&self) {}
+}
+
+/// The span of a call that has none.
+#[derive(Default)]
+pub(in crate::serve) struct CallSpan;
+
+impl CallSpan {
+    /// The call itself.
+    pub(in crate::serve) fn around<F: Future>(&self, call: F) -> F {
+        call
+    }
+
+    /// Tells nobody.
+    pub(in crate::serve) fn end(self, _: Code, _: Option<&HeaderValue>) {}
+}
+
+/// The span of the call in progress, which has none.
+pub(in crate::serve) fn current() -> Parent {
+    Parent
+}
+
+/// A span without children.
+pub(in crate::serve) struct Parent;
+
+impl Parent {
+    /// Tells nobody.
+    pub(in crate::serve) fn child(&self, _: &'static str, _: Instant, _: Instant) {}
+}

@@ -1,0 +1,16 @@
+//! Traces of calls for an OpenTelemetry collector: the feature `otel` and the section `[traces]`.
+//!
+//! `calls` makes one span of each call, and children of it for waiting in the queue and computing; `delivery` sends them.
+//! In a build without the feature `absent` stands in for both: its types are empty and its functions do nothing.
+
+#[cfg(not(feature = "otel"))]
+mod absent;
+#[cfg(feature = "otel")]
+mod calls;
+#[cfg(feature = "otel")]
+mod delivery;
+
+#[cfg(not(feature = "otel"))]
+pub(super) use absent::{CallSpan, Traces, current, problem};
+#[cfg(feature = "otel")]
+pub(super) use calls::{CallSpan, Traces, current, problem};
