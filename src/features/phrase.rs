@@ -66,7 +66,7 @@ const TENTHS_MAX: f64 = 1e15;
 /// takes ten times as long.
 fn number(value: f64) -> String {
     let tenths = (value * 10.0).round();
-    if !(tenths.abs() < TENTHS_MAX) {
+    if tenths.is_nan() || tenths.abs() >= TENTHS_MAX {
         return format!("{value:.0}");
     }
     let (whole, rest) = (tenths as i64 / 10, tenths as i64 % 10);

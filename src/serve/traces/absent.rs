@@ -33,7 +33,7 @@ impl Traces {
 
     /// Begins nothing.
     pub(in crate::serve) fn begin(&self, _: Option<&'static Rpc>, _: &HeaderMap) -> CallSpan {
-        CallSpan
+        CallSpan::default()
     }
 
     /// Has nothing to stop.
@@ -42,7 +42,7 @@ impl Traces {
 
 /// The span of a call that has none.
 #[derive(Default)]
-pub(in crate::serve) struct CallSpan;
+pub(in crate::serve) struct CallSpan(());
 
 impl CallSpan {
     /// The call itself.
