@@ -1,7 +1,7 @@
 //! How messages become bytes and bytes messages: prost's way, after a look at how much memory the bytes ask for.
 //!
 //! A few megabytes of empty sub-messages become hundreds of megabytes when they are decoded. [`Bounded::SHAPE`] tells
-//! for each request which of its lists may have how many elements, and [`survey`] counts them in the encoded form,
+//! for each request which of its lists may have how many elements, and `survey` counts them in the encoded form,
 //! before anything is allocated for them.
 
 use std::marker::PhantomData;

@@ -18,8 +18,9 @@ mkdir -p "$work/stubs"
 
 if [ ! -x "$server" ]; then cargo build --release --bin ebb-serve; fi
 if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'grpcio>=1.60' 'grpcio-tools>=1.60' \
-    'grpcio-health-checking>=1.60' 'grpcio-status>=1.60' 'tritonclient[grpc]>=2.50'
+# tritonclient holds protobuf, and with it the others, at these versions.
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'grpcio==1.81.*' 'grpcio-tools==1.81.*' \
+    'grpcio-health-checking==1.81.*' 'grpcio-status==1.81.*' 'protobuf<7' 'tritonclient[grpc]>=2.50'
 if [ ! -x "$work/npm/node_modules/.bin/buf" ]; then npm install --silent --prefix "$work/npm" @bufbuild/buf; fi
 buf=$(realpath "$work/npm/node_modules/.bin/buf")
 "$work/venv/bin/python" -m grpc_tools.protoc -I proto --python_out="$work/stubs" --grpc_python_out="$work/stubs" \
