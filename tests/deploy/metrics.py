@@ -12,6 +12,6 @@ families = list(text_string_to_metric_families(page))
 there = {family.name + ("_total" if family.type == "counter" else "") for family in families}
 told = set(re.findall(r"^\| `((?:ebb|grpc)_\w+)` \|", Path("docs/serving.md").read_text(), re.MULTILINE))
 # The shadow's are there only while a model has that label.
-assert there <= told and all("shadow" in name for name in told - there), f"{sorted(there ^ told)}"
+assert there <= told and all("shadow" in name or "trace" in name for name in told - there), f"{sorted(there ^ told)}"
 labels = {name for family in families for sample in family.samples for name in sample.labels}
 assert labels == {"grpc_type", "grpc_service", "grpc_method", "grpc_code", "model", "version", "labels", "reason", "result", "le"}, labels
