@@ -88,6 +88,10 @@ sample-model: release
 bounded: release
     tests/bounded/run.sh {{ train }} {{ target }}/bounded
 
+# What the server promises under stress, for some minutes ("short") or longer ("long"); not part of CI.
+stress length="short": release
+    benches/stress.sh {{ length }}
+
 # The comparison with other tools that EBB_QUALITY names; not part of CI. Needs python3.
 quality script=env("EBB_QUALITY", "../shared/quality/quality.py"): release
     @test -f "{{ script }}" || { echo "there is no {{ script }}: EBB_QUALITY names the comparison to run"; exit 1; }
