@@ -14,16 +14,11 @@ import grpc
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from checks import Checks
 from churn.v1 import model_service_pb2, model_service_pb2_grpc, score_pb2, scoring_service_pb2 as scoring
 from churn.v1 import scoring_service_pb2_grpc, subject_pb2
 
-failed = 0
-
-
-def check(name, holds):
-    global failed
-    failed += not holds
-    print(f"{'ok' if holds else 'FAILED'} python: {name}")
+check = Checks("python")
 
 
 def history(kind, as_of):
@@ -89,7 +84,7 @@ def main():
     answers = list(stub.StreamScoreUsers(iter(batches)))
     check("a stream answers every batch in turn", [a.sequence for a in answers] == [3, 4]
           and all(a.batch.results[0].score == score for a in answers))
-    return 1 if failed else 0
+    return check.exit_code()
 
 
 if __name__ == "__main__":

@@ -16,19 +16,14 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from checks import Checks
 from churn.v1 import model_service_pb2 as models, model_service_pb2_grpc, scoring_service_pb2 as scoring
 from churn.v1 import scoring_service_pb2_grpc, subject_pb2
 
 Code = grpc.StatusCode
 KINDS = [error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo,
          error_details_pb2.ResourceInfo]
-failed = 0
-
-
-def check(name, holds):
-    global failed
-    failed += not holds
-    print(f"{'ok' if holds else 'FAILED'} errors: {name}")
+check = Checks("errors")
 
 
 def details(error):
@@ -170,7 +165,7 @@ def main():
     keys = dict(line.split() for line in open(key_file, encoding="ascii"))
     open_server(open_address)
     guarded_server(guarded_address, keys, int(pid))
-    return 1 if failed else 0
+    return check.exit_code()
 
 
 if __name__ == "__main__":

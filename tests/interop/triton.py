@@ -13,17 +13,12 @@ import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
+from checks import Checks
 from churn.v1 import model_service_pb2, model_service_pb2_grpc, scoring_service_pb2 as scoring
 from churn.v1 import scoring_service_pb2_grpc, subject_pb2
 
-failed = 0
+check = Checks("triton")
 ROWS = 50
-
-
-def check(name, holds):
-    global failed
-    failed += not holds
-    print(f"{'ok' if holds else 'FAILED'} triton: {name}")
 
 
 def matrix(model):
@@ -111,7 +106,7 @@ def main():
     short = triton.InferInput("features", [1, 3], "FP64")
     short.set_data_from_numpy(np.zeros((1, 3)))
     fails("a wrong shape", lambda: client.infer("stable", [short]), "inputs[0].shape")
-    return 1 if failed else 0
+    return check.exit_code()
 
 
 if __name__ == "__main__":
