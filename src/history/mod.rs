@@ -5,6 +5,7 @@
 //! out-of-order and partitioned logs give the same bytes.
 
 mod codec;
+mod coverage;
 mod day;
 mod finish;
 mod gather;
@@ -18,6 +19,10 @@ mod tests;
 mod totals;
 mod users;
 
+pub use coverage::{
+    Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole, LEAST_CLOSING_DAYS, LEAST_EVIDENCE, LEAST_HOLE_DAYS,
+    LEAST_TAIL_DAYS, LabelKinds, Stretch,
+};
 pub use day::{Day, DayClock};
 pub use gather::{HistoriesBuilder, Space};
 pub use histories::{BLOCK_USERS, Block, Histories, Span};

@@ -1,0 +1,184 @@
+//! What a log covers: from when to when it was observed, and which days inside were not.
+//!
+//! Silence is churn only where somebody would have written down the opposite. A row of a wrong clock, a feed that stopped or
+//! an outage makes days that nobody observed, so days are judged by the log's own traffic before they are taken for silence:
+//!
+//! A run of (all but) empty days is a **hole** when all of these hold:
+//!
+//! 1. It lasts at least [`LEAST_HOLE_DAYS`] days, or [`LEAST_CLOSING_DAYS`] when it touches the turn of the year, when many
+//!    businesses close; at the end of a feed, where a mistake costs little, [`LEAST_TAIL_DAYS`].
+//! 2. It is improbable. With E users expected on these days, by the mean of each weekday in the eight weeks before and after
+//!    (the lower of both), and the dispersion φ of the counts of weeks, silence has a probability of about exp(-E/φ). That
+//!    must be below 10⁻⁶: E/φ ≥ [`LEAST_EVIDENCE`].
+//! 3. It is unusual: at least twice as long as the fourth longest silence of the log, and not the season of a year: no
+//!    silence of the log covers half of it 52 weeks (give or take two) earlier or later.
+//!
+//! Holes cut a log into islands. The one with most users is covered, and those around it as far as they are no strays. At the
+//! end an island is a stray with fewer than five users, with less than a quarter of the users that its days should have, or
+//! when the hole before it is longer than a year and than all that is covered; at the beginning, where a log may have
+//! grown from nothing, with fewer than five users or by that length.
+
+mod counts;
+mod rule;
+mod series;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use counts::DailyCounts;
+pub use rule::{LEAST_CLOSING_DAYS, LEAST_EVIDENCE, LEAST_HOLE_DAYS, LEAST_TAIL_DAYS};
+
+use super::Day;
+use rule::Feed;
+use series::Series;
+
+/// The half-open range of days `[from, until)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stretch {
+    /// The first day.
+    pub from: Day,
+    /// The day after the last one.
+    pub until: Day,
+}
+
+impl Stretch {
+    /// How many days; 0 when it is empty.
+    pub fn days(self) -> i32 {
+        self.until.since(self.from).max(0)
+    }
+
+    /// Whether both have a day in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.from < other.until && other.from < self.until
+    }
+
+    fn iter(self) -> impl Iterator<Item = Day> {
+        (0..self.days()).map(move |days| self.from.plus(days))
+    }
+}
+
+/// Days inside the log that were not observed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hole {
+    /// The days.
+    #[serde(flatten)]
+    pub days: Stretch,
+    /// How many users these days would have had; a user counts once for each day and kind.
+    pub expected_users: f64,
+}
+
+/// What one feed, all kinds or some of them, covers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeedCoverage {
+    /// The kinds; empty for all of them.
+    pub kinds: Vec<String>,
+    /// From its first to its last day.
+    #[serde(flatten)]
+    pub span: Stretch,
+    /// Users a day, on average over the days covered; a user counts once for each kind.
+    pub users_a_day: f64,
+    /// By how much the counts of weeks vary more than independent visits would, at least 1.
+    pub dispersion: f64,
+}
+
+/// What a log covers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// The days from the first to the last that were observed; rows outside are strays.
+    #[serde(flatten)]
+    pub span: Stretch,
+    /// The day after the last one on which the feeds that tell churn were observed; the as-of day where none is given.
+    pub labels_until: Day,
+    /// The days inside that were not observed, by any feed that tells churn; in order, and apart from each other.
+    pub holes: Vec<Hole>,
+    /// Silences of so many days are usual in this log.
+    pub usual_silence_days: i32,
+    /// All kinds together, and then each feed that tells churn.
+    pub feeds: Vec<FeedCoverage>,
+}
+
+/// What is decided by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoverageSettings {
+    /// The first day that is covered.
+    pub from: Option<Day>,
+    /// The day after the last one that is covered.
+    pub until: Option<Day>,
+    /// Whether rows far away from all others are taken for observed ones.
+    pub keep_strays: bool,
+    /// Whether every silence inside of the log is taken for observed.
+    pub keep_holes: bool,
+}
+
+/// The feeds that tell whether a user churned.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LabelKinds<'a> {
+    /// The kinds that count as staying.
+    pub activity: &'a [String],
+    /// The kind that is churn, where silence is not.
+    pub churn_event: Option<&'a str>,
+}
+
+impl<'a> LabelKinds<'a> {
+    /// The kinds of each feed.
+    fn feeds(self) -> impl Iterator<Item = Vec<&'a str>> {
+        let activity = self.activity.iter().map(String::as_str).collect();
+        [activity, self.churn_event.into_iter().collect()].into_iter()
+    }
+
+    /// All kinds, of whatever feed.
+    pub fn names(self) -> Vec<&'a str> {
+        self.feeds().flatten().collect()
+    }
+}
+
+impl Coverage {
+    /// What a log with these counts covers; `None` for a log without rows.
+    pub fn of(counts: &DailyCounts, labels: LabelKinds<'_>, settings: CoverageSettings) -> Option<Self> {
+        let mut all = Feed::judge(Series::new(counts.all())?, None, settings)?;
+        all.span =
+            Stretch { from: settings.from.unwrap_or(all.span.from), until: settings.until.unwrap_or(all.span.until) };
+        let (mut holes, mut labels_until) = (all.holes.clone(), all.span.until);
+        let mut feeds = vec![all.coverage(&[])];
+        for kinds in labels.feeds() {
+            let mut counts = counts.of_kinds(kinds.iter().copied());
+            counts.retain(|day, _| (all.span.from..all.span.until).contains(day));
+            let judged = Series::new(&counts).and_then(|series| Feed::judge(series, Some(all.span.until), settings));
+            let Some(feed) = judged else { continue };
+            if settings.until.is_none() {
+                labels_until = labels_until.min(feed.span.until);
+            }
+            feeds.push(feed.coverage(&kinds));
+            holes.extend(feed.holes);
+        }
+        let usual_silence_days = all.usual_silence_days;
+        Some(Self { span: all.span, labels_until, holes: united(holes), usual_silence_days, feeds })
+    }
+
+    /// Whether every day of a label window was observed.
+    pub fn observed(&self, window: Stretch) -> bool {
+        window.until <= self.labels_until && !self.holes.iter().any(|hole| hole.days.overlaps(window))
+    }
+
+    /// How many days an as-of day lies beyond what is covered; 0 when it does not.
+    pub fn days_beyond(&self, as_of: Day) -> i32 {
+        as_of.since(self.labels_until).max(0)
+    }
+}
+
+/// The holes in order, those that overlap or touch as one.
+fn united(mut holes: Vec<Hole>) -> Vec<Hole> {
+    holes.sort_by_key(|hole| hole.days);
+    let mut apart: Vec<Hole> = Vec::new();
+    for hole in holes {
+        match apart.last_mut() {
+            Some(last) if hole.days.from <= last.days.until => {
+                last.days.until = last.days.until.max(hole.days.until);
+                last.expected_users = last.expected_users.max(hole.expected_users);
+            }
+            _ => apart.push(hole),
+        }
+    }
+    apart
+}
