@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ebb::history::{Day, HistoriesBuilder, Users, read_rollup};
+use ebb::history::{Day, DayBounds, HistoriesBuilder, Users, read_rollup};
 use ebb::model;
 use ebb::train::bgnbd;
 use serde_json::Value;
@@ -99,7 +99,7 @@ impl Case {
     /// The sum of all amounts in the roll-up.
     fn rollup_amount(&self) -> f64 {
         let mut builder = HistoriesBuilder::default();
-        read_rollup(&self.path("rollup"), None, Users::All, &mut builder).unwrap();
+        read_rollup(&self.path("rollup"), DayBounds::default(), Users::All, &mut builder).unwrap();
         let histories = builder.finish().unwrap();
         let mut sum = 0.0;
         histories.for_each(|_, _, h| sum += h.records().iter().map(|r| r.amount.value()).sum::<f64>()).unwrap();

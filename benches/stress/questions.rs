@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use ebb::history::{HistoriesBuilder, Users, read_rollup};
+use ebb::history::{DayBounds, HistoriesBuilder, Users, read_rollup};
 use ebb::model::{Assessment, Bundle, load, save};
 use ebb::serve::client::*;
 use prost::Message;
@@ -63,7 +63,7 @@ pub fn about_histories(bundle: &Bundle, users: usize, days: i32) -> BatchScoreUs
 /// were active lately, because others have no score to work on.
 pub fn about_ids(rollup: &Path, users: usize) -> Result<BatchScoreUsersRequest> {
     let mut builder = HistoriesBuilder::default();
-    read_rollup(rollup, None, Users::All, &mut builder)?;
+    read_rollup(rollup, DayBounds::default(), Users::All, &mut builder)?;
     let histories = builder.finish()?;
     let (_, last) = histories.span().context("the roll-up is empty")?;
     let mut subjects = Vec::with_capacity(users);

@@ -152,7 +152,8 @@ fn ready_line(config: &Config, stock: &Stock) -> String {
     let Some(bundle) = stock.stable().map(|model| model.served.bundle()) else { return "no model".into() };
     let horizons: Vec<String> = bundle.spec().schema.horizon_days.iter().map(u16::to_string).collect();
     let users = stock.users.as_ref().map(|users| {
-        let as_of = users.as_of().map(|day| format!(" as of {day}")).unwrap_or_default();
+        let as_of = users.as_of(bundle.version(), bundle.spec());
+        let as_of = as_of.map(|day| format!(" as of {day}")).unwrap_or_default();
         format!(", {} known users{as_of}", users.histories().len())
     });
     let users = users.unwrap_or_default();

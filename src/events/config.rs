@@ -3,6 +3,8 @@ use std::fmt;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::history::Day;
+
 /// The `[events]` table of `ebb.toml`: which files hold the log, and which of their columns mean what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,6 +33,41 @@ pub struct EventsConfig {
     pub delimiter: Option<Delimiter>,
     /// The names of the columns of text files that have no header line.
     pub columns: Option<Vec<String>>,
+    /// The first day that the log covers; rows before it are set aside. Without it the log's own traffic tells.
+    pub from: Option<Day>,
+    /// The day after the last one that the log covers; rows on or after it are set aside. Without it the log's own traffic
+    /// tells.
+    pub until: Option<Day>,
+    /// What to do about rows on days that the log does not cover, or that have not come yet.
+    pub stray: OnStray,
+    /// What to do about long silences inside of the log that its traffic does not explain.
+    pub hole: OnHole,
+}
+
+/// What to do about a row on a day that the log does not cover.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStray {
+    /// Count it by its reason, show the first ones, and do not use it.
+    #[default]
+    SetAside,
+    /// Use it like any other.
+    Keep,
+    /// Stop with an error that names it.
+    Fail,
+}
+
+/// What to do about a hole in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnHole {
+    /// Give no label where a window overlaps it.
+    #[default]
+    Exclude,
+    /// Take its silence for observed: the business was closed.
+    Keep,
+    /// Stop with an error that names it.
+    Fail,
 }
 
 /// The name of a time zone; `UTC` unless given.

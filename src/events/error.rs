@@ -162,6 +162,33 @@ pub enum EventsError {
         /// Where, and what was found.
         place: Place,
     },
+    /// A row on a day that the log does not cover, where the configuration says to stop at the first one.
+    #[error(
+        "{}: {} ({reason}), since `events.stray` is \"fail\"; with \"set_aside\" such rows are counted and not used, with \
+         \"keep\" they are used",
+        place.position(), place.problem()
+    )]
+    Stray {
+        /// Why it does not belong.
+        reason: RefusalReason,
+        /// Where, and which day.
+        place: Place,
+    },
+    /// A hole, where the configuration says to stop at one.
+    #[error(
+        "the log has a hole, the {days} days from {from} to {last}, on which some {expected:.0} users were to be expected, and \
+         `events.hole` is \"fail\"; with \"exclude\" label windows there do not count, with \"keep\" its silence does"
+    )]
+    Hole {
+        /// Its first day.
+        from: Day,
+        /// Its last day.
+        last: Day,
+        /// How many days.
+        days: i32,
+        /// Users that could be expected.
+        expected: f64,
+    },
     /// A log in which no event is left.
     #[error("no events{}: {detail}", as_of.map(|day| format!(" before {day}")).unwrap_or_default())]
     Empty {
@@ -198,6 +225,8 @@ impl EventsError {
             | Self::Parquet { .. }
             | Self::NoHeader { .. }
             | Self::Refused { .. }
+            | Self::Stray { .. }
+            | Self::Hole { .. }
             | Self::Empty { .. }
             | Self::History(_) => false,
         }

@@ -1,17 +1,20 @@
 use std::collections::BTreeMap;
 
 use super::EventsError;
-use super::config::OnBadRow;
+use super::config::{EventsConfig, OnBadRow, OnStray};
 use super::quality::{PLACES_SHOWN, Place, RefusedRows};
-use super::reason::{Refusal, RefusalReason};
-use crate::history::{Amount, Day, DayRecord, HistoriesBuilder, HistoryError, RollupRead, Users};
+use super::reason::{Field, Refusal, RefusalReason};
+use crate::history::{
+    Amount, Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, RollupRead, Stray, Users,
+};
 
 /// Takes in the events that one thread reads and counts what is kept and what is not.
 pub(super) struct Intake {
     builder: HistoriesBuilder,
-    until: Option<Day>,
+    days: DayBounds,
     users: Users,
     on_bad_row: OnBadRow,
+    on_stray: OnStray,
     counts: Counts,
     /// Of the piece at hand.
     piece: PieceNotes,
@@ -58,16 +61,34 @@ impl Counts {
 }
 
 impl Intake {
-    pub(super) fn new(builder: HistoriesBuilder, until: Option<Day>, users: Users, on_bad_row: OnBadRow) -> Self {
-        Self { builder, until, users, on_bad_row, counts: Counts::default(), piece: PieceNotes::default() }
+    pub(super) fn new(builder: HistoriesBuilder, days: DayBounds, users: Users, config: &EventsConfig) -> Self {
+        let EventsConfig { on_bad_row, stray: on_stray, .. } = *config;
+        Self { builder, days, users, on_bad_row, on_stray, counts: Counts::default(), piece: PieceNotes::default() }
     }
 
-    /// Takes note of a row's day; whether it lies before the as-of day, so that the rest of the row may be seen.
-    pub(super) fn admits(&mut self, day: Day) -> bool {
+    /// What becomes of a row of this day.
+    pub(super) fn placement(&self, day: Day) -> Placement {
+        self.days.place(day)
+    }
+
+    /// The same, and takes note of it; the rest of a row may only be seen where the row is.
+    pub(super) fn place(&mut self, day: Day) -> Placement {
+        let placement = self.days.place(day);
+        if let Placement::Stray(_) = placement {
+            return placement;
+        }
         self.counts.widen(day, day);
-        let before = self.until.is_none_or(|until| day < until);
-        self.counts.rows_after_as_of += u64::from(!before);
-        before
+        self.counts.rows_after_as_of += u64::from(placement == Placement::AfterAsOf);
+        placement
+    }
+
+    /// Why a row is set aside.
+    pub(super) fn stray(&self, stray: Stray, day: Day) -> Refusal {
+        let expected = match stray {
+            Stray::InTheFuture => format!("{}, since later days have not come yet", self.days.describe()),
+            _ => format!("{}, which the log covers", self.days.describe()),
+        };
+        Refusal { reason: stray.into(), field: Field::Time, value: day.to_string(), expected: expected.into() }
     }
 
     /// Takes note of a row by the hash of its raw fields.
@@ -103,11 +124,6 @@ impl Intake {
         Ok(())
     }
 
-    /// Whether a day lies before the as-of day.
-    pub(super) fn is_before(&self, day: Day) -> bool {
-        self.until.is_none_or(|until| day < until)
-    }
-
     /// The number of a kind.
     pub(super) fn kind(&mut self, name: &str) -> Result<u16, HistoryError> {
         self.builder.kind(name)
@@ -124,7 +140,7 @@ impl Intake {
         name: impl FnOnce(u16) -> &'n str,
     ) -> Result<bool, HistoryError> {
         let Some(kind) = kind else {
-            self.admits(day);
+            self.place(day);
             return Ok(true);
         };
         let exact = match amount.map(Amount::new) {
@@ -132,7 +148,7 @@ impl Intake {
             Some(Ok(exact)) => exact,
             None => Amount::default(),
         };
-        self.admits(day);
+        self.place(day);
         if !self.users.has(user) {
             self.counts.rows_of_other_users += 1;
             return Ok(true);
@@ -155,8 +171,13 @@ impl Intake {
         column: String,
     ) -> Result<(), EventsError> {
         let Refusal { reason, value, expected, .. } = refusal;
-        if self.on_bad_row == OnBadRow::Fail {
-            return Err(EventsError::Refused { reason, place: Place::new(file, line, column, &value, &expected) });
+        let place = || Place::new(file, line, column.clone(), &value, &expected);
+        if reason.is_stray() {
+            if self.on_stray == OnStray::Fail {
+                return Err(EventsError::Stray { reason, place: place() });
+            }
+        } else if self.on_bad_row == OnBadRow::Fail {
+            return Err(EventsError::Refused { reason, place: place() });
         }
         let of_piece = &mut self.piece.refused;
         let position = of_piece.iter().position(|refused| refused.reason == reason).unwrap_or_else(|| {
@@ -166,7 +187,7 @@ impl Intake {
         if let Some(refused) = of_piece.get_mut(position) {
             refused.rows += 1;
             if refused.first.len() < PLACES_SHOWN {
-                refused.first.push(Place::new(file, line, column, &value, &expected));
+                refused.first.push(place());
             }
         }
         Ok(())
@@ -178,19 +199,30 @@ impl Intake {
         known.is_none_or(|refused| refused.first.len() < PLACES_SHOWN)
     }
 
-    /// The place where roll-ups put their rows, the as-of day, and which users are read.
-    pub(super) fn rollup_target(&mut self) -> (&mut HistoriesBuilder, Option<Day>, Users) {
-        (&mut self.builder, self.until, self.users)
+    /// The place where roll-ups put their rows, and which days and users are read.
+    pub(super) fn rollup_target(&mut self) -> (&mut HistoriesBuilder, DayBounds, Users) {
+        (&mut self.builder, self.days, self.users)
     }
 
-    /// Counts what was read from a roll-up.
-    pub(super) fn count_rollup(&mut self, read: &RollupRead) {
+    /// Counts what was read from the roll-up `file`.
+    pub(super) fn count_rollup(&mut self, read: &RollupRead, file: &str) -> Result<(), EventsError> {
         self.counts.events += read.events;
         self.counts.rows_after_as_of += read.rows_after_until;
         self.counts.rows_of_other_users += read.rows_of_other_users;
         if let Some((first, last)) = read.span {
             self.counts.widen(first, last);
         }
+        for (stray, rows) in &read.strays {
+            for (row, day) in &rows.first {
+                self.refuse(self.stray(*stray, *day), file, *row, "day".to_owned())?;
+            }
+            let reason = (*stray).into();
+            let counted = self.piece.refused.iter_mut().find(|refused| refused.reason == reason);
+            if let Some(refused) = counted {
+                refused.rows += rows.rows.saturating_sub(rows.first.len() as u64);
+            }
+        }
+        Ok(())
     }
 
     /// What was noted of the piece that is over.

@@ -5,7 +5,7 @@ use super::plain::PlainColumns;
 use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{Columns, Row, Source, Stop, text_of};
 use super::time::TimeReader;
-use crate::history::{AMOUNT_LIMIT, Amount, Cell, Day};
+use crate::history::{AMOUNT_LIMIT, Amount, Cell, Day, Placement};
 
 /// The kind of all events of a log that has no kinds, where the caller does not name one.
 pub(super) const KIND_OF_ALL: &str = "event";
@@ -116,8 +116,10 @@ impl Mapper {
     pub(super) fn apply(&mut self, row: &impl Row, intake: &mut Intake) -> Result<(), Stop> {
         let user = text_of(self.user.cell(row)?, &mut self.user_text, Field::User, RefusalReason::EmptyUser)?;
         let day = self.days.day(self.time.cell(row)?)?;
-        if !intake.admits(day) {
-            return Ok(());
+        match intake.place(day) {
+            Placement::Seen => {}
+            Placement::AfterAsOf => return Ok(()),
+            Placement::Stray(stray) => return Err(intake.stray(stray, day).into()),
         }
         let kind = match &mut self.kind {
             Some(kind) => text_of(kind.cell(row)?, &mut self.kind_text, Field::Kind, RefusalReason::EmptyKind)?,

@@ -8,6 +8,7 @@
 mod boundary;
 mod columnar;
 mod config;
+mod coverage;
 mod duplicates;
 mod error;
 mod expression;
@@ -33,14 +34,15 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{Delimiter, EventsConfig, Format, Mapping, OnBadRow, TimeZoneName};
+pub use config::{Delimiter, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, TimeZoneName};
+pub use coverage::ReadLog;
 pub use error::EventsError;
 pub use quality::{FileQuality, KindQuality, Place, QualityReport, RefusedRows, UserQuality};
 pub use reading::Progress;
 pub use reason::RefusalReason;
 pub use sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 
-use crate::history::{Day, Histories, Space, Users, check_complete, part_of_path};
+use crate::history::{Day, LabelKinds, Space, Users, check_complete, part_of_path};
 use files::LogFile;
 use mapper::Mapper;
 
@@ -62,20 +64,23 @@ pub struct LogRequest<'a> {
     pub users: Users,
     /// How much memory the events may take before they go to disk.
     pub space: &'a Space,
+    /// The kinds that tell churn: a log may cover them for a shorter time than others.
+    pub labels: LabelKinds<'a>,
+    /// The present day in the log's time zone; rows of days after tomorrow are set aside. `None` to know of no future.
+    pub today: Option<Day>,
 }
 
-/// Reads a log into histories and reports on its quality.
+/// Reads a log into histories, judges what it covers, and reports on its quality. Rows on days that it does not cover are set
+/// aside as [`EventsConfig::stray`] says; for that the files are read a second time.
 ///
 /// The result depends neither on the order in which files are named nor on the number of threads. `on_progress` is called
 /// now and then, and at the end.
 ///
 /// # Errors
 /// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is refused and the
-/// configuration says to fail, and where no event is left.
-pub fn read_log(
-    request: &LogRequest<'_>,
-    on_progress: &mut dyn FnMut(Progress),
-) -> Result<(Histories, QualityReport), EventsError> {
+/// configuration says to fail, where the log has strays or holes and the configuration says to fail, and where no event is
+/// left.
+pub fn read_log(request: &LogRequest<'_>, on_progress: &mut dyn FnMut(Progress)) -> Result<ReadLog, EventsError> {
     let config = request.config;
     let mapper = Mapper::new(config, request.default_kind)?;
     let mut files = files::find(config, request.base_dir, request.paths)?;
@@ -93,5 +98,5 @@ pub fn read_log(
     files.retain(|file| file.format != Format::Rollup || asked(file) != Some(false));
     let rollups = files.iter().filter(|file| file.format == Format::Rollup && asked(file).is_none());
     check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
-    threads::read(request, &files, on_progress)
+    coverage::read(request, &files, on_progress)
 }

@@ -10,7 +10,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::reading::Reading;
-use crate::history::HistoryError;
+use crate::history::{HistoryError, Placement};
 
 /// The positions in a file of the columns that the fields are plain copies of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,13 +99,18 @@ impl<'b> PlainBatch<'b> {
         };
         let Reading { mapper, intake, .. } = reading;
         let Some(day) = mapper.day(ticks, self.per_s, self.zoned) else { return Ok(false) };
+        let is_seen = match intake.placement(day) {
+            Placement::Seen => true,
+            Placement::AfterAsOf => false,
+            Placement::Stray(_) => return Ok(false),
+        };
         let amount = match self.amount {
             None => Some(0.0),
             Some((_, nulls)) if !is_valid(nulls, row) => None,
             Some((amounts, _)) => amounts.get(row).copied(),
         };
         // A kind is only looked at, and numbered, where the row is kept.
-        let kind = if !intake.is_before(day) {
+        let kind = if !is_seen {
             None
         } else {
             match &mut self.kind {

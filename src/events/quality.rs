@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::config::Format;
 use super::reason::RefusalReason;
-use crate::history::{Day, Histories, KindTotals};
+use crate::history::{Coverage, Day, Histories, KindTotals};
 
 /// How many places are shown for each reason.
 pub(super) const PLACES_SHOWN: usize = 5;
@@ -15,7 +15,7 @@ const EXPECTED_SHOWN: usize = 160;
 
 /// What a log holds and what of it could not be used.
 ///
-/// Every row read is kept as an event, refused for one reason, or dated after the as-of day. Equal logs give equal
+/// Every row read is kept as an event, refused or set aside for one reason, or dated after the as-of day. Equal logs give equal
 /// reports, whatever order the files were named in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct QualityReport {
@@ -27,6 +27,8 @@ pub struct QualityReport {
     pub events: u64,
     /// Rows refused, by reason; reasons without rows are left out.
     pub refused: Vec<RefusedRows>,
+    /// Rows set aside because the log does not cover their days, by reason; reasons without rows are left out.
+    pub set_aside: Vec<RefusedRows>,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_as_of: u64,
     /// Rows of users that were not asked for, where a part of the users was.
@@ -39,6 +41,8 @@ pub struct QualityReport {
     pub duplicates_estimated: bool,
     /// Rows that were compared for duplicates: those of text files. Parquet is read by column, not by row.
     pub duplicates_compared: u64,
+    /// What the log covers, and what not.
+    pub coverage: Option<Coverage>,
     /// The day of the first event kept.
     pub first_day: Option<Day>,
     /// The day of the last event kept.
@@ -157,12 +161,19 @@ impl QualityReport {
         let mut value = serde_json::json!(self);
         if let Some(report) = value.as_object_mut() {
             report.remove("top_users");
-            let refused = report.get_mut("refused").and_then(|r| r.as_array_mut());
-            for reason in refused.into_iter().flatten().filter_map(|r| r.as_object_mut()) {
-                reason.remove("first");
+            for list in ["refused", "set_aside"] {
+                let reasons = report.get_mut(list).and_then(|reasons| reasons.as_array_mut());
+                for reason in reasons.into_iter().flatten().filter_map(|reason| reason.as_object_mut()) {
+                    reason.remove("first");
+                }
             }
         }
         value
+    }
+
+    /// Rows set aside because the log does not cover their days.
+    pub fn rows_set_aside(&self) -> u64 {
+        self.set_aside.iter().map(|strays| strays.rows).sum()
     }
 
     /// Rows refused, for whatever reason.

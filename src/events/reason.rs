@@ -3,6 +3,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::history::Stray;
+
 /// Why a row was refused. The names are stable; programs may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,11 +31,27 @@ pub enum RefusalReason {
     EmptyKind,
     /// The amount is not a finite number, or too large to be summed exactly.
     BadAmount,
+    /// The day lies before those that the log covers; the row is set aside.
+    BeforeCoverage,
+    /// The day lies after those that the log covers; the row is set aside.
+    AfterCoverage,
+    /// The day has not come yet; the row is set aside.
+    InTheFuture,
+}
+
+impl From<Stray> for RefusalReason {
+    fn from(stray: Stray) -> Self {
+        match stray {
+            Stray::BeforeCoverage => Self::BeforeCoverage,
+            Stray::AfterCoverage => Self::AfterCoverage,
+            Stray::InTheFuture => Self::InTheFuture,
+        }
+    }
 }
 
 impl RefusalReason {
     /// Every reason, in the order of reports.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::WrongColumnCount,
         Self::BadJson,
         Self::NotUtf8,
@@ -45,6 +63,9 @@ impl RefusalReason {
         Self::TimeOutOfRange,
         Self::EmptyKind,
         Self::BadAmount,
+        Self::BeforeCoverage,
+        Self::AfterCoverage,
+        Self::InTheFuture,
     ];
 
     /// The reason's stable name.
@@ -61,7 +82,15 @@ impl RefusalReason {
             Self::TimeOutOfRange => "time_out_of_range",
             Self::EmptyKind => "empty_kind",
             Self::BadAmount => "bad_amount",
+            Self::BeforeCoverage => "before_coverage",
+            Self::AfterCoverage => "after_coverage",
+            Self::InTheFuture => "in_the_future",
         }
+    }
+
+    /// Whether the row could be read, and is set aside for its day.
+    pub fn is_stray(self) -> bool {
+        matches!(self, Self::BeforeCoverage | Self::AfterCoverage | Self::InTheFuture)
     }
 }
 

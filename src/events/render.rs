@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::quality::{Place, QualityReport, RefusedRows};
+use crate::history::Stretch;
 
 /// Kinds, files and places shown; the rest is counted.
 const KINDS_SHOWN: usize = 10;
@@ -13,8 +14,10 @@ impl fmt::Display for QualityReport {
         render_files(self, f)?;
         render_rows(self, f)?;
         render_contents(self, f)?;
+        render_coverage(self, f)?;
         render_kinds(self, f)?;
         render_top_users(self, f)?;
+        render_refused(&self.set_aside, f)?;
         render_refused(&self.refused, f)
     }
 }
@@ -63,6 +66,9 @@ fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     for refused in &report.refused {
         line("rows refused", refused.rows, refused.reason.name())?;
     }
+    for strays in &report.set_aside {
+        line("rows set aside", strays.rows, strays.reason.name())?;
+    }
     if report.rows_after_as_of > 0 {
         line("after as-of day", report.rows_after_as_of, "not seen")?;
     }
@@ -86,6 +92,28 @@ fn render_contents(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
     }
     writeln!(f, "{:<18}{:>15}", "users", grouped(report.users as u64))?;
     writeln!(f, "{:<18}{:>15}         one for each user, day and kind", "records", grouped(report.records as u64))
+}
+
+/// What the log covers, where that is less than its span.
+fn render_coverage(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(coverage) = &report.coverage else { return Ok(()) };
+    let mut line = |name: &str, days: Stretch, note: &str| {
+        let (count, last) = (grouped(u64::from(days.days().unsigned_abs())), days.until.plus(-1));
+        writeln!(f, "{name:<18}{count:>15} days   {} to {last}{note}", days.from)
+    };
+    if Some(coverage.span)
+        != report.first_day.zip(report.last_day).map(|(from, last)| Stretch { from, until: last.plus(1) })
+    {
+        line("covered", coverage.span, "")?;
+    }
+    if coverage.labels_until < coverage.span.until {
+        let days = Stretch { from: coverage.labels_until, until: coverage.span.until };
+        line("labels stop", days, ", without the kinds that tell churn")?;
+    }
+    for hole in &coverage.holes {
+        line("not observed", hole.days, &format!(", a hole: some {:.0} users expected", hole.expected_users))?;
+    }
+    Ok(())
 }
 
 fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {

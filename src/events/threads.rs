@@ -19,7 +19,7 @@ use super::reason::Field;
 use super::render::render_refused;
 use super::source::Columns;
 use super::{EventsError, LogRequest, columnar, jsonl, text};
-use crate::history::{Histories, HistoriesBuilder, read_rollup_file};
+use crate::history::{DayBounds, Histories, HistoriesBuilder, read_rollup_file};
 
 /// The time between two reports of progress.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
@@ -28,6 +28,7 @@ const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
 struct Shared<'a> {
     request: &'a LogRequest<'a>,
     files: &'a [LogFile],
+    days: DayBounds,
     feeder: Mutex<Feeder<'a>>,
     duplicates: Mutex<Duplicates>,
     done: Mutex<Vec<Done>>,
@@ -52,6 +53,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn read(
     request: &LogRequest<'_>,
     files: &[LogFile],
+    days: DayBounds,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<(Histories, QualityReport), EventsError> {
     let bytes_read = Arc::new(AtomicU64::new(0));
@@ -59,6 +61,7 @@ pub(super) fn read(
     let shared = Shared {
         request,
         files,
+        days,
         feeder: Mutex::new(Feeder::new(request.config, files, bytes_read.clone())),
         duplicates: Mutex::default(),
         done: Mutex::default(),
@@ -114,8 +117,8 @@ pub(super) fn read(
 
 /// Reads pieces until there are no more; `None` after a failure. Dropping `_running` tells that the thread has ended.
 fn run(shared: &Shared<'_>, builder: HistoriesBuilder, _running: Sender<()>) -> Option<(Counts, SeenKeys)> {
-    let LogRequest { config, until, users, .. } = *shared.request;
-    let intake = Intake::new(builder, until, users, config.on_bad_row);
+    let LogRequest { config, users, .. } = *shared.request;
+    let intake = Intake::new(builder, shared.days, users, config);
     let mut reader = Reader { shared, mapper: None, intake, keys: SeenKeys::default(), bound: None };
     loop {
         let mut feeder = lock(&shared.feeder);
@@ -203,9 +206,9 @@ impl Reader<'_, '_> {
     }
 
     fn rollup(&mut self, file: &LogFile) -> Result<u64, EventsError> {
-        let (builder, until, users) = self.intake.rollup_target();
-        let read = read_rollup_file(&file.path, until, users, builder)?;
-        self.intake.count_rollup(&read);
+        let (builder, days, users) = self.intake.rollup_target();
+        let read = read_rollup_file(&file.path, days, users, builder)?;
+        self.intake.count_rollup(&read, &file.shown)?;
         Ok(read.rows)
     }
 
@@ -243,9 +246,13 @@ fn report(files: &[LogFile], mut done: Vec<Done>, counts: &Counts, duplicates: &
         if let Some(file) = report.files.get_mut(file) {
             file.rows += rows;
         }
-        refused.into_iter().for_each(|refused| add_refused(&mut report.refused, refused));
+        for refused in refused {
+            let list = if refused.reason.is_stray() { &mut report.set_aside } else { &mut report.refused };
+            add_refused(list, refused);
+        }
     }
     report.refused.sort_by_key(|refused| refused.reason);
+    report.set_aside.sort_by_key(|refused| refused.reason);
     report
 }
 
@@ -264,10 +271,15 @@ fn why_empty(report: &QualityReport, counts: &Counts) -> String {
             last.plus(1)
         ),
         None if report.rows == 0 => "the files have no rows".to_owned(),
+        None if !report.set_aside.is_empty() => {
+            "no row is of a day that the log may cover; see events.from, events.until and this machine's clock, or set \
+             events.stray = \"keep\""
+                .to_owned()
+        }
         None => format!("none of the {} rows could be read", report.rows),
     };
     text.push('\n');
     // Writing to a string cannot fail.
-    let _ = render_refused(&report.refused, &mut text);
+    let _ = render_refused(&report.set_aside, &mut text).and_then(|()| render_refused(&report.refused, &mut text));
     text.trim_end().to_owned()
 }

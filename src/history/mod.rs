@@ -4,6 +4,7 @@
 //! millionths, so sums do not depend on their order: merging is commutative and associative, and late,
 //! out-of-order and partitioned logs give the same bytes.
 
+mod bounds;
 mod codec;
 mod coverage;
 mod day;
@@ -19,6 +20,7 @@ mod tests;
 mod totals;
 mod users;
 
+pub use bounds::{DayBounds, Placement, Stray};
 pub use coverage::{
     Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole, LEAST_CLOSING_DAYS, LEAST_EVIDENCE, LEAST_HOLE_DAYS,
     LEAST_TAIL_DAYS, LabelKinds, Stretch,
@@ -28,7 +30,7 @@ pub use gather::{HistoriesBuilder, Space};
 pub use histories::{BLOCK_USERS, Block, Histories, Span};
 #[cfg(feature = "train")]
 pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file};
-pub use rollup::{RollupRead, RollupWritten, partition_of, read_rollup, write_rollup};
+pub use rollup::{RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, write_rollup};
 
 pub use totals::{KindTotals, Totals};
 pub use users::{Partition, Users};

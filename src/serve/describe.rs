@@ -7,7 +7,7 @@ use super::users::KnownUsers;
 use super::wire;
 use crate::features::FeatureSchema;
 use crate::lifecycle::Thresholds;
-use crate::model::{Bands, BundleSpec, Segment};
+use crate::model::{Bands, Bundle, BundleSpec, Segment};
 
 /// A model in one of its views.
 pub(super) fn model(served: &Served, view: wire::ModelView) -> wire::Model {
@@ -146,9 +146,8 @@ impl From<&Thresholds> for wire::StageThresholds {
     }
 }
 
-impl From<&KnownUsers> for wire::KnownUsers {
-    fn from(known: &KnownUsers) -> Self {
-        let as_of = known.as_of().map(|day| day.to_string()).unwrap_or_default();
-        Self { users: known.histories().len() as u64, as_of }
-    }
+/// The users known by id, as a model is asked about them.
+pub(super) fn known_users(known: &KnownUsers, bundle: &Bundle) -> wire::KnownUsers {
+    let as_of = known.as_of(bundle.version(), bundle.spec()).map(|day| day.to_string()).unwrap_or_default();
+    wire::KnownUsers { users: known.histories().len() as u64, as_of }
 }

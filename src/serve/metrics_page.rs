@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
@@ -14,13 +15,14 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::limits::{seconds, size};
 use super::metrics::Collected;
 use super::state::{Phase, ServerState};
+use super::users::KnownUsers;
 
 /// The media type of the page.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -79,6 +81,22 @@ fn page(registry: &Registry) -> Result<Response<String>, fmt::Error> {
     Ok(response)
 }
 
+/// What is told of the roll-up: how many users it holds, and how old it is.
+fn encode_users(encoder: &mut DescriptorEncoder<'_>, users: &KnownUsers) -> fmt::Result {
+    let seconds = Some(&Unit::Seconds);
+    let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: f64| {
+        ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)
+    };
+    gauge("ebb_known_users", "Users that can be scored by id.", None, users.histories().len() as f64)?;
+    let set_aside = users.rows_set_aside() as f64;
+    gauge("ebb_rollup_rows_set_aside", "Rows of the roll-up on days that it does not cover.", None, set_aside)?;
+    let read = users.read_at().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |passed| passed.as_secs_f64());
+    gauge("ebb_rollup_read_timestamp", "When the roll-up was read.", seconds, read)?;
+    let Some(until) = users.covered_until() else { return Ok(()) };
+    let help = "The beginning of the day after the last one that the roll-up covers, as if in UTC.";
+    gauge("ebb_rollup_covered_until_timestamp", help, seconds, f64::from(until.number()) * 86_400.0)
+}
+
 /// What is told of models: which there are, and how the shadow does.
 struct OfModels(Arc<ServerState>);
 
@@ -104,6 +122,9 @@ impl Collector for OfModels {
             encoder.encode_descriptor("ebb_model_info", "Models that can be asked.", None, MetricType::Gauge)?;
         for row in rows {
             ConstGauge::new(1_i64).encode(family.encode_family(&row)?)?;
+        }
+        if let Some(users) = self.0.known_users() {
+            encode_users(&mut encoder, &users)?;
         }
         let Some(comparison) = models.comparison() else { return Ok(()) };
         let help = "Users scored by the shadow too, by what came of it.";

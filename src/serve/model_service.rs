@@ -41,7 +41,7 @@ impl ModelService for ModelDesk {
         let loaded = self.state.model(&model)?;
         Ok(Response::new(wire::GetModelResponse {
             model: Some(describe::model(&loaded.served, view)),
-            known_users: self.state.users.get().map(wire::KnownUsers::from),
+            known_users: self.state.known_users().map(|known| describe::known_users(&known, loaded.served.bundle())),
             status: describe::status(&self.state.models.shelf(), &loaded.name),
         }))
     }

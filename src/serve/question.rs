@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::errors::CallError;
 use super::limits::{Limits, size};
 use super::served::Served;
@@ -10,12 +12,12 @@ use crate::history::Day;
 const REASON_COUNT: usize = 3;
 
 /// What answers a question.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asked<'s> {
     /// The model.
     pub(super) served: &'s Served,
     /// The users known by id.
-    pub(super) users: Option<&'s KnownUsers>,
+    pub(super) users: Option<Arc<KnownUsers>>,
     /// How much may be asked.
     pub(super) limits: &'s Limits,
 }
@@ -52,7 +54,8 @@ impl<'s> Question<'s> {
         let as_of = if as_of_given {
             Some(day(as_of).map_err(|problem| CallError::field("as_of", problem))?)
         } else if subjects.iter().any(known) {
-            asked.users.and_then(KnownUsers::as_of)
+            let bundle = asked.served.bundle();
+            asked.users.as_ref().and_then(|users| users.as_of(bundle.version(), bundle.spec()))
         } else {
             None
         };

@@ -1,15 +1,18 @@
-//! Certificates and keys that change on disk are taken over while the server runs; so are models, when asked to.
+//! Certificates, keys and the roll-up that change on disk are taken over while the server runs; so are models, when asked to.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use super::config::Config;
 use super::errors::ServeError;
 use super::keys::{KeyRing, Keys};
+use super::state::{Phase, ServerState};
 use super::tls::{Tls, TlsFiles};
+use super::users::{KnownUsers, fingerprint};
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -81,6 +84,40 @@ fn read_keys(path: &Path) -> Result<Keys, ServeError> {
     let fault = |problem: String| ServeError::Credentials { path: path.to_owned(), problem };
     let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
     Keys::parse(path, &text)
+}
+
+/// Reads the roll-up again when its files change, or when asked to, for ever. One that cannot be read is told of and changes
+/// nothing. What changes is left alone until two looks find it the same, so that a roll-up that is being written is not
+/// read in the middle; one that was exchanged in one step is read at the second look.
+pub(super) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, asked: Arc<Notify>) {
+    let Some(rollup) = rollup else { return std::future::pending().await };
+    let mut read = look(&rollup).await;
+    let mut last = read.clone();
+    loop {
+        let told = tokio::select! {
+            () = tokio::time::sleep(EVERY) => false,
+            () = asked.notified() => true,
+        };
+        let now = look(&rollup).await;
+        let settled = now == last && now != read;
+        last.clone_from(&now);
+        if !(told || settled) || state.phase() == Phase::Starting {
+            continue;
+        }
+        read = now;
+        let path = rollup.clone();
+        match tokio::task::spawn_blocking(move || KnownUsers::read(&path)).await {
+            Ok(Ok(users)) => state.replace_users(Arc::new(users)),
+            Ok(Err(error)) => tracing::error!(%error, "the roll-up is not usable; the users before it stay known"),
+            Err(error) => tracing::error!(%error, "reading the roll-up crashed; the users before it stay known"),
+        }
+    }
+}
+
+/// What tells the roll-up's files from others, looked up where waiting for a disk holds up nobody.
+async fn look(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let path = rollup.to_owned();
+    tokio::task::spawn_blocking(move || fingerprint(&path)).await.unwrap_or_default()
 }
 
 /// What the files hold, in short; a file that cannot be read holds nothing.

@@ -31,7 +31,7 @@ pub(super) fn batch(
     }
     Ok(wire::BatchScoreUsersResponse {
         results,
-        model_version: asked.served.bundle().version().to_owned(),
+        model_version: question.served().bundle().version().to_owned(),
         as_of: question.as_of_text(),
     })
 }
@@ -41,7 +41,7 @@ struct Scorer<'q, 's> {
     question: &'q Question<'s>,
     clock: DayClock,
     inline: Assessor<'s>,
-    known: Option<Assessor<'s>>,
+    known: Option<Assessor<'q>>,
 }
 
 impl<'q, 's> Scorer<'q, 's> {
@@ -72,10 +72,10 @@ impl<'q, 's> Scorer<'q, 's> {
         Ok(answer::score(question, assessment, later))
     }
 
-    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment<'s>, ModelError> {
+    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment<'q>, ModelError> {
         let question = self.question;
         let assessor = self.known.get_or_insert_with(|| {
-            let kinds = question.asked.users.map(|users| users.histories().kinds()).unwrap_or_default();
+            let kinds = question.asked.users.as_ref().map(|users| users.histories().kinds()).unwrap_or_default();
             question.served().bundle().assessor(kinds)
         });
         assessor.assess(Subject::History(view), as_of, question.reason_count)

@@ -1,10 +1,10 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, RwLock};
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::compute::Compute;
 use super::config::Config;
@@ -15,7 +15,7 @@ use super::listener::Listener;
 use super::metrics::Metrics;
 use super::metrics_page;
 use super::models::{Label, Loaded, Models};
-use super::reload::Credentials;
+use super::reload::{self, Credentials};
 use super::state::{Phase, ServerState};
 use super::traces::Traces;
 use super::users::KnownUsers;
@@ -43,14 +43,15 @@ pub struct Stock {
     /// The models with their labels; one of them must be stable.
     pub models: Vec<Labelled>,
     /// The users known by id; `None` without a roll-up.
-    pub users: Option<KnownUsers>,
+    pub users: Option<Arc<KnownUsers>>,
 }
 
 impl Stock {
     /// Reads what a configuration names, models and roll-up at the same time.
     pub fn load(config: &Config) -> Result<Self, ServeError> {
         let (users, models) = std::thread::scope(|threads| {
-            let users = threads.spawn(|| config.rollup.as_deref().map(KnownUsers::read).transpose());
+            let users =
+                threads.spawn(|| config.rollup.as_deref().map(KnownUsers::read).transpose().map(|u| u.map(Arc::new)));
             (users.join(), Self::load_models(config))
         });
         let crashed = || ServeError::Setting("reading the roll-up crashed".into());
@@ -109,7 +110,7 @@ fn check_folder(config: &Config) -> Result<(), ServeError> {
 ///
 /// The port answers at once, health with NOT_SERVING and scoring with UNAVAILABLE, while `load` runs on a thread
 /// of its own. `ready` is called when the first score can be had. Fails when `load` does. Each message of `reload` has
-/// the folders of the labelled models read again.
+/// the folders of the labelled models and the roll-up read again; the roll-up is read, too, when its files change.
 pub async fn run(
     listener: TcpListener,
     config: &Config,
@@ -138,6 +139,8 @@ pub async fn run(
     let mut serving = pin!(served.serve());
     let mut shutdown = pin!(shutdown);
     let mut following = pin!(credentials.follow());
+    let rollup_asked = Arc::new(Notify::new());
+    let mut following_rollup = pin!(reload::follow_rollup(&state, config.rollup.clone(), Arc::clone(&rollup_asked)));
     let mut page = pin!(async {
         match metrics_listener {
             None => std::future::pending().await,
@@ -151,6 +154,7 @@ pub async fn run(
             stopped = &mut serving => return Ok(stopped),
             () = &mut following => {}
             () = &mut page => {}
+            () = &mut following_rollup => {}
             () = &mut shutdown => break,
             loaded = &mut loading, if ready.is_some() => {
                 let stock = loaded??;
@@ -161,6 +165,7 @@ pub async fn run(
                 Some(()) => {
                     let models = Arc::clone(&state.models);
                     tokio::spawn(async move { models.reload().await });
+                    rollup_asked.notify_one();
                 }
                 None => reloads_end = true,
             },
@@ -180,8 +185,7 @@ pub async fn run(
 fn install(state: &ServerState, stock: &Stock) {
     state.models.install(stock.models.clone());
     if let Some(users) = &stock.users {
-        // It is set here and nowhere else.
-        let _ = state.users.set(users.clone());
+        state.replace_users(Arc::clone(users));
     }
     state.phase.send_if_modified(|phase| {
         let starting = *phase == Phase::Starting;
@@ -197,7 +201,7 @@ fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
     let models = Models::new(config.models.clone(), size(limits.models), salt()?, Arc::clone(&metrics));
     Ok(Arc::new(ServerState {
         models: Arc::new(models),
-        users: OnceLock::new(),
+        users: RwLock::default(),
         compute: Compute::start(&limits, Arc::clone(&metrics))?,
         limits,
         metrics,

@@ -1,6 +1,6 @@
 //! What all services share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
@@ -29,7 +29,7 @@ pub(super) struct ServerState {
     /// The models.
     pub(super) models: Arc<Models>,
     /// The users known by id, once they are read.
-    pub(super) users: OnceLock<KnownUsers>,
+    pub(super) users: RwLock<Option<Arc<KnownUsers>>>,
     /// Where computations go.
     pub(super) compute: Compute,
     /// What may be asked.
@@ -53,7 +53,17 @@ impl ServerState {
 
     /// Everything that an answer of this model is made from.
     pub(super) fn asked<'s>(&'s self, model: &'s Loaded) -> Asked<'s> {
-        Asked { served: &model.served, users: self.users.get(), limits: &self.limits }
+        Asked { served: &model.served, users: self.known_users(), limits: &self.limits }
+    }
+
+    /// The users known by id.
+    pub(super) fn known_users(&self) -> Option<Arc<KnownUsers>> {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over other users, for the calls that begin from now on.
+    pub(super) fn replace_users(&self, users: Arc<KnownUsers>) {
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(users);
     }
 
     /// Where the server stands.

@@ -57,7 +57,7 @@ pub(super) fn check(
 }
 
 fn user(question: &Question<'_>, id: String, place: Place) -> Result<Checked, CallError> {
-    let users = question.asked.users.ok_or(CallError::NoKnownUsers { place })?;
+    let users = question.asked.users.as_ref().ok_or(CallError::NoKnownUsers { place })?;
     if id.is_empty() {
         return Err(CallError::field(format!("{place}.user_id"), "must not be empty"));
     }

@@ -13,7 +13,7 @@ use super::procedure::TrialCard;
 use super::recipe::Recipe;
 use super::retention::Retention;
 use crate::features::Theme;
-use crate::history::Day;
+use crate::history::{Coverage, Day};
 use crate::model::Calibration;
 
 /// The card of a bundle.
@@ -53,6 +53,9 @@ pub struct Card {
     pub retention: Retention,
     /// Things the reader should know, one sentence each.
     pub notes: Vec<String>,
+    /// What the log covers: from when to when it was observed, and which days inside were not. `None` in cards of before.
+    #[serde(default)]
+    pub coverage: Option<Coverage>,
     /// The data-quality report of the log, as printed by `ebb-train fit`.
     pub data_quality: serde_json::Value,
 }

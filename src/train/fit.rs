@@ -14,7 +14,7 @@ use super::settings::TrainConfig;
 use super::slices::Slicer;
 use super::suspects;
 use crate::features::{Catalogue, FeatureSchema};
-use crate::history::{Day, Histories};
+use crate::history::{Coverage, Day, Histories};
 use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training};
 
 /// What a fit works on.
@@ -22,6 +22,8 @@ use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training};
 pub struct FitInput<'a> {
     /// All users' histories, nothing at or after `as_of` in them.
     pub histories: &'a Histories,
+    /// What the log covers.
+    pub coverage: &'a Coverage,
     /// The configuration.
     pub config: &'a TrainConfig,
     /// No event at or after this day is used.
@@ -43,19 +45,17 @@ pub struct Fit {
 
 /// Fits everything. The same input gives the same output, bit for bit.
 pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
-    let FitInput { histories, config, as_of, .. } = *input;
+    let FitInput { histories, coverage, config, as_of, .. } = *input;
     config.check()?;
     let span = histories.span().filter(|(first, _)| *first < as_of);
     let Some((first, last)) = span else { return Err(TrainError::NoEvents { as_of }) };
     let mut notes = suspects::in_columns(histories, &config.model.allow_suspect)?;
     let schema = schema(histories, config, &mut notes)?;
     let catalogue = Catalogue::new(schema.clone())?;
-    let observed = Observed { first, until: as_of.min(last.plus(1)) };
-    if observed.until < as_of {
-        notes.push(format!("The log ends on {last}; labels count as observed up to then, not up to {as_of}."));
-    }
-    let labeller = Labeller::new(&config.churn, histories.kinds(), observed.until);
-    let ground = Ground { input, catalogue: &catalogue, labeller: &labeller, observed };
+    let observed = Observed::new(first, coverage, as_of);
+    notes.extend(coverage_notes(coverage, &observed, as_of));
+    let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
+    let ground = Ground { input, catalogue: &catalogue, labeller: &labeller, observed: &observed };
     let mut fitted: Vec<FittedHorizon> = Vec::new();
     let mut shared: Option<Shared> = None;
     for &horizon_days in &schema.horizon_days {
@@ -96,7 +96,7 @@ struct Ground<'a> {
     input: &'a FitInput<'a>,
     catalogue: &'a Catalogue,
     labeller: &'a Labeller,
-    observed: Observed,
+    observed: &'a Observed,
 }
 
 /// What all horizons have in common, made from the rows of the shortest.
@@ -166,6 +166,26 @@ impl Ground<'_> {
             slicer: &self.slicer(shared),
         })
     }
+}
+
+/// What a reader should know of what the log covers.
+fn coverage_notes(coverage: &Coverage, observed: &Observed, as_of: Day) -> Vec<String> {
+    let mut notes = Vec::new();
+    if observed.until < as_of {
+        let last = observed.until.plus(-1);
+        let what =
+            if observed.until < coverage.span.until { "The feed of the kinds that tell churn" } else { "The log" };
+        notes.push(format!("{what} ends on {last}; labels count as observed up to then, not up to {as_of}."));
+    }
+    for hole in &coverage.holes {
+        let (from, last, days) = (hole.days.from, hole.days.until.plus(-1), hole.days.days());
+        notes.push(format!(
+            "The {days} days from {from} to {last} were not observed: some {:.0} users were to be expected. Label windows \
+             that overlap them do not count. If the business was closed, set events.hole = \"keep\".",
+            hole.expected_users
+        ));
+    }
+    notes
 }
 
 /// Where the bundle comes from.
@@ -278,6 +298,7 @@ fn card(
         transitions,
         retention,
         notes,
+        coverage: Some(input.coverage.clone()),
         data_quality: input.data_quality.clone(),
     }
 }

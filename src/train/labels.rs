@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Day, HistoryView};
+use super::schedule::Observed;
+use crate::history::{Day, HistoryView, Stretch};
 
 /// The churn question: the `[churn]` table of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,20 +61,19 @@ pub struct Labeller {
     churn_kind: Option<u16>,
     active_within_days: i32,
     lead_days: i32,
-    observed_until: Day,
+    observed: Observed,
 }
 
 impl Labeller {
-    /// A labeller for histories whose records refer to `kinds`, of a log that is complete before
-    /// `observed_until`.
-    pub fn new(config: &ChurnConfig, kinds: &[String], observed_until: Day) -> Self {
+    /// A labeller for histories whose records refer to `kinds`.
+    pub fn new(config: &ChurnConfig, kinds: &[String], observed: Observed) -> Self {
         let churn = config.churn_event.as_ref();
         Self {
             activity: kinds.iter().map(|k| config.activity.contains(k)).collect(),
             churn_kind: churn.and_then(|name| kinds.iter().position(|k| k == name)).map(|p| p as u16),
             active_within_days: config.active_within_days as i32,
             lead_days: config.lead_days as i32,
-            observed_until,
+            observed,
         }
     }
 
@@ -96,7 +96,7 @@ impl Labeller {
     pub fn churned(&self, history: HistoryView<'_>, date: Day, horizon_days: u16) -> Option<bool> {
         let from = date.plus(self.lead_days);
         let until = from.plus(i32::from(horizon_days));
-        if until > self.observed_until {
+        if !self.observed.covers(Stretch { from, until }) {
             return None;
         }
         let window = history.between(from, until).records();
@@ -142,7 +142,9 @@ mod tests {
     }
 
     fn labeller(config: &ChurnConfig) -> Labeller {
-        Labeller::new(config, &["cancel".into(), "purchase".into(), "visit".into()], day(120))
+        let observed =
+            Observed { first: day(0), until: day(120), holes: vec![Stretch { from: day(60), until: day(65) }] };
+        Labeller::new(config, &["cancel".into(), "purchase".into(), "visit".into()], observed)
     }
 
     #[test]
@@ -163,6 +165,17 @@ mod tests {
         // The negative control: even an event seen inside the observed part makes no label, or stayers would
         // be labelled more often than leavers.
         assert_eq!(labels.churned(history(&[(90, 1), (112, 1)]).view(), day(111), 10), None);
+    }
+
+    #[test]
+    fn a_window_that_overlaps_a_hole_has_no_label() {
+        let labels = labeller(&config());
+        let quiet = history(&[(40, 1)]);
+        let label = |date| labels.churned(quiet.view(), day(date), 10);
+        assert_eq!((label(50), label(51)), (Some(true), None), "the hole begins on day 60");
+        assert_eq!((label(64), label(65)), (None, Some(true)), "and ends before day 65");
+        // Whoever was seen in the part that was observed makes no label either, or stayers would be labelled more often.
+        assert_eq!(labels.churned(history(&[(40, 1), (66, 1)]).view(), day(58), 10), None);
     }
 
     #[test]

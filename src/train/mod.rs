@@ -8,6 +8,7 @@
 //! `challenger` (against what), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the
 //! future), [`fit`] (all of it), [`card`], [`report`]; [`scores`] and [`features`] of everybody, in a `table`.
 
+pub mod agreement;
 pub mod bgnbd;
 pub mod card;
 mod challenger;
@@ -42,7 +43,7 @@ pub mod suspects;
 mod table;
 
 use crate::features::FeatureError;
-use crate::history::{Day, HistoryError};
+use crate::history::{Day, HistoryError, Stretch};
 use crate::model::ModelError;
 
 /// What can go wrong in training.
@@ -76,7 +77,8 @@ pub enum TrainError {
     /// No label window fits into the log.
     #[error(
         "churn.horizon_days = {horizon_days} with churn.lead_days = {lead_days} was never observed: the log spans \
-         {span_days} days, which allows a horizon of at most {longest} days"
+         {span_days} days, which allows a horizon of at most {longest} days{}",
+        without(holes)
     )]
     HorizonNotObserved {
         /// The horizon.
@@ -85,8 +87,10 @@ pub enum TrainError {
         lead_days: u32,
         /// Days from the first event to the end of what was observed.
         span_days: i32,
-        /// The longest horizon that could be labelled.
+        /// The longest horizon that could be labelled, but for the holes.
         longest: i32,
+        /// The days inside that were not observed.
+        holes: Vec<Stretch>,
     },
     /// Hardly anybody to learn from.
     #[error(
@@ -180,4 +184,16 @@ pub enum TrainError {
     /// A history that is not legal.
     #[error(transparent)]
     History(#[from] HistoryError),
+}
+
+/// The holes, for the end of a sentence.
+fn without(holes: &[Stretch]) -> String {
+    let days = |hole: &Stretch| format!("{} to {}", hole.from, hole.until.plus(-1));
+    match holes {
+        [] => String::new(),
+        holes => {
+            let holes: Vec<String> = holes.iter().map(days).collect();
+            format!("; a label window must not overlap the holes of the log: {}", holes.join(", "))
+        }
+    }
 }

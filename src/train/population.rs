@@ -119,7 +119,7 @@ impl Population<'_> {
         &self,
         data: &Dataset,
         dates: &[Day],
-        seen: Observed,
+        seen: &Observed,
         as_of: Day,
         apart: i32,
     ) -> Result<Described, HistoryError> {

@@ -126,6 +126,7 @@ mod tests {
     use super::*;
     use crate::history::{Amount, DayRecord, HistoriesBuilder};
     use crate::train::labels::ChurnConfig;
+    use crate::train::schedule::Observed;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()
@@ -148,7 +149,11 @@ mod tests {
             lead_days: 0,
             churn_event: None,
         };
-        let labeller = Labeller::new(&config, histories.kinds(), day("2024-05-20"));
+        let labeller = Labeller::new(
+            &config,
+            histories.kinds(),
+            Observed { first: day("2024-01-01"), until: day("2024-05-20"), holes: Vec::new() },
+        );
         (histories, labeller)
     }
 

@@ -1,6 +1,6 @@
 //! At which dates users are described and labelled.
 
-use crate::history::Day;
+use crate::history::{Coverage, Day, Stretch};
 
 use super::TrainError;
 
@@ -15,13 +15,34 @@ pub struct Schedule {
     pub window_days: i32,
 }
 
-/// What a schedule depends on.
-#[derive(Clone, Copy, Debug)]
+/// The days on which whoever was active would have been seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     /// The first day with an event.
     pub first: Day,
     /// The day after the last one that was fully seen.
     pub until: Day,
+    /// The days between that were not seen, in order.
+    pub holes: Vec<Stretch>,
+}
+
+impl Observed {
+    /// The days before `as_of` that a log covers, from its first event on.
+    pub fn new(first: Day, coverage: &Coverage, as_of: Day) -> Self {
+        let until = as_of.min(coverage.labels_until);
+        let holes = coverage.holes.iter().map(|hole| hole.days).filter(|hole| hole.from < until).collect();
+        Self { first, until, holes }
+    }
+
+    /// Whether every day of a label window was seen.
+    pub fn covers(&self, window: Stretch) -> bool {
+        window.until <= self.until && self.hole_in(window).is_none()
+    }
+
+    /// The first hole that a window overlaps.
+    fn hole_in(&self, window: Stretch) -> Option<Stretch> {
+        self.holes.iter().copied().find(|hole| hole.overlaps(window))
+    }
 }
 
 /// How dates are laid out.
@@ -35,28 +56,39 @@ pub struct Spacing {
 
 impl Schedule {
     /// Lays out dates backwards from the latest one whose label window `[date + lead, date + lead + horizon)`
-    /// is fully observed, as long as a whole horizon of past (at least half, if need be) lies before them.
-    ///
-    pub fn new(observed: Observed, lead_days: u32, horizon_days: u16, spacing: Spacing) -> Result<Self, TrainError> {
+    /// is fully observed, as long as a whole horizon of past (at least half, if need be) lies before them. Where windows
+    /// would overlap a hole, it is gone on from the latest date whose window ends before the hole.
+    pub fn new(observed: &Observed, lead_days: u32, horizon_days: u16, spacing: Spacing) -> Result<Self, TrainError> {
         let span = observed.until.since(observed.first);
         let window = lead_days as i32 + i32::from(horizon_days);
-        let latest = observed.until.plus(-window);
-        if latest.since(observed.first) < 1 {
-            let longest = (span - 1 - lead_days as i32).max(0);
-            return Err(TrainError::HorizonNotObserved { horizon_days, lead_days, span_days: span, longest });
-        }
-        // Halves of the window, so that every second date is a whole window away.
-        let back = |k: i32| spacing.days.map_or(k * window / 2, |days| k * i32::from(days));
+        let label = |date: Day| Stretch { from: date.plus(lead_days as i32), until: date.plus(window) };
         let reaching_back = |past: i32| -> Vec<Day> {
-            let dates = (0..spacing.most as i32).map(|k| latest.plus(-back(k)));
-            let mut dates: Vec<Day> = dates.take_while(|d| d.since(observed.first) >= past).collect();
+            let mut dates = Vec::new();
+            // Halves of the window, so that every second date is a whole window away.
+            let back = |k: i32| spacing.days.map_or(k * window / 2, |days| k * i32::from(days));
+            let (mut anchor, mut k) = (observed.until.plus(-window), 0);
+            while dates.len() < spacing.most {
+                let date = anchor.plus(-back(k));
+                if date.since(observed.first) < past {
+                    break;
+                }
+                k += 1;
+                match observed.hole_in(label(date)) {
+                    Some(hole) => (anchor, k) = (hole.from.plus(-window), 0),
+                    None => dates.push(date),
+                }
+            }
             dates.reverse();
             dates.dedup();
             dates
         };
         let horizon = i32::from(horizon_days);
         let fit = [horizon, horizon.div_euclid(2), 1].into_iter().map(reaching_back).find(|d| !d.is_empty());
-        let fit = fit.unwrap_or_else(|| vec![latest]);
+        let Some((fit, latest)) = fit.and_then(|fit| Some((fit.clone(), *fit.last()?))) else {
+            let longest = (span - 1 - lead_days as i32).max(0);
+            let holes = observed.holes.clone();
+            return Err(TrainError::HorizonNotObserved { horizon_days, lead_days, span_days: span, longest, holes });
+        };
         let mut schedule = Self { fit, test: Some(latest), window_days: window };
         if schedule.before(latest).is_empty() {
             schedule.test = None;
@@ -75,8 +107,45 @@ mod tests {
     use super::*;
 
     fn schedule(span: i32, lead: u32, horizon: u16, most: usize) -> Result<Schedule, TrainError> {
-        let observed = Observed { first: Day::new(0).unwrap(), until: Day::new(span).unwrap() };
-        Schedule::new(observed, lead, horizon, Spacing { days: None, most })
+        with_holes(span, lead, horizon, most, &[])
+    }
+
+    fn with_holes(
+        span: i32,
+        lead: u32,
+        horizon: u16,
+        most: usize,
+        holes: &[(i32, i32)],
+    ) -> Result<Schedule, TrainError> {
+        let day = |number| Day::new(number).unwrap();
+        let holes = holes.iter().map(|(from, until)| Stretch { from: day(*from), until: day(*until) }).collect();
+        let observed = Observed { first: day(0), until: day(span), holes };
+        Schedule::new(&observed, lead, horizon, Spacing { days: None, most })
+    }
+
+    #[test]
+    fn no_window_overlaps_a_hole_and_none_is_wasted_beside_it() {
+        let holes = [(200, 246), (300, 320)];
+        for lead in [0, 7] {
+            let window = lead as i32 + 30;
+            let s = with_holes(400, lead, 30, 12, &holes).unwrap();
+            let overlaps = |d: &Day, (from, until): (i32, i32)| {
+                d.number() + lead as i32 <= until - 1 && d.number() + window > from
+            };
+            for hole in holes {
+                assert!(!s.fit.iter().any(|d| overlaps(d, hole)), "{:?}", s.fit);
+                // The negative control: without the hole, a date's window would overlap it.
+                assert!(schedule(400, lead, 30, 12).unwrap().fit.iter().any(|d| overlaps(d, hole)));
+                assert!(s.fit.iter().any(|d| d.number() + window == hole.0), "a window ends where the hole begins");
+            }
+            assert_eq!(s.fit.len(), 12, "as many dates as without holes");
+            assert_eq!(s.test.map(|d| d.number() + window), Some(400));
+        }
+        // A hole up to the end leaves what was observed before it.
+        let s = with_holes(400, 0, 30, 12, &[(390, 399)]).unwrap();
+        assert_eq!(s.test.map(|d| d.number() + 30), Some(390));
+        let message = with_holes(60, 0, 30, 12, &[(20, 40)]).unwrap_err().to_string();
+        assert!(message.contains("1970-01-21 to 1970-02-09"), "{message}");
     }
 
     #[test]

@@ -116,10 +116,14 @@ fn stock(users: Option<Histories>) -> Result<Stock, ServeError> {
 }
 
 /// A model called "shop" that nobody can load again, as the stable one.
+fn known(users: Option<Histories>) -> Result<Option<Arc<KnownUsers>>, ServeError> {
+    Ok(users.map(KnownUsers::new).transpose()?.map(Arc::new))
+}
+
 fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<Stock, ServeError> {
     let saved = Saved { bundle: Bundle::new(spec, VERSION.into())?, card: CARD.into() };
     let loaded = Loaded { name: "shop".into(), folder: None, served: Served::new(saved)? };
-    Ok(Stock { models: vec![(Arc::new(loaded), vec![Label::Stable])], users: users.map(KnownUsers::new) })
+    Ok(Stock { models: vec![(Arc::new(loaded), vec![Label::Stable])], users: known(users)? })
 }
 
 /// A load that waits until it is let go.

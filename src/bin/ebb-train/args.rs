@@ -140,7 +140,7 @@ pub(crate) struct Simulate {
 pub(crate) struct Fit {
     #[command(flatten)]
     pub(crate) log: Log,
-    /// No event at or after this day is seen [default: the day after the last event].
+    /// No event at or after this day is seen [default: the day after the last one that the log covers].
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Day>,
     /// Also fit a random forest and put its figures into the card beside the model's.
@@ -164,9 +164,18 @@ pub(crate) struct Score {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) log: Log,
-    /// Score as known at the start of this day.
+    /// Score as known at the start of this day [default: the day after the last one that the log covers].
     #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Day,
+    pub(crate) as_of: Option<Day>,
+    /// Score also more than three days beyond what the log covers, where everybody looks silent.
+    #[arg(long)]
+    pub(crate) allow_stale: bool,
+    /// Score also if the log has no event of a kind that the model uses.
+    #[arg(long)]
+    pub(crate) allow_missing_kinds: bool,
+    /// Succeed also if nobody is scored.
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
     /// Score one partition of the users only, such as 0/16; together all partitions are all users.
     #[arg(long, value_name = "NUMBER/OF")]
     pub(crate) partition: Option<Partition>,

@@ -1,11 +1,11 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
-use ebb::events::{LogRequest, Progress, QualityReport, SqlRequest, read_log};
-use ebb::history::{Day, Histories, Users, write_rollup};
+use ebb::events::{LogRequest, Progress, ReadLog, SqlRequest, read_log};
+use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users, write_rollup};
 use ebb::model;
 use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
 use ebb::train::card::Card;
@@ -14,7 +14,7 @@ use ebb::train::config::Config;
 use ebb::train::features::{FeaturesError, write_features};
 use ebb::train::fit::{FitInput, fit as fit_all};
 use ebb::train::scores::{Target, write_scores};
-use ebb::train::{TrainError, inspect as card_text, report};
+use ebb::train::{TrainError, agreement, inspect as card_text, report};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -81,6 +81,11 @@ impl Output {
         written.context("standard output").map_err(Failure::Failed)
     }
 
+    /// Something that may make the result wrong, on standard error, also where nothing else is printed.
+    fn warn(self, text: &str) {
+        eprintln!("warning: {}", text.trim_end());
+    }
+
     /// Something worth knowing on the way, on standard error.
     fn note(self, text: &str) {
         if !self.quiet && !self.json {
@@ -119,16 +124,21 @@ pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
     output.result(&json!(summary), &summary.to_string())
 }
 
-/// A log as it was read.
-struct Log {
-    config: Config,
-    histories: Histories,
-    quality: QualityReport,
+/// The present day in a time zone; `None` where the clock is out of all range.
+fn today(timezone: &str) -> Result<Option<Day>, Failure> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+    Ok(DayClock::new(timezone).map_err(usage)?.day(i64::try_from(now).unwrap_or(i64::MAX)))
 }
 
-/// Reads the configuration and the log that it describes, as far as `until`.
-fn read(log: &args::Log, until: Option<Day>, users: Users, output: Output) -> Result<Log, Failure> {
-    let config = Config::load(&log.config).map_err(usage)?;
+/// Reads the log that a configuration describes, as far as `until`.
+fn read(
+    log: &args::Log,
+    config: &Config,
+    until: Option<Day>,
+    users: Users,
+    output: Output,
+) -> Result<ReadLog, Failure> {
+    let churn = &config.train.churn;
     let request = LogRequest {
         config: &config.events,
         base_dir: &config.folder,
@@ -137,6 +147,8 @@ fn read(log: &args::Log, until: Option<Day>, users: Users, output: Output) -> Re
         default_kind: config.default_kind(),
         users,
         space: &log.space(),
+        labels: LabelKinds { activity: &churn.activity, churn_event: churn.churn_event.as_deref() },
+        today: today(&config.train.timezone)?,
     };
     let (bar, started) = (progress_bar(output), Instant::now());
     let mut on_progress = |progress: Progress| {
@@ -150,13 +162,13 @@ fn read(log: &args::Log, until: Option<Day>, users: Users, output: Output) -> Re
     };
     let done = read_log(&request, &mut on_progress);
     bar.finish_and_clear();
-    let (histories, quality) = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
-    output.note(&quality.render());
+    let read = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+    output.note(&read.quality.render());
     if let Some(path) = &log.quality {
-        let text = serde_json::to_string_pretty(&quality).map_err(failed)? + "\n";
+        let text = serde_json::to_string_pretty(&read.quality).map_err(failed)? + "\n";
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
     }
-    Ok(Log { config, histories, quality })
+    Ok(read)
 }
 
 /// A bar on standard error while the log is read; hidden unless a person is watching.
@@ -173,14 +185,12 @@ fn progress_bar(output: Output) -> ProgressBar {
 
 pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let users = args.sample_users.map_or(Users::All, Users::Share);
-    let Log { config, histories, quality } = read(&args.log, args.as_of, users, output)?;
-    let as_of = match (args.as_of, histories.span()) {
-        (Some(day), _) => day,
-        (None, Some((_, last))) => last.plus(1),
-        (None, None) => return Err(failed(anyhow::anyhow!("the log holds no events; check `events.paths`"))),
-    };
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    let ReadLog { histories, coverage, quality } = read(&args.log, &config, args.as_of, users, output)?;
+    let as_of = args.as_of.unwrap_or(coverage.labels_until);
     let input = FitInput {
         histories: &histories,
+        coverage: &coverage,
         config: &config.train,
         as_of,
         challenger: args.challenger,
@@ -220,18 +230,54 @@ fn refuse_weak(card: &Card, output: Output) -> Outcome {
 pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
+    if args.partition.is_some() && args.as_of.is_none() {
+        return Err(usage(anyhow::anyhow!("--partition needs --as-of, so that all partitions are scored at one day")));
+    }
     let users = args.partition.map_or(Users::All, Users::Partition);
-    let Log { histories, .. } = read(&args.log, Some(args.as_of), users, output)?;
-    let summary = write_scores(&bundle, &histories, args.as_of, &target).map_err(failed)?;
+    let ReadLog { histories, coverage, .. } = read(&args.log, &config, args.as_of, users, output)?;
+    if args.partition.is_none() && !args.allow_missing_kinds {
+        agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
+    }
+    let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    if let Some(warning) = stale(&coverage, as_of) {
+        if coverage.is_stale(as_of) && !args.allow_stale {
+            return Err(failed(anyhow::anyhow!("{warning}; score an earlier --as-of, or say --allow-stale")));
+        }
+        output.warn(&warning);
+    }
+    let summary = write_scores(&bundle, &histories, as_of, &target).map_err(failed)?;
     let skipped: u64 = summary.skipped.values().sum();
     let reasons: Vec<String> = summary.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-    let text = format!("{} users scored, {skipped} not ({})", summary.scored, reasons.join(", "));
+    let text = format!("as of {as_of}: {} users scored, {skipped} not ({})", summary.scored, reasons.join(", "));
     if target == Target::Stdout {
         // Standard output holds the scores themselves.
         output.note(&text);
-        return Ok(());
+    } else {
+        let json = json!({"model": bundle.version(), "as_of": as_of, "out": args.out, "summary": summary});
+        output.result(&json, &text)?;
     }
-    output.result(&json!({"model": bundle.version(), "out": args.out, "summary": summary}), &text)
+    if summary.scored == 0 && !args.allow_empty {
+        return Err(failed(anyhow::anyhow!(
+            "nobody was scored: {skipped} users are not asked about at {as_of} ({}); see --as-of, and say --allow-empty if \
+             that is meant",
+            reasons.join(", ")
+        )));
+    }
+    Ok(())
+}
+
+/// What to say of an as-of day beyond what the log covers.
+fn stale(coverage: &Coverage, as_of: Day) -> Option<String> {
+    let days = coverage.days_beyond(as_of);
+    let last = coverage.labels_until.plus(-1);
+    (days > 0).then(|| {
+        format!(
+            "{as_of} lies {days} {} beyond what the log covers, which ends on {last}: whoever came since looks silent",
+            if days == 1 { "day" } else { "days" }
+        )
+    })
 }
 
 fn card_of(dir: &Path) -> Result<(model::Bundle, Card), Failure> {
@@ -264,7 +310,8 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
     if args.partitions == 0 {
         return Err(usage(anyhow::anyhow!("--partitions must be at least 1")));
     }
-    let Log { histories, .. } = read(&args.log, args.as_of, Users::All, output)?;
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    let ReadLog { histories, .. } = read(&args.log, &config, args.as_of, Users::All, output)?;
     let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
     let text = format!("{} rows (user, day, kind) in {} files in {}", written.rows, written.files, args.out.display());
     output.result(&json!({"out": args.out, "rows": written.rows, "files": written.files}), &text)
@@ -288,7 +335,12 @@ pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
 }
 
 pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
-    let Log { config, histories, .. } = read(&args.log, args.as_of.iter().max().copied(), Users::All, output)?;
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    let latest = args.as_of.iter().max().copied();
+    let ReadLog { histories, coverage, .. } = read(&args.log, &config, latest, Users::All, output)?;
+    if let Some(warning) = latest.and_then(|latest| stale(&coverage, latest)) {
+        output.warn(&warning);
+    }
     let written = write_features(&histories, &config.train, &args.as_of, &args.out).map_err(|error| match error {
         FeaturesError::Name { .. } => usage(error),
         _ => failed(error),

@@ -88,6 +88,8 @@ fn files_that_cannot_be_read_are_named() {
         default_kind: None,
         users: Users::All,
         space: &Space::default(),
+        labels: LabelKinds::default(),
+        today: None,
     };
     assert!(matches!(read_log(&request, &mut |_| {}), Err(EventsError::NoPaths)));
 }

@@ -283,9 +283,11 @@ fn the_order_of_files_and_of_their_columns_does_not_matter() {
         default_kind: None,
         users: Users::All,
         space: &Space::default(),
+        labels: LabelKinds::default(),
+        today: None,
     };
     let mut reports = Vec::new();
-    assert_eq!(read_log(&request, &mut |progress| reports.push(progress)).unwrap().0, expected().0);
+    assert_eq!(read_log(&request, &mut |progress| reports.push(progress)).unwrap().histories, expected().0);
     let last = reports.last().unwrap();
     assert_eq!((last.files_read, last.files, last.bytes_read, last.rows), (1, 1, last.bytes, 1_000));
 }

@@ -11,6 +11,7 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::history::Histories;
 
 /// The plain mapping of the events below.
 const PLAIN: &str = r#"
@@ -39,8 +40,11 @@ fn read_dir(dir: &Path, settings: &str, until: Option<&str>) -> Result<(Historie
         default_kind: None,
         users: Users::All,
         space: &Space::default(),
+        labels: LabelKinds::default(),
+        today: None,
     };
-    read_log(&request, &mut |_| {})
+    let read = read_log(&request, &mut |_| {})?;
+    Ok((read.histories, read.quality))
 }
 
 /// Reads one file of these bytes.

@@ -33,6 +33,9 @@ use super::Day;
 use rule::Feed;
 use series::Series;
 
+/// Days beyond what is covered that scores may be asked for.
+const STALE_DAYS: i32 = 3;
+
 /// The half-open range of days `[from, until)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stretch {
@@ -159,6 +162,12 @@ impl Coverage {
     /// Whether every day of a label window was observed.
     pub fn observed(&self, window: Stretch) -> bool {
         window.until <= self.labels_until && !self.holes.iter().any(|hole| hole.days.overlaps(window))
+    }
+
+    /// Whether an as-of day lies so far beyond what is covered that scores would be wrong: more than three days, or than any
+    /// silence that is usual in the log, unless the log is as silent at this time of other years.
+    pub fn is_stale(&self, as_of: Day) -> bool {
+        self.days_beyond(as_of) > self.usual_silence_days.max(STALE_DAYS)
     }
 
     /// How many days an as-of day lies beyond what is covered; 0 when it does not.

@@ -23,7 +23,7 @@ mod tests;
 use std::path::Path;
 
 pub(crate) use columns::{Cell, Column};
-pub use read::{RollupRead, read_rollup};
+pub use read::{RollupRead, StrayRows, read_rollup};
 #[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
 pub(crate) use read::{check_complete, read_rollup_file};
 pub(in crate::history) use write::fnv_1a;

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,12 @@ use rayon::prelude::*;
 
 use super::rows::{KnownKinds, Rows};
 use super::{AMOUNT, REQUIRED, part_name, part_of_path};
-use crate::history::{Day, DayRecord, HistoriesBuilder, HistoryError, Users};
+use crate::history::{Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, Stray, Users};
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
+/// Rows set aside that are told one by one.
+const STRAYS_SHOWN: usize = 5;
 /// Pieces whose beginnings are looked at for kinds.
 const KIND_PIECES: usize = 8;
 
@@ -26,7 +28,7 @@ const KIND_PIECES: usize = 8;
 const COLUMNS: [&str; 5] = ["user", "day", "kind", "count", AMOUNT];
 
 /// What was read from a roll-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RollupRead {
     /// Files read.
     pub files: u64,
@@ -34,18 +36,43 @@ pub struct RollupRead {
     pub rows: u64,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_until: u64,
+    /// Rows that were set aside for their days.
+    pub strays: BTreeMap<Stray, StrayRows>,
     /// Rows of users that were not asked for.
     pub rows_of_other_users: u64,
     /// Events behind the rows that were kept: the sum of their counts.
     pub events: u64,
-    /// The first and last day of all rows, kept or not.
+    /// The first and last day of all rows, kept or not, but for those set aside.
     pub span: Option<(Day, Day)>,
 }
 
+/// Rows of one file that were set aside for their days.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StrayRows {
+    /// How many.
+    pub rows: u64,
+    /// The first of them: their numbers in the file, from 1, and their days.
+    pub first: Vec<(u64, Day)>,
+}
+
 impl RollupRead {
+    fn set_aside(&mut self, stray: Stray, row: u64, day: Day) {
+        let strays = self.strays.entry(stray).or_default();
+        strays.rows += 1;
+        if strays.first.len() < STRAYS_SHOWN {
+            strays.first.push((row, day));
+        }
+    }
+
     /// Adds what was read elsewhere.
     fn add(&mut self, other: Self) {
-        let Self { files, rows, rows_after_until, rows_of_other_users, events, span } = other;
+        let Self { files, rows, rows_after_until, strays, rows_of_other_users, events, span } = other;
+        for (stray, more) in strays {
+            let rows = self.strays.entry(stray).or_default();
+            rows.rows += more.rows;
+            rows.first.extend(more.first);
+            rows.first.truncate(STRAYS_SHOWN);
+        }
         self.files += files;
         self.rows += rows;
         self.rows_after_until += rows_after_until;
@@ -58,7 +85,7 @@ impl RollupRead {
     }
 }
 
-/// Adds the rows of some users in a roll-up before the day `until` to `into`.
+/// Adds the rows of some users and days in a roll-up to `into`.
 ///
 /// `path` is a Parquet file, or a folder of them at any depth; names that start with `_` or `.` are passed over, as
 /// Spark and Hive do. All threads read, a row group each at a time; neither they nor any order changes the result.
@@ -69,7 +96,7 @@ impl RollupRead {
 /// its own file names announce is refused, since users would be missing.
 pub fn read_rollup(
     path: &Path,
-    until: Option<Day>,
+    days: DayBounds,
     users: Users,
     into: &mut HistoriesBuilder,
 ) -> Result<RollupRead, HistoryError> {
@@ -86,10 +113,10 @@ pub fn read_rollup(
     }
     let files: Vec<RollupFile> = paths.into_par_iter().map(RollupFile::open).collect::<Result<_, _>>()?;
     let pieces: Vec<Piece<'_>> = files.iter().flat_map(RollupFile::pieces).collect();
-    if until.is_none() && users == Users::All {
+    if days == DayBounds::default() && users == Users::All {
         number_kinds(&pieces, into)?;
     }
-    let mut read = read_pieces(&pieces, Kept { until, users }, into)?;
+    let mut read = read_pieces(&pieces, Kept { days, users }, into)?;
     read.files = files.len() as u64;
     Ok(read)
 }
@@ -111,13 +138,13 @@ fn number_kinds(pieces: &[Piece<'_>], into: &mut HistoriesBuilder) -> Result<(),
 #[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only the log readers have threads of their own"))]
 pub(crate) fn read_rollup_file(
     path: &Path,
-    until: Option<Day>,
+    days: DayBounds,
     users: Users,
     into: &mut HistoriesBuilder,
 ) -> Result<RollupRead, HistoryError> {
     let file = RollupFile::open(path.to_owned())?;
     let mut read = RollupRead { files: 1, ..RollupRead::default() };
-    file.pieces().try_for_each(|piece| piece.read(Kept { until, users }, into, &mut read))?;
+    file.pieces().try_for_each(|piece| piece.read(Kept { days, users }, into, &mut read))?;
     Ok(read)
 }
 
@@ -201,7 +228,7 @@ pub(super) fn io_error(path: &Path, kind: io::ErrorKind, problem: &str) -> Histo
 /// Which rows are kept.
 #[derive(Clone, Copy)]
 struct Kept {
-    until: Option<Day>,
+    days: DayBounds,
     users: Users,
 }
 
@@ -287,10 +314,15 @@ impl Piece<'_> {
             for row in 0..batch.num_rows() {
                 let record = rows.record(row)?;
                 read.rows += 1;
+                let kept_last = std::mem::take(&mut kept_before);
+                let placement = kept.days.place(record.day);
+                if let Placement::Stray(stray) = placement {
+                    read.set_aside(stray, rows_before + row as u64 + 1, record.day);
+                    continue;
+                }
                 let (first, last) = read.span.unwrap_or((record.day, record.day));
                 read.span = Some((first.min(record.day), last.max(record.day)));
-                let kept_last = std::mem::take(&mut kept_before);
-                if kept.until.is_some_and(|until| record.day >= until) {
+                if placement == Placement::AfterAsOf {
                     read.rows_after_until += 1;
                     continue;
                 }

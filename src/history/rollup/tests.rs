@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::history::DayBounds;
 use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError, Users};
 
 type Row = (&'static str, i32, &'static str, u32, f64);
@@ -31,7 +32,7 @@ fn histories<U: AsRef<str>>(rows: &[(U, i32, &str, u32, f64)]) -> Histories {
 
 fn read(path: &Path, until: Option<Day>) -> Result<(Histories, RollupRead), HistoryError> {
     let mut builder = HistoriesBuilder::default();
-    let read = read_rollup(path, until, Users::All, &mut builder)?;
+    let read = read_rollup(path, DayBounds::before(until), Users::All, &mut builder)?;
     Ok((builder.finish()?, read))
 }
 
@@ -205,14 +206,16 @@ fn any_number_of_threads_reads_the_same_bytes() {
         assert_eq!((report.files, report.rows), (2, 120_000));
         for threads in [2, 3, 8] {
             let (many, other) = on_threads(threads, || read(dir.path(), until)).unwrap();
-            assert_eq!((&many, other), (&one, report), "{threads} threads until {until:?}");
+            assert_eq!((&many, &other), (&one, &report), "{threads} threads until {until:?}");
             assert_eq!(many.digest().unwrap(), one.digest().unwrap());
         }
         assert_eq!(one == expected, until.is_none());
     }
     let share = |threads| {
         let mut builder = HistoriesBuilder::default();
-        let read = on_threads(threads, || read_rollup(dir.path(), None, Users::Share(0.3), &mut builder)).unwrap();
+        let read =
+            on_threads(threads, || read_rollup(dir.path(), DayBounds::default(), Users::Share(0.3), &mut builder))
+                .unwrap();
         (builder.finish().unwrap().digest().unwrap(), read)
     };
     assert_eq!(share(1), share(4));
@@ -307,7 +310,7 @@ proptest! {
         for part in (0..partitions).rev() {
             let name = part_name(part, partitions);
             prop_assert_eq!(fs::read(one.path().join(&name)).unwrap(), fs::read(two.path().join(&name)).unwrap());
-            read_rollup(&one.path().join(&name), None, Users::All, &mut builder).unwrap();
+            read_rollup(&one.path().join(&name), DayBounds::default(), Users::All, &mut builder).unwrap();
         }
         prop_assert_eq!(&builder.finish().unwrap(), &all);
     }

@@ -272,6 +272,7 @@ fn retention() -> Retention {
 /// A card with three horizons, the last of them not tested, and markup wherever data could bring some.
 pub(super) fn card() -> Card {
     Card {
+        coverage: None,
         ebb_version: "0.1.0".to_owned(),
         as_of: day("2011-12-10"),
         first_day: day("2009-12-01"),

@@ -29,7 +29,7 @@ async fn server_of_two() -> (tempfile::TempDir, Running, [String; 2]) {
     };
     let stock = move || -> Result<Stock, ServeError> {
         let stock = Stock::load(&Config { model: config.model.clone(), ..Config::default() })?;
-        Ok(Stock { users: Some(KnownUsers::new(histories(&log()))), ..stock })
+        Ok(Stock { users: known(Some(histories(&log())))?, ..stock })
     };
     let config = Config {
         models: Some(dir.path().to_owned()),
