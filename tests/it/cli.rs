@@ -1,5 +1,6 @@
 //! The real `ebb-train`, run as a user runs it.
 
+mod coverage;
 mod leakage;
 mod mistakes;
 mod pipeline;

@@ -6,10 +6,11 @@
 //! A run of (all but) empty days is a **hole** when all of these hold:
 //!
 //! 1. It lasts at least [`LEAST_HOLE_DAYS`] days, or [`LEAST_CLOSING_DAYS`] when it touches the turn of the year, when many
-//!    businesses close; at the end of a feed, where a mistake costs little, [`LEAST_TAIL_DAYS`].
-//! 2. It is improbable. With E users expected on these days, by the mean of each weekday in the eight weeks before and after
-//!    (the lower of both), and the dispersion φ of the counts of weeks, silence has a probability of about exp(-E/φ). That
-//!    must be below 10⁻⁶: E/φ ≥ [`LEAST_EVIDENCE`].
+//!    businesses close; at the end of a feed, or with hardly anything after it, where a mistake costs little,
+//!    [`LEAST_TAIL_DAYS`].
+//! 2. It is improbable: the log-odds against it reach [`LEAST_EVIDENCE`], about 10⁶ to one. The expectation is the mean of each
+//!    weekday in the eight weeks before (and after, the lower of both, in the first half of the log); weeks are negative
+//!    binomial with the variance of the log's own, so an uneven log must be silent for longer.
 //! 3. It is unusual: at least twice as long as the fourth longest silence of the log, and not the season of a year: no
 //!    silence of the log covers half of it 52 weeks (give or take two) earlier or later.
 //!

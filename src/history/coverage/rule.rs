@@ -1,4 +1,4 @@
-use super::series::Series;
+use super::series::{Series, Weekly};
 use super::{CoverageSettings, FeedCoverage, Hole, Stretch};
 use crate::history::Day;
 
@@ -8,7 +8,7 @@ pub const LEAST_HOLE_DAYS: i32 = 10;
 pub const LEAST_CLOSING_DAYS: i32 = 18;
 /// Days of silence at the end of a feed that are taken for its end.
 pub const LEAST_TAIL_DAYS: i32 = 3;
-/// The least E/φ of a hole: a probability of silence below 10⁻⁶.
+/// The least logarithm of the odds against a hole being silence: about 10⁶ to one.
 pub const LEAST_EVIDENCE: f64 = 14.0;
 
 /// The place, in order of length, of the silence that is as long as any usual one: three may be outages.
@@ -30,7 +30,7 @@ pub(super) struct Feed {
     series: Series,
     /// The runs of days without users, or all but without, between days that have them.
     silences: Vec<Stretch>,
-    dispersion: f64,
+    weekly: Weekly,
     pub(super) usual_silence_days: i32,
     pub(super) span: Stretch,
     pub(super) holes: Vec<Hole>,
@@ -51,10 +51,14 @@ impl Feed {
         let silences: Vec<Stretch> = loud.windows(2).filter_map(between).collect();
         let usual_silence_days = usual(&silences, series.core());
         let unusual = |silence: &&Stretch| silence.days() >= unusual_days(usual_silence_days).max(LEAST_HOLE_DAYS);
-        let dispersion = series.dispersion(&silences.iter().filter(unusual).copied().collect::<Vec<_>>());
-        let mut feed = Self { series, silences, dispersion, usual_silence_days, span: whole, holes: Vec::new() };
-        let mut holes: Vec<Stretch> =
-            feed.silences.iter().copied().filter(|silence| feed.is_hole(*silence, LEAST_HOLE_DAYS)).collect();
+        let weekly = series.weekly(&silences.iter().filter(unusual).copied().collect::<Vec<_>>());
+        let mut feed = Self { series, silences, weekly, usual_silence_days, span: whole, holes: Vec::new() };
+        let mut holes: Vec<Stretch> = feed
+            .silences
+            .iter()
+            .copied()
+            .filter(|silence| feed.is_hole(*silence, feed.least_days(*silence, end)))
+            .collect();
         let tail = Stretch { from: loud.last().map_or(end, |last| last.plus(1)), until: end };
         let stopped = feed.is_hole(tail, LEAST_TAIL_DAYS);
         holes.extend(stopped.then_some(tail));
@@ -78,6 +82,19 @@ impl Feed {
             && !self.is_season(silence)
     }
 
+    /// The days that a hole has at least: fewer where what comes after it is hardly anything.
+    fn least_days(&self, silence: Stretch, end: Day) -> i32 {
+        let after = Stretch { from: silence.until, until: end };
+        if self.is_few(silence.from, after) { LEAST_TAIL_DAYS } else { LEAST_HOLE_DAYS }
+    }
+
+    /// Whether an island at the end of a log has fewer users than its days should, by the weeks before `day`.
+    fn is_few(&self, day: Day, island: Stretch) -> bool {
+        let users = self.series.users(island.from, island.until);
+        let should = self.series.expected_before(day, island).unwrap_or(0.0);
+        users < LEAST_ISLAND_USERS || (users as f64) < LEAST_ISLAND_SHARE * should
+    }
+
     /// How many users the days would have had.
     ///
     /// Past the middle of the log the weeks before a silence alone tell: what comes after the end of a log may be strays.
@@ -91,16 +108,10 @@ impl Feed {
         }
     }
 
-    /// The negative logarithm of the probability of so few users, as of a Poisson variable whose variance is larger by the
-    /// dispersion.
+    /// The logarithm of the odds against so few users on these days being what the log has otherwise.
     fn evidence(&self, silence: Stretch) -> f64 {
         let Some(expected) = self.expected(silence) else { return 0.0 };
-        let users = self.series.users(silence.from, silence.until) as f64;
-        if users >= expected {
-            return 0.0;
-        }
-        let log_ratio = if users > 0.0 { users * (users / expected).ln() } else { 0.0 };
-        (expected - users + log_ratio) / self.dispersion
+        self.weekly.evidence(silence.days(), expected, self.series.users(silence.from, silence.until) as f64)
     }
 
     /// Whether the log is as silent at the same time of a year before or after.
@@ -125,9 +136,7 @@ impl Feed {
             let span = Stretch { from: covered.first().map_or(last.from, |first| first.from), until: last.until };
             let hand = settings.keep_strays || settings.until.is_some();
             let far = island.from.since(last.until) > span.days().max(FAR_DAYS);
-            let should = self.series.expected_before(last.until, island).unwrap_or(0.0);
-            let few = users(&island) < LEAST_ISLAND_USERS || (users(&island) as f64) < LEAST_ISLAND_SHARE * should;
-            if hand || !(far || few) {
+            if hand || !(far || self.is_few(last.until, island)) {
                 covered.push(island);
             }
         }
@@ -151,7 +160,7 @@ impl Feed {
             kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
             span: self.span,
             users_a_day: self.series.users(self.span.from, self.span.until) as f64 / f64::from(days),
-            dispersion: self.dispersion,
+            dispersion: self.weekly.dispersion(),
         }
     }
 }

@@ -13,9 +13,8 @@ const QUIET_SHARE: f64 = 0.1;
 const RATE_DAYS: i32 = 56;
 /// Days that must be there for that mean to be taken.
 const LEAST_RATE_DAYS: i32 = 14;
-/// The dispersion of weekly counts where too few weeks are there to measure it, as a share of their mean: weeks that
-/// vary by a third.
-const ASSUMED_DISPERSION: f64 = 0.1;
+/// By how much weeks vary, as a share of their mean, where too few of them are there to measure it.
+const ASSUMED_VARIATION: f64 = 0.3;
 /// Pairs of neighbouring weeks that are enough to measure it.
 const LEAST_PAIRS: usize = 4;
 
@@ -137,11 +136,10 @@ impl Series {
         Some(f64::from(whole_weeks) * week + rest.iter().map(rate).sum::<f64>())
     }
 
-    /// By how much the counts of weeks vary more than independent visits would: the variance of neighbouring weeks'
-    /// difference over their mean, at least 1. Weeks that touch one of `silences` are left out, and so is the tenth of
-    /// the pairs that differ most, or one campaign would hide every hole.
-    pub(super) fn dispersion(&self, silences: &[Stretch]) -> f64 {
-        let Some(span) = self.span() else { return 1.0 };
+    /// How the counts of weeks vary, by the differences of neighbouring weeks. Weeks that touch one of `silences` are left out,
+    /// and so is the tenth of the pairs that differ most, or one campaign would hide every hole.
+    pub(super) fn weekly(&self, silences: &[Stretch]) -> Weekly {
+        let Some(span) = self.span() else { return Weekly::default() };
         let (mut squares, mut means) = (Vec::new(), Vec::new());
         let mut at = span.from;
         let mut before: Option<f64> = None;
@@ -162,14 +160,47 @@ impl Series {
             before = Some(users);
         }
         let mean = means.iter().sum::<f64>() / means.len().max(1) as f64;
-        let assumed = ASSUMED_DISPERSION * mean;
-        if squares.len() < LEAST_PAIRS {
-            return assumed.max(1.0);
-        }
         squares.sort_by(f64::total_cmp);
         squares.truncate(squares.len() - squares.len() / 10);
-        let variance = squares.iter().sum::<f64>() / squares.len() as f64;
-        (variance / mean.max(f64::MIN_POSITIVE)).max(1.0)
+        let variance = match squares.len() {
+            0..LEAST_PAIRS => mean + (ASSUMED_VARIATION * mean).powi(2),
+            pairs => squares.iter().sum::<f64>() / pairs as f64,
+        };
+        Weekly { mean, variance: variance.max(mean) }
+    }
+}
+
+/// The counts of weeks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weekly {
+    mean: f64,
+    /// At least the mean, as of independent visits.
+    variance: f64,
+}
+
+impl Weekly {
+    /// By how much they vary more than independent visits would.
+    pub(super) fn dispersion(self) -> f64 {
+        if self.mean > 0.0 { self.variance / self.mean } else { 1.0 }
+    }
+
+    /// The logarithm of how much likelier `users` are on so many days if that is what was to be expected than if `expected`
+    /// were: negative binomial weeks, which have the variance of the log's own, independent of each other.
+    pub(super) fn evidence(self, days: i32, expected: f64, users: f64) -> f64 {
+        let weeks = f64::from(days.max(7)) / 7.0;
+        let (expected, users) = (expected / weeks, users / weeks);
+        if users >= expected {
+            return 0.0;
+        }
+        let of_users = if users > 0.0 { users * (users / expected).ln() } else { 0.0 };
+        let excess = self.variance - self.mean;
+        let rest = if excess > f64::EPSILON * self.mean {
+            let shape = self.mean * self.mean / excess;
+            (users + shape) * ((expected + shape) / (users + shape)).ln()
+        } else {
+            expected - users
+        };
+        weeks * (of_users + rest)
     }
 }
 
