@@ -1,22 +1,25 @@
 //! A log in pieces that threads read by themselves: some records of a text file, a row group of a Parquet file, or a
 //! file of a roll-up.
 
-use std::io::{BufRead, Read};
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use csv::ByteRecord;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
-use super::EventsError;
-use super::boundary::last_record_end;
-use super::config::{Delimiter, EventsConfig, Format};
-use super::files::{LogFile, extension, open_text, read_error};
-use super::text::{header_names, split_at_blanks};
-use super::{columnar, text};
+use super::beginning::{Beginning, beginning};
+use super::boundary::{Cut, cut};
+use super::config::{EventsConfig, Format};
+use super::files::LogFile;
+use super::open::{Text, open_text, read_error};
+use super::record::{Csv, Limits};
+use super::{EventsError, columnar};
 
 /// Bytes of a piece of text, about; few in tests, so that all of them cross from one piece to the next.
 const PIECE_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
+
+/// Bytes of the beginning of a text file that tell how it is written.
+const BEGINNING_BYTES: usize = 1 << 20;
 
 /// A piece of work.
 pub(super) struct Work {
@@ -40,6 +43,7 @@ pub(super) struct TextPiece {
     pub(super) lines_before: u64,
     pub(super) is_first: bool,
     pub(super) layout: Layout,
+    pub(super) limits: Limits,
     /// The columns; none for JSON Lines.
     pub(super) names: Arc<Vec<String>>,
 }
@@ -47,9 +51,19 @@ pub(super) struct TextPiece {
 /// How records of a text file are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
-    Csv { delimiter: u8, terminator: u8 },
+    Csv(Csv),
     Blanks,
     Json,
+}
+
+impl Layout {
+    /// What ends a line.
+    pub(super) fn terminator(self) -> u8 {
+        match self {
+            Self::Csv(csv) => csv.terminator,
+            Self::Blanks | Self::Json => b'\n',
+        }
+    }
 }
 
 /// A row group of a Parquet file.
@@ -67,6 +81,8 @@ pub(super) struct Feeder<'a> {
     file: usize,
     number: usize,
     open: Option<Open>,
+    /// The files whose quotes turned out to be escaped by backslashes.
+    escaped: Vec<usize>,
 }
 
 enum Open {
@@ -79,7 +95,7 @@ enum Open {
 impl<'a> Feeder<'a> {
     /// A feeder of these files, which counts the bytes read from the disk in `bytes_read`.
     pub(super) fn new(config: &'a EventsConfig, files: &'a [LogFile], bytes_read: Arc<AtomicU64>) -> Self {
-        Self { config, files, bytes_read, file: 0, number: 0, open: None }
+        Self { config, files, bytes_read, file: 0, number: 0, open: None, escaped: Vec::new() }
     }
 
     /// Hands out nothing more.
@@ -92,12 +108,23 @@ impl<'a> Feeder<'a> {
         (self.number, self.file)
     }
 
+    /// The files whose quotes turned out to be escaped by backslashes.
+    pub(super) fn escaped(&self) -> &[usize] {
+        &self.escaped
+    }
+
     /// The next piece; `None` after the last.
     pub(super) fn next(&mut self) -> Result<Option<Work>, EventsError> {
         while let Some(file) = self.files.get(self.file) {
             let open = match &mut self.open {
                 Some(open) => open,
-                none => none.insert(Open::new(file, self.config, &self.bytes_read)?),
+                none => {
+                    let open = none.insert(Open::new(file, self.config, &self.bytes_read)?);
+                    if self.config.escape.is_none() && open.has_backslashes() {
+                        self.escaped.push(self.file);
+                    }
+                    open
+                }
             };
             if let Some(piece) = open.next(file)? {
                 self.number += 1;
@@ -121,6 +148,10 @@ impl Open {
             }
             Format::Csv | Format::Jsonl => Self::Text(TextFeed::new(file, config, bytes_read)?),
         })
+    }
+
+    fn has_backslashes(&self) -> bool {
+        matches!(self, Self::Text(TextFeed { layout: Layout::Csv(csv), .. }) if csv.backslash)
     }
 
     fn next(&mut self, file: &LogFile) -> Result<Option<Piece>, EventsError> {
@@ -155,9 +186,11 @@ impl RowsFeed {
 }
 
 struct TextFeed {
-    text: Box<dyn BufRead + Send>,
+    text: Text,
     layout: Layout,
-    names: Option<Arc<Vec<String>>>,
+    limits: Limits,
+    names: Arc<Vec<String>>,
+    /// What was read and not handed out.
     pending: Vec<u8>,
     lines: u64,
     is_first: bool,
@@ -167,95 +200,85 @@ struct TextFeed {
 impl TextFeed {
     fn new(file: &LogFile, config: &EventsConfig, bytes_read: &Arc<AtomicU64>) -> Result<Self, EventsError> {
         let mut text = open_text(&file.path, bytes_read.clone())?;
-        let layout = layout(file, config, &mut *text)?;
-        let names = if layout == Layout::Json { Some(Vec::new()) } else { config.columns.clone() };
-        let names = names.map(Arc::new);
-        Ok(Self { text, layout, names, pending: Vec::new(), lines: 0, is_first: true, ended: false })
+        let limits = config.limits();
+        let (mut pending, mut wanted) = (Vec::new(), BEGINNING_BYTES);
+        let (Beginning { layout, names, length }, ended) = loop {
+            let ended = read_up_to(&mut text, &mut pending, wanted, file)?;
+            match beginning(&pending, ended, file, config)? {
+                Some(beginning) => break (beginning, ended),
+                None => wanted = wanted.saturating_mul(2),
+            }
+        };
+        let rest = pending.split_off(length);
+        let lines = lines(&pending, layout);
+        let names = Arc::new(names);
+        Ok(Self { text, layout, limits, names, pending: rest, lines, is_first: true, ended })
     }
 
     /// The next whole records, after the header.
     fn next(&mut self, file: &LogFile) -> Result<Option<TextPiece>, EventsError> {
-        let mut bytes = self.records(file)?;
-        let names = match (&self.names, &bytes) {
-            (Some(names), _) => names.clone(),
-            (None, Some(first)) => {
-                let (names, length) = header(first, self.layout);
-                let names = Arc::new(names.ok_or_else(|| EventsError::NoHeader { path: file.path.clone() })?);
-                self.names = Some(names.clone());
-                self.lines += lines(first.get(..length).unwrap_or_default());
-                bytes = bytes.map(|bytes| bytes.get(length..).unwrap_or_default().to_vec());
-                names
-            }
-            (None, None) => return Err(EventsError::NoHeader { path: file.path.clone() }),
-        };
-        let Some(bytes) = bytes else { return Ok(None) };
+        let Some(bytes) = self.records(file)? else { return Ok(None) };
         let lines_before = self.lines;
-        self.lines += lines(&bytes);
+        self.lines += lines(&bytes, self.layout);
         let is_first = std::mem::replace(&mut self.is_first, false);
-        Ok(Some(TextPiece { bytes, lines_before, is_first, layout: self.layout, names }))
+        let (layout, limits, names) = (self.layout, self.limits, self.names.clone());
+        Ok(Some(TextPiece { bytes, lines_before, is_first, layout, limits, names }))
     }
 
     fn records(&mut self, file: &LogFile) -> Result<Option<Vec<u8>>, EventsError> {
         let mut wanted = PIECE_BYTES;
-        while !self.ended {
-            let more = wanted.saturating_sub(self.pending.len()) as u64;
-            let read = self.text.by_ref().take(more).read_to_end(&mut self.pending);
-            self.ended = read.map_err(|source| read_error(&file.path, source))? < more as usize;
-            let end = if self.ended { None } else { last_record_end(&self.pending, self.layout) };
-            if let Some(end) = end {
-                let rest = self.pending.split_off(end);
-                return Ok(Some(std::mem::replace(&mut self.pending, rest)));
+        loop {
+            if !self.ended && self.pending.len() < wanted {
+                self.ended = read_up_to(&mut self.text, &mut self.pending, wanted, file)?;
             }
-            wanted *= 2;
+            if self.ended && self.pending.len() <= wanted {
+                return Ok(Some(std::mem::take(&mut self.pending)).filter(|rest| !rest.is_empty()));
+            }
+            let piece = self.pending.get(..wanted).unwrap_or(&self.pending);
+            match cut(piece, self.layout, self.limits) {
+                Cut::At(end) => {
+                    let rest = self.pending.split_off(end);
+                    return Ok(Some(std::mem::replace(&mut self.pending, rest)));
+                }
+                Cut::TooLong => return self.too_long(file).map(Some),
+                Cut::NotYet => wanted = wanted.saturating_mul(2),
+            }
         }
-        let rest = std::mem::take(&mut self.pending);
-        Ok(if rest.is_empty() && !self.is_first { None } else { Some(rest).filter(|rest| !rest.is_empty()) })
     }
+
+    /// As much of a line beyond the limit as shows that it is; the rest of the line is passed over.
+    fn too_long(&mut self, file: &LogFile) -> Result<Vec<u8>, EventsError> {
+        let terminator = self.layout.terminator();
+        let kept = self.limits.bytes.saturating_add(1).min(self.pending.len());
+        let mut rest = self.pending.split_off(kept);
+        let mut bytes = std::mem::take(&mut self.pending);
+        loop {
+            if let Some(end) = memchr::memchr(terminator, &rest) {
+                bytes.push(terminator);
+                self.pending = rest.split_off(end + 1);
+                return Ok(bytes);
+            }
+            rest.clear();
+            if self.ended {
+                return Ok(bytes);
+            }
+            self.ended = read_up_to(&mut self.text, &mut rest, PIECE_BYTES, file)?;
+        }
+    }
+}
+
+/// Reads until there are so many bytes; whether the text ended.
+fn read_up_to(text: &mut Text, bytes: &mut Vec<u8>, count: usize, file: &LogFile) -> Result<bool, EventsError> {
+    let more = count.saturating_sub(bytes.len()) as u64;
+    let read = text.by_ref().take(more).read_to_end(bytes);
+    Ok((read.map_err(|source| read_error(&file.path, source))? as u64) < more)
 }
 
 /// The names of a text file's columns.
 pub(super) fn column_names(file: &LogFile, config: &EventsConfig) -> Result<Arc<Vec<String>>, EventsError> {
-    let mut text = TextFeed::new(file, config, &Arc::default())?;
-    let piece = text.next(file)?;
-    Ok(piece.map_or_else(|| text.names.unwrap_or_default(), |piece| piece.names))
+    Ok(TextFeed::new(file, config, &Arc::default())?.names)
 }
 
-fn lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
-}
-
-fn layout(file: &LogFile, config: &EventsConfig, text: &mut dyn BufRead) -> Result<Layout, EventsError> {
-    let delimiter = match (file.format, config.delimiter) {
-        (Format::Jsonl, _) => return Ok(Layout::Json),
-        (_, Some(Delimiter::Whitespace)) => return Ok(Layout::Blanks),
-        (_, Some(Delimiter::Byte(byte))) => byte,
-        (_, None) if extension(&file.path) == "tsv" => b'\t',
-        (_, None) => b',',
-    };
-    // With one certain terminator the reader's count of lines tells on which line a record started; a carriage
-    // return before it stays at the end of the last field, where it is cut off.
-    let first = text.fill_buf().map_err(|source| read_error(&file.path, source))?;
-    let terminator = if !first.contains(&b'\n') && first.contains(&b'\r') { b'\r' } else { b'\n' };
-    Ok(Layout::Csv { delimiter, terminator })
-}
-
-/// The columns that the first record names, if there is one, and its length.
-fn header(bytes: &[u8], layout: Layout) -> (Option<Vec<String>>, usize) {
-    if let Layout::Csv { delimiter, terminator } = layout {
-        let mut csv = text::reader(delimiter, terminator).from_reader(bytes);
-        let mut record = ByteRecord::new();
-        let found = csv.read_byte_record(&mut record).unwrap_or(false);
-        let length = usize::try_from(csv.position().byte()).unwrap_or(bytes.len());
-        return (found.then(|| header_names(record.iter())), length);
-    }
-    let (mut length, mut fields) = (0, Vec::new());
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        length += line.len();
-        split_at_blanks(line, &mut fields);
-        if !fields.is_empty() {
-            let field = |range: &std::ops::Range<usize>| line.get(range.clone()).unwrap_or_default();
-            return (Some(header_names(fields.iter().map(field))), length);
-        }
-    }
-    (None, length)
+fn lines(bytes: &[u8], layout: Layout) -> u64 {
+    memchr::memchr_iter(layout.terminator(), bytes).count() as u64
 }

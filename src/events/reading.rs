@@ -3,7 +3,7 @@ use super::files::LogFile;
 use super::intake::Intake;
 use super::mapper::Mapper;
 use super::plain::PlainBatch;
-use super::reason::Refusal;
+use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{Row, Stop};
 
 /// How far the reading of a log has come.
@@ -41,6 +41,17 @@ impl Reading<'_> {
             Err(Stop::Refused(refusal)) => self.refuse(refusal, line),
             Err(Stop::Failed(error)) => Err(*error),
         }
+    }
+
+    /// Counts a row that is refused as a whole; what was found and expected is told only where its place is shown.
+    pub(super) fn refuse_row(
+        &mut self,
+        reason: RefusalReason,
+        line: u64,
+        describe: impl FnOnce() -> (String, String),
+    ) -> Result<(), EventsError> {
+        let (value, expected) = if self.intake.shows(reason) { describe() } else { Default::default() };
+        self.refuse(Refusal { reason, field: Field::Row, value, expected: expected.into() }, || line)
     }
 
     /// Counts a refused row.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::quality::{Place, QualityReport, RefusedRows};
+use super::quality::{LeftOut, Place, QualityReport, RefusedRows};
 
 /// Kinds, files and places shown; the rest is counted.
 const KINDS_SHOWN: usize = 10;
@@ -45,11 +45,18 @@ fn share(part: u64, whole: u64) -> String {
 
 fn render_files(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for file in report.files.iter().take(FILES_SHOWN) {
-        writeln!(f, "{:<18}{:>15} rows   {} ({})", "file", grouped(file.rows), file.file, file.format)?;
+        let escape = if file.escape.is_some() { ", whose quotes are escaped by backslashes" } else { "" };
+        writeln!(f, "{:<18}{:>15} rows   {} ({}{escape})", "file", grouped(file.rows), file.file, file.format)?;
     }
-    match report.files.len().saturating_sub(FILES_SHOWN) {
+    if let more @ 1.. = report.files.len().saturating_sub(FILES_SHOWN) {
+        writeln!(f, "{:<18}{:>15} more files", "", grouped(more as u64))?;
+    }
+    for LeftOut { file, detail, .. } in report.left_out.iter().take(FILES_SHOWN) {
+        writeln!(f, "{:<18}{:>15}        {file} {detail}", "file", "left out")?;
+    }
+    match report.left_out.len().saturating_sub(FILES_SHOWN) {
         0 => Ok(()),
-        more => writeln!(f, "{:<18}{:>15} more files", "", grouped(more as u64)),
+        more => writeln!(f, "{:<18}{:>15} more files left out", "", grouped(more as u64)),
     }
 }
 
