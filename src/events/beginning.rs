@@ -76,12 +76,7 @@ fn terminator(bytes: &[u8], csv: Csv) -> u8 {
 }
 
 /// The columns that the first line that is not empty names, and where the next one begins.
-fn header(
-    bytes: &[u8],
-    are_all: bool,
-    csv: Csv,
-    file: &LogFile,
-) -> Result<Option<(Vec<String>, usize)>, EventsError> {
+fn header(bytes: &[u8], are_all: bool, csv: Csv, file: &LogFile) -> Result<Option<(Vec<String>, usize)>, EventsError> {
     let blank = |byte: &u8| *byte == csv.terminator || *byte == b'\r';
     let from = bytes.iter().take_while(|byte| blank(byte)).count();
     if from >= bytes.len() {

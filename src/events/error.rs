@@ -56,7 +56,8 @@ pub enum EventsError {
     /// Data compressed by zstd in a way that takes too much memory to decompress.
     #[error(
         "{}: was compressed by zstd with a window of more than 128 MiB, which `zstd -d` too reads with `--long` alone; compress \
-         it without", shown(path)
+         it without",
+        shown(path)
     )]
     ZstdWindow {
         /// The file.
@@ -81,7 +82,10 @@ pub enum EventsError {
         target: PathBuf,
     },
     /// What can be opened but is no file.
-    #[error("{}: is {what}, not a file; to read from a pipe, lead it to the standard input, and name the path `-`", shown(path))]
+    #[error(
+        "{}: is {what}, not a file; to read from a pipe, lead it to the standard input, and name the path `-`",
+        shown(path)
+    )]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -99,7 +103,8 @@ pub enum EventsError {
     /// Raw events and a roll-up in one log.
     #[error(
         "{} is a roll-up, and {} holds raw events: events of both would count twice; name one or the other in `events.paths`",
-        shown(rollup), shown(raw)
+        shown(rollup),
+        shown(raw)
     )]
     RawAndRollup {
         /// The first file of the roll-up.
@@ -137,7 +142,10 @@ pub enum EventsError {
         source: parquet::errors::ParquetError,
     },
     /// A text file without a header line.
-    #[error("{}: the file is empty, not even a header line; name the columns of files without one in `events.columns`", shown(path))]
+    #[error(
+        "{}: the file is empty, not even a header line; name the columns of files without one in `events.columns`",
+        shown(path)
+    )]
     NoHeader {
         /// The file.
         path: PathBuf,
@@ -155,7 +163,8 @@ pub enum EventsError {
     /// A first line that is data.
     #[error(
         "{}: the first line looks like data, not like a header: there is no column `{column}`, and `{value}` is no name of a \
-         column; name the columns of files without a header in `events.columns`", shown(path)
+         column; name the columns of files without a header in `events.columns`",
+        shown(path)
     )]
     DataForHeader {
         /// The file.

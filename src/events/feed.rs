@@ -1,25 +1,16 @@
 //! A log in pieces that threads read by themselves: some records of a text file, a row group of a Parquet file, or a
 //! file of a roll-up.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
-use super::beginning::{Beginning, beginning};
-use super::boundary::{Cut, cut};
 use super::config::{EventsConfig, Format};
 use super::files::LogFile;
-use super::open::{Text, open_text, read_error};
 use super::record::{Csv, Limits};
+use super::text_feed::TextFeed;
 use super::{EventsError, columnar};
-
-/// Bytes of a piece of text, about; few in tests, so that all of them cross from one piece to the next.
-const PIECE_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
-
-/// Bytes of the beginning of a text file that tell how it is written.
-const BEGINNING_BYTES: usize = 1 << 20;
 
 /// A piece of work.
 pub(super) struct Work {
@@ -183,102 +174,4 @@ impl RowsFeed {
         self.bytes_read.fetch_add(file.bytes / self.groups.max(1) as u64, Ordering::Relaxed);
         Some(RowsPiece { metadata: self.metadata.clone(), group, rows_before })
     }
-}
-
-struct TextFeed {
-    text: Text,
-    layout: Layout,
-    limits: Limits,
-    names: Arc<Vec<String>>,
-    /// What was read and not handed out.
-    pending: Vec<u8>,
-    lines: u64,
-    is_first: bool,
-    ended: bool,
-}
-
-impl TextFeed {
-    fn new(file: &LogFile, config: &EventsConfig, bytes_read: &Arc<AtomicU64>) -> Result<Self, EventsError> {
-        let mut text = open_text(&file.path, bytes_read.clone())?;
-        let limits = config.limits();
-        let (mut pending, mut wanted) = (Vec::new(), BEGINNING_BYTES);
-        let (Beginning { layout, names, length }, ended) = loop {
-            let ended = read_up_to(&mut text, &mut pending, wanted, file)?;
-            match beginning(&pending, ended, file, config)? {
-                Some(beginning) => break (beginning, ended),
-                None => wanted = wanted.saturating_mul(2),
-            }
-        };
-        let rest = pending.split_off(length);
-        let lines = lines(&pending, layout);
-        let names = Arc::new(names);
-        Ok(Self { text, layout, limits, names, pending: rest, lines, is_first: true, ended })
-    }
-
-    /// The next whole records, after the header.
-    fn next(&mut self, file: &LogFile) -> Result<Option<TextPiece>, EventsError> {
-        let Some(bytes) = self.records(file)? else { return Ok(None) };
-        let lines_before = self.lines;
-        self.lines += lines(&bytes, self.layout);
-        let is_first = std::mem::replace(&mut self.is_first, false);
-        let (layout, limits, names) = (self.layout, self.limits, self.names.clone());
-        Ok(Some(TextPiece { bytes, lines_before, is_first, layout, limits, names }))
-    }
-
-    fn records(&mut self, file: &LogFile) -> Result<Option<Vec<u8>>, EventsError> {
-        let mut wanted = PIECE_BYTES;
-        loop {
-            if !self.ended && self.pending.len() < wanted {
-                self.ended = read_up_to(&mut self.text, &mut self.pending, wanted, file)?;
-            }
-            if self.ended && self.pending.len() <= wanted {
-                return Ok(Some(std::mem::take(&mut self.pending)).filter(|rest| !rest.is_empty()));
-            }
-            let piece = self.pending.get(..wanted).unwrap_or(&self.pending);
-            match cut(piece, self.layout, self.limits) {
-                Cut::At(end) => {
-                    let rest = self.pending.split_off(end);
-                    return Ok(Some(std::mem::replace(&mut self.pending, rest)));
-                }
-                Cut::TooLong => return self.too_long(file).map(Some),
-                Cut::NotYet => wanted = wanted.saturating_mul(2),
-            }
-        }
-    }
-
-    /// As much of a line beyond the limit as shows that it is; the rest of the line is passed over.
-    fn too_long(&mut self, file: &LogFile) -> Result<Vec<u8>, EventsError> {
-        let terminator = self.layout.terminator();
-        let kept = self.limits.bytes.saturating_add(1).min(self.pending.len());
-        let mut rest = self.pending.split_off(kept);
-        let mut bytes = std::mem::take(&mut self.pending);
-        loop {
-            if let Some(end) = memchr::memchr(terminator, &rest) {
-                bytes.push(terminator);
-                self.pending = rest.split_off(end + 1);
-                return Ok(bytes);
-            }
-            rest.clear();
-            if self.ended {
-                return Ok(bytes);
-            }
-            self.ended = read_up_to(&mut self.text, &mut rest, PIECE_BYTES, file)?;
-        }
-    }
-}
-
-/// Reads until there are so many bytes; whether the text ended.
-fn read_up_to(text: &mut Text, bytes: &mut Vec<u8>, count: usize, file: &LogFile) -> Result<bool, EventsError> {
-    let more = count.saturating_sub(bytes.len()) as u64;
-    let read = text.by_ref().take(more).read_to_end(bytes);
-    Ok((read.map_err(|source| read_error(&file.path, source))? as u64) < more)
-}
-
-/// The names of a text file's columns.
-pub(super) fn column_names(file: &LogFile, config: &EventsConfig) -> Result<Arc<Vec<String>>, EventsError> {
-    Ok(TextFeed::new(file, config, &Arc::default())?.names)
-}
-
-fn lines(bytes: &[u8], layout: Layout) -> u64 {
-    memchr::memchr_iter(layout.terminator(), bytes).count() as u64
 }

@@ -18,7 +18,18 @@ const NAMED_IN_ERROR: usize = 5;
 
 /// Endings of the names of backup copies and of files that are still being written.
 const COPIES: [&str; 13] = [
-    "~", ".bak", ".backup", ".orig", ".old", ".tmp", ".temp", ".swp", ".part", ".partial", ".filepart", ".crdownload",
+    "~",
+    ".bak",
+    ".backup",
+    ".orig",
+    ".old",
+    ".tmp",
+    ".temp",
+    ".swp",
+    ".part",
+    ".partial",
+    ".filepart",
+    ".crdownload",
     ".inprogress",
 ];
 
@@ -48,7 +59,8 @@ pub(super) struct FoundFiles {
 /// A path that is named is read, or is an error. What is found in a folder or by a pattern is read where its name or its
 /// content tells the format, and otherwise left out by name.
 pub(super) fn find(config: &EventsConfig, base_dir: &Path, given: &[PathBuf]) -> Result<FoundFiles, EventsError> {
-    let mut search = Search { config, base_dir, files: Vec::new(), folders: HashMap::new(), left_out: Vec::new(), repeats: 0 };
+    let mut search =
+        Search { config, base_dir, files: Vec::new(), folders: HashMap::new(), left_out: Vec::new(), repeats: 0 };
     for path in given {
         search.expand(&path.to_string_lossy(), path, Path::new("."))?;
     }

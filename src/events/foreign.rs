@@ -12,7 +12,11 @@ const KNOWN: [(&[u8], &str, &str); 12] = [
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook (.xlsx)", "save the sheet as CSV, or unpack the archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls) or Office document", "save the sheet as CSV"),
     (b"%PDF-", "a PDF document", "export the data as CSV"),
-    (b"PAR1", "Parquet", "set `events.format` = \"parquet\", or name it .parquet; it must not be compressed as a whole"),
+    (
+        b"PAR1",
+        "Parquet",
+        "set `events.format` = \"parquet\", or name it .parquet; it must not be compressed as a whole",
+    ),
     (b"BZh", "compressed by bzip2", "decompress it, or compress it by gzip or zstd"),
     (b"\xfd7zXZ\x00", "compressed by xz", "decompress it, or compress it by gzip or zstd"),
     (b"\x04\x22\x4d\x18", "compressed by lz4", "decompress it, or compress it by gzip or zstd"),

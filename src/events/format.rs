@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::EventsError;
 use super::config::{EventsConfig, Format};
-use super::feed::column_names;
 use super::files::LogFile;
 use super::mapper::Mapper;
 use super::open::{first_bytes, open_text};
 use super::source::Columns;
+use super::text_feed::column_names;
 
 /// Bytes of a first line of JSON that are looked at.
 const LINE_BYTES: u64 = 1 << 20;

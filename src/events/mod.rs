@@ -31,6 +31,7 @@ mod render;
 mod source;
 mod sql;
 mod text;
+mod text_feed;
 mod threads;
 mod time;
 mod value;

@@ -254,7 +254,8 @@ impl Fields {
         let text = record.get(inside.clone()).unwrap_or_default();
         let tail = record.get(close..end).unwrap_or_default();
         self.is_malformed |= !tail.trim_ascii().is_empty();
-        let has_escapes = memchr::memchr(b'"', text).is_some() || csv.backslash && memchr::memchr(b'\\', text).is_some();
+        let has_escapes =
+            memchr::memchr(b'"', text).is_some() || csv.backslash && memchr::memchr(b'\\', text).is_some();
         if !has_escapes && tail.is_empty() {
             self.fields.push((true, inside));
             return end;

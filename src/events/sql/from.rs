@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::config::{Delimiter, EventsConfig, Format};
 use super::super::files::{self, LogFile};
 use super::super::format::extension;
-use super::super::{EventsError, columnar, feed};
+use super::super::{EventsError, columnar, text_feed};
 use super::columns::{Columns, Known, Type};
 use super::dialect::Dialect;
 use super::expression::Result;
@@ -163,7 +163,7 @@ fn known(file: &LogFile, config: &EventsConfig) -> Result<Option<Known>> {
     let columns = match file.format {
         Format::Jsonl | Format::Rollup => return Ok(None),
         Format::Csv => {
-            let names: Arc<Vec<String>> = feed::column_names(file, config)?;
+            let names: Arc<Vec<String>> = text_feed::column_names(file, config)?;
             names.iter().map(|name| (name.clone(), Type::Text)).collect()
         }
         Format::Parquet => {
