@@ -50,17 +50,20 @@ impl Reading<'_> {
         line: u64,
         describe: impl FnOnce() -> (String, String),
     ) -> Result<(), EventsError> {
-        let (value, expected) = if self.intake.shows(reason) { describe() } else { Default::default() };
-        self.refuse(Refusal { reason, field: Field::Row, value, expected: expected.into() }, || line)
+        if self.intake.refuse_unseen(reason) {
+            return Ok(());
+        }
+        let (value, expected) = describe();
+        self.show(Refusal { reason, field: Field::Row, value, expected: expected.into() }, line)
     }
 
     /// Counts a refused row.
     pub(super) fn refuse(&mut self, refusal: Refusal, line: impl FnOnce() -> u64) -> Result<(), EventsError> {
-        if self.intake.shows(refusal.reason) {
-            let column = self.mapper.label(refusal.field);
-            self.intake.refuse(refusal, &self.file.shown, line(), column)
-        } else {
-            self.intake.refuse(refusal, "", 0, String::new())
-        }
+        if self.intake.refuse_unseen(refusal.reason) { Ok(()) } else { self.show(refusal, line()) }
+    }
+
+    fn show(&mut self, refusal: Refusal, line: u64) -> Result<(), EventsError> {
+        let column = self.mapper.label(refusal.field);
+        self.intake.refuse(refusal, &self.file.shown, line, column)
     }
 }
