@@ -109,7 +109,7 @@ impl Csv {
         }
         let line_end = line_end.unwrap_or(window.len());
         let is_closed = self.ends_field(window.get(end..line_end)?);
-        let is_rows = || window.get(next..line_end).is_some_and(|lines| self.are_rows(lines));
+        let is_rows = || window.get(next..line_end).is_some_and(|lines| self.are_rows(lines, end - 1 - next));
         Some(if !is_closed || is_rows() { Close::Open { next } } else { Close::At(end) })
     }
 
@@ -135,18 +135,24 @@ impl Csv {
         behind.is_empty() || behind.first() == Some(&self.delimiter) || behind == b"\r"
     }
 
-    /// Whether lines inside of a quoted text look like rows: all have as many columns as the log, and one column has a
-    /// number or a time in all of them.
-    fn are_rows(self, lines: &[u8]) -> bool {
+    /// Whether lines that a quoted text takes in look like rows: all have as many columns as the log, and one column has a
+    /// number or a time in all of them. The text ends at `inside`, and so on the last line, whose rest has columns of the
+    /// text's own row, which tell nothing.
+    fn are_rows(self, lines: &[u8], inside: usize) -> bool {
         if self.columns < 2 {
             return false;
         }
-        let mut numeric: Option<Vec<bool>> = None;
-        for line in lines.split(|byte| *byte == self.terminator).filter(|line| !line.trim_ascii().is_empty()) {
+        let (mut numeric, mut from): (Option<Vec<bool>>, usize) = (None, 0);
+        for line in lines.split(|byte| *byte == self.terminator) {
+            let text = line.get(..inside.saturating_sub(from)).unwrap_or(line);
+            from += line.len() + 1;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
             if memchr::memchr_iter(self.delimiter, line).count() + 1 != self.columns {
                 return false;
             }
-            let found = line.split(|byte| *byte == self.delimiter).map(is_number_or_time);
+            let found = text.split(|byte| *byte == self.delimiter).map(is_number_or_time);
             match &mut numeric {
                 None => numeric = Some(found.collect()),
                 Some(all) => all.iter_mut().zip(found).for_each(|(all, this)| *all &= this),

@@ -208,7 +208,9 @@ mod tests {
             ("a,b,\"c", vec![(1, "open: \"c")]),
             // Of two quotes in a row the second may be the open one.
             ("a,\"b\nx\",\"c\n1,2,3\n", vec![(2, "open: \"c"), (3, "1|2|3")]),
-            // Lines inside that look like rows only by their commas are text.
+            // Lines inside that look like rows only by their commas, or by what follows the text, are text.
+            ("a,\"b\nc,d\",1\n", vec![(1, "a|b\nc,d|1")]),
+            ("a,\"b\n1\",1\n", vec![(1, "a|b\n1|1")]),
             ("a,b,\"one, two, three\nfour, five, six\"\n", vec![(1, "a|b|one, two, three\nfour, five, six")]),
         ] {
             for piece_bytes in 1..=text.len() + 1 {
