@@ -1,9 +1,15 @@
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::record::Limits;
 use crate::history::Day;
+
+/// How large a record may be unless the configuration says otherwise.
+const RECORD_BYTES: usize = 1 << 20;
+const RECORD_LINES: usize = 1_000;
 
 /// The `[events]` table of `ebb.toml`: which files hold the log, and which of their columns mean what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -42,6 +48,12 @@ pub struct EventsConfig {
     pub stray: OnStray,
     /// What to do about long silences inside of the log that its traffic does not explain.
     pub hole: OnHole,
+    /// What makes a quote inside of a quoted text part of it; without it the beginning of each file tells.
+    pub escape: Option<Escape>,
+    /// The most bytes of a record of a text file, 1 MiB unless given; a longer one is refused.
+    pub max_record_bytes: Option<NonZeroUsize>,
+    /// The most lines of a record of a text file, 1,000 unless given. A quoted text that goes over more is not closed.
+    pub max_record_lines: Option<NonZeroUsize>,
 }
 
 /// What to do about a row on a day that the log does not cover.
@@ -68,6 +80,14 @@ pub enum OnHole {
     Keep,
     /// Stop with an error that names it.
     Fail,
+}
+
+impl EventsConfig {
+    /// How large a record may be.
+    pub(super) fn limits(&self) -> Limits {
+        let or = |limit: Option<NonZeroUsize>, default| limit.map_or(default, NonZeroUsize::get);
+        Limits { bytes: or(self.max_record_bytes, RECORD_BYTES), lines: or(self.max_record_lines, RECORD_LINES) }
+    }
 }
 
 /// The name of a time zone; `UTC` unless given.
@@ -206,6 +226,18 @@ impl<'de> Deserialize<'de> for Delimiter {
     }
 }
 
+/// What makes a quote inside of a quoted text part of it. Written as the character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Escape {
+    /// A second quote, as in RFC 4180: `"say ""hi"""`.
+    #[serde(rename = "\"")]
+    Quote,
+    /// A backslash, as Spark and MySQL write: `"say \"hi\""`. A backslash before a backslash is one; doubled quotes are
+    /// read too.
+    #[serde(rename = "\\")]
+    Backslash,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,11 +254,14 @@ mod tests {
             timezone = "Europe/London"
             on_bad_row = "fail"
             delimiter = "tab"
+            escape = '\'
+            max_record_bytes = 4096
         "#;
         let config: EventsConfig = toml::from_str(text).unwrap();
         assert_eq!(config.user, Some(Mapping::Column("CustomerID".to_owned())));
         assert!(matches!(&config.kind, Some(Mapping::Expression(e)) if e.starts_with("InvoiceNo")));
         assert_eq!((config.delimiter, config.on_bad_row), (Some(Delimiter::Byte(b'\t')), OnBadRow::Fail));
+        assert_eq!((config.escape, config.limits()), (Some(Escape::Backslash), Limits { bytes: 4096, lines: 1000 }));
         assert_eq!(toml::from_str::<EventsConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
         assert_eq!(toml::from_str::<EventsConfig>("").unwrap().timezone.0, "UTC");
     }
@@ -240,6 +275,8 @@ mod tests {
             ("user = {}", "missing field `expr`"),
             ("delimiter = \"ab\"", "not one ASCII character"),
             ("format = \"xml\"", "unknown variant `xml`"),
+            ("escape = '/'", "unknown variant `/`"),
+            ("max_record_bytes = 0", "expected a nonzero usize"),
         ] {
             let message = toml::from_str::<EventsConfig>(text).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
-use super::quality::Place;
+use super::printable::shown;
+use super::quality::{LeftOut, Place};
 use super::reason::RefusalReason;
 use crate::history::{Day, HistoryError};
 
@@ -8,7 +9,7 @@ use crate::history::{Day, HistoryError};
 #[derive(Debug, thiserror::Error)]
 pub enum EventsError {
     /// No file of the log was found.
-    #[error("no file matches `{pattern}` in {}; see `events.paths`", folder.display())]
+    #[error("no file matches `{pattern}` in {}; see `events.paths`", shown(folder))]
     NoFiles {
         /// The path or glob pattern.
         pattern: String,
@@ -27,7 +28,7 @@ pub enum EventsError {
         message: String,
     },
     /// A file that could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown(path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -35,31 +36,105 @@ pub enum EventsError {
         source: std::io::Error,
     },
     /// A compressed file that stops in the middle.
-    #[error("{}: the compressed data stops in the middle; the file was not copied or written to its end", path.display())]
+    #[error("{}: the compressed data stops in the middle; the file was not copied or written to its end", shown(path))]
     Truncated {
         /// The file.
         path: PathBuf,
     },
+    /// Compressed data with something else behind it.
+    #[error(
+        "{}: there {} after the end of the compressed data; the file was damaged, or something was added to it. If \
+         they are of no use, decompress the file, and read what comes of it", shown(path),
+        if *bytes == 1 { "is 1 byte".to_owned() } else { format!("are {bytes} bytes") }
+    )]
+    TrailingBytes {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// Data compressed by zstd in a way that takes too much memory to decompress.
+    #[error(
+        "{}: was compressed by zstd with a window of more than 128 MiB, which `zstd -d` too reads with `--long` alone; compress \
+         it without",
+        shown(path)
+    )]
+    ZstdWindow {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that is no text.
+    #[error("{}: is no text but {what}; {instead}", shown(path))]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do about it.
+        instead: &'static str,
+    },
+    /// A link that leads nowhere.
+    #[error("{}: is a link to {}, which does not exist", shown(path), shown(target))]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// What can be opened but is no file.
+    #[error(
+        "{}: is {what}, not a file; to read from a pipe, lead it to the standard input, and name the path `-`",
+        shown(path)
+    )]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A folder or pattern of which no file can be read.
+    #[error("nothing of `{pattern}` can be read: {}", left_out.iter().map(|l| format!("{} {}", l.file, l.detail)).collect::<Vec<_>>().join("; "))]
+    AllLeftOut {
+        /// The path or glob pattern.
+        pattern: String,
+        /// The first files, with the reasons.
+        left_out: Vec<LeftOut>,
+    },
+    /// Raw events and a roll-up in one log.
+    #[error(
+        "{} is a roll-up, and {} holds raw events: events of both would count twice; name one or the other in `events.paths`",
+        shown(rollup),
+        shown(raw)
+    )]
+    RawAndRollup {
+        /// The first file of the roll-up.
+        rollup: PathBuf,
+        /// The first file of raw events.
+        raw: PathBuf,
+    },
     /// A file in an encoding that is not read.
-    #[error("{}: the text is UTF-16; convert it to UTF-8", path.display())]
+    #[error("{}: the text is UTF-16; convert it to UTF-8", shown(path))]
     Utf16 {
         /// The file.
         path: PathBuf,
     },
     /// A file whose format neither its name nor the configuration tells.
-    #[error("{}: the name does not tell the format; set `events.format` to csv, jsonl, parquet or rollup", path.display())]
+    #[error(
+        "{}: neither the name nor the first line tells the format; set `events.format` to csv, jsonl, parquet or rollup",
+        shown(path)
+    )]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
     /// A JSON file that is one array instead of one object a line.
-    #[error("{}: holds a JSON array; write one object a line, as `jq -c '.[]'` does", path.display())]
+    #[error("{}: holds a JSON array; write one object a line, as `jq -c '.[]'` does", shown(path))]
     JsonArray {
         /// The file.
         path: PathBuf,
     },
     /// A damaged Parquet file.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown(path))]
     Parquet {
         /// The file.
         path: PathBuf,
@@ -67,13 +142,58 @@ pub enum EventsError {
         source: parquet::errors::ParquetError,
     },
     /// A text file without a header line.
-    #[error("{}: the file is empty, not even a header line; name the columns of files without one in `events.columns`", path.display())]
+    #[error(
+        "{}: the file is empty, not even a header line; name the columns of files without one in `events.columns`",
+        shown(path)
+    )]
     NoHeader {
         /// The file.
         path: PathBuf,
     },
+    /// A header that cannot be read as one.
+    #[error("{}: the first line `{first}` is no header: it {problem}", shown(path))]
+    BadHeader {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// The beginning of the line.
+        first: String,
+    },
+    /// A first line that is data.
+    #[error(
+        "{}: the first line looks like data, not like a header: there is no column `{column}`, and `{value}` is no name of a \
+         column; name the columns of files without a header in `events.columns`",
+        shown(path)
+    )]
+    DataForHeader {
+        /// The file.
+        path: PathBuf,
+        /// The column that was looked for.
+        column: String,
+        /// A field of the first line that is a number or a time.
+        value: String,
+    },
+    /// A file whose columns another character separates.
+    #[error("{}: the header has {missing} but {found}; set `events.delimiter` = \"{setting}\"", shown(path))]
+    WrongDelimiter {
+        /// The file.
+        path: PathBuf,
+        /// How many of the configured delimiters the header has.
+        missing: String,
+        /// How many of another one.
+        found: String,
+        /// The value of the setting.
+        setting: &'static str,
+    },
+    /// A file of objects where columns are expected.
+    #[error("{}: the first line is a JSON object; set `events.format` = \"jsonl\"", shown(path))]
+    JsonForHeader {
+        /// The file.
+        path: PathBuf,
+    },
     /// A setting that raw events need.
-    #[error("`events.{setting}` is not set, but {} holds raw events", path.display())]
+    #[error("`events.{setting}` is not set, but {} holds raw events", shown(path))]
     MissingSetting {
         /// The setting's key in the `[events]` table.
         setting: &'static str,
@@ -83,7 +203,7 @@ pub enum EventsError {
     /// A column that a file does not have.
     #[error(
         "{}: there is no column `{column}`, which `events.{setting}` names{}; the columns are {}",
-        path.display(), nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default(), columns.join(", ")
+        shown(path), nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default(), columns.join(", ")
     )]
     UnknownColumn {
         /// The file.
@@ -94,11 +214,11 @@ pub enum EventsError {
         column: String,
         /// The most similar name among the file's columns.
         nearest: Option<String>,
-        /// The file's columns.
+        /// The file's columns, the first ones where there are many.
         columns: Vec<String>,
     },
     /// A column name that a file has more than once.
-    #[error("{}: there are several columns `{column}`, which `events.{setting}` names", path.display())]
+    #[error("{}: there are several columns `{column}`, which `events.{setting}` names", shown(path))]
     AmbiguousColumn {
         /// The file.
         path: PathBuf,
@@ -108,7 +228,7 @@ pub enum EventsError {
         column: String,
     },
     /// A Parquet column of a type that cannot serve.
-    #[error("{}: column `{column}` has the type {found}, which cannot be read as {expected}", path.display())]
+    #[error("{}: column `{column}` has the type {found}, which cannot be read as {expected}", shown(path))]
     ColumnType {
         /// The file.
         path: PathBuf,
@@ -203,12 +323,20 @@ pub enum EventsError {
 }
 
 impl EventsError {
-    /// Whether the `[events]` table is at fault, not the data.
+    /// Whether the `[events]` table is at fault, or names files of a kind that is not read.
     pub fn is_setting(&self) -> bool {
         match self {
             Self::NoPaths
             | Self::Pattern { .. }
             | Self::UnknownFormat { .. }
+            | Self::Utf16 { .. }
+            | Self::NotText { .. }
+            | Self::AllLeftOut { .. }
+            | Self::RawAndRollup { .. }
+            | Self::BadHeader { .. }
+            | Self::DataForHeader { .. }
+            | Self::WrongDelimiter { .. }
+            | Self::JsonForHeader { .. }
             | Self::MissingSetting { .. }
             | Self::UnknownColumn { .. }
             | Self::AmbiguousColumn { .. }
@@ -220,7 +348,10 @@ impl EventsError {
             Self::NoFiles { .. }
             | Self::Io { .. }
             | Self::Truncated { .. }
-            | Self::Utf16 { .. }
+            | Self::TrailingBytes { .. }
+            | Self::ZstdWindow { .. }
+            | Self::DanglingLink { .. }
+            | Self::NotAFile { .. }
             | Self::JsonArray { .. }
             | Self::Parquet { .. }
             | Self::NoHeader { .. }

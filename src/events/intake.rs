@@ -193,10 +193,12 @@ impl Intake {
         Ok(())
     }
 
-    /// Whether the next place of a refusal for `reason` may be shown, so that it is worth describing.
-    pub(super) fn shows(&self, reason: RefusalReason) -> bool {
-        let known = self.piece.refused.iter().find(|refused| refused.reason == reason);
-        known.is_none_or(|refused| refused.first.len() < PLACES_SHOWN)
+    /// Counts a refused row for `reason` if its place is not to be shown, so that it need not be described.
+    pub(super) fn refuse_unseen(&mut self, reason: RefusalReason) -> bool {
+        let full = |refused: &&mut RefusedRows| refused.reason == reason && refused.first.len() >= PLACES_SHOWN;
+        let Some(refused) = self.piece.refused.iter_mut().find(full) else { return false };
+        refused.rows += 1;
+        true
     }
 
     /// The place where roll-ups put their rows, and which days and users are read.

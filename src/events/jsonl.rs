@@ -12,6 +12,7 @@ use super::feed::TextPiece;
 use super::reading::Reading;
 use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{NotUtf8, Row, unknown_column};
+use super::text::refuse_too_long;
 use crate::history::Cell;
 
 /// Lines of a file whose keys are remembered for the message about a missing one.
@@ -83,6 +84,10 @@ pub(super) fn read(reading: &mut Reading<'_>, piece: &TextPiece, keys: &mut Seen
             return Err(EventsError::JsonArray { path: reading.file.path.clone() });
         }
         rows += 1;
+        if line.len() > piece.limits.bytes {
+            refuse_too_long(reading, object, piece.limits, number)?;
+            continue;
+        }
         reading.intake.compare(hash_bytes(0, object));
         let others = (number <= LINES_WITH_NAMES).then_some(&mut keys.others);
         match parse(object, &names, &mut slots, &mut keys.seen, others) {

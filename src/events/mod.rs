@@ -5,6 +5,7 @@
 //! counts it by a stable [`RefusalReason`] and shows the first places with their line numbers. Files are read in pieces
 //! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`Space`].
 
+mod beginning;
 mod boundary;
 mod columnar;
 mod config;
@@ -14,17 +15,24 @@ mod error;
 mod expression;
 mod feed;
 mod files;
+mod foreign;
+mod format;
+mod header;
 mod intake;
 mod jsonl;
 mod mapper;
+mod open;
 mod plain;
+mod printable;
 mod quality;
 mod reading;
 mod reason;
+mod record;
 mod render;
 mod source;
 mod sql;
 mod text;
+mod text_feed;
 mod threads;
 mod time;
 mod value;
@@ -34,16 +42,16 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{Delimiter, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, TimeZoneName};
+pub use config::{Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, TimeZoneName};
 pub use coverage::ReadLog;
 pub use error::EventsError;
-pub use quality::{FileQuality, KindQuality, Place, QualityReport, RefusedRows, UserQuality};
+pub use quality::{FileQuality, KindQuality, LeftOut, LeftOutReason, Place, QualityReport, RefusedRows, UserQuality};
 pub use reading::Progress;
 pub use reason::RefusalReason;
 pub use sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 
 use crate::history::{Day, LabelKinds, Space, Users, check_complete, part_of_path};
-use files::LogFile;
+use files::{FoundFiles, LogFile};
 use mapper::Mapper;
 
 /// What to read, and up to when.
@@ -83,13 +91,14 @@ pub struct LogRequest<'a> {
 pub fn read_log(request: &LogRequest<'_>, on_progress: &mut dyn FnMut(Progress)) -> Result<ReadLog, EventsError> {
     let config = request.config;
     let mapper = Mapper::new(config, request.default_kind)?;
-    let mut files = files::find(config, request.base_dir, request.paths)?;
+    let FoundFiles { mut files, left_out } = files::find(config, request.base_dir, request.paths)?;
     for file in files.iter_mut().filter(|file| file.format == Format::Parquet && config.format.is_none()) {
         let times = mapper.as_ref().map(Mapper::time_names);
         if columnar::is_rollup(file, times.as_deref())? {
             file.format = Format::Rollup;
         }
     }
+    check_not_mixed(&files)?;
     // Of a roll-up in as many partitions as are asked for, one is all that has to be read, or there.
     let asked = |file: &LogFile| match (request.users, part_of_path(&file.path)) {
         (Users::Partition(asked), Some((number, of))) if of == asked.of() => Some(number == asked.number()),
@@ -98,5 +107,19 @@ pub fn read_log(request: &LogRequest<'_>, on_progress: &mut dyn FnMut(Progress))
     files.retain(|file| file.format != Format::Rollup || asked(file) != Some(false));
     let rollups = files.iter().filter(|file| file.format == Format::Rollup && asked(file).is_none());
     check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
-    coverage::read(request, &files, on_progress)
+    let mut read = coverage::read(request, &files, on_progress)?;
+    read.quality.left_out = left_out;
+    Ok(read)
+}
+
+/// An error where a roll-up lies beside raw events, which it is likely to have been made of.
+fn check_not_mixed(files: &[LogFile]) -> Result<(), EventsError> {
+    let rollup = files.iter().find(|file| file.format == Format::Rollup);
+    let raw = files.iter().find(|file| file.format != Format::Rollup);
+    match (rollup, raw) {
+        (Some(rollup), Some(raw)) => {
+            Err(EventsError::RawAndRollup { rollup: rollup.path.clone(), raw: raw.path.clone() })
+        }
+        _ => Ok(()),
+    }
 }

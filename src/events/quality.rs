@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::config::Format;
+use super::config::{Escape, Format};
+use super::printable::printable;
 use super::reason::RefusalReason;
 use crate::history::{Coverage, Day, Histories, KindTotals};
 
@@ -21,6 +22,8 @@ const EXPECTED_SHOWN: usize = 160;
 pub struct QualityReport {
     /// The files, by path.
     pub files: Vec<FileQuality>,
+    /// The files of the named folders and patterns that were not read, by path.
+    pub left_out: Vec<LeftOut>,
     /// Rows read.
     pub rows: u64,
     /// Events kept; for a roll-up the sum of the counts.
@@ -66,6 +69,38 @@ pub struct FileQuality {
     pub format: Format,
     /// Rows read.
     pub rows: u64,
+    /// How quotes are escaped, where the beginning of the file told and not the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escape: Option<Escape>,
+}
+
+/// A file of a named folder, or one that a pattern matches, that was not read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LeftOut {
+    /// The path, as that of a [`FileQuality`].
+    pub file: String,
+    /// Why it was not read.
+    pub reason: LeftOutReason,
+    /// The reason in words.
+    pub detail: String,
+}
+
+/// Why a file was not read. The names are stable; programs may rely on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOutReason {
+    /// The name begins with `.` or `_`, as those of hidden files and of marks of a job's success do.
+    Hidden,
+    /// The name is that of a backup copy, or of a file that is still being written.
+    Copy,
+    /// The file is compressed, or of a format, as is not read.
+    NotSupported,
+    /// Neither the name nor the first line tells that the file is part of the log.
+    NotALog,
+    /// There is nothing in it.
+    Empty,
+    /// It is read by another name.
+    ReadAlready,
 }
 
 /// The rows refused for one reason.
@@ -101,8 +136,8 @@ impl Place {
             file: file.to_owned(),
             line,
             column,
-            value: shorten(value, VALUE_SHOWN),
-            expected: shorten(expected, EXPECTED_SHOWN),
+            value: printable(value, VALUE_SHOWN),
+            expected: printable(expected, EXPECTED_SHOWN),
         }
     }
 
@@ -121,14 +156,6 @@ impl Place {
             value => format!("found `{value}`, expected {}", self.expected),
         }
     }
-}
-
-fn shorten(text: &str, limit: usize) -> String {
-    let mut kept: String = text.chars().take(limit).collect();
-    if kept.len() < text.len() {
-        kept.push('…');
-    }
-    if kept.contains(char::is_control) { kept.escape_debug().to_string() } else { kept }
 }
 
 /// One kind of event.
@@ -174,6 +201,15 @@ impl QualityReport {
     /// Rows set aside because the log does not cover their days.
     pub fn rows_set_aside(&self) -> u64 {
         self.set_aside.iter().map(|strays| strays.rows).sum()
+    }
+
+    /// Notes which files, by their positions, have quotes escaped by backslashes without the configuration saying so.
+    pub(super) fn mark_escaped(&mut self, positions: &[usize]) {
+        for position in positions {
+            if let Some(file) = self.files.get_mut(*position) {
+                file.escape = Some(Escape::Backslash);
+            }
+        }
     }
 
     /// Rows refused, for whatever reason.

@@ -3,7 +3,7 @@ use super::files::LogFile;
 use super::intake::Intake;
 use super::mapper::Mapper;
 use super::plain::PlainBatch;
-use super::reason::Refusal;
+use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{Row, Stop};
 
 /// How far the reading of a log has come.
@@ -43,13 +43,27 @@ impl Reading<'_> {
         }
     }
 
+    /// Counts a row that is refused as a whole; what was found and expected is told only where its place is shown.
+    pub(super) fn refuse_row(
+        &mut self,
+        reason: RefusalReason,
+        line: u64,
+        describe: impl FnOnce() -> (String, String),
+    ) -> Result<(), EventsError> {
+        if self.intake.refuse_unseen(reason) {
+            return Ok(());
+        }
+        let (value, expected) = describe();
+        self.show(Refusal { reason, field: Field::Row, value, expected: expected.into() }, line)
+    }
+
     /// Counts a refused row.
     pub(super) fn refuse(&mut self, refusal: Refusal, line: impl FnOnce() -> u64) -> Result<(), EventsError> {
-        if self.intake.shows(refusal.reason) {
-            let column = self.mapper.label(refusal.field);
-            self.intake.refuse(refusal, &self.file.shown, line(), column)
-        } else {
-            self.intake.refuse(refusal, "", 0, String::new())
-        }
+        if self.intake.refuse_unseen(refusal.reason) { Ok(()) } else { self.show(refusal, line()) }
+    }
+
+    fn show(&mut self, refusal: Refusal, line: u64) -> Result<(), EventsError> {
+        let column = self.mapper.label(refusal.field);
+        self.intake.refuse(refusal, &self.file.shown, line, column)
     }
 }

@@ -11,6 +11,10 @@ use crate::history::Stray;
 pub enum RefusalReason {
     /// The row has more or fewer columns than the header.
     WrongColumnCount,
+    /// A quote is opened and not closed, or closed only after other rows.
+    OpenQuote,
+    /// The record has more bytes than `events.max_record_bytes`.
+    RecordTooLong,
     /// The line is not a JSON object.
     BadJson,
     /// A column in use holds bytes that are not UTF-8.
@@ -51,8 +55,10 @@ impl From<Stray> for RefusalReason {
 
 impl RefusalReason {
     /// Every reason, in the order of reports.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::WrongColumnCount,
+        Self::OpenQuote,
+        Self::RecordTooLong,
         Self::BadJson,
         Self::NotUtf8,
         Self::ExpressionFailed,
@@ -72,6 +78,8 @@ impl RefusalReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::WrongColumnCount => "wrong_column_count",
+            Self::OpenQuote => "open_quote",
+            Self::RecordTooLong => "record_too_long",
             Self::BadJson => "bad_json",
             Self::NotUtf8 => "not_utf8",
             Self::ExpressionFailed => "expression_failed",

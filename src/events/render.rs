@@ -1,12 +1,15 @@
 use std::fmt;
 
-use super::quality::{Place, QualityReport, RefusedRows};
+use super::printable::printable;
+use super::quality::{LeftOut, Place, QualityReport, RefusedRows};
 use crate::history::Stretch;
 
 /// Kinds, files and places shown; the rest is counted.
 const KINDS_SHOWN: usize = 10;
 const FILES_SHOWN: usize = 5;
 const PLACES_PRINTED: usize = 2;
+/// Characters of a name.
+const NAME_SHOWN: usize = 60;
 
 /// Readable text of about one screen.
 impl fmt::Display for QualityReport {
@@ -48,11 +51,18 @@ fn share(part: u64, whole: u64) -> String {
 
 fn render_files(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for file in report.files.iter().take(FILES_SHOWN) {
-        writeln!(f, "{:<18}{:>15} rows   {} ({})", "file", grouped(file.rows), file.file, file.format)?;
+        let escape = if file.escape.is_some() { ", whose quotes are escaped by backslashes" } else { "" };
+        writeln!(f, "{:<18}{:>15} rows   {} ({}{escape})", "file", grouped(file.rows), file.file, file.format)?;
     }
-    match report.files.len().saturating_sub(FILES_SHOWN) {
+    if let more @ 1.. = report.files.len().saturating_sub(FILES_SHOWN) {
+        writeln!(f, "{:<18}{:>15} more files", "", grouped(more as u64))?;
+    }
+    for LeftOut { file, detail, .. } in report.left_out.iter().take(FILES_SHOWN) {
+        writeln!(f, "{:<18}{:>15}        {file} {detail}", "file", "left out")?;
+    }
+    match report.left_out.len().saturating_sub(FILES_SHOWN) {
         0 => Ok(()),
-        more => writeln!(f, "{:<18}{:>15} more files", "", grouped(more as u64)),
+        more => writeln!(f, "{:<18}{:>15} more files left out", "", grouped(more as u64)),
     }
 }
 
@@ -116,13 +126,18 @@ fn render_coverage(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
     Ok(())
 }
 
+/// A user or a kind as a table shows it.
+fn name(text: &str) -> String {
+    printable(text, NAME_SHOWN)
+}
+
 fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = || report.kinds.iter().take(KINDS_SHOWN);
-    let width = shown().map(|kind| kind.kind.chars().count()).max().unwrap_or_default().max(4);
+    let width = shown().map(|kind| name(&kind.kind).chars().count()).max().unwrap_or_default().max(4);
     writeln!(f, "\n  {:<width$}{:>15}{:>13}{:>18}", "kind", "events", "users", "negative amounts")?;
     for kind in shown() {
         let (events, users, negative) = (grouped(kind.events), grouped(kind.users), grouped(kind.negative_amounts));
-        writeln!(f, "  {:<width$}{events:>15}{users:>13}{negative:>18}", kind.kind)?;
+        writeln!(f, "  {:<width$}{events:>15}{users:>13}{negative:>18}", name(&kind.kind))?;
     }
     match report.kinds.len().saturating_sub(KINDS_SHOWN) {
         0 => Ok(()),
@@ -131,11 +146,11 @@ fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 }
 
 fn render_top_users(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let width = report.top_users.iter().map(|user| user.user.chars().count()).max().unwrap_or_default().max(11);
+    let width = report.top_users.iter().map(|user| name(&user.user).chars().count()).max().unwrap_or_default().max(11);
     writeln!(f, "\n  {:<width$}{:>15}{:>9}", "most events", "events", "share")?;
     for user in &report.top_users {
         let (events, percent) = (grouped(user.events), user.share * 100.0);
-        writeln!(f, "  {:<width$}{events:>15}{percent:>7.1} %", user.user)?;
+        writeln!(f, "  {:<width$}{events:>15}{percent:>7.1} %", name(&user.user))?;
     }
     Ok(())
 }

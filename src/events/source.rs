@@ -4,8 +4,13 @@ use std::path::{Path, PathBuf};
 use super::EventsError;
 use super::config::Mapping;
 use super::expression::Expression;
+use super::printable::printable;
 use super::reason::{Field, Refusal, RefusalReason};
 use crate::history::Cell;
+
+/// Columns, and characters of each, that a message shows.
+const COLUMNS_SHOWN: usize = 40;
+const CHARACTERS_SHOWN: usize = 80;
 
 /// One row of a log, whatever its format.
 pub(super) trait Row {
@@ -87,12 +92,17 @@ fn identifier(column: &str) -> String {
 pub(super) fn unknown_column(path: &Path, field: Field, name: &str, columns: &[String]) -> EventsError {
     let similarity = |column: &String| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
     let best = columns.iter().map(|column| (similarity(column), column)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let shown = |column: &String| printable(column, CHARACTERS_SHOWN);
+    let mut names: Vec<String> = columns.iter().take(COLUMNS_SHOWN).map(shown).collect();
+    if columns.len() > COLUMNS_SHOWN {
+        names.push(format!("and {} more", columns.len() - COLUMNS_SHOWN));
+    }
     EventsError::UnknownColumn {
         path: PathBuf::from(path),
         setting: field.setting(),
-        column: name.to_owned(),
-        nearest: best.filter(|(similarity, _)| *similarity > 0.7).map(|(_, column)| column.clone()),
-        columns: columns.to_vec(),
+        column: printable(name, CHARACTERS_SHOWN),
+        nearest: best.filter(|(similarity, _)| *similarity > 0.7).map(|(_, column)| shown(column)),
+        columns: names,
     }
 }
 

@@ -1,91 +1,132 @@
-use std::cell::Cell as Shared;
-use std::io::{self, Read};
 use std::ops::Range;
-use std::rc::Rc;
-
-use csv::{ByteRecord, Terminator};
 
 use super::EventsError;
 use super::duplicates::hash_bytes;
 use super::feed::TextPiece;
+use super::printable::printable;
 use super::reading::Reading;
-use super::reason::{Field, Refusal, RefusalReason};
+use super::reason::RefusalReason;
+use super::record::{Csv, Fields, Found, Limits};
 use super::source::{NotUtf8, Row};
 use crate::history::Cell;
 
-/// Bytes that the reader of records looks at once.
-const BUFFER_BYTES: usize = 1 << 17;
-
-/// A reader of records; rows need not have as many fields as the header.
-pub(super) fn reader(delimiter: u8, terminator: u8) -> csv::ReaderBuilder {
-    let mut builder = csv::ReaderBuilder::new();
-    builder.delimiter(delimiter).has_headers(false).flexible(true).terminator(Terminator::Any(terminator));
-    builder
-}
-
-/// The names in a header.
-pub(super) fn header_names<'h>(fields: impl Iterator<Item = &'h [u8]>) -> Vec<String> {
-    fields.map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect()
-}
+/// Bytes of a refused row that may be shown.
+const BYTES_SHOWN: usize = 400;
+const CHARACTERS_SHOWN: usize = 80;
 
 /// Reads a piece of delimited text; the number of rows.
-pub(super) fn read_csv(
-    reading: &mut Reading<'_>,
-    piece: &TextPiece,
-    delimiter: u8,
-    terminator: u8,
-) -> Result<u64, EventsError> {
-    let path = &reading.file.path;
-    let fail = |error: csv::Error| EventsError::Io { path: path.clone(), source: io::Error::other(error.to_string()) };
-    let ended = Rc::new(Shared::new(false));
-    let text = Watched { text: &piece.bytes, ended: ended.clone() };
-    let mut csv = reader(delimiter, terminator).buffer_capacity(BUFFER_BYTES).from_reader(text);
-    let mut record = ByteRecord::new();
-    let mut rows = 0;
-    while csv.read_byte_record(&mut record).map_err(fail)? {
-        if record.len() == 1 && matches!(record.get(0), Some(b"" | b"\r")) {
-            continue;
-        }
-        rows += 1;
-        reading.intake.compare(hash_record(&record));
-        let line = || {
-            let inside = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-            // A record that the end of the file ended has no terminator of its own.
-            let own = u64::from(!ended.get() && terminator == b'\n');
-            piece.lines_before + csv.position().line().saturating_sub(inside + own).max(1)
+pub(super) fn read_csv(reading: &mut Reading<'_>, piece: &TextPiece, csv: Csv) -> Result<u64, EventsError> {
+    let bytes = piece.bytes.as_slice();
+    let has_quotes = memchr::memchr(b'"', bytes).is_some();
+    let lines = |range: Range<usize>| {
+        let bytes = bytes.get(range).unwrap_or_default();
+        memchr::memchr_iter(csv.terminator, bytes).count() as u64
+    };
+    let (mut fields, mut joined) = (Fields::default(), Vec::new());
+    let (mut rows, mut at, mut line) = (0, 0, piece.lines_before + 1);
+    loop {
+        let empty = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == csv.terminator).count();
+        (at, line) = (at + empty, line + empty as u64);
+        let Some(found) = csv.find(bytes, at, true).filter(|_| at < bytes.len()) else { return Ok(rows) };
+        let next = match found {
+            Found::Record { end, next } => {
+                let record = bytes.get(at..end).unwrap_or_default();
+                let record = record.strip_suffix(b"\r").unwrap_or(record);
+                fields.split(record, csv);
+                if fields.len() > 1 || fields.get(record, 0).is_some_and(|field| !field.is_empty()) {
+                    rows += 1;
+                    reading.intake.compare(hash_record(record, &fields, csv.delimiter, &mut joined));
+                    take_in(reading, &CsvRow { record, fields: &fields }, fields.len(), piece, line)?;
+                }
+                next
+            }
+            Found::OpenQuote { quote, next } => {
+                rows += 1;
+                refuse_open_quote(reading, bytes.get(quote..next).unwrap_or_default(), csv, line + lines(at..quote))?;
+                next
+            }
+            Found::TooLong { next } => {
+                rows += 1;
+                refuse_too_long(reading, bytes.get(at..).unwrap_or_default(), csv.limits, line)?;
+                next.unwrap_or(bytes.len())
+            }
         };
-        if record.len() == piece.names.len() {
-            reading.row(&CsvRow(&record), line)?;
-        } else {
-            reading.refuse(wrong_column_count(record.len(), piece.names.len()), line)?;
-        }
-    }
-    Ok(rows)
-}
-
-fn wrong_column_count(found: usize, expected: usize) -> Refusal {
-    Refusal {
-        reason: RefusalReason::WrongColumnCount,
-        field: Field::Row,
-        value: found.to_string(),
-        expected: format!("{expected} columns").into(),
+        line += if has_quotes { lines(at..next) } else { 1 };
+        at = next;
     }
 }
 
-fn hash_record(record: &ByteRecord) -> u64 {
-    let fields = (0..record.len()).filter_map(|field| record.range(field));
-    let lengths = fields.fold(0_u64, |hash, range| hash.rotate_left(7) ^ range.end as u64);
-    let bytes = record.as_slice();
-    hash_bytes(lengths, bytes.strip_suffix(b"\r").unwrap_or(bytes))
+/// Takes in a row if it has as many columns as the header.
+fn take_in(
+    reading: &mut Reading<'_>,
+    row: &impl Row,
+    columns: usize,
+    piece: &TextPiece,
+    line: u64,
+) -> Result<(), EventsError> {
+    let expected = piece.names.len();
+    if columns == expected {
+        return reading.row(row, || line);
+    }
+    let describe = || (columns.to_string(), format!("{expected} columns"));
+    reading.refuse_row(RefusalReason::WrongColumnCount, line, describe)
 }
 
-struct CsvRow<'a>(&'a ByteRecord);
+fn refuse_open_quote(reading: &mut Reading<'_>, from_quote: &[u8], csv: Csv, line: u64) -> Result<(), EventsError> {
+    let Limits { bytes, lines } = csv.limits;
+    let describe = || {
+        let expected = format!(
+            "a quote that closes it before other rows begin, within {lines} lines and {bytes} bytes \
+             (`events.max_record_lines`, `events.max_record_bytes`)"
+        );
+        (beginning(from_quote.split(|byte| *byte == csv.terminator).next().unwrap_or_default()), expected)
+    };
+    reading.refuse_row(RefusalReason::OpenQuote, line, describe)
+}
+
+/// Counts a record that goes beyond the limit.
+pub(super) fn refuse_too_long(
+    reading: &mut Reading<'_>,
+    record: &[u8],
+    limits: Limits,
+    line: u64,
+) -> Result<(), EventsError> {
+    let describe = || {
+        let expected = format!("at most {} bytes; see `events.max_record_bytes`", limits.bytes);
+        (beginning(record), expected)
+    };
+    reading.refuse_row(RefusalReason::RecordTooLong, line, describe)
+}
+
+/// The beginning of a text that may be long.
+fn beginning(text: &[u8]) -> String {
+    let text = text.get(..BYTES_SHOWN).unwrap_or(text);
+    printable(&String::from_utf8_lossy(text), CHARACTERS_SHOWN)
+}
+
+/// A hash of the fields: of the record as it is, unless quotes may hide that it equals another.
+fn hash_record(record: &[u8], fields: &Fields, delimiter: u8, joined: &mut Vec<u8>) -> u64 {
+    let count = fields.len() as u64;
+    if memchr::memchr(b'"', record).is_none() {
+        return hash_bytes(count, record);
+    }
+    joined.clear();
+    for field in fields.iter(record) {
+        joined.extend_from_slice(field);
+        joined.push(delimiter);
+    }
+    joined.pop();
+    hash_bytes(count, joined)
+}
+
+struct CsvRow<'a> {
+    record: &'a [u8],
+    fields: &'a Fields,
+}
 
 impl Row for CsvRow<'_> {
     fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
-        let Some(bytes) = self.0.get(column) else { return Ok(Cell::Null) };
-        let is_last = column + 1 == self.0.len();
-        text_cell(if is_last { bytes.strip_suffix(b"\r").unwrap_or(bytes) } else { bytes })
+        self.fields.get(self.record, column).map_or(Ok(Cell::Null), text_cell)
     }
 
     fn nested(&self, _: usize) -> cel::Value {
@@ -100,36 +141,23 @@ fn text_cell(bytes: &[u8]) -> Result<Cell<'_>, NotUtf8> {
     }
 }
 
-/// Tells when the text has come to its end.
-struct Watched<'t> {
-    text: &'t [u8],
-    ended: Rc<Shared<bool>>,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.text.read(into)?;
-        self.ended.set(read == 0);
-        Ok(read)
-    }
-}
-
 /// Reads a piece of text whose fields are separated by blanks; the number of rows.
 pub(super) fn read_blank_separated(reading: &mut Reading<'_>, piece: &TextPiece) -> Result<u64, EventsError> {
     let mut fields = Vec::new();
     let mut rows = 0;
     for (line, number) in piece.bytes.split(|byte| *byte == b'\n').zip(piece.lines_before + 1..) {
+        if line.len() > piece.limits.bytes {
+            rows += 1;
+            refuse_too_long(reading, line, piece.limits, number)?;
+            continue;
+        }
         split_at_blanks(line, &mut fields);
         if fields.is_empty() {
             continue;
         }
         rows += 1;
         reading.intake.compare(hash_bytes(0, line.trim_ascii()));
-        if fields.len() == piece.names.len() {
-            reading.row(&BlankRow { line, fields: &fields }, || number)?;
-        } else {
-            reading.refuse(wrong_column_count(fields.len(), piece.names.len()), || number)?;
-        }
+        take_in(reading, &BlankRow { line, fields: &fields }, fields.len(), piece, number)?;
     }
     Ok(rows)
 }

@@ -18,7 +18,7 @@ use super::reading::{Progress, Reading};
 use super::reason::Field;
 use super::render::render_refused;
 use super::source::Columns;
-use super::{EventsError, LogRequest, columnar, jsonl, text};
+use super::{EventsError, LogRequest, columnar, header, jsonl, text};
 use crate::history::{DayBounds, Histories, HistoriesBuilder, read_rollup_file};
 
 /// The time between two reports of progress.
@@ -94,7 +94,8 @@ pub(super) fn read(
             .collect()
     });
     on_progress(progress());
-    let Shared { duplicates, done, failure, .. } = shared;
+    let Shared { duplicates, done, failure, feeder, .. } = shared;
+    let feeder = feeder.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, error)) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
@@ -107,6 +108,7 @@ pub(super) fn read(
     let duplicates = duplicates.into_inner().unwrap_or_else(PoisonError::into_inner);
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut report = report(files, done, &counts, &duplicates);
+    report.mark_escaped(feeder.escaped());
     if counts.events == 0 {
         return Err(EventsError::Empty { as_of: request.until, detail: why_empty(&report, &counts) });
     }
@@ -179,9 +181,7 @@ impl Reader<'_, '_> {
                 match piece.layout {
                     Layout::Json => jsonl::read(&mut reading, &piece, &mut self.keys)?,
                     Layout::Blanks => text::read_blank_separated(&mut reading, &piece)?,
-                    Layout::Csv { delimiter, terminator } => {
-                        text::read_csv(&mut reading, &piece, delimiter, terminator)?
-                    }
+                    Layout::Csv(csv) => text::read_csv(&mut reading, &piece, csv)?,
                 }
             }
         };
@@ -202,7 +202,8 @@ impl Reader<'_, '_> {
             Piece::Text(piece) if piece.layout == Layout::Json => self.keys.start(&file.path, mapper.names()),
             Piece::Text(piece) => piece.names.to_vec(),
         };
-        mapper.bind(&Columns { path: &file.path, names: &names })
+        let bound = mapper.bind(&Columns { path: &file.path, names: &names });
+        bound.map_err(|error| header::explain(error, piece))
     }
 
     fn rollup(&mut self, file: &LogFile) -> Result<u64, EventsError> {
@@ -230,7 +231,7 @@ fn missing_setting(config: &EventsConfig, file: &LogFile) -> EventsError {
 /// The report on what was read, as far as it is known before the histories.
 fn report(files: &[LogFile], mut done: Vec<Done>, counts: &Counts, duplicates: &Duplicates) -> QualityReport {
     done.sort_by_key(|done| done.number);
-    let quality = |file: &LogFile| FileQuality { file: file.shown.clone(), format: file.format, rows: 0 };
+    let quality = |file: &LogFile| FileQuality { file: file.shown.clone(), format: file.format, rows: 0, escape: None };
     let mut report = QualityReport {
         files: files.iter().map(quality).collect(),
         events: counts.events,

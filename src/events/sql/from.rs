@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::config::{Delimiter, EventsConfig, Format};
-use super::super::files::{self, LogFile, extension};
-use super::super::{EventsError, columnar, feed};
+use super::super::files::{self, LogFile};
+use super::super::format::extension;
+use super::super::{EventsError, columnar, text_feed};
 use super::columns::{Columns, Known, Type};
 use super::dialect::Dialect;
 use super::expression::Result;
@@ -27,7 +28,7 @@ impl From {
         let given = request.table.map(str::to_owned);
         let table = given.or_else(|| (!request.dialect.reads_files()).then(|| DEFAULT_TABLE.to_owned()));
         let found = match files::find(request.config, request.base_dir, &[]) {
-            Ok(found) => found,
+            Ok(found) => found.files,
             // The files may lie where only the engine sees them.
             Err(EventsError::NoFiles { .. } | EventsError::NoPaths) if table.is_some() => Vec::new(),
             Err(EventsError::NoFiles { .. }) if request.config.paths.iter().all(|path| is_url(path)) => Vec::new(),
@@ -68,7 +69,7 @@ impl From {
         for path in paths_of(request) {
             if path.is_dir() {
                 let inside = files::find(request.config, request.base_dir, std::slice::from_ref(&path))?;
-                paths.extend(inside.into_iter().map(|file| text(&file.path.to_string_lossy())));
+                paths.extend(inside.files.into_iter().map(|file| text(&file.path.to_string_lossy())));
             } else {
                 paths.push(text(&path.to_string_lossy()));
             }
@@ -162,7 +163,7 @@ fn known(file: &LogFile, config: &EventsConfig) -> Result<Option<Known>> {
     let columns = match file.format {
         Format::Jsonl | Format::Rollup => return Ok(None),
         Format::Csv => {
-            let names: Arc<Vec<String>> = feed::column_names(file, config)?;
+            let names: Arc<Vec<String>> = text_feed::column_names(file, config)?;
             names.iter().map(|name| (name.clone(), Type::Text)).collect()
         }
         Format::Parquet => {

@@ -71,7 +71,12 @@ fn files_that_cannot_be_read_are_named() {
     let text = message(read_dir(dir.path(), "paths = ['data/*.csv']\nuser = 'u'\ntime = 't'", None));
     assert!(text.starts_with("no file matches `data/*.csv` in "), "{text}");
     assert!(message(read_dir(dir.path(), "paths = ['[']\nuser = 'u'", None)).contains("is not a pattern"));
-    assert!(message(read_bytes("log.xlsx", b"PK", settings)).contains("set `events.format`"));
+    let text = message(read_bytes("log.xlsx", b"PK", settings));
+    assert!(text.ends_with("nothing of `*` can be read: log.xlsx is an Excel workbook, which is not read"), "{text}");
+    let text = message(read_bytes("log", b"PK", settings));
+    assert!(text.contains("set `events.format`"), "{text}");
+    let text = message(read_bytes("log", b"PK", &format!("paths = ['log']\n{settings}")));
+    assert!(text.contains("set `events.format`"), "{text}");
     assert!(message(read_bytes("log.csv", b"", settings)).contains("not even a header line"));
     assert!(message(read_bytes("log.csv", b"\xff\xfeu\0,\0t\0", settings)).contains("UTF-16"));
     assert!(message(read_bytes("log.json", b"[{\"u\":1}]", settings)).contains("JSON array"));

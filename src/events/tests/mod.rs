@@ -1,5 +1,8 @@
 mod errors;
+mod first_lines;
 mod formats;
+mod found;
+mod quotes;
 mod refusals;
 
 use std::fs;
