@@ -8,8 +8,6 @@ pub struct Extractor<'a> {
     catalogue: &'a Catalogue,
     /// For each kind of the histories' table its position in the catalogue's kinds.
     slots: Vec<Option<u16>>,
-    /// The kind, by its number in the histories' table, that ends a user's stay.
-    ending: Option<u16>,
     /// The features to compute, by their positions in a vector.
     wanted: Vec<(usize, Quantity)>,
     summary: Summary,
@@ -21,13 +19,7 @@ impl<'a> Extractor<'a> {
     pub fn new(catalogue: &'a Catalogue, kinds: &[String]) -> Self {
         let slot = |kind: &String| catalogue.kinds().iter().position(|k| k == kind).map(|p| p as u16);
         let wanted = catalogue.features().iter().map(|feature| feature.quantity).enumerate().collect();
-        Self { catalogue, slots: kinds.iter().map(slot).collect(), ending: None, wanted, summary: Summary::default() }
-    }
-
-    /// Lets [`Self::ended`] look for events of the kind with this number in the histories' table.
-    pub fn with_ending(mut self, kind: Option<u16>) -> Self {
-        self.ending = kind;
-        self
+        Self { catalogue, slots: kinds.iter().map(slot).collect(), wanted, summary: Summary::default() }
     }
 
     /// Restricts it to these features; the others stay unknown.
@@ -39,17 +31,6 @@ impl<'a> Extractor<'a> {
     /// How many features a vector has.
     pub fn width(&self) -> usize {
         self.catalogue.len()
-    }
-
-    /// Whether the last thing before `as_of` that counts is the ending, and no activity since.
-    pub fn ended(&self, history: HistoryView<'_>, as_of: Day) -> bool {
-        let activity = self.catalogue.schema().activity.len() as u16;
-        let is_activity =
-            |kind: u16| self.slots.get(usize::from(kind)).copied().flatten().is_some_and(|s| s < activity);
-        let seen = history.before(as_of).records().iter().rev();
-        let end = seen.clone().find(|r| Some(r.kind) == self.ending).map(|r| r.day);
-        let last = seen.into_iter().find(|r| is_activity(r.kind)).map(|r| r.day);
-        end.is_some() && end >= last
     }
 
     /// Writes the features of `history` as known at the start of `as_of` into `out`, one for each entry of the

@@ -5,7 +5,7 @@ use super::design::{Derived, Design, Expansion};
 use super::plan::Plan;
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::Day;
-use crate::lifecycle::Thresholds;
+use crate::lifecycle::{Eligibility, Thresholds};
 use crate::math::dot;
 
 /// The format of `bundle.json` that this build writes and reads.
@@ -264,8 +264,13 @@ impl Bundle {
 
     /// An extractor for histories whose records refer to `kinds`.
     pub fn extractor(&self, kinds: &[String]) -> Extractor<'_> {
-        let ending = self.spec.churn_event.as_ref().and_then(|name| kinds.iter().position(|k| k == name));
-        Extractor::new(&self.catalogue, kinds).with_ending(ending.map(|p| p as u16))
+        Extractor::new(&self.catalogue, kinds)
+    }
+
+    /// The rule of who is asked about, for histories whose records refer to `kinds`.
+    pub fn eligibility(&self, kinds: &[String]) -> Eligibility {
+        let BundleSpec { schema, churn_event, active_within_days, .. } = &self.spec;
+        Eligibility::new(kinds, &schema.activity, churn_event.as_deref(), *active_within_days)
     }
 
     /// What scoring looks up.

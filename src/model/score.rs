@@ -4,7 +4,7 @@ use super::design::Derived;
 use super::plan::Weighing;
 use crate::features::{Extractor, Quantity, Theme};
 use crate::history::{Day, HistoryView};
-use crate::lifecycle::{Rule, Stage, classify};
+use crate::lifecycle::{Eligibility, NotEligible, Rule, Stage, classify, is_inactive};
 use crate::math::sigmoid;
 
 /// Whom to score.
@@ -28,7 +28,7 @@ pub enum Assessment<'m> {
         /// Days since the last activity.
         recency_days: f64,
     },
-    /// The churn event already happened, and no activity since.
+    /// The churn event already happened, however long ago, and no activity since.
     AlreadyChurned,
 }
 
@@ -98,7 +98,7 @@ pub struct Assessor<'m> {
     bundle: &'m Bundle,
     kinds: &'m [String],
     /// Made for the first history.
-    extractor: Option<Extractor<'m>>,
+    reader: Option<(Eligibility, Extractor<'m>)>,
     extracted: Vec<f64>,
     scratch: Scratch,
 }
@@ -121,7 +121,7 @@ type Effects = Ordered<6>;
 impl Bundle {
     /// Scores subjects one after another. Histories' records refer to `kinds`.
     pub fn assessor<'m>(&'m self, kinds: &'m [String]) -> Assessor<'m> {
-        Assessor { bundle: self, kinds, extractor: None, extracted: Vec::new(), scratch: Scratch::default() }
+        Assessor { bundle: self, kinds, reader: None, extracted: Vec::new(), scratch: Scratch::default() }
     }
 
     /// The standardised features and derived numbers of a raw vector.
@@ -141,16 +141,19 @@ impl<'m> Assessor<'m> {
             Subject::Features(vector) => return self.vector(vector, told),
             Subject::History(history) => history,
         };
-        let extractor = self.extractor.get_or_insert_with(|| self.bundle.extractor(self.kinds));
+        let Self { bundle, kinds, .. } = *self;
+        let (eligibility, extractor) =
+            self.reader.get_or_insert_with(|| (bundle.eligibility(kinds), bundle.extractor(kinds)));
+        match eligibility.at(history, as_of) {
+            Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => return Ok(Assessment::TooNew),
+            Err(NotEligible::AlreadyChurned) => return Ok(Assessment::AlreadyChurned),
+            // The features tell for how long.
+            Ok(()) | Err(NotEligible::Inactive) => {}
+        }
         let mut extracted = std::mem::take(&mut self.extracted);
-        extracted.resize(self.bundle.catalogue().len(), f64::NAN);
-        let assessed = if !extractor.extract(history, as_of, &mut extracted) {
-            Ok(Assessment::TooNew)
-        } else if extractor.ended(history, as_of) {
-            Ok(Assessment::AlreadyChurned)
-        } else {
-            self.vector(&extracted, told)
-        };
+        extracted.resize(bundle.catalogue().len(), f64::NAN);
+        extractor.extract(history, as_of, &mut extracted);
+        let assessed = self.vector(&extracted, told);
         self.extracted = extracted;
         assessed
     }
@@ -167,7 +170,7 @@ impl<'m> Assessor<'m> {
         let behaviour = places.behaviour(vector).map_err(|position| ModelError::Needed {
             name: catalogue.features().get(position).map(|f| f.name.clone()).unwrap_or_default(),
         })?;
-        if behaviour.recency_days > f64::from(spec.active_within_days) {
+        if is_inactive(behaviour.recency_days, spec.active_within_days) {
             return Ok(Assessment::Inactive { recency_days: behaviour.recency_days });
         }
         let (stage, rule) = classify(&behaviour, &spec.lifecycle, spec.active_within_days);
