@@ -13,7 +13,7 @@ pub const HORIZON_LIMIT: u16 = 3_660;
 pub struct FeatureSchema {
     /// The kinds of events that count as staying.
     pub activity: Vec<String>,
-    /// The other kinds that have features of their own, most widespread first.
+    /// The other kinds that have features of their own; in order of their names when a fit chose them.
     pub other_kinds: Vec<String>,
     /// The horizons in days, increasing.
     pub horizon_days: Vec<u16>,
@@ -92,7 +92,8 @@ pub enum Quantity {
     GapsExceeded,
     /// Recency over tenure.
     RecencyShare,
-    /// `ln` of the rate of active days in the short window over that in the long one, each with half a day added.
+    /// `ln` of the rate of active days in the short window over that in the long one, with half a day added to the long
+    /// window and its share of it to the short one.
     Trend(u16, u16),
     /// How much the active days cluster on weekdays: 1 - entropy / ln 7.
     WeekdayRegularity,
@@ -147,6 +148,9 @@ pub struct Catalogue {
     /// For each half-life in use what is left of a day by its age, up to [`DECAY_AGES`] days.
     decays: Vec<(u16, Vec<f64>)>,
 }
+
+/// Raised when a quantity is computed in another way, so that no vector and no model of before is taken for one of now.
+const DEFINITIONS: u32 = 2;
 
 /// Older days are rare enough for their share to be computed.
 const DECAY_AGES: u32 = 1_500;
@@ -263,6 +267,7 @@ impl Catalogue {
     /// compute the same numbers in the same order.
     pub fn hash(&self) -> String {
         let mut digest = Sha256::new();
+        digest.update(format!("definitions {DEFINITIONS}\n"));
         for f in &self.features {
             digest.update(format!("{}|{}|{:?}|{:?}\n", f.name, f.unit, f.scale, f.quantity));
         }

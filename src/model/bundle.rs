@@ -9,7 +9,7 @@ use crate::lifecycle::{Eligibility, Thresholds};
 use crate::math::dot;
 
 /// The format of `bundle.json` that this build writes and reads.
-pub const FORMAT_VERSION: u64 = 2;
+pub const FORMAT_VERSION: u64 = 3;
 
 /// A line through the log-odds, fitted on later data than the weights: `intercept + slope * log_odds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,6 +170,9 @@ pub struct Training {
     pub users: u64,
     /// SHA-256 of all histories before `as_of`.
     pub data_hash: String,
+    /// Every kind of event in the log, with features of its own or not, in order of their names.
+    #[serde(default)]
+    pub kinds: Vec<String>,
     /// Seed of everything drawn at random.
     pub seed: u64,
     /// Version of the trainer.

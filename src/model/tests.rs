@@ -64,6 +64,7 @@ pub(super) fn spec() -> BundleSpec {
             rows: 9,
             users: 9,
             data_hash: "0".into(),
+            kinds: ["purchase", "return", "survey"].map(str::to_owned).to_vec(),
             seed: 7,
             ebb_version: "0.0.0".into(),
         },
