@@ -239,12 +239,7 @@ impl Catalogue {
     }
 
     fn nearest(&self, name: &str) -> Option<String> {
-        let shared = |f: &Feature| {
-            let start = f.name.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
-            let end = f.name.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
-            (start + end).min(f.name.len())
-        };
-        self.features.iter().max_by_key(|f| shared(f)).filter(|f| shared(f) > 2).map(|f| f.name.clone())
+        nearest(name, self.features.iter().map(|f| f.name.as_str())).map(str::to_owned)
     }
 
     /// A feature vector in catalogue order from (name, value) pairs; what is not named is unknown.
@@ -273,6 +268,17 @@ impl Catalogue {
         }
         digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The name among others that shares the longest start and end with one that is unknown; `None` when none is similar.
+pub fn nearest<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let shared = |other: &str| {
+        let start = other.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+        let end = other.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
+        (start + end).min(other.len())
+    };
+    let all = among.map(|other| (shared(other), other));
+    all.max_by_key(|(shared, _)| *shared).filter(|(shared, _)| *shared > 2).map(|(_, other)| other)
 }
 
 /// Windows from a quarter of the shortest horizon, doubling, up to four times the longest.

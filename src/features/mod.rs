@@ -13,7 +13,7 @@ mod list;
 mod phrase;
 mod summary;
 
-pub use catalogue::{Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme};
+pub use catalogue::{Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest};
 pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;
 
