@@ -117,6 +117,22 @@ pub enum Quantity {
     KindRecency(u16),
 }
 
+impl Quantity {
+    /// What a larger value than other users' makes likelier as anyone would expect it: `Some(true)` for leaving,
+    /// `Some(false)` for staying, `None` where it may be either.
+    pub fn larger_means_leaving(self) -> Option<bool> {
+        match self {
+            Self::Recency | Self::RecencyAny | Self::Overdue | Self::GapsExceeded | Self::RecencyShare => Some(true),
+            Self::OneDay | Self::GapMean => Some(true),
+            Self::ActiveDays | Self::ActiveDaysIn(_) | Self::Events | Self::EventsIn(_) => Some(false),
+            Self::DecayedDays(_) | Self::Trend(..) | Self::Amount | Self::AmountIn(_) => Some(false),
+            Self::Tenure | Self::ActiveAge | Self::GapSpread | Self::GapLast | Self::GapMax => None,
+            Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => None,
+            Self::AmountMax | Self::KindCount(_) | Self::KindCountIn(..) | Self::KindRecency(_) => None,
+        }
+    }
+}
+
 /// One entry of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feature {

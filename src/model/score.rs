@@ -71,7 +71,7 @@ pub struct Reason<'m> {
     pub theme: Theme,
     /// The sum of the contributions of the theme's features to the log-odds; positive raises churn.
     pub contribution: f64,
-    /// The theme's feature with the largest contribution in the same direction.
+    /// The theme's feature that tells it: its own contribution goes the same way, and its value does as a reader expects.
     pub feature: &'m str,
     /// That feature's raw value; `None` when it is unknown.
     pub value: Option<f64>,
@@ -239,9 +239,7 @@ impl Scratch {
         let (number, contribution) = effect;
         let (theme, members) =
             bundle.plan().themes.get(number).map_or((Theme::Recency, &[][..]), |(theme, members)| (*theme, members));
-        let towards = |k: &usize| self.shares.get(*k).copied().unwrap_or_default() * contribution.signum();
-        let telling = members.iter().copied().max_by(|a, b| towards(a).total_cmp(&towards(b)));
-        let position = telling.unwrap_or_default();
+        let (position, sentence) = self.telling(bundle, members, contribution, vector);
         let known = |value: &f64| !value.is_nan();
         let (feature, unit, value) = match bundle.catalogue().features().get(position) {
             Some(f) => (f.name.as_str(), f.unit, vector.get(position).copied().filter(known)),
@@ -252,8 +250,48 @@ impl Scratch {
                 (name, unit, self.derived.get(k).copied().filter(known))
             }
         };
-        let sentence = bundle.sentence(position, vector, value);
+        let sentence = sentence.unwrap_or_else(|| bundle.sentence(position, vector, value));
         Reason { theme, contribution, feature, value, unit, sentence }
+    }
+}
+
+impl Scratch {
+    /// Which of a theme's columns its effect is told by, and the sentence if it takes more than the column's own value.
+    ///
+    /// Only a column whose own contribution goes the theme's way can tell it. Of those the largest whose value goes that
+    /// way as a reader would expect it is taken: many purchases for staying, few for leaving. One that goes the other way,
+    /// because the weights of columns that say nearly the same make up for each other, is understood only in contrast to
+    /// what the user did lately, and is taken where there is such a contrast.
+    fn telling(
+        &self,
+        bundle: &Bundle,
+        members: &[usize],
+        contribution: f64,
+        vector: &[f64],
+    ) -> (usize, Option<String>) {
+        let raises = contribution >= 0.0;
+        let towards = |k: usize| self.shares.get(k).copied().unwrap_or_default() * contribution.signum();
+        let mut candidates: Vec<usize> = members.iter().copied().filter(|k| towards(*k) > 0.0).collect();
+        candidates.sort_by(|a, b| towards(*b).total_cmp(&towards(*a)));
+        for k in &candidates {
+            if self.is_expected(bundle, *k, raises) {
+                return (*k, None);
+            }
+            if let Some(contrast) = bundle.catalogue().phrase_by_contrast(*k, vector, raises) {
+                return (*k, Some(contrast));
+            }
+        }
+        (candidates.first().or(members.first()).copied().unwrap_or_default(), None)
+    }
+
+    /// Whether a column's value is on the side of other users' on which its effect is to be expected.
+    fn is_expected(&self, bundle: &Bundle, column: usize, raises: bool) -> bool {
+        let feature = bundle.catalogue().features().get(column).map(|f| f.quantity.larger_means_leaving());
+        let derived = || column.checked_sub(bundle.catalogue().len()).and_then(|k| bundle.derived().get(k)).and_then(|d| d.larger_means_leaving());
+        let Some(leaving) = feature.unwrap_or_else(derived) else { return true };
+        let z = self.z.get(column).copied().unwrap_or_default();
+        // What is unknown is neither.
+        z == 0.0 || (z > 0.0) == (leaving == raises)
     }
 }
 
