@@ -16,7 +16,7 @@ mod summary;
 pub use catalogue::{Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest};
 pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;
-pub use phrase::percent;
+pub use phrase::{Contrast, percent};
 
 /// What can go wrong with a catalogue or a feature vector.
 #[derive(Debug, thiserror::Error)]

@@ -43,34 +43,18 @@ impl Catalogue {
             Quantity::OneDay => format!("{} on more than one day", self.verb()),
             Quantity::Trend(short, long) => self.trend(short, long, value, vector),
             Quantity::KindRecency(kind) => format!("last {} {} ago", self.kind_word(kind), days(value)),
-            Quantity::ActiveDays | Quantity::Events | Quantity::Amount | Quantity::KindCount(_) => {
-                self.contrast(feature.quantity, vector).map_or_else(|| plain(feature, value), |c| c.words)
-            }
             _ => plain(feature, value),
         })
     }
 
-    /// A value that raises the risk of churn though it is that of a user who does much, or lowers it though it is that
-    /// of one who does little, told by what the user did lately: "86 visits, none in the last 30 days". `None` where
-    /// that says nothing.
-    pub fn phrase_by_contrast(&self, position: usize, vector: &[f64], raises: bool) -> Option<String> {
-        let feature = self.features().get(position)?;
-        if feature.quantity == Quantity::GapMean {
-            let (gap, recency) = (self.known(Quantity::GapMean, vector)?, self.known(Quantity::Recency, vector)?);
-            let late = recency > gap;
-            return (raises == late).then(|| self.phrase(self.position(Quantity::Recency)?, vector)).flatten();
-        }
-        let contrast = self.contrast(feature.quantity, vector)?;
-        let clear =
-            if raises { contrast.lately < 0.5 * contrast.expected } else { contrast.lately > 1.5 * contrast.expected };
-        clear.then_some(contrast.words)
-    }
-
-    /// A count of a longer time beside that of the shortest horizon.
-    fn contrast(&self, quantity: Quantity, vector: &[f64]) -> Option<Contrast> {
+    /// A user's value of a feature that counts over a long time, beside what the user did lately: "86 visits, none in the
+    /// last 30 days"; or the usual gap beside the present one. `None` where there is nothing to hold it against.
+    pub fn phrase_by_contrast(&self, position: usize, vector: &[f64]) -> Option<Contrast> {
         use Quantity as Q;
+        let quantity = self.features().get(position)?.quantity;
         let short = self.schema().horizon_days.first().copied()?;
-        let (all, lately, since) = match quantity {
+        let (all, lately, window) = match quantity {
+            Q::GapMean => return self.gap_by_contrast(vector),
             // What is left of old days is no number of days that anybody could check.
             Q::ActiveDays | Q::DecayedDays(_) => (Q::ActiveDays, Q::ActiveDaysIn(short), None),
             Q::ActiveDaysIn(w) => (quantity, Q::ActiveDaysIn(short), Some(w)),
@@ -82,25 +66,31 @@ impl Catalogue {
             Q::KindCountIn(kind, w) => (quantity, Q::KindCountIn(kind, short), Some(w)),
             _ => return None,
         };
-        if since.is_some_and(|window| window <= short) {
+        let (total, recent) = (self.known(all, vector)?, self.known(lately, vector)?);
+        if window.is_some_and(|window| window <= short) || total <= 0.0 {
             return None;
         }
-        let (all_time, recent) = (self.known(all, vector)?, self.known(lately, vector)?);
         let tenure = self.known(Q::Tenure, vector)?.max(1.0);
-        let length = since.map_or(tenure, |window| tenure.min(f64::from(window)));
-        let expected = all_time * f64::from(short).min(length) / length;
-        let window = since.map(|window| format!(" in the last {window} days")).unwrap_or_default();
+        let length = window.map_or(tenure, |window| tenure.min(f64::from(window)));
+        let expected = total * f64::from(short).min(length) / length;
         let part = match quantity {
-            Q::Amount | Q::AmountIn(_) if recent == 0.0 => "nothing".to_owned(),
-            Q::Amount | Q::AmountIn(_) => format!("{} of it", number(recent)),
-            _ if recent == 0.0 => "none".to_owned(),
-            _ if recent == all_time && recent > 1.0 => "all of them".to_owned(),
-            _ if recent == all_time => String::new(),
-            _ => format!("{} of them", number(recent)),
+            Q::Amount | Q::AmountIn(_) if recent == 0.0 => "nothing ",
+            Q::Amount | Q::AmountIn(_) if recent == total => "all of it ",
+            Q::Amount | Q::AmountIn(_) => &format!("{} of it ", number(recent)),
+            _ if recent == 0.0 => "none ",
+            _ if recent == total && total > 1.0 => "all of them ",
+            _ if recent == total => "",
+            _ => &format!("{} of them ", number(recent)),
         };
-        let separate = if part.is_empty() { "" } else { " " };
-        let words = format!("{}{window}, {part}{separate}in the last {short} days", self.counted(all, all_time));
-        Some(Contrast { lately: recent, expected, words })
+        let window = window.map(|window| format!(" in the last {window} days")).unwrap_or_default();
+        let words = format!("{}{window}, {part}in the last {short} days", self.counted(all, total));
+        Some(Contrast { words, is_fall: recent < 0.5 * expected, is_rise: recent > 1.5 * expected })
+    }
+
+    fn gap_by_contrast(&self, vector: &[f64]) -> Option<Contrast> {
+        let (gap, recency) = (self.known(Quantity::GapMean, vector)?, self.known(Quantity::Recency, vector)?);
+        let words = self.phrase(self.position(Quantity::Recency)?, vector)?;
+        Some(Contrast { words, is_fall: recency > gap, is_rise: recency < gap })
     }
 
     /// "86 visits", "40 days with a purchase", "an amount of 120".
@@ -171,12 +161,15 @@ impl Catalogue {
     }
 }
 
-/// What a user did in a longer time and lately.
-struct Contrast {
-    lately: f64,
-    /// What the longer time's rate makes of the shorter time.
-    expected: f64,
-    words: String,
+/// What a user did in a longer time, and lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contrast {
+    /// Both in words.
+    pub words: String,
+    /// Whether it was clearly less lately.
+    pub is_fall: bool,
+    /// Whether it was clearly more lately.
+    pub is_rise: bool,
 }
 
 /// "Days with a purchase in the last 60 days: 3".
@@ -265,42 +258,47 @@ mod tests {
         catalogue.phrase(catalogue.position_of(name).unwrap(), &vector(named)).unwrap()
     }
 
+    fn contrast(name: &str, named: &[(&str, f64)]) -> Option<super::Contrast> {
+        let catalogue = catalogue();
+        catalogue.phrase_by_contrast(catalogue.position_of(name).unwrap(), &vector(named))
+    }
+
     #[test]
-    fn a_lifetime_count_is_told_beside_what_was_lately() {
-        let visits = |all, lately| say("visit_count", &[("visit_count", all), ("visit_count_30d", lately)]);
+    fn a_count_is_told_beside_what_was_lately() {
+        let words = |name: &str, named: &[(&str, f64)]| contrast(name, named).unwrap().words;
+        let visits = |all, lately| words("visit_count", &[("visit_count", all), ("visit_count_30d", lately)]);
         assert_eq!(visits(86.0, 0.0), "86 visits, none in the last 30 days");
         assert_eq!(visits(86.0, 4.0), "86 visits, 4 of them in the last 30 days");
         assert_eq!(visits(3.0, 3.0), "3 visits, all of them in the last 30 days");
         assert_eq!(visits(1.0, 1.0), "1 visit, in the last 30 days");
-        let active = [("active_days", 40.0), ("active_days_30d", 0.0)];
-        assert_eq!(say("active_days", &active), "40 days with a purchase, none in the last 30 days");
+        let active = [("active_days", 40.0), ("active_days_30d", 0.0), ("active_days_half_life_30d", 4.4)];
+        assert_eq!(words("active_days", &active), "40 days with a purchase, none in the last 30 days");
+        assert_eq!(words("active_days_half_life_30d", &active), words("active_days", &active));
+        let window = [("active_days_120d", 27.0), ("active_days_30d", 0.0)];
+        let expected = "27 days with a purchase in the last 120 days, none in the last 30 days";
+        assert_eq!(words("active_days_120d", &window), expected);
         let amounts = [("amount", 812.4), ("amount_30d", 20.0)];
-        assert_eq!(say("amount", &amounts), "purchase amount of 812, 20 of it in the last 30 days");
+        assert_eq!(words("amount", &amounts), "purchase amount of 812, 20 of it in the last 30 days");
         let placed = [("order_placed_count", 2.0), ("order_placed_count_30d", 0.0)];
-        assert_eq!(say("order_placed_count", &placed), "2 order placed events, none in the last 30 days");
-        assert_eq!(say("events", &[("events", 5.0)]), "Number of purchase events, ever: 5", "lately is not known");
+        assert_eq!(words("order_placed_count", &placed), "2 order placed events, none in the last 30 days");
+        assert_eq!(words("gap_mean_days", &[("gap_mean_days", 3.8)]), "last purchase 50 days ago; usually every 3.8");
+        // What there is nothing to hold against.
+        assert_eq!(contrast("events", &[("events", 5.0)]), None);
+        assert_eq!(contrast("visit_count", &[("visit_count", 0.0), ("visit_count_30d", 0.0)]), None);
+        assert_eq!(contrast("active_days_15d", &[("active_days_15d", 2.0), ("active_days_30d", 3.0)]), None);
     }
 
+    /// In 400 days 86 visits are 6.5 in 30.
     #[test]
-    fn a_contrast_is_drawn_where_there_is_one() {
-        let catalogue = catalogue();
-        let draw = |name: &str, named: &[(&str, f64)], raises| {
-            catalogue.phrase_by_contrast(catalogue.position_of(name).unwrap(), &vector(named), raises)
+    fn a_contrast_is_clear_or_it_is_none() {
+        let way = |lately| {
+            let contrast = contrast("visit_count", &[("visit_count", 86.0), ("visit_count_30d", lately)]).unwrap();
+            (contrast.is_fall, contrast.is_rise)
         };
-        let visits = |lately| [("visit_count", 86.0), ("visit_count_30d", lately)];
-        assert_eq!(draw("visit_count", &visits(0.0), true).unwrap(), "86 visits, none in the last 30 days");
-        // In 400 days 86 visits are 6.5 in 30.
-        assert_eq!((draw("visit_count", &visits(4.0), true), draw("visit_count", &visits(0.0), false)), (None, None));
-        assert!(
-            draw("visit_count", &visits(3.0), true).is_some() && draw("visit_count", &visits(10.0), false).is_some()
+        assert_eq!(
+            [0.0, 3.0, 4.0, 9.0, 10.0].map(way).map(|(fall, rise)| i8::from(rise) - i8::from(fall)),
+            [-1, -1, 0, 0, 1]
         );
-        let window = [("active_days_120d", 27.0), ("active_days_30d", 0.0), ("active_days_15d", 0.0)];
-        let expected = "27 days with a purchase in the last 120 days, none in the last 30 days";
-        assert_eq!(draw("active_days_120d", &window, true).unwrap(), expected);
-        assert_eq!(draw("active_days_15d", &window, true), None, "there is nothing shorter to hold it against");
-        assert_eq!(say("recency_days", &[("active_days", 1.0)]), "purchase on one day only, 50 days ago");
-        let usual = [("gap_mean_days", 3.8)];
-        assert_eq!(draw("gap_mean_days", &usual, true).unwrap(), "last purchase 50 days ago; usually every 3.8");
     }
 
     #[test]
@@ -319,6 +317,7 @@ mod tests {
 
     #[test]
     fn own_gaps_are_counted() {
+        assert_eq!(say("recency_days", &[("active_days", 1.0)]), "purchase on one day only, 50 days ago");
         let gaps = |share: f64, active: f64| say("gaps_exceeded", &[("gaps_exceeded", share), ("active_days", active)]);
         let of = |rest: &str| format!("last purchase 50 days ago, {rest}");
         assert_eq!(gaps(12.5 / 13.0, 13.0), of("longer than all of the user's own 12 gaps"));

@@ -213,7 +213,7 @@ impl Scratch {
                         band: bundle.spec().bands.of(probability),
                         log_odds,
                         base_log_odds: weighing.base_log_odds,
-                        reasons: telling.map(|effect| self.reason(bundle, effect, vector)).collect(),
+                        reasons: telling.map(|effect| self.reason(bundle, weighing, effect, vector)).collect(),
                         // Not `sum`: over nothing that is -0.
                         other_contribution: effects.iter().skip(told).fold(0.0, |sum, (_, c)| sum + c),
                     }
@@ -235,11 +235,11 @@ impl Scratch {
     }
 
     /// What a theme's effect on the last weighed horizon is told by.
-    fn reason<'m>(&self, bundle: &'m Bundle, effect: (usize, f64), vector: &[f64]) -> Reason<'m> {
+    fn reason<'m>(&self, bundle: &'m Bundle, weighing: &Weighing, effect: (usize, f64), vector: &[f64]) -> Reason<'m> {
         let (number, contribution) = effect;
         let (theme, members) =
             bundle.plan().themes.get(number).map_or((Theme::Recency, &[][..]), |(theme, members)| (*theme, members));
-        let (position, sentence) = self.telling(bundle, members, contribution, vector);
+        let (position, sentence) = self.telling(bundle, weighing, members, contribution, vector);
         let known = |value: &f64| !value.is_nan();
         let (feature, unit, value) = match bundle.catalogue().features().get(position) {
             Some(f) => (f.name.as_str(), f.unit, vector.get(position).copied().filter(known)),
@@ -258,40 +258,32 @@ impl Scratch {
 impl Scratch {
     /// Which of a theme's columns its effect is told by, and the sentence if it takes more than the column's own value.
     ///
-    /// Only a column whose own contribution goes the theme's way can tell it. Of those the largest whose value goes that
-    /// way as a reader would expect it is taken: many purchases for staying, few for leaving. One that goes the other way,
-    /// because the weights of columns that say nearly the same make up for each other, is understood only in contrast to
-    /// what the user did lately, and is taken where there is such a contrast.
+    /// Only a column whose own contribution goes the theme's way can tell it. Of those the largest is taken whose value
+    /// goes that way as a reader expects: many purchases for staying, few for leaving. Where the weights of columns that
+    /// say nearly the same make up for each other, a value may go the other way; that is understood only in contrast to
+    /// what the user did lately, if there is one.
     fn telling(
         &self,
         bundle: &Bundle,
+        weighing: &Weighing,
         members: &[usize],
         contribution: f64,
         vector: &[f64],
     ) -> (usize, Option<String>) {
         let raises = contribution >= 0.0;
         let towards = |k: usize| self.shares.get(k).copied().unwrap_or_default() * contribution.signum();
+        let contrast = |k: usize| bundle.catalogue().phrase_by_contrast(k, vector);
         let mut candidates: Vec<usize> = members.iter().copied().filter(|k| towards(*k) > 0.0).collect();
         candidates.sort_by(|a, b| towards(*b).total_cmp(&towards(*a)));
         for k in &candidates {
-            if self.is_expected(bundle, *k, raises) {
-                return (*k, None);
-            }
-            if let Some(contrast) = bundle.catalogue().phrase_by_contrast(*k, vector, raises) {
-                return (*k, Some(contrast));
+            let clear = contrast(*k).filter(|contrast| if raises { contrast.is_fall } else { contrast.is_rise });
+            let z = self.z.get(*k).copied().unwrap_or_default();
+            if clear.is_some() || weighing.is_expected(*k, z, raises) {
+                return (*k, clear.map(|contrast| contrast.words));
             }
         }
-        (candidates.first().or(members.first()).copied().unwrap_or_default(), None)
-    }
-
-    /// Whether a column's value is on the side of other users' on which its effect is to be expected.
-    fn is_expected(&self, bundle: &Bundle, column: usize, raises: bool) -> bool {
-        let feature = bundle.catalogue().features().get(column).map(|f| f.quantity.larger_means_leaving());
-        let derived = || column.checked_sub(bundle.catalogue().len()).and_then(|k| bundle.derived().get(k)).and_then(|d| d.larger_means_leaving());
-        let Some(leaving) = feature.unwrap_or_else(derived) else { return true };
-        let z = self.z.get(column).copied().unwrap_or_default();
-        // What is unknown is neither.
-        z == 0.0 || (z > 0.0) == (leaving == raises)
+        let strongest = candidates.first().or(members.first()).copied().unwrap_or_default();
+        (strongest, contrast(strongest).map(|contrast| contrast.words))
     }
 }
 
