@@ -93,9 +93,9 @@ impl Served {
         value >= 0.0 || self.bundle.catalogue().features().get(position).is_none_or(|f| f.scale != Scale::Log)
     }
 
-    /// Refuses a vector that no history gives. A feature that `is_given` may be NaN only where a history can leave it unknown.
-    pub(super) fn check(&self, vector: &[f64], is_given: impl Fn(usize) -> bool) -> Result<(), Contradiction> {
-        self.constraints.check(vector, is_given)
+    /// Refuses a vector that no history gives, whatever is NaN in it.
+    pub(super) fn check(&self, vector: &[f64]) -> Result<(), Contradiction> {
+        self.constraints.check(vector)
     }
 
     /// Whether every subject must have the feature at `position`.
