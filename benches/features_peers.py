@@ -68,10 +68,10 @@ def number(day):
 
 
 def chosen(users_by_kind, users):
-    """The other kinds with features of their own, most widespread first."""
+    """The other kinds with features of their own: the most widespread, in order of their names."""
     widespread = max(users // 100, 10)
     kept = [(-n, k) for k, n in users_by_kind.items() if n >= widespread]
-    return [k for _, k in sorted(kept)[:MOST_KINDS]]
+    return sorted(k for _, k in sorted(kept)[:MOST_KINDS])
 
 
 def note(what, since):
@@ -248,7 +248,8 @@ class DuckDb:
     def final(self, as_of, tables):
         log, today, h = self.log, number(as_of), self.log.horizon
         recency, tenure = f"({today} - last)", f"({today} - first_any)"
-        rate = lambda w: f"((coalesce(days_{w}, 0) + 0.5) / least({w}, {tenure}))"
+        part = f"(0.5 / least({4 * h}, {tenure}))"
+        rate = lambda w: f"(coalesce(days_{w}, 0)::double / least({w}, {tenure}) + {part})"
         gaps = "(last - first)"
         deviation = lambda n, total, squares: f"sqrt(greatest({squares} - {total} * ({total} / {n}), 0) / ({n} - 1))"
         used = " + ".join(f"(weekday_{i} > 0)::int" for i in range(7))
@@ -472,7 +473,8 @@ class Polars:
         often, gaps = pl.when(c.days > 1), today - c.recency - c.first
         tenure = today - c.first_any
         deviation = lambda n, total, squares: ((squares - total * (total / n)).clip(0) / (n - 1)).sqrt()
-        rate = lambda w: (c(f"days_{w}") + 0.5) / pl.min_horizontal(pl.lit(w), tenure)
+        part = 0.5 / pl.min_horizontal(pl.lit(4 * h), tenure)
+        rate = lambda w: c(f"days_{w}") / pl.min_horizontal(pl.lit(w), tenure) + part
         weekdays = [c(f"weekday_{i}") for i in range(7)]
         entropy = -pl.sum_horizontal(pl.when(x > 0).then(x * (x / n).log()).otherwise(0) for x in weekdays) / n
         used = pl.sum_horizontal(x > 0 for x in weekdays)

@@ -16,7 +16,7 @@
 //! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | nothing |
 //! | [`events`] | reading logs: files, column mapping, the data-quality report; the roll-up as SQL | `history` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
-//! | [`lifecycle`] | stages and the rules that decide them | `history`, `features`, `math` |
+//! | [`lifecycle`] | who is asked about; stages and the rules that decide them | `history`, `features`, `math` |
 //! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files | `math`, `history`, `features`, `lifecycle` |
 //! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
 //! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `history` |

@@ -13,7 +13,7 @@ pub const HORIZON_LIMIT: u16 = 3_660;
 pub struct FeatureSchema {
     /// The kinds of events that count as staying.
     pub activity: Vec<String>,
-    /// The other kinds that have features of their own, most widespread first.
+    /// The other kinds that have features of their own; in order of their names when a fit chose them.
     pub other_kinds: Vec<String>,
     /// The horizons in days, increasing.
     pub horizon_days: Vec<u16>,
@@ -92,7 +92,8 @@ pub enum Quantity {
     GapsExceeded,
     /// Recency over tenure.
     RecencyShare,
-    /// `ln` of the rate of active days in the short window over that in the long one, each with half a day added.
+    /// `ln` of the rate of active days in the short window over that in the long one, with half a day added to the long
+    /// window and its share of it to the short one.
     Trend(u16, u16),
     /// How much the active days cluster on weekdays: 1 - entropy / ln 7.
     WeekdayRegularity,
@@ -114,6 +115,22 @@ pub enum Quantity {
     KindCountIn(u16, u16),
     /// Days from the last event of one kind.
     KindRecency(u16),
+}
+
+impl Quantity {
+    /// What a larger value than other users' makes likelier as anyone would expect it: `Some(true)` for leaving,
+    /// `Some(false)` for staying, `None` where it may be either.
+    pub fn larger_means_leaving(self) -> Option<bool> {
+        match self {
+            Self::Recency | Self::RecencyAny | Self::Overdue | Self::GapsExceeded | Self::RecencyShare => Some(true),
+            Self::OneDay | Self::GapMean => Some(true),
+            Self::ActiveDays | Self::ActiveDaysIn(_) | Self::Events | Self::EventsIn(_) => Some(false),
+            Self::DecayedDays(_) | Self::Trend(..) | Self::Amount | Self::AmountIn(_) => Some(false),
+            Self::Tenure | Self::ActiveAge | Self::GapSpread | Self::GapLast | Self::GapMax => None,
+            Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => None,
+            Self::AmountMax | Self::KindCount(_) | Self::KindCountIn(..) | Self::KindRecency(_) => None,
+        }
+    }
 }
 
 /// One entry of the catalogue.
@@ -147,6 +164,9 @@ pub struct Catalogue {
     /// For each half-life in use what is left of a day by its age, up to [`DECAY_AGES`] days.
     decays: Vec<(u16, Vec<f64>)>,
 }
+
+/// Raised when a quantity is computed in another way, so that no vector and no model of before is taken for one of now.
+const DEFINITIONS: u32 = 2;
 
 /// Older days are rare enough for their share to be computed.
 const DECAY_AGES: u32 = 1_500;
@@ -235,12 +255,7 @@ impl Catalogue {
     }
 
     fn nearest(&self, name: &str) -> Option<String> {
-        let shared = |f: &Feature| {
-            let start = f.name.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
-            let end = f.name.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
-            (start + end).min(f.name.len())
-        };
-        self.features.iter().max_by_key(|f| shared(f)).filter(|f| shared(f) > 2).map(|f| f.name.clone())
+        nearest(name, self.features.iter().map(|f| f.name.as_str())).map(str::to_owned)
     }
 
     /// A feature vector in catalogue order from (name, value) pairs; what is not named is unknown.
@@ -263,11 +278,23 @@ impl Catalogue {
     /// compute the same numbers in the same order.
     pub fn hash(&self) -> String {
         let mut digest = Sha256::new();
+        digest.update(format!("definitions {DEFINITIONS}\n"));
         for f in &self.features {
             digest.update(format!("{}|{}|{:?}|{:?}\n", f.name, f.unit, f.scale, f.quantity));
         }
         digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The name among others that shares the longest start and end with one that is unknown; `None` when none is similar.
+pub fn nearest<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let shared = |other: &str| {
+        let start = other.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+        let end = other.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
+        (start + end).min(other.len())
+    };
+    let all = among.map(|other| (shared(other), other));
+    all.max_by_key(|(shared, _)| *shared).filter(|(shared, _)| *shared > 2).map(|(_, other)| other)
 }
 
 /// Windows from a quarter of the shortest horizon, doubling, up to four times the longest.

@@ -8,8 +8,6 @@ pub struct Extractor<'a> {
     catalogue: &'a Catalogue,
     /// For each kind of the histories' table its position in the catalogue's kinds.
     slots: Vec<Option<u16>>,
-    /// The kind, by its number in the histories' table, that ends a user's stay.
-    ending: Option<u16>,
     /// The features to compute, by their positions in a vector.
     wanted: Vec<(usize, Quantity)>,
     summary: Summary,
@@ -21,13 +19,7 @@ impl<'a> Extractor<'a> {
     pub fn new(catalogue: &'a Catalogue, kinds: &[String]) -> Self {
         let slot = |kind: &String| catalogue.kinds().iter().position(|k| k == kind).map(|p| p as u16);
         let wanted = catalogue.features().iter().map(|feature| feature.quantity).enumerate().collect();
-        Self { catalogue, slots: kinds.iter().map(slot).collect(), ending: None, wanted, summary: Summary::default() }
-    }
-
-    /// Lets [`Self::ended`] look for events of the kind with this number in the histories' table.
-    pub fn with_ending(mut self, kind: Option<u16>) -> Self {
-        self.ending = kind;
-        self
+        Self { catalogue, slots: kinds.iter().map(slot).collect(), wanted, summary: Summary::default() }
     }
 
     /// Restricts it to these features; the others stay unknown.
@@ -39,17 +31,6 @@ impl<'a> Extractor<'a> {
     /// How many features a vector has.
     pub fn width(&self) -> usize {
         self.catalogue.len()
-    }
-
-    /// Whether the last thing before `as_of` that counts is the ending, and no activity since.
-    pub fn ended(&self, history: HistoryView<'_>, as_of: Day) -> bool {
-        let activity = self.catalogue.schema().activity.len() as u16;
-        let is_activity =
-            |kind: u16| self.slots.get(usize::from(kind)).copied().flatten().is_some_and(|s| s < activity);
-        let seen = history.before(as_of).records().iter().rev();
-        let end = seen.clone().find(|r| Some(r.kind) == self.ending).map(|r| r.day);
-        let last = seen.into_iter().find(|r| is_activity(r.kind)).map(|r| r.day);
-        end.is_some() && end >= last
     }
 
     /// Writes the features of `history` as known at the start of `as_of` into `out`, one for each entry of the
@@ -89,7 +70,10 @@ fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> 
         Quantity::Overdue => (recency? + 1.0) / (mean(s.gaps())? + 1.0),
         Quantity::GapsExceeded => gaps_exceeded(s, recency?)?,
         Quantity::RecencyShare => recency? / tenure?,
-        Quantity::Trend(short, long) => trend(s, short, long, tenure?),
+        Quantity::Trend(short, long) => {
+            let days = |window| s.within(window).len() as f64;
+            trend(days(short), days(long), trend_windows(short, long, tenure?))
+        }
         Quantity::WeekdayRegularity => weekday_regularity(&s.active)?,
         Quantity::Amount => amount(&s.active),
         Quantity::AmountIn(w) => amount(s.within(w)),
@@ -137,11 +121,18 @@ fn spread(values: impl Iterator<Item = f64>) -> Option<f64> {
     (n > 1.0).then(|| (squares / (n - 1.0)).sqrt())
 }
 
-/// `ln` of the short window's rate over the long one's. A window longer than tenure counts as tenure, so that
-/// a new user has no downward trend for lack of a past.
-fn trend(s: &Summary, short: u16, long: u16, tenure: f64) -> f64 {
-    let rate = |window: u16| (s.within(window).len() as f64 + 0.5) / f64::from(window).min(tenure.max(1.0));
-    libm::log(rate(short) / rate(long))
+/// `ln` of the short window's rate over the long one's, for active days in both. Half a day is added to the long window
+/// and as much of it to the short one as its length is of the long one's, so that it lies above 0 exactly when the
+/// short window's own rate is the higher one, and nothing in either is 0.
+pub(super) fn trend(short_days: f64, long_days: f64, [short, long]: [f64; 2]) -> f64 {
+    let share = short / long;
+    libm::log((short_days + 0.5 * share) / ((long_days + 0.5) * share))
+}
+
+/// The lengths of a trend's windows. One longer than tenure counts as tenure, so that a new user has no downward trend
+/// for lack of a past.
+pub(super) fn trend_windows(short: u16, long: u16, tenure: f64) -> [f64; 2] {
+    [short, long].map(|window| f64::from(window).min(tenure.max(1.0)))
 }
 
 /// 1 - H / ln 7 for the entropy H of the active days over the weekdays, less the value expected of that many
@@ -262,6 +253,22 @@ mod tests {
         for (name, value) in [("events_15d", 0.0), ("amount_15d", 0.0), ("return_count_60d", 0.0)] {
             assert_eq!(feature(&[(0, 0, 1, 9.0)], 300, name).to_bits(), f64::to_bits(value), "{name}");
         }
+    }
+
+    /// By hand: an eighth of a day is added to 15 of 120 days, or 30 of 240, and half a day to the whole.
+    #[test]
+    fn a_trend_lies_on_the_side_on_which_the_counts_lie() {
+        let trend = |days: &[i32]| {
+            let rows: Vec<_> =
+                std::iter::once(300).chain(days.iter().copied()).map(|age| (300 - age, 0, 1, 0.0)).collect();
+            feature(&rows, 300, "trend_60d_over_240d")
+        };
+        let quarter = |short: f64, long: f64| ((short + 0.125) / (long + 0.5) * 4.0).ln();
+        assert_eq!(trend(&[]), 0.0, "nothing in either window");
+        assert!((trend(&[100]) - quarter(0.0, 1.0)).abs() < 1e-12 && (trend(&[100]) + 3.0_f64.ln()).abs() < 1e-12);
+        assert!((trend(&[10, 100]) - quarter(1.0, 2.0)).abs() < 1e-12 && trend(&[10, 100]) < 2.0_f64.ln());
+        assert_eq!(trend(&[10, 100, 150, 200]), 0.0, "a quarter of the days in a quarter of the time");
+        assert_eq!(feature(&[(0, 0, 1, 0.0), (5, 0, 1, 0.0)], 20, "trend_60d_over_240d"), 0.0, "no past to compare");
     }
 
     #[test]

@@ -247,7 +247,7 @@ fn verb(activity: &[String]) -> String {
 }
 
 /// "a purchase", "an activity".
-fn with_article(noun: &str) -> String {
+pub(super) fn with_article(noun: &str) -> String {
     let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {noun}")
 }

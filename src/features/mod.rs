@@ -7,13 +7,16 @@
 //! A value that cannot be known (the usual gap of a user seen on one day) is NaN in a feature vector.
 
 mod catalogue;
+mod constraints;
 mod extract;
 mod list;
 mod phrase;
 mod summary;
 
-pub use catalogue::{Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme};
+pub use catalogue::{Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest};
+pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;
+pub use phrase::{Contrast, percent};
 
 /// What can go wrong with a catalogue or a feature vector.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,12 @@
-//! Where a user stands: exactly one [`Stage`], decided by the first [`Rule`] that fires.
+//! Who is asked about ([`Eligibility`]), and where a user stands: exactly one [`Stage`], decided by the first [`Rule`]
+//! that fires.
 //!
 //! Behaviour comes before tenure: a user who is leaving is `Churning` however new or old. The rules are pure
 //! functions of a feature vector, so every way to name a user gives the same stage.
+
+mod eligibility;
+
+pub use eligibility::{Eligibility, NotEligible, is_inactive};
 
 use serde::{Deserialize, Serialize};
 
@@ -258,7 +263,7 @@ pub fn classify(behaviour: &Behaviour, thresholds: &Thresholds, active_within_da
         && b.active_days >= f64::from(thresholds.overdue_active_days)
         && b.recency_days >= f64::from(thresholds.overdue_min_days);
     let within = |days: u32| b.tenure_days <= f64::from(days);
-    if b.recency_days > f64::from(active_within_days) {
+    if is_inactive(b.recency_days, active_within_days) {
         (Stage::Churning, Rule::Inactive)
     } else if overdue {
         (Stage::Churning, Rule::Overdue)

@@ -5,11 +5,11 @@ use super::design::{Derived, Design, Expansion};
 use super::plan::Plan;
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::Day;
-use crate::lifecycle::Thresholds;
+use crate::lifecycle::{Eligibility, Thresholds};
 use crate::math::dot;
 
 /// The format of `bundle.json` that this build writes and reads.
-pub const FORMAT_VERSION: u64 = 2;
+pub const FORMAT_VERSION: u64 = 3;
 
 /// A line through the log-odds, fitted on later data than the weights: `intercept + slope * log_odds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,6 +170,9 @@ pub struct Training {
     pub users: u64,
     /// SHA-256 of all histories before `as_of`.
     pub data_hash: String,
+    /// Every kind of event in the log, with features of its own or not, in order of their names.
+    #[serde(default)]
+    pub kinds: Vec<String>,
     /// Seed of everything drawn at random.
     pub seed: u64,
     /// Version of the trainer.
@@ -264,8 +267,13 @@ impl Bundle {
 
     /// An extractor for histories whose records refer to `kinds`.
     pub fn extractor(&self, kinds: &[String]) -> Extractor<'_> {
-        let ending = self.spec.churn_event.as_ref().and_then(|name| kinds.iter().position(|k| k == name));
-        Extractor::new(&self.catalogue, kinds).with_ending(ending.map(|p| p as u16))
+        Extractor::new(&self.catalogue, kinds)
+    }
+
+    /// The rule of who is asked about, for histories whose records refer to `kinds`.
+    pub fn eligibility(&self, kinds: &[String]) -> Eligibility {
+        let BundleSpec { schema, churn_event, active_within_days, .. } = &self.spec;
+        Eligibility::new(kinds, &schema.activity, churn_event.as_deref(), *active_within_days)
     }
 
     /// What scoring looks up.

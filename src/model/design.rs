@@ -97,6 +97,14 @@ impl Derived {
         }
     }
 
+    /// As [`Quantity::larger_means_leaving`].
+    pub fn larger_means_leaving(self) -> Option<bool> {
+        match self {
+            Self::Silent(_) => Some(true),
+            Self::Alive | Self::Rate => Some(false),
+        }
+    }
+
     /// How it is bent before it is standardised.
     pub fn scale(self) -> Scale {
         match self {

@@ -7,6 +7,7 @@ use super::design::{Derived, purchases_of};
 use super::plan::{Plan, Weighing, bend, standard};
 use super::score::{Ordered, contradicts};
 use super::{Assessment, ModelError, Subject};
+use crate::lifecycle::is_inactive;
 use crate::math::{Log1p, sigmoid};
 
 /// Rows of a block: two columns for each feature, the numbers and what they add, stay in the fastest cache or nearly so.
@@ -158,7 +159,7 @@ impl<'m> Block<'m> {
             RowOutcome::TooNew
         } else if places.needed().iter().any(|column| self.at(*column, row).is_nan()) {
             RowOutcome::Incomplete
-        } else if self.at(places.recency, row) > f64::from(self.bundle.spec().active_within_days) {
+        } else if is_inactive(self.at(places.recency, row), self.bundle.spec().active_within_days) {
             RowOutcome::Inactive
         } else {
             RowOutcome::Scored

@@ -3,7 +3,7 @@
 use super::bgnbd::Purchases;
 use super::bundle::{BundleSpec, ChurnModel};
 use super::design::{Column, Derived, above, purchases_of};
-use crate::features::{Catalogue, Quantity, Scale, Theme};
+use crate::features::{Catalogue, Feature, Quantity, Scale, Theme};
 use crate::lifecycle::Places;
 use crate::math::{Log1p, logit};
 
@@ -49,7 +49,7 @@ impl Plan {
             lows: number(|c| c.low),
             highs: number(|c| c.high),
             themes: THEMES.map(|theme| (theme, members(theme))).into_iter().filter(|(_, m)| !m.is_empty()).collect(),
-            models: spec.models.iter().map(Weighing::new).collect(),
+            models: spec.models.iter().map(|model| Weighing::new(model, catalogue, derived)).collect(),
         }
     }
 
@@ -107,6 +107,10 @@ pub(super) struct Weighing {
     pub(super) base_log_odds: f64,
     /// What calibration multiplies contributions by.
     pub(super) slope: f64,
+    /// For each column whether a larger value is expected of users who leave, or of users who stay; `None` for either.
+    leaving: Vec<Option<bool>>,
+    /// For each column whether it counts events of a kind that may be good or bad.
+    kind_counts: Vec<bool>,
     /// The weights of the columns themselves.
     own: Vec<f64>,
     kinks: Terms,
@@ -131,7 +135,7 @@ struct Terms {
 }
 
 impl Weighing {
-    fn new(model: &ChurnModel) -> Self {
+    fn new(model: &ChurnModel, catalogue: &Catalogue, derived: &[Derived]) -> Self {
         let slope = model.calibration.slope;
         let expansion = &model.expansion;
         let (own, more) = model.weights.split_at(model.weights.len().saturating_sub(expansion.len()));
@@ -150,7 +154,23 @@ impl Weighing {
             pairs.push(pair.center, pair.spread, 0.5 * weight);
         }
         let base_log_odds = model.calibration.intercept + slope * model.intercept;
-        Self { base_log_odds, slope, own: own.to_vec(), kinks, pairs }
+        let leaving = expectations(own, catalogue, derived);
+        let kind_counts = catalogue.features().iter().map(|f| kind_of(f.quantity).is_some()).collect();
+        Self { base_log_odds, slope, leaving, kind_counts, own: own.to_vec(), kinks, pairs }
+    }
+
+    /// Whether a standardised value raises the risk, or lowers it, as a reader expects of it. What is unknown, or like the
+    /// average, is neither large nor small.
+    pub(super) fn is_expected(&self, column: usize, z: f64, raises: bool) -> bool {
+        match self.leaving.get(column).copied().flatten() {
+            Some(leaving) => z == 0.0 || (z > 0.0) == (leaving == raises),
+            None => true,
+        }
+    }
+
+    /// Whether a column counts events of one kind.
+    pub(super) fn counts_kind(&self, column: usize) -> bool {
+        self.kind_counts.get(column).copied().unwrap_or(false)
     }
 
     /// What each column adds to the calibrated log-odds, into `shares`: [`ChurnModel::contributions`] times the slope,
@@ -208,6 +228,30 @@ impl Weighing {
         }
         shares.iter_mut().flatten().for_each(|share| *share *= self.slope);
     }
+}
+
+/// The kind whose events a feature counts.
+fn kind_of(quantity: Quantity) -> Option<u16> {
+    match quantity {
+        Quantity::KindCount(kind) | Quantity::KindCountIn(kind, _) => Some(kind),
+        _ => None,
+    }
+}
+
+/// See [`Weighing::leaving`]. What a kind of event means is known to the model alone: all its counts taken together.
+fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<Option<bool>> {
+    let mut net = vec![0.0; catalogue.kinds().len()];
+    for (feature, weight) in catalogue.features().iter().zip(own) {
+        if let Some(sum) = kind_of(feature.quantity).and_then(|kind| net.get_mut(usize::from(kind))) {
+            *sum += weight;
+        }
+    }
+    let of_feature = |feature: &Feature| match kind_of(feature.quantity) {
+        Some(kind) => net.get(usize::from(kind)).map(|net| *net > 0.0),
+        None => feature.quantity.larger_means_leaving(),
+    };
+    let of_derived = derived.iter().map(|d| d.larger_means_leaving());
+    catalogue.features().iter().map(of_feature).chain(of_derived).collect()
 }
 
 impl Terms {

@@ -2,9 +2,9 @@ use super::ModelError;
 use super::bundle::{Bundle, RiskBand};
 use super::design::Derived;
 use super::plan::Weighing;
-use crate::features::{Extractor, Quantity, Theme};
+use crate::features::{Contrast, Extractor, Quantity, Theme};
 use crate::history::{Day, HistoryView};
-use crate::lifecycle::{Rule, Stage, classify};
+use crate::lifecycle::{Eligibility, NotEligible, Rule, Stage, classify, is_inactive};
 use crate::math::sigmoid;
 
 /// Whom to score.
@@ -28,7 +28,7 @@ pub enum Assessment<'m> {
         /// Days since the last activity.
         recency_days: f64,
     },
-    /// The churn event already happened, and no activity since.
+    /// The churn event already happened, however long ago, and no activity since.
     AlreadyChurned,
 }
 
@@ -71,7 +71,7 @@ pub struct Reason<'m> {
     pub theme: Theme,
     /// The sum of the contributions of the theme's features to the log-odds; positive raises churn.
     pub contribution: f64,
-    /// The theme's feature with the largest contribution in the same direction.
+    /// The theme's feature that tells it: its own contribution goes the same way, and its value does as a reader expects.
     pub feature: &'m str,
     /// That feature's raw value; `None` when it is unknown.
     pub value: Option<f64>,
@@ -98,7 +98,7 @@ pub struct Assessor<'m> {
     bundle: &'m Bundle,
     kinds: &'m [String],
     /// Made for the first history.
-    extractor: Option<Extractor<'m>>,
+    reader: Option<(Eligibility, Extractor<'m>)>,
     extracted: Vec<f64>,
     scratch: Scratch,
 }
@@ -121,7 +121,7 @@ type Effects = Ordered<6>;
 impl Bundle {
     /// Scores subjects one after another. Histories' records refer to `kinds`.
     pub fn assessor<'m>(&'m self, kinds: &'m [String]) -> Assessor<'m> {
-        Assessor { bundle: self, kinds, extractor: None, extracted: Vec::new(), scratch: Scratch::default() }
+        Assessor { bundle: self, kinds, reader: None, extracted: Vec::new(), scratch: Scratch::default() }
     }
 
     /// The standardised features and derived numbers of a raw vector.
@@ -141,16 +141,19 @@ impl<'m> Assessor<'m> {
             Subject::Features(vector) => return self.vector(vector, told),
             Subject::History(history) => history,
         };
-        let extractor = self.extractor.get_or_insert_with(|| self.bundle.extractor(self.kinds));
+        let Self { bundle, kinds, .. } = *self;
+        let (eligibility, extractor) =
+            self.reader.get_or_insert_with(|| (bundle.eligibility(kinds), bundle.extractor(kinds)));
+        match eligibility.at(history, as_of) {
+            Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => return Ok(Assessment::TooNew),
+            Err(NotEligible::AlreadyChurned) => return Ok(Assessment::AlreadyChurned),
+            // The features tell for how long.
+            Ok(()) | Err(NotEligible::Inactive) => {}
+        }
         let mut extracted = std::mem::take(&mut self.extracted);
-        extracted.resize(self.bundle.catalogue().len(), f64::NAN);
-        let assessed = if !extractor.extract(history, as_of, &mut extracted) {
-            Ok(Assessment::TooNew)
-        } else if extractor.ended(history, as_of) {
-            Ok(Assessment::AlreadyChurned)
-        } else {
-            self.vector(&extracted, told)
-        };
+        extracted.resize(bundle.catalogue().len(), f64::NAN);
+        extractor.extract(history, as_of, &mut extracted);
+        let assessed = self.vector(&extracted, told);
         self.extracted = extracted;
         assessed
     }
@@ -167,7 +170,7 @@ impl<'m> Assessor<'m> {
         let behaviour = places.behaviour(vector).map_err(|position| ModelError::Needed {
             name: catalogue.features().get(position).map(|f| f.name.clone()).unwrap_or_default(),
         })?;
-        if behaviour.recency_days > f64::from(spec.active_within_days) {
+        if is_inactive(behaviour.recency_days, spec.active_within_days) {
             return Ok(Assessment::Inactive { recency_days: behaviour.recency_days });
         }
         let (stage, rule) = classify(&behaviour, &spec.lifecycle, spec.active_within_days);
@@ -210,7 +213,7 @@ impl Scratch {
                         band: bundle.spec().bands.of(probability),
                         log_odds,
                         base_log_odds: weighing.base_log_odds,
-                        reasons: telling.map(|effect| self.reason(bundle, effect, vector)).collect(),
+                        reasons: telling.map(|effect| self.reason(bundle, weighing, effect, vector)).collect(),
                         // Not `sum`: over nothing that is -0.
                         other_contribution: effects.iter().skip(told).fold(0.0, |sum, (_, c)| sum + c),
                     }
@@ -232,13 +235,11 @@ impl Scratch {
     }
 
     /// What a theme's effect on the last weighed horizon is told by.
-    fn reason<'m>(&self, bundle: &'m Bundle, effect: (usize, f64), vector: &[f64]) -> Reason<'m> {
+    fn reason<'m>(&self, bundle: &'m Bundle, weighing: &Weighing, effect: (usize, f64), vector: &[f64]) -> Reason<'m> {
         let (number, contribution) = effect;
         let (theme, members) =
             bundle.plan().themes.get(number).map_or((Theme::Recency, &[][..]), |(theme, members)| (*theme, members));
-        let towards = |k: &usize| self.shares.get(*k).copied().unwrap_or_default() * contribution.signum();
-        let telling = members.iter().copied().max_by(|a, b| towards(a).total_cmp(&towards(b)));
-        let position = telling.unwrap_or_default();
+        let (position, sentence) = self.telling(bundle, weighing, members, contribution, vector);
         let known = |value: &f64| !value.is_nan();
         let (feature, unit, value) = match bundle.catalogue().features().get(position) {
             Some(f) => (f.name.as_str(), f.unit, vector.get(position).copied().filter(known)),
@@ -249,8 +250,43 @@ impl Scratch {
                 (name, unit, self.derived.get(k).copied().filter(known))
             }
         };
-        let sentence = bundle.sentence(position, vector, value);
+        let sentence = sentence.unwrap_or_else(|| bundle.sentence(position, vector, value));
         Reason { theme, contribution, feature, value, unit, sentence }
+    }
+}
+
+impl Scratch {
+    /// Which of a theme's columns its effect is told by, and the sentence if it takes more than the column's own value.
+    ///
+    /// Only a column whose own contribution goes the theme's way can tell it. Of those the largest is taken whose value
+    /// goes that way as a reader expects: many purchases for staying, few for leaving. Where the weights of columns that
+    /// say nearly the same make up for each other, a value may go the other way; that is understood only in contrast to
+    /// what the user did lately, if there is one.
+    fn telling(
+        &self,
+        bundle: &Bundle,
+        weighing: &Weighing,
+        members: &[usize],
+        contribution: f64,
+        vector: &[f64],
+    ) -> (usize, Option<String>) {
+        let raises = contribution >= 0.0;
+        let towards = |k: usize| self.shares.get(k).copied().unwrap_or_default() * contribution.signum();
+        let contrast = |k: usize| bundle.catalogue().phrase_by_contrast(k, vector);
+        let mut candidates: Vec<usize> = members.iter().copied().filter(|k| towards(*k) > 0.0).collect();
+        candidates.sort_by(|a, b| towards(*b).total_cmp(&towards(*a)));
+        for k in &candidates {
+            let is_clear = |contrast: &Contrast| if raises { contrast.is_fall } else { contrast.is_rise };
+            // Whether much of a kind is good or bad is for the reader to say, who needs to know when it was.
+            let is_kind = weighing.counts_kind(*k);
+            let told = contrast(*k).filter(|contrast| is_kind || is_clear(contrast));
+            let z = self.z.get(*k).copied().unwrap_or_default();
+            if weighing.is_expected(*k, z, raises) || told.as_ref().is_some_and(is_clear) {
+                return (*k, told.map(|contrast| contrast.words));
+            }
+        }
+        let strongest = candidates.first().or(members.first()).copied().unwrap_or_default();
+        (strongest, contrast(strongest).map(|contrast| contrast.words))
     }
 }
 

@@ -1,15 +1,23 @@
 //! From the model's answers to the wire's messages.
 
 use super::question::Question;
+use super::vocabulary::{UnknownKind, UnknownKinds};
 use super::wire;
 use crate::features::Theme;
 use crate::lifecycle::{Rule, Stage};
 use crate::model::{Assessment, HorizonScore, Reason, RiskBand, Score, SegmentMatch};
 
 /// The message for a subject's assessment.
-pub(super) fn score(question: &Question<'_>, assessment: Assessment<'_>, events_after_as_of: u64) -> wire::Score {
+pub(super) fn score(
+    question: &Question<'_>,
+    assessment: Assessment<'_>,
+    events_after_as_of: u64,
+    unknown: UnknownKinds,
+) -> wire::Score {
+    let unknown = unknown.told(question.served().vocabulary());
     let mut answer = wire::Score {
         events_after_as_of,
+        unknown_kinds: unknown.into_iter().map(wire::UnknownKind::from).collect(),
         as_of: question.as_of_text(),
         model_version: question.served().bundle().version().to_owned(),
         ..wire::Score::default()
@@ -58,6 +66,13 @@ impl From<Reason<'_>> for wire::Reason {
         let Reason { theme, contribution, feature, value, unit, sentence } = reason;
         let theme = wire::Theme::from(theme).into();
         Self { theme, contribution, feature: feature.to_owned(), value, unit: unit.to_owned(), sentence }
+    }
+}
+
+impl From<UnknownKind> for wire::UnknownKind {
+    fn from(unknown: UnknownKind) -> Self {
+        let UnknownKind { kind, events, nearest } = unknown;
+        Self { kind, events, nearest }
     }
 }
 

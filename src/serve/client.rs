@@ -14,17 +14,18 @@ pub use super::wire::{
     ListModelsResponse, LoadModelRequest, LoadModelResponse, Model, ModelLabel, ModelState, ModelStatus, ModelView,
     NamedFeatures, PackedFeatures, Reason, RiskBand, RiskThresholds, Score, ScoreResult, ScoreStatus, ScoreUserRequest,
     ScoreUserResponse, Segment, SegmentMatch, ShadowReport, Stage, StageRule, StageThresholds, StreamScoreUsersRequest,
-    StreamScoreUsersResponse, Subject, SubjectError, Theme, UnloadModelRequest, UnloadModelResponse,
+    StreamScoreUsersResponse, Subject, SubjectError, Theme, UnknownKind, UnloadModelRequest, UnloadModelResponse,
 };
 
 /// The Open Inference Protocol's client and messages.
 pub mod inference {
     pub use super::super::wire::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
+    pub use super::super::wire::inference::infer_parameter::ParameterChoice;
     pub use super::super::wire::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
     pub use super::super::wire::inference::model_infer_response::InferOutputTensor;
     pub use super::super::wire::inference::{
-        InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse,
-        ModelReadyRequest, ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest,
-        ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
+        InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
+        ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ServerLiveRequest, ServerLiveResponse,
+        ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
     };
 }

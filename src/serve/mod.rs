@@ -6,7 +6,7 @@
 //! the method up in `rpc`, lets `admission` ask `keys` and hold `limits`, and counts in `metrics`. `codec` counts
 //! what a message would unfold to before decoding it. The services (`scoring`, `stream`, `model_service`, `inference`,
 //! `health`) choose a model from `models` and compute here or on the pool of `compute`: `question` (what is asked) and
-//! `subject` (about whom), the model, `answer`. Whatever fails is a row of the table in `errors`. Beside it all, `traces` follows calls for OpenTelemetry.
+//! `subject` (about whom, with `vocabulary` for the kinds of a history), the model, `answer`. Whatever fails is a row of the table in `errors`. Beside it all, `traces` follows calls for OpenTelemetry.
 //!
 //! Wire types end at `question`, `subject`, `answer`, `describe` and `inference`; messages are taken apart in full there,
 //! so that a new field breaks the build until someone decides what it means. `server` puts everything on a port and
@@ -45,6 +45,7 @@ mod subject;
 mod tls;
 mod traces;
 mod users;
+mod vocabulary;
 mod wire;
 
 pub use config::{CallLog, Config, LogFormat, LogSettings, MetricsPort, TraceSettings};

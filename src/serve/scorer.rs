@@ -2,7 +2,8 @@
 
 use super::errors::CallError;
 use super::question::{Asked, Question};
-use super::subject::{Checked, Place, check};
+use super::subject::{Checked, Inline, Place, check};
+use super::vocabulary::UnknownKinds;
 use super::wire::score_result::Result as Outcome;
 use super::{answer, wire};
 use crate::history::{Day, DayClock, HistoryView};
@@ -52,12 +53,14 @@ impl<'q, 's> Scorer<'q, 's> {
 
     fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
         let question = self.question;
+        let mut unknown = UnknownKinds::default();
         let (assessment, later) = match check(question, &mut self.clock, subject, place)? {
             Checked::User(history, as_of) => {
                 let later = events_from(history.view(), as_of);
                 (self.known(history.view(), as_of)?, later)
             }
-            Checked::Inline(history, as_of, later) => {
+            Checked::Inline(Inline { history, as_of, later, unknown: found }) => {
+                unknown = found;
                 (self.inline.assess(Subject::History(history.view()), as_of, question.reason_count)?, later)
             }
             Checked::Named(vector) => {
@@ -69,7 +72,7 @@ impl<'q, 's> Scorer<'q, 's> {
                 (assessed.map_err(|e| packed_feature_needed(e, question, place))?, 0)
             }
         };
-        Ok(answer::score(question, assessment, later))
+        Ok(answer::score(question, assessment, later, unknown))
     }
 
     fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment<'q>, ModelError> {

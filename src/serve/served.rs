@@ -2,7 +2,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::errors::ServeError;
-use crate::features::{FeatureError, Scale};
+use super::vocabulary::Vocabulary;
+use crate::features::{Constraints, Contradiction, FeatureError, Scale};
 use crate::history::DayClock;
 use crate::lifecycle::Behaviour;
 use crate::model::{Bundle, ModelError, Saved, load};
@@ -15,8 +16,10 @@ pub struct Served {
     clock: DayClock,
     /// The kinds that the model reads, sorted, so that inline records get the same order as a roll-up's.
     kinds: Vec<String>,
+    vocabulary: Vocabulary,
     positions: HashMap<String, usize>,
     required: Vec<bool>,
+    constraints: Constraints,
 }
 
 impl Served {
@@ -34,10 +37,11 @@ impl Served {
         let mut kinds: Vec<String> = catalogue.kinds().iter().chain(&bundle.spec().churn_event).cloned().collect();
         kinds.sort_unstable();
         kinds.dedup();
+        let vocabulary = Vocabulary::new(kinds.iter().chain(&bundle.spec().training.kinds));
         let features = catalogue.features().iter().enumerate();
         let positions = features.map(|(position, feature)| (feature.name.clone(), position)).collect();
-        let required = required(&bundle)?;
-        Ok(Self { card, clock, kinds, positions, required, bundle })
+        let (required, constraints) = (required(&bundle)?, Constraints::new(catalogue));
+        Ok(Self { card, clock, kinds, vocabulary, positions, required, constraints, bundle })
     }
 
     /// The model.
@@ -66,6 +70,11 @@ impl Served {
         position.unwrap_or(self.kinds.len()) as u16
     }
 
+    /// Every kind of the log that the model was fitted on.
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     /// A feature's position by name; the error names the most similar one.
     pub(super) fn position(&self, name: &str) -> Result<usize, FeatureError> {
         match self.positions.get(name) {
@@ -74,9 +83,19 @@ impl Served {
         }
     }
 
+    /// The name of the feature at `position`.
+    pub(super) fn name(&self, position: usize) -> &str {
+        self.bundle.catalogue().features().get(position).map_or("", |feature| feature.name.as_str())
+    }
+
     /// Whether a finite value is one that the feature at `position` can have.
     pub(super) fn allows(&self, position: usize, value: f64) -> bool {
         value >= 0.0 || self.bundle.catalogue().features().get(position).is_none_or(|f| f.scale != Scale::Log)
+    }
+
+    /// Refuses a vector that no history gives, whatever is NaN in it.
+    pub(super) fn check(&self, vector: &[f64]) -> Result<(), Contradiction> {
+        self.constraints.check(vector)
     }
 
     /// Whether every subject must have the feature at `position`.

@@ -3,8 +3,9 @@ use std::fmt;
 use super::errors::CallError;
 use super::limits::size;
 use super::question::Question;
+use super::vocabulary::{UnknownKinds, Unseen};
 use super::wire;
-use crate::features::FeatureError;
+use crate::features::{Contradiction, FeatureError};
 use crate::history::{Amount, Day, DayClock, DayRecord, History, HistoryError};
 
 /// Where in the request a subject stands; written as its field path.
@@ -30,12 +31,25 @@ impl fmt::Display for Place {
 pub(super) enum Checked {
     /// A user of the roll-up.
     User(History, Day),
-    /// An inline history up to the day, and how many of its events lie on or after it.
-    Inline(History, Day, u64),
+    /// An inline history.
+    Inline(Inline),
     /// Features by name, in catalogue order.
     Named(Vec<f64>),
     /// Features that came in catalogue order.
     Packed(Vec<f64>),
+}
+
+/// An inline history up to a day.
+#[derive(Debug)]
+pub(super) struct Inline {
+    /// What happened before the day.
+    pub(super) history: History,
+    /// The day.
+    pub(super) as_of: Day,
+    /// How many events lie on the day or after it.
+    pub(super) later: u64,
+    /// What was of kinds that the model has not seen.
+    pub(super) unknown: UnknownKinds,
 }
 
 /// Checks a subject and turns it into what the model reads.
@@ -49,7 +63,7 @@ pub(super) fn check(
     let wire::Subject { subject } = subject;
     match subject {
         Some(Subject::UserId(id)) => user(question, id, place),
-        Some(Subject::History(history)) => inline(question, clock, history, place),
+        Some(Subject::History(history)) => inline(question, clock, history, place).map(Checked::Inline),
         Some(Subject::Features(features)) => named(question, features, place).map(Checked::Named),
         Some(Subject::PackedFeatures(features)) => packed(question, features, place).map(Checked::Packed),
         None => Err(CallError::field(place.to_string(), "set one of user_id, history, features and packed_features")),
@@ -58,11 +72,17 @@ pub(super) fn check(
 
 fn user(question: &Question<'_>, id: String, place: Place) -> Result<Checked, CallError> {
     let users = question.asked.users.as_ref().ok_or(CallError::NoKnownUsers { place })?;
-    if id.is_empty() {
+    let trimmed = id.trim();
+    if trimmed.is_empty() {
         return Err(CallError::field(format!("{place}.user_id"), "must not be empty"));
     }
+    // As the reader of logs does; a roll-up of another's making may have ids with blanks all the same.
+    let find = |id: &str| users.histories().get(id).map_err(|source| CallError::Users { source });
+    let found = match find(&id)? {
+        None if trimmed.len() < id.len() => find(trimmed)?,
+        found => found,
+    };
     // A roll-up without events has no day, and no users either.
-    let found = users.histories().get(&id).map_err(|source| CallError::Users { source })?;
     Ok(match (found, question.as_of) {
         (Some(history), Some(as_of)) => Checked::User(history, as_of),
         _ => return Err(CallError::unknown_user(place, id)),
@@ -74,7 +94,7 @@ fn inline(
     clock: &mut DayClock,
     history: wire::History,
     place: Place,
-) -> Result<Checked, CallError> {
+) -> Result<Inline, CallError> {
     let Some(as_of) = question.as_of.filter(|_| question.as_of_given) else {
         let problem = format!("is required for {place}.history: only you know up to which day it is complete");
         return Err(CallError::field("as_of", problem));
@@ -87,16 +107,17 @@ fn inline(
     }
     let mut records = Vec::with_capacity(entries);
     let mut later = 0;
+    let mut unknown = UnknownKinds::default();
     let mut keep = |record: DayRecord, count: u32| {
         if record.day < as_of { records.push(record) } else { later += u64::from(count) }
     };
     for (i, event) in events.into_iter().enumerate() {
-        let record = of_event(question, clock, event);
+        let record = of_event(question, clock, event, &mut unknown);
         keep(record.map_err(|flaw| flaw.at(&format!("{place}.history.events[{i}]")))?, 1);
     }
     for (i, activity) in days.into_iter().enumerate() {
         let count = activity.count;
-        let record = of_day(question, activity);
+        let record = of_day(question, activity, &mut unknown);
         keep(record.map_err(|flaw| flaw.at(&format!("{place}.history.days[{i}]")))?, count);
     }
     let history = History::new(records).map_err(|error| {
@@ -109,7 +130,7 @@ fn inline(
         };
         CallError::field(format!("{place}.history"), problem)
     })?;
-    Ok(Checked::Inline(history, as_of, later))
+    Ok(Inline { history, as_of, later, unknown })
 }
 
 /// What is wrong with a field of an entry, before it is known where the entry stands.
@@ -128,7 +149,12 @@ impl Flaw {
     }
 }
 
-fn of_event(question: &Question<'_>, clock: &mut DayClock, event: wire::Event) -> Result<DayRecord, Flaw> {
+fn of_event(
+    question: &Question<'_>,
+    clock: &mut DayClock,
+    event: wire::Event,
+    unknown: &mut UnknownKinds,
+) -> Result<DayRecord, Flaw> {
     let wire::Event { kind, time, amount } = event;
     let prost_types::Timestamp { seconds, nanos } = time.ok_or_else(|| Flaw::new("time", "is required"))?;
     if !(0..1_000_000_000).contains(&nanos) {
@@ -136,29 +162,46 @@ fn of_event(question: &Question<'_>, clock: &mut DayClock, event: wire::Event) -
     }
     let day = clock.day(seconds);
     let day = day.ok_or_else(|| Flaw::new("time", format!("{seconds} seconds lie outside the calendar")))?;
-    record(question, day, &kind, 1, amount)
+    record(question, unknown, day, &kind, 1, amount)
 }
 
-fn of_day(question: &Question<'_>, activity: wire::DayActivity) -> Result<DayRecord, Flaw> {
+fn of_day(question: &Question<'_>, activity: wire::DayActivity, unknown: &mut UnknownKinds) -> Result<DayRecord, Flaw> {
     let wire::DayActivity { day: text, kind, count, amount } = activity;
     let day = day(&text).map_err(|problem| Flaw::new("day", problem))?;
     if count == 0 {
         return Err(Flaw::new("count", "must be at least 1; leave a day without events out"));
     }
-    record(question, day, &kind, count, amount)
+    record(question, unknown, day, &kind, count, amount)
 }
 
-fn record(question: &Question<'_>, day: Day, kind: &str, count: u32, amount: f64) -> Result<DayRecord, Flaw> {
-    if kind.is_empty() {
+fn record(
+    question: &Question<'_>,
+    unknown: &mut UnknownKinds,
+    day: Day,
+    name: &str,
+    count: u32,
+    amount: f64,
+) -> Result<DayRecord, Flaw> {
+    // Blanks around a kind count as little as they do in a log.
+    let name = name.trim();
+    if name.is_empty() {
         return Err(Flaw::new("kind", "must not be empty"));
     }
     let amount = Amount::new(amount).map_err(|error| Flaw::new("amount", error.to_string()))?;
-    let kind = question.served().kind(kind);
-    if usize::from(kind) == question.served().kinds().len() {
-        // Of an unknown kind only the days matter; without its numbers, different kinds cannot overflow together.
-        return Ok(DayRecord { amount: Amount::default(), day, count: 1, kind });
+    let kind = question.served().kind(name);
+    if usize::from(kind) < question.served().kinds().len() {
+        return Ok(DayRecord { amount, day, count, kind });
     }
-    Ok(DayRecord { amount, day, count, kind })
+    match question.served().vocabulary().check(name) {
+        Ok(()) => {}
+        Err(Unseen::Kind) => unknown.add(name, count),
+        Err(Unseen::Spelling(meant)) => {
+            let name: String = name.chars().take(40).collect();
+            return Err(Flaw::new("kind", format!("`{name}` is not a kind of the model's log; write `{meant}`")));
+        }
+    }
+    // Of a kind without features only the days matter; without its numbers, different kinds cannot overflow together.
+    Ok(DayRecord { amount: Amount::default(), day, count: 1, kind })
 }
 
 /// A date as `YYYY-MM-DD`, or what is wrong with it.
@@ -191,7 +234,13 @@ fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -
         };
         return Err(CallError::field(format!("{place}.features.values[{name}]"), problem));
     }
-    Ok(vector)
+    match question.served().check(&vector) {
+        Ok(()) => Ok(vector),
+        Err(Contradiction { position, problem }) => {
+            let name = question.served().name(position);
+            Err(CallError::field(format!("{place}.features.values[{name}]"), problem))
+        }
+    }
 }
 
 fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place) -> Result<Vec<f64>, CallError> {
@@ -208,17 +257,19 @@ fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place)
     let allowed = |(position, value): (usize, &f64)| {
         value.is_nan() || (value.is_finite() && question.served().allows(position, *value))
     };
-    match values.iter().enumerate().find(|pair| !allowed(*pair)) {
-        None => Ok(values),
-        Some((position, value)) => {
-            let field = format!("{place}.packed_features.values[{position}]");
-            Err(CallError::field(field, not_allowed(question, position, *value) + "; send NaN when it is unknown"))
-        }
+    let field = |position| format!("{place}.packed_features.values[{position}]");
+    if let Some((position, value)) = values.iter().enumerate().find(|pair| !allowed(*pair)) {
+        let problem = not_allowed(question, position, *value) + "; send NaN when it is unknown";
+        return Err(CallError::field(field(position), problem));
+    }
+    match question.served().check(&values) {
+        Ok(()) => Ok(values),
+        Err(Contradiction { position, problem }) => Err(CallError::field(field(position), problem)),
     }
 }
 
 fn not_allowed(question: &Question<'_>, position: usize, value: f64) -> String {
-    let name = question.served().bundle().catalogue().features().get(position).map_or("", |f| f.name.as_str());
+    let name = question.served().name(position);
     let sign = if value.is_finite() { "not be negative" } else { "be finite" };
     format!("`{name}` is {value}: it must {sign}")
 }

@@ -203,6 +203,7 @@ fn training(
         rows: fitted.iter().map(|f| f.card.rows).sum(),
         users: input.histories.len() as u64,
         data_hash: input.histories.digest()?,
+        kinds: input.histories.kinds().to_vec(),
         seed: input.config.model.seed,
         ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
     })
@@ -229,12 +230,16 @@ pub(super) fn schema(
     let mut others: Vec<(u64, &String)> =
         users.zip(kinds).filter(|(n, k)| *n >= widespread && !churn.activity.contains(k)).collect();
     others.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    // The most widespread are chosen, and stand in order of their names: how widespread they are changes with every log,
+    // and the order of features must not.
+    let mut other_kinds: Vec<String> = others.into_iter().take(config.model.kinds).map(|(_, k)| k.clone()).collect();
+    other_kinds.sort_unstable();
     let mut horizon_days = churn.horizon_days.clone();
     horizon_days.sort_unstable();
     horizon_days.dedup();
     Ok(FeatureSchema {
         activity: present.into_iter().cloned().collect(),
-        other_kinds: others.into_iter().take(config.model.kinds).map(|(_, k)| k.clone()).collect(),
+        other_kinds,
         horizon_days,
         amounts: histories.totals().has_amounts(),
     })

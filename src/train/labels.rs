@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Observed;
 use crate::history::{Day, HistoryView, Stretch};
+use crate::lifecycle::{Eligibility, NotEligible};
 
 /// The churn question: the `[churn]` table of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,41 +26,13 @@ pub struct ChurnConfig {
     pub churn_event: Option<String>,
 }
 
-/// Why a user is not asked about at a date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotEligible {
-    /// Nothing happened before the date.
-    NotYetSeen,
-    /// Something happened before the date, but never an activity.
-    NoActivity,
-    /// The last activity is longer ago than `active_within_days`.
-    Inactive,
-    /// The churn event happened and no activity since.
-    AlreadyChurned,
-}
-
-impl NotEligible {
-    /// The reason's name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotYetSeen => "not_yet_seen",
-            Self::NoActivity => "no_activity",
-            Self::Inactive => "inactive",
-            Self::AlreadyChurned => "already_churned",
-        }
-    }
-}
-
 /// How many (user, date) pairs were dropped, by the reason's name.
 pub type DropCounts = BTreeMap<String, u64>;
 
 /// Decides who is asked about and what became of them. All windows are half-open ranges of days.
 #[derive(Clone, Debug)]
 pub struct Labeller {
-    activity: Vec<bool>,
-    churn_kind: Option<u16>,
-    active_within_days: i32,
+    eligibility: Eligibility,
     lead_days: i32,
     observed: Observed,
 }
@@ -67,28 +40,17 @@ pub struct Labeller {
 impl Labeller {
     /// A labeller for histories whose records refer to `kinds`.
     pub fn new(config: &ChurnConfig, kinds: &[String], observed: Observed) -> Self {
-        let churn = config.churn_event.as_ref();
+        let ChurnConfig { activity, active_within_days, lead_days, churn_event, horizon_days: _ } = config;
         Self {
-            activity: kinds.iter().map(|k| config.activity.contains(k)).collect(),
-            churn_kind: churn.and_then(|name| kinds.iter().position(|k| k == name)).map(|p| p as u16),
-            active_within_days: config.active_within_days as i32,
-            lead_days: config.lead_days as i32,
+            eligibility: Eligibility::new(kinds, activity, churn_event.as_deref(), *active_within_days),
+            lead_days: *lead_days as i32,
             observed,
         }
     }
 
-    /// Whether a user is asked about at `date`: active in `[date - active_within_days, date)` and not gone.
+    /// Whether a user is asked about at `date`: see [`Eligibility::at`].
     pub fn eligible(&self, history: HistoryView<'_>, date: Day) -> Result<(), NotEligible> {
-        let seen = history.before(date).records();
-        if seen.is_empty() {
-            return Err(NotEligible::NotYetSeen);
-        }
-        let last = seen.iter().rev().find(|r| self.is_activity(r.kind)).ok_or(NotEligible::NoActivity)?;
-        if date.since(last.day) > self.active_within_days {
-            return Err(NotEligible::Inactive);
-        }
-        let gone = seen.iter().rev().find(|r| Some(r.kind) == self.churn_kind).is_some_and(|r| r.day >= last.day);
-        if gone { Err(NotEligible::AlreadyChurned) } else { Ok(()) }
+        self.eligibility.at(history, date)
     }
 
     /// Whether a user churned within `[date + lead, date + lead + horizon)`: silence there, or the churn event.
@@ -100,7 +62,7 @@ impl Labeller {
             return None;
         }
         let window = history.between(from, until).records();
-        Some(match self.churn_kind {
+        Some(match self.eligibility.churn_kind() {
             Some(kind) => window.iter().any(|r| r.kind == kind),
             None => !window.iter().any(|r| self.is_activity(r.kind)),
         })
@@ -113,7 +75,7 @@ impl Labeller {
 
     /// Whether events of the kind with this number count as staying.
     pub fn is_activity(&self, kind: u16) -> bool {
-        self.activity.get(usize::from(kind)).copied().unwrap_or(false)
+        self.eligibility.is_activity(kind)
     }
 }
 
@@ -190,22 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn who_is_asked_about() {
-        let labels = labeller(&config());
-        let ask = |rows: &[(i32, u16)]| labels.eligible(history(rows).view(), day(100));
-        assert_eq!(ask(&[(70, 1)]), Ok(()));
-        assert_eq!(ask(&[(69, 1)]), Err(NotEligible::Inactive));
-        assert_eq!(ask(&[(100, 1)]), Err(NotEligible::NotYetSeen), "the first event is exactly at the date");
-        assert_eq!(ask(&[(99, 2)]), Err(NotEligible::NoActivity), "seen only by kinds that are not activity");
-    }
-
-    #[test]
-    fn a_churn_event_is_churn_and_ends_eligibility_until_the_user_returns() {
+    fn a_churn_event_is_churn() {
         let config = ChurnConfig { churn_event: Some("cancel".into()), ..config() };
         let labels = labeller(&config);
         assert_eq!(labels.churned(history(&[(90, 1)]).view(), day(100), 10), Some(false), "silence alone is not churn");
         assert_eq!(labels.churned(history(&[(90, 1), (103, 0)]).view(), day(100), 10), Some(true));
-        assert_eq!(labels.eligible(history(&[(90, 1), (95, 0)]).view(), day(100)), Err(NotEligible::AlreadyChurned));
-        assert_eq!(labels.eligible(history(&[(90, 1), (95, 0), (97, 1)]).view(), day(100)), Ok(()));
     }
 }

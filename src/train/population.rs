@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
-use super::labels::{Labeller, NotEligible};
+use super::labels::Labeller;
 use super::metrics::share_interval;
 use super::retention::{Retention, retention};
 use super::schedule::Observed;
 use super::slices::Slicer;
 use crate::features::Extractor;
 use crate::history::{Block, Day, Histories, HistoryError};
-use crate::lifecycle::{Behaviour, Stage};
+use crate::lifecycle::{Behaviour, NotEligible, Stage};
 use crate::math::quantile_sorted;
 
 /// One segment of the card.

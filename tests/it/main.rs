@@ -8,6 +8,8 @@ mod bundles;
 mod cli;
 #[cfg(feature = "serve")]
 mod dice;
+#[cfg(all(feature = "train", feature = "serve"))]
+mod eligibility;
 mod layering;
 #[cfg(feature = "train")]
 mod sample;

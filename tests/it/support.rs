@@ -67,6 +67,7 @@ pub fn spec() -> BundleSpec {
             rows: 100,
             users: 50,
             data_hash: "0".repeat(64),
+            kinds: ["booking", "purchase", "return", "survey", "visit"].map(str::to_owned).to_vec(),
             seed: 1,
             ebb_version: "0.1.0".into(),
         },

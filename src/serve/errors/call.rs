@@ -83,6 +83,17 @@ pub(crate) enum CallError {
         /// The model's.
         current: String,
     },
+    /// A matrix of features in an order that it does not name, where there has been more than one.
+    #[error(
+        "the features of `{name}` have another order than when the server started; send the feature_hash of the order \
+         that the matrix is in as a request parameter, or its model_version"
+    )]
+    FeaturesChanged {
+        /// The name or label that was asked.
+        name: String,
+        /// The hash of the present order.
+        current: String,
+    },
     /// A model in the wrong state.
     #[error("model `{name}` {problem}")]
     ModelState {
@@ -195,7 +206,7 @@ impl CallError {
             Self::UnknownUser { .. } => Reason::UserUnknown,
             Self::UnknownModel { .. } => Reason::ModelUnknown,
             Self::NoKnownUsers { .. } => Reason::NoRollup,
-            Self::OtherFeatures { .. } => Reason::FeaturesOfAnotherModel,
+            Self::OtherFeatures { .. } | Self::FeaturesChanged { .. } => Reason::FeaturesOfAnotherModel,
             Self::ModelState { .. } => Reason::ModelState,
             Self::Refused { .. } => Reason::ModelRefused,
             Self::ModelsFixed(_) => Reason::ModelsFixed,
@@ -257,7 +268,9 @@ impl CallError {
         match self {
             Self::TooMany { most, .. } => pair("most", most.to_string()),
             Self::MessageTooLarge { most } => pair("most", most.to_string()),
-            Self::OtherFeatures { current, .. } => pair("feature_hash", current.clone()),
+            Self::OtherFeatures { current, .. } | Self::FeaturesChanged { current, .. } => {
+                pair("feature_hash", current.clone())
+            }
             Self::StaleEtag { current, .. } => pair("etag", current.clone()),
             Self::TooManyCalls { limit } => pair("limit", (*limit).to_owned()),
             Self::NotPermitted { permission, .. } => pair("permission", (*permission).to_owned()),

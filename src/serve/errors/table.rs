@@ -58,7 +58,7 @@ macro_rules! reasons {
 
 reasons! {
     FieldInvalid "FIELD_INVALID" InvalidArgument [BadRequest]
-        "A field is missing or its value is not legal: a misspelt feature, NaN, an unknown enum number, a date that is none."
+        "A field is missing or its value is not legal: a misspelt feature, NaN, features that no history gives together, a kind written otherwise than the model's, an unknown enum number, a date that is none."
         "Correct the field that BadRequest names. Sending the request again does not help."
     BatchTooLarge "BATCH_TOO_LARGE" InvalidArgument [BadRequest]
         "A list has more elements than the server takes: subjects of a batch, entries of a history, rows of a tensor."
@@ -79,8 +79,8 @@ reasons! {
         "A user id was sent to a server that was started without a roll-up."
         "Start it with --rollup, or send the user's history or features."
     FeaturesOfAnotherModel "FEATURES_OF_ANOTHER_MODEL" FailedPrecondition []
-        "The request's feature_hash is not that of the model that would answer."
-        "Ask GetModel again and make the vector in the order that it lists."
+        "The request's feature_hash is not that of the model that would answer; or a matrix without one came after the order of features had changed."
+        "Ask GetModel again, make the vector in the order that it lists, and send the feature_hash that goes with it."
     ModelState "MODEL_STATE" FailedPrecondition [ResourceInfo]
         "The model is not in a state that allows this: it is loading, failed, unloading, or has a label and cannot be unloaded."
         "ListModels tells each model's state and the reason for it."

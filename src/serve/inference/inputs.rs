@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
-use super::MATRIX;
+use super::wire::infer_parameter::ParameterChoice;
 use super::wire::model_infer_request::InferInputTensor;
-use super::wire::{InferTensorContents, ModelInferRequest};
+use super::wire::{InferParameter, InferTensorContents, ModelInferRequest};
+use super::{FEATURE_HASH, MATRIX};
+use crate::features::Contradiction;
 use crate::serve::errors::CallError;
 use crate::serve::served::Served;
 
@@ -21,6 +23,31 @@ pub(super) struct Matrix {
 pub(super) fn rows(request: &ModelInferRequest) -> usize {
     let first = request.inputs.first().and_then(|input| input.shape.first());
     first.and_then(|rows| usize::try_from(*rows).ok()).unwrap_or(0)
+}
+
+/// What is known of the order that a matrix's columns are in.
+pub(super) struct Order<'r> {
+    /// The request parameter that names it.
+    pub(super) given: Option<&'r InferParameter>,
+    /// Whether it can only be the model's without being named.
+    pub(super) is_sure: bool,
+}
+
+impl Order<'_> {
+    /// Refuses features of another model, and a matrix that may be in another order. `name` is how the model was asked for.
+    pub(super) fn check(&self, served: &Served, name: &str, inputs: &[InferInputTensor]) -> Result<(), CallError> {
+        let current = &served.bundle().spec().feature_hash;
+        let Some(parameter) = self.given else {
+            let is_matrix = inputs.iter().any(|input| input.name == MATRIX);
+            let (name, current) = (name.chars().take(40).collect(), current.clone());
+            return if is_matrix && !self.is_sure { Err(CallError::FeaturesChanged { name, current }) } else { Ok(()) };
+        };
+        match &parameter.parameter_choice {
+            Some(ParameterChoice::StringParam(given)) if given == current => Ok(()),
+            Some(ParameterChoice::StringParam(given)) => Err(CallError::other_features(given.clone(), current.clone())),
+            _ => Err(CallError::field(format!("parameters[{FEATURE_HASH}]"), "must be a string, as GetModel gives it")),
+        }
+    }
 }
 
 /// What a tensor's numbers are.
@@ -129,14 +156,16 @@ pub(super) fn read(
         }
         let values = Input { position: 0, tensor: first, raw: raw.first() }.numbers(&[rows, features])?;
         check(served, &values, None)?;
+        let given: Vec<Option<usize>> = vec![Some(0); features];
+        check_rows(served, &values, &given)?;
         return Ok(Matrix { rows, values });
     }
     let mut values = vec![f64::NAN; rows * features];
-    let mut given = vec![false; features];
+    let mut given: Vec<Option<usize>> = vec![None; features];
     for (position, tensor) in inputs.iter().enumerate() {
         let input = Input { position, tensor, raw: raw.get(position) };
         let feature = served.position(&tensor.name).map_err(|error| input.fault("name", &error.to_string()))?;
-        if std::mem::replace(given.get_mut(feature).unwrap_or(&mut false), true) {
+        if given.get_mut(feature).and_then(|input| input.replace(position)).is_some() {
             return Err(input.fault("name", &format!("`{}` is given twice", tensor.name)));
         }
         // A column, flat or as a matrix of one column.
@@ -149,6 +178,7 @@ pub(super) fn read(
             }
         }
     }
+    check_rows(served, &values, &given)?;
     Ok(Matrix { rows, values })
 }
 
@@ -206,7 +236,7 @@ fn check(served: &Served, values: &[f64], only: Option<(usize, usize)>) -> Resul
     let Some((i, value)) = values.iter().enumerate().find(|(i, value)| illegal(**value, feature_of(*i))) else {
         return Ok(());
     };
-    let name = served.bundle().catalogue().features().get(feature_of(i)).map_or("", |f| f.name.as_str());
+    let name = served.name(feature_of(i));
     let row = only.map_or(i / features, |_| i);
     let must = if value.is_finite() { "not be negative" } else { "be finite, or NaN when it is unknown" };
     let input = only.map_or(0, |(input, _)| input);
@@ -214,6 +244,18 @@ fn check(served: &Served, values: &[f64], only: Option<(usize, usize)>) -> Resul
         format!("inputs[{input}].contents[{i}]"),
         format!("`{name}` in row {row} is {value}: it must {must}"),
     ))
+}
+
+/// Refuses rows that no history gives. `given` tells for each feature which input it came in; a matrix has all in one.
+fn check_rows(served: &Served, values: &[f64], given: &[Option<usize>]) -> Result<(), CallError> {
+    let features = served.bundle().catalogue().len();
+    for (row, vector) in values.chunks_exact(features).enumerate() {
+        let Err(Contradiction { position, problem }) = served.check(vector) else { continue };
+        let input = given.get(position).copied().flatten().unwrap_or(0);
+        let place = if given.iter().all(|input| *input == Some(0)) { row * features + position } else { row };
+        return Err(CallError::field(format!("inputs[{input}].contents[{place}]"), format!("row {row}: {problem}")));
+    }
+    Ok(())
 }
 
 fn cut(text: &str) -> String {

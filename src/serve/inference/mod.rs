@@ -1,7 +1,7 @@
 //! The Open Inference Protocol, version 2: a bundle as a model of tensors, for clients that know no other protocol.
 //!
 //! Inputs are the named features, each a tensor of one value for each row; or all of them as one matrix, `features`, in
-//! the catalogue's order. NaN, or a feature that is left out, is unknown. Outputs are the churn probability for each
+//! the catalogue's order, of which the request parameter `feature_hash` is the proof. NaN, or a feature that is left out, is unknown. Outputs are the churn probability for each
 //! horizon, the segment and the status, always as raw contents. Numbers are those of the scoring service, bit for bit.
 
 mod inputs;
@@ -21,6 +21,8 @@ use super::wire::inference::grpc_inference_service_server::GrpcInferenceService;
 
 /// The name of the input that holds all features.
 const MATRIX: &str = "features";
+/// The request parameter that names the order of a matrix's columns.
+const FEATURE_HASH: &str = "feature_hash";
 /// What the protocol calls the kind of model.
 const PLATFORM: &str = "ebb_churn";
 /// So many rows cost less than the way to another thread.
@@ -119,15 +121,14 @@ fn infer(
     model: &Loaded,
     request: wire::ModelInferRequest,
 ) -> Result<wire::ModelInferResponse, CallError> {
-    let wire::ModelInferRequest {
-        model_name,
-        model_version: _,
-        id,
-        parameters: _,
-        inputs,
-        outputs,
-        raw_input_contents: raw,
-    } = request;
+    let wire::ModelInferRequest { model_name, model_version, id, parameters, inputs, outputs, raw_input_contents: raw } =
+        request;
+    let order = inputs::Order {
+        given: parameters.get(FEATURE_HASH),
+        // A version has one order.
+        is_sure: !model_version.is_empty() || !state.models.has_changed_features(&model_name),
+    };
+    order.check(&model.served, &model_name, &inputs)?;
     let wanted = outputs::wanted(model.served.bundle(), &outputs)?;
     let matrix = inputs::read(&model.served, &inputs, &raw, size(state.limits.batch_subjects))?;
     let answers = outputs::Answers::of(&model.served, &matrix)?;

@@ -102,6 +102,12 @@ impl Models {
         self.shelf().select(name)
     }
 
+    /// Whether the order of features has changed, since the server started, under the name that a call asks by: a matrix that
+    /// does not say which order it is in may be in another one.
+    pub(super) fn has_changed_features(&self, name: &str) -> bool {
+        self.shelf().has_changed_features(name)
+    }
+
     /// Puts the models in place that the server starts with.
     pub(super) fn install(&self, models: Vec<(Arc<Loaded>, Vec<Label>)>) {
         let mut shelf = self.shelf_mut();

@@ -55,6 +55,13 @@ impl Labels {
     }
 }
 
+/// In which order the models of one name or label read their features.
+#[derive(Clone, Debug)]
+struct Order {
+    feature_hash: String,
+    has_changed: bool,
+}
+
 /// The models by name and the labels they have.
 #[derive(Debug)]
 pub(in crate::serve) struct Shelf {
@@ -62,6 +69,8 @@ pub(in crate::serve) struct Shelf {
     labels: Labels,
     /// The models of the labels, looked up.
     labelled: [Option<Arc<Loaded>>; 3],
+    /// What was asked by each name or label that has answered.
+    orders: BTreeMap<String, Order>,
     most: usize,
     salt: u32,
     revision: u64,
@@ -70,8 +79,8 @@ pub(in crate::serve) struct Shelf {
 impl Shelf {
     /// An empty shelf for at most so many models.
     pub(super) fn new(most: usize, salt: u32) -> Self {
-        let (entries, labels) = (BTreeMap::new(), Labels::default());
-        Self { entries, labels, labelled: Default::default(), most, salt, revision: 0 }
+        let (entries, labels, orders) = (BTreeMap::new(), Labels::default(), BTreeMap::new());
+        Self { entries, labels, labelled: Default::default(), orders, most, salt, revision: 0 }
     }
 
     /// All models in order of their names.
@@ -120,6 +129,12 @@ impl Shelf {
             (Some(model), State::Active | State::Loading) => Ok(Arc::clone(model)),
             (_, state) => Err(wrong_state(name, state)),
         }
+    }
+
+    /// Whether the models that answered to a name or label did not all read their features in one order.
+    pub(super) fn has_changed_features(&self, name: &str) -> bool {
+        let name = if name.is_empty() { Label::Stable.name() } else { name };
+        self.orders.get(name).is_some_and(|order| order.has_changed)
     }
 
     /// Notes that a model is being read.
@@ -246,6 +261,25 @@ impl Shelf {
         let model = |label| self.entries.get(self.labels.get(label)?)?.model.clone();
         self.labelled = Label::ALL.map(model);
         self.revision += 1;
+        self.follow_orders();
+    }
+
+    /// Notes the order of features of whatever can be asked now.
+    fn follow_orders(&mut self) {
+        let labelled = Label::ALL.into_iter().zip(&self.labelled);
+        let by_label = labelled.filter_map(|(label, model)| Some((label.name(), model.as_ref()?)));
+        let by_name = self.entries.iter().filter_map(|(name, entry)| Some((name.as_str(), entry.model.as_ref()?)));
+        for (name, model) in by_label.chain(by_name) {
+            let feature_hash = &model.served.bundle().spec().feature_hash;
+            match self.orders.get_mut(name) {
+                Some(order) if order.feature_hash == *feature_hash => {}
+                Some(order) => *order = Order { feature_hash: feature_hash.clone(), has_changed: true },
+                None => {
+                    let order = Order { feature_hash: feature_hash.clone(), has_changed: false };
+                    self.orders.insert(name.to_owned(), order);
+                }
+            }
+        }
     }
 }
 

@@ -6,8 +6,8 @@ mod sink;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::labels::NotEligible;
 use crate::history::{Day, Histories, HistoryError, Span};
+use crate::lifecycle::NotEligible;
 use crate::model::{Assessment, Assessor, Bundle, ModelError, Subject};
 use rows::{Chunk, Form, Rows};
 use sink::{Sink, Skipped};

@@ -9,7 +9,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::rows::{COLUMNS, Chunk, Form, Rows};
 use super::{ScoresError, Target};
-use crate::train::labels::NotEligible;
+use crate::lifecycle::NotEligible;
 use crate::train::table::Table;
 
 /// `dir/scores.csv` beside `dir/.scores.csv.part`: a reader never sees half a file.
