@@ -12,6 +12,8 @@ use super::probe::LeakageProbe;
 use super::procedure::TrialCard;
 use super::recipe::Recipe;
 use super::retention::Retention;
+use super::untested::Untested;
+use super::verdict::Verdict;
 use crate::features::Theme;
 use crate::history::Day;
 use crate::model::Calibration;
@@ -21,6 +23,12 @@ use crate::model::Calibration;
 pub struct Card {
     /// Version of the trainer.
     pub ebb_version: String,
+    /// The bundle's version; empty in cards of older trainers.
+    #[serde(default)]
+    pub model_version: String,
+    /// SHA-256 of the configuration file; empty in cards of older trainers.
+    #[serde(default)]
+    pub config_hash: String,
     /// No event at or after this day was seen.
     pub as_of: Day,
     /// The first day with an event.
@@ -83,8 +91,11 @@ pub struct HorizonCard {
     pub origins: Vec<OriginCard>,
     /// The line through the log-odds: what those dates had in common is put right by it.
     pub calibration: Calibration,
-    /// How the model did on the test date; `None` when the log is too short for one.
+    /// How the model did on the test date; `None` when it could not be judged.
     pub evaluation: Option<Evaluation>,
+    /// Why it could not be judged; `None` where it was, and in cards of older trainers.
+    #[serde(default)]
+    pub untested: Option<Untested>,
     /// Churn at every labelled date, oldest first, with the predictions made for it where there are some.
     pub by_date: Vec<DateCard>,
     /// What each feature does to the log-odds, largest effect first.
@@ -135,6 +146,9 @@ pub struct Evaluation {
     pub churn_rate: f64,
     /// The model.
     pub model: Metrics,
+    /// How far it is shown to beat its strongest baseline; `None` without one, and in cards of older trainers.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// Whether its log loss is lower than that of recency alone; `None` without that rival.
     pub beats_recency_only: Option<bool>,
     /// What it has to beat, the simplest first.
@@ -151,7 +165,49 @@ pub struct Evaluation {
     pub precision_recall: Vec<(f64, f64)>,
 }
 
+impl HorizonCard {
+    /// Why the model was not judged, in a sentence or two.
+    pub fn untested_words(&self, question: &ChurnConfig) -> String {
+        match &self.untested {
+            Some(why) => why.sentence(question, self.horizon_days),
+            None => format!("The {}-day model was not judged on a later date.", self.horizon_days),
+        }
+    }
+}
+
+/// What contacting a share of the users reaches: the riskiest of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reach {
+    /// Users contacted.
+    pub contacted: u64,
+    /// Churners among them; a part of one where users of equal probability are taken in no order.
+    pub churners: f64,
+    /// The most churners that any order could put among them.
+    pub possible: u64,
+    /// How many times more churners they are than among as many users taken at random; not a number without churners.
+    pub lift: f64,
+    /// The same for the best order there could be.
+    pub possible_lift: f64,
+}
+
 impl Evaluation {
+    /// How many of the judged users churned.
+    pub fn churners(&self) -> u64 {
+        (self.churn_rate * self.users as f64).round() as u64
+    }
+
+    /// What the riskiest `percent` of users reach by the `gains` of the model or of a rival: as many as the gains were
+    /// counted on, which is more than the percentage where it is no whole number of users.
+    pub fn reach(&self, gains: &[f64], percent: usize) -> Reach {
+        let churners = self.churners();
+        let contacted = (self.users * percent as u64).div_ceil(100);
+        let possible = contacted.min(churners);
+        let share = gains.get(percent.wrapping_sub(1)).copied().unwrap_or(0.0);
+        let found = (share * churners as f64).clamp(0.0, possible as f64);
+        let lift = |found: f64| found / contacted as f64 * self.users as f64 / churners as f64;
+        Reach { contacted, churners: found, possible, lift: lift(found), possible_lift: lift(possible as f64) }
+    }
+
     /// The rival of a name.
     pub fn rival(&self, name: &str) -> Option<&RivalCard> {
         self.rivals.iter().find(|r| r.name == name)

@@ -5,8 +5,8 @@
 //! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits),
 //! `design` (what is weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the
 //! past), `horizon` and `judge` (one model, fitted and judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
-//! `challenger` (against what), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the
-//! future), [`fit`] (all of it), [`card`], [`report`]; [`scores`] and [`features`] of everybody, in a `table`.
+//! `challenger` (against what), [`verdict`] and [`untested`] (in words), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the
+//! future), [`fit`] (all of it), [`card`], [`refused`] (what of the log was not used), [`check`], [`report`]; [`scores`] and [`features`] of everybody, in a `table`.
 
 pub mod bgnbd;
 pub mod card;
@@ -30,8 +30,10 @@ pub mod population;
 pub mod probe;
 pub mod procedure;
 pub mod recipe;
+pub mod refused;
 pub mod report;
 pub mod retention;
+mod returning;
 mod rivals;
 pub mod schedule;
 pub mod scores;
@@ -40,10 +42,70 @@ pub mod settings;
 mod slices;
 pub mod suspects;
 mod table;
+pub mod untested;
+pub mod verdict;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError};
 use crate::model::ModelError;
+
+/// Why hardly any user can be labelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FewRows {
+    /// The log has few users.
+    Users {
+        /// How many.
+        users: usize,
+    },
+    /// At most dates most users had been silent for too long to be asked about.
+    Inactive {
+        /// `churn.active_within_days`.
+        active_within_days: u32,
+    },
+    /// Most users have events, but no activity.
+    NoActivity {
+        /// The kinds that count as activity.
+        activity: Vec<String>,
+    },
+    /// Most users had reached the churn event.
+    AlreadyChurned,
+    /// Most users came after the dates at which they could be labelled.
+    Days,
+}
+
+impl std::fmt::Display for FewRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Users { users } => write!(
+                f,
+                "the log holds {users} user{}: it takes more users, not more days; does `events.user` name the right \
+                 column?",
+                if *users == 1 { "" } else { "s" }
+            ),
+            Self::Inactive { active_within_days } => write!(
+                f,
+                "most users had been silent for more than churn.active_within_days = {active_within_days} days: lengthen \
+                 it"
+            ),
+            Self::NoActivity { activity } => write!(
+                f,
+                "most users have no event of a kind in churn.activity ({}): check it, and `events.kind`",
+                activity.join(", ")
+            ),
+            Self::AlreadyChurned => {
+                write!(
+                    f,
+                    "most users had reached churn.churn_event without activity since: check it and churn.activity"
+                )
+            }
+            Self::Days => write!(
+                f,
+                "most users came too late to be labelled: the log has too few days; lengthen it, or shorten \
+                 churn.horizon_days"
+            ),
+        }
+    }
+}
 
 /// What can go wrong in training.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +152,7 @@ pub enum TrainError {
     },
     /// Hardly anybody to learn from.
     #[error(
-        "only {rows} labelled rows of {users} users for horizon {horizon_days}: at least {least} are needed; lengthen \
-         the log or churn.active_within_days, or shorten churn.horizon_days"
+        "only {rows} labelled rows (user, date) of {users} users for horizon {horizon_days}: at least {least} are needed; {cause}"
     )]
     TooFewRows {
         /// The horizon.
@@ -102,12 +163,27 @@ pub enum TrainError {
         users: usize,
         /// How many there must be.
         least: usize,
+        /// Why there are so few.
+        cause: FewRows,
+    },
+    /// Nobody is ever active again.
+    #[error(
+        "no user comes back: each of the {users} users with activity ({}) has it on one day only, so all churn; \
+         `events.user` must name users, not orders, sessions or rows", activity.join(", ")
+    )]
+    NobodyReturns {
+        /// Users with activity.
+        users: u64,
+        /// The kinds that count as activity.
+        activity: Vec<String>,
     },
     /// Everybody stays or everybody leaves.
     #[error(
-        "all {rows} labelled rows for horizon {horizon_days} {}: there is nothing to tell apart; {}",
+        "all {rows} labelled rows (user, date) for horizon {horizon_days} {}: there is nothing to tell apart; {}{}",
         if *churned { "churned" } else { "stayed" },
-        if *churned { "lengthen churn.horizon_days" } else { "shorten churn.horizon_days" }
+        untested::horizon_advice(*silence, !churned),
+        if *churned == *silence { ", or choose an earlier --as-of if the feed of these events stopped before the log ends" }
+        else { "" }
     )]
     OneClass {
         /// The horizon.
@@ -116,6 +192,8 @@ pub enum TrainError {
         rows: usize,
         /// What became of all of them.
         churned: bool,
+        /// Whether churn is silence, and not an event.
+        silence: bool,
     },
     /// The logistic fit failed.
     #[error("horizon {horizon_days}: {source}")]
