@@ -1,20 +1,23 @@
 //! The whole fit: histories in, bundle content and card out.
 
+use super::TrainError;
 use super::card::{Card, HorizonCard};
 use super::dataset::Dataset;
 use super::design::{fit_bg_nbd, fit_design};
+use super::doubts::{Returning, no_amounts};
+use super::few_rows::few_rows;
 use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
 use super::labels::{ChurnConfig, DropCounts, Labeller};
 use super::population::{Described, Population};
 use super::probe::{LeakageProbe, probe_catalogue};
 use super::recipe::LEAST_ROWS;
-use super::returning::Returning;
+
 use super::schedule::{Observed, Schedule, Spacing};
 use super::segments::fit_segments;
 use super::settings::TrainConfig;
 use super::slices::Slicer;
 use super::suspects;
-use super::{FewRows, TrainError};
+
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Day, Histories};
 use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training, version};
@@ -251,33 +254,6 @@ pub(super) fn schema(
         other_kinds: others.into_iter().take(config.model.kinds).map(|(_, k)| k.clone()).collect(),
         horizon_days,
         amounts: histories.totals().has_amounts(),
-    })
-}
-
-/// Why hardly anybody could be labelled: the log's users are few, or most pairs of a user and a date fell away for one
-/// reason.
-fn few_rows(churn: &ChurnConfig, users: usize, dropped: &DropCounts) -> FewRows {
-    if users < LEAST_ROWS {
-        return FewRows::Users { users };
-    }
-    let most = dropped.iter().max_by_key(|(_, pairs)| **pairs).map_or("", |(reason, _)| reason.as_str());
-    match most {
-        "inactive" => FewRows::Inactive { active_within_days: churn.active_within_days },
-        "no_activity" => FewRows::NoActivity { activity: churn.activity.clone() },
-        "already_churned" => FewRows::AlreadyChurned,
-        _ => FewRows::Days,
-    }
-}
-
-/// A note where amounts are mapped and none was found.
-fn no_amounts(quality: &serde_json::Value) -> Option<String> {
-    let number = |name: &str| quality.get(name).and_then(serde_json::Value::as_u64);
-    let (events, empty) = (number("events")?, number("empty_amounts")?);
-    (events > 0 && empty >= events).then(|| {
-        format!(
-            "None of the {events} events has an amount, so the model has no features of amounts: does `events.amount` name \
-             the right column?"
-        )
     })
 }
 

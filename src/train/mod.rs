@@ -1,12 +1,15 @@
 //! From histories to a model bundle: labelled datasets at dates in the past, the fit, its evaluation out of
 //! time, the card and the report.
 //!
-//! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits),
-//! `design` (what is weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the
-//! past), `horizon` and `judge` (one model, fitted and judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
-//! `challenger` (against what), [`verdict`] and [`untested`] (in words), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the
-//! future), [`fit`] (all of it), [`card`], [`refused`] (what of the log was not used), [`check`], [`report`]; [`scores`] and [`features`] of everybody, in a `table`.
+//! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates),
+//! `dataset` (the rows), `few_rows` (why there are hardly any), [`suspects`] (what is too good to be true) and `doubts`
+//! (what is merely odd), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits), `design` (what is weighed), [`segments`],
+//! [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon` and `judge` (one model,
+//! fitted and judged), [`untested`] (why it was not judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
+//! `challenger` (against what), [`verdict`] (whether that is enough), `slices`, [`population`] and [`retention`] (of whom),
+//! [`probe`] (no feature sees the future), [`fit`] (all of it), [`card`], `reach` (what contacting some users reaches),
+//! [`refused`] (what of the log was not used), [`check`], [`inspect`], [`report`]; [`scores`] and [`features`] of
+//! everybody, in a `table`.
 
 pub mod bgnbd;
 pub mod card;
@@ -15,8 +18,10 @@ pub mod check;
 pub mod config;
 mod dataset;
 mod design;
+mod doubts;
 mod evaluation;
 pub mod features;
+mod few_rows;
 pub mod fit;
 mod horizon;
 pub mod inspect;
@@ -29,11 +34,11 @@ pub mod origins;
 pub mod population;
 pub mod probe;
 pub mod procedure;
+mod reach;
 pub mod recipe;
 pub mod refused;
 pub mod report;
 pub mod retention;
-mod returning;
 mod rivals;
 pub mod schedule;
 pub mod scores;
@@ -45,67 +50,11 @@ mod table;
 pub mod untested;
 pub mod verdict;
 
+pub use few_rows::FewRows;
+
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError};
 use crate::model::ModelError;
-
-/// Why hardly any user can be labelled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FewRows {
-    /// The log has few users.
-    Users {
-        /// How many.
-        users: usize,
-    },
-    /// At most dates most users had been silent for too long to be asked about.
-    Inactive {
-        /// `churn.active_within_days`.
-        active_within_days: u32,
-    },
-    /// Most users have events, but no activity.
-    NoActivity {
-        /// The kinds that count as activity.
-        activity: Vec<String>,
-    },
-    /// Most users had reached the churn event.
-    AlreadyChurned,
-    /// Most users came after the dates at which they could be labelled.
-    Days,
-}
-
-impl std::fmt::Display for FewRows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Users { users } => write!(
-                f,
-                "the log holds {users} user{}: it takes more users, not more days; does `events.user` name the right \
-                 column?",
-                if *users == 1 { "" } else { "s" }
-            ),
-            Self::Inactive { active_within_days } => write!(
-                f,
-                "most users had been silent for more than churn.active_within_days = {active_within_days} days: lengthen \
-                 it"
-            ),
-            Self::NoActivity { activity } => write!(
-                f,
-                "most users have no event of a kind in churn.activity ({}): check it, and `events.kind`",
-                activity.join(", ")
-            ),
-            Self::AlreadyChurned => {
-                write!(
-                    f,
-                    "most users had reached churn.churn_event without activity since: check it and churn.activity"
-                )
-            }
-            Self::Days => write!(
-                f,
-                "most users came too late to be labelled: the log has too few days; lengthen it, or shorten \
-                 churn.horizon_days"
-            ),
-        }
-    }
-}
 
 /// What can go wrong in training.
 #[derive(Debug, thiserror::Error)]

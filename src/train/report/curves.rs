@@ -143,7 +143,7 @@ fn lifts(values: impl Iterator<Item = f64>) -> Axis {
     let step = super::plot::round_step(length.max(1e-3) / 4.0);
     let low = if length < high { (low / step + 1e-9).floor() * step } else { 0.0 };
     let high = (high / step - 1e-9).ceil() * step;
-    let digits = (0..4).find(|d| step >= libm::pow(10.0, -(*d as f64)) * (1.0 - 1e-9)).unwrap_or(4);
+    let digits = super::plot::digits(step);
     Axis::new(low, high, "times as many churners", |v| format!("{}×", decimals(v, digits)))
 }
 
@@ -189,7 +189,8 @@ mod tests {
             assert!(values.iter().all(|v| axis.low <= *v && *v <= axis.high), "{axis:?}");
             axis.ticks.iter().map(|t| t.1.clone()).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(read(&[1.0, 2.3]), "0.0× 1.0× 2.0× 3.0×");
+        assert_eq!(read(&[1.0, 2.3]), "0× 1× 2× 3×");
+        assert_eq!(read(&[0.6, 1.0]), "0.00× 0.25× 0.50× 0.75× 1.00×");
         assert_eq!(read(&[1.0, 64.0]), "0× 20× 40× 60× 80×");
         assert_eq!(read(&[1.0, 1.0101]), "1.000× 1.005× 1.010× 1.015×");
         assert!(lifts([f64::NAN].into_iter()).ticks.len() > 1);

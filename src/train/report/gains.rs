@@ -1,6 +1,7 @@
 //! How many churners a contact budget reaches.
 
-use super::super::card::{Card, Evaluation, Reach};
+use super::super::card::{Card, Evaluation, HorizonCard};
+use super::super::reach::Reach;
 use super::plot::{Axis, Plot};
 use super::text::{count, counted_share, decimals, nowrap, percent};
 
@@ -9,7 +10,7 @@ const BUDGET: usize = 20;
 
 /// Whom to contact, for every horizon that was judged.
 pub(super) fn section(card: &Card) -> String {
-    let panel = |h: &super::super::card::HorizonCard| match &h.evaluation {
+    let panel = |h: &HorizonCard| match &h.evaluation {
         Some(e) => figure(h.horizon_days, e),
         None => {
             let why = super::text::escape(&h.untested_words(&card.question));

@@ -85,7 +85,7 @@ pub fn render(card: &Card) -> String {
         sections.iter().map(|s| format!("<li><a href=\"#{}\">{}</a></li>", s.id, escape(s.name))).collect();
     let section = |s: &Section| {
         format!(
-            "<section id=\"{0}\" class=\"{0}\" aria-labelledby=\"{0}-heading\"><h2 id=\"{0}-heading\">{1}</h2>{2}</section>",
+            "<section id=\"{0}\" aria-labelledby=\"{0}-heading\"><h2 id=\"{0}-heading\">{1}</h2>{2}</section>",
             s.id,
             escape(s.heading),
             s.content

@@ -38,7 +38,7 @@ impl Axis {
             ((length / step - 1e-9).ceil().max(1.0) * step).min(1.0)
         };
         let (low, high) = if low > 0.75 { (1.0 - reach(1.0 - low), 1.0) } else { (0.0, reach(high)) };
-        let digits = percent_digits(round_step((high - low) / 4.0));
+        let digits = digits(100.0 * round_step((high - low) / 4.0));
         Self::new(low, high, label, |v| super::text::percent_to(v, digits))
     }
 
@@ -49,10 +49,10 @@ impl Axis {
     }
 }
 
-/// How many decimals of a percentage tell multiples of a step apart.
-fn percent_digits(step: f64) -> usize {
+/// How many decimals multiples of a step have.
+pub(super) fn digits(step: f64) -> usize {
     let whole = |digits: &usize| {
-        let scaled = step * 100.0 * libm::pow(10.0, *digits as f64);
+        let scaled = step * libm::pow(10.0, *digits as f64);
         (scaled - scaled.round()).abs() < 1e-6 * scaled
     };
     (0..6).find(whole).unwrap_or(6)

@@ -147,7 +147,7 @@ fn moves(card: &Card) -> String {
 fn percent_short(share: f64) -> String {
     match share {
         s if s < 0.005 => "<1".to_owned(),
-        s if s >= 0.995 && s < 1.0 => ">99".to_owned(),
+        s if (0.995..1.0).contains(&s) => ">99".to_owned(),
         s => format!("{:.0}", s * 100.0),
     }
 }

@@ -1,4 +1,4 @@
-//! How many users are ever active again: where hardly anybody is, the log's users are likely none.
+//! What makes one doubt how a log was mapped, though a model can be fitted on it.
 
 use super::labels::Labeller;
 use crate::history::{Day, Histories, HistoryError};
@@ -49,5 +49,31 @@ impl Returning {
                 super::refused::in_words(share)
             )
         })
+    }
+}
+
+/// A note where amounts are mapped and none was found.
+pub(super) fn no_amounts(quality: &serde_json::Value) -> Option<String> {
+    let number = |name: &str| quality.get(name).and_then(serde_json::Value::as_u64);
+    let (events, empty) = (number("events")?, number("empty_amounts")?);
+    (events > 0 && empty >= events).then(|| {
+        format!(
+            "None of the {events} events has an amount, so the model has no features of amounts: does `events.amount` name \
+             the right column?"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_log_whose_amounts_are_all_empty_is_told_and_one_without_amounts_is_not() {
+        let note = |events, empty| no_amounts(&json!({ "events": events, "empty_amounts": empty }));
+        assert!(note(9, 9).is_some_and(|n| n.contains("None of the 9 events") && n.contains("`events.amount`")));
+        assert_eq!((note(9, 8), note(9, 0), note(0, 0), no_amounts(&json!(null))), (None, None, None, None));
     }
 }
