@@ -25,7 +25,7 @@ pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
 pub use matrix::{MatrixScores, RowOutcome};
 pub use score::{Assessment, Assessor, HorizonScore, Reason, Score, SegmentMatch, Subject};
-pub use store::{Saved, load, save};
+pub use store::{Saved, load, save, version};
 
 use std::path::PathBuf;
 

@@ -27,6 +27,11 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The version of the bundle that [`save`] makes of `spec`: a short hash of `bundle.json`.
+pub fn version(spec: &BundleSpec) -> Result<String, ModelError> {
+    Ok(version_of(&json(spec, Path::new("bundle.json"))?))
+}
+
 /// Checks `spec`, records its golden answers and writes the directory: first under a temporary name beside
 /// `dir`, synced, then renamed. An existing bundle is replaced, anything else is left alone and refused.
 pub fn save(dir: &Path, spec: BundleSpec, card: &str, report: &str) -> Result<Bundle, ModelError> {

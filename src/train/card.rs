@@ -12,6 +12,8 @@ use super::probe::LeakageProbe;
 use super::procedure::TrialCard;
 use super::recipe::Recipe;
 use super::retention::Retention;
+use super::untested::Untested;
+use super::verdict::Verdict;
 use crate::features::Theme;
 use crate::history::{Coverage, Day};
 use crate::model::Calibration;
@@ -21,6 +23,12 @@ use crate::model::Calibration;
 pub struct Card {
     /// Version of the trainer.
     pub ebb_version: String,
+    /// The bundle's version; empty in cards of older trainers.
+    #[serde(default)]
+    pub model_version: String,
+    /// SHA-256 of the configuration file; empty in cards of older trainers.
+    #[serde(default)]
+    pub config_hash: String,
     /// No event at or after this day was seen.
     pub as_of: Day,
     /// The first day with an event.
@@ -86,8 +94,11 @@ pub struct HorizonCard {
     pub origins: Vec<OriginCard>,
     /// The line through the log-odds: what those dates had in common is put right by it.
     pub calibration: Calibration,
-    /// How the model did on the test date; `None` when the log is too short for one.
+    /// How the model did on the test date; `None` when it could not be judged.
     pub evaluation: Option<Evaluation>,
+    /// Why it could not be judged; `None` where it was, and in cards of older trainers.
+    #[serde(default)]
+    pub untested: Option<Untested>,
     /// Churn at every labelled date, oldest first, with the predictions made for it where there are some.
     pub by_date: Vec<DateCard>,
     /// What each feature does to the log-odds, largest effect first.
@@ -138,6 +149,9 @@ pub struct Evaluation {
     pub churn_rate: f64,
     /// The model.
     pub model: Metrics,
+    /// How far it is shown to beat its strongest baseline; `None` without one, and in cards of older trainers.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// Whether its log loss is lower than that of recency alone; `None` without that rival.
     pub beats_recency_only: Option<bool>,
     /// What it has to beat, the simplest first.
@@ -154,7 +168,22 @@ pub struct Evaluation {
     pub precision_recall: Vec<(f64, f64)>,
 }
 
+impl HorizonCard {
+    /// Why the model was not judged, in a sentence or two.
+    pub fn untested_words(&self, question: &ChurnConfig) -> String {
+        match &self.untested {
+            Some(why) => why.sentence(question, self.horizon_days),
+            None => format!("The {}-day model was not judged on a later date.", self.horizon_days),
+        }
+    }
+}
+
 impl Evaluation {
+    /// How many of the judged users churned.
+    pub fn churners(&self) -> u64 {
+        (self.churn_rate * self.users as f64).round() as u64
+    }
+
     /// The rival of a name.
     pub fn rival(&self, name: &str) -> Option<&RivalCard> {
         self.rivals.iter().find(|r| r.name == name)

@@ -10,6 +10,7 @@ use super::settings::{ModelConfig, TrainConfig};
 use crate::events::EventsConfig;
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
+use crate::model::store::sha256_hex;
 
 /// What can go wrong with a configuration file.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +79,8 @@ impl Config {
         let File { events, churn, model, segments, risk_bands, lifecycle } = toml::from_str(text)
             .map_err(|error| ConfigError::Toml { path: path.to_owned(), message: with_nearest(&error.to_string()) })?;
         let timezone = events.timezone.0.clone();
-        let train = TrainConfig { churn, model, segments, bands: risk_bands, lifecycle, timezone };
+        let hash = sha256_hex(text.as_bytes());
+        let train = TrainConfig { churn, model, segments, bands: risk_bands, lifecycle, timezone, hash };
         train.check().map_err(|error| ConfigError::Setting { path: path.to_owned(), message: error.to_string() })?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         Ok(Self { events, train, folder })
@@ -130,6 +132,7 @@ mod tests {
         assert_eq!(config.folder, Path::new("shop"));
         assert_eq!(config.default_kind(), Some("purchase"));
         assert_eq!(config.train.timezone, "UTC");
+        assert_eq!(config.train.hash, sha256_hex(GOOD.as_bytes()), "as `sha256sum` prints it of the file");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::dataset::Dataset;
 use super::metrics::{FIGURES, Metrics, Ranking, bootstrap, calibration_curve, gains, precision_recall, roc};
 use super::rivals::Rival;
 use super::slices::Slicing;
+use super::verdict::Verdict;
 use crate::history::Day;
 
 /// Rows that were judged: one entry for each in every list.
@@ -87,6 +88,7 @@ pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
         }
         slice
     });
+    let churners = churned.iter().filter(|y| **y).count() as u64;
     Evaluation {
         slices: slices.collect(),
         train: on.train,
@@ -94,6 +96,7 @@ pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
         test: on.test,
         users: known.len() as u64,
         churn_rate: share(churned),
+        verdict: Verdict::new(&rivals, churned.len() as u64, churners),
         beats_recency_only: recency.map(|r| model_metrics.log_loss.value < r.metrics.log_loss.value),
         model: model_metrics,
         calibration_curve: calibration_curve(model, churned),

@@ -4,18 +4,23 @@ use super::TrainError;
 use super::card::{Card, HorizonCard};
 use super::dataset::Dataset;
 use super::design::{fit_bg_nbd, fit_design};
+use super::doubts::{Returning, no_amounts};
+use super::few_rows::few_rows;
 use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
 use super::labels::{ChurnConfig, DropCounts, Labeller};
 use super::population::{Described, Population};
 use super::probe::{LeakageProbe, probe_catalogue};
+use super::recipe::LEAST_ROWS;
+
 use super::schedule::{Observed, Schedule, Spacing};
 use super::segments::fit_segments;
 use super::settings::TrainConfig;
 use super::slices::Slicer;
 use super::suspects;
+
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
-use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training};
+use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training, version};
 
 /// What a fit works on.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +61,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     notes.extend(coverage_notes(coverage, &observed, as_of));
     let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
     let ground = Ground { input, catalogue: &catalogue, labeller: &labeller, observed: &observed };
+    notes.extend(no_amounts(input.data_quality));
+    notes.extend(ground.returning()?.note());
     let mut fitted: Vec<FittedHorizon> = Vec::new();
     let mut shared: Option<Shared> = None;
     for &horizon_days in &schema.horizon_days {
@@ -86,7 +93,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         training: training(input, &fitted, first, last)?,
     };
     let probe = probe_catalogue(histories, &catalogue, &spec.training.snapshots, config.model.seed)?;
-    let card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), users, probe, notes);
+    let mut card = card(input, &spec, fitted.into_iter().map(|f| f.card).collect(), users, probe, notes);
+    card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
 }
 
@@ -115,8 +123,37 @@ impl Ground<'_> {
         let mut dropped = DropCounts::new();
         let (histories, dates, most) = (self.input.histories, &schedule.fit, model.most_rows);
         let data = Dataset::build(histories, self.catalogue, self.labeller, dates, horizon_days, most, &mut dropped)?;
-        check_rows(&data, horizon_days)?;
+        self.check_rows(&data, &dropped, horizon_days)?;
         Ok((schedule, data, dropped))
+    }
+
+    /// Whether there is something to learn from, and if not, why.
+    fn check_rows(&self, data: &Dataset, dropped: &DropCounts, horizon_days: u16) -> Result<(), TrainError> {
+        let churn = &self.input.config.churn;
+        let rows = data.len();
+        let mut users = data.users.clone();
+        users.dedup();
+        if rows < LEAST_ROWS || users.len() < 2 {
+            let (users, least) = (users.len(), LEAST_ROWS);
+            let cause = few_rows(churn, self.input.histories.len(), dropped);
+            return Err(TrainError::TooFewRows { horizon_days, rows, users, least, cause });
+        }
+        let silence = churn.churn_event.is_none();
+        match data.churn_rate() {
+            0.0 => Err(TrainError::OneClass { horizon_days, rows, churned: false, silence }),
+            1.0 => {
+                let Returning { active, returned } = self.returning()?;
+                if silence && returned == 0 {
+                    return Err(TrainError::NobodyReturns { users: active, activity: churn.activity.clone() });
+                }
+                Err(TrainError::OneClass { horizon_days, rows, churned: true, silence })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn returning(&self) -> Result<Returning, TrainError> {
+        Ok(Returning::of(self.input.histories, self.labeller, self.observed.until)?)
     }
 
     fn shared(&self, data: &Dataset, schedule: &Schedule, horizon_days: u16) -> Result<Shared, TrainError> {
@@ -245,23 +282,6 @@ pub(super) fn schema(
     })
 }
 
-/// The fewest labelled rows that a model is fitted on.
-const LEAST_ROWS: usize = 50;
-
-fn check_rows(data: &Dataset, horizon_days: u16) -> Result<(), TrainError> {
-    let rows = data.len();
-    let mut users = data.users.clone();
-    users.dedup();
-    if rows < LEAST_ROWS || users.len() < 2 {
-        return Err(TrainError::TooFewRows { horizon_days, rows, users: users.len(), least: LEAST_ROWS });
-    }
-    match data.churn_rate() {
-        0.0 => Err(TrainError::OneClass { horizon_days, rows, churned: false }),
-        1.0 => Err(TrainError::OneClass { horizon_days, rows, churned: true }),
-        _ => Ok(()),
-    }
-}
-
 fn card(
     input: &FitInput<'_>,
     spec: &BundleSpec,
@@ -273,10 +293,7 @@ fn card(
     for horizon in &horizons {
         let days = horizon.horizon_days;
         match horizon.evaluation.as_ref().map(|e| e.beats_recency_only) {
-            None => notes.push(format!(
-                "The log is too short to judge the {days}-day model on a later date: it was not tested, and nobody can \
-                 say whether it beats recency alone."
-            )),
+            None => notes.push(horizon.untested_words(&input.config.churn)),
             Some(Some(false)) => {
                 notes.push(format!("The {days}-day model does not beat a model that knows recency only."));
             }
@@ -287,6 +304,8 @@ fn card(
     let training = &spec.training;
     Card {
         ebb_version: training.ebb_version.clone(),
+        model_version: String::new(),
+        config_hash: input.config.hash.clone(),
         as_of: training.as_of,
         first_day: training.first_day,
         last_day: training.last_day,

@@ -8,7 +8,7 @@ use super::card::{EffectCard, HorizonCard};
 use super::dataset::Dataset;
 use super::design::{Matrix, bent, fit_expansion, telling};
 use super::evaluation::{Predictions, by_date};
-use super::judge::judge;
+use super::judge::{Judgement, judge};
 use super::labels::Labeller;
 use super::procedure::{Choice, carry_out, choose};
 use super::recipe::Table;
@@ -73,7 +73,10 @@ impl HorizonInput<'_> {
 }
 
 pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
-    let (evaluation, judged) = judge(input)?.unzip();
+    let (evaluation, judged, untested) = match judge(input)? {
+        Judgement::Judged(evaluation, judged) => (Some(*evaluation), Some(judged), None),
+        Judgement::Untested(why) => (None, None, Some(why)),
+    };
     let weighed = input.weighed(input.data, input.design);
     let table = input.table(&weighed);
     let choice = choose(&table, &input.schedule.fit, input.config)?;
@@ -101,6 +104,7 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
         origins: choice.rehearsals.iter().map(Into::into).collect(),
         calibration: choice.calibration,
         evaluation,
+        untested,
         by_date: by_date(input.data, &predictions),
         effects,
     };

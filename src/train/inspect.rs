@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::card::{Card, Evaluation, HorizonCard, SliceCard};
 use super::metrics::{Interval, Metrics};
+use super::refused::Refused;
 
 /// The card, readable.
 pub fn render(card: &Card) -> String {
@@ -27,14 +28,22 @@ fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
         "Churn is {what} within the horizon{lead}; asked of users active in the last {} days",
         q.active_within_days
     )?;
+    if !card.config_hash.is_empty() {
+        writeln!(out, "Configuration {:.12}", card.config_hash)?;
+    }
     let probe = &card.leakage_probe;
     writeln!(
         out,
         "No feature saw the future: {} vectors of {} users at {} dates were held against other futures",
         probe.comparisons, probe.users, probe.dates
     )?;
+    if let Some(refused) = Refused::of(card) {
+        for (name, said) in [("Caution", refused.caution()), ("Rows", refused.remark())] {
+            said.map_or(Ok(()), |said| writeln!(out, "{name}: {said}"))?;
+        }
+    }
     for horizon in &card.horizons {
-        write_horizon(out, horizon)?;
+        write_horizon(out, card, horizon)?;
     }
     if !card.segments.is_empty() {
         writeln!(out, "\nSegments on the latest labelled date")?;
@@ -54,7 +63,7 @@ fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_horizon(out: &mut String, h: &HorizonCard) -> std::fmt::Result {
+fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> std::fmt::Result {
     writeln!(out, "\nHorizon {} days", h.horizon_days)?;
     writeln!(
         out,
@@ -73,7 +82,7 @@ fn write_horizon(out: &mut String, h: &HorizonCard) -> std::fmt::Result {
     }
     match &h.evaluation {
         Some(evaluation) => write_evaluation(out, evaluation)?,
-        None => writeln!(out, "  not tested: the log is too short to judge it on a later date")?,
+        None => writeln!(out, "  not tested: {}", h.untested_words(&card.question))?,
     }
     writeln!(out, "  strongest effects on the log-odds of churn, per standard deviation")?;
     for effect in h.effects.iter().take(8) {
@@ -84,6 +93,9 @@ fn write_horizon(out: &mut String, h: &HorizonCard) -> std::fmt::Result {
 
 fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
     writeln!(out, "  judged on {} users at {}, churn {:.1} %", e.users, e.test, e.churn_rate * 100.0)?;
+    if let Some(verdict) = &e.verdict {
+        writeln!(out, "  verdict {}: {}", verdict.strength.words(), verdict.sentence(e))?;
+    }
     writeln!(out, "    {:<14} {:>24} {:>24} {:>10} {:>10}", "", "log loss", "AUC", "ECE", "bias")?;
     write_metrics(out, "model", &e.model)?;
     for rival in &e.rivals {
@@ -96,7 +108,9 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
 }
 
 fn write_rivals(out: &mut String, e: &Evaluation) -> std::fmt::Result {
+    let recency = e.rival("recency_only").map(|r| r.log_loss_difference);
     let verdict = match e.beats_recency_only {
+        Some(true) if recency.is_some_and(|d| d.high >= 0.0) => "; that it beats recency alone may be chance",
         Some(true) => "; it beats recency alone",
         Some(false) => "; it does NOT beat recency alone",
         None => "",

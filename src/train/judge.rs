@@ -12,9 +12,12 @@ use super::horizon::{HorizonInput, Weighed};
 use super::logistic::{Fitted, NewtonLogistic, Rows, fit_rows};
 use super::origins::part_of;
 use super::procedure::{TOLERANCE, choose};
-use super::recipe::usable;
+use super::recipe::{LEAST_ROWS, usable};
 use super::rivals::{Rival, best_feature};
+use super::untested::Untested;
+use super::verdict::CHALLENGER;
 use crate::features::Quantity;
+use crate::history::Day;
 use crate::math::{evenly, sigmoid};
 use crate::model::{Column, Derived, Design};
 use linfa::ParamGuard;
@@ -33,14 +36,21 @@ struct Court<'a> {
     columns: &'a [Column],
 }
 
-/// The evaluation, and what was said at the test date; `None` when the log is too short for one.
-pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Predictions)>, TrainError> {
-    let Some(test_date) = input.schedule.test else { return Ok(None) };
+/// What judging came to.
+pub(super) enum Judgement {
+    /// The evaluation, and what was said at the test date.
+    Judged(Box<Evaluation>, Predictions),
+    /// Nothing, and why.
+    Untested(Untested),
+}
+
+/// Judges the procedure on the newest labelled date.
+pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Judgement, TrainError> {
+    let Some(test_date) = input.schedule.test else { return Ok(Judgement::Untested(no_date(input))) };
     let dates = input.schedule.before(test_date);
     let (train, test) = (input.data.at(&dates), input.data.at(&[test_date]));
-    let all = |data: &Dataset| (0..data.len()).collect::<Vec<usize>>();
-    if !usable(&train, &all(&train)) || !usable(&test, &all(&test)) {
-        return Ok(None);
+    if let Some(why) = not_to_judge_on(&test, test_date).or_else(|| not_to_learn_from(&train, test_date)) {
+        return Ok(Judgement::Untested(why));
     }
     let bg_nbd = fit_bg_nbd(input.histories, input.labeller, test_date)?;
     let design = fit_design(&train, input.catalogue, bg_nbd);
@@ -49,9 +59,6 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     let table = input.table(&known);
     let choice = choose(&table, &dates, input.config)?;
     let columns = design.columns.get(..input.catalogue.len()).unwrap_or_default();
-    if !(0..PARTS).all(|part| usable(known.data, &known.others(part))) {
-        return Ok(None);
-    }
     let court = Court { input, known: &known, test: &test, asked: &asked, columns };
     let mut start: Option<Fitted> = choice.near.clone();
     let log_odds = court.by_part(|learnt, part| {
@@ -68,14 +75,49 @@ pub(super) fn judge(input: &HorizonInput<'_>) -> Result<Option<(Evaluation, Pred
     let calibration = choice.rehearsals.first().map(|r| r.date);
     let on = JudgedOn { train: dates, calibration, test: test_date };
     let evaluation = evaluation(&judged, on, input.config.seed);
-    Ok(Some((evaluation, Predictions { date: test_date, predicted: p, churned: test.labels })))
+    let predictions = Predictions { date: test_date, predicted: p, churned: test.labels };
+    Ok(Judgement::Judged(Box::new(evaluation), predictions))
 }
 
-impl Weighed<'_> {
-    /// The rows of all users but those of one part.
-    fn others(&self, part: u32) -> Vec<usize> {
-        (0..self.data.len()).filter(|row| part_of(self.data.users[*row], PARTS) != part).collect()
+/// Why there is no earlier date to learn from.
+fn no_date(input: &HorizonInput<'_>) -> Untested {
+    let (dates, window_days) = (&input.schedule.fit, input.schedule.window_days);
+    let newest = dates.last().copied();
+    let first = input.histories.span().map(|(first, _)| first);
+    let span_days = newest.zip(first).map_or(0, |(newest, first)| newest.plus(window_days).since(first));
+    // A day of past before the earlier date, its window, and that of the newest.
+    let needed_days = 2 * window_days + 1;
+    if span_days < needed_days {
+        return Untested::TooFewDays { span_days, needed_days };
     }
+    Untested::DatesTooClose { dates: dates.len(), window_days }
+}
+
+/// What is wrong with the rows to judge on.
+fn not_to_judge_on(test: &Dataset, date: Day) -> Option<Untested> {
+    let users = test.len();
+    if users < LEAST_ROWS {
+        return Some(Untested::TooFewUsers { date, users, least: LEAST_ROWS });
+    }
+    let churned = test.labels.first().copied().unwrap_or_default();
+    test.labels.iter().all(|label| *label == churned).then_some(Untested::OneClass { date, users, churned })
+}
+
+/// What is wrong with the rows to learn from, of all users and of those who teach about each part.
+fn not_to_learn_from(train: &Dataset, date: Day) -> Option<Untested> {
+    let teachers = std::iter::once((0..train.len()).collect()).chain((0..PARTS).map(|part| others(train, part)));
+    let unusable: Vec<Vec<usize>> = teachers.filter(|rows| !usable(train, rows)).collect();
+    let rows = unusable.iter().map(Vec::len).min()?;
+    if rows < LEAST_ROWS {
+        return Some(Untested::TooFewEarlier { date, rows, least: LEAST_ROWS });
+    }
+    let churned = train.labels.iter().filter(|churned| **churned).count();
+    Some(Untested::TooFewOfAClass { date, rows: train.len(), churned })
+}
+
+/// The rows of all users but those of one part.
+fn others(data: &Dataset, part: u32) -> Vec<usize> {
+    (0..data.len()).filter(|row| part_of(data.users[*row], PARTS) != part).collect()
 }
 
 /// The rows of the users of one part.
@@ -91,7 +133,7 @@ impl Court<'_> {
     ) -> Result<Vec<f64>, TrainError> {
         let mut answers = vec![f64::NAN; self.test.len()];
         for part in 0..PARTS {
-            let learnt = self.known.others(part);
+            let learnt = others(self.known.data, part);
             let rows = part_rows(&self.test.users, part);
             for (row, answer) in rows.iter().zip(ask(&learnt, &rows)?) {
                 answers[*row] = answer;
@@ -119,7 +161,7 @@ impl Court<'_> {
             rivals.push(Rival::new("bg_nbd", self.test.rows().map(told).collect()));
         }
         if self.input.challenger {
-            rivals.push(Rival::new("random_forest", self.by_part(|learnt, part| self.forest(learnt, part))?));
+            rivals.push(Rival::new(CHALLENGER, self.by_part(|learnt, part| self.forest(learnt, part))?));
         }
         Ok(rivals)
     }

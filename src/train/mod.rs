@@ -1,12 +1,15 @@
 //! From histories to a model bundle: labelled datasets at dates in the past, the fit, its evaluation out of
 //! time, the card and the report.
 //!
-//! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates), `dataset`
-//! (the rows), [`suspects`] (what is too good to be true), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits),
-//! `design` (what is weighed), [`segments`], [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the
-//! past), `horizon` and `judge` (one model, fitted and judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
-//! `challenger` (against what), `slices`, [`population`] and [`retention`] (of whom), [`probe`] (no feature sees the
-//! future), [`fit`] (all of it), [`card`], [`report`]; [`scores`] and [`features`] of everybody, in a `table`.
+//! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates),
+//! `dataset` (the rows), `few_rows` (why there are hardly any), [`suspects`] (what is too good to be true) and `doubts`
+//! (what is merely odd), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits), `design` (what is weighed), [`segments`],
+//! [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon` and `judge` (one model,
+//! fitted and judged), [`untested`] (why it was not judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
+//! `challenger` (against what), [`verdict`] (whether that is enough), `slices`, [`population`] and [`retention`] (of whom),
+//! [`probe`] (no feature sees the future), [`fit`] (all of it), [`card`], `reach` (what contacting some users reaches),
+//! [`refused`] (what of the log was not used), [`check`], [`inspect`], [`report`]; [`scores`] and [`features`] of
+//! everybody, in a `table`.
 
 pub mod agreement;
 pub mod bgnbd;
@@ -16,8 +19,10 @@ pub mod check;
 pub mod config;
 mod dataset;
 mod design;
+mod doubts;
 mod evaluation;
 pub mod features;
+mod few_rows;
 pub mod fit;
 mod horizon;
 pub mod inspect;
@@ -30,7 +35,9 @@ pub mod origins;
 pub mod population;
 pub mod probe;
 pub mod procedure;
+mod reach;
 pub mod recipe;
+pub mod refused;
 pub mod report;
 pub mod retention;
 mod rivals;
@@ -41,6 +48,10 @@ pub mod settings;
 mod slices;
 pub mod suspects;
 mod table;
+pub mod untested;
+pub mod verdict;
+
+pub use few_rows::FewRows;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError, Stretch};
@@ -94,8 +105,7 @@ pub enum TrainError {
     },
     /// Hardly anybody to learn from.
     #[error(
-        "only {rows} labelled rows of {users} users for horizon {horizon_days}: at least {least} are needed; lengthen \
-         the log or churn.active_within_days, or shorten churn.horizon_days"
+        "only {rows} labelled rows (user, date) of {users} users for horizon {horizon_days}: at least {least} are needed; {cause}"
     )]
     TooFewRows {
         /// The horizon.
@@ -106,12 +116,27 @@ pub enum TrainError {
         users: usize,
         /// How many there must be.
         least: usize,
+        /// Why there are so few.
+        cause: FewRows,
+    },
+    /// Nobody is ever active again.
+    #[error(
+        "no user comes back: each of the {users} users with activity ({}) has it on one day only, so all churn; \
+         `events.user` must name users, not orders, sessions or rows", activity.join(", ")
+    )]
+    NobodyReturns {
+        /// Users with activity.
+        users: u64,
+        /// The kinds that count as activity.
+        activity: Vec<String>,
     },
     /// Everybody stays or everybody leaves.
     #[error(
-        "all {rows} labelled rows for horizon {horizon_days} {}: there is nothing to tell apart; {}",
+        "all {rows} labelled rows (user, date) for horizon {horizon_days} {}: there is nothing to tell apart; {}{}",
         if *churned { "churned" } else { "stayed" },
-        if *churned { "lengthen churn.horizon_days" } else { "shorten churn.horizon_days" }
+        untested::horizon_advice(*silence, !churned),
+        if *churned == *silence { ", or choose an earlier --as-of if the feed of these events stopped before the log ends" }
+        else { "" }
     )]
     OneClass {
         /// The horizon.
@@ -120,6 +145,8 @@ pub enum TrainError {
         rows: usize,
         /// What became of all of them.
         churned: bool,
+        /// Whether churn is silence, and not an event.
+        silence: bool,
     },
     /// The logistic fit failed.
     #[error("horizon {horizon_days}: {source}")]

@@ -169,10 +169,13 @@ fn scatter(user: u32, date: Day) -> u32 {
     ((x ^ (x >> 31)) >> 32) as u32
 }
 
+/// The fewest rows that a model is fitted on or judged on.
+pub(super) const LEAST_ROWS: usize = 50;
+
 /// Rows of both classes, enough to fit or judge on.
 pub(super) fn usable(data: &Dataset, rows: &[usize]) -> bool {
     let churned = rows.iter().filter(|row| data.labels[**row]).count();
-    rows.len() >= 50 && churned > 0 && churned < rows.len()
+    rows.len() >= LEAST_ROWS && churned > 0 && churned < rows.len()
 }
 
 #[cfg(test)]

@@ -113,6 +113,8 @@ pub struct TrainConfig {
     pub lifecycle: Thresholds,
     /// IANA name of the time zone in which the histories count days.
     pub timezone: String,
+    /// SHA-256 of the configuration file, for the card.
+    pub hash: String,
 }
 
 impl TrainConfig {

@@ -6,6 +6,7 @@ use ebb::history::{Amount, DayRecord, History};
 use ebb::lifecycle::NotEligible;
 use ebb::model::{Assessment, Bundle, BundleSpec, Subject};
 use ebb::train::labels::{ChurnConfig, Labeller};
+use ebb::train::schedule::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -37,7 +38,11 @@ fn the_trainer_and_the_scorer_decide_alike() {
     let mut decisions = BTreeSet::new();
     for churn_event in [None, Some("cancel"), Some("return"), Some("never seen")] {
         let spec = churn_spec(churn_event);
-        let labeller = Labeller::new(&question(&spec), &kinds, day("2020-01-01"));
+        let labeller = Labeller::new(
+            &question(&spec),
+            &kinds,
+            Observed { first: origin, until: day("2020-01-01"), holes: Vec::new() },
+        );
         let bundle = Bundle::new(spec, "test".into()).unwrap();
         let rows = prop::collection::vec((0_i32..120, 0_u16..6), 0..8);
         let mut runner = TestRunner::new(Config { cases: 1_500, ..Config::default() });

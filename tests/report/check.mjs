@@ -58,7 +58,7 @@ const number = (text) => Number(text.replaceAll(",", "").match(/[\d.]+/)?.[0]);
 
 async function readings(panel) {
   const read = {};
-  for (const key of ["budget", "contacted", "reached", "bothered", "lift"]) {
+  for (const key of ["budget", "contacted", "reached", "bothered", "lift", "possible"]) {
     read[key] = (await panel.locator(`[data-out=${key}]`).textContent()).trim();
   }
   read.x = await panel.locator(".gains .marker").getAttribute("cx");
@@ -94,6 +94,9 @@ async function slide(panel, name, card) {
     check(`${name}: ${percent} % bothered`, number(read.bothered) === contacted - reached, read.bothered);
     const lift = (reached / contacted) * (users / churners);
     check(`${name}: ${percent} % lift`, Math.abs(number(read.lift) - lift) <= 0.0051, `${read.lift} for ${lift}`);
+    const possible = (Math.min(contacted, churners) / contacted) * (users / churners);
+    check(`${name}: ${percent} % possible lift`, Math.abs(number(read.possible) - possible) <= 0.0051, `${read.possible} for ${possible}`);
+    check(`${name}: ${percent} % lift is possible`, number(read.lift) <= number(read.possible), `${read.lift} of ${read.possible}`);
     check(`${name}: ${percent} % marker`, read.x === `${percent}%` && Math.abs(number(read.y) - (100 - share * 100)) < 0.011, read.y);
   }
   await slider.fill("20");
@@ -107,7 +110,7 @@ function overflowing() {
   if (document.documentElement.scrollWidth > width) out.push(`the page is ${document.documentElement.scrollWidth} wide`);
   for (const element of document.querySelectorAll("main *, header *, footer *")) {
     const box = element.getBoundingClientRect();
-    if (box.width > 0 && (box.right > width + 0.5 || box.left < -0.5) && !element.closest(".tabs")) {
+    if (box.width > 0 && (box.right > width + 0.5 || box.left < -0.5) && !element.closest(".tabs, .contents")) {
       out.push(`${element.tagName} "${element.textContent.slice(0, 30)}" ${box.left.toFixed(0)}–${box.right.toFixed(0)}`);
     }
   }
@@ -201,7 +204,7 @@ async function checkCharts(panel, name, card) {
   const days = Number((await panel.getAttribute("id")).slice(1));
   const horizon = card?.horizons.find((h) => h.horizon_days === days);
   if (card && !horizon?.evaluation) return;
-  for (const id of ["gains", "calibration", "dates", "roc", "pr", "lift"]) {
+  for (const id of ["calibration", "dates", "roc", "pr", "lift"]) {
     check(`${name}: there is a chart ${id}`, (await panel.locator(`#${id}-${days}-t`).count()) === 1);
   }
   if (!card) return;
@@ -285,23 +288,122 @@ async function checkUsers(page, name, card) {
   check(`${name}: every cohort is in the table`, cells === later, `${cells} for ${later}`);
 }
 
+/// What the lift chart draws, in lifts, against the best that any order could do.
+async function checkLift(panel, name, card) {
+  const days = Number((await panel.getAttribute("id")).slice(1));
+  const evaluation = card?.horizons.find((h) => h.horizon_days === days)?.evaluation;
+  const said = await panel.locator("figure", { has: panel.page().locator(`#lift-${days}-t`) }).locator("figcaption").textContent();
+  const [own, best] = [said.match(/hold ([\d.]+) times/), said.match(/better than ([\d.]+) times/)].map((m) => Number(m?.[1]));
+  check(`${name}: the lift in words is possible`, own <= best, said);
+  if (!evaluation) return;
+  const churners = Math.round(evaluation.users * evaluation.churn_rate);
+  const axis = await panel.evaluate((element, days) => {
+    const chart = element.querySelector(`svg[aria-labelledby^="lift-${days}-t"]`);
+    const ticks = [...chart.querySelectorAll(".tick[x='-8']")].map((t) => [Number.parseFloat(t.getAttribute("y")), Number.parseFloat(t.textContent)]);
+    const paths = [...chart.querySelectorAll("path.model, path.rival")].map((p) => p.getAttribute("d").slice(1).split("L").map((q) => q.split(" ").map(Number)));
+    return { ticks, paths };
+  }, days);
+  const [[y0, v0], [y1, v1]] = [axis.ticks[0], axis.ticks.at(-1)];
+  const unit = (v1 - v0) / (y1 - y0);
+  const over = axis.paths.flat().filter(([x, y]) => {
+    const contacted = Math.ceil((evaluation.users * Math.round(x)) / 100);
+    const possible = (Math.min(contacted, churners) / contacted) * (evaluation.users / churners);
+    return v0 + (y - y0) * unit > possible + Math.abs(unit) * 0.01 + 1e-9;
+  });
+  check(`${name}: no drawn lift is above the possible`, axis.paths.length > 0 && over.length === 0, `${over}`);
+}
+
+/// The verdict on the page is the card's, and so is what the page says it is about.
+async function checkHead(page, name, card) {
+  const order = await page.locator("main > section").evaluateAll((all) => all.map((s) => s.id));
+  check(`${name}: verdict, users and budget come before the evidence`, order.join() === "verdict,users,budget,evidence,log", `${order}`);
+  if (!card) return;
+  const head = await page.locator("header").textContent();
+  for (const known of [card.model_version, card.config_hash?.slice(0, 12), card.data_quality.files?.[0]?.file]) {
+    check(`${name}: the head tells ${known}`, !known || head.includes(known), head);
+  }
+  const words = { strong: "strong", modest: "modest", not_shown: "not shown" };
+  for (const [i, h] of card.horizons.entries()) {
+    const said = (await page.locator(".verdicts > li").nth(i).textContent()).replaceAll("\u202f", " ").toLowerCase();
+    const verdict = h.evaluation?.verdict;
+    if (verdict) check(`${name}: the ${h.horizon_days}-day verdict is the card's`, said.includes(words[verdict.strength]), said);
+    const { low, value, high } = verdict?.log_loss_difference ?? { low: 0, value: 0, high: 0 };
+    check(`${name}: the ${h.horizon_days}-day interval holds its figure`, low <= value && value <= high);
+  }
+}
+
+/// The bar of contents: it stays in view, leads to every section by mouse and by keyboard, and marks where one is.
+async function checkContents(browser, report, stem) {
+  for (const size of SIZES) {
+    const name = `${stem} ${size.name} contents`;
+    const { context, page, noise } = await open(browser, report, { viewport: size });
+    const links = page.locator("nav.contents a");
+    const names = await links.evaluateAll((all) => all.map((a) => a.hash));
+    const ids = await page.locator("main > section").evaluateAll((all) => all.map((s) => `#${s.id}`));
+    check(`${name}: a link for every section`, names.length > 0 && names.join() === ids.join(), `${names}`);
+    const bar = () => page.locator("nav.contents").evaluate((nav) => nav.getBoundingClientRect().toJSON());
+    const settled = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    for (const [i, hash] of names.entries()) {
+      if (i % 2 === 0) await links.nth(i).click();
+      else {
+        await links.nth(i).focus();
+        await page.keyboard.press("Enter");
+      }
+      await settled();
+      const { bottom, top } = await bar();
+      check(`${name}: it stays at the top at ${hash}`, Math.abs(top) < 1, `${top}`);
+      const heading = await page.locator(`${hash} > h2`).evaluate((h) => h.getBoundingClientRect().top);
+      check(`${name}: ${hash} starts below it`, heading >= bottom - 1 && (heading < size.height * 0.6 || i === names.length - 1), `${heading} ${bottom}`);
+      const marked = await page.locator("nav.contents [aria-current]").evaluateAll((all) => all.map((a) => a.hash));
+      check(`${name}: ${hash} is marked`, marked.join() === hash, `${marked}`);
+      const link = await links.nth(i).evaluate((a) => a.getBoundingClientRect().toJSON());
+      check(`${name}: the link to ${hash} is in view`, link.left >= -0.5 && link.right <= size.width + 0.5 && link.height >= 40, JSON.stringify(link));
+    }
+    // By keyboard alone, from the start of the page: the first stop is the first link, and what has the focus is seen.
+    await page.goto("about:blank");
+    await page.goto(pathToFileURL(realpathSync(report)).href);
+    await page.keyboard.press("Tab");
+    check(`${name}: it is the first stop of the Tab key`, (await page.evaluate(() => document.activeElement.hash)) === names[0]);
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    check(`${name}: the focus is seen`, outline !== "none", outline);
+    for (let stop = names.length; stop < names.length + 6; stop += 1) {
+      await page.keyboard.press("Tab");
+      const hidden = await page.evaluate(() => {
+        const box = document.activeElement.getBoundingClientRect();
+        const bar = document.querySelector("nav.contents");
+        return !bar.contains(document.activeElement) && document.activeElement !== document.body && box.bottom <= bar.getBoundingClientRect().bottom;
+      });
+      check(`${name}: stop ${stop} is not hidden behind it`, !hidden);
+    }
+    check(`${name}: quiet`, noise.filter((n) => !n.includes("about:blank")).length === 0, noise.join("; "));
+    await context.close();
+  }
+}
+
 async function checkAt(browser, report, size, scheme, stem, card) {
   const name = `${stem} ${size.name} ${scheme}`;
   const viewport = { width: size.width, height: size.height };
   const { context, page, noise } = await open(browser, report, { viewport, colorScheme: scheme });
-  const tabs = await page.locator("[role=tab]").all();
+  const tabs = await page.locator("#evidence [role=tab]").all();
+  if (size.name === "desktop") await checkHead(page, name, card);
   for (const [i, tab] of (tabs.length > 0 ? tabs : [null]).entries()) {
     await tab?.click();
-    const panel = page.locator(".panel:not([hidden])");
-    check(`${name}: one panel at a time`, (await panel.count()) === 1);
+    const panel = page.locator("#evidence .panel:not([hidden])");
+    const contact = page.locator("#budget .panel:not([hidden])");
+    check(`${name}: one panel at a time`, (await panel.count()) === 1 && (await contact.count()) === 1);
+    const days = await Promise.all([panel, contact].map((p) => p.getAttribute("data-days")));
+    check(`${name}: of one horizon everywhere`, days[0] === days[1], `${days}`);
     for (const [what, find] of Object.entries({ overflowing, overlapping, faint, nameless, mute })) {
       const found = await page.evaluate(find);
       check(`${name} ${i}: nothing ${what}`, found.length === 0, found.join("; "));
     }
-    if ((await panel.locator(".budget").count()) > 0 && size.name !== "tablet") {
-      await slide(panel, `${name} ${i}`, card);
+    const judged = (await contact.locator(".budget").count()) > 0;
+    if (judged && size.name !== "tablet") await slide(contact, `${name} ${i}`, card);
+    if (judged && size.name === "desktop") {
+      await checkCharts(panel, `${name} ${i}`, card);
+      await checkLift(panel, `${name} ${i}`, card);
+      check(`${name} ${i}: there is a chart gains`, (await contact.locator("svg[aria-labelledby^=gains]").count()) === 1);
     }
-    if ((await panel.locator(".budget").count()) > 0 && size.name === "desktop") await checkCharts(panel, `${name} ${i}`, card);
     if (size.name === "desktop") await checkChoice(panel, `${name} ${i}`, card);
     await page.evaluate(() => document.activeElement?.blur());
     await page.screenshot({ path: join(folder, `${stem}-${size.name}-${scheme}-${i}.png`), fullPage: true });
@@ -317,7 +419,9 @@ async function checkTabs(browser, report, stem) {
   if ((await tabs.count()) > 1) {
     await tabs.first().focus();
     await page.keyboard.press("ArrowRight");
-    check(`${stem}: an arrow key turns to the next tab`, (await tabs.nth(1).getAttribute("aria-selected")) === "true");
+    const chosen = await page.locator("[role=tab][aria-selected=true]").evaluateAll((all) => all.map((t) => t.dataset.days));
+    const second = await tabs.nth(1).getAttribute("data-days");
+    check(`${stem}: an arrow key turns to the next tab, everywhere`, chosen.length === 2 && chosen.every((days) => days === second), `${chosen}`);
   }
   await context.close();
 }
@@ -359,6 +463,7 @@ try {
       for (const size of SIZES) {
         for (const scheme of ["light", "dark"]) await checkAt(browser, report, size, scheme, stem, card);
       }
+      await checkContents(browser, report, stem);
       await checkTabs(browser, report, stem);
       await checkStill(browser, report, stem);
     } catch (error) {

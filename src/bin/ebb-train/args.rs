@@ -86,6 +86,12 @@ fn share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| format!("`{text}` is no share of users; give one above 0 and up to 1"))
 }
 
+/// A share of rows.
+fn share_of_rows(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("`{text}` is no share of rows; give one from 0 to 1"))
+}
+
 /// How a bulk log is written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum BulkFormat {
@@ -198,6 +204,10 @@ pub(crate) struct Check {
     /// The largest acceptable expected calibration error.
     #[arg(long, value_name = "ERROR")]
     pub(crate) max_ece: Option<f64>,
+    /// The largest acceptable share of the log's rows that were refused; rows that name no user are not among them
+    /// [default: 0.05].
+    #[arg(long, value_name = "SHARE", value_parser = share_of_rows)]
+    pub(crate) max_refused_share: Option<f64>,
 }
 
 #[derive(Debug, Args)]

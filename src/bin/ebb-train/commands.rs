@@ -288,10 +288,18 @@ fn card_of(dir: &Path) -> Result<(model::Bundle, Card), Failure> {
 }
 
 pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
-    let floors = Floors { min_auc: args.min_auc, max_log_loss: args.max_log_loss, max_ece: args.max_ece };
-    if floors.min_auc.is_none() && floors.max_log_loss.is_none() && floors.max_ece.is_none() {
-        return Err(usage(anyhow::anyhow!("nothing to check: give --min-auc, --max-log-loss or --max-ece")));
+    let given = [args.min_auc, args.max_log_loss, args.max_ece, args.max_refused_share];
+    if given.iter().all(Option::is_none) {
+        return Err(usage(anyhow::anyhow!(
+            "nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share"
+        )));
     }
+    let floors = Floors {
+        min_auc: args.min_auc,
+        max_log_loss: args.max_log_loss,
+        max_ece: args.max_ece,
+        max_refused_share: args.max_refused_share.unwrap_or(Floors::default().max_refused_share),
+    };
     let (bundle, card) = card_of(&args.model)?;
     let verdicts = hold(&card, &floors);
     let passed = verdicts.iter().all(|v| v.passed);

@@ -52,12 +52,27 @@ impl Draws {
         })
     }
 
+    /// The figure of all users, and around it as far as 95 % of the resamples lie from their median: percentiles less
+    /// the bias of the median. Resamples of an absolute value, such as the calibration error, lie above the figure of
+    /// all users as that lies above the truth, so that their plain percentiles may leave out the figure itself.
     fn spread(&self, of: impl Fn(&[f64]) -> f64) -> Interval {
         let value = of(&self.whole);
         let mut values: Vec<f64> = self.resampled.iter().map(|figures| of(figures)).filter(|v| v.is_finite()).collect();
         values.sort_by(f64::total_cmp);
-        let edge = |q| quantile_sorted(&values, q).unwrap_or(value);
-        Interval { value, low: edge(0.025), high: edge(0.975) }
+        let quantile = |q| quantile_sorted(&values, q).unwrap_or(value);
+        let middle = quantile(0.5);
+        let (below, above) = ((middle - quantile(0.025)).max(0.0), (quantile(0.975) - middle).max(0.0));
+        Interval { value, low: value - below, high: value + above }
+    }
+}
+
+#[cfg(test)]
+impl Draws {
+    /// A quantile of a figure's resamples themselves.
+    pub(super) fn quantile(&self, figure: usize, q: f64) -> f64 {
+        let mut values: Vec<f64> = self.resampled.iter().map(|figures| figures[figure]).collect();
+        values.sort_by(f64::total_cmp);
+        quantile_sorted(&values, q).unwrap()
     }
 }
 

@@ -26,7 +26,8 @@ pub fn share_interval(share: f64, users: u64) -> (f64, f64) {
     let scale = 1.0 + z * z / n;
     let middle = (share + z * z / (2.0 * n)) / scale;
     let half = z / scale * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).max(0.0).sqrt();
-    ((middle - half).max(0.0), (middle + half).min(1.0))
+    // At 0 and 1 the ends meet the share itself, which rounding would miss.
+    ((middle - half).max(0.0).min(share), (middle + half).min(1.0).max(share))
 }
 
 /// Predicted against observed churn in ten bins of equal size, lowest risk first.
@@ -173,6 +174,13 @@ mod tests {
         let (low, high) = share_interval(0.3, 100);
         assert!((low - 0.218_946).abs() < 1e-5 && (high - 0.395_849).abs() < 1e-5, "{low} {high}");
         assert_eq!(share_interval(0.3, 0), (0.0, 1.0));
+        for users in 1..500 {
+            for churned in [0, 1, users / 3, users] {
+                let share = churned as f64 / users as f64;
+                let (low, high) = share_interval(share, users);
+                assert!(0.0 <= low && low <= share && share <= high && high <= 1.0, "{churned} of {users}");
+            }
+        }
     }
 
     #[test]

@@ -2,19 +2,17 @@
 
 use super::super::card::Evaluation;
 use super::super::metrics::{CurvePoint, Interval};
-use super::plot::{Axis, Plot, round_step};
-use super::text::{counted, decimals, escape, percent, points};
+use super::plot::{Axis, Plot};
+use super::text::{counted, counted_share, decimals, escape, points, probability};
 
 /// The calibration curve with 95 % intervals for what was observed.
 pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
     let curve = &e.calibration_curve;
-    let most = curve.iter().flat_map(|c| [c.predicted, c.observed]).fold(0.0, f64::max);
-    let step = round_step(most / 4.0);
-    let top = ((most / step - 1e-9).ceil() * step).clamp(0.01, 1.0);
     let (id, title) = (format!("calibration-{horizon_days}"), format!("Calibration within {horizon_days} days"));
-    let axis = |label| Axis::new(0.0, top, label, percent);
+    let axis = |label| Axis::shares(curve.iter().flat_map(|c| [c.predicted, c.observed]), label);
+    let (foot, top) = (axis("").low, axis("").high);
     let mut plot = Plot::new(&id, &title, axis("predicted churn"), axis("observed churn"));
-    plot.line(&[(0.0, 0.0), (top, top)], "reference");
+    plot.line(&[(foot, foot), (top, top)], "reference");
     plot.text((top, top), (-14, 4), "end", "as predicted");
     let largest = curve.iter().map(|c| c.users).max().unwrap_or(1).max(1) as f64;
     plot.line(&curve.iter().map(|c| (c.predicted, c.observed)).collect::<Vec<_>>(), "model thin");
@@ -31,7 +29,8 @@ pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
 }
 
 fn words(c: &CurvePoint) -> String {
-    format!("predicted {}, observed {}, {}", percent(c.predicted), percent(c.observed), counted(c.users, "user"))
+    let (predicted, observed) = (probability(c.predicted), counted_share(c.observed));
+    format!("predicted {predicted}, observed {observed}, {}", counted(c.users, "user"))
 }
 
 fn caption(e: &Evaluation) -> String {
@@ -48,8 +47,8 @@ fn caption(e: &Evaluation) -> String {
         curve.iter().filter(outside).count(),
         curve.len(),
         points(gap(&worst)),
-        percent(worst.predicted),
-        percent(worst.observed),
+        probability(worst.predicted),
+        counted_share(worst.observed),
         line(e),
     )
 }

@@ -2,8 +2,8 @@
 
 use super::super::card::{Evaluation, RivalCard};
 use super::names;
-use super::plot::{Axis, Plot, round_step};
-use super::text::{decimals, escape, percent};
+use super::plot::{Axis, Plot};
+use super::text::{counted_share, decimals, escape, percent};
 
 /// A rival's line: its class in the style sheet and its name, with the names of those that run on the same line.
 pub(super) struct Line<'a> {
@@ -69,9 +69,10 @@ fn roc(horizon_days: u16, e: &Evaluation) -> String {
     let said = [0.05, 0.1, 0.2, 0.5]
         .map(|x| format!("{} of stayers bothered, {} of churners reached", percent(x), percent(along(&e.roc, x))));
     let caption = format!(
-        "Bothering 10 in 100 stayers reaches {} in 100 churners{}. The dashed diagonal is chance; the area below the curve \
+        "Bothering {} of the stayers reaches {} of the churners{}. The dashed diagonal is chance; the area below the curve \
          is the AUC, {}.",
-        hundred(along(&e.roc, 0.1)),
+        percent(0.1),
+        counted_share(along(&e.roc, 0.1)),
         against(&lines, |r| along(&r.roc, 0.1)),
         decimals(e.model.auc.value, 3),
     );
@@ -82,7 +83,9 @@ fn roc(horizon_days: u16, e: &Evaluation) -> String {
 fn precision_recall(horizon_days: u16, e: &Evaluation) -> String {
     let lines = lines(e);
     let (id, title) = (format!("pr-{horizon_days}"), format!("Precision-recall curve within {horizon_days} days"));
-    let mut plot = Plot::new(&id, &title, share("churners reached (recall)"), share("contacts who churn (precision)"));
+    let shown = lines.iter().map(|l| &l.rival.precision_recall).chain([&e.precision_recall]).flatten().map(|p| p.1);
+    let y = Axis::shares(shown.chain([e.churn_rate]), "contacts who churn (precision)");
+    let mut plot = Plot::new(&id, &title, share("churners reached (recall)"), y);
     plot.line(&[(0.0, e.churn_rate), (1.0, e.churn_rate)], "reference");
     lines.iter().rev().for_each(|l| plot.line(&l.rival.precision_recall, &format!("rival {}", l.class)));
     plot.line(&e.precision_recall, "model");
@@ -90,11 +93,11 @@ fn precision_recall(horizon_days: u16, e: &Evaluation) -> String {
         format!("{} of churners reached, {} of contacts churn", percent(x), percent(along(&e.precision_recall, x)))
     });
     let caption = format!(
-        "Contacting the riskiest until half of the churners are reached, {} in 100 contacts are churners{}; at random it \
+        "Contacting the riskiest until half of the churners are reached, {} of the contacts are churners{}; at random it \
          would be {}, the dashed line.",
-        hundred(along(&e.precision_recall, 0.5)),
+        counted_share(along(&e.precision_recall, 0.5)),
         against(&lines, |r| along(&r.precision_recall, 0.5)),
-        hundred(e.churn_rate),
+        counted_share(e.churn_rate),
     );
     let content = legend(&lines) + &plot.finish(&said.join("; "));
     super::figure("", "How many contacts are wasted?", &content, &escape(&caption))
@@ -103,20 +106,16 @@ fn precision_recall(horizon_days: u16, e: &Evaluation) -> String {
 fn lift(horizon_days: u16, e: &Evaluation) -> String {
     let lines = lines(e);
     let curve = |gains: &[f64]| -> Vec<(f64, f64)> {
-        let shares = gains.iter().enumerate().map(|(i, g)| ((i + 1) as f64 / 100.0, *g));
-        shares.map(|(x, g)| (x, g / x)).collect()
+        (1..=gains.len()).map(|p| (p as f64 / 100.0, e.reach(gains, p).lift)).collect()
     };
-    let most = lines.iter().map(|l| l.rival.gains.as_slice()).chain([e.gains.as_slice()]).flat_map(curve).map(|p| p.1);
-    let most = most.fold(1.0, f64::max);
-    let step = round_step(most / 4.0);
-    let top = (most / step - 1e-9).ceil() * step;
+    let shown = lines.iter().map(|l| l.rival.gains.as_slice()).chain([e.gains.as_slice()]).flat_map(curve).map(|p| p.1);
     let (id, title) = (format!("lift-{horizon_days}"), format!("Lift within {horizon_days} days"));
-    let y = Axis::new(0.0, top, "times as many churners", |v| format!("{}×", decimals(v, usize::from(step < 1.0))));
+    let y = lifts(shown);
     let mut plot = Plot::new(&id, &title, share("users contacted, riskiest first"), y);
     plot.line(&[(0.0, 1.0), (1.0, 1.0)], "reference");
     lines.iter().rev().for_each(|l| plot.line(&curve(&l.rival.gains), &format!("rival {}", l.class)));
     plot.line(&curve(&e.gains), "model");
-    let of = |gains: &[f64], p: usize| gains.get(p - 1).map_or(f64::NAN, |g| g * 100.0 / p as f64);
+    let of = |gains: &[f64], p: usize| if gains.is_empty() { f64::NAN } else { e.reach(gains, p).lift };
     let said = [5_usize, 10, 20, 50]
         .map(|p| format!("the riskiest {}: {} times", percent(p as f64 / 100.0), decimals(of(&e.gains, p), 2)));
     let recency = lines.iter().find(|l| l.rival.name == "recency_only");
@@ -126,7 +125,7 @@ fn lift(horizon_days: u16, e: &Evaluation) -> String {
         percent(0.1),
         decimals(of(&e.gains, 10), 1),
         recency.map(|l| format!(" (recency only: {})", decimals(of(&l.rival.gains, 10), 1))).unwrap_or_default(),
-        decimals((1.0 / e.churn_rate).min(10.0), 1),
+        decimals(e.reach(&e.gains, 10).possible_lift, 1),
     );
     super::figure(
         "",
@@ -136,14 +135,22 @@ fn lift(horizon_days: u16, e: &Evaluation) -> String {
     )
 }
 
-fn hundred(share: f64) -> String {
-    decimals(share * 100.0, 0)
+/// An axis of lifts: from 0, or from just below the lowest where everything lies close to 1, as when nearly all churn.
+fn lifts(values: impl Iterator<Item = f64>) -> Axis {
+    let ends = values.filter(|v| v.is_finite());
+    let (low, high) = ends.fold((1.0, 1.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
+    let length = if low > 0.75 && high < 1.25 { high - low } else { high };
+    let step = super::plot::round_step(length.max(1e-3) / 4.0);
+    let low = if length < high { (low / step + 1e-9).floor() * step } else { 0.0 };
+    let high = (high / step - 1e-9).ceil() * step;
+    let digits = super::plot::digits(step);
+    Axis::new(low, high, "times as many churners", |v| format!("{}×", decimals(v, digits)))
 }
 
 /// What recency alone gives, in brackets.
 fn against(lines: &[Line<'_>], of: impl Fn(&RivalCard) -> f64) -> String {
     let recency = lines.iter().find(|l| l.rival.name == "recency_only");
-    recency.map(|l| format!(" (recency only: {})", hundred(of(l.rival)))).unwrap_or_default()
+    recency.map(|l| format!(" (recency only: {})", counted_share(of(l.rival)))).unwrap_or_default()
 }
 
 /// The height of a line through points at `x`; not a number beside it.
@@ -167,12 +174,26 @@ mod tests {
         assert_eq!(along(&[(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)], 0.25), 0.5);
         assert!(along(&[], 0.5).is_nan());
         let html = figures(30, &e).replace(super::super::text::THIN, " ");
-        let at = hundred(along(&e.roc, 0.1));
-        assert!(html.contains(&format!("reaches {at} in 100 churners (recency only: ")), "{html}");
+        let at = counted_share(along(&e.roc, 0.1)).replace(super::super::text::THIN, " ");
+        assert!(html.contains(&format!("reaches {at} of the churners (recency only: ")), "{html}");
         assert!(
             html.contains("hold 2.0 times as many churners") && html.contains("nobody could do better than 2.3"),
             "{html}"
         );
+    }
+
+    #[test]
+    fn lifts_fit_their_axis_where_few_churn_and_where_nearly_all_do() {
+        let read = |values: &[f64]| {
+            let axis = lifts(values.iter().copied());
+            assert!(values.iter().all(|v| axis.low <= *v && *v <= axis.high), "{axis:?}");
+            axis.ticks.iter().map(|t| t.1.clone()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(read(&[1.0, 2.3]), "0× 1× 2× 3×");
+        assert_eq!(read(&[0.6, 1.0]), "0.00× 0.25× 0.50× 0.75× 1.00×");
+        assert_eq!(read(&[1.0, 64.0]), "0× 20× 40× 60× 80×");
+        assert_eq!(read(&[1.0, 1.0101]), "1.000× 1.005× 1.010× 1.015×");
+        assert!(lifts([f64::NAN].into_iter()).ticks.len() > 1);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Churn by risk decile over time.
 
 use super::super::card::{DateCard, HorizonCard};
-use super::plot::{Axis, Plot, round_step};
-use super::text::{counted, escape, nowrap, percent};
+use super::plot::{Axis, Plot};
+use super::text::{counted, counted_share, escape, nowrap, probability};
 use super::timeline::MONTH_NAMES;
 use crate::history::Day;
 
@@ -32,15 +32,10 @@ fn predicted(h: &HorizonCard) -> impl Iterator<Item = &DateCard> {
 }
 
 fn chart(h: &HorizonCard) -> String {
-    let shares = h
-        .by_date
-        .iter()
-        .flat_map(|d| d.deciles.iter().map(|c| c.observed).chain([d.churn_rate, d.predicted.unwrap_or(0.0)]));
-    let most = shares.fold(0.01, f64::max);
-    let step = round_step(most / 4.0);
-    let top = ((most / step - 1e-9).ceil() * step).min(1.0);
+    let shares =
+        h.by_date.iter().flat_map(|d| d.deciles.iter().map(|c| c.observed).chain([d.churn_rate]).chain(d.predicted));
     let (id, title) = (format!("dates-{}", h.horizon_days), format!("Churn over time within {} days", h.horizon_days));
-    let y = Axis::new(0.0, top, &format!("churn within {} days", h.horizon_days), percent);
+    let y = Axis::shares(shares, &format!("churn within {} days", h.horizon_days));
     let mut plot = Plot::new(&id, &title, dates(&h.by_date.iter().map(|d| d.date).collect::<Vec<_>>()), y);
     let x = |d: &DateCard| f64::from(d.date.number());
     for k in 0..10 {
@@ -56,21 +51,21 @@ fn chart(h: &HorizonCard) -> String {
                 "{}, tenth {}: predicted {}, observed {}, {}",
                 d.date,
                 k + 1,
-                percent(c.predicted),
-                percent(c.observed),
+                probability(c.predicted),
+                counted_share(c.observed),
                 counted(c.users, "user")
             );
             plot.dot((x(d), c.observed), 4.0, DECILES.get(k).copied().unwrap_or("d10"), &said);
         }
         if let Some(p) = d.predicted {
-            plot.dot((x(d), p), 4.5, "hollow", &format!("{}: predicted {} for all", d.date, percent(p)));
+            plot.dot((x(d), p), 4.5, "hollow", &format!("{}: predicted {} for all", d.date, probability(p)));
         }
     }
     for d in &h.by_date {
-        let said = format!("{}: {} of {} left", d.date, percent(d.churn_rate), counted(d.users, "user"));
+        let said = format!("{}: {} of {} left", d.date, counted_share(d.churn_rate), counted(d.users, "user"));
         plot.dot((x(d), d.churn_rate), 3.5, "dot", &said);
     }
-    let said: Vec<String> = h.by_date.iter().map(|d| format!("{}: {}", d.date, percent(d.churn_rate))).collect();
+    let said: Vec<String> = h.by_date.iter().map(|d| format!("{}: {}", d.date, counted_share(d.churn_rate))).collect();
     plot.finish(&said.join("; "))
 }
 
@@ -109,8 +104,8 @@ fn caption(h: &HorizonCard) -> String {
     let range = format!(
         "Over {}, churn lay between {} and {}.",
         counted(h.by_date.len() as u64, "date"),
-        percent(ends.0),
-        percent(ends.1)
+        probability(ends.0),
+        probability(ends.1)
     );
     let latest = predicted(h).last().and_then(|d| Some((d, d.deciles.first()?, d.deciles.last()?)));
     let Some((d, safest, riskiest)) = latest else {
@@ -127,14 +122,14 @@ fn caption(h: &HorizonCard) -> String {
         ),
     };
     format!(
-        "{} {} On {} the riskiest tenth of users left in {} of cases ({} predicted), the safest in {} ({} predicted).",
+        "{} {} On {} the riskiest tenth of users left in {} of the cases ({} predicted), the safest in {} ({} predicted).",
         escape(&range),
         escape(&dates),
         nowrap(d.date),
-        escape(&percent(riskiest.observed)),
-        escape(&percent(riskiest.predicted)),
-        escape(&percent(safest.observed)),
-        escape(&percent(safest.predicted)),
+        escape(&counted_share(riskiest.observed)),
+        escape(&probability(riskiest.predicted)),
+        escape(&counted_share(safest.observed)),
+        escape(&probability(safest.predicted)),
     )
 }
 

@@ -6,7 +6,7 @@ use super::super::procedure::{apart, lasting_shift};
 use super::dates::dates;
 use super::plot::Plot;
 use super::strips::axis;
-use super::text::{capital, counted, decimals, escape, nowrap, percent, signed};
+use super::text::{capital, counted, counted_share, decimals, escape, nowrap, probability, signed};
 use crate::history::Day;
 use crate::math::mean;
 
@@ -55,7 +55,7 @@ fn chart(h: &HorizonCard, origins: &[&OriginCard], carried: f64) -> String {
     let points: Vec<(f64, f64)> = origins.iter().map(|o| (f64::from(o.date.number()), o.shift)).collect();
     plot.line(&points, "model thin");
     for (o, point) in origins.iter().zip(&points) {
-        let (shift, rate) = (signed(o.shift, 3), percent(o.churn_rate));
+        let (shift, rate) = (signed(o.shift, 3), counted_share(o.churn_rate));
         plot.dot(*point, 4.0, "dot", &format!("{}: {shift}; {rate} of {} left", o.date, counted(o.users, "user")));
     }
     let said: Vec<String> = origins.iter().map(|o| format!("{}: {}", o.date, signed(o.shift, 3))).collect();
@@ -103,7 +103,7 @@ fn largest(h: &HorizonCard, origins: &[&OriginCard]) -> String {
     let told = origins.iter().filter_map(|o| Some((o, predicted(o)?)));
     let largest = told.max_by(|a, b| a.0.shift.abs().total_cmp(&b.0.shift.abs()));
     let said = largest.map(|(o, p)| {
-        let (p, rate) = (escape(&percent(p)), escape(&percent(o.churn_rate)));
+        let (p, rate) = (escape(&probability(p)), escape(&counted_share(o.churn_rate)));
         let most = if origins.len() > 1 { "Most was needed on" } else { "That was" };
         format!("{most} {}, {}: {p} had been predicted, {rate} left. ", nowrap(o.date), escape(&signed(o.shift, 2)))
     });

@@ -1,39 +1,33 @@
 //! How many churners a contact budget reaches.
 
-use super::super::card::Evaluation;
+use super::super::card::{Card, Evaluation, HorizonCard};
+use super::super::reach::Reach;
 use super::plot::{Axis, Plot};
-use super::text::{count, decimals, nowrap, percent};
+use super::text::{count, counted_share, decimals, nowrap, percent};
 
 /// The budget that is shown first, in percent of users.
 const BUDGET: usize = 20;
 
-/// What a budget buys on the test date.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Reach {
-    contacted: u64,
-    churners: u64,
+/// Whom to contact, for every horizon that was judged.
+pub(super) fn section(card: &Card) -> String {
+    let panel = |h: &HorizonCard| match &h.evaluation {
+        Some(e) => figure(h.horizon_days, e),
+        None => {
+            let why = super::text::escape(&h.untested_words(&card.question));
+            format!("<p class=\"card empty\">{why}</p>")
+        }
+    };
+    super::horizon::panels(card, 'b', panel)
 }
 
-impl Reach {
-    /// The riskiest `percent` of users: as many as the gains were counted on.
-    fn of(e: &Evaluation, percent: usize) -> Self {
-        let contacted = (e.users * percent as u64).div_ceil(100);
-        let share = e.gains.get(percent.wrapping_sub(1)).copied().unwrap_or(0.0);
-        Self { contacted, churners: ((share * churners(e) as f64).round() as u64).min(contacted) }
-    }
-
-    fn stayers(self) -> u64 {
-        self.contacted - self.churners
-    }
-
-    /// How many times more churners than among as many users taken at random.
-    fn lift(self, e: &Evaluation) -> f64 {
-        self.churners as f64 / self.contacted as f64 * e.users as f64 / churners(e) as f64
-    }
+/// Churners that are reached, as a whole number.
+fn found(reach: Reach) -> u64 {
+    reach.churners.round() as u64
 }
 
-fn churners(e: &Evaluation) -> u64 {
-    (e.churn_rate * e.users as f64).round() as u64
+/// How many times more churners than at random, of whole churners.
+fn lift(e: &Evaluation, reach: Reach) -> f64 {
+    found(reach) as f64 / reach.contacted as f64 * e.users as f64 / e.churners() as f64
 }
 
 /// The gains curve with a slider for the budget.
@@ -54,7 +48,8 @@ fn chart(horizon_days: u16, e: &Evaluation) -> String {
     plot.line(&[(0.0, 0.0), (1.0, 1.0)], "reference");
     // The best that any order can do: churners only, until there are none left.
     plot.line(&[(0.0, 0.0), (e.churn_rate.clamp(0.0, 1.0), 1.0), (1.0, 1.0)], "reference faint");
-    plot.text((e.churn_rate.clamp(0.0, 1.0), 1.0), (6, 16), "start", "perfect");
+    let (away, anchor) = if e.churn_rate > 0.7 { (-30, "end") } else { (6, "start") };
+    plot.text((e.churn_rate.clamp(0.0, 1.0), 1.0), (away, 16), anchor, "perfect");
     plot.text((1.0, 0.55), (-8, 0), "end", "at random");
     for line in super::curves::lines(e).iter().rev() {
         let points: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
@@ -76,15 +71,16 @@ fn chart(horizon_days: u16, e: &Evaluation) -> String {
 /// The slider and what it gives. The counts for every budget travel with it, so the script does no arithmetic on
 /// shares and shows what is printed here.
 fn budget(horizon_days: u16, e: &Evaluation) -> String {
-    let reached: Vec<String> = (1..=100).map(|p| Reach::of(e, p).churners.to_string()).collect();
+    let reached: Vec<String> = (1..=100).map(|p| found(e.reach(&e.gains, p)).to_string()).collect();
     let gains: Vec<String> = e.gains.iter().map(|g| super::plot::short(g * 100.0)).collect();
-    let reach = Reach::of(e, BUDGET);
-    let share = reach.churners as f64 / churners(e).max(1) as f64;
+    let reach = e.reach(&e.gains, BUDGET);
+    let (churners, share) = (e.churners(), found(reach) as f64 / e.churners().max(1) as f64);
     let cells = [
         ("contacted", "users contacted", count(reach.contacted)),
-        ("reached", "churners reached", format!("{} ({})", count(reach.churners), percent(share))),
-        ("bothered", "stayers bothered", count(reach.stayers())),
-        ("lift", "lift over random", format!("{}×", decimals(reach.lift(e), 2))),
+        ("reached", "churners reached", format!("{} ({})", count(found(reach)), percent(share))),
+        ("bothered", "stayers bothered", count(reach.contacted - found(reach))),
+        ("lift", "lift over random", format!("{}×", decimals(lift(e, reach), 2))),
+        ("possible", "lift of a perfect order", format!("{}×", decimals(reach.possible_lift, 2))),
     ];
     let cells: String = cells
         .iter()
@@ -96,7 +92,7 @@ fn budget(horizon_days: u16, e: &Evaluation) -> String {
          <input type=\"range\" id=\"budget-{horizon_days}\" min=\"1\" max=\"100\" step=\"1\" value=\"{BUDGET}\">\
          <dl aria-live=\"polite\">{cells}</dl></div>",
         e.users,
-        churners(e),
+        churners,
         reached.join(" "),
         gains.join(" "),
         percent(BUDGET as f64 / 100.0),
@@ -104,14 +100,14 @@ fn budget(horizon_days: u16, e: &Evaluation) -> String {
 }
 
 fn caption(e: &Evaluation) -> String {
-    let reach = Reach::of(e, 10);
+    let reach = e.reach(&e.gains, 10);
     format!(
         "The further the curve rises above the dashed diagonal, the better the order. Among the riskiest {} of users \
-         on {}, {} in 100 left, against {} in 100 of all.",
+         on {}, {} left, against {} of all users. A perfect order would contact churners only, until there are none left.",
         percent(0.1),
         nowrap(e.test),
-        decimals(reach.churners as f64 / reach.contacted.max(1) as f64 * 100.0, 0),
-        decimals(e.churn_rate * 100.0, 0),
+        super::text::escape(&counted_share(found(reach) as f64 / reach.contacted.max(1) as f64)),
+        super::text::escape(&counted_share(e.churn_rate)),
     )
 }
 
@@ -124,12 +120,34 @@ mod tests {
     fn a_budget_of_everyone_reaches_every_churner_without_lift() {
         let card = card();
         let e = card.horizons[0].evaluation.as_ref().unwrap();
-        let all = Reach::of(e, 100);
-        assert_eq!((all.contacted, all.churners), (e.users, churners(e)));
-        assert!((all.lift(e) - 1.0).abs() < 1e-12);
-        let fifth = Reach::of(e, 20);
-        assert_eq!(fifth.churners + fifth.stayers(), fifth.contacted);
-        assert!((fifth.lift(e) - e.gains[19] / 0.2).abs() < 0.01, "{}", fifth.lift(e));
+        let all = e.reach(&e.gains, 100);
+        assert_eq!((all.contacted, found(all)), (e.users, e.churners()));
+        assert!((all.lift - 1.0).abs() < 1e-12 && (all.possible_lift - 1.0).abs() < 1e-12);
+        let fifth = e.reach(&e.gains, 20);
+        assert!((lift(e, fifth) - e.gains[19] / 0.2).abs() < 0.01, "{fifth:?}");
+    }
+
+    /// Of 15 users 10 % are 2: a lift by the percentage instead of the users would be 2.5 where 1.9 is possible.
+    #[test]
+    fn the_lift_is_never_above_what_is_possible() {
+        let mut e = card().horizons[0].evaluation.clone().unwrap();
+        for users in [1_u64, 7, 15, 99, 101, 1_062] {
+            for churners in [1, users / 2, users - users / 10, users].into_iter().filter(|c| *c > 0) {
+                (e.users, e.churn_rate) = (users, churners as f64 / users as f64);
+                let p: Vec<f64> = (0..users).map(|i| i as f64).collect();
+                let y: Vec<bool> = (0..users).map(|i| i >= users - churners).collect();
+                e.gains = super::super::super::metrics::gains(&p, &y);
+                for percent in 1..=100 {
+                    let reach = e.reach(&e.gains, percent);
+                    let rounded = |v: f64| decimals(v, 2).parse::<f64>().unwrap();
+                    let own = lift(&e, reach);
+                    assert!(rounded(own) <= rounded(reach.possible_lift), "{percent} % of {users}, {churners}");
+                    assert!((own - reach.possible_lift).abs() < 1e-9, "a perfect order reaches it");
+                }
+            }
+        }
+        (e.users, e.churn_rate) = (15, 8.0 / 15.0);
+        assert_eq!(decimals(e.reach(&[0.25; 100], 10).lift, 3), "1.875");
     }
 
     #[test]

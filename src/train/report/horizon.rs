@@ -1,44 +1,53 @@
-//! One horizon's model: everything about it, in one panel.
+//! What there is once for every horizon: in panels below tabs, one at a time.
 
 use super::super::card::{Card, HorizonCard};
 use super::text::escape;
-use super::{
-    calibration, curves, dates, drift, dropped, effects, gains, slices, summary, tiles, timeline, trials, versus,
-};
+use super::{calibration, curves, dates, drift, dropped, effects, slices, tiles, timeline, trials, versus};
 
-/// The panels of all horizons, below tabs when there are several. Without scripts, and on paper, all are shown.
-pub(super) fn sections(card: &Card) -> String {
-    let panels: String = card.horizons.iter().map(|h| panel(card, h)).collect();
-    if card.horizons.len() < 2 {
+/// A panel for each horizon, below tabs when there are several. Without scripts, and on paper, all are shown. `prefix`
+/// makes the ids of one group of panels; tabs of all groups turn together.
+pub(super) fn panels(card: &Card, prefix: char, content: impl Fn(&HorizonCard) -> String) -> String {
+    let several = card.horizons.len() > 1;
+    let panel = |h: &HorizonCard| {
+        let days = h.horizon_days;
+        let heading = if several { format!("<h3 class=\"within\">Within {days} days</h3>") } else { String::new() };
+        format!("<div class=\"panel\" id=\"{prefix}{days}\" data-days=\"{days}\">{heading}{}</div>", content(h))
+    };
+    let panels: String = card.horizons.iter().map(panel).collect();
+    if !several {
         return panels;
     }
+    let tab = |h: &HorizonCard| {
+        let days = h.horizon_days;
+        format!(
+            "<button type=\"button\" role=\"tab\" id=\"tab-{prefix}{days}\" aria-controls=\"{prefix}{days}\" \
+             data-days=\"{days}\">{days} days</button>"
+        )
+    };
     let tabs: String = card.horizons.iter().map(tab).collect();
     format!("<div class=\"tabs\" role=\"tablist\" aria-label=\"Horizon\" hidden>{tabs}</div>{panels}")
 }
 
-fn tab(h: &HorizonCard) -> String {
-    let days = h.horizon_days;
-    format!("<button type=\"button\" role=\"tab\" id=\"tab-{days}\" aria-controls=\"h{days}\">{days} days</button>")
+/// How good the models are, and how they came about.
+pub(super) fn evidence(card: &Card) -> String {
+    panels(card, 'h', |h| panel(card, h))
 }
 
 fn panel(card: &Card, h: &HorizonCard) -> String {
     let judged = match &h.evaluation {
         Some(e) => format!(
-            "{}<div class=\"pair\">{}{}</div><div class=\"pair\">{}{}</div>{}{}",
+            "{}<div class=\"pair\">{}{}</div>{}{}{}",
             tiles::section(e),
-            gains::figure(h.horizon_days, e),
             calibration::figure(h.horizon_days, e),
             versus::figure(h, e),
-            dates::figure(h),
             curves::figures(h.horizon_days, e),
+            dates::figure(h),
             slices::figures(e),
         ),
-        None => format!("<p class=\"card empty\">{}</p>", escape(&summary::untested(h))),
+        None => format!("<p class=\"card empty\">{}</p>", escape(&h.untested_words(&card.question))),
     };
     format!(
-        "<section class=\"panel\" id=\"h{0}\"><h2>Churn within {0} days</h2>{judged}\
-         <div class=\"pair\">{1}{2}</div><div class=\"pair\">{3}<div class=\"stack\">{4}{5}</div></div></section>",
-        h.horizon_days,
+        "{judged}<div class=\"pair\">{}{}</div><div class=\"pair\">{}<div class=\"stack\">{}{}</div></div>",
         trials::figure(h),
         drift::figure(card, h),
         effects::figure(h),

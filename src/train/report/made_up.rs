@@ -11,12 +11,14 @@ use super::super::probe::LeakageProbe;
 use super::super::procedure::TrialCard;
 use super::super::recipe::Recipe;
 use super::super::retention::{Cohort, Period, Retention};
+use super::super::untested::Untested;
+use super::super::verdict::Verdict;
 use crate::features::Theme;
 use crate::history::Day;
 use crate::model::Calibration;
 
 /// The day written so.
-pub(super) fn day(text: &str) -> Day {
+pub(in crate::train) fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
@@ -87,10 +89,22 @@ fn slice(dimension: &str, name: &str, users: u64, churn_rate: f64) -> SliceCard 
     }
 }
 
+fn rivals() -> Vec<RivalCard> {
+    vec![
+        rival("base_rate", None, metrics(0.642, 0.5, 0.021), 1.0, -0.091),
+        rival("recency_only", Some("recency_days"), metrics(0.583, 0.668, 0.013), 1.8, -0.032),
+        rival("best_single", Some("recency_days"), metrics(0.583, 0.668, 0.013), 1.8, -0.032),
+        rival("bg_nbd", None, metrics(0.571, 0.688, 0.03), 1.95, -0.02),
+        rival("random_forest", None, metrics(0.556, 0.705, 0.019), 2.1, -0.005),
+    ]
+}
+
 fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
     let window = i32::from(horizon_days);
     let model = rival("model", None, metrics(0.551, 0.7115, 0.008), 2.142, 0.0);
+    let rivals = rivals();
     Evaluation {
+        verdict: Verdict::new(&rivals, 4_338, (4_338.0 * churn_rate) as u64),
         train: (0..6).map(|k| test.plus(-window - (5 - k) * window / 4)).collect(),
         calibration: Some(test.plus(-window)),
         test,
@@ -98,13 +112,7 @@ fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
         churn_rate,
         beats_recency_only: Some(true),
         model: model.metrics,
-        rivals: vec![
-            rival("base_rate", None, metrics(0.642, 0.5, 0.021), 1.0, -0.091),
-            rival("recency_only", Some("recency_days"), metrics(0.583, 0.668, 0.013), 1.8, -0.032),
-            rival("best_single", Some("recency_days"), metrics(0.583, 0.668, 0.013), 1.8, -0.032),
-            rival("bg_nbd", None, metrics(0.571, 0.688, 0.03), 1.95, -0.02),
-            rival("random_forest", None, metrics(0.556, 0.705, 0.019), 2.1, -0.005),
-        ],
+        rivals,
         slices: vec![
             slice("stage", "acquisition", 421, 0.51),
             slice("stage", "growth", 902, 0.31),
@@ -209,6 +217,7 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
         trials: trials(),
         origins: (1..5).map(|k| origin(last.plus(-k * i32::from(horizon_days) / 2), k)).collect(),
         calibration: Calibration::IDENTITY,
+        untested: evaluation.is_none().then_some(Untested::TooFewDays { span_days: 739, needed_days: 731 }),
         evaluation,
         by_date,
         effects,
@@ -270,10 +279,12 @@ fn retention() -> Retention {
 }
 
 /// A card with three horizons, the last of them not tested, and markup wherever data could bring some.
-pub(super) fn card() -> Card {
+pub(in crate::train) fn card() -> Card {
     Card {
         coverage: None,
         ebb_version: "0.1.0".to_owned(),
+        model_version: "0123456789ab".to_owned(),
+        config_hash: "fedcba98765432100123456789abcdeffedcba98765432100123456789abcdef".to_owned(),
         as_of: day("2011-12-10"),
         first_day: day("2009-12-01"),
         last_day: day("2011-12-09"),

@@ -3,13 +3,14 @@
 //! One file with everything inside it: no request leaves it, and its content security policy forbids any. The same
 //! card gives the same bytes.
 //!
-//! Reading order: [`render`], `summary` (the head of the page), `horizon` (one model: its files are `tiles`,
-//! `gains`, `calibration`, `versus`, `dates`, `curves`, `slices`, `trials`, `drift`, `effects`, `timeline`, `dropped`),
-//! `segments`, `stages` and `retention` (who the users are), `quality` (the log). `plot`, `bars`, `strips` and `heat` draw, `text`
-//! writes.
+//! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
+//! `retention` (who the users are); `gains` (whom a budget reaches); `horizon` (the evidence on each model: its files are
+//! `tiles`, `calibration`, `versus`, `curves`, `dates`, `slices`, `trials`, `drift`, `effects`, `timeline`, `dropped`);
+//! `quality` and `coverage` (the log). `plot`, `bars`, `strips` and `heat` draw, `text` writes.
 
 mod bars;
 mod calibration;
+mod coverage;
 mod curves;
 mod dates;
 mod drift;
@@ -31,12 +32,13 @@ mod text;
 mod tiles;
 mod timeline;
 mod trials;
+mod verdict;
 mod versus;
 
 #[cfg(test)]
 mod made_up;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use sha2::{Digest, Sha256};
 
@@ -46,15 +48,53 @@ use text::escape;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
+/// A section of the page: its id, its name in the contents, its heading and what it holds.
+struct Section {
+    id: &'static str,
+    name: &'static str,
+    heading: &'static str,
+    content: String,
+}
+
+/// The sections in order: what to know first, what to do with it, and then the evidence.
+fn sections(card: &Card) -> [Section; 5] {
+    let users = [segments::figures(card), stages::figures(card), retention::figures(card)].concat();
+    [
+        Section {
+            id: "verdict",
+            name: "Verdict",
+            heading: "Is the model good enough?",
+            content: verdict::content(card),
+        },
+        Section { id: "users", name: "Users", heading: "Who the users are", content: users },
+        Section { id: "budget", name: "Budget", heading: "Whom to contact", content: gains::section(card) },
+        Section {
+            id: "evidence",
+            name: "Evidence",
+            heading: "How good it is, and why",
+            content: horizon::evidence(card),
+        },
+        Section { id: "log", name: "Log", heading: "The log", content: quality::section(card) },
+    ]
+}
+
 /// The page of a card: a whole HTML document.
 pub fn render(card: &Card) -> String {
+    let sections = sections(card);
+    let links: String =
+        sections.iter().map(|s| format!("<li><a href=\"#{}\">{}</a></li>", s.id, escape(s.name))).collect();
+    let section = |s: &Section| {
+        format!(
+            "<section id=\"{0}\" aria-labelledby=\"{0}-heading\"><h2 id=\"{0}-heading\">{1}</h2>{2}</section>",
+            s.id,
+            escape(s.heading),
+            s.content
+        )
+    };
     let body = [
         summary::header(card),
-        "<main>".to_owned(),
-        horizon::sections(card),
-        users(card),
-        quality::section(card),
-        "</main>".to_owned(),
+        format!("<nav class=\"contents\" aria-label=\"Contents\"><ul>{links}</ul></nav>"),
+        format!("<main>\n{}\n</main>", sections.iter().map(section).collect::<Vec<_>>().join("\n")),
         summary::footer(card),
     ];
     format!(
@@ -67,16 +107,6 @@ pub fn render(card: &Card) -> String {
         base64(&Sha256::digest(SCRIPT)),
         escape(&summary::title(card)),
         body.join("\n"),
-    )
-}
-
-/// Who the users are.
-fn users(card: &Card) -> String {
-    format!(
-        "<section class=\"users\"><h2>Who the users are</h2>{}{}{}</section>",
-        segments::figures(card),
-        stages::figures(card),
-        retention::figures(card)
     )
 }
 

@@ -17,18 +17,6 @@ pub(super) fn rival(rival: &RivalCard) -> String {
     }
 }
 
-/// A rival's name within a sentence.
-pub(super) fn rival_in_sentence(rival: &RivalCard) -> String {
-    match rival.name.as_str() {
-        "bg_nbd" => "BG/NBD".to_owned(),
-        "base_rate" => "the base rate".to_owned(),
-        "recency_only" => "recency alone".to_owned(),
-        "best_single" => "the best single feature".to_owned(),
-        "random_forest" => "a random forest".to_owned(),
-        other => words(other),
-    }
-}
-
 /// What the best single feature is; recency is named by what it is called anyway.
 pub(super) fn rival_detail(h: &HorizonCard, rival: &RivalCard) -> String {
     let named = rival.feature.as_ref().filter(|_| rival.name != "recency_only");

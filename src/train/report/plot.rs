@@ -26,11 +26,36 @@ impl Axis {
         Self { low, high, ticks: ticks.map(|t| (t, format(t))).collect(), label: label.to_owned() }
     }
 
+    /// Of shares: from 0 or to 1, whichever the values lie nearer to, and just far enough to show them all. Both ends where
+    /// they take up most of the range.
+    pub(super) fn shares(values: impl Iterator<Item = f64>, label: &str) -> Self {
+        let ends = values.filter(|v| v.is_finite()).map(|v| v.clamp(0.0, 1.0));
+        let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+        // As many steps as it takes to get past the furthest value.
+        let reach = |length: f64| {
+            let step = round_step(length.max(1e-6) / 4.0);
+            ((length / step - 1e-9).ceil().max(1.0) * step).min(1.0)
+        };
+        let (low, high) = if low > 0.75 { (1.0 - reach(1.0 - low), 1.0) } else { (0.0, reach(high)) };
+        let digits = digits(100.0 * round_step((high - low) / 4.0));
+        Self::new(low, high, label, |v| super::text::percent_to(v, digits))
+    }
+
     /// Where a value lies along the axis, 0 to 100.
     pub(super) fn at(&self, value: f64) -> f64 {
         let at = (value - self.low) / (self.high - self.low) * 100.0;
         if at.is_finite() { at.clamp(0.0, 100.0) } else { 0.0 }
     }
+}
+
+/// How many decimals multiples of a step have.
+pub(super) fn digits(step: f64) -> usize {
+    let whole = |digits: &usize| {
+        let scaled = step * libm::pow(10.0, *digits as f64);
+        (scaled - scaled.round()).abs() < 1e-6 * scaled
+    };
+    (0..6).find(whole).unwrap_or(6)
 }
 
 /// The smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is at least `least`.
@@ -190,6 +215,33 @@ mod tests {
         assert_eq!((axis.at(0.415), axis.at(9.0), axis.at(f64::NAN)), (50.0, 100.0, 0.0));
         let flat = Axis::new(2.0, 2.0, "", |v| format!("{v}"));
         assert!(flat.at(2.0) == 50.0 && !flat.ticks.is_empty());
+    }
+
+    #[test]
+    fn an_axis_of_shares_fits_rare_and_common_ones() {
+        let read = |low: f64, high: f64| {
+            let axis = Axis::shares([low, high].into_iter(), "");
+            let ticks: Vec<String> = axis.ticks.iter().map(|t| t.1.replace(super::super::text::THIN, "")).collect();
+            assert!(axis.low <= low && axis.high >= high && (0.0..=1.0).contains(&axis.low) && axis.high <= 1.0);
+            let mut apart = ticks.clone();
+            apart.dedup();
+            assert!(apart.len() == ticks.len() && ticks.len() >= 3, "{ticks:?}");
+            // What is shown takes up most of the axis.
+            let used = if axis.low > 0.0 { axis.high - low } else { high - axis.low };
+            assert!(used >= 0.6 * (axis.high - axis.low), "{low} to {high}: {axis:?}");
+            ticks.join(" ")
+        };
+        assert_eq!(read(0.004, 0.0095), "0.00% 0.25% 0.50% 0.75% 1.00%");
+        assert_eq!(read(0.0, 0.08), "0% 2% 4% 6% 8%");
+        assert_eq!(read(0.2, 0.83), "0% 25% 50% 75% 100%");
+        assert_eq!(read(0.982, 1.0), "98.0% 98.5% 99.0% 99.5% 100.0%");
+        assert_eq!(read(0.1, 1.0), "0% 25% 50% 75% 100%");
+        let none = Axis::shares(std::iter::once(f64::NAN), "");
+        assert_eq!((none.low, none.high), (0.0, 1.0));
+        for rate in [1e-7, 1e-4, 0.01, 0.3, 0.76, 0.99, 0.9999, 1.0, 0.0] {
+            let axis = Axis::shares(std::iter::once(rate), "");
+            assert!(axis.low < axis.high && axis.ticks.len() >= 2, "{rate}: {axis:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::text::{capital, count, counted, escape, percent, shorten, words};
 /// Kinds of events and reasons shown.
 const SHOWN: usize = 12;
 
-/// The log's figures.
+/// Which days the log covers, and its figures.
 pub(super) fn section(card: &Card) -> String {
     let quality = &card.data_quality;
     let body = match (number(quality, "rows"), number(quality, "events")) {
@@ -22,7 +22,7 @@ pub(super) fn section(card: &Card) -> String {
         _ if is_empty(quality) => "<p class=\"card empty\">No report on the log was kept.</p>".to_owned(),
         _ => super::figure("", "What the log reports", &plain(quality, 0), "As the reader of the log gave it."),
     };
-    format!("<section><h2>The log</h2>{body}</section>")
+    super::coverage::figure(card) + &body
 }
 
 fn number(value: &Value, name: &str) -> Option<u64> {
@@ -160,7 +160,7 @@ mod tests {
         card.data_quality = json!({ "<i>": [1, { "deep": { "deeper": "x" } }], "long": "y".repeat(5_000) });
         let html = section(&card);
         assert!(html.contains("<dt>&lt;i&gt;</dt>") && !html.contains("<i>"), "{html}");
-        assert!(html.len() < 1_500, "{}", html.len());
+        assert!(html.len() < 1_500 + super::super::coverage::figure(&card).len(), "{}", html.len());
         card.data_quality = Value::Null;
         assert!(section(&card).contains("No report on the log was kept."));
     }

@@ -31,7 +31,10 @@ for (const figure of document.querySelectorAll(".gains")) {
     show("contacted", grouped(contacted));
     show("reached", `${grouped(found)} (${percent(found / Math.max(churners, 1))})`);
     show("bothered", grouped(contacted - found));
-    show("lift", `${Number.isFinite(lift) ? lift.toFixed(2) : "–"}×`);
+    const possible = ((Math.min(contacted, churners) / contacted) * users) / churners;
+    const times = (n) => `${Number.isFinite(n) ? n.toFixed(2) : "–"}×`;
+    show("lift", times(lift));
+    show("possible", times(possible));
     const y = `${100 - (gains[budgetPercent - 1] ?? 0)}%`;
     marker.setAttribute("cx", `${budgetPercent}%`);
     marker.setAttribute("cy", y);
@@ -43,30 +46,54 @@ for (const figure of document.querySelectorAll(".gains")) {
   // A browser may restore the slider of an earlier visit.
   move();
 }
-// Horizons: one panel at a time.
-const tabs = [...document.querySelectorAll("[role=tab]")];
-if (tabs.length > 0) {
-  const panelOf = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
-  const choose = (chosen) => {
-    for (const tab of tabs) {
-      const own = tab === chosen;
-      tab.setAttribute("aria-selected", String(own));
-      tab.tabIndex = own ? 0 : -1;
-      panelOf(tab).hidden = !own;
-    }
-  };
+// Horizons: one panel at a time, of one horizon everywhere.
+const groups = [...document.querySelectorAll("[role=tablist]")].map((list) => [...list.querySelectorAll("[role=tab]")]);
+const choose = (days) => {
+  for (const tab of groups.flat()) {
+    const own = tab.dataset.days === days;
+    tab.setAttribute("aria-selected", String(own));
+    tab.tabIndex = own ? 0 : -1;
+    document.getElementById(tab.getAttribute("aria-controls")).hidden = !own;
+  }
+};
+for (const tabs of groups) {
   for (const [position, tab] of tabs.entries()) {
-    panelOf(tab).setAttribute("role", "tabpanel");
-    panelOf(tab).setAttribute("aria-labelledby", tab.id);
-    tab.addEventListener("click", () => choose(tab));
+    const panel = document.getElementById(tab.getAttribute("aria-controls"));
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", tab.id);
+    const turn = (to) => {
+      // What was above the tabs may have become shorter or longer: they stay where they are on the screen.
+      const before = to.getBoundingClientRect().top;
+      choose(to.dataset.days);
+      scrollBy(0, to.getBoundingClientRect().top - before);
+    };
+    tab.addEventListener("click", () => turn(tab));
     tab.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
       const next = tabs[(position + step + tabs.length) % tabs.length];
-      choose(next);
-      next.focus();
+      turn(next);
+      next.focus({ preventScroll: true });
     });
   }
-  document.querySelector(".tabs").hidden = false;
-  choose(tabs[0]);
+  tabs[0].parentElement.hidden = false;
 }
+if (groups.length > 0) choose(groups[0][0].dataset.days);
+// Contents: the section at hand is marked, and its link brought into view where the bar is too narrow for all.
+const links = [...document.querySelectorAll(".contents a")];
+const mark = () => {
+  const line = document.querySelector(".contents").getBoundingClientRect().bottom + 24;
+  const above = (link) => document.querySelector(link.hash).getBoundingClientRect().top <= line;
+  const atEnd = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  const current = atEnd ? links.at(-1) : links.findLast(above);
+  for (const link of links) {
+    if (link === current && !link.hasAttribute("aria-current")) {
+      link.setAttribute("aria-current", "true");
+      const bar = link.closest("ul");
+      bar.scrollLeft = link.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2;
+    } else if (link !== current) link.removeAttribute("aria-current");
+  }
+};
+addEventListener("scroll", mark, { passive: true });
+addEventListener("resize", mark);
+mark();

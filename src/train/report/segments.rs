@@ -5,7 +5,8 @@ use super::super::population::{ProfileCard, SegmentCard};
 use super::bars::{Bar, Row, legend, list, part};
 use super::heat::{Cell, HeatRow, table};
 use super::names;
-use super::text::{capital, count, decimals, escape, percent};
+use super::plot::Axis;
+use super::text::{capital, count, counted_share, decimals, escape, percent};
 
 /// Sizes with churn, and profiles, side by side.
 pub(super) fn figures(card: &Card) -> String {
@@ -18,6 +19,9 @@ pub(super) fn figures(card: &Card) -> String {
 
 fn sizes(segments: &[SegmentCard], horizon_days: Option<u16>) -> String {
     let largest = segments.iter().map(|s| s.users).max().unwrap_or(0) as f64;
+    // Where few leave, bars of 100 % would all be invisible.
+    let highest = segments.iter().map(|s| s.churn_high.max(s.churn_rate)).fold(0.0, f64::max);
+    let scale = if highest > 0.4 { 1.0 } else { Axis::shares(std::iter::once(highest), "").high };
     let row = |s: &SegmentCard| Row {
         name: capital(&s.name),
         bars: vec![
@@ -30,26 +34,26 @@ fn sizes(segments: &[SegmentCard], horizon_days: Option<u16>) -> String {
             },
             Bar {
                 from: 0.0,
-                to: part(s.churn_rate, 1.0),
+                to: part(s.churn_rate, scale),
                 class: "churn",
-                value: format!("{} leave", percent(s.churn_rate)),
-                whisker: Some((part(s.churn_low, 1.0), part(s.churn_high, 1.0))),
+                value: format!("{} leave", counted_share(s.churn_rate)),
+                whisker: Some((part(s.churn_low, scale), part(s.churn_high, scale))),
             },
         ],
     };
     let within = horizon_days.map(|d| format!(" within {d} days")).unwrap_or_default();
-    let legend = legend(&[("size", "users"), ("churn", &format!("churn rate{within}, of 100{}%", super::text::THIN))]);
+    let legend = legend(&[("size", "users"), ("churn", &format!("churn rate{within}, bars up to {}", percent(scale)))]);
     let caption = match segments {
         [first, .., last] => format!(
             "{} segments, lowest churn first: of “{}” {} leave{within} (95{}% interval {} to {}), of “{}” {} ({} to {}).",
             segments.len(),
             first.name,
-            percent(first.churn_rate),
+            counted_share(first.churn_rate),
             super::text::THIN,
             percent(first.churn_low),
             percent(first.churn_high),
             last.name,
-            percent(last.churn_rate),
+            counted_share(last.churn_rate),
             percent(last.churn_low),
             percent(last.churn_high),
         ),

@@ -3,7 +3,9 @@
 use super::super::card::{Evaluation, SliceCard};
 use super::super::metrics::share_interval;
 use super::strips::{Strip, axis, list};
-use super::text::{capital, count, counted, decimals, escape, percent, points, words};
+use super::text::{
+    capital, count, counted, counted_share, decimals, escape, percent, percent_to, points, probability, words,
+};
 
 /// Both figures: whether probabilities are right, and how well users are told apart. Nothing without parts.
 pub(super) fn figures(e: &Evaluation) -> String {
@@ -55,7 +57,8 @@ fn rates(e: &Evaluation) -> String {
         let (low, high) = share_interval(s.churn_rate, s.users);
         [low, high, s.predicted]
     });
-    let axis = axis(ends, "churn; dot observed, upright bar predicted", |v, _| percent(v));
+    let axis =
+        axis(ends, "churn; dot observed, upright bar predicted", |v, digits| percent_to(v, digits.saturating_sub(2)));
     let content = list(&grouped(&e.slices, strip), &axis, Some(e.churn_rate));
     super::figure("", "Is it right about every group?", &content, &escape(&rates_caption(&e.slices)))
 }
@@ -74,8 +77,8 @@ fn rates_caption(slices: &[SliceCard]) -> String {
         super::text::THIN,
         points(gap(&worst)),
         name(worst),
-        percent(worst.predicted),
-        percent(worst.churn_rate),
+        probability(worst.predicted),
+        counted_share(worst.churn_rate),
     )
 }
 

@@ -145,7 +145,11 @@ fn moves(card: &Card) -> String {
 
 /// Whole percent without its sign, as the legend says it.
 fn percent_short(share: f64) -> String {
-    if share < 0.005 { "<1".to_owned() } else { format!("{:.0}", share * 100.0) }
+    match share {
+        s if s < 0.005 => "<1".to_owned(),
+        s if (0.995..1.0).contains(&s) => ">99".to_owned(),
+        s => format!("{:.0}", s * 100.0),
+    }
 }
 
 /// The two moves that matter, as HTML: out of the settled stages, and back from churning.

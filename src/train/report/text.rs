@@ -92,14 +92,49 @@ pub(super) fn percent(share: f64) -> String {
     format!("{}{THIN}%", text.replace('-', "−"))
 }
 
-/// A difference of shares in percentage points, without its unit: `0.8`.
+/// A share as percent with so many decimals: for the ticks of an axis, which must be told apart.
+pub(super) fn percent_to(share: f64, digits: usize) -> String {
+    match decimals(share * 100.0, digits) {
+        unknown if unknown == "–" => unknown,
+        text => format!("{text}{THIN}%"),
+    }
+}
+
+/// A share that was counted, in a sentence: `none`, `all`, or a percentage that is never that of nothing or everything.
+pub(super) fn counted_share(share: f64) -> String {
+    match share {
+        0.0 => "none".to_owned(),
+        1.0 => "all".to_owned(),
+        _ => probability(share),
+    }
+}
+
+/// A probability in a sentence: nothing is certain, however a number is rounded.
+pub(super) fn probability(p: f64) -> String {
+    match p {
+        p if p < 0.001 => format!("less than 0.1{THIN}%"),
+        p if p > 0.999 => format!("more than 99.9{THIN}%"),
+        p => percent(p),
+    }
+}
+
+/// A difference of shares in percentage points, without its unit: `0.8`; two decimals where one would say nothing.
 pub(super) fn points(difference: f64) -> String {
-    decimals(difference * 100.0, 1)
+    decimals(difference * 100.0, points_digits(difference))
 }
 
 /// The same with its sign: `+0.8`.
 pub(super) fn signed_points(difference: f64) -> String {
-    signed(difference * 100.0, 1)
+    signed(difference * 100.0, points_digits(difference))
+}
+
+fn points_digits(difference: f64) -> usize {
+    if difference != 0.0 && difference.abs() < 0.000_95 { 2 } else { 1 }
+}
+
+/// A loss or a score: three decimals, four where it is small.
+pub(super) fn score(number: f64) -> String {
+    decimals(number, if number.abs() < 0.1 { 4 } else { 3 })
 }
 
 /// A number with so many decimals and a true minus sign; never `-0.0`.
@@ -137,8 +172,8 @@ mod tests {
         let read: Vec<String> = shares.iter().map(|s| percent(*s).replace(THIN, "")).collect();
         assert_eq!(read, ["0%", "<0.1%", "3.4%", "10%", "38%", "99%", "99.5%", "99.9%", "100%", "–"]);
         assert_eq!(
-            (points(0.0083), signed_points(-0.012), signed_points(0.0001)),
-            ("0.8".into(), "−1.2".into(), "0.0".into())
+            (points(0.0083), signed_points(-0.012), signed_points(0.0001), points(0.0)),
+            ("0.8".into(), "−1.2".into(), "+0.01".into(), "0.0".into())
         );
         assert_eq!(
             (decimals(-0.0001, 2), signed(0.5, 2), decimals(f64::INFINITY, 1)),
@@ -148,6 +183,25 @@ mod tests {
             (count(1_234_567), counted(1, "user"), counted(0, "user")),
             ("1,234,567".into(), "1 user".into(), "0 users".into())
         );
+    }
+
+    #[test]
+    fn a_probability_in_words_is_never_nothing_or_everything() {
+        for k in 0..=100_000 {
+            let share = f64::from(k) / 100_000.0;
+            for words in [probability(share), counted_share(share)] {
+                let bare = words.replace(THIN, " ");
+                assert!(!matches!(bare.as_str(), "0 %" | "100 %" | "0.0 %" | "100.0 %"), "{share}: {bare}");
+            }
+        }
+        let read: Vec<String> = [0.0, 1e-9, 0.0042, 0.5, 0.9995, 1.0].map(probability).into();
+        let all = ["less than 0.1 %", "less than 0.1 %", "0.4 %", "50 %", "more than 99.9 %", "more than 99.9 %"];
+        assert_eq!(read, all.map(|words| words.replace(" %", &format!("{THIN}%"))));
+        assert_eq!(
+            (counted_share(0.0), counted_share(1.0), probability(f64::NAN)),
+            ("none".into(), "all".into(), "–".into())
+        );
+        assert_eq!((percent_to(0.0025, 2), percent_to(1.0, 1)), (format!("0.25{THIN}%"), format!("100.0{THIN}%")));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::super::card::Evaluation;
 use super::super::metrics::{Interval, Metrics};
 use super::names;
-use super::text::{decimals, escape, nowrap, points, signed_points};
+use super::text::{decimals, escape, nowrap, points, score, signed_points};
 
 /// One figure of merit: where it is found, how it is written and what it means.
 struct Merit {
@@ -37,7 +37,7 @@ const MERITS: [Merit; 6] = [
         better: "smaller is better",
         meaning: "Rewards probabilities that are sure and right, punishes sure and wrong.",
         of: |m| m.log_loss,
-        write: three,
+        write: score,
         unit: "",
     },
     Merit {
@@ -45,7 +45,7 @@ const MERITS: [Merit; 6] = [
         better: "smaller is better",
         meaning: "Mean squared error of the probability.",
         of: |m| m.brier,
-        write: three,
+        write: score,
         unit: "",
     },
     Merit {

@@ -2,6 +2,7 @@
 
 use super::super::card::{Evaluation, HorizonCard, RivalCard};
 use super::super::metrics::Interval;
+use super::super::verdict::in_words;
 use super::names;
 use super::strips::{Strip, axis, list};
 use super::text::{counted, decimals, escape, signed};
@@ -23,6 +24,7 @@ fn plot(h: &HorizonCard, e: &Evaluation, label: &str, of: fn(&RivalCard) -> Inte
     let all = || e.rivals.iter().map(of);
     let ends = all().flat_map(|d| [d.low, d.high, d.value]).chain([0.0]);
     let axis = axis(ends, label, signed);
+    let digits = if all().all(|d| d.value.abs() < 0.05) { 4 } else { 3 };
     let strip = |r: &RivalCard| {
         let d = of(r);
         Strip {
@@ -31,7 +33,7 @@ fn plot(h: &HorizonCard, e: &Evaluation, label: &str, of: fn(&RivalCard) -> Inte
             interval: (d.low, d.value, d.high),
             mark: None,
             class: verdict(d, better),
-            value: signed(d.value, 3),
+            value: signed(d.value, digits),
         }
     };
     list(&[(String::new(), e.rivals.iter().rev().map(strip).collect())], &axis, Some(0.0))
@@ -65,10 +67,10 @@ fn caption(e: &Evaluation) -> String {
     let strongest = e.rivals.iter().max_by(|a, b| a.log_loss_difference.value.total_cmp(&b.log_loss_difference.value));
     let closest = strongest.map(|r| {
         let d = r.log_loss_difference;
-        let name = names::rival_in_sentence(r);
-        match decimals(d.value.abs(), 3) {
-            none if none == "0.000" => {
-                format!("; the strongest rival is {name}, as good to three decimals of log loss")
+        let name = in_words(e, &r.name);
+        match decimals(d.value.abs(), 4) {
+            none if none == "0.0000" => {
+                format!("; the strongest rival is {name}, as good to four decimals of log loss")
             }
             off => {
                 let way = if d.value <= 0.0 { "above" } else { "below" };
@@ -97,7 +99,7 @@ mod tests {
         let said = caption(&e);
         assert!(said.contains("beats 4 of 5 beyond chance; the other could be as good"), "{said}");
         assert!(
-            said.contains("strongest rival is a random forest, whose log loss is 0.005 above the model’s"),
+            said.contains("strongest rival is a random forest, whose log loss is 0.0050 above the model’s"),
             "{said}"
         );
         let html = figure(h, &e);
@@ -106,9 +108,9 @@ mod tests {
         let forest = e.rivals.last_mut().unwrap();
         forest.log_loss_difference = Interval { value: 0.02, low: 0.01, high: 0.03 };
         let said = caption(&e);
-        assert!(said.contains("and 1 is better than it") && said.contains("0.020 below"), "{said}");
-        e.rivals.last_mut().unwrap().log_loss_difference.value = 0.0001;
-        assert!(caption(&e).contains("a random forest, as good to three decimals"), "{}", caption(&e));
+        assert!(said.contains("and 1 is better than it") && said.contains("0.0200 below"), "{said}");
+        e.rivals.last_mut().unwrap().log_loss_difference.value = 0.00004;
+        assert!(caption(&e).contains("a random forest, as good to four decimals"), "{}", caption(&e));
         e.rivals.clear();
         assert!(figure(h, &e).contains("nothing to compare"));
     }

@@ -55,6 +55,12 @@ fn logs_that_make_no_model() {
     insta::assert_snapshot!(fit(&faithful, NO_CHANGE, ""), @"1 error: all 300 labelled rows for horizon 30 stayed: there is nothing to tell apart; shorten churn.horizon_days");
     let gone = log(60, &[0, 3], 0) + "u0,2024-06-01,visit\n";
     insta::assert_snapshot!(fit(&gone, NO_CHANGE, ""), @"1 error: all 300 labelled rows for horizon 30 churned: there is nothing to tell apart; lengthen churn.horizon_days");
+    let once = log(300, &[0], 1);
+    insta::assert_snapshot!(fit(&once, NO_CHANGE, ""), @"");
+    let sparse = log(80, &MONTHLY, 1);
+    insta::assert_snapshot!(fit(&sparse, ("= 90", "= 1"), ""), @"");
+    let cancelled = faithful.clone() + "u0,2024-01-01,cancel\n";
+    insta::assert_snapshot!(fit(&cancelled, ("[churn]", "[churn]\nchurn_event = \"cancel\""), ""), @"");
     insta::assert_snapshot!(fit(&usual, ("[30]", "[400]"), ""), @"1 error: churn.horizon_days = 400 with churn.lead_days = 0 was never observed: the log spans 220 days, which allows a horizon of at most 219 days");
 }
 

@@ -93,16 +93,17 @@ fn check_holds_every_horizon_against_the_floors() {
     let folder = fitted();
     let check = |floors: &str| ebb_train(folder.path(), &format!("check --model model {floors}"));
     let passed = check("--min-auc 0.6 --max-log-loss 0.69 --max-ece 0.2").ok();
-    assert_eq!(passed.out.matches(": ok").count(), 6, "{}", passed.out);
+    assert_eq!(passed.out.matches(": ok").count(), 6 + 1, "and the log: {}", passed.out);
+    assert_eq!(passed.out.matches(": verdict ").count(), 2, "one for each horizon: {}", passed.out);
     let failed = check("--min-auc 0.6 --max-log-loss 0.01");
     assert_eq!(failed.code, 1);
     assert!(failed.out.contains("at most 0.01: FAILED") && failed.out.contains("at least 0.6: ok"), "{}", failed.out);
     let nothing = check("");
     assert_eq!(
         (nothing.code, nothing.error()),
-        (64, "error: nothing to check: give --min-auc, --max-log-loss or --max-ece")
+        (64, "error: nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share")
     );
-    assert_eq!(check("--min-auc high").code, 64);
+    assert_eq!((check("--min-auc high").code, check("--max-refused-share 2").code), (64, 64));
 }
 
 #[test]
