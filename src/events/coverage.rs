@@ -2,6 +2,7 @@
 
 use super::config::{EventsConfig, OnHole, OnStray};
 use super::files::LogFile;
+use super::open::STANDARD_INPUT;
 use super::reading::Progress;
 use super::{EventsError, LogRequest, QualityReport, threads};
 use crate::history::{Coverage, CoverageSettings, DailyCounts, DayBounds, Histories};
@@ -40,6 +41,9 @@ pub(super) fn read(
     let span = histories.span();
     if span.is_some_and(|(first, last)| first < coverage.span.from || last >= coverage.span.until) {
         // Only now is it known which rows are strays; each is shown with its place.
+        if files.iter().any(|file| file.path.as_os_str() == STANDARD_INPUT) {
+            return Err(EventsError::StrayInput { from: coverage.span.from, until: coverage.span.until });
+        }
         drop(histories);
         let days = DayBounds { from: Some(coverage.span.from), until: Some(coverage.span.until), ..days };
         (histories, quality) = threads::read(request, files, days, on_progress)?;

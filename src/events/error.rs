@@ -294,6 +294,17 @@ pub enum EventsError {
         /// Where, and which day.
         place: Place,
     },
+    /// Rows on days that the log does not cover, in a log that can be read only once.
+    #[error(
+        "standard input has rows on days that the log does not cover, and cannot be read again to set them aside: set \
+         events.from = \"{from}\" and events.until = \"{until}\", or events.stray = \"keep\", or name a file"
+    )]
+    StrayInput {
+        /// The first day that is covered.
+        from: Day,
+        /// The day after the last one that is.
+        until: Day,
+    },
     /// A hole, where the configuration says to stop at one.
     #[error(
         "the log has a hole, the {days} days from {from} to {last}, on which some {expected:.0} users were to be expected, and \
@@ -357,6 +368,7 @@ impl EventsError {
             | Self::NoHeader { .. }
             | Self::Refused { .. }
             | Self::Stray { .. }
+            | Self::StrayInput { .. }
             | Self::Hole { .. }
             | Self::Empty { .. }
             | Self::History(_) => false,
