@@ -103,6 +103,7 @@ pub mod history;
 pub mod lifecycle;
 pub mod math;
 pub mod model;
+pub mod output;
 #[cfg(feature = "serve")]
 pub mod serve;
 #[cfg(feature = "train")]

@@ -13,6 +13,7 @@ mod error;
 mod expression;
 mod feed;
 mod files;
+mod inputs;
 mod intake;
 mod jsonl;
 mod mapper;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 
 pub use config::{Delimiter, EventsConfig, Format, Mapping, OnBadRow, TimeZoneName};
 pub use error::EventsError;
+pub use inputs::LogFiles;
 pub use quality::{FileQuality, KindQuality, Place, QualityReport, RefusedRows, UserQuality};
 pub use reading::Progress;
 pub use reason::RefusalReason;

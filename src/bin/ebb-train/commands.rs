@@ -1,17 +1,16 @@
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
 use ebb::events::{LogRequest, Progress, QualityReport, SqlRequest, read_log};
-use ebb::history::{Day, Histories, Users, write_rollup};
+use ebb::history::{Day, Histories, Users, rollup_destination, write_rollup};
 use ebb::model;
 use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
 use ebb::train::card::Card;
 use ebb::train::check::{Floors, check as hold};
 use ebb::train::config::Config;
-use ebb::train::features::{FeaturesError, write_features};
+use ebb::train::features::{features_destination, write_features};
 use ebb::train::fit::{FitInput, fit as fit_all};
 use ebb::train::scores::{Target, write_scores};
 use ebb::train::{TrainError, inspect as card_text, report};
@@ -19,87 +18,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::args;
-
-/// Why a command ended without success.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Bad usage or configuration.
-    Usage(anyhow::Error),
-    /// The work could not be done.
-    Failed(anyhow::Error),
-    /// A verdict that has already been printed.
-    Verdict,
-}
-
-impl Failure {
-    pub(crate) const USAGE: u8 = 64;
-
-    pub(crate) fn code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => Self::USAGE,
-            Self::Failed(_) | Self::Verdict => 1,
-        }
-    }
-
-    /// The error with its causes, unless a cause only repeats what was said.
-    pub(crate) fn message(&self) -> Option<String> {
-        let (Self::Usage(error) | Self::Failed(error)) = self else { return None };
-        let mut text = error.to_string();
-        for cause in error.chain().skip(1).map(ToString::to_string) {
-            if !text.contains(&cause) {
-                let _ = write!(text, ": {cause}");
-            }
-        }
-        Some(text)
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-type Outcome = Result<(), Failure>;
-
-/// How to print.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    pub(crate) quiet: bool,
-    pub(crate) json: bool,
-}
-
-impl Output {
-    /// The result: JSON or text on standard output, or nothing.
-    fn result(self, json: &serde_json::Value, text: &str) -> Outcome {
-        let line = match (self.json, self.quiet) {
-            (true, _) => json.to_string(),
-            (false, true) => return Ok(()),
-            (false, false) => text.trim_end().to_owned(),
-        };
-        let written = writeln!(std::io::stdout(), "{line}");
-        written.context("standard output").map_err(Failure::Failed)
-    }
-
-    /// Something worth knowing on the way, on standard error.
-    fn note(self, text: &str) {
-        if !self.quiet && !self.json {
-            eprintln!("{}", text.trim_end());
-        }
-    }
-}
-
-fn usage(error: impl Into<anyhow::Error>) -> Failure {
-    Failure::Usage(error.into())
-}
-
-fn failed(error: impl Into<anyhow::Error>) -> Failure {
-    Failure::Failed(error.into())
-}
+use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outputs;
 
 pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
     let reaction = |error| match error {
-        SimulateError::Write { .. } | SimulateError::Parquet { .. } => failed(error),
+        SimulateError::Write { .. } | SimulateError::Parquet { .. } | SimulateError::Occupied { .. } => failed(error),
+        SimulateError::Output(error) => outputs::refused(error),
         _ => usage(error),
     };
     if let Some(events) = args.bulk {
@@ -153,8 +78,7 @@ fn read(log: &args::Log, until: Option<Day>, users: Users, output: Output) -> Re
     let (histories, quality) = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
     output.note(&quality.render());
     if let Some(path) = &log.quality {
-        let text = serde_json::to_string_pretty(&quality).map_err(failed)? + "\n";
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        outputs::write_quality(path, &quality)?;
     }
     Ok(Log { config, histories, quality })
 }
@@ -172,6 +96,8 @@ fn progress_bar(output: Output) -> ProgressBar {
 }
 
 pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
+    let destination = model::destination(&args.out).map_err(outputs::refused)?;
+    outputs::check(&args.log, None, vec![destination])?;
     let users = args.sample_users.map_or(Users::All, Users::Share);
     let Log { config, histories, quality } = read(&args.log, args.as_of, users, output)?;
     let as_of = match (args.as_of, histories.span()) {
@@ -198,7 +124,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
     let text =
         format!("{}\nModel {} written to {}", card_text::render(&fitted.card), bundle.version(), args.out.display());
-    output.result(&json!({"model": bundle.version(), "out": args.out, "card": fitted.card}), &text)
+    output.result(&json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}), &text)
 }
 
 /// A model that does not beat recency alone is shown, and not written.
@@ -210,19 +136,24 @@ fn refuse_weak(card: &Card, output: Output) -> Outcome {
     let text = card_text::render(card);
     output.result(&json!({"model": null, "out": null, "weak_horizons": weak, "card": card}), &text)?;
     let days: Vec<String> = weak.iter().map(|days| format!("{days}-day")).collect();
-    Err(failed(anyhow::anyhow!(
+    Err(Failure::Verdict(Some(format!(
         "the {} model does not beat a model that knows recency only, so nothing was written; --allow-weak writes it all \
          the same",
         days.join(" and the ")
-    )))
+    ))))
 }
 
 pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
+    outputs::check(&args.log, Some(&args.model), target.destinations().map_err(outputs::refused)?)?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
     let users = args.partition.map_or(Users::All, Users::Partition);
     let Log { histories, .. } = read(&args.log, Some(args.as_of), users, output)?;
-    let summary = write_scores(&bundle, &histories, args.as_of, &target).map_err(failed)?;
+    let summary = match write_scores(&bundle, &histories, args.as_of, &target) {
+        // Whoever reads the scores has enough of them.
+        Err(error) if target == Target::Stdout && error.is_broken_pipe() => return Ok(()),
+        done => done.map_err(failed)?,
+    };
     let skipped: u64 = summary.skipped.values().sum();
     let reasons: Vec<String> = summary.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     let text = format!("{} users scored, {skipped} not ({})", summary.scored, reasons.join(", "));
@@ -231,7 +162,7 @@ pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
         output.note(&text);
         return Ok(());
     }
-    output.result(&json!({"model": bundle.version(), "out": args.out, "summary": summary}), &text)
+    output.result(&json!({"model": bundle.version(), "out": shown(&args.out), "summary": summary}), &text)
 }
 
 fn card_of(dir: &Path) -> Result<(model::Bundle, Card), Failure> {
@@ -251,7 +182,7 @@ pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
     let passed = verdicts.iter().all(|v| v.passed);
     let lines: Vec<&str> = verdicts.iter().map(|v| v.line.as_str()).collect();
     output.result(&json!({"model": bundle.version(), "passed": passed, "figures": lines}), &lines.join("\n"))?;
-    if passed { Ok(()) } else { Err(Failure::Verdict) }
+    if passed { Ok(()) } else { Err(Failure::Verdict(None)) }
 }
 
 pub(crate) fn inspect(args: &args::Inspect, output: Output) -> Outcome {
@@ -264,10 +195,12 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
     if args.partitions == 0 {
         return Err(usage(anyhow::anyhow!("--partitions must be at least 1")));
     }
+    let destination = rollup_destination(&args.out).map_err(outputs::refused)?;
+    outputs::check(&args.log, None, vec![destination])?;
     let Log { histories, .. } = read(&args.log, args.as_of, Users::All, output)?;
     let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
     let text = format!("{} rows (user, day, kind) in {} files in {}", written.rows, written.files, args.out.display());
-    output.result(&json!({"out": args.out, "rows": written.rows, "files": written.files}), &text)
+    output.result(&json!({"out": shown(&args.out), "rows": written.rows, "files": written.files}), &text)
 }
 
 pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
@@ -288,11 +221,10 @@ pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
 }
 
 pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
+    let destination = features_destination(&args.out).map_err(outputs::refused)?;
+    outputs::check(&args.log, None, vec![destination])?;
     let Log { config, histories, .. } = read(&args.log, args.as_of.iter().max().copied(), Users::All, output)?;
-    let written = write_features(&histories, &config.train, &args.as_of, &args.out).map_err(|error| match error {
-        FeaturesError::Name { .. } => usage(error),
-        _ => failed(error),
-    })?;
+    let written = write_features(&histories, &config.train, &args.as_of, &args.out).map_err(failed)?;
     let text = format!("{} rows of {} features in {}", written.rows, written.features, args.out.display());
-    output.result(&json!({"out": args.out, "rows": written.rows, "features": written.features}), &text)
+    output.result(&json!({"out": shown(&args.out), "rows": written.rows, "features": written.features}), &text)
 }
