@@ -9,7 +9,6 @@ mod bundle;
 mod design;
 #[cfg(test)]
 mod equivalence;
-mod folder;
 mod golden;
 mod matrix;
 mod plan;

@@ -8,9 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::folder::Folder;
 use super::{Bundle, BundleSpec, FORMAT_VERSION, Golden, ModelError};
-use crate::output::{Destination, OutputError, Staged};
+use crate::output::{Destination, Folder, OutputError, Staged};
 
 const MANIFEST: &str = "MANIFEST.sha256";
 const FILES: [&str; 4] = ["bundle.json", "card.json", "golden.json", "report.html"];
@@ -87,7 +86,7 @@ pub fn load(dir: &Path) -> Result<Saved, ModelError> {
 pub(super) fn load_files(dir: &Path) -> Result<(Saved, Files), ModelError> {
     let mut attempts = ATTEMPTS;
     loop {
-        let folder = Folder::open(dir)?;
+        let folder = Folder::open(dir).map_err(io(dir))?;
         match Files::read(&folder) {
             // Its files were removed while they were read, because another bundle is in their place.
             Err(_) if attempts > 0 && folder.was_replaced() => attempts -= 1,
@@ -109,7 +108,9 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn read(folder: &Folder) -> Result<Self, ModelError> {
         let manifest_path = || folder.path_of(MANIFEST);
-        let manifest = folder.read(MANIFEST)?;
+        let read =
+            |name: &str| folder.read(name).map_err(|source| ModelError::Io { path: folder.path_of(name), source });
+        let manifest = read(MANIFEST)?;
         let not_text = || ModelError::Manifest { path: manifest_path(), problem: "is not UTF-8".into() };
         let text = std::str::from_utf8(&manifest).map_err(|_| not_text())?;
         let mut contents = [const { Vec::new() }; FILES.len()];
@@ -119,7 +120,7 @@ impl Files {
                 let problem = format!("does not list {name}; the bundle is damaged, fit or copy it again");
                 return Err(ModelError::Manifest { path: manifest_path(), problem });
             };
-            *content = folder.read(name)?;
+            *content = read(name)?;
             let found = sha256_hex(content);
             if found != expected {
                 return Err(ModelError::Altered { path: folder.path_of(name), expected: expected.to_owned(), found });
@@ -170,4 +171,8 @@ fn json<T: serde::Serialize>(value: &T, path: &Path) -> Result<String, ModelErro
 
 fn version_of(bytes: &[u8]) -> String {
     sha256_hex(bytes).chars().take(12).collect()
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + '_ {
+    move |source| ModelError::Io { path: path.to_owned(), source }
 }

@@ -14,6 +14,7 @@
 //! process. Permissions follow the umask. A link is followed: what is behind it is replaced, and the link stays.
 
 mod destination;
+mod folder;
 mod inputs;
 mod staged;
 mod system;
@@ -22,9 +23,9 @@ mod temporary;
 mod tests;
 
 pub use destination::Destination;
+pub use folder::Folder;
 pub use inputs::{Inputs, check_apart};
 pub use staged::{Held, Staged, commit, exchange, hold, write};
-pub(crate) use system::Identity;
 pub use temporary::abandon;
 
 use std::ffi::OsString;

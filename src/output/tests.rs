@@ -70,7 +70,7 @@ fn several_outputs_take_their_places_together_or_none_does() {
     // One that appears even later: the others are put back.
     fs::remove_dir(&paths[2]).unwrap();
     let mut waiting = staged();
-    fs::remove_file(&waiting[2].temporary_path()).unwrap();
+    fs::remove_file(waiting[2].temporary_path()).unwrap();
     assert!(commit(std::mem::take(&mut waiting)).is_err());
     assert_eq!((text(&paths[0]), paths[1].exists(), paths[2].exists()), ("before".into(), false, false));
     assert_eq!(names(dir.path()), ["one.txt"]);

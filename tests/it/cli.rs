@@ -2,6 +2,8 @@
 
 mod leakage;
 mod mistakes;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod pipeline;
 mod refusals;
 mod scale;
