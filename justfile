@@ -50,6 +50,7 @@ release:
 retrain: release
     {{ train }} fit --quiet --config datasets/shop/ebb.toml --out {{ work }}/shop
     {{ train }} check --model {{ work }}/shop --min-auc 0.78 --max-log-loss 0.56 --max-ece 0.05
+    {{ train }} publish --model {{ work }}/shop --live {{ work }}/live
     {{ train }} simulate --users 20000 --days 540 --seed 11 --out {{ work }}/log
     {{ train }} fit --quiet --config {{ work }}/log/ebb.toml --out {{ work }}/large
     {{ train }} check --model {{ work }}/large --min-auc 0.79 --max-log-loss 0.54 --max-ece 0.03

@@ -13,14 +13,15 @@
 //! | module | owns | may import |
 //! | --- | --- | --- |
 //! | [`math`] | numeric kernels on slices | nothing |
-//! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | nothing |
+//! | [`output`] | writing files and folders whole or not at all: exchange, locks, cleaning up, what must not be replaced | nothing |
+//! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | `output` |
 //! | [`events`] | reading logs: files, column mapping, the data-quality report; the roll-up as SQL | `history` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | who is asked about; stages and the rules that decide them | `history`, `features`, `math` |
-//! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files | `math`, `history`, `features`, `lifecycle` |
+//! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files, publishing | `math`, `output`, `history`, `features`, `lifecycle` |
 //! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
-//! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `history` |
-//! | [`serve`] | wire types, RPCs, models in use, keys, limits, health | all above but `train`, `events` and `simulate` |
+//! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `output`, `history` |
+//! | [`serve`] | wire types, RPCs, models in use, keys, limits, health | all above but `train`, `events`, `simulate` and `output` |
 //!
 //! `train` and `serve` meet only in the bundle's files. A test reads the sources and fails on an import that runs
 //! the other way. The Cargo features `train` and `serve` (both on) let each binary be built without the other's
@@ -103,6 +104,7 @@ pub mod history;
 pub mod lifecycle;
 pub mod math;
 pub mod model;
+pub mod output;
 #[cfg(feature = "serve")]
 pub mod serve;
 #[cfg(feature = "train")]

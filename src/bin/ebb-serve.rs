@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     let config = match configuration(arguments) {
         Ok(config) => config,
         Err(problem) => {
-            eprintln!("{problem}");
+            complain(&problem);
             return BAD_USAGE.into();
         }
     };
@@ -80,8 +80,8 @@ fn ended(outcome: anyhow::Result<()>, failure: u8) -> ExitCode {
         Err(error) => {
             // The server's own errors say in one sentence what their causes do.
             match error.downcast_ref::<ServeError>() {
-                Some(own) => eprintln!("error: {own}"),
-                None => eprintln!("error: {error:#}"),
+                Some(own) => complain(&format!("error: {own}")),
+                None => complain(&format!("error: {error:#}")),
             }
             failure.into()
         }
@@ -121,6 +121,8 @@ fn print_check(config: &Config) -> anyhow::Result<()> {
 
 fn start(config: Config) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
+    // A log that cannot be written would otherwise be complained about where it cannot be written, with a panic.
+    let log = log.log_internal_errors(false);
     match config.log.format {
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
         LogFormat::Text => log.with_ansi(false).init(),
@@ -187,4 +189,9 @@ fn reload_signal() -> std::io::Result<mpsc::Receiver<()>> {
 /// One line on standard output, which may be closed.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// One line on standard error, which may be closed.
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -30,12 +30,14 @@ pub use gather::{HistoriesBuilder, Space};
 pub use histories::{BLOCK_USERS, Block, Histories, Span};
 #[cfg(feature = "train")]
 pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file};
-pub use rollup::{RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, write_rollup};
+pub use rollup::{RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination, write_rollup};
 
 pub use totals::{KindTotals, Totals};
 pub use users::{Partition, Users};
 
 use std::path::PathBuf;
+
+use crate::output::OutputError;
 
 /// What can go wrong with days, records and roll-up files.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +112,9 @@ pub enum HistoryError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A roll-up that could not be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A Parquet file that is damaged or of another kind.
     #[error("{}: {source}", path.display())]
     Parquet {

@@ -12,6 +12,7 @@ mod equivalence;
 mod golden;
 mod matrix;
 mod plan;
+mod publish;
 mod score;
 pub mod store;
 #[cfg(test)]
@@ -24,13 +25,15 @@ pub use bundle::{
 pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
 pub use matrix::{MatrixScores, RowOutcome};
+pub use publish::{Published, publish, roll_back};
 pub use score::{Assessment, Assessor, HorizonScore, Reason, Score, SegmentMatch, Subject};
-pub use store::{Saved, load, save, version};
+pub use store::{Saved, destination, load, save, version};
 
 use std::path::PathBuf;
 
 use crate::features::FeatureError;
 use crate::history::HistoryError;
+use crate::output::OutputError;
 
 /// What can go wrong with a bundle or a question to it.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +47,30 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// A directory that is not to be overwritten.
-    #[error("{} exists and is not a model bundle; choose another --out", path.display())]
+    #[error("{} holds files and no MANIFEST.sha256, so it is not a model bundle; choose another folder", path.display())]
     NotABundle {
         /// The directory.
         path: PathBuf,
     },
+    /// A bundle that is to be published in its own place.
+    #[error("{} and {} are the same folder; fit into another one and publish that", model.display(), live.display())]
+    SameFolder {
+        /// The bundle.
+        model: PathBuf,
+        /// The place.
+        live: PathBuf,
+    },
+    /// A folder that nothing was published over.
+    #[error("there is no {}: no bundle has been replaced at {} yet", previous.display(), live.display())]
+    NoPrevious {
+        /// The folder of bundles in use.
+        live: PathBuf,
+        /// Where the one before it would be.
+        previous: PathBuf,
+    },
+    /// A bundle that could not be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A file whose content is not what the manifest says: truncated or altered.
     #[error("{}: SHA-256 is {found}, the manifest says {expected}; the bundle is damaged, fit or copy it again", path.display())]
     Altered {

@@ -1,17 +1,21 @@
 //! A bundle's directory: `bundle.json`, `golden.json`, `card.json`, `report.html` and `MANIFEST.sha256`.
 
-use std::fs;
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{Bundle, BundleSpec, FORMAT_VERSION, Golden, ModelError};
+use crate::output::{Destination, Folder, OutputError, Staged};
 
 const MANIFEST: &str = "MANIFEST.sha256";
 const FILES: [&str; 4] = ["bundle.json", "card.json", "golden.json", "report.html"];
+
+/// How often a bundle is read again because another took its place meanwhile.
+const ATTEMPTS: usize = 100;
 
 /// A bundle read from its directory.
 #[derive(Clone, Debug)]
@@ -29,68 +33,122 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// The version of the bundle that [`save`] makes of `spec`: a short hash of `bundle.json`.
 pub fn version(spec: &BundleSpec) -> Result<String, ModelError> {
-    Ok(version_of(&json(spec, Path::new("bundle.json"))?))
+    Ok(version_of(json(spec, Path::new("bundle.json"))?.as_bytes()))
 }
 
-/// Checks `spec`, records its golden answers and writes the directory: first under a temporary name beside
-/// `dir`, synced, then renamed. An existing bundle is replaced, anything else is left alone and refused.
-pub fn save(dir: &Path, spec: BundleSpec, card: &str, report: &str) -> Result<Bundle, ModelError> {
-    if dir.exists() && !dir.join(MANIFEST).exists() && fs::read_dir(dir).map_err(io(dir))?.next().is_some() {
+/// Where a bundle can be written: a new folder, an empty one, or a bundle with nothing else in it.
+///
+/// # Errors
+/// [`ModelError::NotABundle`] and [`ModelError::Output`] name the folder and what is in the way.
+pub fn destination(dir: &Path) -> Result<Destination, ModelError> {
+    let destination = Destination::folder(dir, is_bundle_file)?;
+    let entries = std::fs::read_dir(destination.path()).into_iter().flatten();
+    if entries.count() > 0 && !destination.path().join(MANIFEST).exists() {
         return Err(ModelError::NotABundle { path: dir.to_owned() });
     }
+    Ok(destination)
+}
+
+fn is_bundle_file(name: &OsStr) -> bool {
+    name == MANIFEST || FILES.iter().any(|file| name == *file)
+}
+
+/// Checks `spec`, records its golden answers and writes the directory, which takes the place of an earlier bundle in one
+/// step. A folder with anything else in it is left alone and refused.
+pub fn save(dir: &Path, spec: BundleSpec, card: &str, report: &str) -> Result<Bundle, ModelError> {
+    let destination = destination(dir)?;
     let text = json(&spec, dir)?;
-    let bundle = Bundle::new(spec, version_of(&text))?;
+    let bundle = Bundle::new(spec, version_of(text.as_bytes()))?;
     let golden = json(&Golden::record(&bundle)?, dir)?;
-    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(io(parent))?;
-    let temporary = beside(dir, "new");
-    remove(&temporary)?;
-    fs::create_dir(&temporary).map_err(io(&temporary))?;
-    let mut manifest = String::new();
-    for (name, content) in FILES.into_iter().zip([text.as_str(), card, &golden, report]) {
-        write_synced(&temporary.join(name), content)?;
-        manifest.push_str(&format!("{}  {name}\n", sha256_hex(content.as_bytes())));
-    }
-    write_synced(&temporary.join(MANIFEST), &manifest)?;
-    let old = beside(dir, "old");
-    remove(&old)?;
-    if dir.exists() {
-        fs::rename(dir, &old).map_err(io(dir))?;
-    }
-    fs::rename(&temporary, dir).map_err(io(dir))?;
-    remove(&old)?;
-    fs::File::open(parent).and_then(|d| d.sync_all()).map_err(io(parent))?;
+    let contents = [text.as_str(), card, &golden, report].map(str::as_bytes);
+    let lines = FILES.iter().zip(contents).map(|(name, content)| format!("{}  {name}\n", sha256_hex(content)));
+    let manifest: String = lines.collect();
+    stage(destination, manifest.as_bytes(), contents)?.commit()?;
     Ok(bundle)
 }
 
-/// Reads and checks a bundle's directory: manifest, format version, features, numbers and golden answers.
-pub fn load(dir: &Path) -> Result<Saved, ModelError> {
-    let manifest_path = dir.join(MANIFEST);
-    let manifest = read(&manifest_path)?;
-    let mut contents = Vec::with_capacity(FILES.len());
-    for name in FILES {
-        let expected = manifest.lines().find_map(|line| line.strip_suffix(name)?.strip_suffix("  "));
-        let Some(expected) = expected else {
-            let problem = format!("does not list {name}; the bundle is damaged, fit or copy it again");
-            return Err(ModelError::Manifest { path: manifest_path, problem });
-        };
-        let path = dir.join(name);
-        let bytes = fs::read(&path).map_err(io(&path))?;
-        let found = sha256_hex(&bytes);
-        if found != expected {
-            return Err(ModelError::Altered { path, expected: expected.to_owned(), found });
-        }
-        contents.push((path, bytes));
+/// Writes a bundle's files beside its destination.
+pub(super) fn stage(
+    destination: Destination,
+    manifest: &[u8],
+    contents: [&[u8]; FILES.len()],
+) -> Result<Staged, OutputError> {
+    let staged = Staged::new(destination)?;
+    for (name, content) in FILES.into_iter().zip(contents).chain([(MANIFEST, manifest)]) {
+        let written = staged.create(name)?.write_all(content);
+        written.map_err(|source| OutputError::Io { path: staged.destination().given().join(name), source })?;
     }
-    let [(bundle_path, bundle), (card_path, card), (golden_path, golden), _] = contents.as_slice() else {
-        return Err(ModelError::Manifest { path: manifest_path, problem: "is incomplete".into() });
-    };
-    let spec = parse_spec(bundle_path, bundle)?;
-    let bundle = Bundle::new(spec, version_of_bytes(bundle))?;
-    parse::<Golden>(golden_path, golden)?.replay(&bundle)?;
-    let card = String::from_utf8(card.clone())
-        .map_err(|_| ModelError::Manifest { path: card_path.clone(), problem: "is not UTF-8".into() })?;
-    Ok(Saved { bundle, card })
+    Ok(staged)
+}
+
+/// Reads and checks a bundle's directory: manifest, format version, features, numbers and golden answers. All of it is of
+/// one bundle, also when another takes its place meanwhile.
+pub fn load(dir: &Path) -> Result<Saved, ModelError> {
+    load_files(dir).map(|(saved, _)| saved)
+}
+
+/// [`load`], with the bytes of the files.
+pub(super) fn load_files(dir: &Path) -> Result<(Saved, Files), ModelError> {
+    let mut attempts = ATTEMPTS;
+    loop {
+        let folder = Folder::open(dir).map_err(io(dir))?;
+        match Files::read(&folder) {
+            // Its files were removed while they were read, because another bundle is in their place.
+            Err(_) if attempts > 0 && folder.was_replaced() => attempts -= 1,
+            files => {
+                let files = files?;
+                return Ok((files.check(&folder)?, files));
+            }
+        }
+    }
+}
+
+/// The bytes of a bundle's files, which are what the manifest says.
+#[derive(PartialEq, Eq)]
+pub(super) struct Files {
+    pub(super) manifest: Vec<u8>,
+    pub(super) contents: [Vec<u8>; FILES.len()],
+}
+
+impl Files {
+    pub(super) fn read(folder: &Folder) -> Result<Self, ModelError> {
+        let manifest_path = || folder.path_of(MANIFEST);
+        let read =
+            |name: &str| folder.read(name).map_err(|source| ModelError::Io { path: folder.path_of(name), source });
+        let manifest = read(MANIFEST)?;
+        let not_text = || ModelError::Manifest { path: manifest_path(), problem: "is not UTF-8".into() };
+        let text = std::str::from_utf8(&manifest).map_err(|_| not_text())?;
+        let mut contents = [const { Vec::new() }; FILES.len()];
+        for (name, content) in FILES.into_iter().zip(&mut contents) {
+            let expected = text.lines().find_map(|line| line.strip_suffix(name)?.strip_suffix("  "));
+            let Some(expected) = expected else {
+                let problem = format!("does not list {name}; the bundle is damaged, fit or copy it again");
+                return Err(ModelError::Manifest { path: manifest_path(), problem });
+            };
+            *content = read(name)?;
+            let found = sha256_hex(content);
+            if found != expected {
+                return Err(ModelError::Altered { path: folder.path_of(name), expected: expected.to_owned(), found });
+            }
+        }
+        Ok(Self { manifest, contents })
+    }
+
+    fn check(&self, folder: &Folder) -> Result<Saved, ModelError> {
+        let [bundle, card, golden, _] = &self.contents;
+        let spec = parse_spec(&folder.path_of("bundle.json"), bundle)?;
+        let bundle = Bundle::new(spec, version_of(bundle))?;
+        parse::<Golden>(&folder.path_of("golden.json"), golden)?.replay(&bundle)?;
+        let not_text = |_| ModelError::Manifest { path: folder.path_of("card.json"), problem: "is not UTF-8".into() };
+        let card = String::from_utf8(card.clone()).map_err(not_text)?;
+        Ok(Saved { bundle, card })
+    }
+
+    /// The first digits of the hash of `bundle.json`.
+    pub(super) fn version(&self) -> String {
+        let [bundle, ..] = &self.contents;
+        version_of(bundle)
+    }
 }
 
 fn parse_spec(path: &Path, bytes: &[u8]) -> Result<BundleSpec, ModelError> {
@@ -116,35 +174,10 @@ fn json<T: serde::Serialize>(value: &T, path: &Path) -> Result<String, ModelErro
     Ok(text + "\n")
 }
 
-fn version_of(text: &str) -> String {
-    version_of_bytes(text.as_bytes())
-}
-
-fn version_of_bytes(bytes: &[u8]) -> String {
+fn version_of(bytes: &[u8]) -> String {
     sha256_hex(bytes).chars().take(12).collect()
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + '_ {
     move |source| ModelError::Io { path: path.to_owned(), source }
-}
-
-fn read(path: &Path) -> Result<String, ModelError> {
-    fs::read_to_string(path).map_err(io(path))
-}
-
-fn write_synced(path: &Path, content: &str) -> Result<(), ModelError> {
-    let mut file = fs::File::create(path).map_err(io(path))?;
-    file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(io(path))
-}
-
-fn beside(dir: &Path, suffix: &str) -> PathBuf {
-    let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    dir.with_file_name(format!(".{name}.{suffix}"))
-}
-
-fn remove(dir: &Path) -> Result<(), ModelError> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(dir)(error)),
-        _ => Ok(()),
-    }
 }

@@ -330,9 +330,18 @@ fn a_saved_bundle_loads_as_it_was_and_a_touched_one_does_not() {
 #[test]
 fn a_folder_that_is_no_bundle_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
-    assert!(matches!(save(dir.path(), spec(), "{}", ""), Err(ModelError::NotABundle { .. })));
-    assert!(dir.path().join("thesis.txt").exists());
+    let path = dir.path().join("model");
+    save(&path, spec(), "{}", "").unwrap();
+    let manifest = std::fs::read(path.join("MANIFEST.sha256")).unwrap();
+    std::fs::remove_file(path.join("MANIFEST.sha256")).unwrap();
+    assert!(matches!(save(&path, spec(), "{}", ""), Err(ModelError::NotABundle { .. })));
+    std::fs::write(path.join("MANIFEST.sha256"), manifest).unwrap();
+    std::fs::write(path.join("thesis.txt"), "years of work").unwrap();
+    let message = save(&path, spec(), "{}", "").unwrap_err().to_string();
+    assert!(message.contains("holds `thesis.txt`, which was not written by ebb-train"), "{message}");
+    assert!(path.join("thesis.txt").exists());
+    std::fs::remove_file(path.join("thesis.txt")).unwrap();
+    save(&path, spec(), "{}", "").unwrap();
 }
 
 /// The golden answers catch a build that computes something else, even one bit.

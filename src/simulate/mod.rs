@@ -39,6 +39,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::history::Day;
+use crate::output::OutputError;
 use dirt::Dirt;
 use life::Life;
 use world::World;
@@ -90,6 +91,15 @@ pub enum SimulateError {
         /// What the writer said.
         source: parquet::errors::ParquetError,
     },
+    /// A file that no simulation wrote.
+    #[error("{} would be replaced, and was not written by simulate; choose another folder", path.display())]
+    Occupied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An output that cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A folder or file that could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -123,7 +133,7 @@ pub struct SimulateOptions {
     pub days: u32,
     /// Equal seeds give equal logs.
     pub seed: u64,
-    /// The folder to write to; made when it is not there, its files of the same names replaced.
+    /// The folder to write to; made when it is not there, an earlier simulation in it replaced.
     pub out: PathBuf,
     /// The first day of the log.
     pub start: Day,
@@ -219,6 +229,7 @@ impl fmt::Display for Summary {
 /// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
 pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     options.check()?;
+    let files = write::Files::new(&options.out)?;
     let world = World::new(options.start, options.days);
     let mut dirt = Dirt::new(options.seed, options.dirty_share);
     let mut truths = Vec::new();
@@ -235,7 +246,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     }
     dirt.add_bot(&world);
     let (rows, dirt) = dirt.finish();
-    write::all(options, &rows, &truths)?;
+    files.write(options, &rows, &truths)?;
     let World { start, end, price_rise, competitor } = world;
     Ok(Summary {
         users: options.users,

@@ -1,7 +1,7 @@
 //! The files of a simulation.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
@@ -15,24 +15,52 @@ use super::persona::Persona;
 use super::world::World;
 use super::{SimulateError, SimulateOptions};
 use crate::history::Day;
+use crate::output::{Destination, Staged, commit};
 
 /// The byte that says "unknown operating system" in a gzip header (RFC 1952).
 const ANY_SYSTEM: u8 = 255;
 
-/// Writes the three files.
-pub(super) fn all(options: &SimulateOptions, rows: &[Row], truths: &[Truth]) -> Result<(), SimulateError> {
-    let out = &options.out;
-    named(out, fs::create_dir_all(out))?;
-    let path = out.join("events.csv.gz");
-    named(&path, events(&path, rows))?;
-    let path = out.join("truth.csv");
-    named(&path, truth(&path, truths))?;
-    let path = out.join("ebb.toml");
-    named(&path, fs::write(&path, configuration(options)))
+/// The log, the truth and the configuration under temporary names, all of them from the beginning on.
+pub(super) struct Files {
+    events: Staged,
+    truth: Staged,
+    configuration: Staged,
 }
 
-fn named<T>(path: &Path, result: io::Result<T>) -> Result<T, SimulateError> {
-    result.map_err(|source| SimulateError::Write { path: path.to_owned(), source })
+impl Files {
+    /// Fails where they cannot be written, or would replace what no simulation wrote.
+    pub(super) fn new(out: &Path) -> Result<Self, SimulateError> {
+        refuse_others(out, &["events.csv.gz", "truth.csv"])?;
+        let staged = |name| Staged::new(Destination::file(&out.join(name))?);
+        Ok(Self { events: staged("events.csv.gz")?, truth: staged("truth.csv")?, configuration: staged("ebb.toml")? })
+    }
+
+    /// Writes all three and lets them take their places together.
+    pub(super) fn write(self, options: &SimulateOptions, rows: &[Row], truths: &[Truth]) -> Result<(), SimulateError> {
+        named(&self.events, events(self.events.file()?, rows))?;
+        named(&self.truth, truth(self.truth.file()?, truths))?;
+        let text = configuration(options);
+        named(&self.configuration, self.configuration.file()?.write_all(text.as_bytes()))?;
+        Ok(commit(vec![self.events, self.truth, self.configuration])?)
+    }
+}
+
+/// How the configurations of simulated logs begin.
+const MARK: &str = "# How to read the ";
+
+/// Refuses a folder with files of some names, or a configuration, beside a configuration that no simulation wrote.
+pub(super) fn refuse_others(out: &Path, names: &[&str]) -> Result<(), SimulateError> {
+    let path = out.join("ebb.toml");
+    let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
+    let mut there = ["ebb.toml"].iter().chain(names).filter(|name| out.join(name).exists());
+    match there.next() {
+        Some(name) if !ours => Err(SimulateError::Occupied { path: out.join(name) }),
+        _ => Ok(()),
+    }
+}
+
+fn named<T>(staged: &Staged, result: io::Result<T>) -> Result<T, SimulateError> {
+    result.map_err(|source| SimulateError::Write { path: staged.destination().given().to_owned(), source })
 }
 
 #[derive(Serialize)]
@@ -44,9 +72,9 @@ struct EventRow {
     channel: Channel,
 }
 
-fn events(path: &Path, rows: &[Row]) -> io::Result<()> {
+fn events(file: File, rows: &[Row]) -> io::Result<()> {
     // No time of writing and no system in the header: equal logs are equal bytes.
-    let gzip = GzBuilder::new().mtime(0).operating_system(ANY_SYSTEM).write(File::create(path)?, Compression::best());
+    let gzip = GzBuilder::new().mtime(0).operating_system(ANY_SYSTEM).write(file, Compression::best());
     let mut csv = csv::Writer::from_writer(gzip);
     for Row { user, event, flaw, .. } in rows {
         csv.serialize(EventRow {
@@ -60,7 +88,7 @@ fn events(path: &Path, rows: &[Row]) -> io::Result<()> {
             channel: event.channel,
         })?;
     }
-    csv.into_inner().map_err(csv::IntoInnerError::into_error)?.finish()?.sync_all()
+    csv.into_inner().map_err(csv::IntoInnerError::into_error)?.finish().map(drop)
 }
 
 /// What is true of one user, a row of `truth.csv`.
@@ -100,12 +128,12 @@ impl Truth {
     }
 }
 
-fn truth(path: &Path, truths: &[Truth]) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(File::create(path)?);
+fn truth(file: File, truths: &[Truth]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(file);
     for truth in truths {
         csv.serialize(truth)?;
     }
-    csv.into_inner().map_err(csv::IntoInnerError::into_error)?.sync_all()
+    csv.flush()
 }
 
 fn name(user: u32) -> String {

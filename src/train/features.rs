@@ -1,6 +1,5 @@
 //! Every user's features as of some days, as a Parquet table: what a model sees, for other tools to look at.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use super::settings::TrainConfig;
 use super::table::{Encoder, RowGroup, Table};
 use crate::features::{Catalogue, Extractor, FeatureError};
 use crate::history::{BLOCK_USERS, Day, Histories, HistoryError, Span};
+use crate::output::{Destination, OutputError, Staged};
 
 /// Rows of a row group, about.
 const GROUP_ROWS: usize = 65_536;
@@ -30,13 +30,8 @@ pub enum FeaturesError {
         path: PathBuf,
     },
     /// A file that could not be written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A table that could not be written.
     #[error("{}: {source}", path.display())]
     Parquet {
@@ -80,21 +75,18 @@ pub fn write_features(
     dates: &[Day],
     out: &Path,
 ) -> Result<FeaturesWritten, FeaturesError> {
-    if out.extension().is_none_or(|extension| extension != "parquet") {
-        return Err(FeaturesError::Name { path: out.to_owned() });
-    }
+    let destination = features_destination(out)?;
     config.check()?;
     let catalogue = Catalogue::new(schema(histories, config, &mut Vec::new())?)?;
     let mut dates = dates.to_vec();
     dates.sort_unstable();
     dates.dedup();
     let columns = columns(&catalogue);
-    let part = out.with_extension("parquet.part");
-    let file = File::create(&part).map_err(|source| FeaturesError::Io { path: part.clone(), source })?;
+    let staged = Staged::new(destination)?;
     // Hardly any two numbers are the same, so dictionaries of them would only cost time.
     let properties = WriterProperties::builder().set_compression(Compression::LZ4_RAW).set_dictionary_enabled(false);
     let parquet = |source| FeaturesError::Parquet { path: out.to_owned(), source };
-    let (mut table, encoder) = Table::new(file, &columns, properties.build()).map_err(parquet)?;
+    let (mut table, encoder) = Table::new(staged.file()?, &columns, properties.build()).map_err(parquet)?;
     let extractor = Extractor::new(&catalogue, histories.kinds());
     let rows = Rows { extractor, dates: &dates, columns, encoder };
     let mut written = 0;
@@ -107,8 +99,19 @@ pub fn write_features(
         },
     )?;
     table.close().map_err(parquet)?;
-    std::fs::rename(&part, out).map_err(|source| FeaturesError::Io { path: out.to_owned(), source })?;
+    staged.commit()?;
     Ok(FeaturesWritten { rows: written, features: catalogue.len() })
+}
+
+/// Where features can be written: a file whose name ends in `.parquet`.
+///
+/// # Errors
+/// [`FeaturesError::Name`] and [`FeaturesError::Output`] name the file.
+pub fn features_destination(out: &Path) -> Result<Destination, FeaturesError> {
+    if out.extension().is_none_or(|extension| extension != "parquet") {
+        return Err(FeaturesError::Name { path: out.to_owned() });
+    }
+    Ok(Destination::file(out)?)
 }
 
 fn columns(catalogue: &Catalogue) -> SchemaRef {

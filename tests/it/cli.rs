@@ -3,6 +3,8 @@
 mod coverage;
 mod leakage;
 mod mistakes;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod pipeline;
 mod refusals;
 mod scale;

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 11] = [
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("math", &[]),
-    ("history", &[]),
+    ("output", &[]),
+    ("history", &["output"]),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
     ("events", &["history"]),
-    ("model", &["math", "history", "features", "lifecycle"]),
-    ("train", &["math", "history", "features", "lifecycle", "events", "model"]),
-    ("simulate", &["history"]),
+    ("model", &["math", "output", "history", "features", "lifecycle"]),
+    ("train", &["math", "output", "history", "features", "lifecycle", "events", "model"]),
+    ("simulate", &["output", "history"]),
     ("serve", &["math", "history", "features", "lifecycle", "model"]),
-    ("bin ebb-train", &["history", "events", "model", "train", "simulate"]),
+    ("bin ebb-train", &["output", "history", "events", "model", "train", "simulate"]),
     ("bin ebb-serve", &["history", "model", "serve"]),
 ];
 

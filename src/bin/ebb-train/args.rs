@@ -25,8 +25,10 @@ pub(crate) enum Command {
     Fit(Fit),
     /// Score every user of a log.
     Score(Score),
-    /// Hold a bundle's card against floors: exit code 1 below them.
+    /// Hold a bundle's card against floors: exit code 2 below them.
     Check(Check),
+    /// Put a bundle in the place of the one in use, in one step, and keep that one for --rollback.
+    Publish(Publish),
     /// Print a bundle's model card.
     Inspect(Inspect),
     /// Write the daily roll-up of a log as Parquet.
@@ -208,6 +210,19 @@ pub(crate) struct Check {
     /// [default: 0.05].
     #[arg(long, value_name = "SHARE", value_parser = share_of_rows)]
     pub(crate) max_refused_share: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// The new bundle's folder. It is loaded and has to give its golden answers; a copy of it is published.
+    #[arg(long, value_name = "FOLDER", requires = "live", required_unless_present = "rollback")]
+    pub(crate) model: Option<PathBuf>,
+    /// The folder of the bundle in use, which is kept beside it as FOLDER.previous.
+    #[arg(long, value_name = "FOLDER", requires = "model", required_unless_present = "rollback")]
+    pub(crate) live: Option<PathBuf>,
+    /// Exchange the bundle in this folder with the one that was there before; done twice, all is as it was.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["model", "live"])]
+    pub(crate) rollback: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

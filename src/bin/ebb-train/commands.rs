@@ -1,17 +1,16 @@
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
 use ebb::events::{LogRequest, Progress, ReadLog, SqlRequest, read_log};
-use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users, write_rollup};
+use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users, rollup_destination, write_rollup};
 use ebb::model;
 use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
 use ebb::train::card::Card;
 use ebb::train::check::{Floors, check as hold};
 use ebb::train::config::Config;
-use ebb::train::features::{FeaturesError, write_features};
+use ebb::train::features::{features_destination, write_features};
 use ebb::train::fit::{FitInput, fit as fit_all};
 use ebb::train::scores::{Target, write_scores};
 use ebb::train::{TrainError, agreement, inspect as card_text, report};
@@ -19,92 +18,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::args;
-
-/// Why a command ended without success.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Bad usage or configuration.
-    Usage(anyhow::Error),
-    /// The work could not be done.
-    Failed(anyhow::Error),
-    /// A verdict that has already been printed.
-    Verdict,
-}
-
-impl Failure {
-    pub(crate) const USAGE: u8 = 64;
-
-    pub(crate) fn code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => Self::USAGE,
-            Self::Failed(_) | Self::Verdict => 1,
-        }
-    }
-
-    /// The error with its causes, unless a cause only repeats what was said.
-    pub(crate) fn message(&self) -> Option<String> {
-        let (Self::Usage(error) | Self::Failed(error)) = self else { return None };
-        let mut text = error.to_string();
-        for cause in error.chain().skip(1).map(ToString::to_string) {
-            if !text.contains(&cause) {
-                let _ = write!(text, ": {cause}");
-            }
-        }
-        Some(text)
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-type Outcome = Result<(), Failure>;
-
-/// How to print.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    pub(crate) quiet: bool,
-    pub(crate) json: bool,
-}
-
-impl Output {
-    /// The result: JSON or text on standard output, or nothing.
-    fn result(self, json: &serde_json::Value, text: &str) -> Outcome {
-        let line = match (self.json, self.quiet) {
-            (true, _) => json.to_string(),
-            (false, true) => return Ok(()),
-            (false, false) => text.trim_end().to_owned(),
-        };
-        let written = writeln!(std::io::stdout(), "{line}");
-        written.context("standard output").map_err(Failure::Failed)
-    }
-
-    /// Something that may make the result wrong, on standard error, also where nothing else is printed.
-    fn warn(self, text: &str) {
-        eprintln!("warning: {}", text.trim_end());
-    }
-
-    /// Something worth knowing on the way, on standard error.
-    fn note(self, text: &str) {
-        if !self.quiet && !self.json {
-            eprintln!("{}", text.trim_end());
-        }
-    }
-}
-
-fn usage(error: impl Into<anyhow::Error>) -> Failure {
-    Failure::Usage(error.into())
-}
-
-fn failed(error: impl Into<anyhow::Error>) -> Failure {
-    Failure::Failed(error.into())
-}
+use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outputs;
 
 pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
     let reaction = |error| match error {
-        SimulateError::Write { .. } | SimulateError::Parquet { .. } => failed(error),
+        SimulateError::Write { .. } | SimulateError::Parquet { .. } | SimulateError::Occupied { .. } => failed(error),
+        SimulateError::Output(error) => outputs::refused(error),
         _ => usage(error),
     };
     if let Some(events) = args.bulk {
@@ -165,8 +85,7 @@ fn read(
     let read = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
     output.note(&read.quality.render());
     if let Some(path) = &log.quality {
-        let text = serde_json::to_string_pretty(&read.quality).map_err(failed)? + "\n";
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        outputs::write_quality(path, &read.quality)?;
     }
     Ok(read)
 }
@@ -184,8 +103,10 @@ fn progress_bar(output: Output) -> ProgressBar {
 }
 
 pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
-    let users = args.sample_users.map_or(Users::All, Users::Share);
+    let destination = model::destination(&args.out).map_err(outputs::refused)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
+    outputs::check(&args.log, &config, None, vec![destination])?;
+    let users = args.sample_users.map_or(Users::All, Users::Share);
     let ReadLog { histories, coverage, quality } = read(&args.log, &config, args.as_of, users, output)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     let input = FitInput {
@@ -208,7 +129,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
     let text =
         format!("{}\nModel {} written to {}", card_text::render(&fitted.card), bundle.version(), args.out.display());
-    output.result(&json!({"model": bundle.version(), "out": args.out, "card": fitted.card}), &text)
+    output.result(&json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}), &text)
 }
 
 /// A model that does not beat recency alone is shown, and not written.
@@ -220,17 +141,18 @@ fn refuse_weak(card: &Card, output: Output) -> Outcome {
     let text = card_text::render(card);
     output.result(&json!({"model": null, "out": null, "weak_horizons": weak, "card": card}), &text)?;
     let days: Vec<String> = weak.iter().map(|days| format!("{days}-day")).collect();
-    Err(failed(anyhow::anyhow!(
+    Err(Failure::Verdict(Some(format!(
         "the {} model does not beat a model that knows recency only, so nothing was written; --allow-weak writes it all \
          the same",
         days.join(" and the ")
-    )))
+    ))))
 }
 
 pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
-    let bundle = model::load(&args.model).map_err(failed)?.bundle;
     let config = Config::load(&args.log.config).map_err(usage)?;
+    outputs::check(&args.log, &config, Some(&args.model), target.destinations().map_err(outputs::refused)?)?;
+    let bundle = model::load(&args.model).map_err(failed)?.bundle;
     agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     if args.partition.is_some() && args.as_of.is_none() {
         return Err(usage(anyhow::anyhow!("--partition needs --as-of, so that all partitions are scored at one day")));
@@ -247,7 +169,11 @@ pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
         }
         output.warn(&warning);
     }
-    let summary = write_scores(&bundle, &histories, as_of, &target).map_err(failed)?;
+    let summary = match write_scores(&bundle, &histories, as_of, &target) {
+        // Whoever reads the scores has enough of them.
+        Err(error) if target == Target::Stdout && error.is_broken_pipe() => return Ok(()),
+        done => done.map_err(failed)?,
+    };
     let skipped: u64 = summary.skipped.values().sum();
     let reasons: Vec<String> = summary.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     let text = format!("as of {as_of}: {} users scored, {skipped} not ({})", summary.scored, reasons.join(", "));
@@ -255,7 +181,7 @@ pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
         // Standard output holds the scores themselves.
         output.note(&text);
     } else {
-        let json = json!({"model": bundle.version(), "as_of": as_of, "out": args.out, "summary": summary});
+        let json = json!({"model": bundle.version(), "as_of": as_of, "out": shown(&args.out), "summary": summary});
         output.result(&json, &text)?;
     }
     if summary.scored == 0 && !args.allow_empty {
@@ -305,7 +231,7 @@ pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
     let passed = verdicts.iter().all(|v| v.passed);
     let lines: Vec<&str> = verdicts.iter().map(|v| v.line.as_str()).collect();
     output.result(&json!({"model": bundle.version(), "passed": passed, "figures": lines}), &lines.join("\n"))?;
-    if passed { Ok(()) } else { Err(Failure::Verdict) }
+    if passed { Ok(()) } else { Err(Failure::Verdict(None)) }
 }
 
 pub(crate) fn inspect(args: &args::Inspect, output: Output) -> Outcome {
@@ -319,10 +245,12 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
         return Err(usage(anyhow::anyhow!("--partitions must be at least 1")));
     }
     let config = Config::load(&args.log.config).map_err(usage)?;
+    let destination = rollup_destination(&args.out).map_err(outputs::refused)?;
+    outputs::check(&args.log, &config, None, vec![destination])?;
     let ReadLog { histories, .. } = read(&args.log, &config, args.as_of, Users::All, output)?;
     let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
     let text = format!("{} rows (user, day, kind) in {} files in {}", written.rows, written.files, args.out.display());
-    output.result(&json!({"out": args.out, "rows": written.rows, "files": written.files}), &text)
+    output.result(&json!({"out": shown(&args.out), "rows": written.rows, "files": written.files}), &text)
 }
 
 pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
@@ -344,15 +272,14 @@ pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
 
 pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
     let config = Config::load(&args.log.config).map_err(usage)?;
+    let destination = features_destination(&args.out).map_err(outputs::refused)?;
+    outputs::check(&args.log, &config, None, vec![destination])?;
     let latest = args.as_of.iter().max().copied();
     let ReadLog { histories, coverage, .. } = read(&args.log, &config, latest, Users::All, output)?;
     if let Some(warning) = latest.and_then(|latest| stale(&coverage, latest)) {
         output.warn(&warning);
     }
-    let written = write_features(&histories, &config.train, &args.as_of, &args.out).map_err(|error| match error {
-        FeaturesError::Name { .. } => usage(error),
-        _ => failed(error),
-    })?;
+    let written = write_features(&histories, &config.train, &args.as_of, &args.out).map_err(failed)?;
     let text = format!("{} rows of {} features in {}", written.rows, written.features, args.out.display());
-    output.result(&json!({"out": args.out, "rows": written.rows, "features": written.features}), &text)
+    output.result(&json!({"out": shown(&args.out), "rows": written.rows, "features": written.features}), &text)
 }

@@ -1,14 +1,18 @@
-//! The offline trainer. Exit codes: 0 done, 1 failed, 64 bad usage or configuration.
+//! The offline trainer. Exit codes: 0 done, 1 failed, 2 a model was judged and found wanting, 64 bad usage or configuration.
 
 mod args;
 mod commands;
+mod outcome;
+mod outputs;
+mod publish;
+mod signals;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::{Arguments, Command};
-use commands::{Failure, Output};
+use outcome::{Failure, Output, say};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -20,12 +24,14 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    signals::clean_up_on_signals();
     let output = Output { quiet: arguments.quiet, json: arguments.json };
     let done = match &arguments.command {
         Command::Simulate(simulate) => commands::simulate(simulate, output),
         Command::Fit(fit) => commands::fit(fit, output),
         Command::Score(score) => commands::score(score, output),
         Command::Check(check) => commands::check(check, output),
+        Command::Publish(args) => publish::publish(args, output),
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),
@@ -35,7 +41,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = failure.message() {
-                eprintln!("error: {message}");
+                say(&format!("error: {message}"));
             }
             ExitCode::from(failure.code())
         }

@@ -27,7 +27,7 @@ pub use read::{RollupRead, StrayRows, read_rollup};
 #[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
 pub(crate) use read::{check_complete, read_rollup_file};
 pub(in crate::history) use write::fnv_1a;
-pub use write::{RollupWritten, partition_of, write_rollup};
+pub use write::{RollupWritten, partition_of, rollup_destination, write_rollup};
 
 /// The columns a roll-up must have.
 pub(crate) const REQUIRED: [&str; 4] = ["user", "day", "kind", "count"];

@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use super::rows::{KnownKinds, Rows};
 use super::{AMOUNT, REQUIRED, part_name, part_of_path};
 use crate::history::{Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, Stray, Users};
+use crate::output::Folder;
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
@@ -93,7 +94,7 @@ impl RollupRead {
 /// # Errors
 /// [`HistoryError::Rollup`] names the file, row and column of a missing column or a value that is not allowed;
 /// [`HistoryError::Io`] and [`HistoryError::Parquet`] name the file. A folder that lacks some of the partitions that
-/// its own file names announce is refused, since users would be missing.
+/// its own file names announce is refused, since users would be missing. So is one that another took the place of meanwhile.
 pub fn read_rollup(
     path: &Path,
     days: DayBounds,
@@ -101,6 +102,7 @@ pub fn read_rollup(
     into: &mut HistoriesBuilder,
 ) -> Result<RollupRead, HistoryError> {
     let mut paths = Vec::new();
+    let folder = Folder::open(path).map_err(|source| HistoryError::Io { path: path.to_owned(), source })?;
     if path.is_dir() {
         find_files(path, &mut paths)?;
         paths.sort();
@@ -116,9 +118,18 @@ pub fn read_rollup(
     if days == DayBounds::default() && users == Users::All {
         number_kinds(&pieces, into)?;
     }
-    let mut read = read_pieces(&pieces, Kept { days, users }, into)?;
+    let read = read_pieces(&pieces, Kept { days, users }, into);
+    if folder.was_replaced() {
+        return Err(replaced(path));
+    }
+    let mut read = read?;
     read.files = files.len() as u64;
     Ok(read)
+}
+
+/// The error of a roll-up of which a part was read, and the rest may be of another.
+fn replaced(path: &Path) -> HistoryError {
+    io_error(path, io::ErrorKind::Other, "another roll-up took its place while it was read; read it again")
 }
 
 /// Gives numbers to the kinds at the beginnings of some pieces, in order of their names: histories whose kinds are

@@ -263,6 +263,21 @@ fn an_incomplete_roll_up_is_refused() {
     assert!(message.contains("part-00001-of-00003.parquet is missing"), "{message}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_roll_up_takes_the_place_of_another_in_one_step() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("rollup");
+    write_rollup(&path, &histories(&ROWS), 3).unwrap();
+    let begun = crate::output::Folder::open(&path).unwrap();
+    assert!(!begun.was_replaced());
+    write_rollup(&path, &histories(&ROWS), 2).unwrap();
+    // What was begun on the earlier one is known to be outdated.
+    assert!(begun.was_replaced() && begun.read("part-00000-of-00003.parquet").is_err());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+}
+
 #[test]
 fn a_folder_of_anything_else_is_not_overwritten() {
     let dir = TempDir::new().unwrap();

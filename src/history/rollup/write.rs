@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
+use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 
-use super::read::io_error;
 use super::{AMOUNT, part_name, part_of_name};
 use crate::history::{Amount, Block, DayRecord, Histories, HistoryError};
+use crate::output::{Destination, Staged};
 
 /// Rows that are gathered before all files are written to at once.
 const WAITING_ROWS: usize = 262_144;
@@ -52,18 +52,17 @@ pub(in crate::history) fn fnv_1a(user: &str) -> u64 {
 ///
 /// A user's rows are all in the file that [`partition_of`] names, sorted by user, day and kind. Amounts are doubles;
 /// where a sum is so large that a double would round it (beyond two thousand million), all are decimals of six places.
-/// Equal histories give equal bytes. Files get their names only once all of them are complete on the disk, and
-/// replace an earlier roll-up in the folder.
+/// Equal histories give equal bytes. The folder takes the place of an earlier roll-up in one step, once all files are
+/// complete on the disk.
 ///
 /// # Errors
 /// [`HistoryError::Io`] and [`HistoryError::Parquet`] name the file; a folder that holds anything but a roll-up is
 /// refused.
 pub fn write_rollup(dir: &Path, histories: &Histories, partitions: usize) -> Result<RollupWritten, HistoryError> {
     let partitions = partitions.clamp(1, PARTITION_LIMIT);
-    fs::create_dir_all(dir).map_err(|source| HistoryError::Io { path: dir.to_owned(), source })?;
-    let replaced = replaceable_files(dir)?;
+    let staged = Staged::new(rollup_destination(dir)?)?;
     let schema = schema(histories)?;
-    let part = |number| Part::create(dir, part_name(number, partitions), &schema, partitions);
+    let part = |number| Part::create(&staged, &part_name(number, partitions), &schema, partitions);
     let mut parts: Vec<Part> = (0..partitions).map(part).collect::<Result<_, _>>()?;
     let mut waiting = 0;
     histories.stream_blocks(
@@ -82,32 +81,24 @@ pub fn write_rollup(dir: &Path, histories: &Histories, partitions: usize) -> Res
             parts.par_iter_mut().try_for_each(Part::write)
         },
     )?;
-    let finished: Vec<(PathBuf, PathBuf)> = parts.into_par_iter().map(Part::close).collect::<Result<_, _>>()?;
-    // From here to the last rename the folder lacks partitions, which readers notice by the names of the others.
-    for path in replaced.iter().filter(|path| !finished.iter().any(|(temporary, _)| temporary == *path)) {
-        fs::remove_file(path).map_err(|source| HistoryError::Io { path: path.clone(), source })?;
-    }
-    for (temporary, path) in finished {
-        fs::rename(&temporary, &path).map_err(|source| HistoryError::Io { path, source })?;
-    }
+    parts.into_par_iter().try_for_each(Part::close)?;
+    staged.commit()?;
     Ok(RollupWritten { files: partitions, rows: histories.record_count() })
 }
 
-/// The files of an earlier roll-up, complete or broken off, in `dir`.
-fn replaceable_files(dir: &Path) -> Result<Vec<PathBuf>, HistoryError> {
-    let io = |source| HistoryError::Io { path: dir.to_owned(), source };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let unfinished = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
-        if part_of_name(unfinished.unwrap_or(name)).is_none() {
-            let problem = format!("holds `{name}`, which is no part of a roll-up; choose an empty folder");
-            return Err(io_error(dir, io::ErrorKind::AlreadyExists, &problem));
-        }
-        files.push(path);
-    }
-    Ok(files)
+/// Where a roll-up can be written: a new folder, an empty one, or a roll-up with nothing else in it.
+///
+/// # Errors
+/// [`HistoryError::Output`] names the folder and what is in the way.
+pub fn rollup_destination(dir: &Path) -> Result<Destination, HistoryError> {
+    Ok(Destination::folder(dir, is_rollup_file)?)
+}
+
+/// Whether a name is that of a part, or of one that an earlier version of this program broke off.
+fn is_rollup_file(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let unfinished = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+    part_of_name(unfinished.unwrap_or(name)).is_some()
 }
 
 fn schema(histories: &Histories) -> Result<SchemaRef, HistoryError> {
@@ -127,7 +118,7 @@ fn schema(histories: &Histories) -> Result<SchemaRef, HistoryError> {
 /// One file that is being written.
 struct Part {
     writer: ArrowWriter<File>,
-    temporary: PathBuf,
+    /// As it will be called.
     path: PathBuf,
     waiting: Vec<RecordBatch>,
     /// Encoded bytes that are held before they become a row group.
@@ -135,9 +126,9 @@ struct Part {
 }
 
 impl Part {
-    fn create(dir: &Path, name: String, schema: &SchemaRef, partitions: usize) -> Result<Self, HistoryError> {
-        let (temporary, path) = (dir.join(format!(".{name}.tmp")), dir.join(name));
-        let parquet = |source| HistoryError::Parquet { path: temporary.clone(), source };
+    fn create(staged: &Staged, name: &str, schema: &SchemaRef, partitions: usize) -> Result<Self, HistoryError> {
+        let path = staged.destination().given().join(name);
+        let parquet = |source| HistoryError::Parquet { path: path.clone(), source };
         let level = ZstdLevel::try_new(1).map_err(parquet)?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
         // Sorted days are small as differences, and hardly any two sums of amounts are the same.
@@ -146,13 +137,12 @@ impl Part {
             .set_column_encoding("day".into(), Encoding::DELTA_BINARY_PACKED)
             .set_column_dictionary_enabled(AMOUNT.into(), false)
             .build();
-        let file = File::create(&temporary).map_err(|source| HistoryError::Io { path: temporary.clone(), source })?;
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(parquet)?;
-        Ok(Self { writer, temporary, path, waiting: Vec::new(), held_bytes: (HELD_BYTES / partitions).max(1 << 20) })
+        let writer = ArrowWriter::try_new(staged.create(name)?, schema.clone(), Some(properties)).map_err(parquet)?;
+        Ok(Self { writer, path, waiting: Vec::new(), held_bytes: (HELD_BYTES / partitions).max(1 << 20) })
     }
 
     fn write(&mut self) -> Result<(), HistoryError> {
-        let parquet = |source| HistoryError::Parquet { path: self.temporary.clone(), source };
+        let parquet = |source| HistoryError::Parquet { path: self.path.clone(), source };
         for batch in self.waiting.drain(..) {
             self.writer.write(&batch).map_err(parquet)?;
             if self.writer.in_progress_size() > self.held_bytes {
@@ -162,13 +152,12 @@ impl Part {
         Ok(())
     }
 
-    /// Completes the file on the disk, still under its temporary name; that name and the one it is to have.
-    fn close(mut self) -> Result<(PathBuf, PathBuf), HistoryError> {
+    /// Completes the file on the disk.
+    fn close(mut self) -> Result<(), HistoryError> {
         self.write()?;
-        let Self { writer, temporary, path, .. } = self;
-        let file = writer.into_inner().map_err(|source| HistoryError::Parquet { path: temporary.clone(), source })?;
-        file.sync_all().map_err(|source| HistoryError::Io { path: temporary.clone(), source })?;
-        Ok((temporary, path))
+        let Self { writer, path, .. } = self;
+        let file = writer.into_inner().map_err(|source| HistoryError::Parquet { path: path.clone(), source })?;
+        file.sync_all().map_err(|source| HistoryError::Io { path, source })
     }
 }
 

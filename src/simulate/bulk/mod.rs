@@ -84,7 +84,8 @@ pub struct BulkOptions {
     pub format: BulkFormat,
     /// How many threads work, at least one. The log does not depend on it.
     pub threads: usize,
-    /// The folder to write to; made when it is not there. An earlier bulk log in it is replaced.
+    /// The folder to write to; made when it is not there. An earlier bulk log in it is replaced, in one step and once the
+    /// new one is complete.
     pub out: PathBuf,
 }
 
@@ -151,13 +152,12 @@ impl fmt::Display for BulkSummary {
 /// whatever the number of threads. Fails when an option is out of range or a file cannot be written.
 pub fn simulate_bulk(options: &BulkOptions) -> Result<BulkSummary, SimulateError> {
     options.check()?;
+    let files = write::Files::new(options)?;
     let calendar = Calendar::new(options.start, options.days);
     let shoppers = population::draw(options, &calendar);
     let plan = Plan { seed: options.seed, calendar, shoppers, slices: options.slices() };
-    write::prepare(options)?;
-    let events =
-        in_parallel(options.threads, plan.slices, |number| write::part(options, number, &plan.events(number)))?;
-    write::configuration(options)?;
+    let events = in_parallel(options.threads, plan.slices, |number| files.part(options, number, &plan.events(number)))?;
+    files.finish(options)?;
     Ok(BulkSummary {
         events,
         users: options.users,

@@ -144,16 +144,26 @@ fn users_have_trouble_before_they_leave() {
 #[test]
 fn an_earlier_bulk_log_is_replaced_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
     simulate_bulk(&options(2_000, BulkFormat::Parquet, folder.path())).unwrap();
-    for name in ["part-00099.csv", "part-1.csv", "notes.txt"] {
-        fs::write(folder.path().join("events").join(name), "").unwrap();
-    }
+    fs::write(events.join("part-00099.csv"), "").unwrap();
     simulate_bulk(&options(2_000, BulkFormat::Csv, folder.path())).unwrap();
-    let names: Vec<String> = files(folder.path()).into_keys().collect();
+    let before = files(folder.path());
     let parts = (0..8).map(|part| format!("part-{part:05}.csv"));
-    let expected: BTreeSet<String> =
-        ["ebb.toml", "notes.txt", "part-1.csv"].map(str::to_owned).into_iter().chain(parts).collect();
-    assert_eq!(names.into_iter().collect::<BTreeSet<_>>(), expected);
+    let expected: BTreeSet<String> = ["ebb.toml".to_owned()].into_iter().chain(parts).collect();
+    assert_eq!(before.keys().cloned().collect::<BTreeSet<_>>(), expected);
+    // With anything else in it the folder is refused, and nothing is touched.
+    for name in ["part-1.csv", "notes.txt"] {
+        fs::write(events.join(name), "").unwrap();
+        let message = simulate_bulk(&options(3_000, BulkFormat::Csv, folder.path())).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("not written by"), "{message}");
+        fs::remove_file(events.join(name)).unwrap();
+        assert!(files(folder.path()) == before);
+    }
+    // So is a folder with a configuration that was written by hand.
+    fs::write(folder.path().join("ebb.toml"), "[events]\n").unwrap();
+    let message = simulate_bulk(&options(3_000, BulkFormat::Csv, folder.path())).unwrap_err().to_string();
+    assert!(message.contains("ebb.toml would be replaced"), "{message}");
 }
 
 #[test]
@@ -183,8 +193,11 @@ fn a_file_that_cannot_be_written_is_named() {
         let options = options(1_000, format, folder.path());
         let taken = format!("part-00003.{}", format.extension());
         fs::create_dir_all(options.out.join("events").join(&taken)).unwrap();
-        let messages = [write::part(&options, 3, &[]).map(drop), simulate_bulk(&options).map(drop)];
-        assert!(messages.iter().all(|m| m.as_ref().unwrap_err().to_string().contains(&taken)), "{messages:?}");
+        let message = simulate_bulk(&options).unwrap_err().to_string();
+        assert!(message.contains("would be replaced"), "{message}");
+        fs::write(folder.path().join("ebb.toml"), "# How to read the log").unwrap();
+        let message = simulate_bulk(&options).unwrap_err().to_string();
+        assert!(message.contains(&taken), "{message}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! The files of a bulk log.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -16,6 +16,8 @@ use parquet::file::properties::WriterProperties;
 
 use super::slice::BulkEvent;
 use super::{BulkFormat, BulkOptions, DAY_SECONDS, Day, SimulateError};
+use crate::output::{Destination, Staged, commit};
+use crate::simulate::write::refuse_others;
 
 /// The folder of the log's files, inside that of the configuration.
 const FOLDER: &str = "events";
@@ -27,44 +29,51 @@ const BATCH_ROWS: usize = 65_536;
 /// The fewest digits of a user's number.
 const LEAST_DIGITS: usize = 7;
 
-/// Makes the folders and takes away the files of an earlier log, which would otherwise be read with the new ones.
-pub(super) fn prepare(options: &BulkOptions) -> Result<(), SimulateError> {
-    let folder = options.out.join(FOLDER);
-    let named = |source| SimulateError::Write { path: folder.clone(), source };
-    fs::create_dir_all(&folder).map_err(named)?;
-    for entry in fs::read_dir(&folder).map_err(named)? {
-        let path = entry.map_err(named)?.path();
-        if is_part(&path) {
-            fs::remove_file(&path).map_err(|source| SimulateError::Write { path, source })?;
-        }
-    }
-    Ok(())
+/// The log and its configuration under temporary names.
+pub(super) struct Files {
+    events: Staged,
+    configuration: Staged,
 }
 
-fn is_part(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+impl Files {
+    /// Fails where they cannot be written, or would replace what no simulation wrote.
+    pub(super) fn new(options: &BulkOptions) -> Result<Self, SimulateError> {
+        refuse_others(&options.out, &[FOLDER])?;
+        let events = Destination::folder(&options.out.join(FOLDER), is_part)?;
+        let configuration = Destination::file(&options.out.join("ebb.toml"))?;
+        Ok(Self { events: Staged::new(events)?, configuration: Staged::new(configuration)? })
+    }
+
+    /// Writes the events of a slice; how many they were.
+    pub(super) fn part(&self, options: &BulkOptions, number: u32, events: &[BulkEvent]) -> Result<u64, SimulateError> {
+        let name = format!("part-{number:05}.{}", options.format.extension());
+        let path = self.events.destination().given().join(&name);
+        let file = self.events.create(&name)?;
+        let names = Names { start: options.start, digits: options.users.to_string().len().max(LEAST_DIGITS) };
+        match options.format {
+            BulkFormat::Parquet => {
+                names.parquet(file, events).map_err(|source| SimulateError::Parquet { path, source })?;
+            }
+            BulkFormat::Csv => names.csv(file, events).map_err(|source| SimulateError::Write { path, source })?,
+        }
+        Ok(events.len() as u64)
+    }
+
+    /// Writes the configuration, and lets both take their places together.
+    pub(super) fn finish(self, options: &BulkOptions) -> Result<(), SimulateError> {
+        let written = self.configuration.file()?.write_all(configuration(options).as_bytes());
+        written.map_err(|source| SimulateError::Write { path: options.out.join("ebb.toml"), source })?;
+        Ok(commit(vec![self.events, self.configuration])?)
+    }
+}
+
+fn is_part(name: &OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
     let stem = [BulkFormat::Parquet, BulkFormat::Csv]
         .into_iter()
         .find_map(|format| name.strip_suffix(format.extension())?.strip_suffix('.'));
     let digits = stem.and_then(|stem| stem.strip_prefix("part-"));
     digits.is_some_and(|digits| digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit()))
-}
-
-fn part_path(options: &BulkOptions, number: u32) -> PathBuf {
-    options.out.join(FOLDER).join(format!("part-{number:05}.{}", options.format.extension()))
-}
-
-/// Writes the events of a slice; how many they were.
-pub(super) fn part(options: &BulkOptions, number: u32, events: &[BulkEvent]) -> Result<u64, SimulateError> {
-    let path = part_path(options, number);
-    let names = Names { start: options.start, digits: options.users.to_string().len().max(LEAST_DIGITS) };
-    match options.format {
-        BulkFormat::Parquet => {
-            names.parquet(&path, events).map_err(|source| SimulateError::Parquet { path, source })?;
-        }
-        BulkFormat::Csv => names.csv(&path, events).map_err(|source| SimulateError::Write { path, source })?,
-    }
-    Ok(events.len() as u64)
 }
 
 /// How users and times are written.
@@ -74,13 +83,13 @@ struct Names {
 }
 
 impl Names {
-    fn parquet(&self, path: &Path, events: &[BulkEvent]) -> Result<(), ParquetError> {
+    fn parquet(&self, file: File, events: &[BulkEvent]) -> Result<(), ParquetError> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .build();
         let schema = schema();
-        let mut writer = ArrowWriter::try_new(File::create(path)?, schema.clone(), Some(properties))?;
+        let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))?;
         for events in events.chunks(BATCH_ROWS) {
             writer.write(&self.batch(events, &schema)?)?;
         }
@@ -105,8 +114,8 @@ impl Names {
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
-    fn csv(&self, path: &Path, events: &[BulkEvent]) -> io::Result<()> {
-        let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    fn csv(&self, file: File, events: &[BulkEvent]) -> io::Result<()> {
+        let mut file = BufWriter::with_capacity(1 << 20, file);
         file.write_all(b"user_id,time,kind,amount\n")?;
         let (mut line, mut day, mut date) = (String::new(), -1, String::new());
         for event in events {
@@ -146,16 +155,15 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// Writes the configuration next to the log.
-pub(super) fn configuration(options: &BulkOptions) -> Result<(), SimulateError> {
-    let BulkOptions { events, users, days, seed, start, format, threads: _, out } = options;
-    let path = out.join("ebb.toml");
+/// The text of the configuration next to the log.
+fn configuration(options: &BulkOptions) -> String {
+    let BulkOptions { events, users, days, seed, start, format, threads: _, out: _ } = options;
     let extension = format.extension();
     let time_format = match format {
         BulkFormat::Parquet => "",
         BulkFormat::Csv => "time_format = \"%Y-%m-%d %H:%M:%S\"\n",
     };
-    let text = format!(
+    format!(
         r#"# How to read the log in this folder, made up in bulk to measure speed: no causes of churn are planted in it.
 # Made with bulk = {events}, users = {users}, days = {days}, seed = {seed}, start = {start}, format = {extension}.
 
@@ -172,6 +180,5 @@ activity = ["purchase"]
 horizon_days = [30]
 active_within_days = 90
 "#
-    );
-    fs::write(&path, text).map_err(|source| SimulateError::Write { path, source })
+    )
 }

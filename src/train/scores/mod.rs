@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::history::{Day, Histories, HistoryError, Span};
 use crate::lifecycle::NotEligible;
 use crate::model::{Assessment, Assessor, Bundle, ModelError, Subject};
+use crate::output::{Destination, OutputError, commit};
 use rows::{Chunk, Form, Rows};
 use sink::{Sink, Skipped};
 
@@ -57,6 +58,9 @@ pub enum ScoresError {
         /// The name.
         path: PathBuf,
     },
+    /// A file that could not take its place.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// Histories that could not be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -68,6 +72,13 @@ pub enum ScoresError {
         /// Why.
         source: ModelError,
     },
+}
+
+impl ScoresError {
+    /// Whether whoever read the scores from standard output wants no more of them.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
 }
 
 /// Where scores go.
@@ -89,6 +100,25 @@ impl Target {
             Some("csv") => Ok(Self::Csv(out.to_owned())),
             Some("parquet") => Ok(Self::Parquet(out.to_owned())),
             _ => Err(ScoresError::Format { path: out.to_owned() }),
+        }
+    }
+
+    /// The files that are written, checked: the scores, and those who are left out.
+    pub fn destinations(&self) -> Result<Vec<Destination>, ScoresError> {
+        match self {
+            Self::Stdout => Ok(Vec::new()),
+            Self::Csv(path) | Self::Parquet(path) => {
+                let paths = [Some(path.clone()), self.skipped_path()];
+                paths.into_iter().flatten().map(|path| Ok(Destination::file(&path)?)).collect()
+            }
+        }
+    }
+
+    /// `scores.skipped.csv` beside `scores.csv`.
+    fn skipped_path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Stdout => None,
+            Self::Csv(path) | Self::Parquet(path) => Some(path.with_extension("skipped.csv")),
         }
     }
 
@@ -141,8 +171,8 @@ pub fn write_scores(
             Ok::<_, ScoresError>(())
         },
     )?;
-    sink.close()?;
-    skipped.close()?;
+    // The two belong together, and take their places together.
+    commit(sink.close()?.into_iter().chain(skipped.close()?).collect())?;
     Ok(summary)
 }
 

@@ -10,60 +10,48 @@ use parquet::file::properties::WriterProperties;
 use super::rows::{COLUMNS, Chunk, Form, Rows};
 use super::{ScoresError, Target};
 use crate::lifecycle::NotEligible;
+use crate::output::{Destination, Staged};
 use crate::train::table::Table;
-
-/// `dir/scores.csv` beside `dir/.scores.csv.part`: a reader never sees half a file.
-fn part(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.part"))
-}
-
-fn create(path: &Path) -> Result<File, ScoresError> {
-    let io = |source| ScoresError::Io { path: path.to_owned(), source };
-    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(io)?;
-    }
-    File::create(part(path)).map_err(io)
-}
-
-fn publish(path: &Path) -> Result<(), ScoresError> {
-    std::fs::rename(part(path), path).map_err(|source| ScoresError::Io { path: path.to_owned(), source })
-}
 
 /// Where rows go.
 pub(super) enum Sink {
-    Text { output: Box<dyn Write>, target: Target },
-    Parquet { table: Box<Table>, path: PathBuf },
+    Text { output: Box<dyn Write>, target: Target, staged: Option<Staged> },
+    Parquet { table: Box<Table>, path: PathBuf, staged: Staged },
 }
 
 impl Sink {
     /// A sink, and the form in which it takes rows.
     pub(super) fn open(target: &Target) -> Result<(Self, Form), ScoresError> {
-        let mut output: Box<dyn Write> = match target {
-            Target::Stdout => Box::new(BufWriter::new(std::io::stdout().lock())),
-            Target::Csv(path) => Box::new(BufWriter::new(create(path)?)),
+        let (mut output, staged): (Box<dyn Write>, _) = match target {
+            Target::Stdout => (Box::new(BufWriter::new(std::io::stdout().lock())), None),
+            Target::Csv(path) => {
+                let staged = Staged::new(Destination::file(path)?)?;
+                (Box::new(BufWriter::new(staged.file()?)), Some(staged))
+            }
             Target::Parquet(path) => return Self::open_parquet(path),
         };
         let header = COLUMNS.join(",") + "\n";
         let io = |source| ScoresError::Io { path: target.path().to_owned(), source };
         output.write_all(header.as_bytes()).map_err(io)?;
-        Ok((Self::Text { output, target: target.clone() }, Form::Csv))
+        Ok((Self::Text { output, target: target.clone(), staged }, Form::Csv))
     }
 
     fn open_parquet(path: &Path) -> Result<(Self, Form), ScoresError> {
         let schema = Rows::schema().map_err(|source| ScoresError::Batch { source: source.into() })?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
         let failed = |source| ScoresError::Parquet { path: path.to_owned(), source };
-        let (table, encoder) = Table::new(create(path)?, &schema, properties).map_err(failed)?;
-        Ok((Self::Parquet { table: Box::new(table), path: path.to_owned() }, Form::Parquet(Box::new(encoder))))
+        let staged = Staged::new(Destination::file(path)?)?;
+        let (table, encoder) = Table::new(staged.file()?, &schema, properties).map_err(failed)?;
+        let sink = Self::Parquet { table: Box::new(table), path: path.to_owned(), staged };
+        Ok((sink, Form::Parquet(Box::new(encoder))))
     }
 
     pub(super) fn write(&mut self, rows: Chunk) -> Result<(), ScoresError> {
         match (self, rows) {
-            (Self::Text { output, target }, Chunk::Csv(text)) => {
+            (Self::Text { output, target, .. }, Chunk::Csv(text)) => {
                 output.write_all(&text).map_err(|source| ScoresError::Io { path: target.path().to_owned(), source })
             }
-            (Self::Parquet { table, path }, Chunk::Parquet(group)) => {
+            (Self::Parquet { table, path, .. }, Chunk::Parquet(group)) => {
                 table.append(group).map_err(|source| ScoresError::Parquet { path: path.clone(), source })
             }
             // The scorer is told the form that the sink was opened for.
@@ -71,46 +59,45 @@ impl Sink {
         }
     }
 
-    pub(super) fn close(self) -> Result<(), ScoresError> {
+    /// Completes the file, still under its temporary name.
+    pub(super) fn close(self) -> Result<Option<Staged>, ScoresError> {
         match self {
-            Self::Parquet { table, path } => {
-                table.close().map_err(|source| ScoresError::Parquet { path: path.clone(), source })?;
-                publish(&path)
+            Self::Parquet { table, path, staged } => {
+                table.close().map_err(|source| ScoresError::Parquet { path, source })?;
+                Ok(Some(staged))
             }
-            Self::Text { mut output, target } => {
+            Self::Text { mut output, target, staged } => {
                 output.flush().map_err(|source| ScoresError::Io { path: target.path().to_owned(), source })?;
-                drop(output);
-                if let Target::Csv(path) = &target { publish(path) } else { Ok(()) }
+                Ok(staged)
             }
         }
     }
 }
 
 /// Users that are not scored, with the reason.
-pub(super) struct Skipped(Option<(csv::Writer<BufWriter<File>>, PathBuf)>);
+pub(super) struct Skipped(Option<(csv::Writer<BufWriter<File>>, Staged)>);
 
 impl Skipped {
     pub(super) fn open(target: &Target) -> Result<Self, ScoresError> {
-        let path = match target {
-            Target::Stdout => return Ok(Self(None)),
-            Target::Csv(path) | Target::Parquet(path) => path.with_extension("skipped.csv"),
-        };
-        let mut writer = csv::Writer::from_writer(BufWriter::new(create(&path)?));
+        let Some(path) = target.skipped_path() else { return Ok(Self(None)) };
+        let staged = Staged::new(Destination::file(&path)?)?;
+        let mut writer = csv::Writer::from_writer(BufWriter::new(staged.file()?));
         let failed = |source| ScoresError::Csv { path: path.clone(), source };
         writer.write_record(["user_id", "reason"]).map_err(failed)?;
-        Ok(Self(Some((writer, path))))
+        Ok(Self(Some((writer, staged))))
     }
 
     pub(super) fn write(&mut self, user: &str, reason: NotEligible) -> Result<(), ScoresError> {
-        let Some((writer, path)) = &mut self.0 else { return Ok(()) };
-        let failed = |source| ScoresError::Csv { path: path.clone(), source };
+        let Some((writer, staged)) = &mut self.0 else { return Ok(()) };
+        let failed = |source| ScoresError::Csv { path: staged.destination().given().to_owned(), source };
         writer.write_record([user, reason.name()]).map_err(failed)
     }
 
-    pub(super) fn close(self) -> Result<(), ScoresError> {
-        let Some((mut writer, path)) = self.0 else { return Ok(()) };
-        writer.flush().map_err(|source| ScoresError::Io { path: path.clone(), source })?;
-        drop(writer);
-        publish(&path)
+    /// Completes the file, still under its temporary name.
+    pub(super) fn close(self) -> Result<Option<Staged>, ScoresError> {
+        let Some((mut writer, staged)) = self.0 else { return Ok(None) };
+        let flushed = writer.flush();
+        flushed.map_err(|source| ScoresError::Io { path: staged.destination().given().to_owned(), source })?;
+        Ok(Some(staged))
     }
 }

@@ -121,6 +121,6 @@ fn a_folder_that_is_no_bundle_is_not_overwritten() {
     fs::write(path.join("thesis/chapter1.tex"), "years of work").unwrap();
     let run = ebb_train(path, "fit --config log/ebb.toml --out thesis --quiet");
     assert_eq!(run.code, 1);
-    assert!(run.error().contains("thesis exists and is not a model bundle"), "{}", run.err);
+    assert!(run.error().contains("thesis holds `chapter1.tex`, which was not written by ebb-train"), "{}", run.err);
     assert_eq!(contents(&path.join("thesis")).len(), 1);
 }

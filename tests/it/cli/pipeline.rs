@@ -96,7 +96,7 @@ fn check_holds_every_horizon_against_the_floors() {
     assert_eq!(passed.out.matches(": ok").count(), 6 + 1, "and the log: {}", passed.out);
     assert_eq!(passed.out.matches(": verdict ").count(), 2, "one for each horizon: {}", passed.out);
     let failed = check("--min-auc 0.6 --max-log-loss 0.01");
-    assert_eq!(failed.code, 1);
+    assert_eq!(failed.code, 2);
     assert!(failed.out.contains("at most 0.01: FAILED") && failed.out.contains("at least 0.6: ok"), "{}", failed.out);
     let nothing = check("");
     assert_eq!(
@@ -201,7 +201,7 @@ fn json_is_one_object_on_standard_output() {
     }
     let failed = ebb_train(folder.path(), "check --model model --min-auc 0.999 --json");
     let value: serde_json::Value = serde_json::from_str(&failed.out).unwrap();
-    assert_eq!((failed.code, &value["passed"]), (1, &serde_json::json!(false)));
+    assert_eq!((failed.code, &value["passed"]), (2, &serde_json::json!(false)));
 }
 
 #[test]
@@ -212,14 +212,14 @@ fn quiet_prints_nothing() {
         assert_eq!((run.out.as_str(), run.err.as_str()), ("", ""), "{command}");
     }
     let failed = ebb_train(folder.path(), "check --model model --min-auc 0.999 --quiet");
-    assert_eq!((failed.code, failed.out.as_str(), failed.err.as_str()), (1, "", ""));
+    assert_eq!((failed.code, failed.out.as_str(), failed.err.as_str()), (2, "", ""));
 }
 
 #[test]
 fn help_and_version_are_no_mistakes() {
     let folder = tempfile::tempdir().unwrap();
     let run = ebb_train(folder.path(), "--help").ok();
-    for command in ["simulate", "fit", "score", "check", "inspect", "rollup"] {
+    for command in ["simulate", "fit", "score", "check", "publish", "inspect", "rollup"] {
         assert!(run.out.contains(command));
     }
     assert_eq!(ebb_train(folder.path(), "--version").ok().out, concat!("ebb-train ", env!("CARGO_PKG_VERSION"), "\n"));

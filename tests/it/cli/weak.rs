@@ -77,7 +77,7 @@ fn a_weak_model_is_shown_and_not_written() {
     assert_eq!(
         (run.code, run.error()),
         (
-            1,
+            2,
             "error: the 30-day model does not beat a model that knows recency only, so nothing was written; \
              --allow-weak writes it all the same"
         )
@@ -86,11 +86,11 @@ fn a_weak_model_is_shown_and_not_written() {
     assert!(!folder.path().join("model").exists());
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model --json");
     let value: serde_json::Value = serde_json::from_str(&run.out).unwrap();
-    assert_eq!((run.code, &value["weak_horizons"], &value["model"]), (1, &serde_json::json!([30]), &value["out"]));
+    assert_eq!((run.code, &value["weak_horizons"], &value["model"]), (2, &serde_json::json!([30]), &value["out"]));
     assert!(value["card"]["horizons"][0]["evaluation"]["beats_recency_only"] == false && value["out"].is_null());
     assert!(!folder.path().join("model").exists());
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model --quiet");
-    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_weak_model_leaves_the_one_before_it_alone() {
     let path = folder.path();
     ebb_train(path, "fit --config ebb.toml --as-of 2024-04-30 --out model --quiet").ok();
     let before = contents(&path.join("model"));
-    assert_eq!(ebb_train(path, "fit --config ebb.toml --out model --quiet").code, 1);
+    assert_eq!(ebb_train(path, "fit --config ebb.toml --out model --quiet").code, 2);
     assert!(contents(&path.join("model")) == before);
 }
 

@@ -1,0 +1,107 @@
+//! How a command ends, and what it says.
+
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use anyhow::Context;
+
+/// Why a command ended without success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Bad usage or configuration.
+    Usage(anyhow::Error),
+    /// The work could not be done.
+    Failed(anyhow::Error),
+    /// A model was judged and found wanting; with what there is to say, unless it has been printed already.
+    Verdict(Option<String>),
+}
+
+impl Failure {
+    pub(crate) const USAGE: u8 = 64;
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => Self::USAGE,
+            Self::Verdict(_) => 2,
+            Self::Failed(_) => 1,
+        }
+    }
+
+    /// The error with its causes, unless a cause only repeats what was said.
+    pub(crate) fn message(&self) -> Option<String> {
+        let error = match self {
+            Self::Usage(error) | Self::Failed(error) => error,
+            Self::Verdict(verdict) => return verdict.clone(),
+        };
+        let mut text = error.to_string();
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            if !text.contains(&cause) {
+                let _ = write!(text, ": {cause}");
+            }
+        }
+        Some(text)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+pub(crate) type Outcome = Result<(), Failure>;
+
+pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Usage(error.into())
+}
+
+pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Failed(error.into())
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) quiet: bool,
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// The result: JSON or text on standard output, or nothing.
+    pub(crate) fn result(self, json: &serde_json::Value, text: &str) -> Outcome {
+        let line = match (self.json, self.quiet) {
+            (true, _) => json.to_string(),
+            (false, true) => return Ok(()),
+            (false, false) => text.trim_end().to_owned(),
+        };
+        let mut output = std::io::stdout();
+        match writeln!(output, "{line}").and_then(|()| output.flush()) {
+            // Whoever reads it has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written.context("standard output").map_err(Failure::Failed),
+        }
+    }
+
+    /// Something that may make the result wrong, on standard error, also where nothing else is printed.
+    pub(crate) fn warn(self, text: &str) {
+        say(&format!("warning: {}", text.trim_end()));
+    }
+
+    /// Something worth knowing on the way, on standard error.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet && !self.json {
+            say(text.trim_end());
+        }
+    }
+}
+
+/// A line on standard error. Where it cannot be written, the work goes on without it.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A path for people and JSON to read; what is not UTF-8 in it is replaced by U+FFFD.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

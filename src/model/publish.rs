@@ -1,0 +1,227 @@
+//! Putting a bundle in the place of the one in use, and the one before it back.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::ModelError;
+use super::store::{Files, destination, load_files, stage};
+use crate::output::{Destination, Folder, Inputs, OutputError, check_apart, exchange, hold};
+
+/// What is published now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The version of the bundle in use.
+    pub version: String,
+    /// The version of the bundle that was in use before, and is kept.
+    pub previous: Option<String>,
+    /// Where the bundle before is kept, if there is one.
+    pub previous_dir: PathBuf,
+    /// Whether the bundle was in use already, so that nothing was done.
+    pub unchanged: bool,
+}
+
+/// Loads the bundle at `model`, replays its golden answers, and puts a copy of exactly those bytes in the place of `live`,
+/// in one step: a reader finds the earlier bundle or this one, never none and never a mixture. The earlier one is kept at
+/// `live.previous`, and what was there is removed. A bundle that is in use already stays, with the one before it.
+///
+/// # Errors
+/// [`ModelError`] for a bundle that does not load, and for what cannot be written; nothing was changed then.
+pub fn publish(model: &Path, live: &Path) -> Result<Published, ModelError> {
+    let (_, files) = load_files(model)?;
+    let (live, previous) = places(live)?;
+    let mut inputs = Inputs::default();
+    inputs.add(model);
+    check_apart(&[live.clone(), previous.clone()], &inputs).map_err(|error| match error {
+        OutputError::IsInput { path, .. } => ModelError::SameFolder { model: model.to_owned(), live: path },
+        other => other.into(),
+    })?;
+    let Files { manifest, contents } = &files;
+    let staged = stage(live.clone(), manifest, contents.each_ref().map(Vec::as_slice))?;
+    let held = hold([&live, &previous]);
+    let unchanged = files_at(&live).is_some_and(|there| there == files);
+    if !unchanged {
+        staged.commit_keeping(&previous, &held)?;
+    }
+    Ok(published(files.version(), &previous, unchanged))
+}
+
+/// Exchanges the bundle at `live` with the one that was there before, in one step. Done twice, all is as it was.
+///
+/// # Errors
+/// [`ModelError`] when there is no bundle before, or it does not load; nothing was changed then.
+pub fn roll_back(live: &Path) -> Result<Published, ModelError> {
+    let (live, previous) = places(live)?;
+    let held = hold([&live, &previous]);
+    if !live.exists() {
+        return Err(ModelError::Io { path: live.given().to_owned(), source: ErrorKind::NotFound.into() });
+    }
+    if !previous.exists() {
+        let (live, previous) = (live.given().to_owned(), previous.given().to_owned());
+        return Err(ModelError::NoPrevious { live, previous });
+    }
+    let (_, files) = load_files(previous.path())?;
+    exchange(&live, &previous, &held)?;
+    Ok(published(files.version(), &previous, false))
+}
+
+/// The place of the bundle in use, and that of the one before: `live.previous` beside the folder itself, also if `live` is
+/// a link to it.
+fn places(given: &Path) -> Result<(Destination, Destination), ModelError> {
+    let live = destination(given)?;
+    let folder = if given.is_symlink() { live.path() } else { given };
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".previous");
+    let previous = destination(&folder.with_file_name(name))?;
+    Ok((live, previous))
+}
+
+fn published(version: String, previous: &Destination, unchanged: bool) -> Published {
+    let before = files_at(previous).map(|files| files.version());
+    Published { version, previous: before, previous_dir: previous.given().to_owned(), unchanged }
+}
+
+/// The files of the bundle in a place, if they are whole.
+fn files_at(place: &Destination) -> Option<Files> {
+    Folder::open(place.path()).ok().and_then(|folder| Files::read(&folder).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::model::tests::spec;
+    use crate::model::{load, save};
+
+    /// A folder with bundles `one` and `two`, each with its name as its card.
+    fn two() -> TempDir {
+        let dir = TempDir::new().unwrap();
+        for (name, seed) in [("one", 1), ("two", 2)] {
+            let mut spec = spec();
+            spec.training.seed = seed;
+            save(&dir.path().join(name), spec, name, name).unwrap();
+        }
+        dir
+    }
+
+    fn card(path: &Path) -> String {
+        let saved = load(path).unwrap();
+        let seed = saved.bundle.spec().training.seed;
+        assert_eq!(saved.card, ["", "one", "two"][seed as usize], "one bundle's model, the other's card");
+        saved.card
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = entries.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_bundle_before_is_kept_and_comes_back() {
+        let dir = two();
+        let [one, two, live, previous] = ["one", "two", "live", "live.previous"].map(|name| dir.path().join(name));
+        let first = publish(&one, &live).unwrap();
+        assert_eq!((first.previous, first.unchanged), (None, false));
+        let nothing = roll_back(&live).unwrap_err().to_string();
+        assert!(nothing.contains("no bundle has been replaced"), "{nothing}");
+        let second = publish(&two, &live).unwrap();
+        assert_eq!((card(&live), card(&previous), second.previous), ("two".into(), "one".into(), Some(first.version)));
+        // Once more is no reason to forget the one before.
+        assert!(publish(&two, &live).unwrap().unchanged);
+        assert_eq!((card(&live), card(&previous)), ("two".into(), "one".into()));
+        assert_eq!(roll_back(&live).unwrap().previous, Some(second.version));
+        assert_eq!((card(&live), card(&previous)), ("one".into(), "two".into()));
+        roll_back(&live).unwrap();
+        assert_eq!(card(&live), "two");
+        assert_eq!(names(dir.path()), ["live", "live.previous", "one", "two"]);
+    }
+
+    #[test]
+    fn what_must_not_be_published_changes_nothing() {
+        let dir = two();
+        let [one, two, live, previous] = ["one", "two", "live", "live.previous"].map(|name| dir.path().join(name));
+        publish(&one, &live).unwrap();
+        publish(&two, &live).unwrap();
+        fs::write(one.join("golden.json"), "{}").unwrap();
+        assert!(matches!(publish(&one, &live), Err(ModelError::Altered { .. })));
+        assert!(matches!(publish(&live, &live), Err(ModelError::SameFolder { .. })));
+        assert!(matches!(publish(&dir.path().join("none"), &live), Err(ModelError::Io { .. })));
+        fs::write(previous.join("card.json"), "{}").unwrap();
+        assert!(matches!(roll_back(&live), Err(ModelError::Altered { .. })));
+        fs::write(live.join("notes.txt"), "mine").unwrap();
+        let message = publish(&two, &live).unwrap_err().to_string();
+        assert!(message.contains("live holds `notes.txt`"), "{message}");
+        assert_eq!(card(&live), "two");
+        assert!(live.join("notes.txt").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_the_folder_behind_it_is_exchanged() {
+        let dir = two();
+        let [one, two, live] = ["one", "two", "live"].map(|name| dir.path().join(name));
+        publish(&one, &dir.path().join("site/v1")).unwrap();
+        std::os::unix::fs::symlink("site/v1", &live).unwrap();
+        publish(&two, &live).unwrap();
+        assert!(live.is_symlink());
+        assert_eq!(
+            (card(&live), names(&dir.path().join("site"))),
+            ("two".into(), vec!["v1".into(), "v1.previous".into()])
+        );
+        roll_back(&live).unwrap();
+        assert_eq!(card(&dir.path().join("site/v1")), "one");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_load_that_meets_an_exchange_is_of_one_bundle() {
+        let dir = two();
+        let [one, two, live] = ["one", "two", "live"].map(|name| dir.path().join(name));
+        publish(&one, &live).unwrap();
+        let begun = Folder::open(&live).unwrap();
+        let manifest = begun.read("MANIFEST.sha256").unwrap();
+        assert!(!begun.was_replaced());
+        publish(&two, &live).unwrap();
+        assert!(begun.was_replaced());
+        // The negative control: by its path, the card is the other bundle's.
+        assert_eq!(fs::read_to_string(live.join("card.json")).unwrap(), "two");
+        let files = Files::read(&begun).unwrap();
+        assert!(files.manifest == manifest && files.contents[1] == b"one");
+        // Once its files are gone, it has to begin again; that it was replaced tells it so.
+        publish(&one, &live).unwrap();
+        assert!(Files::read(&begun).is_err() && begun.was_replaced());
+        assert_eq!(card(&live), "one");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_reader_never_finds_no_bundle_or_a_mixed_one() {
+        let dir = two();
+        let [one, two, live] = ["one", "two", "live"].map(|name| dir.path().join(name));
+        publish(&one, &live).unwrap();
+        let done = AtomicBool::new(false);
+        let seen = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut seen = Vec::new();
+                while !done.load(Ordering::Acquire) {
+                    seen.push(card(&live));
+                }
+                seen
+            });
+            for _ in 0..30 {
+                publish(&two, &live).unwrap();
+                roll_back(&live).unwrap();
+                publish(&two, &live).unwrap();
+                publish(&one, &live).unwrap();
+            }
+            done.store(true, Ordering::Release);
+            reader.join().unwrap()
+        });
+        assert!(!seen.is_empty());
+    }
+}
