@@ -25,12 +25,45 @@ pub struct EventsConfig {
     pub timezone: TimeZoneName,
     /// What to do about a row that cannot be read.
     pub on_bad_row: OnBadRow,
+    /// The largest share of rows that may be refused for a model to be fitted, but for those without a user; 0.2 unless
+    /// given.
+    pub max_refused_share: Option<Share>,
+    /// The largest share of rows that may lack a user for a model to be fitted; 0.5 unless given. Shops know the buyer
+    /// of three purchases out of four, so it is judged apart.
+    pub max_rows_without_user_share: Option<Share>,
     /// The format of the files; without it their names and contents tell.
     pub format: Option<Format>,
     /// What separates the columns of a text file; without it a comma, or a tab in `.tsv` files.
     pub delimiter: Option<Delimiter>,
     /// The names of the columns of text files that have no header line.
     pub columns: Option<Vec<String>>,
+}
+
+/// A share, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Share(f64);
+
+// It is never NaN.
+impl Eq for Share {}
+
+impl Share {
+    /// The share, unless it is none.
+    pub fn new(share: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&share).then_some(Self(share))
+    }
+
+    /// The share as a number.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let share = f64::deserialize(deserializer)?;
+        Self::new(share).ok_or_else(|| D::Error::custom(format!("{share} is not a share; give a number from 0 to 1")))
+    }
 }
 
 /// The name of a time zone; `UTC` unless given.
@@ -184,6 +217,8 @@ mod tests {
             amount = { expr = 'double(Quantity) * double(UnitPrice)' }
             timezone = "Europe/London"
             on_bad_row = "fail"
+            max_refused_share = 0.05
+            max_rows_without_user_share = 1
             delimiter = "tab"
         "#;
         let config: EventsConfig = toml::from_str(text).unwrap();
@@ -203,6 +238,9 @@ mod tests {
             ("user = {}", "missing field `expr`"),
             ("delimiter = \"ab\"", "not one ASCII character"),
             ("format = \"xml\"", "unknown variant `xml`"),
+            ("max_refused_share = 20", "20 is not a share; give a number from 0 to 1"),
+            ("max_refused_share = nan", "NaN is not a share"),
+            ("max_rows_without_user_share = -0.1", "-0.1 is not a share"),
         ] {
             let message = toml::from_str::<EventsConfig>(text).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");

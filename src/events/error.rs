@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use super::quality::Place;
 use super::reason::RefusalReason;
+use super::refused::TooManyRefused;
 use crate::history::{Day, HistoryError};
 
 /// What can go wrong with reading a log.
@@ -65,6 +66,18 @@ pub enum EventsError {
         path: PathBuf,
         /// What the reader said.
         source: parquet::errors::ParquetError,
+    },
+    /// A roll-up whose columns have names in upper case.
+    #[error(
+        "{}: the columns {} are those of a roll-up but for their case; write them in lower case: user, day, kind, count, \
+         amount",
+        path.display(), columns.join(", ")
+    )]
+    RollupCase {
+        /// The file.
+        path: PathBuf,
+        /// Its columns.
+        columns: Vec<String>,
     },
     /// A text file without a header line.
     #[error("{}: the file is empty, not even a header line; name the columns of files without one in `events.columns`", path.display())]
@@ -162,6 +175,9 @@ pub enum EventsError {
         /// Where, and what was found.
         place: Place,
     },
+    /// More refused rows than the settings allow.
+    #[error("{0}")]
+    TooManyRefused(TooManyRefused),
     /// A log in which no event is left.
     #[error("no events{}: {detail}", as_of.map(|day| format!(" before {day}")).unwrap_or_default())]
     Empty {
@@ -196,8 +212,10 @@ impl EventsError {
             | Self::Utf16 { .. }
             | Self::JsonArray { .. }
             | Self::Parquet { .. }
+            | Self::RollupCase { .. }
             | Self::NoHeader { .. }
             | Self::Refused { .. }
+            | Self::TooManyRefused(_)
             | Self::Empty { .. }
             | Self::History(_) => false,
         }

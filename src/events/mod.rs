@@ -14,18 +14,22 @@ mod expression;
 mod feed;
 mod files;
 mod intake;
+mod json_value;
 mod jsonl;
 mod mapper;
+mod patterns;
 mod plain;
 mod quality;
 mod reading;
 mod reason;
+mod refused;
 mod render;
 mod source;
 mod sql;
 mod text;
 mod threads;
 mod time;
+mod time_format;
 mod value;
 
 #[cfg(test)]
@@ -33,11 +37,12 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{Delimiter, EventsConfig, Format, Mapping, OnBadRow, TimeZoneName};
+pub use config::{Delimiter, EventsConfig, Format, Mapping, OnBadRow, Share, TimeZoneName};
 pub use error::EventsError;
 pub use quality::{FileQuality, KindQuality, Place, QualityReport, RefusedRows, UserQuality};
 pub use reading::Progress;
 pub use reason::RefusalReason;
+pub use refused::TooManyRefused;
 pub use sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 
 use crate::history::{Day, Histories, Space, Users, check_complete, part_of_path};

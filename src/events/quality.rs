@@ -27,6 +27,10 @@ pub struct QualityReport {
     pub events: u64,
     /// Rows refused, by reason; reasons without rows are left out.
     pub refused: Vec<RefusedRows>,
+    /// The share of rows that were refused for another reason than a missing user, 0 to 1, of those before the as-of day.
+    pub refused_share: f64,
+    /// The share of rows that were refused since they have no user.
+    pub without_user_share: f64,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_as_of: u64,
     /// Rows of users that were not asked for, where a part of the users was.
@@ -119,7 +123,8 @@ impl Place {
     }
 }
 
-fn shorten(text: &str, limit: usize) -> String {
+/// At most so many characters of a text, with control characters made visible.
+pub(super) fn shorten(text: &str, limit: usize) -> String {
     let mut kept: String = text.chars().take(limit).collect();
     if kept.len() < text.len() {
         kept.push('…');

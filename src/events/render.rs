@@ -1,11 +1,14 @@
 use std::fmt;
 
-use super::quality::{Place, QualityReport, RefusedRows};
+use super::config::Format;
+use super::quality::{Place, QualityReport, RefusedRows, shorten};
 
 /// Kinds, files and places shown; the rest is counted.
 const KINDS_SHOWN: usize = 10;
 const FILES_SHOWN: usize = 5;
 const PLACES_PRINTED: usize = 2;
+/// Characters of a user's or a kind's name.
+const NAME_SHOWN: usize = 60;
 
 /// Readable text of about one screen.
 impl fmt::Display for QualityReport {
@@ -54,27 +57,31 @@ fn render_files(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 }
 
 fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut line = |name: &str, rows: u64, note: &str| {
+    let line = |f: &mut fmt::Formatter<'_>, name: &str, rows: u64, note: &str| {
         let text = format!("{name:<18}{:>15} {:>7}   {note}", grouped(rows), share(rows, report.rows));
         writeln!(f, "{}", text.trim_end())
     };
-    line("rows read", report.rows, "")?;
-    line("events kept", report.events, "")?;
+    line(f, "rows read", report.rows, "")?;
+    // A row of a roll-up stands for several events, of which there is no share.
+    match report.files.iter().any(|file| file.format == Format::Rollup) {
+        true => writeln!(f, "{:<18}{:>15}", "events kept", grouped(report.events))?,
+        false => line(f, "events kept", report.events, "")?,
+    }
     for refused in &report.refused {
-        line("rows refused", refused.rows, refused.reason.name())?;
+        line(f, "rows refused", refused.rows, refused.reason.name())?;
     }
     if report.rows_after_as_of > 0 {
-        line("after as-of day", report.rows_after_as_of, "not seen")?;
+        line(f, "after as-of day", report.rows_after_as_of, "not seen")?;
     }
     if report.rows_of_other_users > 0 {
-        line("other users", report.rows_of_other_users, "not asked for")?;
+        line(f, "other users", report.rows_of_other_users, "not asked for")?;
     }
     if report.empty_amounts > 0 {
-        line("empty amounts", report.empty_amounts, "count as 0")?;
+        line(f, "empty amounts", report.empty_amounts, "count as 0")?;
     }
     if report.duplicates > 0 {
         let note = if report.duplicates_estimated { "estimated from a sample; kept" } else { "equal rows; kept" };
-        line("duplicates", report.duplicates, note)?;
+        line(f, "duplicates", report.duplicates, note)?;
     }
     Ok(())
 }
@@ -89,12 +96,13 @@ fn render_contents(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
 }
 
 fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let shown = || report.kinds.iter().take(KINDS_SHOWN);
-    let width = shown().map(|kind| kind.kind.chars().count()).max().unwrap_or_default().max(4);
+    let shown: Vec<_> =
+        report.kinds.iter().take(KINDS_SHOWN).map(|kind| (shorten(&kind.kind, NAME_SHOWN), kind)).collect();
+    let width = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().max(4);
     writeln!(f, "\n  {:<width$}{:>15}{:>13}{:>18}", "kind", "events", "users", "negative amounts")?;
-    for kind in shown() {
+    for (name, kind) in shown {
         let (events, users, negative) = (grouped(kind.events), grouped(kind.users), grouped(kind.negative_amounts));
-        writeln!(f, "  {:<width$}{events:>15}{users:>13}{negative:>18}", kind.kind)?;
+        writeln!(f, "  {:<width$}{events:>15}{users:>13}{negative:>18}", name)?;
     }
     match report.kinds.len().saturating_sub(KINDS_SHOWN) {
         0 => Ok(()),
@@ -103,11 +111,12 @@ fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 }
 
 fn render_top_users(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let width = report.top_users.iter().map(|user| user.user.chars().count()).max().unwrap_or_default().max(11);
+    let shown: Vec<_> = report.top_users.iter().map(|user| (shorten(&user.user, NAME_SHOWN), user)).collect();
+    let width = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().max(11);
     writeln!(f, "\n  {:<width$}{:>15}{:>9}", "most events", "events", "share")?;
-    for user in &report.top_users {
+    for (name, user) in shown {
         let (events, percent) = (grouped(user.events), user.share * 100.0);
-        writeln!(f, "  {:<width$}{events:>15}{percent:>7.1} %", user.user)?;
+        writeln!(f, "  {:<width$}{events:>15}{percent:>7.1} %", name)?;
     }
     Ok(())
 }

@@ -34,6 +34,7 @@ pub(super) fn write_key(key: &mut Vec<u8>, cell: Cell<'_>) {
         Cell::Int(value) => put(2, &value.to_le_bytes()),
         Cell::Uint(value) => put(3, &value.to_le_bytes()),
         Cell::Float(value) => put(4, &value.to_bits().to_le_bytes()),
+        Cell::Single(value) => put(11, &value.to_bits().to_le_bytes()),
         Cell::Decimal { unscaled, scale } => {
             put(5, &unscaled.to_le_bytes());
             key.extend_from_slice(&scale.to_le_bytes());
@@ -55,7 +56,7 @@ pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value 
         Cell::Text(text) => Value::from(text),
         Cell::Int(value) => Value::Int(value),
         Cell::Uint(value) => Value::UInt(value),
-        Cell::Float(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
+        Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
         Cell::Bool(value) => Value::Bool(value),
         Cell::Day(number) => Day::new(number).map_or(Value::Null, |day| Value::from(day.to_string())),
         Cell::Time { ticks, per_s, zoned } => {
@@ -66,6 +67,11 @@ pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value 
         }
         Cell::Nested => nested(),
     }
+}
+
+/// Whether a decimal has digits that a double drops.
+pub(super) fn has_many_digits(cell: Cell<'_>) -> bool {
+    matches!(cell, Cell::Decimal { .. }) && cell.number().is_none_or(|number| Cell::Float(number).is_inexact())
 }
 
 impl From<&Value> for Owned {

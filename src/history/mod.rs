@@ -8,6 +8,7 @@ mod codec;
 mod day;
 mod finish;
 mod gather;
+mod guard;
 mod histories;
 mod memory;
 mod names;
@@ -18,11 +19,17 @@ mod tests;
 mod totals;
 mod users;
 
-pub use day::{Day, DayClock};
+pub use day::{Day, DayClock, YEARS};
 pub use gather::{HistoriesBuilder, Space};
+#[cfg(feature = "train")]
+pub(crate) use guard::guarded;
 pub use histories::{BLOCK_USERS, Block, Histories, Span};
 #[cfg(feature = "train")]
-pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file};
+pub(crate) use names::keyed;
+#[cfg(feature = "train")]
+pub(crate) use rollup::{
+    Cell, Column, NoId, REQUIRED as ROLLUP_COLUMNS, check_complete, exact_int96, part_of_path, read_rollup_file,
+};
 pub use rollup::{RollupRead, RollupWritten, partition_of, read_rollup, write_rollup};
 
 pub use totals::{KindTotals, Totals};
@@ -38,6 +45,12 @@ pub enum HistoryError {
     Day {
         /// What was given.
         text: String,
+    },
+    /// A date that no log has.
+    #[error("{day} lies outside the years {} to {}", YEARS.start(), YEARS.end())]
+    DayOutOfRange {
+        /// What was given.
+        day: Day,
     },
     /// A time zone that the IANA database does not know.
     #[error("`{name}` is not an IANA time zone; write it like `Europe/London` or `UTC`")]

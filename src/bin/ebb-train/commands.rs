@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use ebb::events::{LogRequest, Progress, QualityReport, SqlRequest, read_log};
+use ebb::events::{EventsError, LogRequest, Progress, QualityReport, SqlRequest, read_log};
 use ebb::history::{Day, Histories, Users, write_rollup};
 use ebb::model;
 use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
@@ -174,6 +174,9 @@ fn progress_bar(output: Output) -> ProgressBar {
 pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let users = args.sample_users.map_or(Users::All, Users::Share);
     let Log { config, histories, quality } = read(&args.log, args.as_of, users, output)?;
+    if let Some(refused) = quality.too_many_refused(&config.events) {
+        return Err(failed(EventsError::TooManyRefused(refused)));
+    }
     let as_of = match (args.as_of, histories.span()) {
         (Some(day), _) => day,
         (None, Some((_, last))) => last.plus(1),

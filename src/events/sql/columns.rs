@@ -18,10 +18,17 @@ pub(super) const LOG: &str = "raw_events";
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
     Text,
+    /// A whole number that 64 bits with a sign hold.
     Int,
+    /// A whole number that may need all of 64 bits.
+    Uint,
     Float,
+    /// A decimal number, in a column of its own; an expression takes it for a floating-point number.
+    Decimal,
     Bool,
-    /// A date, or a time of day without a time zone.
+    /// A date.
+    Date,
+    /// A date and time without a time zone, or a date.
     Local,
     Instant,
     Struct(Vec<(String, Type)>),
@@ -34,8 +41,11 @@ impl fmt::Display for Type {
         f.write_str(match self {
             Self::Text => "text",
             Self::Int => "a whole number",
+            Self::Uint => "an unsigned number of 64 bits",
             Self::Float => "a decimal or floating-point number",
+            Self::Decimal => "a decimal number",
             Self::Bool => "a truth value",
+            Self::Date => "a date",
             Self::Local => "a date or local time",
             Self::Instant => "an instant",
             Self::Struct(_) => "a structure",
@@ -58,13 +68,16 @@ impl From<&DataType> for Type {
             DataType::Dictionary(_, values) => Self::from(values.as_ref()),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
             DataType::Boolean => Self::Bool,
-            DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, None) => Self::Local,
+            DataType::Date32 => Self::Date,
+            DataType::Date64 | DataType::Timestamp(_, None) => Self::Local,
             DataType::Timestamp(_, Some(_)) => Self::Instant,
             DataType::Struct(members) => {
                 Self::Struct(members.iter().map(|m| (m.name().clone(), Self::from(m.data_type()))).collect())
             }
+            DataType::UInt64 => Self::Uint,
             number if number.is_integer() => Self::Int,
-            number if number.is_floating() || number.is_decimal() => Self::Float,
+            number if number.is_floating() => Self::Float,
+            number if number.is_decimal() => Self::Decimal,
             other => Self::Other(other.to_string()),
         }
     }
@@ -102,8 +115,22 @@ impl Columns {
                 instead: "name a column, or compute the value in a view and give the view's name as --table".to_owned(),
             });
         }
-        let found = self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier));
-        found.map(|(name, kind)| self.term(dialect, &name, kind))
+        let (name, kind) = self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier))?;
+        if field == Field::User && matches!(kind, Type::Float | Type::Decimal) && !self.text {
+            return Err(EventsError::Sql {
+                setting: field.setting(),
+                dialect: dialect.name(),
+                construct: format!(
+                    "an expression over `{name}`, {kind} that may have more digits than it computes with,"
+                ),
+                instead: "name a column of text or whole numbers, or of decimal ones without an expression".to_owned(),
+            });
+        }
+        let term = self.term(dialect, &name, kind);
+        Ok(match term.kind {
+            Type::Decimal => Term { sql: dialect.double(&term.sql), kind: Type::Float, ..term },
+            _ => term,
+        })
     }
 
     /// The column of this very name.
