@@ -1,13 +1,13 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use cel::common::ast::{EntryExpr, Expr};
 use cel::{Context, Env, ExecutionError, IdedExpr, Program, extensions};
 
 use super::duplicates::{Keyed, hash_bytes};
 use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{Columns, INEXACT, NotUtf8, Row, Stop, not_utf8};
+use super::used::{Used, check_text};
 use super::value::{Owned, has_many_digits, value_of, write_key};
 use super::{EventsError, patterns};
 use crate::history::Cell;
@@ -78,6 +78,7 @@ impl Expression {
     /// Compiles `text` with the standard library and the extensions for text and mathematics.
     pub(super) fn compile(field: Field, text: &str) -> Result<Self, EventsError> {
         let fail = |message| EventsError::Expression { setting: field.setting(), expression: text.to_owned(), message };
+        check_text(text).map_err(fail)?;
         let mut env = Env::stdlib();
         let extended = env.add_extension(extensions::strings).and_then(|()| env.add_extension(extensions::math));
         let extended = extended.and_then(|()| env.add_extension(patterns::extension));
@@ -88,8 +89,7 @@ impl Expression {
             errors.errors.first().map_or_else(String::new, |e| format!("{} at character {}", e.msg.trim(), e.pos.1))
         };
         let program = env.compile(text).map_err(|errors| fail(first(errors)))?;
-        let mut used = Used::default();
-        collect(program.expression(), &mut Vec::new(), &mut used);
+        let used = Used::by(program.expression()).map_err(fail)?;
         used.patterns.into_iter().try_for_each(patterns::check).map_err(fail)?;
         let inputs = used.names.into_iter().map(|name| Input { name: name.to_owned(), position: None }).collect();
         Ok(Self {
@@ -253,57 +253,6 @@ impl Expression {
     }
 }
 
-/// What an expression uses.
-#[derive(Default)]
-struct Used<'e> {
-    /// The identifiers that no macro such as `map` or `exists` binds.
-    names: BTreeSet<&'e str>,
-    /// The patterns that are written in it.
-    patterns: Vec<&'e str>,
-}
-
-fn collect<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, into: &mut Used<'e>) {
-    match &expression.expr {
-        Expr::Unspecified | Expr::Literal(_) => {}
-        Expr::Ident(name) => {
-            let name = name.strip_prefix('.').unwrap_or(name);
-            if !bound.contains(&name) {
-                into.names.insert(name);
-            }
-        }
-        Expr::Call(call) => {
-            into.patterns.extend(patterns::written(call));
-            call.target.iter().for_each(|target| collect(target, bound, into));
-            call.args.iter().for_each(|argument| collect(argument, bound, into));
-        }
-        Expr::Select(select) => collect(&select.operand, bound, into),
-        Expr::List(list) => list.elements.iter().for_each(|element| collect(element, bound, into)),
-        Expr::Map(map) => map.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, into)),
-        Expr::Struct(value) => value.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, into)),
-        Expr::Comprehension(loop_) => {
-            collect(&loop_.iter_range, bound, into);
-            collect(&loop_.accu_init, bound, into);
-            let outer = bound.len();
-            bound.extend([loop_.iter_var.as_str(), loop_.accu_var.as_str()]);
-            bound.extend(loop_.iter_var2.as_deref());
-            collect(&loop_.loop_cond, bound, into);
-            collect(&loop_.loop_step, bound, into);
-            collect(&loop_.result, bound, into);
-            bound.truncate(outer);
-        }
-    }
-}
-
-fn collect_entry<'e>(entry: &'e EntryExpr, bound: &mut Vec<&'e str>, into: &mut Used<'e>) {
-    match entry {
-        EntryExpr::StructField(field) => collect(&field.value, bound, into),
-        EntryExpr::MapEntry(entry) => {
-            collect(&entry.key, bound, into);
-            collect(&entry.value, bound, into);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -365,6 +314,33 @@ mod tests {
         }
         assert!((1 << 20..=CACHE_BYTES).contains(&most), "{most}");
         assert!(expression.cache.capacity() * ENTRY_BYTES < 4 * CACHE_BYTES);
+    }
+
+    #[test]
+    fn expressions_that_are_bombs_are_refused() {
+        let ten = "[1,2,3,4,5,6,7,8,9,10]";
+        for (text, expected) in [
+            ("k".to_owned() + &" + k".repeat(2_000), "2000 operators"),
+            ("k".to_owned() + &" + k".repeat(300), "lie up to 301 deep"),
+            ("k".to_owned() + &".a".repeat(200_000), "more than 65536"),
+            ("k".to_owned() + &".trim()".repeat(400), "deep inside of one another"),
+            ("k + '".to_owned() + &"x".repeat(1_000_000) + "'", "1000006 bytes, more than 65536"),
+            ("[k]".to_owned() + &".map(x, x + x)".repeat(30) + "[0]", "it has 30 loops"),
+            (format!("{ten}.all(a, {ten}.all(b, {ten}.all(c, {ten}.all(d, true)))) ? k : k"), "lie 4 deep"),
+        ] {
+            let message = Expression::compile(Field::Kind, &text).err().map(|error| error.to_string()).unwrap();
+            assert!(message.contains(expected), "{message}");
+        }
+        // As much as is allowed is also computed on a thread's stack.
+        let most = ["k".to_owned() + &" + k".repeat(190), "k".to_owned() + &".trim()".repeat(190)];
+        for text in most {
+            let mut expression = Expression::compile(Field::Kind, &text).unwrap();
+            let names = ["k".to_owned()];
+            expression.bind(&Columns { path: "log.csv".as_ref(), names: &names }).unwrap();
+            assert!(expression.evaluate(&OneText("a".to_owned())).is_ok());
+        }
+        let codes = (0..3_000).map(|n| format!("'A-{n}.x'")).collect::<Vec<_>>().join(", ");
+        assert!(Expression::compile(Field::Kind, &format!("k in [{codes}] ? 'a' : 'b'")).is_ok());
     }
 
     #[test]

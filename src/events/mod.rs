@@ -30,6 +30,7 @@ mod text;
 mod threads;
 mod time;
 mod time_format;
+mod used;
 mod value;
 
 #[cfg(test)]

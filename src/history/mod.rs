@@ -80,6 +80,14 @@ pub enum HistoryError {
         /// The most there can be.
         limit: usize,
     },
+    /// Names of kinds of megabytes.
+    #[error(
+        "the names of the kinds take {bytes} bytes, which is more than can be held; check the mapping of `events.kind`"
+    )]
+    LongKinds {
+        /// How many bytes.
+        bytes: usize,
+    },
     /// More users than can be numbered.
     #[error("the log has too many users to be numbered; take a share of them by --sample-users")]
     TooManyUsers,

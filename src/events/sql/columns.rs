@@ -23,6 +23,8 @@ pub(super) enum Type {
     /// A whole number that may need all of 64 bits.
     Uint,
     Float,
+    /// A floating-point number of 32 bits, in a column of its own.
+    Single,
     /// A decimal number, in a column of its own; an expression takes it for a floating-point number.
     Decimal,
     Bool,
@@ -42,7 +44,7 @@ impl fmt::Display for Type {
             Self::Text => "text",
             Self::Int => "a whole number",
             Self::Uint => "an unsigned number of 64 bits",
-            Self::Float => "a decimal or floating-point number",
+            Self::Float | Self::Single => "a decimal or floating-point number",
             Self::Decimal => "a decimal number",
             Self::Bool => "a truth value",
             Self::Date => "a date",
@@ -76,6 +78,7 @@ impl From<&DataType> for Type {
             }
             DataType::UInt64 => Self::Uint,
             number if number.is_integer() => Self::Int,
+            DataType::Float32 => Self::Single,
             number if number.is_floating() => Self::Float,
             number if number.is_decimal() => Self::Decimal,
             other => Self::Other(other.to_string()),
@@ -116,21 +119,7 @@ impl Columns {
             });
         }
         let (name, kind) = self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier))?;
-        if field == Field::User && matches!(kind, Type::Float | Type::Decimal) && !self.text {
-            return Err(EventsError::Sql {
-                setting: field.setting(),
-                dialect: dialect.name(),
-                construct: format!(
-                    "an expression over `{name}`, {kind} that may have more digits than it computes with,"
-                ),
-                instead: "name a column of text or whole numbers, or of decimal ones without an expression".to_owned(),
-            });
-        }
-        let term = self.term(dialect, &name, kind);
-        Ok(match term.kind {
-            Type::Decimal => Term { sql: dialect.double(&term.sql), kind: Type::Float, ..term },
-            _ => term,
-        })
+        computed(dialect, field, &name, self.term(dialect, &name, kind.clone()), &kind)
     }
 
     /// The column of this very name.
@@ -160,9 +149,34 @@ impl Columns {
             Type::Text if self.text => format!("COALESCE({}, '')", dialect.to_text(&column)),
             Type::Text if !self.from_files => dialect.to_text(&column),
             Type::Int => dialect.whole_number(&column),
-            Type::Float => dialect.double(&column),
+            Type::Float | Type::Single => dialect.double(&column),
             _ => column,
         };
+        let kind = if kind == Type::Single { Type::Float } else { kind };
         Term { sql, kind, nullable: !self.text, fails: false, literal: None }
     }
+}
+
+/// A column, or a member of one, of this kind as an expression computes with it.
+pub(super) fn computed(dialect: Dialect, field: Field, name: &str, term: Term, kind: &Type) -> Result<Term> {
+    let exact_below = match kind {
+        Type::Decimal if term.kind == Type::Decimal && field == Field::User => {
+            return Err(EventsError::Sql {
+                setting: field.setting(),
+                dialect: dialect.name(),
+                construct: format!(
+                    "an expression over the decimal `{name}`, which may have more digits than it computes with,"
+                ),
+                instead: "name the column itself, without an expression".to_owned(),
+            });
+        }
+        Type::Decimal if term.kind == Type::Decimal => {
+            return Ok(Term { sql: dialect.double(&term.sql), kind: Type::Float, ..term });
+        }
+        // The reader refuses ids that so large a number does not tell from the next one.
+        Type::Float if term.kind == Type::Float && field == Field::User => 1_u64 << 53,
+        Type::Single if term.kind == Type::Float && field == Field::User => 1 << 24,
+        _ => return Ok(term),
+    };
+    Ok(Term { sql: format!("CASE WHEN ABS({0}) < {exact_below} THEN {0} END", term.sql), ..term })
 }
