@@ -159,9 +159,13 @@ fn expected_amount(cell: Cell<'_>) -> Cow<'static, str> {
     let text = if let Cell::Text(text) = cell { text } else { "" };
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b" ,.-+".contains(&byte));
     match (text.rfind(','), text.rfind('.')) {
-        (Some(comma), point) if is_number && point.is_none_or(|point| point < comma) => {
+        (Some(_), None) if is_number => {
             "a decimal point, not a decimal comma; with events.amount = { expr = '...' } an expression such as \
              double(x.replace(\",\", \".\")) reads it"
+        }
+        (Some(comma), Some(point)) if is_number && point < comma => {
+            "a decimal point, not a decimal comma; with events.amount = { expr = '...' } \
+             double(x.replace(\".\", \"\").replace(\",\", \".\")) reads it"
         }
         (Some(_), Some(_)) if is_number => {
             "a number without commas; with events.amount = { expr = '...' } an expression such as \

@@ -58,10 +58,11 @@ pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value 
         Cell::Uint(value) => Value::UInt(value),
         Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
         Cell::Bool(value) => Value::Bool(value),
-        Cell::Day(number) => Day::new(number).map_or(Value::Null, |day| Value::from(day.to_string())),
+        Cell::Day(number) => Value::from(cell.to_string()),
         Cell::Time { ticks, per_s, zoned } => {
             let nanos = i128::from(ticks) * (1_000_000_000 / i128::from(per_s.max(1)));
-            let Ok(at) = Timestamp::from_nanosecond(nanos) else { return Value::Null };
+            // What no clock has is written out for its message.
+            let Ok(at) = Timestamp::from_nanosecond(nanos) else { return Value::from(cell.to_string()) };
             let local = || TimeZone::UTC.to_datetime(at).to_string();
             Value::from(if zoned { at.to_string() } else { local() })
         }

@@ -219,3 +219,20 @@ fn not_allowed(question: &Question<'_>, position: usize, value: f64) -> String {
     let sign = if value.is_finite() { "not be negative" } else { "be finite" };
     format!("`{name}` is {value}: it must {sign}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_date_of_the_years_of_a_log() {
+        assert_eq!(day("2024-06-01").map(|day| day.to_string()), Ok("2024-06-01".to_owned()));
+        for (text, problem) in [
+            ("", "is required, as YYYY-MM-DD"),
+            ("2024-06-01T23:59:59", "`2024-06-01T23:59:59` is not a date; write it as YYYY-MM-DD"),
+            ("9999-12-31", "9999-12-31 lies outside the years 1900 to 2199"),
+        ] {
+            assert_eq!(day(text), Err(problem.to_owned()));
+        }
+    }
+}

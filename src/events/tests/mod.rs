@@ -1,6 +1,7 @@
 mod errors;
 mod formats;
 mod refusals;
+mod values;
 
 use std::fs;
 use std::io::Write;
