@@ -5,6 +5,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 
 use super::EventsError;
 use super::feed::RowsPiece;
@@ -13,7 +14,7 @@ use super::plain::PlainBatch;
 use super::reading::Reading;
 use super::source::{NotUtf8, Row};
 use super::value::value_of;
-use crate::history::{Cell, Column, ROLLUP_COLUMNS};
+use crate::history::{Cell, Column, ROLLUP_COLUMNS, exact_int96, guarded};
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
@@ -29,7 +30,8 @@ pub(super) fn read(reading: &mut Reading<'_>, piece: RowsPiece) -> Result<u64, E
         Some(columns) => {
             let options = ArrowReaderOptions::new().with_schema(columns.schema(piece.metadata.schema()));
             // A file that cannot be read in the quickest types is read in its own.
-            ArrowReaderMetadata::try_new(piece.metadata.metadata().clone(), options).unwrap_or(piece.metadata)
+            let quick = guarded(|| ArrowReaderMetadata::try_new(piece.metadata.metadata().clone(), options));
+            quick.unwrap_or(piece.metadata)
         }
     };
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata);
@@ -38,8 +40,8 @@ pub(super) fn read(reading: &mut Reading<'_>, piece: RowsPiece) -> Result<u64, E
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
     let builder = builder.with_projection(mask).with_row_groups(vec![piece.group]).with_batch_size(BATCH_ROWS);
     let mut rows = 0;
-    for batch in builder.build().map_err(parquet)? {
-        let batch = batch.map_err(|source| parquet(source.into()))?;
+    let mut batches = guarded(|| builder.build()).map_err(parquet)?;
+    while let Some(batch) = guarded(|| Ok::<_, ParquetError>(batches.next().transpose()?)).map_err(parquet)? {
         let mut at = BatchRow { columns: columns(file, &batch, &wanted, count)?, row: 0 };
         let mut quick = plain.and_then(|columns| PlainBatch::new(&batch, &wanted, columns));
         for row in 0..batch.num_rows() {
@@ -59,7 +61,7 @@ pub(super) fn read(reading: &mut Reading<'_>, piece: RowsPiece) -> Result<u64, E
 /// What a file says about its columns and row groups.
 pub(super) fn metadata(file: &LogFile) -> Result<ArrowReaderMetadata, EventsError> {
     let opened = File::open(&file.path).map_err(|source| EventsError::Io { path: file.path.clone(), source })?;
-    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new())
+    guarded(|| ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).and_then(exact_int96))
         .map_err(|source| EventsError::Parquet { path: file.path.clone(), source })
 }
 
@@ -69,6 +71,10 @@ pub(super) fn is_rollup(file: &LogFile, time_names: Option<&[&str]>) -> Result<b
     let names = names(metadata(file)?.schema());
     let has = |column: &str| names.iter().any(|name| name == column);
     let has_time = time_names.is_some_and(|times| times.iter().all(|time| has(time)));
+    let in_another_case = |column: &&str| names.iter().any(|name| name.eq_ignore_ascii_case(column));
+    if !has_time && !ROLLUP_COLUMNS.iter().all(|column| has(column)) && ROLLUP_COLUMNS.iter().all(in_another_case) {
+        return Err(EventsError::RollupCase { path: file.path.clone(), columns: names });
+    }
     Ok(!has_time && ROLLUP_COLUMNS.iter().all(|column| has(column)))
 }
 

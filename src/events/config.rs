@@ -33,6 +33,12 @@ pub struct EventsConfig {
     pub timezone: TimeZoneName,
     /// What to do about a row that cannot be read.
     pub on_bad_row: OnBadRow,
+    /// The largest share of rows that may be refused for a model to be fitted, but for those without a user; 0.2 unless
+    /// given.
+    pub max_refused_share: Option<Share>,
+    /// The largest share of rows that may lack a user for a model to be fitted; 0.5 unless given. Shops know the buyer
+    /// of three purchases out of four, so it is judged apart.
+    pub max_rows_without_user_share: Option<Share>,
     /// The format of the files; without it their names and contents tell.
     pub format: Option<Format>,
     /// What separates the columns of a text file; without it a comma, or a tab in `.tsv` files.
@@ -87,6 +93,33 @@ impl EventsConfig {
     pub(super) fn limits(&self) -> Limits {
         let or = |limit: Option<NonZeroUsize>, default| limit.map_or(default, NonZeroUsize::get);
         Limits { bytes: or(self.max_record_bytes, RECORD_BYTES), lines: or(self.max_record_lines, RECORD_LINES) }
+    }
+}
+
+/// A share, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Share(f64);
+
+// It is never NaN.
+impl Eq for Share {}
+
+impl Share {
+    /// The share, unless it is none.
+    pub fn new(share: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&share).then_some(Self(share))
+    }
+
+    /// The share as a number.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let share = f64::deserialize(deserializer)?;
+        Self::new(share).ok_or_else(|| D::Error::custom(format!("{share} is not a share; give a number from 0 to 1")))
     }
 }
 
@@ -253,6 +286,8 @@ mod tests {
             amount = { expr = 'double(Quantity) * double(UnitPrice)' }
             timezone = "Europe/London"
             on_bad_row = "fail"
+            max_refused_share = 0.05
+            max_rows_without_user_share = 1
             delimiter = "tab"
             escape = '\'
             max_record_bytes = 4096
@@ -277,6 +312,9 @@ mod tests {
             ("format = \"xml\"", "unknown variant `xml`"),
             ("escape = '/'", "unknown variant `/`"),
             ("max_record_bytes = 0", "expected a nonzero usize"),
+            ("max_refused_share = 20", "20 is not a share; give a number from 0 to 1"),
+            ("max_refused_share = nan", "NaN is not a share"),
+            ("max_rows_without_user_share = -0.1", "-0.1 is not a share"),
         ] {
             let message = toml::from_str::<EventsConfig>(text).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");

@@ -1,6 +1,8 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::history::keyed;
+
 /// Distinct rows that are remembered one by one; beyond it a sample is.
 const EXACT_LIMIT: usize = 1_000_000;
 
@@ -13,9 +15,9 @@ pub(super) struct Duplicates {
     limit: usize,
     /// How many low bits of a remembered hash are zero.
     sampled_bits: u32,
-    seen: HashSet<u64, BuildHasherDefault<Identity>>,
+    seen: HashSet<u64, BuildHasherDefault<Keyed>>,
     /// For each hash that came again: how often it did.
-    repeats: HashMap<u64, u64, BuildHasherDefault<Identity>>,
+    repeats: HashMap<u64, u64, BuildHasherDefault<Keyed>>,
     compared: u64,
 }
 
@@ -61,14 +63,14 @@ impl Duplicates {
     }
 }
 
-/// Passes hashes through: they are well mixed already.
+/// Takes hashes of rows, which are the same in every process, to places in a table, which are not: nobody can make up
+/// rows that all have one place.
 #[derive(Debug, Default)]
-pub(super) struct Identity(u64);
+pub(super) struct Keyed(u64);
 
-impl Hasher for Identity {
+impl Hasher for Keyed {
     fn finish(&self) -> u64 {
-        // The table takes its buckets from the low bits, which a sample fixes at zero.
-        self.0.rotate_right(32)
+        keyed(self.0)
     }
 
     fn write(&mut self, bytes: &[u8]) {

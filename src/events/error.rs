@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::printable::shown;
 use super::quality::{LeftOut, Place};
 use super::reason::RefusalReason;
+use super::refused::TooManyRefused;
 use crate::history::{Day, HistoryError};
 
 /// What can go wrong with reading a log.
@@ -140,6 +141,18 @@ pub enum EventsError {
         path: PathBuf,
         /// What the reader said.
         source: parquet::errors::ParquetError,
+    },
+    /// A roll-up whose columns have names in upper case.
+    #[error(
+        "{}: the columns {} are those of a roll-up but for their case; write them in lower case: user, day, kind, count, \
+         amount",
+        path.display(), columns.join(", ")
+    )]
+    RollupCase {
+        /// The file.
+        path: PathBuf,
+        /// Its columns.
+        columns: Vec<String>,
     },
     /// A text file without a header line.
     #[error(
@@ -320,6 +333,9 @@ pub enum EventsError {
         /// Users that could be expected.
         expected: f64,
     },
+    /// More refused rows than the settings allow.
+    #[error("{0}")]
+    TooManyRefused(TooManyRefused),
     /// A log in which no event is left.
     #[error("no events{}: {detail}", as_of.map(|day| format!(" before {day}")).unwrap_or_default())]
     Empty {
@@ -365,11 +381,13 @@ impl EventsError {
             | Self::NotAFile { .. }
             | Self::JsonArray { .. }
             | Self::Parquet { .. }
+            | Self::RollupCase { .. }
             | Self::NoHeader { .. }
             | Self::Refused { .. }
             | Self::Stray { .. }
             | Self::StrayInput { .. }
             | Self::Hole { .. }
+            | Self::TooManyRefused(_)
             | Self::Empty { .. }
             | Self::History(_) => false,
         }

@@ -1,19 +1,24 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use cel::common::ast::{EntryExpr, Expr};
 use cel::{Context, Env, ExecutionError, IdedExpr, Program, extensions};
 
-use super::EventsError;
-use super::duplicates::{Identity, hash_bytes};
+use super::duplicates::{Keyed, hash_bytes};
 use super::reason::{Field, Refusal, RefusalReason};
-use super::source::{Columns, NotUtf8, Row, Stop, not_utf8};
-use super::value::{Owned, value_of, write_key};
+use super::source::{Columns, INEXACT, NotUtf8, Row, Stop, not_utf8};
+use super::used::{Used, check_text};
+use super::value::{Owned, has_many_digits, value_of, write_key};
+use super::{EventsError, patterns};
 use crate::history::Cell;
 
-/// Results remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities are few.
-const CACHE_LIMIT: usize = 65_536;
+/// Bytes of results that are remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities
+/// are few.
+const CACHE_BYTES: usize = 4 << 20;
+/// Inputs of more bytes hardly come again.
+const KEY_BYTES: usize = 1 << 10;
+/// What a result takes beside its inputs and its text.
+const ENTRY_BYTES: usize = size_of::<(u64, Remembered)>();
 
 /// Identifiers that CEL gives a meaning of their own, and that are columns only where a file has them.
 const CEL_NAMES: [&str; 14] = [
@@ -42,7 +47,9 @@ pub(super) struct Expression {
     program: Program,
     context: Context<'static, 'static>,
     inputs: Vec<Input>,
-    cache: HashMap<u64, Remembered, BuildHasherDefault<Identity>>,
+    cache: HashMap<u64, Remembered, BuildHasherDefault<Keyed>>,
+    /// Bytes in the cache.
+    cached: usize,
     last: Remembered,
     key: Vec<u8>,
 }
@@ -71,8 +78,10 @@ impl Expression {
     /// Compiles `text` with the standard library and the extensions for text and mathematics.
     pub(super) fn compile(field: Field, text: &str) -> Result<Self, EventsError> {
         let fail = |message| EventsError::Expression { setting: field.setting(), expression: text.to_owned(), message };
+        check_text(text).map_err(fail)?;
         let mut env = Env::stdlib();
         let extended = env.add_extension(extensions::strings).and_then(|()| env.add_extension(extensions::math));
+        let extended = extended.and_then(|()| env.add_extension(patterns::extension));
         extended.map_err(|error| fail(error.to_string()))?;
         let env = Arc::new(env);
         // One error is enough, and the first is seldom the consequence of another.
@@ -80,9 +89,9 @@ impl Expression {
             errors.errors.first().map_or_else(String::new, |e| format!("{} at character {}", e.msg.trim(), e.pos.1))
         };
         let program = env.compile(text).map_err(|errors| fail(first(errors)))?;
-        let mut names = BTreeSet::new();
-        collect_names(program.expression(), &mut Vec::new(), &mut names);
-        let inputs = names.into_iter().map(|name| Input { name: name.to_owned(), position: None }).collect();
+        let used = Used::by(program.expression()).map_err(fail)?;
+        used.patterns.into_iter().try_for_each(patterns::check).map_err(fail)?;
+        let inputs = used.names.into_iter().map(|name| Input { name: name.to_owned(), position: None }).collect();
         Ok(Self {
             field,
             text: text.to_owned(),
@@ -90,6 +99,7 @@ impl Expression {
             context: Context::with_env(env),
             program,
             cache: HashMap::default(),
+            cached: 0,
             last: Remembered::default(),
             key: Vec::new(),
         })
@@ -124,7 +134,7 @@ impl Expression {
             };
         }
         // Another file may give a column another type, and with it the same bytes another meaning.
-        self.cache.clear();
+        self.forget();
         self.last = Remembered::default();
         Ok(())
     }
@@ -136,6 +146,12 @@ impl Expression {
         for position in self.inputs.iter().filter_map(|input| input.position) {
             let cell = row.cell(position).map_err(|bytes| not_utf8(self.field, bytes))?;
             nested |= cell == Cell::Nested;
+            if self.field == Field::User && cell.is_inexact() {
+                let reason = RefusalReason::BadType;
+                return Err(
+                    Refusal { reason, field: self.field, value: cell.to_string(), expected: INEXACT.into() }.into()
+                );
+            }
             write_key(&mut self.key, cell);
         }
         if nested {
@@ -156,10 +172,7 @@ impl Expression {
             Some(known) => known.result.clone(),
             None => {
                 let result = self.execute(row)?;
-                if self.cache.len() >= CACHE_LIMIT {
-                    self.cache.clear();
-                }
-                self.cache.insert(hash, Remembered { key: self.key.clone(), result: result.clone() });
+                self.remember(hash, &result);
                 result
             }
         };
@@ -168,10 +181,35 @@ impl Expression {
         Ok(())
     }
 
+    fn remember(&mut self, hash: u64, result: &Outcome) {
+        let text = match result {
+            Ok(Owned::Text(text)) | Err(text) => text.len(),
+            Ok(_) => 0,
+        };
+        if self.key.len() + text > KEY_BYTES {
+            return;
+        }
+        let bytes = ENTRY_BYTES + self.key.len() + text;
+        if self.cached + bytes > CACHE_BYTES {
+            self.forget();
+        }
+        self.cached += bytes;
+        self.cache.insert(hash, Remembered { key: self.key.clone(), result: result.clone() });
+    }
+
+    fn forget(&mut self) {
+        self.cache.clear();
+        self.cached = 0;
+    }
+
     fn execute(&mut self, row: &impl Row) -> Result<Outcome, Stop> {
         for input in &self.inputs {
             let Some(position) = input.position else { continue };
             let value = match row.cell(position) {
+                // An id needs all of its digits; what is computed with does not.
+                Ok(cell) if self.field == Field::User && has_many_digits(cell) => {
+                    cel::Value::from(cell.to_string().as_str())
+                }
                 Ok(cell) => value_of(cell, || row.nested(position)),
                 Err(bytes) => return Err(not_utf8(self.field, bytes).into()),
             };
@@ -206,55 +244,12 @@ impl Expression {
             let value = match row.cell(input.position?) {
                 Ok(Cell::Text(text)) => format!("\"{text}\""),
                 Ok(Cell::Null) => "null".to_owned(),
-                Ok(Cell::Nested) => "a nested value".to_owned(),
-                Ok(cell) => cell.number().map_or_else(|| format!("{cell:?}"), |number| number.to_string()),
+                Ok(cell) => cell.to_string(),
                 Err(NotUtf8(text)) => text,
             };
             Some(format!("{}={value}", input.name))
         };
         self.inputs.iter().filter_map(input).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// Collects the identifiers that no macro such as `map` or `exists` binds.
-fn collect_names<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, into: &mut BTreeSet<&'e str>) {
-    match &expression.expr {
-        Expr::Unspecified | Expr::Literal(_) => {}
-        Expr::Ident(name) => {
-            let name = name.strip_prefix('.').unwrap_or(name);
-            if !bound.contains(&name) {
-                into.insert(name);
-            }
-        }
-        Expr::Call(call) => {
-            call.target.iter().for_each(|target| collect_names(target, bound, into));
-            call.args.iter().for_each(|argument| collect_names(argument, bound, into));
-        }
-        Expr::Select(select) => collect_names(&select.operand, bound, into),
-        Expr::List(list) => list.elements.iter().for_each(|element| collect_names(element, bound, into)),
-        Expr::Map(map) => map.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, into)),
-        Expr::Struct(value) => value.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, into)),
-        Expr::Comprehension(loop_) => {
-            collect_names(&loop_.iter_range, bound, into);
-            collect_names(&loop_.accu_init, bound, into);
-            let outer = bound.len();
-            bound.extend([loop_.iter_var.as_str(), loop_.accu_var.as_str()]);
-            bound.extend(loop_.iter_var2.as_deref());
-            collect_names(&loop_.loop_cond, bound, into);
-            collect_names(&loop_.loop_step, bound, into);
-            collect_names(&loop_.result, bound, into);
-            bound.truncate(outer);
-        }
-    }
-}
-
-fn collect_entry<'e>(entry: &'e EntryExpr, bound: &mut Vec<&'e str>, into: &mut BTreeSet<&'e str>) {
-    match entry {
-        EntryExpr::StructField(field) => collect_names(&field.value, bound, into),
-        EntryExpr::MapEntry(entry) => {
-            collect_names(&entry.key, bound, into);
-            collect_names(&entry.value, bound, into);
-        }
     }
 }
 
@@ -283,5 +278,78 @@ mod tests {
         fn no_text_makes_the_compiler_panic(text in "[a-c0-9 ()\\[\\]{}.,?:+*/<>=!&|%\"'\\\\-]{0,24}") {
             let _ = Expression::compile(Field::Kind, &text);
         }
+    }
+
+    struct OneText(String);
+
+    impl Row for OneText {
+        fn cell(&self, _: usize) -> Result<Cell<'_>, NotUtf8> {
+            Ok(Cell::Text(&self.0))
+        }
+
+        fn nested(&self, _: usize) -> cel::Value {
+            cel::Value::Null
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_in_bytes() {
+        let mut expression = Expression::compile(Field::Kind, "text + '!'").unwrap();
+        let names = ["text".to_owned()];
+        expression.bind(&Columns { path: "log.csv".as_ref(), names: &names }).unwrap();
+        let mut most = 0;
+        for n in 0..60_000 {
+            let row = OneText(format!("{n:0>width$}", width = [8, 400, 5_000][n % 3]));
+            assert_eq!(expression.evaluate(&row).unwrap(), Cell::Text(&format!("{}!", row.0)));
+            let remembered = |known: &Remembered| {
+                let text = if let Ok(Owned::Text(text)) = &known.result { text.len() } else { 0 };
+                assert!(known.key.len() < 1_100 && known.key.capacity() < 2_200 && text < 1_100);
+                ENTRY_BYTES + known.key.len() + text
+            };
+            if n % 1_000 == 0 {
+                let held: usize = expression.cache.values().map(remembered).sum();
+                assert_eq!(held, expression.cached);
+                most = most.max(held);
+            }
+        }
+        assert!((1 << 20..=CACHE_BYTES).contains(&most), "{most}");
+        assert!(expression.cache.capacity() * ENTRY_BYTES < 4 * CACHE_BYTES);
+    }
+
+    #[test]
+    fn expressions_that_are_bombs_are_refused() {
+        let ten = "[1,2,3,4,5,6,7,8,9,10]";
+        for (text, expected) in [
+            ("k".to_owned() + &" + k".repeat(2_000), "2000 operators"),
+            ("k".to_owned() + &" + k".repeat(300), "lie up to 301 deep"),
+            ("k".to_owned() + &".a".repeat(200_000), "more than 65536"),
+            ("k".to_owned() + &".trim()".repeat(400), "deep inside of one another"),
+            ("k + '".to_owned() + &"x".repeat(1_000_000) + "'", "1000006 bytes, more than 65536"),
+            ("[k]".to_owned() + &".map(x, x + x)".repeat(30) + "[0]", "it has 30 loops"),
+            (format!("{ten}.all(a, {ten}.all(b, {ten}.all(c, {ten}.all(d, true)))) ? k : k"), "lie 4 deep"),
+        ] {
+            let message = Expression::compile(Field::Kind, &text).err().map(|error| error.to_string()).unwrap();
+            assert!(message.contains(expected), "{message}");
+        }
+        // As much as is allowed is also computed on a thread's stack.
+        let most = ["k".to_owned() + &" + k".repeat(190), "k".to_owned() + &".trim()".repeat(190)];
+        for text in most {
+            let mut expression = Expression::compile(Field::Kind, &text).unwrap();
+            let names = ["k".to_owned()];
+            expression.bind(&Columns { path: "log.csv".as_ref(), names: &names }).unwrap();
+            assert!(expression.evaluate(&OneText("a".to_owned())).is_ok());
+        }
+        let codes = (0..3_000).map(|n| format!("'A-{n}.x'")).collect::<Vec<_>>().join(", ");
+        assert!(Expression::compile(Field::Kind, &format!("k in [{codes}] ? 'a' : 'b'")).is_ok());
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_read_is_told_before_any_row_is() {
+        let message = |text: &str| Expression::compile(Field::Kind, text).err().map(|error| error.to_string());
+        let wrong = message("k.matches('(a') ? 'x' : 'y'").unwrap();
+        assert!(wrong.contains("`events.kind`") && wrong.contains("`(a` is not a valid pattern"), "{wrong}");
+        assert!(message("[k].exists(x, matches(x, '[')) ? 'x' : 'y'").is_some());
+        assert_eq!(message("k.matches('^(a|b)$') ? 'x' : 'y'"), None);
+        assert_eq!(message("k.matches(k) ? 'x' : 'y'"), None);
     }
 }

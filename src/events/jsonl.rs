@@ -1,14 +1,14 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::EventsError;
 use super::duplicates::hash_bytes;
 use super::feed::TextPiece;
+use super::json_value::Slot;
 use super::reading::Reading;
 use super::reason::{Field, Refusal, RefusalReason};
 use super::source::{NotUtf8, Row, unknown_column};
@@ -73,7 +73,7 @@ impl SeenKeys {
 /// Reads a piece of one JSON object a line; the number of rows.
 pub(super) fn read(reading: &mut Reading<'_>, piece: &TextPiece, keys: &mut SeenKeys) -> Result<u64, EventsError> {
     let names: Vec<String> = keys.keys.iter().map(|(_, name)| name.clone()).collect();
-    let mut slots = vec![Value::Null; names.len()];
+    let mut slots = vec![Slot::Cell(Cell::Null); names.len()];
     let mut rows = 0;
     for (line, number) in piece.bytes.split(|byte| *byte == b'\n').zip(piece.lines_before + 1..) {
         let object = line.trim_ascii();
@@ -104,10 +104,10 @@ pub(super) fn read(reading: &mut Reading<'_>, piece: &TextPiece, keys: &mut Seen
     Ok(rows)
 }
 
-fn parse(
-    object: &[u8],
+fn parse<'l>(
+    object: &'l [u8],
     names: &[String],
-    slots: &mut [Value],
+    slots: &mut [Slot<'l>],
     seen: &mut [bool],
     others: Option<&mut BTreeSet<String>>,
 ) -> Result<(), Refusal> {
@@ -117,41 +117,42 @@ fn parse(
     };
     let text = std::str::from_utf8(object);
     let text = text.map_err(|_| refuse(RefusalReason::NotUtf8, "text in UTF-8".to_owned()))?;
-    slots.fill(Value::Null);
+    slots.fill(Slot::Cell(Cell::Null));
     let mut json = serde_json::Deserializer::from_str(text);
     let parsed = Object { names, slots, seen, others }.deserialize(&mut json).and_then(|()| json.end());
     parsed.map_err(|error| refuse(RefusalReason::BadJson, format!("a JSON object: {error}")))
 }
 
 /// Keeps the values of the wanted keys and passes over the rest.
-struct Object<'a> {
+struct Object<'a, 'l> {
     names: &'a [String],
-    slots: &'a mut [Value],
+    slots: &'a mut [Slot<'l>],
     seen: &'a mut [bool],
     others: Option<&'a mut BTreeSet<String>>,
 }
 
-impl<'de> DeserializeSeed<'de> for Object<'_> {
+impl<'l> DeserializeSeed<'l> for Object<'_, 'l> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_> {
+impl<'l> Visitor<'l> for Object<'_, 'l> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'l>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(wanted) = map.next_key_seed(Key { names: self.names, others: self.others.as_deref_mut() })? {
             let slot = wanted.and_then(|at| Some((self.slots.get_mut(at)?, self.seen.get_mut(at)?)));
             match slot {
                 Some((slot, seen)) => {
-                    *slot = map.next_value()?;
+                    let value: &'l RawValue = map.next_value()?;
+                    *slot = Slot::of(value.get()).map_err(A::Error::custom)?;
                     *seen = true;
                 }
                 None => {
@@ -195,43 +196,17 @@ impl Visitor<'_> for Key<'_> {
     }
 }
 
-struct JsonRow<'a>(&'a [Value]);
+struct JsonRow<'a>(&'a [Slot<'a>]);
 
 impl Row for JsonRow<'_> {
     fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
-        Ok(match self.0.get(column) {
-            None | Some(Value::Null) => Cell::Null,
-            Some(Value::Bool(value)) => Cell::Bool(*value),
-            Some(Value::String(text)) => Cell::Text(text),
-            Some(Value::Number(number)) => match (number.as_i64(), number.as_u64()) {
-                (Some(value), _) => Cell::Int(value),
-                (None, Some(value)) => Cell::Uint(value),
-                (None, None) => number.as_f64().map_or(Cell::Null, Cell::Float),
-            },
-            Some(Value::Array(_) | Value::Object(_)) => Cell::Nested,
-        })
+        Ok(self.0.get(column).map_or(Cell::Null, Slot::cell))
     }
 
     fn nested(&self, column: usize) -> cel::Value {
-        self.0.get(column).map_or(cel::Value::Null, cel_value)
-    }
-}
-
-fn cel_value(value: &Value) -> cel::Value {
-    match value {
-        Value::Null => cel::Value::Null,
-        Value::Bool(value) => cel::Value::Bool(*value),
-        Value::String(text) => cel::Value::from(text.as_str()),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(value), _) => cel::Value::Int(value),
-            (None, Some(value)) => cel::Value::UInt(value),
-            (None, None) => number.as_f64().map_or(cel::Value::Null, cel::Value::Float),
-        },
-        Value::Array(values) => cel::Value::List(Arc::new(values.iter().map(cel_value).collect())),
-        Value::Object(members) => {
-            let members: HashMap<String, cel::Value> =
-                members.iter().map(|(key, value)| (key.clone(), cel_value(value))).collect();
-            members.into()
+        match self.0.get(column) {
+            Some(Slot::Nested(value)) => value.clone(),
+            _ => cel::Value::Null,
         }
     }
 }

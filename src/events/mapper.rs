@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::EventsError;
 use super::config::EventsConfig;
 use super::intake::Intake;
@@ -148,11 +150,30 @@ fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Refusal> {
         _ => Err(Refusal {
             reason: RefusalReason::BadAmount,
             field: Field::Amount,
-            value: match cell {
-                Cell::Text(text) => text.to_owned(),
-                other => other.number().map_or_else(|| format!("{other:?}"), |number| number.to_string()),
-            },
-            expected: format!("a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}").into(),
+            value: cell.to_string(),
+            expected: expected_amount(cell),
         }),
     }
+}
+
+/// What an amount should have been; of one with commas, how to read it.
+fn expected_amount(cell: Cell<'_>) -> Cow<'static, str> {
+    let text = if let Cell::Text(text) = cell { text } else { "" };
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b" ,.-+".contains(&byte));
+    match (text.rfind(','), text.rfind('.')) {
+        (Some(_), None) if is_number => {
+            "a decimal point, not a decimal comma; with events.amount = { expr = '...' } an expression such as \
+             double(x.replace(\",\", \".\")) reads it"
+        }
+        (Some(comma), Some(point)) if is_number && point < comma => {
+            "a decimal point, not a decimal comma; with events.amount = { expr = '...' } \
+             double(x.replace(\".\", \"\").replace(\",\", \".\")) reads it"
+        }
+        (Some(_), Some(_)) if is_number => {
+            "a number without commas; with events.amount = { expr = '...' } an expression such as \
+             double(x.replace(\",\", \"\")) reads it"
+        }
+        _ => return format!("a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}").into(),
+    }
+    .into()
 }

@@ -20,15 +20,18 @@ mod format;
 mod header;
 mod inputs;
 mod intake;
+mod json_value;
 mod jsonl;
 mod mapper;
 mod open;
+mod patterns;
 mod plain;
 mod printable;
 mod quality;
 mod reading;
 mod reason;
 mod record;
+mod refused;
 mod render;
 mod source;
 mod sql;
@@ -36,6 +39,8 @@ mod text;
 mod text_feed;
 mod threads;
 mod time;
+mod time_format;
+mod used;
 mod value;
 
 #[cfg(test)]
@@ -43,13 +48,14 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, TimeZoneName};
+pub use config::{Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share, TimeZoneName};
 pub use coverage::ReadLog;
 pub use error::EventsError;
 pub use inputs::LogFiles;
 pub use quality::{FileQuality, KindQuality, LeftOut, LeftOutReason, Place, QualityReport, RefusedRows, UserQuality};
 pub use reading::Progress;
 pub use reason::RefusalReason;
+pub use refused::TooManyRefused;
 pub use sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 
 use crate::history::{Day, LabelKinds, Space, Users, check_complete, part_of_path};

@@ -32,6 +32,10 @@ pub struct QualityReport {
     pub refused: Vec<RefusedRows>,
     /// Rows set aside because the log does not cover their days, by reason; reasons without rows are left out.
     pub set_aside: Vec<RefusedRows>,
+    /// The share of rows that were refused for another reason than a missing user, 0 to 1, of those before the as-of day.
+    pub refused_share: f64,
+    /// The share of rows that were refused since they have no user.
+    pub without_user_share: f64,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_as_of: u64,
     /// Rows of users that were not asked for, where a part of the users was.

@@ -21,7 +21,7 @@ pub enum RefusalReason {
     NotUtf8,
     /// An expression failed for this row.
     ExpressionFailed,
-    /// A value is of a type that cannot serve: a list, a map or a truth value.
+    /// A value is of a type that cannot serve: a list, a map, a truth value, or a floating-point number that is not exact.
     BadType,
     /// There is no user.
     EmptyUser,
@@ -29,7 +29,8 @@ pub enum RefusalReason {
     EmptyTime,
     /// The time is not written in the configured format.
     BadTime,
-    /// The time lies outside the years 1900 to 2199, as placeholders and confused units do.
+    /// The time lies outside the years 1900 to 2199, or is a number that lies within weeks of 1970: placeholders and
+    /// confused units do.
     TimeOutOfRange,
     /// There is no kind.
     EmptyKind,

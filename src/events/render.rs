@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::config::Format;
 use super::printable::printable;
 use super::quality::{LeftOut, Place, QualityReport, RefusedRows};
 use crate::history::Stretch;
@@ -8,7 +9,7 @@ use crate::history::Stretch;
 const KINDS_SHOWN: usize = 10;
 const FILES_SHOWN: usize = 5;
 const PLACES_PRINTED: usize = 2;
-/// Characters of a name.
+/// Characters of a user's or a kind's name.
 const NAME_SHOWN: usize = 60;
 
 /// Readable text of about one screen.
@@ -67,30 +68,34 @@ fn render_files(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 }
 
 fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut line = |name: &str, rows: u64, note: &str| {
+    let line = |f: &mut fmt::Formatter<'_>, name: &str, rows: u64, note: &str| {
         let text = format!("{name:<18}{:>15} {:>7}   {note}", grouped(rows), share(rows, report.rows));
         writeln!(f, "{}", text.trim_end())
     };
-    line("rows read", report.rows, "")?;
-    line("events kept", report.events, "")?;
+    line(f, "rows read", report.rows, "")?;
+    // A row of a roll-up stands for several events, of which there is no share.
+    match report.files.iter().any(|file| file.format == Format::Rollup) {
+        true => writeln!(f, "{:<18}{:>15}", "events kept", grouped(report.events))?,
+        false => line(f, "events kept", report.events, "")?,
+    }
     for refused in &report.refused {
-        line("rows refused", refused.rows, refused.reason.name())?;
+        line(f, "rows refused", refused.rows, refused.reason.name())?;
     }
     for strays in &report.set_aside {
-        line("rows set aside", strays.rows, strays.reason.name())?;
+        line(f, "rows set aside", strays.rows, strays.reason.name())?;
     }
     if report.rows_after_as_of > 0 {
-        line("after as-of day", report.rows_after_as_of, "not seen")?;
+        line(f, "after as-of day", report.rows_after_as_of, "not seen")?;
     }
     if report.rows_of_other_users > 0 {
-        line("other users", report.rows_of_other_users, "not asked for")?;
+        line(f, "other users", report.rows_of_other_users, "not asked for")?;
     }
     if report.empty_amounts > 0 {
-        line("empty amounts", report.empty_amounts, "count as 0")?;
+        line(f, "empty amounts", report.empty_amounts, "count as 0")?;
     }
     if report.duplicates > 0 {
         let note = if report.duplicates_estimated { "estimated from a sample; kept" } else { "equal rows; kept" };
-        line("duplicates", report.duplicates, note)?;
+        line(f, "duplicates", report.duplicates, note)?;
     }
     Ok(())
 }

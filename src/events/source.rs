@@ -1,4 +1,3 @@
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::EventsError;
@@ -6,7 +5,11 @@ use super::config::Mapping;
 use super::expression::Expression;
 use super::printable::printable;
 use super::reason::{Field, Refusal, RefusalReason};
-use crate::history::Cell;
+use crate::history::{Cell, NoId};
+
+/// What is expected of a floating-point number that may be one of several ids.
+pub(super) const INEXACT: &str =
+    "text or a whole number: so large a floating-point number may stand for several ids; write ids as text";
 
 /// Columns, and characters of each, that a message shows.
 const COLUMNS_SHOWN: usize = 40;
@@ -189,26 +192,23 @@ pub(super) fn text_of<'t>(
     empty: RefusalReason,
 ) -> Result<&'t str, Refusal> {
     scratch.clear();
-    // Writing to a string cannot fail.
-    let _ = match cell {
+    let bad = |expected: &'static str| {
+        let reason = RefusalReason::BadType;
+        Err(Refusal { reason, field, value: cell.to_string(), expected: expected.into() })
+    };
+    match cell {
         Cell::Text(text) => {
             let text = text.trim();
-            return if text.is_empty() { Err(no_text(field, empty)) } else { Ok(text) };
+            if text.is_empty() { Err(no_text(field, empty)) } else { Ok(text) }
         }
-        Cell::Null => return Err(no_text(field, empty)),
-        Cell::Int(value) => write!(scratch, "{value}"),
-        Cell::Uint(value) => write!(scratch, "{value}"),
-        // The display of a double has no exponent and no fraction where the number is whole.
-        Cell::Float(value) if value.is_finite() => write!(scratch, "{value}"),
-        Cell::Float(_) => return Err(no_text(field, empty)),
-        Cell::Decimal { unscaled, scale: 0 } => write!(scratch, "{unscaled}"),
-        Cell::Bool(value) if field == Field::Kind => write!(scratch, "{value}"),
-        _ => {
-            let expected = "text or a number".into();
-            return Err(Refusal { reason: RefusalReason::BadType, field, value: format!("{cell:?}"), expected });
-        }
-    };
-    Ok(scratch)
+        Cell::Bool(value) if field == Field::Kind => Ok(if value { "true" } else { "false" }),
+        _ => match cell.write_id(scratch) {
+            Ok(()) => Ok(scratch),
+            Err(NoId::Empty) => Err(no_text(field, empty)),
+            Err(NoId::Inexact) => bad(INEXACT),
+            Err(NoId::Type) => bad("text or a number"),
+        },
+    }
 }
 
 fn no_text(field: Field, reason: RefusalReason) -> Refusal {

@@ -19,7 +19,7 @@ use super::reason::Field;
 use super::render::render_refused;
 use super::source::Columns;
 use super::{EventsError, LogRequest, columnar, header, jsonl, text};
-use crate::history::{DayBounds, Histories, HistoriesBuilder, read_rollup_file};
+use crate::history::{Day, DayBounds, Histories, HistoriesBuilder, read_rollup_file};
 
 /// The time between two reports of progress.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
@@ -110,7 +110,7 @@ pub(super) fn read(
     let mut report = report(files, done, &counts, &duplicates);
     report.mark_escaped(feeder.escaped());
     if counts.events == 0 {
-        return Err(EventsError::Empty { as_of: request.until, detail: why_empty(&report, &counts) });
+        return Err(empty(&report, &counts, request.until));
     }
     let histories = builder.finish()?;
     report.describe(&histories, &counts.negative);
@@ -254,6 +254,7 @@ fn report(files: &[LogFile], mut done: Vec<Done>, counts: &Counts, duplicates: &
     }
     report.refused.sort_by_key(|refused| refused.reason);
     report.set_aside.sort_by_key(|refused| refused.reason);
+    report.share_out();
     report
 }
 
@@ -264,23 +265,25 @@ fn add_refused(all: &mut Vec<RefusedRows>, more: RefusedRows) {
     refused.first.extend(more.first.into_iter().take(places));
 }
 
-fn why_empty(report: &QualityReport, counts: &Counts) -> String {
+/// Why no event is left. The as-of day is to blame only where rows are left out for it.
+fn empty(report: &QualityReport, counts: &Counts, until: Option<Day>) -> EventsError {
+    let as_of = until.filter(|_| counts.rows_after_as_of > 0);
     let mut text = match counts.span {
         _ if counts.rows_of_other_users > 0 => "all rows are of users that were not asked for".to_owned(),
-        Some((first, last)) => format!(
+        _ if report.rows == 0 => "the files have no rows".to_owned(),
+        Some((first, last)) if as_of.is_some() => format!(
             "the log spans {first} to {last}; choose an as-of day after {first}, or {} to see all of it",
             last.plus(1)
         ),
-        None if report.rows == 0 => "the files have no rows".to_owned(),
-        None if !report.set_aside.is_empty() => {
+        _ if !report.set_aside.is_empty() => {
             "no row is of a day that the log may cover; see events.from, events.until and this machine's clock, or set \
              events.stray = \"keep\""
                 .to_owned()
         }
-        None => format!("none of the {} rows could be read", report.rows),
+        _ => format!("none of the {} rows could be read", report.rows),
     };
     text.push('\n');
     // Writing to a string cannot fail.
     let _ = render_refused(&report.set_aside, &mut text).and_then(|()| render_refused(&report.refused, &mut text));
-    text.trim_end().to_owned()
+    EventsError::Empty { as_of, detail: text.trim_end().to_owned() }
 }

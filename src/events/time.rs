@@ -1,24 +1,23 @@
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
-use jiff::civil::{Date, DateTime, date};
-use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::EventsError;
 use super::reason::{Field, Refusal, RefusalReason};
-use crate::history::{Cell, Day, DayClock};
+use super::time_format::{TimeFormat, Told, iso};
+use crate::history::{Cell, Day, DayClock, YEARS};
 
-/// Days outside these years are placeholders such as 0001-01-01 and 9999-12-31, or a confused unit.
-pub(super) const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
+/// The days, 1969-12-06 to 1970-03-26, on which times of all [`YEARS`] fall when they are read in a unit a thousand times
+/// too fine: seconds as milliseconds, or milliseconds as nanoseconds. Numbers and timestamps that say these days are
+/// refused; dates that are written as such are not.
+pub(super) const MISREAD_DAYS: RangeInclusive<i32> = -26..=84;
 
 /// Turns the values of the time column into days.
 #[derive(Debug)]
 pub(super) struct TimeReader {
     format: TimeFormat,
     clock: DayClock,
-    first: Day,
-    last: Day,
     /// The last text and its day: logs are mostly in order of time.
     last_text: String,
     last_text_day: Option<Day>,
@@ -36,21 +35,6 @@ struct LastTicks {
     day: Day,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum TimeFormat {
-    /// An instant with its offset, or a local time without.
-    Iso,
-    Rfc3339,
-    /// Ticks since 1970-01-01T00:00Z, and how many a second has.
-    Epoch(i64),
-    /// Digits at fixed positions: `%Y-%m-%d %H:%M:%S` (or with a `T`), `%Y-%m-%d`, `%Y%m%d`.
-    DateTime(u8),
-    Date,
-    CompactDate,
-    /// Any other pattern, and whether it tells instants.
-    Pattern(String, bool),
-}
-
 impl TimeReader {
     /// A reader of times written in `format` (ISO 8601 when absent) into the days of `zone`.
     pub(super) fn new(format: Option<&str>, zone: &str) -> Result<Self, EventsError> {
@@ -58,8 +42,6 @@ impl TimeReader {
         Ok(Self {
             format: format.map_or(Ok(TimeFormat::Iso), TimeFormat::new)?,
             clock,
-            first: Day::from(date(*YEARS.start(), 1, 1)),
-            last: Day::from(date(*YEARS.end(), 12, 31)),
             last_text: String::new(),
             last_text_day: None,
             last_ticks: None,
@@ -84,7 +66,7 @@ impl TimeReader {
                     return Ok(day);
                 }
                 let day = self.clock.day(ticks.div_euclid(per_s));
-                let day = self.check(day, cell)?;
+                let day = self.check_unit(day, cell)?;
                 self.last_ticks = self.clock.constant(ticks.div_euclid(per_s)).and_then(|seconds| {
                     let range = seconds.start.checked_mul(per_s)?..seconds.end.checked_mul(per_s)?;
                     Some(LastTicks { per_s, range, day })
@@ -93,30 +75,31 @@ impl TimeReader {
             }
             Cell::Time { ticks, per_s, zoned: false } => {
                 let number = i32::try_from(ticks.div_euclid(per_s.saturating_mul(86_400)));
-                self.check(number.ok().and_then(Day::new), cell)
+                self.check_unit(number.ok().and_then(Day::new), cell)
             }
-            Cell::Int(number) => self.day_of_number(number as f64, Some(number), cell),
-            Cell::Float(number) if number.is_finite() => self.day_of_number(number, None, cell),
-            Cell::Uint(_) => Err(self.refuse(RefusalReason::TimeOutOfRange, shown(cell))),
-            _ => Err(self.refuse(RefusalReason::BadType, shown(cell))),
+            Cell::Int(_) | Cell::Uint(_) | Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => {
+                self.day_of_number(cell)
+            }
+            Cell::Bool(_) | Cell::Nested => Err(self.refuse(RefusalReason::BadType, cell.to_string())),
         }
     }
 
-    fn day_of_number(&mut self, number: f64, whole: Option<i64>, cell: Cell<'_>) -> Result<Day, Refusal> {
-        match (&self.format, whole) {
-            (TimeFormat::Epoch(per_s), Some(ticks)) => {
-                let day = self.clock.day(ticks.div_euclid(*per_s));
-                self.check(day, cell)
-            }
-            (TimeFormat::Epoch(per_s), None) => {
-                // The conversion saturates, and what is out of range is refused by its day.
-                let day = self.clock.day((number / *per_s as f64).floor() as i64);
-                self.check(day, cell)
-            }
-            (_, Some(digits)) => self.day_of_text(&digits.to_string()),
-            (_, None) if number.fract() == 0.0 => self.day_of_text(&format!("{number:.0}")),
-            _ => Err(self.refuse(RefusalReason::BadTime, shown(cell))),
+    fn day_of_number(&mut self, cell: Cell<'_>) -> Result<Day, Refusal> {
+        if matches!(cell, Cell::Float(value) if !value.is_finite())
+            // A 32-bit number of today's seconds is minutes away from the time it stands for.
+            || matches!(cell, Cell::Single(value) if cell.is_inexact() || !value.is_finite())
+        {
+            return Err(self.refuse(RefusalReason::BadType, cell.to_string()));
         }
+        let TimeFormat::Epoch(per_s) = self.format else {
+            // A number's digits may be a date such as 20240131.
+            return match cell.to_string() {
+                text if text.contains('.') => Err(self.refuse(RefusalReason::BadTime, text)),
+                text => self.day_of_text(&text),
+            };
+        };
+        let day = seconds_of(cell, per_s).and_then(|seconds| self.clock.day(seconds));
+        self.check_unit(day, cell)
     }
 
     fn day_of_text(&mut self, text: &str) -> Result<Day, Refusal> {
@@ -136,39 +119,30 @@ impl TimeReader {
     }
 
     fn parse(&mut self, text: &str) -> Result<Day, Refusal> {
-        let day = match &self.format {
-            TimeFormat::Date => self.plain_date(text.as_bytes(), b'-', None),
-            TimeFormat::DateTime(between) => self.plain_date(text.as_bytes(), b'-', Some(*between)),
-            TimeFormat::CompactDate => self.compact_date(text.as_bytes()),
-            TimeFormat::Epoch(per_s) => match text.parse::<i64>() {
-                Ok(ticks) => self.instant(ticks.div_euclid(*per_s)),
-                Err(_) => match text.parse::<f64>() {
-                    Ok(ticks) if ticks.is_finite() => self.instant((ticks / *per_s as f64).floor() as i64),
-                    _ => None,
-                },
-            },
-            TimeFormat::Rfc3339 => text.parse::<Timestamp>().ok().and_then(|at| self.instant(floor_s(at))),
-            TimeFormat::Iso => match text.parse::<Timestamp>() {
-                Ok(at) => self.instant(floor_s(at)),
-                Err(_) => text.parse::<DateTime>().ok().map(|local| Day::from(local.date())),
-            },
-            TimeFormat::Pattern(pattern, true) => {
-                let at = strtime::parse(pattern, text).and_then(|time| time.to_timestamp());
-                at.ok().and_then(|at| self.instant(floor_s(at)))
+        let told = match &self.format {
+            TimeFormat::Date => self.plain_date(text.as_bytes(), b'-', None).map(Told::Day),
+            TimeFormat::DateTime(between) => self.plain_date(text.as_bytes(), b'-', Some(*between)).map(Told::Day),
+            TimeFormat::CompactDate => self.compact_date(text.as_bytes()).map(Told::Day),
+            TimeFormat::Epoch(_) => {
+                let number = match (text.parse(), text.parse::<f64>()) {
+                    (Ok(whole), _) => Cell::Int(whole),
+                    (Err(_), Ok(number)) if number.is_finite() => Cell::Float(number),
+                    _ => return Err(self.refuse(RefusalReason::BadTime, text.to_owned())),
+                };
+                return self.day_of_number(number);
             }
-            TimeFormat::Pattern(pattern, false) => {
-                strtime::parse(pattern, text).and_then(|time| time.to_date()).ok().map(Day::from)
-            }
+            TimeFormat::Rfc3339 => text.parse::<Timestamp>().ok().map(Told::Instant),
+            TimeFormat::Iso => iso(text),
+            TimeFormat::Pattern(pattern) => pattern.read(text),
         };
-        match day {
-            Some(day) => self.check(Some(day), Cell::Text(text)),
+        match told {
+            Some(Told::Day(day)) => self.check(Some(day), Cell::Text(text)),
+            Some(Told::Instant(at)) => {
+                let day = self.clock.day(floor_s(at));
+                self.check(day, Cell::Text(text))
+            }
             None => Err(self.refuse(RefusalReason::BadTime, text.to_owned())),
         }
-    }
-
-    /// The local day of an instant; a day out of range when it cannot be held at all.
-    fn instant(&mut self, unix_s: i64) -> Option<Day> {
-        Some(self.clock.day(unix_s).unwrap_or(self.last.plus(1)))
     }
 
     /// `YYYY?MM?DD`, then `HH:MM:SS` after the byte `time_after` where one is given.
@@ -208,14 +182,32 @@ impl TimeReader {
 
     fn check(&self, day: Option<Day>, cell: Cell<'_>) -> Result<Day, Refusal> {
         match day {
-            Some(day) if (self.first..=self.last).contains(&day) => Ok(day),
-            _ => Err(self.refuse(RefusalReason::TimeOutOfRange, shown(cell))),
+            Some(day) if day.is_in_years() => Ok(day),
+            _ => Err(self.refuse(RefusalReason::TimeOutOfRange, cell.to_string())),
+        }
+    }
+
+    /// The same for times that may have been written, or read, in the wrong unit.
+    fn check_unit(&self, day: Option<Day>, cell: Cell<'_>) -> Result<Day, Refusal> {
+        match self.check(day, cell)? {
+            day if MISREAD_DAYS.contains(&day.number()) => Err(Refusal {
+                reason: RefusalReason::TimeOutOfRange,
+                field: Field::Time,
+                value: cell.to_string(),
+                expected: format!(
+                    "a time that is not on {day}, in the weeks around 1970-01-01 where seconds fall that are read as \
+                     milliseconds; is the unit right?"
+                )
+                .into(),
+            }),
+            day => Ok(day),
         }
     }
 
     fn refuse(&self, reason: RefusalReason, value: String) -> Refusal {
         let expected = match reason {
             RefusalReason::EmptyTime => "a time".into(),
+            RefusalReason::BadType => "text, a date, a time, or a number that is exact".into(),
             RefusalReason::TimeOutOfRange => {
                 format!("a time in the years {} to {}; is the unit right?", YEARS.start(), YEARS.end()).into()
             }
@@ -225,16 +217,24 @@ impl TimeReader {
     }
 }
 
-fn shown(cell: Cell<'_>) -> String {
-    match cell {
-        Cell::Text(text) => text.to_owned(),
-        Cell::Time { ticks, per_s, .. } => {
-            Timestamp::from_second(ticks.div_euclid(per_s)).map_or_else(|_| ticks.to_string(), |at| at.to_string())
+/// A number of ticks, of which a second has `per_s`, as whole seconds, towards the past; `None` far beyond all years.
+fn seconds_of(cell: Cell<'_>, per_s: i64) -> Option<i64> {
+    let ticks = match cell {
+        Cell::Int(ticks) => ticks,
+        Cell::Decimal { unscaled, scale: scale @ ..=0 } => {
+            let ticks = unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?)?;
+            i64::try_from(ticks).ok()?
         }
-        Cell::Day(number) => Day::new(number).map_or_else(|| number.to_string(), |day| day.to_string()),
-        Cell::Bool(value) => value.to_string(),
-        other => other.number().map_or_else(|| "a nested value".to_owned(), |number| number.to_string()),
-    }
+        Cell::Decimal { unscaled, scale } => {
+            let one = 10_i128.checked_pow(u32::from(scale.unsigned_abs()));
+            // Less than one tick, where a tick has more digits than can be held.
+            let ticks = one.map_or(-i128::from(unscaled < 0), |one| unscaled.div_euclid(one));
+            i64::try_from(ticks).ok()?
+        }
+        // The conversion saturates, and no clock has such days.
+        other => return Some((other.number()? / per_s as f64).floor() as i64),
+    };
+    Some(ticks.div_euclid(per_s))
 }
 
 /// Seconds since 1970, towards the past also before 1970.
@@ -253,62 +253,10 @@ fn is_time(text: &[u8]) -> bool {
     }
 }
 
-impl TimeFormat {
-    /// The format of this name or pattern.
-    pub(super) fn new(format: &str) -> Result<Self, EventsError> {
-        Ok(match format {
-            "rfc3339" => Self::Rfc3339,
-            "epoch_s" => Self::Epoch(1),
-            "epoch_ms" => Self::Epoch(1_000),
-            "epoch_us" => Self::Epoch(1_000_000),
-            "epoch_ns" => Self::Epoch(1_000_000_000),
-            "%Y-%m-%d %H:%M:%S" => Self::DateTime(b' '),
-            "%Y-%m-%dT%H:%M:%S" => Self::DateTime(b'T'),
-            "%Y-%m-%d" | "%F" => Self::Date,
-            "%Y%m%d" => Self::CompactDate,
-            pattern if pattern.contains('%') => Self::pattern(pattern)?,
-            _ => {
-                let known = "rfc3339, epoch_s, epoch_ms, epoch_us, epoch_ns";
-                let message = format!("it is none of {known} and no pattern such as %Y-%m-%d %H:%M:%S");
-                return Err(EventsError::TimeFormat { format: format.to_owned(), message });
-            }
-        })
-    }
-
-    /// A pattern, tried on a time that it must be able to write and to read back.
-    fn pattern(pattern: &str) -> Result<Self, EventsError> {
-        let fail = |message: String| EventsError::TimeFormat { format: pattern.to_owned(), message };
-        let zone = TimeZone::fixed(Offset::UTC);
-        let sample = Zoned::new(Timestamp::UNIX_EPOCH, zone);
-        let text = BrokenDownTime::from(&sample).to_string(pattern).map_err(|error| fail(error.to_string()))?;
-        let time = strtime::parse(pattern, &text).map_err(|error| fail(error.to_string()))?;
-        if time.to_timestamp().is_ok() {
-            return Ok(Self::Pattern(pattern.to_owned(), true));
-        }
-        match time.to_date() {
-            Ok(_) => Ok(Self::Pattern(pattern.to_owned(), false)),
-            Err(error) => Err(fail(format!("it does not tell a day: {error}"))),
-        }
-    }
-
-    fn describe(&self) -> String {
-        match self {
-            Self::Iso => "ISO 8601, such as 2024-01-31 08:15:00, since `events.time_format` is not set".to_owned(),
-            Self::Rfc3339 => "rfc3339, such as 2024-01-31T08:15:00Z".to_owned(),
-            Self::Epoch(1) => "epoch_s, seconds since 1970".to_owned(),
-            Self::Epoch(1_000) => "epoch_ms, milliseconds since 1970".to_owned(),
-            Self::Epoch(1_000_000) => "epoch_us, microseconds since 1970".to_owned(),
-            Self::Epoch(_) => "epoch_ns, nanoseconds since 1970".to_owned(),
-            Self::DateTime(between) => format!("%Y-%m-%d{}%H:%M:%S", char::from(*between)),
-            Self::Date => "%Y-%m-%d".to_owned(),
-            Self::CompactDate => "%Y%m%d".to_owned(),
-            Self::Pattern(pattern, _) => pattern.clone(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::fmt::strtime;
+
     use super::*;
 
     fn read(format: Option<&str>, zone: &str, text: &str) -> Result<String, RefusalReason> {
@@ -329,7 +277,8 @@ mod tests {
             (Some("epoch_ms"), "1709335800000", "2024-03-02"),
             (Some("epoch_us"), "1709335800000000", "2024-03-02"),
             (Some("epoch_ns"), "1709335800000000000", "2024-03-02"),
-            (Some("epoch_s"), "-1", "1970-01-01"),
+            (Some("epoch_s"), "-5000000", "1969-11-04"),
+            (Some("epoch_s"), "1e9", "2001-09-09"),
             (Some("%Y-%m-%d %H:%M:%S"), " 2024-03-01 23:30:00 ", "2024-03-01"),
             (Some("%Y-%m-%dT%H:%M:%S"), "2024-03-01T23:30:00", "2024-03-01"),
             (Some("%Y-%m-%d"), "2024-02-29", "2024-02-29"),
@@ -381,11 +330,23 @@ mod tests {
     #[test]
     fn numbers_are_ticks_or_digits() {
         let mut reader = TimeReader::new(Some("epoch_ms"), "UTC").unwrap();
-        assert_eq!(reader.day(Cell::Int(86_400_000)).unwrap().number(), 1);
-        assert_eq!(reader.day(Cell::Float(86_399_999.5)).unwrap().number(), 0);
+        assert_eq!(reader.day(Cell::Int(864_000_000_000)).unwrap().number(), 10_000);
+        assert_eq!(reader.day(Cell::Float(863_999_999_999.5)).unwrap().number(), 9_999);
+        let decimal = |unscaled, scale| Cell::Decimal { unscaled, scale };
+        assert_eq!(reader.day(decimal(864_000_000_000, 0)).unwrap().number(), 10_000);
+        assert_eq!(reader.day(decimal(8_639_999_999_999, 1)).unwrap().number(), 9_999);
+        assert_eq!(reader.day(decimal(864, -9)).unwrap().number(), 10_000);
+        assert_eq!(reader.day(decimal(i128::MAX, 0)).unwrap_err().reason, RefusalReason::TimeOutOfRange);
+        assert_eq!(reader.day(Cell::Uint(u64::MAX)).unwrap_err().reason, RefusalReason::TimeOutOfRange);
+        assert_eq!(reader.day(Cell::Single(1.7e12)).unwrap_err().reason, RefusalReason::BadType);
+        let mut reader = TimeReader::new(Some("epoch_ns"), "UTC").unwrap();
+        // As a double it would be the next day.
+        assert_eq!(reader.day(decimal(863_999_999_999_999_999, 0)).unwrap().number(), 9_999);
         let mut reader = TimeReader::new(Some("%Y%m%d"), "UTC").unwrap();
         assert_eq!(reader.day(Cell::Int(20_110_102)).unwrap().to_string(), "2011-01-02");
         assert_eq!(reader.day(Cell::Float(20_110_103.0)).unwrap().to_string(), "2011-01-03");
+        assert_eq!(reader.day(decimal(2_011_010_400, 2)).unwrap().to_string(), "2011-01-04");
+        assert_eq!(reader.day(decimal(2_011_010_450, 2)).unwrap_err().reason, RefusalReason::BadTime);
     }
 
     #[test]
@@ -397,17 +358,98 @@ mod tests {
         assert_eq!(reader.day(Cell::Day(19_783)).unwrap().to_string(), "2024-03-01");
     }
 
+    /// Each reads a day of this year in one unit as if it were another.
     #[test]
-    fn formats_that_tell_no_day_are_errors() {
-        for (format, expected) in [
-            ("%H:%M", "does not tell a day"),
-            ("%d/%m", "does not tell a day"),
-            ("%Y-%m-%d %J", "cannot be used"),
-            ("epoch", "none of rfc3339, epoch_s"),
-        ] {
-            let message = TimeReader::new(Some(format), "UTC").unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
+    fn a_unit_that_is_a_thousand_times_off_is_refused() {
+        let units = [("epoch_s", 1_i128), ("epoch_ms", 1_000), ("epoch_us", 1_000_000), ("epoch_ns", 1_000_000_000)];
+        for date in ["1900-01-01", "1969-12-31", "1975-06-01", "2024-09-15", "2199-12-31"] {
+            let seconds = i128::from(date.parse::<Day>().unwrap().number()) * 86_400;
+            for (format, per_s) in units {
+                for (written, of_second) in units {
+                    let Ok(ticks) = i64::try_from(seconds * of_second) else { continue };
+                    let read = |cell: Cell<'_>| TimeReader::new(Some(format), "UTC").unwrap().day(cell);
+                    let text = ticks.to_string();
+                    for cell in
+                        [Cell::Int(ticks), Cell::Text(&text), Cell::Decimal { unscaled: ticks.into(), scale: 0 }]
+                    {
+                        let found = read(cell).map(|day| day.to_string()).map_err(|refusal| refusal.reason);
+                        let right = if format == written && date != "1969-12-31" {
+                            Ok(date.to_owned())
+                        } else if date == "1969-12-31" && per_s < of_second {
+                            // So near to 1970 that days are taken for years.
+                            continue;
+                        } else {
+                            Err(RefusalReason::TimeOutOfRange)
+                        };
+                        assert_eq!(found, right, "{cell:?} of {date} in {written} as {format}");
+                    }
+                }
+            }
         }
-        assert!(matches!(TimeReader::new(None, "Mars/Base"), Err(EventsError::History(_))));
+        let mut reader = TimeReader::new(Some("epoch_ms"), "Asia/Tokyo").unwrap();
+        let refusal = reader.day(Cell::Text("1726358400")).unwrap_err();
+        assert!(refusal.expected.contains("not on 1970-01-21") && refusal.expected.contains("is the unit right?"));
+        // A column of timestamps was made of numbers by somebody too.
+        let ticks = 1_726_358_400;
+        for zoned in [true, false] {
+            let read = |per_s| TimeReader::new(None, "UTC").unwrap().day(Cell::Time { ticks, per_s, zoned });
+            assert_eq!(read(1).unwrap().to_string(), "2024-09-15");
+            assert_eq!(read(1_000).unwrap_err().reason, RefusalReason::TimeOutOfRange);
+        }
+    }
+
+    #[test]
+    fn dates_around_1970_are_read_where_they_are_written_as_dates() {
+        for (format, text) in [
+            (None, "1970-01-20"),
+            (None, "1970-01-20T15:00:00Z"),
+            (Some("rfc3339"), "1970-01-20T00:00:00Z"),
+            (Some("%Y%m%d"), "19700120"),
+            (Some("%d.%m.%Y"), "20.01.1970"),
+            (Some("%Y-%m-%d %H:%M:%S"), "1970-01-20 01:00:00"),
+        ] {
+            assert_eq!(read(format, "UTC", text).as_deref(), Ok("1970-01-20"), "{text}");
+        }
+        let day = TimeReader::new(None, "UTC").unwrap().day(Cell::Day(19));
+        assert_eq!(day.unwrap().to_string(), "1970-01-20");
+    }
+
+    #[test]
+    fn a_zone_in_a_time_or_in_its_pattern_makes_an_instant_of_it() {
+        for (format, text) in [
+            (Some("%Y-%m-%dT%H:%M:%SZ"), "2024-03-02T03:00:00Z"),
+            (Some("%Y-%m-%dT%H:%M:%S.%fZ"), "2024-03-02T03:00:00.125Z"),
+            (Some("%Y-%m-%d %H:%M:%S UTC"), "2024-03-02 03:00:00 UTC"),
+            (Some("%a, %d %b %Y %H:%M:%S GMT"), "Sat, 02 Mar 2024 03:00:00 GMT"),
+            (Some("%a %b %d %H:%M:%S UTC %Y"), "Sat Mar 02 03:00:00 UTC 2024"),
+            (Some("%a %b %d %H:%M:%S %Z %Y"), "Sat Mar 02 03:00:00 UTC 2024"),
+            (Some("%Y-%m-%d %H:%M:%S %Z"), "2024-03-02 03:00:00 GMT"),
+            (Some("%Y-%m-%dT%H:%M:%S%Z"), "2024-03-02T03:00:00Z"),
+            (Some("%Y-%m-%d %H:%M:%S+00:00"), "2024-03-02 03:00:00+00:00"),
+            (Some("%Y-%m-%d %H:%M:%S +0200"), "2024-03-02 05:00:00 +0200"),
+            (Some("%d/%m/%Y %I:%M %p -05"), "01/03/2024 10:00 PM -05"),
+            (Some("%Y-%m-%d %H:%M:%S%z"), "2024-03-02 03:00:00Z"),
+            (Some("%Y-%m-%d %H:%M:%S%z"), "2024-03-02 03:00:00+0000"),
+            (Some("%Y-%m-%d %H:%M:%S%z"), "2024-03-02 03:00:00+00:00"),
+            (Some("%Y-%m-%d %H:%M:%S %Q"), "2024-03-01 22:00:00 America/New_York"),
+            (None, "2024-03-02T03:00:00Z"),
+            (None, "2024-03-02 03:00:00 UTC"),
+            (None, "2024-03-02 03:00:00.123456 UTC"),
+            (None, "2024-03-02 03:00:00 GMT"),
+            (None, "2024-03-02 03:00UTC"),
+            (None, "2024-03-02T04:00:00[Europe/Paris]"),
+            (None, "2024-03-02T03:00:00Z[UTC]"),
+        ] {
+            assert_eq!(read(format, "America/New_York", text).as_deref(), Ok("2024-03-01"), "{format:?} {text}");
+            assert_eq!(read(format, "Asia/Tokyo", text).as_deref(), Ok("2024-03-02"), "{format:?} {text}");
+        }
+        for (format, text) in [
+            (Some("%Y-%m-%d %H:%M:%S %Z"), "2024-03-02 03:00:00 EST"),
+            (Some("%Y-%m-%dT%H:%M:%SZ"), "2024-03-02T03:00:00"),
+            (None, "2024-03-02 UTC"),
+            (None, "2024-03-02 03:00:00 EST"),
+        ] {
+            assert_eq!(read(format, "America/New_York", text), Err(RefusalReason::BadTime), "{format:?} {text}");
+        }
     }
 }

@@ -3,7 +3,7 @@ use cel::objects::OptionalValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::history::{Cell, Day};
+use crate::history::Cell;
 
 /// An expression's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,7 @@ pub(super) fn write_key(key: &mut Vec<u8>, cell: Cell<'_>) {
         Cell::Int(value) => put(2, &value.to_le_bytes()),
         Cell::Uint(value) => put(3, &value.to_le_bytes()),
         Cell::Float(value) => put(4, &value.to_bits().to_le_bytes()),
+        Cell::Single(value) => put(11, &value.to_bits().to_le_bytes()),
         Cell::Decimal { unscaled, scale } => {
             put(5, &unscaled.to_le_bytes());
             key.extend_from_slice(&scale.to_le_bytes());
@@ -55,17 +56,23 @@ pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value 
         Cell::Text(text) => Value::from(text),
         Cell::Int(value) => Value::Int(value),
         Cell::Uint(value) => Value::UInt(value),
-        Cell::Float(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
+        Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
         Cell::Bool(value) => Value::Bool(value),
-        Cell::Day(number) => Day::new(number).map_or(Value::Null, |day| Value::from(day.to_string())),
+        Cell::Day(_) => Value::from(cell.to_string()),
         Cell::Time { ticks, per_s, zoned } => {
             let nanos = i128::from(ticks) * (1_000_000_000 / i128::from(per_s.max(1)));
-            let Ok(at) = Timestamp::from_nanosecond(nanos) else { return Value::Null };
+            // What no clock has is written out for its message.
+            let Ok(at) = Timestamp::from_nanosecond(nanos) else { return Value::from(cell.to_string()) };
             let local = || TimeZone::UTC.to_datetime(at).to_string();
             Value::from(if zoned { at.to_string() } else { local() })
         }
         Cell::Nested => nested(),
     }
+}
+
+/// Whether a decimal has digits that a double drops.
+pub(super) fn has_many_digits(cell: Cell<'_>) -> bool {
+    matches!(cell, Cell::Decimal { .. }) && cell.number().is_none_or(|number| Cell::Float(number).is_inexact())
 }
 
 impl From<&Value> for Owned {

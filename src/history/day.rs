@@ -1,5 +1,5 @@
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -11,17 +11,25 @@ use super::HistoryError;
 
 /// A calendar day in the log's time zone, counted from 1970-01-01 (day 0).
 ///
-/// A day is one bucket whether it lasts 23, 24 or 25 hours. Written and read as `YYYY-MM-DD`.
+/// A day is one bucket whether it lasts 23, 24 or 25 hours. Written and read as `YYYY-MM-DD`; read only in the
+/// [`YEARS`] that a log may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);
 
-/// The days that both the calendar and the arithmetic on them can hold: years -9998 to 9998.
-const DAY_LIMIT: i32 = 2_900_000;
+/// The years that days of a log lie in. Days outside are placeholders, such as 0001-01-01 and 9999-12-31, or come of a
+/// confused unit.
+pub const YEARS: RangeInclusive<i16> = 1900..=2199;
+
+/// 1900-01-01 and 2199-12-31.
+const DAYS_OF_YEARS: RangeInclusive<i32> = -25_567..=84_005;
+
+/// -9999-01-01 and 9999-12-31, the first and last day of the calendar.
+const CALENDAR: RangeInclusive<i32> = -4_371_587..=2_932_896;
 
 impl Day {
-    /// The day that lies `number` days after 1970-01-01; `None` outside the years -5900 to 9900.
+    /// The day that lies `number` days after 1970-01-01; `None` outside of the calendar's years -9999 to 9999.
     pub fn new(number: i32) -> Option<Self> {
-        (number.abs() <= DAY_LIMIT).then_some(Self(number))
+        CALENDAR.contains(&number).then_some(Self(number))
     }
 
     /// Days since 1970-01-01.
@@ -29,9 +37,15 @@ impl Day {
         self.0
     }
 
-    /// The day that lies `days` later (earlier when negative), held inside the representable range.
+    /// Whether the day lies in the [`YEARS`] that a log may have.
+    pub fn is_in_years(self) -> bool {
+        DAYS_OF_YEARS.contains(&self.0)
+    }
+
+    /// The day that lies `days` later (earlier when negative). Beyond the calendar it is the calendar's first or last
+    /// day, which lies thousands of years from all days that are read, so that comparisons with them hold.
     pub fn plus(self, days: i32) -> Self {
-        Self(self.0.saturating_add(days).clamp(-DAY_LIMIT, DAY_LIMIT))
+        Self(self.0.saturating_add(days).clamp(*CALENDAR.start(), *CALENDAR.end()))
     }
 
     /// Days from `earlier` to this day; negative when `earlier` is later.
@@ -53,9 +67,8 @@ impl Day {
 
 impl From<Date> for Day {
     fn from(date: Date) -> Self {
-        // The calendar's own range (years -9999 to 9999) is wider than ours; the clamp keeps the value legal.
         let since_epoch = date.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24;
-        Self((since_epoch as i32).clamp(-DAY_LIMIT, DAY_LIMIT))
+        Self(since_epoch as i32)
     }
 }
 
@@ -69,7 +82,17 @@ impl FromStr for Day {
     type Err = HistoryError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<Date>().map(Day::from).map_err(|_| HistoryError::Day { text: text.to_owned() })
+        let wrong = || HistoryError::Day { text: text.chars().take(40).collect() };
+        // The calendar's parser also takes times and drops them, and other ways to write a date.
+        let is_date = |(position, byte): (usize, u8)| match position {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        };
+        if text.len() != 10 || !text.bytes().enumerate().all(is_date) {
+            return Err(wrong());
+        }
+        let day = text.parse::<Date>().map(Self::from).map_err(|_| wrong())?;
+        if day.is_in_years() { Ok(day) } else { Err(HistoryError::DayOutOfRange { day }) }
     }
 }
 
@@ -141,7 +164,50 @@ mod tests {
         }
         assert_eq!("1970-01-02".parse::<Day>().unwrap().number(), 1);
         assert_eq!("2026-11-22".parse::<Day>().unwrap().weekday(), 6);
-        assert!("2026-13-01".parse::<Day>().is_err());
+    }
+
+    #[test]
+    fn only_dates_of_the_years_of_a_log_are_read() {
+        for text in [
+            "2026-13-01",
+            "2023-02-29",
+            "2024-06-01T23:59:59",
+            "2024-06-01T00:00:00Z",
+            "2024-06-01 ",
+            "20240601",
+            "2024-6-1",
+            "+02024-6-1",
+            "2024-W22-6",
+            "2024_06_01",
+            "",
+        ] {
+            let message = text.parse::<Day>().unwrap_err().to_string();
+            assert_eq!(message, format!("`{text}` is not a date; write it as YYYY-MM-DD"));
+        }
+        for text in ["1900-01-01", "2199-12-31"] {
+            assert_eq!(text.parse::<Day>().unwrap().to_string(), text);
+        }
+        for text in ["0001-01-01", "1899-12-31", "2200-01-01", "9999-12-31"] {
+            let message = text.parse::<Day>().unwrap_err().to_string();
+            assert_eq!(message, format!("{text} lies outside the years 1900 to 2199"));
+        }
+    }
+
+    #[test]
+    fn the_whole_calendar_is_held_and_nothing_is_bent_to_fit() {
+        for date in [Date::MIN, Date::MAX, Date::constant(0, 2, 29), Date::constant(9909, 12, 8)] {
+            assert_eq!(Day::from(date).date(), date);
+            assert_eq!(Day::new(Day::from(date).number()), Some(Day::from(date)));
+        }
+        let (first, last) = (Day::from(Date::MIN), Day::from(Date::MAX));
+        assert_eq!((first.number(), last.number()), (*CALENDAR.start(), *CALENDAR.end()));
+        assert_eq!((Day::new(first.number() - 1), Day::new(last.number() + 1)), (None, None));
+        assert_eq!((first.plus(-1), last.plus(i32::MAX)), (first, last));
+        let years = |year, month, day| Day::from(Date::constant(year, month, day)).number();
+        assert_eq!(
+            (years(*YEARS.start(), 1, 1), years(*YEARS.end(), 12, 31)),
+            (*DAYS_OF_YEARS.start(), *DAYS_OF_YEARS.end())
+        );
     }
 
     #[test]

@@ -15,6 +15,8 @@ use super::{Amount, Day, DayRecord, Histories, HistoryError, codec, compact, fin
 
 /// The most kinds a log may have.
 const KIND_LIMIT: usize = 1_000;
+/// The most bytes that their names may take: every thread has them all.
+const KIND_BYTES: usize = 16 << 20;
 /// Partitions: few enough for the buffers being written to stay in the cache, many enough for one's users to do so.
 const PARTITIONS: usize = 64;
 /// Rows of a partition that become a run.
@@ -178,6 +180,10 @@ impl HistoriesBuilder {
             return Err(HistoryError::TooManyKinds { limit: KIND_LIMIT });
         }
         if id == kinds.len() {
+            let bytes = kinds.iter().map(String::len).sum::<usize>() + name.len();
+            if bytes > KIND_BYTES {
+                return Err(HistoryError::LongKinds { bytes });
+            }
             kinds.push(name.to_owned());
         }
         Ok(id as u16)

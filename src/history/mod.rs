@@ -10,6 +10,7 @@ mod coverage;
 mod day;
 mod finish;
 mod gather;
+mod guard;
 mod histories;
 mod memory;
 mod names;
@@ -25,11 +26,17 @@ pub use coverage::{
     Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole, LEAST_CLOSING_DAYS, LEAST_EVIDENCE, LEAST_HOLE_DAYS,
     LEAST_TAIL_DAYS, LabelKinds, Stretch,
 };
-pub use day::{Day, DayClock};
+pub use day::{Day, DayClock, YEARS};
 pub use gather::{HistoriesBuilder, Space};
+#[cfg(feature = "train")]
+pub(crate) use guard::guarded;
 pub use histories::{BLOCK_USERS, Block, Histories, Span};
 #[cfg(feature = "train")]
-pub(crate) use rollup::{Cell, Column, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file};
+pub(crate) use names::keyed;
+#[cfg(feature = "train")]
+pub(crate) use rollup::{
+    Cell, Column, NoId, REQUIRED as ROLLUP_COLUMNS, check_complete, exact_int96, part_of_path, read_rollup_file,
+};
 pub use rollup::{RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination, write_rollup};
 
 pub use totals::{KindTotals, Totals};
@@ -47,6 +54,12 @@ pub enum HistoryError {
     Day {
         /// What was given.
         text: String,
+    },
+    /// A date that no log has.
+    #[error("{day} lies outside the years {} to {}", YEARS.start(), YEARS.end())]
+    DayOutOfRange {
+        /// What was given.
+        day: Day,
     },
     /// A time zone that the IANA database does not know.
     #[error("`{name}` is not an IANA time zone; write it like `Europe/London` or `UTC`")]
@@ -75,6 +88,14 @@ pub enum HistoryError {
     TooManyKinds {
         /// The most there can be.
         limit: usize,
+    },
+    /// Names of kinds of megabytes.
+    #[error(
+        "the names of the kinds take {bytes} bytes, which is more than can be held; check the mapping of `events.kind`"
+    )]
+    LongKinds {
+        /// How many bytes.
+        bytes: usize,
     },
     /// More users than can be numbered.
     #[error("the log has too many users to be numbered; take a share of them by --sample-users")]

@@ -1,19 +1,38 @@
 //! Distinct names with numbers in order of appearance, laid out for millions of them.
 
-/// A hash of a user's id, which decides its partition and its place in a table. Never written to a file.
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
+/// Two random words of this process, the second one odd. With fixed ones anybody could make up ids that all have one
+/// hash, and reading them would take quadratic time.
+static SECRET: LazyLock<(u64, u64)> = LazyLock::new(|| {
+    let state = RandomState::new();
+    (state.hash_one(0), state.hash_one(1) | 1)
+});
+
+/// A hash of a user's id, which decides its partition and its place in a table. Never written to a file: it is another
+/// one in every process.
 pub(super) fn hash(name: &[u8]) -> u64 {
+    let secret = *SECRET;
     let (chunks, rest) = name.as_chunks::<8>();
     let mut tail = [0; 8];
     for (to, from) in tail.iter_mut().zip(rest) {
         *to = *from;
     }
-    let body = chunks.iter().fold(name.len() as u64, |hash, chunk| fold(hash, u64::from_le_bytes(*chunk)));
-    fold(body, u64::from_le_bytes(tail))
+    let word = |hash, chunk: &[u8; 8]| fold(secret, hash, u64::from_le_bytes(*chunk));
+    let body = chunks.iter().fold(name.len() as u64, word);
+    word(body, &tail)
 }
 
-/// A full multiplication folded to 64 bits, by odd constants from the digits of pi and the golden ratio.
-fn fold(hash: u64, word: u64) -> u64 {
-    let product = u128::from(hash ^ word ^ 0x243f_6a88_85a3_08d3) * u128::from(0x9e37_79b9_7f4a_7c15_u64);
+/// Another hash for a hash that does not depend on the process, for its place in a table.
+#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only the log readers have such hashes"))]
+pub(crate) fn keyed(hash: u64) -> u64 {
+    fold(*SECRET, hash, 0)
+}
+
+/// A full multiplication folded to 64 bits.
+fn fold((add, times): (u64, u64), hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word ^ add) * u128::from(times);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
@@ -87,7 +106,7 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
 
     use super::*;
 
@@ -104,6 +123,30 @@ mod tests {
         assert_eq!(names.len(), expected.len());
         assert_eq!(names.id(b"", hash(b"")), Some(expected.len() as u32));
         assert_eq!(names.get(1_000_000), b"");
+    }
+
+    /// The hash with the words it had when they were fixed.
+    fn fixed(hash: u64, word: u64) -> u64 {
+        fold((0x243f_6a88_85a3_08d3, 0x9e37_79b9_7f4a_7c15), hash, word)
+    }
+
+    #[test]
+    fn names_made_up_to_have_one_hash_have_many() {
+        // Eight letters, then the eight bytes that bring the hash of fixed words to one value.
+        let names: Vec<Vec<u8>> = (0..1_000_u64)
+            .map(|i| {
+                let first = format!("u{i:07}").into_bytes();
+                let state = fixed(16, u64::from_le_bytes(first.clone().try_into().unwrap()));
+                [first, state.to_le_bytes().to_vec()].concat()
+            })
+            .collect();
+        let word = |name: &[u8], at: usize| u64::from_le_bytes(name[at..at + 8].try_into().unwrap());
+        let old = |name: &Vec<u8>| fixed(fixed(16, word(name, 0)), word(name, 8));
+        let distinct = |hash: &dyn Fn(&Vec<u8>) -> u64| names.iter().map(hash).collect::<HashSet<_>>().len();
+        assert_eq!(distinct(&old), 1);
+        assert_eq!(distinct(&|name| hash(name)), 1_000);
+        let low: HashSet<u64> = names.iter().map(|name| hash(name) & 0xffff).collect();
+        assert!(low.len() > 900, "{} of 1000 places", low.len());
     }
 
     #[test]

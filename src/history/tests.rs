@@ -186,3 +186,15 @@ fn users_are_found_by_id_and_by_position() {
     assert_eq!(all.span().unwrap(), (Day::new(2).unwrap(), Day::new(5).unwrap()));
     assert!(Histories::default().get("a").unwrap().is_none());
 }
+
+#[test]
+fn the_names_of_kinds_are_bounded_in_bytes() {
+    let mut builder = HistoriesBuilder::default();
+    let name = |n: usize| format!("{n:02}") + &"k".repeat(999_998);
+    for n in 0..16 {
+        assert_eq!(builder.kind(&name(n)).unwrap(), n as u16);
+    }
+    let message = builder.kind(&name(16)).unwrap_err().to_string();
+    assert!(message.contains("17000000 bytes") && message.contains("`events.kind`"), "{message}");
+    assert_eq!(builder.kind(&name(3)).unwrap(), 3);
+}

@@ -206,13 +206,10 @@ fn record(
 
 /// A date as `YYYY-MM-DD`, or what is wrong with it.
 pub(super) fn day(text: &str) -> Result<Day, String> {
-    let problem = || match text {
-        "" => "is required, as YYYY-MM-DD".to_owned(),
-        _ => format!("`{}` is not a date; write it as YYYY-MM-DD", text.chars().take(40).collect::<String>()),
-    };
-    // The parser also takes other ways to write a date; one way is enough on the wire.
-    let form = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    text.parse().ok().filter(|_| form).ok_or_else(problem)
+    match text {
+        "" => Err("is required, as YYYY-MM-DD".to_owned()),
+        _ => text.parse::<Day>().map_err(|error| error.to_string()),
+    }
 }
 
 fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -> Result<Vec<f64>, CallError> {
@@ -272,4 +269,21 @@ fn not_allowed(question: &Question<'_>, position: usize, value: f64) -> String {
     let name = question.served().name(position);
     let sign = if value.is_finite() { "not be negative" } else { "be finite" };
     format!("`{name}` is {value}: it must {sign}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_date_of_the_years_of_a_log() {
+        assert_eq!(day("2024-06-01").map(|day| day.to_string()), Ok("2024-06-01".to_owned()));
+        for (text, problem) in [
+            ("", "is required, as YYYY-MM-DD"),
+            ("2024-06-01T23:59:59", "`2024-06-01T23:59:59` is not a date; write it as YYYY-MM-DD"),
+            ("9999-12-31", "9999-12-31 lies outside the years 1900 to 2199"),
+        ] {
+            assert_eq!(day(text), Err(problem.to_owned()));
+        }
+    }
 }

@@ -38,7 +38,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::history::Day;
+use crate::history::{Day, YEARS};
 use crate::output::OutputError;
 use dirt::Dirt;
 use life::Life;
@@ -56,8 +56,8 @@ pub enum SimulateError {
         /// What was given.
         days: u32,
     },
-    /// A first day that wall-clock times with four-digit years cannot be written for.
-    #[error("start is {start}; start between 1900-01-01 and 2899-12-31")]
+    /// A first day in years that no log has.
+    #[error("start is {start}; start in the years {} to {}", YEARS.start(), YEARS.end())]
     Start {
         /// What was given.
         start: Day,
@@ -159,12 +159,12 @@ impl SimulateOptions {
     }
 }
 
-/// Refuses a log that is too short or too long, or that starts when years have not four digits.
+/// Refuses a log that is too short or too long, or that starts in years that no log has.
 fn check_calendar(days: u32, start: Day) -> Result<(), SimulateError> {
     if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&days) {
         return Err(SimulateError::Days { days });
     }
-    if !(1900..2900).contains(&start.date().year()) {
+    if !start.is_in_years() {
         return Err(SimulateError::Start { start });
     }
     Ok(())

@@ -228,7 +228,9 @@ fn options_out_of_range_are_named() {
     assert!(bad(SimulateOptions { days: 59, ..good.clone() }).contains("days is 59"));
     assert!(bad(SimulateOptions { days: 9_999, ..good.clone() }).contains("days is 9999"));
     assert!(bad(SimulateOptions { dirty_share: f64::NAN, ..good.clone() }).contains("dirty_share is NaN"));
-    assert!(bad(SimulateOptions { start: "1815-06-18".parse().unwrap(), ..good.clone() }).contains("1815-06-18"));
+    assert!(
+        bad(SimulateOptions { start: jiff::civil::date(1815, 6, 18).into(), ..good.clone() }).contains("1815-06-18")
+    );
     assert!(!good.out.exists());
     let blocked = folder.path().join("file");
     fs::write(&blocked, "").unwrap();

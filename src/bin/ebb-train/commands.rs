@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
-use ebb::events::{LogRequest, Progress, ReadLog, SqlRequest, read_log};
+use ebb::events::{EventsError, LogRequest, Progress, ReadLog, SqlRequest, read_log};
 use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users, rollup_destination, write_rollup};
 use ebb::model;
 use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
@@ -108,6 +108,9 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     outputs::check(&args.log, &config, None, vec![destination])?;
     let users = args.sample_users.map_or(Users::All, Users::Share);
     let ReadLog { histories, coverage, quality } = read(&args.log, &config, args.as_of, users, output)?;
+    if let Some(refused) = quality.too_many_refused(&config.events) {
+        return Err(failed(EventsError::TooManyRefused(refused)));
+    }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     let input = FitInput {
         histories: &histories,

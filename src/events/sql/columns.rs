@@ -18,10 +18,19 @@ pub(super) const LOG: &str = "raw_events";
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
     Text,
+    /// A whole number that 64 bits with a sign hold.
     Int,
+    /// A whole number that may need all of 64 bits.
+    Uint,
     Float,
+    /// A floating-point number of 32 bits, in a column of its own.
+    Single,
+    /// A decimal number, in a column of its own; an expression takes it for a floating-point number.
+    Decimal,
     Bool,
-    /// A date, or a time of day without a time zone.
+    /// A date.
+    Date,
+    /// A date and time without a time zone, or a date.
     Local,
     Instant,
     Struct(Vec<(String, Type)>),
@@ -34,8 +43,11 @@ impl fmt::Display for Type {
         f.write_str(match self {
             Self::Text => "text",
             Self::Int => "a whole number",
-            Self::Float => "a decimal or floating-point number",
+            Self::Uint => "an unsigned number of 64 bits",
+            Self::Float | Self::Single => "a decimal or floating-point number",
+            Self::Decimal => "a decimal number",
             Self::Bool => "a truth value",
+            Self::Date => "a date",
             Self::Local => "a date or local time",
             Self::Instant => "an instant",
             Self::Struct(_) => "a structure",
@@ -58,13 +70,17 @@ impl From<&DataType> for Type {
             DataType::Dictionary(_, values) => Self::from(values.as_ref()),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
             DataType::Boolean => Self::Bool,
-            DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, None) => Self::Local,
+            DataType::Date32 => Self::Date,
+            DataType::Date64 | DataType::Timestamp(_, None) => Self::Local,
             DataType::Timestamp(_, Some(_)) => Self::Instant,
             DataType::Struct(members) => {
                 Self::Struct(members.iter().map(|m| (m.name().clone(), Self::from(m.data_type()))).collect())
             }
+            DataType::UInt64 => Self::Uint,
             number if number.is_integer() => Self::Int,
-            number if number.is_floating() || number.is_decimal() => Self::Float,
+            DataType::Float32 => Self::Single,
+            number if number.is_floating() => Self::Float,
+            number if number.is_decimal() => Self::Decimal,
             other => Self::Other(other.to_string()),
         }
     }
@@ -102,8 +118,8 @@ impl Columns {
                 instead: "name a column, or compute the value in a view and give the view's name as --table".to_owned(),
             });
         }
-        let found = self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier));
-        found.map(|(name, kind)| self.term(dialect, &name, kind))
+        let (name, kind) = self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier))?;
+        computed(dialect, field, &name, self.term(dialect, &name, kind.clone()), &kind)
     }
 
     /// The column of this very name.
@@ -133,9 +149,34 @@ impl Columns {
             Type::Text if self.text => format!("COALESCE({}, '')", dialect.to_text(&column)),
             Type::Text if !self.from_files => dialect.to_text(&column),
             Type::Int => dialect.whole_number(&column),
-            Type::Float => dialect.double(&column),
+            Type::Float | Type::Single => dialect.double(&column),
             _ => column,
         };
+        let kind = if kind == Type::Single { Type::Float } else { kind };
         Term { sql, kind, nullable: !self.text, fails: false, literal: None }
     }
+}
+
+/// A column, or a member of one, of this kind as an expression computes with it.
+pub(super) fn computed(dialect: Dialect, field: Field, name: &str, term: Term, kind: &Type) -> Result<Term> {
+    let exact_below = match kind {
+        Type::Decimal if term.kind == Type::Decimal && field == Field::User => {
+            return Err(EventsError::Sql {
+                setting: field.setting(),
+                dialect: dialect.name(),
+                construct: format!(
+                    "an expression over the decimal `{name}`, which may have more digits than it computes with,"
+                ),
+                instead: "name the column itself, without an expression".to_owned(),
+            });
+        }
+        Type::Decimal if term.kind == Type::Decimal => {
+            return Ok(Term { sql: dialect.double(&term.sql), kind: Type::Float, ..term });
+        }
+        // The reader refuses ids that so large a number does not tell from the next one.
+        Type::Float if term.kind == Type::Float && field == Field::User => 1_u64 << 53,
+        Type::Single if term.kind == Type::Float && field == Field::User => 1 << 24,
+        _ => return Ok(term),
+    };
+    Ok(Term { sql: format!("CASE WHEN ABS({0}) < {exact_below} THEN {0} END", term.sql), ..term })
 }

@@ -95,6 +95,12 @@ impl Dialect {
         format!("CAST({value} AS {})", self.text_type())
     }
 
+    /// A decimal as text, without the zeros at the end of its fraction.
+    pub(super) fn decimal_text(self, decimal: &str) -> String {
+        let text = self.replace_match(&self.to_text(decimal), "^(-?[0-9]+[.][0-9]*[1-9])0+$", r"\1");
+        self.replace_match(&text, "[.]0*$", "")
+    }
+
     /// A number as a whole number of 64 bits.
     pub(super) fn whole_number(self, number: &str) -> String {
         let kind = match self {
@@ -109,6 +115,15 @@ impl Dialect {
     /// A number as a double.
     pub(super) fn double(self, number: &str) -> String {
         format!("CAST({number} AS {})", self.double_type())
+    }
+
+    /// A double that is a number that can be summed, or NULL.
+    pub(super) fn finite(self, double: &str) -> String {
+        match self {
+            // It drops a comparison with a limit where a file's statistics, which leave NaN out, say that it holds.
+            DuckDb => format!("CASE WHEN ISFINITE({double}) THEN {double} END"),
+            _ => double.to_owned(),
+        }
     }
 
     /// The double that a text tells, which is known to look like one; NULL where it is too large.

@@ -6,7 +6,7 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
 use super::super::EventsError;
 use super::super::reason::Field;
-use super::columns::{Columns, Type};
+use super::columns::{Columns, Type, computed};
 use super::dialect::Dialect;
 
 /// What to do about anything that is not translated.
@@ -87,15 +87,20 @@ impl Translator<'_> {
                 let Type::Struct(members) = &structure.kind else {
                     return Err(self.refuse(&format!("`.{}` of what is no structure", select.field), IN_A_VIEW));
                 };
-                let Some((_, kind)) = members.iter().find(|(name, _)| *name == select.field) else {
+                let Some((_, stored)) = members.iter().find(|(name, _)| *name == select.field) else {
                     return Err(self.refuse(&format!("the member `{}`, which is not there,", select.field), IN_A_VIEW));
                 };
                 if select.test {
                     let sql = format!("CASE WHEN {} IS NOT NULL THEN TRUE END", structure.sql);
                     return Ok(Term::of(sql, Type::Bool, &[&structure]).failing());
                 }
-                let sql = self.dialect.member(&structure.sql, &select.field);
-                Ok(Term { sql, kind: kind.clone(), nullable: true, fails: false, literal: None })
+                let (sql, kind) = (self.dialect.member(&structure.sql, &select.field), stored.clone());
+                let (sql, kind) = match kind {
+                    Type::Single => (self.dialect.double(&sql), Type::Float),
+                    kind => (sql, kind),
+                };
+                let member = Term { sql, kind, nullable: true, fails: false, literal: None };
+                computed(self.dialect, self.field, &select.field, member, stored)
             }
             Expr::Call(call) => self.call(call),
             Expr::List(_) => Err(self.refuse("a list other than of literals after `in`", IN_A_VIEW)),
@@ -188,7 +193,8 @@ impl Translator<'_> {
         }
         let (left, right) = (self.term(left)?, self.term(right)?);
         if !left.kind.compares_with(&right.kind) {
-            let construct = format!("a comparison of {} with {}, which are never equal,", left.kind, right.kind);
+            let never = if [&left.kind, &right.kind].contains(&&Type::Uint) { "" } else { ", which are never equal," };
+            let construct = format!("a comparison of {} with {}{never}", left.kind, right.kind);
             return Err(self.refuse(&construct, "convert one of them with double(), int() or string()"));
         }
         let plain = format!("({} = {})", left.sql, right.sql);

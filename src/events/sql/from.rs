@@ -88,7 +88,7 @@ impl From {
         };
         Ok(format!(
             "READ_CSV({paths}, {names}, delim = {delimiter}, quote = '\"', escape = '\"', comment = '', skip = 0, \
-             all_varchar = true, ignore_errors = true, null_padding = false)"
+             all_varchar = true, ignore_errors = true, null_padding = false, strict_mode = false)"
         ))
     }
 

@@ -93,7 +93,9 @@ impl Translator<'_> {
     pub(super) fn double(&self, number: Term) -> Result<Term> {
         let sql = match number.kind {
             Type::Float => return Ok(number),
-            Type::Int => return Ok(Term::of(self.dialect.double(&number.sql), Type::Float, &[&number])),
+            Type::Int | Type::Uint | Type::Decimal => {
+                return Ok(Term::of(self.dialect.double(&number.sql), Type::Float, &[&number]));
+            }
             Type::Text => {
                 let is_number = self.dialect.matches(&number.sql, NUMBER);
                 format!("CASE WHEN {is_number} THEN {} END", self.dialect.try_double(&number.sql))
@@ -107,6 +109,7 @@ impl Translator<'_> {
         let sql = match number.kind {
             Type::Int => return Ok(number),
             Type::Float => self.dialect.truncate(&number.sql),
+            Type::Uint => self.dialect.try_whole(&self.dialect.to_text(&number.sql)),
             Type::Text => {
                 let is_whole = self.dialect.matches(&number.sql, WHOLE);
                 format!("CASE WHEN {is_whole} THEN {} END", self.dialect.try_whole(&number.sql))
@@ -120,7 +123,8 @@ impl Translator<'_> {
     pub(super) fn string(&self, value: Term) -> Result<Term> {
         let sql = match value.kind {
             Type::Text => return Ok(value),
-            Type::Int => self.dialect.to_text(&value.sql),
+            Type::Int | Type::Uint => self.dialect.to_text(&value.sql),
+            Type::Decimal => self.dialect.decimal_text(&value.sql),
             Type::Bool => format!("CASE WHEN {0} THEN 'true' WHEN NOT {0} THEN 'false' END", value.sql),
             _ => {
                 let instead = "make a whole number of it first: string(int(...))";

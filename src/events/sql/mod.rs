@@ -24,8 +24,9 @@ use super::config::{EventsConfig, Format, Mapping, OnBadRow};
 use super::expression::Expression;
 use super::mapper::KIND_OF_ALL;
 use super::reason::Field;
-use super::time::{TimeFormat, TimeReader, YEARS};
-use crate::history::{AMOUNT_LIMIT, Day};
+use super::time::{MISREAD_DAYS, TimeReader};
+use super::time_format::TimeFormat;
+use crate::history::{AMOUNT_LIMIT, Day, YEARS};
 use columns::{Columns, LOG, Type};
 use expression::{Result, Term, Translator};
 use from::From;
@@ -81,7 +82,8 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
         mapping.cloned().ok_or_else(|| refuse(request, field.setting(), "a log without it", "set it"))
     };
     let user = query.text(Field::User, &required(Field::User, request.config.user.as_ref())?)?;
-    let (time, day) = query.time(&required(Field::Time, request.config.time.as_ref())?, &from)?;
+    let Time { value: time, day, is_written } =
+        query.time(&required(Field::Time, request.config.time.as_ref())?, &from)?;
     let kind = match &request.config.kind {
         Some(kind) => query.text(Field::Kind, kind)?,
         None => request.dialect.text(request.default_kind.unwrap_or(KIND_OF_ALL)),
@@ -89,6 +91,7 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
     let (amount, number) = query.amount()?;
     let log = from.sql(request, &query.names()?)?;
     let dialect = request.dialect;
+    let misread = if is_written { String::new() } else { unlike_misread_days(dialect) };
     let as_of = request.until.map(|day| format!("\n  AND event_day < {}", dialect.date(&day.to_string())));
     let column = |name: &str| dialect.quote(name);
     Ok(format!(
@@ -97,7 +100,7 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
          event_user,\n    {day} AS event_day,\n    kind_text AS event_kind,\n    {number} AS event_amount\n  FROM \
          fields\n)\nSELECT\n  event_user AS {user_name},\n  event_day AS {day_name},\n  event_kind AS {kind_name},\n  \
          COUNT(*) AS {count_name},\n  {sum} AS {amount_name}\nFROM parsed\nWHERE event_user <> '' AND event_kind <> \
-         ''\n  AND event_day BETWEEN {first} AND {last}\n  AND event_amount BETWEEN -{limit} AND {limit}{as_of}\nGROUP BY \
+         ''\n  AND event_day BETWEEN {first} AND {last}{misread}\n  AND event_amount BETWEEN -{limit} AND {limit}{as_of}\nGROUP BY \
          event_user, event_day, event_kind\n",
         header = header(request, &from, day.contains("[Tt ]")),
         sum = dialect.sum_of_amounts("event_amount"),
@@ -111,6 +114,13 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
         count_name = column("count"),
         amount_name = column("amount"),
     ))
+}
+
+/// Leaves out the days on which times fall that are read in the wrong unit.
+fn unlike_misread_days(dialect: Dialect) -> String {
+    let date = |number: &i32| Day::new(*number).map_or_else(String::new, |day| dialect.date(&day.to_string()));
+    let (first, last) = (date(MISREAD_DAYS.start()), date(MISREAD_DAYS.end()));
+    format!("\n  AND event_day NOT BETWEEN {first} AND {last}")
 }
 
 /// What the first lines of the query say of it.
@@ -154,6 +164,16 @@ fn header(request: &SqlRequest<'_>, from: &From, iso: bool) -> String {
     lines.iter().map(|line| format!("-- {line}\n")).collect()
 }
 
+/// The time of an event.
+struct Time {
+    /// As it stands in the log.
+    value: String,
+    /// Its day.
+    day: String,
+    /// Whether it is written as a date, so that it cannot be in the wrong unit.
+    is_written: bool,
+}
+
 struct Query<'a> {
     request: &'a SqlRequest<'a>,
     columns: &'a Columns,
@@ -192,7 +212,7 @@ impl Query<'_> {
     }
 
     /// The time's value, and the day that comes of it.
-    fn time(&self, mapping: &Mapping, from: &From) -> Result<(String, String)> {
+    fn time(&self, mapping: &Mapping, from: &From) -> Result<Time> {
         let (request, translator) = (self.request, self.translator(Field::Time));
         let mut time = self.value(Field::Time, mapping)?;
         if let (Mapping::Column(name), true) = (mapping, from.is_table()) {
@@ -217,7 +237,13 @@ impl Query<'_> {
         }
         let sql = if time.kind == Type::Text { request.dialect.trim(&time.sql) } else { time.sql };
         let format = request.config.time_format.as_deref().map_or(Ok(TimeFormat::Iso), TimeFormat::new)?;
-        Ok((sql, translator.day("time_value", &time.kind, &format, &request.config.timezone.0)?))
+        let is_written = match time.kind {
+            Type::Local | Type::Instant => false,
+            Type::Date => true,
+            _ => !matches!(format, TimeFormat::Epoch(_)),
+        };
+        let day = translator.day("time_value", &time.kind, &format, &request.config.timezone.0)?;
+        Ok(Time { value: sql, day, is_written })
     }
 
     /// The amount's value, and the number that comes of it: 0 where it is empty, NULL where it is none.
@@ -238,8 +264,8 @@ impl Query<'_> {
                 let number = format!("CASE WHEN amount_value = '' THEN {} ELSE {number} END", dialect.double("0"));
                 Ok((dialect.trim(&value.sql), number))
             }
-            Type::Int => Ok((dialect.double(&value.sql), "amount_value".to_owned())),
-            Type::Float => Ok((value.sql, "amount_value".to_owned())),
+            Type::Int | Type::Uint | Type::Decimal => Ok((dialect.double(&value.sql), "amount_value".to_owned())),
+            Type::Float => Ok((value.sql, dialect.finite("amount_value"))),
             kind => Err(translator.refuse(&format!("an amount that is {kind}"), "give text or a number")),
         }
     }

@@ -4,6 +4,7 @@ mod formats;
 mod found;
 mod quotes;
 mod refusals;
+mod values;
 
 use std::fs;
 use std::io::Write;

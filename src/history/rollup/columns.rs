@@ -3,42 +3,7 @@ use arrow_array::types::*;
 use arrow_array::*;
 use arrow_schema::{DataType, TimeUnit};
 
-/// One value of a row, in its natural type.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Cell<'a> {
-    /// No value.
-    Null,
-    /// Text.
-    Text(&'a str),
-    /// A whole number.
-    Int(i64),
-    /// A whole number beyond the signed range.
-    Uint(u64),
-    /// A floating-point number.
-    Float(f64),
-    /// `unscaled` divided by ten to the power of `scale`.
-    Decimal {
-        /// The digits.
-        unscaled: i128,
-        /// The number of digits after the point.
-        scale: i8,
-    },
-    /// A truth value.
-    Bool(bool),
-    /// A date, in days since 1970-01-01.
-    Day(i32),
-    /// A time in ticks since 1970-01-01T00:00: an instant when `zoned`, else a local time of day.
-    Time {
-        /// Ticks.
-        ticks: i64,
-        /// How many ticks a second has.
-        per_s: i64,
-        /// Whether the ticks count from midnight UTC, not from local midnight.
-        zoned: bool,
-    },
-    /// A list, a map or another value that is none of the above.
-    Nested,
-}
+use super::Cell;
 
 /// One column of a record batch.
 pub(crate) struct Column<'a> {
@@ -175,7 +140,7 @@ impl<'a> Values<'a> {
             Self::Uint64(array) if array.is_valid(row) => {
                 i64::try_from(array.value(row)).map_or(Cell::Uint(array.value(row)), Cell::Int)
             }
-            Self::Float32(array) if array.is_valid(row) => Cell::Float(f64::from(array.value(row))),
+            Self::Float32(array) if array.is_valid(row) => Cell::Single(array.value(row)),
             Self::Float64(array) if array.is_valid(row) => Cell::Float(array.value(row)),
             Self::Decimal32(array, scale) => decimal(array, row, scale),
             Self::Decimal64(array, scale) => decimal(array, row, scale),
@@ -214,19 +179,4 @@ fn time<'a, T: ArrowPrimitiveType<Native = i64>>(
     zoned: bool,
 ) -> Cell<'a> {
     if array.is_valid(row) { Cell::Time { ticks: array.value(row), per_s, zoned } } else { Cell::Null }
-}
-
-impl Cell<'_> {
-    /// The number this cell holds, the nearest floating-point one where it is a decimal; `None` for text and the rest.
-    pub(crate) fn number(self) -> Option<f64> {
-        match self {
-            Cell::Int(value) => Some(value as f64),
-            Cell::Uint(value) => Some(value as f64),
-            Cell::Float(value) => Some(value),
-            // Dividing two exactly held numbers gives the nearest double; a product with 0.01 would not.
-            Cell::Decimal { unscaled, scale } if scale >= 0 => Some(unscaled as f64 / 10_f64.powi(i32::from(scale))),
-            Cell::Decimal { unscaled, scale } => Some(unscaled as f64 * 10_f64.powi(-i32::from(scale))),
-            _ => None,
-        }
-    }
 }

@@ -4,15 +4,17 @@
 //!
 //! | column | type | meaning |
 //! | --- | --- | --- |
-//! | `user` | text or whole number | the user's id |
-//! | `day` | date, `YYYY-MM-DD` text, or timestamp at midnight | the day in the log's time zone |
+//! | `user` | text or number | the user's id |
+//! | `day` | date, `YYYY-MM-DD` text, or timestamp at midnight | the day in the log's time zone, in the years 1900 to 2199 |
 //! | `kind` | text | the kind of event |
-//! | `count` | whole number, at least 1 | how many events |
+//! | `count` | whole number of any type, at least 1 | how many events |
 //! | `amount` | double, float, decimal or whole number; null is 0; the column may be absent | the sum of their amounts |
 //!
 //! Several rows for one user, day and kind add up, so partial roll-ups of one log can lie side by side.
 
+mod cell;
 mod columns;
+mod int96;
 mod read;
 mod rows;
 mod write;
@@ -22,7 +24,10 @@ mod tests;
 
 use std::path::Path;
 
-pub(crate) use columns::{Cell, Column};
+pub(crate) use cell::{Cell, NoId};
+pub(crate) use columns::Column;
+#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
+pub(crate) use int96::exact_int96;
 pub use read::{RollupRead, StrayRows, read_rollup};
 #[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
 pub(crate) use read::{check_complete, read_rollup_file};

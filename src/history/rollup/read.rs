@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::errors::ParquetError;
 use rayon::prelude::*;
 
+use super::int96::exact_int96;
 use super::rows::{KnownKinds, Rows};
 use super::{AMOUNT, REQUIRED, part_name, part_of_path};
+use crate::history::guard::guarded;
 use crate::history::{Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, Stray, Users};
 use crate::output::Folder;
 
@@ -262,16 +266,19 @@ impl RollupFile {
         let parquet = |source| HistoryError::Parquet { path: path.clone(), source };
         let file = File::open(&path).map_err(|source| HistoryError::Io { path: path.clone(), source })?;
         let options = ArrowReaderOptions::new;
-        let stored = ArrowReaderMetadata::load(&file, options()).map_err(parquet)?;
+        let stored = guarded(|| ArrowReaderMetadata::load(&file, options()).and_then(exact_int96)).map_err(parquet)?;
         for column in REQUIRED {
             if stored.schema().index_of(column).is_err() {
                 let names: Vec<&str> = stored.schema().fields().iter().map(|field| field.name().as_str()).collect();
-                let problem = format!("missing; the file has {}", names.join(", "));
+                let other_case = names.iter().find(|name| name.eq_ignore_ascii_case(column));
+                let hint = other_case.map_or_else(String::new, |name| format!("; rename `{name}` to `{column}`"));
+                let problem = format!("missing; the file has {}{hint}", names.join(", "));
                 return Err(HistoryError::Rollup { path, row: None, column, problem });
             }
         }
         let viewed = options().with_schema(Arc::new(with_views(stored.schema())));
-        let metadata = ArrowReaderMetadata::try_new(stored.metadata().clone(), viewed).map_err(parquet)?;
+        let viewed = || ArrowReaderMetadata::try_new(stored.metadata().clone(), viewed);
+        let metadata = guarded(viewed).map_err(parquet)?;
         Ok(Self { path, metadata })
     }
 
@@ -297,9 +304,28 @@ fn with_views(schema: &Schema) -> Schema {
     )
 }
 
+/// The batches of a piece, up to an error.
+struct Batches<'f> {
+    path: &'f Path,
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<RecordBatch, HistoryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.reader.as_mut()?;
+        let batch = guarded(|| Ok::<_, ParquetError>(reader.next().transpose()?)).transpose()?;
+        if batch.is_err() {
+            self.reader = None;
+        }
+        Some(batch.map_err(|source| HistoryError::Parquet { path: self.path.to_owned(), source }))
+    }
+}
+
 impl Piece<'_> {
     /// The rows, with those of the named columns that there are.
-    fn batches(&self, columns: &[&str]) -> Result<ParquetRecordBatchReader, HistoryError> {
+    fn batches(&self, columns: &[&str]) -> Result<Batches<'_>, HistoryError> {
         let RollupFile { path, metadata } = self.file;
         let wanted = columns.iter().filter_map(|column| metadata.schema().index_of(column).ok());
         let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted);
@@ -308,7 +334,9 @@ impl Piece<'_> {
             .with_projection(mask)
             .with_row_groups(vec![self.group])
             .with_batch_size(BATCH_ROWS);
-        builder.build().map_err(|source| HistoryError::Parquet { path: path.clone(), source })
+        let reader =
+            guarded(|| builder.build()).map_err(|source| HistoryError::Parquet { path: path.clone(), source })?;
+        Ok(Batches { path, reader: Some(reader) })
     }
 
     /// Adds the rows that are kept.
@@ -317,7 +345,7 @@ impl Piece<'_> {
         let mut rows_before = self.rows_before;
         let mut user_text = String::new();
         for batch in self.batches(&COLUMNS)? {
-            let batch = batch.map_err(|source| HistoryError::Parquet { path: path.clone(), source: source.into() })?;
+            let batch = batch?;
             let rows = Rows::new(path, &batch, rows_before)?;
             let mut kinds = KnownKinds::default();
             // Whether the row before was kept, so that the builder knows its user.

@@ -1,17 +1,19 @@
 //! The rows of a roll-up's batch, whatever types its columns have.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 
-use super::{AMOUNT, Cell, Column};
-use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, HistoryError};
+use super::{AMOUNT, Cell, Column, NoId};
+use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, HistoryError, YEARS};
 
 /// Kinds of a batch that are found by comparing; few logs have more.
 const SEARCHED_KINDS: usize = 16;
+
+const INEXACT_USER: &str = "a user id: so large a floating-point number looks like its neighbours; write ids as text or \
+    whole numbers";
 
 /// The columns of one batch.
 pub(super) struct Rows<'a> {
@@ -49,7 +51,8 @@ impl<'a> Plain<'a> {
     fn record(&self, row: usize) -> Option<DayRecord> {
         let count = u32::try_from(*self.counts.get(row)?).ok().filter(|count| *count > 0)?;
         let amount = Amount::new(*self.amounts.get(row)?).ok()?;
-        Some(DayRecord { amount, day: Day::new(*self.days.get(row)?)?, count, kind: 0 })
+        let day = Day::new(*self.days.get(row)?).filter(|day| day.is_in_years())?;
+        Some(DayRecord { amount, day, count, kind: 0 })
     }
 }
 
@@ -130,10 +133,8 @@ impl<'a> Rows<'a> {
     fn refuse(&self, row: usize, column: &'static str, found: Cell<'_>, expected: &str) -> HistoryError {
         let found = match found {
             Cell::Text(text) => format!("`{}`", text.chars().take(80).collect::<String>()),
-            Cell::Int(value) => value.to_string(),
-            Cell::Uint(value) => value.to_string(),
             Cell::Null => "null".to_owned(),
-            other => other.number().map_or_else(|| "this value".to_owned(), |value| value.to_string()),
+            other => other.to_string(),
         };
         HistoryError::Rollup {
             path: self.path.to_owned(),
@@ -156,12 +157,12 @@ impl<'a> Rows<'a> {
     fn any_record(&self, row: usize) -> Result<DayRecord, HistoryError> {
         let cell = self.day.cell(row);
         let day = day(cell).ok_or_else(|| self.refuse(row, "day", cell, "a day: a date, or a time at midnight UTC"))?;
+        if !day.is_in_years() {
+            let expected = format!("a day of the years {} to {}", YEARS.start(), YEARS.end());
+            return Err(self.refuse(row, "day", cell, &expected));
+        }
         let cell = self.count.cell(row);
-        let count = match cell {
-            Cell::Int(count) => u32::try_from(count).ok().filter(|count| *count > 0),
-            Cell::Decimal { unscaled, scale: 0 } => u32::try_from(unscaled).ok().filter(|count| *count > 0),
-            _ => None,
-        };
+        let count = whole(cell).and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
         let count = count.ok_or_else(|| self.refuse(row, "count", cell, "a whole number from 1 to 4294967295"))?;
         let cell = self.amount.as_ref().map_or(Cell::Null, |amount| amount.cell(row));
         let amount = amount(cell)
@@ -172,15 +173,16 @@ impl<'a> Rows<'a> {
     pub(super) fn user<'s>(&'s self, row: usize, text: &'s mut String) -> Result<&'s str, HistoryError> {
         let cell = self.user.cell(row);
         text.clear();
-        // Writing to a string cannot fail.
-        let _ = match cell {
-            Cell::Text(user) if !user.is_empty() => return Ok(user),
-            Cell::Int(user) => write!(text, "{user}"),
-            Cell::Uint(user) => write!(text, "{user}"),
-            Cell::Decimal { unscaled, scale: 0 } => write!(text, "{unscaled}"),
-            _ => return Err(self.refuse(row, "user", cell, "a user id: text that is not empty, or a whole number")),
-        };
-        Ok(text)
+        match cell {
+            Cell::Text(user) if !user.is_empty() => Ok(user),
+            _ => match cell.write_id(text) {
+                Ok(()) => Ok(text),
+                Err(NoId::Inexact) => Err(self.refuse(row, "user", cell, INEXACT_USER)),
+                Err(NoId::Empty | NoId::Type) => {
+                    Err(self.refuse(row, "user", cell, "a user id: text that is not empty, or a number"))
+                }
+            },
+        }
     }
 
     fn kind(&self, row: usize) -> Result<&str, HistoryError> {
@@ -194,10 +196,36 @@ impl<'a> Rows<'a> {
 fn day(cell: Cell<'_>) -> Option<Day> {
     match cell {
         Cell::Day(number) => Day::new(number),
-        Cell::Text(text) => text.parse().ok(),
+        Cell::Text(text) => {
+            let midnight = ["T00:00:00", " 00:00:00"].iter().find_map(|time| text.strip_suffix(time));
+            match midnight.unwrap_or(text).parse() {
+                Ok(day) | Err(HistoryError::DayOutOfRange { day }) => Some(day),
+                Err(_) => None,
+            }
+        }
         Cell::Time { ticks, per_s, .. } => {
             let per_day = per_s * 86_400;
             (ticks % per_day == 0).then(|| i32::try_from(ticks / per_day).ok().and_then(Day::new))?
+        }
+        _ => None,
+    }
+}
+
+/// The whole number in a cell, whatever its type: some tools make floating-point numbers of counts.
+fn whole(cell: Cell<'_>) -> Option<i128> {
+    match cell {
+        Cell::Int(value) => Some(i128::from(value)),
+        Cell::Uint(value) => Some(i128::from(value)),
+        Cell::Float(_) | Cell::Single(_) => {
+            let value = cell.number().filter(|value| value.fract() == 0.0 && !cell.is_inexact())?;
+            Some(value as i128)
+        }
+        Cell::Decimal { unscaled, scale: scale @ ..=0 } => {
+            unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?)
+        }
+        Cell::Decimal { unscaled, scale } => {
+            let one = 10_i128.checked_pow(u32::from(scale.unsigned_abs()))?;
+            (unscaled % one == 0).then_some(unscaled / one)
         }
         _ => None,
     }

@@ -81,7 +81,20 @@ fn every_type_a_column_may_have_reads_equal() {
         ("day", Arc::new(StringArray::from_iter_values(ROWS.map(|r| Day::new(r.1).unwrap().to_string())))),
         ("day", Arc::new(Date64Array::from_iter_values(ROWS.map(|r| i64::from(r.1) * 86_400_000)))),
         ("day", Arc::new(TimestampMicrosecondArray::from_iter_values(ROWS.map(|r| i64::from(r.1) * 86_400_000_000)))),
+        ("user", Arc::new(Float64Array::from_iter_values([7.0, 7.0, 7.0, 81.0]))),
+        ("user", Arc::new(Decimal128Array::from(vec![700, 700, 700, 8_100]).with_precision_and_scale(38, 2).unwrap())),
+        ("day", Arc::new(StringArray::from_iter_values(ROWS.map(|r| format!("{} 00:00:00", Day::new(r.1).unwrap()))))),
         ("kind", dictionary(ROWS.map(|r| r.2))),
+        ("count", Arc::new(Float64Array::from_iter_values(ROWS.map(|r| f64::from(r.3))))),
+        ("count", Arc::new(Float32Array::from_iter_values(ROWS.map(|r| r.3 as f32)))),
+        (
+            "count",
+            Arc::new(
+                Decimal128Array::from_iter_values(ROWS.map(|r| i128::from(r.3) * 1_000))
+                    .with_precision_and_scale(38, 3)
+                    .unwrap(),
+            ),
+        ),
         ("count", Arc::new(Int32Array::from_iter_values(ROWS.map(|r| r.3 as i32)))),
         ("count", Arc::new(UInt64Array::from_iter_values(ROWS.map(|r| u64::from(r.3))))),
         ("amount", Arc::new(Float64Array::from(vec![Some(12.34), Some(-2.5), None, Some(99.99)]))),
@@ -134,6 +147,26 @@ fn what_is_wrong_is_named_with_its_file_row_and_column() {
             "count",
             Arc::new(Int64Array::from_iter_values([1, 0, 1, 1])),
             "row 2: column `count`: 0 is not a whole number",
+        ),
+        (
+            "count",
+            Arc::new(Float64Array::from_iter_values([1.0, 1.5, 1.0, 1.0])),
+            "row 2: column `count`: 1.5 is not a whole number",
+        ),
+        (
+            "user",
+            Arc::new(Float64Array::from_iter_values([1.0, 1e17, 1.0, 1.0])),
+            "row 2: column `user`: 100000000000000000 is not a user id: so large a floating-point number",
+        ),
+        (
+            "day",
+            Arc::new(Date32Array::from_iter_values([15_000, 2_932_896, 15_000, 15_000])),
+            "row 2: column `day`: 9999-12-31 is not a day of the years 1900 to 2199",
+        ),
+        (
+            "day",
+            dictionary(["2020-01-01", "2020-01-01T10:00:00", "2020-01-03", "2020-01-04"]),
+            "row 2: column `day`: `2020-01-01T10:00:00` is not a day",
         ),
         ("amount", Arc::new(Float64Array::from_iter_values([1.0, 1.0, f64::NAN, 1.0])), "row 3: column `amount`: NaN"),
         (

@@ -179,7 +179,10 @@ fn options_out_of_range_are_named() {
     assert!(bad(BulkOptions { users: 0, ..good.clone() }).contains("users is 0"));
     assert!(bad(BulkOptions { days: 59, ..good.clone() }).contains("days is 59"));
     assert!(bad(BulkOptions { threads: 0, ..good.clone() }).contains("threads is 0"));
-    assert!(bad(BulkOptions { start: "1815-06-18".parse().unwrap(), ..good.clone() }).contains("start is 1815-06-18"));
+    assert!(
+        bad(BulkOptions { start: jiff::civil::date(1815, 6, 18).into(), ..good.clone() })
+            .contains("start is 1815-06-18")
+    );
     assert!(!good.out.exists());
     fs::write(&good.out, "").unwrap();
     let message = bad(good.clone());

@@ -124,3 +124,29 @@ fn a_folder_that_is_no_bundle_is_not_overwritten() {
     assert!(run.error().contains("thesis holds `chapter1.tex`, which was not written by ebb-train"), "{}", run.err);
     assert_eq!(contents(&path.join("thesis")).len(), 1);
 }
+
+#[test]
+fn a_log_most_of_which_is_refused_makes_no_model() {
+    // Months and days the wrong way round: what can be read is read as other days.
+    let date = |day: usize| format!("{:02}/{:02}/2024", 1 + day / 28 % 12, 1 + day % 28);
+    let mut text = "user,time,kind\n".to_owned();
+    for row in 0..2_000 {
+        writeln!(text, "u{},{},purchase", row % 97, date(row % 330)).unwrap();
+    }
+    let format = |format: &str| format!("kind = \"kind\"\ntime_format = \"{format}\"");
+    let swapped = format("%d/%m/%Y");
+    insta::assert_snapshot!(fit(&text, ("kind = \"kind\"", &swapped), "--quiet"), @"");
+    let allowed = swapped.clone() + "\nmax_refused_share = 0.7";
+    let other = fit(&text, ("kind = \"kind\"", &allowed), "--quiet");
+    assert!(!other.contains("were refused"), "{other}");
+    // Three of ten without a user are usual, six are not.
+    let anonymous = |tenths: usize| {
+        let mut lines = log(60, &MONTHLY, 1);
+        let rows = lines.lines().count();
+        (0..rows * tenths / (10 - tenths)).for_each(|_| lines += ",2024-01-01,purchase\n");
+        fit(&lines, NO_CHANGE, "--quiet")
+    };
+    assert!(!anonymous(3).contains("have no user"));
+    let many = anonymous(6);
+    assert!(many.starts_with("1 ") && many.contains("`events.max_rows_without_user_share` = 0.5"), "{many}");
+}

@@ -2,6 +2,7 @@ mod expressions;
 mod plain;
 mod refusals;
 mod retail;
+mod types;
 
 use std::fs;
 

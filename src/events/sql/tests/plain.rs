@@ -16,7 +16,7 @@ fn query(dialect: Dialect) -> String {
 
 #[test]
 fn for_spark() {
-    insta::assert_snapshot!(query(Dialect::Spark), @r##"
+    insta::assert_snapshot!(query(Dialect::Spark), @r#"
     WITH raw_events AS (
       SELECT `user id`, `time`, `kind`, `amount` FROM csv.`/log/log.csv` WITH (header = 'true', delimiter = ',', quote = '"', escape = '"', multiLine = 'true', mode = 'DROPMALFORMED', columnPruning = 'false', enforceSchema = 'false', recursiveFileLookup = 'true')
     ),
@@ -31,7 +31,7 @@ fn for_spark() {
     parsed AS (
       SELECT
         user_text AS event_user,
-        CASE WHEN RLIKE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$') THEN CAST(CONVERT_TIMEZONE('UTC', 'Europe/Berlin', TIMESTAMPADD(SECOND, UNIX_SECONDS(TRY_CAST(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$', '$1 $2$4$6'), '^([0-9 :-]{16})([Z+-].*)$', '$1:00$2') AS TIMESTAMP)), TIMESTAMP_NTZ '1970-01-01 00:00:00')) AS DATE) WHEN RLIKE(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN TRY_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
+        CASE WHEN RLIKE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$') THEN CAST(CONVERT_TIMEZONE('UTC', 'Europe/Berlin', TIMESTAMPADD(SECOND, UNIX_SECONDS(TRY_CAST(REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$', '$1 $2$4$6'), ' *(Z|UTC|GMT)$', 'Z'), '^([0-9 :-]{16})([Z+-].*)$', '$1:00$2') AS TIMESTAMP)), TIMESTAMP_NTZ '1970-01-01 00:00:00')) AS DATE) WHEN RLIKE(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN TRY_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
         kind_text AS event_kind,
         CASE WHEN amount_value = '' THEN CAST(0 AS DOUBLE) ELSE CASE WHEN RLIKE(amount_value, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN TRY_CAST(amount_value AS DOUBLE) END END AS event_amount
       FROM fields
@@ -48,12 +48,12 @@ fn for_spark() {
       AND event_amount BETWEEN -1000000000000 AND 1000000000000
       AND event_day < DATE '2024-06-01'
     GROUP BY event_user, event_day, event_kind
-    "##);
+    "#);
 }
 
 #[test]
 fn for_bigquery() {
-    insta::assert_snapshot!(query(Dialect::BigQuery), @r##"
+    insta::assert_snapshot!(query(Dialect::BigQuery), @r#"
     WITH raw_events AS (
       SELECT `user id`, `time`, `kind`, `amount` FROM events
     ),
@@ -68,7 +68,7 @@ fn for_bigquery() {
     parsed AS (
       SELECT
         user_text AS event_user,
-        CASE WHEN REGEXP_CONTAINS(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$') THEN DATE(SAFE_CAST(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$', '\\1 \\2\\4\\6'), '^([0-9 :-]{16})([Z+-].*)$', '\\1:00\\2') AS TIMESTAMP), 'Europe/Berlin') WHEN REGEXP_CONTAINS(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN SAFE_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
+        CASE WHEN REGEXP_CONTAINS(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$') THEN DATE(SAFE_CAST(REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$', '\\1 \\2\\4\\6'), ' *(Z|UTC|GMT)$', 'Z'), '^([0-9 :-]{16})([Z+-].*)$', '\\1:00\\2') AS TIMESTAMP), 'Europe/Berlin') WHEN REGEXP_CONTAINS(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN SAFE_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
         kind_text AS event_kind,
         CASE WHEN amount_value = '' THEN CAST(0 AS FLOAT64) ELSE CASE WHEN REGEXP_CONTAINS(amount_value, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN SAFE_CAST(amount_value AS FLOAT64) END END AS event_amount
       FROM fields
@@ -85,12 +85,12 @@ fn for_bigquery() {
       AND event_amount BETWEEN -1000000000000 AND 1000000000000
       AND event_day < DATE '2024-06-01'
     GROUP BY event_user, event_day, event_kind
-    "##);
+    "#);
 }
 
 #[test]
 fn for_snowflake() {
-    insta::assert_snapshot!(query(Dialect::Snowflake), @r##"
+    insta::assert_snapshot!(query(Dialect::Snowflake), @r#"
     WITH raw_events AS (
       SELECT "user id", "time", "kind", "amount" FROM events
     ),
@@ -105,7 +105,7 @@ fn for_snowflake() {
     parsed AS (
       SELECT
         user_text AS event_user,
-        CASE WHEN (REGEXP_INSTR(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$') > 0) THEN CAST(CONVERT_TIMEZONE('Europe/Berlin', TRY_TO_TIMESTAMP_TZ(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$', '\\1 \\2\\4\\6'), '^([0-9 :-]{16})([Z+-].*)$', '\\1:00\\2'))) AS DATE) WHEN (REGEXP_INSTR(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') > 0) THEN TRY_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
+        CASE WHEN (REGEXP_INSTR(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$') > 0) THEN CAST(CONVERT_TIMEZONE('Europe/Berlin', TRY_TO_TIMESTAMP_TZ(REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$', '\\1 \\2\\4\\6'), ' *(Z|UTC|GMT)$', 'Z'), '^([0-9 :-]{16})([Z+-].*)$', '\\1:00\\2'))) AS DATE) WHEN (REGEXP_INSTR(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') > 0) THEN TRY_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
         kind_text AS event_kind,
         CASE WHEN amount_value = '' THEN CAST(0 AS DOUBLE) ELSE CASE WHEN (REGEXP_INSTR(amount_value, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') > 0) THEN TRY_CAST(amount_value AS DOUBLE) END END AS event_amount
       FROM fields
@@ -122,12 +122,12 @@ fn for_snowflake() {
       AND event_amount BETWEEN -1000000000000 AND 1000000000000
       AND event_day < DATE '2024-06-01'
     GROUP BY event_user, event_day, event_kind
-    "##);
+    "#);
 }
 
 #[test]
 fn for_clickhouse() {
-    insta::assert_snapshot!(query(Dialect::ClickHouse), @r##"
+    insta::assert_snapshot!(query(Dialect::ClickHouse), @r#"
     WITH raw_events AS (
       SELECT `user id`, `time`, `kind`, `amount` FROM events
     ),
@@ -142,7 +142,7 @@ fn for_clickhouse() {
     parsed AS (
       SELECT
         user_text AS event_user,
-        CASE WHEN match(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$') THEN toDate32(toTimeZone(parseDateTime64BestEffortOrNull(replaceRegexpOne(replaceRegexpOne(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$', '\\1 \\2\\4\\6'), '^([0-9 :-]{16})([Z+-].*)$', '\\1:00\\2'), 0, 'UTC'), 'Europe/Berlin')) WHEN match(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN CASE WHEN toString(toDate32OrNull(LEFT(time_value, 10))) = LEFT(time_value, 10) THEN toDate32OrNull(LEFT(time_value, 10)) END END AS event_day,
+        CASE WHEN match(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$') THEN toDate32(toTimeZone(parseDateTime64BestEffortOrNull(replaceRegexpOne(replaceRegexpOne(replaceRegexpOne(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$', '\\1 \\2\\4\\6'), ' *(Z|UTC|GMT)$', 'Z'), '^([0-9 :-]{16})([Z+-].*)$', '\\1:00\\2'), 0, 'UTC'), 'Europe/Berlin')) WHEN match(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN CASE WHEN toString(toDate32OrNull(LEFT(time_value, 10))) = LEFT(time_value, 10) THEN toDate32OrNull(LEFT(time_value, 10)) END END AS event_day,
         kind_text AS event_kind,
         CASE WHEN amount_value = '' THEN CAST(0 AS Nullable(Float64)) ELSE CASE WHEN match(amount_value, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN toFloat64OrNull(amount_value) END END AS event_amount
       FROM fields
@@ -159,14 +159,14 @@ fn for_clickhouse() {
       AND event_amount BETWEEN -1000000000000 AND 1000000000000
       AND event_day < toDate32('2024-06-01')
     GROUP BY event_user, event_day, event_kind
-    "##);
+    "#);
 }
 
 #[test]
 fn for_duckdb() {
-    insta::assert_snapshot!(query(Dialect::DuckDb), @r##"
+    insta::assert_snapshot!(query(Dialect::DuckDb), @r#"
     WITH raw_events AS (
-      SELECT "user id", "time", "kind", "amount" FROM READ_CSV(['/log/log.csv'], header = true, union_by_name = true, delim = ',', quote = '"', escape = '"', comment = '', skip = 0, all_varchar = true, ignore_errors = true, null_padding = false)
+      SELECT "user id", "time", "kind", "amount" FROM READ_CSV(['/log/log.csv'], header = true, union_by_name = true, delim = ',', quote = '"', escape = '"', comment = '', skip = 0, all_varchar = true, ignore_errors = true, null_padding = false, strict_mode = false)
     ),
     fields AS (
       SELECT
@@ -179,7 +179,7 @@ fn for_duckdb() {
     parsed AS (
       SELECT
         user_text AS event_user,
-        CASE WHEN REGEXP_MATCHES(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$') THEN CAST(TRY_CAST(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$', '\1 \2\4\6'), '^([0-9 :-]{16})([Z+-].*)$', '\1:00\2') AS TIMESTAMPTZ) AT TIME ZONE 'Europe/Berlin' AS DATE) WHEN REGEXP_MATCHES(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN TRY_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
+        CASE WHEN REGEXP_MATCHES(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$') THEN CAST(TRY_CAST(REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$', '\1 \2\4\6'), ' *(Z|UTC|GMT)$', 'Z'), '^([0-9 :-]{16})([Z+-].*)$', '\1:00\2') AS TIMESTAMPTZ) AT TIME ZONE 'Europe/Berlin' AS DATE) WHEN REGEXP_MATCHES(time_value, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN TRY_CAST(LEFT(time_value, 10) AS DATE) END AS event_day,
         kind_text AS event_kind,
         CASE WHEN amount_value = '' THEN CAST(0 AS DOUBLE) ELSE CASE WHEN REGEXP_MATCHES(amount_value, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN TRY_CAST(amount_value AS DOUBLE) END END AS event_amount
       FROM fields
@@ -196,12 +196,12 @@ fn for_duckdb() {
       AND event_amount BETWEEN -1000000000000 AND 1000000000000
       AND event_day < DATE '2024-06-01'
     GROUP BY event_user, event_day, event_kind
-    "##);
+    "#);
 }
 
 #[test]
 fn for_postgres() {
-    insta::assert_snapshot!(query(Dialect::Postgres), @r##"
+    insta::assert_snapshot!(query(Dialect::Postgres), @r#"
     WITH raw_events AS (
       SELECT "user id", "time", "kind", "amount" FROM events
     ),
@@ -216,7 +216,7 @@ fn for_postgres() {
     parsed AS (
       SELECT
         user_text AS event_user,
-        CASE WHEN (time_value ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$') THEN CAST(CASE WHEN PG_INPUT_IS_VALID(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$', '\1 \2\4\6'), '^([0-9 :-]{16})([Z+-].*)$', '\1:00\2'), 'timestamptz') THEN CAST(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$', '\1 \2\4\6'), '^([0-9 :-]{16})([Z+-].*)$', '\1:00\2') AS TIMESTAMPTZ) END AT TIME ZONE 'Europe/Berlin' AS DATE) WHEN (time_value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN CASE WHEN PG_INPUT_IS_VALID(LEFT(time_value, 10), 'date') THEN CAST(LEFT(time_value, 10) AS DATE) END END AS event_day,
+        CASE WHEN (time_value ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$') THEN CAST(CASE WHEN PG_INPUT_IS_VALID(REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$', '\1 \2\4\6'), ' *(Z|UTC|GMT)$', 'Z'), '^([0-9 :-]{16})([Z+-].*)$', '\1:00\2'), 'timestamptz') THEN CAST(REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(time_value, '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{1,9})?( *(Z|UTC|GMT)|[+-][0-9]{2}(:[0-9]{2})?)$', '\1 \2\4\6'), ' *(Z|UTC|GMT)$', 'Z'), '^([0-9 :-]{16})([Z+-].*)$', '\1:00\2') AS TIMESTAMPTZ) END AT TIME ZONE 'Europe/Berlin' AS DATE) WHEN (time_value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?$') THEN CASE WHEN PG_INPUT_IS_VALID(LEFT(time_value, 10), 'date') THEN CAST(LEFT(time_value, 10) AS DATE) END END AS event_day,
         kind_text AS event_kind,
         CASE WHEN amount_value = '' THEN CAST(0 AS DOUBLE PRECISION) ELSE CASE WHEN (amount_value ~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN CASE WHEN PG_INPUT_IS_VALID(amount_value, 'float8') THEN CAST(amount_value AS DOUBLE PRECISION) END END END AS event_amount
       FROM fields
@@ -233,5 +233,5 @@ fn for_postgres() {
       AND event_amount BETWEEN -1000000000000 AND 1000000000000
       AND event_day < DATE '2024-06-01'
     GROUP BY event_user, event_day, event_kind
-    "##);
+    "#);
 }

@@ -47,7 +47,9 @@ fn settings_that_an_engine_cannot_honour_are_refused() {
         (Dialect::DuckDb, "format = 'jsonl'", "JSON Lines cannot be written in SQL for duckdb"),
         (Dialect::DuckDb, "format = 'rollup'", "it needs no query; give it to ebb-train"),
         (Dialect::BigQuery, "time_format = '%d %b %Y'", "write the time as rfc3339 or in digits"),
-        (Dialect::BigQuery, "time_format = '%s'", "the time format `%s`"),
+        (Dialect::BigQuery, "time_format = '%Y-%m-%d %H:%M:%S %Z'", "the time format `%Y-%m-%d %H:%M:%S %Z`"),
+        (Dialect::DuckDb, "time_format = '%Y-%m-%d %H:%M:%S%z'", "the time format `%Y-%m-%d %H:%M:%S%z`"),
+        (Dialect::DuckDb, "time_format = '%Y-%m-%d %H:%M:%S+01:00'", "the time format `%Y-%m-%d %H:%M:%S+01:00`"),
         (Dialect::BigQuery, "timezone = 'Mars/Base'", "Mars/Base"),
         (Dialect::Postgres, "kind = 'knd'", "did you mean `kind`?"),
     ] {
