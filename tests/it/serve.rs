@@ -12,6 +12,7 @@ mod models;
 mod mutation;
 mod operation;
 mod raw;
+mod rollup;
 mod stream;
 mod tls;
 #[cfg(feature = "otel")]
@@ -115,11 +116,11 @@ fn stock(users: Option<Histories>) -> Result<Stock, ServeError> {
     stock_of(spec(), users)
 }
 
-/// A model called "shop" that nobody can load again, as the stable one.
 fn known(users: Option<Histories>) -> Result<Option<Arc<KnownUsers>>, ServeError> {
     Ok(users.map(KnownUsers::new).transpose()?.map(Arc::new))
 }
 
+/// A model called "shop" that nobody can load again, as the stable one.
 fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<Stock, ServeError> {
     let saved = Saved { bundle: Bundle::new(spec, VERSION.into())?, card: CARD.into() };
     let loaded = Loaded { name: "shop".into(), folder: None, served: Served::new(saved)? };

@@ -100,6 +100,9 @@ pub struct Coverage {
     pub usual_silence_days: i32,
     /// All kinds together, and then each feed that tells churn.
     pub feeds: Vec<FeedCoverage>,
+    /// All silences, of whatever length.
+    #[serde(skip)]
+    silences: Vec<Stretch>,
 }
 
 /// What is decided by hand.
@@ -157,7 +160,14 @@ impl Coverage {
             holes.extend(feed.holes);
         }
         let usual_silence_days = all.usual_silence_days;
-        Some(Self { span: all.span, labels_until, holes: united(holes), usual_silence_days, feeds })
+        Some(Self {
+            span: all.span,
+            labels_until,
+            holes: united(holes),
+            usual_silence_days,
+            feeds,
+            silences: all.silences,
+        })
     }
 
     /// Whether every day of a label window was observed.
@@ -168,7 +178,8 @@ impl Coverage {
     /// Whether an as-of day lies so far beyond what is covered that scores would be wrong: more than three days, or than any
     /// silence that is usual in the log, unless the log is as silent at this time of other years.
     pub fn is_stale(&self, as_of: Day) -> bool {
-        self.days_beyond(as_of) > self.usual_silence_days.max(STALE_DAYS)
+        let beyond = Stretch { from: self.labels_until, until: as_of };
+        beyond.days() > self.usual_silence_days.max(STALE_DAYS) && !rule::is_season(beyond, &self.silences)
     }
 
     /// How many days an as-of day lies beyond what is covered; 0 when it does not.

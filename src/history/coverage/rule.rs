@@ -29,7 +29,7 @@ const FAR_DAYS: i32 = 366;
 pub(super) struct Feed {
     series: Series,
     /// The runs of days without users, or all but without, between days that have them.
-    silences: Vec<Stretch>,
+    pub(super) silences: Vec<Stretch>,
     weekly: Weekly,
     pub(super) usual_silence_days: i32,
     pub(super) span: Stretch,
@@ -79,7 +79,7 @@ impl Feed {
         let least = if touches_new_year(silence) { LEAST_CLOSING_DAYS } else { least_days };
         silence.days() >= least.max(unusual_days(self.usual_silence_days))
             && self.evidence(silence) >= LEAST_EVIDENCE
-            && !self.is_season(silence)
+            && !is_season(silence, &self.silences)
     }
 
     /// The days that a hole has at least: fewer where what comes after it is hardly anything.
@@ -112,18 +112,6 @@ impl Feed {
     fn evidence(&self, silence: Stretch) -> f64 {
         let Some(expected) = self.expected(silence) else { return 0.0 };
         self.weekly.evidence(silence.days(), expected, self.series.users(silence.from, silence.until) as f64)
-    }
-
-    /// Whether the log is as silent at the same time of a year before or after.
-    pub(super) fn is_season(&self, silence: Stretch) -> bool {
-        let is_silent = |shift: i32| {
-            let (from, until) = (silence.from.plus(shift), silence.until.plus(shift));
-            let common = |other: &Stretch| other.until.min(until).since(other.from.max(from));
-            self.silences.iter().any(|other| *other != silence && 2 * common(other) >= silence.days())
-        };
-        let shifts = -SEASON_SHIFT_DAYS..=SEASON_SHIFT_DAYS;
-        silence.days() < YEAR_DAYS / 2
-            && shifts.into_iter().any(|shift| is_silent(shift - YEAR_DAYS) || is_silent(shift + YEAR_DAYS))
     }
 
     /// The islands that are covered, those too small to be between them left out.
@@ -169,6 +157,17 @@ impl Feed {
 fn between(pair: &[Day]) -> Option<Stretch> {
     let [before, after] = pair else { return None };
     Some(Stretch { from: before.plus(1), until: *after }).filter(|silence| silence.days() > 0)
+}
+
+/// Whether a log with these silences is as silent at the same time of a year before or after.
+pub(super) fn is_season(silence: Stretch, silences: &[Stretch]) -> bool {
+    let is_silent = |shift: i32| {
+        let (from, until) = (silence.from.plus(shift), silence.until.plus(shift));
+        let common = |other: &Stretch| other.until.min(until).since(other.from.max(from));
+        silences.iter().any(|other| *other != silence && 2 * common(other) >= silence.days())
+    };
+    let mut shifts = -SEASON_SHIFT_DAYS..=SEASON_SHIFT_DAYS;
+    silence.days() < YEAR_DAYS / 2 && shifts.any(|shift| is_silent(shift - YEAR_DAYS) || is_silent(shift + YEAR_DAYS))
 }
 
 /// How long any usual silence is: the fourth longest of those in the core of the log, so that neither a few outages nor

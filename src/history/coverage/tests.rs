@@ -208,6 +208,20 @@ fn a_season_that_returns_is_no_hole() {
 }
 
 #[test]
+fn scores_may_be_asked_for_a_few_days_beyond_or_in_a_season_of_silence() {
+    let dense = covered(&series(81, 320, |_| 13.0));
+    assert!(!dense.is_stale(day(320)) && !dense.is_stale(day(323)) && dense.is_stale(day(324)));
+    // Where a week without anybody is usual, it is no reason to worry.
+    let sparse = covered(&series(82, 500, |_| 0.2));
+    assert!(sparse.usual_silence_days > 7 && !sparse.is_stale(sparse.labels_until.plus(7)));
+    let open = |n: i32| n.rem_euclid(365) < 280;
+    let seasonal = covered(&series(83, 645, |n| if open(n) { 40.0 } else { 0.0 }));
+    assert!(!seasonal.is_stale(day(690)), "closed, as a year before");
+    let busy = covered(&series(83, 500, |n| if open(n) { 40.0 } else { 0.0 }));
+    assert!(busy.is_stale(day(545)), "a year before it was open");
+}
+
+#[test]
 fn the_span_can_be_set_by_hand() {
     let mut counts = series(80, 320, |_| 13.0);
     counts.insert(day(350), 1);
