@@ -22,7 +22,8 @@ const EXPECTED_SHOWN: usize = 160;
 pub struct QualityReport {
     /// The files, by path.
     pub files: Vec<FileQuality>,
-    /// The files of the named folders and patterns that were not read, by path.
+    /// The files of the named folders and patterns that were not read, by path; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
     /// Rows read.
     pub rows: u64,

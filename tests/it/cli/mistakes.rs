@@ -90,7 +90,7 @@ fn settings_that_are_wrong_by_themselves() {
       |
     6 | knd = "kind"
       | ^^^
-    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `format`, `delimiter`, `columns`
+    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `format`, `delimiter`, `columns`, `escape`, `max_record_bytes`, `max_record_lines`
     did you mean `kind`?
     "#);
     insta::assert_snapshot!(fit(&usual, ("[30]", "[]"), ""), @"64 error: ebb.toml: churn.horizon_days is []: it must hold numbers of days from 1 to 3660");
