@@ -3,7 +3,7 @@ use cel::objects::OptionalValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::history::{Cell, Day};
+use crate::history::Cell;
 
 /// An expression's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value 
         Cell::Uint(value) => Value::UInt(value),
         Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
         Cell::Bool(value) => Value::Bool(value),
-        Cell::Day(number) => Value::from(cell.to_string()),
+        Cell::Day(_) => Value::from(cell.to_string()),
         Cell::Time { ticks, per_s, zoned } => {
             let nanos = i128::from(ticks) * (1_000_000_000 / i128::from(per_s.max(1)));
             // What no clock has is written out for its message.

@@ -175,7 +175,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let users = args.sample_users.map_or(Users::All, Users::Share);
     let Log { config, histories, quality } = read(&args.log, args.as_of, users, output)?;
     if let Some(refused) = quality.too_many_refused(&config.events) {
-        return Err(failed(EventsError::TooManyRefused(refused)));
+        return Err(failed(EventsError::TooManyRefused(Box::new(refused))));
     }
     let as_of = match (args.as_of, histories.span()) {
         (Some(day), _) => day,
