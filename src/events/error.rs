@@ -335,7 +335,7 @@ pub enum EventsError {
     },
     /// More refused rows than the settings allow.
     #[error("{0}")]
-    TooManyRefused(TooManyRefused),
+    TooManyRefused(Box<TooManyRefused>),
     /// A log in which no event is left.
     #[error("no events{}: {detail}", as_of.map(|day| format!(" before {day}")).unwrap_or_default())]
     Empty {

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::EventsError;
 use super::reason::{Field, Refusal, RefusalReason};
-use super::time_format::{TimeFormat, Told, iso};
+use super::time_format::{TimeFormat, Told, iso, seconds_of};
 use crate::history::{Cell, Day, DayClock, YEARS};
 
 /// The days, 1969-12-06 to 1970-03-26, on which times of all [`YEARS`] fall when they are read in a unit a thousand times
@@ -215,26 +215,6 @@ impl TimeReader {
         };
         Refusal { reason, field: Field::Time, value, expected }
     }
-}
-
-/// A number of ticks, of which a second has `per_s`, as whole seconds, towards the past; `None` far beyond all years.
-fn seconds_of(cell: Cell<'_>, per_s: i64) -> Option<i64> {
-    let ticks = match cell {
-        Cell::Int(ticks) => ticks,
-        Cell::Decimal { unscaled, scale: scale @ ..=0 } => {
-            let ticks = unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?)?;
-            i64::try_from(ticks).ok()?
-        }
-        Cell::Decimal { unscaled, scale } => {
-            let one = 10_i128.checked_pow(u32::from(scale.unsigned_abs()));
-            // Less than one tick, where a tick has more digits than can be held.
-            let ticks = one.map_or(-i128::from(unscaled < 0), |one| unscaled.div_euclid(one));
-            i64::try_from(ticks).ok()?
-        }
-        // The conversion saturates, and no clock has such days.
-        other => return Some((other.number()? / per_s as f64).floor() as i64),
-    };
-    Some(ticks.div_euclid(per_s))
 }
 
 /// Seconds since 1970, towards the past also before 1970.

@@ -6,7 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
 use super::EventsError;
-use crate::history::Day;
+use crate::history::{Cell, Day};
 
 /// Words that a pattern may hold for times in UTC.
 const UTC_WORDS: [&str; 4] = ["Z", "UTC", "GMT", "UT"];
@@ -116,6 +116,26 @@ pub(super) fn iso(text: &str) -> Option<Told> {
     }
 }
 
+/// A number of ticks, of which a second has `per_s`, as whole seconds, towards the past; `None` far beyond all years.
+pub(super) fn seconds_of(cell: Cell<'_>, per_s: i64) -> Option<i64> {
+    let ticks = match cell {
+        Cell::Int(ticks) => ticks,
+        Cell::Decimal { unscaled, scale: scale @ ..=0 } => {
+            let ticks = unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?)?;
+            i64::try_from(ticks).ok()?
+        }
+        Cell::Decimal { unscaled, scale } => {
+            let one = 10_i128.checked_pow(u32::from(scale.unsigned_abs()));
+            // Less than one tick, where a tick has more digits than can be held.
+            let ticks = one.map_or(-i128::from(unscaled < 0), |one| unscaled.div_euclid(one));
+            i64::try_from(ticks).ok()?
+        }
+        // The conversion saturates, and no clock has such days.
+        other => return Some((other.number()? / per_s as f64).floor() as i64),
+    };
+    Some(ticks.div_euclid(per_s))
+}
+
 fn at_offset(time: DateTime, offset: Offset) -> Option<Told> {
     offset.to_timestamp(time).ok().map(Told::Instant)
 }
@@ -136,7 +156,7 @@ impl Pattern {
             (true, _) if of_text => return Err("it holds both a zone's name and an offset".to_owned()),
             (true, _) => UTC_WORDS.iter().map(|word| (replaced('Z', word), Tells::Offset(Offset::UTC))).collect(),
             (false, Some(offset)) => vec![(written.to_owned(), Tells::Offset(offset))],
-            (false, None) if parts.iter().any(|part| *part == "%z") => vec![
+            (false, None) if parts.contains(&"%z") => vec![
                 (written.to_owned(), Tells::Instant),
                 (replaced('z', "%:z"), Tells::Instant),
                 (replaced('z', "Z"), Tells::Offset(Offset::UTC)),

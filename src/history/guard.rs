@@ -45,9 +45,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_and_the_next_call_is_guarded_too() {
-        let none: Option<u8> = None;
+        let pages: Vec<u8> = Vec::new();
         for _ in 0..2 {
-            let error = guarded(|| -> Result<u8, ParquetError> { Ok(none.expect("a page")) }).unwrap_err();
+            let error = guarded(|| -> Result<u8, ParquetError> { Ok(*pages.first().expect("a page")) }).unwrap_err();
             assert!(error.to_string().contains("the data are damaged: a page"), "{error}");
         }
         assert_eq!(guarded(|| Ok::<u8, ParquetError>(7)).ok(), Some(7));

@@ -109,7 +109,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let users = args.sample_users.map_or(Users::All, Users::Share);
     let ReadLog { histories, coverage, quality } = read(&args.log, &config, args.as_of, users, output)?;
     if let Some(refused) = quality.too_many_refused(&config.events) {
-        return Err(failed(EventsError::TooManyRefused(refused)));
+        return Err(failed(EventsError::TooManyRefused(Box::new(refused))));
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     let input = FitInput {

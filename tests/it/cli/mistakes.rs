@@ -90,7 +90,7 @@ fn settings_that_are_wrong_by_themselves() {
       |
     6 | knd = "kind"
       | ^^^
-    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `format`, `delimiter`, `columns`, `escape`, `max_record_bytes`, `max_record_lines`
+    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `max_refused_share`, `max_rows_without_user_share`, `format`, `delimiter`, `columns`, `from`, `until`, `stray`, `hole`, `escape`, `max_record_bytes`, `max_record_lines`
     did you mean `kind`?
     "#);
     insta::assert_snapshot!(fit(&usual, ("[30]", "[]"), ""), @"64 error: ebb.toml: churn.horizon_days is []: it must hold numbers of days from 1 to 3660");
@@ -133,20 +133,20 @@ fn a_log_most_of_which_is_refused_makes_no_model() {
     for row in 0..2_000 {
         writeln!(text, "u{},{},purchase", row % 97, date(row % 330)).unwrap();
     }
-    let format = |format: &str| format!("kind = \"kind\"\ntime_format = \"{format}\"");
-    let swapped = format("%d/%m/%Y");
-    insta::assert_snapshot!(fit(&text, ("kind = \"kind\"", &swapped), "--quiet"), @"");
-    let allowed = swapped.clone() + "\nmax_refused_share = 0.7";
-    let other = fit(&text, ("kind = \"kind\"", &allowed), "--quiet");
-    assert!(!other.contains("were refused"), "{other}");
+    let swapped = "kind = \"kind\"\ntime_format = \"%d/%m/%Y\"";
+    insta::assert_snapshot!(fit(&text, ("kind = \"kind\"", swapped), "--quiet"), @r#"1 error: 56.2 % of the rows were refused, more than `events.max_refused_share` = 0.2 allows, most of them for bad_time (1124 rows); the first is log.csv:14, column `time`: found `01/13/2024`, expected a time written as %d/%m/%Y; correct the mapping, or allow more by `events.max_refused_share`"#);
+    let rest = "\n\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]";
+    let allowed = swapped.to_owned() + "\nmax_refused_share = 0.7" + &rest.replace("30", "700");
+    let other = fit(&text, (&("kind = \"kind\"".to_owned() + rest), &allowed), "--quiet");
+    assert!(other.contains("churn.horizon_days = 700"), "{other}");
     // Three of ten without a user are usual, six are not.
     let anonymous = |tenths: usize| {
         let mut lines = log(60, &MONTHLY, 1);
         let rows = lines.lines().count();
         (0..rows * tenths / (10 - tenths)).for_each(|_| lines += ",2024-01-01,purchase\n");
-        fit(&lines, NO_CHANGE, "--quiet")
+        fit(&lines, ("[30]", "[400]"), "--quiet")
     };
-    assert!(!anonymous(3).contains("have no user"));
+    assert!(anonymous(3).contains("churn.horizon_days = 400"));
     let many = anonymous(6);
     assert!(many.starts_with("1 ") && many.contains("`events.max_rows_without_user_share` = 0.5"), "{many}");
 }
