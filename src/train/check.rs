@@ -58,7 +58,8 @@ fn log(card: &Card, most: f64) -> Vec<Finding> {
         Some((reason, rows)) if !passed => format!(", {rows} of {} rows for {reason}", refused.rows),
         _ => String::new(),
     };
-    let line = format!("log: {} of rows refused{reason}, at most {most}: {}", in_words(share), mark(passed));
+    let rows = if refused.refused == 0 { "no row".to_owned() } else { format!("{} of rows", in_words(share)) };
+    let line = format!("log: {rows} refused{reason}, at most {most}: {}", mark(passed));
     let mut findings = vec![Finding { passed, line }];
     findings.extend(refused.remark().map(|remark| Finding::remark(format!("log: {remark}"))));
     findings

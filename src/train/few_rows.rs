@@ -38,8 +38,7 @@ impl std::fmt::Display for FewRows {
             ),
             Self::Inactive { active_within_days } => write!(
                 f,
-                "most users had been silent for more than churn.active_within_days = {active_within_days} days: lengthen \
-                 it"
+                "most users had no activity within churn.active_within_days = {active_within_days} of the dates: raise it"
             ),
             Self::NoActivity { activity } => write!(
                 f,

@@ -105,7 +105,9 @@ pub enum TrainError {
     },
     /// Hardly anybody to learn from.
     #[error(
-        "only {rows} labelled rows (user, date) of {users} users for horizon {horizon_days}: at least {least} are needed; {cause}"
+        "only {rows} labelled rows (user, date) of {users} user{} for horizon {horizon_days}: at least {least} are needed; \
+         {cause}",
+        if *users == 1 { "" } else { "s" }
     )]
     TooFewRows {
         /// The horizon.

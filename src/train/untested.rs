@@ -123,3 +123,55 @@ fn one_class(question: &ChurnConfig, horizon_days: u16, date: Day, users: usize,
          there and the {horizon_days}-day model was not judged. {cause}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(churn_event: Option<&str>) -> ChurnConfig {
+        ChurnConfig {
+            activity: vec!["purchase".into()],
+            horizon_days: vec![30],
+            active_within_days: 90,
+            lead_days: 0,
+            churn_event: churn_event.map(str::to_owned),
+        }
+    }
+
+    /// Every cause but the log's length must not be called that, and each names what would help.
+    #[test]
+    fn each_cause_names_itself_and_what_would_help() {
+        let date: Day = "2024-06-01".parse().unwrap();
+        let causes = [
+            (Untested::TooFewDays { span_days: 50, needed_days: 61 }, "spans 50 days, and 61 would do"),
+            (Untested::DatesTooClose { dates: 3, window_days: 30 }, "Raise model.snapshots or model.spacing_days"),
+            (Untested::TooFewUsers { date, users: 1, least: 50 }, "1 user was active in the 90 days before 2024-06-01"),
+            (Untested::TooFewEarlier { date, rows: 30, least: 50 }, "only 30 rows (user, date) before 2024-06-01"),
+            (Untested::TooFewOfAClass { date, rows: 300, churned: 2 }, "Too few users churned"),
+            (Untested::TooFewOfAClass { date, rows: 300, churned: 299 }, "Too few users stayed"),
+            (Untested::OneClass { date, users: 300, churned: true }, "All 300 users of 2024-06-01"),
+        ];
+        for (k, (cause, words)) in causes.iter().enumerate() {
+            let said = cause.sentence(&question(None), 30);
+            assert!(said.contains(words), "{said}");
+            assert_eq!(said.contains("too short"), k == 0, "{said}");
+            let json = serde_json::to_string(cause).unwrap();
+            assert_eq!(&serde_json::from_str::<Untested>(&json).unwrap(), cause);
+        }
+    }
+
+    /// The longer one waits, the fewer are silent and the more have cancelled.
+    #[test]
+    fn the_advice_on_the_horizon_depends_on_what_churn_is() {
+        let date: Day = "2024-06-01".parse().unwrap();
+        let said = |event, churned| Untested::OneClass { date, users: 9, churned }.sentence(&question(event), 30);
+        assert!(said(None, true).ends_with("otherwise lengthen churn.horizon_days."));
+        assert!(
+            said(None, true).contains("If events of the kind purchase stop before the log does, choose an earlier")
+        );
+        assert!(said(None, false).ends_with("or shorten churn.horizon_days."));
+        assert!(said(Some("cancel"), true).ends_with("or shorten churn.horizon_days."));
+        assert!(said(Some("cancel"), false).contains("If events `cancel` stop before the log does"));
+        assert!(said(Some("cancel"), false).ends_with("otherwise lengthen churn.horizon_days."));
+    }
+}

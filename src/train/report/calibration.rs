@@ -13,7 +13,10 @@ pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
     let (foot, top) = (axis("").low, axis("").high);
     let mut plot = Plot::new(&id, &title, axis("predicted churn"), axis("observed churn"));
     plot.line(&[(foot, foot), (top, top)], "reference");
-    plot.text((top, top), (-14, 4), "end", "as predicted");
+    // Where most users churn, the dots crowd the other end.
+    let crowded = foot > 0.0;
+    let (at, away, anchor) = if crowded { (foot, (40, -8), "start") } else { (top, (-14, 4), "end") };
+    plot.text((at, at), away, anchor, "as predicted");
     let largest = curve.iter().map(|c| c.users).max().unwrap_or(1).max(1) as f64;
     plot.line(&curve.iter().map(|c| (c.predicted, c.observed)).collect::<Vec<_>>(), "model thin");
     for c in curve {

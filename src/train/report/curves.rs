@@ -3,7 +3,7 @@
 use super::super::card::{Evaluation, RivalCard};
 use super::names;
 use super::plot::{Axis, Plot};
-use super::text::{counted_share, decimals, escape, percent};
+use super::text::{counted_share, decimals, escape, percent, times};
 
 /// A rival's line: its class in the style sheet and its name, with the names of those that run on the same line.
 pub(super) struct Line<'a> {
@@ -123,9 +123,9 @@ fn lift(horizon_days: u16, e: &Evaluation) -> String {
         "The riskiest {} of users hold {} times as many churners as as many users taken at random{}; nobody could do \
          better than {} times, with churners only.",
         percent(0.1),
-        decimals(of(&e.gains, 10), 1),
-        recency.map(|l| format!(" (recency only: {})", decimals(of(&l.rival.gains, 10), 1))).unwrap_or_default(),
-        decimals(e.reach(&e.gains, 10).possible_lift, 1),
+        times(of(&e.gains, 10)),
+        recency.map(|l| format!(" (recency only: {})", times(of(&l.rival.gains, 10)))).unwrap_or_default(),
+        times(e.reach(&e.gains, 10).possible_lift),
     );
     super::figure(
         "",

@@ -48,8 +48,11 @@ fn chart(horizon_days: u16, e: &Evaluation) -> String {
     plot.line(&[(0.0, 0.0), (1.0, 1.0)], "reference");
     // The best that any order can do: churners only, until there are none left.
     plot.line(&[(0.0, 0.0), (e.churn_rate.clamp(0.0, 1.0), 1.0), (1.0, 1.0)], "reference faint");
-    let (away, anchor) = if e.churn_rate > 0.7 { (-30, "end") } else { (6, "start") };
-    plot.text((e.churn_rate.clamp(0.0, 1.0), 1.0), (away, 16), anchor, "perfect");
+    let rate = e.churn_rate.clamp(0.0, 1.0);
+    // To the right of its bend, or to the left of the line where that lies at the edge.
+    let (at, away, anchor) =
+        if rate > 0.7 { ((0.8 * rate, 0.8), (-10, -8), "end") } else { ((rate, 1.0), (6, 16), "start") };
+    plot.text(at, away, anchor, "perfect");
     plot.text((1.0, 0.55), (-8, 0), "end", "at random");
     for line in super::curves::lines(e).iter().rev() {
         let points: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))

@@ -38,7 +38,9 @@ pub(super) fn list(groups: &[(String, Vec<Strip>)], axis: &Axis, reference: Opti
 }
 
 /// Ticks, at most: as many as lie beside each other in a narrow column.
-const TICKS: usize = 5;
+fn most_ticks(digits: usize) -> usize {
+    if digits > 3 { 3 } else { 5 }
+}
 
 /// An axis around all that is drawn, with a few round ticks; `format` is told how many decimals tell them apart.
 pub(super) fn axis(values: impl Iterator<Item = f64>, label: &str, format: impl Fn(f64, usize) -> String) -> Axis {
@@ -49,7 +51,9 @@ pub(super) fn axis(values: impl Iterator<Item = f64>, label: &str, format: impl 
     let digits = (0..8_usize)
         .rev()
         .flat_map(|digits| [1, 2, 5].map(|k| (f64::from(k) * libm::pow(10.0, -(digits as f64)), digits)));
-    let found = digits.into_iter().find(|(step, _)| (high - low) / step < 1e6 && inside(*step).count() <= TICKS);
+    let found = digits
+        .into_iter()
+        .find(|(step, digits)| (high - low) / step < 1e6 && inside(*step).count() <= most_ticks(*digits));
     let (step, digits) = found.unwrap_or((high - low, 0));
     let margin = (high - low) * 0.04;
     let ticks = inside(step).map(|k| (k as f64 * step, format(k as f64 * step, digits))).collect();
@@ -143,5 +147,7 @@ mod tests {
         assert_eq!(read(-0.19, 0.04), ["-0.15", "-0.10", "-0.05", "0.00"]);
         assert_eq!(read(0.22, 0.91), ["0.4", "0.6", "0.8"]);
         assert_eq!(read(0.0, 0.0042), ["0.000", "0.001", "0.002", "0.003", "0.004"]);
+        assert_eq!(read(0.0, 0.0016), ["0.000", "0.001"]);
+        assert_eq!(read(-0.0003, 0.0009), ["0.0000", "0.0005"]);
     }
 }

@@ -132,6 +132,11 @@ fn points_digits(difference: f64) -> usize {
     if difference != 0.0 && difference.abs() < 0.000_95 { 2 } else { 1 }
 }
 
+/// Times as many: one decimal, two where one would hardly tell it from as many.
+pub(super) fn times(lift: f64) -> String {
+    decimals(lift, if lift < 1.5 { 2 } else { 1 })
+}
+
 /// A loss or a score: three decimals, four where it is small.
 pub(super) fn score(number: f64) -> String {
     decimals(number, if number.abs() < 0.1 { 4 } else { 3 })

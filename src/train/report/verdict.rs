@@ -5,7 +5,7 @@ use super::super::metrics::CurvePoint;
 use super::super::probe::LeakageProbe;
 use super::super::refused::Refused;
 use super::super::verdict::{CHALLENGER, Strength};
-use super::text::{counted, counted_share, decimals, escape, nowrap, percent, points};
+use super::text::{counted, counted_share, decimals, escape, nowrap, percent, points, times};
 
 /// Cautions, a verdict for each horizon, and notes.
 pub(super) fn content(card: &Card) -> String {
@@ -109,8 +109,8 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> String {
              are off by {} on average.",
             percent(0.2),
             strong(&counted_share(reach.churners / e.churners() as f64)),
-            decimals(reach.lift, 1),
-            decimals(reach.possible_lift, 1),
+            times(reach.lift),
+            times(reach.possible_lift),
             strong(&format!("{} points", points(e.model.ece.value))),
         ));
         let bias = e.model.bias;
@@ -246,6 +246,6 @@ mod tests {
         (e.users, e.churn_rate, e.gains) = (7, 6.0 / 7.0, vec![1.0; 100]);
         e.verdict = Verdict::new(&e.rivals, e.users, 6);
         let said = plain(&tested(&card().horizons[0], &e));
-        assert!(said.contains("1.2 times their share where 1.2 are possible"), "{said}");
+        assert!(said.contains("1.17 times their share where 1.17 are possible"), "{said}");
     }
 }

@@ -50,17 +50,17 @@ fn logs_that_make_no_model() {
     let usual = log(40, &MONTHLY, 1);
     insta::assert_snapshot!(fit(&usual, NO_CHANGE, "--as-of 2020-01-01"), @"1 error: no events before 2020-01-01: the log spans 2024-01-01 to 2024-08-07; choose an as-of day after 2024-01-01, or 2024-08-08 to see all of it");
     let one_user = log(1, &MONTHLY, 0);
-    insta::assert_snapshot!(fit(&one_user, NO_CHANGE, ""), @"1 error: only 9 labelled rows of 1 users for horizon 30: at least 50 are needed; lengthen the log or churn.active_within_days, or shorten churn.horizon_days");
+    insta::assert_snapshot!(fit(&one_user, NO_CHANGE, ""), @"1 error: only 9 labelled rows (user, date) of 1 user for horizon 30: at least 50 are needed; the log holds 1 user: it takes more users, not more days; does `events.user` name the right column?");
     let faithful = log(60, &(0..20).map(|week| week * 7).collect::<Vec<_>>(), 0);
-    insta::assert_snapshot!(fit(&faithful, NO_CHANGE, ""), @"1 error: all 300 labelled rows for horizon 30 stayed: there is nothing to tell apart; shorten churn.horizon_days");
+    insta::assert_snapshot!(fit(&faithful, NO_CHANGE, ""), @"1 error: all 300 labelled rows (user, date) for horizon 30 stayed: there is nothing to tell apart; shorten churn.horizon_days");
     let gone = log(60, &[0, 3], 0) + "u0,2024-06-01,visit\n";
-    insta::assert_snapshot!(fit(&gone, NO_CHANGE, ""), @"1 error: all 300 labelled rows for horizon 30 churned: there is nothing to tell apart; lengthen churn.horizon_days");
+    insta::assert_snapshot!(fit(&gone, NO_CHANGE, ""), @"1 error: all 300 labelled rows (user, date) for horizon 30 churned: there is nothing to tell apart; lengthen churn.horizon_days, or choose an earlier --as-of if the feed of these events stopped before the log ends");
     let once = log(300, &[0], 1);
-    insta::assert_snapshot!(fit(&once, NO_CHANGE, ""), @"");
+    insta::assert_snapshot!(fit(&once, NO_CHANGE, ""), @"1 error: no user comes back: each of the 300 users with activity (purchase) has it on one day only, so all churn; `events.user` must name users, not orders, sessions or rows");
     let sparse = log(80, &MONTHLY, 1);
-    insta::assert_snapshot!(fit(&sparse, ("= 90", "= 1"), ""), @"");
+    insta::assert_snapshot!(fit(&sparse, ("= 90", "= 1"), ""), @"1 error: only 34 labelled rows (user, date) of 6 users for horizon 30: at least 50 are needed; most users had no activity within churn.active_within_days = 1 of the dates: raise it");
     let cancelled = faithful.clone() + "u0,2024-01-01,cancel\n";
-    insta::assert_snapshot!(fit(&cancelled, ("[churn]", "[churn]\nchurn_event = \"cancel\""), ""), @"");
+    insta::assert_snapshot!(fit(&cancelled, ("[churn]", "[churn]\nchurn_event = \"cancel\""), ""), @"1 error: all 300 labelled rows (user, date) for horizon 30 stayed: there is nothing to tell apart; lengthen churn.horizon_days, or choose an earlier --as-of if the feed of these events stopped before the log ends");
     insta::assert_snapshot!(fit(&usual, ("[30]", "[400]"), ""), @"1 error: churn.horizon_days = 400 with churn.lead_days = 0 was never observed: the log spans 220 days, which allows a horizon of at most 219 days");
 }
 

@@ -170,9 +170,6 @@ fn a_date_of_one_class_is_told_with_what_became_of_it() {
         log.regular(&format!("u{k}"), k % 5, if k % 2 == 0 { 60 + k } else { 389 });
     }
     unjudged(&log.0, "stayed within 30 days, so nothing can be told apart there");
-    // The feed of purchases stops, that of tickets goes on.
-    (0..200).for_each(|k| log.event(&format!("u{k}"), 405 + k % 3, "ticket"));
-    unjudged(&log.0, "If events of the kind purchase stop before the log does, choose an earlier --as-of");
 }
 
 #[test]
