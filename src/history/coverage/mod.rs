@@ -9,8 +9,9 @@
 //!    businesses close; at the end of a feed, or with hardly anything after it, where a mistake costs little,
 //!    [`LEAST_TAIL_DAYS`].
 //! 2. It is improbable: the log-odds against it reach [`LEAST_EVIDENCE`], about 10⁶ to one. The expectation is the mean of each
-//!    weekday in the eight weeks before (and after, the lower of both, in the first half of the log); weeks are negative
-//!    binomial with the variance of the log's own, so an uneven log must be silent for longer.
+//!    weekday in the eight weeks before, or in the two, whichever is less (in the first half of the log, in those after if they
+//!    had fewer); weeks are negative binomial with the variance of the log's own, so an uneven log must be silent for
+//!    longer. Nor has it more than a tenth of the users expected.
 //! 3. It is unusual: at least twice as long as the fourth longest silence of the log, and not the season of a year: no
 //!    silence of the log covers half of it 52 weeks (give or take two) earlier or later.
 //!

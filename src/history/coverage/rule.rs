@@ -1,4 +1,4 @@
-use super::series::{Series, Weekly};
+use super::series::{QUIET_SHARE, Series, Weekly};
 use super::{CoverageSettings, FeedCoverage, Hole, Stretch};
 use crate::history::Day;
 
@@ -11,6 +11,8 @@ pub const LEAST_TAIL_DAYS: i32 = 3;
 /// The least logarithm of the odds against a hole being silence: about 10⁶ to one.
 pub const LEAST_EVIDENCE: f64 = 14.0;
 
+/// Users that a log has at least to be judged; of a smaller one every day is covered.
+const LEAST_USERS: u64 = 50;
 /// The place, in order of length, of the silence that is as long as any usual one: three may be outages.
 const USUAL_PLACE: usize = 3;
 /// How much longer than a usual silence a hole is.
@@ -77,7 +79,8 @@ impl Feed {
     /// Whether the days of a silence were not observed.
     fn is_hole(&self, silence: Stretch, least_days: i32) -> bool {
         let least = if touches_new_year(silence) { LEAST_CLOSING_DAYS } else { least_days };
-        silence.days() >= least.max(unusual_days(self.usual_silence_days))
+        self.series.all_users() >= LEAST_USERS
+            && silence.days() >= least.max(unusual_days(self.usual_silence_days))
             && self.evidence(silence) >= LEAST_EVIDENCE
             && !is_season(silence, &self.silences)
     }
@@ -100,8 +103,8 @@ impl Feed {
     /// Past the middle of the log the weeks before a silence alone tell: what comes after the end of a log may be strays.
     /// Before the middle the lower of both sides counts, since a log that grows is silent at first.
     fn expected(&self, silence: Stretch) -> Option<f64> {
-        let before = self.series.expected_from_before(silence);
-        let after = self.series.expected_from_after(silence);
+        let before = self.series.expected_before(silence.from, silence);
+        let after = self.series.expected_after(silence);
         match (before, after) {
             (Some(before), Some(after)) if silence.from < self.series.middle() => Some(before.min(after)),
             (before, after) => before.or(after),
@@ -111,7 +114,8 @@ impl Feed {
     /// The logarithm of the odds against so few users on these days being what the log has otherwise.
     fn evidence(&self, silence: Stretch) -> f64 {
         let Some(expected) = self.expected(silence) else { return 0.0 };
-        self.weekly.evidence(silence.days(), expected, self.series.users(silence.from, silence.until) as f64)
+        let users = self.series.users(silence.from, silence.until) as f64;
+        if users > QUIET_SHARE * expected { 0.0 } else { self.weekly.evidence(silence.days(), expected, users) }
     }
 
     /// The islands that are covered, those too small to be between them left out.

@@ -8,7 +8,7 @@ const BASELINE_WEEKS: i32 = 26;
 /// Weeks that must lie within the log for that median to be known.
 const LEAST_BASELINE_WEEKS: i32 = 13;
 /// The share of a usual week up to which a week counts as silent.
-const QUIET_SHARE: f64 = 0.1;
+pub(super) const QUIET_SHARE: f64 = 0.1;
 /// Days on either side of a silence whose mean is its expectation.
 const RATE_DAYS: i32 = 56;
 /// Days that must be there for that mean to be taken.
@@ -51,6 +51,11 @@ impl Series {
     pub(super) fn span(&self) -> Option<Stretch> {
         let (first, last) = self.days.first().zip(self.days.last())?;
         Some(Stretch { from: *first, until: last.plus(1) })
+    }
+
+    /// All users.
+    pub(super) fn all_users(&self) -> u64 {
+        self.sums.last().copied().unwrap_or(0)
     }
 
     /// The days between the first and the last fiftieth of the users, where strays are few.
@@ -96,22 +101,27 @@ impl Series {
         Some(median((1..=weeks).map(around).collect()))
     }
 
-    /// How many users the days of a silence would have had, by the mean of the weekdays in the eight weeks before it;
-    /// `None` when hardly any of them lie within the log.
-    pub(super) fn expected_from_before(&self, silence: Stretch) -> Option<f64> {
-        self.expected_before(silence.from, silence)
-    }
-
-    /// The same by the eight weeks before another day.
+    /// How many users the days of a silence would have had, by the mean of each weekday in the eight weeks before `day`, or the
+    /// two if they had fewer: a season may be on its way down. `None` when hardly any of them lie within the log.
     pub(super) fn expected_before(&self, day: Day, silence: Stretch) -> Option<f64> {
-        let from = day.plus(-RATE_DAYS).max(self.span()?.from);
-        self.expected_from(Stretch { from, until: day }, silence)
+        let first = self.span()?.from;
+        let by = |days: i32| Stretch { from: day.plus(-days).max(first), until: day };
+        Some(self.surely(by(RATE_DAYS), silence)?.min(self.expected_from(by(LEAST_RATE_DAYS), silence)?))
     }
 
-    /// The same by the eight weeks after it.
-    pub(super) fn expected_from_after(&self, silence: Stretch) -> Option<f64> {
-        let until = silence.until.plus(RATE_DAYS).min(self.span()?.until);
-        self.expected_from(Stretch { from: silence.until, until }, silence)
+    /// The same by the weeks after it.
+    pub(super) fn expected_after(&self, silence: Stretch) -> Option<f64> {
+        let last = self.span()?.until;
+        let by = |days: i32| Stretch { from: silence.until, until: silence.until.plus(days).min(last) };
+        Some(self.surely(by(RATE_DAYS), silence)?.min(self.expected_from(by(LEAST_RATE_DAYS), silence)?))
+    }
+
+    /// The expectation by the days beside a silence, if as few came on these as chance allows: two standard deviations of the
+    /// root of a Poisson number.
+    fn surely(&self, beside: Stretch, silence: Stretch) -> Option<f64> {
+        let users = self.users(beside.from, beside.until) as f64;
+        let least = (users.sqrt() - 1.0).max(0.0).powi(2);
+        Some(self.expected_from(beside, silence)? * least / users.max(1.0))
     }
 
     fn expected_from(&self, beside: Stretch, silence: Stretch) -> Option<f64> {
