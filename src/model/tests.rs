@@ -174,9 +174,8 @@ fn a_theme_is_told_by_a_feature_that_goes_its_way() {
             told += 1;
             contrasts += usize::from(reason.sentence.contains("none in the last 30 days"));
             // Much of what users stay for, without a word on what was lately, does not raise the risk.
-            let position = bundle.catalogue().position_of(reason.feature);
-            let expected =
-                position.as_ref().ok().and_then(|p| bundle.catalogue().features()[*p].quantity.larger_means_leaving());
+            let position = bundle.catalogue().position_of(reason.feature).ok();
+            let expected = position.and_then(|p| bundle.catalogue().features()[p].quantity.larger_means_leaving());
             let z = position.map_or(0.0, |p| bundle.standardise(vector)[p]);
             let plain = reason.sentence.contains(": ") || reason.sentence.contains("above the longer run");
             if plain && expected.is_some_and(|leaving| z * reason.contribution * if leaving { 1.0 } else { -1.0 } < 0.0)

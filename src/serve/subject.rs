@@ -231,7 +231,7 @@ fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -
         };
         return Err(CallError::field(format!("{place}.features.values[{name}]"), problem));
     }
-    match question.served().check(&vector) {
+    match question.served().constraints().check(&vector) {
         Ok(()) => Ok(vector),
         Err(Contradiction { position, problem }) => {
             let name = question.served().name(position);
@@ -259,7 +259,7 @@ fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place)
         let problem = not_allowed(question, position, *value) + "; send NaN when it is unknown";
         return Err(CallError::field(field(position), problem));
     }
-    match question.served().check(&values) {
+    match question.served().constraints().check(&values) {
         Ok(()) => Ok(values),
         Err(Contradiction { position, problem }) => Err(CallError::field(field(position), problem)),
     }

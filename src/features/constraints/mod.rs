@@ -45,6 +45,12 @@ impl Constraints {
         }
     }
 
+    /// The same for vectors one after another in `values`; the first row that no history gives.
+    pub fn check_matrix(&self, values: &[f64]) -> Result<(), (usize, Contradiction)> {
+        let rows = values.chunks_exact(self.names.len().max(1)).enumerate();
+        rows.map(|(row, vector)| self.check(vector).map_err(|found| (row, found))).collect()
+    }
+
     #[cold]
     fn contradiction(&self, rule: &Rule, at: impl Fn(&usize) -> f64) -> Contradiction {
         let features = rule.features();

@@ -174,6 +174,22 @@ fn the_features_of_the_reported_case_are_told() {
 }
 
 #[test]
+fn the_first_bad_row_of_a_matrix_is_told() {
+    let catalogue = &catalogues()[0];
+    let constraints = Constraints::new(catalogue);
+    let good = extract(catalogue, &ROWS, 100);
+    let mut rows = vec![good; 200];
+    assert_eq!(constraints.check_matrix(&rows.concat()), Ok(()));
+    assert_eq!(constraints.check_matrix(&[]), Ok(()));
+    let at = |name| catalogue.position_of(name).unwrap();
+    rows[141][at("recency_days")] = 101.0;
+    rows[140][at("weekday_regularity")] = 2.0;
+    let (row, found) = constraints.check_matrix(&rows.concat()).unwrap_err();
+    assert_eq!((row, found.position), (140, at("weekday_regularity")));
+    assert_eq!(found, constraints.check(&rows[140]).unwrap_err());
+}
+
+#[test]
 fn what_no_history_tells_cannot_be_known() {
     let catalogue = &catalogues()[0];
     let constraints = Constraints::new(catalogue);

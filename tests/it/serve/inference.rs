@@ -102,7 +102,9 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
     }
     // The negative control: another number is another answer.
     let mut other = rows.clone();
-    other[0][served().bundle().catalogue().position_of("amount_max").unwrap()] += 1.0;
+    for (name, value) in [("gap_spread_days", 2.0), ("weekday_regularity", 0.5)] {
+        other[0][served().bundle().catalogue().position_of(name).unwrap()] = value;
+    }
     let answers = (server.infer(matrix(&rows)).await.unwrap(), server.infer(matrix(&other)).await.unwrap());
     assert_ne!(answers.0.raw_output_contents[0], answers.1.raw_output_contents[0]);
 }
