@@ -21,7 +21,8 @@ pub struct EventsConfig {
     pub user: Option<Mapping>,
     /// The time of the event. Not needed for a roll-up.
     pub time: Option<Mapping>,
-    /// How times are written: `rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a `strftime` pattern.
+    /// How times are written: `rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a `strftime` pattern. A
+    /// pattern that holds `Z`, `UTC`, `GMT` or an offset tells instants; `%Z` stands for these names and no others.
     /// Without it times are ISO 8601, where a time without an offset is local. Not used for columns that hold dates
     /// or timestamps by their own type.
     pub time_format: Option<String>,
