@@ -23,7 +23,7 @@ pub(crate) fn publish(args: &args::Publish, output: Output) -> Outcome {
         "model": version,
         "live": shown(live),
         "previous": previous,
-        "previous_dir": shown(&previous_dir),
+        "previous_dir": previous.as_ref().map(|_| shown(&previous_dir)),
         "unchanged": unchanged,
     });
     output.result(&json, &text)
