@@ -1,5 +1,6 @@
 //! The real `ebb-train`, run as a user runs it.
 
+mod floors;
 mod leakage;
 mod mistakes;
 mod pipeline;
