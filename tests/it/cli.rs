@@ -1,6 +1,7 @@
 //! The real `ebb-train`, run as a user runs it.
 
 mod coverage;
+mod floors;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]
