@@ -9,7 +9,7 @@ use crate::lifecycle::{Eligibility, Thresholds};
 use crate::math::dot;
 
 /// The format of `bundle.json` that this build writes and reads.
-pub const FORMAT_VERSION: u64 = 3;
+pub const FORMAT_VERSION: u64 = 2;
 
 /// A line through the log-odds, fitted on later data than the weights: `intercept + slope * log_odds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
