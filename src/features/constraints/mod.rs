@@ -47,8 +47,8 @@ impl Constraints {
 
     /// The same for vectors one after another in `values`; the first row that no history gives.
     pub fn check_matrix(&self, values: &[f64]) -> Result<(), (usize, Contradiction)> {
-        let rows = values.chunks_exact(self.names.len().max(1)).enumerate();
-        rows.map(|(row, vector)| self.check(vector).map_err(|found| (row, found))).collect()
+        let mut rows = values.chunks_exact(self.names.len().max(1)).enumerate();
+        rows.try_for_each(|(row, vector)| self.check(vector).map_err(|found| (row, found)))
     }
 
     #[cold]
