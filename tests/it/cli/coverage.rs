@@ -188,7 +188,9 @@ fn a_roll_up_is_judged_like_its_log() {
     assert_eq!((&strays["reason"], &strays["rows"]), (&"after_coverage".into(), &1.into()));
     let first = &quality(&kept)["set_aside"][0]["first"][0];
     assert!(first["file"].as_str().unwrap().ends_with(".parquet") && first["column"] == "day", "{first}");
-    of_rollup["data_quality"] = of_raw["data_quality"].clone();
+    for of_the_files in ["data_quality", "config_hash"] {
+        of_rollup[of_the_files] = of_raw[of_the_files].clone();
+    }
     assert_eq!(of_rollup, of_raw);
 }
 

@@ -107,7 +107,7 @@ fn files_that_are_not_there() {
         format!("{} {}", run.code, run.error())
     };
     insta::assert_snapshot!(run("fit --config ebb.toml --out model"), @"64 error: ebb.toml: No such file or directory (os error 2)");
-    insta::assert_snapshot!(run("inspect --model nowhere"), @"1 error: nowhere/MANIFEST.sha256: No such file or directory (os error 2)");
+    insta::assert_snapshot!(run("inspect --model nowhere"), @"1 error: nowhere: No such file or directory (os error 2)");
     fs::write(folder.path().join("ebb.toml"), CONFIG).unwrap();
     insta::assert_snapshot!(run("rollup --config ebb.toml --out rollup --partitions 0"), @"64 error: --partitions must be at least 1");
     insta::assert_snapshot!(run("score --model m --config ebb.toml --as-of 2024-05-01 --out scores.xls"), @"64 error: --out scores.xls: the name must end in .csv or .parquet, or be - for CSV on standard output");

@@ -93,7 +93,7 @@ fn columns_mapped_to_identifiers_and_times_stop_the_fit() {
     for (from, to, complaint, name) in [
         (
             "amount = \"amount\"",
-            "amount = \"user_number\"",
+            "amount = \"user_number\"\nmax_refused_share = 1",
             "`events.amount` looks like an identifier",
             "events.amount",
         ),
