@@ -52,7 +52,11 @@ fn every_user_of_the_log_is_scored_or_skipped_with_a_reason() {
     let quality: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(path.join("quality.json")).unwrap()).unwrap();
     assert_eq!(scored.len() + skipped.len(), quality["users"].as_u64().unwrap() as usize);
-    assert!(run.out.starts_with(&format!("as of 2024-10-01: {} users scored, {} not (", scored.len(), skipped.len())), "{}", run.out);
+    assert!(
+        run.out.starts_with(&format!("as of 2024-10-01: {} users scored, {} not (", scored.len(), skipped.len())),
+        "{}",
+        run.out
+    );
     let to_screen = ebb_train(path, &format!("{score} -")).ok();
     assert_eq!(to_screen.out, text);
     let files: Vec<String> = contents(&path.join("out")).into_iter().map(|(name, _)| name).collect();
