@@ -129,9 +129,8 @@ mod tests {
         for lead in [0, 7] {
             let window = lead as i32 + 30;
             let s = with_holes(400, lead, 30, 12, &holes).unwrap();
-            let overlaps = |d: &Day, (from, until): (i32, i32)| {
-                d.number() + lead as i32 <= until - 1 && d.number() + window > from
-            };
+            let overlaps =
+                |d: &Day, (from, until): (i32, i32)| d.number() + (lead as i32) < until && d.number() + window > from;
             for hole in holes {
                 assert!(!s.fit.iter().any(|d| overlaps(d, hole)), "{:?}", s.fit);
                 // The negative control: without the hole, a date's window would overlap it.

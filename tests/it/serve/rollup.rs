@@ -6,8 +6,11 @@ use ebb::history::{Amount, Day, DayRecord, HistoriesBuilder, write_rollup};
 
 use super::*;
 
-/// Twenty users who visit every other day of 2011 up to a day, and what else is given: user, day, kind.
-fn users(until: &str, more: &[(&str, &str, &str)]) -> Histories {
+/// Something that a user did: user, day, kind.
+type Row = (&'static str, &'static str, &'static str);
+
+/// Twenty users who visit every other day of 2011 up to a day, and what else is given.
+fn users(until: &str, more: &[Row]) -> Histories {
     let mut builder = HistoriesBuilder::default();
     let mut add = |user: &str, day: Day, kind: &str| {
         let kind = builder.kind(kind).unwrap();
@@ -45,7 +48,7 @@ fn write(folder: &Path, histories: &Histories) {
 async fn the_default_as_of_day_is_the_one_after_what_is_covered() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("rollup");
-    let cases: [(&[(&str, &str, &str)], &str); 3] = [
+    let cases: [(&[Row], &str); 3] = [
         (&[], "2011-09-01"),
         // A row of a wrong clock, and one of a day that has not come yet.
         (&[("u1", "2011-09-25", "visit")], "2011-09-01"),
