@@ -1,4 +1,4 @@
-//! Reading event logs: CSV, JSON Lines and Parquet, raw or rolled up, into [`Histories`].
+//! Reading event logs: CSV, JSON Lines and Parquet, raw or rolled up, into [`Histories`](crate::history::Histories).
 //!
 //! [`read_log`] finds the files, maps their columns as [`EventsConfig`] says, and hands every event to a
 //! [`crate::history::HistoriesBuilder`]. A row that cannot be used is never dropped in silence: the [`QualityReport`]
