@@ -187,7 +187,8 @@ pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
         let json = json!({"model": bundle.version(), "as_of": as_of, "out": shown(&args.out), "summary": summary});
         output.result(&json, &text)?;
     }
-    if summary.scored == 0 && !args.allow_empty {
+    // A partition may well be without anybody.
+    if summary.scored == 0 && !args.allow_empty && args.partition.is_none() {
         return Err(failed(anyhow::anyhow!(
             "nobody was scored: {skipped} users are not asked about at {as_of} ({}); see --as-of, and say --allow-empty if \
              that is meant",
