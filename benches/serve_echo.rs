@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use ebb::features::{Catalogue, Extractor, FeatureSchema};
+use ebb::history::{Amount, Day, DayRecord};
 use ebb::serve::client::*;
 use ebb::serve::listen;
 use prost::Message;
@@ -117,7 +119,7 @@ async fn requests(server: String, out: &Path) -> Result<()> {
     let mut models = ModelServiceClient::connect(server.clone()).await?;
     let model = models.get_model(GetModelRequest::default()).await?.into_inner().model.context("no model")?;
     let mut scoring = ScoringServiceClient::connect(server).await?;
-    for (form, subject) in subjects(&model) {
+    for (form, subject) in subjects(&model)? {
         let request = ScoreUserRequest {
             subject: Some(Subject { subject: Some(subject) }),
             as_of: model.as_of.clone(),
@@ -142,20 +144,38 @@ fn framed(message: &impl Message) -> Result<Vec<u8>> {
     Ok(frame)
 }
 
+/// The features of a user with an event of each kind on 30 days, as the model's catalogue defines them.
+fn features(model: &Model) -> Result<Vec<(String, f64)>> {
+    let catalogue = Catalogue::new(FeatureSchema {
+        activity: model.activity_kinds.clone(),
+        other_kinds: model.other_kinds.clone(),
+        horizon_days: model.horizon_days.iter().map(|h| u16::try_from(*h)).collect::<Result<_, _>>()?,
+        amounts: model.features.iter().any(|feature| feature.name == "amount"),
+    })?;
+    let as_of: Day = model.as_of.parse()?;
+    let amount = Amount::new(9.5)?;
+    let kinds = 0..u16::try_from(catalogue.kinds().len())?;
+    let on = |i: i32, kind: u16| DayRecord { amount, day: as_of.plus(-2 - 5 * i), count: 1, kind };
+    let records = (0..30).flat_map(|i| kinds.clone().map(move |kind| on(i, kind))).collect();
+    let mut vector = vec![f64::NAN; catalogue.len()];
+    let history = ebb::history::History::new(records)?;
+    Extractor::new(&catalogue, catalogue.kinds()).extract(history.view(), as_of, &mut vector);
+    Ok(catalogue.features().iter().map(|feature| feature.name.clone()).zip(vector).collect())
+}
+
 /// One user in each form: every feature known, and a history of 30 active days.
-fn subjects(model: &Model) -> Vec<(&'static str, SubjectForm)> {
-    let value = |i: usize| 1.0 + (i * 7 % 11) as f64;
-    let names = model.features.iter().map(|f| f.name.clone()).enumerate();
-    let named = names.map(|(i, name)| (name, value(i))).collect();
-    let packed = (0..model.features.len()).map(value).collect();
+fn subjects(model: &Model) -> Result<Vec<(&'static str, SubjectForm)>> {
+    let features = features(model)?;
+    let packed = features.iter().map(|(_, value)| *value).collect();
+    let named = features.into_iter().collect();
     let kind = model.activity_kinds.first().cloned().unwrap_or_default();
-    let last: Option<ebb::history::Day> = model.as_of.parse().ok();
+    let last: Option<Day> = model.as_of.parse().ok();
     let day = |age: i32| last.map(|day| day.plus(-age).to_string()).unwrap_or_default();
     let activity = |i: i32| DayActivity { day: day(2 + 5 * i), kind: kind.clone(), count: 1, amount: 9.5 };
     let history = History { events: Vec::new(), days: (0..30).map(activity).collect() };
-    vec![
+    Ok(vec![
         ("packed", SubjectForm::PackedFeatures(PackedFeatures { values: packed })),
         ("named", SubjectForm::Features(NamedFeatures { values: named })),
         ("history", SubjectForm::History(history)),
-    ]
+    ])
 }

@@ -234,19 +234,28 @@ def serve(arguments):
 
 
 def vectors(model, count):
-    """Made-up users, legal by their sign only: unknown features, contradictions and gone users among them."""
+    """Made-up users, each as some history could leave it: unknown features and gone users among them."""
     draw = np.random.default_rng(7)
-    raw = np.expm1(draw.normal(2.0, 1.4, (count, model.design.width)).clip(-1.0, 9.0)).round(2)
-    raw[:, model.design.log] = np.abs(raw[:, model.design.log])
-    raw[:, [model.design.active_days]] = draw.integers(0, 40, (count, 1))
-    unknown = draw.random(raw.shape) < 0.1
-    needed = ["tenure_days", "recency_days", "active_days", f"active_days_{model.horizon_days[0]}d"]
-    unknown[:, [model.design.names.index(name) for name in needed]] = False
-    raw[unknown] = np.nan
-    # Half of them are consistent, as real users are.
-    half = raw[: count // 2]
-    half[:, model.design.recency] %= model.active_within
-    half[:, model.design.age] = half[:, model.design.recency] + np.abs(half[:, model.design.age])
+    raw = np.full((count, model.design.width), np.nan)
+    horizon = model.horizon_days[0]
+    recency, days = draw.integers(1, 2 * model.active_within, count), draw.integers(0, 40, count)
+    lately = np.where(recency <= horizon, draw.integers(1, np.clip(np.minimum(days, horizon - recency + 1), 1, None) + 1), 0)
+    age = np.where(days == 1, recency, recency + 40 + draw.integers(0, 400, count))
+    tenure = age + draw.integers(0, 90, count)
+    money = lambda: draw.lognormal(3.0, 1.2, count).round(2)
+    values = {
+        "recency_days": recency, "active_age_days": age, "tenure_days": tenure, "recency_share": recency / tenure,
+        "recency_any_days": draw.integers(1, recency + 1), "active_days": days, "events": days + draw.integers(0, 9, count),
+        f"active_days_{horizon}d": lately, "one_active_day": days == 1, "amount_last": money(),
+        "weekday_regularity": np.where(days > 1, draw.random(count), np.nan),
+    }
+    for name, column in values.items():
+        if name in model.design.names:
+            raw[:, model.design.names.index(name)] = column
+    optional = [model.design.names.index(n) for n in ("recency_any_days", "recency_share") if n in model.design.names]
+    raw[np.ix_(draw.random(count) < 0.1, optional)] = np.nan
+    # Of nobody without activity anything else is known.
+    raw[days == 0] = np.where(np.arange(model.design.width) == model.design.names.index("active_days"), 0.0, np.nan)
     return raw
 
 

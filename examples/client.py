@@ -88,7 +88,14 @@ def told(score):
         return score_pb2.ScoreStatus.Name(score.status)
     first = score.horizons[0]
     band = score_pb2.RiskBand.Name(first.risk_band)
-    return f"{first.churn_probability:.1%} in {first.horizon_days} days, {band}"
+    return f"{percent(first.churn_probability)} in {first.horizon_days} days, {band}"
+
+
+def percent(probability):
+    """A probability in words: never certain, never impossible."""
+    if probability > 0.99:
+        return "more than 99 %"
+    return "less than 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
 
 
 def explained(error):

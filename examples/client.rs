@@ -250,8 +250,8 @@ fn weekly(kind: &str, as_of: &str, age: i32) -> anyhow::Result<History> {
 fn told(score: &Score) -> String {
     match score.horizons.first() {
         Some(horizon) if score.status() == ScoreStatus::Scored => format!(
-            "{:.1} % in {} days, {}",
-            horizon.churn_probability * 100.0,
+            "{} in {} days, {}",
+            ebb::features::percent(horizon.churn_probability),
             horizon.horizon_days,
             horizon.risk_band().as_str_name()
         ),

@@ -168,8 +168,8 @@ fn print_score(name: &str, score: &Score) {
     }
     for horizon in &score.horizons {
         println!(
-            "  {:.0} % likely to buy nothing in the {} days from {}: {} risk",
-            horizon.churn_probability * 100.0,
+            "  {} likely to buy nothing in the {} days from {}: {} risk",
+            ebb::features::percent(horizon.churn_probability),
             horizon.horizon_days,
             score.as_of,
             words(horizon.risk_band().as_str_name(), "RISK_BAND_")

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use ebb::history::{HistoriesBuilder, Users, read_rollup};
+use ebb::history::{Amount, DayRecord, HistoriesBuilder, History as Records, Users, read_rollup};
 use ebb::model::{Assessment, Bundle, load, save};
 use ebb::serve::client::*;
 use prost::Message;
@@ -15,9 +15,23 @@ pub const SCORE_USER: &str = "/churn.v1.ScoringService/ScoreUser";
 /// The method that scores many.
 pub const BATCH_SCORE_USERS: &str = "/churn.v1.ScoringService/BatchScoreUsers";
 
-/// A made-up user that every model can score: all features known, and small enough to be lately active.
+/// The features of a made-up user that every model can score: some tens of days with every kind of event, the last of
+/// them lately.
 pub fn vector(bundle: &Bundle, user: usize) -> Vec<f64> {
-    (0..bundle.catalogue().len()).map(|i| 1.0 + ((i * 7 + user) % 11) as f64).collect()
+    let (catalogue, as_of) = (bundle.catalogue(), bundle.spec().training.as_of);
+    let days = 20 + (user % 11) as i32;
+    let record = |time: i32, kind: usize| DayRecord {
+        amount: Amount::from_micros(9_500_000 + i64::from(time) * 10_000),
+        day: as_of.plus(-2 - (user % 5) as i32 - 5 * time),
+        count: 1,
+        kind: kind as u16,
+    };
+    let records = (0..days).flat_map(|time| (0..catalogue.kinds().len()).map(move |kind| record(time, kind)));
+    let mut vector = vec![f64::NAN; catalogue.len()];
+    if let Ok(history) = Records::new(records.collect()) {
+        bundle.extractor(catalogue.kinds()).extract(history.view(), as_of, &mut vector);
+    }
+    vector
 }
 
 fn packed(bundle: &Bundle, user: usize) -> Subject {

@@ -109,6 +109,8 @@ pub(super) struct Weighing {
     pub(super) slope: f64,
     /// For each column whether a larger value is expected of users who leave, or of users who stay; `None` for either.
     leaving: Vec<Option<bool>>,
+    /// For each column whether it counts events of a kind that may be good or bad.
+    kind_counts: Vec<bool>,
     /// The weights of the columns themselves.
     own: Vec<f64>,
     kinks: Terms,
@@ -153,7 +155,8 @@ impl Weighing {
         }
         let base_log_odds = model.calibration.intercept + slope * model.intercept;
         let leaving = expectations(own, catalogue, derived);
-        Self { base_log_odds, slope, leaving, own: own.to_vec(), kinks, pairs }
+        let kind_counts = catalogue.features().iter().map(|f| kind_of(f.quantity).is_some()).collect();
+        Self { base_log_odds, slope, leaving, kind_counts, own: own.to_vec(), kinks, pairs }
     }
 
     /// Whether a standardised value raises the risk, or lowers it, as a reader expects of it. What is unknown, or like the
@@ -163,6 +166,11 @@ impl Weighing {
             Some(leaving) => z == 0.0 || (z > 0.0) == (leaving == raises),
             None => true,
         }
+    }
+
+    /// Whether a column counts events of one kind.
+    pub(super) fn counts_kind(&self, column: usize) -> bool {
+        self.kind_counts.get(column).copied().unwrap_or(false)
     }
 
     /// What each column adds to the calibrated log-odds, into `shares`: [`ChurnModel::contributions`] times the slope,
@@ -222,12 +230,16 @@ impl Weighing {
     }
 }
 
-/// See [`Weighing::leaving`]. What a kind of event means is known to the model alone: all its counts taken together.
-fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<Option<bool>> {
-    let kind_of = |quantity| match quantity {
+/// The kind whose events a feature counts.
+fn kind_of(quantity: Quantity) -> Option<u16> {
+    match quantity {
         Quantity::KindCount(kind) | Quantity::KindCountIn(kind, _) => Some(kind),
         _ => None,
-    };
+    }
+}
+
+/// See [`Weighing::leaving`]. What a kind of event means is known to the model alone: all its counts taken together.
+fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<Option<bool>> {
     let mut net = vec![0.0; catalogue.kinds().len()];
     for (feature, weight) in catalogue.features().iter().zip(own) {
         if let Some(sum) = kind_of(feature.quantity).and_then(|kind| net.get_mut(usize::from(kind))) {

@@ -2,7 +2,7 @@ use super::ModelError;
 use super::bundle::{Bundle, RiskBand};
 use super::design::Derived;
 use super::plan::Weighing;
-use crate::features::{Extractor, Quantity, Theme};
+use crate::features::{Contrast, Extractor, Quantity, Theme};
 use crate::history::{Day, HistoryView};
 use crate::lifecycle::{Eligibility, NotEligible, Rule, Stage, classify, is_inactive};
 use crate::math::sigmoid;
@@ -276,10 +276,13 @@ impl Scratch {
         let mut candidates: Vec<usize> = members.iter().copied().filter(|k| towards(*k) > 0.0).collect();
         candidates.sort_by(|a, b| towards(*b).total_cmp(&towards(*a)));
         for k in &candidates {
-            let clear = contrast(*k).filter(|contrast| if raises { contrast.is_fall } else { contrast.is_rise });
+            let is_clear = |contrast: &Contrast| if raises { contrast.is_fall } else { contrast.is_rise };
+            // Whether much of a kind is good or bad is for the reader to say, who needs to know when it was.
+            let is_kind = weighing.counts_kind(*k);
+            let told = contrast(*k).filter(|contrast| is_kind || is_clear(contrast));
             let z = self.z.get(*k).copied().unwrap_or_default();
-            if clear.is_some() || weighing.is_expected(*k, z, raises) {
-                return (*k, clear.map(|contrast| contrast.words));
+            if weighing.is_expected(*k, z, raises) || told.as_ref().is_some_and(is_clear) {
+                return (*k, told.map(|contrast| contrast.words));
             }
         }
         let strongest = candidates.first().or(members.first()).copied().unwrap_or_default();

@@ -128,6 +128,88 @@ fn what_is_derived_is_told_by_what_anyone_can_check() {
     assert!(reason.sentence.starts_with("last purchase ") && reason.sentence.contains("usually every"), "{reason:?}");
 }
 
+/// The bundle of the repository, and what its users on whom it is asked are like: those who did much and stopped, those
+/// who do much, those who did little.
+fn shop() -> (Bundle, Vec<Vec<f64>>) {
+    let bundle = load(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models/shop"))).unwrap().bundle;
+    let kinds = bundle.catalogue().kinds().to_vec();
+    let as_of = bundle.spec().training.as_of;
+    let visit = kinds.iter().position(|kind| kind == "visit").unwrap() as u16;
+    let vectors = (0..600_i32).map(|user| {
+        let (gap, silent, times) = (2 + user % 23, 1 + user * 7 % 120, 1 + user * 13 % 60);
+        let on = |time: i32, kind: u16| DayRecord {
+            amount: Amount::new(f64::from(5 + user * time % 70)).unwrap(),
+            day: as_of.plus(-silent - time * gap),
+            count: 1 + (time % 3) as u32,
+            kind,
+        };
+        let other = |time: i32| on(time, if user % 3 == 0 { visit } else { (time * user) as u16 % kinds.len() as u16 });
+        let history = History::new((0..times).flat_map(|time| [on(time, 0), other(time)]).collect()).unwrap();
+        let mut vector = vec![f64::NAN; bundle.catalogue().len()];
+        bundle.extractor(&kinds).extract(history.view(), as_of, &mut vector);
+        vector
+    });
+    let vectors = vectors.collect();
+    (bundle, vectors)
+}
+
+/// What a column adds to the log-odds of the shortest horizon.
+fn share(bundle: &Bundle, vector: &[f64], name: &str) -> f64 {
+    let model = &bundle.spec().models[0];
+    let column = bundle.spec().design.columns.iter().position(|c| c.feature == name).unwrap();
+    model.calibration.slope * model.contributions(&bundle.standardise(vector))[column]
+}
+
+#[test]
+fn a_theme_is_told_by_a_feature_that_goes_its_way() {
+    let (bundle, vectors) = shop();
+    let mut assessor = bundle.assessor(&[]);
+    let (mut told, mut contrasts, mut odd) = (0, 0, Vec::new());
+    for vector in &vectors {
+        let answer = assessor.assess(Subject::Features(vector), bundle.spec().training.as_of, 9).unwrap();
+        let Assessment::Scored(score) = answer else { continue };
+        for reason in &score.horizons[0].reasons {
+            let own = share(&bundle, vector, reason.feature);
+            assert!(own * reason.contribution > 0.0, "{own} of {reason:?}");
+            told += 1;
+            contrasts += usize::from(reason.sentence.contains("none in the last 30 days"));
+            // Much of what users stay for, without a word on what was lately, does not raise the risk.
+            let position = bundle.catalogue().position_of(reason.feature).ok();
+            let expected = position.and_then(|p| bundle.catalogue().features()[p].quantity.larger_means_leaving());
+            let z = position.map_or(0.0, |p| bundle.standardise(vector)[p]);
+            let plain = reason.sentence.contains(": ") || reason.sentence.contains("above the longer run");
+            if plain && expected.is_some_and(|leaving| z * reason.contribution * if leaving { 1.0 } else { -1.0 } < 0.0)
+            {
+                odd.push(format!("{reason:?}"));
+            }
+        }
+    }
+    assert!(told > 2_000 && contrasts > 100, "{told} told, {contrasts} by contrast");
+    // Where a theme has no feature that would be understood, its effect is next to nothing.
+    assert!(odd.len() * 200 < told, "{} of {told}: {}", odd.len(), odd.join("\n"));
+}
+
+/// A heavy buyer who stopped, as in the README: what raises the risk is told by what is not there any more.
+#[test]
+fn many_visits_raise_the_risk_only_beside_none_lately() {
+    let (bundle, _) = shop();
+    let as_of = bundle.spec().training.as_of;
+    let kinds = bundle.catalogue().kinds();
+    let visit = kinds.iter().position(|kind| kind == "visit").unwrap() as u16;
+    let on =
+        |age: i32, kind: u16| DayRecord { amount: Amount::new(20.0).unwrap(), day: as_of.plus(-age), count: 1, kind };
+    let history = (0..40).map(|n| on(50 + 4 * n, 0)).chain((0..86).map(|n| on(45 + 2 * n, visit)));
+    let history = History::new(history.collect()).unwrap();
+    let answer = bundle.assessor(kinds).assess(Subject::History(history.view()), as_of, 9).unwrap();
+    let Assessment::Scored(score) = answer else { panic!("not scored") };
+    let said: Vec<&str> = score.horizons[0].reasons.iter().map(|reason| reason.sentence.as_str()).collect();
+    assert!(said.contains(&"86 visits, none in the last 30 days"), "{said:?}");
+    assert!(
+        !said.iter().any(|sentence| sentence.contains(", ever: 40") || sentence.contains(", ever: 86")),
+        "{said:?}"
+    );
+}
+
 #[test]
 fn the_contributions_are_those_of_the_scoring_model() {
     let bundle = bundle();

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use super::errors::ServeError;
 use super::vocabulary::Vocabulary;
-use crate::features::{Constraints, Contradiction, FeatureError, Scale};
+use crate::features::{Constraints, FeatureError, Scale};
 use crate::history::DayClock;
 use crate::lifecycle::Behaviour;
 use crate::model::{Bundle, ModelError, Saved, load};
@@ -93,9 +93,9 @@ impl Served {
         value >= 0.0 || self.bundle.catalogue().features().get(position).is_none_or(|f| f.scale != Scale::Log)
     }
 
-    /// Refuses a vector that no history gives. A feature that `is_given` may be NaN only where a history can leave it unknown.
-    pub(super) fn check(&self, vector: &[f64], is_given: impl Fn(usize) -> bool) -> Result<(), Contradiction> {
-        self.constraints.check(vector, is_given)
+    /// What holds of every vector that a history gives.
+    pub(super) fn constraints(&self) -> &Constraints {
+        &self.constraints
     }
 
     /// Whether every subject must have the feature at `position`.

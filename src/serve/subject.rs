@@ -234,8 +234,7 @@ fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -
         };
         return Err(CallError::field(format!("{place}.features.values[{name}]"), problem));
     }
-    // What was not named is unknown, whether or not a history would tell it.
-    match question.served().check(&vector, |_| false) {
+    match question.served().constraints().check(&vector) {
         Ok(()) => Ok(vector),
         Err(Contradiction { position, problem }) => {
             let name = question.served().name(position);
@@ -263,7 +262,7 @@ fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place)
         let problem = not_allowed(question, position, *value) + "; send NaN when it is unknown";
         return Err(CallError::field(field(position), problem));
     }
-    match question.served().check(&values, |_| true) {
+    match question.served().constraints().check(&values) {
         Ok(()) => Ok(values),
         Err(Contradiction { position, problem }) => Err(CallError::field(field(position), problem)),
     }

@@ -22,12 +22,19 @@ ROWS = 50
 
 
 def matrix(model):
-    """Users made up of whole and broken numbers, some of them unknown."""
+    """Users made up, each as a history could leave it; most features are unknown."""
     dice = random.Random(7)
-    rows = np.array([[round(dice.expovariate(0.1), dice.choice([0, 3])) for _ in model.features] for _ in range(ROWS)])
-    optional = [i for i, feature in enumerate(model.features) if not feature.required]
+    names = [f.name for f in model.features]
+    rows = np.full((ROWS, len(names)), math.nan)
+    horizon = model.horizon_days[0]
     for row in rows:
-        row[dice.sample(optional, 5)] = math.nan
+        recency, days = dice.randint(1, 120), dice.randint(2, 30)
+        lately = dice.randint(1, min(days, horizon - recency + 1)) if recency <= horizon else 0
+        user = {"recency_days": recency, "recency_any_days": dice.randint(1, recency), "tenure_days": recency + 400,
+                "active_days": days, f"active_days_{horizon}d": lately, "weekday_regularity": round(dice.random(), 3),
+                "amount_last": round(dice.expovariate(0.1), 2)}
+        for name, value in user.items():
+            row[names.index(name)] = value
     return rows
 
 
@@ -98,10 +105,15 @@ def main():
     check("typed columns by name", equal(triton.InferResult(response).as_numpy, model, expected))
 
     less = rows.copy()
-    less[0, 0] += 1.0
+    less[0, [f.name for f in model.features].index("tenure_days")] += 1.0
     whole.set_data_from_numpy(less)
     check("another number is another answer", not equal(client.infer("stable", [whole]).as_numpy, model, expected))
 
+    hashed = lambda text: client.infer("stable", [whole], parameters={"feature_hash": text})
+    check("the order of the columns can be named", hashed(model.feature_hash) is not None)
+    fails("another order", lambda: hashed("beef"), "feature_hash: the features are for beef")
+    whole.set_data_from_numpy(np.where(np.isnan(rows), rows, 500.0))
+    fails("what no history gives", lambda: client.infer("stable", [whole]), "row 0: ")
     fails("an unknown model", lambda: client.infer("nothing", [whole]), "nothing")
     short = triton.InferInput("features", [1, 3], "FP64")
     short.set_data_from_numpy(np.zeros((1, 3)))

@@ -22,15 +22,13 @@ pub struct Contradiction {
 pub struct Constraints {
     names: Vec<String>,
     rules: Vec<Rule>,
-    /// Features that every user with so many of what another feature counts has: (feature, count, least).
-    known: Vec<(usize, usize, f64)>,
 }
 
 impl Constraints {
     /// The rules that follow from what the features of a catalogue measure.
     pub fn new(catalogue: &Catalogue) -> Self {
         let names = catalogue.features().iter().map(|feature| feature.name.clone()).collect();
-        let mut builder = Builder { catalogue, made: Self { names, rules: Vec::new(), known: Vec::new() } };
+        let mut builder = Builder { catalogue, made: Self { names, rules: Vec::new() } };
         for (position, feature) in catalogue.features().iter().enumerate() {
             builder.add(position, feature.quantity);
         }
@@ -38,20 +36,19 @@ impl Constraints {
         builder.made
     }
 
-    /// Whether a history could give this vector, NaN where unknown. A feature that `is_given` must be known where every
-    /// history gives it; any other that is NaN was left out.
-    pub fn check(&self, vector: &[f64], is_given: impl Fn(usize) -> bool) -> Result<(), Contradiction> {
+    /// Whether a history could give this vector, as far as it is known: NaN is what was not given.
+    pub fn check(&self, vector: &[f64]) -> Result<(), Contradiction> {
         let at = |position: &usize| vector.get(*position).copied().unwrap_or(f64::NAN);
-        if let Some(rule) = self.rules.iter().find(|rule| rule.is_broken(at)) {
-            return Err(self.contradiction(rule, at));
-        }
-        let missing = |(feature, count, least): &&(usize, usize, f64)| {
-            at(feature).is_nan() && at(count) >= *least && is_given(*feature)
-        };
-        match self.known.iter().find(missing) {
+        match self.rules.iter().find(|rule| rule.is_broken(at)) {
             None => Ok(()),
-            Some((feature, count, least)) => Err(self.unknown(*feature, *count, *least)),
+            Some(rule) => Err(self.contradiction(rule, at)),
         }
+    }
+
+    /// The same for vectors one after another in `values`; the first row that no history gives.
+    pub fn check_matrix(&self, values: &[f64]) -> Result<(), (usize, Contradiction)> {
+        let mut rows = values.chunks_exact(self.names.len().max(1)).enumerate();
+        rows.try_for_each(|(row, vector)| self.check(vector).map_err(|found| (row, found)))
     }
 
     #[cold]
@@ -60,16 +57,6 @@ impl Constraints {
         let told: Vec<String> = features.iter().map(|f| format!("`{}` is {}", self.name(*f), at(f))).collect();
         let problem = format!("{}: {}", told.join(", "), rule.words());
         Contradiction { position: features.first().copied().unwrap_or_default(), problem }
-    }
-
-    #[cold]
-    fn unknown(&self, feature: usize, count: usize, least: f64) -> Contradiction {
-        let (name, of) = (self.name(feature), self.name(count));
-        let problem = match least > 0.0 {
-            true => format!("`{name}` is NaN: it is known wherever `{of}` is at least {least}"),
-            false => format!("`{name}` is NaN: it is known of everybody, and 0 where there is nothing to count"),
-        };
-        Contradiction { position: feature, problem }
     }
 
     fn name(&self, position: usize) -> &str {
@@ -98,7 +85,6 @@ impl Builder<'_> {
                     self.at(Q::RecencyAny),
                     self.at(if quantity == Q::RecencyAny { Q::Recency } else { Q::Tenure }),
                 );
-                self.known(feature, Q::ActiveDays, 1.0);
             }
             Q::ActiveDays | Q::ActiveDaysIn(_) => self.active_days(feature, quantity),
             Q::Events | Q::EventsIn(_) => self.events(feature, quantity),
@@ -110,11 +96,9 @@ impl Builder<'_> {
             Q::DecayedDays(half_life) => {
                 let half_life = f64::from(half_life);
                 self.rule_of_days(|days, recency, age| Rule::Decayed { value: feature, days, recency, age, half_life });
-                self.known(feature, Q::ActiveDays, 0.0);
             }
             Q::OneDay => {
                 self.rule(self.at(Q::ActiveDays).map(|days| Rule::Single { flag: feature, days }));
-                self.known(feature, Q::ActiveDays, 0.0);
             }
             Q::Overdue => {
                 self.ratio(feature, Q::Recency, Q::GapMean, 1.0);
@@ -133,14 +117,12 @@ impl Builder<'_> {
                 let rule = |short, long, tenure| Rule::Trend { value: feature, short, long, tenure, windows: [a, b] };
                 let counts = self.at(Q::ActiveDaysIn(a)).zip(self.at(Q::ActiveDaysIn(b)));
                 self.rule(counts.zip(self.at(Q::Tenure)).map(|((short, long), tenure)| rule(short, long, tenure)));
-                self.known(feature, Q::ActiveDays, 1.0);
             }
         }
     }
 
     fn active_days(&mut self, feature: usize, quantity: Quantity) {
         self.count(feature, 0.0);
-        self.known(feature, Quantity::ActiveDays, 0.0);
         let Quantity::ActiveDaysIn(window) = quantity else {
             self.order(Some(feature), self.at(Quantity::Events));
             self.rule_of_days(|days, recency, age| Rule::Room { days, recency, age });
@@ -163,7 +145,6 @@ impl Builder<'_> {
 
     fn events(&mut self, feature: usize, quantity: Quantity) {
         self.count(feature, 0.0);
-        self.known(feature, Quantity::ActiveDays, 0.0);
         if let Quantity::EventsIn(window) = quantity {
             self.order(Some(feature), self.at(Quantity::Events));
             self.order(Some(feature), self.wider(window).and_then(|wider| self.at(Quantity::EventsIn(wider))));
@@ -184,11 +165,9 @@ impl Builder<'_> {
                     self.order(self.at(Quantity::Recency), Some(feature));
                 }
                 self.needs(feature, Quantity::KindCount(kind), 1.0);
-                self.known(feature, Quantity::KindCount(kind), 1.0);
             }
             Quantity::KindCountIn(kind, window) => {
                 self.count(feature, 0.0);
-                self.known(feature, Quantity::ActiveDays, 0.0);
                 self.order(Some(feature), self.at(Quantity::KindCount(kind)));
                 let horizons = &self.catalogue.schema().horizon_days;
                 let wider = horizons.iter().find(|h| **h > window).map(|h| Quantity::KindCountIn(kind, *h));
@@ -201,7 +180,6 @@ impl Builder<'_> {
             }
             Quantity::KindCount(kind) => {
                 self.count(feature, 0.0);
-                self.known(feature, Quantity::ActiveDays, 0.0);
                 if is_activity(kind) {
                     self.order(Some(feature), self.at(Quantity::Events));
                 }
@@ -217,7 +195,6 @@ impl Builder<'_> {
                 let rule = |recency| Rule::Unseen { amount: feature, recency, window: days };
                 self.rule(self.at(Quantity::Recency).map(rule));
                 self.all_within(feature, Quantity::Amount, Quantity::ActiveAge, window);
-                self.known(feature, Quantity::ActiveDays, 0.0);
             }
             Quantity::AmountMean => {
                 self.ratio(feature, Quantity::Amount, Quantity::ActiveDays, 0.0);
@@ -233,7 +210,7 @@ impl Builder<'_> {
                 self.only_for(feature, 1.0);
             }
             Quantity::AmountMax => self.only_for(feature, 1.0),
-            _ => self.known(feature, Quantity::ActiveDays, 0.0),
+            _ => {}
         }
     }
 
@@ -318,17 +295,12 @@ impl Builder<'_> {
         self.rule(self.at(over).zip(self.at(under)).map(rule));
     }
 
-    /// Known of all users with so many active days, and of nobody else.
+    /// Known of users with so many active days, and of nobody else.
     fn only_for(&mut self, feature: usize, least: f64) {
         self.needs(feature, Quantity::ActiveDays, least);
-        self.known(feature, Quantity::ActiveDays, least);
     }
 
     fn needs(&mut self, feature: usize, of: Quantity, least: f64) {
         self.rule(self.at(of).map(|count| Rule::Needs { feature, count, least }));
-    }
-
-    fn known(&mut self, feature: usize, of: Quantity, least: f64) {
-        self.made.known.extend(self.at(of).map(|count| (feature, count, least)));
     }
 }

@@ -200,5 +200,5 @@ fn far_above(a: f64, b: f64) -> bool {
 
 /// Known and not 1.
 fn other(days: f64) -> bool {
-    days < 1.0 || days > 1.0
+    !days.is_nan() && days != 1.0
 }

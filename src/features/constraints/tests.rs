@@ -52,12 +52,12 @@ proptest! {
         let as_of = rows.iter().map(|row| row.0).max().unwrap_or(0) + if ago > 400 { ago - 400 } else { -ago / 3 };
         let vector = extract(catalogue, &rows, as_of.max(1));
         let constraints = Constraints::new(catalogue);
-        prop_assert_eq!(constraints.check(&vector, |_| true), Ok(()));
+        prop_assert_eq!(constraints.check(&vector), Ok(()));
         let single: Vec<f64> = vector.iter().map(|x| f64::from(*x as f32)).collect();
-        prop_assert_eq!(constraints.check(&single, |_| true), Ok(()));
+        prop_assert_eq!(constraints.check(&single), Ok(()));
         let some = |(i, x): (usize, &f64)| if part >> (i % 64) & 1 == 1 { *x } else { f64::NAN };
         let some: Vec<f64> = vector.iter().enumerate().map(some).collect();
-        prop_assert_eq!(constraints.check(&some, |_| false), Ok(()));
+        prop_assert_eq!(constraints.check(&some), Ok(()));
     }
 }
 
@@ -73,14 +73,14 @@ const ROWS: [Row; 7] = [
 ];
 
 /// What a change of a user's features is told as.
-fn problem(which: usize, changes: &[(&str, f64)], given: bool) -> Result<(), (String, String)> {
+fn problem(which: usize, changes: &[(&str, f64)]) -> Result<(), (String, String)> {
     let catalogue = &catalogues()[which];
     let mut vector = extract(catalogue, &ROWS, 100);
     for (name, value) in changes {
         vector[catalogue.position_of(name).unwrap()] = *value;
     }
     let name = |position: usize| catalogue.features()[position].name.clone();
-    Constraints::new(catalogue).check(&vector, |_| given).map_err(|c| (name(c.position), c.problem))
+    Constraints::new(catalogue).check(&vector).map_err(|c| (name(c.position), c.problem))
 }
 
 /// One feature of a good vector after the other is changed to what contradicts the others.
@@ -126,9 +126,9 @@ const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 37] = [
 
 #[test]
 fn every_contradiction_is_told_with_the_features_and_their_values() {
-    assert_eq!((problem(0, &[], true), problem(1, &[], true)), (Ok(()), Ok(())), "the negative control");
+    assert_eq!((problem(0, &[]), problem(1, &[])), (Ok(()), Ok(())), "the negative control");
     for (which, name, value, blamed, part) in CONTRADICTIONS {
-        let (found, text) = problem(which, &[(name, value)], false).unwrap_err();
+        let (found, text) = problem(which, &[(name, value)]).unwrap_err();
         let told = text.contains(&format!("`{name}` is {value}")) && text.contains(part) && found == blamed;
         assert!(told, "{name} = {value}: {found}: {text}");
     }
@@ -169,30 +169,39 @@ fn the_features_of_the_reported_case_are_told() {
     ];
     let catalogue = &catalogues()[0];
     let vector = catalogue.vector(reported.into_iter()).unwrap();
-    let problem = Constraints::new(catalogue).check(&vector, |_| false).unwrap_err().problem;
+    let problem = Constraints::new(catalogue).check(&vector).unwrap_err().problem;
     assert_eq!(problem, "`recency_days` is 60, `active_age_days` is 19: the first cannot be greater than the second");
 }
 
 #[test]
-fn what_every_history_gives_must_be_known_where_it_was_given() {
-    for (name, part) in [
-        ("events_60d", "`events_60d` is NaN: it is known of everybody"),
-        ("active_age_days", "`active_age_days` is NaN: it is known wherever `active_days` is at least 1"),
-        ("gap_mean_days", "known wherever `active_days` is at least 2"),
-        ("return_recency_days", "known wherever `return_count` is at least 1"),
-    ] {
-        let (found, text) = problem(0, &[(name, f64::NAN)], true).unwrap_err();
-        assert!(found == name && text.contains(part), "{text}");
-        assert_eq!(problem(0, &[(name, f64::NAN)], false), Ok(()), "{name} may be left out");
-    }
-    // Known where no history knows it.
+fn the_first_bad_row_of_a_matrix_is_told() {
     let catalogue = &catalogues()[0];
+    let constraints = Constraints::new(catalogue);
+    let good = extract(catalogue, &ROWS, 100);
+    let mut rows = vec![good; 200];
+    assert_eq!(constraints.check_matrix(&rows.concat()), Ok(()));
+    assert_eq!(constraints.check_matrix(&[]), Ok(()));
+    let at = |name| catalogue.position_of(name).unwrap();
+    rows[141][at("recency_days")] = 101.0;
+    rows[140][at("weekday_regularity")] = 2.0;
+    let (row, found) = constraints.check_matrix(&rows.concat()).unwrap_err();
+    assert_eq!((row, found.position), (140, at("weekday_regularity")));
+    assert_eq!(found, constraints.check(&rows[140]).unwrap_err());
+}
+
+#[test]
+fn what_no_history_tells_cannot_be_known() {
+    let catalogue = &catalogues()[0];
+    let constraints = Constraints::new(catalogue);
     let mut once = extract(catalogue, &[(0, 0, 1, 5.0)], 20);
-    assert_eq!(Constraints::new(catalogue).check(&once, |_| true), Ok(()));
+    assert_eq!(constraints.check(&once), Ok(()));
     once[catalogue.position_of("gap_last_days").unwrap()] = 12.0;
-    let problem = Constraints::new(catalogue).check(&once, |_| true).unwrap_err().problem;
+    let problem = constraints.check(&once).unwrap_err().problem;
     assert!(problem.contains("known only where the second is at least 2"), "{problem}");
     let never = catalogue.vector([("active_days", 0.0), ("recency_days", 3.0)].into_iter()).unwrap();
-    let problem = Constraints::new(catalogue).check(&never, |_| false).unwrap_err().problem;
+    let problem = constraints.check(&never).unwrap_err().problem;
     assert!(problem.contains("`recency_days` is 3, `active_days` is 0"), "{problem}");
+    // The negative control: what is not given contradicts nothing.
+    let some = catalogue.vector([("active_days", 4.0), ("recency_days", 3.0)].into_iter()).unwrap();
+    assert_eq!(constraints.check(&some), Ok(()));
 }

@@ -249,14 +249,12 @@ fn check(served: &Served, values: &[f64], only: Option<(usize, usize)>) -> Resul
 /// Refuses rows that no history gives. `given` tells for each feature which input it came in; a matrix has all in one.
 fn check_rows(served: &Served, values: &[f64], given: &[Option<usize>]) -> Result<(), CallError> {
     let features = served.bundle().catalogue().len();
-    let is_given = |feature: usize| given.get(feature).copied().flatten().is_some();
-    for (row, vector) in values.chunks_exact(features).enumerate() {
-        let Err(Contradiction { position, problem }) = served.check(vector, is_given) else { continue };
-        let input = given.get(position).copied().flatten().unwrap_or(0);
-        let place = if given.iter().all(|input| *input == Some(0)) { row * features + position } else { row };
-        return Err(CallError::field(format!("inputs[{input}].contents[{place}]"), format!("row {row}: {problem}")));
-    }
-    Ok(())
+    let Err((row, Contradiction { position, problem })) = served.constraints().check_matrix(values) else {
+        return Ok(());
+    };
+    let input = given.get(position).copied().flatten().unwrap_or(0);
+    let place = if given.iter().all(|input| *input == Some(0)) { row * features + position } else { row };
+    Err(CallError::field(format!("inputs[{input}].contents[{place}]"), format!("row {row}: {problem}")))
 }
 
 fn cut(text: &str) -> String {

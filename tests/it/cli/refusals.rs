@@ -99,9 +99,9 @@ fn a_manifest_without_a_file_is_refused() {
 #[test]
 fn another_format_is_refused_before_anything_else_is_read() {
     let bundle = Bundle::new();
-    bundle.write("bundle.json", "{\"format_version\": 3, \"wheels\": 4}");
+    bundle.write("bundle.json", "{\"format_version\": 2, \"wheels\": 4}");
     bundle.fix_manifest();
-    insta::assert_snapshot!(bundle.refusal(), @"error: model/bundle.json: format version 3; this build reads 2, fit the model again");
+    insta::assert_snapshot!(bundle.refusal(), @"error: model/bundle.json: format version 2; this build reads 3, fit the model again");
 }
 
 #[test]

@@ -61,6 +61,52 @@ async fn events_and_days_add_up() {
     assert_eq!(mixed, server.score(ask(user("ann"))).await.unwrap());
 }
 
+/// Blanks around ids and kinds count as little as they do in a log.
+#[tokio::test]
+async fn blanks_around_ids_and_kinds_change_nothing() {
+    let server = Running::ready().await;
+    let expected = server.score(ask(user("ann"))).await.unwrap();
+    let mut padded = log();
+    padded.iter_mut().for_each(|event| {
+        event.kind = match event.kind {
+            "visit" => " visit",
+            "purchase" => "purchase\t",
+            "booking" => "\u{a0}booking ",
+            "survey" => "survey ",
+            _ => " return ",
+        };
+    });
+    for subject in [user("ann "), user("\tann\u{a0}"), as_events(&padded, "ann")] {
+        assert_eq!(server.score(ask(subject)).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn kinds_that_the_model_never_saw_are_told_back() {
+    let server = Running::ready().await;
+    let mut misspelt = log();
+    for event in misspelt.iter_mut().filter(|event| event.kind == "visit" || event.kind == "return") {
+        event.kind = if event.kind == "visit" { "visits" } else { "qqq" };
+    }
+    let score = server.score(ask(as_events(&misspelt, "ann"))).await.unwrap();
+    let told = |kind: &str, events: usize, nearest: &str| UnknownKind {
+        kind: kind.into(),
+        events: events as u64,
+        nearest: nearest.into(),
+    };
+    let count = |kind| of(&misspelt, "ann").filter(|event| event.kind == kind).count();
+    assert!(count("visits") > count("qqq") && count("qqq") > 0);
+    assert_eq!(score.unknown_kinds, [told("visits", count("visits"), "visit"), told("qqq", count("qqq"), "")]);
+    // A kind that was in the log and has no features is known, though it changes no answer either.
+    assert!(count("survey") > 0);
+    assert_eq!(server.score(ask(as_events(&log(), "ann"))).await.unwrap().unknown_kinds, []);
+    // All of them unknown: there is nothing to judge by, and the answer says why.
+    let days = vec![DayActivity { day: "2011-09-01".into(), kind: "purchases".into(), count: 3, amount: 0.0 }];
+    let score = server.score(ask(subject(SubjectForm::History(History { events: vec![], days })))).await.unwrap();
+    assert_eq!(score.status(), ScoreStatus::TooNew);
+    assert_eq!(score.unknown_kinds, [told("purchases", 3, "purchase")]);
+}
+
 #[tokio::test]
 async fn reasons_and_the_rest_add_up_to_the_log_odds() {
     let server = Running::ready().await;

@@ -102,7 +102,9 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
     }
     // The negative control: another number is another answer.
     let mut other = rows.clone();
-    other[0][0] += 1.0;
+    for (name, value) in [("gap_spread_days", 2.0), ("weekday_regularity", 0.5)] {
+        other[0][served().bundle().catalogue().position_of(name).unwrap()] = value;
+    }
     let answers = (server.infer(matrix(&rows)).await.unwrap(), server.infer(matrix(&other)).await.unwrap());
     assert_ne!(answers.0.raw_output_contents[0], answers.1.raw_output_contents[0]);
 }
@@ -183,6 +185,109 @@ async fn what_is_wrong_with_a_tensor_is_named() {
         }
     }
     assert!(server.infer(good).await.is_ok());
+}
+
+/// What no history gives is refused with its row and column, in a matrix and in columns, whatever their type.
+#[tokio::test]
+async fn rows_that_contradict_themselves_are_named() {
+    let server = Running::ready().await;
+    let rows = rows();
+    let width = rows[0].len();
+    let position = |name: &str| served().bundle().catalogue().position_of(name).unwrap();
+    let mut bad = rows.clone();
+    bad[2][position("active_age_days")] = 9.0;
+    let status = server.infer(matrix(&bad)).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let place = format!("inputs[0].contents[{}]: row 2: `recency_days` is 261, ", 2 * width + position("recency_days"));
+    assert!(status.message().starts_with(&place), "{}", status.message());
+    assert!(status.message().contains("`active_age_days` is 9: the first cannot be greater"), "{}", status.message());
+    // Columns; single precision, in which the good rows are none the worse.
+    let single = |rows: &[Vec<f64>]| {
+        let column = |i: usize| rows.iter().map(move |row| row[i] as f32);
+        let input = |(i, feature): (usize, &ebb::features::Feature)| InferInputTensor {
+            datatype: "FP32".into(),
+            contents: Some(InferTensorContents { fp32_contents: column(i).collect(), ..Default::default() }),
+            ..tensor(&feature.name, &[rows.len()])
+        };
+        request(served().bundle().catalogue().features().iter().enumerate().map(input).collect(), Vec::new())
+    };
+    let status = server.infer(single(&bad)).await.unwrap_err();
+    let place = format!("inputs[{}].contents[2]: row 2: `recency_days` is 261, ", position("recency_days"));
+    assert!(status.message().starts_with(&place), "{}", status.message());
+    assert!(server.infer(single(&rows)).await.is_ok());
+}
+
+fn with_hash(request: &ModelInferRequest, hash: ParameterChoice) -> ModelInferRequest {
+    let parameter = InferParameter { parameter_choice: Some(hash) };
+    ModelInferRequest { parameters: [("feature_hash".to_owned(), parameter)].into(), ..request.clone() }
+}
+
+#[tokio::test]
+async fn a_matrix_can_name_the_order_that_it_is_in() {
+    let server = Running::ready().await;
+    let request = matrix(&rows());
+    let text = |hash: &str| with_hash(&request, ParameterChoice::StringParam(hash.into()));
+    let (plain, named) = (server.infer(request.clone()).await.unwrap(), server.infer(text(&feature_hash())).await);
+    assert_eq!(plain, named.unwrap());
+    let status = server.infer(text("beef")).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("feature_hash: the features are for beef"), "{}", status.message());
+    let status = server.infer(with_hash(&request, ParameterChoice::Int64Param(1))).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().starts_with("parameters[feature_hash]: "), "{}", status.message());
+}
+
+/// A reload that exchanges columns: the same bytes are never read in another order without a word.
+#[tokio::test]
+async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let live = dir.path().join("live");
+    let of = |kinds: [&str; 2]| {
+        let mut spec = spec();
+        spec.schema.other_kinds = kinds.map(str::to_owned).to_vec();
+        let catalogue = ebb::features::Catalogue::new(spec.schema.clone()).unwrap();
+        let column = spec.design.columns[0].clone();
+        let derived = spec.design.columns.split_off(spec.design.columns.len() - 4);
+        let features = catalogue.features().iter();
+        spec.design.columns = features
+            .map(|f| ebb::model::Column { feature: f.name.clone(), scale: f.scale, ..column.clone() })
+            .chain(derived)
+            .collect();
+        let more = spec.models[0].expansion.len();
+        for model in &mut spec.models {
+            model.weights = (0..spec.design.columns.len() + more).map(|i| (i * 5 % 7) as f64 / 30.0 - 0.1).collect();
+        }
+        spec.feature_hash = catalogue.hash();
+        (spec, catalogue)
+    };
+    let save = |spec: BundleSpec| ebb::model::save(&live, spec, CARD, "<html></html>").unwrap();
+    let (first, catalogue) = of(["return", "survey"]);
+    let hash = first.feature_hash.clone();
+    let version = save(first).version().to_owned();
+    let path = live.clone();
+    let load = move || Stock::load(&Config { model: Some(path), ..Config::default() });
+    let server = Running::of(Config::default(), load).await;
+    let user = [("recency_days", 4.0), ("tenure_days", 90.0), ("active_days", 3.0), ("active_days_30d", 2.0)];
+    let row = catalogue.vector(user.into_iter().chain([("survey_count", 7.0)])).unwrap();
+    let unnamed = matrix(&[row]);
+    let guarded = with_hash(&unnamed, ParameterChoice::StringParam(hash));
+    let pinned = ModelInferRequest { model_version: version.clone(), ..unnamed.clone() };
+    for request in [&unnamed, &guarded, &pinned] {
+        assert!(server.infer(request.clone()).await.is_ok());
+    }
+    let (second, _) = of(["survey", "return"]);
+    let next = save(second.clone()).version().to_owned();
+    server.reload.send(()).await.unwrap();
+    until(async || server.infer(pinned.clone()).await.is_err()).await;
+    for request in [&unnamed, &guarded] {
+        let status = server.infer(request.clone()).await.unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition, "{}", status.message());
+    }
+    // By name, by version and with the new hash there is no doubt.
+    let by_name = tensor("recency_days", &[0]);
+    assert!(server.infer(request(vec![by_name], vec![raw([])])).await.is_ok());
+    assert!(server.infer(ModelInferRequest { model_version: next, ..unnamed.clone() }).await.is_ok());
+    assert!(server.infer(with_hash(&unnamed, ParameterChoice::StringParam(second.feature_hash))).await.is_ok());
 }
 
 #[tokio::test]

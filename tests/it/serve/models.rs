@@ -225,7 +225,7 @@ const DAMAGES: [Damage; 13] = [
     ("other schema", |d| forge(d, "bundle.json", |t| t.replacen("\"return\"", "\"refund\"", 1)), "feature hash"),
     (
         "another format",
-        |d| forge(d, "bundle.json", |t| t.replacen("\"format_version\": 2", "\"format_version\": 9", 1)),
+        |d| forge(d, "bundle.json", |t| t.replacen("\"format_version\": 3", "\"format_version\": 9", 1)),
         "format version 9",
     ),
     ("other weights", |d| forge(d, "bundle.json", |t| t.replacen("0.05", "0.06", 1)), "golden case"),
