@@ -1,6 +1,8 @@
 """examples/spark_job.py on a cluster of two executors: whole, with one of them killed, and broken on purpose.
 
-    job.py EBB_TRAIN MODEL_DIR WORK_DIR
+    job.py EBB_TRAIN WORK_DIR
+
+The log and its model are those that engines.py leaves in WORK_DIR.
 """
 
 import os
@@ -17,7 +19,8 @@ import pyarrow.parquet
 
 from checks import REPOSITORY, check, end, run, spark_environment
 
-train, model, work = map(Path, sys.argv[1:4])
+train, work = map(Path, sys.argv[1:3])
+model = work / "model"
 config, as_of = work / "bulk/ebb.toml", "2025-06-24"
 JOB = REPOSITORY / "examples/spark_job.py"
 

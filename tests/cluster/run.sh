@@ -22,5 +22,5 @@ if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
 
 started=$SECONDS
 "$work/venv/bin/python" tests/cluster/engines.py "$train" "$model" "$work" "$events" "$users"
-"$work/venv/bin/python" tests/cluster/job.py "$train" "$model" "$work"
+"$work/venv/bin/python" tests/cluster/job.py "$train" "$work"
 echo "cluster: everything equals one machine, in $((SECONDS - started)) s"
