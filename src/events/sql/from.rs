@@ -1,11 +1,13 @@
 //! What the query reads: a table, or the configured files.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::config::{Delimiter, EventsConfig, Format};
 use super::super::files::{self, LogFile};
 use super::super::format::extension;
+use super::super::open::open_text;
 use super::super::{EventsError, columnar, text_feed};
 use super::columns::{Columns, Known, Type};
 use super::dialect::Dialect;
@@ -21,6 +23,26 @@ pub(super) struct From {
     pub(super) format: Option<Format>,
     /// The table; `None` to read the files.
     table: Option<String>,
+    /// Whether DuckDB can only read the files leniently, so that it cuts rows that have too many columns.
+    pub(super) lenient: bool,
+}
+
+/// Bytes at the beginning of a file that are looked at.
+const LOOKED_AT: u64 = 1 << 20;
+
+/// Whether the beginning of a text file has line ends of two kinds, or quotes where DuckDB's strict mode wants none, for
+/// which it refuses the whole file.
+fn is_irregular(file: &LogFile) -> Result<bool> {
+    let fail = |source| EventsError::Io { path: file.path.clone(), source };
+    let mut text = Vec::new();
+    open_text(&file.path, Arc::default())?.take(LOOKED_AT).read_to_end(&mut text).map_err(fail)?;
+    let line_ends = text.iter().filter(|byte| **byte == b'\n').count();
+    let with_return = memchr::memmem::find_iter(&text, b"\r\n").count();
+    let ends_field = |byte: u8| matches!(byte, b',' | b';' | b'\t' | b'|' | b'"' | b'\r' | b'\n');
+    // A quote between two letters neither begins nor ends a field.
+    let is_stray = |bytes: &[u8]| matches!(bytes, [before, b'"', after] if !ends_field(*before) && !ends_field(*after));
+    let stray = text.windows(3).any(is_stray);
+    Ok(stray || (with_return > 0 && with_return < line_ends))
 }
 
 impl From {
@@ -41,8 +63,12 @@ impl From {
         let configured = configured
             .map(|names| (request.base_dir.to_owned(), names.iter().map(|name| (name.clone(), Type::Text)).collect()));
         let from_files = table.is_none();
+        let lenient = from_files
+            && format == Some(Format::Csv)
+            && request.dialect == Dialect::DuckDb
+            && found.iter().map(is_irregular).collect::<Result<Vec<bool>>>()?.contains(&true);
         let columns = Columns { known: known.or(configured), text, from_files, untyped: format == Some(Format::Jsonl) };
-        Ok(Self { columns, format, table })
+        Ok(Self { columns, format, table, lenient })
     }
 
     pub(super) fn is_table(&self) -> bool {
@@ -88,7 +114,8 @@ impl From {
         };
         Ok(format!(
             "READ_CSV({paths}, {names}, delim = {delimiter}, quote = '\"', escape = '\"', comment = '', skip = 0, \
-             all_varchar = true, ignore_errors = true, null_padding = false, strict_mode = false)"
+             all_varchar = true, ignore_errors = true, null_padding = false, strict_mode = {})",
+            !self.lenient
         ))
     }
 

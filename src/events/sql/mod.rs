@@ -153,6 +153,10 @@ fn header(request: &SqlRequest<'_>, from: &From, iso: bool) -> String {
     let csv = from.format == Some(Format::Csv);
     note(csv && !from.is_table(), "Lines with stray quotes may be split in another way, or left out.");
     note(
+        from.lenient,
+        "The files have line ends or quotes that only `strict_mode = false` reads; it cuts rows that have too many columns.",
+    );
+    note(
         csv && !from.is_table() && request.dialect == Dialect::Spark,
         "`multiLine` keeps line breaks inside quotes; without such, 'false' lets Spark split large files.",
     );

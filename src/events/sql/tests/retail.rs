@@ -163,7 +163,7 @@ fn for_clickhouse() {
 fn for_duckdb() {
     insta::assert_snapshot!(query(Dialect::DuckDb), @r#"
     WITH raw_events AS (
-      SELECT "CustomerID", "InvoiceDate", "InvoiceNo", "Quantity", "UnitPrice" FROM READ_CSV(['/log/log.csv'], header = true, union_by_name = true, delim = ',', quote = '"', escape = '"', comment = '', skip = 0, all_varchar = true, ignore_errors = true, null_padding = false, strict_mode = false)
+      SELECT "CustomerID", "InvoiceDate", "InvoiceNo", "Quantity", "UnitPrice" FROM READ_CSV(['/log/log.csv'], header = true, union_by_name = true, delim = ',', quote = '"', escape = '"', comment = '', skip = 0, all_varchar = true, ignore_errors = true, null_padding = false, strict_mode = true)
     ),
     fields AS (
       SELECT
