@@ -19,9 +19,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".inference.ModelInferResponse.raw_output_contents")
         .codec_path("crate::serve::codec::Codec")
         .compile_fds(documented)?;
-    let descriptor = compiler.include_source_info(false).encode_file_descriptor_set();
+    let descriptor = compiler
+        .include_source_info(false)
+        .encode_file_descriptor_set();
     let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR for build scripts")?;
-    std::fs::write(std::path::Path::new(&out).join("ebb.descriptor.bin"), descriptor)?;
+    std::fs::write(
+        std::path::Path::new(&out).join("ebb.descriptor.bin"),
+        descriptor,
+    )?;
     Ok(())
 }
 

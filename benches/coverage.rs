@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ebb::history::{
-    Coverage, CoverageSettings, DailyCounts, Day, DayBounds, HistoriesBuilder, LabelKinds, Stretch, Users, read_rollup,
+    Coverage, CoverageSettings, DailyCounts, Day, DayBounds, HistoriesBuilder, LabelKinds, Stretch,
+    Users, read_rollup,
 };
 use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, Gamma, Poisson};
@@ -36,7 +37,11 @@ fn counts(seed: u64, weeks: f64, days: f64, shape: impl Fn(i32) -> f64) -> Count
             week = week_noise.sample(&mut random);
         }
         let mean = shape(number) * week * day_noise.sample(&mut random);
-        let users = if mean > 0.0 { Poisson::new(mean).unwrap().sample(&mut random) as u64 } else { 0 };
+        let users = if mean > 0.0 {
+            Poisson::new(mean).unwrap().sample(&mut random) as u64
+        } else {
+            0
+        };
         if users > 0 {
             counts.insert(day(number), users);
         }
@@ -45,16 +50,28 @@ fn counts(seed: u64, weeks: f64, days: f64, shape: impl Fn(i32) -> f64) -> Count
 }
 
 fn covered(kinds: &[(&str, &Counts)]) -> Option<Coverage> {
-    let kinds = kinds.iter().map(|(kind, counts)| ((*kind).to_owned(), (*counts).clone())).collect();
+    let kinds = kinds
+        .iter()
+        .map(|(kind, counts)| ((*kind).to_owned(), (*counts).clone()))
+        .collect();
     let activity = ["buy".to_owned()];
-    let labels = LabelKinds { activity: &activity, churn_event: None };
-    Coverage::of(&DailyCounts::from_kinds(kinds), labels, CoverageSettings::default())
+    let labels = LabelKinds {
+        activity: &activity,
+        churn_event: None,
+    };
+    Coverage::of(
+        &DailyCounts::from_kinds(kinds),
+        labels,
+        CoverageSettings::default(),
+    )
 }
 
 /// Whether a log is taken for whole.
 fn is_whole(coverage: &Coverage, counts: &Counts) -> bool {
     let last = counts.keys().last().unwrap().plus(1);
-    coverage.holes.is_empty() && coverage.labels_until == last && coverage.span.from == *counts.keys().next().unwrap()
+    coverage.holes.is_empty()
+        && coverage.labels_until == last
+        && coverage.span.from == *counts.keys().next().unwrap()
 }
 
 fn weekday(number: i32) -> f64 {
@@ -65,38 +82,79 @@ fn false_alarms() {
     let season = |n: i32| 1.0 + 0.6 * (f64::from(n) * std::f64::consts::TAU / 365.0).sin();
     let shapes: [(&str, &dyn Fn(i32) -> f64); 8] = [
         ("steady, weekdays", &weekday),
-        ("closed at weekends", &|n| if n.rem_euclid(7) >= 5 { 0.0 } else { 1.4 }),
+        ("closed at weekends", &|n| {
+            if n.rem_euclid(7) >= 5 { 0.0 } else { 1.4 }
+        }),
         ("a season of a year", &|n| weekday(n) * season(n)),
-        ("grows a hundredfold", &|n| weekday(n) * 0.02 * (f64::from(n) * 100.0_f64.ln() / f64::from(DAYS)).exp()),
-        ("fades to a hundredth", &|n| weekday(n) * (-f64::from(n) * 100.0_f64.ln() / f64::from(DAYS)).exp()),
-        ("campaigns, tenfold", &|n| weekday(n) * if n % 75 < 4 { 10.0 } else { 1.0 }),
-        ("closed 23 Dec to 2 Jan", &|n| if (264..275).contains(&n) { 0.0 } else { weekday(n) }),
-        ("closed for nine days", &|n| if (400..409).contains(&n) { 0.0 } else { weekday(n) }),
+        ("grows a hundredfold", &|n| {
+            weekday(n) * 0.02 * (f64::from(n) * 100.0_f64.ln() / f64::from(DAYS)).exp()
+        }),
+        ("fades to a hundredth", &|n| {
+            weekday(n) * (-f64::from(n) * 100.0_f64.ln() / f64::from(DAYS)).exp()
+        }),
+        ("campaigns, tenfold", &|n| {
+            weekday(n) * if n % 75 < 4 { 10.0 } else { 1.0 }
+        }),
+        ("closed 23 Dec to 2 Jan", &|n| {
+            if (264..275).contains(&n) {
+                0.0
+            } else {
+                weekday(n)
+            }
+        }),
+        ("closed for nine days", &|n| {
+            if (400..409).contains(&n) {
+                0.0
+            } else {
+                weekday(n)
+            }
+        }),
     ];
-    println!("False alarms: logs of {DAYS} days not taken for whole, of {LOGS}; weeks and days vary by 30 %");
-    println!("{:<26}{:>14}{:>14}{:>14}", "users a day", RATES[0], RATES[1], RATES[2]);
+    println!(
+        "False alarms: logs of {DAYS} days not taken for whole, of {LOGS}; weeks and days vary by 30 %"
+    );
+    println!(
+        "{:<26}{:>14}{:>14}{:>14}",
+        "users a day", RATES[0], RATES[1], RATES[2]
+    );
     for (name, shape) in shapes {
         let row = RATES.map(|rate| {
             let logs = (0..LOGS).map(|seed| counts(seed, 0.3, 0.3, |n| rate * shape(n)));
-            let wrong = logs.filter(|log| covered(&[("buy", log)]).is_some_and(|c| !is_whole(&c, log))).count();
+            let wrong = logs
+                .filter(|log| covered(&[("buy", log)]).is_some_and(|c| !is_whole(&c, log)))
+                .count();
             100.0 * wrong as f64 / LOGS as f64
         });
-        println!("{name:<26}{:>12.2} %{:>12.2} %{:>12.2} %", row[0], row[1], row[2]);
+        println!(
+            "{name:<26}{:>12.2} %{:>12.2} %{:>12.2} %",
+            row[0], row[1], row[2]
+        );
     }
 }
 
 /// Whether days are taken for a hole, give or take two at each end.
 fn finds(coverage: &Coverage, hole: Stretch) -> bool {
     let near = |a: Day, b: Day| a.since(b).abs() <= 2;
-    coverage.holes.iter().any(|h| near(h.days.from, hole.from) && near(h.days.until, hole.until))
+    coverage
+        .holes
+        .iter()
+        .any(|h| near(h.days.from, hole.from) && near(h.days.until, hole.until))
 }
 
 fn power() {
     println!("\nPower: found of {LOGS} logs, weeks and days vary by 30 %");
-    println!("{:<26}{:>14}{:>14}{:>14}", "users a day", RATES[0], RATES[1], RATES[2]);
+    println!(
+        "{:<26}{:>14}{:>14}{:>14}",
+        "users a day", RATES[0], RATES[1], RATES[2]
+    );
     let line = |name: String, found: &dyn Fn(f64, u64) -> bool| {
-        let row = RATES.map(|rate| 100.0 * (0..LOGS).filter(|seed| found(rate, *seed)).count() as f64 / LOGS as f64);
-        println!("{name:<26}{:>12.1} %{:>12.1} %{:>12.1} %", row[0], row[1], row[2]);
+        let row = RATES.map(|rate| {
+            100.0 * (0..LOGS).filter(|seed| found(rate, *seed)).count() as f64 / LOGS as f64
+        });
+        println!(
+            "{name:<26}{:>12.1} %{:>12.1} %{:>12.1} %",
+            row[0], row[1], row[2]
+        );
     };
     for ahead in [10, 20, 40] {
         line(format!("a stray row {ahead} days ahead"), &|rate, seed| {
@@ -111,20 +169,29 @@ fn power() {
             let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
             // Not at the turn of the year.
             let from = random.gen_range(290..600);
-            let hole = Stretch { from: day(from), until: day(from + length) };
+            let hole = Stretch {
+                from: day(from),
+                until: day(from + length),
+            };
             let mut log = counts(seed, 0.3, 0.3, |n| rate * weekday(n));
             log.retain(|at, _| *at < hole.from || *at >= hole.until);
             finds(&covered(&[("buy", &log)]).unwrap(), hole)
         });
     }
     for length in [3, 7, 14, 30] {
-        line(format!("a feed stopped {length} days ago"), &|rate, seed| {
-            let visits = counts(seed + 10_000, 0.3, 0.3, |n| 3.0 * rate * weekday(n));
-            let mut log = counts(seed, 0.3, 0.3, |n| rate * weekday(n));
-            log.retain(|at, _| *at < day(DAYS - length));
-            let last = log.keys().last().unwrap().plus(1);
-            covered(&[("buy", &log), ("visit", &visits)]).unwrap().labels_until == last
-        });
+        line(
+            format!("a feed stopped {length} days ago"),
+            &|rate, seed| {
+                let visits = counts(seed + 10_000, 0.3, 0.3, |n| 3.0 * rate * weekday(n));
+                let mut log = counts(seed, 0.3, 0.3, |n| rate * weekday(n));
+                log.retain(|at, _| *at < day(DAYS - length));
+                let last = log.keys().last().unwrap().plus(1);
+                covered(&[("buy", &log), ("visit", &visits)])
+                    .unwrap()
+                    .labels_until
+                    == last
+            },
+        );
     }
 }
 
@@ -136,20 +203,41 @@ fn real(rollup: &Path) {
     let counts = DailyCounts::of(&histories, &[]).unwrap();
     let (first, last) = histories.span().unwrap();
     let (mut dates, mut wrong, mut found) = (0, 0, BTreeMap::new());
-    for as_of in (60..=last.since(first) + 1).step_by(7).map(|days| first.plus(days)) {
-        let seen: Counts = counts.all().range(..as_of).map(|(day, users)| (*day, *users)).collect();
-        let Some(coverage) = covered(&[("buy", &seen)]) else { continue };
+    for as_of in (60..=last.since(first) + 1)
+        .step_by(7)
+        .map(|days| first.plus(days))
+    {
+        let seen: Counts = counts
+            .all()
+            .range(..as_of)
+            .map(|(day, users)| (*day, *users))
+            .collect();
+        let Some(coverage) = covered(&[("buy", &seen)]) else {
+            continue;
+        };
         dates += 1;
         if !is_whole(&coverage, &seen) {
             wrong += 1;
-            let holes = coverage.holes.iter().map(|h| format!("{} to {}", h.days.from, h.days.until.plus(-1)));
-            let what: Vec<String> =
-                holes.chain([format!("covered {} to {}", coverage.span.from, coverage.span.until)]).collect();
+            let holes = coverage
+                .holes
+                .iter()
+                .map(|h| format!("{} to {}", h.days.from, h.days.until.plus(-1)));
+            let what: Vec<String> = holes
+                .chain([format!(
+                    "covered {} to {}",
+                    coverage.span.from, coverage.span.until
+                )])
+                .collect();
             *found.entry(what.join(", ")).or_insert(0) += 1;
         }
     }
-    println!("{}: {first} to {last}, {dates} dates, {wrong} not taken for whole", rollup.display());
-    found.iter().for_each(|(what, times)| println!("    {times} x {what}"));
+    println!(
+        "{}: {first} to {last}, {dates} dates, {wrong} not taken for whole",
+        rollup.display()
+    );
+    found
+        .iter()
+        .for_each(|(what, times)| println!("    {times} x {what}"));
 }
 
 fn main() {

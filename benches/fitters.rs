@@ -55,10 +55,27 @@ enum Arguments {
 
 fn main() -> Result<()> {
     let result = match Arguments::parse() {
-        Arguments::Logistic { data, width, l2, tolerance } => logistic(&data, width, l2, tolerance)?,
-        Arguments::Kmeans { data, width, k, restarts, tolerance, seed } => {
-            kmeans(&data, width, LloydKMeans::new(k).restarts(restarts).tolerance(tolerance).seed(seed))?
-        }
+        Arguments::Logistic {
+            data,
+            width,
+            l2,
+            tolerance,
+        } => logistic(&data, width, l2, tolerance)?,
+        Arguments::Kmeans {
+            data,
+            width,
+            k,
+            restarts,
+            tolerance,
+            seed,
+        } => kmeans(
+            &data,
+            width,
+            LloydKMeans::new(k)
+                .restarts(restarts)
+                .tolerance(tolerance)
+                .seed(seed),
+        )?,
     };
     println!("{result}");
     Ok(())
@@ -66,10 +83,21 @@ fn main() -> Result<()> {
 
 fn logistic(data: &Path, width: usize, l2: f64, tolerance: f64) -> Result<Value> {
     let values = numbers(&data.join("values.f64"))?;
-    let labels: Vec<bool> = std::fs::read(data.join("labels.u8"))?.into_iter().map(|y| y != 0).collect();
+    let labels: Vec<bool> = std::fs::read(data.join("labels.u8"))?
+        .into_iter()
+        .map(|y| y != 0)
+        .collect();
     let weights = vec![1.0; labels.len()];
-    let rows = Rows { values: &values, width, labels: &labels, weights: &weights };
-    let params = NewtonLogistic::default().l2(l2).tolerance(tolerance).check()?;
+    let rows = Rows {
+        values: &values,
+        width,
+        labels: &labels,
+        weights: &weights,
+    };
+    let params = NewtonLogistic::default()
+        .l2(l2)
+        .tolerance(tolerance)
+        .check()?;
     let (loaded_mib, start) = (memory_mib("VmRSS:")?, Instant::now());
     let fitted = fit_rows(&params, &rows, None)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -87,7 +115,13 @@ fn kmeans(data: &Path, width: usize, params: LloydKMeans) -> Result<Value> {
     let values = numbers(&data.join("values.f64"))?;
     let params = params.check()?;
     let (loaded_mib, start) = (memory_mib("VmRSS:")?, Instant::now());
-    let fitted = fit_points(&params, Points { values: &values, width })?;
+    let fitted = fit_points(
+        &params,
+        Points {
+            values: &values,
+            width,
+        },
+    )?;
     let seconds = start.elapsed().as_secs_f64();
     Ok(json!({
         "seconds": seconds,
@@ -118,7 +152,14 @@ fn numbers(path: &Path) -> Result<Vec<f64>> {
 /// A figure of Linux's account of this process, in MiB.
 fn memory_mib(figure: &str) -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(figure)).context("no such figure")?;
-    let kib: f64 = line.split_whitespace().next().context("no number")?.parse()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(figure))
+        .context("no such figure")?;
+    let kib: f64 = line
+        .split_whitespace()
+        .next()
+        .context("no number")?
+        .parse()?;
     Ok(kib / 1024.0)
 }

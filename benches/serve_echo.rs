@@ -44,7 +44,10 @@ enum Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     match Arguments::parse() {
-        Arguments::Echo { listen: address, response_bytes } => echo(address, response_bytes).await,
+        Arguments::Echo {
+            listen: address,
+            response_bytes,
+        } => echo(address, response_bytes).await,
         Arguments::Requests { server, out } => requests(server, &out).await,
     }
 }
@@ -59,7 +62,10 @@ struct Payload {
 impl Payload {
     /// A payload whose encoding has so many bytes.
     fn of_size(bytes: usize) -> Self {
-        let fits = (0..=bytes).rev().map(|n| Self { data: vec![1; n] }).find(|p| p.encoded_len() <= bytes);
+        let fits = (0..=bytes)
+            .rev()
+            .map(|n| Self { data: vec![1; n] })
+            .find(|p| p.encoded_len() <= bytes);
         fits.unwrap_or_default()
     }
 }
@@ -96,7 +102,9 @@ impl Service<http::Request<tonic::body::Body>> for Echo {
         let service = self.clone();
         Box::pin(async move {
             let codec = tonic_prost::ProstCodec::<Payload, Payload>::default();
-            Ok(tonic::server::Grpc::new(codec).unary(service, request).await)
+            Ok(tonic::server::Grpc::new(codec)
+                .unary(service, request)
+                .await)
         })
     }
 }
@@ -110,27 +118,49 @@ async fn echo(address: SocketAddr, response_bytes: usize) -> Result<()> {
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
         .max_frame_size(64 << 10);
-    let router = server.add_service(Echo { answer: Payload::of_size(response_bytes) });
+    let router = server.add_service(Echo {
+        answer: Payload::of_size(response_bytes),
+    });
     Ok(router.serve_with_incoming(incoming).await?)
 }
 
 async fn requests(server: String, out: &Path) -> Result<()> {
     fs::create_dir_all(out)?;
     let mut models = ModelServiceClient::connect(server.clone()).await?;
-    let model = models.get_model(GetModelRequest::default()).await?.into_inner().model.context("no model")?;
+    let model = models
+        .get_model(GetModelRequest::default())
+        .await?
+        .into_inner()
+        .model
+        .context("no model")?;
     let mut scoring = ScoringServiceClient::connect(server).await?;
     for (form, subject) in subjects(&model)? {
         let request = ScoreUserRequest {
-            subject: Some(Subject { subject: Some(subject) }),
+            subject: Some(Subject {
+                subject: Some(subject),
+            }),
             as_of: model.as_of.clone(),
-            feature_hash: if form == "packed" { model.feature_hash.clone() } else { String::new() },
+            feature_hash: if form == "packed" {
+                model.feature_hash.clone()
+            } else {
+                String::new()
+            },
             ..ScoreUserRequest::default()
         };
         let answer = scoring.score_user(request.clone()).await?.into_inner();
-        anyhow::ensure!(answer.score.as_ref().is_some_and(|s| s.status() == ScoreStatus::Scored), "{form}: {answer:?}");
+        anyhow::ensure!(
+            answer
+                .score
+                .as_ref()
+                .is_some_and(|s| s.status() == ScoreStatus::Scored),
+            "{form}: {answer:?}"
+        );
         let size = request.encoded_len();
         fs::write(out.join(form).with_extension("request"), framed(&request)?)?;
-        fs::write(out.join(form).with_extension("echo"), framed(&Payload::of_size(size))?)?;
+        fs::write(
+            out.join(form).with_extension("echo"),
+            framed(&Payload::of_size(size))?,
+        )?;
         println!("{form} {size} {}", answer.encoded_len());
     }
     Ok(())
@@ -149,18 +179,37 @@ fn features(model: &Model) -> Result<Vec<(String, f64)>> {
     let catalogue = Catalogue::new(FeatureSchema {
         activity: model.activity_kinds.clone(),
         other_kinds: model.other_kinds.clone(),
-        horizon_days: model.horizon_days.iter().map(|h| u16::try_from(*h)).collect::<Result<_, _>>()?,
-        amounts: model.features.iter().any(|feature| feature.name == "amount"),
+        horizon_days: model
+            .horizon_days
+            .iter()
+            .map(|h| u16::try_from(*h))
+            .collect::<Result<_, _>>()?,
+        amounts: model
+            .features
+            .iter()
+            .any(|feature| feature.name == "amount"),
     })?;
     let as_of: Day = model.as_of.parse()?;
     let amount = Amount::new(9.5)?;
     let kinds = 0..u16::try_from(catalogue.kinds().len())?;
-    let on = |i: i32, kind: u16| DayRecord { amount, day: as_of.plus(-2 - 5 * i), count: 1, kind };
-    let records = (0..30).flat_map(|i| kinds.clone().map(move |kind| on(i, kind))).collect();
+    let on = |i: i32, kind: u16| DayRecord {
+        amount,
+        day: as_of.plus(-2 - 5 * i),
+        count: 1,
+        kind,
+    };
+    let records = (0..30)
+        .flat_map(|i| kinds.clone().map(move |kind| on(i, kind)))
+        .collect();
     let mut vector = vec![f64::NAN; catalogue.len()];
     let history = ebb::history::History::new(records)?;
     Extractor::new(&catalogue, catalogue.kinds()).extract(history.view(), as_of, &mut vector);
-    Ok(catalogue.features().iter().map(|feature| feature.name.clone()).zip(vector).collect())
+    Ok(catalogue
+        .features()
+        .iter()
+        .map(|feature| feature.name.clone())
+        .zip(vector)
+        .collect())
 }
 
 /// One user in each form: every feature known, and a history of 30 active days.
@@ -170,12 +219,29 @@ fn subjects(model: &Model) -> Result<Vec<(&'static str, SubjectForm)>> {
     let named = features.into_iter().collect();
     let kind = model.activity_kinds.first().cloned().unwrap_or_default();
     let last: Option<Day> = model.as_of.parse().ok();
-    let day = |age: i32| last.map(|day| day.plus(-age).to_string()).unwrap_or_default();
-    let activity = |i: i32| DayActivity { day: day(2 + 5 * i), kind: kind.clone(), count: 1, amount: 9.5 };
-    let history = History { events: Vec::new(), days: (0..30).map(activity).collect() };
+    let day = |age: i32| {
+        last.map(|day| day.plus(-age).to_string())
+            .unwrap_or_default()
+    };
+    let activity = |i: i32| DayActivity {
+        day: day(2 + 5 * i),
+        kind: kind.clone(),
+        count: 1,
+        amount: 9.5,
+    };
+    let history = History {
+        events: Vec::new(),
+        days: (0..30).map(activity).collect(),
+    };
     Ok(vec![
-        ("packed", SubjectForm::PackedFeatures(PackedFeatures { values: packed })),
-        ("named", SubjectForm::Features(NamedFeatures { values: named })),
+        (
+            "packed",
+            SubjectForm::PackedFeatures(PackedFeatures { values: packed }),
+        ),
+        (
+            "named",
+            SubjectForm::Features(NamedFeatures { values: named }),
+        ),
         ("history", SubjectForm::History(history)),
     ])
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use ebb::serve::client::{
-    BatchScoreUsersRequest, DayActivity, GetModelRequest, History, ModelServiceClient, ModelView, Score, ScoreOutcome,
-    ScoreStatus, ScoreUserRequest, ScoringServiceClient, StreamOutcome, StreamScoreUsersRequest, Subject, SubjectForm,
+    BatchScoreUsersRequest, DayActivity, GetModelRequest, History, ModelServiceClient, ModelView,
+    Score, ScoreOutcome, ScoreStatus, ScoreUserRequest, ScoringServiceClient, StreamOutcome,
+    StreamScoreUsersRequest, Subject, SubjectForm,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -58,7 +59,10 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(&arguments))
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(run(&arguments))
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -67,14 +71,29 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let channel = endpoint(arguments)?.connect_lazy();
 
     let mut models = ModelServiceClient::with_interceptor(channel.clone(), caller.clone());
-    let basic = GetModelRequest { view: ModelView::Basic.into(), ..GetModelRequest::default() };
-    let model = retrying(async || models.get_model(timed(basic.clone())).await).await?.model.context("no model")?;
-    let kind = model.activity_kinds.first().context("a model without activity")?;
-    println!("model {}: horizons of {:?} days", model.version, model.horizon_days);
+    let basic = GetModelRequest {
+        view: ModelView::Basic.into(),
+        ..GetModelRequest::default()
+    };
+    let model = retrying(async || models.get_model(timed(basic.clone())).await)
+        .await?
+        .model
+        .context("no model")?;
+    let kind = model
+        .activity_kinds
+        .first()
+        .context("a model without activity")?;
+    println!(
+        "model {}: horizons of {:?} days",
+        model.version, model.horizon_days
+    );
 
     let mut scoring: Scoring = ScoringServiceClient::with_interceptor(channel, caller);
     if let Some(user) = &arguments.user {
-        println!("{user}: {}", told(&one(&mut scoring, SubjectForm::UserId(user.clone()), "").await?));
+        println!(
+            "{user}: {}",
+            told(&one(&mut scoring, SubjectForm::UserId(user.clone()), "").await?)
+        );
     }
     let history = weekly(kind, &model.as_of, 40)?;
     let score = one(&mut scoring, SubjectForm::History(history), &model.as_of).await?;
@@ -102,7 +121,11 @@ fn endpoint(arguments: &Arguments) -> anyhow::Result<Endpoint> {
     if let Some(name) = &arguments.server_name {
         tls = tls.domain_name(name);
     }
-    if let Some((certificate, key)) = arguments.certificate.as_deref().zip(arguments.certificate_key.as_deref()) {
+    if let Some((certificate, key)) = arguments
+        .certificate
+        .as_deref()
+        .zip(arguments.certificate_key.as_deref())
+    {
         tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
     }
     Ok(endpoint.tls_config(tls)?)
@@ -114,8 +137,13 @@ struct Caller(Option<MetadataValue<Ascii>>);
 
 impl Caller {
     fn new(arguments: &Arguments) -> anyhow::Result<Self> {
-        let Some(path) = &arguments.key_file else { return Ok(Self(None)) };
-        ensure!(arguments.ca.is_some(), "a key must not travel unencrypted: --key-file needs --ca");
+        let Some(path) = &arguments.key_file else {
+            return Ok(Self(None));
+        };
+        ensure!(
+            arguments.ca.is_some(),
+            "a key must not travel unencrypted: --key-file needs --ca"
+        );
         let key = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let mut value: MetadataValue<Ascii> = format!("Bearer {}", key.trim()).parse()?;
         value.set_sensitive(true);
@@ -140,7 +168,9 @@ fn timed<T>(message: T) -> Request<T> {
 }
 
 /// Calls until there is an answer or an error that trying again does not mend.
-async fn retrying<T>(mut call: impl AsyncFnMut() -> Result<Response<T>, Status>) -> anyhow::Result<T> {
+async fn retrying<T>(
+    mut call: impl AsyncFnMut() -> Result<Response<T>, Status>,
+) -> anyhow::Result<T> {
     let start = tokio::time::Instant::now();
     for attempt in 1..=ATTEMPTS {
         let status = match call().await {
@@ -160,9 +190,13 @@ async fn retrying<T>(mut call: impl AsyncFnMut() -> Result<Response<T>, Status>)
 fn wait_before(attempt: u32, status: &Status) -> anyhow::Result<Option<Duration>> {
     // What passes by itself carries RetryInfo; a message that is too large, say, does not. Without an answer there are
     // no details: the connection failed.
-    let asked = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let asked = status
+        .get_details_retry_info()
+        .and_then(|info| info.retry_delay);
     let unheard = status.code() == Code::Unavailable && status.details().is_empty();
-    let Some(least) = asked.or(unheard.then_some(Duration::from_millis(100))) else { return Ok(None) };
+    let Some(least) = asked.or(unheard.then_some(Duration::from_millis(100))) else {
+        return Ok(None);
+    };
     // Twice as long each time, and a random time more, so that clients that were refused together do not come back
     // together.
     let backoff = least * 2_u32.pow(attempt - 1);
@@ -171,7 +205,11 @@ fn wait_before(attempt: u32, status: &Status) -> anyhow::Result<Option<Duration>
 }
 
 async fn one(scoring: &mut Scoring, subject: SubjectForm, as_of: &str) -> anyhow::Result<Score> {
-    let request = ScoreUserRequest { subject: Some(whom(subject)), as_of: as_of.to_owned(), ..Default::default() };
+    let request = ScoreUserRequest {
+        subject: Some(whom(subject)),
+        as_of: as_of.to_owned(),
+        ..Default::default()
+    };
     let answer = retrying(async || scoring.score_user(timed(request.clone())).await).await?;
     answer.score.context("an answer without a score")
 }
@@ -191,7 +229,9 @@ async fn batch(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Result
     for (position, result) in answer.results.into_iter().enumerate() {
         match result.result.context("a result without a content")? {
             ScoreOutcome::Score(score) => println!("batch {position}: {}", told(&score)),
-            ScoreOutcome::Error(error) => println!("batch {position}: {}: {}", error.reason, error.message),
+            ScoreOutcome::Error(error) => {
+                println!("batch {position}: {}: {}", error.reason, error.message)
+            }
         }
     }
     Ok(())
@@ -201,18 +241,36 @@ async fn batch(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Result
 async fn stream(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Result<()> {
     let mut batches = Vec::new();
     for sequence in 1..=3 {
-        let subjects: Result<Vec<_>, _> =
-            (0..20).map(|age| weekly(kind, as_of, age * 2).map(SubjectForm::History).map(whom)).collect();
-        let batch = BatchScoreUsersRequest { subjects: subjects?, as_of: as_of.to_owned(), ..Default::default() };
-        batches.push(StreamScoreUsersRequest { sequence, batch: Some(batch) });
+        let subjects: Result<Vec<_>, _> = (0..20)
+            .map(|age| {
+                weekly(kind, as_of, age * 2)
+                    .map(SubjectForm::History)
+                    .map(whom)
+            })
+            .collect();
+        let batch = BatchScoreUsersRequest {
+            subjects: subjects?,
+            as_of: as_of.to_owned(),
+            ..Default::default()
+        };
+        batches.push(StreamScoreUsersRequest {
+            sequence,
+            batch: Some(batch),
+        });
     }
     let mut request = Request::new(tokio_stream::iter(batches));
     request.set_timeout(STREAM);
     let mut answers = scoring.stream_score_users(request).await?.into_inner();
     while let Some(answer) = answers.message().await? {
         match answer.outcome.context("an answer without an outcome")? {
-            StreamOutcome::Batch(batch) => println!("stream {}: {} answers", answer.sequence, batch.results.len()),
-            StreamOutcome::Error(error) => println!("stream {}: {}", answer.sequence, error.message),
+            StreamOutcome::Batch(batch) => println!(
+                "stream {}: {} answers",
+                answer.sequence,
+                batch.results.len()
+            ),
+            StreamOutcome::Error(error) => {
+                println!("stream {}: {}", answer.sequence, error.message)
+            }
         }
     }
     Ok(())
@@ -223,15 +281,29 @@ async fn mistake(scoring: &mut Scoring) -> anyhow::Result<()> {
     let Err(status) = scoring.score_user(timed(ScoreUserRequest::default())).await else {
         bail!("a request without a subject was answered")
     };
-    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-    let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
-    let fields: Vec<String> = violations.into_iter().map(|violation| violation.field).collect();
-    println!("a mistake: {:?}, reason {reason}, fields {fields:?}", status.code());
+    let reason = status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default();
+    let violations = status
+        .get_details_bad_request()
+        .map(|bad| bad.field_violations)
+        .unwrap_or_default();
+    let fields: Vec<String> = violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect();
+    println!(
+        "a mistake: {:?}, reason {reason}, fields {fields:?}",
+        status.code()
+    );
     Ok(())
 }
 
 fn whom(subject: SubjectForm) -> Subject {
-    Subject { subject: Some(subject) }
+    Subject {
+        subject: Some(subject),
+    }
 }
 
 /// Ten events, a week apart, the last so many days before the day.
@@ -243,7 +315,10 @@ fn weekly(kind: &str, as_of: &str, age: i32) -> anyhow::Result<History> {
         count: 1,
         amount: 12.5,
     };
-    Ok(History { events: Vec::new(), days: (0..10).map(event).collect() })
+    Ok(History {
+        events: Vec::new(),
+        days: (0..10).map(event).collect(),
+    })
 }
 
 /// A score in a line.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use ebb::serve::client::{
-    DayActivity, History, Score, ScoreStatus, ScoreUserRequest, ScoringServiceClient, Subject, SubjectForm,
+    DayActivity, History, Score, ScoreStatus, ScoreUserRequest, ScoringServiceClient, Subject,
+    SubjectForm,
 };
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
@@ -22,29 +23,49 @@ use tonic_health::pb::health_client::HealthClient;
 const KNOWN_USERS: [&str; 3] = ["U000027", "U000053", "U000001"];
 
 fn main() -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(quickstart())
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(quickstart())
 }
 
 async fn quickstart() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let binaries = binaries()?;
-    let work = binaries.parent().context("the binaries lie in no folder")?.join("quickstart");
-    let (config, model, rollup) = (root.join("datasets/shop/ebb.toml"), work.join("model"), work.join("rollup"));
+    let work = binaries
+        .parent()
+        .context("the binaries lie in no folder")?
+        .join("quickstart");
+    let (config, model, rollup) = (
+        root.join("datasets/shop/ebb.toml"),
+        work.join("model"),
+        work.join("rollup"),
+    );
 
     step("ebb-train fit: a model from the sample log of a shop");
     let train = |command: &str, out: &Path| {
         let mut train = Command::new(binaries.join("ebb-train"));
-        run(train.arg(command).arg("--config").arg(&config).arg("--out").arg(out))
+        run(train
+            .arg(command)
+            .arg("--config")
+            .arg(&config)
+            .arg("--out")
+            .arg(out))
     };
     let card = train("fit", &model)?;
-    card.lines().skip_while(|line| !line.contains("judged on")).take(5).for_each(|line| println!("{line}"));
+    card.lines()
+        .skip_while(|line| !line.contains("judged on"))
+        .take(5)
+        .for_each(|line| println!("{line}"));
 
     step("ebb-train rollup: what every user did on each day, so that the server knows them by id");
     print!("{}", train("rollup", &rollup)?);
 
     step("ebb-serve: the model behind gRPC");
     let mut server = Server::start(&binaries, &model, &rollup)?;
-    let channel = Channel::from_shared(format!("http://{}", server.address))?.connect().await?;
+    let channel = Channel::from_shared(format!("http://{}", server.address))?
+        .connect()
+        .await?;
     until_serving(channel.clone()).await?;
     println!("serving on {}", server.address);
 
@@ -56,7 +77,10 @@ async fn quickstart() -> anyhow::Result<()> {
     }
     let history = weekly_purchases_until("2025-04-27")?;
     let score = ask(&mut client, SubjectForm::History(history), "2025-06-24").await?;
-    print_score("a history sent along: ten weekly purchases, the last on 2025-04-27", &score);
+    print_score(
+        "a history sent along: ten weekly purchases, the last on 2025-04-27",
+        &score,
+    );
 
     drop(client);
     server.stop()
@@ -69,18 +93,32 @@ fn step(text: &str) {
 /// The folder of the binaries, beside that of this example.
 fn binaries() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.ancestors().nth(2).context("this example lies in no folder of examples")?;
+    let folder = own
+        .ancestors()
+        .nth(2)
+        .context("this example lies in no folder of examples")?;
     for name in ["ebb-train", "ebb-serve"] {
         let path = folder.join(name);
-        ensure!(path.is_file(), "{} is missing: run `cargo build --release --bins` first", path.display());
+        ensure!(
+            path.is_file(),
+            "{} is missing: run `cargo build --release --bins` first",
+            path.display()
+        );
     }
     Ok(folder.to_owned())
 }
 
 /// Runs a program to its end; what it printed on standard output.
 fn run(command: &mut Command) -> anyhow::Result<String> {
-    let done = command.stdin(Stdio::null()).output().context("ebb-train does not start")?;
-    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = command
+        .stdin(Stdio::null())
+        .output()
+        .context("ebb-train does not start")?;
+    ensure!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     Ok(String::from_utf8(done.stdout)?)
 }
 
@@ -93,21 +131,42 @@ struct Server {
 impl Server {
     fn start(binaries: &Path, model: &Path, rollup: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new(binaries.join("ebb-serve"));
-        command.arg("--model").arg(model).arg("--rollup").arg(rollup).args(["--listen", "127.0.0.1:0"]);
-        let process =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("ebb-serve does not start")?;
-        let mut server = Self { process, address: String::new() };
+        command
+            .arg("--model")
+            .arg(model)
+            .arg("--rollup")
+            .arg(rollup)
+            .args(["--listen", "127.0.0.1:0"]);
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("ebb-serve does not start")?;
+        let mut server = Self {
+            process,
+            address: String::new(),
+        };
         // The system chose a free port; the first line tells which.
         let mut line = String::new();
-        let printed = server.process.stdout.as_mut().context("ebb-serve has no standard output")?;
+        let printed = server
+            .process
+            .stdout
+            .as_mut()
+            .context("ebb-serve has no standard output")?;
         BufReader::new(printed).read_line(&mut line)?;
-        server.address = line.trim().strip_prefix("listening on ").context("ebb-serve did not start")?.to_owned();
+        server.address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .context("ebb-serve did not start")?
+            .to_owned();
         Ok(server)
     }
 
     /// Asks the server to finish its calls and end.
     fn stop(&mut self) -> anyhow::Result<()> {
-        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        Command::new("kill")
+            .args(["-TERM", &self.process.id().to_string()])
+            .status()?;
         let status = self.process.wait()?;
         ensure!(status.success(), "ebb-serve ended with {status}");
         println!("\nThe server has stopped.");
@@ -128,7 +187,9 @@ async fn until_serving(channel: Channel) -> anyhow::Result<()> {
     let mut health = HealthClient::new(channel);
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(30) {
-        let request = HealthCheckRequest { service: "churn.v1.ScoringService".to_owned() };
+        let request = HealthCheckRequest {
+            service: "churn.v1.ScoringService".to_owned(),
+        };
         if health.check(request).await?.into_inner().status() == ServingStatus::Serving {
             return Ok(());
         }
@@ -138,13 +199,24 @@ async fn until_serving(channel: Channel) -> anyhow::Result<()> {
 }
 
 /// Asks about one subject; an empty day stands for the day after the roll-up's last event.
-async fn ask(client: &mut ScoringServiceClient<Channel>, subject: SubjectForm, as_of: &str) -> anyhow::Result<Score> {
+async fn ask(
+    client: &mut ScoringServiceClient<Channel>,
+    subject: SubjectForm,
+    as_of: &str,
+) -> anyhow::Result<Score> {
     let request = ScoreUserRequest {
-        subject: Some(Subject { subject: Some(subject) }),
+        subject: Some(Subject {
+            subject: Some(subject),
+        }),
         as_of: as_of.to_owned(),
         ..ScoreUserRequest::default()
     };
-    client.score_user(request).await?.into_inner().score.context("an answer without a score")
+    client
+        .score_user(request)
+        .await?
+        .into_inner()
+        .score
+        .context("an answer without a score")
 }
 
 /// Ten purchases, a week apart, the last on `day`.
@@ -156,14 +228,23 @@ fn weekly_purchases_until(day: &str) -> anyhow::Result<History> {
         count: 1,
         amount: 40.0,
     };
-    Ok(History { events: Vec::new(), days: (0..10).map(purchase).collect() })
+    Ok(History {
+        events: Vec::new(),
+        days: (0..10).map(purchase).collect(),
+    })
 }
 
 fn print_score(name: &str, score: &Score) {
     println!("\n{name}");
     if score.status() != ScoreStatus::Scored {
-        let recency = score.recency_days.map(|days| format!(", last purchase {days} days ago")).unwrap_or_default();
-        println!("  not scored: {}{recency}", words(score.status().as_str_name(), "SCORE_STATUS_"));
+        let recency = score
+            .recency_days
+            .map(|days| format!(", last purchase {days} days ago"))
+            .unwrap_or_default();
+        println!(
+            "  not scored: {}{recency}",
+            words(score.status().as_str_name(), "SCORE_STATUS_")
+        );
         return;
     }
     for horizon in &score.horizons {
@@ -178,7 +259,11 @@ fn print_score(name: &str, score: &Score) {
             println!("    {:+.2}  {}", reason.contribution, reason.sentence);
         }
     }
-    println!("  stage: {} ({})", words(score.stage().as_str_name(), "STAGE_"), score.stage_sentence);
+    println!(
+        "  stage: {} ({})",
+        words(score.stage().as_str_name(), "STAGE_"),
+        score.stage_sentence
+    );
     if let Some(segment) = &score.segment {
         println!("  like users who are: {}", segment.name);
     }
@@ -186,5 +271,7 @@ fn print_score(name: &str, score: &Score) {
 
 /// `RISK_BAND_HIGH` as `high`.
 fn words(name: &str, prefix: &str) -> String {
-    name.trim_start_matches(prefix).to_lowercase().replace('_', " ")
+    name.trim_start_matches(prefix)
+        .to_lowercase()
+        .replace('_', " ")
 }

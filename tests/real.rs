@@ -3,7 +3,12 @@
 //!
 //! `just real` runs them. The logs are not part of the repository: `EBB_REAL_DATA` names their folder.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may fail loudly"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -20,7 +25,8 @@ use tempfile::TempDir;
 /// A file of the folder of real logs.
 fn data(name: &str) -> PathBuf {
     let folder = std::env::var_os("EBB_REAL_DATA").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets"));
+    let folder =
+        folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets"));
     let path = folder.join(name);
     assert!(
         path.is_file(),
@@ -46,10 +52,25 @@ struct Case {
 type Purchases = BTreeMap<String, BTreeSet<Day>>;
 
 impl Case {
-    fn new(log: &str, config: &str, as_of: &str, horizon_days: i32, active_within_days: i32) -> Self {
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real").join(config);
+    fn new(
+        log: &str,
+        config: &str,
+        as_of: &str,
+        horizon_days: i32,
+        active_within_days: i32,
+    ) -> Self {
+        let config = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/real")
+            .join(config);
         let work = tempfile::tempdir().unwrap();
-        Self { log: data(log), config, as_of: as_of.parse().unwrap(), horizon_days, active_within_days, work }
+        Self {
+            log: data(log),
+            config,
+            as_of: as_of.parse().unwrap(),
+            horizon_days,
+            active_within_days,
+            work,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -70,18 +91,29 @@ impl Case {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "{arguments}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 
     /// Fits and scores as of the case's day; the data-quality report of the whole log and the scores.
     fn fit_and_score(&self) -> (Value, BTreeMap<String, f64>) {
         let as_of = self.as_of;
         self.run(&self.log, &format!("fit --as-of {as_of} --out model"));
-        self.run(&self.log, &format!("score --model model --as-of {as_of} --out scores.csv"));
+        self.run(
+            &self.log,
+            &format!("score --model model --as-of {as_of} --out scores.csv"),
+        );
         self.run(&self.log, "rollup --out rollup --quality quality.json");
-        let quality = serde_json::from_reader(File::open(self.path("quality.json")).unwrap()).unwrap();
+        let quality =
+            serde_json::from_reader(File::open(self.path("quality.json")).unwrap()).unwrap();
         let mut scores = BTreeMap::new();
-        for row in csv::Reader::from_path(self.path("scores.csv")).unwrap().records() {
+        for row in csv::Reader::from_path(self.path("scores.csv"))
+            .unwrap()
+            .records()
+        {
             let row = row.unwrap();
             let doubled = scores.insert(row[0].to_owned(), row[3].parse().unwrap());
             assert_eq!((doubled, row[2].parse()), (None, Ok(self.horizon_days)));
@@ -91,56 +123,102 @@ impl Case {
 
     /// The roll-up gives the model that the raw log gives, byte for byte.
     fn assert_rollup_gives_the_same_model(&self) {
-        self.run(&self.path("rollup"), &format!("fit --as-of {} --out rolled", self.as_of));
+        self.run(
+            &self.path("rollup"),
+            &format!("fit --as-of {} --out rolled", self.as_of),
+        );
         let bundle = |model: &str| std::fs::read(self.path(model).join("bundle.json")).unwrap();
-        assert!(bundle("model") == bundle("rolled"), "the roll-up gives another model than the log");
+        assert!(
+            bundle("model") == bundle("rolled"),
+            "the roll-up gives another model than the log"
+        );
     }
 
     /// The sum of all amounts in the roll-up.
     fn rollup_amount(&self) -> f64 {
         let mut builder = HistoriesBuilder::default();
-        read_rollup(&self.path("rollup"), DayBounds::default(), Users::All, &mut builder).unwrap();
+        read_rollup(
+            &self.path("rollup"),
+            DayBounds::default(),
+            Users::All,
+            &mut builder,
+        )
+        .unwrap();
         let histories = builder.finish().unwrap();
         let mut sum = 0.0;
-        histories.for_each(|_, _, h| sum += h.records().iter().map(|r| r.amount.value()).sum::<f64>()).unwrap();
+        histories
+            .for_each(|_, _, h| sum += h.records().iter().map(|r| r.amount.value()).sum::<f64>())
+            .unwrap();
         sum
     }
 
     /// Log loss and AUC over all users who bought in the last `active_within_days`: exactly those are scored.
     fn judge(&self, scores: &BTreeMap<String, f64>, purchases: &Purchases) -> (f64, f64) {
         let bought = |days: &BTreeSet<Day>, from: i32, until: i32| {
-            days.range(self.as_of.plus(from)..self.as_of.plus(until)).next().is_some()
+            days.range(self.as_of.plus(from)..self.as_of.plus(until))
+                .next()
+                .is_some()
         };
         let eligible: BTreeMap<&String, bool> = purchases
             .iter()
             .filter(|(_, days)| bought(days, -self.active_within_days, 0))
             .map(|(user, days)| (user, !bought(days, 0, self.horizon_days)))
             .collect();
-        let unscored = eligible.keys().filter(|user| !scores.contains_key(**user)).count();
-        let stray = scores.keys().filter(|user| !eligible.contains_key(user)).count();
-        assert_eq!((unscored, stray), (0, 0), "eligible users without a score, scored users not eligible");
-        let rows: Vec<(f64, bool)> = eligible.iter().map(|(user, churned)| (scores[*user], *churned)).collect();
+        let unscored = eligible
+            .keys()
+            .filter(|user| !scores.contains_key(**user))
+            .count();
+        let stray = scores
+            .keys()
+            .filter(|user| !eligible.contains_key(user))
+            .count();
+        assert_eq!(
+            (unscored, stray),
+            (0, 0),
+            "eligible users without a score, scored users not eligible"
+        );
+        let rows: Vec<(f64, bool)> = eligible
+            .iter()
+            .map(|(user, churned)| (scores[*user], *churned))
+            .collect();
         let (loss, auc) = (log_loss(&rows), auc(&rows));
-        println!("{}: {} users, log loss {loss:.4}, AUC {auc:.4}", self.config.display(), rows.len());
+        println!(
+            "{}: {} users, log loss {loss:.4}, AUC {auc:.4}",
+            self.config.display(),
+            rows.len()
+        );
         (loss, auc)
     }
 }
 
 fn log_loss(rows: &[(f64, bool)]) -> f64 {
-    rows.iter().map(|(p, churned)| -(if *churned { *p } else { 1.0 - p }).ln()).sum::<f64>() / rows.len() as f64
+    rows.iter()
+        .map(|(p, churned)| -(if *churned { *p } else { 1.0 - p }).ln())
+        .sum::<f64>()
+        / rows.len() as f64
 }
 
 /// How often a churner ranks above a stayer, ties counted half.
 fn auc(rows: &[(f64, bool)]) -> f64 {
-    let of = |churned| rows.iter().filter(move |row| row.1 == churned).map(|row| row.0);
+    let of = |churned| {
+        rows.iter()
+            .filter(move |row| row.1 == churned)
+            .map(|row| row.0)
+    };
     let mut stayers: Vec<f64> = of(false).collect();
     stayers.sort_by(f64::total_cmp);
-    let rank = |p: f64| (stayers.partition_point(|s| *s < p) + stayers.partition_point(|s| *s <= p)) as f64 / 2.0;
+    let rank = |p: f64| {
+        (stayers.partition_point(|s| *s < p) + stayers.partition_point(|s| *s <= p)) as f64 / 2.0
+    };
     of(true).map(rank).sum::<f64>() / (of(true).count() * stayers.len()) as f64
 }
 
 fn refused(quality: &Value, reason: &str) -> u64 {
-    let rows = quality["refused"].as_array().unwrap().iter().find(|r| r["reason"] == reason);
+    let rows = quality["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["reason"] == reason);
     rows.map_or(0, |r| r["rows"].as_u64().unwrap())
 }
 
@@ -150,11 +228,26 @@ fn csv_of(path: &Path) -> csv::Reader<impl Read> {
 
 #[test]
 fn online_retail() {
-    let case = Case::new("online-retail/online_retail.csv.gz", "online_retail.toml", "2011-10-10", 60, 180);
+    let case = Case::new(
+        "online-retail/online_retail.csv.gz",
+        "online_retail.toml",
+        "2011-10-10",
+        60,
+        180,
+    );
     let (quality, scores) = case.fit_and_score();
-    assert_eq!((quality["rows"].as_u64(), quality["users"].as_u64()), (Some(541_909), Some(4_372)));
-    assert_eq!((refused(&quality, "empty_user"), quality["events"].as_u64()), (135_080, Some(406_829)));
-    assert_eq!((quality["first_day"].as_str(), quality["last_day"].as_str()), (Some("2010-12-01"), Some("2011-12-09")));
+    assert_eq!(
+        (quality["rows"].as_u64(), quality["users"].as_u64()),
+        (Some(541_909), Some(4_372))
+    );
+    assert_eq!(
+        (refused(&quality, "empty_user"), quality["events"].as_u64()),
+        (135_080, Some(406_829))
+    );
+    assert_eq!(
+        (quality["first_day"].as_str(), quality["last_day"].as_str()),
+        (Some("2010-12-01"), Some("2011-12-09"))
+    );
 
     let mut purchases = Purchases::new();
     let (mut all, mut known) = (0.0, 0.0);
@@ -167,7 +260,10 @@ fn online_retail() {
         }
         known += amount;
         if !row[0].starts_with('C') {
-            purchases.entry(row[6].to_owned()).or_default().insert(row[4][..10].parse().unwrap());
+            purchases
+                .entry(row[6].to_owned())
+                .or_default()
+                .insert(row[4][..10].parse().unwrap());
         }
     }
     assert!((all - 9_747_747.934).abs() < 1e-3, "{all}");
@@ -180,19 +276,40 @@ fn online_retail() {
 
 #[test]
 fn cdnow() {
-    let case = Case::new("cdnow/CDNOW_master.txt", "cdnow.toml", "1998-04-01", 90, 180);
+    let case = Case::new(
+        "cdnow/CDNOW_master.txt",
+        "cdnow.toml",
+        "1998-04-01",
+        90,
+        180,
+    );
     let (quality, scores) = case.fit_and_score();
-    assert_eq!((quality["rows"].as_u64(), quality["users"].as_u64()), (Some(69_659), Some(23_570)));
-    assert_eq!((quality["refused"].as_array().map(Vec::len), quality["events"].as_u64()), (Some(0), Some(69_659)));
+    assert_eq!(
+        (quality["rows"].as_u64(), quality["users"].as_u64()),
+        (Some(69_659), Some(23_570))
+    );
+    assert_eq!(
+        (
+            quality["refused"].as_array().map(Vec::len),
+            quality["events"].as_u64()
+        ),
+        (Some(0), Some(69_659))
+    );
     assert!((case.rollup_amount() - 2_500_315.63).abs() < 1e-3);
 
     let mut purchases = Purchases::new();
-    for line in BufReader::new(File::open(&case.log).unwrap()).lines().skip(1) {
+    for line in BufReader::new(File::open(&case.log).unwrap())
+        .lines()
+        .skip(1)
+    {
         let line = line.unwrap();
         let mut fields = line.split_whitespace();
         let (user, date) = (fields.next().unwrap(), fields.next().unwrap());
         let day = format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]);
-        purchases.entry(user.to_owned()).or_default().insert(day.parse().unwrap());
+        purchases
+            .entry(user.to_owned())
+            .or_default()
+            .insert(day.parse().unwrap());
     }
     let (loss, auc) = case.judge(&scores, &purchases);
     assert!(loss <= 0.60 && auc >= 0.71, "log loss {loss}, AUC {auc}");
@@ -201,9 +318,18 @@ fn cdnow() {
 
 #[test]
 fn complete_journey() {
-    let case = Case::new("complete-journey/transactions_sample.csv.gz", "complete_journey.toml", "2017-12-03", 28, 90);
+    let case = Case::new(
+        "complete-journey/transactions_sample.csv.gz",
+        "complete_journey.toml",
+        "2017-12-03",
+        28,
+        90,
+    );
     let (quality, scores) = case.fit_and_score();
-    assert_eq!((quality["rows"].as_u64(), quality["users"].as_u64()), (Some(75_000), Some(2_377)));
+    assert_eq!(
+        (quality["rows"].as_u64(), quality["users"].as_u64()),
+        (Some(75_000), Some(2_377))
+    );
     assert_eq!(quality["refused"].as_array().map(Vec::len), Some(0));
 
     let mut purchases = Purchases::new();
@@ -211,7 +337,10 @@ fn complete_journey() {
     for row in csv_of(&case.log).records() {
         let row = row.unwrap();
         amount += row[5].parse::<f64>().unwrap();
-        purchases.entry(row[0].to_owned()).or_default().insert(row[10][..10].parse().unwrap());
+        purchases
+            .entry(row[0].to_owned())
+            .or_default()
+            .insert(row[10][..10].parse().unwrap());
     }
     assert!((case.rollup_amount() - amount).abs() < 1e-3);
     let (loss, auc) = case.judge(&scores, &purchases);
@@ -229,7 +358,14 @@ fn cdnow_sample_gives_the_published_bg_nbd() {
     for line in BufReader::new(File::open(data("cdnow/CDNOW_sample.txt")).unwrap()).lines() {
         let line = line.unwrap();
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let day = format!("{}-{}-{}", &fields[2][..4], &fields[2][4..6], &fields[2][6..]).parse::<Day>().unwrap();
+        let day = format!(
+            "{}-{}-{}",
+            &fields[2][..4],
+            &fields[2][4..6],
+            &fields[2][6..]
+        )
+        .parse::<Day>()
+        .unwrap();
         if day <= end {
             days.entry(fields[1].to_owned()).or_default().insert(day);
         }
@@ -237,7 +373,12 @@ fn cdnow_sample_gives_the_published_bg_nbd() {
     let counts = |days: &BTreeSet<Day>| {
         let (first, last) = (*days.first().unwrap(), *days.last().unwrap());
         let frequency = days.len() as u32 - 1;
-        model::Purchases::new(frequency, f64::from(last.since(first)), f64::from(end.since(first))).unwrap()
+        model::Purchases::new(
+            frequency,
+            f64::from(last.since(first)),
+            f64::from(end.since(first)),
+        )
+        .unwrap()
     };
     let customers: Vec<model::Purchases> = days.values().map(counts).collect();
     assert_eq!(customers.len(), 2_357);
@@ -246,16 +387,30 @@ fn cdnow_sample_gives_the_published_bg_nbd() {
     let fitted = bgnbd::fit(&customers).unwrap();
     println!("{fitted:?} in {:?}", started.elapsed());
     let model::BgNbd { r, alpha, a, b } = fitted.params;
-    for (name, got, published) in [("r", r, 0.243), ("alpha", alpha / 7.0, 4.414), ("a", a, 0.793), ("b", b, 2.426)] {
-        assert!((got - published).abs() < 0.001, "{name} is {got}, published {published}");
+    for (name, got, published) in [
+        ("r", r, 0.243),
+        ("alpha", alpha / 7.0, 4.414),
+        ("a", a, 0.793),
+        ("b", b, 2.426),
+    ] {
+        assert!(
+            (got - published).abs() < 0.001,
+            "{name} is {got}, published {published}"
+        );
     }
     // Each repeat purchase is a density in time, so it counts ln 7 more in weeks than in days.
     let repeats: u32 = customers.iter().map(model::Purchases::frequency).sum();
     let in_weeks = fitted.log_likelihood + f64::from(repeats) * 7.0_f64.ln();
-    assert!((in_weeks + 9_582.4).abs() < 0.05 && fitted.converged, "{in_weeks} {fitted:?}");
+    assert!(
+        (in_weeks + 9_582.4).abs() < 0.05 && fitted.converged,
+        "{in_weeks} {fitted:?}"
+    );
     // The negative control: the log in thirds, of which none gives the published figures.
     for third in customers.chunks(800) {
         let params = bgnbd::fit(third).unwrap().params;
-        assert!((params.r - 0.243).abs() > 0.001 || (params.a - 0.793).abs() > 0.001, "{params:?}");
+        assert!(
+            (params.r - 0.243).abs() > 0.001 || (params.a - 0.793).abs() > 0.001,
+            "{params:?}"
+        );
     }
 }

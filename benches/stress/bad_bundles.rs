@@ -34,38 +34,70 @@ struct Damage {
 }
 
 const DAMAGES: [Damage; 14] = [
-    Damage { name: "truncated", inflict: |d| cut(&d.join("bundle.json")), named_by: &["bundle.json"] },
+    Damage {
+        name: "truncated",
+        inflict: |d| cut(&d.join("bundle.json")),
+        named_by: &["bundle.json"],
+    },
     Damage {
         name: "file-missing",
         inflict: |d| Ok(fs::remove_file(d.join("golden.json"))?),
         named_by: &["golden.json"],
     },
-    Damage { name: "byte-altered", inflict: |d| flip(&d.join("card.json")), named_by: &["card.json"] },
-    Damage { name: "report-altered", inflict: |d| flip(&d.join("report.html")), named_by: &["report.html"] },
+    Damage {
+        name: "byte-altered",
+        inflict: |d| flip(&d.join("card.json")),
+        named_by: &["card.json"],
+    },
+    Damage {
+        name: "report-altered",
+        inflict: |d| flip(&d.join("report.html")),
+        named_by: &["report.html"],
+    },
     Damage {
         name: "manifest-missing",
         inflict: |d| Ok(fs::remove_file(d.join("MANIFEST.sha256"))?),
         named_by: &["MANIFEST.sha256"],
     },
-    Damage { name: "manifest-cut", inflict: |d| cut(&d.join("MANIFEST.sha256")), named_by: &["does not list"] },
+    Damage {
+        name: "manifest-cut",
+        inflict: |d| cut(&d.join("MANIFEST.sha256")),
+        named_by: &["does not list"],
+    },
     Damage {
         name: "weight-nan",
-        inflict: |d| edit(d, "bundle.json", |text| after(text, "\"weights\": [", "NaN")),
+        inflict: |d| {
+            edit(d, "bundle.json", |text| {
+                after(text, "\"weights\": [", "NaN")
+            })
+        },
         named_by: &["bundle.json"],
     },
     Damage {
         name: "other-features",
-        inflict: |d| edit(d, "bundle.json", |text| after(text, "\"feature_hash\": \"", "0")),
+        inflict: |d| {
+            edit(d, "bundle.json", |text| {
+                after(text, "\"feature_hash\": \"", "0")
+            })
+        },
         named_by: &["feature hash"],
     },
     Damage {
         name: "other-schema",
-        inflict: |d| edit(d, "bundle.json", |text| after(text, "\"activity\": [", "\"refund\",")),
+        inflict: |d| {
+            edit(d, "bundle.json", |text| {
+                after(text, "\"activity\": [", "\"refund\",")
+            })
+        },
         named_by: &["feature hash"],
     },
     Damage {
         name: "other-format",
-        inflict: |d| edit(d, "bundle.json", |text| after(text, "\"format_version\": ", "9")),
+        inflict: |d| {
+            edit(d, "bundle.json", |text| {
+                after(text, "\"format_version\": ", "9")
+            })
+        },
         named_by: &["format version"],
     },
     Damage {
@@ -74,13 +106,21 @@ const DAMAGES: [Damage; 14] = [
         inflict: |d| edit(d, "bundle.json", |text| after(text, "\"slope\": ", "1")),
         named_by: &["golden case"],
     },
-    Damage { name: "empty", inflict: empty, named_by: &["MANIFEST.sha256", "is empty"] },
+    Damage {
+        name: "empty",
+        inflict: empty,
+        named_by: &["MANIFEST.sha256", "is empty"],
+    },
     Damage {
         name: "card-not-text",
         inflict: |d| rewrite(d, "card.json", b"{\"a\": \"\xff\"}"),
         named_by: &["card.json"],
     },
-    Damage { name: "no-folder", inflict: become_file, named_by: &["no-folder"] },
+    Damage {
+        name: "no-folder",
+        inflict: become_file,
+        named_by: &["no-folder"],
+    },
 ];
 
 /// Names that are no folder below the models' folder.
@@ -93,30 +133,65 @@ const LATER: &str = "damaged-later";
 /// Runs it.
 pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> Result<()> {
     let models = setup.folder("bad-models")?;
-    for name in [SOUND, LATER].into_iter().chain(DAMAGES.iter().map(|d| d.name)) {
+    for name in [SOUND, LATER]
+        .into_iter()
+        .chain(DAMAGES.iter().map(|d| d.name))
+    {
         copy(&setup.model, &models.join(name))?;
     }
     for damage in &DAMAGES {
-        (damage.inflict)(&models.join(damage.name)).with_context(|| format!("cannot make {}", damage.name))?;
+        (damage.inflict)(&models.join(damage.name))
+            .with_context(|| format!("cannot make {}", damage.name))?;
     }
     let bundle = ebb::model::load(&models.join(SOUND))?.bundle;
     let truth = (bundle.version().to_owned(), expected(&bundle)?);
-    let server = setup.launch(&models.join(SOUND))?.with("--models", &models).start_ready()?;
-    let control = connect(&server.address, 1).await?.pop().context("no connection")?;
+    let server = setup
+        .launch(&models.join(SOUND))?
+        .with("--models", &models)
+        .start_ready()?;
+    let control = connect(&server.address, 1)
+        .await?
+        .pop()
+        .context("no connection")?;
     let mut control = ModelServiceClient::new(control);
-    let call = Call::new(&connect(&server.address, 2).await?, SCORE_USER, about_one(&bundle))?;
+    let call = Call::new(
+        &connect(&server.address, 2).await?,
+        SCORE_USER,
+        about_one(&bundle),
+    )?;
     let time = Duration::from_secs_f64(options.seconds);
 
-    let (run, refused) =
-        tokio::join!(open_loop(options.rate, time, |n| call.make(n)), refusals(&mut control, &models, time, promises));
+    let (run, refused) = tokio::join!(
+        open_loop(options.rate, time, |n| call.make(n)),
+        refusals(&mut control, &models, time, promises)
+    );
     refused?;
-    let failures: Vec<&Status> = run.samples.iter().filter_map(|s| s.outcome.as_ref().err()).collect();
-    promises.figure(format!("{:.0} calls a second: {}", options.rate, run.latencies(Result::is_ok)));
+    let failures: Vec<&Status> = run
+        .samples
+        .iter()
+        .filter_map(|s| s.outcome.as_ref().err())
+        .collect();
+    promises.figure(format!(
+        "{:.0} calls a second: {}",
+        options.rate,
+        run.latencies(Result::is_ok)
+    ));
     let failed = failures.len() + run.unanswered;
-    promises.hold(failed == 0, format!("no call fails: {failed} did, {}", tally(failures.into_iter())));
+    promises.hold(
+        failed == 0,
+        format!(
+            "no call fails: {failed} did, {}",
+            tally(failures.into_iter())
+        ),
+    );
     let answers = run.samples.iter().filter_map(|s| s.outcome.as_ref().ok());
-    let other = answers.filter(|body| answered((*body).clone()).ok().as_ref() != Some(&truth)).count();
-    promises.hold(other == 0, format!("every answer is the sound model's: {other} are not"));
+    let other = answers
+        .filter(|body| answered((*body).clone()).ok().as_ref() != Some(&truth))
+        .count();
+    promises.hold(
+        other == 0,
+        format!("every answer is the sound model's: {other} are not"),
+    );
     Ok(())
 }
 
@@ -128,50 +203,81 @@ async fn refusals(
 ) -> Result<()> {
     let pause = time / (DAMAGES.len() + NO_NAMES.len() + 2) as u32;
     for name in [SOUND, LATER] {
-        load(control, name).await.context("a sound bundle was refused")?;
+        load(control, name)
+            .await
+            .context("a sound bundle was refused")?;
     }
     for damage in &DAMAGES {
         tokio::time::sleep(pause).await;
         let refusal = load(control, damage.name).await.err();
         let text = refusal.as_ref().map_or("it was loaded", Status::message);
         let named = refusal.is_some() && damage.named_by.iter().any(|words| text.contains(words));
-        promises.hold(named, format!("{} is refused and the fault named: {text}", damage.name));
+        promises.hold(
+            named,
+            format!("{} is refused and the fault named: {text}", damage.name),
+        );
         let activated = activate(control, damage.name).await;
-        let text = activated.as_ref().err().map_or("it was activated", Status::message);
-        promises.hold(activated.is_err(), format!("{} cannot be activated: {text}", damage.name));
+        let text = activated
+            .as_ref()
+            .err()
+            .map_or("it was activated", Status::message);
+        promises.hold(
+            activated.is_err(),
+            format!("{} cannot be activated: {text}", damage.name),
+        );
     }
     for name in NO_NAMES {
         tokio::time::sleep(pause).await;
         let refusal = load(control, name).await.err();
-        let text = refusal.as_ref().map_or("it was loaded".to_owned(), |s| format!("{:?} {}", s.code(), s.message()));
-        promises.hold(refusal.is_some(), format!("the name `{name}` is refused: {text}"));
+        let text = refusal.as_ref().map_or("it was loaded".to_owned(), |s| {
+            format!("{:?} {}", s.code(), s.message())
+        });
+        promises.hold(
+            refusal.is_some(),
+            format!("the name `{name}` is refused: {text}"),
+        );
     }
     // A model that was loaded stays usable when its folder is damaged afterwards.
     cut(&models.join(LATER).join("bundle.json"))?;
     let refusal = load(control, LATER).await.err();
     let text = refusal.as_ref().map_or("it was loaded", Status::message);
-    promises.hold(refusal.is_some(), format!("a model damaged after loading is not loaded again: {text}"));
+    promises.hold(
+        refusal.is_some(),
+        format!("a model damaged after loading is not loaded again: {text}"),
+    );
     let kept = activate(control, LATER).await;
     promises.hold(kept.is_ok(), format!("and can be used as it was: {kept:?}"));
-    activate(control, SOUND).await.context("the sound model cannot be activated again")?;
+    activate(control, SOUND)
+        .await
+        .context("the sound model cannot be activated again")?;
     Ok(())
 }
 
 async fn load(control: &mut ModelServiceClient<Channel>, name: &str) -> Result<(), Status> {
-    let request = LoadModelRequest { name: name.to_owned(), validate_only: false };
+    let request = LoadModelRequest {
+        name: name.to_owned(),
+        validate_only: false,
+    };
     control.load_model(request).await.map(|_| ())
 }
 
 async fn activate(control: &mut ModelServiceClient<Channel>, name: &str) -> Result<(), Status> {
     let name = name.to_owned();
-    let request = ActivateModelRequest { label: ModelLabel::Stable.into(), name, etag: String::new() };
+    let request = ActivateModelRequest {
+        label: ModelLabel::Stable.into(),
+        name,
+        etag: String::new(),
+    };
     control.activate_model(request).await.map(|_| ())
 }
 
 /// Leaves the first half of a file.
 fn cut(path: &Path) -> Result<()> {
     let bytes = fs::read(path)?;
-    Ok(fs::write(path, bytes.get(..bytes.len() / 2).unwrap_or_default())?)
+    Ok(fs::write(
+        path,
+        bytes.get(..bytes.len() / 2).unwrap_or_default(),
+    )?)
 }
 
 /// Changes one bit in the middle of a file.
@@ -196,7 +302,10 @@ fn rewrite(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
     let manifest = folder.join("MANIFEST.sha256");
     let text = fs::read_to_string(&manifest)?;
     ensure!(text.contains(&old), "the manifest does not list {name}");
-    Ok(fs::write(&manifest, text.replace(&old, &sha256_hex(content)))?)
+    Ok(fs::write(
+        &manifest,
+        text.replace(&old, &sha256_hex(content)),
+    )?)
 }
 
 /// The text with more of it behind the last place of some words.

@@ -44,8 +44,15 @@ pub struct Options {
 pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> Result<()> {
     let bundle = ebb::model::load(&setup.model)?.bundle;
     let body = about_one(&bundle);
-    let server = setup.launch(&setup.model)?.configured(SETTINGS)?.start_ready()?;
-    let call = Call::new(&connect(&server.address, 2).await?, SCORE_USER, body.clone())?;
+    let server = setup
+        .launch(&setup.model)?
+        .configured(SETTINGS)?
+        .start_ready()?;
+    let call = Call::new(
+        &connect(&server.address, 2).await?,
+        SCORE_USER,
+        body.clone(),
+    )?;
     at_once(&server, &body, promises).await?;
     useless(&server, &call, options, promises).await?;
     drop(server);
@@ -54,19 +61,35 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
 
 /// A thousand calls at the same time over one connection.
 async fn at_once(server: &Server, body: &Bytes, promises: &mut Promises) -> Result<()> {
-    let call = Call::new(&connect(&server.address, 1).await?, SCORE_USER, body.clone())?;
+    let call = Call::new(
+        &connect(&server.address, 1).await?,
+        SCORE_USER,
+        body.clone(),
+    )?;
     // Due all within a millisecond.
     let run = open_loop(1e6, Duration::from_millis(1), |n| call.make(n)).await;
-    let failures: Vec<&Status> = run.samples.iter().filter_map(|s| s.outcome.as_ref().err()).collect();
+    let failures: Vec<&Status> = run
+        .samples
+        .iter()
+        .filter_map(|s| s.outcome.as_ref().err())
+        .collect();
     let failed = failures.len() + run.unanswered;
     let text = tally(failures.into_iter());
-    promises.hold(failed == 0, format!("1,000 calls at once over one connection: {failed} failed, {text}"));
+    promises.hold(
+        failed == 0,
+        format!("1,000 calls at once over one connection: {failed} failed, {text}"),
+    );
     promises.figure(format!("they took {}", run.latencies(Result::is_ok)));
     Ok(())
 }
 
 /// Connections that never speak, and connections whose peer is dead after the opening.
-async fn useless(server: &Server, call: &Call, options: &Options, promises: &mut Promises) -> Result<()> {
+async fn useless(
+    server: &Server,
+    call: &Call,
+    options: &Options,
+    promises: &mut Promises,
+) -> Result<()> {
     // The connection of the calls at once is still being closed.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let before = server.open_descriptors()?;
@@ -77,8 +100,18 @@ async fn useless(server: &Server, call: &Call, options: &Options, promises: &mut
     let watched = Instant::now();
     let run = open_loop(options.rate, time, |n| call.make(n)).await;
     let busy = (server.cpu()? - cpu).as_secs_f64() / watched.elapsed().as_secs_f64();
-    unharmed(&format!("beside {} useless connections", silent.len() + dead.len()), &run, promises);
-    promises.hold(busy < 0.5, format!("the server is not kept busy: {:.0} % of a processor", 100.0 * busy));
+    unharmed(
+        &format!("beside {} useless connections", silent.len() + dead.len()),
+        &run,
+        promises,
+    );
+    promises.hold(
+        busy < 0.5,
+        format!(
+            "the server is not kept busy: {:.0} % of a processor",
+            100.0 * busy
+        ),
+    );
     // Only then are they gone for a reason of the server's: this side has kept them open.
     let mut left = server.open_descriptors()?.saturating_sub(before);
     while left > 0 && opened.elapsed() < REAPED_WITHIN {
@@ -86,31 +119,63 @@ async fn useless(server: &Server, call: &Call, options: &Options, promises: &mut
         left = server.open_descriptors()?.saturating_sub(before);
     }
     let took = opened.elapsed().as_secs_f64();
-    promises.hold(left == 0, format!("useless connections are closed within 15 s: {left} left after {took:.1} s"));
+    promises.hold(
+        left == 0,
+        format!("useless connections are closed within 15 s: {left} left after {took:.1} s"),
+    );
     drop((silent, dead));
     let next = call.make(0).await;
-    promises.hold(next.is_ok(), format!("the useful connection is still there: {:?}", next.err()));
+    promises.hold(
+        next.is_ok(),
+        format!("the useful connection is still there: {:?}", next.err()),
+    );
     Ok(())
 }
 
 /// More connections than the server has descriptors.
-async fn exhausted(setup: &Setup, options: &Options, body: &Bytes, promises: &mut Promises) -> Result<()> {
+async fn exhausted(
+    setup: &Setup,
+    options: &Options,
+    body: &Bytes,
+    promises: &mut Promises,
+) -> Result<()> {
     let launch = setup.launch(&setup.model)?.configured(SETTINGS)?;
     let server = launch.open_files(options.descriptors).start_ready()?;
-    let call = Call::new(&connect(&server.address, 2).await?, SCORE_USER, body.clone())?;
+    let call = Call::new(
+        &connect(&server.address, 2).await?,
+        SCORE_USER,
+        body.clone(),
+    )?;
     call.make(0).await?;
     call.make(1).await?;
     let crowd = crowd(&server.address, 2 * options.descriptors as usize)?;
     let enough = crowd.len() >= options.descriptors as usize;
-    promises.figure(format!("{} connections wait for {} descriptors", crowd.len(), options.descriptors));
+    promises.figure(format!(
+        "{} connections wait for {} descriptors",
+        crowd.len(),
+        options.descriptors
+    ));
     ensure!(enough, "too few connections to run out of descriptors");
-    let (time, cpu) = (Duration::from_secs_f64(options.seconds.min(4.0)), server.cpu()?);
+    let (time, cpu) = (
+        Duration::from_secs_f64(options.seconds.min(4.0)),
+        server.cpu()?,
+    );
     let watched = Instant::now();
     let run = open_loop(options.rate, time, |n| call.make(n)).await;
     let busy = (server.cpu()? - cpu).as_secs_f64() / watched.elapsed().as_secs_f64();
-    promises.figure(format!("{} of {} descriptors are open", server.open_descriptors()?, options.descriptors));
+    promises.figure(format!(
+        "{} of {} descriptors are open",
+        server.open_descriptors()?,
+        options.descriptors
+    ));
     unharmed("without descriptors", &run, promises);
-    promises.hold(busy < 0.5, format!("it does not turn in circles: {:.0} % of a processor", 100.0 * busy));
+    promises.hold(
+        busy < 0.5,
+        format!(
+            "it does not turn in circles: {:.0} % of a processor",
+            100.0 * busy
+        ),
+    );
     drop(crowd);
     let again = tokio::time::timeout(Duration::from_secs(5), newcomer(&server, body)).await;
     let text = match &again {
@@ -118,12 +183,19 @@ async fn exhausted(setup: &Setup, options: &Options, body: &Bytes, promises: &mu
         Ok(Err(error)) => format!("{error:#}"),
         Err(_) => "not within 5 s".to_owned(),
     };
-    promises.hold(matches!(again, Ok(Ok(()))), format!("a newcomer is served once there are descriptors: {text}"));
+    promises.hold(
+        matches!(again, Ok(Ok(()))),
+        format!("a newcomer is served once there are descriptors: {text}"),
+    );
     Ok(())
 }
 
 async fn newcomer(server: &Server, body: &Bytes) -> Result<()> {
-    let call = Call::new(&connect(&server.address, 1).await?, SCORE_USER, body.clone())?;
+    let call = Call::new(
+        &connect(&server.address, 1).await?,
+        SCORE_USER,
+        body.clone(),
+    )?;
     call.make(0).await?;
     Ok(())
 }
@@ -132,7 +204,10 @@ async fn newcomer(server: &Server, body: &Bytes) -> Result<()> {
 fn crowd(address: &str, most: usize) -> Result<Vec<TcpStream>> {
     let address = address.parse().context("not an address")?;
     let one = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
-    Ok(std::iter::repeat_with(one).take(most).map_while(|stream| stream).collect())
+    Ok(std::iter::repeat_with(one)
+        .take(most)
+        .map_while(|stream| stream)
+        .collect())
 }
 
 /// Connections that say this much and no more.
@@ -142,15 +217,30 @@ fn open(address: &str, count: usize, say: &[u8]) -> Result<Vec<TcpStream>> {
         stream.write_all(say)?;
         std::io::Result::Ok(stream)
     };
-    (0..count).map(|n| one().with_context(|| format!("connection {n}; is `ulimit -n` large enough?"))).collect()
+    (0..count)
+        .map(|n| one().with_context(|| format!("connection {n}; is `ulimit -n` large enough?")))
+        .collect()
 }
 
 fn unharmed(when: &str, run: &Run<Result<Bytes, Status>>, promises: &mut Promises) {
-    let failures: Vec<&Status> = run.samples.iter().filter_map(|s| s.outcome.as_ref().err()).collect();
+    let failures: Vec<&Status> = run
+        .samples
+        .iter()
+        .filter_map(|s| s.outcome.as_ref().err())
+        .collect();
     let failed = failures.len() + run.unanswered;
     let text = tally(failures.into_iter());
-    promises.hold(failed == 0, format!("{when} no useful call fails: {failed} of {} did, {text}", run.samples.len()));
+    promises.hold(
+        failed == 0,
+        format!(
+            "{when} no useful call fails: {failed} of {} did, {text}",
+            run.samples.len()
+        ),
+    );
     let latencies = run.latencies(Result::is_ok);
     let soon = latencies.at(0.99) <= Duration::from_millis(50);
-    promises.hold(soon, format!("{when} they are answered within 50 ms at p99: {latencies}"));
+    promises.hold(
+        soon,
+        format!("{when} they are answered within 50 ms at p99: {latencies}"),
+    );
 }

@@ -62,15 +62,26 @@ impl Client {
 pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> Result<()> {
     let bundle = ebb::model::load(&setup.model)?.bundle;
     let settings = format!("[limits]\ndrain_seconds = {}\n", options.drain_seconds);
-    let mut first = setup.launch(&setup.model)?.configured(&settings)?.start_ready()?;
+    let mut first = setup
+        .launch(&setup.model)?
+        .configured(&settings)?
+        .start_ready()?;
     let second = setup.launch(&setup.model)?.start_ready()?;
 
     let idle = TcpStream::connect(&first.address).context("an idle peer cannot connect")?;
     let watch = tokio::spawn(watch_health(first.address.clone()));
     let stream = tokio::spawn(stream(first.address.clone(), about_many(&bundle, 10, None)));
     let client = Client {
-        first: Call::new(&connect(&first.address, 2).await?, SCORE_USER, about_one(&bundle))?,
-        second: Call::new(&connect(&second.address, 2).await?, SCORE_USER, about_one(&bundle))?,
+        first: Call::new(
+            &connect(&first.address, 2).await?,
+            SCORE_USER,
+            about_one(&bundle),
+        )?,
+        second: Call::new(
+            &connect(&second.address, 2).await?,
+            SCORE_USER,
+            about_one(&bundle),
+        )?,
         left_first: Arc::default(),
         retried: Arc::default(),
     };
@@ -83,23 +94,56 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         let ended = first.ended(limit + Duration::from_secs(10)).await?;
         anyhow::Ok((asked.elapsed(), ended))
     };
-    let (run, stopped) = tokio::join!(open_loop(options.rate, time, |n| client.clone().call(n)), stop);
+    let (run, stopped) = tokio::join!(
+        open_loop(options.rate, time, |n| client.clone().call(n)),
+        stop
+    );
     let (took, ended) = stopped?;
     drop(idle);
 
-    promises.figure(format!("{:.0} calls a second: {}", options.rate, run.latencies(Result::is_ok)));
+    promises.figure(format!(
+        "{:.0} calls a second: {}",
+        options.rate,
+        run.latencies(Result::is_ok)
+    ));
     let code = ended.map(|status| status.to_string());
     let clean = ended.is_some_and(|status| status.success());
-    promises.hold(clean, format!("it ends with exit code 0: {}", code.as_deref().unwrap_or("still there")));
+    promises.hold(
+        clean,
+        format!(
+            "it ends with exit code 0: {}",
+            code.as_deref().unwrap_or("still there")
+        ),
+    );
     let held = ended.is_some() && took <= limit;
-    promises.hold(held, format!("within {} s + 1 s: {:.2} s", options.drain_seconds, took.as_secs_f64()));
-    let failures: Vec<&Status> = run.samples.iter().filter_map(|s| s.outcome.as_ref().err()).collect();
+    promises.hold(
+        held,
+        format!(
+            "within {} s + 1 s: {:.2} s",
+            options.drain_seconds,
+            took.as_secs_f64()
+        ),
+    );
+    let failures: Vec<&Status> = run
+        .samples
+        .iter()
+        .filter_map(|s| s.outcome.as_ref().err())
+        .collect();
     let failed = failures.len() + run.unanswered;
     let text = tally(failures.into_iter());
-    promises.hold(failed == 0, format!("no call fails: {failed} of {} did, {text}", run.samples.len()));
+    promises.hold(
+        failed == 0,
+        format!(
+            "no call fails: {failed} of {} did, {text}",
+            run.samples.len()
+        ),
+    );
     let retried = client.retried.load(Ordering::Relaxed);
     let left = client.left_first.load(Ordering::Relaxed);
-    promises.hold(left, format!("the client went to the second server, {retried} calls were made again there"));
+    promises.hold(
+        left,
+        format!("the client went to the second server, {retried} calls were made again there"),
+    );
     // A companion that was never there keeps no server from stopping.
     let (attached, text) = told(watch).await;
     promises.hold(attached, format!("a health watch was attached: {text}"));
@@ -121,8 +165,12 @@ async fn told(task: tokio::task::JoinHandle<Result<(bool, String)>>) -> (bool, S
 /// Watches until the server hangs up; the states that it told.
 async fn watch_health(address: String) -> Result<(bool, String)> {
     let channel = connect(&address, 1).await?.pop().context("no connection")?;
-    let mut states =
-        HealthClient::new(channel).watch(HealthCheckRequest { service: String::new() }).await?.into_inner();
+    let mut states = HealthClient::new(channel)
+        .watch(HealthCheckRequest {
+            service: String::new(),
+        })
+        .await?
+        .into_inner();
     let mut told = Vec::new();
     let end = loop {
         match states.message().await {
@@ -142,9 +190,15 @@ async fn stream(address: String, batch: BatchScoreUsersRequest) -> Result<(bool,
     let every = IntervalStream::new(tokio::time::interval(Duration::from_millis(100)));
     let requests = every.map(move |_| {
         let sequence = counter.fetch_add(1, Ordering::Relaxed) as u64 + 1;
-        StreamScoreUsersRequest { sequence, batch: Some(batch.clone()) }
+        StreamScoreUsersRequest {
+            sequence,
+            batch: Some(batch.clone()),
+        }
     });
-    let mut answers = ScoringServiceClient::new(channel).stream_score_users(requests).await?.into_inner();
+    let mut answers = ScoringServiceClient::new(channel)
+        .stream_score_users(requests)
+        .await?
+        .into_inner();
     let mut answered = 0;
     let end = loop {
         match answers.message().await {
@@ -153,6 +207,9 @@ async fn stream(address: String, batch: BatchScoreUsersRequest) -> Result<(bool,
             Err(status) => break format!("{:?} {}", status.code(), status.message()),
         }
     };
-    let text = format!("{answered} batches answered of {} sent, then {end}", sent.load(Ordering::Relaxed));
+    let text = format!(
+        "{answered} batches answered of {} sent, then {end}",
+        sent.load(Ordering::Relaxed)
+    );
     Ok((answered > 0, text))
 }

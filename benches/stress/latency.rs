@@ -53,11 +53,28 @@ pub struct Bodies {
 /// Measures.
 pub async fn run(options: &Options, promises: &mut Promises) -> Result<()> {
     let framed = fs::read(&options.body).with_context(|| format!("{}", options.body.display()))?;
-    let body = framed.get(5..).context("the body is shorter than its frame")?.to_vec();
-    let call = Call::new(&connect(&options.address, options.connections).await?, &options.path, body.into())?;
+    let body = framed
+        .get(5..)
+        .context("the body is shorter than its frame")?
+        .to_vec();
+    let call = Call::new(
+        &connect(&options.address, options.connections).await?,
+        &options.path,
+        body.into(),
+    )?;
     // What is slow once, such as the first allocations, is not what is measured.
-    open_loop(options.rate, Duration::from_secs_f64((options.seconds / 4.0).min(1.0)), |n| call.make(n)).await;
-    let run = open_loop(options.rate, Duration::from_secs_f64(options.seconds), |n| call.make(n)).await;
+    open_loop(
+        options.rate,
+        Duration::from_secs_f64((options.seconds / 4.0).min(1.0)),
+        |n| call.make(n),
+    )
+    .await;
+    let run = open_loop(
+        options.rate,
+        Duration::from_secs_f64(options.seconds),
+        |n| call.make(n),
+    )
+    .await;
     let latencies: Latencies = run.latencies(Result::is_ok);
     let failed = run.samples.len() - latencies.count() + run.unanswered;
     if options.bare {
@@ -66,12 +83,18 @@ pub async fn run(options: &Options, promises: &mut Promises) -> Result<()> {
         let bytes = answers.map(Bytes::len).max().unwrap_or_default();
         println!("{:.2} {:.2} {bytes}", ms(0.5), ms(0.99));
     } else {
-        promises.figure(format!("{:.0} calls a second offered: {latencies}", options.rate));
+        promises.figure(format!(
+            "{:.0} calls a second offered: {latencies}",
+            options.rate
+        ));
         promises.figure(format!("sent late: {}", run.lateness()));
     }
     if failed > 0 {
         let errors = run.samples.iter().filter_map(|s| s.outcome.as_ref().err());
-        promises.hold(false, format!("no call fails: {failed} did, {}", tally(errors)));
+        promises.hold(
+            false,
+            format!("no call fails: {failed} did, {}", tally(errors)),
+        );
     }
     Ok(())
 }

@@ -70,19 +70,36 @@ pub struct Call {
 impl Call {
     /// `path` is the method's, such as `/churn.v1.ScoringService/ScoreUser`; `body` the encoded message.
     pub fn new(channels: &[Channel], path: &str, body: Bytes) -> Result<Self> {
-        let path = path.parse().with_context(|| format!("{path} is not a path"))?;
-        Ok(Self { channels: channels.to_vec(), path, body })
+        let path = path
+            .parse()
+            .with_context(|| format!("{path} is not a path"))?;
+        Ok(Self {
+            channels: channels.to_vec(),
+            path,
+            body,
+        })
     }
 
     /// Makes the call over the connection that its number falls to.
-    pub fn make(&self, number: usize) -> impl Future<Output = Result<Bytes, Status>> + Send + 'static + use<> {
-        let channel = self.channels.get(number % self.channels.len().max(1)).cloned();
+    pub fn make(
+        &self,
+        number: usize,
+    ) -> impl Future<Output = Result<Bytes, Status>> + Send + 'static + use<> {
+        let channel = self
+            .channels
+            .get(number % self.channels.len().max(1))
+            .cloned();
         let (path, body) = (self.path.clone(), self.body.clone());
         async move {
-            let channel = channel.ok_or_else(|| Status::internal("there is no connection to call over"))?;
+            let channel =
+                channel.ok_or_else(|| Status::internal("there is no connection to call over"))?;
             let mut grpc = Grpc::new(channel).max_decoding_message_size(64 << 20);
-            grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
-            grpc.unary(Request::new(body), path, Raw).await.map(Response::into_inner)
+            grpc.ready()
+                .await
+                .map_err(|error| Status::from_error(Box::new(error)))?;
+            grpc.unary(Request::new(body), path, Raw)
+                .await
+                .map(Response::into_inner)
         }
     }
 }
@@ -91,7 +108,12 @@ impl Call {
 pub async fn connect(address: &str, connections: usize) -> Result<Vec<Channel>> {
     let mut channels = Vec::with_capacity(connections);
     for _ in 0..connections {
-        channels.push(endpoint(address)?.connect().await.with_context(|| format!("cannot connect to {address}"))?);
+        channels.push(
+            endpoint(address)?
+                .connect()
+                .await
+                .with_context(|| format!("cannot connect to {address}"))?,
+        );
     }
     Ok(channels)
 }
@@ -134,18 +156,31 @@ impl<T> Run<T> {
     fn new(samples: Vec<Sample<T>>, offered: usize) -> Self {
         let first = samples.iter().map(|s| s.due).min();
         let last = samples.iter().map(|s| s.done).max();
-        let elapsed = first.zip(last).map_or(Duration::ZERO, |(first, last)| last.saturating_duration_since(first));
-        Self { unanswered: offered - samples.len(), elapsed, samples }
+        let elapsed = first.zip(last).map_or(Duration::ZERO, |(first, last)| {
+            last.saturating_duration_since(first)
+        });
+        Self {
+            unanswered: offered - samples.len(),
+            elapsed,
+            samples,
+        }
     }
 
     /// The latencies of the calls whose outcome passes.
     pub fn latencies(&self, passes: impl Fn(&T) -> bool) -> Latencies {
-        self.samples.iter().filter(|s| passes(&s.outcome)).map(Sample::latency).collect()
+        self.samples
+            .iter()
+            .filter(|s| passes(&s.outcome))
+            .map(Sample::latency)
+            .collect()
     }
 
     /// How late the calls were sent: large when the client itself cannot keep up.
     pub fn lateness(&self) -> Latencies {
-        self.samples.iter().map(|s| s.sent.saturating_duration_since(s.due)).collect()
+        self.samples
+            .iter()
+            .map(|s| s.sent.saturating_duration_since(s.due))
+            .collect()
     }
 }
 
@@ -176,7 +211,12 @@ where
             let sent = Instant::now();
             let outcome = future.await;
             // Nobody waits for it when patience has ended.
-            let _ = send.send(Sample { due, sent, done: Instant::now(), outcome });
+            let _ = send.send(Sample {
+                due,
+                sent,
+                done: Instant::now(),
+                outcome,
+            });
         });
     }
     drop(send);
@@ -198,7 +238,15 @@ where
             while Instant::now() < end {
                 let sent = Instant::now();
                 let outcome = call(caller).await;
-                if send.send(Sample { due: sent, sent, done: Instant::now(), outcome }).is_err() {
+                if send
+                    .send(Sample {
+                        due: sent,
+                        sent,
+                        done: Instant::now(),
+                        outcome,
+                    })
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -210,7 +258,10 @@ where
     Run::new(samples, count)
 }
 
-async fn gather<T>(mut answers: mpsc::UnboundedReceiver<Sample<T>>, patience: Duration) -> Vec<Sample<T>> {
+async fn gather<T>(
+    mut answers: mpsc::UnboundedReceiver<Sample<T>>,
+    patience: Duration,
+) -> Vec<Sample<T>> {
     let deadline = tokio::time::Instant::now() + patience;
     let mut samples = Vec::new();
     while let Ok(Some(sample)) = timeout_at(deadline, answers.recv()).await {
@@ -239,14 +290,23 @@ impl Latencies {
     /// The smallest one that a share `q` of all does not exceed; zero when there are none.
     pub fn at(&self, q: f64) -> Duration {
         let rank = (q * self.0.len() as f64).ceil() as usize;
-        self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+        self.0
+            .get(rank.saturating_sub(1))
+            .copied()
+            .unwrap_or_default()
     }
 }
 
 impl fmt::Display for Latencies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |q| self.at(q).as_secs_f64() * 1e3;
-        write!(f, "p50 {:.2} ms, p99 {:.2} ms, largest {:.2} ms", ms(0.5), ms(0.99), ms(1.0))
+        write!(
+            f,
+            "p50 {:.2} ms, p99 {:.2} ms, largest {:.2} ms",
+            ms(0.5),
+            ms(0.99),
+            ms(1.0)
+        )
     }
 }
 
@@ -259,11 +319,28 @@ pub fn connection_lost(status: &Status) -> bool {
 pub fn tally<'a>(codes: impl Iterator<Item = &'a Status>) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for status in codes {
-        let lost = if connection_lost(status) { "connection lost: " } else { "" };
+        let lost = if connection_lost(status) {
+            "connection lost: "
+        } else {
+            ""
+        };
         let text: String = status.message().chars().take(100).collect();
-        let hint = if status.code() == Code::ResourceExhausted { String::new() } else { format!(" ({text})") };
-        *counts.entry(format!("{lost}{:?}{hint}", status.code())).or_default() += 1;
+        let hint = if status.code() == Code::ResourceExhausted {
+            String::new()
+        } else {
+            format!(" ({text})")
+        };
+        *counts
+            .entry(format!("{lost}{:?}{hint}", status.code()))
+            .or_default() += 1;
     }
-    let texts: Vec<String> = counts.into_iter().map(|(text, count)| format!("{count} {text}")).collect();
-    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+    let texts: Vec<String> = counts
+        .into_iter()
+        .map(|(text, count)| format!("{count} {text}"))
+        .collect();
+    if texts.is_empty() {
+        "none".to_owned()
+    } else {
+        texts.join(", ")
+    }
 }

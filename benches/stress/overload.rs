@@ -76,13 +76,23 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     let (users, work_us, call) = calibrate(&bundle, &server, &channels, options).await?;
 
     let before = peak(&call, options, promises).await;
-    promises.figure(format!("a call of {users} users is {work_us:.0} µs of the server's processor time"));
+    promises.figure(format!(
+        "a call of {users} users is {work_us:.0} µs of the server's processor time"
+    ));
 
     let (server_before, own_before) = (server.cpu()?, own_cpu()?);
     let rate = options.times * before;
-    let run = open_loop(rate, Duration::from_secs_f64(options.seconds), |n| call.make(n)).await;
-    let share = |before: Duration, now: Duration| 100.0 * (now - before).as_secs_f64() / run.elapsed.as_secs_f64();
-    let (of_server, of_client) = (share(server_before, server.cpu()?), share(own_before, own_cpu()?));
+    let run = open_loop(rate, Duration::from_secs_f64(options.seconds), |n| {
+        call.make(n)
+    })
+    .await;
+    let share = |before: Duration, now: Duration| {
+        100.0 * (now - before).as_secs_f64() / run.elapsed.as_secs_f64()
+    };
+    let (of_server, of_client) = (
+        share(server_before, server.cpu()?),
+        share(own_before, own_cpu()?),
+    );
     promises.figure(format!(
         "{rate:.0} calls a second offered; processor: server {of_server:.0} %, client {of_client:.0} %"
     ));
@@ -90,11 +100,25 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     promises.figure(format!("calls were sent late by {lateness}"));
     // Whatever else the machine did may have lowered one of the two; the higher one is what the server can do.
     let peak = peak(&call, options, promises).await.max(before);
-    judge(&run, Duration::from_secs_f64(options.seconds), peak, promises);
+    judge(
+        &run,
+        Duration::from_secs_f64(options.seconds),
+        peak,
+        promises,
+    );
     // A client that is late itself makes the server's latencies look bad and its load look light.
-    promises.hold(lateness.at(0.99) <= Duration::from_millis(20), "the client keeps up: 99 % sent within 20 ms");
+    promises.hold(
+        lateness.at(0.99) <= Duration::from_millis(20),
+        "the client keeps up: 99 % sent within 20 ms",
+    );
     let after = call.make(0).await;
-    promises.hold(after.is_ok(), format!("the next call is answered: {:?}", after.err().map(|e| e.code())));
+    promises.hold(
+        after.is_ok(),
+        format!(
+            "the next call is answered: {:?}",
+            after.err().map(|e| e.code())
+        ),
+    );
     Ok(())
 }
 
@@ -107,7 +131,9 @@ async fn peak(call: &Call, options: &Options, promises: &Promises) -> f64 {
         let run = closed_loop(callers, time, move |n| call.make(n)).await;
         let rate = goodput(&run, time);
         let latencies = run.latencies(Result::is_ok);
-        promises.figure(format!("{callers} callers in turn: {rate:.0} answers a second, {latencies}"));
+        promises.figure(format!(
+            "{callers} callers in turn: {rate:.0} answers a second, {latencies}"
+        ));
         peak = peak.max(rate);
     }
     peak
@@ -116,27 +142,54 @@ async fn peak(call: &Call, options: &Options, promises: &Promises) -> f64 {
 fn judge(run: &Run<Result<Bytes, Status>>, time: Duration, peak: f64, promises: &mut Promises) {
     let good = goodput(run, time);
     let share = 100.0 * good / peak;
-    promises.hold(good >= 0.9 * peak, format!("goodput stays at 90 % of the peak: {good:.0} a second, {share:.0} %"));
+    promises.hold(
+        good >= 0.9 * peak,
+        format!("goodput stays at 90 % of the peak: {good:.0} a second, {share:.0} %"),
+    );
     let accepted = run.latencies(Result::is_ok);
-    promises.hold(accepted.at(0.99) <= Duration::from_millis(40), format!("accepted within 40 ms at p99: {accepted}"));
+    promises.hold(
+        accepted.at(0.99) <= Duration::from_millis(40),
+        format!("accepted within 40 ms at p99: {accepted}"),
+    );
     promises.figure(format!("refused within {}", run.latencies(Result::is_err)));
-    let refusals: Vec<&Status> = run.samples.iter().filter_map(|s| s.outcome.as_ref().err()).collect();
+    let refusals: Vec<&Status> = run
+        .samples
+        .iter()
+        .filter_map(|s| s.outcome.as_ref().err())
+        .collect();
     let exhausted = |s: &&&Status| s.code() == Code::ResourceExhausted;
     let proper = refusals.iter().filter(exhausted).count();
     let others = refusals.len() - proper + run.unanswered;
     let tally = tally(refusals.iter().copied());
-    promises.hold(others == 0, format!("all others are RESOURCE_EXHAUSTED and no connection is lost: {tally}"));
+    promises.hold(
+        others == 0,
+        format!("all others are RESOURCE_EXHAUSTED and no connection is lost: {tally}"),
+    );
     let hints = |s: &&&Status| s.details().windows(9).any(|part| part == b"RetryInfo");
     let hinted = refusals.iter().filter(exhausted).filter(hints).count();
-    promises.hold(hinted == proper && proper > 0, format!("refusals say when to come again: {hinted} of {proper}"));
+    promises.hold(
+        hinted == proper && proper > 0,
+        format!("refusals say when to come again: {hinted} of {proper}"),
+    );
 }
 
 /// Answers a second that were of use: while calls were offered, and before callers gave up. A server without a limit
 /// stays as busy as ever, and answers those who have long gone.
 fn goodput<E>(run: &Run<Result<Bytes, E>>, time: Duration) -> f64 {
-    let Some(end) = run.samples.iter().map(|s| s.due).min().map(|first| first + time) else { return 0.0 };
-    let answered =
-        run.samples.iter().filter(|s| s.outcome.is_ok() && s.done <= end && s.latency() <= CALLERS_WAIT).count();
+    let Some(end) = run
+        .samples
+        .iter()
+        .map(|s| s.due)
+        .min()
+        .map(|first| first + time)
+    else {
+        return 0.0;
+    };
+    let answered = run
+        .samples
+        .iter()
+        .filter(|s| s.outcome.is_ok() && s.done <= end && s.latency() <= CALLERS_WAIT)
+        .count();
     answered as f64 / time.as_secs_f64()
 }
 
@@ -147,14 +200,22 @@ async fn calibrate(
     channels: &[Channel],
     options: &Options,
 ) -> Result<(usize, f64, Call)> {
-    let known = options.rollup.as_ref().map(|rollup| about_ids(rollup, 1_000)).transpose()?.unwrap_or_default();
+    let known = options
+        .rollup
+        .as_ref()
+        .map(|rollup| about_ids(rollup, 1_000))
+        .transpose()?
+        .unwrap_or_default();
     let make = |users: usize| {
         let request = match options.form {
             Form::Packed => about_many(bundle, users, None),
             Form::History => about_histories(bundle, users, DAYS),
             Form::Ids => {
                 let subjects = known.subjects.iter().take(users).cloned().collect();
-                BatchScoreUsersRequest { subjects, ..known.clone() }
+                BatchScoreUsersRequest {
+                    subjects,
+                    ..known.clone()
+                }
             }
         };
         Call::new(channels, BATCH_SCORE_USERS, request.encode_to_vec().into())

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use ebb::history::{Amount, DayBounds, DayRecord, HistoriesBuilder, History as Records, Users, read_rollup};
+use ebb::history::{
+    Amount, DayBounds, DayRecord, HistoriesBuilder, History as Records, Users, read_rollup,
+};
 use ebb::model::{Assessment, Bundle, load, save};
 use ebb::serve::client::*;
 use prost::Message;
@@ -26,16 +28,23 @@ pub fn vector(bundle: &Bundle, user: usize) -> Vec<f64> {
         count: 1,
         kind: kind as u16,
     };
-    let records = (0..days).flat_map(|time| (0..catalogue.kinds().len()).map(move |kind| record(time, kind)));
+    let records =
+        (0..days).flat_map(|time| (0..catalogue.kinds().len()).map(move |kind| record(time, kind)));
     let mut vector = vec![f64::NAN; catalogue.len()];
     if let Ok(history) = Records::new(records.collect()) {
-        bundle.extractor(catalogue.kinds()).extract(history.view(), as_of, &mut vector);
+        bundle
+            .extractor(catalogue.kinds())
+            .extract(history.view(), as_of, &mut vector);
     }
     vector
 }
 
 fn packed(bundle: &Bundle, user: usize) -> Subject {
-    Subject { subject: Some(SubjectForm::PackedFeatures(PackedFeatures { values: vector(bundle, user) })) }
+    Subject {
+        subject: Some(SubjectForm::PackedFeatures(PackedFeatures {
+            values: vector(bundle, user),
+        })),
+    }
 }
 
 /// A question about one user.
@@ -49,7 +58,11 @@ pub fn about_one(bundle: &Bundle) -> Bytes {
 }
 
 /// A question about many users by their features.
-pub fn about_many(bundle: &Bundle, users: usize, reason_count: Option<u32>) -> BatchScoreUsersRequest {
+pub fn about_many(
+    bundle: &Bundle,
+    users: usize,
+    reason_count: Option<u32>,
+) -> BatchScoreUsersRequest {
     BatchScoreUsersRequest {
         subjects: (0..users).map(|user| packed(bundle, user)).collect(),
         feature_hash: bundle.spec().feature_hash.clone(),
@@ -64,13 +77,32 @@ pub fn about_histories(bundle: &Bundle, users: usize, days: i32) -> BatchScoreUs
     let (spec, kinds) = (bundle.spec(), bundle.catalogue().kinds());
     let kind = kinds.first().cloned().unwrap_or_default();
     let history = |user: usize| {
-        let day = |age: i32| spec.training.as_of.plus(-2 - age - (user % 20) as i32).to_string();
-        let active = |age| DayActivity { day: day(age), kind: kind.clone(), count: 1, amount: 9.5 };
-        History { events: Vec::new(), days: (0..days).map(active).collect() }
+        let day = |age: i32| {
+            spec.training
+                .as_of
+                .plus(-2 - age - (user % 20) as i32)
+                .to_string()
+        };
+        let active = |age| DayActivity {
+            day: day(age),
+            kind: kind.clone(),
+            count: 1,
+            amount: 9.5,
+        };
+        History {
+            events: Vec::new(),
+            days: (0..days).map(active).collect(),
+        }
     };
-    let subjects = (0..users).map(|user| Subject { subject: Some(SubjectForm::History(history(user))) });
+    let subjects = (0..users).map(|user| Subject {
+        subject: Some(SubjectForm::History(history(user))),
+    });
     let as_of = spec.training.as_of.to_string();
-    BatchScoreUsersRequest { subjects: subjects.collect(), as_of, ..BatchScoreUsersRequest::default() }
+    BatchScoreUsersRequest {
+        subjects: subjects.collect(),
+        as_of,
+        ..BatchScoreUsersRequest::default()
+    }
 }
 
 /// A question about many users of a roll-up by their ids: the fewest bytes for the work that they ask for. Users who
@@ -82,13 +114,24 @@ pub fn about_ids(rollup: &Path, users: usize) -> Result<BatchScoreUsersRequest> 
     let (_, last) = histories.span().context("the roll-up is empty")?;
     let mut subjects = Vec::with_capacity(users);
     for position in 0..histories.len() {
-        let Some((id, history)) = histories.at(position)? else { break };
-        let lately = history.view().records().last().is_some_and(|record| record.day > last.plus(-30));
+        let Some((id, history)) = histories.at(position)? else {
+            break;
+        };
+        let lately = history
+            .view()
+            .records()
+            .last()
+            .is_some_and(|record| record.day > last.plus(-30));
         if lately && subjects.len() < users {
-            subjects.push(Subject { subject: Some(SubjectForm::UserId(id)) });
+            subjects.push(Subject {
+                subject: Some(SubjectForm::UserId(id)),
+            });
         }
     }
-    Ok(BatchScoreUsersRequest { subjects, ..BatchScoreUsersRequest::default() })
+    Ok(BatchScoreUsersRequest {
+        subjects,
+        ..BatchScoreUsersRequest::default()
+    })
 }
 
 /// The churn probabilities that a model must answer [`about_one`] with.
@@ -103,8 +146,13 @@ pub fn expected(bundle: &Bundle) -> Result<Vec<f64>> {
 
 /// The version and the churn probabilities of an answer.
 pub fn answered(body: Bytes) -> Result<(String, Vec<f64>)> {
-    let score = ScoreUserResponse::decode(body)?.score.context("an answer without a score")?;
-    Ok((score.model_version, score.horizons.iter().map(|h| h.churn_probability).collect()))
+    let score = ScoreUserResponse::decode(body)?
+        .score
+        .context("an answer without a score")?;
+    Ok((
+        score.model_version,
+        score.horizons.iter().map(|h| h.churn_probability).collect(),
+    ))
 }
 
 /// Writes a bundle that differs from another by what it adds to all log-odds, and returns it.
@@ -114,7 +162,12 @@ pub fn write_variant(from: &Path, to: &Path, added: f64) -> Result<Bundle> {
     for model in &mut spec.models {
         model.calibration.intercept += added;
     }
-    Ok(save(to, spec, &saved.card, "<p>made for a stress test</p>\n")?)
+    Ok(save(
+        to,
+        spec,
+        &saved.card,
+        "<p>made for a stress test</p>\n",
+    )?)
 }
 
 /// Copies a bundle's files.
@@ -154,7 +207,11 @@ pub fn about_many_raw(bundle: &Bundle, users: usize) -> Bytes {
     let shape = vec![users as i64, bundle.catalogue().len() as i64];
     let request = ModelInferRequest {
         model_name: "stable".to_owned(),
-        inputs: vec![InferInputTensor { name: "features".to_owned(), datatype: "FP64".to_owned(), shape }],
+        inputs: vec![InferInputTensor {
+            name: "features".to_owned(),
+            datatype: "FP64".to_owned(),
+            shape,
+        }],
         raw_input_contents: vec![numbers.flat_map(f64::to_le_bytes).collect()],
     };
     request.encode_to_vec().into()

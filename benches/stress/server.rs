@@ -44,11 +44,18 @@ impl Setup {
             // Examples lie in a folder beside the programs.
             None => {
                 let own = std::env::current_exe().context("where this program lies is unknown")?;
-                let folder = own.parent().and_then(Path::parent).context("this program lies nowhere")?;
+                let folder = own
+                    .parent()
+                    .and_then(Path::parent)
+                    .context("this program lies nowhere")?;
                 folder.join("ebb-serve")
             }
         };
-        ensure!(program.exists(), "{} does not exist; build it or give --server", program.display());
+        ensure!(
+            program.exists(),
+            "{} does not exist; build it or give --server",
+            program.display()
+        );
         fs::create_dir_all(&self.work).with_context(|| format!("{}", self.work.display()))?;
         let launch = Launch {
             program,
@@ -57,14 +64,17 @@ impl Setup {
             arguments: Vec::new(),
             work: self.work.clone(),
         };
-        Ok(launch.with("--listen", "127.0.0.1:0").with("--model", model))
+        Ok(launch
+            .with("--listen", "127.0.0.1:0")
+            .with("--model", model))
     }
 
     /// A new empty folder below the work folder.
     pub fn folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.work.join(name);
         if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot empty {}", folder.display()))?;
         }
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(folder)
@@ -107,7 +117,10 @@ impl Launch {
         words.extend(self.arguments);
         let (first, rest) = words.split_first().context("there is nothing to start")?;
         let log_path = self.work.join("ebb-serve.log");
-        let log = fs::OpenOptions::new().create(true).append(true).open(&log_path);
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log_path);
         let log = log.with_context(|| format!("cannot write {}", log_path.display()))?;
         let started = Instant::now();
         let mut child = Command::new(first)
@@ -125,7 +138,12 @@ impl Launch {
                 }
             }
         });
-        let mut server = Server { child, started, lines, address: String::new() };
+        let mut server = Server {
+            child,
+            started,
+            lines,
+            address: String::new(),
+        };
         let (_, line) = server.line("listening on ", Duration::from_secs(10))?;
         server.address = line;
         Ok(server)
@@ -157,9 +175,13 @@ impl Server {
             let left = deadline.saturating_duration_since(Instant::now());
             let (at, line) = match self.lines.recv_timeout(left) {
                 Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => bail!("the server did not say `{start}` within {patience:?}"),
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("the server did not say `{start}` within {patience:?}")
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    bail!("the server ended before it said `{start}`: see ebb-serve.log in the work folder")
+                    bail!(
+                        "the server ended before it said `{start}`: see ebb-serve.log in the work folder"
+                    )
                 }
             };
             if let Some(rest) = line.strip_prefix(start) {
@@ -175,7 +197,10 @@ impl Server {
 
     /// Asks it to stop, as a supervisor would.
     pub fn terminate(&self) -> Result<()> {
-        let status = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
+        let status = Command::new("kill")
+            .arg("-TERM")
+            .arg(self.child.id().to_string())
+            .status()?;
         ensure!(status.success(), "the server is gone already");
         Ok(())
     }
@@ -200,7 +225,9 @@ impl Server {
     /// How many files and connections it has open.
     pub fn open_descriptors(&self) -> Result<usize> {
         let folder = format!("/proc/{}/fd", self.child.id());
-        Ok(fs::read_dir(&folder).with_context(|| folder.clone())?.count())
+        Ok(fs::read_dir(&folder)
+            .with_context(|| folder.clone())?
+            .count())
     }
 }
 
@@ -222,8 +249,19 @@ fn cpu_of(process: &str) -> Result<Duration> {
     let path = format!("/proc/{process}/stat");
     let text = fs::read_to_string(&path).with_context(|| path.clone())?;
     // The program's name, in brackets, may hold spaces.
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |position: usize| fields.get(position).and_then(|field| field.parse::<u64>().ok());
-    let (user, system) = ticks(11).zip(ticks(12)).with_context(|| format!("{path} reads {text}"))?;
+    let fields: Vec<&str> = text
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks = |position: usize| {
+        fields
+            .get(position)
+            .and_then(|field| field.parse::<u64>().ok())
+    };
+    let (user, system) = ticks(11)
+        .zip(ticks(12))
+        .with_context(|| format!("{path} reads {text}"))?;
     Ok(Duration::from_millis(10 * (user + system)))
 }

@@ -49,15 +49,25 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         ));
     }
     let slowest = warm.iter().map(|s| s.health).max().unwrap_or_default();
-    promises.hold(slowest <= Duration::from_millis(200), format!("health within 200 ms: {:.0} ms", ms(slowest)));
+    promises.hold(
+        slowest <= Duration::from_millis(200),
+        format!("health within 200 ms: {:.0} ms", ms(slowest)),
+    );
     if options.rollup.is_some() {
         let honest = warm.iter().all(|s| s.status == ServingStatus::NotServing);
-        promises.hold(honest, "the first health answer is NOT_SERVING while the roll-up is read");
+        promises.hold(
+            honest,
+            "the first health answer is NOT_SERVING while the roll-up is read",
+        );
     }
     let mut ready: Vec<Duration> = warm.iter().map(|s| s.ready).collect();
     ready.sort_unstable();
     let median = ready.get(ready.len() / 2).copied().unwrap_or_default();
-    promises.figure(format!("ready after {:.0} ms (median of {})", ms(median), ready.len()));
+    promises.figure(format!(
+        "ready after {:.0} ms (median of {})",
+        ms(median),
+        ready.len()
+    ));
     Ok(())
 }
 
@@ -74,17 +84,30 @@ async fn start(setup: &Setup, options: &Options) -> Result<Start> {
     let server = launch.start()?;
     let channels = connect(&server.address, 1).await?;
     let mut health = HealthClient::new(channels.first().cloned().context("no connection")?);
-    let request = HealthCheckRequest { service: String::new() };
+    let request = HealthCheckRequest {
+        service: String::new(),
+    };
     let status = health.check(request.clone()).await?.into_inner().status();
     let first = server.started.elapsed();
     let deadline = Instant::now() + Duration::from_secs(300);
     let mut now = status;
     while now != ServingStatus::Serving {
-        ensure!(Instant::now() < deadline, "the server is not ready after 300 s");
+        ensure!(
+            Instant::now() < deadline,
+            "the server is not ready after 300 s"
+        );
         tokio::time::sleep(Duration::from_millis(2)).await;
         now = health.check(request.clone()).await?.into_inner().status();
     }
     let ready = server.started.elapsed();
-    Call::new(&channels, SCORE_USER, about_one(&bundle))?.make(0).await.context("ready, and yet no score")?;
-    Ok(Start { health: first, status, ready, scored: server.started.elapsed() })
+    Call::new(&channels, SCORE_USER, about_one(&bundle))?
+        .make(0)
+        .await
+        .context("ready, and yet no score")?;
+    Ok(Start {
+        health: first,
+        status,
+        ready,
+        scored: server.started.elapsed(),
+    })
 }

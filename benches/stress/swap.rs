@@ -58,22 +58,51 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     let models = setup.folder("swap-models")?;
     copy(&setup.model, &models.join(NAMES[0]))?;
     write_variant(&setup.model, &models.join(NAMES[1]), 0.25)?;
-    let bundles = [ebb::model::load(&models.join(NAMES[0]))?.bundle, ebb::model::load(&models.join(NAMES[1]))?.bundle];
+    let bundles = [
+        ebb::model::load(&models.join(NAMES[0]))?.bundle,
+        ebb::model::load(&models.join(NAMES[1]))?.bundle,
+    ];
     let truths = [
         (bundles[0].version().to_owned(), expected(&bundles[0])?),
         (bundles[1].version().to_owned(), expected(&bundles[1])?),
     ];
-    ensure!(truths[0].0 != truths[1].0 && truths[0].1 != truths[1].1, "the two models must differ");
+    ensure!(
+        truths[0].0 != truths[1].0 && truths[0].1 != truths[1].1,
+        "the two models must differ"
+    );
 
-    let server = setup.launch(&models.join(NAMES[0]))?.with("--models", &models).start_ready()?;
-    let control = connect(&server.address, 1).await?.pop().context("no connection")?;
+    let server = setup
+        .launch(&models.join(NAMES[0]))?
+        .with("--models", &models)
+        .start_ready()?;
+    let control = connect(&server.address, 1)
+        .await?
+        .pop()
+        .context("no connection")?;
     let mut control = ModelServiceClient::new(control);
     for (name, truth) in NAMES.into_iter().zip(&truths) {
-        let request = LoadModelRequest { name: name.to_owned(), validate_only: false };
-        let loaded = control.load_model(request).await?.into_inner().model.context("no model was loaded")?;
-        ensure!(loaded.version == truth.0, "{name} is {}, not {}", loaded.version, truth.0);
+        let request = LoadModelRequest {
+            name: name.to_owned(),
+            validate_only: false,
+        };
+        let loaded = control
+            .load_model(request)
+            .await?
+            .into_inner()
+            .model
+            .context("no model was loaded")?;
+        ensure!(
+            loaded.version == truth.0,
+            "{name} is {}, not {}",
+            loaded.version,
+            truth.0
+        );
     }
-    let call = Call::new(&connect(&server.address, options.connections).await?, SCORE_USER, about_one(&bundles[0]))?;
+    let call = Call::new(
+        &connect(&server.address, options.connections).await?,
+        SCORE_USER,
+        about_one(&bundles[0]),
+    )?;
     let truths = Arc::new(truths);
     let asked = |n: usize| {
         let (future, truths) = (call.make(n), Arc::clone(&truths));
@@ -81,25 +110,56 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
     };
     let time = Duration::from_secs_f64(options.seconds);
 
-    let steady = open_loop(options.rate, time.mul_f64(0.25).max(Duration::from_secs(1)), asked).await;
-    promises.figure(format!("steady, {:.0} calls a second: {}", options.rate, steady.latencies(right)));
+    let steady = open_loop(
+        options.rate,
+        time.mul_f64(0.25).max(Duration::from_secs(1)),
+        asked,
+    )
+    .await;
+    promises.figure(format!(
+        "steady, {:.0} calls a second: {}",
+        options.rate,
+        steady.latencies(right)
+    ));
     report(&steady, promises);
 
-    let (run, swaps) = tokio::join!(open_loop(options.rate, time, asked), exchange(&mut control, options.swaps, time));
+    let (run, swaps) = tokio::join!(
+        open_loop(options.rate, time, asked),
+        exchange(&mut control, options.swaps, time)
+    );
     let swaps = swaps?;
     let durations: Latencies = swaps.iter().map(|s| s.done - s.asked).collect();
-    promises.figure(format!("with {} exchanges: {}", swaps.len(), run.latencies(right)));
-    promises.figure(format!("an exchange takes {durations}; calls were sent late by {}", run.lateness()));
-    promises.hold(swaps.len() == options.swaps as usize, format!("all {} exchanges were made", options.swaps));
+    promises.figure(format!(
+        "with {} exchanges: {}",
+        swaps.len(),
+        run.latencies(right)
+    ));
+    promises.figure(format!(
+        "an exchange takes {durations}; calls were sent late by {}",
+        run.lateness()
+    ));
+    promises.hold(
+        swaps.len() == options.swaps as usize,
+        format!("all {} exchanges were made", options.swaps),
+    );
     report(&run, promises);
     let stale = run.samples.iter().filter(|s| match s.outcome {
         Outcome::Right(model) => is_stale(&swaps, model, s.sent, s.done),
         Outcome::Wrong(_) | Outcome::Failed(_) => false,
     });
     let stale = stale.count();
-    promises.hold(stale == 0, format!("no call sent after an exchange is answered by the old model: {stale} were"));
-    let by = |model| run.latencies(|outcome| matches!(outcome, Outcome::Right(m) if *m == model)).count();
-    promises.hold(by(0) > 0 && by(1) > 0, format!("both models answer: {} and {} calls", by(0), by(1)));
+    promises.hold(
+        stale == 0,
+        format!("no call sent after an exchange is answered by the old model: {stale} were"),
+    );
+    let by = |model| {
+        run.latencies(|outcome| matches!(outcome, Outcome::Right(m) if *m == model))
+            .count()
+    };
+    promises.hold(
+        by(0) > 0 && by(1) > 0,
+        format!("both models answer: {} and {} calls", by(0), by(1)),
+    );
     Ok(())
 }
 
@@ -121,7 +181,11 @@ fn judge(answer: Result<Bytes, Status>, truths: &[Truth; 2]) -> Outcome {
     }
 }
 
-async fn exchange(control: &mut ModelServiceClient<Channel>, swaps: u32, time: Duration) -> Result<Vec<Swap>> {
+async fn exchange(
+    control: &mut ModelServiceClient<Channel>,
+    swaps: u32,
+    time: Duration,
+) -> Result<Vec<Swap>> {
     let start = Instant::now();
     let mut made = Vec::new();
     for swap in 0..swaps {
@@ -130,9 +194,20 @@ async fn exchange(control: &mut ModelServiceClient<Channel>, swaps: u32, time: D
         let model = (swap as usize + 1) % NAMES.len();
         let name = NAMES.get(model).copied().unwrap_or_default().to_owned();
         let asked = Instant::now();
-        let request = ActivateModelRequest { label: ModelLabel::Stable.into(), name, etag: String::new() };
-        control.activate_model(request).await.context("an exchange failed")?;
-        made.push(Swap { asked, done: Instant::now(), model });
+        let request = ActivateModelRequest {
+            label: ModelLabel::Stable.into(),
+            name,
+            etag: String::new(),
+        };
+        control
+            .activate_model(request)
+            .await
+            .context("an exchange failed")?;
+        made.push(Swap {
+            asked,
+            done: Instant::now(),
+            model,
+        });
     }
     Ok(made)
 }
@@ -141,18 +216,44 @@ async fn exchange(control: &mut ModelServiceClient<Channel>, swaps: u32, time: D
 fn is_stale(swaps: &[Swap], model: usize, sent: Instant, done: Instant) -> bool {
     let before = swaps.iter().rev().find(|swap| swap.done <= sent);
     let stable = before.map_or(0, |swap| swap.model);
-    let changing = swaps.iter().any(|swap| swap.done > sent && swap.asked <= done && swap.model == model);
+    let changing = swaps
+        .iter()
+        .any(|swap| swap.done > sent && swap.asked <= done && swap.model == model);
     model != stable && !changing
 }
 
 fn report(run: &Run<Outcome>, promises: &mut Promises) {
-    let failures = run.samples.iter().filter_map(|s| if let Outcome::Failed(e) = &s.outcome { Some(e) } else { None });
+    let failures = run.samples.iter().filter_map(|s| {
+        if let Outcome::Failed(e) = &s.outcome {
+            Some(e)
+        } else {
+            None
+        }
+    });
     let failed = failures.clone().count() + run.unanswered;
     let total = run.samples.len() + run.unanswered;
-    promises.hold(failed == 0, format!("no call fails: {failed} of {total} did, {}", tally(failures)));
+    promises.hold(
+        failed == 0,
+        format!(
+            "no call fails: {failed} of {total} did, {}",
+            tally(failures)
+        ),
+    );
     let samples = run.samples.iter();
-    let wrong = samples.filter_map(|s| if let Outcome::Wrong(text) = &s.outcome { Some(text.as_str()) } else { None });
+    let wrong = samples.filter_map(|s| {
+        if let Outcome::Wrong(text) = &s.outcome {
+            Some(text.as_str())
+        } else {
+            None
+        }
+    });
     let wrong: Vec<&str> = wrong.collect();
     let first = wrong.first().copied().unwrap_or("none");
-    promises.hold(wrong.is_empty(), format!("every answer is its model's: {} are not, first {first}", wrong.len()));
+    promises.hold(
+        wrong.is_empty(),
+        format!(
+            "every answer is its model's: {} are not, first {first}",
+            wrong.len()
+        ),
+    );
 }

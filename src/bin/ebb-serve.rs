@@ -46,7 +46,12 @@ struct Arguments {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "model", "check_config"])]
     new_key: Option<String>,
     /// What the new key may do: score, read, manage, with commas between.
-    #[arg(long, value_name = "PERMISSIONS", default_value = "score,read", requires = "new_key")]
+    #[arg(
+        long,
+        value_name = "PERMISSIONS",
+        default_value = "score,read",
+        requires = "new_key"
+    )]
     may: String,
 }
 
@@ -56,8 +61,15 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing can be done about a closed terminal.
             let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { BAD_USAGE.into() };
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            return if asked {
+                ExitCode::SUCCESS
+            } else {
+                BAD_USAGE.into()
+            };
         }
     };
     if let Some(name) = &arguments.new_key {
@@ -71,7 +83,14 @@ fn main() -> ExitCode {
             return BAD_USAGE.into();
         }
     };
-    ended(if checks_only { print_check(&config) } else { start(config) }, FAILED)
+    ended(
+        if checks_only {
+            print_check(&config)
+        } else {
+            start(config)
+        },
+        FAILED,
+    )
 }
 
 fn ended(outcome: anyhow::Result<()>, failure: u8) -> ExitCode {
@@ -90,8 +109,17 @@ fn ended(outcome: anyhow::Result<()>, failure: u8) -> ExitCode {
 
 /// The configuration file's settings with those of the command line before them.
 fn configuration(arguments: Arguments) -> Result<Config, String> {
-    let Arguments { config: file, model, models, rollup, listen, insecure, check_config: _, new_key: _, may: _ } =
-        arguments;
+    let Arguments {
+        config: file,
+        model,
+        models,
+        rollup,
+        listen,
+        insecure,
+        check_config: _,
+        new_key: _,
+        may: _,
+    } = arguments;
     let mut config = match file {
         Some(file) => Config::read(&file).map_err(|error| error.to_string())?,
         None => Config::default(),
@@ -109,25 +137,40 @@ fn configuration(arguments: Arguments) -> Result<Config, String> {
 
 fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
     let (key, line) = new_key(name, permissions)?;
-    say(&format!("the key, which is not shown again:\n{key}\n\nits line for the key file:\n{line}"));
+    say(&format!(
+        "the key, which is not shown again:\n{key}\n\nits line for the key file:\n{line}"
+    ));
     Ok(())
 }
 
 fn print_check(config: &Config) -> anyhow::Result<()> {
     let stock = check(config)?;
-    say(&format!("{}\nthe configuration is in order", ready_line(config, &stock)));
+    say(&format!(
+        "{}\nthe configuration is in order",
+        ready_line(config, &stock)
+    ));
     Ok(())
 }
 
 fn start(config: Config) -> anyhow::Result<()> {
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO);
     // A log that cannot be written would otherwise be complained about where it cannot be written, with a panic.
     let log = log.log_internal_errors(false);
     match config.log.format {
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Json => log
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .init(),
         LogFormat::Text => log.with_ansi(false).init(),
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads")?;
     let result = runtime.block_on(serve(config));
     // A load in progress must not hold up the exit.
     runtime.shutdown_background();
@@ -138,33 +181,57 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let shutdown = stop_signal().context("cannot wait for signals")?;
     let reload = reload_signal().context("cannot wait for signals")?;
     let listener = listen(config.address()).await?;
-    say(&format!("listening on {}", listener.local_addr().context("no local address")?));
+    say(&format!(
+        "listening on {}",
+        listener.local_addr().context("no local address")?
+    ));
     let for_loading = config.clone();
     let load = move || Stock::load(&for_loading);
     let ready = |stock: &Stock| say(&ready_line(&config, stock));
-    say(match run(listener, &config, load, ready, reload, shutdown).await? {
-        Stopped::Drained => "stopped",
-        Stopped::CutOff => "stopped; connections still open after the time limit were cut off",
-    });
+    say(
+        match run(listener, &config, load, ready, reload, shutdown).await? {
+            Stopped::Drained => "stopped",
+            Stopped::CutOff => "stopped; connections still open after the time limit were cut off",
+        },
+    );
     Ok(())
 }
 
 fn ready_line(config: &Config, stock: &Stock) -> String {
-    let name = config.model.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-    let Some(bundle) = stock.stable().map(|model| model.served.bundle()) else { return "no model".into() };
-    let horizons: Vec<String> = bundle.spec().schema.horizon_days.iter().map(u16::to_string).collect();
+    let name = config
+        .model
+        .as_ref()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
+    let Some(bundle) = stock.stable().map(|model| model.served.bundle()) else {
+        return "no model".into();
+    };
+    let horizons: Vec<String> = bundle
+        .spec()
+        .schema
+        .horizon_days
+        .iter()
+        .map(u16::to_string)
+        .collect();
     let users = stock.users.as_ref().map(|users| {
         let as_of = users.as_of(bundle.version(), bundle.spec());
         let as_of = as_of.map(|day| format!(" as of {day}")).unwrap_or_default();
         format!(", {} known users{as_of}", users.histories().len())
     });
     let users = users.unwrap_or_default();
-    format!("ready: model {} from {name}, horizons of {} days{users}", bundle.version(), horizons.join(", "))
+    format!(
+        "ready: model {} from {name}, horizons of {} days{users}",
+        bundle.version(),
+        horizons.join(", ")
+    )
 }
 
 /// Completes at the first SIGTERM or SIGINT.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -29,7 +29,11 @@ pub(super) fn beginning(
     check_text(bytes, &file.path)?;
     let delimiter = match (file.format, config.delimiter) {
         (Format::Jsonl, _) => {
-            return Ok(Some(Beginning { layout: Layout::Json, names: Vec::new(), length: 0 }));
+            return Ok(Some(Beginning {
+                layout: Layout::Json,
+                names: Vec::new(),
+                length: 0,
+            }));
         }
         (_, Some(Delimiter::Whitespace)) => return blank_separated(bytes, are_all, file, config),
         (_, Some(Delimiter::Byte(byte))) => byte,
@@ -37,7 +41,13 @@ pub(super) fn beginning(
         (_, None) => b',',
     };
     let backslash = config.escape == Some(Escape::Backslash);
-    let mut csv = Csv { delimiter, terminator: b'\n', backslash, columns: 0, limits: config.limits() };
+    let mut csv = Csv {
+        delimiter,
+        terminator: b'\n',
+        backslash,
+        columns: 0,
+        limits: config.limits(),
+    };
     csv.terminator = terminator(bytes, csv);
     let (names, length) = match &config.columns {
         Some(names) => (names.clone(), 0),
@@ -49,7 +59,11 @@ pub(super) fn beginning(
     csv.columns = names.len();
     let rows = bytes.get(length..).unwrap_or_default();
     csv.backslash = csv.backslash || config.escape.is_none() && has_backslashes(rows, are_all, csv);
-    Ok(Some(Beginning { layout: Layout::Csv(csv), names, length }))
+    Ok(Some(Beginning {
+        layout: Layout::Csv(csv),
+        names,
+        length,
+    }))
 }
 
 /// What ends the lines: a carriage return by itself where there are more of these than newlines outside of quotes.
@@ -63,7 +77,9 @@ fn terminator(bytes: &[u8], csv: Csv) -> u8 {
         at += 1;
         match byte {
             b'"' if starts_field => {
-                let Some(end) = csv.closing_quote(bytes, at) else { break };
+                let Some(end) = csv.closing_quote(bytes, at) else {
+                    break;
+                };
                 at = end;
             }
             b'\n' => newlines += 1,
@@ -76,17 +92,38 @@ fn terminator(bytes: &[u8], csv: Csv) -> u8 {
 }
 
 /// The columns that the first line that is not empty names, and where the next one begins.
-fn header(bytes: &[u8], are_all: bool, csv: Csv, file: &LogFile) -> Result<Option<(Vec<String>, usize)>, EventsError> {
+fn header(
+    bytes: &[u8],
+    are_all: bool,
+    csv: Csv,
+    file: &LogFile,
+) -> Result<Option<(Vec<String>, usize)>, EventsError> {
     let blank = |byte: &u8| *byte == csv.terminator || *byte == b'\r';
     let from = bytes.iter().take_while(|byte| blank(byte)).count();
     if from >= bytes.len() {
-        return if are_all { Err(EventsError::NoHeader { path: file.path.clone() }) } else { Ok(None) };
+        return if are_all {
+            Err(EventsError::NoHeader {
+                path: file.path.clone(),
+            })
+        } else {
+            Ok(None)
+        };
     }
     let bad = |problem: &'static str| {
         let line = bytes.get(from..).unwrap_or_default();
-        let line = line.split(|byte| *byte == csv.terminator).next().unwrap_or_default();
-        let first = printable(&String::from_utf8_lossy(line.get(..400).unwrap_or(line)), 80);
-        Err(EventsError::BadHeader { path: file.path.clone(), problem, first })
+        let line = line
+            .split(|byte| *byte == csv.terminator)
+            .next()
+            .unwrap_or_default();
+        let first = printable(
+            &String::from_utf8_lossy(line.get(..400).unwrap_or(line)),
+            80,
+        );
+        Err(EventsError::BadHeader {
+            path: file.path.clone(),
+            problem,
+            first,
+        })
     };
     match csv.find(bytes, from, are_all) {
         None => Ok(None),
@@ -103,7 +140,9 @@ fn header(bytes: &[u8], are_all: bool, csv: Csv, file: &LogFile) -> Result<Optio
 }
 
 fn header_names<'h>(fields: impl Iterator<Item = &'h [u8]>) -> Vec<String> {
-    fields.map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect()
+    fields
+        .map(|field| String::from_utf8_lossy(field).trim().to_owned())
+        .collect()
 }
 
 fn blank_separated(
@@ -114,7 +153,11 @@ fn blank_separated(
 ) -> Result<Option<Beginning>, EventsError> {
     let layout = Layout::Blanks;
     if let Some(names) = &config.columns {
-        return Ok(Some(Beginning { layout, names: names.clone(), length: 0 }));
+        return Ok(Some(Beginning {
+            layout,
+            names: names.clone(),
+            length: 0,
+        }));
     }
     let (mut length, mut fields) = (0, Vec::new());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -122,7 +165,11 @@ fn blank_separated(
         split_at_blanks(line, &mut fields);
         if !fields.is_empty() && (are_all || line.ends_with(b"\n")) {
             let field = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
-            return Ok(Some(Beginning { layout, names: header_names(fields.iter().map(field)), length }));
+            return Ok(Some(Beginning {
+                layout,
+                names: header_names(fields.iter().map(field)),
+                length,
+            }));
         }
     }
     let path = || file.path.clone();
@@ -131,7 +178,10 @@ fn blank_separated(
         (false, true) => Err(EventsError::BadHeader {
             path: path(),
             problem: "has more bytes than `events.max_record_bytes`",
-            first: printable(&String::from_utf8_lossy(bytes.get(..400).unwrap_or(bytes)), 80),
+            first: printable(
+                &String::from_utf8_lossy(bytes.get(..400).unwrap_or(bytes)),
+                80,
+            ),
         }),
         (false, false) => Ok(None),
     }
@@ -157,7 +207,9 @@ fn malformed(rows: &[u8], are_all: bool, csv: Csv) -> usize {
                 let record = rows.get(at..end).unwrap_or_default();
                 let record = record.strip_suffix(b"\r").unwrap_or(record);
                 fields.split(record, csv);
-                count += usize::from(!record.is_empty() && (fields.is_malformed || fields.len() != csv.columns));
+                count += usize::from(
+                    !record.is_empty() && (fields.is_malformed || fields.len() != csv.columns),
+                );
                 at = next;
             }
             Some(Found::OpenQuote { next, .. } | Found::TooLong { next: Some(next) }) => {

@@ -33,9 +33,9 @@ pub(super) fn cut(bytes: &[u8], layout: Layout, limits: Limits) -> Cut {
     let mut is_too_long = false;
     while let Some(found) = csv.find(bytes, end, false) {
         match found {
-            Found::Record { next, .. } | Found::OpenQuote { next, .. } | Found::TooLong { next: Some(next) } => {
-                end = next
-            }
+            Found::Record { next, .. }
+            | Found::OpenQuote { next, .. }
+            | Found::TooLong { next: Some(next) } => end = next,
             Found::TooLong { next: None } => {
                 is_too_long = true;
                 break;

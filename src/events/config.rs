@@ -93,7 +93,10 @@ impl EventsConfig {
     /// How large a record may be.
     pub(super) fn limits(&self) -> Limits {
         let or = |limit: Option<NonZeroUsize>, default| limit.map_or(default, NonZeroUsize::get);
-        Limits { bytes: or(self.max_record_bytes, RECORD_BYTES), lines: or(self.max_record_lines, RECORD_LINES) }
+        Limits {
+            bytes: or(self.max_record_bytes, RECORD_BYTES),
+            lines: or(self.max_record_lines, RECORD_LINES),
+        }
     }
 }
 
@@ -120,7 +123,9 @@ impl Share {
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let share = f64::deserialize(deserializer)?;
-        Self::new(share).ok_or_else(|| D::Error::custom(format!("{share} is not a share; give a number from 0 to 1")))
+        Self::new(share).ok_or_else(|| {
+            D::Error::custom(format!("{share} is not a share; give a number from 0 to 1"))
+        })
     }
 }
 
@@ -189,7 +194,9 @@ impl<'de> Visitor<'de> for MappingVisitor {
                 other => return Err(A::Error::unknown_field(other, &["expr"])),
             }
         }
-        expression.map(Mapping::Expression).ok_or_else(|| A::Error::missing_field("expr"))
+        expression
+            .map(Mapping::Expression)
+            .ok_or_else(|| A::Error::missing_field("expr"))
     }
 }
 
@@ -254,8 +261,12 @@ impl<'de> Deserialize<'de> for Delimiter {
         match text.as_bytes() {
             b"tab" => Ok(Self::Byte(b'\t')),
             b"whitespace" => Ok(Self::Whitespace),
-            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(Self::Byte(*byte)),
-            _ => Err(D::Error::custom(format!("`{text}` is not one ASCII character, `tab` or `whitespace`"))),
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => {
+                Ok(Self::Byte(*byte))
+            }
+            _ => Err(D::Error::custom(format!(
+                "`{text}` is not one ASCII character, `tab` or `whitespace`"
+            ))),
         }
     }
 }
@@ -296,10 +307,28 @@ mod tests {
         let config: EventsConfig = toml::from_str(text).unwrap();
         assert_eq!(config.user, Some(Mapping::Column("CustomerID".to_owned())));
         assert!(matches!(&config.kind, Some(Mapping::Expression(e)) if e.starts_with("InvoiceNo")));
-        assert_eq!((config.delimiter, config.on_bad_row), (Some(Delimiter::Byte(b'\t')), OnBadRow::Fail));
-        assert_eq!((config.escape, config.limits()), (Some(Escape::Backslash), Limits { bytes: 4096, lines: 1000 }));
-        assert_eq!(toml::from_str::<EventsConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
-        assert_eq!(toml::from_str::<EventsConfig>("").unwrap().timezone.0, "UTC");
+        assert_eq!(
+            (config.delimiter, config.on_bad_row),
+            (Some(Delimiter::Byte(b'\t')), OnBadRow::Fail)
+        );
+        assert_eq!(
+            (config.escape, config.limits()),
+            (
+                Some(Escape::Backslash),
+                Limits {
+                    bytes: 4096,
+                    lines: 1000
+                }
+            )
+        );
+        assert_eq!(
+            toml::from_str::<EventsConfig>(&toml::to_string(&config).unwrap()).unwrap(),
+            config
+        );
+        assert_eq!(
+            toml::from_str::<EventsConfig>("").unwrap().timezone.0,
+            "UTC"
+        );
     }
 
     #[test]
@@ -307,17 +336,25 @@ mod tests {
         for (text, expected) in [
             ("usr = \"a\"", "unknown field `usr`"),
             ("user = 7", "the name of a column, or { expr"),
-            ("user = { exp = 'a' }", "unknown field `exp`, expected `expr`"),
+            (
+                "user = { exp = 'a' }",
+                "unknown field `exp`, expected `expr`",
+            ),
             ("user = {}", "missing field `expr`"),
             ("delimiter = \"ab\"", "not one ASCII character"),
             ("format = \"xml\"", "unknown variant `xml`"),
             ("escape = '/'", "unknown variant `/`"),
             ("max_record_bytes = 0", "expected a nonzero usize"),
-            ("max_refused_share = 20", "20 is not a share; give a number from 0 to 1"),
+            (
+                "max_refused_share = 20",
+                "20 is not a share; give a number from 0 to 1",
+            ),
             ("max_refused_share = nan", "NaN is not a share"),
             ("max_rows_without_user_share = -0.1", "-0.1 is not a share"),
         ] {
-            let message = toml::from_str::<EventsConfig>(text).unwrap_err().to_string();
+            let message = toml::from_str::<EventsConfig>(text)
+                .unwrap_err()
+                .to_string();
             assert!(message.contains(expected), "{message}");
         }
     }

@@ -33,7 +33,10 @@ pub(super) fn read(
         as_of: request.until,
         from: config.from,
         until: config.until,
-        future: request.today.filter(|_| !keeps_strays).map(|today| today.plus(FUTURE_DAYS)),
+        future: request
+            .today
+            .filter(|_| !keeps_strays)
+            .map(|today| today.plus(FUTURE_DAYS)),
     };
     let (mut histories, mut quality) = threads::read(request, files, days, on_progress)?;
     let settings = settings(config);
@@ -41,23 +44,46 @@ pub(super) fn read(
     let span = histories.span();
     if span.is_some_and(|(first, last)| first < coverage.span.from || last >= coverage.span.until) {
         // Only now is it known which rows are strays; each is shown with its place.
-        if files.iter().any(|file| file.path.as_os_str() == STANDARD_INPUT) {
-            return Err(EventsError::StrayInput { from: coverage.span.from, until: coverage.span.until });
+        if files
+            .iter()
+            .any(|file| file.path.as_os_str() == STANDARD_INPUT)
+        {
+            return Err(EventsError::StrayInput {
+                from: coverage.span.from,
+                until: coverage.span.until,
+            });
         }
         drop(histories);
-        let days = DayBounds { from: Some(coverage.span.from), until: Some(coverage.span.until), ..days };
+        let days = DayBounds {
+            from: Some(coverage.span.from),
+            until: Some(coverage.span.until),
+            ..days
+        };
         (histories, quality) = threads::read(request, files, days, on_progress)?;
-        let settled = CoverageSettings { from: days.from, until: days.until, ..settings };
+        let settled = CoverageSettings {
+            from: days.from,
+            until: days.until,
+            ..settings
+        };
         let labels_until = coverage.labels_until;
         coverage = judge(request, &histories, settled)?;
         coverage.labels_until = labels_until;
     }
     if let (OnHole::Fail, Some(hole)) = (config.hole, coverage.holes.first()) {
         let (from, last, days) = (hole.days.from, hole.days.until.plus(-1), hole.days.days());
-        return Err(EventsError::Hole { from, last, days, expected: hole.expected_users });
+        return Err(EventsError::Hole {
+            from,
+            last,
+            days,
+            expected: hole.expected_users,
+        });
     }
     quality.coverage = Some(coverage.clone());
-    Ok(ReadLog { histories, coverage, quality })
+    Ok(ReadLog {
+        histories,
+        coverage,
+        quality,
+    })
 }
 
 fn settings(config: &EventsConfig) -> CoverageSettings {
@@ -69,9 +95,15 @@ fn settings(config: &EventsConfig) -> CoverageSettings {
     }
 }
 
-fn judge(request: &LogRequest<'_>, histories: &Histories, settings: CoverageSettings) -> Result<Coverage, EventsError> {
+fn judge(
+    request: &LogRequest<'_>,
+    histories: &Histories,
+    settings: CoverageSettings,
+) -> Result<Coverage, EventsError> {
     let counts = DailyCounts::of(histories, &request.labels.names())?;
     let detail = || "the log has no day".to_owned();
-    Coverage::of(&counts, request.labels, settings)
-        .ok_or_else(|| EventsError::Empty { as_of: request.until, detail: detail() })
+    Coverage::of(&counts, request.labels, settings).ok_or_else(|| EventsError::Empty {
+        as_of: request.until,
+        detail: detail(),
+    })
 }

@@ -29,7 +29,13 @@ impl Default for Duplicates {
 
 impl Duplicates {
     fn with_limit(limit: usize) -> Self {
-        Self { limit, sampled_bits: 0, seen: HashSet::default(), repeats: HashMap::default(), compared: 0 }
+        Self {
+            limit,
+            sampled_bits: 0,
+            seen: HashSet::default(),
+            repeats: HashMap::default(),
+            compared: 0,
+        }
     }
 
     fn add(&mut self, hash: u64) {
@@ -54,7 +60,10 @@ impl Duplicates {
 
     /// How many rows equal an earlier one, and whether that is an estimate.
     pub(super) fn count(&self) -> (u64, bool) {
-        (self.repeats.values().sum::<u64>() << self.sampled_bits, self.sampled_bits > 0)
+        (
+            self.repeats.values().sum::<u64>() << self.sampled_bits,
+            self.sampled_bits > 0,
+        )
     }
 
     /// How many rows were compared.
@@ -89,13 +98,16 @@ pub(super) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     for (to, from) in tail.iter_mut().zip(rest) {
         *to = *from;
     }
-    let body = chunks.iter().fold(seed, |hash, chunk| fold(hash, u64::from_le_bytes(*chunk)));
+    let body = chunks
+        .iter()
+        .fold(seed, |hash, chunk| fold(hash, u64::from_le_bytes(*chunk)));
     fold(fold(body, u64::from_le_bytes(tail)), bytes.len() as u64)
 }
 
 fn fold(hash: u64, word: u64) -> u64 {
     // Odd constants of high entropy, from the digits of pi and of the golden ratio.
-    let product = u128::from(hash ^ word ^ 0x243f_6a88_85a3_08d3) * u128::from(0x9e37_79b9_7f4a_7c15_u64);
+    let product =
+        u128::from(hash ^ word ^ 0x243f_6a88_85a3_08d3) * u128::from(0x9e37_79b9_7f4a_7c15_u64);
     (product as u64) ^ ((product >> 64) as u64).rotate_left(17)
 }
 
@@ -114,8 +126,11 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_the_count_is_a_close_estimate_in_any_order() {
-        let rows: Vec<u64> = (0..100_000_u64).map(|i| hash_bytes(0, &(i % 80_000).to_le_bytes())).collect();
-        let (mut forward, mut backward) = (Duplicates::with_limit(4_000), Duplicates::with_limit(4_000));
+        let rows: Vec<u64> = (0..100_000_u64)
+            .map(|i| hash_bytes(0, &(i % 80_000).to_le_bytes()))
+            .collect();
+        let (mut forward, mut backward) =
+            (Duplicates::with_limit(4_000), Duplicates::with_limit(4_000));
         rows.iter().for_each(|hash| forward.add(*hash));
         rows.iter().rev().for_each(|hash| backward.add(*hash));
         let (count, estimated) = forward.count();

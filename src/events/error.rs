@@ -37,7 +37,10 @@ pub enum EventsError {
         source: std::io::Error,
     },
     /// A compressed file that stops in the middle.
-    #[error("{}: the compressed data stops in the middle; the file was not copied or written to its end", shown(path))]
+    #[error(
+        "{}: the compressed data stops in the middle; the file was not copied or written to its end",
+        shown(path)
+    )]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -75,7 +78,11 @@ pub enum EventsError {
         instead: &'static str,
     },
     /// A link that leads nowhere.
-    #[error("{}: is a link to {}, which does not exist", shown(path), shown(target))]
+    #[error(
+        "{}: is a link to {}, which does not exist",
+        shown(path),
+        shown(target)
+    )]
     DanglingLink {
         /// The link.
         path: PathBuf,
@@ -129,7 +136,10 @@ pub enum EventsError {
         path: PathBuf,
     },
     /// A JSON file that is one array instead of one object a line.
-    #[error("{}: holds a JSON array; write one object a line, as `jq -c '.[]'` does", shown(path))]
+    #[error(
+        "{}: holds a JSON array; write one object a line, as `jq -c '.[]'` does",
+        shown(path)
+    )]
     JsonArray {
         /// The file.
         path: PathBuf,
@@ -188,7 +198,10 @@ pub enum EventsError {
         value: String,
     },
     /// A file whose columns another character separates.
-    #[error("{}: the header has {missing} but {found}; set `events.delimiter` = \"{setting}\"", shown(path))]
+    #[error(
+        "{}: the header has {missing} but {found}; set `events.delimiter` = \"{setting}\"",
+        shown(path)
+    )]
     WrongDelimiter {
         /// The file.
         path: PathBuf,
@@ -200,7 +213,10 @@ pub enum EventsError {
         setting: &'static str,
     },
     /// A file of objects where columns are expected.
-    #[error("{}: the first line is a JSON object; set `events.format` = \"jsonl\"", shown(path))]
+    #[error(
+        "{}: the first line is a JSON object; set `events.format` = \"jsonl\"",
+        shown(path)
+    )]
     JsonForHeader {
         /// The file.
         path: PathBuf,
@@ -231,7 +247,10 @@ pub enum EventsError {
         columns: Vec<String>,
     },
     /// A column name that a file has more than once.
-    #[error("{}: there are several columns `{column}`, which `events.{setting}` names", shown(path))]
+    #[error(
+        "{}: there are several columns `{column}`, which `events.{setting}` names",
+        shown(path)
+    )]
     AmbiguousColumn {
         /// The file.
         path: PathBuf,
@@ -241,7 +260,10 @@ pub enum EventsError {
         column: String,
     },
     /// A Parquet column of a type that cannot serve.
-    #[error("{}: column `{column}` has the type {found}, which cannot be read as {expected}", shown(path))]
+    #[error(
+        "{}: column `{column}` has the type {found}, which cannot be read as {expected}",
+        shown(path)
+    )]
     ColumnType {
         /// The file.
         path: PathBuf,

@@ -68,7 +68,10 @@ struct Remembered {
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { key: Vec::new(), result: Ok(Owned::Null) }
+        Self {
+            key: Vec::new(),
+            result: Ok(Owned::Null),
+        }
     }
 }
 
@@ -77,21 +80,39 @@ type Outcome = Result<Owned, String>;
 impl Expression {
     /// Compiles `text` with the standard library and the extensions for text and mathematics.
     pub(super) fn compile(field: Field, text: &str) -> Result<Self, EventsError> {
-        let fail = |message| EventsError::Expression { setting: field.setting(), expression: text.to_owned(), message };
+        let fail = |message| EventsError::Expression {
+            setting: field.setting(),
+            expression: text.to_owned(),
+            message,
+        };
         check_text(text).map_err(fail)?;
         let mut env = Env::stdlib();
-        let extended = env.add_extension(extensions::strings).and_then(|()| env.add_extension(extensions::math));
+        let extended = env
+            .add_extension(extensions::strings)
+            .and_then(|()| env.add_extension(extensions::math));
         let extended = extended.and_then(|()| env.add_extension(patterns::extension));
         extended.map_err(|error| fail(error.to_string()))?;
         let env = Arc::new(env);
         // One error is enough, and the first is seldom the consequence of another.
         let first = |errors: cel::ParseErrors| {
-            errors.errors.first().map_or_else(String::new, |e| format!("{} at character {}", e.msg.trim(), e.pos.1))
+            errors.errors.first().map_or_else(String::new, |e| {
+                format!("{} at character {}", e.msg.trim(), e.pos.1)
+            })
         };
         let program = env.compile(text).map_err(|errors| fail(first(errors)))?;
         let used = Used::by(program.expression()).map_err(fail)?;
-        used.patterns.into_iter().try_for_each(patterns::check).map_err(fail)?;
-        let inputs = used.names.into_iter().map(|name| Input { name: name.to_owned(), position: None }).collect();
+        used.patterns
+            .into_iter()
+            .try_for_each(patterns::check)
+            .map_err(fail)?;
+        let inputs = used
+            .names
+            .into_iter()
+            .map(|name| Input {
+                name: name.to_owned(),
+                position: None,
+            })
+            .collect();
         Ok(Self {
             field,
             text: text.to_owned(),
@@ -117,7 +138,10 @@ impl Expression {
 
     /// The columns it names.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.inputs.iter().map(|input| input.name.as_str()).filter(|name| !CEL_NAMES.contains(name))
+        self.inputs
+            .iter()
+            .map(|input| input.name.as_str())
+            .filter(|name| !CEL_NAMES.contains(name))
     }
 
     /// The positions of its columns in the file it is bound to.
@@ -144,18 +168,27 @@ impl Expression {
         self.key.clear();
         let mut nested = false;
         for position in self.inputs.iter().filter_map(|input| input.position) {
-            let cell = row.cell(position).map_err(|bytes| not_utf8(self.field, bytes))?;
+            let cell = row
+                .cell(position)
+                .map_err(|bytes| not_utf8(self.field, bytes))?;
             nested |= cell == Cell::Nested;
             if self.field == Field::User && cell.is_inexact() {
                 let reason = RefusalReason::BadType;
-                return Err(
-                    Refusal { reason, field: self.field, value: cell.to_string(), expected: INEXACT.into() }.into()
-                );
+                return Err(Refusal {
+                    reason,
+                    field: self.field,
+                    value: cell.to_string(),
+                    expected: INEXACT.into(),
+                }
+                .into());
             }
             write_key(&mut self.key, cell);
         }
         if nested {
-            self.last = Remembered { key: Vec::new(), result: self.execute(row)? };
+            self.last = Remembered {
+                key: Vec::new(),
+                result: self.execute(row)?,
+            };
             return self.present(&self.last.result, row);
         }
         if self.last.key != self.key || self.key.is_empty() {
@@ -194,7 +227,13 @@ impl Expression {
             self.forget();
         }
         self.cached += bytes;
-        self.cache.insert(hash, Remembered { key: self.key.clone(), result: result.clone() });
+        self.cache.insert(
+            hash,
+            Remembered {
+                key: self.key.clone(),
+                result: result.clone(),
+            },
+        );
     }
 
     fn forget(&mut self) {
@@ -204,7 +243,9 @@ impl Expression {
 
     fn execute(&mut self, row: &impl Row) -> Result<Outcome, Stop> {
         for input in &self.inputs {
-            let Some(position) = input.position else { continue };
+            let Some(position) = input.position else {
+                continue;
+            };
             let value = match row.cell(position) {
                 // An id needs all of its digits; what is computed with does not.
                 Ok(cell) if self.field == Field::User && has_many_digits(cell) => {
@@ -213,16 +254,19 @@ impl Expression {
                 Ok(cell) => value_of(cell, || row.nested(position)),
                 Err(bytes) => return Err(not_utf8(self.field, bytes).into()),
             };
-            self.context.add_variable_from_value(input.name.as_str(), value);
+            self.context
+                .add_variable_from_value(input.name.as_str(), value);
         }
         match self.program.execute(&self.context) {
             Ok(value) => Ok(Ok(Owned::from(&value))),
             // All columns are bound, so what is not declared is a function: no row can do any better.
-            Err(ExecutionError::UndeclaredReference(name)) => Err(Stop::from(EventsError::Expression {
-                setting: self.field.setting(),
-                expression: self.text.clone(),
-                message: format!("there is no function `{name}`"),
-            })),
+            Err(ExecutionError::UndeclaredReference(name)) => {
+                Err(Stop::from(EventsError::Expression {
+                    setting: self.field.setting(),
+                    expression: self.text.clone(),
+                    message: format!("there is no function `{name}`"),
+                }))
+            }
             Err(error) => Ok(Err(error.to_string())),
         }
     }
@@ -249,7 +293,11 @@ impl Expression {
             };
             Some(format!("{}={value}", input.name))
         };
-        self.inputs.iter().filter_map(input).collect::<Vec<_>>().join(", ")
+        self.inputs
+            .iter()
+            .filter_map(input)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -260,15 +308,25 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Vec<String> {
-        Expression::compile(Field::Kind, text).unwrap().names().map(str::to_owned).collect()
+        Expression::compile(Field::Kind, text)
+            .unwrap()
+            .names()
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
     fn the_names_of_an_expression_are_its_columns() {
         assert_eq!(names("int(b) > 1 ? a.c : string(1.5)"), ["a", "b"]);
-        assert_eq!(names("[a].exists(x, x == b) && c.all(y, y > 0)"), ["a", "b", "c"]);
+        assert_eq!(
+            names("[a].exists(x, x == b) && c.all(y, y > 0)"),
+            ["a", "b", "c"]
+        );
         assert_eq!(names("has(a.b) ? a.b : type"), ["a", "type"]);
-        assert_eq!(names("type(a) == string ? {b: c}[d] : math.greatest(1, e)"), ["a", "b", "c", "d", "e"]);
+        assert_eq!(
+            names("type(a) == string ? {b: c}[d] : math.greatest(1, e)"),
+            ["a", "b", "c", "d", "e"]
+        );
         assert_eq!(names("x.map(x, x + y)"), ["x", "y"]);
         assert_eq!(names("'constant'"), Vec::<String>::new());
     }
@@ -296,13 +354,25 @@ mod tests {
     fn what_is_remembered_is_bounded_in_bytes() {
         let mut expression = Expression::compile(Field::Kind, "text + '!'").unwrap();
         let names = ["text".to_owned()];
-        expression.bind(&Columns { path: "log.csv".as_ref(), names: &names }).unwrap();
+        expression
+            .bind(&Columns {
+                path: "log.csv".as_ref(),
+                names: &names,
+            })
+            .unwrap();
         let mut most = 0;
         for n in 0..60_000 {
             let row = OneText(format!("{n:0>width$}", width = [8, 400, 5_000][n % 3]));
-            assert_eq!(expression.evaluate(&row).unwrap(), Cell::Text(&format!("{}!", row.0)));
+            assert_eq!(
+                expression.evaluate(&row).unwrap(),
+                Cell::Text(&format!("{}!", row.0))
+            );
             let remembered = |known: &Remembered| {
-                let text = if let Ok(Owned::Text(text)) = &known.result { text.len() } else { 0 };
+                let text = if let Ok(Owned::Text(text)) = &known.result {
+                    text.len()
+                } else {
+                    0
+                };
                 assert!(known.key.len() < 1_100 && known.key.capacity() < 2_200 && text < 1_100);
                 ENTRY_BYTES + known.key.len() + text
             };
@@ -323,31 +393,64 @@ mod tests {
             ("k".to_owned() + &" + k".repeat(2_000), "2000 operators"),
             ("k".to_owned() + &" + k".repeat(300), "lie up to 301 deep"),
             ("k".to_owned() + &".a".repeat(200_000), "more than 65536"),
-            ("k".to_owned() + &".trim()".repeat(400), "deep inside of one another"),
-            ("k + '".to_owned() + &"x".repeat(1_000_000) + "'", "1000006 bytes, more than 65536"),
-            ("[k]".to_owned() + &".map(x, x + x)".repeat(30) + "[0]", "it has 30 loops"),
-            (format!("{ten}.all(a, {ten}.all(b, {ten}.all(c, {ten}.all(d, true)))) ? k : k"), "lie 4 deep"),
+            (
+                "k".to_owned() + &".trim()".repeat(400),
+                "deep inside of one another",
+            ),
+            (
+                "k + '".to_owned() + &"x".repeat(1_000_000) + "'",
+                "1000006 bytes, more than 65536",
+            ),
+            (
+                "[k]".to_owned() + &".map(x, x + x)".repeat(30) + "[0]",
+                "it has 30 loops",
+            ),
+            (
+                format!("{ten}.all(a, {ten}.all(b, {ten}.all(c, {ten}.all(d, true)))) ? k : k"),
+                "lie 4 deep",
+            ),
         ] {
-            let message = Expression::compile(Field::Kind, &text).err().map(|error| error.to_string()).unwrap();
+            let message = Expression::compile(Field::Kind, &text)
+                .err()
+                .map(|error| error.to_string())
+                .unwrap();
             assert!(message.contains(expected), "{message}");
         }
         // As much as is allowed is also computed on a thread's stack.
-        let most = ["k".to_owned() + &" + k".repeat(190), "k".to_owned() + &".trim()".repeat(190)];
+        let most = [
+            "k".to_owned() + &" + k".repeat(190),
+            "k".to_owned() + &".trim()".repeat(190),
+        ];
         for text in most {
             let mut expression = Expression::compile(Field::Kind, &text).unwrap();
             let names = ["k".to_owned()];
-            expression.bind(&Columns { path: "log.csv".as_ref(), names: &names }).unwrap();
+            expression
+                .bind(&Columns {
+                    path: "log.csv".as_ref(),
+                    names: &names,
+                })
+                .unwrap();
             assert!(expression.evaluate(&OneText("a".to_owned())).is_ok());
         }
-        let codes = (0..3_000).map(|n| format!("'A-{n}.x'")).collect::<Vec<_>>().join(", ");
+        let codes = (0..3_000)
+            .map(|n| format!("'A-{n}.x'"))
+            .collect::<Vec<_>>()
+            .join(", ");
         assert!(Expression::compile(Field::Kind, &format!("k in [{codes}] ? 'a' : 'b'")).is_ok());
     }
 
     #[test]
     fn a_pattern_that_cannot_be_read_is_told_before_any_row_is() {
-        let message = |text: &str| Expression::compile(Field::Kind, text).err().map(|error| error.to_string());
+        let message = |text: &str| {
+            Expression::compile(Field::Kind, text)
+                .err()
+                .map(|error| error.to_string())
+        };
         let wrong = message("k.matches('(a') ? 'x' : 'y'").unwrap();
-        assert!(wrong.contains("`events.kind`") && wrong.contains("`(a` is not a valid pattern"), "{wrong}");
+        assert!(
+            wrong.contains("`events.kind`") && wrong.contains("`(a` is not a valid pattern"),
+            "{wrong}"
+        );
         assert!(message("[k].exists(x, matches(x, '[')) ? 'x' : 'y'").is_some());
         assert_eq!(message("k.matches('^(a|b)$') ? 'x' : 'y'"), None);
         assert_eq!(message("k.matches(k) ? 'x' : 'y'"), None);

@@ -85,8 +85,20 @@ enum Open {
 
 impl<'a> Feeder<'a> {
     /// A feeder of these files, which counts the bytes read from the disk in `bytes_read`.
-    pub(super) fn new(config: &'a EventsConfig, files: &'a [LogFile], bytes_read: Arc<AtomicU64>) -> Self {
-        Self { config, files, bytes_read, file: 0, number: 0, open: None, escaped: Vec::new() }
+    pub(super) fn new(
+        config: &'a EventsConfig,
+        files: &'a [LogFile],
+        bytes_read: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            config,
+            files,
+            bytes_read,
+            file: 0,
+            number: 0,
+            open: None,
+            escaped: Vec::new(),
+        }
     }
 
     /// Hands out nothing more.
@@ -119,7 +131,11 @@ impl<'a> Feeder<'a> {
             };
             if let Some(piece) = open.next(file)? {
                 self.number += 1;
-                return Ok(Some(Work { number: self.number, file: self.file, piece }));
+                return Ok(Some(Work {
+                    number: self.number,
+                    file: self.file,
+                    piece,
+                }));
             }
             self.file += 1;
             self.open = None;
@@ -129,13 +145,23 @@ impl<'a> Feeder<'a> {
 }
 
 impl Open {
-    fn new(file: &LogFile, config: &EventsConfig, bytes_read: &Arc<AtomicU64>) -> Result<Self, EventsError> {
+    fn new(
+        file: &LogFile,
+        config: &EventsConfig,
+        bytes_read: &Arc<AtomicU64>,
+    ) -> Result<Self, EventsError> {
         Ok(match file.format {
             Format::Rollup => Self::Rollup(true),
             Format::Parquet => {
                 let metadata = columnar::metadata(file)?;
                 let groups = metadata.metadata().num_row_groups();
-                Self::Rows(RowsFeed { metadata, groups, next: 0, rows: 0, bytes_read: bytes_read.clone() })
+                Self::Rows(RowsFeed {
+                    metadata,
+                    groups,
+                    next: 0,
+                    rows: 0,
+                    bytes_read: bytes_read.clone(),
+                })
             }
             Format::Csv | Format::Jsonl => Self::Text(TextFeed::new(file, config, bytes_read)?),
         })
@@ -171,7 +197,12 @@ impl RowsFeed {
         self.next += 1;
         let rows_before = self.rows;
         self.rows += self.metadata.metadata().row_group(group).num_rows().max(0) as u64;
-        self.bytes_read.fetch_add(file.bytes / self.groups.max(1) as u64, Ordering::Relaxed);
-        Some(RowsPiece { metadata: self.metadata.clone(), group, rows_before })
+        self.bytes_read
+            .fetch_add(file.bytes / self.groups.max(1) as u64, Ordering::Relaxed);
+        Some(RowsPiece {
+            metadata: self.metadata.clone(),
+            group,
+            rows_before,
+        })
     }
 }

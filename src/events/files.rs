@@ -58,15 +58,29 @@ pub(super) struct FoundFiles {
 ///
 /// A path that is named is read, or is an error. What is found in a folder or by a pattern is read where its name or its
 /// content tells the format, and otherwise left out by name.
-pub(super) fn find(config: &EventsConfig, base_dir: &Path, given: &[PathBuf]) -> Result<FoundFiles, EventsError> {
-    let mut search =
-        Search { config, base_dir, files: Vec::new(), folders: HashMap::new(), left_out: Vec::new(), repeats: 0 };
+pub(super) fn find(
+    config: &EventsConfig,
+    base_dir: &Path,
+    given: &[PathBuf],
+) -> Result<FoundFiles, EventsError> {
+    let mut search = Search {
+        config,
+        base_dir,
+        files: Vec::new(),
+        folders: HashMap::new(),
+        left_out: Vec::new(),
+        repeats: 0,
+    };
     for path in given {
         search.expand(&path.to_string_lossy(), path, Path::new("."))?;
     }
     if given.is_empty() {
         for pattern in &config.paths {
-            let full = if pattern == STANDARD_INPUT { PathBuf::from(pattern) } else { base_dir.join(pattern) };
+            let full = if pattern == STANDARD_INPUT {
+                PathBuf::from(pattern)
+            } else {
+                base_dir.join(pattern)
+            };
             search.expand(pattern, &full, base_dir)?;
         }
     }
@@ -109,15 +123,25 @@ impl Search<'_> {
             self.add_named(full)?;
         } else {
             for path in matches(pattern, folder)? {
-                if path.is_dir() { self.search(&path)? } else { self.add_found(path)? }
+                if path.is_dir() {
+                    self.search(&path)?
+                } else {
+                    self.add_found(path)?
+                }
             }
         }
         match self.left_out.get(left_out..).unwrap_or_default() {
             _ if self.files.len() > files || self.repeats > repeats => Ok(()),
-            [] => Err(EventsError::NoFiles { pattern: pattern.to_owned(), folder: folder.to_owned() }),
+            [] => Err(EventsError::NoFiles {
+                pattern: pattern.to_owned(),
+                folder: folder.to_owned(),
+            }),
             left_out => {
                 let left_out = left_out.iter().take(NAMED_IN_ERROR).cloned().collect();
-                Err(EventsError::AllLeftOut { pattern: pattern.to_owned(), left_out })
+                Err(EventsError::AllLeftOut {
+                    pattern: pattern.to_owned(),
+                    left_out,
+                })
             }
         }
     }
@@ -125,14 +149,23 @@ impl Search<'_> {
     fn add_standard_input(&mut self) {
         let format = self.config.format.unwrap_or(Format::Csv);
         let path = PathBuf::from(STANDARD_INPUT);
-        self.files.push(Candidate { path, identity: None, is_link: false, format, bytes: 0 });
+        self.files.push(Candidate {
+            path,
+            identity: None,
+            is_link: false,
+            format,
+            bytes: 0,
+        });
     }
 
     /// Adds all files of the log below `folder`.
     fn search(&mut self, root: &Path) -> Result<(), EventsError> {
         let mut waiting = vec![root.to_owned()];
         while let Some(folder) = waiting.pop() {
-            let io = |source| EventsError::Io { path: folder.clone(), source };
+            let io = |source| EventsError::Io {
+                path: folder.clone(),
+                source,
+            };
             let metadata = std::fs::metadata(&folder).map_err(io)?;
             if let Some(known) = self.folders.get(&(metadata.dev(), metadata.ino())) {
                 self.repeats += usize::from(folder == root);
@@ -142,8 +175,12 @@ impl Search<'_> {
                 }
                 continue;
             }
-            self.folders.insert((metadata.dev(), metadata.ino()), folder.clone());
-            let mut entries = std::fs::read_dir(&folder).map_err(io)?.collect::<Result<Vec<_>, _>>().map_err(io)?;
+            self.folders
+                .insert((metadata.dev(), metadata.ino()), folder.clone());
+            let mut entries = std::fs::read_dir(&folder)
+                .map_err(io)?
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(io)?;
             entries.sort_by_key(std::fs::DirEntry::file_name);
             let mut inside = Vec::new();
             for entry in entries {
@@ -173,9 +210,15 @@ impl Search<'_> {
         let format = format.ok_or_else(|| match foreign_kind(path) {
             Some(what) => {
                 let instead = "decompress it or convert it to CSV, JSON Lines or Parquet";
-                EventsError::NotText { path: path.to_owned(), what, instead }
+                EventsError::NotText {
+                    path: path.to_owned(),
+                    what,
+                    instead,
+                }
             }
-            None => EventsError::UnknownFormat { path: path.to_owned() },
+            None => EventsError::UnknownFormat {
+                path: path.to_owned(),
+            },
         })?;
         self.add(path.to_owned(), &metadata, format);
         Ok(())
@@ -190,9 +233,10 @@ impl Search<'_> {
         }
         let metadata = file_metadata(&path)?;
         let (reason, detail) = match self.config.format.or(by_name) {
-            _ if is_copy(&path) => {
-                (LeftOutReason::Copy, "is a backup copy or still being written, as its name ends".to_owned())
-            }
+            _ if is_copy(&path) => (
+                LeftOutReason::Copy,
+                "is a backup copy or still being written, as its name ends".to_owned(),
+            ),
             Some(format) if foreign_kind(&path).is_none() => {
                 self.add(path, &metadata, format);
                 return Ok(());
@@ -203,7 +247,10 @@ impl Search<'_> {
                     self.add(path, &metadata, format);
                     return Ok(());
                 }
-                (Some(what), _) => (LeftOutReason::NotSupported, format!("is {what}, which is not read")),
+                (Some(what), _) => (
+                    LeftOutReason::NotSupported,
+                    format!("is {what}, which is not read"),
+                ),
                 (None, None) => (LeftOutReason::NotALog, NOT_A_LOG.to_owned()),
             },
         };
@@ -213,11 +260,21 @@ impl Search<'_> {
 
     fn add(&mut self, path: PathBuf, metadata: &Metadata, format: Format) {
         let (identity, is_link) = (Some((metadata.dev(), metadata.ino())), path.is_symlink());
-        self.files.push(Candidate { path, identity, is_link, format, bytes: metadata.len() });
+        self.files.push(Candidate {
+            path,
+            identity,
+            is_link,
+            format,
+            bytes: metadata.len(),
+        });
     }
 
     fn leave_out(&mut self, path: &Path, reason: LeftOutReason, detail: String) {
-        self.left_out.push(LeftOut { file: self.shown(path), reason, detail });
+        self.left_out.push(LeftOut {
+            file: self.shown(path),
+            reason,
+            detail,
+        });
     }
 
     fn shown(&self, path: &Path) -> String {
@@ -230,7 +287,14 @@ impl Search<'_> {
         found.sort_by(|a, b| (a.is_link, &a.path).cmp(&(b.is_link, &b.path)));
         let mut known: HashMap<Option<(u64, u64)>, PathBuf> = HashMap::new();
         let mut files = Vec::new();
-        for Candidate { path, identity, format, bytes, .. } in found {
+        for Candidate {
+            path,
+            identity,
+            format,
+            bytes,
+            ..
+        } in found
+        {
             match known.get(&identity) {
                 Some(first) if *first == path => {}
                 Some(first) => {
@@ -239,27 +303,44 @@ impl Search<'_> {
                 }
                 None => {
                     known.insert(identity, path.clone());
-                    files.push(LogFile { shown: self.shown(&path), path, format, bytes });
+                    files.push(LogFile {
+                        shown: self.shown(&path),
+                        path,
+                        format,
+                        bytes,
+                    });
                 }
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         self.left_out.sort();
         self.left_out.dedup();
-        FoundFiles { files, left_out: self.left_out }
+        FoundFiles {
+            files,
+            left_out: self.left_out,
+        }
     }
 }
 
 /// The paths that match a pattern.
 fn matches(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>, EventsError> {
-    let fail = |message: String| EventsError::Pattern { pattern: pattern.to_owned(), message };
+    let fail = |message: String| EventsError::Pattern {
+        pattern: pattern.to_owned(),
+        message,
+    };
     // Only the pattern itself may hold wildcards, not the folder that it is relative to.
     let text = if Path::new(pattern).is_absolute() {
         pattern.to_owned()
     } else {
-        format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy()))
+        format!(
+            "{}/{pattern}",
+            glob::Pattern::escape(&folder.to_string_lossy())
+        )
     };
-    let io = |error: glob::GlobError| EventsError::Io { path: error.path().to_owned(), source: error.into() };
+    let io = |error: glob::GlobError| EventsError::Io {
+        path: error.path().to_owned(),
+        source: error.into(),
+    };
     let paths = glob::glob(&text).map_err(|error| fail(error.to_string()))?;
     paths.map(|path| path.map_err(io)).collect()
 }
@@ -267,14 +348,21 @@ fn matches(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>, EventsError> {
 /// What the system says about a file; an error where it is none.
 fn file_metadata(path: &Path) -> Result<Metadata, EventsError> {
     let metadata = std::fs::metadata(path).map_err(|source| match std::fs::read_link(path) {
-        Ok(target) if source.kind() == std::io::ErrorKind::NotFound => {
-            EventsError::DanglingLink { path: path.to_owned(), target }
-        }
-        _ => EventsError::Io { path: path.to_owned(), source },
+        Ok(target) if source.kind() == std::io::ErrorKind::NotFound => EventsError::DanglingLink {
+            path: path.to_owned(),
+            target,
+        },
+        _ => EventsError::Io {
+            path: path.to_owned(),
+            source,
+        },
     })?;
     match metadata.is_file() {
         true => Ok(metadata),
-        false => Err(EventsError::NotAFile { path: path.to_owned(), what: kind_name(metadata.file_type()) }),
+        false => Err(EventsError::NotAFile {
+            path: path.to_owned(),
+            what: kind_name(metadata.file_type()),
+        }),
     }
 }
 
@@ -297,16 +385,24 @@ fn hidden(path: &Path) -> Option<&'static str> {
 }
 
 fn is_copy(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
     COPIES.iter().any(|ending| name.ends_with(ending))
 }
 
 /// What a file is that is not read, by its name or its first bytes.
 fn foreign_kind(path: &Path) -> Option<&'static str> {
     let name = path.file_name()?.to_string_lossy().to_lowercase();
-    let by_name = name.rsplit_once('.').and_then(|(_, extension)| foreign::by_extension(extension));
+    let by_name = name
+        .rsplit_once('.')
+        .and_then(|(_, extension)| foreign::by_extension(extension));
     by_name.or_else(|| match format_by_name(path) {
         Some(_) => None,
-        None => first_bytes(path, 64).ok().and_then(|bytes| foreign::by_content(&bytes)).map(|(what, _)| what),
+        None => first_bytes(path, 64)
+            .ok()
+            .and_then(|bytes| foreign::by_content(&bytes))
+            .map(|(what, _)| what),
     })
 }

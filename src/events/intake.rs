@@ -5,7 +5,8 @@ use super::config::{EventsConfig, OnBadRow, OnStray};
 use super::quality::{PLACES_SHOWN, Place, RefusedRows};
 use super::reason::{Field, Refusal, RefusalReason};
 use crate::history::{
-    Amount, Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, RollupRead, Stray, Users,
+    Amount, Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, RollupRead,
+    Stray, Users,
 };
 
 /// Takes in the events that one thread reads and counts what is kept and what is not.
@@ -51,7 +52,10 @@ impl Counts {
         if let Some((first, last)) = other.span {
             self.widen(first, last);
         }
-        other.negative.into_iter().for_each(|(kind, events)| *self.negative.entry(kind).or_default() += events);
+        other
+            .negative
+            .into_iter()
+            .for_each(|(kind, events)| *self.negative.entry(kind).or_default() += events);
     }
 
     fn widen(&mut self, from: Day, to: Day) {
@@ -61,9 +65,26 @@ impl Counts {
 }
 
 impl Intake {
-    pub(super) fn new(builder: HistoriesBuilder, days: DayBounds, users: Users, config: &EventsConfig) -> Self {
-        let EventsConfig { on_bad_row, stray: on_stray, .. } = *config;
-        Self { builder, days, users, on_bad_row, on_stray, counts: Counts::default(), piece: PieceNotes::default() }
+    pub(super) fn new(
+        builder: HistoriesBuilder,
+        days: DayBounds,
+        users: Users,
+        config: &EventsConfig,
+    ) -> Self {
+        let EventsConfig {
+            on_bad_row,
+            stray: on_stray,
+            ..
+        } = *config;
+        Self {
+            builder,
+            days,
+            users,
+            on_bad_row,
+            on_stray,
+            counts: Counts::default(),
+            piece: PieceNotes::default(),
+        }
     }
 
     /// What becomes of a row of this day.
@@ -85,10 +106,18 @@ impl Intake {
     /// Why a row is set aside.
     pub(super) fn stray(&self, stray: Stray, day: Day) -> Refusal {
         let expected = match stray {
-            Stray::InTheFuture => format!("{}, since later days have not come yet", self.days.describe()),
+            Stray::InTheFuture => format!(
+                "{}, since later days have not come yet",
+                self.days.describe()
+            ),
             _ => format!("{}, which the log covers", self.days.describe()),
         };
-        Refusal { reason: stray.into(), field: Field::Time, value: day.to_string(), expected: expected.into() }
+        Refusal {
+            reason: stray.into(),
+            field: Field::Time,
+            value: day.to_string(),
+            expected: expected.into(),
+        }
     }
 
     /// Takes note of a row by the hash of its raw fields.
@@ -119,7 +148,15 @@ impl Intake {
             }
         }
         let kind = self.builder.kind(kind)?;
-        self.builder.add(user, DayRecord { amount, day, count: 1, kind })?;
+        self.builder.add(
+            user,
+            DayRecord {
+                amount,
+                day,
+                count: 1,
+                kind,
+            },
+        )?;
         self.counts.events += 1;
         Ok(())
     }
@@ -155,9 +192,21 @@ impl Intake {
         }
         self.counts.empty_amounts += u64::from(amount.is_none());
         if exact < Amount::default() {
-            *self.counts.negative.entry(name(kind).to_owned()).or_default() += 1;
+            *self
+                .counts
+                .negative
+                .entry(name(kind).to_owned())
+                .or_default() += 1;
         }
-        self.builder.add(user, DayRecord { amount: exact, day, count: 1, kind })?;
+        self.builder.add(
+            user,
+            DayRecord {
+                amount: exact,
+                day,
+                count: 1,
+                kind,
+            },
+        )?;
         self.counts.events += 1;
         Ok(true)
     }
@@ -170,20 +219,38 @@ impl Intake {
         line: u64,
         column: String,
     ) -> Result<(), EventsError> {
-        let Refusal { reason, value, expected, .. } = refusal;
+        let Refusal {
+            reason,
+            value,
+            expected,
+            ..
+        } = refusal;
         let place = || Place::new(file, line, column.clone(), &value, &expected);
         if reason.is_stray() {
             if self.on_stray == OnStray::Fail {
-                return Err(EventsError::Stray { reason, place: place() });
+                return Err(EventsError::Stray {
+                    reason,
+                    place: place(),
+                });
             }
         } else if self.on_bad_row == OnBadRow::Fail {
-            return Err(EventsError::Refused { reason, place: place() });
+            return Err(EventsError::Refused {
+                reason,
+                place: place(),
+            });
         }
         let of_piece = &mut self.piece.refused;
-        let position = of_piece.iter().position(|refused| refused.reason == reason).unwrap_or_else(|| {
-            of_piece.push(RefusedRows { reason, rows: 0, first: Vec::new() });
-            of_piece.len() - 1
-        });
+        let position = of_piece
+            .iter()
+            .position(|refused| refused.reason == reason)
+            .unwrap_or_else(|| {
+                of_piece.push(RefusedRows {
+                    reason,
+                    rows: 0,
+                    first: Vec::new(),
+                });
+                of_piece.len() - 1
+            });
         if let Some(refused) = of_piece.get_mut(position) {
             refused.rows += 1;
             if refused.first.len() < PLACES_SHOWN {
@@ -195,8 +262,12 @@ impl Intake {
 
     /// Counts a refused row for `reason` if its place is not to be shown, so that it need not be described.
     pub(super) fn refuse_unseen(&mut self, reason: RefusalReason) -> bool {
-        let full = |refused: &&mut RefusedRows| refused.reason == reason && refused.first.len() >= PLACES_SHOWN;
-        let Some(refused) = self.piece.refused.iter_mut().find(full) else { return false };
+        let full = |refused: &&mut RefusedRows| {
+            refused.reason == reason && refused.first.len() >= PLACES_SHOWN
+        };
+        let Some(refused) = self.piece.refused.iter_mut().find(full) else {
+            return false;
+        };
         refused.rows += 1;
         true
     }
@@ -207,7 +278,11 @@ impl Intake {
     }
 
     /// Counts what was read from the roll-up `file`.
-    pub(super) fn count_rollup(&mut self, read: &RollupRead, file: &str) -> Result<(), EventsError> {
+    pub(super) fn count_rollup(
+        &mut self,
+        read: &RollupRead,
+        file: &str,
+    ) -> Result<(), EventsError> {
         self.counts.events += read.events;
         self.counts.rows_after_as_of += read.rows_after_until;
         self.counts.rows_of_other_users += read.rows_of_other_users;
@@ -219,7 +294,11 @@ impl Intake {
                 self.refuse(self.stray(*stray, *day), file, *row, "day".to_owned())?;
             }
             let reason = (*stray).into();
-            let counted = self.piece.refused.iter_mut().find(|refused| refused.reason == reason);
+            let counted = self
+                .piece
+                .refused
+                .iter_mut()
+                .find(|refused| refused.reason == reason);
             if let Some(refused) = counted {
                 refused.rows += rows.rows.saturating_sub(rows.first.len() as u64);
             }

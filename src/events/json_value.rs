@@ -69,12 +69,19 @@ fn scalar(json: &str) -> Cell<'_> {
 fn number(text: &str) -> Cell<'_> {
     if !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
         let signed = text.parse().map(Cell::Int).ok();
-        return signed.or_else(|| text.parse().map(Cell::Uint).ok()).unwrap_or(Cell::Text(text));
+        return signed
+            .or_else(|| text.parse().map(Cell::Uint).ok())
+            .unwrap_or(Cell::Text(text));
     }
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all = whole.len() + fraction.len();
-    let zeros = mantissa.bytes().rev().filter(|byte| *byte != b'.').take_while(|byte| *byte == b'0').count();
+    let zeros = mantissa
+        .bytes()
+        .rev()
+        .filter(|byte| *byte != b'.')
+        .take_while(|byte| *byte == b'0')
+        .count();
     if all - zeros.min(all) <= EXACT_DIGITS {
         return text.parse().map_or(Cell::Text(text), Cell::Float);
     }
@@ -83,14 +90,23 @@ fn number(text: &str) -> Cell<'_> {
 
 fn decimal(whole: &str, fraction: &str, exponent: &str) -> Option<Cell<'static>> {
     let digits = format!("{whole}{fraction}");
-    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent.parse().ok()?)?;
-    let scale = i8::try_from(scale).ok().filter(|scale| scale.unsigned_abs() as usize <= DECIMAL_DIGITS)?;
-    Some(Cell::Decimal { unscaled: digits.parse().ok()?, scale })
+    let scale = i32::try_from(fraction.len())
+        .ok()?
+        .checked_sub(exponent.parse().ok()?)?;
+    let scale = i8::try_from(scale)
+        .ok()
+        .filter(|scale| scale.unsigned_abs() as usize <= DECIMAL_DIGITS)?;
+    Some(Cell::Decimal {
+        unscaled: digits.parse().ok()?,
+        scale,
+    })
 }
 
 /// A value for the expression engine.
 fn nested(json: &str, depth: usize) -> Result<cel::Value, Error> {
-    let Some(deeper) = depth.checked_sub(1) else { return Err(Error::custom("recursion limit exceeded")) };
+    let Some(deeper) = depth.checked_sub(1) else {
+        return Err(Error::custom("recursion limit exceeded"));
+    };
     Ok(match json.as_bytes().first() {
         Some(b'[') => {
             let values: Vec<&RawValue> = from_str(json)?;
@@ -99,8 +115,12 @@ fn nested(json: &str, depth: usize) -> Result<cel::Value, Error> {
         }
         Some(b'{') => {
             let members: HashMap<String, &RawValue> = from_str(json)?;
-            let members = members.into_iter().map(|(key, value)| Ok((key, nested(value.get(), deeper)?)));
-            members.collect::<Result<HashMap<String, cel::Value>, Error>>()?.into()
+            let members = members
+                .into_iter()
+                .map(|(key, value)| Ok((key, nested(value.get(), deeper)?)));
+            members
+                .collect::<Result<HashMap<String, cel::Value>, Error>>()?
+                .into()
         }
         Some(b'"') => cel::Value::from(text(json)?.as_ref()),
         _ => value_of(scalar(json), || cel::Value::Null),
@@ -134,12 +154,20 @@ mod tests {
             ("8007199254740992.3", decimal(80_071_992_547_409_923, 1)),
             ("-0.30000000000000004", decimal(-30_000_000_000_000_004, 17)),
             ("1.2345678901234567e20", decimal(12_345_678_901_234_567, -4)),
-            ("1.2345678901234567e200", Cell::Text("1.2345678901234567e200")),
+            (
+                "1.2345678901234567e200",
+                Cell::Text("1.2345678901234567e200"),
+            ),
         ] {
             assert_eq!(cell(json), expected, "{json}");
         }
         // To an amount and to an expression they are what they have always been: the nearest double.
-        for json in ["0.30000000000000004", "123456.78901234567890123", "1.7976931348623157e20", "8007199254740992.3"] {
+        for json in [
+            "0.30000000000000004",
+            "123456.78901234567890123",
+            "1.7976931348623157e20",
+            "8007199254740992.3",
+        ] {
             assert_eq!(cell(json).number(), json.parse().ok(), "{json}");
         }
     }
@@ -147,12 +175,22 @@ mod tests {
     #[test]
     fn texts_and_structures_are_read_as_the_library_reads_them() {
         assert_eq!(Slot::of("\"a\"").unwrap().cell(), Cell::Text("a"));
-        assert_eq!(Slot::of(r#""a\u00e9\"b""#).unwrap().cell(), Cell::Text("aé\"b"));
+        assert_eq!(
+            Slot::of(r#""a\u00e9\"b""#).unwrap().cell(),
+            Cell::Text("aé\"b")
+        );
         assert!(Slot::of(r#""\ud800""#).is_err());
         let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(Slot::of(&deep(127)).is_ok());
-        assert!(Slot::of(&deep(200)).unwrap_err().to_string().contains("recursion limit exceeded"));
-        let Slot::Nested(value) = Slot::of(r#"{"ids": [100000000000000000001, 2, 2.5, "x", null]}"#).unwrap() else {
+        assert!(
+            Slot::of(&deep(200))
+                .unwrap_err()
+                .to_string()
+                .contains("recursion limit exceeded")
+        );
+        let Slot::Nested(value) =
+            Slot::of(r#"{"ids": [100000000000000000001, 2, 2.5, "x", null]}"#).unwrap()
+        else {
             panic!()
         };
         let ids = cel::Value::List(Arc::new(vec![

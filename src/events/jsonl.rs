@@ -50,7 +50,10 @@ impl SeenKeys {
             *self = other;
             return;
         }
-        self.seen.iter_mut().zip(other.seen).for_each(|(mine, theirs)| *mine |= theirs);
+        self.seen
+            .iter_mut()
+            .zip(other.seen)
+            .for_each(|(mine, theirs)| *mine |= theirs);
         self.others.extend(other.others);
         self.objects += other.objects;
         if !other.keys.is_empty() {
@@ -60,10 +63,20 @@ impl SeenKeys {
 
     /// An error for the first key of these fields that no object had.
     pub(super) fn check(&self, fields: &[Field]) -> Result<(), EventsError> {
-        let mut missing =
-            self.keys.iter().zip(&self.seen).filter(|((field, _), seen)| !**seen && fields.contains(field));
-        let Some(((field, name), _)) = missing.next().filter(|_| self.objects > 0) else { return Ok(()) };
-        let used = self.keys.iter().zip(&self.seen).filter(|(_, seen)| **seen).map(|((_, name), _)| name.clone());
+        let mut missing = self
+            .keys
+            .iter()
+            .zip(&self.seen)
+            .filter(|((field, _), seen)| !**seen && fields.contains(field));
+        let Some(((field, name), _)) = missing.next().filter(|_| self.objects > 0) else {
+            return Ok(());
+        };
+        let used = self
+            .keys
+            .iter()
+            .zip(&self.seen)
+            .filter(|(_, seen)| **seen)
+            .map(|((_, name), _)| name.clone());
         let mut names: Vec<String> = used.chain(self.others.iter().cloned()).collect();
         names.sort();
         Err(unknown_column(&self.file, *field, name, &names))
@@ -71,17 +84,27 @@ impl SeenKeys {
 }
 
 /// Reads a piece of one JSON object a line; the number of rows.
-pub(super) fn read(reading: &mut Reading<'_>, piece: &TextPiece, keys: &mut SeenKeys) -> Result<u64, EventsError> {
+pub(super) fn read(
+    reading: &mut Reading<'_>,
+    piece: &TextPiece,
+    keys: &mut SeenKeys,
+) -> Result<u64, EventsError> {
     let names: Vec<String> = keys.keys.iter().map(|(_, name)| name.clone()).collect();
     let mut slots = vec![Slot::Cell(Cell::Null); names.len()];
     let mut rows = 0;
-    for (line, number) in piece.bytes.split(|byte| *byte == b'\n').zip(piece.lines_before + 1..) {
+    for (line, number) in piece
+        .bytes
+        .split(|byte| *byte == b'\n')
+        .zip(piece.lines_before + 1..)
+    {
         let object = line.trim_ascii();
         if object.is_empty() {
             continue;
         }
         if piece.is_first && rows == 0 && object.starts_with(b"[") {
-            return Err(EventsError::JsonArray { path: reading.file.path.clone() });
+            return Err(EventsError::JsonArray {
+                path: reading.file.path.clone(),
+            });
         }
         rows += 1;
         if line.len() > piece.limits.bytes {
@@ -113,13 +136,25 @@ fn parse<'l>(
 ) -> Result<(), Refusal> {
     let refuse = |reason, expected: String| {
         let value = String::from_utf8_lossy(object).into_owned();
-        Refusal { reason, field: Field::Row, value, expected: expected.into() }
+        Refusal {
+            reason,
+            field: Field::Row,
+            value,
+            expected: expected.into(),
+        }
     };
     let text = std::str::from_utf8(object);
     let text = text.map_err(|_| refuse(RefusalReason::NotUtf8, "text in UTF-8".to_owned()))?;
     slots.fill(Slot::Cell(Cell::Null));
     let mut json = serde_json::Deserializer::from_str(text);
-    let parsed = Object { names, slots, seen, others }.deserialize(&mut json).and_then(|()| json.end());
+    let parsed = Object {
+        names,
+        slots,
+        seen,
+        others,
+    }
+    .deserialize(&mut json)
+    .and_then(|()| json.end());
     parsed.map_err(|error| refuse(RefusalReason::BadJson, format!("a JSON object: {error}")))
 }
 
@@ -147,8 +182,12 @@ impl<'l> Visitor<'l> for Object<'_, 'l> {
     }
 
     fn visit_map<A: MapAccess<'l>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(wanted) = map.next_key_seed(Key { names: self.names, others: self.others.as_deref_mut() })? {
-            let slot = wanted.and_then(|at| Some((self.slots.get_mut(at)?, self.seen.get_mut(at)?)));
+        while let Some(wanted) = map.next_key_seed(Key {
+            names: self.names,
+            others: self.others.as_deref_mut(),
+        })? {
+            let slot =
+                wanted.and_then(|at| Some((self.slots.get_mut(at)?, self.seen.get_mut(at)?)));
             match slot {
                 Some((slot, seen)) => {
                     let value: &'l RawValue = map.next_value()?;

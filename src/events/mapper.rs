@@ -26,12 +26,25 @@ pub(super) struct Mapper {
 
 impl Mapper {
     /// A mapper as configured; `None` where user or time are not set, which only a roll-up can do without.
-    pub(super) fn new(config: &EventsConfig, default_kind: Option<&str>) -> Result<Option<Self>, EventsError> {
+    pub(super) fn new(
+        config: &EventsConfig,
+        default_kind: Option<&str>,
+    ) -> Result<Option<Self>, EventsError> {
         let days = TimeReader::new(config.time_format.as_deref(), &config.timezone.0)?;
-        let source = |field, mapping: &Option<_>| mapping.as_ref().map(|m| Source::new(field, m)).transpose();
-        let (user, time) = (source(Field::User, &config.user)?, source(Field::Time, &config.time)?);
-        let (kind, amount) = (source(Field::Kind, &config.kind)?, source(Field::Amount, &config.amount)?);
-        let (Some(user), Some(time)) = (user, time) else { return Ok(None) };
+        let source = |field, mapping: &Option<_>| {
+            mapping.as_ref().map(|m| Source::new(field, m)).transpose()
+        };
+        let (user, time) = (
+            source(Field::User, &config.user)?,
+            source(Field::Time, &config.time)?,
+        );
+        let (kind, amount) = (
+            source(Field::Kind, &config.kind)?,
+            source(Field::Amount, &config.amount)?,
+        );
+        let (Some(user), Some(time)) = (user, time) else {
+            return Ok(None);
+        };
         let kind_of_all = default_kind.unwrap_or(KIND_OF_ALL).to_owned();
         Ok(Some(Self {
             user,
@@ -46,9 +59,16 @@ impl Mapper {
     }
 
     fn sources(&self) -> impl Iterator<Item = (Field, &Source)> {
-        let optional = [(Field::Kind, self.kind.as_ref()), (Field::Amount, self.amount.as_ref())];
+        let optional = [
+            (Field::Kind, self.kind.as_ref()),
+            (Field::Amount, self.amount.as_ref()),
+        ];
         let required = [(Field::User, &self.user), (Field::Time, &self.time)];
-        required.into_iter().chain(optional.into_iter().filter_map(|(field, source)| Some((field, source?))))
+        required.into_iter().chain(
+            optional
+                .into_iter()
+                .filter_map(|(field, source)| Some((field, source?))),
+        )
     }
 
     /// The names of all columns in use, each once, with the field that needs it first.
@@ -71,7 +91,10 @@ impl Mapper {
 
     /// The positions of all columns in use in the file it is bound to.
     pub(super) fn positions(&self) -> Vec<usize> {
-        let mut positions: Vec<usize> = self.sources().flat_map(|(_, source)| source.positions()).collect();
+        let mut positions: Vec<usize> = self
+            .sources()
+            .flat_map(|(_, source)| source.positions())
+            .collect();
         positions.sort_unstable();
         positions.dedup();
         positions
@@ -89,7 +112,10 @@ impl Mapper {
 
     /// What to call the column of a refused value.
     pub(super) fn label(&self, field: Field) -> String {
-        self.sources().find(|(known, _)| *known == field).map(|(_, source)| source.label()).unwrap_or_default()
+        self.sources()
+            .find(|(known, _)| *known == field)
+            .map(|(_, source)| source.label())
+            .unwrap_or_default()
     }
 
     /// The columns of the file it is bound to, where every field is a plain one.
@@ -105,8 +131,20 @@ impl Mapper {
 
     /// The day of a time of so many ticks of which a second has `per_s`; `None` when it is none that a log may have.
     pub(super) fn day(&mut self, ticks: i64, per_s: i64, zoned: bool) -> Option<Day> {
-        let last = if zoned { self.days.last_day(ticks, per_s) } else { None };
-        last.or_else(|| self.days.day(Cell::Time { ticks, per_s, zoned }).ok())
+        let last = if zoned {
+            self.days.last_day(ticks, per_s)
+        } else {
+            None
+        };
+        last.or_else(|| {
+            self.days
+                .day(Cell::Time {
+                    ticks,
+                    per_s,
+                    zoned,
+                })
+                .ok()
+        })
     }
 
     /// The kind of all events, where no column tells.
@@ -116,7 +154,12 @@ impl Mapper {
 
     /// Hands the event of a row to `intake`. Nothing but the user and the time of a row after the as-of day is seen.
     pub(super) fn apply(&mut self, row: &impl Row, intake: &mut Intake) -> Result<(), Stop> {
-        let user = text_of(self.user.cell(row)?, &mut self.user_text, Field::User, RefusalReason::EmptyUser)?;
+        let user = text_of(
+            self.user.cell(row)?,
+            &mut self.user_text,
+            Field::User,
+            RefusalReason::EmptyUser,
+        )?;
         let day = self.days.day(self.time.cell(row)?)?;
         match intake.place(day) {
             Placement::Seen => {}
@@ -124,7 +167,12 @@ impl Mapper {
             Placement::Stray(stray) => return Err(intake.stray(stray, day).into()),
         }
         let kind = match &mut self.kind {
-            Some(kind) => text_of(kind.cell(row)?, &mut self.kind_text, Field::Kind, RefusalReason::EmptyKind)?,
+            Some(kind) => text_of(
+                kind.cell(row)?,
+                &mut self.kind_text,
+                Field::Kind,
+                RefusalReason::EmptyKind,
+            )?,
             None => &self.kind_of_all,
         };
         let amount = match &mut self.amount {
@@ -158,8 +206,14 @@ fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Refusal> {
 
 /// What an amount should have been; of one with commas, how to read it.
 fn expected_amount(cell: Cell<'_>) -> Cow<'static, str> {
-    let text = if let Cell::Text(text) = cell { text } else { "" };
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b" ,.-+".contains(&byte));
+    let text = if let Cell::Text(text) = cell {
+        text
+    } else {
+        ""
+    };
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b" ,.-+".contains(&byte));
     match (text.rfind(','), text.rfind('.')) {
         (Some(_), None) if is_number => {
             "a decimal point, not a decimal comma; with events.amount = { expr = '...' } an expression such as \

@@ -48,11 +48,17 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share, TimeZoneName};
+pub use config::{
+    Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
+    TimeZoneName,
+};
 pub use coverage::ReadLog;
 pub use error::EventsError;
 pub use inputs::LogFiles;
-pub use quality::{FileQuality, KindQuality, LeftOut, LeftOutReason, Place, QualityReport, RefusedRows, UserQuality};
+pub use quality::{
+    FileQuality, KindQuality, LeftOut, LeftOutReason, Place, QualityReport, RefusedRows,
+    UserQuality,
+};
 pub use reading::Progress;
 pub use reason::RefusalReason;
 pub use refused::TooManyRefused;
@@ -96,11 +102,20 @@ pub struct LogRequest<'a> {
 /// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is refused and the
 /// configuration says to fail, where the log has strays or holes and the configuration says to fail, and where no event is
 /// left.
-pub fn read_log(request: &LogRequest<'_>, on_progress: &mut dyn FnMut(Progress)) -> Result<ReadLog, EventsError> {
+pub fn read_log(
+    request: &LogRequest<'_>,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<ReadLog, EventsError> {
     let config = request.config;
     let mapper = Mapper::new(config, request.default_kind)?;
-    let FoundFiles { mut files, left_out } = files::find(config, request.base_dir, request.paths)?;
-    for file in files.iter_mut().filter(|file| file.format == Format::Parquet && config.format.is_none()) {
+    let FoundFiles {
+        mut files,
+        left_out,
+    } = files::find(config, request.base_dir, request.paths)?;
+    for file in files
+        .iter_mut()
+        .filter(|file| file.format == Format::Parquet && config.format.is_none())
+    {
         let times = mapper.as_ref().map(Mapper::time_names);
         if columnar::is_rollup(file, times.as_deref())? {
             file.format = Format::Rollup;
@@ -109,11 +124,15 @@ pub fn read_log(request: &LogRequest<'_>, on_progress: &mut dyn FnMut(Progress))
     check_not_mixed(&files)?;
     // Of a roll-up in as many partitions as are asked for, one is all that has to be read, or there.
     let asked = |file: &LogFile| match (request.users, part_of_path(&file.path)) {
-        (Users::Partition(asked), Some((number, of))) if of == asked.of() => Some(number == asked.number()),
+        (Users::Partition(asked), Some((number, of))) if of == asked.of() => {
+            Some(number == asked.number())
+        }
         _ => None,
     };
     files.retain(|file| file.format != Format::Rollup || asked(file) != Some(false));
-    let rollups = files.iter().filter(|file| file.format == Format::Rollup && asked(file).is_none());
+    let rollups = files
+        .iter()
+        .filter(|file| file.format == Format::Rollup && asked(file).is_none());
     check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     let mut read = coverage::read(request, &files, on_progress)?;
     read.quality.left_out = left_out;
@@ -125,9 +144,10 @@ fn check_not_mixed(files: &[LogFile]) -> Result<(), EventsError> {
     let rollup = files.iter().find(|file| file.format == Format::Rollup);
     let raw = files.iter().find(|file| file.format != Format::Rollup);
     match (rollup, raw) {
-        (Some(rollup), Some(raw)) => {
-            Err(EventsError::RawAndRollup { rollup: rollup.path.clone(), raw: raw.path.clone() })
-        }
+        (Some(rollup), Some(raw)) => Err(EventsError::RawAndRollup {
+            rollup: rollup.path.clone(),
+            raw: raw.path.clone(),
+        }),
         _ => Ok(()),
     }
 }

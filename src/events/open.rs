@@ -27,7 +27,10 @@ pub(super) fn open_text(path: &Path, bytes_read: Arc<AtomicU64>) -> Result<Text,
     let mut raw = Input::open(path, bytes_read).map_err(fail)?;
     let magic = raw.peek(4).map_err(fail)?;
     let mut text: Text = if magic.starts_with(&GZIP) {
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, Gzip(GzDecoder::new(raw))))
+        Box::new(BufReader::with_capacity(
+            BUFFER_BYTES,
+            Gzip(GzDecoder::new(raw)),
+        ))
     } else if magic.starts_with(&ZSTD) || is_skippable(magic) {
         let decoder = zstd::Decoder::with_buffer(raw).map_err(fail)?;
         Box::new(BufReader::with_capacity(BUFFER_BYTES, Zstd(decoder)))
@@ -36,7 +39,11 @@ pub(super) fn open_text(path: &Path, bytes_read: Arc<AtomicU64>) -> Result<Text,
     };
     match text.fill_buf().map_err(fail)? {
         [0xef, 0xbb, 0xbf, ..] => text.consume(3),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(EventsError::Utf16 { path: path.to_owned() }),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            return Err(EventsError::Utf16 {
+                path: path.to_owned(),
+            });
+        }
         _ => {}
     }
     Ok(text)
@@ -46,7 +53,9 @@ pub(super) fn open_text(path: &Path, bytes_read: Arc<AtomicU64>) -> Result<Text,
 pub(super) fn first_bytes(path: &Path, count: usize) -> Result<Vec<u8>, EventsError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|source| read_error(path, source))?;
-    file.take(count as u64).read_to_end(&mut bytes).map_err(|source| read_error(path, source))?;
+    file.take(count as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|source| read_error(path, source))?;
     Ok(bytes)
 }
 
@@ -61,11 +70,18 @@ fn is_skippable(magic: &[u8]) -> bool {
 /// The error for a file that could not be read; one that stops in the middle has its own.
 pub(super) fn read_error(path: &Path, source: io::Error) -> EventsError {
     let path = path.to_owned();
-    let behind = source.get_ref().and_then(|error| error.downcast_ref::<TrailingBytes>());
+    let behind = source
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<TrailingBytes>());
     match (behind, source.kind()) {
-        (Some(TrailingBytes(bytes)), _) => EventsError::TrailingBytes { path, bytes: *bytes },
+        (Some(TrailingBytes(bytes)), _) => EventsError::TrailingBytes {
+            path,
+            bytes: *bytes,
+        },
         (None, io::ErrorKind::UnexpectedEof) => EventsError::Truncated { path },
-        _ if source.to_string().contains("requires too much memory") => EventsError::ZstdWindow { path },
+        _ if source.to_string().contains("requires too much memory") => {
+            EventsError::ZstdWindow { path }
+        }
         _ => EventsError::Io { path, source },
     }
 }
@@ -111,11 +127,13 @@ struct Zstd(zstd::Decoder<'static, Input>);
 
 impl Read for Zstd {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read(into).map_err(|error| match error.to_string().as_str() {
-            // Only what is not a frame stops the decoder between two, and what it says is not consumed.
-            "Unknown frame descriptor" => trailing_bytes(self.0.get_mut()),
-            _ => error,
-        })
+        self.0
+            .read(into)
+            .map_err(|error| match error.to_string().as_str() {
+                // Only what is not a frame stops the decoder between two, and what it says is not consumed.
+                "Unknown frame descriptor" => trailing_bytes(self.0.get_mut()),
+                _ => error,
+            })
     }
 }
 
@@ -130,7 +148,12 @@ struct Input {
 
 impl Default for Input {
     fn default() -> Self {
-        Self { file: Box::new(io::empty()), bytes_read: Arc::default(), buffer: Vec::new(), at: 0 }
+        Self {
+            file: Box::new(io::empty()),
+            bytes_read: Arc::default(),
+            buffer: Vec::new(),
+            at: 0,
+        }
     }
 }
 
@@ -140,7 +163,11 @@ impl Input {
             Some(STANDARD_INPUT) => Box::new(io::stdin()),
             _ => Box::new(File::open(path)?),
         };
-        Ok(Self { file, bytes_read, ..Self::default() })
+        Ok(Self {
+            file,
+            bytes_read,
+            ..Self::default()
+        })
     }
 
     /// The next bytes, fewer only where the file ends.
@@ -157,12 +184,16 @@ impl Input {
         let kept = self.buffer.len();
         self.buffer.resize(kept + BUFFER_BYTES, 0);
         let outcome = loop {
-            match self.file.read(self.buffer.get_mut(kept..).unwrap_or_default()) {
+            match self
+                .file
+                .read(self.buffer.get_mut(kept..).unwrap_or_default())
+            {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => break outcome,
             }
         };
-        self.buffer.truncate(kept + outcome.as_ref().copied().unwrap_or(0));
+        self.buffer
+            .truncate(kept + outcome.as_ref().copied().unwrap_or(0));
         let read = outcome?;
         self.bytes_read.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)

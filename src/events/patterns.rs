@@ -25,7 +25,12 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
 
 fn matches(text: &CelString<'_>, pattern: &CelString<'_>) -> Result<CelBool, ExecutionError> {
     let found = PATTERNS.with_borrow_mut(|known| find(known, pattern.inner(), text.inner()));
-    found.map(CelBool::from).map_err(|message| ExecutionError::FunctionError { function: FUNCTION.to_owned(), message })
+    found
+        .map(CelBool::from)
+        .map_err(|message| ExecutionError::FunctionError {
+            function: FUNCTION.to_owned(),
+            message,
+        })
 }
 
 fn find(known: &mut Vec<(String, Regex)>, pattern: &str, text: &str) -> Result<bool, String> {
@@ -42,7 +47,9 @@ fn find(known: &mut Vec<(String, Regex)>, pattern: &str, text: &str) -> Result<b
         }
         known.push((pattern.to_owned(), compiled));
     }
-    Ok(known.last().is_some_and(|(_, compiled)| compiled.is_match(text)))
+    Ok(known
+        .last()
+        .is_some_and(|(_, compiled)| compiled.is_match(text)))
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {
@@ -52,7 +59,9 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 /// The pattern of a call, where it is one that is written in the expression.
 pub(super) fn written(call: &CallExpr) -> Option<&str> {
     match &call.args.last()?.expr {
-        Expr::Literal(LiteralValue::String(pattern)) if call.func_name == FUNCTION => Some(pattern.inner()),
+        Expr::Literal(LiteralValue::String(pattern)) if call.func_name == FUNCTION => {
+            Some(pattern.inner())
+        }
         _ => None,
     }
 }
@@ -72,10 +81,23 @@ mod tests {
         for n in 0..40 {
             assert_eq!(find(&mut known, "^a+$", "aa"), Ok(true));
             assert_eq!(find(&mut known, "^a+$", "b"), Ok(false));
-            assert_eq!(find(&mut known, &format!("^{n}$"), &n.to_string()), Ok(true));
+            assert_eq!(
+                find(&mut known, &format!("^{n}$"), &n.to_string()),
+                Ok(true)
+            );
             assert!(known.len() <= REMEMBERED);
         }
-        assert_eq!(known.iter().filter(|(written, _)| written == "^a+$").count(), 1);
-        assert!(find(&mut known, "(a", "a").unwrap_err().contains("`(a` is not a valid pattern"));
+        assert_eq!(
+            known
+                .iter()
+                .filter(|(written, _)| written == "^a+$")
+                .count(),
+            1
+        );
+        assert!(
+            find(&mut known, "(a", "a")
+                .unwrap_err()
+                .contains("`(a` is not a valid pattern")
+        );
     }
 }

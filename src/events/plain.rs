@@ -3,9 +3,12 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Int32Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    Int32Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
 };
-use arrow_array::{Array, DictionaryArray, Float64Array, RecordBatch, StringArray, StringViewArray};
+use arrow_array::{
+    Array, DictionaryArray, Float64Array, RecordBatch, StringArray, StringViewArray,
+};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
@@ -26,8 +29,12 @@ impl PlainColumns {
     pub(super) fn schema(self, schema: &Schema) -> SchemaRef {
         let kind = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let field = |(position, field): (usize, &std::sync::Arc<Field>)| match field.data_type() {
-            DataType::Utf8 if position == self.user => field.as_ref().clone().with_data_type(DataType::Utf8View),
-            DataType::Utf8 if Some(position) == self.kind => field.as_ref().clone().with_data_type(kind()),
+            DataType::Utf8 if position == self.user => {
+                field.as_ref().clone().with_data_type(DataType::Utf8View)
+            }
+            DataType::Utf8 if Some(position) == self.kind => {
+                field.as_ref().clone().with_data_type(kind())
+            }
             _ => field.as_ref().clone(),
         };
         let fields: Vec<Field> = schema.fields().iter().enumerate().map(field).collect();
@@ -61,8 +68,16 @@ struct Kinds<'b> {
 
 impl<'b> PlainBatch<'b> {
     /// The columns of a batch that holds those at `wanted`; `None` when one is of another type.
-    pub(super) fn new(batch: &'b RecordBatch, wanted: &[usize], columns: PlainColumns) -> Option<Self> {
-        let find = |column: usize| batch.columns().get(wanted.iter().position(|at| *at == column)?);
+    pub(super) fn new(
+        batch: &'b RecordBatch,
+        wanted: &[usize],
+        columns: PlainColumns,
+    ) -> Option<Self> {
+        let find = |column: usize| {
+            batch
+                .columns()
+                .get(wanted.iter().position(|at| *at == column)?)
+        };
         let user = find(columns.user)?;
         let user = match user.data_type() {
             DataType::Utf8 => Texts::Plain(user.as_string_opt()?),
@@ -70,12 +85,29 @@ impl<'b> PlainBatch<'b> {
             _ => return None,
         };
         let times = find(columns.time)?.as_ref();
-        let DataType::Timestamp(unit, zone) = times.data_type() else { return None };
+        let DataType::Timestamp(unit, zone) = times.data_type() else {
+            return None;
+        };
         let (ticks, per_s): (&[i64], _) = match unit {
             TimeUnit::Second => (times.as_primitive_opt::<TimestampSecondType>()?.values(), 1),
-            TimeUnit::Millisecond => (times.as_primitive_opt::<TimestampMillisecondType>()?.values(), 1_000),
-            TimeUnit::Microsecond => (times.as_primitive_opt::<TimestampMicrosecondType>()?.values(), 1_000_000),
-            TimeUnit::Nanosecond => (times.as_primitive_opt::<TimestampNanosecondType>()?.values(), 1_000_000_000),
+            TimeUnit::Millisecond => (
+                times
+                    .as_primitive_opt::<TimestampMillisecondType>()?
+                    .values(),
+                1_000,
+            ),
+            TimeUnit::Microsecond => (
+                times
+                    .as_primitive_opt::<TimestampMicrosecondType>()?
+                    .values(),
+                1_000_000,
+            ),
+            TimeUnit::Nanosecond => (
+                times
+                    .as_primitive_opt::<TimestampNanosecondType>()?
+                    .values(),
+                1_000_000_000,
+            ),
         };
         let kind = match columns.kind {
             None => None,
@@ -88,17 +120,38 @@ impl<'b> PlainBatch<'b> {
                 Some((amount.values().as_ref(), amount.nulls()))
             }
         };
-        Some(Self { user, ticks, per_s, zoned: zone.is_some(), time_nulls: times.nulls(), kind, amount })
+        Some(Self {
+            user,
+            ticks,
+            per_s,
+            zoned: zone.is_some(),
+            time_nulls: times.nulls(),
+            kind,
+            amount,
+        })
     }
 
     /// Takes in one row; `false` when it is odd in any way and nothing was done.
-    pub(super) fn row(&mut self, reading: &mut Reading<'_>, row: usize) -> Result<bool, HistoryError> {
-        let Some(user) = self.user.get(row) else { return Ok(false) };
-        let Some(ticks) = self.ticks.get(row).copied().filter(|_| is_valid(self.time_nulls, row)) else {
+    pub(super) fn row(
+        &mut self,
+        reading: &mut Reading<'_>,
+        row: usize,
+    ) -> Result<bool, HistoryError> {
+        let Some(user) = self.user.get(row) else {
+            return Ok(false);
+        };
+        let Some(ticks) = self
+            .ticks
+            .get(row)
+            .copied()
+            .filter(|_| is_valid(self.time_nulls, row))
+        else {
             return Ok(false);
         };
         let Reading { mapper, intake, .. } = reading;
-        let Some(day) = mapper.day(ticks, self.per_s, self.zoned) else { return Ok(false) };
+        let Some(day) = mapper.day(ticks, self.per_s, self.zoned) else {
+            return Ok(false);
+        };
         let is_seen = match intake.placement(day) {
             Placement::Seen => true,
             Placement::AfterAsOf => false,
@@ -121,7 +174,11 @@ impl<'b> PlainBatch<'b> {
                 },
             }
         };
-        let name = |_: u16| self.kind.as_ref().map_or(mapper.kind_of_all(), |kinds| kinds.name(row));
+        let name = |_: u16| {
+            self.kind
+                .as_ref()
+                .map_or(mapper.kind_of_all(), |kinds| kinds.name(row))
+        };
         intake.keep_plain(user, day, kind, amount, name)
     }
 }
@@ -151,7 +208,11 @@ fn is_trim(text: &str) -> bool {
 impl<'b> Kinds<'b> {
     fn new(array: &'b DictionaryArray<Int32Type>) -> Option<Self> {
         let names: &StringArray = array.values().as_string_opt()?;
-        Some(Self { array, names, numbers: vec![None; names.len()] })
+        Some(Self {
+            array,
+            names,
+            numbers: vec![None; names.len()],
+        })
     }
 
     fn position(&self, row: usize) -> Option<usize> {
@@ -159,9 +220,17 @@ impl<'b> Kinds<'b> {
         (self.array.keys().is_valid(row) && position < self.names.len()).then_some(position)
     }
 
-    fn number<E>(&mut self, row: usize, number: impl FnOnce(&str) -> Result<u16, E>) -> Result<Option<u16>, E> {
-        let Some(position) = self.position(row) else { return Ok(None) };
-        let Some(known) = self.numbers.get_mut(position) else { return Ok(None) };
+    fn number<E>(
+        &mut self,
+        row: usize,
+        number: impl FnOnce(&str) -> Result<u16, E>,
+    ) -> Result<Option<u16>, E> {
+        let Some(position) = self.position(row) else {
+            return Ok(None);
+        };
+        let Some(known) = self.numbers.get_mut(position) else {
+            return Ok(None);
+        };
         if known.is_none() && self.names.is_valid(position) && is_trim(self.names.value(position)) {
             *known = Some(number(self.names.value(position))?);
         }
@@ -169,6 +238,7 @@ impl<'b> Kinds<'b> {
     }
 
     fn name(&self, row: usize) -> &str {
-        self.position(row).map_or("", |position| self.names.value(position))
+        self.position(row)
+            .map_or("", |position| self.names.value(position))
     }
 }

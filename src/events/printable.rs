@@ -6,17 +6,31 @@ pub(super) fn printable(text: &str, limit: usize) -> String {
     if kept.len() < text.len() {
         kept.push('…');
     }
-    if kept.contains(char::is_control) { escaped(&kept) } else { kept }
+    if kept.contains(char::is_control) {
+        escaped(&kept)
+    } else {
+        kept
+    }
 }
 
 /// A path for a message, whole and without control characters.
 pub(super) fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
-    if text.contains(char::is_control) { escaped(&text) } else { text.into_owned() }
+    if text.contains(char::is_control) {
+        escaped(&text)
+    } else {
+        text.into_owned()
+    }
 }
 
 fn escaped(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let escape = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
     text.chars().map(escape).collect()
 }
 
@@ -26,7 +40,10 @@ mod tests {
 
     #[test]
     fn control_characters_are_written_out_and_nothing_else() {
-        assert_eq!(printable("a\u{1b}[31m\0\n\"ü\"", 80), "a\\u{1b}[31m\\u{0}\\n\"ü\"");
+        assert_eq!(
+            printable("a\u{1b}[31m\0\n\"ü\"", 80),
+            "a\\u{1b}[31m\\u{0}\\n\"ü\""
+        );
         assert_eq!(printable("abcdef", 3), "abc…");
         assert_eq!(shown(Path::new("a\r\nb")), "a\\r\\nb");
     }

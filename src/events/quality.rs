@@ -194,8 +194,14 @@ impl QualityReport {
         if let Some(report) = value.as_object_mut() {
             report.remove("top_users");
             for list in ["refused", "set_aside"] {
-                let reasons = report.get_mut(list).and_then(|reasons| reasons.as_array_mut());
-                for reason in reasons.into_iter().flatten().filter_map(|reason| reason.as_object_mut()) {
+                let reasons = report
+                    .get_mut(list)
+                    .and_then(|reasons| reasons.as_array_mut());
+                for reason in reasons
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|reason| reason.as_object_mut())
+                {
                     reason.remove("first");
                 }
             }
@@ -229,7 +235,9 @@ impl QualityReport {
         (self.users, self.records) = (histories.len(), histories.record_count());
         let negative_of = |kind: &str| negative.get(kind).copied().unwrap_or(0);
         let kinds = histories.kinds().iter().zip(totals.kinds());
-        self.kinds = kinds.map(|(kind, totals)| KindQuality::new(kind, *totals, negative_of(kind))).collect();
+        self.kinds = kinds
+            .map(|(kind, totals)| KindQuality::new(kind, *totals, negative_of(kind)))
+            .collect();
         let all = self.events.max(1) as f64;
         let user = |(events, user): &(u64, String)| UserQuality {
             user: user.clone(),
@@ -243,6 +251,11 @@ impl QualityReport {
 
 impl KindQuality {
     fn new(kind: &str, totals: KindTotals, negative_amounts: u64) -> Self {
-        Self { kind: kind.to_owned(), events: totals.events, users: totals.users, negative_amounts }
+        Self {
+            kind: kind.to_owned(),
+            events: totals.events,
+            users: totals.users,
+            negative_amounts,
+        }
     }
 }

@@ -30,12 +30,20 @@ pub(super) struct Reading<'r> {
 
 impl Reading<'_> {
     /// Takes in one row of a Parquet file; `false` when it is odd and was left alone.
-    pub(super) fn quick(&mut self, batch: &mut PlainBatch<'_>, row: usize) -> Result<bool, EventsError> {
+    pub(super) fn quick(
+        &mut self,
+        batch: &mut PlainBatch<'_>,
+        row: usize,
+    ) -> Result<bool, EventsError> {
         Ok(batch.row(self, row)?)
     }
 
     /// Takes in one row that starts on the line `line` tells.
-    pub(super) fn row(&mut self, row: &impl Row, line: impl FnOnce() -> u64) -> Result<(), EventsError> {
+    pub(super) fn row(
+        &mut self,
+        row: &impl Row,
+        line: impl FnOnce() -> u64,
+    ) -> Result<(), EventsError> {
         match self.mapper.apply(row, self.intake) {
             Ok(()) => Ok(()),
             Err(Stop::Refused(refusal)) => self.refuse(refusal, line),
@@ -54,12 +62,28 @@ impl Reading<'_> {
             return Ok(());
         }
         let (value, expected) = describe();
-        self.show(Refusal { reason, field: Field::Row, value, expected: expected.into() }, line)
+        self.show(
+            Refusal {
+                reason,
+                field: Field::Row,
+                value,
+                expected: expected.into(),
+            },
+            line,
+        )
     }
 
     /// Counts a refused row.
-    pub(super) fn refuse(&mut self, refusal: Refusal, line: impl FnOnce() -> u64) -> Result<(), EventsError> {
-        if self.intake.refuse_unseen(refusal.reason) { Ok(()) } else { self.show(refusal, line()) }
+    pub(super) fn refuse(
+        &mut self,
+        refusal: Refusal,
+        line: impl FnOnce() -> u64,
+    ) -> Result<(), EventsError> {
+        if self.intake.refuse_unseen(refusal.reason) {
+            Ok(())
+        } else {
+            self.show(refusal, line())
+        }
     }
 
     fn show(&mut self, refusal: Refusal, line: u64) -> Result<(), EventsError> {

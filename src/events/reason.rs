@@ -99,7 +99,10 @@ impl RefusalReason {
 
     /// Whether the row could be read, and is set aside for its day.
     pub fn is_stray(self) -> bool {
-        matches!(self, Self::BeforeCoverage | Self::AfterCoverage | Self::InTheFuture)
+        matches!(
+            self,
+            Self::BeforeCoverage | Self::AfterCoverage | Self::InTheFuture
+        )
     }
 }
 

@@ -48,20 +48,32 @@ impl Csv {
     /// What begins at `from`; `None` where more bytes are needed to tell, which is never so when these are the last.
     pub(super) fn find(self, bytes: &[u8], from: usize, are_last: bool) -> Option<Found> {
         let rest = bytes.get(from..)?;
-        let window = rest.get(..self.limits.bytes.saturating_add(1)).unwrap_or(rest);
-        let text = Window { bytes: window, is_cut: window.len() < rest.len(), is_last: are_last };
+        let window = rest
+            .get(..self.limits.bytes.saturating_add(1))
+            .unwrap_or(rest);
+        let text = Window {
+            bytes: window,
+            is_cut: window.len() < rest.len(),
+            is_last: are_last,
+        };
         let (mut at, mut lines) = (0, 1);
         while let Some(hit) = memchr::memchr2(b'"', self.terminator, window.get(at..)?) {
             let hit = at + hit;
             if window.get(hit) == Some(&self.terminator) {
-                return Some(Found::Record { end: from + hit, next: from + hit + 1 });
+                return Some(Found::Record {
+                    end: from + hit,
+                    next: from + hit + 1,
+                });
             }
             at = hit + 1;
             if hit == 0 || window.get(hit - 1) == Some(&self.delimiter) {
                 match self.close(&text, hit, &mut lines)? {
                     Close::At(end) => at = end,
                     Close::Open { next } => {
-                        return Some(Found::OpenQuote { quote: from + hit, next: from + next });
+                        return Some(Found::OpenQuote {
+                            quote: from + hit,
+                            next: from + next,
+                        });
                     }
                     Close::TooLong => return Some(self.too_long(bytes, from, are_last)),
                 }
@@ -69,15 +81,24 @@ impl Csv {
         }
         match (text.is_full(self.limits), are_last) {
             (true, _) => Some(self.too_long(bytes, from, are_last)),
-            (false, true) => Some(Found::Record { end: bytes.len(), next: bytes.len() }),
+            (false, true) => Some(Found::Record {
+                end: bytes.len(),
+                next: bytes.len(),
+            }),
             (false, false) => None,
         }
     }
 
     fn too_long(self, bytes: &[u8], from: usize, are_last: bool) -> Found {
         let limit = from.saturating_add(self.limits.bytes).saturating_add(1);
-        let end = bytes.get(limit..).and_then(|rest| memchr::memchr(self.terminator, rest));
-        Found::TooLong { next: end.map(|end| limit + end + 1).or(are_last.then_some(bytes.len())) }
+        let end = bytes
+            .get(limit..)
+            .and_then(|rest| memchr::memchr(self.terminator, rest));
+        Found::TooLong {
+            next: end
+                .map(|end| limit + end + 1)
+                .or(are_last.then_some(bytes.len())),
+        }
     }
 
     /// Where the text that a quote opens is closed; `None` where more bytes are needed.
@@ -109,8 +130,16 @@ impl Csv {
         }
         let line_end = line_end.unwrap_or(window.len());
         let is_closed = self.ends_field(window.get(end..line_end)?);
-        let is_rows = || window.get(next..line_end).is_some_and(|lines| self.are_rows(lines, end - 1 - next));
-        Some(if !is_closed || is_rows() { Close::Open { next } } else { Close::At(end) })
+        let is_rows = || {
+            window
+                .get(next..line_end)
+                .is_some_and(|lines| self.are_rows(lines, end - 1 - next))
+        };
+        Some(if !is_closed || is_rows() {
+            Close::Open { next }
+        } else {
+            Close::At(end)
+        })
     }
 
     /// The place behind the quote that closes a text.
@@ -118,7 +147,11 @@ impl Csv {
         let mut at = from;
         loop {
             let rest = window.get(at..)?;
-            let hit = if self.backslash { memchr::memchr2(b'"', b'\\', rest) } else { memchr::memchr(b'"', rest) };
+            let hit = if self.backslash {
+                memchr::memchr2(b'"', b'\\', rest)
+            } else {
+                memchr::memchr(b'"', rest)
+            };
             at += hit?;
             match (window.get(at), window.get(at + 1)) {
                 (Some(b'"'), Some(b'"')) | (Some(b'\\'), Some(b'"' | b'\\')) => at += 2,
@@ -131,7 +164,9 @@ impl Csv {
     /// Whether what follows a closing quote on its line ends the field.
     fn ends_field(self, behind: &[u8]) -> bool {
         let blank = |byte: &&u8| matches!(**byte, b' ' | b'\t') && **byte != self.delimiter;
-        let behind = behind.get(behind.iter().take_while(blank).count()..).unwrap_or_default();
+        let behind = behind
+            .get(behind.iter().take_while(blank).count()..)
+            .unwrap_or_default();
         behind.is_empty() || behind.first() == Some(&self.delimiter) || behind == b"\r"
     }
 
@@ -152,10 +187,15 @@ impl Csv {
             if memchr::memchr_iter(self.delimiter, line).count() + 1 != self.columns {
                 return false;
             }
-            let found = text.split(|byte| *byte == self.delimiter).map(is_number_or_time);
+            let found = text
+                .split(|byte| *byte == self.delimiter)
+                .map(is_number_or_time);
             match &mut numeric {
                 None => numeric = Some(found.collect()),
-                Some(all) => all.iter_mut().zip(found).for_each(|(all, this)| *all &= this),
+                Some(all) => all
+                    .iter_mut()
+                    .zip(found)
+                    .for_each(|(all, this)| *all &= this),
             }
         }
         numeric.is_some_and(|columns| columns.contains(&true))
@@ -168,7 +208,10 @@ pub(super) fn is_number_or_time(field: &[u8]) -> bool {
     let field = field.strip_prefix(b"\"").unwrap_or(field);
     let field = field.strip_prefix(b"-").unwrap_or(field);
     let digits = field.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = field.iter().filter(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii()).count();
+    let letters = field
+        .iter()
+        .filter(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii())
+        .count();
     field.first().is_some_and(u8::is_ascii_digit) && digits > letters
 }
 
@@ -220,7 +263,12 @@ impl Fields {
     /// A field of the record that was split last.
     pub(super) fn get<'f>(&'f self, record: &'f [u8], field: usize) -> Option<&'f [u8]> {
         let (in_record, range) = self.fields.get(field)?;
-        if *in_record { record } else { self.unescaped.as_slice() }.get(range.clone())
+        if *in_record {
+            record
+        } else {
+            self.unescaped.as_slice()
+        }
+        .get(range.clone())
     }
 
     /// All fields of the record that was split last.
@@ -253,15 +301,17 @@ impl Fields {
 
     /// Adds the field that begins with the quote at `quote`; where it ends.
     fn quoted(&mut self, record: &[u8], quote: usize, csv: Csv) -> usize {
-        let close = csv.closing_quote(record, quote + 1).unwrap_or(record.len() + 1);
+        let close = csv
+            .closing_quote(record, quote + 1)
+            .unwrap_or(record.len() + 1);
         let rest = record.get(close..).unwrap_or_default();
         let end = memchr::memchr(csv.delimiter, rest).map_or(record.len(), |end| close + end);
         let inside = quote + 1..close - 1;
         let text = record.get(inside.clone()).unwrap_or_default();
         let tail = record.get(close..end).unwrap_or_default();
         self.is_malformed |= !tail.trim_ascii().is_empty();
-        let has_escapes =
-            memchr::memchr(b'"', text).is_some() || csv.backslash && memchr::memchr(b'\\', text).is_some();
+        let has_escapes = memchr::memchr(b'"', text).is_some()
+            || csv.backslash && memchr::memchr(b'\\', text).is_some();
         if !has_escapes && tail.is_empty() {
             self.fields.push((true, inside));
             return end;

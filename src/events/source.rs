@@ -8,8 +8,7 @@ use super::reason::{Field, Refusal, RefusalReason};
 use crate::history::{Cell, NoId};
 
 /// What is expected of a floating-point number that may be one of several ids.
-pub(super) const INEXACT: &str =
-    "text or a whole number: so large a floating-point number may stand for several ids; write ids as text";
+pub(super) const INEXACT: &str = "text or a whole number: so large a floating-point number may stand for several ids; write ids as text";
 
 /// Columns, and characters of each, that a message shows.
 const COLUMNS_SHOWN: usize = 40;
@@ -58,7 +57,11 @@ pub(super) struct Columns<'a> {
 impl Columns<'_> {
     /// The position of the column called `name`.
     pub(super) fn position(&self, field: Field, name: &str) -> Result<usize, EventsError> {
-        let mut found = self.names.iter().enumerate().filter(|(_, column)| *column == name);
+        let mut found = self
+            .names
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| *column == name);
         match (found.next(), found.next()) {
             (Some((position, _)), None) => Ok(position),
             (None, _) => Err(unknown_column(self.path, field, name, self.names)),
@@ -72,11 +75,19 @@ impl Columns<'_> {
 
     /// The position of the column that an identifier of an expression means: the column of that name, or the only
     /// one whose name becomes the identifier when all but letters, digits and `_` are replaced by `_`.
-    pub(super) fn position_of_identifier(&self, field: Field, name: &str) -> Result<usize, EventsError> {
+    pub(super) fn position_of_identifier(
+        &self,
+        field: Field,
+        name: &str,
+    ) -> Result<usize, EventsError> {
         if self.names.iter().any(|column| column == name) {
             return self.position(field, name);
         }
-        let mut found = self.names.iter().enumerate().filter(|(_, column)| identifier(column) == name);
+        let mut found = self
+            .names
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| identifier(column) == name);
         match (found.next(), found.next()) {
             (Some((position, _)), None) => Ok(position),
             _ => self.position(field, name),
@@ -88,13 +99,26 @@ impl Columns<'_> {
 fn identifier(column: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = column.chars().map(allowed).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{name}")
+    } else {
+        name
+    }
 }
 
 /// The error for a column that is not there, with the most similar one.
-pub(super) fn unknown_column(path: &Path, field: Field, name: &str, columns: &[String]) -> EventsError {
-    let similarity = |column: &String| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
-    let best = columns.iter().map(|column| (similarity(column), column)).max_by(|a, b| a.0.total_cmp(&b.0));
+pub(super) fn unknown_column(
+    path: &Path,
+    field: Field,
+    name: &str,
+    columns: &[String],
+) -> EventsError {
+    let similarity =
+        |column: &String| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
+    let best = columns
+        .iter()
+        .map(|column| (similarity(column), column))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     let shown = |column: &String| printable(column, CHARACTERS_SHOWN);
     let mut names: Vec<String> = columns.iter().take(COLUMNS_SHOWN).map(shown).collect();
     if columns.len() > COLUMNS_SHOWN {
@@ -104,7 +128,9 @@ pub(super) fn unknown_column(path: &Path, field: Field, name: &str, columns: &[S
         path: PathBuf::from(path),
         setting: field.setting(),
         column: printable(name, CHARACTERS_SHOWN),
-        nearest: best.filter(|(similarity, _)| *similarity > 0.7).map(|(_, column)| shown(column)),
+        nearest: best
+            .filter(|(similarity, _)| *similarity > 0.7)
+            .map(|(_, column)| shown(column)),
         columns: names,
     }
 }
@@ -124,8 +150,13 @@ impl Source {
     /// A source for `field`; an expression is compiled here, once.
     pub(super) fn new(field: Field, mapping: &Mapping) -> Result<Self, EventsError> {
         let origin = match mapping {
-            Mapping::Column(name) => Origin::Column { name: name.clone(), position: 0 },
-            Mapping::Expression(text) => Origin::Expression(Box::new(Expression::compile(field, text)?)),
+            Mapping::Column(name) => Origin::Column {
+                name: name.clone(),
+                position: 0,
+            },
+            Mapping::Expression(text) => {
+                Origin::Expression(Box::new(Expression::compile(field, text)?))
+            }
         };
         Ok(Self { field, origin })
     }
@@ -174,14 +205,21 @@ impl Source {
     /// The value for a row.
     pub(super) fn cell<'s>(&'s mut self, row: &'s impl Row) -> Result<Cell<'s>, Stop> {
         match &mut self.origin {
-            Origin::Column { position, .. } => Ok(row.cell(*position).map_err(|bytes| not_utf8(self.field, bytes))?),
+            Origin::Column { position, .. } => Ok(row
+                .cell(*position)
+                .map_err(|bytes| not_utf8(self.field, bytes))?),
             Origin::Expression(expression) => expression.evaluate(row),
         }
     }
 }
 
 pub(super) fn not_utf8(field: Field, NotUtf8(value): NotUtf8) -> Refusal {
-    Refusal { reason: RefusalReason::NotUtf8, field, value, expected: "text in UTF-8".into() }
+    Refusal {
+        reason: RefusalReason::NotUtf8,
+        field,
+        value,
+        expected: "text in UTF-8".into(),
+    }
 }
 
 /// The text of a user or kind, without blanks around it: numbers without a fraction are written as whole numbers.
@@ -194,12 +232,21 @@ pub(super) fn text_of<'t>(
     scratch.clear();
     let bad = |expected: &'static str| {
         let reason = RefusalReason::BadType;
-        Err(Refusal { reason, field, value: cell.to_string(), expected: expected.into() })
+        Err(Refusal {
+            reason,
+            field,
+            value: cell.to_string(),
+            expected: expected.into(),
+        })
     };
     match cell {
         Cell::Text(text) => {
             let text = text.trim();
-            if text.is_empty() { Err(no_text(field, empty)) } else { Ok(text) }
+            if text.is_empty() {
+                Err(no_text(field, empty))
+            } else {
+                Ok(text)
+            }
         }
         Cell::Bool(value) if field == Field::Kind => Ok(if value { "true" } else { "false" }),
         _ => match cell.write_id(scratch) {
@@ -212,6 +259,15 @@ pub(super) fn text_of<'t>(
 }
 
 fn no_text(field: Field, reason: RefusalReason) -> Refusal {
-    let expected = if field == Field::User { "a user id" } else { "a kind of event" };
-    Refusal { reason, field, value: String::new(), expected: expected.into() }
+    let expected = if field == Field::User {
+        "a user id"
+    } else {
+        "a kind of event"
+    };
+    Refusal {
+        reason,
+        field,
+        value: String::new(),
+        expected: expected.into(),
+    }
 }

@@ -15,7 +15,11 @@ const BYTES_SHOWN: usize = 400;
 const CHARACTERS_SHOWN: usize = 80;
 
 /// Reads a piece of delimited text; the number of rows.
-pub(super) fn read_csv(reading: &mut Reading<'_>, piece: &TextPiece, csv: Csv) -> Result<u64, EventsError> {
+pub(super) fn read_csv(
+    reading: &mut Reading<'_>,
+    piece: &TextPiece,
+    csv: Csv,
+) -> Result<u64, EventsError> {
     let bytes = piece.bytes.as_slice();
     let has_quotes = memchr::memchr(b'"', bytes).is_some();
     let lines = |range: Range<usize>| {
@@ -25,29 +29,61 @@ pub(super) fn read_csv(reading: &mut Reading<'_>, piece: &TextPiece, csv: Csv) -
     let (mut fields, mut joined) = (Fields::default(), Vec::new());
     let (mut rows, mut at, mut line) = (0, 0, piece.lines_before + 1);
     loop {
-        let empty = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == csv.terminator).count();
+        let empty = bytes
+            .get(at..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| **byte == csv.terminator)
+            .count();
         (at, line) = (at + empty, line + empty as u64);
-        let Some(found) = csv.find(bytes, at, true).filter(|_| at < bytes.len()) else { return Ok(rows) };
+        let Some(found) = csv.find(bytes, at, true).filter(|_| at < bytes.len()) else {
+            return Ok(rows);
+        };
         let next = match found {
             Found::Record { end, next } => {
                 let record = bytes.get(at..end).unwrap_or_default();
                 let record = record.strip_suffix(b"\r").unwrap_or(record);
                 fields.split(record, csv);
-                if fields.len() > 1 || fields.get(record, 0).is_some_and(|field| !field.is_empty()) {
+                if fields.len() > 1 || fields.get(record, 0).is_some_and(|field| !field.is_empty())
+                {
                     rows += 1;
-                    reading.intake.compare(hash_record(record, &fields, csv.delimiter, &mut joined));
-                    take_in(reading, &CsvRow { record, fields: &fields }, fields.len(), piece, line)?;
+                    reading.intake.compare(hash_record(
+                        record,
+                        &fields,
+                        csv.delimiter,
+                        &mut joined,
+                    ));
+                    take_in(
+                        reading,
+                        &CsvRow {
+                            record,
+                            fields: &fields,
+                        },
+                        fields.len(),
+                        piece,
+                        line,
+                    )?;
                 }
                 next
             }
             Found::OpenQuote { quote, next } => {
                 rows += 1;
-                refuse_open_quote(reading, bytes.get(quote..next).unwrap_or_default(), csv, line + lines(at..quote))?;
+                refuse_open_quote(
+                    reading,
+                    bytes.get(quote..next).unwrap_or_default(),
+                    csv,
+                    line + lines(at..quote),
+                )?;
                 next
             }
             Found::TooLong { next } => {
                 rows += 1;
-                refuse_too_long(reading, bytes.get(at..).unwrap_or_default(), csv.limits, line)?;
+                refuse_too_long(
+                    reading,
+                    bytes.get(at..).unwrap_or_default(),
+                    csv.limits,
+                    line,
+                )?;
                 next.unwrap_or(bytes.len())
             }
         };
@@ -72,14 +108,27 @@ fn take_in(
     reading.refuse_row(RefusalReason::WrongColumnCount, line, describe)
 }
 
-fn refuse_open_quote(reading: &mut Reading<'_>, from_quote: &[u8], csv: Csv, line: u64) -> Result<(), EventsError> {
+fn refuse_open_quote(
+    reading: &mut Reading<'_>,
+    from_quote: &[u8],
+    csv: Csv,
+    line: u64,
+) -> Result<(), EventsError> {
     let Limits { bytes, lines } = csv.limits;
     let describe = || {
         let expected = format!(
             "a quote that closes it before other rows begin, within {lines} lines and {bytes} bytes \
              (`events.max_record_lines`, `events.max_record_bytes`)"
         );
-        (beginning(from_quote.split(|byte| *byte == csv.terminator).next().unwrap_or_default()), expected)
+        (
+            beginning(
+                from_quote
+                    .split(|byte| *byte == csv.terminator)
+                    .next()
+                    .unwrap_or_default(),
+            ),
+            expected,
+        )
     };
     reading.refuse_row(RefusalReason::OpenQuote, line, describe)
 }
@@ -92,7 +141,10 @@ pub(super) fn refuse_too_long(
     line: u64,
 ) -> Result<(), EventsError> {
     let describe = || {
-        let expected = format!("at most {} bytes; see `events.max_record_bytes`", limits.bytes);
+        let expected = format!(
+            "at most {} bytes; see `events.max_record_bytes`",
+            limits.bytes
+        );
         (beginning(record), expected)
     };
     reading.refuse_row(RefusalReason::RecordTooLong, line, describe)
@@ -126,7 +178,9 @@ struct CsvRow<'a> {
 
 impl Row for CsvRow<'_> {
     fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
-        self.fields.get(self.record, column).map_or(Ok(Cell::Null), text_cell)
+        self.fields
+            .get(self.record, column)
+            .map_or(Ok(Cell::Null), text_cell)
     }
 
     fn nested(&self, _: usize) -> cel::Value {
@@ -142,10 +196,17 @@ fn text_cell(bytes: &[u8]) -> Result<Cell<'_>, NotUtf8> {
 }
 
 /// Reads a piece of text whose fields are separated by blanks; the number of rows.
-pub(super) fn read_blank_separated(reading: &mut Reading<'_>, piece: &TextPiece) -> Result<u64, EventsError> {
+pub(super) fn read_blank_separated(
+    reading: &mut Reading<'_>,
+    piece: &TextPiece,
+) -> Result<u64, EventsError> {
     let mut fields = Vec::new();
     let mut rows = 0;
-    for (line, number) in piece.bytes.split(|byte| *byte == b'\n').zip(piece.lines_before + 1..) {
+    for (line, number) in piece
+        .bytes
+        .split(|byte| *byte == b'\n')
+        .zip(piece.lines_before + 1..)
+    {
         if line.len() > piece.limits.bytes {
             rows += 1;
             refuse_too_long(reading, line, piece.limits, number)?;
@@ -157,7 +218,16 @@ pub(super) fn read_blank_separated(reading: &mut Reading<'_>, piece: &TextPiece)
         }
         rows += 1;
         reading.intake.compare(hash_bytes(0, line.trim_ascii()));
-        take_in(reading, &BlankRow { line, fields: &fields }, fields.len(), piece, number)?;
+        take_in(
+            reading,
+            &BlankRow {
+                line,
+                fields: &fields,
+            },
+            fields.len(),
+            piece,
+            number,
+        )?;
     }
     Ok(rows)
 }
@@ -186,7 +256,10 @@ struct BlankRow<'a> {
 
 impl BlankRow<'_> {
     fn bytes(&self, field: usize) -> &[u8] {
-        self.fields.get(field).and_then(|range| self.line.get(range.clone())).unwrap_or_default()
+        self.fields
+            .get(field)
+            .and_then(|range| self.line.get(range.clone()))
+            .unwrap_or_default()
     }
 }
 

@@ -34,11 +34,22 @@ pub(super) struct TextFeed {
 }
 
 impl TextFeed {
-    pub(super) fn new(file: &LogFile, config: &EventsConfig, bytes_read: &Arc<AtomicU64>) -> Result<Self, EventsError> {
+    pub(super) fn new(
+        file: &LogFile,
+        config: &EventsConfig,
+        bytes_read: &Arc<AtomicU64>,
+    ) -> Result<Self, EventsError> {
         let mut text = open_text(&file.path, bytes_read.clone())?;
         let limits = config.limits();
         let (mut pending, mut wanted) = (Vec::new(), BEGINNING_BYTES);
-        let (Beginning { layout, names, length }, ended) = loop {
+        let (
+            Beginning {
+                layout,
+                names,
+                length,
+            },
+            ended,
+        ) = loop {
             let ended = read_up_to(&mut text, &mut pending, wanted, file)?;
             match beginning(&pending, ended, file, config)? {
                 Some(beginning) => break (beginning, ended),
@@ -48,7 +59,17 @@ impl TextFeed {
         let rest = pending.split_off(length);
         let lines = lines(&pending, layout);
         let names = Arc::new(names);
-        Ok(Self { text, layout, limits, names, pending: rest, lines, is_first: true, ended, piece_bytes: PIECE_BYTES })
+        Ok(Self {
+            text,
+            layout,
+            limits,
+            names,
+            pending: rest,
+            lines,
+            is_first: true,
+            ended,
+            piece_bytes: PIECE_BYTES,
+        })
     }
 
     /// The next whole records, after the header.
@@ -61,7 +82,14 @@ impl TextFeed {
         self.lines += lines(&bytes, self.layout);
         let is_first = std::mem::replace(&mut self.is_first, false);
         let (layout, limits, names) = (self.layout, self.limits, self.names.clone());
-        Ok(Some(TextPiece { bytes, lines_before, is_first, layout, limits, names }))
+        Ok(Some(TextPiece {
+            bytes,
+            lines_before,
+            is_first,
+            layout,
+            limits,
+            names,
+        }))
     }
 
     fn records(&mut self, file: &LogFile) -> Result<Option<Vec<u8>>, EventsError> {
@@ -107,14 +135,22 @@ impl TextFeed {
 }
 
 /// Reads until there are so many bytes; whether the text ended.
-fn read_up_to(text: &mut Text, bytes: &mut Vec<u8>, count: usize, file: &LogFile) -> Result<bool, EventsError> {
+fn read_up_to(
+    text: &mut Text,
+    bytes: &mut Vec<u8>,
+    count: usize,
+    file: &LogFile,
+) -> Result<bool, EventsError> {
     let more = count.saturating_sub(bytes.len()) as u64;
     let read = text.by_ref().take(more).read_to_end(bytes);
     Ok((read.map_err(|source| read_error(&file.path, source))? as u64) < more)
 }
 
 /// The names of a text file's columns.
-pub(super) fn column_names(file: &LogFile, config: &EventsConfig) -> Result<Arc<Vec<String>>, EventsError> {
+pub(super) fn column_names(
+    file: &LogFile,
+    config: &EventsConfig,
+) -> Result<Arc<Vec<String>>, EventsError> {
     Ok(TextFeed::new(file, config, &Arc::default())?.names)
 }
 
@@ -143,14 +179,25 @@ mod tests {
                 Found::Record { end, next } => {
                     let record = &piece.bytes[at..end];
                     fields.split(record, csv);
-                    ((line(at), Ok(fields.iter(record).map(<[u8]>::to_vec).collect())), next)
+                    (
+                        (
+                            line(at),
+                            Ok(fields.iter(record).map(<[u8]>::to_vec).collect()),
+                        ),
+                        next,
+                    )
                 }
-                Found::OpenQuote { quote, next } => {
-                    ((line(quote), Err(("open", piece.bytes[quote..next].to_vec()))), next)
-                }
-                Found::TooLong { next } => {
-                    ((line(at), Err(("long", rest[..csv.limits.bytes].to_vec()))), next.unwrap_or(piece.bytes.len()))
-                }
+                Found::OpenQuote { quote, next } => (
+                    (
+                        line(quote),
+                        Err(("open", piece.bytes[quote..next].to_vec())),
+                    ),
+                    next,
+                ),
+                Found::TooLong { next } => (
+                    (line(at), Err(("long", rest[..csv.limits.bytes].to_vec()))),
+                    next.unwrap_or(piece.bytes.len()),
+                ),
             };
             rows.push(row);
             at = next;
@@ -160,7 +207,12 @@ mod tests {
 
     /// All rows of a text that is cut into pieces of so many bytes, or more where a record needs them.
     fn read(text: &[u8], csv: Csv, piece_bytes: usize) -> Vec<Row> {
-        let file = LogFile { path: "x".into(), shown: "x".into(), format: super::super::Format::Csv, bytes: 0 };
+        let file = LogFile {
+            path: "x".into(),
+            shown: "x".into(),
+            format: super::super::Format::Csv,
+            bytes: 0,
+        };
         let mut feed = TextFeed {
             text: Box::new(Cursor::new(text.to_vec())),
             layout: Layout::Csv(csv),
@@ -174,20 +226,36 @@ mod tests {
         };
         let mut all = Vec::new();
         while let Some(piece) = feed.next(&file).unwrap() {
-            assert!(piece.bytes.len() <= 2 * piece_bytes.max(csv.limits.bytes + 2), "{}", piece.bytes.len());
+            assert!(
+                piece.bytes.len() <= 2 * piece_bytes.max(csv.limits.bytes + 2),
+                "{}",
+                piece.bytes.len()
+            );
             all.extend(rows(&piece, csv));
         }
         all
     }
 
     fn csv(backslash: bool, columns: usize, bytes: usize, lines: usize) -> Csv {
-        Csv { delimiter: b',', terminator: b'\n', backslash, columns, limits: Limits { bytes, lines } }
+        Csv {
+            delimiter: b',',
+            terminator: b'\n',
+            backslash,
+            columns,
+            limits: Limits { bytes, lines },
+        }
     }
 
     fn texts(rows: &[Row]) -> Vec<(u64, String)> {
         let text = |row: &Row| match &row.1 {
-            Ok(fields) => fields.iter().map(|f| String::from_utf8_lossy(f)).collect::<Vec<_>>().join("|"),
-            Err((reason, from)) => format!("{reason}: {}", String::from_utf8_lossy(from).trim_end()),
+            Ok(fields) => fields
+                .iter()
+                .map(|f| String::from_utf8_lossy(f))
+                .collect::<Vec<_>>()
+                .join("|"),
+            Err((reason, from)) => {
+                format!("{reason}: {}", String::from_utf8_lossy(from).trim_end())
+            }
         };
         rows.iter().map(|row| (row.0, text(row))).collect()
     }
@@ -198,24 +266,52 @@ mod tests {
         for (text, expected) in [
             // Legal texts over several lines, and sloppy quotes within one.
             ("a,\"b\nc\",d\ne,f,g\n", vec![(1, "a|b\nc|d"), (3, "e|f|g")]),
-            ("a,\"b\n\"\"\n\" ,d\r\n1,2,3", vec![(1, "a|b\n\"\n |d\r"), (4, "1|2|3")]),
+            (
+                "a,\"b\n\"\"\n\" ,d\r\n1,2,3",
+                vec![(1, "a|b\n\"\n |d\r"), (4, "1|2|3")],
+            ),
             ("a,\"say \"hi\" now\",d\n", vec![(1, "a|say hi\" now\"|d")]),
-            ("a,5\" pipe,\nb,\"\",\n", vec![(1, "a|5\" pipe|"), (2, "b||")]),
+            (
+                "a,5\" pipe,\nb,\"\",\n",
+                vec![(1, "a|5\" pipe|"), (2, "b||")],
+            ),
             // A quote that nothing closes, that one amid text would close, or that one behind other rows would.
-            ("a,b,\"c\n1,2,3\n4,5,6\n", vec![(1, "open: \"c"), (2, "1|2|3"), (3, "4|5|6")]),
-            ("a,b,\"c\n1,2,\"d\"\n4,5,6\n", vec![(1, "open: \"c"), (2, "1|2|d"), (3, "4|5|6")]),
-            ("a,b,\"c\n1,2,d\"\n4,5,6\n", vec![(1, "open: \"c"), (2, "1|2|d\""), (3, "4|5|6")]),
+            (
+                "a,b,\"c\n1,2,3\n4,5,6\n",
+                vec![(1, "open: \"c"), (2, "1|2|3"), (3, "4|5|6")],
+            ),
+            (
+                "a,b,\"c\n1,2,\"d\"\n4,5,6\n",
+                vec![(1, "open: \"c"), (2, "1|2|d"), (3, "4|5|6")],
+            ),
+            (
+                "a,b,\"c\n1,2,d\"\n4,5,6\n",
+                vec![(1, "open: \"c"), (2, "1|2|d\""), (3, "4|5|6")],
+            ),
             ("a,b,\"c", vec![(1, "open: \"c")]),
             // Of two quotes in a row the second may be the open one.
-            ("a,\"b\nx\",\"c\n1,2,3\n", vec![(2, "open: \"c"), (3, "1|2|3")]),
+            (
+                "a,\"b\nx\",\"c\n1,2,3\n",
+                vec![(2, "open: \"c"), (3, "1|2|3")],
+            ),
             // Lines inside that look like rows only by their commas, or by what follows the text, are text.
             ("a,\"b\nc,d\",1\n", vec![(1, "a|b\nc,d|1")]),
             ("a,\"b\n1\",1\n", vec![(1, "a|b\n1|1")]),
-            ("a,b,\"one, two, three\nfour, five, six\"\n", vec![(1, "a|b|one, two, three\nfour, five, six")]),
+            (
+                "a,b,\"one, two, three\nfour, five, six\"\n",
+                vec![(1, "a|b|one, two, three\nfour, five, six")],
+            ),
         ] {
             for piece_bytes in 1..=text.len() + 1 {
-                let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
-                assert_eq!(texts(&read(text.as_bytes(), plain, piece_bytes)), expected, "{text:?} by {piece_bytes}");
+                let expected: Vec<_> = expected
+                    .iter()
+                    .map(|(line, text)| (*line, (*text).to_owned()))
+                    .collect();
+                assert_eq!(
+                    texts(&read(text.as_bytes(), plain, piece_bytes)),
+                    expected,
+                    "{text:?} by {piece_bytes}"
+                );
             }
         }
     }
@@ -224,15 +320,34 @@ mod tests {
     fn records_beyond_the_limits_are_passed_over() {
         let limited = csv(false, 2, 8, 2);
         for (text, expected) in [
-            ("abcd,efg\nabcd,efgh\n1,2\n", vec![(1, "abcd|efg"), (2, "long: abcd,efg"), (3, "1|2")]),
-            ("\"abcdefghijklmn\",x\n1,2\n", vec![(1, "long: \"abcdefg"), (2, "1|2")]),
+            (
+                "abcd,efg\nabcd,efgh\n1,2\n",
+                vec![(1, "abcd|efg"), (2, "long: abcd,efg"), (3, "1|2")],
+            ),
+            (
+                "\"abcdefghijklmn\",x\n1,2\n",
+                vec![(1, "long: \"abcdefg"), (2, "1|2")],
+            ),
             ("a,\"b\nc\"\n1,2\n", vec![(1, "a|b\nc"), (3, "1|2")]),
-            ("a,\"b\nc\nd\"\n1,2\n", vec![(1, "open: \"b"), (2, "c"), (3, "d\""), (4, "1|2")]),
-            ("a,\"b\nccccccccc\n1,2", vec![(1, "open: \"b"), (2, "long: cccccccc"), (3, "1|2")]),
+            (
+                "a,\"b\nc\nd\"\n1,2\n",
+                vec![(1, "open: \"b"), (2, "c"), (3, "d\""), (4, "1|2")],
+            ),
+            (
+                "a,\"b\nccccccccc\n1,2",
+                vec![(1, "open: \"b"), (2, "long: cccccccc"), (3, "1|2")],
+            ),
         ] {
             for piece_bytes in 1..=text.len() + 1 {
-                let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
-                assert_eq!(texts(&read(text.as_bytes(), limited, piece_bytes)), expected, "{text:?} by {piece_bytes}");
+                let expected: Vec<_> = expected
+                    .iter()
+                    .map(|(line, text)| (*line, (*text).to_owned()))
+                    .collect();
+                assert_eq!(
+                    texts(&read(text.as_bytes(), limited, piece_bytes)),
+                    expected,
+                    "{text:?} by {piece_bytes}"
+                );
             }
         }
     }
@@ -241,16 +356,24 @@ mod tests {
     fn backslashes_escape_where_they_are_to() {
         let text = b"\"say \\\"hi\\\"\",\"C:\\\\\"\n\"a\\b\"\"\",\\\"\n";
         let fields = |backslash| texts(&read(text, csv(backslash, 2, 99, 9), 5));
-        assert_eq!(fields(true), [(1, "say \"hi\"|C:\\".to_owned()), (2, "a\\b\"|\\\"".to_owned())]);
+        assert_eq!(
+            fields(true),
+            [
+                (1, "say \"hi\"|C:\\".to_owned()),
+                (2, "a\\b\"|\\\"".to_owned())
+            ]
+        );
         assert_ne!(fields(false), fields(true));
     }
 
     /// Texts of all that matters, quotes and line ends more often than the rest.
     fn odd_text() -> impl Strategy<Value = String> {
         const PARTS: [&str; 17] = [
-            "a", "1", ",", ",", "\"", "\"", "\"", "\"\"", ",\"", "\",", "\\\"", "\\", " ", "\r\n", "\n", "\n", "1,1\n",
+            "a", "1", ",", ",", "\"", "\"", "\"", "\"\"", ",\"", "\",", "\\\"", "\\", " ", "\r\n",
+            "\n", "\n", "1,1\n",
         ];
-        prop::collection::vec(prop::sample::select(&PARTS[..]), 0..40).prop_map(|parts| parts.concat())
+        prop::collection::vec(prop::sample::select(&PARTS[..]), 0..40)
+            .prop_map(|parts| parts.concat())
     }
 
     proptest! {

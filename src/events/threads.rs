@@ -90,11 +90,21 @@ pub(super) fn read(
         }
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     });
     on_progress(progress());
-    let Shared { duplicates, done, failure, feeder, .. } = shared;
+    let Shared {
+        duplicates,
+        done,
+        failure,
+        feeder,
+        ..
+    } = shared;
     let feeder = feeder.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, error)) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
@@ -105,7 +115,9 @@ pub(super) fn read(
         keys.merge(seen);
     }
     keys.check(&[Field::User, Field::Time, Field::Kind, Field::Amount])?;
-    let duplicates = duplicates.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let duplicates = duplicates
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut report = report(files, done, &counts, &duplicates);
     report.mark_escaped(feeder.escaped());
@@ -118,10 +130,20 @@ pub(super) fn read(
 }
 
 /// Reads pieces until there are no more; `None` after a failure. Dropping `_running` tells that the thread has ended.
-fn run(shared: &Shared<'_>, builder: HistoriesBuilder, _running: Sender<()>) -> Option<(Counts, SeenKeys)> {
+fn run(
+    shared: &Shared<'_>,
+    builder: HistoriesBuilder,
+    _running: Sender<()>,
+) -> Option<(Counts, SeenKeys)> {
     let LogRequest { config, users, .. } = *shared.request;
     let intake = Intake::new(builder, shared.days, users, config);
-    let mut reader = Reader { shared, mapper: None, intake, keys: SeenKeys::default(), bound: None };
+    let mut reader = Reader {
+        shared,
+        mapper: None,
+        intake,
+        keys: SeenKeys::default(),
+        bound: None,
+    };
     loop {
         let mut feeder = lock(&shared.feeder);
         let (number, work) = (feeder.place().0 + 1, feeder.next());
@@ -145,7 +167,10 @@ impl Shared<'_> {
     fn fail<T>(&self, number: usize, error: EventsError) -> Option<T> {
         lock(&self.feeder).stop();
         let mut failure = lock(&self.failure);
-        if failure.as_ref().is_none_or(|(earliest, _)| number < *earliest) {
+        if failure
+            .as_ref()
+            .is_none_or(|(earliest, _)| number < *earliest)
+        {
             *failure = Some((number, error));
         }
         None
@@ -164,8 +189,14 @@ struct Reader<'s, 'a> {
 
 impl Reader<'_, '_> {
     fn read(&mut self, work: Work) -> Result<(), EventsError> {
-        let Work { number, file: position, piece } = work;
-        let Some(file) = self.shared.files.get(position) else { return Ok(()) };
+        let Work {
+            number,
+            file: position,
+            piece,
+        } = work;
+        let Some(file) = self.shared.files.get(position) else {
+            return Ok(());
+        };
         if self.bound != Some(position) {
             self.bind(file, &piece)?;
             self.bound = Some(position);
@@ -173,11 +204,20 @@ impl Reader<'_, '_> {
         let rows = match (piece, &mut self.mapper) {
             (Piece::Rollup, _) => self.rollup(file)?,
             (_, None) => return Err(missing_setting(self.shared.request.config, file)),
-            (Piece::Rows(piece), Some(mapper)) => {
-                columnar::read(&mut Reading { mapper, intake: &mut self.intake, file }, piece)?
-            }
+            (Piece::Rows(piece), Some(mapper)) => columnar::read(
+                &mut Reading {
+                    mapper,
+                    intake: &mut self.intake,
+                    file,
+                },
+                piece,
+            )?,
             (Piece::Text(piece), Some(mapper)) => {
-                let mut reading = Reading { mapper, intake: &mut self.intake, file };
+                let mut reading = Reading {
+                    mapper,
+                    intake: &mut self.intake,
+                    file,
+                };
                 match piece.layout {
                     Layout::Json => jsonl::read(&mut reading, &piece, &mut self.keys)?,
                     Layout::Blanks => text::read_blank_separated(&mut reading, &piece)?,
@@ -191,18 +231,29 @@ impl Reader<'_, '_> {
 
     /// Looks up the mapped columns in another file.
     fn bind(&mut self, file: &LogFile, piece: &Piece) -> Result<(), EventsError> {
-        let LogRequest { config, default_kind, .. } = *self.shared.request;
+        let LogRequest {
+            config,
+            default_kind,
+            ..
+        } = *self.shared.request;
         if self.mapper.is_none() {
             self.mapper = Mapper::new(config, default_kind)?;
         }
-        let Some(mapper) = &mut self.mapper else { return Ok(()) };
+        let Some(mapper) = &mut self.mapper else {
+            return Ok(());
+        };
         let names = match piece {
             Piece::Rollup => return Ok(()),
             Piece::Rows(piece) => columnar::names(piece.metadata.schema()),
-            Piece::Text(piece) if piece.layout == Layout::Json => self.keys.start(&file.path, mapper.names()),
+            Piece::Text(piece) if piece.layout == Layout::Json => {
+                self.keys.start(&file.path, mapper.names())
+            }
             Piece::Text(piece) => piece.names.to_vec(),
         };
-        let bound = mapper.bind(&Columns { path: &file.path, names: &names });
+        let bound = mapper.bind(&Columns {
+            path: &file.path,
+            names: &names,
+        });
         bound.map_err(|error| header::explain(error, piece))
     }
 
@@ -219,19 +270,41 @@ impl Reader<'_, '_> {
             lock(&self.shared.duplicates).add_all(&notes.hashes);
         }
         self.shared.rows.fetch_add(rows, Ordering::Relaxed);
-        lock(&self.shared.done).push(Done { number, file, rows, refused: notes.refused });
+        lock(&self.shared.done).push(Done {
+            number,
+            file,
+            rows,
+            refused: notes.refused,
+        });
     }
 }
 
 fn missing_setting(config: &EventsConfig, file: &LogFile) -> EventsError {
-    let setting = if config.user.is_none() { "user" } else { "time" };
-    EventsError::MissingSetting { setting, path: file.path.clone() }
+    let setting = if config.user.is_none() {
+        "user"
+    } else {
+        "time"
+    };
+    EventsError::MissingSetting {
+        setting,
+        path: file.path.clone(),
+    }
 }
 
 /// The report on what was read, as far as it is known before the histories.
-fn report(files: &[LogFile], mut done: Vec<Done>, counts: &Counts, duplicates: &Duplicates) -> QualityReport {
+fn report(
+    files: &[LogFile],
+    mut done: Vec<Done>,
+    counts: &Counts,
+    duplicates: &Duplicates,
+) -> QualityReport {
     done.sort_by_key(|done| done.number);
-    let quality = |file: &LogFile| FileQuality { file: file.shown.clone(), format: file.format, rows: 0, escape: None };
+    let quality = |file: &LogFile| FileQuality {
+        file: file.shown.clone(),
+        format: file.format,
+        rows: 0,
+        escape: None,
+    };
     let mut report = QualityReport {
         files: files.iter().map(quality).collect(),
         events: counts.events,
@@ -242,13 +315,23 @@ fn report(files: &[LogFile], mut done: Vec<Done>, counts: &Counts, duplicates: &
         ..QualityReport::default()
     };
     (report.duplicates, report.duplicates_estimated) = duplicates.count();
-    for Done { file, rows, refused, .. } in done {
+    for Done {
+        file,
+        rows,
+        refused,
+        ..
+    } in done
+    {
         report.rows += rows;
         if let Some(file) = report.files.get_mut(file) {
             file.rows += rows;
         }
         for refused in refused {
-            let list = if refused.reason.is_stray() { &mut report.set_aside } else { &mut report.refused };
+            let list = if refused.reason.is_stray() {
+                &mut report.set_aside
+            } else {
+                &mut report.refused
+            };
             add_refused(list, refused);
         }
     }
@@ -259,7 +342,9 @@ fn report(files: &[LogFile], mut done: Vec<Done>, counts: &Counts, duplicates: &
 }
 
 fn add_refused(all: &mut Vec<RefusedRows>, more: RefusedRows) {
-    let Some(refused) = all.iter_mut().find(|refused| refused.reason == more.reason) else { return all.push(more) };
+    let Some(refused) = all.iter_mut().find(|refused| refused.reason == more.reason) else {
+        return all.push(more);
+    };
     refused.rows += more.rows;
     let places = PLACES_SHOWN.saturating_sub(refused.first.len());
     refused.first.extend(more.first.into_iter().take(places));
@@ -284,6 +369,10 @@ fn empty(report: &QualityReport, counts: &Counts, until: Option<Day>) -> EventsE
     };
     text.push('\n');
     // Writing to a string cannot fail.
-    let _ = render_refused(&report.set_aside, &mut text).and_then(|()| render_refused(&report.refused, &mut text));
-    EventsError::Empty { as_of, detail: text.trim_end().to_owned() }
+    let _ = render_refused(&report.set_aside, &mut text)
+        .and_then(|()| render_refused(&report.refused, &mut text));
+    EventsError::Empty {
+        as_of,
+        detail: text.trim_end().to_owned(),
+    }
 }

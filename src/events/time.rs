@@ -61,26 +61,42 @@ impl TimeReader {
             Cell::Text(text) => self.day_of_text(text.trim_ascii()),
             Cell::Null => Err(self.refuse(RefusalReason::EmptyTime, String::new())),
             Cell::Day(number) => self.check(Day::new(number), cell),
-            Cell::Time { ticks, per_s, zoned: true } => {
+            Cell::Time {
+                ticks,
+                per_s,
+                zoned: true,
+            } => {
                 if let Some(day) = self.last_day(ticks, per_s) {
                     return Ok(day);
                 }
                 let day = self.clock.day(ticks.div_euclid(per_s));
                 let day = self.check_unit(day, cell)?;
-                self.last_ticks = self.clock.constant(ticks.div_euclid(per_s)).and_then(|seconds| {
-                    let range = seconds.start.checked_mul(per_s)?..seconds.end.checked_mul(per_s)?;
-                    Some(LastTicks { per_s, range, day })
-                });
+                self.last_ticks =
+                    self.clock
+                        .constant(ticks.div_euclid(per_s))
+                        .and_then(|seconds| {
+                            let range = seconds.start.checked_mul(per_s)?
+                                ..seconds.end.checked_mul(per_s)?;
+                            Some(LastTicks { per_s, range, day })
+                        });
                 Ok(day)
             }
-            Cell::Time { ticks, per_s, zoned: false } => {
+            Cell::Time {
+                ticks,
+                per_s,
+                zoned: false,
+            } => {
                 let number = i32::try_from(ticks.div_euclid(per_s.saturating_mul(86_400)));
                 self.check_unit(number.ok().and_then(Day::new), cell)
             }
-            Cell::Int(_) | Cell::Uint(_) | Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => {
-                self.day_of_number(cell)
+            Cell::Int(_)
+            | Cell::Uint(_)
+            | Cell::Float(_)
+            | Cell::Single(_)
+            | Cell::Decimal { .. } => self.day_of_number(cell),
+            Cell::Bool(_) | Cell::Nested => {
+                Err(self.refuse(RefusalReason::BadType, cell.to_string()))
             }
-            Cell::Bool(_) | Cell::Nested => Err(self.refuse(RefusalReason::BadType, cell.to_string())),
         }
     }
 
@@ -121,7 +137,9 @@ impl TimeReader {
     fn parse(&mut self, text: &str) -> Result<Day, Refusal> {
         let told = match &self.format {
             TimeFormat::Date => self.plain_date(text.as_bytes(), b'-', None).map(Told::Day),
-            TimeFormat::DateTime(between) => self.plain_date(text.as_bytes(), b'-', Some(*between)).map(Told::Day),
+            TimeFormat::DateTime(between) => self
+                .plain_date(text.as_bytes(), b'-', Some(*between))
+                .map(Told::Day),
             TimeFormat::CompactDate => self.compact_date(text.as_bytes()).map(Told::Day),
             TimeFormat::Epoch(_) => {
                 let number = match (text.parse(), text.parse::<f64>()) {
@@ -169,10 +187,11 @@ impl TimeReader {
             return Some(day);
         }
         let number = |from: usize, to: usize| {
-            digits
-                .get(from..to)?
-                .iter()
-                .try_fold(0_i16, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i16::from(*digit - b'0')))
+            digits.get(from..to)?.iter().try_fold(0_i16, |sum, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| sum * 10 + i16::from(*digit - b'0'))
+            })
         };
         let (month, day) = (number(4, 6)? as i8, number(6, 8)? as i8);
         let day = Day::from(Date::new(number(0, 4)?, month, day).ok()?);
@@ -208,12 +227,20 @@ impl TimeReader {
         let expected = match reason {
             RefusalReason::EmptyTime => "a time".into(),
             RefusalReason::BadType => "text, a date, a time, or a number that is exact".into(),
-            RefusalReason::TimeOutOfRange => {
-                format!("a time in the years {} to {}; is the unit right?", YEARS.start(), YEARS.end()).into()
-            }
+            RefusalReason::TimeOutOfRange => format!(
+                "a time in the years {} to {}; is the unit right?",
+                YEARS.start(),
+                YEARS.end()
+            )
+            .into(),
             _ => format!("a time written as {}", self.format.describe()).into(),
         };
-        Refusal { reason, field: Field::Time, value, expected }
+        Refusal {
+            reason,
+            field: Field::Time,
+            value,
+            expected,
+        }
     }
 }
 
@@ -228,7 +255,9 @@ fn is_time(text: &[u8]) -> bool {
         tens.is_ascii_digit() && ones.is_ascii_digit() && (tens - b'0') * 10 + (ones - b'0') < limit
     };
     match text {
-        [h0, h1, b':', m0, m1, b':', s0, s1] => below(*h0, *h1, 24) && below(*m0, *m1, 60) && below(*s0, *s1, 61),
+        [h0, h1, b':', m0, m1, b':', s0, s1] => {
+            below(*h0, *h1, 24) && below(*m0, *m1, 60) && below(*s0, *s1, 61)
+        }
         _ => false,
     }
 }
@@ -241,7 +270,8 @@ mod tests {
 
     fn read(format: Option<&str>, zone: &str, text: &str) -> Result<String, RefusalReason> {
         let day = TimeReader::new(format, zone).unwrap().day(Cell::Text(text));
-        day.map(|day| day.to_string()).map_err(|refusal| refusal.reason)
+        day.map(|day| day.to_string())
+            .map_err(|refusal| refusal.reason)
     }
 
     #[test]
@@ -259,16 +289,32 @@ mod tests {
             (Some("epoch_ns"), "1709335800000000000", "2024-03-02"),
             (Some("epoch_s"), "-5000000", "1969-11-04"),
             (Some("epoch_s"), "1e9", "2001-09-09"),
-            (Some("%Y-%m-%d %H:%M:%S"), " 2024-03-01 23:30:00 ", "2024-03-01"),
-            (Some("%Y-%m-%dT%H:%M:%S"), "2024-03-01T23:30:00", "2024-03-01"),
+            (
+                Some("%Y-%m-%d %H:%M:%S"),
+                " 2024-03-01 23:30:00 ",
+                "2024-03-01",
+            ),
+            (
+                Some("%Y-%m-%dT%H:%M:%S"),
+                "2024-03-01T23:30:00",
+                "2024-03-01",
+            ),
             (Some("%Y-%m-%d"), "2024-02-29", "2024-02-29"),
             (Some("%Y%m%d"), "20240229", "2024-02-29"),
             (Some("%d/%m/%Y %H:%M"), "29/02/2024 23:59", "2024-02-29"),
             (Some("%d %b %Y"), "3 Mar 2024", "2024-03-03"),
-            (Some("%Y-%m-%d %H:%M:%S %z"), "2024-03-01 23:30:00 +0000", "2024-03-02"),
+            (
+                Some("%Y-%m-%d %H:%M:%S %z"),
+                "2024-03-01 23:30:00 +0000",
+                "2024-03-02",
+            ),
             (Some("%s"), "1709335800", "2024-03-02"),
         ] {
-            assert_eq!(read(format, "Europe/Berlin", text).as_deref(), Ok(day), "{format:?} {text}");
+            assert_eq!(
+                read(format, "Europe/Berlin", text).as_deref(),
+                Ok(day),
+                "{format:?} {text}"
+            );
         }
     }
 
@@ -289,70 +335,182 @@ mod tests {
             "2024-01-0é 00:00:00",
         ];
         for text in texts {
-            assert_eq!(read(Some("%Y-%m-%d %H:%M:%S"), "UTC", text), Err(RefusalReason::BadTime), "{text}");
-            assert!(strtime::parse("%Y-%m-%d %H:%M:%S", text).and_then(|t| t.to_datetime()).is_err(), "{text}");
+            assert_eq!(
+                read(Some("%Y-%m-%d %H:%M:%S"), "UTC", text),
+                Err(RefusalReason::BadTime),
+                "{text}"
+            );
+            assert!(
+                strtime::parse("%Y-%m-%d %H:%M:%S", text)
+                    .and_then(|t| t.to_datetime())
+                    .is_err(),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn refused_times_have_their_reason() {
         assert_eq!(read(None, "UTC", "  "), Err(RefusalReason::EmptyTime));
-        assert_eq!(read(Some("rfc3339"), "UTC", "2024-03-01T23:30:00"), Err(RefusalReason::BadTime));
-        for (format, text) in [("epoch_s", "1709335800000"), ("%Y-%m-%d", "0001-01-01"), ("%Y%m%d", "99991231")] {
-            assert_eq!(read(Some(format), "UTC", text), Err(RefusalReason::TimeOutOfRange), "{text}");
+        assert_eq!(
+            read(Some("rfc3339"), "UTC", "2024-03-01T23:30:00"),
+            Err(RefusalReason::BadTime)
+        );
+        for (format, text) in [
+            ("epoch_s", "1709335800000"),
+            ("%Y-%m-%d", "0001-01-01"),
+            ("%Y%m%d", "99991231"),
+        ] {
+            assert_eq!(
+                read(Some(format), "UTC", text),
+                Err(RefusalReason::TimeOutOfRange),
+                "{text}"
+            );
         }
         let mut reader = TimeReader::new(Some("epoch_s"), "UTC").unwrap();
-        assert_eq!(reader.day(Cell::Bool(true)).unwrap_err().reason, RefusalReason::BadType);
-        assert_eq!(reader.day(Cell::Null).unwrap_err().reason, RefusalReason::EmptyTime);
-        assert_eq!(reader.day(Cell::Float(f64::NAN)).unwrap_err().reason, RefusalReason::BadType);
+        assert_eq!(
+            reader.day(Cell::Bool(true)).unwrap_err().reason,
+            RefusalReason::BadType
+        );
+        assert_eq!(
+            reader.day(Cell::Null).unwrap_err().reason,
+            RefusalReason::EmptyTime
+        );
+        assert_eq!(
+            reader.day(Cell::Float(f64::NAN)).unwrap_err().reason,
+            RefusalReason::BadType
+        );
     }
 
     #[test]
     fn numbers_are_ticks_or_digits() {
         let mut reader = TimeReader::new(Some("epoch_ms"), "UTC").unwrap();
-        assert_eq!(reader.day(Cell::Int(864_000_000_000)).unwrap().number(), 10_000);
-        assert_eq!(reader.day(Cell::Float(863_999_999_999.5)).unwrap().number(), 9_999);
+        assert_eq!(
+            reader.day(Cell::Int(864_000_000_000)).unwrap().number(),
+            10_000
+        );
+        assert_eq!(
+            reader.day(Cell::Float(863_999_999_999.5)).unwrap().number(),
+            9_999
+        );
         let decimal = |unscaled, scale| Cell::Decimal { unscaled, scale };
-        assert_eq!(reader.day(decimal(864_000_000_000, 0)).unwrap().number(), 10_000);
-        assert_eq!(reader.day(decimal(8_639_999_999_999, 1)).unwrap().number(), 9_999);
+        assert_eq!(
+            reader.day(decimal(864_000_000_000, 0)).unwrap().number(),
+            10_000
+        );
+        assert_eq!(
+            reader.day(decimal(8_639_999_999_999, 1)).unwrap().number(),
+            9_999
+        );
         assert_eq!(reader.day(decimal(864, -9)).unwrap().number(), 10_000);
-        assert_eq!(reader.day(decimal(i128::MAX, 0)).unwrap_err().reason, RefusalReason::TimeOutOfRange);
-        assert_eq!(reader.day(Cell::Uint(u64::MAX)).unwrap_err().reason, RefusalReason::TimeOutOfRange);
-        assert_eq!(reader.day(Cell::Single(1.7e12)).unwrap_err().reason, RefusalReason::BadType);
+        assert_eq!(
+            reader.day(decimal(i128::MAX, 0)).unwrap_err().reason,
+            RefusalReason::TimeOutOfRange
+        );
+        assert_eq!(
+            reader.day(Cell::Uint(u64::MAX)).unwrap_err().reason,
+            RefusalReason::TimeOutOfRange
+        );
+        assert_eq!(
+            reader.day(Cell::Single(1.7e12)).unwrap_err().reason,
+            RefusalReason::BadType
+        );
         let mut reader = TimeReader::new(Some("epoch_ns"), "UTC").unwrap();
         // As a double it would be the next day.
-        assert_eq!(reader.day(decimal(863_999_999_999_999_999, 0)).unwrap().number(), 9_999);
+        assert_eq!(
+            reader
+                .day(decimal(863_999_999_999_999_999, 0))
+                .unwrap()
+                .number(),
+            9_999
+        );
         let mut reader = TimeReader::new(Some("%Y%m%d"), "UTC").unwrap();
-        assert_eq!(reader.day(Cell::Int(20_110_102)).unwrap().to_string(), "2011-01-02");
-        assert_eq!(reader.day(Cell::Float(20_110_103.0)).unwrap().to_string(), "2011-01-03");
-        assert_eq!(reader.day(decimal(2_011_010_400, 2)).unwrap().to_string(), "2011-01-04");
-        assert_eq!(reader.day(decimal(2_011_010_450, 2)).unwrap_err().reason, RefusalReason::BadTime);
+        assert_eq!(
+            reader.day(Cell::Int(20_110_102)).unwrap().to_string(),
+            "2011-01-02"
+        );
+        assert_eq!(
+            reader.day(Cell::Float(20_110_103.0)).unwrap().to_string(),
+            "2011-01-03"
+        );
+        assert_eq!(
+            reader.day(decimal(2_011_010_400, 2)).unwrap().to_string(),
+            "2011-01-04"
+        );
+        assert_eq!(
+            reader.day(decimal(2_011_010_450, 2)).unwrap_err().reason,
+            RefusalReason::BadTime
+        );
     }
 
     #[test]
     fn local_columns_are_days_already_and_instants_follow_the_zone() {
         let mut reader = TimeReader::new(None, "America/New_York").unwrap();
         let ticks = 1_709_256_600_000; // 2024-03-01T01:30Z
-        assert_eq!(reader.day(Cell::Time { ticks, per_s: 1_000, zoned: true }).unwrap().to_string(), "2024-02-29");
-        assert_eq!(reader.day(Cell::Time { ticks, per_s: 1_000, zoned: false }).unwrap().to_string(), "2024-03-01");
-        assert_eq!(reader.day(Cell::Day(19_783)).unwrap().to_string(), "2024-03-01");
+        assert_eq!(
+            reader
+                .day(Cell::Time {
+                    ticks,
+                    per_s: 1_000,
+                    zoned: true
+                })
+                .unwrap()
+                .to_string(),
+            "2024-02-29"
+        );
+        assert_eq!(
+            reader
+                .day(Cell::Time {
+                    ticks,
+                    per_s: 1_000,
+                    zoned: false
+                })
+                .unwrap()
+                .to_string(),
+            "2024-03-01"
+        );
+        assert_eq!(
+            reader.day(Cell::Day(19_783)).unwrap().to_string(),
+            "2024-03-01"
+        );
     }
 
     /// Each reads a day of this year in one unit as if it were another.
     #[test]
     fn a_unit_that_is_a_thousand_times_off_is_refused() {
-        let units = [("epoch_s", 1_i128), ("epoch_ms", 1_000), ("epoch_us", 1_000_000), ("epoch_ns", 1_000_000_000)];
-        for date in ["1900-01-01", "1969-12-31", "1975-06-01", "2024-09-15", "2199-12-31"] {
+        let units = [
+            ("epoch_s", 1_i128),
+            ("epoch_ms", 1_000),
+            ("epoch_us", 1_000_000),
+            ("epoch_ns", 1_000_000_000),
+        ];
+        for date in [
+            "1900-01-01",
+            "1969-12-31",
+            "1975-06-01",
+            "2024-09-15",
+            "2199-12-31",
+        ] {
             let seconds = i128::from(date.parse::<Day>().unwrap().number()) * 86_400;
             for (format, per_s) in units {
                 for (written, of_second) in units {
-                    let Ok(ticks) = i64::try_from(seconds * of_second) else { continue };
-                    let read = |cell: Cell<'_>| TimeReader::new(Some(format), "UTC").unwrap().day(cell);
+                    let Ok(ticks) = i64::try_from(seconds * of_second) else {
+                        continue;
+                    };
+                    let read =
+                        |cell: Cell<'_>| TimeReader::new(Some(format), "UTC").unwrap().day(cell);
                     let text = ticks.to_string();
-                    for cell in
-                        [Cell::Int(ticks), Cell::Text(&text), Cell::Decimal { unscaled: ticks.into(), scale: 0 }]
-                    {
-                        let found = read(cell).map(|day| day.to_string()).map_err(|refusal| refusal.reason);
+                    for cell in [
+                        Cell::Int(ticks),
+                        Cell::Text(&text),
+                        Cell::Decimal {
+                            unscaled: ticks.into(),
+                            scale: 0,
+                        },
+                    ] {
+                        let found = read(cell)
+                            .map(|day| day.to_string())
+                            .map_err(|refusal| refusal.reason);
                         let right = if format == written && date != "1969-12-31" {
                             Ok(date.to_owned())
                         } else if date == "1969-12-31" && per_s < of_second {
@@ -368,13 +526,25 @@ mod tests {
         }
         let mut reader = TimeReader::new(Some("epoch_ms"), "Asia/Tokyo").unwrap();
         let refusal = reader.day(Cell::Text("1726358400")).unwrap_err();
-        assert!(refusal.expected.contains("not on 1970-01-21") && refusal.expected.contains("is the unit right?"));
+        assert!(
+            refusal.expected.contains("not on 1970-01-21")
+                && refusal.expected.contains("is the unit right?")
+        );
         // A column of timestamps was made of numbers by somebody too.
         let ticks = 1_726_358_400;
         for zoned in [true, false] {
-            let read = |per_s| TimeReader::new(None, "UTC").unwrap().day(Cell::Time { ticks, per_s, zoned });
+            let read = |per_s| {
+                TimeReader::new(None, "UTC").unwrap().day(Cell::Time {
+                    ticks,
+                    per_s,
+                    zoned,
+                })
+            };
             assert_eq!(read(1).unwrap().to_string(), "2024-09-15");
-            assert_eq!(read(1_000).unwrap_err().reason, RefusalReason::TimeOutOfRange);
+            assert_eq!(
+                read(1_000).unwrap_err().reason,
+                RefusalReason::TimeOutOfRange
+            );
         }
     }
 
@@ -388,7 +558,11 @@ mod tests {
             (Some("%d.%m.%Y"), "20.01.1970"),
             (Some("%Y-%m-%d %H:%M:%S"), "1970-01-20 01:00:00"),
         ] {
-            assert_eq!(read(format, "UTC", text).as_deref(), Ok("1970-01-20"), "{text}");
+            assert_eq!(
+                read(format, "UTC", text).as_deref(),
+                Ok("1970-01-20"),
+                "{text}"
+            );
         }
         let day = TimeReader::new(None, "UTC").unwrap().day(Cell::Day(19));
         assert_eq!(day.unwrap().to_string(), "1970-01-20");
@@ -400,9 +574,18 @@ mod tests {
             (Some("%Y-%m-%dT%H:%M:%SZ"), "2024-03-02T03:00:00Z"),
             (Some("%Y-%m-%dT%H:%M:%S.%fZ"), "2024-03-02T03:00:00.125Z"),
             (Some("%Y-%m-%d %H:%M:%S UTC"), "2024-03-02 03:00:00 UTC"),
-            (Some("%a, %d %b %Y %H:%M:%S GMT"), "Sat, 02 Mar 2024 03:00:00 GMT"),
-            (Some("%a %b %d %H:%M:%S UTC %Y"), "Sat Mar 02 03:00:00 UTC 2024"),
-            (Some("%a %b %d %H:%M:%S %Z %Y"), "Sat Mar 02 03:00:00 UTC 2024"),
+            (
+                Some("%a, %d %b %Y %H:%M:%S GMT"),
+                "Sat, 02 Mar 2024 03:00:00 GMT",
+            ),
+            (
+                Some("%a %b %d %H:%M:%S UTC %Y"),
+                "Sat Mar 02 03:00:00 UTC 2024",
+            ),
+            (
+                Some("%a %b %d %H:%M:%S %Z %Y"),
+                "Sat Mar 02 03:00:00 UTC 2024",
+            ),
             (Some("%Y-%m-%d %H:%M:%S %Z"), "2024-03-02 03:00:00 GMT"),
             (Some("%Y-%m-%dT%H:%M:%S%Z"), "2024-03-02T03:00:00Z"),
             (Some("%Y-%m-%d %H:%M:%S+00:00"), "2024-03-02 03:00:00+00:00"),
@@ -411,7 +594,10 @@ mod tests {
             (Some("%Y-%m-%d %H:%M:%S%z"), "2024-03-02 03:00:00Z"),
             (Some("%Y-%m-%d %H:%M:%S%z"), "2024-03-02 03:00:00+0000"),
             (Some("%Y-%m-%d %H:%M:%S%z"), "2024-03-02 03:00:00+00:00"),
-            (Some("%Y-%m-%d %H:%M:%S %Q"), "2024-03-01 22:00:00 America/New_York"),
+            (
+                Some("%Y-%m-%d %H:%M:%S %Q"),
+                "2024-03-01 22:00:00 America/New_York",
+            ),
             (None, "2024-03-02T03:00:00Z"),
             (None, "2024-03-02 03:00:00 UTC"),
             (None, "2024-03-02 03:00:00.123456 UTC"),
@@ -420,8 +606,16 @@ mod tests {
             (None, "2024-03-02T04:00:00[Europe/Paris]"),
             (None, "2024-03-02T03:00:00Z[UTC]"),
         ] {
-            assert_eq!(read(format, "America/New_York", text).as_deref(), Ok("2024-03-01"), "{format:?} {text}");
-            assert_eq!(read(format, "Asia/Tokyo", text).as_deref(), Ok("2024-03-02"), "{format:?} {text}");
+            assert_eq!(
+                read(format, "America/New_York", text).as_deref(),
+                Ok("2024-03-01"),
+                "{format:?} {text}"
+            );
+            assert_eq!(
+                read(format, "Asia/Tokyo", text).as_deref(),
+                Ok("2024-03-02"),
+                "{format:?} {text}"
+            );
         }
         for (format, text) in [
             (Some("%Y-%m-%d %H:%M:%S %Z"), "2024-03-02 03:00:00 EST"),
@@ -429,7 +623,11 @@ mod tests {
             (None, "2024-03-02 UTC"),
             (None, "2024-03-02 03:00:00 EST"),
         ] {
-            assert_eq!(read(format, "America/New_York", text), Err(RefusalReason::BadTime), "{format:?} {text}");
+            assert_eq!(
+                read(format, "America/New_York", text),
+                Err(RefusalReason::BadTime),
+                "{format:?} {text}"
+            );
         }
     }
 }

@@ -13,8 +13,8 @@ const UTC_WORDS: [&str; 4] = ["Z", "UTC", "GMT", "UT"];
 
 /// Words that a pattern may not hold: they say that times are not local, and not exactly what they are.
 const ZONE_WORDS: [&str; 24] = [
-    "ACST", "AEDT", "AEST", "AKST", "AST", "AWST", "BST", "CDT", "CEST", "CET", "CST", "EDT", "EEST", "EET", "EST",
-    "HST", "IST", "JST", "MDT", "MSK", "MST", "PDT", "PST", "WET",
+    "ACST", "AEDT", "AEST", "AKST", "AST", "AWST", "BST", "CDT", "CEST", "CET", "CST", "EDT",
+    "EEST", "EET", "EST", "HST", "IST", "JST", "MDT", "MSK", "MST", "PDT", "PST", "WET",
 ];
 
 /// How the values of the time column are written.
@@ -73,20 +73,30 @@ impl TimeFormat {
             "%Y-%m-%d" | "%F" => Self::Date,
             "%Y%m%d" => Self::CompactDate,
             pattern if pattern.contains('%') => {
-                let fail = |message| EventsError::TimeFormat { format: pattern.to_owned(), message };
+                let fail = |message| EventsError::TimeFormat {
+                    format: pattern.to_owned(),
+                    message,
+                };
                 Self::Pattern(Pattern::new(pattern).map_err(fail)?)
             }
             _ => {
                 let known = "rfc3339, epoch_s, epoch_ms, epoch_us, epoch_ns";
-                let message = format!("it is none of {known} and no pattern such as %Y-%m-%d %H:%M:%S");
-                return Err(EventsError::TimeFormat { format: format.to_owned(), message });
+                let message =
+                    format!("it is none of {known} and no pattern such as %Y-%m-%d %H:%M:%S");
+                return Err(EventsError::TimeFormat {
+                    format: format.to_owned(),
+                    message,
+                });
             }
         })
     }
 
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Iso => "ISO 8601, such as 2024-01-31 08:15:00, since `events.time_format` is not set".to_owned(),
+            Self::Iso => {
+                "ISO 8601, such as 2024-01-31 08:15:00, since `events.time_format` is not set"
+                    .to_owned()
+            }
             Self::Rfc3339 => "rfc3339, such as 2024-01-31T08:15:00Z".to_owned(),
             Self::Epoch(1) => "epoch_s, seconds since 1970".to_owned(),
             Self::Epoch(1_000) => "epoch_ms, milliseconds since 1970".to_owned(),
@@ -106,13 +116,21 @@ pub(super) fn iso(text: &str) -> Option<Told> {
         return Some(Told::Instant(at));
     }
     if text.ends_with(']') {
-        return text.parse::<Zoned>().ok().map(|zoned| Told::Instant(zoned.timestamp()));
+        return text
+            .parse::<Zoned>()
+            .ok()
+            .map(|zoned| Told::Instant(zoned.timestamp()));
     }
-    let utc = ["UTC", "GMT", "Z"].iter().find_map(|word| text.strip_suffix(word));
+    let utc = ["UTC", "GMT", "Z"]
+        .iter()
+        .find_map(|word| text.strip_suffix(word));
     match utc.map(|time| time.trim_end_matches(' ')) {
         Some(time) if time.contains(':') => at_offset(time.parse().ok()?, Offset::UTC),
         Some(_) => None,
-        None => text.parse::<DateTime>().ok().map(|local| Told::Day(Day::from(local.date()))),
+        None => text
+            .parse::<DateTime>()
+            .ok()
+            .map(|local| Told::Day(Day::from(local.date()))),
     }
 }
 
@@ -120,8 +138,12 @@ pub(super) fn iso(text: &str) -> Option<Told> {
 pub(super) fn seconds_of(cell: Cell<'_>, per_s: i64) -> Option<i64> {
     let ticks = match cell {
         Cell::Int(ticks) => ticks,
-        Cell::Decimal { unscaled, scale: scale @ ..=0 } => {
-            let ticks = unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?)?;
+        Cell::Decimal {
+            unscaled,
+            scale: scale @ ..=0,
+        } => {
+            let ticks =
+                unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?)?;
             i64::try_from(ticks).ok()?
         }
         Cell::Decimal { unscaled, scale } => {
@@ -144,27 +166,50 @@ impl Pattern {
     /// A pattern, tried on a time that it must be able to write and to read back; or what is wrong with it.
     fn new(written: &str) -> Result<Self, String> {
         let parts = parts(written);
-        let of_text = parts.iter().any(|part| matches!(directive(part), Some('z' | 'Q' | 's')));
+        let of_text = parts
+            .iter()
+            .any(|part| matches!(directive(part), Some('z' | 'Q' | 's')));
         let fixed = if of_text { None } else { fixed_offset(&parts)? };
         let replaced = |letter: char, by: &str| {
-            let replace =
-                |part: &&str| if directive(part) == Some(letter) { by.to_owned() } else { (*part).to_owned() };
+            let replace = |part: &&str| {
+                if directive(part) == Some(letter) {
+                    by.to_owned()
+                } else {
+                    (*part).to_owned()
+                }
+            };
             parts.iter().map(replace).collect::<String>()
         };
         let names = parts.iter().any(|part| directive(part) == Some('Z'));
         let ways: Vec<(String, Tells)> = match (names, fixed) {
-            (true, _) if of_text => return Err("it holds both a zone's name and an offset".to_owned()),
-            (true, _) => UTC_WORDS.iter().map(|word| (replaced('Z', word), Tells::Offset(Offset::UTC))).collect(),
+            (true, _) if of_text => {
+                return Err("it holds both a zone's name and an offset".to_owned());
+            }
+            (true, _) => UTC_WORDS
+                .iter()
+                .map(|word| (replaced('Z', word), Tells::Offset(Offset::UTC)))
+                .collect(),
             (false, Some(offset)) => vec![(written.to_owned(), Tells::Offset(offset))],
             (false, None) if parts.contains(&"%z") => vec![
                 (written.to_owned(), Tells::Instant),
                 (replaced('z', "%:z"), Tells::Instant),
                 (replaced('z', "Z"), Tells::Offset(Offset::UTC)),
             ],
-            (false, None) => vec![(written.to_owned(), if of_text { Tells::Instant } else { Tells::Local })],
+            (false, None) => vec![(
+                written.to_owned(),
+                if of_text {
+                    Tells::Instant
+                } else {
+                    Tells::Local
+                },
+            )],
         };
-        ways.iter().try_for_each(|(way, tells)| try_out(way, *tells))?;
-        Ok(Self { written: written.to_owned(), ways })
+        ways.iter()
+            .try_for_each(|(way, tells)| try_out(way, *tells))?;
+        Ok(Self {
+            written: written.to_owned(),
+            ways,
+        })
     }
 
     /// What a text tells; `None` where it is not written so.
@@ -189,21 +234,31 @@ impl Pattern {
 }
 
 fn instant(time: &BrokenDownTime) -> Option<Timestamp> {
-    time.to_timestamp().or_else(|_| time.to_zoned().map(|zoned| zoned.timestamp())).ok()
+    time.to_timestamp()
+        .or_else(|_| time.to_zoned().map(|zoned| zoned.timestamp()))
+        .ok()
 }
 
 /// Tries a pattern on a time.
 fn try_out(pattern: &str, tells: Tells) -> Result<(), String> {
     let sample = Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::fixed(Offset::UTC));
-    let text = BrokenDownTime::from(&sample).to_string(pattern).map_err(|error| error.to_string())?;
+    let text = BrokenDownTime::from(&sample)
+        .to_string(pattern)
+        .map_err(|error| error.to_string())?;
     let time = strtime::parse(pattern, &text).map_err(|error| error.to_string())?;
     match tells {
         Tells::Instant if instant(&time).is_some() => Ok(()),
-        Tells::Local | Tells::Instant => {
-            time.to_date().map(drop).map_err(|error| format!("it does not tell a day: {error}"))
+        Tells::Local | Tells::Instant => time
+            .to_date()
+            .map(drop)
+            .map_err(|error| format!("it does not tell a day: {error}")),
+        Tells::Offset(_) if time.hour().is_none() => {
+            Err("it holds a time zone, but no time of day".to_owned())
         }
-        Tells::Offset(_) if time.hour().is_none() => Err("it holds a time zone, but no time of day".to_owned()),
-        Tells::Offset(_) => time.to_datetime().map(drop).map_err(|error| format!("it does not tell a time: {error}")),
+        Tells::Offset(_) => time
+            .to_datetime()
+            .map(drop)
+            .map_err(|error| format!("it does not tell a time: {error}")),
     }
 }
 
@@ -214,7 +269,9 @@ fn parts(pattern: &str) -> Vec<&str> {
         let length = match rest.strip_prefix('%') {
             None => rest.find('%').unwrap_or(rest.len()),
             Some(after) => {
-                let end = after.char_indices().find(|(_, c)| c.is_ascii_alphabetic() || *c == '%');
+                let end = after
+                    .char_indices()
+                    .find(|(_, c)| c.is_ascii_alphabetic() || *c == '%');
                 end.map_or(rest.len(), |(at, _)| at + 2)
             }
         };
@@ -227,7 +284,8 @@ fn parts(pattern: &str) -> Vec<&str> {
 
 /// The letter of a directive.
 fn directive(part: &str) -> Option<char> {
-    part.strip_prefix('%').and_then(|_| part.chars().next_back())
+    part.strip_prefix('%')
+        .and_then(|_| part.chars().next_back())
 }
 
 /// The offset that a pattern's own text says its times have: by `Z`, `UTC` or `GMT`, or by digits such as `+01:00` at its
@@ -244,7 +302,12 @@ fn fixed_offset(parts: &[&str]) -> Result<Option<Offset>, String> {
         return Ok(Some(Offset::UTC));
     }
     match parts {
-        [.., time, text] if matches!(directive(time), Some('H' | 'M' | 'S' | 'T' | 'R' | 'f' | 'p' | 'P')) => {
+        [.., time, text]
+            if matches!(
+                directive(time),
+                Some('H' | 'M' | 'S' | 'T' | 'R' | 'f' | 'p' | 'P')
+            ) =>
+        {
             Ok(offset_of_digits(text.trim()))
         }
         _ => Ok(None),
@@ -265,7 +328,11 @@ fn offset_of_digits(text: &str) -> Option<Offset> {
         5 => digits.split_once(':')?,
         _ => return None,
     };
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok())?;
+    let number = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse::<i32>().ok())?
+    };
     let seconds = sign * (number(hours)? * 3_600 + number(minutes)? * 60);
     Offset::from_seconds(seconds).ok()
 }
@@ -285,7 +352,10 @@ mod tests {
             ("epoch", "none of rfc3339, epoch_s"),
             ("%Y-%m-%dZ", "holds a time zone, but no time of day"),
             ("%Y-%m-%d %H:%M:%S EST", "`EST` would be read as text"),
-            ("%Y-%m-%d %H:%M:%S %Z %z", "both a zone's name and an offset"),
+            (
+                "%Y-%m-%d %H:%M:%S %Z %z",
+                "both a zone's name and an offset",
+            ),
         ] {
             let message = TimeFormat::new(format).unwrap_err().to_string();
             assert!(message.contains(expected), "{format}: {message}");
@@ -294,16 +364,26 @@ mod tests {
 
     #[test]
     fn words_that_only_look_like_zones_are_text() {
-        for pattern in ["%d.%m.%Y um %H:%M Uhr", "Zeit %Y-%m-%d %H:%M", "%Y-%m-%d-00", "%Y-%m-%d (%H)", "%dZoo%m %Y %H"]
-        {
-            let TimeFormat::Pattern(pattern) = TimeFormat::new(pattern).unwrap() else { panic!("{pattern}") };
+        for pattern in [
+            "%d.%m.%Y um %H:%M Uhr",
+            "Zeit %Y-%m-%d %H:%M",
+            "%Y-%m-%d-00",
+            "%Y-%m-%d (%H)",
+            "%dZoo%m %Y %H",
+        ] {
+            let TimeFormat::Pattern(pattern) = TimeFormat::new(pattern).unwrap() else {
+                panic!("{pattern}")
+            };
             assert_eq!(pattern.single().1, Some(Tells::Local), "{pattern:?}");
         }
     }
 
     #[test]
     fn parts_are_directives_and_the_texts_between_them() {
-        assert_eq!(parts("%Y-%_m%:z Z%%"), ["%Y", "-", "%_m", "%:z", " Z", "%%"]);
+        assert_eq!(
+            parts("%Y-%_m%:z Z%%"),
+            ["%Y", "-", "%_m", "%:z", " Z", "%%"]
+        );
         assert_eq!(parts("%.3fé%"), ["%.3f", "é", "%"]);
     }
 }

@@ -40,14 +40,18 @@ pub(super) fn check_text(text: &str) -> Result<(), String> {
     }
     match operators(text) {
         ..=OPERATORS => Ok(()),
-        more => Err(format!("it has {more} operators, dots and brackets, more than {OPERATORS}")),
+        more => Err(format!(
+            "it has {more} operators, dots and brackets, more than {OPERATORS}"
+        )),
     }
 }
 
 /// Characters outside of literal texts that may begin something inside of what was before.
 fn operators(text: &str) -> usize {
     let (mut count, mut rest) = (0, text);
-    while let Some(at) = rest.find(['\'', '"', '+', '-', '*', '/', '%', '.', '[', '(', '{', '!', '?']) {
+    while let Some(at) = rest.find([
+        '\'', '"', '+', '-', '*', '/', '%', '.', '[', '(', '{', '!', '?',
+    ]) {
         let (before, from) = rest.split_at(at);
         let raw = before.ends_with(['r', 'R']);
         let quote = from.get(..1).unwrap_or_default();
@@ -57,7 +61,11 @@ fn operators(text: &str) -> usize {
             continue;
         }
         let three = quote.repeat(3);
-        let quote = if from.starts_with(&three) { three.as_str() } else { quote };
+        let quote = if from.starts_with(&three) {
+            three.as_str()
+        } else {
+            quote
+        };
         rest = after_text(from.get(quote.len()..).unwrap_or_default(), quote, raw);
     }
     count
@@ -84,13 +92,16 @@ impl<'e> Used<'e> {
         let mut used = Self::default();
         used.visit(expression);
         match used {
-            Self { deepest, .. } if deepest > DEPTH => {
-                Err(format!("its operators lie up to {deepest} deep inside of one another, more than {DEPTH}"))
-            }
-            Self { loops, .. } if loops > LOOPS => {
-                Err(format!("it has {loops} loops such as `map`, more than {LOOPS}"))
-            }
-            Self { most_loops_inside: inside, .. } if inside > LOOPS_INSIDE => Err(format!(
+            Self { deepest, .. } if deepest > DEPTH => Err(format!(
+                "its operators lie up to {deepest} deep inside of one another, more than {DEPTH}"
+            )),
+            Self { loops, .. } if loops > LOOPS => Err(format!(
+                "it has {loops} loops such as `map`, more than {LOOPS}"
+            )),
+            Self {
+                most_loops_inside: inside,
+                ..
+            } if inside > LOOPS_INSIDE => Err(format!(
                 "its loops such as `map` lie {inside} deep inside of one another, more than {LOOPS_INSIDE}"
             )),
             used => Ok(used),
@@ -115,8 +126,14 @@ impl<'e> Used<'e> {
             }
             Expr::Select(select) => self.visit(&select.operand),
             Expr::List(list) => list.elements.iter().for_each(|element| self.visit(element)),
-            Expr::Map(map) => map.entries.iter().for_each(|entry| self.visit_entry(&entry.expr)),
-            Expr::Struct(value) => value.entries.iter().for_each(|entry| self.visit_entry(&entry.expr)),
+            Expr::Map(map) => map
+                .entries
+                .iter()
+                .for_each(|entry| self.visit_entry(&entry.expr)),
+            Expr::Struct(value) => value
+                .entries
+                .iter()
+                .for_each(|entry| self.visit_entry(&entry.expr)),
             Expr::Comprehension(loop_) => self.visit_loop(loop_),
         }
         self.depth -= 1;
@@ -139,7 +156,8 @@ impl<'e> Used<'e> {
         self.loops_inside += 1;
         self.most_loops_inside = self.most_loops_inside.max(self.loops_inside);
         let outer = self.bound.len();
-        self.bound.extend([loop_.iter_var.as_str(), loop_.accu_var.as_str()]);
+        self.bound
+            .extend([loop_.iter_var.as_str(), loop_.accu_var.as_str()]);
         self.bound.extend(loop_.iter_var2.as_deref());
         self.visit(&loop_.loop_cond);
         self.visit(&loop_.loop_step);

@@ -41,7 +41,11 @@ pub(super) fn write_key(key: &mut Vec<u8>, cell: Cell<'_>) {
         }
         Cell::Bool(value) => put(6, &[u8::from(value)]),
         Cell::Day(number) => put(7, &number.to_le_bytes()),
-        Cell::Time { ticks, per_s, zoned } => {
+        Cell::Time {
+            ticks,
+            per_s,
+            zoned,
+        } => {
             put(8 + u8::from(zoned), &ticks.to_le_bytes());
             key.extend_from_slice(&per_s.to_le_bytes());
         }
@@ -56,13 +60,21 @@ pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value 
         Cell::Text(text) => Value::from(text),
         Cell::Int(value) => Value::Int(value),
         Cell::Uint(value) => Value::UInt(value),
-        Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => cell.number().map_or(Value::Null, Value::Float),
+        Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => {
+            cell.number().map_or(Value::Null, Value::Float)
+        }
         Cell::Bool(value) => Value::Bool(value),
         Cell::Day(_) => Value::from(cell.to_string()),
-        Cell::Time { ticks, per_s, zoned } => {
+        Cell::Time {
+            ticks,
+            per_s,
+            zoned,
+        } => {
             let nanos = i128::from(ticks) * (1_000_000_000 / i128::from(per_s.max(1)));
             // What no clock has is written out for its message.
-            let Ok(at) = Timestamp::from_nanosecond(nanos) else { return Value::from(cell.to_string()) };
+            let Ok(at) = Timestamp::from_nanosecond(nanos) else {
+                return Value::from(cell.to_string());
+            };
             let local = || TimeZone::UTC.to_datetime(at).to_string();
             Value::from(if zoned { at.to_string() } else { local() })
         }
@@ -72,7 +84,10 @@ pub(super) fn value_of(cell: Cell<'_>, nested: impl FnOnce() -> Value) -> Value 
 
 /// Whether a decimal has digits that a double drops.
 pub(super) fn has_many_digits(cell: Cell<'_>) -> bool {
-    matches!(cell, Cell::Decimal { .. }) && cell.number().is_none_or(|number| Cell::Float(number).is_inexact())
+    matches!(cell, Cell::Decimal { .. })
+        && cell
+            .number()
+            .is_none_or(|number| Cell::Float(number).is_inexact())
 }
 
 impl From<&Value> for Owned {
@@ -104,7 +119,11 @@ impl Owned {
             Self::Uint(value) => i64::try_from(*value).map_or(Cell::Uint(*value), Cell::Int),
             Self::Float(value) => Cell::Float(*value),
             Self::Bool(value) => Cell::Bool(*value),
-            Self::Instant(ticks) => Cell::Time { ticks: *ticks, per_s: 1, zoned: true },
+            Self::Instant(ticks) => Cell::Time {
+                ticks: *ticks,
+                per_s: 1,
+                zoned: true,
+            },
             Self::Nested => Cell::Nested,
         }
     }

@@ -122,13 +122,25 @@ impl Quantity {
     /// `Some(false)` for staying, `None` where it may be either.
     pub fn larger_means_leaving(self) -> Option<bool> {
         match self {
-            Self::Recency | Self::RecencyAny | Self::Overdue | Self::GapsExceeded | Self::RecencyShare => Some(true),
+            Self::Recency
+            | Self::RecencyAny
+            | Self::Overdue
+            | Self::GapsExceeded
+            | Self::RecencyShare => Some(true),
             Self::OneDay | Self::GapMean => Some(true),
-            Self::ActiveDays | Self::ActiveDaysIn(_) | Self::Events | Self::EventsIn(_) => Some(false),
-            Self::DecayedDays(_) | Self::Trend(..) | Self::Amount | Self::AmountIn(_) => Some(false),
+            Self::ActiveDays | Self::ActiveDaysIn(_) | Self::Events | Self::EventsIn(_) => {
+                Some(false)
+            }
+            Self::DecayedDays(_) | Self::Trend(..) | Self::Amount | Self::AmountIn(_) => {
+                Some(false)
+            }
             Self::Tenure | Self::ActiveAge | Self::GapSpread | Self::GapLast | Self::GapMax => None,
-            Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => None,
-            Self::AmountMax | Self::KindCount(_) | Self::KindCountIn(..) | Self::KindRecency(_) => None,
+            Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => {
+                None
+            }
+            Self::AmountMax | Self::KindCount(_) | Self::KindCountIn(..) | Self::KindRecency(_) => {
+                None
+            }
         }
     }
 }
@@ -178,11 +190,20 @@ impl Catalogue {
             return Err(FeatureError::NoActivity);
         }
         let horizons = &schema.horizon_days;
-        let legal = horizons.iter().all(|h| (1..=HORIZON_LIMIT).contains(h)) && horizons.is_sorted_by(|a, b| a < b);
+        let legal = horizons.iter().all(|h| (1..=HORIZON_LIMIT).contains(h))
+            && horizons.is_sorted_by(|a, b| a < b);
         if horizons.is_empty() || !legal {
-            return Err(FeatureError::Horizons { horizons: horizons.clone(), limit: HORIZON_LIMIT });
+            return Err(FeatureError::Horizons {
+                horizons: horizons.clone(),
+                limit: HORIZON_LIMIT,
+            });
         }
-        let kinds: Vec<String> = schema.activity.iter().chain(&schema.other_kinds).cloned().collect();
+        let kinds: Vec<String> = schema
+            .activity
+            .iter()
+            .chain(&schema.other_kinds)
+            .cloned()
+            .collect();
         let windows = windows(horizons);
         let mut list = List::new(&schema.activity);
         list.recency_and_tenure();
@@ -200,15 +221,36 @@ impl Catalogue {
             Quantity::DecayedDays(half_life) => Some(half_life),
             _ => None,
         };
-        let table = |half_life| (half_life, (0..=DECAY_AGES).map(|age| decay(age, half_life)).collect());
+        let table = |half_life| {
+            (
+                half_life,
+                (0..=DECAY_AGES).map(|age| decay(age, half_life)).collect(),
+            )
+        };
         let decays = features.iter().filter_map(half_life).map(table).collect();
-        Ok(Self { kinds, windows, features, decays, schema })
+        Ok(Self {
+            kinds,
+            windows,
+            features,
+            decays,
+            schema,
+        })
     }
 
     /// What is left of days of these ages: a half of each after one half-life.
     pub(super) fn decayed(&self, half_life: u16, ages: impl Iterator<Item = u32>) -> f64 {
-        let table = self.decays.iter().find(|(known, _)| *known == half_life).map_or(&[][..], |(_, table)| table);
-        ages.map(|age| table.get(age as usize).copied().unwrap_or_else(|| decay(age, half_life))).sum()
+        let table = self
+            .decays
+            .iter()
+            .find(|(known, _)| *known == half_life)
+            .map_or(&[][..], |(_, table)| table);
+        ages.map(|age| {
+            table
+                .get(age as usize)
+                .copied()
+                .unwrap_or_else(|| decay(age, half_life))
+        })
+        .sum()
     }
 
     /// The schema it was made from.
@@ -251,7 +293,10 @@ impl Catalogue {
         self.features
             .iter()
             .position(|f| f.name == name)
-            .ok_or_else(|| FeatureError::Unknown { name: name.to_owned(), nearest: self.nearest(name) })
+            .ok_or_else(|| FeatureError::Unknown {
+                name: name.to_owned(),
+                nearest: self.nearest(name),
+            })
     }
 
     fn nearest(&self, name: &str) -> Option<String> {
@@ -259,13 +304,23 @@ impl Catalogue {
     }
 
     /// A feature vector in catalogue order from (name, value) pairs; what is not named is unknown.
-    pub fn vector<'a>(&self, named: impl Iterator<Item = (&'a str, f64)>) -> Result<Vec<f64>, FeatureError> {
+    pub fn vector<'a>(
+        &self,
+        named: impl Iterator<Item = (&'a str, f64)>,
+    ) -> Result<Vec<f64>, FeatureError> {
         let mut vector = vec![f64::NAN; self.len()];
         for (name, value) in named {
             let position = self.position_of(name)?;
-            let non_negative = self.features.get(position).is_some_and(|f| f.scale == Scale::Log);
+            let non_negative = self
+                .features
+                .get(position)
+                .is_some_and(|f| f.scale == Scale::Log);
             if !value.is_finite() || (non_negative && value < 0.0) {
-                return Err(FeatureError::Value { name: name.to_owned(), value, non_negative });
+                return Err(FeatureError::Value {
+                    name: name.to_owned(),
+                    value,
+                    non_negative,
+                });
             }
             if let Some(slot) = vector.get_mut(position) {
                 *slot = value;
@@ -280,21 +335,39 @@ impl Catalogue {
         let mut digest = Sha256::new();
         digest.update(format!("definitions {DEFINITIONS}\n"));
         for f in &self.features {
-            digest.update(format!("{}|{}|{:?}|{:?}\n", f.name, f.unit, f.scale, f.quantity));
+            digest.update(format!(
+                "{}|{}|{:?}|{:?}\n",
+                f.name, f.unit, f.scale, f.quantity
+            ));
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
 /// The name among others that shares the longest start and end with one that is unknown; `None` when none is similar.
 pub fn nearest<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let shared = |other: &str| {
-        let start = other.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
-        let end = other.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
+        let start = other
+            .bytes()
+            .zip(name.bytes())
+            .take_while(|(a, b)| a == b)
+            .count();
+        let end = other
+            .bytes()
+            .rev()
+            .zip(name.bytes().rev())
+            .take_while(|(a, b)| a == b)
+            .count();
         (start + end).min(other.len())
     };
     let all = among.map(|other| (shared(other), other));
-    all.max_by_key(|(shared, _)| *shared).filter(|(shared, _)| *shared > 2).map(|(_, other)| other)
+    all.max_by_key(|(shared, _)| *shared)
+        .filter(|(shared, _)| *shared > 2)
+        .map(|(_, other)| other)
 }
 
 /// Windows from a quarter of the shortest horizon, doubling, up to four times the longest.
@@ -302,7 +375,9 @@ fn windows(horizons: &[u16]) -> Vec<u16> {
     let shortest = horizons.first().copied().unwrap_or(1);
     let longest = horizons.last().copied().unwrap_or(shortest) * 4;
     let mut all = vec![shortest.div_ceil(4), shortest.div_ceil(2)];
-    all.extend(std::iter::successors(Some(shortest), |w| w.checked_mul(2)).take_while(|w| *w < longest));
+    all.extend(
+        std::iter::successors(Some(shortest), |w| w.checked_mul(2)).take_while(|w| *w < longest),
+    );
     all.push(longest);
     all.dedup();
     all

@@ -17,14 +17,31 @@ impl<'a> Extractor<'a> {
     /// An extractor for histories whose records refer to `kinds`. Kinds without features of their own count
     /// only where any kind does.
     pub fn new(catalogue: &'a Catalogue, kinds: &[String]) -> Self {
-        let slot = |kind: &String| catalogue.kinds().iter().position(|k| k == kind).map(|p| p as u16);
-        let wanted = catalogue.features().iter().map(|feature| feature.quantity).enumerate().collect();
-        Self { catalogue, slots: kinds.iter().map(slot).collect(), wanted, summary: Summary::default() }
+        let slot = |kind: &String| {
+            catalogue
+                .kinds()
+                .iter()
+                .position(|k| k == kind)
+                .map(|p| p as u16)
+        };
+        let wanted = catalogue
+            .features()
+            .iter()
+            .map(|feature| feature.quantity)
+            .enumerate()
+            .collect();
+        Self {
+            catalogue,
+            slots: kinds.iter().map(slot).collect(),
+            wanted,
+            summary: Summary::default(),
+        }
     }
 
     /// Restricts it to these features; the others stay unknown.
     pub fn only(mut self, quantities: &[Quantity]) -> Self {
-        self.wanted.retain(|(_, quantity)| quantities.contains(quantity));
+        self.wanted
+            .retain(|(_, quantity)| quantities.contains(quantity));
         self
     }
 
@@ -61,7 +78,9 @@ fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> 
         Quantity::ActiveDaysIn(w) => s.within(w).len() as f64,
         Quantity::Events => events(&s.active),
         Quantity::EventsIn(w) => events(s.within(w)),
-        Quantity::DecayedDays(half_life) => catalogue.decayed(half_life, s.active.iter().map(|d| d.age)),
+        Quantity::DecayedDays(half_life) => {
+            catalogue.decayed(half_life, s.active.iter().map(|d| d.age))
+        }
         Quantity::OneDay => f64::from(s.active.len() == 1),
         Quantity::GapMean => mean(s.gaps())?,
         Quantity::GapSpread => spread(s.gaps())?,
@@ -82,16 +101,22 @@ fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> 
         Quantity::AmountLast => s.active.last()?.amount,
         Quantity::AmountMax => s.active.iter().map(|d| d.amount).reduce(f64::max)?,
         Quantity::KindCount(kind) => s.kind(kind).iter().map(|k| k.count).sum(),
-        Quantity::KindCountIn(kind, w) => {
-            s.kind(kind).iter().rev().take_while(|k| k.age <= u32::from(w)).map(|k| k.count).sum()
-        }
+        Quantity::KindCountIn(kind, w) => s
+            .kind(kind)
+            .iter()
+            .rev()
+            .take_while(|k| k.age <= u32::from(w))
+            .map(|k| k.count)
+            .sum(),
         Quantity::KindRecency(kind) => f64::from(s.kind(kind).last()?.age),
     })
 }
 
 /// Unknown for a user with a single active day.
 fn gaps_exceeded(s: &Summary, recency: f64) -> Option<f64> {
-    let (seen, shorter) = s.gaps().fold((0.0, 0.0), |(n, m), gap| (n + 1.0, m + f64::from(gap < recency)));
+    let (seen, shorter) = s.gaps().fold((0.0, 0.0), |(n, m), gap| {
+        (n + 1.0, m + f64::from(gap < recency))
+    });
     (seen > 0.0).then(|| (shorter + 0.5) / (seen + 1.0))
 }
 
@@ -189,7 +214,11 @@ mod tests {
     fn features(rows: &[(i32, u16, u32, f64)], as_of: i32) -> Vec<f64> {
         let catalogue = catalogue();
         let mut out = vec![0.0; catalogue.len()];
-        Extractor::new(&catalogue, &kinds()).extract(history(rows).view(), Day::new(as_of).unwrap(), &mut out);
+        Extractor::new(&catalogue, &kinds()).extract(
+            history(rows).view(),
+            Day::new(as_of).unwrap(),
+            &mut out,
+        );
         out
     }
 
@@ -198,8 +227,13 @@ mod tests {
     }
 
     /// Purchases on days 0, 10 and 40, a return on day 45, a survey on day 50; worked out by hand at day 60.
-    const ROWS: [(i32, u16, u32, f64); 5] =
-        [(0, 0, 2, 30.0), (10, 0, 1, 10.0), (40, 0, 3, 20.0), (45, 1, 1, -5.0), (50, 2, 1, 0.0)];
+    const ROWS: [(i32, u16, u32, f64); 5] = [
+        (0, 0, 2, 30.0),
+        (10, 0, 1, 10.0),
+        (40, 0, 3, 20.0),
+        (45, 1, 1, -5.0),
+        (50, 2, 1, 0.0),
+    ];
 
     #[test]
     fn every_feature_of_a_small_history_is_what_the_hand_says() {
@@ -223,7 +257,10 @@ mod tests {
             ("gap_spread_days", 200.0_f64.sqrt()),
             ("gap_last_days", 30.0),
             ("gap_max_days", 30.0),
-            ("active_days_half_life_60d", 0.5 + 2.0_f64.powf(-50.0 / 60.0) + 2.0_f64.powf(-20.0 / 60.0)),
+            (
+                "active_days_half_life_60d",
+                0.5 + 2.0_f64.powf(-50.0 / 60.0) + 2.0_f64.powf(-20.0 / 60.0),
+            ),
             ("trend_60d_over_240d", 0.0),
             ("amount", 60.0),
             ("amount_mean", 20.0),
@@ -237,7 +274,10 @@ mod tests {
             ("weekday_regularity", 1.0 - (ln(3.0) + 1.0 / 3.0) / ln(7.0)),
         ] {
             let got = feature(&ROWS, 60, name);
-            assert!((got - expected).abs() < 1e-9, "{name}: {got}, by hand {expected}");
+            assert!(
+                (got - expected).abs() < 1e-9,
+                "{name}: {got}, by hand {expected}"
+            );
         }
     }
 
@@ -250,8 +290,16 @@ mod tests {
 
     #[test]
     fn the_sum_of_nothing_has_no_sign() {
-        for (name, value) in [("events_15d", 0.0), ("amount_15d", 0.0), ("return_count_60d", 0.0)] {
-            assert_eq!(feature(&[(0, 0, 1, 9.0)], 300, name).to_bits(), f64::to_bits(value), "{name}");
+        for (name, value) in [
+            ("events_15d", 0.0),
+            ("amount_15d", 0.0),
+            ("return_count_60d", 0.0),
+        ] {
+            assert_eq!(
+                feature(&[(0, 0, 1, 9.0)], 300, name).to_bits(),
+                f64::to_bits(value),
+                "{name}"
+            );
         }
     }
 
@@ -259,16 +307,32 @@ mod tests {
     #[test]
     fn a_trend_lies_on_the_side_on_which_the_counts_lie() {
         let trend = |days: &[i32]| {
-            let rows: Vec<_> =
-                std::iter::once(300).chain(days.iter().copied()).map(|age| (300 - age, 0, 1, 0.0)).collect();
+            let rows: Vec<_> = std::iter::once(300)
+                .chain(days.iter().copied())
+                .map(|age| (300 - age, 0, 1, 0.0))
+                .collect();
             feature(&rows, 300, "trend_60d_over_240d")
         };
         let quarter = |short: f64, long: f64| ((short + 0.125) / (long + 0.5) * 4.0).ln();
         assert_eq!(trend(&[]), 0.0, "nothing in either window");
-        assert!((trend(&[100]) - quarter(0.0, 1.0)).abs() < 1e-12 && (trend(&[100]) + 3.0_f64.ln()).abs() < 1e-12);
-        assert!((trend(&[10, 100]) - quarter(1.0, 2.0)).abs() < 1e-12 && trend(&[10, 100]) < 2.0_f64.ln());
-        assert_eq!(trend(&[10, 100, 150, 200]), 0.0, "a quarter of the days in a quarter of the time");
-        assert_eq!(feature(&[(0, 0, 1, 0.0), (5, 0, 1, 0.0)], 20, "trend_60d_over_240d"), 0.0, "no past to compare");
+        assert!(
+            (trend(&[100]) - quarter(0.0, 1.0)).abs() < 1e-12
+                && (trend(&[100]) + 3.0_f64.ln()).abs() < 1e-12
+        );
+        assert!(
+            (trend(&[10, 100]) - quarter(1.0, 2.0)).abs() < 1e-12
+                && trend(&[10, 100]) < 2.0_f64.ln()
+        );
+        assert_eq!(
+            trend(&[10, 100, 150, 200]),
+            0.0,
+            "a quarter of the days in a quarter of the time"
+        );
+        assert_eq!(
+            feature(&[(0, 0, 1, 0.0), (5, 0, 1, 0.0)], 20, "trend_60d_over_240d"),
+            0.0,
+            "no past to compare"
+        );
     }
 
     #[test]
@@ -310,7 +374,10 @@ mod tests {
     fn an_event_before_the_cut_off_is_seen() {
         let mut more = ROWS.to_vec();
         more.push((59, 0, 1, 1.0));
-        assert_ne!(features(&ROWS, 60)[0].to_bits(), features(&more, 60)[0].to_bits());
+        assert_ne!(
+            features(&ROWS, 60)[0].to_bits(),
+            features(&more, 60)[0].to_bits()
+        );
     }
 
     #[test]
@@ -332,7 +399,12 @@ mod tests {
     #[test]
     fn named_values_are_checked() {
         let catalogue = catalogue();
-        let error = |name, value| catalogue.vector([(name, value)].into_iter()).unwrap_err().to_string();
+        let error = |name, value| {
+            catalogue
+                .vector([(name, value)].into_iter())
+                .unwrap_err()
+                .to_string()
+        };
         assert!(error("recency_day", 1.0).contains("the nearest is `recency_days`"));
         assert!(error("recency_days", -1.0).contains("not negative"));
         assert!(error("amount", f64::NAN).contains("finite"));

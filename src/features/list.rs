@@ -8,7 +8,10 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn new(activity: &[String]) -> Self {
-        Self { features: Vec::new(), verb: verb(activity) }
+        Self {
+            features: Vec::new(),
+            verb: verb(activity),
+        }
     }
 
     pub(super) fn into_features(self) -> Vec<Feature> {
@@ -25,16 +28,31 @@ impl List {
     ) {
         let scale = match (unit, quantity) {
             ("amount", _) => Scale::SignedLog,
-            (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::GapsExceeded) => Scale::Linear,
+            (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::GapsExceeded) => {
+                Scale::Linear
+            }
             (_, Quantity::OneDay | Quantity::WeekdayRegularity) => Scale::Linear,
             _ => Scale::Log,
         };
-        self.features.push(Feature { name: name.into(), unit, sentence, theme, scale, quantity });
+        self.features.push(Feature {
+            name: name.into(),
+            unit,
+            sentence,
+            theme,
+            scale,
+            quantity,
+        });
     }
 
     pub(super) fn recency_and_tenure(&mut self) {
         let v = self.verb.clone();
-        self.push(Quantity::Recency, "recency_days", "days", Theme::Recency, format!("Days since the last {v}."));
+        self.push(
+            Quantity::Recency,
+            "recency_days",
+            "days",
+            Theme::Recency,
+            format!("Days since the last {v}."),
+        );
         self.push(
             Quantity::RecencyAny,
             "recency_any_days",
@@ -49,13 +67,21 @@ impl List {
             Theme::Tenure,
             "Days since the first event of any kind.".into(),
         );
-        self.push(Quantity::ActiveAge, "active_age_days", "days", Theme::Tenure, format!("Days since the first {v}."));
+        self.push(
+            Quantity::ActiveAge,
+            "active_age_days",
+            "days",
+            Theme::Tenure,
+            format!("Days since the first {v}."),
+        );
         self.push(
             Quantity::GapsExceeded,
             "gaps_exceeded",
             "ratio",
             Theme::Recency,
-            format!("Share of the gaps between days with {v} that were shorter than the present one."),
+            format!(
+                "Share of the gaps between days with {v} that were shorter than the present one."
+            ),
         );
         self.push(
             Quantity::Overdue,
@@ -82,7 +108,13 @@ impl List {
             Theme::Frequency,
             format!("Days with {a}, ever."),
         );
-        self.push(Quantity::Events, "events", "events", Theme::Frequency, format!("Number of {v} events, ever."));
+        self.push(
+            Quantity::Events,
+            "events",
+            "events",
+            Theme::Frequency,
+            format!("Number of {v} events, ever."),
+        );
         self.push(
             Quantity::OneDay,
             "one_active_day",
@@ -143,9 +175,14 @@ impl List {
             "weekday_regularity",
             "ratio",
             Theme::Rhythm,
-            format!("How much days with {a} fall on the same weekdays: 0 evenly, 1 always the same."),
+            format!(
+                "How much days with {a} fall on the same weekdays: 0 evenly, 1 always the same."
+            ),
         );
-        let mut half_lives: Vec<u16> = horizons.iter().flat_map(|h| [h.div_ceil(2), *h, h * 2, h * 4]).collect();
+        let mut half_lives: Vec<u16> = horizons
+            .iter()
+            .flat_map(|h| [h.div_ceil(2), *h, h * 2, h * 4])
+            .collect();
         half_lives.sort_unstable();
         half_lives.dedup();
         for h in half_lives {
@@ -170,7 +207,13 @@ impl List {
 
     pub(super) fn amounts(&mut self, windows: &[u16]) {
         let (v, a) = (self.verb.clone(), with_article(&self.verb));
-        self.push(Quantity::Amount, "amount", "amount", Theme::Amount, format!("Total amount of {v} events, ever."));
+        self.push(
+            Quantity::Amount,
+            "amount",
+            "amount",
+            Theme::Amount,
+            format!("Total amount of {v} events, ever."),
+        );
         self.push(
             Quantity::AmountMean,
             "amount_mean",
@@ -248,6 +291,10 @@ fn verb(activity: &[String]) -> String {
 
 /// "a purchase", "an activity".
 pub(super) fn with_article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {noun}")
 }

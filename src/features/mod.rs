@@ -13,7 +13,9 @@ mod list;
 mod phrase;
 mod summary;
 
-pub use catalogue::{Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest};
+pub use catalogue::{
+    Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest,
+};
 pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;
 pub use phrase::{Contrast, percent};
@@ -25,7 +27,9 @@ pub enum FeatureError {
     #[error("no kind of event counts as activity; set `churn.activity`")]
     NoActivity,
     /// A schema whose horizons are missing, zero or not increasing.
-    #[error("horizons {horizons:?} must be one or more numbers of days from 1 to {limit}, increasing")]
+    #[error(
+        "horizons {horizons:?} must be one or more numbers of days from 1 to {limit}, increasing"
+    )]
     Horizons {
         /// What was given.
         horizons: Vec<u16>,

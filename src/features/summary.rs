@@ -32,7 +32,13 @@ pub(super) struct Summary {
 impl Summary {
     /// Reads the part of `history` before `as_of`. `slots` gives each kind's position in the catalogue; the
     /// first `activity` positions count as activity.
-    pub(super) fn read(&mut self, history: HistoryView<'_>, as_of: Day, slots: &[Option<u16>], activity: u16) {
+    pub(super) fn read(
+        &mut self,
+        history: HistoryView<'_>,
+        as_of: Day,
+        slots: &[Option<u16>],
+        activity: u16,
+    ) {
         self.active.clear();
         self.kinds.iter_mut().for_each(Vec::clear);
         let seen = history.before(as_of).records();
@@ -40,7 +46,9 @@ impl Summary {
         self.first_any = seen.first().map(|r| age(r.day));
         self.last_any = seen.last().map(|r| age(r.day));
         for record in seen {
-            let Some(kind) = slots.get(usize::from(record.kind)).copied().flatten() else { continue };
+            let Some(kind) = slots.get(usize::from(record.kind)).copied().flatten() else {
+                continue;
+            };
             let (age, count) = (age(record.day), f64::from(record.count));
             if self.kinds.len() <= usize::from(kind) {
                 self.kinds.resize_with(usize::from(kind) + 1, Vec::new);
@@ -68,7 +76,9 @@ impl Summary {
 
     /// The records of the kind at this position of the catalogue's.
     pub(super) fn kind(&self, position: u16) -> &[KindDay] {
-        self.kinds.get(usize::from(position)).map_or(&[], Vec::as_slice)
+        self.kinds
+            .get(usize::from(position))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The active days of the last `window` days.
@@ -79,6 +89,9 @@ impl Summary {
 
     /// Days between neighbouring active days, oldest first.
     pub(super) fn gaps(&self) -> impl Iterator<Item = f64> {
-        self.active.iter().zip(self.active.iter().skip(1)).map(|(a, b)| f64::from(a.age - b.age))
+        self.active
+            .iter()
+            .zip(self.active.iter().skip(1))
+            .map(|(a, b)| f64::from(a.age - b.age))
     }
 }

@@ -40,7 +40,10 @@ pub enum Placement {
 impl DayBounds {
     /// All days before an as-of day, or all.
     pub fn before(as_of: Option<Day>) -> Self {
-        Self { as_of, ..Self::default() }
+        Self {
+            as_of,
+            ..Self::default()
+        }
     }
 
     /// What becomes of a row of this day. What lies on or after the as-of day is not looked at further: it is not known yet.
@@ -79,12 +82,19 @@ mod tests {
     #[test]
     fn the_as_of_day_comes_first_and_every_bound_is_half_open() {
         let day = |number| Day::new(number).unwrap();
-        let bounds =
-            DayBounds { as_of: Some(day(50)), from: Some(day(10)), until: Some(day(30)), future: Some(day(40)) };
+        let bounds = DayBounds {
+            as_of: Some(day(50)),
+            from: Some(day(10)),
+            until: Some(day(30)),
+            future: Some(day(40)),
+        };
         let placed = |number| bounds.place(day(number));
         assert_eq!(placed(9), Placement::Stray(Stray::BeforeCoverage));
         assert_eq!((placed(10), placed(29)), (Placement::Seen, Placement::Seen));
-        assert_eq!([placed(30), placed(39)], [Placement::Stray(Stray::AfterCoverage); 2]);
+        assert_eq!(
+            [placed(30), placed(39)],
+            [Placement::Stray(Stray::AfterCoverage); 2]
+        );
         assert_eq!(placed(40), Placement::Stray(Stray::InTheFuture));
         assert_eq!(placed(50), Placement::AfterAsOf);
         assert_eq!(DayBounds::default().place(day(9_999)), Placement::Seen);

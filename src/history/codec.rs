@@ -79,7 +79,13 @@ pub(super) fn encode(records: &[DayRecord], out: &mut Vec<u8>) {
     put(out, records.len() as u64);
     let mut last: Option<Day> = None;
     for record in records {
-        put(out, last.map_or_else(|| zigzag(record.day.number().into()), |last| record.day.since(last) as u64));
+        put(
+            out,
+            last.map_or_else(
+                || zigzag(record.day.number().into()),
+                |last| record.day.since(last) as u64,
+            ),
+        );
         last = Some(record.day);
         encode_rest(record, out);
     }
@@ -126,14 +132,27 @@ fn decode_rest(day: Day, bytes: &mut &[u8]) -> Option<DayRecord> {
     let (header, rest) = bytes.split_first()?;
     *bytes = rest;
     let short = u16::from(header >> 3);
-    let kind = if short == LONG_KIND { u16::try_from(take(bytes)?).ok()? } else { short };
-    let count = if header & 1 == 0 { 1 } else { u32::try_from(take(bytes)?).ok()? };
+    let kind = if short == LONG_KIND {
+        u16::try_from(take(bytes)?).ok()?
+    } else {
+        short
+    };
+    let count = if header & 1 == 0 {
+        1
+    } else {
+        u32::try_from(take(bytes)?).ok()?
+    };
     let micros = match header >> 1 & 3 {
         NOTHING => 0,
         HUNDREDTHS => unzigzag(take(bytes)?).checked_mul(HUNDREDTH)?,
         _ => unzigzag(take(bytes)?),
     };
-    Some(DayRecord { amount: Amount::from_micros(micros), day, count, kind })
+    Some(DayRecord {
+        amount: Amount::from_micros(micros),
+        day,
+        count,
+        kind,
+    })
 }
 
 #[cfg(test)]
@@ -143,15 +162,20 @@ mod tests {
     use super::*;
 
     fn record() -> impl Strategy<Value = DayRecord> {
-        let amount =
-            prop_oneof![Just(0), any::<i64>(), (-1_000_000_i64..1_000_000).prop_map(|cents| cents * HUNDREDTH)];
+        let amount = prop_oneof![
+            Just(0),
+            any::<i64>(),
+            (-1_000_000_i64..1_000_000).prop_map(|cents| cents * HUNDREDTH)
+        ];
         let count = prop_oneof![Just(1_u32), any::<u32>()];
-        (amount, -2_000_000_i32..2_000_000, count, 0_u16..1_000).prop_map(|(micros, day, count, kind)| DayRecord {
-            amount: Amount::from_micros(micros),
-            day: Day::new(day).unwrap(),
-            count,
-            kind,
-        })
+        (amount, -2_000_000_i32..2_000_000, count, 0_u16..1_000).prop_map(
+            |(micros, day, count, kind)| DayRecord {
+                amount: Amount::from_micros(micros),
+                day: Day::new(day).unwrap(),
+                count,
+                kind,
+            },
+        )
     }
 
     proptest! {
@@ -177,8 +201,16 @@ mod tests {
 
     #[test]
     fn most_records_are_small() {
-        let visit = |day| DayRecord { amount: Amount::default(), day: Day::new(day).unwrap(), count: 1, kind: 2 };
-        let bought = DayRecord { amount: Amount::new(12.34).unwrap(), ..visit(20_003) };
+        let visit = |day| DayRecord {
+            amount: Amount::default(),
+            day: Day::new(day).unwrap(),
+            count: 1,
+            kind: 2,
+        };
+        let bought = DayRecord {
+            amount: Amount::new(12.34).unwrap(),
+            ..visit(20_003)
+        };
         let mut bytes = Vec::new();
         encode(&[visit(20_000), visit(20_001), bought], &mut bytes);
         assert_eq!(bytes.len(), 1 + 4 + 2 + 4);
@@ -188,11 +220,19 @@ mod tests {
     fn bytes_that_end_too_early_are_no_records() {
         let mut bytes = Vec::new();
         encode(
-            &[DayRecord { amount: Amount::from_micros(7), day: Day::new(-3).unwrap(), count: 9, kind: 400 }],
+            &[DayRecord {
+                amount: Amount::from_micros(7),
+                day: Day::new(-3).unwrap(),
+                count: 9,
+                kind: 400,
+            }],
             &mut bytes,
         );
         for length in 0..bytes.len() {
-            assert_eq!(decode(&mut bytes.get(..length).unwrap(), &mut Vec::new()), None);
+            assert_eq!(
+                decode(&mut bytes.get(..length).unwrap(), &mut Vec::new()),
+                None
+            );
         }
     }
 }

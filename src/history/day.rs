@@ -45,7 +45,11 @@ impl Day {
     /// The day that lies `days` later (earlier when negative). Beyond the calendar it is the calendar's first or last
     /// day, which lies thousands of years from all days that are read, so that comparisons with them hold.
     pub fn plus(self, days: i32) -> Self {
-        Self(self.0.saturating_add(days).clamp(*CALENDAR.start(), *CALENDAR.end()))
+        Self(
+            self.0
+                .saturating_add(days)
+                .clamp(*CALENDAR.start(), *CALENDAR.end()),
+        )
     }
 
     /// Days from `earlier` to this day; negative when `earlier` is later.
@@ -82,7 +86,9 @@ impl FromStr for Day {
     type Err = HistoryError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || HistoryError::Day { text: text.chars().take(40).collect() };
+        let wrong = || HistoryError::Day {
+            text: text.chars().take(40).collect(),
+        };
         // The calendar's parser also takes times and drops them, and other ways to write a date.
         let is_date = |(position, byte): (usize, u8)| match position {
             4 | 7 => byte == b'-',
@@ -92,7 +98,11 @@ impl FromStr for Day {
             return Err(wrong());
         }
         let day = text.parse::<Date>().map(Self::from).map_err(|_| wrong())?;
-        if day.is_in_years() { Ok(day) } else { Err(HistoryError::DayOutOfRange { day }) }
+        if day.is_in_years() {
+            Ok(day)
+        } else {
+            Err(HistoryError::DayOutOfRange { day })
+        }
     }
 }
 
@@ -104,7 +114,9 @@ impl Serialize for Day {
 
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -121,8 +133,15 @@ pub struct DayClock {
 impl DayClock {
     /// A clock for the IANA time zone `name`, such as `Europe/London`.
     pub fn new(name: &str) -> Result<Self, HistoryError> {
-        let zone = TimeZone::get(name).map_err(|_| HistoryError::TimeZone { name: name.to_owned() })?;
-        Ok(Self { zone, from_s: 0, until_s: 0, offset_s: 0 })
+        let zone = TimeZone::get(name).map_err(|_| HistoryError::TimeZone {
+            name: name.to_owned(),
+        })?;
+        Ok(Self {
+            zone,
+            from_s: 0,
+            until_s: 0,
+            offset_s: 0,
+        })
     }
 
     /// The local day of an instant in Unix seconds; `None` outside the representable range.
@@ -137,7 +156,11 @@ impl DayClock {
     /// The Unix seconds of the local day of an instant, which the last call of [`Self::day`] was for; `None` when the clocks
     /// change on it.
     pub fn constant(&self, unix_s: i64) -> Option<Range<i64>> {
-        let start = unix_s.checked_add(self.offset_s)?.div_euclid(86_400).checked_mul(86_400)? - self.offset_s;
+        let start = unix_s
+            .checked_add(self.offset_s)?
+            .div_euclid(86_400)
+            .checked_mul(86_400)?
+            - self.offset_s;
         let day = start..start.checked_add(86_400)?;
         (self.from_s <= day.start && day.end <= self.until_s).then_some(day)
     }
@@ -147,8 +170,16 @@ impl DayClock {
         self.offset_s = i64::from(self.zone.to_offset(at).seconds());
         // `preceding` looks strictly before its argument, so ask from just after `at`.
         let after = Timestamp::from_second(unix_s.checked_add(1)?).ok()?;
-        self.from_s = self.zone.preceding(after).next().map_or(i64::MIN, |t| t.timestamp().as_second());
-        self.until_s = self.zone.following(at).next().map_or(i64::MAX, |t| t.timestamp().as_second());
+        self.from_s = self
+            .zone
+            .preceding(after)
+            .next()
+            .map_or(i64::MIN, |t| t.timestamp().as_second());
+        self.until_s = self
+            .zone
+            .following(at)
+            .next()
+            .map_or(i64::MAX, |t| t.timestamp().as_second());
         Some(())
     }
 }
@@ -182,26 +213,43 @@ mod tests {
             "",
         ] {
             let message = text.parse::<Day>().unwrap_err().to_string();
-            assert_eq!(message, format!("`{text}` is not a date; write it as YYYY-MM-DD"));
+            assert_eq!(
+                message,
+                format!("`{text}` is not a date; write it as YYYY-MM-DD")
+            );
         }
         for text in ["1900-01-01", "2199-12-31"] {
             assert_eq!(text.parse::<Day>().unwrap().to_string(), text);
         }
         for text in ["0001-01-01", "1899-12-31", "2200-01-01", "9999-12-31"] {
             let message = text.parse::<Day>().unwrap_err().to_string();
-            assert_eq!(message, format!("{text} lies outside the years 1900 to 2199"));
+            assert_eq!(
+                message,
+                format!("{text} lies outside the years 1900 to 2199")
+            );
         }
     }
 
     #[test]
     fn the_whole_calendar_is_held_and_nothing_is_bent_to_fit() {
-        for date in [Date::MIN, Date::MAX, Date::constant(0, 2, 29), Date::constant(9909, 12, 8)] {
+        for date in [
+            Date::MIN,
+            Date::MAX,
+            Date::constant(0, 2, 29),
+            Date::constant(9909, 12, 8),
+        ] {
             assert_eq!(Day::from(date).date(), date);
             assert_eq!(Day::new(Day::from(date).number()), Some(Day::from(date)));
         }
         let (first, last) = (Day::from(Date::MIN), Day::from(Date::MAX));
-        assert_eq!((first.number(), last.number()), (*CALENDAR.start(), *CALENDAR.end()));
-        assert_eq!((Day::new(first.number() - 1), Day::new(last.number() + 1)), (None, None));
+        assert_eq!(
+            (first.number(), last.number()),
+            (*CALENDAR.start(), *CALENDAR.end())
+        );
+        assert_eq!(
+            (Day::new(first.number() - 1), Day::new(last.number() + 1)),
+            (None, None)
+        );
         assert_eq!((first.plus(-1), last.plus(i32::MAX)), (first, last));
         let years = |year, month, day| Day::from(Date::constant(year, month, day)).number();
         assert_eq!(
@@ -225,24 +273,45 @@ mod tests {
             ("2011-10-31T00:00:00Z", "2011-10-31"),
             ("2011-03-26T23:59:59Z", "2011-03-26"),
         ] {
-            assert_eq!(clock.day(at(instant)).unwrap().to_string(), day, "{instant}");
+            assert_eq!(
+                clock.day(at(instant)).unwrap().to_string(),
+                day,
+                "{instant}"
+            );
         }
     }
 
     #[test]
     fn the_remembered_stretch_never_changes_the_answer() {
-        for name in ["America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "UTC", "Australia/Lord_Howe"] {
+        for name in [
+            "America/Sao_Paulo",
+            "Pacific/Apia",
+            "Asia/Kathmandu",
+            "UTC",
+            "Australia/Lord_Howe",
+        ] {
             let mut kept = DayClock::new(name).unwrap();
             for step in 0..20_000_i64 {
                 let s = 600_000_000 + (step * 7_919 * 3_600) % 1_000_000_000;
-                assert_eq!(kept.day(s), DayClock::new(name).unwrap().day(s), "{name} at {s}");
+                assert_eq!(
+                    kept.day(s),
+                    DayClock::new(name).unwrap().day(s),
+                    "{name} at {s}"
+                );
                 if let Some(same) = kept.constant(s) {
                     assert!(same.contains(&s));
                     let mut other = DayClock::new(name).unwrap();
                     let day = other.day(s);
-                    assert_eq!((other.day(same.start), other.day(same.end - 1)), (day, day), "{name} at {s}");
+                    assert_eq!(
+                        (other.day(same.start), other.day(same.end - 1)),
+                        (day, day),
+                        "{name} at {s}"
+                    );
                     // A day on which the clocks are set back goes on after it.
-                    assert!(other.day(same.start - 1) < day && other.day(same.end) >= day, "{name} at {s}");
+                    assert!(
+                        other.day(same.start - 1) < day && other.day(same.end) >= day,
+                        "{name} at {s}"
+                    );
                 }
             }
         }
@@ -250,6 +319,11 @@ mod tests {
 
     #[test]
     fn an_unknown_zone_is_named() {
-        assert!(DayClock::new("Europe/Atlantis").unwrap_err().to_string().contains("Europe/Atlantis"));
+        assert!(
+            DayClock::new("Europe/Atlantis")
+                .unwrap_err()
+                .to_string()
+                .contains("Europe/Atlantis")
+        );
     }
 }

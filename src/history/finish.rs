@@ -13,7 +13,11 @@ use super::spill::{Parcel, Sequence, Written, failed};
 use super::{DayRecord, Histories, HistoryError, Totals, codec, compact};
 
 /// The histories of all partitions' users.
-pub(super) fn finish(kinds: Vec<String>, partitions: Vec<Partition>, folder: &Path) -> Result<Histories, HistoryError> {
+pub(super) fn finish(
+    kinds: Vec<String>,
+    partitions: Vec<Partition>,
+    folder: &Path,
+) -> Result<Histories, HistoryError> {
     let mut order: Vec<(String, usize)> = kinds.into_iter().zip(0..).collect();
     order.sort_unstable();
     let mut numbers = vec![0; order.len()];
@@ -24,8 +28,15 @@ pub(super) fn finish(kinds: Vec<String>, partitions: Vec<Partition>, folder: &Pa
     }
     let kinds = order.into_iter().map(|(name, _)| name).collect();
     let in_order = numbers.is_sorted();
-    let merge = Merge { numbers: &numbers, in_order, folder };
-    if partitions.iter().all(|partition| partition.parcels.is_empty()) {
+    let merge = Merge {
+        numbers: &numbers,
+        in_order,
+        folder,
+    };
+    if partitions
+        .iter()
+        .all(|partition| partition.parcels.is_empty())
+    {
         merge.in_memory(kinds, partitions)
     } else {
         merge.on_disk(kinds, partitions)
@@ -45,9 +56,19 @@ impl Segment {
     /// Appends a user as a block holds it: the id and the records, each with its length.
     fn put(&self, user: u32, into: &mut Vec<u8>) {
         let user_at = user as usize;
-        let start = user_at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let start = user_at
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0);
         codec::put_bytes(into, self.names.get(user));
-        codec::put_bytes(into, self.ends.get(user_at).and_then(|end| self.bytes.get(start..*end)).unwrap_or_default());
+        codec::put_bytes(
+            into,
+            self.ends
+                .get(user_at)
+                .and_then(|end| self.bytes.get(start..*end))
+                .unwrap_or_default(),
+        );
     }
 }
 
@@ -67,15 +88,25 @@ struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    fn in_memory(&self, kinds: Vec<String>, partitions: Vec<Partition>) -> Result<Histories, HistoryError> {
-        let segments: Vec<Segment> =
-            partitions.into_par_iter().map(|partition| self.segment(partition)).collect::<Result<_, _>>()?;
+    fn in_memory(
+        &self,
+        kinds: Vec<String>,
+        partitions: Vec<Partition>,
+    ) -> Result<Histories, HistoryError> {
+        let segments: Vec<Segment> = partitions
+            .into_par_iter()
+            .map(|partition| self.segment(partition))
+            .collect::<Result<_, _>>()?;
         let mut order: Vec<(u128, u32, u32)> = Vec::new();
         for (number, segment) in segments.iter().enumerate() {
             let users = 0..segment.names.len() as u32;
             order.extend(users.map(|user| (prefix(segment.names.get(user)), number as u32, user)));
         }
-        let name = |at: &(u128, u32, u32)| segments.get(at.1 as usize).map_or(&[][..], |s| s.names.get(at.2));
+        let name = |at: &(u128, u32, u32)| {
+            segments
+                .get(at.1 as usize)
+                .map_or(&[][..], |s| s.names.get(at.2))
+        };
         order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a).cmp(name(b))));
         let block = |users: &[(u128, u32, u32)]| {
             let mut bytes = Vec::new();
@@ -87,14 +118,28 @@ impl Merge<'_> {
             bytes.into_boxed_slice()
         };
         let blocks: Vec<Box<[u8]>> = order.par_chunks(BLOCK_USERS).map(block).collect();
-        let totals = segments.iter().fold(Totals::of_kinds(kinds.len()), |sum, part| sum.with(part.totals.clone()));
+        let totals = segments
+            .iter()
+            .fold(Totals::of_kinds(kinds.len()), |sum, part| {
+                sum.with(part.totals.clone())
+            });
         Ok(Histories::new(kinds, totals, Blocks::Memory(blocks)))
     }
 
-    fn on_disk(&self, kinds: Vec<String>, partitions: Vec<Partition>) -> Result<Histories, HistoryError> {
-        let sorted: Vec<(Sequence, Totals)> =
-            partitions.into_par_iter().map(|partition| self.sorted(partition)).collect::<Result<_, _>>()?;
-        let totals = sorted.iter().fold(Totals::of_kinds(kinds.len()), |sum, part| sum.with(part.1.clone()));
+    fn on_disk(
+        &self,
+        kinds: Vec<String>,
+        partitions: Vec<Partition>,
+    ) -> Result<Histories, HistoryError> {
+        let sorted: Vec<(Sequence, Totals)> = partitions
+            .into_par_iter()
+            .map(|partition| self.sorted(partition))
+            .collect::<Result<_, _>>()?;
+        let totals = sorted
+            .iter()
+            .fold(Totals::of_kinds(kinds.len()), |sum, part| {
+                sum.with(part.1.clone())
+            });
         let mut heap = Heap::default();
         for (sequence, _) in sorted {
             heap.push(sequence, Vec::new())?;
@@ -102,7 +147,9 @@ impl Merge<'_> {
         let (mut written, mut index) = (Written::new(self.folder)?, Vec::new());
         let (mut block, mut users, mut first) = (Vec::new(), 0, Vec::new());
         while let Some(Reverse((name, number))) = heap.next.pop() {
-            let Some((sequence, entry)) = heap.take(number) else { continue };
+            let Some((sequence, entry)) = heap.take(number) else {
+                continue;
+            };
             if users == 0 {
                 first = name;
             }
@@ -118,14 +165,22 @@ impl Merge<'_> {
         if users > 0 {
             index.push(Place::new(written.put(&block)?, block.len(), &first));
         }
-        Ok(Histories::new(kinds, totals, Blocks::Disk { places: written.places()?, index }))
+        Ok(Histories::new(
+            kinds,
+            totals,
+            Blocks::Disk {
+                places: written.places()?,
+                index,
+            },
+        ))
     }
 
     /// A partition's users in a file, sorted by id.
     fn sorted(&self, partition: Partition) -> Result<(Sequence, Totals), HistoryError> {
         let segment = self.segment(partition)?;
-        let mut order: Vec<(u128, u32)> =
-            (0..segment.names.len() as u32).map(|user| (prefix(segment.names.get(user)), user)).collect();
+        let mut order: Vec<(u128, u32)> = (0..segment.names.len() as u32)
+            .map(|user| (prefix(segment.names.get(user)), user))
+            .collect();
         let name = |user: u32| segment.names.get(user);
         order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a.1).cmp(name(b.1))));
         let mut written = Written::new(self.folder)?;
@@ -133,7 +188,8 @@ impl Merge<'_> {
         for (_, user) in order {
             entry.clear();
             segment.put(user, &mut entry);
-            let length = u32::try_from(entry.len()).map_err(|_| HistoryError::LongName { bytes: entry.len() })?;
+            let length = u32::try_from(entry.len())
+                .map_err(|_| HistoryError::LongName { bytes: entry.len() })?;
             written.put(&length.to_le_bytes())?;
             written.put(&entry)?;
         }
@@ -142,7 +198,12 @@ impl Merge<'_> {
 
     /// Puts the pieces of each user of a partition together.
     fn segment(&self, partition: Partition) -> Result<Segment, HistoryError> {
-        let Partition { mut names, runs, parcels, .. } = partition;
+        let Partition {
+            mut names,
+            runs,
+            parcels,
+            ..
+        } = partition;
         let parcels = parcels.read()?;
         let (mut slices, mut pieces): (Vec<&[u8]>, Vec<Piece>) = (Vec::new(), Vec::new());
         let damaged = || failed(self.folder, std::io::ErrorKind::InvalidData.into());
@@ -159,14 +220,25 @@ impl Merge<'_> {
         // What stayed in memory counts users as they came after the last parcel: `names` held them first.
         for run in &runs {
             slices.push(run);
-            pieces_of(run, slices.len() - 1, |local| u32::try_from(local).ok(), &mut pieces).ok_or_else(damaged)?;
+            pieces_of(
+                run,
+                slices.len() - 1,
+                |local| u32::try_from(local).ok(),
+                &mut pieces,
+            )
+            .ok_or_else(damaged)?;
         }
         // Every run is sorted already, which a stable sort takes advantage of.
         pieces.sort_by_key(|piece| piece.user);
         self.encode(names, &slices, &pieces).ok_or_else(damaged)?
     }
 
-    fn encode(&self, names: Names, runs: &[&[u8]], pieces: &[Piece]) -> Option<Result<Segment, HistoryError>> {
+    fn encode(
+        &self,
+        names: Names,
+        runs: &[&[u8]],
+        pieces: &[Piece],
+    ) -> Option<Result<Segment, HistoryError>> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(names.len()));
         let mut records: Vec<DayRecord> = Vec::new();
         let mut totals = Totals::of_kinds(self.numbers.len());
@@ -197,7 +269,12 @@ impl Merge<'_> {
             ends.push(bytes.len());
         }
         bytes.shrink_to_fit();
-        Some(Ok(Segment { names, ends, bytes, totals }))
+        Some(Ok(Segment {
+            names,
+            ends,
+            bytes,
+            totals,
+        }))
     }
 }
 
@@ -205,19 +282,32 @@ impl Merge<'_> {
 fn renumber(mut texts: &[u8], names: &mut Names) -> Result<Vec<u32>, HistoryError> {
     let mut numbers = Vec::new();
     while let Some(name) = codec::take_bytes(&mut texts) {
-        numbers.push(names.id(name, hash(name)).ok_or(HistoryError::TooManyUsers)?);
+        numbers.push(
+            names
+                .id(name, hash(name))
+                .ok_or(HistoryError::TooManyUsers)?,
+        );
     }
     Ok(numbers)
 }
 
 /// Notes where a run has whose records; `None` when it is damaged.
-fn pieces_of(run: &[u8], number: usize, user_of: impl Fn(usize) -> Option<u32>, into: &mut Vec<Piece>) -> Option<()> {
+fn pieces_of(
+    run: &[u8],
+    number: usize,
+    user_of: impl Fn(usize) -> Option<u32>,
+    into: &mut Vec<Piece>,
+) -> Option<()> {
     let (mut rest, mut local) = (run, 0);
     while !rest.is_empty() {
         local += codec::take(&mut rest)?;
         let records = codec::take_bytes(&mut rest)?;
         let start = run.len() - rest.len() - records.len();
-        into.push(Piece { user: user_of(usize::try_from(local).ok()?)?, run: number as u32, start });
+        into.push(Piece {
+            user: user_of(usize::try_from(local).ok()?)?,
+            run: number as u32,
+            start,
+        });
     }
     Some(())
 }
@@ -246,7 +336,9 @@ impl Heap {
             return Ok(());
         }
         sequence.read(&mut entry)?;
-        let name = codec::take_bytes(&mut entry.as_slice()).unwrap_or_default().to_vec();
+        let name = codec::take_bytes(&mut entry.as_slice())
+            .unwrap_or_default()
+            .to_vec();
         let number = self.free.pop().unwrap_or(self.sequences.len());
         if number == self.sequences.len() {
             self.sequences.push(None);

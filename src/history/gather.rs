@@ -37,14 +37,20 @@ impl Space {
     /// An eighth of the memory this process may take, so that the rest is left for what is made of the records.
     pub fn of_machine(folder: PathBuf) -> Self {
         let bytes = usize::try_from(super::memory::limit_bytes() / 8).unwrap_or(usize::MAX);
-        Self { memory_bytes: bytes, folder }
+        Self {
+            memory_bytes: bytes,
+            folder,
+        }
     }
 }
 
 impl Default for Space {
     /// All the memory there is.
     fn default() -> Self {
-        Self { memory_bytes: usize::MAX, folder: std::env::temp_dir() }
+        Self {
+            memory_bytes: usize::MAX,
+            folder: std::env::temp_dir(),
+        }
     }
 }
 
@@ -140,13 +146,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl HistoriesBuilder {
     /// A builder that holds no more in memory than `space` allows.
     pub fn within(space: Space) -> Self {
-        Self { shared: Arc::new(Gathering::new(space)), ..Self::default() }
+        Self {
+            shared: Arc::new(Gathering::new(space)),
+            ..Self::default()
+        }
     }
 
     /// A builder for another thread, whose records end up in the same histories once it is [closed](Self::close).
     pub fn fork(&self) -> Self {
         self.shared.open.fetch_add(1, Ordering::SeqCst);
-        Self { shared: self.shared.clone(), ..Self::default() }
+        Self {
+            shared: self.shared.clone(),
+            ..Self::default()
+        }
     }
 
     /// Hands everything over to the builder that this one was forked from.
@@ -175,7 +187,10 @@ impl HistoriesBuilder {
 
     fn shared_kind(&self, name: &str) -> Result<u16, HistoryError> {
         let mut kinds = lock(&self.shared.kinds);
-        let id = kinds.iter().position(|known| known == name).unwrap_or(kinds.len());
+        let id = kinds
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or(kinds.len());
         if id >= KIND_LIMIT {
             return Err(HistoryError::TooManyKinds { limit: KIND_LIMIT });
         }
@@ -198,7 +213,9 @@ impl HistoriesBuilder {
             self.batches.resize_with(PARTITIONS, Batch::default);
         }
         self.last = (index, hash);
-        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
+        let Some(batch) = self.batches.get_mut(index) else {
+            return Ok(());
+        };
         if batch.rows.is_empty() {
             batch.names.clear();
         }
@@ -217,7 +234,9 @@ impl HistoriesBuilder {
     #[inline]
     pub(super) fn add_more(&mut self, record: DayRecord) -> Result<(), HistoryError> {
         let (index, hash) = self.last;
-        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
+        let Some(batch) = self.batches.get_mut(index) else {
+            return Ok(());
+        };
         // A batch that became a run has kept the name.
         batch.push(hash, !batch.rows.is_empty(), record)?;
         self.flush_full(index)
@@ -225,13 +244,21 @@ impl HistoriesBuilder {
 
     #[inline]
     fn flush_full(&mut self, index: usize) -> Result<(), HistoryError> {
-        let full = |batch: &Batch| batch.rows.len() >= BATCH_ROWS || batch.names.len() >= 64 * BATCH_ROWS;
-        if self.batches.get(index).is_some_and(full) { self.flush(index) } else { Ok(()) }
+        let full =
+            |batch: &Batch| batch.rows.len() >= BATCH_ROWS || batch.names.len() >= 64 * BATCH_ROWS;
+        if self.batches.get(index).is_some_and(full) {
+            self.flush(index)
+        } else {
+            Ok(())
+        }
     }
 
     /// Turns a partition's batch into a run.
     fn flush(&mut self, index: usize) -> Result<(), HistoryError> {
-        let (Some(batch), Some(partition)) = (self.batches.get_mut(index), self.shared.partitions.get(index)) else {
+        let (Some(batch), Some(partition)) = (
+            self.batches.get_mut(index),
+            self.shared.partitions.get(index),
+        ) else {
             return Ok(());
         };
         if batch.rows.is_empty() {
@@ -244,7 +271,9 @@ impl HistoriesBuilder {
         let mut run = Vec::with_capacity(batch.rows.len() * 4);
         let mut last = 0;
         for group in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
-            let rows = group.iter().filter_map(|key| batch.rows.get(*key as u32 as usize));
+            let rows = group
+                .iter()
+                .filter_map(|key| batch.rows.get(*key as u32 as usize));
             self.scratch.records.clear();
             self.scratch.records.extend(rows.map(Row::record));
             compact(&mut self.scratch.records)?;
@@ -258,7 +287,9 @@ impl HistoriesBuilder {
         self.scratch.sorted = keys;
         batch.rows.clear();
         // The last row's user may have more.
-        batch.names.drain(..std::mem::take(&mut batch.last).min(batch.names.len()));
+        batch
+            .names
+            .drain(..std::mem::take(&mut batch.last).min(batch.names.len()));
         run.shrink_to_fit();
         partition.runs.push(run);
         self.shared.account(&mut partition)
@@ -275,7 +306,12 @@ impl HistoriesBuilder {
             return Err(HistoryError::NotClosed);
         }
         let kinds = std::mem::take(&mut *lock(&self.shared.kinds));
-        let partitions = self.shared.partitions.iter().map(|partition| std::mem::take(&mut *lock(partition))).collect();
+        let partitions = self
+            .shared
+            .partitions
+            .iter()
+            .map(|partition| std::mem::take(&mut *lock(partition)))
+            .collect();
         let folder = self.shared.space.folder.clone();
         drop(self);
         finish::finish(kinds, partitions, &folder)
@@ -290,9 +326,13 @@ impl Gathering {
         let all = self.held.fetch_add(holds, Ordering::Relaxed) + holds;
         self.held.fetch_sub(before, Ordering::Relaxed);
         if all - before > self.space.memory_bytes {
-            let (names, runs) = (std::mem::take(&mut partition.names), std::mem::take(&mut partition.runs));
+            let (names, runs) = (
+                std::mem::take(&mut partition.names),
+                std::mem::take(&mut partition.runs),
+            );
             partition.parcels.put(&self.space.folder, &names, &runs)?;
-            self.held.fetch_sub(std::mem::take(&mut partition.held), Ordering::Relaxed);
+            self.held
+                .fetch_sub(std::mem::take(&mut partition.held), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -301,17 +341,36 @@ impl Gathering {
 impl Batch {
     #[inline]
     fn push(&mut self, hash: u64, continues: bool, record: DayRecord) -> Result<(), HistoryError> {
-        let DayRecord { amount, day, count, kind } = record;
-        let name_end =
-            u32::try_from(self.names.len()).map_err(|_| HistoryError::LongName { bytes: self.names.len() })?;
-        self.rows.push(Row { amount, hash, day, count, name_end, kind, continues });
+        let DayRecord {
+            amount,
+            day,
+            count,
+            kind,
+        } = record;
+        let name_end = u32::try_from(self.names.len()).map_err(|_| HistoryError::LongName {
+            bytes: self.names.len(),
+        })?;
+        self.rows.push(Row {
+            amount,
+            hash,
+            day,
+            count,
+            name_end,
+            kind,
+            continues,
+        });
         Ok(())
     }
 }
 
 impl Row {
     fn record(&self) -> DayRecord {
-        DayRecord { amount: self.amount, day: self.day, count: self.count, kind: self.kind }
+        DayRecord {
+            amount: self.amount,
+            day: self.day,
+            count: self.count,
+            kind: self.kind,
+        }
     }
 }
 

@@ -47,7 +47,11 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(start: u64, length: usize, first: &[u8]) -> Self {
-        Self { start, length, first: first.into() }
+        Self {
+            start,
+            length,
+            first: first.into(),
+        }
     }
 }
 
@@ -60,11 +64,17 @@ impl Blocks {
     }
 
     /// The bytes of a block, in `scratch` where they come from disk.
-    fn bytes<'s>(&'s self, number: usize, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], HistoryError> {
+    fn bytes<'s>(
+        &'s self,
+        number: usize,
+        scratch: &'s mut Vec<u8>,
+    ) -> Result<&'s [u8], HistoryError> {
         match self {
             Self::Memory(blocks) => Ok(blocks.get(number).map(AsRef::as_ref).unwrap_or_default()),
             Self::Disk { places, index } => {
-                let Some(place) = index.get(number) else { return Ok(&[]) };
+                let Some(place) = index.get(number) else {
+                    return Ok(&[]);
+                };
                 places.read(place.start, place.length, scratch)?;
                 Ok(scratch)
             }
@@ -74,7 +84,9 @@ impl Blocks {
     /// The number of the only block that may hold the user called `id`.
     fn of(&self, id: &[u8]) -> Option<usize> {
         let after = match self {
-            Self::Memory(blocks) => blocks.partition_point(|block| codec::take_bytes(&mut &**block) <= Some(id)),
+            Self::Memory(blocks) => {
+                blocks.partition_point(|block| codec::take_bytes(&mut &**block) <= Some(id))
+            }
             Self::Disk { index, .. } => index.partition_point(|place| &*place.first <= id),
         };
         after.checked_sub(1)
@@ -91,17 +103,26 @@ impl Blocks {
 impl PartialEq for Histories {
     fn eq(&self, other: &Self) -> bool {
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-        let mut equal = |number| match (self.blocks.bytes(number, &mut mine), other.blocks.bytes(number, &mut theirs)) {
+        let mut equal = |number| match (
+            self.blocks.bytes(number, &mut mine),
+            other.blocks.bytes(number, &mut theirs),
+        ) {
             (Ok(mine), Ok(theirs)) => mine == theirs,
             _ => false,
         };
-        self.kinds == other.kinds && self.totals == other.totals && (0..self.blocks.len()).all(&mut equal)
+        self.kinds == other.kinds
+            && self.totals == other.totals
+            && (0..self.blocks.len()).all(&mut equal)
     }
 }
 
 impl Histories {
     pub(super) fn new(kinds: Vec<String>, totals: Totals, blocks: Blocks) -> Self {
-        Self { kinds, totals, blocks: Arc::new(blocks) }
+        Self {
+            kinds,
+            totals,
+            blocks: Arc::new(blocks),
+        }
     }
 
     /// The names of the kinds, sorted; a record's `kind` is a position in this list.
@@ -141,7 +162,9 @@ impl Histories {
 
     /// The history of the user called `id`.
     pub fn get(&self, id: &str) -> Result<Option<History>, HistoryError> {
-        let Some(number) = self.blocks.of(id.as_bytes()) else { return Ok(None) };
+        let Some(number) = self.blocks.of(id.as_bytes()) else {
+            return Ok(None);
+        };
         let found = self.find(number, |_, name| name == id.as_bytes())?;
         Ok(found.map(|(_, history)| history))
     }
@@ -170,7 +193,10 @@ impl Histories {
             if is(at, name) {
                 let mut records = Vec::new();
                 codec::decode(&mut bytes, &mut records).ok_or_else(damaged)?;
-                return Ok(Some((String::from_utf8_lossy(name).into_owned(), History { records })));
+                return Ok(Some((
+                    String::from_utf8_lossy(name).into_owned(),
+                    History { records },
+                )));
             }
         }
         Ok(None)
@@ -183,19 +209,31 @@ impl Histories {
             digest.update((kind.len() as u64).to_le_bytes());
             digest.update(kind);
         }
-        let block = |scratch: &mut Vec<u8>, number| Ok(Sha256::digest(self.blocks.bytes(number, scratch)?));
-        let blocks: Vec<_> =
-            (0..self.blocks.len()).into_par_iter().map_init(Vec::new, block).collect::<Result<_, HistoryError>>()?;
+        let block =
+            |scratch: &mut Vec<u8>, number| Ok(Sha256::digest(self.blocks.bytes(number, scratch)?));
+        let blocks: Vec<_> = (0..self.blocks.len())
+            .into_par_iter()
+            .map_init(Vec::new, block)
+            .collect::<Result<_, HistoryError>>()?;
         blocks.iter().for_each(|block| digest.update(block));
-        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
     }
 
     /// Calls `look` with every user's position, id and history, in order.
-    pub fn for_each(&self, mut look: impl FnMut(usize, &str, HistoryView<'_>)) -> Result<(), HistoryError> {
+    pub fn for_each(
+        &self,
+        mut look: impl FnMut(usize, &str, HistoryView<'_>),
+    ) -> Result<(), HistoryError> {
         let mut block = Block::default();
         for number in 0..self.blocks.len() {
             self.decode(number, &everybody, &mut block)?;
-            block.iter().for_each(|(position, user, history)| look(position, user, history));
+            block
+                .iter()
+                .for_each(|(position, user, history)| look(position, user, history));
         }
         Ok(())
     }
@@ -222,7 +260,10 @@ impl Histories {
     }
 
     /// What `look` makes of each block of users, on all threads; in order of the blocks.
-    pub fn map_blocks<T: Send>(&self, look: impl Fn(&Block) -> T + Sync) -> Result<Vec<T>, HistoryError> {
+    pub fn map_blocks<T: Send>(
+        &self,
+        look: impl Fn(&Block) -> T + Sync,
+    ) -> Result<Vec<T>, HistoryError> {
         self.map_range(0..self.blocks.len(), &everybody, &look)
     }
 
@@ -244,7 +285,9 @@ impl Histories {
     ) -> Result<(), E> {
         for start in (0..self.blocks.len()).step_by(BLOCKS_AHEAD) {
             let end = self.blocks.len().min(start + BLOCKS_AHEAD);
-            self.map_range(start..end, &chosen, &look)?.into_iter().try_for_each(&mut take)?;
+            self.map_range(start..end, &chosen, &look)?
+                .into_iter()
+                .try_for_each(&mut take)?;
         }
         Ok(())
     }
@@ -261,9 +304,15 @@ impl Histories {
         for start in (0..spans).step_by(ahead) {
             let span = |span: usize| {
                 let first = span * blocks.max(1);
-                look(Span { histories: self, blocks: first..self.blocks.len().min(first + blocks.max(1)) })
+                look(Span {
+                    histories: self,
+                    blocks: first..self.blocks.len().min(first + blocks.max(1)),
+                })
             };
-            let done: Vec<T> = (start..spans.min(start + ahead)).into_par_iter().map(span).collect::<Result<_, E>>()?;
+            let done: Vec<T> = (start..spans.min(start + ahead))
+                .into_par_iter()
+                .map(span)
+                .collect::<Result<_, E>>()?;
             done.into_iter().try_for_each(&mut take)?;
         }
         Ok(())
@@ -279,10 +328,18 @@ impl Histories {
             self.decode(number, chosen, block)?;
             Ok(look(block))
         };
-        range.into_par_iter().map_init(Block::default, each).collect()
+        range
+            .into_par_iter()
+            .map_init(Block::default, each)
+            .collect()
     }
 
-    fn decode(&self, number: usize, chosen: &impl Fn(usize) -> bool, into: &mut Block) -> Result<(), HistoryError> {
+    fn decode(
+        &self,
+        number: usize,
+        chosen: &impl Fn(usize) -> bool,
+        into: &mut Block,
+    ) -> Result<(), HistoryError> {
         let mut scratch = std::mem::take(&mut into.scratch);
         let bytes = self.blocks.bytes(number, &mut scratch)?;
         let decoded = into.decode(bytes, number * BLOCK_USERS, chosen);
@@ -312,7 +369,9 @@ impl Span<'_> {
         let mut block = Block::default();
         for number in self.blocks {
             self.histories.decode(number, &everybody, &mut block)?;
-            block.iter().try_for_each(|(_, user, history)| look(user, history))?;
+            block
+                .iter()
+                .try_for_each(|(_, user, history)| look(user, history))?;
         }
         Ok(())
     }
@@ -330,7 +389,12 @@ pub struct Block {
 }
 
 impl Block {
-    fn decode(&mut self, mut bytes: &[u8], first: usize, chosen: &impl Fn(usize) -> bool) -> Option<()> {
+    fn decode(
+        &mut self,
+        mut bytes: &[u8],
+        first: usize,
+        chosen: &impl Fn(usize) -> bool,
+    ) -> Option<()> {
         let mut names = std::mem::take(&mut self.names).into_bytes();
         names.clear();
         self.positions.clear();
@@ -369,11 +433,14 @@ impl Block {
     pub fn iter(&self) -> impl Iterator<Item = (usize, &str, HistoryView<'_>)> {
         let (mut name_start, mut start) = (0, 0);
         let ends = self.name_ends.iter().zip(&self.record_ends);
-        self.positions.iter().zip(ends).map(move |(position, (name_end, end))| {
-            let user = self.names.get(name_start..*name_end).unwrap_or_default();
-            let records = self.records.get(start..*end).unwrap_or_default();
-            (name_start, start) = (*name_end, *end);
-            (*position, user, HistoryView { records })
-        })
+        self.positions
+            .iter()
+            .zip(ends)
+            .map(move |(position, (name_end, end))| {
+                let user = self.names.get(name_start..*name_end).unwrap_or_default();
+                let records = self.records.get(start..*end).unwrap_or_default();
+                (name_start, start) = (*name_end, *end);
+                (*position, user, HistoryView { records })
+            })
     }
 }

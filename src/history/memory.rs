@@ -8,9 +8,17 @@ const UNKNOWN_BYTES: u64 = 4 << 30;
 /// The least of what the machine has and what its limits leave to this process: of the control group, and of the address
 /// space.
 pub(super) fn limit_bytes() -> u64 {
-    let machine = read_to_string("/proc/meminfo").ok().and_then(|text| kilobytes(&text, "MemTotal:"));
-    let address_space = read_to_string("/proc/self/limits").ok().and_then(|text| address_space(&text));
-    [machine, address_space, control_group()].into_iter().flatten().min().unwrap_or(UNKNOWN_BYTES)
+    let machine = read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| kilobytes(&text, "MemTotal:"));
+    let address_space = read_to_string("/proc/self/limits")
+        .ok()
+        .and_then(|text| address_space(&text));
+    [machine, address_space, control_group()]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(UNKNOWN_BYTES)
 }
 
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
@@ -20,7 +28,12 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
 
 /// The soft limit, in bytes; `unlimited` is no number.
 fn address_space(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("Max address space"))?.split_ascii_whitespace().next()?.parse().ok()
+    text.lines()
+        .find_map(|line| line.strip_prefix("Max address space"))?
+        .split_ascii_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// The least limit of the process's group and those above it, in both versions of the file system.
@@ -38,7 +51,11 @@ fn control_group() -> Option<u64> {
         };
         let above = std::path::Path::new(path).ancestors();
         let limit = |path: &std::path::Path| {
-            read_to_string(format!("{root}{}/{file}", path.display())).ok()?.trim().parse::<u64>().ok()
+            read_to_string(format!("{root}{}/{file}", path.display()))
+                .ok()?
+                .trim()
+                .parse::<u64>()
+                .ok()
         };
         above.filter_map(limit).min()
     };
@@ -51,9 +68,14 @@ mod tests {
 
     #[test]
     fn limits_are_read_as_linux_writes_them() {
-        assert_eq!(kilobytes("MemTotal:       24689152 kB\nMemFree: 1 kB\n", "MemTotal:"), Some(24_689_152 << 10));
+        assert_eq!(
+            kilobytes("MemTotal:       24689152 kB\nMemFree: 1 kB\n", "MemTotal:"),
+            Some(24_689_152 << 10)
+        );
         let limits = |soft: &str| {
-            format!("Max cpu time unlimited unlimited seconds\nMax address space {soft} unlimited bytes\n")
+            format!(
+                "Max cpu time unlimited unlimited seconds\nMax address space {soft} unlimited bytes\n"
+            )
         };
         assert_eq!(address_space(&limits("1073741824")), Some(1 << 30));
         assert_eq!(address_space(&limits("unlimited")), None);

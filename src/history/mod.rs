@@ -23,8 +23,8 @@ mod users;
 
 pub use bounds::{DayBounds, Placement, Stray};
 pub use coverage::{
-    Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole, LEAST_CLOSING_DAYS, LEAST_EVIDENCE, LEAST_HOLE_DAYS,
-    LEAST_TAIL_DAYS, LabelKinds, Stretch,
+    Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole, LEAST_CLOSING_DAYS,
+    LEAST_EVIDENCE, LEAST_HOLE_DAYS, LEAST_TAIL_DAYS, LabelKinds, Stretch,
 };
 pub use day::{Day, DayClock, YEARS};
 pub use gather::{HistoriesBuilder, Space};
@@ -35,9 +35,13 @@ pub use histories::{BLOCK_USERS, Block, Histories, Span};
 pub(crate) use names::keyed;
 #[cfg(feature = "train")]
 pub(crate) use rollup::{
-    Cell, Column, NoId, REQUIRED as ROLLUP_COLUMNS, check_complete, exact_int96, part_of_path, read_rollup_file,
+    Cell, Column, NoId, REQUIRED as ROLLUP_COLUMNS, check_complete, exact_int96, part_of_path,
+    read_rollup_file,
 };
-pub use rollup::{RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination, write_rollup};
+pub use rollup::{
+    RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination,
+    write_rollup,
+};
 
 pub use totals::{KindTotals, Totals};
 pub use users::{Partition, Users};
@@ -68,7 +72,9 @@ pub enum HistoryError {
         name: String,
     },
     /// An amount that is not finite or beyond what can be summed exactly.
-    #[error("amount {amount} is not a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}")]
+    #[error(
+        "amount {amount} is not a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}"
+    )]
     Amount {
         /// What was given.
         amount: f64,
@@ -175,7 +181,9 @@ impl Amount {
             // Rounds half away from zero as `round` does, which is slow where processors have no instruction for it.
             let whole = micros as i64;
             let rest = micros - whole as f64;
-            Ok(Self(whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)))
+            Ok(Self(
+                whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5),
+            ))
         } else {
             Err(HistoryError::Amount { amount: value })
         }
@@ -216,9 +224,17 @@ impl DayRecord {
     }
 
     fn add(&mut self, other: &Self) -> Result<(), HistoryError> {
-        let overflow = || HistoryError::Overflow { day: other.day, kind: other.kind };
+        let overflow = || HistoryError::Overflow {
+            day: other.day,
+            kind: other.kind,
+        };
         self.count = self.count.checked_add(other.count).ok_or_else(overflow)?;
-        self.amount = Amount(self.amount.0.checked_add(other.amount.0).ok_or_else(overflow)?);
+        self.amount = Amount(
+            self.amount
+                .0
+                .checked_add(other.amount.0)
+                .ok_or_else(overflow)?,
+        );
         Ok(())
     }
 }
@@ -247,7 +263,9 @@ impl History {
 
     /// A borrowed view.
     pub fn view(&self) -> HistoryView<'_> {
-        HistoryView { records: &self.records }
+        HistoryView {
+            records: &self.records,
+        }
     }
 }
 
@@ -265,20 +283,26 @@ impl<'a> HistoryView<'a> {
 
     /// A history of its own with these records.
     pub fn to_owned(self) -> History {
-        History { records: self.records.to_vec() }
+        History {
+            records: self.records.to_vec(),
+        }
     }
 
     /// The part before `day`: nothing on that day or later.
     pub fn before(self, day: Day) -> Self {
         let end = self.records.partition_point(|r| r.day < day);
-        Self { records: self.records.get(..end).unwrap_or_default() }
+        Self {
+            records: self.records.get(..end).unwrap_or_default(),
+        }
     }
 
     /// The part in the half-open range of days `[from, until)`.
     pub fn between(self, from: Day, until: Day) -> Self {
         let upto = self.before(until).records;
         let start = upto.partition_point(|r| r.day < from);
-        Self { records: upto.get(start..).unwrap_or_default() }
+        Self {
+            records: upto.get(start..).unwrap_or_default(),
+        }
     }
 }
 
@@ -286,9 +310,14 @@ impl<'a> HistoryView<'a> {
 fn nearly_sorted(records: &mut [DayRecord]) -> bool {
     let mut moves_left = 8 * records.len();
     for end in 1..records.len() {
-        let Some(sorted) = records.get_mut(..=end) else { return false };
+        let Some(sorted) = records.get_mut(..=end) else {
+            return false;
+        };
         let mut at = end;
-        while let Some([before, here]) = at.checked_sub(1).and_then(|before| sorted.get_mut(before..=at)) {
+        while let Some([before, here]) = at
+            .checked_sub(1)
+            .and_then(|before| sorted.get_mut(before..=at))
+        {
             if before.key() <= here.key() {
                 break;
             }

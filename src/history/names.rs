@@ -25,7 +25,10 @@ pub(super) fn hash(name: &[u8]) -> u64 {
 }
 
 /// Another hash for a hash that does not depend on the process, for its place in a table.
-#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only the log readers have such hashes"))]
+#[cfg_attr(
+    not(feature = "train"),
+    expect(dead_code, reason = "only the log readers have such hashes")
+)]
 pub(crate) fn keyed(hash: u64) -> u64 {
     fold(*SECRET, hash, 0)
 }
@@ -55,8 +58,15 @@ impl Names {
     /// The name with this number.
     pub(super) fn get(&self, id: u32) -> &[u8] {
         let id = id as usize;
-        let start = id.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.ends.get(id).and_then(|end| self.bytes.get(start..*end)).unwrap_or_default()
+        let start = id
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0);
+        self.ends
+            .get(id)
+            .and_then(|end| self.bytes.get(start..*end))
+            .unwrap_or_default()
     }
 
     /// The number of a name with this hash, a new one when it was not seen before; `None` when there are too many.
@@ -76,7 +86,9 @@ impl Names {
             }
             at = (at + 1) & mask;
         }
-        let id = u32::try_from(self.ends.len()).ok().filter(|id| *id < u32::MAX - 1)?;
+        let id = u32::try_from(self.ends.len())
+            .ok()
+            .filter(|id| *id < u32::MAX - 1)?;
         self.bytes.extend_from_slice(name);
         self.ends.push(self.bytes.len());
         *self.slots.get_mut(at)? = (tag, id + 1);
@@ -100,7 +112,9 @@ impl Names {
 
     /// Bytes of memory in use, about.
     pub(super) fn memory(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>() + self.slots.len() * size_of::<(u32, u32)>()
+        self.bytes.capacity()
+            + self.ends.capacity() * size_of::<usize>()
+            + self.slots.len() * size_of::<(u32, u32)>()
     }
 }
 
@@ -117,7 +131,10 @@ mod tests {
             let name = format!("user {}", i.wrapping_mul(2_654_435_761) % 7_000);
             let next = expected.len() as u32;
             let number = *expected.entry(name.clone()).or_insert(next);
-            assert_eq!(names.id(name.as_bytes(), hash(name.as_bytes())), Some(number));
+            assert_eq!(
+                names.id(name.as_bytes(), hash(name.as_bytes())),
+                Some(number)
+            );
             assert_eq!(names.get(number), name.as_bytes());
         }
         assert_eq!(names.len(), expected.len());
@@ -140,9 +157,11 @@ mod tests {
                 [first, state.to_le_bytes().to_vec()].concat()
             })
             .collect();
-        let word = |name: &[u8], at: usize| u64::from_le_bytes(name[at..at + 8].try_into().unwrap());
+        let word =
+            |name: &[u8], at: usize| u64::from_le_bytes(name[at..at + 8].try_into().unwrap());
         let old = |name: &Vec<u8>| fixed(fixed(16, word(name, 0)), word(name, 8));
-        let distinct = |hash: &dyn Fn(&Vec<u8>) -> u64| names.iter().map(hash).collect::<HashSet<_>>().len();
+        let distinct =
+            |hash: &dyn Fn(&Vec<u8>) -> u64| names.iter().map(hash).collect::<HashSet<_>>().len();
         assert_eq!(distinct(&old), 1);
         assert_eq!(distinct(&|name| hash(name)), 1_000);
         let low: HashSet<u64> = names.iter().map(|name| hash(name) & 0xffff).collect();
@@ -152,6 +171,9 @@ mod tests {
     #[test]
     fn names_of_one_hash_are_told_apart() {
         let mut names = Names::default();
-        assert_eq!((names.id(b"a", 5), names.id(b"b", 5), names.id(b"a", 5)), (Some(0), Some(1), Some(0)));
+        assert_eq!(
+            (names.id(b"a", 5), names.id(b"b", 5), names.id(b"a", 5)),
+            (Some(0), Some(1), Some(0))
+        );
     }
 }

@@ -14,7 +14,10 @@ const BUFFER_BYTES: usize = 1 << 16;
 
 /// An error of a temporary file in `folder`.
 pub(super) fn failed(folder: &Path, source: io::Error) -> HistoryError {
-    HistoryError::Spill { folder: folder.to_owned(), source }
+    HistoryError::Spill {
+        folder: folder.to_owned(),
+        source,
+    }
 }
 
 fn create(folder: &Path) -> Result<File, HistoryError> {
@@ -42,7 +45,12 @@ impl Parcels {
     }
 
     /// Writes a parcel.
-    pub(super) fn put(&mut self, folder: &Path, names: &Names, runs: &[Vec<u8>]) -> Result<(), HistoryError> {
+    pub(super) fn put(
+        &mut self,
+        folder: &Path,
+        names: &Names,
+        runs: &[Vec<u8>],
+    ) -> Result<(), HistoryError> {
         let (file, _) = match &mut self.file {
             Some(file) => file,
             none => none.insert((create(folder)?, folder.to_owned())),
@@ -64,14 +72,24 @@ impl Parcels {
 
     /// Reads all parcels back, in the order they were written.
     pub(super) fn read(self) -> Result<Vec<Parcel>, HistoryError> {
-        let Some((mut file, folder)) = self.file else { return Ok(Vec::new()) };
+        let Some((mut file, folder)) = self.file else {
+            return Ok(Vec::new());
+        };
         let io = |source| failed(&folder, source);
         file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut bytes = |length: usize| {
             let mut bytes = vec![0; length];
             file.read_exact(&mut bytes).map_err(io).map(|()| bytes)
         };
-        self.lengths.iter().map(|(names, runs)| Ok(Parcel { names: bytes(*names)?, runs: bytes(*runs)? })).collect()
+        self.lengths
+            .iter()
+            .map(|(names, runs)| {
+                Ok(Parcel {
+                    names: bytes(*names)?,
+                    runs: bytes(*runs)?,
+                })
+            })
+            .collect()
     }
 }
 
@@ -94,14 +112,18 @@ impl Written {
     /// Appends bytes; where they start.
     pub(super) fn put(&mut self, bytes: &[u8]) -> Result<u64, HistoryError> {
         let start = self.length;
-        self.writer.write_all(bytes).map_err(|source| failed(&self.folder, source))?;
+        self.writer
+            .write_all(bytes)
+            .map_err(|source| failed(&self.folder, source))?;
         self.length += bytes.len() as u64;
         Ok(start)
     }
 
     fn end(self) -> Result<(File, PathBuf), HistoryError> {
         let Self { writer, folder, .. } = self;
-        let file = writer.into_inner().map_err(|error| failed(&folder, error.into_error()))?;
+        let file = writer
+            .into_inner()
+            .map_err(|error| failed(&folder, error.into_error()))?;
         Ok((file, folder))
     }
 
@@ -109,14 +131,22 @@ impl Written {
     pub(super) fn rewind(self) -> Result<Sequence, HistoryError> {
         let left = self.length;
         let (mut file, folder) = self.end()?;
-        file.seek(SeekFrom::Start(0)).map_err(|source| failed(&folder, source))?;
-        Ok(Sequence { reader: BufReader::with_capacity(BUFFER_BYTES, file), folder, left })
+        file.seek(SeekFrom::Start(0))
+            .map_err(|source| failed(&folder, source))?;
+        Ok(Sequence {
+            reader: BufReader::with_capacity(BUFFER_BYTES, file),
+            folder,
+            left,
+        })
     }
 
     /// The file, to be read at any place.
     pub(super) fn places(self) -> Result<Places, HistoryError> {
         let (file, folder) = self.end()?;
-        Ok(Places { file: Mutex::new(file), folder })
+        Ok(Places {
+            file: Mutex::new(file),
+            folder,
+        })
     }
 }
 
@@ -155,7 +185,12 @@ pub(super) struct Places {
 
 impl Places {
     /// Reads `length` bytes from `start` on.
-    pub(super) fn read(&self, start: u64, length: usize, into: &mut Vec<u8>) -> Result<(), HistoryError> {
+    pub(super) fn read(
+        &self,
+        start: u64,
+        length: usize,
+        into: &mut Vec<u8>,
+    ) -> Result<(), HistoryError> {
         let io = |source| failed(&self.folder, source);
         into.resize(length, 0);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,6 +200,9 @@ impl Places {
 
     /// An error for bytes that are not what was written.
     pub(super) fn damaged(&self) -> HistoryError {
-        failed(&self.folder, io::Error::new(io::ErrorKind::InvalidData, "a temporary file was damaged"))
+        failed(
+            &self.folder,
+            io::Error::new(io::ErrorKind::InvalidData, "a temporary file was damaged"),
+        )
     }
 }

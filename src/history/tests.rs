@@ -6,18 +6,34 @@ use super::*;
 type Event = (u8, i32, u8, u32, i32);
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec((0_u8..6, -400_i32..400, 0_u8..4, 1_u32..5, -100_000_i32..100_000), 0..120)
+    prop::collection::vec(
+        (
+            0_u8..6,
+            -400_i32..400,
+            0_u8..4,
+            1_u32..5,
+            -100_000_i32..100_000,
+        ),
+        0..120,
+    )
 }
 
 fn record(event: &Event, kind: u16) -> DayRecord {
     let amount = Amount::new(f64::from(event.4) / 100.0).unwrap();
-    DayRecord { amount, day: Day::new(event.1).unwrap(), count: event.3, kind }
+    DayRecord {
+        amount,
+        day: Day::new(event.1).unwrap(),
+        count: event.3,
+        kind,
+    }
 }
 
 fn add<'a>(builder: &mut HistoriesBuilder, events: impl Iterator<Item = &'a Event>) {
     for event in events {
         let kind = builder.kind(&format!("kind{}", event.2)).unwrap();
-        builder.add(&format!("user{}", event.0), record(event, kind)).unwrap();
+        builder
+            .add(&format!("user{}", event.0), record(event, kind))
+            .unwrap();
     }
 }
 
@@ -29,7 +45,10 @@ fn build<'a>(events: impl Iterator<Item = &'a Event>) -> Histories {
 
 /// No byte of memory, so that every run goes to disk.
 fn nowhere() -> Space {
-    Space { memory_bytes: 0, ..Space::default() }
+    Space {
+        memory_bytes: 0,
+        ..Space::default()
+    }
 }
 
 /// The same events through a builder for each of some threads, spilling what comes to more than `space`.
@@ -49,7 +68,9 @@ fn build_apart(events: &[Event], threads: usize, space: Space) -> Histories {
 
 fn contents(histories: &Histories) -> Vec<(String, Vec<DayRecord>)> {
     let mut all = Vec::new();
-    histories.for_each(|_, user, view| all.push((user.to_owned(), view.records().to_vec()))).unwrap();
+    histories
+        .for_each(|_, user, view| all.push((user.to_owned(), view.records().to_vec())))
+        .unwrap();
     all
 }
 
@@ -103,7 +124,10 @@ proptest! {
 #[test]
 fn floating_point_sums_would_fail_the_merge_property() {
     let amounts = [0.1, 0.2, 0.3];
-    assert_ne!((amounts[0] + amounts[1]) + amounts[2], amounts[0] + (amounts[1] + amounts[2]));
+    assert_ne!(
+        (amounts[0] + amounts[1]) + amounts[2],
+        amounts[0] + (amounts[1] + amounts[2])
+    );
     let exact = |a: f64, b: f64, c: f64| {
         let [a, b, c] = [a, b, c].map(|x| DayRecord {
             amount: Amount::new(x).unwrap(),
@@ -118,8 +142,18 @@ fn floating_point_sums_would_fail_the_merge_property() {
 
 #[test]
 fn sums_that_cannot_be_held_are_errors() {
-    let big = DayRecord { amount: Amount::new(1e12).unwrap(), day: Day::new(3).unwrap(), count: u32::MAX, kind: 0 };
-    assert!(History::new(vec![big; 2]).unwrap_err().to_string().contains("1970-01-04"));
+    let big = DayRecord {
+        amount: Amount::new(1e12).unwrap(),
+        day: Day::new(3).unwrap(),
+        count: u32::MAX,
+        kind: 0,
+    };
+    assert!(
+        History::new(vec![big; 2])
+            .unwrap_err()
+            .to_string()
+            .contains("1970-01-04")
+    );
     assert!(Amount::new(f64::NAN).is_err());
     assert!(Amount::new(1.1e12).is_err());
 }
@@ -128,11 +162,23 @@ fn sums_that_cannot_be_held_are_errors() {
 fn many_events() -> Vec<Event> {
     let mut state = 7_u64;
     let mut draw = |limit: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % limit
     };
     let user = |draw: &mut dyn FnMut(u64) -> u64| (draw(250).min(draw(250))) as u8;
-    (0..40_000).map(|_| (user(&mut draw), draw(300) as i32, draw(4) as u8, 1, draw(5_000) as i32 - 900)).collect()
+    (0..40_000)
+        .map(|_| {
+            (
+                user(&mut draw),
+                draw(300) as i32,
+                draw(4) as u8,
+                1,
+                draw(5_000) as i32 - 900,
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -140,9 +186,18 @@ fn threads_and_spills_change_nothing() {
     let events = many_events();
     let whole = build(events.iter());
     assert!(!whole.is_on_disk());
-    for (threads, space) in
-        [(1, nowhere()), (3, nowhere()), (7, Space::default()), (2, Space { memory_bytes: 40_000, ..Space::default() })]
-    {
+    for (threads, space) in [
+        (1, nowhere()),
+        (3, nowhere()),
+        (7, Space::default()),
+        (
+            2,
+            Space {
+                memory_bytes: 40_000,
+                ..Space::default()
+            },
+        ),
+    ] {
         let on_disk = space.memory_bytes < usize::MAX;
         let found = build_apart(&events, threads, space);
         assert_eq!(found.is_on_disk(), on_disk);
@@ -169,10 +224,16 @@ fn a_part_that_was_not_closed_is_missed() {
 
 #[test]
 fn a_folder_that_takes_no_temporary_file_is_named() {
-    let mut builder = HistoriesBuilder::within(Space { memory_bytes: 0, folder: "/no such folder".into() });
+    let mut builder = HistoriesBuilder::within(Space {
+        memory_bytes: 0,
+        folder: "/no such folder".into(),
+    });
     add(&mut builder, [(1, 5, 0, 1, 0)].iter());
     let message = builder.finish().unwrap_err().to_string();
-    assert!(message.contains("/no such folder") && message.contains("--temp"), "{message}");
+    assert!(
+        message.contains("/no such folder") && message.contains("--temp"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -183,7 +244,10 @@ fn users_are_found_by_id_and_by_position() {
     assert!(all.get("nobody").unwrap().is_none() && all.get("zzz").unwrap().is_none());
     assert!(all.at(2).unwrap().is_none());
     assert_eq!(contents(&all).len(), all.len());
-    assert_eq!(all.span().unwrap(), (Day::new(2).unwrap(), Day::new(5).unwrap()));
+    assert_eq!(
+        all.span().unwrap(),
+        (Day::new(2).unwrap(), Day::new(5).unwrap())
+    );
     assert!(Histories::default().get("a").unwrap().is_none());
 }
 
@@ -195,6 +259,9 @@ fn the_names_of_kinds_are_bounded_in_bytes() {
         assert_eq!(builder.kind(&name(n)).unwrap(), n as u16);
     }
     let message = builder.kind(&name(16)).unwrap_err().to_string();
-    assert!(message.contains("17000000 bytes") && message.contains("`events.kind`"), "{message}");
+    assert!(
+        message.contains("17000000 bytes") && message.contains("`events.kind`"),
+        "{message}"
+    );
     assert_eq!(builder.kind(&name(3)).unwrap(), 3);
 }

@@ -43,29 +43,39 @@ impl Totals {
 
     /// No user yet, of a log with so many kinds.
     pub(super) fn of_kinds(kinds: usize) -> Self {
-        Self { kinds: vec![KindTotals::default(); kinds], ..Self::default() }
+        Self {
+            kinds: vec![KindTotals::default(); kinds],
+            ..Self::default()
+        }
     }
 
     /// Adds a user with these records, sorted by day and kind.
     pub(super) fn add(&mut self, user: &[u8], records: &[DayRecord]) {
         self.users += 1;
         self.records += records.len();
-        let span = records.first().zip(records.last()).map(|(first, last)| (first.day, last.day));
+        let span = records
+            .first()
+            .zip(records.last())
+            .map(|(first, last)| (first.day, last.day));
         self.span = joined(self.span, span);
         let (mut events, mut seen) = (0, 0_u64);
         for record in records {
             events += u64::from(record.count);
             self.amounts |= record.amount.micros() != 0;
             let number = usize::from(record.kind);
-            let Some(kind) = self.kinds.get_mut(number) else { continue };
+            let Some(kind) = self.kinds.get_mut(number) else {
+                continue;
+            };
             kind.events += u64::from(record.count);
             let bit = 1_u64.checked_shl(number as u32).unwrap_or(0);
             kind.users += u64::from(bit != 0 && seen & bit == 0);
             seen |= bit;
         }
         self.count_late_kinds(records);
-        if self.busiest.len() < BUSIEST || self.busiest.last().is_some_and(|last| last.0 <= events) {
-            self.busiest.push((events, String::from_utf8_lossy(user).into_owned()));
+        if self.busiest.len() < BUSIEST || self.busiest.last().is_some_and(|last| last.0 <= events)
+        {
+            self.busiest
+                .push((events, String::from_utf8_lossy(user).into_owned()));
             self.keep_busiest();
         }
     }
@@ -75,7 +85,11 @@ impl Totals {
         if self.kinds.len() <= 64 {
             return;
         }
-        let mut late: Vec<u16> = records.iter().map(|record| record.kind).filter(|kind| *kind >= 64).collect();
+        let mut late: Vec<u16> = records
+            .iter()
+            .map(|record| record.kind)
+            .filter(|kind| *kind >= 64)
+            .collect();
         late.sort_unstable();
         late.dedup();
         for kind in late {
@@ -86,7 +100,8 @@ impl Totals {
     }
 
     fn keep_busiest(&mut self) {
-        self.busiest.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        self.busiest
+            .sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         self.busiest.truncate(BUSIEST);
     }
 
@@ -96,7 +111,10 @@ impl Totals {
         self.records += other.records;
         self.span = joined(self.span, other.span);
         self.amounts |= other.amounts;
-        self.kinds.resize(self.kinds.len().max(other.kinds.len()), KindTotals::default());
+        self.kinds.resize(
+            self.kinds.len().max(other.kinds.len()),
+            KindTotals::default(),
+        );
         for (mine, theirs) in self.kinds.iter_mut().zip(other.kinds) {
             mine.events += theirs.events;
             mine.users += theirs.users;

@@ -42,7 +42,9 @@ impl Users {
     pub fn has(self, user: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Share(share) => mixed(super::rollup::fnv_1a(user)) as f64 <= share * u64::MAX as f64,
+            Self::Share(share) => {
+                mixed(super::rollup::fnv_1a(user)) as f64 <= share * u64::MAX as f64
+            }
             Self::Partition(Partition { number, of }) => partition_of(user, of) == number,
         }
     }
@@ -66,10 +68,14 @@ impl FromStr for Partition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        let parts = text
+            .split_once('/')
+            .and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((number, of)) if number < of => Ok(Self { number, of }),
-            _ => Err(format!("`{text}` is no partition; write it like 0/16, the first of sixteen")),
+            _ => Err(format!(
+                "`{text}` is no partition; write it like 0/16, the first of sixteen"
+            )),
         }
     }
 }
@@ -96,10 +102,16 @@ mod tests {
     fn partitions_share_the_users_out_and_are_independent_of_shares() {
         let partition = |number| Users::Partition(Partition { number, of: 4 });
         for id in ids() {
-            assert_eq!((0..4).filter(|number| partition(*number).has(&id)).count(), 1);
+            assert_eq!(
+                (0..4).filter(|number| partition(*number).has(&id)).count(),
+                1
+            );
         }
         let of_first: Vec<String> = ids().filter(|id| partition(0).has(id)).collect();
-        let taken = of_first.iter().filter(|id| Users::Share(0.25).has(id)).count() as f64;
+        let taken = of_first
+            .iter()
+            .filter(|id| Users::Share(0.25).has(id))
+            .count() as f64;
         assert!((taken / of_first.len() as f64 - 0.25).abs() < 0.03);
     }
 
@@ -107,7 +119,10 @@ mod tests {
     fn partitions_are_written_as_a_fraction() {
         assert_eq!("3/8".parse::<Partition>().unwrap().to_string(), "3/8");
         for wrong in ["8/8", "3", "a/b", "-1/2", "0/0"] {
-            assert!(wrong.parse::<Partition>().unwrap_err().contains("0/16"), "{wrong}");
+            assert!(
+                wrong.parse::<Partition>().unwrap_err().contains("0/16"),
+                "{wrong}"
+            );
         }
     }
 }

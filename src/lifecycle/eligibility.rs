@@ -41,8 +41,18 @@ pub struct Eligibility {
 impl Eligibility {
     /// The rule for histories whose records refer to `kinds`: `activity` are the kinds that count as staying,
     /// `churn_event` the one that is churn.
-    pub fn new(kinds: &[String], activity: &[String], churn_event: Option<&str>, active_within_days: u32) -> Self {
-        let position = |name| kinds.iter().position(|kind| kind == name).map(|position| position as u16);
+    pub fn new(
+        kinds: &[String],
+        activity: &[String],
+        churn_event: Option<&str>,
+        active_within_days: u32,
+    ) -> Self {
+        let position = |name| {
+            kinds
+                .iter()
+                .position(|kind| kind == name)
+                .map(|position| position as u16)
+        };
         Self {
             activity: kinds.iter().map(|kind| activity.contains(kind)).collect(),
             churn_kind: churn_event.and_then(position),
@@ -58,18 +68,31 @@ impl Eligibility {
             return Err(NotEligible::NotYetSeen);
         }
         let newest_first = seen.iter().rev();
-        let last = newest_first.clone().find(|r| self.is_activity(r.kind)).ok_or(NotEligible::NoActivity)?.day;
-        let end = self.churn_kind.and_then(|kind| newest_first.clone().find(|r| r.kind == kind));
+        let last = newest_first
+            .clone()
+            .find(|r| self.is_activity(r.kind))
+            .ok_or(NotEligible::NoActivity)?
+            .day;
+        let end = self
+            .churn_kind
+            .and_then(|kind| newest_first.clone().find(|r| r.kind == kind));
         if end.is_some_and(|end| end.day >= last) {
             return Err(NotEligible::AlreadyChurned);
         }
         let recency_days = f64::from(date.since(last));
-        if is_inactive(recency_days, self.active_within_days) { Err(NotEligible::Inactive) } else { Ok(()) }
+        if is_inactive(recency_days, self.active_within_days) {
+            Err(NotEligible::Inactive)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether events of the kind with this number count as staying.
     pub fn is_activity(&self, kind: u16) -> bool {
-        self.activity.get(usize::from(kind)).copied().unwrap_or(false)
+        self.activity
+            .get(usize::from(kind))
+            .copied()
+            .unwrap_or(false)
     }
 
     /// The number of the kind that is churn; `None` when churn is silence.
@@ -95,29 +118,73 @@ mod tests {
     fn ask(churn_event: Option<&str>, rows: &[(i32, u16)], date: i32) -> Result<(), NotEligible> {
         let kinds = ["cancel", "purchase", "visit"].map(str::to_owned);
         let day = |number| Day::new(number).unwrap();
-        let record = |&(d, kind): &(i32, u16)| DayRecord { amount: Amount::default(), day: day(d), count: 1, kind };
+        let record = |&(d, kind): &(i32, u16)| DayRecord {
+            amount: Amount::default(),
+            day: day(d),
+            count: 1,
+            kind,
+        };
         let history = History::new(rows.iter().map(record).collect()).unwrap();
-        Eligibility::new(&kinds, &["purchase".into()], churn_event, 30).at(history.view(), day(date))
+        Eligibility::new(&kinds, &["purchase".into()], churn_event, 30)
+            .at(history.view(), day(date))
     }
 
     #[test]
     fn activity_within_the_window_is_asked_for() {
         assert_eq!(ask(None, &[(70, PURCHASE)], 100), Ok(()));
-        assert_eq!(ask(None, &[(69, PURCHASE)], 100), Err(NotEligible::Inactive));
-        assert_eq!(ask(None, &[(100, PURCHASE)], 100), Err(NotEligible::NotYetSeen), "exactly at the date");
-        assert_eq!(ask(None, &[(99, VISIT)], 100), Err(NotEligible::NoActivity), "only what is no activity");
+        assert_eq!(
+            ask(None, &[(69, PURCHASE)], 100),
+            Err(NotEligible::Inactive)
+        );
+        assert_eq!(
+            ask(None, &[(100, PURCHASE)], 100),
+            Err(NotEligible::NotYetSeen),
+            "exactly at the date"
+        );
+        assert_eq!(
+            ask(None, &[(99, VISIT)], 100),
+            Err(NotEligible::NoActivity),
+            "only what is no activity"
+        );
         assert_eq!(ask(None, &[], 100), Err(NotEligible::NotYetSeen));
     }
 
     #[test]
     fn a_churn_event_counts_however_old_until_the_user_returns() {
         let cancels = Some("cancel");
-        assert_eq!(ask(cancels, &[(90, PURCHASE), (95, CANCEL)], 100), Err(NotEligible::AlreadyChurned));
-        assert_eq!(ask(cancels, &[(90, PURCHASE), (95, CANCEL)], 1_000), Err(NotEligible::AlreadyChurned));
-        assert_eq!(ask(cancels, &[(95, PURCHASE), (95, CANCEL)], 100), Err(NotEligible::AlreadyChurned), "one day");
-        assert_eq!(ask(cancels, &[(90, PURCHASE), (95, CANCEL), (97, PURCHASE)], 100), Ok(()));
-        assert_eq!(ask(cancels, &[(90, PURCHASE), (95, CANCEL), (97, PURCHASE)], 200), Err(NotEligible::Inactive));
-        assert_eq!(ask(cancels, &[(95, CANCEL)], 100), Err(NotEligible::NoActivity));
+        assert_eq!(
+            ask(cancels, &[(90, PURCHASE), (95, CANCEL)], 100),
+            Err(NotEligible::AlreadyChurned)
+        );
+        assert_eq!(
+            ask(cancels, &[(90, PURCHASE), (95, CANCEL)], 1_000),
+            Err(NotEligible::AlreadyChurned)
+        );
+        assert_eq!(
+            ask(cancels, &[(95, PURCHASE), (95, CANCEL)], 100),
+            Err(NotEligible::AlreadyChurned),
+            "one day"
+        );
+        assert_eq!(
+            ask(
+                cancels,
+                &[(90, PURCHASE), (95, CANCEL), (97, PURCHASE)],
+                100
+            ),
+            Ok(())
+        );
+        assert_eq!(
+            ask(
+                cancels,
+                &[(90, PURCHASE), (95, CANCEL), (97, PURCHASE)],
+                200
+            ),
+            Err(NotEligible::Inactive)
+        );
+        assert_eq!(
+            ask(cancels, &[(95, CANCEL)], 100),
+            Err(NotEligible::NoActivity)
+        );
         // The negative control: where churn is silence the same event means nothing.
         assert_eq!(ask(None, &[(90, PURCHASE), (95, CANCEL)], 100), Ok(()));
     }

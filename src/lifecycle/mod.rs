@@ -31,7 +31,13 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 5] = [Self::Acquisition, Self::Exploration, Self::Growth, Self::Mature, Self::Churning];
+    pub const ALL: [Self; 5] = [
+        Self::Acquisition,
+        Self::Exploration,
+        Self::Growth,
+        Self::Mature,
+        Self::Churning,
+    ];
 
     /// The stage's name in files and answers.
     pub fn name(self) -> &'static str {
@@ -126,16 +132,26 @@ impl Default for Thresholds {
 impl Thresholds {
     /// What is wrong with the thresholds, naming the setting; `None` when they are in order.
     pub fn problem(&self) -> Option<String> {
-        let days = [self.exploration_from_days, self.acquisition_days, self.exploration_days, self.growth_days];
+        let days = [
+            self.exploration_from_days,
+            self.acquisition_days,
+            self.exploration_days,
+            self.growth_days,
+        ];
         if !days.is_sorted() {
             return Some(
                 "lifecycle: exploration_from_days, acquisition_days, exploration_days and growth_days must not decrease"
                     .into(),
             );
         }
-        for (name, share) in [("drop_share", self.drop_share), ("drop_probability", self.drop_probability)] {
+        for (name, share) in [
+            ("drop_share", self.drop_share),
+            ("drop_probability", self.drop_probability),
+        ] {
             if !(share > 0.0 && share < 1.0) {
-                return Some(format!("lifecycle.{name} is {share}: it must lie between 0 and 1"));
+                return Some(format!(
+                    "lifecycle.{name} is {share}: it must lie between 0 and 1"
+                ));
             }
         }
         let factor = self.overdue_factor;
@@ -180,7 +196,13 @@ impl Behaviour {
 
     /// The behaviour that a feature vector describes, or the name of a feature it lacks.
     pub fn of(catalogue: &Catalogue, vector: &[f64]) -> Result<Self, String> {
-        let name = |position: usize| catalogue.features().get(position).map(|f| f.name.clone()).unwrap_or_default();
+        let name = |position: usize| {
+            catalogue
+                .features()
+                .get(position)
+                .map(|f| f.name.clone())
+                .unwrap_or_default()
+        };
         Places::new(catalogue).behaviour(vector).map_err(name)
     }
 
@@ -232,19 +254,32 @@ impl Places {
         let [tenure, recency, active_days, gap_mean, recent_active_days] =
             Behaviour::quantities(catalogue.schema()).map(place);
         let recent_window_days = f64::from(window_days(catalogue.schema()));
-        Self { tenure, recency, active_days, gap_mean, recent_active_days, recent_window_days }
+        Self {
+            tenure,
+            recency,
+            active_days,
+            gap_mean,
+            recent_active_days,
+            recent_window_days,
+        }
     }
 
     /// The positions of the features that the rules cannot do without, in the order in which they are asked for.
     pub fn needed(&self) -> [usize; 4] {
-        [self.tenure, self.recency, self.active_days, self.recent_active_days]
+        [
+            self.tenure,
+            self.recency,
+            self.active_days,
+            self.recent_active_days,
+        ]
     }
 
     /// The behaviour that a feature vector describes, or the position of a feature it lacks.
     pub fn behaviour(&self, vector: &[f64]) -> Result<Behaviour, usize> {
         let known = |position: usize| vector.get(position).copied().filter(|v| !v.is_nan());
-        let [tenure_days, recency_days, active_days, recent_active_days] =
-            self.needed().map(|position| known(position).ok_or(position));
+        let [tenure_days, recency_days, active_days, recent_active_days] = self
+            .needed()
+            .map(|position| known(position).ok_or(position));
         Ok(Behaviour {
             tenure_days: tenure_days?,
             recency_days: recency_days?,
@@ -257,9 +292,15 @@ impl Places {
 }
 
 /// The stage of a user and the rule that decided it. `active_within_days` is how long users count as active.
-pub fn classify(behaviour: &Behaviour, thresholds: &Thresholds, active_within_days: u32) -> (Stage, Rule) {
+pub fn classify(
+    behaviour: &Behaviour,
+    thresholds: &Thresholds,
+    active_within_days: u32,
+) -> (Stage, Rule) {
     let b = behaviour;
-    let overdue = b.gap_mean_days.is_some_and(|gap| b.recency_days > thresholds.overdue_factor * gap.max(1.0))
+    let overdue = b
+        .gap_mean_days
+        .is_some_and(|gap| b.recency_days > thresholds.overdue_factor * gap.max(1.0))
         && b.active_days >= f64::from(thresholds.overdue_active_days)
         && b.recency_days >= f64::from(thresholds.overdue_min_days);
     let within = |days: u32| b.tenure_days <= f64::from(days);
@@ -288,7 +329,13 @@ mod tests {
 
     use super::*;
 
-    fn behaviour(tenure: f64, recency: f64, active: f64, gap: Option<f64>, recent: f64) -> Behaviour {
+    fn behaviour(
+        tenure: f64,
+        recency: f64,
+        active: f64,
+        gap: Option<f64>,
+        recent: f64,
+    ) -> Behaviour {
         Behaviour {
             tenure_days: tenure,
             recency_days: recency,
@@ -305,7 +352,9 @@ mod tests {
 
     #[test]
     fn each_rule_fires_where_it_should_and_not_a_day_earlier() {
-        let quiet = |tenure: f64, active: f64| behaviour(tenure, 1.0, active, (active > 1.0).then_some(10.0), active);
+        let quiet = |tenure: f64, active: f64| {
+            behaviour(tenure, 1.0, active, (active > 1.0).then_some(10.0), active)
+        };
         for (b, expected) in [
             (quiet(14.0, 1.0), (Stage::Acquisition, Rule::NewUser)),
             (quiet(15.0, 1.0), (Stage::Acquisition, Rule::NotYetReturned)),
@@ -316,11 +365,26 @@ mod tests {
             (quiet(57.0, 2.0), (Stage::Growth, Rule::Growing)),
             (quiet(182.0, 2.0), (Stage::Growth, Rule::Growing)),
             (quiet(183.0, 2.0), (Stage::Mature, Rule::Established)),
-            (behaviour(400.0, 181.0, 9.0, Some(10.0), 0.0), (Stage::Churning, Rule::Inactive)),
-            (behaviour(50.0, 31.0, 3.0, Some(10.0), 0.0), (Stage::Churning, Rule::Overdue)),
-            (behaviour(50.0, 30.0, 3.0, Some(10.0), 1.0), (Stage::Exploration, Rule::Exploring)),
-            (behaviour(50.0, 13.0, 3.0, Some(4.0), 1.0), (Stage::Exploration, Rule::Exploring)),
-            (behaviour(300.0, 5.0, 95.0, Some(3.0), 3.0), (Stage::Churning, Rule::ActivityDrop)),
+            (
+                behaviour(400.0, 181.0, 9.0, Some(10.0), 0.0),
+                (Stage::Churning, Rule::Inactive),
+            ),
+            (
+                behaviour(50.0, 31.0, 3.0, Some(10.0), 0.0),
+                (Stage::Churning, Rule::Overdue),
+            ),
+            (
+                behaviour(50.0, 30.0, 3.0, Some(10.0), 1.0),
+                (Stage::Exploration, Rule::Exploring),
+            ),
+            (
+                behaviour(50.0, 13.0, 3.0, Some(4.0), 1.0),
+                (Stage::Exploration, Rule::Exploring),
+            ),
+            (
+                behaviour(300.0, 5.0, 95.0, Some(3.0), 3.0),
+                (Stage::Churning, Rule::ActivityDrop),
+            ),
         ] {
             assert_eq!(rule(b), expected, "{b:?}");
         }
@@ -329,12 +393,22 @@ mod tests {
     #[test]
     fn a_small_fall_is_no_alarm_and_a_large_one_is() {
         let thresholds = Thresholds::default();
-        let halves = |earlier: f64, recent: f64| behaviour(60.0, 1.0, earlier + recent, Some(5.0), recent);
-        assert!(!halves(3.0, 2.0).activity_dropped(&thresholds), "from 3 to 2: a third less, but probable");
-        assert!(!halves(20.0, 15.0).activity_dropped(&thresholds), "only a quarter less");
+        let halves =
+            |earlier: f64, recent: f64| behaviour(60.0, 1.0, earlier + recent, Some(5.0), recent);
+        assert!(
+            !halves(3.0, 2.0).activity_dropped(&thresholds),
+            "from 3 to 2: a third less, but probable"
+        );
+        assert!(
+            !halves(20.0, 15.0).activity_dropped(&thresholds),
+            "only a quarter less"
+        );
         assert!(halves(30.0, 10.0).activity_dropped(&thresholds));
         // The negative control: without the test of chance the fall from 3 to 2 would fire.
-        let careless = Thresholds { drop_probability: 0.999, ..thresholds };
+        let careless = Thresholds {
+            drop_probability: 0.999,
+            ..thresholds
+        };
         assert!(halves(3.0, 2.0).activity_dropped(&careless));
     }
 
@@ -360,9 +434,15 @@ mod tests {
     #[test]
     fn thresholds_out_of_order_are_named() {
         assert_eq!(Thresholds::default().problem(), None);
-        let wrong = Thresholds { drop_share: 1.5, ..Thresholds::default() };
+        let wrong = Thresholds {
+            drop_share: 1.5,
+            ..Thresholds::default()
+        };
         assert!(wrong.problem().unwrap().contains("lifecycle.drop_share"));
-        let wrong = Thresholds { growth_days: 3, ..Thresholds::default() };
+        let wrong = Thresholds {
+            growth_days: 3,
+            ..Thresholds::default()
+        };
         assert!(wrong.problem().unwrap().contains("growth_days"));
     }
 }

@@ -52,7 +52,9 @@ mod tests {
     fn a_known_system_is_solved() {
         let a = [4.0, 2.0, 0.6, 2.0, 5.0, 1.0, 0.6, 1.0, 3.0];
         let x = [1.0, -2.0, 0.5];
-        let mut b: Vec<f64> = (0..3).map(|i| (0..3).map(|j| a[i * 3 + j] * x[j]).sum()).collect();
+        let mut b: Vec<f64> = (0..3)
+            .map(|i| (0..3).map(|j| a[i * 3 + j] * x[j]).sum())
+            .collect();
         cholesky_solve(&mut a.to_vec(), &mut b).unwrap();
         for (got, want) in b.iter().zip(x) {
             assert!((got - want).abs() < 1e-12);

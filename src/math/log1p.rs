@@ -3,7 +3,8 @@ use std::sync::LazyLock;
 /// How many whole numbers, from 0 on, have their logarithm in the table: counts and days are seldom larger.
 const WHOLE: usize = 4_096;
 
-static TABLE: LazyLock<[f64; WHOLE]> = LazyLock::new(|| std::array::from_fn(|whole| libm::log1p(whole as f64)));
+static TABLE: LazyLock<[f64; WHOLE]> =
+    LazyLock::new(|| std::array::from_fn(|whole| libm::log1p(whole as f64)));
 
 /// `ln(1 + x)` as [`libm::log1p`] gives it, bit for bit; small whole numbers are looked up in a table.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,11 @@ impl Log1p {
         let shifted = x + SHIFT;
         let whole = (shifted.to_bits() & (WHOLE as u64 - 1)) as usize;
         let in_table = shifted - SHIFT == x && x >= 0.0 && x < WHOLE as f64;
-        if in_table { self.table[whole].copysign(x) } else { libm::log1p(x) }
+        if in_table {
+            self.table[whole].copysign(x)
+        } else {
+            libm::log1p(x)
+        }
     }
 }
 
@@ -48,9 +53,24 @@ mod tests {
     #[test]
     fn the_table_is_libms_and_so_is_what_lies_beside_it() {
         for whole in (0..9_000).map(f64::from) {
-            assert!(same(whole) && same(whole.next_up()) && same(whole.next_down()) && same(whole + 0.5), "{whole}");
+            assert!(
+                same(whole)
+                    && same(whole.next_up())
+                    && same(whole.next_down())
+                    && same(whole + 0.5),
+                "{whole}"
+            );
         }
-        for edge in [-0.0, -0.5, 1e-300, 2_f64.powi(52), 2_f64.powi(53) + 2.0, 1e300, f64::INFINITY, 4_095.5] {
+        for edge in [
+            -0.0,
+            -0.5,
+            1e-300,
+            2_f64.powi(52),
+            2_f64.powi(53) + 2.0,
+            1e300,
+            f64::INFINITY,
+            4_095.5,
+        ] {
             assert!(same(edge), "{edge}");
         }
         assert!(Log1p::new().of(f64::NAN).is_nan());

@@ -14,7 +14,12 @@ pub use log1p::Log1p;
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     let length = a.len().min(b.len());
     let (a, b) = (a[..length].chunks_exact(4), b[..length].chunks_exact(4));
-    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
+    let rest: f64 = a
+        .remainder()
+        .iter()
+        .zip(b.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
     let mut sums = [0.0; 4];
     for (a, b) in a.zip(b) {
         for k in 0..4 {
@@ -57,7 +62,11 @@ pub fn signed_log1p(x: f64) -> f64 {
 
 /// The arithmetic mean; 0 for an empty slice.
 pub fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+    if values.is_empty() {
+        0.0
+    } else {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
 }
 
 /// The `q`-quantile (`0 <= q <= 1`) of sorted values by linear interpolation (Hyndman and Fan's type 7);
@@ -85,7 +94,10 @@ pub fn binomial_cdf(successes: u32, trials: u32, p: f64) -> f64 {
     if p >= 1.0 {
         return 0.0;
     }
-    binomial_sums(successes, trials, p).last().unwrap_or(0.0).min(1.0)
+    binomial_sums(successes, trials, p)
+        .last()
+        .unwrap_or(0.0)
+        .min(1.0)
 }
 
 /// Whether [`binomial_cdf`] is below `limit`; known before all is summed when it is not.
@@ -152,15 +164,40 @@ mod tests {
     #[test]
     fn binomial_tail_matches_scipy() {
         // scipy.stats.binom.cdf(2, 5, .5) = 0.5; (3, 20, .4) = 0.015961; (0, 9, .3) = 0.040354
-        for (k, n, p, expected) in [(2, 5, 0.5, 0.5), (3, 20, 0.4, 0.015_961_2), (0, 9, 0.3, 0.040_353_6)] {
+        for (k, n, p, expected) in [
+            (2, 5, 0.5, 0.5),
+            (3, 20, 0.4, 0.015_961_2),
+            (0, 9, 0.3, 0.040_353_6),
+        ] {
             assert!((binomial_cdf(k, n, p) - expected).abs() < 1e-6);
         }
         assert_eq!(binomial_cdf(4, 4, 0.2), 1.0);
-        for (k, n, p) in [(2, 5, 0.5), (3, 20, 0.4), (0, 9, 0.3), (4, 4, 0.2), (1, 4, 1.0), (3, 9, 0.0), (70, 90, 0.7)]
-        {
+        for (k, n, p) in [
+            (2, 5, 0.5),
+            (3, 20, 0.4),
+            (0, 9, 0.3),
+            (4, 4, 0.2),
+            (1, 4, 1.0),
+            (3, 9, 0.0),
+            (70, 90, 0.7),
+        ] {
             let cdf = binomial_cdf(k, n, p);
-            for limit in [0.02, 0.05, 0.5, cdf, cdf.next_up(), cdf.next_down(), 0.999, 1.0, 1.5] {
-                assert_eq!(binomial_cdf_below(k, n, p, limit), cdf < limit, "{k} of {n} at {p}: {cdf} below {limit}");
+            for limit in [
+                0.02,
+                0.05,
+                0.5,
+                cdf,
+                cdf.next_up(),
+                cdf.next_down(),
+                0.999,
+                1.0,
+                1.5,
+            ] {
+                assert_eq!(
+                    binomial_cdf_below(k, n, p, limit),
+                    cdf < limit,
+                    "{k} of {n} at {p}: {cdf} below {limit}"
+                );
             }
         }
         assert_eq!(binomial_cdf(1, 4, 1.0), 0.0);

@@ -38,8 +38,13 @@ impl Purchases {
     /// frequency is at most [`MOST_ACTIVE_DAYS`].
     pub fn new(frequency: u32, last_day: f64, age_days: f64) -> Option<Self> {
         let ordered = 0.0 <= last_day && last_day <= age_days && age_days.is_finite();
-        let legal = ordered && (frequency == 0) == (last_day == 0.0) && frequency <= MOST_ACTIVE_DAYS;
-        legal.then_some(Self { frequency, last_day, age_days })
+        let legal =
+            ordered && (frequency == 0) == (last_day == 0.0) && frequency <= MOST_ACTIVE_DAYS;
+        legal.then_some(Self {
+            frequency,
+            last_day,
+            age_days,
+        })
     }
 
     /// Counts over active days in increasing order. A repeated day counts once, and days on `as_of` or later are
@@ -47,8 +52,14 @@ impl Purchases {
     pub fn of_days(days: impl IntoIterator<Item = Day>, as_of: Day) -> Option<Self> {
         let mut seen = days.into_iter().take_while(|day| *day < as_of);
         let first = seen.next()?;
-        let (frequency, last) = seen.fold((0_u32, first), |(n, last), day| (n + u32::from(day > last), day.max(last)));
-        Self::new(frequency, f64::from(last.since(first)), f64::from(as_of.since(first)))
+        let (frequency, last) = seen.fold((0_u32, first), |(n, last), day| {
+            (n + u32::from(day > last), day.max(last))
+        });
+        Self::new(
+            frequency,
+            f64::from(last.since(first)),
+            f64::from(as_of.since(first)),
+        )
     }
 
     /// Active days after the first one: `x`.
@@ -85,10 +96,19 @@ pub struct BgNbd {
 impl BgNbd {
     /// What is wrong with the parameters; `None` when each lies between a millionth and a million.
     pub fn problem(&self) -> Option<String> {
-        let named = [("r", self.r), ("alpha", self.alpha), ("a", self.a), ("b", self.b)];
-        let (name, value) = named.into_iter().find(|(_, value)| !PARAMETER_RANGE.contains(value))?;
+        let named = [
+            ("r", self.r),
+            ("alpha", self.alpha),
+            ("a", self.a),
+            ("b", self.b),
+        ];
+        let (name, value) = named
+            .into_iter()
+            .find(|(_, value)| !PARAMETER_RANGE.contains(value))?;
         let (low, high) = (PARAMETER_RANGE.start(), PARAMETER_RANGE.end());
-        Some(format!("{name} is {value}: it must lie between {low:e} and {high:e}"))
+        Some(format!(
+            "{name} is {value}: it must lie between {low:e} and {high:e}"
+        ))
     }
 
     /// Logarithm of the likelihood of one user's counts, the paper's equation (6). Time is in days: with weeks for
@@ -96,7 +116,9 @@ impl BgNbd {
     pub fn log_likelihood(&self, user: &Purchases) -> f64 {
         let Self { r, alpha, a, b } = *self;
         let x = f64::from(user.frequency);
-        let rates = ln_rising(r, x) - r * libm::log1p(user.age_days / alpha) - x * libm::log(alpha + user.age_days);
+        let rates = ln_rising(r, x)
+            - r * libm::log1p(user.age_days / alpha)
+            - x * libm::log(alpha + user.age_days);
         let staying = ln_rising(b, x) - ln_rising(a + b, x);
         rates + staying + self.dead_to_alive(user).map_or(0.0, log1p_exp)
     }
@@ -106,7 +128,8 @@ impl BgNbd {
     ///
     /// Source: Fader, Hardie and Lee, Computing P(alive) Using the BG/NBD Model, 2008.
     pub fn p_alive(&self, user: &Purchases) -> f64 {
-        self.dead_to_alive(user).map_or(1.0, |log_odds| sigmoid(-log_odds))
+        self.dead_to_alive(user)
+            .map_or(1.0, |log_odds| sigmoid(-log_odds))
     }
 
     /// The probability that the user is not active in the `horizon_days` from the as-of day on: gone already, or
@@ -118,7 +141,8 @@ impl BgNbd {
     /// The same for a user who is alive with the probability `alive`, when [`Self::p_alive`] is known already.
     pub(super) fn p_silent_if(&self, alive: f64, user: &Purchases, horizon_days: u16) -> f64 {
         let shape = self.r + f64::from(user.frequency);
-        let log_quiet = -shape * libm::log1p(f64::from(horizon_days) / (self.alpha + user.age_days));
+        let log_quiet =
+            -shape * libm::log1p(f64::from(horizon_days) / (self.alpha + user.age_days));
         1.0 + alive * libm::expm1(log_quiet)
     }
 
@@ -185,7 +209,12 @@ mod tests {
     use super::*;
 
     /// The published fit of the CDNOW sample, with alpha in days.
-    const CDNOW: BgNbd = BgNbd { r: 0.243, alpha: 4.414 * 7.0, a: 0.793, b: 2.426 };
+    const CDNOW: BgNbd = BgNbd {
+        r: 0.243,
+        alpha: 4.414 * 7.0,
+        a: 0.793,
+        b: 2.426,
+    };
 
     fn user(frequency: u32, last_day: f64, age_days: f64) -> Purchases {
         Purchases::new(frequency, last_day, age_days).unwrap()
@@ -218,14 +247,57 @@ mod tests {
     #[test]
     fn figures_match_scipy_and_published_ones() {
         for (x, last, age, horizon, log_likelihood, alive, expected) in [
-            (0, 0.0, 272.0, 273, -0.554_697_231_962_602_3, 1.0, 0.195_109_664_993_084_8),
-            (2, 213.0, 272.0, 273, -13.350_293_855_599_123, 0.726_589_721_835_494_8, 1.226_115_806_149_333_4),
-            (26, 216.0, 217.0, 364, -88.320_177_203_771_12, 0.968_851_562_851_896, 25.756_492_215_377_58),
-            (7, 50.0, 272.0, 30, -28.727_963_428_455_28, 0.000_746_770_815_729_033_3, 0.000_519_523_864_152_057_8),
-            (300, 1000.0, 1010.0, 365, -679.748_796_848_176_2, 0.954_438_070_790_487_5, 88.938_445_641_691_99),
+            (
+                0,
+                0.0,
+                272.0,
+                273,
+                -0.554_697_231_962_602_3,
+                1.0,
+                0.195_109_664_993_084_8,
+            ),
+            (
+                2,
+                213.0,
+                272.0,
+                273,
+                -13.350_293_855_599_123,
+                0.726_589_721_835_494_8,
+                1.226_115_806_149_333_4,
+            ),
+            (
+                26,
+                216.0,
+                217.0,
+                364,
+                -88.320_177_203_771_12,
+                0.968_851_562_851_896,
+                25.756_492_215_377_58,
+            ),
+            (
+                7,
+                50.0,
+                272.0,
+                30,
+                -28.727_963_428_455_28,
+                0.000_746_770_815_729_033_3,
+                0.000_519_523_864_152_057_8,
+            ),
+            (
+                300,
+                1000.0,
+                1010.0,
+                365,
+                -679.748_796_848_176_2,
+                0.954_438_070_790_487_5,
+                88.938_445_641_691_99,
+            ),
         ] {
             let user = user(x, last, age);
-            assert!(close(CDNOW.log_likelihood(&user), log_likelihood, 1e-12), "{user:?}");
+            assert!(
+                close(CDNOW.log_likelihood(&user), log_likelihood, 1e-12),
+                "{user:?}"
+            );
             assert!(close(CDNOW.p_alive(&user), alive, 1e-12), "{user:?}");
             let got = CDNOW.expected_active_days(&user, horizon);
             assert!(close(got, expected, 1e-9), "{user:?}: {got}");
@@ -242,10 +314,23 @@ mod tests {
         for a in [0.4, 1.0, 1.0 + 1e-9, 1.7, 6.0] {
             for (x, last, age) in [(0, 0.0, 50.0), (3, 40.0, 50.0), (40, 300.0, 310.0)] {
                 for horizon in [1, 90, 700] {
-                    let (model, user) = (BgNbd { r: 0.7, alpha: 12.0, a, b: 1.8 }, user(x, last, age));
-                    let (got, expected) =
-                        (model.expected_active_days(&user, horizon), expected_by_integration(&model, &user, horizon));
-                    assert!(close(got, expected, 1e-5), "{model:?} {user:?} {horizon}: {got}, integrated {expected}");
+                    let (model, user) = (
+                        BgNbd {
+                            r: 0.7,
+                            alpha: 12.0,
+                            a,
+                            b: 1.8,
+                        },
+                        user(x, last, age),
+                    );
+                    let (got, expected) = (
+                        model.expected_active_days(&user, horizon),
+                        expected_by_integration(&model, &user, horizon),
+                    );
+                    assert!(
+                        close(got, expected, 1e-5),
+                        "{model:?} {user:?} {horizon}: {got}, integrated {expected}"
+                    );
                 }
             }
         }
@@ -258,7 +343,11 @@ mod tests {
         }
         // Alive, but seldom active: the longer the silence so far, the likelier more of it.
         let silent = |age| CDNOW.p_silent(&user(0, 0.0, age), 60);
-        assert!(silent(10.0) < silent(100.0) && silent(100.0) < silent(3_000.0) && silent(3_000.0) < 1.0);
+        assert!(
+            silent(10.0) < silent(100.0)
+                && silent(100.0) < silent(3_000.0)
+                && silent(3_000.0) < 1.0
+        );
         // The negative control: with a second active day, silence does lower it.
         assert!(CDNOW.p_alive(&user(1, 5.0, 300.0)) < 0.7);
     }
@@ -268,7 +357,11 @@ mod tests {
         let user = user(2, 213.0, 272.0);
         let quiet = ((CDNOW.alpha + 272.0) / (CDNOW.alpha + 272.0 + 60.0)).powf(CDNOW.r + 2.0);
         let alive = CDNOW.p_alive(&user);
-        assert!(close(CDNOW.p_silent(&user, 60), 1.0 - alive * (1.0 - quiet), 1e-12));
+        assert!(close(
+            CDNOW.p_silent(&user, 60),
+            1.0 - alive * (1.0 - quiet),
+            1e-12
+        ));
         assert_eq!(CDNOW.p_silent(&user, 0), 1.0);
         assert!(CDNOW.p_silent(&user, 3_660) > 1.0 - alive);
         assert_eq!(CDNOW.expected_active_days(&user, 0), 0.0);
@@ -286,34 +379,66 @@ mod tests {
         ];
         for code in 0..81_usize {
             let edge = |digit: u32| edges[code / 3_usize.pow(digit) % 3];
-            let model = BgNbd { r: edge(0), alpha: edge(1), a: edge(2), b: edge(3) };
+            let model = BgNbd {
+                r: edge(0),
+                alpha: edge(1),
+                a: edge(2),
+                b: edge(3),
+            };
             assert_eq!(model.problem(), None);
             for user in users {
                 let (alive, silent) = (model.p_alive(&user), model.p_silent(&user, 90));
-                assert!((0.0..=1.0).contains(&alive) && (0.0..=1.0).contains(&silent), "{model:?} {user:?}");
+                assert!(
+                    (0.0..=1.0).contains(&alive) && (0.0..=1.0).contains(&silent),
+                    "{model:?} {user:?}"
+                );
                 let log_likelihood = model.log_likelihood(&user);
-                assert!(log_likelihood.is_finite(), "{model:?} {user:?}: {log_likelihood}");
+                assert!(
+                    log_likelihood.is_finite(),
+                    "{model:?} {user:?}: {log_likelihood}"
+                );
                 let expected = model.expected_active_days(&user, 365);
-                assert!((0.0..=f64::from(MOST_ACTIVE_DAYS)).contains(&expected), "{model:?} {user:?}: {expected}");
+                assert!(
+                    (0.0..=f64::from(MOST_ACTIVE_DAYS)).contains(&expected),
+                    "{model:?} {user:?}: {expected}"
+                );
             }
         }
         // A daily user who never leaves: as many active days as days.
-        let daily = BgNbd { r: 1.0, alpha: 1.0, a: 1e-6, b: 1e3 };
-        assert!(close(daily.expected_active_days(&user(300, 300.0, 300.0), 365), 365.0, 1e-3));
+        let daily = BgNbd {
+            r: 1.0,
+            alpha: 1.0,
+            a: 1e-6,
+            b: 1e3,
+        };
+        assert!(close(
+            daily.expected_active_days(&user(300, 300.0, 300.0), 365),
+            365.0,
+            1e-3
+        ));
     }
 
     #[test]
     fn counts_and_parameters_that_cannot_be_are_refused() {
-        for (x, last, age) in
-            [(0, 1.0, 9.0), (1, 0.0, 9.0), (2, 9.5, 9.0), (2, -1.0, 9.0), (MOST_ACTIVE_DAYS + 1, 8.0, 9.0)]
-        {
+        for (x, last, age) in [
+            (0, 1.0, 9.0),
+            (1, 0.0, 9.0),
+            (2, 9.5, 9.0),
+            (2, -1.0, 9.0),
+            (MOST_ACTIVE_DAYS + 1, 8.0, 9.0),
+        ] {
             assert_eq!(Purchases::new(x, last, age), None, "{x} {last} {age}");
         }
         assert_eq!(Purchases::new(1, f64::NAN, 9.0), None);
         assert_eq!(Purchases::new(1, 1.0, f64::INFINITY), None);
         assert!(Purchases::new(2, 9.0, 9.0).is_some());
         for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e7] {
-            let problem = BgNbd { alpha: wrong, ..CDNOW }.problem().unwrap();
+            let problem = BgNbd {
+                alpha: wrong,
+                ..CDNOW
+            }
+            .problem()
+            .unwrap();
             assert!(problem.starts_with("alpha is "), "{problem}");
         }
         assert_eq!(CDNOW.problem(), None);
@@ -324,11 +449,22 @@ mod tests {
 
     #[test]
     fn days_are_counted_once_and_before_the_as_of_day() {
-        let days = |numbers: &[i32]| numbers.iter().map(|n| Day::new(*n).unwrap()).collect::<Vec<_>>();
+        let days = |numbers: &[i32]| {
+            numbers
+                .iter()
+                .map(|n| Day::new(*n).unwrap())
+                .collect::<Vec<_>>()
+        };
         let as_of = Day::new(50).unwrap();
         let counted = Purchases::of_days(days(&[10, 10, 20, 49, 50, 60]), as_of).unwrap();
-        assert_eq!((counted.frequency(), counted.last_day(), counted.age_days()), (2, 39.0, 40.0));
-        assert_eq!(Purchases::of_days(days(&[49]), as_of), Purchases::new(0, 0.0, 1.0));
+        assert_eq!(
+            (counted.frequency(), counted.last_day(), counted.age_days()),
+            (2, 39.0, 40.0)
+        );
+        assert_eq!(
+            Purchases::of_days(days(&[49]), as_of),
+            Purchases::new(0, 0.0, 1.0)
+        );
         assert_eq!(Purchases::of_days(days(&[50, 51]), as_of), None);
     }
 }

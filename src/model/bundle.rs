@@ -23,7 +23,10 @@ pub struct Calibration {
 
 impl Calibration {
     /// Leaves the log-odds as they are.
-    pub const IDENTITY: Self = Self { intercept: 0.0, slope: 1.0 };
+    pub const IDENTITY: Self = Self {
+        intercept: 0.0,
+        slope: 1.0,
+    };
 }
 
 /// A logistic churn model of one horizon.
@@ -70,7 +73,10 @@ pub struct Bands {
 
 impl Default for Bands {
     fn default() -> Self {
-        Self { medium: 0.3, high: 0.6 }
+        Self {
+            medium: 0.3,
+            high: 0.6,
+        }
     }
 }
 
@@ -102,7 +108,8 @@ impl Bands {
     pub fn problem(self) -> Option<String> {
         let Self { medium, high } = self;
         let legal = 0.0 < medium && medium < high && high < 1.0;
-        (!legal).then(|| format!("medium = {medium} and high = {high} must be 0 < medium < high < 1"))
+        (!legal)
+            .then(|| format!("medium = {medium} and high = {high} must be 0 < medium < high < 1"))
     }
 
     /// The band of a churn probability.
@@ -145,10 +152,20 @@ impl Segments {
     /// The position of the segment whose centre is nearest to a point in [`Segments::features`], and how far away
     /// it is; `None` without segments.
     pub fn nearest(&self, point: impl Iterator<Item = f64> + Clone) -> Option<(usize, f64)> {
-        let squared =
-            |centroid: &[f64]| centroid.iter().zip(point.clone()).map(|(c, x)| (c - x) * (c - x)).sum::<f64>();
-        let all = self.items.iter().enumerate().map(|(id, segment)| (id, squared(&segment.centroid)));
-        all.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(id, squared)| (id, squared.sqrt()))
+        let squared = |centroid: &[f64]| {
+            centroid
+                .iter()
+                .zip(point.clone())
+                .map(|(c, x)| (c - x) * (c - x))
+                .sum::<f64>()
+        };
+        let all = self
+            .items
+            .iter()
+            .enumerate()
+            .map(|(id, segment)| (id, squared(&segment.centroid)));
+        all.min_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(id, squared)| (id, squared.sqrt()))
     }
 }
 
@@ -228,7 +245,10 @@ impl Bundle {
     pub fn new(spec: BundleSpec, version: String) -> Result<Self, ModelError> {
         let catalogue = Catalogue::new(spec.schema.clone())?;
         if catalogue.hash() != spec.feature_hash {
-            return Err(ModelError::FeatureHash { expected: spec.feature_hash, found: catalogue.hash() });
+            return Err(ModelError::FeatureHash {
+                expected: spec.feature_hash,
+                found: catalogue.hash(),
+            });
         }
         let derived = spec.design.derived(&catalogue);
         check_design(&spec.design, &catalogue, &derived)?;
@@ -242,7 +262,14 @@ impl Bundle {
         }
         crate::history::DayClock::new(&spec.timezone)?;
         let plan = Plan::new(&spec, &catalogue, &derived);
-        Ok(Self { spec, catalogue, derived, segment_positions, plan, version })
+        Ok(Self {
+            spec,
+            catalogue,
+            derived,
+            segment_positions,
+            plan,
+            version,
+        })
     }
 
     /// Everything in `bundle.json`.
@@ -272,8 +299,18 @@ impl Bundle {
 
     /// The rule of who is asked about, for histories whose records refer to `kinds`.
     pub fn eligibility(&self, kinds: &[String]) -> Eligibility {
-        let BundleSpec { schema, churn_event, active_within_days, .. } = &self.spec;
-        Eligibility::new(kinds, &schema.activity, churn_event.as_deref(), *active_within_days)
+        let BundleSpec {
+            schema,
+            churn_event,
+            active_within_days,
+            ..
+        } = &self.spec;
+        Eligibility::new(
+            kinds,
+            &schema.activity,
+            churn_event.as_deref(),
+            *active_within_days,
+        )
     }
 
     /// What scoring looks up.
@@ -288,24 +325,40 @@ impl Bundle {
 }
 
 fn inconsistent(field: &str, problem: &str) -> ModelError {
-    ModelError::Inconsistent { field: field.to_owned(), problem: problem.to_owned() }
+    ModelError::Inconsistent {
+        field: field.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
-fn check_design(design: &Design, catalogue: &Catalogue, derived: &[Derived]) -> Result<(), ModelError> {
+fn check_design(
+    design: &Design,
+    catalogue: &Catalogue,
+    derived: &[Derived],
+) -> Result<(), ModelError> {
     if let Some(problem) = design.bg_nbd.and_then(|model| model.problem()) {
         return Err(inconsistent("design.bg_nbd", &problem));
     }
-    let features = catalogue.features().iter().map(|f| (f.name.clone(), f.scale));
+    let features = catalogue
+        .features()
+        .iter()
+        .map(|f| (f.name.clone(), f.scale));
     let expected = features.chain(derived.iter().map(|d| (d.name(), d.scale())));
     let count = catalogue.len() + derived.len();
     if design.columns.len() != count {
-        let problem = format!("has {} entries for {count} features and derived numbers", design.columns.len());
+        let problem = format!(
+            "has {} entries for {count} features and derived numbers",
+            design.columns.len()
+        );
         return Err(inconsistent("design.columns", &problem));
     }
     for (column, (name, scale)) in design.columns.iter().zip(expected) {
         let field = format!("design.columns[{}]", column.feature);
         if column.feature != name || column.scale != scale {
-            return Err(inconsistent(&field, &format!("should describe `{name}` at scale {scale:?}")));
+            return Err(inconsistent(
+                &field,
+                &format!("should describe `{name}` at scale {scale:?}"),
+            ));
         }
         if let Some(problem) = column.problem() {
             return Err(inconsistent(&field, problem));
@@ -319,7 +372,10 @@ fn check_models(spec: &BundleSpec) -> Result<(), ModelError> {
     if horizons != spec.schema.horizon_days {
         return Err(inconsistent(
             "models",
-            &format!("are for horizons {horizons:?}, not {:?}", spec.schema.horizon_days),
+            &format!(
+                "are for horizons {horizons:?}, not {:?}",
+                spec.schema.horizon_days
+            ),
         ));
     }
     for model in &spec.models {
@@ -334,9 +390,15 @@ fn check_models(spec: &BundleSpec) -> Result<(), ModelError> {
             return Err(inconsistent(&field, &problem));
         }
         let Calibration { intercept, slope } = model.calibration;
-        let finite = [model.intercept, intercept, slope].iter().chain(&model.weights).all(|x| x.is_finite());
+        let finite = [model.intercept, intercept, slope]
+            .iter()
+            .chain(&model.weights)
+            .all(|x| x.is_finite());
         if !finite || slope <= 0.0 {
-            return Err(inconsistent(&field, "needs finite numbers and a positive calibration slope"));
+            return Err(inconsistent(
+                &field,
+                "needs finite numbers and a positive calibration slope",
+            ));
         }
     }
     Ok(())
@@ -345,7 +407,11 @@ fn check_models(spec: &BundleSpec) -> Result<(), ModelError> {
 fn check_segments(spec: &BundleSpec, catalogue: &Catalogue) -> Result<Vec<usize>, ModelError> {
     let Segments { features, items } = &spec.segments;
     for (id, item) in items.iter().enumerate() {
-        let finite = item.centroid.iter().chain([&item.churn_rate]).all(|x| x.is_finite());
+        let finite = item
+            .centroid
+            .iter()
+            .chain([&item.churn_rate])
+            .all(|x| x.is_finite());
         if !finite || item.centroid.len() != features.len() {
             return Err(inconsistent(
                 &format!("segments.items[{id}]"),
@@ -353,5 +419,8 @@ fn check_segments(spec: &BundleSpec, catalogue: &Catalogue) -> Result<Vec<usize>
             ));
         }
     }
-    features.iter().map(|name| Ok(catalogue.position_of(name)?)).collect()
+    features
+        .iter()
+        .map(|name| Ok(catalogue.position_of(name)?))
+        .collect()
 }

@@ -54,7 +54,9 @@ impl Column {
 
     /// What is wrong with the numbers; `None` when they are in order.
     pub(super) fn problem(&self) -> Option<&'static str> {
-        let finite = [self.center, self.spread, self.low, self.high].iter().all(|x| x.is_finite());
+        let finite = [self.center, self.spread, self.low, self.high]
+            .iter()
+            .all(|x| x.is_finite());
         let legal = finite && self.spread > 0.0 && self.low <= self.high;
         (!legal).then_some("needs finite numbers, a positive spread and low <= high")
     }
@@ -117,10 +119,17 @@ impl Derived {
     /// What it is, in one sentence.
     pub fn sentence(self) -> String {
         match self {
-            Self::Alive => "Probability of still being there by recency, frequency and age (BG/NBD).".to_owned(),
-            Self::Rate => "Active days in a year expected of the user while there (BG/NBD).".to_owned(),
+            Self::Alive => {
+                "Probability of still being there by recency, frequency and age (BG/NBD)."
+                    .to_owned()
+            }
+            Self::Rate => {
+                "Active days in a year expected of the user while there (BG/NBD).".to_owned()
+            }
             Self::Silent(days) => {
-                format!("Probability of no active day in {days} days by recency, frequency and age (BG/NBD).")
+                format!(
+                    "Probability of no active day in {days} days by recency, frequency and age (BG/NBD)."
+                )
             }
         }
     }
@@ -136,7 +145,9 @@ impl Derived {
     fn value_if(self, model: &BgNbd, user: &Purchases, alive: f64) -> f64 {
         match self {
             Self::Alive => alive,
-            Self::Rate => (model.r + f64::from(user.frequency())) / (model.alpha + user.age_days()) * 365.0,
+            Self::Rate => {
+                (model.r + f64::from(user.frequency())) / (model.alpha + user.age_days()) * 365.0
+            }
             Self::Silent(days) => model.p_silent_if(alive, user, days),
         }
     }
@@ -149,7 +160,11 @@ impl Derived {
     ) -> impl Iterator<Item = f64> + 'a {
         let alive = user.as_ref().map(|user| model.p_alive(user));
         let known = user.zip(alive);
-        all.iter().map(move |d| known.as_ref().map_or(f64::NAN, |(user, alive)| d.value_if(model, user, *alive)))
+        all.iter().map(move |d| {
+            known
+                .as_ref()
+                .map_or(f64::NAN, |(user, alive)| d.value_if(model, user, *alive))
+        })
     }
 }
 
@@ -174,12 +189,22 @@ impl Design {
 
     /// Appends the standardised numbers of a raw vector to `z`.
     pub fn standardise(&self, catalogue: &Catalogue, raw: &[f64], z: &mut Vec<f64>) {
-        z.extend(self.columns.iter().zip(raw).map(|(column, raw)| column.standardise(*raw)));
+        z.extend(
+            self.columns
+                .iter()
+                .zip(raw)
+                .map(|(column, raw)| column.standardise(*raw)),
+        );
         let Some(model) = &self.bg_nbd else { return };
         let user = purchases(catalogue, raw);
         let columns = self.columns.get(raw.len()..).unwrap_or_default();
         let value = |d: Derived| user.as_ref().map_or(f64::NAN, |user| d.value(model, user));
-        z.extend(columns.iter().zip(derived(catalogue)).map(|(column, d)| column.standardise(value(d))));
+        z.extend(
+            columns
+                .iter()
+                .zip(derived(catalogue))
+                .map(|(column, d)| column.standardise(value(d))),
+        );
     }
 
     /// A derived number of a raw vector, not standardised; `None` where it is unknown.
@@ -189,14 +214,28 @@ impl Design {
 }
 
 fn derived(catalogue: &Catalogue) -> impl Iterator<Item = Derived> {
-    let silences = catalogue.schema().horizon_days.iter().map(|h| Derived::Silent(*h));
+    let silences = catalogue
+        .schema()
+        .horizon_days
+        .iter()
+        .map(|h| Derived::Silent(*h));
     [Derived::Alive, Derived::Rate].into_iter().chain(silences)
 }
 
 /// What BG/NBD needs of a raw vector; `None` when it is unknown or contradicts itself.
 fn purchases(catalogue: &Catalogue, raw: &[f64]) -> Option<Purchases> {
-    let value = |q| catalogue.position(q).and_then(|p| raw.get(p)).copied().unwrap_or(f64::NAN);
-    purchases_of(value(Quantity::ActiveDays), value(Quantity::Recency), value(Quantity::ActiveAge))
+    let value = |q| {
+        catalogue
+            .position(q)
+            .and_then(|p| raw.get(p))
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
+    purchases_of(
+        value(Quantity::ActiveDays),
+        value(Quantity::Recency),
+        value(Quantity::ActiveAge),
+    )
 }
 
 /// What BG/NBD needs, from active days, recency and the days since the first active one, each NaN where unknown.
@@ -259,7 +298,8 @@ pub(super) fn above(z: f64, knot: f64) -> f64 {
 
 impl Kink {
     fn value(&self, z: &[f64]) -> f64 {
-        (above(z.get(self.column).copied().unwrap_or_default(), self.knot) - self.center) / self.spread
+        (above(z.get(self.column).copied().unwrap_or_default(), self.knot) - self.center)
+            / self.spread
     }
 }
 
@@ -294,7 +334,9 @@ impl Expansion {
 
     /// What is wrong with it for a number of columns; `None` when it is in order.
     pub(super) fn problem(&self, columns: usize) -> Option<&'static str> {
-        let kink = |k: &Kink| k.column < columns && finite(&[k.knot, k.center, k.spread]) && k.spread > 0.0;
+        let kink = |k: &Kink| {
+            k.column < columns && finite(&[k.knot, k.center, k.spread]) && k.spread > 0.0
+        };
         let pair = |p: &Pair| {
             let within = p.first < columns && p.second < columns && p.low <= p.high;
             within && finite(&[p.center, p.spread, p.low, p.high]) && p.spread > 0.0
@@ -334,22 +376,50 @@ mod tests {
 
     fn catalogue() -> Catalogue {
         let (activity, horizon_days) = (vec!["purchase".to_owned()], vec![30]);
-        Catalogue::new(FeatureSchema { activity, other_kinds: vec![], horizon_days, amounts: false }).unwrap()
+        Catalogue::new(FeatureSchema {
+            activity,
+            other_kinds: vec![],
+            horizon_days,
+            amounts: false,
+        })
+        .unwrap()
     }
 
     fn design(catalogue: &Catalogue) -> Design {
-        let plain = |feature: String, scale| Column { feature, scale, center: 0.0, spread: 1.0, low: -9.0, high: 9.0 };
-        let features = catalogue.features().iter().map(|f| plain(f.name.clone(), f.scale));
+        let plain = |feature: String, scale| Column {
+            feature,
+            scale,
+            center: 0.0,
+            spread: 1.0,
+            low: -9.0,
+            high: 9.0,
+        };
+        let features = catalogue
+            .features()
+            .iter()
+            .map(|f| plain(f.name.clone(), f.scale));
         let more = derived(catalogue).map(|d| plain(d.name(), d.scale()));
-        let bg_nbd = Some(BgNbd { r: 0.243, alpha: 30.9, a: 0.793, b: 2.426 });
-        Design { columns: features.chain(more).collect(), bg_nbd }
+        let bg_nbd = Some(BgNbd {
+            r: 0.243,
+            alpha: 30.9,
+            a: 0.793,
+            b: 2.426,
+        });
+        Design {
+            columns: features.chain(more).collect(),
+            bg_nbd,
+        }
     }
 
     #[test]
     fn derived_numbers_come_from_the_features_alone() {
         let catalogue = catalogue();
         let design = design(&catalogue);
-        let named = [("active_days", 3.0), ("recency_days", 59.0), ("active_age_days", 272.0)];
+        let named = [
+            ("active_days", 3.0),
+            ("recency_days", 59.0),
+            ("active_age_days", 272.0),
+        ];
         let raw = catalogue.vector(named.into_iter()).unwrap();
         let user = Purchases::new(2, 213.0, 272.0).unwrap();
         let model = design.bg_nbd.unwrap();
@@ -360,7 +430,10 @@ mod tests {
         design.standardise(&catalogue, &raw, &mut z);
         assert_eq!(z.len(), design.columns.len());
         assert_eq!(z[catalogue.len()], value(Derived::Alive));
-        assert_eq!(z[catalogue.len() + 2], crate::math::logit(value(Derived::Silent(30))));
+        assert_eq!(
+            z[catalogue.len() + 2],
+            crate::math::logit(value(Derived::Silent(30)))
+        );
     }
 
     #[test]
@@ -369,22 +442,59 @@ mod tests {
         let design = design(&catalogue);
         let silent = |named: &[(&str, f64)]| {
             let mut z = Vec::new();
-            design.standardise(&catalogue, &catalogue.vector(named.iter().copied()).unwrap(), &mut z);
+            design.standardise(
+                &catalogue,
+                &catalogue.vector(named.iter().copied()).unwrap(),
+                &mut z,
+            );
             z[catalogue.len() + 2]
         };
         assert_eq!(silent(&[("active_days", 3.0), ("recency_days", 59.0)]), 0.0);
-        assert_eq!(silent(&[("active_days", 3.0), ("recency_days", 59.0), ("active_age_days", 20.0)]), 0.0);
-        assert_ne!(silent(&[("active_days", 3.0), ("recency_days", 59.0), ("active_age_days", 90.0)]), 0.0);
+        assert_eq!(
+            silent(&[
+                ("active_days", 3.0),
+                ("recency_days", 59.0),
+                ("active_age_days", 20.0)
+            ]),
+            0.0
+        );
+        assert_ne!(
+            silent(&[
+                ("active_days", 3.0),
+                ("recency_days", 59.0),
+                ("active_age_days", 90.0)
+            ]),
+            0.0
+        );
     }
 
     #[test]
     fn shares_of_kinks_and_products_add_up_to_their_part_of_the_log_odds() {
-        let kinks = vec![Kink { column: 1, knot: 0.5, center: 0.2, spread: 0.7 }];
-        let pair = |first, second| Pair { first, second, center: 0.1, spread: 1.3, low: -4.0, high: 1.5 };
-        let expansion = Expansion { kinks, pairs: vec![pair(0, 1), pair(2, 2)] };
+        let kinks = vec![Kink {
+            column: 1,
+            knot: 0.5,
+            center: 0.2,
+            spread: 0.7,
+        }];
+        let pair = |first, second| Pair {
+            first,
+            second,
+            center: 0.1,
+            spread: 1.3,
+            low: -4.0,
+            high: 1.5,
+        };
+        let expansion = Expansion {
+            kinks,
+            pairs: vec![pair(0, 1), pair(2, 2)],
+        };
         let mut row = vec![9.0, 1.0, 2.0, -3.0];
         expansion.extend(&mut row, 1);
-        assert_eq!(row[4..], [(1.5 - 0.2) / 0.7, (1.5 - 0.1) / 1.3, (1.5 - 0.1) / 1.3], "2 and 9 are held at 1.5");
+        assert_eq!(
+            row[4..],
+            [(1.5 - 0.2) / 0.7, (1.5 - 0.1) / 1.3, (1.5 - 0.1) / 1.3],
+            "2 and 9 are held at 1.5"
+        );
         let weights = [0.3, -0.5, 0.25];
         let mut shares = [0.0; 3];
         expansion.share(&row[1..4], &weights, &mut shares);

@@ -12,7 +12,10 @@ use crate::math::sigmoid;
 
 /// Silence or an event is churn, two horizons that disagree; and the bundle that is part of the repository.
 static BUNDLES: LazyLock<[Bundle; 3]> = LazyLock::new(|| {
-    let event = BundleSpec { churn_event: Some("return".into()), ..spec() };
+    let event = BundleSpec {
+        churn_event: Some("return".into()),
+        ..spec()
+    };
     let bundle = |spec| Bundle::new(spec, "test".into()).unwrap();
     let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/shop");
     [bundle(spec()), bundle(event), load(&shop).unwrap().bundle]
@@ -33,27 +36,48 @@ fn value() -> impl Strategy<Value = f64> {
 fn vector(bundle: &Bundle) -> impl Strategy<Value = Vec<f64>> + use<> {
     let places = bundle.plan().places;
     let needed = (1..300_u32, 1..200_u32, 1..40_u32, 0..20_u32);
-    (prop::collection::vec(value(), bundle.catalogue().len()), needed, prop::bool::weighted(0.8)).prop_map(
-        move |(mut vector, (tenure, recency, active, recent), likely)| {
-            if likely {
-                for (position, value) in places.needed().into_iter().zip([tenure, recency, active, recent]) {
-                    vector[position] = f64::from(value);
-                }
-            }
-            vector
-        },
+    (
+        prop::collection::vec(value(), bundle.catalogue().len()),
+        needed,
+        prop::bool::weighted(0.8),
     )
+        .prop_map(
+            move |(mut vector, (tenure, recency, active, recent), likely)| {
+                if likely {
+                    for (position, value) in places
+                        .needed()
+                        .into_iter()
+                        .zip([tenure, recency, active, recent])
+                    {
+                        vector[position] = f64::from(value);
+                    }
+                }
+                vector
+            },
+        )
 }
 
 fn asked() -> impl Strategy<Value = (usize, Vec<Vec<f64>>)> {
-    (0..BUNDLES.len()).prop_flat_map(|which| (Just(which), prop::collection::vec(vector(&BUNDLES[which]), 0..150)))
+    (0..BUNDLES.len()).prop_flat_map(|which| {
+        (
+            Just(which),
+            prop::collection::vec(vector(&BUNDLES[which]), 0..150),
+        )
+    })
 }
 
 /// A horizon's log-odds and themes by decreasing effect, from the formulas.
 fn formulas(bundle: &Bundle, model: &ChurnModel, vector: &[f64]) -> (f64, Vec<(Theme, f64)>) {
     let mut z = Vec::new();
-    bundle.spec().design.standardise(bundle.catalogue(), vector, &mut z);
-    let shares: Vec<f64> = model.contributions(&z).into_iter().map(|c| model.calibration.slope * c).collect();
+    bundle
+        .spec()
+        .design
+        .standardise(bundle.catalogue(), vector, &mut z);
+    let shares: Vec<f64> = model
+        .contributions(&z)
+        .into_iter()
+        .map(|c| model.calibration.slope * c)
+        .collect();
     let of: Vec<Theme> = bundle
         .catalogue()
         .features()
@@ -61,17 +85,41 @@ fn formulas(bundle: &Bundle, model: &ChurnModel, vector: &[f64]) -> (f64, Vec<(T
         .map(|f| f.theme)
         .chain(bundle.derived().iter().map(|d| d.theme()))
         .collect();
-    let themes = [Theme::Recency, Theme::Frequency, Theme::Tenure, Theme::Rhythm, Theme::Amount, Theme::OtherKinds];
-    let sum = |theme| of.iter().zip(&shares).filter(|(t, _)| **t == theme).map(|(_, c)| c).sum::<f64>();
-    let mut effects: Vec<(Theme, f64)> =
-        themes.into_iter().filter(|t| of.contains(t)).map(|theme| (theme, sum(theme))).collect();
+    let themes = [
+        Theme::Recency,
+        Theme::Frequency,
+        Theme::Tenure,
+        Theme::Rhythm,
+        Theme::Amount,
+        Theme::OtherKinds,
+    ];
+    let sum = |theme| {
+        of.iter()
+            .zip(&shares)
+            .filter(|(t, _)| **t == theme)
+            .map(|(_, c)| c)
+            .sum::<f64>()
+    };
+    let mut effects: Vec<(Theme, f64)> = themes
+        .into_iter()
+        .filter(|t| of.contains(t))
+        .map(|theme| (theme, sum(theme)))
+        .collect();
     effects.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let base = model.calibration.intercept + model.calibration.slope * model.intercept;
     (base + effects.iter().map(|(_, c)| c).sum::<f64>(), effects)
 }
 
-fn score<'m>(bundle: &'m Bundle, vector: &[f64], told: usize) -> Result<Assessment<'m>, ModelError> {
-    bundle.assessor(&[]).assess(Subject::Features(vector), bundle.spec().training.as_of, told)
+fn score<'m>(
+    bundle: &'m Bundle,
+    vector: &[f64],
+    told: usize,
+) -> Result<Assessment<'m>, ModelError> {
+    bundle.assessor(&[]).assess(
+        Subject::Features(vector),
+        bundle.spec().training.as_of,
+        told,
+    )
 }
 
 proptest! {
@@ -131,5 +179,8 @@ fn vectors_that_are_not_whole_are_refused() {
     let width = bundle.catalogue().len();
     assert_eq!(bundle.assess_matrix(&[]).unwrap(), MatrixScores::default());
     let error = bundle.assess_matrix(&vec![1.0; 3 * width + 2]).unwrap_err();
-    assert!(matches!(error, ModelError::Width { expected, found: 2 } if expected == width), "{error}");
+    assert!(
+        matches!(error, ModelError::Width { expected, found: 2 } if expected == width),
+        "{error}"
+    );
 }

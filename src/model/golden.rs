@@ -38,26 +38,50 @@ impl Golden {
     pub fn record(bundle: &Bundle) -> Result<Self, ModelError> {
         let as_of = bundle.spec().training.as_of;
         let cases = (0..CASES).map(|case| answer(bundle, as_of, made_up_history(bundle, case)));
-        Ok(Self { cases: cases.collect::<Result<_, _>>()? })
+        Ok(Self {
+            cases: cases.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Asks again and compares every bit.
     pub fn replay(&self, bundle: &Bundle) -> Result<(), ModelError> {
         if self.cases.is_empty() {
             let expected = format!("{CASES} cases");
-            return Err(ModelError::Golden { case: 0, what: "golden.json".into(), expected, found: "none".into() });
+            return Err(ModelError::Golden {
+                case: 0,
+                what: "golden.json".into(),
+                expected,
+                found: "none".into(),
+            });
         }
         for (case, recorded) in self.cases.iter().enumerate() {
             let now = answer(bundle, recorded.as_of, recorded.history.clone())?;
             let differs = |what: &str, expected: String, found: String| {
-                (expected != found).then(|| ModelError::Golden { case, what: what.to_owned(), expected, found })
+                (expected != found).then(|| ModelError::Golden {
+                    case,
+                    what: what.to_owned(),
+                    expected,
+                    found,
+                })
             };
             // Debug prints the shortest text that reads back as the same number, so equal text is equal bits.
             let parts = [
-                differs("the feature vector", format!("{:?}", recorded.features), format!("{:?}", now.features)),
-                differs("the churn probabilities", format!("{:?}", recorded.horizons), format!("{:?}", now.horizons)),
+                differs(
+                    "the feature vector",
+                    format!("{:?}", recorded.features),
+                    format!("{:?}", now.features),
+                ),
+                differs(
+                    "the churn probabilities",
+                    format!("{:?}", recorded.horizons),
+                    format!("{:?}", now.horizons),
+                ),
                 differs("the stage", recorded.stage.clone(), now.stage),
-                differs("the segment", format!("{:?}", recorded.segment), format!("{:?}", now.segment)),
+                differs(
+                    "the segment",
+                    format!("{:?}", recorded.segment),
+                    format!("{:?}", now.segment),
+                ),
             ];
             if let Some(error) = parts.into_iter().flatten().next() {
                 return Err(error);
@@ -69,41 +93,91 @@ impl Golden {
 
 fn made_up_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
     let kinds = bundle.catalogue().kinds().len() as u32;
-    let horizon = u32::from(bundle.spec().schema.horizon_days.first().copied().unwrap_or(30));
+    let horizon = u32::from(
+        bundle
+            .spec()
+            .schema
+            .horizon_days
+            .first()
+            .copied()
+            .unwrap_or(30),
+    );
     let step = 1 + horizon * (case + 1) / 8;
     let visits = 1 + case * case % 17;
     let rows = (0..visits).map(|visit| {
         let age = 1 + case * horizon / 12 + visit * step + (visit * visit * 7 + case) % 5;
-        let kind = if visit % 3 == 2 { (case + visit) % kinds } else { 0 };
+        let kind = if visit % 3 == 2 {
+            (case + visit) % kinds
+        } else {
+            0
+        };
         let amount = i64::from(1 + (visit * 37 + case * 11) % 90) * 1_250_000;
-        (age.min(30_000) as u16, kind as u16, 1 + (visit + case) % 4, amount)
+        (
+            age.min(30_000) as u16,
+            kind as u16,
+            1 + (visit + case) % 4,
+            amount,
+        )
     });
     rows.collect()
 }
 
-fn answer(bundle: &Bundle, as_of: Day, history: Vec<(u16, u16, u32, i64)>) -> Result<GoldenCase, ModelError> {
+fn answer(
+    bundle: &Bundle,
+    as_of: Day,
+    history: Vec<(u16, u16, u32, i64)>,
+) -> Result<GoldenCase, ModelError> {
     let record = |&(age, kind, count, micros): &(u16, u16, u32, i64)| {
         let amount = Amount::from_micros(micros);
-        DayRecord { amount, day: as_of.plus(-i32::from(age)), count, kind }
+        DayRecord {
+            amount,
+            day: as_of.plus(-i32::from(age)),
+            count,
+            kind,
+        }
     };
     let records = History::new(history.iter().map(record).collect())?;
     let mut extractor = bundle.extractor(bundle.catalogue().kinds());
     let mut vector = vec![f64::NAN; bundle.catalogue().len()];
     let active = extractor.extract(records.view(), as_of, &mut vector);
     let score = match active {
-        true => bundle.assessor(&[]).assess(Subject::Features(&vector), as_of, 0)?,
+        true => bundle
+            .assessor(&[])
+            .assess(Subject::Features(&vector), as_of, 0)?,
         false => Assessment::TooNew,
     };
     let (horizons, stage, segment) = match score {
         Assessment::Scored(score) => {
-            let Score { horizons, stage, segment, .. } = score;
-            let pairs = horizons.iter().map(|h| (h.probability, h.log_odds)).collect();
-            (pairs, stage.name().to_owned(), segment.map(|s| (s.id, s.distance)))
+            let Score {
+                horizons,
+                stage,
+                segment,
+                ..
+            } = score;
+            let pairs = horizons
+                .iter()
+                .map(|h| (h.probability, h.log_odds))
+                .collect();
+            (
+                pairs,
+                stage.name().to_owned(),
+                segment.map(|s| (s.id, s.distance)),
+            )
         }
         Assessment::TooNew | Assessment::Inactive { .. } | Assessment::AlreadyChurned => {
             (Vec::new(), String::new(), None)
         }
     };
-    let features = vector.into_iter().map(|v| (!v.is_nan()).then_some(v)).collect();
-    Ok(GoldenCase { as_of, history, features, horizons, stage, segment })
+    let features = vector
+        .into_iter()
+        .map(|v| (!v.is_nan()).then_some(v))
+        .collect();
+    Ok(GoldenCase {
+        as_of,
+        history,
+        features,
+        horizons,
+        stage,
+        segment,
+    })
 }

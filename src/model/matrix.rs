@@ -49,7 +49,10 @@ impl Bundle {
     pub fn assess_matrix(&self, values: &[f64]) -> Result<MatrixScores, ModelError> {
         let width = self.catalogue().len().max(1);
         if !values.len().is_multiple_of(width) {
-            return Err(ModelError::Width { expected: width, found: values.len() % width });
+            return Err(ModelError::Width {
+                expected: width,
+                found: values.len() % width,
+            });
         }
         let rows = values.len() / width;
         let mut scores = MatrixScores {
@@ -57,11 +60,17 @@ impl Bundle {
             probabilities: Vec::with_capacity(rows * self.plan().models.len()),
             segments: Vec::with_capacity(rows),
         };
-        let whole = if rows % ROWS < FEW { rows - rows % ROWS } else { rows };
+        let whole = if rows % ROWS < FEW {
+            rows - rows % ROWS
+        } else {
+            rows
+        };
         let (blocks, rest) = values.split_at(whole * width);
         if whole > 0 {
             let mut block = Block::new(self);
-            blocks.chunks(ROWS * width).for_each(|rows| block.assess(rows, &mut scores));
+            blocks
+                .chunks(ROWS * width)
+                .for_each(|rows| block.assess(rows, &mut scores));
         }
         self.assess_few(rest.chunks_exact(width), &mut scores)?;
         Ok(scores)
@@ -74,20 +83,25 @@ impl Bundle {
     ) -> Result<(), ModelError> {
         let mut assessor = self.assessor(&[]);
         for row in rows {
-            let outcome = match assessor.assess(Subject::Features(row), self.spec().training.as_of, 0) {
-                Ok(Assessment::Scored(score)) => {
-                    scores.outcomes.push(RowOutcome::Scored);
-                    scores.probabilities.extend(score.horizons.iter().map(|h| h.probability));
-                    scores.segments.push(score.segment.map(|s| s.id));
-                    continue;
-                }
-                Ok(Assessment::TooNew | Assessment::AlreadyChurned) => RowOutcome::TooNew,
-                Ok(Assessment::Inactive { .. }) => RowOutcome::Inactive,
-                Err(ModelError::Needed { .. }) => RowOutcome::Incomplete,
-                Err(error) => return Err(error),
-            };
+            let outcome =
+                match assessor.assess(Subject::Features(row), self.spec().training.as_of, 0) {
+                    Ok(Assessment::Scored(score)) => {
+                        scores.outcomes.push(RowOutcome::Scored);
+                        scores
+                            .probabilities
+                            .extend(score.horizons.iter().map(|h| h.probability));
+                        scores.segments.push(score.segment.map(|s| s.id));
+                        continue;
+                    }
+                    Ok(Assessment::TooNew | Assessment::AlreadyChurned) => RowOutcome::TooNew,
+                    Ok(Assessment::Inactive { .. }) => RowOutcome::Inactive,
+                    Err(ModelError::Needed { .. }) => RowOutcome::Incomplete,
+                    Err(error) => return Err(error),
+                };
             scores.outcomes.push(outcome);
-            scores.probabilities.extend(self.plan().models.iter().map(|_| f64::NAN));
+            scores
+                .probabilities
+                .extend(self.plan().models.iter().map(|_| f64::NAN));
             scores.segments.push(None);
         }
         Ok(())
@@ -111,7 +125,12 @@ struct Block<'m> {
 impl<'m> Block<'m> {
     fn new(bundle: &'m Bundle) -> Self {
         let lanes = |count| vec![[f64::NAN; ROWS]; count];
-        let Plan { scales, themes, models, .. } = bundle.plan();
+        let Plan {
+            scales,
+            themes,
+            models,
+            ..
+        } = bundle.plan();
         Self {
             bundle,
             log: Log1p::new(),
@@ -134,7 +153,9 @@ impl<'m> Block<'m> {
         }
         let rows = values.len() / width;
         let start = scores.outcomes.len();
-        scores.outcomes.extend((0..rows).map(|row| self.outcome(row)));
+        scores
+            .outcomes
+            .extend((0..rows).map(|row| self.outcome(row)));
         let outcomes = scores.outcomes.get(start..).unwrap_or_default();
         let is_scored = |row: usize| outcomes.get(row) == Some(&RowOutcome::Scored);
         self.derive(is_scored);
@@ -144,22 +165,35 @@ impl<'m> Block<'m> {
         for (row, segment) in segments.into_iter().enumerate().take(rows) {
             let scored = is_scored(row);
             let log_odds = self.log_odds.iter().filter_map(|lane| lane.get(row));
-            scores.probabilities.extend(log_odds.map(|x| if scored { sigmoid(*x) } else { f64::NAN }));
+            scores
+                .probabilities
+                .extend(log_odds.map(|x| if scored { sigmoid(*x) } else { f64::NAN }));
             scores.segments.push(segment.filter(|_| scored));
         }
     }
 
     fn at(&self, column: usize, row: usize) -> f64 {
-        self.columns.get(column).and_then(|lane| lane.get(row)).copied().unwrap_or(f64::NAN)
+        self.columns
+            .get(column)
+            .and_then(|lane| lane.get(row))
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 
     fn outcome(&self, row: usize) -> RowOutcome {
         let places = &self.bundle.plan().places;
         if self.at(places.active_days, row) == 0.0 {
             RowOutcome::TooNew
-        } else if places.needed().iter().any(|column| self.at(*column, row).is_nan()) {
+        } else if places
+            .needed()
+            .iter()
+            .any(|column| self.at(*column, row).is_nan())
+        {
             RowOutcome::Incomplete
-        } else if is_inactive(self.at(places.recency, row), self.bundle.spec().active_within_days) {
+        } else if is_inactive(
+            self.at(places.recency, row),
+            self.bundle.spec().active_within_days,
+        ) {
             RowOutcome::Inactive
         } else {
             RowOutcome::Scored
@@ -168,13 +202,19 @@ impl<'m> Block<'m> {
 
     /// Puts the derived numbers of rows that are scored after their features.
     fn derive(&mut self, is_scored: impl Fn(usize) -> bool) {
-        let Some(model) = &self.bundle.spec().design.bg_nbd else { return };
-        let Plan { places, active_age, .. } = self.bundle.plan();
+        let Some(model) = &self.bundle.spec().design.bg_nbd else {
+            return;
+        };
+        let Plan {
+            places, active_age, ..
+        } = self.bundle.plan();
         for row in (0..ROWS).filter(|row| is_scored(*row)) {
-            let [days, recency, age] = [places.active_days, places.recency, *active_age].map(|c| self.at(c, row));
+            let [days, recency, age] =
+                [places.active_days, places.recency, *active_age].map(|c| self.at(c, row));
             let user: Option<Purchases> = purchases_of(days, recency, age);
             let columns = self.columns.iter_mut().skip(self.bundle.catalogue().len());
-            for (column, value) in columns.zip(Derived::values(self.bundle.derived(), model, user)) {
+            for (column, value) in columns.zip(Derived::values(self.bundle.derived(), model, user))
+            {
                 if let Some(slot) = column.get_mut(row) {
                     *slot = value;
                 }
@@ -185,10 +225,22 @@ impl<'m> Block<'m> {
     fn standardise(&mut self) {
         let log = self.log;
         let scales = &self.bundle.plan().scales;
-        for ((lane, column), scale) in self.columns.iter_mut().zip(&self.bundle.spec().design.columns).zip(scales) {
-            lane.iter_mut().for_each(|value| *value = bend(log, *scale, *value));
+        for ((lane, column), scale) in self
+            .columns
+            .iter_mut()
+            .zip(&self.bundle.spec().design.columns)
+            .zip(scales)
+        {
+            lane.iter_mut()
+                .for_each(|value| *value = bend(log, *scale, *value));
             for value in lane {
-                *value = standard(*value, column.center, column.spread, column.low, column.high);
+                *value = standard(
+                    *value,
+                    column.center,
+                    column.spread,
+                    column.low,
+                    column.high,
+                );
             }
         }
     }
@@ -200,7 +252,11 @@ impl<'m> Block<'m> {
         for (number, weighing) in self.bundle.plan().models.iter().enumerate() {
             let mut own = self.log_odds_of(weighing);
             for (own, shorter) in own.iter_mut().zip(shorter.iter().flatten()) {
-                *own = if contradicts(*shorter, *own, silence) { *shorter } else { *own };
+                *own = if contradicts(*shorter, *own, silence) {
+                    *shorter
+                } else {
+                    *own
+                };
             }
             shorter = Some(own);
             if let Some(lane) = self.log_odds.get_mut(number) {
@@ -216,7 +272,10 @@ impl<'m> Block<'m> {
         for (effect, (_, members)) in self.effects.iter_mut().zip(&self.bundle.plan().themes) {
             *effect = [nothing; ROWS];
             for share in members.iter().filter_map(|member| self.shares.get(*member)) {
-                effect.iter_mut().zip(share).for_each(|(effect, share)| *effect += share);
+                effect
+                    .iter_mut()
+                    .zip(share)
+                    .for_each(|(effect, share)| *effect += share);
             }
         }
         std::array::from_fn(|row| {
@@ -235,8 +294,13 @@ impl<'m> Block<'m> {
         for (id, segment) in self.bundle.spec().segments.items.iter().enumerate() {
             let mut squared = [0.0; ROWS];
             for (center, position) in segment.centroid.iter().zip(self.bundle.segment_positions()) {
-                let Some(column) = self.columns.get(*position) else { continue };
-                squared.iter_mut().zip(column).for_each(|(sum, x)| *sum += (center - x) * (center - x));
+                let Some(column) = self.columns.get(*position) else {
+                    continue;
+                };
+                squared
+                    .iter_mut()
+                    .zip(column)
+                    .for_each(|(sum, x)| *sum += (center - x) * (center - x));
             }
             for ((nearest, least), squared) in nearest.iter_mut().zip(&mut least).zip(squared) {
                 if nearest.is_none() || squared < *least {

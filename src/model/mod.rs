@@ -20,7 +20,8 @@ mod tests;
 
 pub use bgnbd::{BgNbd, Purchases};
 pub use bundle::{
-    Bands, Bundle, BundleSpec, Calibration, ChurnModel, FORMAT_VERSION, RiskBand, Segment, Segments, Training,
+    Bands, Bundle, BundleSpec, Calibration, ChurnModel, FORMAT_VERSION, RiskBand, Segment,
+    Segments, Training,
 };
 pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
@@ -106,7 +107,9 @@ pub enum ModelError {
         source: serde_json::Error,
     },
     /// A bundle whose features this build does not compute.
-    #[error("the bundle's feature hash is {expected}, this build's is {found}: fit the model again with this version")]
+    #[error(
+        "the bundle's feature hash is {expected}, this build's is {found}: fit the model again with this version"
+    )]
     FeatureHash {
         /// The bundle's hash.
         expected: String,
@@ -122,7 +125,9 @@ pub enum ModelError {
         problem: String,
     },
     /// A bundle that does not give its own golden answers.
-    #[error("golden case {case}, {what}: found {found}, recorded {expected}; the bundle or this build is at fault")]
+    #[error(
+        "golden case {case}, {what}: found {found}, recorded {expected}; the bundle or this build is at fault"
+    )]
     Golden {
         /// The case, from 0.
         case: usize,

@@ -8,8 +8,14 @@ use crate::lifecycle::Places;
 use crate::math::{Log1p, logit};
 
 /// The themes, in the order in which equal effects are told.
-const THEMES: [Theme; 6] =
-    [Theme::Recency, Theme::Frequency, Theme::Tenure, Theme::Rhythm, Theme::Amount, Theme::OtherKinds];
+const THEMES: [Theme; 6] = [
+    Theme::Recency,
+    Theme::Frequency,
+    Theme::Tenure,
+    Theme::Rhythm,
+    Theme::Amount,
+    Theme::OtherKinds,
+];
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,30 +39,50 @@ impl Plan {
     /// The plan of a bundle whose parts fit each other.
     pub(super) fn new(spec: &BundleSpec, catalogue: &Catalogue, derived: &[Derived]) -> Self {
         let columns = &spec.design.columns;
-        let of_columns: Vec<Theme> =
-            catalogue.features().iter().map(|f| f.theme).chain(derived.iter().map(|d| d.theme())).collect();
+        let of_columns: Vec<Theme> = catalogue
+            .features()
+            .iter()
+            .map(|f| f.theme)
+            .chain(derived.iter().map(|d| d.theme()))
+            .collect();
         let members = |theme: Theme| -> Vec<usize> {
-            (0..of_columns.len()).filter(|k| of_columns.get(*k) == Some(&theme)).collect()
+            (0..of_columns.len())
+                .filter(|k| of_columns.get(*k) == Some(&theme))
+                .collect()
         };
         let number = |of: fn(&Column) -> f64| columns.iter().map(of).collect();
         Self {
             places: Places::new(catalogue),
-            active_age: catalogue.position(Quantity::ActiveAge).unwrap_or(usize::MAX),
+            active_age: catalogue
+                .position(Quantity::ActiveAge)
+                .unwrap_or(usize::MAX),
             derived_names: derived.iter().map(|d| d.name()).collect(),
             scales: columns.iter().map(|c| c.scale).collect(),
             centers: number(|c| c.center),
             spreads: number(|c| c.spread),
             lows: number(|c| c.low),
             highs: number(|c| c.high),
-            themes: THEMES.map(|theme| (theme, members(theme))).into_iter().filter(|(_, m)| !m.is_empty()).collect(),
-            models: spec.models.iter().map(|model| Weighing::new(model, catalogue, derived)).collect(),
+            themes: THEMES
+                .map(|theme| (theme, members(theme)))
+                .into_iter()
+                .filter(|(_, m)| !m.is_empty())
+                .collect(),
+            models: spec
+                .models
+                .iter()
+                .map(|model| Weighing::new(model, catalogue, derived))
+                .collect(),
         }
     }
 
     /// What BG/NBD needs of a raw vector; `None` when it is unknown or contradicts itself.
     pub(super) fn purchases(&self, raw: &[f64]) -> Option<Purchases> {
         let at = |position: usize| raw.get(position).copied().unwrap_or(f64::NAN);
-        purchases_of(at(self.places.active_days), at(self.places.recency), at(self.active_age))
+        purchases_of(
+            at(self.places.active_days),
+            at(self.places.recency),
+            at(self.active_age),
+        )
     }
 
     /// Standardises raw values, one for each column, where they stand.
@@ -138,7 +164,9 @@ impl Weighing {
     fn new(model: &ChurnModel, catalogue: &Catalogue, derived: &[Derived]) -> Self {
         let slope = model.calibration.slope;
         let expansion = &model.expansion;
-        let (own, more) = model.weights.split_at(model.weights.len().saturating_sub(expansion.len()));
+        let (own, more) = model
+            .weights
+            .split_at(model.weights.len().saturating_sub(expansion.len()));
         let (kink_weights, pair_weights) = more.split_at(expansion.kinks.len().min(more.len()));
         let (mut kinks, mut pairs) = (Terms::default(), Terms::default());
         for (kink, weight) in expansion.kinks.iter().zip(kink_weights) {
@@ -155,8 +183,20 @@ impl Weighing {
         }
         let base_log_odds = model.calibration.intercept + slope * model.intercept;
         let leaving = expectations(own, catalogue, derived);
-        let kind_counts = catalogue.features().iter().map(|f| kind_of(f.quantity).is_some()).collect();
-        Self { base_log_odds, slope, leaving, kind_counts, own: own.to_vec(), kinks, pairs }
+        let kind_counts = catalogue
+            .features()
+            .iter()
+            .map(|f| kind_of(f.quantity).is_some())
+            .collect();
+        Self {
+            base_log_odds,
+            slope,
+            leaving,
+            kind_counts,
+            own: own.to_vec(),
+            kinks,
+            pairs,
+        }
     }
 
     /// Whether a standardised value raises the risk, or lowers it, as a reader expects of it. What is unknown, or like the
@@ -187,46 +227,91 @@ impl Weighing {
         self.kinks.weigh(terms);
         add(shares, self.kinks.first.iter().zip(terms.iter()));
         terms.clear();
-        terms.extend(self.pairs.first.iter().zip(&self.pairs.second).map(|(first, second)| at(first) * at(second)));
+        terms.extend(
+            self.pairs
+                .first
+                .iter()
+                .zip(&self.pairs.second)
+                .map(|(first, second)| at(first) * at(second)),
+        );
         for ((term, low), high) in terms.iter_mut().zip(&self.pairs.low).zip(&self.pairs.high) {
             *term = held(*term, *low, *high);
         }
         self.pairs.weigh(terms);
-        let factors = self.pairs.first.iter().zip(&self.pairs.second).zip(terms.iter());
-        add(shares, factors.flat_map(|((first, second), term)| [(first, term), (second, term)]));
+        let factors = self
+            .pairs
+            .first
+            .iter()
+            .zip(&self.pairs.second)
+            .zip(terms.iter());
+        add(
+            shares,
+            factors.flat_map(|((first, second), term)| [(first, term), (second, term)]),
+        );
         shares.iter_mut().for_each(|share| *share *= self.slope);
     }
 
     /// The same for many rows: columns of `N` rows each.
-    pub(super) fn contributions_of_block<const N: usize>(&self, z: &[[f64; N]], shares: &mut [[f64; N]]) {
+    pub(super) fn contributions_of_block<const N: usize>(
+        &self,
+        z: &[[f64; N]],
+        shares: &mut [[f64; N]],
+    ) {
         for ((share, z), weight) in shares.iter_mut().zip(z).zip(&self.own) {
             *share = z.map(|z| weight * z);
         }
-        let Terms { first, low, center, spread, weight, .. } = &self.kinks;
+        let Terms {
+            first,
+            low,
+            center,
+            spread,
+            weight,
+            ..
+        } = &self.kinks;
         let numbers = center.iter().zip(spread).zip(weight);
         for ((column, knot), ((center, spread), weight)) in first.iter().zip(low).zip(numbers) {
-            let (Some(z), Some(share)) = (z.get(*column), shares.get_mut(*column)) else { continue };
+            let (Some(z), Some(share)) = (z.get(*column), shares.get_mut(*column)) else {
+                continue;
+            };
             for (share, z) in share.iter_mut().zip(z) {
                 *share += weight * ((above(*z, *knot) - center) / spread);
             }
         }
-        let Terms { first, second, low, high, center, spread, weight } = &self.pairs;
+        let Terms {
+            first,
+            second,
+            low,
+            high,
+            center,
+            spread,
+            weight,
+        } = &self.pairs;
         let ranges = low.iter().zip(high);
         let numbers = center.iter().zip(spread).zip(weight);
         for (((first, second), (low, high)), ((center, spread), weight)) in
             first.iter().zip(second).zip(ranges).zip(numbers)
         {
-            let (Some(one), Some(other)) = (z.get(*first), z.get(*second)) else { continue };
+            let (Some(one), Some(other)) = (z.get(*first), z.get(*second)) else {
+                continue;
+            };
             let mut half = [0.0; N];
             for (half, (one, other)) in half.iter_mut().zip(one.iter().zip(other)) {
                 *half = weight * ((held(one * other, *low, *high) - center) / spread);
             }
             for column in [first, second] {
-                let Some(share) = shares.get_mut(*column) else { continue };
-                share.iter_mut().zip(&half).for_each(|(share, half)| *share += half);
+                let Some(share) = shares.get_mut(*column) else {
+                    continue;
+                };
+                share
+                    .iter_mut()
+                    .zip(&half)
+                    .for_each(|(share, half)| *share += half);
             }
         }
-        shares.iter_mut().flatten().for_each(|share| *share *= self.slope);
+        shares
+            .iter_mut()
+            .flatten()
+            .for_each(|share| *share *= self.slope);
     }
 }
 
@@ -242,7 +327,8 @@ fn kind_of(quantity: Quantity) -> Option<u16> {
 fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<Option<bool>> {
     let mut net = vec![0.0; catalogue.kinds().len()];
     for (feature, weight) in catalogue.features().iter().zip(own) {
-        if let Some(sum) = kind_of(feature.quantity).and_then(|kind| net.get_mut(usize::from(kind))) {
+        if let Some(sum) = kind_of(feature.quantity).and_then(|kind| net.get_mut(usize::from(kind)))
+        {
             *sum += weight;
         }
     }
@@ -251,7 +337,12 @@ fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<
         None => feature.quantity.larger_means_leaving(),
     };
     let of_derived = derived.iter().map(|d| d.larger_means_leaving());
-    catalogue.features().iter().map(of_feature).chain(of_derived).collect()
+    catalogue
+        .features()
+        .iter()
+        .map(of_feature)
+        .chain(of_derived)
+        .collect()
 }
 
 impl Terms {

@@ -32,11 +32,18 @@ pub fn publish(model: &Path, live: &Path) -> Result<Published, ModelError> {
     let mut inputs = Inputs::default();
     inputs.add(model);
     check_apart(&[live.clone(), previous.clone()], &inputs).map_err(|error| match error {
-        OutputError::IsInput { path, .. } => ModelError::SameFolder { model: model.to_owned(), live: path },
+        OutputError::IsInput { path, .. } => ModelError::SameFolder {
+            model: model.to_owned(),
+            live: path,
+        },
         other => other.into(),
     })?;
     let Files { manifest, contents } = &files;
-    let staged = stage(live.clone(), manifest, contents.each_ref().map(Vec::as_slice))?;
+    let staged = stage(
+        live.clone(),
+        manifest,
+        contents.each_ref().map(Vec::as_slice),
+    )?;
     let held = hold([&live, &previous]);
     let unchanged = files_at(&live).is_some_and(|there| there == files);
     if !unchanged {
@@ -53,7 +60,10 @@ pub fn roll_back(live: &Path) -> Result<Published, ModelError> {
     let (live, previous) = places(live)?;
     let held = hold([&live, &previous]);
     if !live.exists() {
-        return Err(ModelError::Io { path: live.given().to_owned(), source: ErrorKind::NotFound.into() });
+        return Err(ModelError::Io {
+            path: live.given().to_owned(),
+            source: ErrorKind::NotFound.into(),
+        });
     }
     if !previous.exists() {
         let (live, previous) = (live.given().to_owned(), previous.given().to_owned());
@@ -68,7 +78,11 @@ pub fn roll_back(live: &Path) -> Result<Published, ModelError> {
 /// a link to it.
 fn places(given: &Path) -> Result<(Destination, Destination), ModelError> {
     let live = destination(given)?;
-    let folder = if given.is_symlink() { live.path() } else { given };
+    let folder = if given.is_symlink() {
+        live.path()
+    } else {
+        given
+    };
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".previous");
     let previous = destination(&folder.with_file_name(name))?;
@@ -77,12 +91,19 @@ fn places(given: &Path) -> Result<(Destination, Destination), ModelError> {
 
 fn published(version: String, previous: &Destination, unchanged: bool) -> Published {
     let before = files_at(previous).map(|files| files.version());
-    Published { version, previous: before, previous_dir: previous.given().to_owned(), unchanged }
+    Published {
+        version,
+        previous: before,
+        previous_dir: previous.given().to_owned(),
+        unchanged,
+    }
 }
 
 /// The files of the bundle in a place, if they are whole.
 fn files_at(place: &Destination) -> Option<Files> {
-    Folder::open(place.path()).ok().and_then(|folder| Files::read(&folder).ok())
+    Folder::open(place.path())
+        .ok()
+        .and_then(|folder| Files::read(&folder).ok())
 }
 
 #[cfg(test)]
@@ -110,12 +131,18 @@ mod tests {
     fn card(path: &Path) -> String {
         let saved = load(path).unwrap();
         let seed = saved.bundle.spec().training.seed;
-        assert_eq!(saved.card, ["", "one", "two"][seed as usize], "one bundle's model, the other's card");
+        assert_eq!(
+            saved.card,
+            ["", "one", "two"][seed as usize],
+            "one bundle's model, the other's card"
+        );
         saved.card
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let entries = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = entries.collect();
         names.sort();
         names
@@ -124,13 +151,17 @@ mod tests {
     #[test]
     fn the_bundle_before_is_kept_and_comes_back() {
         let dir = two();
-        let [one, two, live, previous] = ["one", "two", "live", "live.previous"].map(|name| dir.path().join(name));
+        let [one, two, live, previous] =
+            ["one", "two", "live", "live.previous"].map(|name| dir.path().join(name));
         let first = publish(&one, &live).unwrap();
         assert_eq!((first.previous, first.unchanged), (None, false));
         let nothing = roll_back(&live).unwrap_err().to_string();
         assert!(nothing.contains("no bundle has been replaced"), "{nothing}");
         let second = publish(&two, &live).unwrap();
-        assert_eq!((card(&live), card(&previous), second.previous), ("two".into(), "one".into(), Some(first.version)));
+        assert_eq!(
+            (card(&live), card(&previous), second.previous),
+            ("two".into(), "one".into(), Some(first.version))
+        );
         // Once more is no reason to forget the one before.
         assert!(publish(&two, &live).unwrap().unchanged);
         assert_eq!((card(&live), card(&previous)), ("two".into(), "one".into()));
@@ -144,13 +175,23 @@ mod tests {
     #[test]
     fn what_must_not_be_published_changes_nothing() {
         let dir = two();
-        let [one, two, live, previous] = ["one", "two", "live", "live.previous"].map(|name| dir.path().join(name));
+        let [one, two, live, previous] =
+            ["one", "two", "live", "live.previous"].map(|name| dir.path().join(name));
         publish(&one, &live).unwrap();
         publish(&two, &live).unwrap();
         fs::write(one.join("golden.json"), "{}").unwrap();
-        assert!(matches!(publish(&one, &live), Err(ModelError::Altered { .. })));
-        assert!(matches!(publish(&live, &live), Err(ModelError::SameFolder { .. })));
-        assert!(matches!(publish(&dir.path().join("none"), &live), Err(ModelError::Io { .. })));
+        assert!(matches!(
+            publish(&one, &live),
+            Err(ModelError::Altered { .. })
+        ));
+        assert!(matches!(
+            publish(&live, &live),
+            Err(ModelError::SameFolder { .. })
+        ));
+        assert!(matches!(
+            publish(&dir.path().join("none"), &live),
+            Err(ModelError::Io { .. })
+        ));
         fs::write(previous.join("card.json"), "{}").unwrap();
         assert!(matches!(roll_back(&live), Err(ModelError::Altered { .. })));
         fs::write(live.join("notes.txt"), "mine").unwrap();

@@ -121,7 +121,13 @@ type Effects = Ordered<6>;
 impl Bundle {
     /// Scores subjects one after another. Histories' records refer to `kinds`.
     pub fn assessor<'m>(&'m self, kinds: &'m [String]) -> Assessor<'m> {
-        Assessor { bundle: self, kinds, reader: None, extracted: Vec::new(), scratch: Scratch::default() }
+        Assessor {
+            bundle: self,
+            kinds,
+            reader: None,
+            extracted: Vec::new(),
+            scratch: Scratch::default(),
+        }
     }
 
     /// The standardised features and derived numbers of a raw vector.
@@ -136,16 +142,24 @@ impl<'m> Assessor<'m> {
     /// Scores a subject as known at the start of `as_of`. The first `told` reasons of each horizon are told; putting
     /// them into words takes longer than scoring. Fails on a vector of the wrong width or without recency, tenure or
     /// active days.
-    pub fn assess(&mut self, subject: Subject<'_>, as_of: Day, told: usize) -> Result<Assessment<'m>, ModelError> {
+    pub fn assess(
+        &mut self,
+        subject: Subject<'_>,
+        as_of: Day,
+        told: usize,
+    ) -> Result<Assessment<'m>, ModelError> {
         let history = match subject {
             Subject::Features(vector) => return self.vector(vector, told),
             Subject::History(history) => history,
         };
         let Self { bundle, kinds, .. } = *self;
-        let (eligibility, extractor) =
-            self.reader.get_or_insert_with(|| (bundle.eligibility(kinds), bundle.extractor(kinds)));
+        let (eligibility, extractor) = self
+            .reader
+            .get_or_insert_with(|| (bundle.eligibility(kinds), bundle.extractor(kinds)));
         match eligibility.at(history, as_of) {
-            Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => return Ok(Assessment::TooNew),
+            Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => {
+                return Ok(Assessment::TooNew);
+            }
             Err(NotEligible::AlreadyChurned) => return Ok(Assessment::AlreadyChurned),
             // The features tell for how long.
             Ok(()) | Err(NotEligible::Inactive) => {}
@@ -159,25 +173,43 @@ impl<'m> Assessor<'m> {
     }
 
     fn vector(&mut self, vector: &[f64], told: usize) -> Result<Assessment<'m>, ModelError> {
-        let Self { bundle, scratch, .. } = self;
+        let Self {
+            bundle, scratch, ..
+        } = self;
         let (catalogue, spec, places) = (bundle.catalogue(), bundle.spec(), &bundle.plan().places);
         if vector.len() != catalogue.len() {
-            return Err(ModelError::Width { expected: catalogue.len(), found: vector.len() });
+            return Err(ModelError::Width {
+                expected: catalogue.len(),
+                found: vector.len(),
+            });
         }
         if vector.get(places.active_days) == Some(&0.0) {
             return Ok(Assessment::TooNew);
         }
-        let behaviour = places.behaviour(vector).map_err(|position| ModelError::Needed {
-            name: catalogue.features().get(position).map(|f| f.name.clone()).unwrap_or_default(),
-        })?;
+        let behaviour = places
+            .behaviour(vector)
+            .map_err(|position| ModelError::Needed {
+                name: catalogue
+                    .features()
+                    .get(position)
+                    .map(|f| f.name.clone())
+                    .unwrap_or_default(),
+            })?;
         if is_inactive(behaviour.recency_days, spec.active_within_days) {
-            return Ok(Assessment::Inactive { recency_days: behaviour.recency_days });
+            return Ok(Assessment::Inactive {
+                recency_days: behaviour.recency_days,
+            });
         }
         let (stage, rule) = classify(&behaviour, &spec.lifecycle, spec.active_within_days);
         scratch.standardise(bundle, vector);
         let segment = bundle.segment(&scratch.z);
         let horizons = scratch.horizons(bundle, vector, told);
-        Ok(Assessment::Scored(Score { horizons, stage, rule, segment }))
+        Ok(Assessment::Scored(Score {
+            horizons,
+            stage,
+            rule,
+            segment,
+        }))
     }
 }
 
@@ -185,7 +217,11 @@ impl Scratch {
     fn standardise(&mut self, bundle: &Bundle, vector: &[f64]) {
         self.derived.clear();
         if let Some(model) = &bundle.spec().design.bg_nbd {
-            self.derived.extend(Derived::values(bundle.derived(), model, bundle.plan().purchases(vector)));
+            self.derived.extend(Derived::values(
+                bundle.derived(),
+                model,
+                bundle.plan().purchases(vector),
+            ));
         }
         self.z.clear();
         self.z.extend_from_slice(vector);
@@ -195,15 +231,25 @@ impl Scratch {
 
     /// Every horizon's answer. A longer silence is never likelier than a shorter one: where a longer horizon's
     /// own model says otherwise, the shorter one's answer holds for it, reasons and all.
-    fn horizons<'m>(&mut self, bundle: &'m Bundle, vector: &[f64], told: usize) -> Vec<HorizonScore<'m>> {
+    fn horizons<'m>(
+        &mut self,
+        bundle: &'m Bundle,
+        vector: &[f64],
+        told: usize,
+    ) -> Vec<HorizonScore<'m>> {
         let mut answers: Vec<HorizonScore<'m>> = Vec::with_capacity(bundle.plan().models.len());
         let silence = bundle.spec().churn_event.is_none();
         for (weighing, model) in bundle.plan().models.iter().zip(&bundle.spec().models) {
             let horizon_days = model.horizon_days;
             let (log_odds, effects) = self.weigh(bundle, weighing);
-            let held = answers.last().filter(|shorter| contradicts(shorter.log_odds, log_odds, silence));
+            let held = answers
+                .last()
+                .filter(|shorter| contradicts(shorter.log_odds, log_odds, silence));
             let answer = match held {
-                Some(shorter) => HorizonScore { horizon_days, ..shorter.clone() },
+                Some(shorter) => HorizonScore {
+                    horizon_days,
+                    ..shorter.clone()
+                },
                 None => {
                     let probability = sigmoid(log_odds);
                     let telling = effects.iter().take(told);
@@ -213,9 +259,14 @@ impl Scratch {
                         band: bundle.spec().bands.of(probability),
                         log_odds,
                         base_log_odds: weighing.base_log_odds,
-                        reasons: telling.map(|effect| self.reason(bundle, weighing, effect, vector)).collect(),
+                        reasons: telling
+                            .map(|effect| self.reason(bundle, weighing, effect, vector))
+                            .collect(),
                         // Not `sum`: over nothing that is -0.
-                        other_contribution: effects.iter().skip(told).fold(0.0, |sum, (_, c)| sum + c),
+                        other_contribution: effects
+                            .iter()
+                            .skip(told)
+                            .fold(0.0, |sum, (_, c)| sum + c),
                     }
                 }
             };
@@ -229,29 +280,61 @@ impl Scratch {
         weighing.contributions(&self.z, &mut self.shares, &mut self.terms);
         let mut effects = Effects::default();
         for (number, (_, members)) in bundle.plan().themes.iter().enumerate() {
-            effects.insert(number, members.iter().filter_map(|k| self.shares.get(*k)).sum());
+            effects.insert(
+                number,
+                members.iter().filter_map(|k| self.shares.get(*k)).sum(),
+            );
         }
-        (weighing.base_log_odds + effects.iter().map(|(_, c)| c).sum::<f64>(), effects)
+        (
+            weighing.base_log_odds + effects.iter().map(|(_, c)| c).sum::<f64>(),
+            effects,
+        )
     }
 
     /// What a theme's effect on the last weighed horizon is told by.
-    fn reason<'m>(&self, bundle: &'m Bundle, weighing: &Weighing, effect: (usize, f64), vector: &[f64]) -> Reason<'m> {
+    fn reason<'m>(
+        &self,
+        bundle: &'m Bundle,
+        weighing: &Weighing,
+        effect: (usize, f64),
+        vector: &[f64],
+    ) -> Reason<'m> {
         let (number, contribution) = effect;
-        let (theme, members) =
-            bundle.plan().themes.get(number).map_or((Theme::Recency, &[][..]), |(theme, members)| (*theme, members));
+        let (theme, members) = bundle
+            .plan()
+            .themes
+            .get(number)
+            .map_or((Theme::Recency, &[][..]), |(theme, members)| {
+                (*theme, members)
+            });
         let (position, sentence) = self.telling(bundle, weighing, members, contribution, vector);
         let known = |value: &f64| !value.is_nan();
         let (feature, unit, value) = match bundle.catalogue().features().get(position) {
-            Some(f) => (f.name.as_str(), f.unit, vector.get(position).copied().filter(known)),
+            Some(f) => (
+                f.name.as_str(),
+                f.unit,
+                vector.get(position).copied().filter(known),
+            ),
             None => {
                 let k = position - bundle.catalogue().len();
-                let name = bundle.plan().derived_names.get(k).map_or("", String::as_str);
+                let name = bundle
+                    .plan()
+                    .derived_names
+                    .get(k)
+                    .map_or("", String::as_str);
                 let unit = bundle.derived().get(k).map_or("", |d| d.unit());
                 (name, unit, self.derived.get(k).copied().filter(known))
             }
         };
         let sentence = sentence.unwrap_or_else(|| bundle.sentence(position, vector, value));
-        Reason { theme, contribution, feature, value, unit, sentence }
+        Reason {
+            theme,
+            contribution,
+            feature,
+            value,
+            unit,
+            sentence,
+        }
     }
 }
 
@@ -271,12 +354,23 @@ impl Scratch {
         vector: &[f64],
     ) -> (usize, Option<String>) {
         let raises = contribution >= 0.0;
-        let towards = |k: usize| self.shares.get(k).copied().unwrap_or_default() * contribution.signum();
+        let towards =
+            |k: usize| self.shares.get(k).copied().unwrap_or_default() * contribution.signum();
         let contrast = |k: usize| bundle.catalogue().phrase_by_contrast(k, vector);
-        let mut candidates: Vec<usize> = members.iter().copied().filter(|k| towards(*k) > 0.0).collect();
+        let mut candidates: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|k| towards(*k) > 0.0)
+            .collect();
         candidates.sort_by(|a, b| towards(*b).total_cmp(&towards(*a)));
         for k in &candidates {
-            let is_clear = |contrast: &Contrast| if raises { contrast.is_fall } else { contrast.is_rise };
+            let is_clear = |contrast: &Contrast| {
+                if raises {
+                    contrast.is_fall
+                } else {
+                    contrast.is_rise
+                }
+            };
             // Whether much of a kind is good or bad is for the reader to say, who needs to know when it was.
             let is_kind = weighing.counts_kind(*k);
             let told = contrast(*k).filter(|contrast| is_kind || is_clear(contrast));
@@ -285,15 +379,26 @@ impl Scratch {
                 return (*k, told.map(|contrast| contrast.words));
             }
         }
-        let strongest = candidates.first().or(members.first()).copied().unwrap_or_default();
-        (strongest, contrast(strongest).map(|contrast| contrast.words))
+        let strongest = candidates
+            .first()
+            .or(members.first())
+            .copied()
+            .unwrap_or_default();
+        (
+            strongest,
+            contrast(strongest).map(|contrast| contrast.words),
+        )
     }
 }
 
 /// Whether a longer horizon's own log-odds contradict a shorter one's: an event is likelier in a longer time, and so is
 /// an end of silence.
 pub(super) fn contradicts(shorter: f64, longer: f64, silence: bool) -> bool {
-    if silence { shorter < longer } else { shorter > longer }
+    if silence {
+        shorter < longer
+    } else {
+        shorter > longer
+    }
 }
 
 /// At most `N` numbered values, by decreasing absolute value; equal ones in the order in which they came.
@@ -305,7 +410,10 @@ pub(super) struct Ordered<const N: usize> {
 
 impl<const N: usize> Default for Ordered<N> {
     fn default() -> Self {
-        Self { items: [(0, 0.0); N], len: 0 }
+        Self {
+            items: [(0, 0.0); N],
+            len: 0,
+        }
     }
 }
 
@@ -336,27 +444,46 @@ impl<const N: usize> Ordered<N> {
 
 impl Bundle {
     fn sentence(&self, position: usize, vector: &[f64], value: Option<f64>) -> String {
-        let derived = position.checked_sub(self.catalogue().len()).and_then(|k| self.derived().get(k));
+        let derived = position
+            .checked_sub(self.catalogue().len())
+            .and_then(|k| self.derived().get(k));
         let own = match derived {
             // What a silence means is told by what anyone can check: how long it is, and how long it usually is.
-            Some(Derived::Alive | Derived::Silent(_)) => {
-                self.catalogue().position(Quantity::Recency).and_then(|p| self.catalogue().phrase(p, vector))
+            Some(Derived::Alive | Derived::Silent(_)) => self
+                .catalogue()
+                .position(Quantity::Recency)
+                .and_then(|p| self.catalogue().phrase(p, vector)),
+            Some(Derived::Rate) => {
+                value.map(|days| format!("as frequent as users with {days:.1} active days a year"))
             }
-            Some(Derived::Rate) => value.map(|days| format!("as frequent as users with {days:.1} active days a year")),
             None => self.catalogue().phrase(position, vector),
         };
         own.unwrap_or_else(|| {
-            let feature = self.catalogue().features().get(position).map(|f| f.sentence.clone());
-            let sentence = feature.or_else(|| derived.map(|d| d.sentence())).unwrap_or_default();
+            let feature = self
+                .catalogue()
+                .features()
+                .get(position)
+                .map(|f| f.sentence.clone());
+            let sentence = feature
+                .or_else(|| derived.map(|d| d.sentence()))
+                .unwrap_or_default();
             format!("{}: unknown", sentence.trim_end_matches('.'))
         })
     }
 
     /// The segment nearest to a standardised vector.
     pub fn segment(&self, z: &[f64]) -> Option<SegmentMatch<'_>> {
-        let point = self.segment_positions().iter().filter_map(|p| z.get(*p)).copied();
+        let point = self
+            .segment_positions()
+            .iter()
+            .filter_map(|p| z.get(*p))
+            .copied();
         let segments = &self.spec().segments;
         let (id, distance) = segments.nearest(point)?;
-        segments.items.get(id).map(|s| SegmentMatch { id, name: &s.name, distance })
+        segments.items.get(id).map(|s| SegmentMatch {
+            id,
+            name: &s.name,
+            distance,
+        })
     }
 }

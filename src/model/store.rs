@@ -28,7 +28,10 @@ pub struct Saved {
 
 /// The hexadecimal SHA-256 of some bytes.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The version of the bundle that [`save`] makes of `spec`: a short hash of `bundle.json`.
@@ -44,7 +47,9 @@ pub fn destination(dir: &Path) -> Result<Destination, ModelError> {
     let destination = Destination::folder(dir, is_bundle_file)?;
     let entries = std::fs::read_dir(destination.path()).into_iter().flatten();
     if entries.count() > 0 && !destination.path().join(MANIFEST).exists() {
-        return Err(ModelError::NotABundle { path: dir.to_owned() });
+        return Err(ModelError::NotABundle {
+            path: dir.to_owned(),
+        });
     }
     Ok(destination)
 }
@@ -61,7 +66,10 @@ pub fn save(dir: &Path, spec: BundleSpec, card: &str, report: &str) -> Result<Bu
     let bundle = Bundle::new(spec, version_of(text.as_bytes()))?;
     let golden = json(&Golden::record(&bundle)?, dir)?;
     let contents = [text.as_str(), card, &golden, report].map(str::as_bytes);
-    let lines = FILES.iter().zip(contents).map(|(name, content)| format!("{}  {name}\n", sha256_hex(content)));
+    let lines = FILES
+        .iter()
+        .zip(contents)
+        .map(|(name, content)| format!("{}  {name}\n", sha256_hex(content)));
     let manifest: String = lines.collect();
     stage(destination, manifest.as_bytes(), contents)?.commit()?;
     Ok(bundle)
@@ -74,9 +82,16 @@ pub(super) fn stage(
     contents: [&[u8]; FILES.len()],
 ) -> Result<Staged, OutputError> {
     let staged = Staged::new(destination)?;
-    for (name, content) in FILES.into_iter().zip(contents).chain([(MANIFEST, manifest)]) {
+    for (name, content) in FILES
+        .into_iter()
+        .zip(contents)
+        .chain([(MANIFEST, manifest)])
+    {
         let written = staged.create(name)?.write_all(content);
-        written.map_err(|source| OutputError::Io { path: staged.destination().given().join(name), source })?;
+        written.map_err(|source| OutputError::Io {
+            path: staged.destination().given().join(name),
+            source,
+        })?;
     }
     Ok(staged)
 }
@@ -113,22 +128,39 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn read(folder: &Folder) -> Result<Self, ModelError> {
         let manifest_path = || folder.path_of(MANIFEST);
-        let read =
-            |name: &str| folder.read(name).map_err(|source| ModelError::Io { path: folder.path_of(name), source });
+        let read = |name: &str| {
+            folder.read(name).map_err(|source| ModelError::Io {
+                path: folder.path_of(name),
+                source,
+            })
+        };
         let manifest = read(MANIFEST)?;
-        let not_text = || ModelError::Manifest { path: manifest_path(), problem: "is not UTF-8".into() };
+        let not_text = || ModelError::Manifest {
+            path: manifest_path(),
+            problem: "is not UTF-8".into(),
+        };
         let text = std::str::from_utf8(&manifest).map_err(|_| not_text())?;
         let mut contents = [const { Vec::new() }; FILES.len()];
         for (name, content) in FILES.into_iter().zip(&mut contents) {
-            let expected = text.lines().find_map(|line| line.strip_suffix(name)?.strip_suffix("  "));
+            let expected = text
+                .lines()
+                .find_map(|line| line.strip_suffix(name)?.strip_suffix("  "));
             let Some(expected) = expected else {
-                let problem = format!("does not list {name}; the bundle is damaged, fit or copy it again");
-                return Err(ModelError::Manifest { path: manifest_path(), problem });
+                let problem =
+                    format!("does not list {name}; the bundle is damaged, fit or copy it again");
+                return Err(ModelError::Manifest {
+                    path: manifest_path(),
+                    problem,
+                });
             };
             *content = read(name)?;
             let found = sha256_hex(content);
             if found != expected {
-                return Err(ModelError::Altered { path: folder.path_of(name), expected: expected.to_owned(), found });
+                return Err(ModelError::Altered {
+                    path: folder.path_of(name),
+                    expected: expected.to_owned(),
+                    found,
+                });
             }
         }
         Ok(Self { manifest, contents })
@@ -139,7 +171,10 @@ impl Files {
         let spec = parse_spec(&folder.path_of("bundle.json"), bundle)?;
         let bundle = Bundle::new(spec, version_of(bundle))?;
         parse::<Golden>(&folder.path_of("golden.json"), golden)?.replay(&bundle)?;
-        let not_text = |_| ModelError::Manifest { path: folder.path_of("card.json"), problem: "is not UTF-8".into() };
+        let not_text = |_| ModelError::Manifest {
+            path: folder.path_of("card.json"),
+            problem: "is not UTF-8".into(),
+        };
         let card = String::from_utf8(card.clone()).map_err(not_text)?;
         Ok(Saved { bundle, card })
     }
@@ -159,18 +194,26 @@ fn parse_spec(path: &Path, bytes: &[u8]) -> Result<BundleSpec, ModelError> {
     // The version first: a bundle of another format need not have today's fields.
     let Format { format_version } = parse(path, bytes)?;
     if format_version != FORMAT_VERSION {
-        return Err(ModelError::FormatVersion { path: path.to_owned(), found: format_version });
+        return Err(ModelError::FormatVersion {
+            path: path.to_owned(),
+            found: format_version,
+        });
     }
     parse(path, bytes)
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(bytes).map_err(|source| ModelError::Json { path: path.to_owned(), source })
+    serde_json::from_slice(bytes).map_err(|source| ModelError::Json {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn json<T: serde::Serialize>(value: &T, path: &Path) -> Result<String, ModelError> {
-    let text =
-        serde_json::to_string_pretty(value).map_err(|source| ModelError::Json { path: path.to_owned(), source })?;
+    let text = serde_json::to_string_pretty(value).map_err(|source| ModelError::Json {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(text + "\n")
 }
 
@@ -179,5 +222,8 @@ fn version_of(bytes: &[u8]) -> String {
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + '_ {
-    move |source| ModelError::Io { path: path.to_owned(), source }
+    move |source| ModelError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -12,29 +12,65 @@ pub(super) fn spec() -> BundleSpec {
         amounts: true,
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
-    let columns = catalogue.features().iter().enumerate().map(|(i, f)| Column {
-        feature: f.name.clone(),
-        scale: f.scale,
-        center: 0.1 * (i % 7) as f64,
-        spread: 0.5 + 0.1 * (i % 5) as f64,
-        low: 0.0,
-        high: 7.0,
+    let columns = catalogue
+        .features()
+        .iter()
+        .enumerate()
+        .map(|(i, f)| Column {
+            feature: f.name.clone(),
+            scale: f.scale,
+            center: 0.1 * (i % 7) as f64,
+            spread: 0.5 + 0.1 * (i % 5) as f64,
+            low: 0.0,
+            high: 7.0,
+        });
+    let column = |d: &Derived| Column {
+        feature: d.name(),
+        scale: d.scale(),
+        center: 0.2,
+        spread: 1.1,
+        low: -9.0,
+        high: 9.0,
+    };
+    let bg_nbd = Some(BgNbd {
+        r: 0.243,
+        alpha: 30.9,
+        a: 0.793,
+        b: 2.426,
     });
-    let column =
-        |d: &Derived| Column { feature: d.name(), scale: d.scale(), center: 0.2, spread: 1.1, low: -9.0, high: 9.0 };
-    let bg_nbd = Some(BgNbd { r: 0.243, alpha: 30.9, a: 0.793, b: 2.426 });
-    let derived = Design { columns: Vec::new(), bg_nbd }.derived(&catalogue);
+    let derived = Design {
+        columns: Vec::new(),
+        bg_nbd,
+    }
+    .derived(&catalogue);
     let columns: Vec<Column> = columns.chain(derived.iter().map(column)).collect();
     let expansion = Expansion {
-        kinks: vec![Kink { column: 0, knot: 0.4, center: 0.3, spread: 0.9 }],
-        pairs: vec![Pair { first: 0, second: columns.len() - 1, center: 0.1, spread: 2.0, low: -5.0, high: 5.0 }],
+        kinks: vec![Kink {
+            column: 0,
+            knot: 0.4,
+            center: 0.3,
+            spread: 0.9,
+        }],
+        pairs: vec![Pair {
+            first: 0,
+            second: columns.len() - 1,
+            center: 0.1,
+            spread: 2.0,
+            low: -5.0,
+            high: 5.0,
+        }],
     };
     let model = |horizon_days: u16, sign: f64| ChurnModel {
         horizon_days,
         intercept: -0.3,
         expansion: expansion.clone(),
-        weights: (0..columns.len() + 2).map(|i| sign * 0.05 * ((i * 31 % 13) as f64 - 6.0)).collect(),
-        calibration: Calibration { intercept: 0.1, slope: 0.9 },
+        weights: (0..columns.len() + 2)
+            .map(|i| sign * 0.05 * ((i * 31 % 13) as f64 - 6.0))
+            .collect(),
+        calibration: Calibration {
+            intercept: 0.1,
+            slope: 0.9,
+        },
     };
     let day = |text: &str| text.parse::<Day>().unwrap();
     BundleSpec {
@@ -46,13 +82,26 @@ pub(super) fn spec() -> BundleSpec {
         active_within_days: 180,
         lead_days: 0,
         churn_event: None,
-        design: Design { columns: columns.clone(), bg_nbd },
+        design: Design {
+            columns: columns.clone(),
+            bg_nbd,
+        },
         bands: Bands::default(),
         segments: Segments {
             features: vec!["recency_days".into(), "tenure_days".into()],
             items: vec![
-                Segment { name: "recent".into(), centroid: vec![-1.0, 0.0], users: 5, churn_rate: 0.2 },
-                Segment { name: "lapsed".into(), centroid: vec![3.0, 1.0], users: 4, churn_rate: 0.7 },
+                Segment {
+                    name: "recent".into(),
+                    centroid: vec![-1.0, 0.0],
+                    users: 5,
+                    churn_rate: 0.2,
+                },
+                Segment {
+                    name: "lapsed".into(),
+                    centroid: vec![3.0, 1.0],
+                    users: 4,
+                    churn_rate: 0.7,
+                },
             ],
         },
         lifecycle: Thresholds::default(),
@@ -79,7 +128,10 @@ fn users() -> impl Iterator<Item = History> {
     (1..60_i32).map(|user| {
         let visits = (0..1 + user % 9).map(|visit| DayRecord {
             amount: Amount::new(f64::from(user * 7 % 50)).unwrap(),
-            day: "2024-06-01".parse::<Day>().unwrap().plus(-1 - user % 150 - visit * (3 + user % 20)),
+            day: "2024-06-01"
+                .parse::<Day>()
+                .unwrap()
+                .plus(-1 - user % 150 - visit * (3 + user % 20)),
             count: 1 + (user % 3) as u32,
             kind: u16::from(visit % 4 == 3),
         });
@@ -89,7 +141,11 @@ fn users() -> impl Iterator<Item = History> {
 
 fn score<'m>(bundle: &'m Bundle, history: &History) -> Option<Score<'m>> {
     let as_of = bundle.spec().training.as_of;
-    match bundle.assessor(bundle.catalogue().kinds()).assess(Subject::History(history.view()), as_of, 3).unwrap() {
+    match bundle
+        .assessor(bundle.catalogue().kinds())
+        .assess(Subject::History(history.view()), as_of, 3)
+        .unwrap()
+    {
         Assessment::Scored(score) => Some(score),
         _ => None,
     }
@@ -104,7 +160,10 @@ fn reasons_add_up_to_the_log_odds_exactly() {
             sum += h.reasons.iter().map(|r| r.contribution).sum::<f64>() + h.other_contribution;
             assert!((sum - h.log_odds).abs() < 1e-12, "{sum} {}", h.log_odds);
             assert!((crate::math::sigmoid(h.log_odds) - h.probability).abs() < 1e-15);
-            assert!(h.reasons.is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs()));
+            assert!(
+                h.reasons
+                    .is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs())
+            );
             let told: Vec<bool> = h.reasons.iter().map(|r| !r.sentence.is_empty()).collect();
             assert_eq!(told, [true, true, true], "three reasons are put into words");
         }
@@ -115,7 +174,12 @@ fn reasons_add_up_to_the_log_odds_exactly() {
 fn what_is_derived_is_told_by_what_anyone_can_check() {
     let mut spec = spec();
     // Nothing but the probability of silence counts.
-    let silent = spec.design.columns.iter().position(|c| c.feature == "bg_nbd_silent_30d").unwrap();
+    let silent = spec
+        .design
+        .columns
+        .iter()
+        .position(|c| c.feature == "bg_nbd_silent_30d")
+        .unwrap();
     for model in &mut spec.models {
         model.weights.iter_mut().for_each(|w| *w = 0.0);
         model.weights[silent] = 1.0;
@@ -123,15 +187,29 @@ fn what_is_derived_is_told_by_what_anyone_can_check() {
     let bundle = Bundle::new(spec, "test".into()).unwrap();
     let score = score(&bundle, &users().nth(20).unwrap()).unwrap();
     let reason = &score.horizons[0].reasons[0];
-    assert_eq!((reason.feature, reason.unit), ("bg_nbd_silent_30d", "probability"));
-    assert!((0.0..=1.0).contains(&reason.value.unwrap()) && reason.contribution.abs() > 0.01, "{reason:?}");
-    assert!(reason.sentence.starts_with("last purchase ") && reason.sentence.contains("usually every"), "{reason:?}");
+    assert_eq!(
+        (reason.feature, reason.unit),
+        ("bg_nbd_silent_30d", "probability")
+    );
+    assert!(
+        (0.0..=1.0).contains(&reason.value.unwrap()) && reason.contribution.abs() > 0.01,
+        "{reason:?}"
+    );
+    assert!(
+        reason.sentence.starts_with("last purchase ") && reason.sentence.contains("usually every"),
+        "{reason:?}"
+    );
 }
 
 /// The bundle of the repository, and what its users on whom it is asked are like: those who did much and stopped, those
 /// who do much, those who did little.
 fn shop() -> (Bundle, Vec<Vec<f64>>) {
-    let bundle = load(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models/shop"))).unwrap().bundle;
+    let bundle = load(std::path::Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/models/shop"
+    )))
+    .unwrap()
+    .bundle;
     let kinds = bundle.catalogue().kinds().to_vec();
     let as_of = bundle.spec().training.as_of;
     let visit = kinds.iter().position(|kind| kind == "visit").unwrap() as u16;
@@ -143,10 +221,26 @@ fn shop() -> (Bundle, Vec<Vec<f64>>) {
             count: 1 + (time % 3) as u32,
             kind,
         };
-        let other = |time: i32| on(time, if user % 3 == 0 { visit } else { (time * user) as u16 % kinds.len() as u16 });
-        let history = History::new((0..times).flat_map(|time| [on(time, 0), other(time)]).collect()).unwrap();
+        let other = |time: i32| {
+            on(
+                time,
+                if user % 3 == 0 {
+                    visit
+                } else {
+                    (time * user) as u16 % kinds.len() as u16
+                },
+            )
+        };
+        let history = History::new(
+            (0..times)
+                .flat_map(|time| [on(time, 0), other(time)])
+                .collect(),
+        )
+        .unwrap();
         let mut vector = vec![f64::NAN; bundle.catalogue().len()];
-        bundle.extractor(&kinds).extract(history.view(), as_of, &mut vector);
+        bundle
+            .extractor(&kinds)
+            .extract(history.view(), as_of, &mut vector);
         vector
     });
     let vectors = vectors.collect();
@@ -156,7 +250,13 @@ fn shop() -> (Bundle, Vec<Vec<f64>>) {
 /// What a column adds to the log-odds of the shortest horizon.
 fn share(bundle: &Bundle, vector: &[f64], name: &str) -> f64 {
     let model = &bundle.spec().models[0];
-    let column = bundle.spec().design.columns.iter().position(|c| c.feature == name).unwrap();
+    let column = bundle
+        .spec()
+        .design
+        .columns
+        .iter()
+        .position(|c| c.feature == name)
+        .unwrap();
     model.calibration.slope * model.contributions(&bundle.standardise(vector))[column]
 }
 
@@ -166,8 +266,12 @@ fn a_theme_is_told_by_a_feature_that_goes_its_way() {
     let mut assessor = bundle.assessor(&[]);
     let (mut told, mut contrasts, mut odd) = (0, 0, Vec::new());
     for vector in &vectors {
-        let answer = assessor.assess(Subject::Features(vector), bundle.spec().training.as_of, 9).unwrap();
-        let Assessment::Scored(score) = answer else { continue };
+        let answer = assessor
+            .assess(Subject::Features(vector), bundle.spec().training.as_of, 9)
+            .unwrap();
+        let Assessment::Scored(score) = answer else {
+            continue;
+        };
         for reason in &score.horizons[0].reasons {
             let own = share(&bundle, vector, reason.feature);
             assert!(own * reason.contribution > 0.0, "{own} of {reason:?}");
@@ -175,18 +279,34 @@ fn a_theme_is_told_by_a_feature_that_goes_its_way() {
             contrasts += usize::from(reason.sentence.contains("none in the last 30 days"));
             // Much of what users stay for, without a word on what was lately, does not raise the risk.
             let position = bundle.catalogue().position_of(reason.feature).ok();
-            let expected = position.and_then(|p| bundle.catalogue().features()[p].quantity.larger_means_leaving());
+            let expected = position.and_then(|p| {
+                bundle.catalogue().features()[p]
+                    .quantity
+                    .larger_means_leaving()
+            });
             let z = position.map_or(0.0, |p| bundle.standardise(vector)[p]);
-            let plain = reason.sentence.contains(": ") || reason.sentence.contains("above the longer run");
-            if plain && expected.is_some_and(|leaving| z * reason.contribution * if leaving { 1.0 } else { -1.0 } < 0.0)
+            let plain =
+                reason.sentence.contains(": ") || reason.sentence.contains("above the longer run");
+            if plain
+                && expected.is_some_and(|leaving| {
+                    z * reason.contribution * if leaving { 1.0 } else { -1.0 } < 0.0
+                })
             {
                 odd.push(format!("{reason:?}"));
             }
         }
     }
-    assert!(told > 2_000 && contrasts > 100, "{told} told, {contrasts} by contrast");
+    assert!(
+        told > 2_000 && contrasts > 100,
+        "{told} told, {contrasts} by contrast"
+    );
     // Where a theme has no feature that would be understood, its effect is next to nothing.
-    assert!(odd.len() * 200 < told, "{} of {told}: {}", odd.len(), odd.join("\n"));
+    assert!(
+        odd.len() * 200 < told,
+        "{} of {told}: {}",
+        odd.len(),
+        odd.join("\n")
+    );
 }
 
 /// A heavy buyer who stopped, as in the README: what raises the risk is told by what is not there any more.
@@ -196,16 +316,36 @@ fn many_visits_raise_the_risk_only_beside_none_lately() {
     let as_of = bundle.spec().training.as_of;
     let kinds = bundle.catalogue().kinds();
     let visit = kinds.iter().position(|kind| kind == "visit").unwrap() as u16;
-    let on =
-        |age: i32, kind: u16| DayRecord { amount: Amount::new(20.0).unwrap(), day: as_of.plus(-age), count: 1, kind };
-    let history = (0..40).map(|n| on(50 + 4 * n, 0)).chain((0..86).map(|n| on(45 + 2 * n, visit)));
+    let on = |age: i32, kind: u16| DayRecord {
+        amount: Amount::new(20.0).unwrap(),
+        day: as_of.plus(-age),
+        count: 1,
+        kind,
+    };
+    let history = (0..40)
+        .map(|n| on(50 + 4 * n, 0))
+        .chain((0..86).map(|n| on(45 + 2 * n, visit)));
     let history = History::new(history.collect()).unwrap();
-    let answer = bundle.assessor(kinds).assess(Subject::History(history.view()), as_of, 9).unwrap();
-    let Assessment::Scored(score) = answer else { panic!("not scored") };
-    let said: Vec<&str> = score.horizons[0].reasons.iter().map(|reason| reason.sentence.as_str()).collect();
-    assert!(said.contains(&"86 visits, none in the last 30 days"), "{said:?}");
+    let answer = bundle
+        .assessor(kinds)
+        .assess(Subject::History(history.view()), as_of, 9)
+        .unwrap();
+    let Assessment::Scored(score) = answer else {
+        panic!("not scored")
+    };
+    let said: Vec<&str> = score.horizons[0]
+        .reasons
+        .iter()
+        .map(|reason| reason.sentence.as_str())
+        .collect();
     assert!(
-        !said.iter().any(|sentence| sentence.contains(", ever: 40") || sentence.contains(", ever: 86")),
+        said.contains(&"86 visits, none in the last 30 days"),
+        "{said:?}"
+    );
+    assert!(
+        !said
+            .iter()
+            .any(|sentence| sentence.contains(", ever: 40") || sentence.contains(", ever: 86")),
         "{said:?}"
     );
 }
@@ -216,12 +356,17 @@ fn the_contributions_are_those_of_the_scoring_model() {
     let history = users().nth(20).unwrap();
     let mut vector = vec![f64::NAN; bundle.catalogue().len()];
     let as_of = bundle.spec().training.as_of;
-    bundle.extractor(bundle.catalogue().kinds()).extract(history.view(), as_of, &mut vector);
+    bundle
+        .extractor(bundle.catalogue().kinds())
+        .extract(history.view(), as_of, &mut vector);
     let z = bundle.standardise(&vector);
     let model = &bundle.spec().models[0];
     let mut row = z.clone();
     model.expansion.extend(&mut row, 0);
-    assert!(row.len() == z.len() + 2 && row.iter().all(|x| *x != 0.0), "every kind of number takes part");
+    assert!(
+        row.len() == z.len() + 2 && row.iter().all(|x| *x != 0.0),
+        "every kind of number takes part"
+    );
     let log_odds = 0.1 + 0.9 * model.log_odds(&row);
     assert!((score(&bundle, &history).unwrap().horizons[0].log_odds - log_odds).abs() < 1e-12);
 }
@@ -247,7 +392,11 @@ fn an_event_that_is_churn_is_likelier_in_a_longer_horizon() {
     let bundle = Bundle::new(event, "test".into()).unwrap();
     let scored: Vec<Score<'_>> = users().filter_map(|u| score(&bundle, &u)).collect();
     assert!(!scored.is_empty());
-    assert!(scored.iter().all(|s| s.horizons[0].probability <= s.horizons[1].probability));
+    assert!(
+        scored
+            .iter()
+            .all(|s| s.horizons[0].probability <= s.horizons[1].probability)
+    );
 }
 
 #[test]
@@ -256,15 +405,34 @@ fn who_gets_no_probability_is_told_why() {
     let as_of = bundle.spec().training.as_of;
     let mut assessor = bundle.assessor(bundle.catalogue().kinds());
     let mut ask = |rows: &[(i32, u16)]| {
-        let record =
-            |&(age, kind): &(i32, u16)| DayRecord { amount: Amount::default(), day: as_of.plus(-age), count: 1, kind };
+        let record = |&(age, kind): &(i32, u16)| DayRecord {
+            amount: Amount::default(),
+            day: as_of.plus(-age),
+            count: 1,
+            kind,
+        };
         let history = History::new(rows.iter().map(record).collect()).unwrap();
-        assessor.assess(Subject::History(history.view()), as_of, 3).unwrap()
+        assessor
+            .assess(Subject::History(history.view()), as_of, 3)
+            .unwrap()
     };
     assert_eq!(ask(&[]), Assessment::TooNew);
-    assert_eq!(ask(&[(0, 0)]), Assessment::TooNew, "an event on the as-of day is not seen");
-    assert_eq!(ask(&[(5, 1)]), Assessment::TooNew, "a return is no activity");
-    assert_eq!(ask(&[(181, 0)]), Assessment::Inactive { recency_days: 181.0 });
+    assert_eq!(
+        ask(&[(0, 0)]),
+        Assessment::TooNew,
+        "an event on the as-of day is not seen"
+    );
+    assert_eq!(
+        ask(&[(5, 1)]),
+        Assessment::TooNew,
+        "a return is no activity"
+    );
+    assert_eq!(
+        ask(&[(181, 0)]),
+        Assessment::Inactive {
+            recency_days: 181.0
+        }
+    );
     assert!(matches!(ask(&[(180, 0)]), Assessment::Scored(_)));
 }
 
@@ -273,11 +441,26 @@ fn a_feature_vector_needs_what_every_answer_needs() {
     let bundle = bundle();
     let as_of = bundle.spec().training.as_of;
     let mut assessor = bundle.assessor(&[]);
-    let mut ask = |vector: &[f64]| assessor.assess(Subject::Features(vector), as_of, 3).unwrap_err().to_string();
+    let mut ask = |vector: &[f64]| {
+        assessor
+            .assess(Subject::Features(vector), as_of, 3)
+            .unwrap_err()
+            .to_string()
+    };
     assert!(ask(&[1.0]).contains("1 values"));
-    let never = bundle.catalogue().vector([("active_days", 0.0)].into_iter()).unwrap();
-    let answer = bundle.assessor(&[]).assess(Subject::Features(&never), as_of, 0).unwrap();
-    assert_eq!(answer, Assessment::TooNew, "a user without activity, whose recency cannot be known");
+    let never = bundle
+        .catalogue()
+        .vector([("active_days", 0.0)].into_iter())
+        .unwrap();
+    let answer = bundle
+        .assessor(&[])
+        .assess(Subject::Features(&never), as_of, 0)
+        .unwrap();
+    assert_eq!(
+        answer,
+        Assessment::TooNew,
+        "a user without activity, whose recency cannot be known"
+    );
     assert!(ask(&vec![f64::NAN; bundle.catalogue().len()]).contains("tenure_days"));
 }
 
@@ -288,13 +471,25 @@ fn a_bundle_whose_parts_disagree_is_refused_by_name() {
         (|s| s.feature_hash = "00".into(), "feature hash"),
         (|s| drop(s.design.columns.pop()), "columns"),
         (|s| s.design.columns[3].spread = 0.0, "columns["),
-        (|s| s.design.columns[3].feature = "else".into(), "columns[else]"),
+        (
+            |s| s.design.columns[3].feature = "else".into(),
+            "columns[else]",
+        ),
         (|s| s.design.bg_nbd = None, "design.columns"),
-        (|s| s.design.bg_nbd.as_mut().unwrap().alpha = 0.0, "design.bg_nbd"),
-        (|s| s.models[0].expansion.kinks[0].column = 99, "models[30 days].expansion"),
+        (
+            |s| s.design.bg_nbd.as_mut().unwrap().alpha = 0.0,
+            "design.bg_nbd",
+        ),
+        (
+            |s| s.models[0].expansion.kinks[0].column = 99,
+            "models[30 days].expansion",
+        ),
         (|s| s.models[0].weights[2] = f64::NAN, "models[30 days]"),
         (|s| drop(s.models.pop()), "models"),
-        (|s| s.segments.items[0].centroid.clear(), "segments.items[0]"),
+        (
+            |s| s.segments.items[0].centroid.clear(),
+            "segments.items[0]",
+        ),
         (|s| s.bands.high = 0.1, "bands"),
         (|s| s.timezone = "Mars/Olympus".into(), "Mars/Olympus"),
     ];
@@ -321,7 +516,10 @@ fn a_saved_bundle_loads_as_it_was_and_a_touched_one_does_not() {
         let whole = std::fs::read(&file).unwrap();
         std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
         let message = load(&path).unwrap_err().to_string();
-        assert!(message.contains(name) && message.contains("damaged"), "{message}");
+        assert!(
+            message.contains(name) && message.contains("damaged"),
+            "{message}"
+        );
         std::fs::write(&file, &whole).unwrap();
     }
     load(&path).unwrap();
@@ -334,11 +532,17 @@ fn a_folder_that_is_no_bundle_is_not_overwritten() {
     save(&path, spec(), "{}", "").unwrap();
     let manifest = std::fs::read(path.join("MANIFEST.sha256")).unwrap();
     std::fs::remove_file(path.join("MANIFEST.sha256")).unwrap();
-    assert!(matches!(save(&path, spec(), "{}", ""), Err(ModelError::NotABundle { .. })));
+    assert!(matches!(
+        save(&path, spec(), "{}", ""),
+        Err(ModelError::NotABundle { .. })
+    ));
     std::fs::write(path.join("MANIFEST.sha256"), manifest).unwrap();
     std::fs::write(path.join("thesis.txt"), "years of work").unwrap();
     let message = save(&path, spec(), "{}", "").unwrap_err().to_string();
-    assert!(message.contains("holds `thesis.txt`, which was not written by ebb-train"), "{message}");
+    assert!(
+        message.contains("holds `thesis.txt`, which was not written by ebb-train"),
+        "{message}"
+    );
     assert!(path.join("thesis.txt").exists());
     std::fs::remove_file(path.join("thesis.txt")).unwrap();
     save(&path, spec(), "{}", "").unwrap();
@@ -349,12 +553,26 @@ fn a_folder_that_is_no_bundle_is_not_overwritten() {
 fn golden_answers_notice_a_weight_that_moved_by_one_bit() {
     let golden = Golden::record(&bundle()).unwrap();
     golden.replay(&bundle()).unwrap();
-    assert!(golden.cases.iter().filter(|c| !c.horizons.is_empty()).count() >= 6, "most made-up users are scored");
+    assert!(
+        golden
+            .cases
+            .iter()
+            .filter(|c| !c.horizons.is_empty())
+            .count()
+            >= 6,
+        "most made-up users are scored"
+    );
     let mut changed = spec();
     let weight = &mut changed.models[0].weights[0];
     *weight = f64::from_bits(weight.to_bits() + 1);
     changed.models[0].weights[0] *= 1.0 + 1e-12;
     let other = Bundle::new(changed, "test".into()).unwrap();
-    assert!(golden.replay(&other).unwrap_err().to_string().contains("churn probabilities"));
+    assert!(
+        golden
+            .replay(&other)
+            .unwrap_err()
+            .to_string()
+            .contains("churn probabilities")
+    );
     assert!(Golden { cases: vec![] }.replay(&bundle()).is_err());
 }

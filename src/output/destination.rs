@@ -43,12 +43,23 @@ impl Destination {
     }
 
     fn new(given: &Path, form: Form) -> Result<Self, OutputError> {
-        let destination = Self { given: given.to_owned(), path: resolve(given)?, form };
+        let destination = Self {
+            given: given.to_owned(),
+            path: resolve(given)?,
+            form,
+        };
         destination.check()?;
-        let above = parent_of(&destination.path).ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+        let above = parent_of(&destination.path)
+            .ancestors()
+            .find(|folder| folder.exists())
+            .unwrap_or(Path::new("/"));
         // A file without a name, of which nothing is left.
         let room = tempfile::tempfile_in(above).map(drop);
-        room.map_err(|source| OutputError::Folder { path: given.to_owned(), folder: above.to_owned(), source })?;
+        room.map_err(|source| OutputError::Folder {
+            path: given.to_owned(),
+            folder: above.to_owned(),
+            source,
+        })?;
         Ok(destination)
     }
 
@@ -72,7 +83,10 @@ impl Destination {
     }
 
     pub(super) fn identity(&self) -> Option<Identity> {
-        self.path.symlink_metadata().ok().and_then(|metadata| Identity::of(&metadata))
+        self.path
+            .symlink_metadata()
+            .ok()
+            .and_then(|metadata| Identity::of(&metadata))
     }
 
     /// Refuses what must not be replaced.
@@ -88,8 +102,16 @@ impl Destination {
             _ => ("neither a file nor a folder", false),
         };
         if !is_right {
-            let expected = if self.is_folder() { "a folder" } else { "a file" };
-            return Err(OutputError::WrongType { path: self.given.clone(), found, expected });
+            let expected = if self.is_folder() {
+                "a folder"
+            } else {
+                "a file"
+            };
+            return Err(OutputError::WrongType {
+                path: self.given.clone(),
+                found,
+                expected,
+            });
         }
         if let Form::Folder(_) = self.form {
             self.check_mount(&metadata)?;
@@ -99,10 +121,15 @@ impl Destination {
     }
 
     fn check_mount(&self, metadata: &fs::Metadata) -> Result<(), OutputError> {
-        let parent = parent_of(&self.path).symlink_metadata().ok().and_then(|metadata| Identity::of(&metadata));
+        let parent = parent_of(&self.path)
+            .symlink_metadata()
+            .ok()
+            .and_then(|metadata| Identity::of(&metadata));
         match (Identity::of(metadata), parent) {
             (Some(own), Some(parent)) if !own.shares_device_with(parent) => {
-                Err(OutputError::MountPoint { path: self.given.clone() })
+                Err(OutputError::MountPoint {
+                    path: self.given.clone(),
+                })
             }
             _ => Ok(()),
         }
@@ -110,17 +137,25 @@ impl Destination {
 
     /// Refuses a folder at `path` with anything but plain files that belong to it.
     pub(super) fn check_contents(&self, path: &Path) -> Result<(), OutputError> {
-        let Form::Folder(belongs) = self.form else { return Ok(()) };
+        let Form::Folder(belongs) = self.form else {
+            return Ok(());
+        };
         let mut names = foreign(path, belongs).map_err(|source| self.failed(source))?;
         if names.is_empty() {
             return Ok(());
         }
         names.sort();
-        Err(OutputError::Foreign { path: self.given.clone(), names })
+        Err(OutputError::Foreign {
+            path: self.given.clone(),
+            names,
+        })
     }
 
     pub(super) fn failed(&self, source: io::Error) -> OutputError {
-        OutputError::Io { path: self.given.clone(), source }
+        OutputError::Io {
+            path: self.given.clone(),
+            source,
+        }
     }
 }
 
@@ -139,26 +174,47 @@ fn foreign(folder: &Path, belongs: fn(&OsStr) -> bool) -> io::Result<Vec<OsStrin
 
 /// The folder that a path lies in.
 pub(super) fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// The path without links, as far as there is something.
 fn resolve(given: &Path) -> Result<PathBuf, OutputError> {
-    let failed = |source| OutputError::Io { path: given.to_owned(), source };
-    let Some(name) = given.file_name() else { return Err(OutputError::NoName { path: given.to_owned() }) };
+    let failed = |source| OutputError::Io {
+        path: given.to_owned(),
+        source,
+    };
+    let Some(name) = given.file_name() else {
+        return Err(OutputError::NoName {
+            path: given.to_owned(),
+        });
+    };
     match given.canonicalize() {
         Ok(path) => return Ok(path),
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
         Err(_) if given.symlink_metadata().is_ok() => {
-            return Err(OutputError::DanglingLink { path: given.to_owned() });
+            return Err(OutputError::DanglingLink {
+                path: given.to_owned(),
+            });
         }
         Err(_) => {}
     }
     let parent = parent_of(given);
-    let above = parent.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
+    let above = parent
+        .ancestors()
+        .find(|folder| folder.symlink_metadata().is_ok())
+        .unwrap_or(Path::new("."));
     let missing = parent.strip_prefix(above).unwrap_or(parent);
-    if missing.components().any(|part| matches!(part, Component::ParentDir)) {
+    if missing
+        .components()
+        .any(|part| matches!(part, Component::ParentDir))
+    {
         return Err(failed(ErrorKind::NotFound.into()));
     }
-    Ok(above.canonicalize().map_err(failed)?.join(missing).join(name))
+    Ok(above
+        .canonicalize()
+        .map_err(failed)?
+        .join(missing)
+        .join(name))
 }

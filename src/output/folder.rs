@@ -41,7 +41,12 @@ impl Folder {
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         use rustix::fs::{Mode, OFlags, openat};
         let mut bytes = Vec::new();
-        let file = File::from(openat(&self.handle, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
+        let file = File::from(openat(
+            &self.handle,
+            name,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?);
         io::Read::read_to_end(&mut &file, &mut bytes)?;
         Ok(bytes)
     }
@@ -59,8 +64,14 @@ impl Folder {
     #[cfg(unix)]
     pub fn was_replaced(&self) -> bool {
         // While it is open, nothing else can have its identity.
-        let opened = self.handle.metadata().ok().and_then(|metadata| Identity::of(&metadata));
-        let there = std::fs::metadata(&self.path).ok().and_then(|metadata| Identity::of(&metadata));
+        let opened = self
+            .handle
+            .metadata()
+            .ok()
+            .and_then(|metadata| Identity::of(&metadata));
+        let there = std::fs::metadata(&self.path)
+            .ok()
+            .and_then(|metadata| Identity::of(&metadata));
         there.is_some() && there != opened
     }
 

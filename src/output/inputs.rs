@@ -22,7 +22,12 @@ impl Inputs {
     pub fn add(&mut self, given: &Path) {
         if let (Ok(path), Ok(metadata)) = (given.canonicalize(), given.metadata()) {
             let (identity, is_folder) = (Identity::of(&metadata), metadata.is_dir());
-            self.0.push(Input { given: given.to_owned(), path, identity, is_folder });
+            self.0.push(Input {
+                given: given.to_owned(),
+                path,
+                identity,
+                is_folder,
+            });
         }
     }
 }
@@ -34,15 +39,20 @@ impl Inputs {
 pub fn check_apart(outputs: &[Destination], inputs: &Inputs) -> Result<(), OutputError> {
     for (position, output) in outputs.iter().enumerate() {
         let before = outputs.get(..position).unwrap_or_default();
-        let near =
-            |other: &&Destination| output.path().starts_with(other.path()) || other.path().starts_with(output.path());
+        let near = |other: &&Destination| {
+            output.path().starts_with(other.path()) || other.path().starts_with(output.path())
+        };
         if let Some(other) = before.iter().find(near) {
-            return Err(OutputError::Collision { one: other.given().to_owned(), other: output.given().to_owned() });
+            return Err(OutputError::Collision {
+                one: other.given().to_owned(),
+                other: output.given().to_owned(),
+            });
         }
         let identity = output.identity();
         for input in &inputs.0 {
             let (path, given) = (output.given().to_owned(), input.given.clone());
-            let is_same = identity.is_some() && identity == input.identity || output.path() == input.path;
+            let is_same =
+                identity.is_some() && identity == input.identity || output.path() == input.path;
             if is_same || output.is_folder() && input.path.starts_with(output.path()) {
                 return Err(OutputError::IsInput { path, input: given });
             }
@@ -58,7 +68,10 @@ pub fn check_apart(outputs: &[Destination], inputs: &Inputs) -> Result<(), Outpu
 fn is_seen_below(path: &Path, folder: &Path) -> bool {
     let hidden = |part: Component<'_>| {
         let name: &OsStr = part.as_os_str();
-        name.as_encoded_bytes().first().is_some_and(|first| matches!(first, b'_' | b'.'))
+        name.as_encoded_bytes()
+            .first()
+            .is_some_and(|first| matches!(first, b'_' | b'.'))
     };
-    path.strip_prefix(folder).is_ok_and(|below| !below.components().any(hidden))
+    path.strip_prefix(folder)
+        .is_ok_and(|below| !below.components().any(hidden))
 }

@@ -153,7 +153,11 @@ impl OutputError {
 const NAMES: usize = 3;
 
 fn named(names: &[OsString]) -> String {
-    let shown: Vec<String> = names.iter().take(NAMES).map(|name| format!("`{}`", name.to_string_lossy())).collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(NAMES)
+        .map(|name| format!("`{}`", name.to_string_lossy()))
+        .collect();
     match names.len().saturating_sub(NAMES) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),

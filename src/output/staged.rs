@@ -25,7 +25,10 @@ impl Staged {
     /// [`OutputError::Io`] names the output.
     pub fn new(destination: Destination) -> Result<Self, OutputError> {
         match Temporary::new(parent_of(destination.path()), destination.is_folder()) {
-            Ok(temporary) => Ok(Self { destination, temporary }),
+            Ok(temporary) => Ok(Self {
+                destination,
+                temporary,
+            }),
             Err(source) => Err(destination.failed(source)),
         }
     }
@@ -35,7 +38,10 @@ impl Staged {
     /// # Errors
     /// [`OutputError::Io`] names the output.
     pub fn file(&self) -> Result<File, OutputError> {
-        self.temporary.handle.try_clone().map_err(|source| self.destination.failed(source))
+        self.temporary
+            .handle
+            .try_clone()
+            .map_err(|source| self.destination.failed(source))
     }
 
     /// A new file in the folder, to be written.
@@ -44,7 +50,10 @@ impl Staged {
     /// [`OutputError::Io`] names the file as it will be called.
     pub fn create(&self, name: &str) -> Result<File, OutputError> {
         let created = File::create_new(self.temporary.path.join(name));
-        created.map_err(|source| OutputError::Io { path: self.destination.given().join(name), source })
+        created.map_err(|source| OutputError::Io {
+            path: self.destination.given().join(name),
+            source,
+        })
     }
 
     #[cfg(test)]
@@ -73,7 +82,10 @@ impl Staged {
     /// As [`commit`].
     pub fn commit_keeping(self, earlier: &Destination, _held: &Held) -> Result<(), OutputError> {
         self.sync()?;
-        let Self { destination, mut temporary } = self;
+        let Self {
+            destination,
+            mut temporary,
+        } = self;
         destination.check()?;
         // A signal must find all of it done, or nothing.
         let mut unfinished = unfinished();
@@ -118,18 +130,33 @@ pub fn write(destination: Destination, content: &[u8]) -> Result<(), OutputError
 
 /// Locks on the folders of some destinations.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "locks last as long as the files are open")] Vec<File>);
+pub struct Held(
+    #[expect(dead_code, reason = "locks last as long as the files are open")] Vec<File>,
+);
 
 /// Waits until nobody else exchanges outputs in the folders of these destinations, and keeps others from doing so as long as
 /// the result lives. Where there are no locks, does nothing.
 pub fn hold<'a>(destinations: impl IntoIterator<Item = &'a Destination>) -> Held {
-    let identity = |folder: &Path| folder.metadata().ok().and_then(|metadata| Identity::of(&metadata));
-    let parents = destinations.into_iter().map(|destination| parent_of(destination.path()));
-    let mut folders: Vec<(Option<Identity>, &Path)> = parents.map(|folder| (identity(folder), folder)).collect();
+    let identity = |folder: &Path| {
+        folder
+            .metadata()
+            .ok()
+            .and_then(|metadata| Identity::of(&metadata))
+    };
+    let parents = destinations
+        .into_iter()
+        .map(|destination| parent_of(destination.path()));
+    let mut folders: Vec<(Option<Identity>, &Path)> =
+        parents.map(|folder| (identity(folder), folder)).collect();
     // One order for all processes, and each folder once, so that nobody waits for himself or in a circle.
     folders.sort_unstable();
     folders.dedup_by_key(|(identity, _)| *identity);
-    Held(folders.into_iter().filter_map(|(_, folder)| system::lock(folder)).collect())
+    Held(
+        folders
+            .into_iter()
+            .filter_map(|(_, folder)| system::lock(folder))
+            .collect(),
+    )
 }
 
 /// Puts outputs in the places of their destinations: all of them, or none when one fails. What was there before is removed.
@@ -139,11 +166,17 @@ pub fn hold<'a>(destinations: impl IntoIterator<Item = &'a Destination>) -> Held
 pub fn commit(mut staged: Vec<Staged>) -> Result<(), OutputError> {
     staged.iter().try_for_each(Staged::sync)?;
     let _held = hold(staged.iter().map(|staged| &staged.destination));
-    staged.iter().try_for_each(|staged| staged.destination.check())?;
+    staged
+        .iter()
+        .try_for_each(|staged| staged.destination.check())?;
     // A signal must find all of it done, or nothing.
     let mut unfinished = unfinished();
     let mut done: Vec<Placed<'_>> = Vec::new();
-    for Staged { destination, temporary } in &mut staged {
+    for Staged {
+        destination,
+        temporary,
+    } in &mut staged
+    {
         match Placed::new(temporary, destination) {
             Ok(placed) => done.push(placed),
             Err(error) => {
@@ -153,7 +186,10 @@ pub fn commit(mut staged: Vec<Staged>) -> Result<(), OutputError> {
             }
         }
     }
-    let finished: Vec<_> = done.into_iter().map(|placed| placed.finish(&mut unfinished)).collect();
+    let finished: Vec<_> = done
+        .into_iter()
+        .map(|placed| placed.finish(&mut unfinished))
+        .collect();
     drop(unfinished);
     finished.into_iter().collect()
 }
@@ -165,7 +201,8 @@ pub fn commit(mut staged: Vec<Staged>) -> Result<(), OutputError> {
 pub fn exchange(one: &Destination, other: &Destination, _held: &Held) -> Result<(), OutputError> {
     one.check()?;
     other.check()?;
-    let synced = system::exchange(one.path(), other.path()).and_then(|()| system::sync_folder(parent_of(one.path())));
+    let synced = system::exchange(one.path(), other.path())
+        .and_then(|()| system::sync_folder(parent_of(one.path())));
     synced.map_err(|source| one.failed(source))
 }
 
@@ -178,9 +215,17 @@ struct Placed<'a> {
 }
 
 impl<'a> Placed<'a> {
-    fn new(temporary: &'a mut Temporary, destination: &'a Destination) -> Result<Self, OutputError> {
-        let replaced = put(&temporary.path, destination).map_err(|source| destination.failed(source))?;
-        let placed = Self { temporary, destination, replaced };
+    fn new(
+        temporary: &'a mut Temporary,
+        destination: &'a Destination,
+    ) -> Result<Self, OutputError> {
+        let replaced =
+            put(&temporary.path, destination).map_err(|source| destination.failed(source))?;
+        let placed = Self {
+            temporary,
+            destination,
+            replaced,
+        };
         // Something may have appeared in it since it was looked at.
         if placed.replaced
             && let Err(error) = destination.check_contents(&placed.temporary.path)
@@ -195,7 +240,11 @@ impl<'a> Placed<'a> {
     fn undo(self) {
         let (path, temporary) = (self.destination.path(), &self.temporary.path);
         // Were it to fail, the temporary name is all that is left to say so.
-        let _ = if self.replaced { system::exchange(temporary, path) } else { system::rename_new(path, temporary) };
+        let _ = if self.replaced {
+            system::exchange(temporary, path)
+        } else {
+            system::rename_new(path, temporary)
+        };
     }
 
     /// Removes what was there.
@@ -224,7 +273,10 @@ fn put(temporary: &Path, destination: &Destination) -> io::Result<bool> {
             system::rename_new(temporary, destination.path())
         };
         match done {
-            Err(error) if attempts > 0 && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
+            Err(error)
+                if attempts > 0
+                    && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) =>
+            {
                 attempts -= 1;
             }
             done => return done.map(|()| replaces),

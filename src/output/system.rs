@@ -18,7 +18,10 @@ impl Identity {
     #[cfg(unix)]
     pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
-        Some(Self { device: metadata.dev(), inode: metadata.ino() })
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
     }
 
     #[cfg(not(unix))]
@@ -50,7 +53,10 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 
 /// An old kernel or a file system that knows no flags of `renameat2`.
 fn is_unsupported(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput)
+    matches!(
+        error.kind(),
+        ErrorKind::Unsupported | ErrorKind::InvalidInput
+    )
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
@@ -81,7 +87,11 @@ pub(super) fn exchange_in_steps(one: &Path, other: &Path) -> io::Result<()> {
     let holder = temporary::folder_in(super::destination::parent_of(other))?;
     let aside = holder.join("earlier");
     let linked = other.is_file() && fs::hard_link(other, &aside).is_ok();
-    let moved = if linked { Ok(()) } else { fs::rename(other, &aside) };
+    let moved = if linked {
+        Ok(())
+    } else {
+        fs::rename(other, &aside)
+    };
     let done = moved.and_then(|()| match fs::rename(one, other) {
         Ok(()) => fs::rename(&aside, one),
         Err(error) if linked => fs::remove_file(&aside).and(Err(error)),
@@ -102,7 +112,11 @@ pub(super) fn lock(folder: &Path) -> Option<File> {
 #[cfg(unix)]
 pub(super) fn lock_file(file: &File, wait: bool) -> bool {
     use rustix::fs::{FlockOperation, flock};
-    let how = if wait { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
+    let how = if wait {
+        FlockOperation::LockExclusive
+    } else {
+        FlockOperation::NonBlockingLockExclusive
+    };
     loop {
         match flock(file, how) {
             Err(rustix::io::Errno::INTR) => {}
@@ -133,7 +147,9 @@ pub(super) fn open_itself(path: &Path) -> io::Result<File> {
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(path).and_then(|folder| folder.sync_all()) {
         // A folder that may be written to and not read, or a file system that cannot sync folders.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied || is_unsupported(&error) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied || is_unsupported(&error) => {
+            Ok(())
+        }
         done => done,
     }
 }

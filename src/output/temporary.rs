@@ -60,7 +60,11 @@ impl Temporary {
     }
 
     fn attempt(parent: &Path, is_folder: bool) -> io::Result<Self> {
-        let missing: Vec<PathBuf> = parent.ancestors().take_while(|f| !f.exists()).map(Path::to_owned).collect();
+        let missing: Vec<PathBuf> = parent
+            .ancestors()
+            .take_while(|f| !f.exists())
+            .map(Path::to_owned)
+            .collect();
         fs::create_dir_all(parent)?;
         let created = Self::create(parent, is_folder, &missing);
         if created.is_err() {
@@ -101,12 +105,17 @@ impl Drop for Temporary {
 /// Removes a temporary file or folder that was not finished.
 fn forget(path: &Path) {
     let mut unfinished = unfinished();
-    let Some(made) = unfinished.remove(path) else { return };
+    let Some(made) = unfinished.remove(path) else {
+        return;
+    };
     let _ = remove(path);
     remove_empty(&made);
     // A folder that another output still lies in is left to it.
     for folder in made.into_iter().filter(|folder| folder.exists()) {
-        if let Some((_, made)) = unfinished.iter_mut().find(|(path, _)| path.starts_with(&folder)) {
+        if let Some((_, made)) = unfinished
+            .iter_mut()
+            .find(|(path, _)| path.starts_with(&folder))
+        {
             made.push(folder);
         }
     }
@@ -124,7 +133,9 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
         match removed {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             // Another thread is still writing into the folder.
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && attempts > 0 => attempts -= 1,
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && attempts > 0 => {
+                attempts -= 1
+            }
             done => return done,
         }
     }
@@ -140,10 +151,13 @@ fn remove_empty(made: &[PathBuf]) {
 /// Removes what killed processes left behind in a folder: plain files, and folders of nothing but those, that bear a
 /// temporary name and are locked by nobody. The folder must be locked.
 fn remove_left_behind(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
-        let ours = entry.file_name().to_str().is_some_and(is_temporary_name) && holds_plain_files(&path);
+        let ours =
+            entry.file_name().to_str().is_some_and(is_temporary_name) && holds_plain_files(&path);
         // Without following links: a planted one is left alone.
         if let (true, Ok(handle)) = (ours, open_itself(&path))
             && lock_file(&handle, false)
@@ -154,17 +168,20 @@ fn remove_left_behind(parent: &Path) {
 }
 
 fn is_temporary_name(name: &str) -> bool {
-    let chance = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX));
-    chance.is_some_and(|chance| chance.len() == CHANCE && chance.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    let chance = name
+        .strip_prefix(PREFIX)
+        .and_then(|name| name.strip_suffix(SUFFIX));
+    chance.is_some_and(|chance| {
+        chance.len() == CHANCE && chance.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// Whether a path is a plain file, or a folder with nothing else in it.
 fn holds_plain_files(path: &Path) -> bool {
     let is_file = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            fs::read_dir(path).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|e| is_file(&e.path()))))
-        }
+        Ok(metadata) if metadata.is_dir() => fs::read_dir(path)
+            .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|e| is_file(&e.path())))),
         _ => is_file(path),
     }
 }

@@ -18,7 +18,8 @@ use super::rpc::{Form, Rpc, Service};
 use super::state::{Phase, ServerState};
 
 /// The refusal of a call whose time is over.
-pub(super) const LATE: CallError = CallError::DeadlinePassed("the deadline passed before there was an answer");
+pub(super) const LATE: CallError =
+    CallError::DeadlinePassed("the deadline passed before there was an answer");
 
 /// The largest message of a call that needs no key: the name of a service.
 const OPEN_MESSAGE_BYTES: usize = 4 << 10;
@@ -72,7 +73,9 @@ impl Admission {
     ) -> Result<Admitted, CallError> {
         let Some(rpc) = rpc else {
             self.keys.known(headers)?;
-            return Err(CallError::UnknownMethod("there is no such method; reflection lists those that are".into()));
+            return Err(CallError::UnknownMethod(
+                "there is no such method; reflection lists those that are".into(),
+            ));
         };
         let key = self.keys.admit(headers, rpc.permission)?;
         let permits = self.permits(rpc)?;
@@ -80,7 +83,13 @@ impl Admission {
             self.state.compute.not_overloaded()?;
         }
         let deadline = self.deadline(headers, rpc, started)?;
-        Ok(Admitted { rpc, deadline, permits, key, allowance: self.allowance(rpc) })
+        Ok(Admitted {
+            rpc,
+            deadline,
+            permits,
+            key,
+            allowance: self.allowance(rpc),
+        })
     }
 
     fn permits(&self, rpc: &Rpc) -> Result<[Option<Permit>; 2], CallError> {
@@ -92,19 +101,31 @@ impl Admission {
             })
         };
         match (rpc.permission, rpc.form.lasts()) {
-            (None, false) => Ok([permit(&self.open_calls, limits.open_calls, "open_calls")?, None]),
+            (None, false) => Ok([
+                permit(&self.open_calls, limits.open_calls, "open_calls")?,
+                None,
+            ]),
             (None, true) => Ok([permit(&self.watches, limits.watches, "watches")?, None]),
             (Some(_), false) => Ok([permit(&self.calls, limits.calls, "calls")?, None]),
-            (Some(_), true) => {
-                Ok([permit(&self.calls, limits.calls, "calls")?, permit(&self.streams, limits.streams, "streams")?])
-            }
+            (Some(_), true) => Ok([
+                permit(&self.calls, limits.calls, "calls")?,
+                permit(&self.streams, limits.streams, "streams")?,
+            ]),
         }
     }
 
-    fn deadline(&self, headers: &HeaderMap, rpc: &Rpc, started: Instant) -> Result<Option<Instant>, CallError> {
-        let timeout = call::timeout(headers).map_err(|problem| CallError::malformed(problem.to_owned()))?;
+    fn deadline(
+        &self,
+        headers: &HeaderMap,
+        rpc: &Rpc,
+        started: Instant,
+    ) -> Result<Option<Instant>, CallError> {
+        let timeout =
+            call::timeout(headers).map_err(|problem| CallError::malformed(problem.to_owned()))?;
         let longest = (!rpc.form.lasts()).then(|| self.state.limits.call_time());
-        let time = timeout.map_or(longest, |timeout| Some(longest.map_or(timeout, |longest| longest.min(timeout))));
+        let time = timeout.map_or(longest, |timeout| {
+            Some(longest.map_or(timeout, |longest| longest.min(timeout)))
+        });
         let deadline = time.and_then(|time| started.checked_add(time));
         match deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             true => Err(LATE),
@@ -118,7 +139,10 @@ impl Admission {
         }
         if rpc.service == Service::Reflection {
             // Its streams never end by themselves, and must hold up neither a stop nor others.
-            let (mut phase, idle) = (self.state.phase.subscribe(), seconds(self.state.limits.stream_idle_seconds));
+            let (mut phase, idle) = (
+                self.state.phase.subscribe(),
+                seconds(self.state.limits.stream_idle_seconds),
+            );
             return Allowance::Until(Box::pin(async move {
                 let draining = phase.wait_for(|phase| *phase == Phase::Draining);
                 // Either way the stream ends.
@@ -129,6 +153,10 @@ impl Admission {
             return Allowance::Any;
         }
         let most = size(self.state.limits.receiving_bytes);
-        Allowance::Shared { total: Arc::clone(&self.receiving), most, metrics: Arc::clone(&self.state.metrics) }
+        Allowance::Shared {
+            total: Arc::clone(&self.receiving),
+            most,
+            metrics: Arc::clone(&self.state.metrics),
+        }
     }
 }

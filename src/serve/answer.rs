@@ -31,9 +31,16 @@ pub(super) fn score(
             set_stage(&mut answer, Stage::Churning, Rule::Inactive);
         }
         Assessment::Scored(score) => {
-            let Score { horizons, stage, rule, segment } = score;
+            let Score {
+                horizons,
+                stage,
+                rule,
+                segment,
+            } = score;
             answer.set_status(wire::ScoreStatus::Scored);
-            let wanted = horizons.into_iter().filter(|h| question.wants(h.horizon_days));
+            let wanted = horizons
+                .into_iter()
+                .filter(|h| question.wants(h.horizon_days));
             answer.horizons = wanted.map(horizon).collect();
             answer.segment = segment.map(wire::SegmentMatch::from);
             set_stage(&mut answer, stage, rule);
@@ -49,7 +56,15 @@ fn set_stage(answer: &mut wire::Score, stage: Stage, rule: Rule) {
 }
 
 fn horizon(score: HorizonScore<'_>) -> wire::HorizonScore {
-    let HorizonScore { horizon_days, probability, band, log_odds, base_log_odds, reasons, other_contribution } = score;
+    let HorizonScore {
+        horizon_days,
+        probability,
+        band,
+        log_odds,
+        base_log_odds,
+        reasons,
+        other_contribution,
+    } = score;
     wire::HorizonScore {
         horizon_days: u32::from(horizon_days),
         churn_probability: probability,
@@ -63,23 +78,49 @@ fn horizon(score: HorizonScore<'_>) -> wire::HorizonScore {
 
 impl From<Reason<'_>> for wire::Reason {
     fn from(reason: Reason<'_>) -> Self {
-        let Reason { theme, contribution, feature, value, unit, sentence } = reason;
+        let Reason {
+            theme,
+            contribution,
+            feature,
+            value,
+            unit,
+            sentence,
+        } = reason;
         let theme = wire::Theme::from(theme).into();
-        Self { theme, contribution, feature: feature.to_owned(), value, unit: unit.to_owned(), sentence }
+        Self {
+            theme,
+            contribution,
+            feature: feature.to_owned(),
+            value,
+            unit: unit.to_owned(),
+            sentence,
+        }
     }
 }
 
 impl From<UnknownKind> for wire::UnknownKind {
     fn from(unknown: UnknownKind) -> Self {
-        let UnknownKind { kind, events, nearest } = unknown;
-        Self { kind, events, nearest }
+        let UnknownKind {
+            kind,
+            events,
+            nearest,
+        } = unknown;
+        Self {
+            kind,
+            events,
+            nearest,
+        }
     }
 }
 
 impl From<SegmentMatch<'_>> for wire::SegmentMatch {
     fn from(segment: SegmentMatch<'_>) -> Self {
         let SegmentMatch { id, name, distance } = segment;
-        Self { id: number(id), name: name.to_owned(), distance }
+        Self {
+            id: number(id),
+            name: name.to_owned(),
+            distance,
+        }
     }
 }
 
@@ -137,7 +178,9 @@ fn sentence(rule: Rule) -> &'static str {
     match rule {
         Rule::Inactive => "no activity for longer than users count as active",
         Rule::Overdue => "silent for several times the usual gap",
-        Rule::ActivityDrop => "activity fell well below the user's own earlier rate, and not by chance",
+        Rule::ActivityDrop => {
+            "activity fell well below the user's own earlier rate, and not by chance"
+        }
         Rule::NewUser => "known for a short time only",
         Rule::NotYetReturned => "known for a few weeks and seen on one day only",
         Rule::Exploring => "known for some weeks",

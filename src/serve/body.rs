@@ -63,7 +63,11 @@ pub(super) struct RequestBody {
 impl RequestBody {
     /// A body of which so much may come.
     pub(super) fn new(inner: Incoming, allowance: Allowance) -> Self {
-        Self { inner, received: 0, allowance }
+        Self {
+            inner,
+            received: 0,
+            allowance,
+        }
     }
 
     /// Counts more bytes, or refuses them.
@@ -72,15 +76,21 @@ impl RequestBody {
         match &self.allowance {
             Allowance::Any | Allowance::Until(_) => Ok(()),
             Allowance::Small(most) if self.received <= *most => Ok(()),
-            Allowance::Small(most) => {
-                Err(CallError::MessageTooLarge { most: u32::try_from(*most).unwrap_or(u32::MAX) })
-            }
-            Allowance::Shared { total, most, metrics } => {
+            Allowance::Small(most) => Err(CallError::MessageTooLarge {
+                most: u32::try_from(*most).unwrap_or(u32::MAX),
+            }),
+            Allowance::Shared {
+                total,
+                most,
+                metrics,
+            } => {
                 if total.fetch_add(bytes, Ordering::Relaxed) + bytes <= *most {
                     return Ok(());
                 }
                 metrics.shed(Shed::Calls);
-                Err(CallError::TooManyCalls { limit: "receiving_bytes" })
+                Err(CallError::TooManyCalls {
+                    limit: "receiving_bytes",
+                })
             }
         }
     }
@@ -90,7 +100,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
         if let Allowance::Until(end) = &mut this.allowance
             && end.as_mut().poll(cx).is_ready()
@@ -98,14 +111,16 @@ impl Body for RequestBody {
             this.allowance = Allowance::Until(Box::pin(std::future::ready(())));
             return Poll::Ready(None);
         }
-        Poll::Ready(match std::task::ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
-            None => None,
-            Some(Err(error)) => Some(Err(Status::cancelled(error.to_string()))),
-            Some(Ok(frame)) => {
-                let taken = this.take(frame.data_ref().map_or(0, Bytes::len));
-                Some(taken.map(|()| frame).map_err(Status::from))
-            }
-        })
+        Poll::Ready(
+            match std::task::ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+                None => None,
+                Some(Err(error)) => Some(Err(Status::cancelled(error.to_string()))),
+                Some(Ok(frame)) => {
+                    let taken = this.take(frame.data_ref().map_or(0, Bytes::len));
+                    Some(taken.map(|()| frame).map_err(Status::from))
+                }
+            },
+        )
     }
 
     fn is_end_stream(&self) -> bool {
@@ -135,8 +150,16 @@ pub(super) struct ResponseBody {
 
 impl ResponseBody {
     /// Wraps a response's body.
-    pub(super) fn new(inner: tonic::body::Body, ended: Option<Ended>, permits: [Option<Permit>; 2]) -> Self {
-        Self { inner, ended, _permits: permits }
+    pub(super) fn new(
+        inner: tonic::body::Body,
+        ended: Option<Ended>,
+        permits: [Option<Permit>; 2],
+    ) -> Self {
+        Self {
+            inner,
+            ended,
+            _permits: permits,
+        }
     }
 }
 
@@ -144,9 +167,15 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        if let Some(trailers) = frame.as_ref().and_then(|f| f.as_ref().ok()).and_then(Frame::trailers_ref)
+        if let Some(trailers) = frame
+            .as_ref()
+            .and_then(|f| f.as_ref().ok())
+            .and_then(Frame::trailers_ref)
             && let Some(ended) = self.ended.take()
         {
             ended.with(grpc_status(trailers).unwrap_or(Code::Unknown));
@@ -165,5 +194,7 @@ impl Body for ResponseBody {
 
 /// The status in a response's headers or trailers.
 pub(super) fn grpc_status(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+    headers
+        .get("grpc-status")
+        .map(|value| Code::from_bytes(value.as_bytes()))
 }

@@ -21,12 +21,19 @@ pub(super) async fn within<F: Future>(deadline: Option<Instant>, call: F) -> F::
 
 /// How long the client is willing to wait, from the header `grpc-timeout`; an error says what is wrong with it.
 pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, &'static str> {
-    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    let Some(value) = headers.get("grpc-timeout") else {
+        return Ok(None);
+    };
     let text = value.to_str().map_err(|_| "grpc-timeout is not text")?;
-    let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or("grpc-timeout is empty")?;
+    let (digits, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or("grpc-timeout is empty")?;
     let legal = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    let count =
-        digits.parse::<u64>().ok().filter(|_| legal).ok_or("grpc-timeout needs up to eight digits and a unit")?;
+    let count = digits
+        .parse::<u64>()
+        .ok()
+        .filter(|_| legal)
+        .ok_or("grpc-timeout needs up to eight digits and a unit")?;
     let time = match unit {
         "H" => Duration::from_secs(count * 3_600),
         "M" => Duration::from_secs(count * 60),
@@ -45,12 +52,19 @@ mod tests {
 
     #[test]
     fn timeouts_are_read_as_the_protocol_writes_them() {
-        let read =
-            |text: &str| timeout(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), text.parse().unwrap())]));
+        let read = |text: &str| {
+            timeout(&HeaderMap::from_iter([(
+                "grpc-timeout".parse().unwrap(),
+                text.parse().unwrap(),
+            )]))
+        };
         assert_eq!(timeout(&HeaderMap::new()), Ok(None));
         assert_eq!(read("1n"), Ok(Some(Duration::from_nanos(1))));
         assert_eq!(read("250m"), Ok(Some(Duration::from_millis(250))));
-        assert_eq!(read("99999999H"), Ok(Some(Duration::from_secs(99_999_999 * 3_600))));
+        assert_eq!(
+            read("99999999H"),
+            Ok(Some(Duration::from_secs(99_999_999 * 3_600)))
+        );
         for wrong in ["", "S", "1", "1s", "-1S", "123456789S", "1.5S"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

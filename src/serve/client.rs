@@ -9,23 +9,28 @@ pub use super::wire::scoring_service_client::ScoringServiceClient;
 pub use super::wire::stream_score_users_response::Outcome as StreamOutcome;
 pub use super::wire::subject::Subject as SubjectForm;
 pub use super::wire::{
-    ActivateModelRequest, ActivateModelResponse, BatchScoreUsersRequest, BatchScoreUsersResponse, DayActivity,
-    ErrorCode, Event, Feature, GetModelRequest, GetModelResponse, History, HorizonScore, KnownUsers, ListModelsRequest,
-    ListModelsResponse, LoadModelRequest, LoadModelResponse, Model, ModelLabel, ModelState, ModelStatus, ModelView,
-    NamedFeatures, PackedFeatures, Reason, RiskBand, RiskThresholds, Score, ScoreResult, ScoreStatus, ScoreUserRequest,
-    ScoreUserResponse, Segment, SegmentMatch, ShadowReport, Stage, StageRule, StageThresholds, StreamScoreUsersRequest,
-    StreamScoreUsersResponse, Subject, SubjectError, Theme, UnknownKind, UnloadModelRequest, UnloadModelResponse,
+    ActivateModelRequest, ActivateModelResponse, BatchScoreUsersRequest, BatchScoreUsersResponse,
+    DayActivity, ErrorCode, Event, Feature, GetModelRequest, GetModelResponse, History,
+    HorizonScore, KnownUsers, ListModelsRequest, ListModelsResponse, LoadModelRequest,
+    LoadModelResponse, Model, ModelLabel, ModelState, ModelStatus, ModelView, NamedFeatures,
+    PackedFeatures, Reason, RiskBand, RiskThresholds, Score, ScoreResult, ScoreStatus,
+    ScoreUserRequest, ScoreUserResponse, Segment, SegmentMatch, ShadowReport, Stage, StageRule,
+    StageThresholds, StreamScoreUsersRequest, StreamScoreUsersResponse, Subject, SubjectError,
+    Theme, UnknownKind, UnloadModelRequest, UnloadModelResponse,
 };
 
 /// The Open Inference Protocol's client and messages.
 pub mod inference {
     pub use super::super::wire::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
     pub use super::super::wire::inference::infer_parameter::ParameterChoice;
-    pub use super::super::wire::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
+    pub use super::super::wire::inference::model_infer_request::{
+        InferInputTensor, InferRequestedOutputTensor,
+    };
     pub use super::super::wire::inference::model_infer_response::InferOutputTensor;
     pub use super::super::wire::inference::{
-        InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
-        ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ServerLiveRequest, ServerLiveResponse,
-        ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
+        InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse,
+        ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse,
+        ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
+        ServerReadyRequest, ServerReadyResponse,
     };
 }

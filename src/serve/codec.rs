@@ -36,12 +36,24 @@ struct Part {
 const NOTHING: Shape = Shape(&[]);
 
 const fn list(tag: u32, name: &'static str, most: u32, inner: Shape) -> Part {
-    Part { tag, name, most, inner, packed: false }
+    Part {
+        tag,
+        name,
+        most,
+        inner,
+        packed: false,
+    }
 }
 
 /// A list of numbers.
 const fn numbers(tag: u32, name: &'static str, most: u32) -> Part {
-    Part { tag, name, most, inner: NOTHING, packed: true }
+    Part {
+        tag,
+        name,
+        most,
+        inner: NOTHING,
+        packed: true,
+    }
 }
 
 /// A field that is a single message; sent again, it is merged with what was there.
@@ -52,7 +64,10 @@ const fn one(tag: u32, name: &'static str, inner: Shape) -> Part {
 /// The most values of one kind that a request may hold beside those that it is made of.
 const NUMBERS_MOST: u32 = 1_000_000;
 const NAMED: Shape = Shape(&[list(1, "values", NUMBERS_MOST, NOTHING)]);
-const HISTORY: Shape = Shape(&[list(1, "events", ENTRIES_MOST, NOTHING), list(2, "days", ENTRIES_MOST, NOTHING)]);
+const HISTORY: Shape = Shape(&[
+    list(1, "events", ENTRIES_MOST, NOTHING),
+    list(2, "days", ENTRIES_MOST, NOTHING),
+]);
 const SUBJECT: Shape = Shape(&[one(2, "history", HISTORY), one(3, "features", NAMED)]);
 const HORIZONS: Part = numbers(4, "horizon_days", TENSORS_MOST);
 const SCORE: Shape = Shape(&[one(1, "subject", SUBJECT), HORIZONS]);
@@ -75,7 +90,12 @@ const TENSOR: Shape = Shape(&[
 const INFER: Shape = Shape(&[
     list(4, "parameters", TENSORS_MOST, NOTHING),
     list(5, "inputs", TENSORS_MOST, TENSOR),
-    list(6, "outputs", TENSORS_MOST, Shape(&[list(2, "parameters", TENSORS_MOST, NOTHING)])),
+    list(
+        6,
+        "outputs",
+        TENSORS_MOST,
+        Shape(&[list(2, "parameters", TENSORS_MOST, NOTHING)]),
+    ),
     list(7, "raw_input_contents", TENSORS_MOST, NOTHING),
 ]);
 
@@ -109,13 +129,19 @@ bounded! {
 }
 
 /// Counts what `shape` names; `counts` starts empty and goes with the request.
-fn survey(mut bytes: &[u8], shape: Shape, path: &str, counts: &mut Vec<(&'static str, u32)>) -> Result<(), CallError> {
+fn survey(
+    mut bytes: &[u8],
+    shape: Shape,
+    path: &str,
+    counts: &mut Vec<(&'static str, u32)>,
+) -> Result<(), CallError> {
     let malformed = |problem: &str| CallError::malformed(problem.to_owned());
     if shape.0.is_empty() {
         return Ok(());
     }
     while bytes.has_remaining() {
-        let (tag, wire_type) = decode_key(&mut bytes).map_err(|e| CallError::malformed(e.to_string()))?;
+        let (tag, wire_type) =
+            decode_key(&mut bytes).map_err(|e| CallError::malformed(e.to_string()))?;
         let length = match wire_type {
             WireType::Varint => {
                 decode_varint(&mut bytes).map_err(|e| CallError::malformed(e.to_string()))?;
@@ -123,18 +149,35 @@ fn survey(mut bytes: &[u8], shape: Shape, path: &str, counts: &mut Vec<(&'static
             }
             WireType::SixtyFourBit => 8,
             WireType::ThirtyTwoBit => 4,
-            WireType::LengthDelimited => decode_varint(&mut bytes).map_err(|e| CallError::malformed(e.to_string()))?,
-            WireType::StartGroup | WireType::EndGroup => return Err(malformed("it has a group, which proto3 has not")),
+            WireType::LengthDelimited => {
+                decode_varint(&mut bytes).map_err(|e| CallError::malformed(e.to_string()))?
+            }
+            WireType::StartGroup | WireType::EndGroup => {
+                return Err(malformed("it has a group, which proto3 has not"));
+            }
         };
-        let length = usize::try_from(length).map_err(|_| malformed("a field is longer than memory"))?;
-        let (field, rest) = bytes.split_at_checked(length).ok_or_else(|| malformed("it ends within a field"))?;
+        let length =
+            usize::try_from(length).map_err(|_| malformed("a field is longer than memory"))?;
+        let (field, rest) = bytes
+            .split_at_checked(length)
+            .ok_or_else(|| malformed("it ends within a field"))?;
         bytes = rest;
-        let counted = |part: &&Part| part.tag == tag && (part.packed || wire_type == WireType::LengthDelimited);
+        let counted = |part: &&Part| {
+            part.tag == tag && (part.packed || wire_type == WireType::LengthDelimited)
+        };
         if let Some(part) = shape.0.iter().find(counted) {
-            let most = if part.packed { u32::try_from(length.max(1)).unwrap_or(u32::MAX) } else { 1 };
+            let most = if part.packed {
+                u32::try_from(length.max(1)).unwrap_or(u32::MAX)
+            } else {
+                1
+            };
             count(part, most, path, counts)?;
             if !part.inner.0.is_empty() {
-                let path = if path.is_empty() { part.name.to_owned() } else { format!("{path}.{}", part.name) };
+                let path = if path.is_empty() {
+                    part.name.to_owned()
+                } else {
+                    format!("{path}.{}", part.name)
+                };
                 survey(field, part.inner, &path, counts)?;
             }
         }
@@ -142,17 +185,35 @@ fn survey(mut bytes: &[u8], shape: Shape, path: &str, counts: &mut Vec<(&'static
     Ok(())
 }
 
-fn count(part: &Part, more: u32, path: &str, counts: &mut Vec<(&'static str, u32)>) -> Result<(), CallError> {
-    let position = counts.iter().position(|(name, _)| *name == part.name).unwrap_or_else(|| {
-        counts.push((part.name, 0));
-        counts.len() - 1
-    });
-    let Some((_, found)) = counts.get_mut(position) else { return Ok(()) };
+fn count(
+    part: &Part,
+    more: u32,
+    path: &str,
+    counts: &mut Vec<(&'static str, u32)>,
+) -> Result<(), CallError> {
+    let position = counts
+        .iter()
+        .position(|(name, _)| *name == part.name)
+        .unwrap_or_else(|| {
+            counts.push((part.name, 0));
+            counts.len() - 1
+        });
+    let Some((_, found)) = counts.get_mut(position) else {
+        return Ok(());
+    };
     *found = found.saturating_add(more);
     if *found > part.most {
-        let field = if path.is_empty() { part.name.to_owned() } else { format!("{path}.{}", part.name) };
+        let field = if path.is_empty() {
+            part.name.to_owned()
+        } else {
+            format!("{path}.{}", part.name)
+        };
         let most = usize::try_from(part.most).unwrap_or(usize::MAX);
-        return Err(CallError::TooMany { field, found: most + 1, most });
+        return Err(CallError::TooMany {
+            field,
+            found: most + 1,
+            most,
+        });
     }
     Ok(())
 }
@@ -243,8 +304,13 @@ mod tests {
         let problem = refused::<wire::ScoreUserRequest>(empty_events(60_000).repeat(2));
         assert!(problem.starts_with("subject.history.events"), "{problem}");
         let problem = refused::<wire::BatchScoreUsersRequest>([0x0a, 0].repeat(10_001));
-        assert!(problem.starts_with("subjects: there are 10001"), "{problem}");
-        let problem = refused::<wire::BatchScoreUsersRequest>([&[0x22, 0xd0, 0x0f][..], &[30; 2_000]].concat());
+        assert!(
+            problem.starts_with("subjects: there are 10001"),
+            "{problem}"
+        );
+        let problem = refused::<wire::BatchScoreUsersRequest>(
+            [&[0x22, 0xd0, 0x0f][..], &[30; 2_000]].concat(),
+        );
         assert!(problem.starts_with("horizon_days"), "{problem}");
         let problem = refused::<wire::inference::ModelInferRequest>([0x3a, 0].repeat(1_001));
         assert!(problem.starts_with("raw_input_contents"), "{problem}");

@@ -43,7 +43,9 @@ impl Compute {
     /// Starts the threads.
     pub(super) fn start(limits: &Limits, metrics: Arc<Metrics>) -> Result<Self, ServeError> {
         let threads = limits.threads();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("compute-{i}"));
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("compute-{i}"));
         Ok(Self {
             pool: pool.build()?,
             waiting: Arc::default(),
@@ -59,8 +61,11 @@ impl Compute {
     /// Refuses a call that would wait for too long, before anything is done for it.
     pub(super) fn not_overloaded(&self) -> Result<(), CallError> {
         let waiting = self.waiting.load(Ordering::Relaxed);
-        let wait = Duration::from_nanos(self.job_ns.load(Ordering::Relaxed)) * (waiting / self.threads) as u32;
-        if waiting < self.queue_length && (waiting < ALWAYS_WAITING * self.threads || wait <= self.queue_wait) {
+        let wait = Duration::from_nanos(self.job_ns.load(Ordering::Relaxed))
+            * (waiting / self.threads) as u32;
+        if waiting < self.queue_length
+            && (waiting < ALWAYS_WAITING * self.threads || wait <= self.queue_wait)
+        {
             return Ok(());
         }
         Err(self.full())
@@ -68,7 +73,9 @@ impl Compute {
 
     fn full(&self) -> CallError {
         self.metrics.shed(Shed::QueueFull);
-        CallError::Overloaded { retry_after: self.queue_wait }
+        CallError::Overloaded {
+            retry_after: self.queue_wait,
+        }
     }
 
     /// Runs a job of so many units when its turn comes. Fails at once when the queue is full, and at its turn when that
@@ -82,7 +89,11 @@ impl Compute {
             return Err(self.full());
         }
         let patience = 1 + units / PATIENCE_UNITS;
-        self.submit(job, Some(self.queue_wait * u32::try_from(patience).unwrap_or(u32::MAX))).await
+        self.submit(
+            job,
+            Some(self.queue_wait * u32::try_from(patience).unwrap_or(u32::MAX)),
+        )
+        .await
     }
 
     /// Runs a job of a stream, whose client is held back instead of refused when the server is busy. At most one for
@@ -91,7 +102,11 @@ impl Compute {
         &self,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
-        let _place = self.patient.acquire().await.map_err(|_| CallError::Draining)?;
+        let _place = self
+            .patient
+            .acquire()
+            .await
+            .map_err(|_| CallError::Draining)?;
         self.submit(job, None).await
     }
 
@@ -116,8 +131,11 @@ impl Compute {
         longest_wait: Option<Duration>,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let (place, metrics, job_ns) =
-            (Place::take(&self.waiting), Arc::clone(&self.metrics), Arc::clone(&self.job_ns));
+        let (place, metrics, job_ns) = (
+            Place::take(&self.waiting),
+            Arc::clone(&self.metrics),
+            Arc::clone(&self.job_ns),
+        );
         let (entered, deadline, span) = (Instant::now(), call::deadline(), traces::current());
         self.pool.spawn_fifo(move || {
             drop(place);
@@ -127,13 +145,17 @@ impl Compute {
             span.child("queue", entered, now);
             let outcome = if deadline.is_some_and(|deadline| deadline <= now) {
                 metrics.shed(Shed::Deadline);
-                Err(CallError::DeadlinePassed("the deadline passed while the call waited for a thread"))
+                Err(CallError::DeadlinePassed(
+                    "the deadline passed while the call waited for a thread",
+                ))
             } else if answer.is_closed() {
                 metrics.shed(Shed::HungUp);
                 return;
             } else if let Some(longest) = longest_wait.filter(|longest| waited > *longest) {
                 metrics.shed(Shed::QueueWait);
-                Err(CallError::Overloaded { retry_after: longest })
+                Err(CallError::Overloaded {
+                    retry_after: longest,
+                })
             } else {
                 let outcome = guarded(job);
                 span.child("compute", now, Instant::now());
@@ -177,7 +199,12 @@ mod tests {
     use super::*;
 
     fn pool(queue_length: u32, queue_wait_ms: u32) -> Arc<Compute> {
-        let limits = Limits { queue_length, queue_wait_ms, compute_threads: 1, ..Limits::default() };
+        let limits = Limits {
+            queue_length,
+            queue_wait_ms,
+            compute_threads: 1,
+            ..Limits::default()
+        };
         Arc::new(Compute::start(&limits, Arc::default()).unwrap())
     }
 
@@ -210,7 +237,10 @@ mod tests {
         while compute.waiting.load(Ordering::Relaxed) < 2 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(compute.run(1, || Ok(())).await, Err(CallError::Overloaded { .. })));
+        assert!(matches!(
+            compute.run(1, || Ok(())).await,
+            Err(CallError::Overloaded { .. })
+        ));
         assert!(!compute.is_idle());
         drop(held);
         for (i, call) in waiting.into_iter().enumerate() {
@@ -225,20 +255,29 @@ mod tests {
         let held = hold(&compute).await;
         let late = {
             let compute = Arc::clone(&compute);
-            tokio::spawn(async move { compute.run(1, || -> Result<(), _> { panic!("must not run") }).await })
+            tokio::spawn(async move {
+                compute
+                    .run(1, || -> Result<(), _> { panic!("must not run") })
+                    .await
+            })
         };
         while compute.waiting.load(Ordering::Relaxed) < 1 {
             tokio::task::yield_now().await;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
         drop(held);
-        assert!(matches!(late.await.unwrap(), Err(CallError::Overloaded { .. })));
+        assert!(matches!(
+            late.await.unwrap(),
+            Err(CallError::Overloaded { .. })
+        ));
     }
 
     #[tokio::test]
     async fn a_crash_fails_its_own_call_only() {
         let compute = pool(10, 1_000);
-        let crash = compute.run(1, || -> Result<(), _> { panic!("for the test") }).await;
+        let crash = compute
+            .run(1, || -> Result<(), _> { panic!("for the test") })
+            .await;
         assert!(matches!(crash, Err(CallError::Crashed(_))));
         assert_eq!(compute.run(1, || Ok(1)).await.unwrap(), 1);
     }

@@ -86,7 +86,10 @@ pub struct TraceSettings {
 
 impl Default for TraceSettings {
     fn default() -> Self {
-        Self { endpoint: "http://127.0.0.1:4317".into(), sample_ratio: 0.01 }
+        Self {
+            endpoint: "http://127.0.0.1:4317".into(),
+            sample_ratio: 0.01,
+        }
     }
 }
 
@@ -118,7 +121,8 @@ impl CallLog {
 }
 
 /// Where the server listens when nothing is said.
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_051);
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_051);
 
 impl Config {
     /// Reads a file. Relative paths in it start at its own folder.
@@ -134,10 +138,31 @@ impl Config {
     }
 
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        let Self { model, canary, shadow, models, rollup, tls, keys, .. } = self;
-        let mut all: Vec<&mut PathBuf> = [model, canary, shadow, models, rollup, keys].into_iter().flatten().collect();
-        if let Some(TlsFiles { certificate, key, client_ca }) = tls {
-            all.extend([Some(certificate), Some(key), client_ca.as_mut()].into_iter().flatten());
+        let Self {
+            model,
+            canary,
+            shadow,
+            models,
+            rollup,
+            tls,
+            keys,
+            ..
+        } = self;
+        let mut all: Vec<&mut PathBuf> = [model, canary, shadow, models, rollup, keys]
+            .into_iter()
+            .flatten()
+            .collect();
+        if let Some(TlsFiles {
+            certificate,
+            key,
+            client_ca,
+        }) = tls
+        {
+            all.extend(
+                [Some(certificate), Some(key), client_ca.as_mut()]
+                    .into_iter()
+                    .flatten(),
+            );
         }
         all
     }
@@ -159,16 +184,25 @@ impl Config {
                  [tls], or add --insecure if that is what you want"
             ));
         }
-        if let Some(address) = self.metrics.listen.filter(|a| !a.ip().is_loopback() && !self.metrics.public) {
+        if let Some(address) = self
+            .metrics
+            .listen
+            .filter(|a| !a.ip().is_loopback() && !self.metrics.public)
+        {
             return Some(format!(
                 "metrics.listen {address}: other machines can reach this address; set metrics.public = true if that is \
                  what you want"
             ));
         }
         if self.metrics.listen == Some(address) && address.port() != 0 {
-            return Some(format!("metrics.listen is {address}, where calls are listened for: choose another port"));
+            return Some(format!(
+                "metrics.listen is {address}, where calls are listened for: choose another port"
+            ));
         }
-        self.traces.as_ref().and_then(traces::problem).or_else(|| self.limits.problem())
+        self.traces
+            .as_ref()
+            .and_then(traces::problem)
+            .or_else(|| self.limits.problem())
     }
 }
 
@@ -185,12 +219,32 @@ mod tests {
         assert_eq!(problem("model = 'm'"), None);
         assert!(problem("").unwrap().contains("--model DIR"));
         let open = problem("model = 'm'\nlisten = '0.0.0.0:1'").unwrap();
-        assert!(open.contains("not encrypted") && open.contains("--insecure"), "{open}");
-        assert_eq!(problem("model = 'm'\nlisten = '0.0.0.0:1'\ninsecure = true"), None);
-        assert_eq!(problem("model = 'm'\nlisten = '0.0.0.0:1'\n[tls]\ncertificate = 'c'\nkey = 'k'"), None);
-        assert!(problem("model = 'm'\n[metrics]\nlisten = '0.0.0.0:1'").unwrap().contains("metrics.public"));
-        assert_eq!(problem("model = 'm'\n[metrics]\nlisten = '0.0.0.0:1'\npublic = true"), None);
-        assert!(problem("model = 'm'\n[limits]\ncalls = 0").unwrap().contains("limits.calls is 0"));
+        assert!(
+            open.contains("not encrypted") && open.contains("--insecure"),
+            "{open}"
+        );
+        assert_eq!(
+            problem("model = 'm'\nlisten = '0.0.0.0:1'\ninsecure = true"),
+            None
+        );
+        assert_eq!(
+            problem("model = 'm'\nlisten = '0.0.0.0:1'\n[tls]\ncertificate = 'c'\nkey = 'k'"),
+            None
+        );
+        assert!(
+            problem("model = 'm'\n[metrics]\nlisten = '0.0.0.0:1'")
+                .unwrap()
+                .contains("metrics.public")
+        );
+        assert_eq!(
+            problem("model = 'm'\n[metrics]\nlisten = '0.0.0.0:1'\npublic = true"),
+            None
+        );
+        assert!(
+            problem("model = 'm'\n[limits]\ncalls = 0")
+                .unwrap()
+                .contains("limits.calls is 0")
+        );
     }
 
     #[test]
@@ -199,7 +253,11 @@ mod tests {
         if cfg!(feature = "otel") {
             assert_eq!(problem, None);
         } else {
-            assert!(problem.unwrap().contains("`cargo build --release --features otel`"));
+            assert!(
+                problem
+                    .unwrap()
+                    .contains("`cargo build --release --features otel`")
+            );
         }
     }
 
@@ -207,14 +265,20 @@ mod tests {
     fn paths_start_at_the_file_and_unknown_keys_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ebb-serve.toml");
-        std::fs::write(&file, "model = 'models/shop'\nkeys = '/etc/keys'\n[tls]\ncertificate = 'c'\nkey = 'k'")
-            .unwrap();
+        std::fs::write(
+            &file,
+            "model = 'models/shop'\nkeys = '/etc/keys'\n[tls]\ncertificate = 'c'\nkey = 'k'",
+        )
+        .unwrap();
         let config = Config::read(&file).unwrap();
         assert_eq!(config.model, Some(dir.path().join("models/shop")));
         assert_eq!(config.keys, Some("/etc/keys".into()));
         assert_eq!(config.tls.unwrap().key, dir.path().join("k"));
         std::fs::write(&file, "[limits]\nmesage_bytes = 3").unwrap();
         let problem = Config::read(&file).unwrap_err().to_string();
-        assert!(problem.contains("mesage_bytes") && problem.contains("line 2"), "{problem}");
+        assert!(
+            problem.contains("mesage_bytes") && problem.contains("line 2"),
+            "{problem}"
+        );
     }
 }

@@ -21,11 +21,27 @@ pub(super) fn model(served: &Served, view: wire::ModelView) -> wire::Model {
 
 /// Where a model stands; `None` for one that is not on the shelf.
 pub(super) fn status(shelf: &Shelf, name: &str) -> Option<wire::ModelStatus> {
-    let Entry { state, reason, model } = shelf.entries().get(name)?;
-    let version = model.as_ref().map(|model| model.served.bundle().version().to_owned()).unwrap_or_default();
-    let mut status = wire::ModelStatus { name: name.to_owned(), reason: reason.clone(), version, ..Default::default() };
+    let Entry {
+        state,
+        reason,
+        model,
+    } = shelf.entries().get(name)?;
+    let version = model
+        .as_ref()
+        .map(|model| model.served.bundle().version().to_owned())
+        .unwrap_or_default();
+    let mut status = wire::ModelStatus {
+        name: name.to_owned(),
+        reason: reason.clone(),
+        version,
+        ..Default::default()
+    };
     status.set_state((*state).into());
-    status.labels = shelf.labels().of(name).map(|label| wire::ModelLabel::from(label).into()).collect();
+    status.labels = shelf
+        .labels()
+        .of(name)
+        .map(|label| wire::ModelLabel::from(label).into())
+        .collect();
     Some(status)
 }
 
@@ -53,7 +69,16 @@ impl From<Label> for wire::ModelLabel {
 impl From<Comparison> for wire::ShadowReport {
     fn from(comparison: Comparison) -> Self {
         let mean_difference = comparison.mean();
-        let Comparison { name, compared, other_band, other_stage, other_status, skipped, sum: _, largest } = comparison;
+        let Comparison {
+            name,
+            compared,
+            other_band,
+            other_stage,
+            other_status,
+            skipped,
+            sum: _,
+            largest,
+        } = comparison;
         Self {
             name,
             compared,
@@ -69,8 +94,21 @@ impl From<Comparison> for wire::ShadowReport {
 
 fn basic(served: &Served) -> wire::Model {
     let spec = served.bundle().spec();
-    let BundleSpec { schema, feature_hash, timezone, active_within_days, lead_days, churn_event, .. } = spec;
-    let FeatureSchema { activity, other_kinds, horizon_days, amounts: _ } = schema;
+    let BundleSpec {
+        schema,
+        feature_hash,
+        timezone,
+        active_within_days,
+        lead_days,
+        churn_event,
+        ..
+    } = spec;
+    let FeatureSchema {
+        activity,
+        other_kinds,
+        horizon_days,
+        amounts: _,
+    } = schema;
     wire::Model {
         version: served.bundle().version().to_owned(),
         feature_hash: feature_hash.clone(),
@@ -107,8 +145,18 @@ fn complete(model: &mut wire::Model, served: &Served) {
 
 impl From<(usize, &Segment)> for wire::Segment {
     fn from((id, segment): (usize, &Segment)) -> Self {
-        let Segment { name, centroid: _, users, churn_rate } = segment;
-        Self { id: number(id), name: name.clone(), users: *users, churn_rate: *churn_rate }
+        let Segment {
+            name,
+            centroid: _,
+            users,
+            churn_rate,
+        } = segment;
+        Self {
+            id: number(id),
+            name: name.clone(),
+            users: *users,
+            churn_rate: *churn_rate,
+        }
     }
 }
 
@@ -148,6 +196,12 @@ impl From<&Thresholds> for wire::StageThresholds {
 
 /// The users known by id, as a model is asked about them.
 pub(super) fn known_users(known: &KnownUsers, bundle: &Bundle) -> wire::KnownUsers {
-    let as_of = known.as_of(bundle.version(), bundle.spec()).map(|day| day.to_string()).unwrap_or_default();
-    wire::KnownUsers { users: known.histories().len() as u64, as_of }
+    let as_of = known
+        .as_of(bundle.version(), bundle.spec())
+        .map(|day| day.to_string())
+        .unwrap_or_default();
+    wire::KnownUsers {
+        users: known.histories().len() as u64,
+        as_of,
+    }
 }

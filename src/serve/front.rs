@@ -66,7 +66,8 @@ impl Services {
         Ok(Self {
             scoring: ScoringServiceServer::new(Scoring::new(own())).max_decoding_message_size(most),
             models: ModelServiceServer::new(ModelDesk::new(own())).max_decoding_message_size(most),
-            inference: GrpcInferenceServiceServer::new(Inference::new(own())).max_decoding_message_size(most),
+            inference: GrpcInferenceServiceServer::new(Inference::new(own()))
+                .max_decoding_message_size(most),
             health: HealthServer::new(HealthDesk::new(own())).max_decoding_message_size(most),
             reflection: both.add_service(reflection().build_v1alpha()?).prepare(),
         })
@@ -121,17 +122,30 @@ impl hyper::service::Service<Request<Incoming>> for Front {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let shared = Arc::clone(&self.0);
         let position = find(request.uri().path());
-        LASTS.set(position.and_then(|position| RPCS.get(position)).is_some_and(|rpc| rpc.form.lasts()));
+        LASTS.set(
+            position
+                .and_then(|position| RPCS.get(position))
+                .is_some_and(|rpc| rpc.form.lasts()),
+        );
         Box::pin(async move { Ok(shared.answer(request, position).await) })
     }
 }
 
 impl Shared {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, position: Option<usize>) -> Response<ResponseBody> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        position: Option<usize>,
+    ) -> Response<ResponseBody> {
         let started = Instant::now();
         let rpc = position.and_then(|position| RPCS.get(position));
         self.state.metrics.started(position);
-        let mut ended = Ended::new(Arc::clone(&self), position, started, given_id(request.headers()));
+        let mut ended = Ended::new(
+            Arc::clone(&self),
+            position,
+            started,
+            given_id(request.headers()),
+        );
         ended.span = self.state.traces.begin(rpc, request.headers());
         if !speaks_grpc(&request) {
             ended.with(Code::InvalidArgument);
@@ -140,10 +154,22 @@ impl Shared {
             return response;
         }
         let (mut response, permits) = match self.admission.admit(request.headers(), rpc, started) {
-            Ok(Admitted { rpc, deadline, permits, key, allowance }) => {
+            Ok(Admitted {
+                rpc,
+                deadline,
+                permits,
+                key,
+                allowance,
+            }) => {
                 ended.key = key;
                 let request = request.map(|body| RequestBody::new(body, allowance));
-                (ended.span.around(self.dispatch(rpc, request, deadline)).await, permits)
+                (
+                    ended
+                        .span
+                        .around(self.dispatch(rpc, request, deadline))
+                        .await,
+                    permits,
+                )
             }
             Err(error) => {
                 if let CallError::NotPermitted { key, .. } = &error {
@@ -175,8 +201,19 @@ impl Shared {
         response.map(|body| ResponseBody::new(body, ended, permits))
     }
 
-    async fn dispatch(&self, rpc: &Rpc, request: Request<RequestBody>, deadline: Option<Instant>) -> Response<Body> {
-        let Services { scoring, models, inference, health, reflection } = &self.services;
+    async fn dispatch(
+        &self,
+        rpc: &Rpc,
+        request: Request<RequestBody>,
+        deadline: Option<Instant>,
+    ) -> Response<Body> {
+        let Services {
+            scoring,
+            models,
+            inference,
+            health,
+            reflection,
+        } = &self.services;
         let answer = async {
             let answered = match rpc.service {
                 Service::Scoring => scoring.clone().call(request).await,
@@ -187,7 +224,11 @@ impl Shared {
             };
             answered.unwrap_or_else(|never| match never {})
         };
-        in_time(deadline.filter(|_| !rpc.form.lasts()), call::within(deadline, answer)).await
+        in_time(
+            deadline.filter(|_| !rpc.form.lasts()),
+            call::within(deadline, answer),
+        )
+        .await
     }
 
     /// Gives details to a status that came from under the services, which know of none. Returns its new code.
@@ -213,15 +254,21 @@ impl Shared {
 /// The name that the client gave to a call.
 fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let plain = |id: &&HeaderValue| {
-        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
     headers.get(REQUEST_ID).filter(plain).cloned()
 }
 
 /// An answer, or the refusal that it came too late. Most calls are answered at once and need no clock.
-async fn in_time(deadline: Option<Instant>, answer: impl Future<Output = Response<Body>>) -> Response<Body> {
+async fn in_time(
+    deadline: Option<Instant>,
+    answer: impl Future<Output = Response<Body>>,
+) -> Response<Body> {
     let mut answer = pin!(answer);
-    if let Poll::Ready(answer) = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+    if let Poll::Ready(answer) =
+        std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await
+    {
         return answer;
     }
     match deadline {
@@ -235,8 +282,12 @@ async fn in_time(deadline: Option<Instant>, answer: impl Future<Output = Respons
 
 /// Whether a request is one of gRPC's.
 fn speaks_grpc(request: &Request<Incoming>) -> bool {
-    let kind = request.headers().get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) && request.method() == Method::POST
+    let kind = request
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+        && request.method() == Method::POST
 }
 
 /// How long the message of a refused call may take to arrive.
@@ -271,8 +322,21 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    fn new(shared: Arc<Shared>, position: Option<usize>, started: Instant, id: Option<HeaderValue>) -> Self {
-        Self { shared, position, started, id, key: None, code: Code::Cancelled, span: CallSpan::default() }
+    fn new(
+        shared: Arc<Shared>,
+        position: Option<usize>,
+        started: Instant,
+        id: Option<HeaderValue>,
+    ) -> Self {
+        Self {
+            shared,
+            position,
+            started,
+            id,
+            key: None,
+            code: Code::Cancelled,
+            span: CallSpan::default(),
+        }
     }
 
     /// The call has ended with this status.
@@ -284,7 +348,15 @@ impl Ended {
 impl Drop for Ended {
     /// Counts the call and, if its kind is to be logged, logs it.
     fn drop(&mut self) {
-        let Self { shared, position, started, id, key, code, span } = self;
+        let Self {
+            shared,
+            position,
+            started,
+            id,
+            key,
+            code,
+            span,
+        } = self;
         let seconds = started.elapsed().as_secs_f64();
         shared.state.metrics.handled(*position, *code, seconds);
         if shared.log.wants(*code) {

@@ -31,7 +31,13 @@ impl HealthDesk {
 
 /// The health of a name in a phase; `None` for a name that stands for nothing.
 fn status(name: &str, phase: Phase) -> Option<ServingStatus> {
-    let ready = || if phase == Phase::Serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let ready = || {
+        if phase == Phase::Serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        }
+    };
     match name {
         "liveness" => Some(ServingStatus::Serving),
         "" | "readiness" => Some(ready()),
@@ -40,21 +46,32 @@ fn status(name: &str, phase: Phase) -> Option<ServingStatus> {
 }
 
 fn answer(status: ServingStatus) -> HealthCheckResponse {
-    HealthCheckResponse { status: status.into() }
+    HealthCheckResponse {
+        status: status.into(),
+    }
 }
 
 #[tonic::async_trait]
 impl Health for HealthDesk {
-    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         let HealthCheckRequest { service } = request.into_inner();
         let known = status(&service, self.state.phase());
-        Ok(Response::new(answer(known.ok_or_else(|| CallError::unknown_model("service", &service))?)))
+        Ok(Response::new(answer(known.ok_or_else(|| {
+            CallError::unknown_model("service", &service)
+        })?)))
     }
 
-    type WatchStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+    type WatchStream =
+        Pin<Box<dyn tokio_stream::Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
     /// Ends when the server is asked to stop, after telling so: an open watch must not hold it up.
-    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         let HealthCheckRequest { service } = request.into_inner();
         let (updates, receiver) = tokio::sync::mpsc::channel(2);
         let mut phase = self.state.phase.subscribe();

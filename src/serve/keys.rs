@@ -36,7 +36,10 @@ pub(super) struct Keys(Vec<Key>);
 impl Keys {
     /// Reads the text of a key file. Errors name the line and never quote it.
     pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Self, ServeError> {
-        let fault = |problem: String| ServeError::Credentials { path: path.to_owned(), problem };
+        let fault = |problem: String| ServeError::Credentials {
+            path: path.to_owned(),
+            problem,
+        };
         if text.len() > FILE_BYTES_MAX {
             return Err(fault(format!("is larger than {FILE_BYTES_MAX} bytes")));
         }
@@ -45,11 +48,16 @@ impl Keys {
         for (i, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default().trim();
             if !line.is_empty() {
-                keys.push(Key::parse(line).map_err(|problem| fault(format!("line {}: {problem}", i + 1)))?);
+                keys.push(
+                    Key::parse(line)
+                        .map_err(|problem| fault(format!("line {}: {problem}", i + 1)))?,
+                );
             }
         }
         if keys.is_empty() {
-            return Err(fault("has no keys; `ebb-serve --new-key NAME` makes one".into()));
+            return Err(fault(
+                "has no keys; `ebb-serve --new-key NAME` makes one".into(),
+            ));
         }
         Ok(Self(keys))
     }
@@ -78,14 +86,20 @@ impl Key {
         let [name, hash, permissions] = fields.as_slice() else {
             return Err("needs NAME sha256:HEX PERMISSION[,PERMISSION...]");
         };
-        let digits = hash.strip_prefix("sha256:").filter(|digits| digits.is_ascii() && digits.len() == 64);
+        let digits = hash
+            .strip_prefix("sha256:")
+            .filter(|digits| digits.is_ascii() && digits.len() == 64);
         let digits = digits.ok_or("the second word must be sha256: and 64 hexadecimal digits")?;
         let mut hash = [0; 32];
         for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
             let pair = std::str::from_utf8(pair).map_err(|_| "is not hexadecimal")?;
             *byte = u8::from_str_radix(pair, 16).map_err(|_| "the hash is not hexadecimal")?;
         }
-        Ok(Self { name: (*name).into(), hash, permissions: parse_permissions(permissions)? })
+        Ok(Self {
+            name: (*name).into(),
+            hash,
+            permissions: parse_permissions(permissions)?,
+        })
     }
 }
 
@@ -107,13 +121,21 @@ pub(super) struct KeyRing {
 impl KeyRing {
     /// Callers need one of these keys.
     pub(super) fn guarded(keys: Keys) -> Self {
-        Self { keys: Some(RwLock::new(Arc::new(keys))), anybody: Vec::new() }
+        Self {
+            keys: Some(RwLock::new(Arc::new(keys))),
+            anybody: Vec::new(),
+        }
     }
 
     /// Callers need no key. Models are managed from this machine only.
     pub(super) fn open(loopback: bool) -> Self {
         let all = Permission::ALL.into_iter();
-        Self { keys: None, anybody: all.filter(|p| loopback || *p != Permission::Manage).collect() }
+        Self {
+            keys: None,
+            anybody: all
+                .filter(|p| loopback || *p != Permission::Manage)
+                .collect(),
+        }
     }
 
     /// Exchanges the keys.
@@ -125,8 +147,14 @@ impl KeyRing {
 
     /// Lets a call pass, or says why not. `needed` is `None` for what anybody may ask. Returns the key's name, if it
     /// took one.
-    pub(super) fn admit(&self, headers: &HeaderMap, needed: Option<Permission>) -> Result<Option<Arc<str>>, CallError> {
-        let Some(needed) = needed else { return Ok(None) };
+    pub(super) fn admit(
+        &self,
+        headers: &HeaderMap,
+        needed: Option<Permission>,
+    ) -> Result<Option<Arc<str>>, CallError> {
+        let Some(needed) = needed else {
+            return Ok(None);
+        };
         let Some(keys) = &self.keys else {
             return match self.anybody.contains(&needed) {
                 true => Ok(None),
@@ -136,22 +164,33 @@ impl KeyRing {
             };
         };
         let keys = Arc::clone(&keys.read().unwrap_or_else(PoisonError::into_inner));
-        let key = sent(headers).and_then(|sent| keys.find(sent)).ok_or(NO_KEY)?;
+        let key = sent(headers)
+            .and_then(|sent| keys.find(sent))
+            .ok_or(NO_KEY)?;
         if !key.permissions.contains(&needed) {
-            return Err(CallError::NotPermitted { key: key.name.to_string(), permission: needed.name() });
+            return Err(CallError::NotPermitted {
+                key: key.name.to_string(),
+                permission: needed.name(),
+            });
         }
         Ok(Some(Arc::clone(&key.name)))
     }
 
     /// Whether a caller of a method that does not exist may be told so.
     pub(super) fn known(&self, headers: &HeaderMap) -> Result<(), CallError> {
-        let Some(keys) = &self.keys else { return Ok(()) };
+        let Some(keys) = &self.keys else {
+            return Ok(());
+        };
         let keys = Arc::clone(&keys.read().unwrap_or_else(PoisonError::into_inner));
-        sent(headers).and_then(|sent| keys.find(sent)).map(|_| ()).ok_or(NO_KEY)
+        sent(headers)
+            .and_then(|sent| keys.find(sent))
+            .map(|_| ())
+            .ok_or(NO_KEY)
     }
 }
 
-const NO_KEY: CallError = CallError::Unauthenticated("a valid key is needed: send `authorization: Bearer KEY`");
+const NO_KEY: CallError =
+    CallError::Unauthenticated("a valid key is needed: send `authorization: Bearer KEY`");
 
 /// The key in a call's headers.
 fn sent(headers: &HeaderMap) -> Option<&str> {
@@ -163,14 +202,24 @@ fn sent(headers: &HeaderMap) -> Option<&str> {
 pub fn new_key(name: &str, permissions: &str) -> Result<(String, String), ServeError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || !name.chars().all(plain) {
-        return Err(ServeError::Setting("a key's name has letters, digits and -_. only".into()));
+        return Err(ServeError::Setting(
+            "a key's name has letters, digits and -_. only".into(),
+        ));
     }
     parse_permissions(permissions).map_err(|problem| ServeError::Setting(problem.to_owned()))?;
     let mut random = [0; KEY_BYTES];
     getrandom::fill(&mut random).map_err(ServeError::Random)?;
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     let key = format!("{PREFIX}{}", hex(&random));
-    let line = format!("{name} sha256:{} {permissions}", hex(&Sha256::digest(key.as_bytes())));
+    let line = format!(
+        "{name} sha256:{} {permissions}",
+        hex(&Sha256::digest(key.as_bytes()))
+    );
     Ok((key, line))
 }
 
@@ -190,14 +239,29 @@ mod tests {
     fn two_keys_of_one_name_are_valid_at_once_and_each_does_what_it_may() {
         let (old, old_line) = new_key("shop", "score").unwrap();
         let (new, new_line) = new_key("shop", "score,read").unwrap();
-        let ring = KeyRing::guarded(parse(&format!("# keys\n{old_line}\n\n{new_line} # since May\n")).unwrap());
-        let admit = |key: &str, needed| ring.admit(&headers(&format!("Bearer {key}")), Some(needed));
+        let ring = KeyRing::guarded(
+            parse(&format!("# keys\n{old_line}\n\n{new_line} # since May\n")).unwrap(),
+        );
+        let admit =
+            |key: &str, needed| ring.admit(&headers(&format!("Bearer {key}")), Some(needed));
         assert!(admit(&old, Permission::Score).is_ok() && admit(&new, Permission::Score).is_ok());
-        assert!(matches!(admit(&old, Permission::Read), Err(CallError::NotPermitted { permission: "read", .. })));
+        assert!(matches!(
+            admit(&old, Permission::Read),
+            Err(CallError::NotPermitted {
+                permission: "read",
+                ..
+            })
+        ));
         assert!(admit(&new, Permission::Read).is_ok());
-        assert!(matches!(admit(&old[..old.len() - 1], Permission::Score), Err(CallError::Unauthenticated(_))));
+        assert!(matches!(
+            admit(&old[..old.len() - 1], Permission::Score),
+            Err(CallError::Unauthenticated(_))
+        ));
         ring.replace(parse(&new_line).unwrap());
-        assert!(matches!(ring.known(&headers(&format!("bearer {old}"))), Err(CallError::Unauthenticated(_))));
+        assert!(matches!(
+            ring.known(&headers(&format!("bearer {old}"))),
+            Err(CallError::Unauthenticated(_))
+        ));
         assert!(ring.known(&headers(&format!("bearer {new}"))).is_ok());
     }
 
@@ -220,15 +284,30 @@ mod tests {
             ("# none\n".into(), "has no keys"),
         ] {
             let problem = parse(&text).err().unwrap();
-            assert!(problem.contains(part) && !problem.contains(&key[8..20]), "{problem}");
+            assert!(
+                problem.contains(part) && !problem.contains(&key[8..20]),
+                "{problem}"
+            );
         }
     }
 
     #[test]
     fn without_keys_models_are_managed_from_this_machine_only() {
         let empty = HeaderMap::new();
-        assert!(KeyRing::open(true).admit(&empty, Some(Permission::Manage)).is_ok());
-        assert!(KeyRing::open(false).admit(&empty, Some(Permission::Manage)).is_err());
-        assert!(KeyRing::open(false).admit(&empty, Some(Permission::Score)).is_ok());
+        assert!(
+            KeyRing::open(true)
+                .admit(&empty, Some(Permission::Manage))
+                .is_ok()
+        );
+        assert!(
+            KeyRing::open(false)
+                .admit(&empty, Some(Permission::Manage))
+                .is_err()
+        );
+        assert!(
+            KeyRing::open(false)
+                .admit(&empty, Some(Permission::Score))
+                .is_ok()
+        );
     }
 }

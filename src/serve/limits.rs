@@ -121,8 +121,17 @@ impl Limits {
     pub fn table() -> String {
         let head = "| setting | default | from | to | bounds |\n| --- | --- | --- | --- | --- |\n";
         let row = |row: &LimitRow| {
-            let LimitRow { name, default, least, most, meaning } = row;
-            format!("| `{name}` | {default} | {least} | {most} | {} |\n", meaning.trim())
+            let LimitRow {
+                name,
+                default,
+                least,
+                most,
+                meaning,
+            } = row;
+            format!(
+                "| `{name}` | {default} | {least} | {most} | {} |\n",
+                meaning.trim()
+            )
         };
         head.to_owned() + &Self::ROWS.iter().map(row).collect::<String>()
     }
@@ -131,7 +140,10 @@ impl Limits {
     pub fn problem(&self) -> Option<String> {
         let wrong = |(row, value): &(&LimitRow, u32)| !(row.least..=row.most).contains(value);
         let (row, value) = Self::ROWS.iter().zip(self.values()).find(wrong)?;
-        Some(format!("limits.{} is {value}: it must be from {} to {}", row.name, row.least, row.most))
+        Some(format!(
+            "limits.{} is {value}: it must be from {} to {}",
+            row.name, row.least, row.most
+        ))
     }
 
     /// The longest a call may take.
@@ -165,8 +177,22 @@ mod tests {
     #[test]
     fn defaults_are_legal_and_what_is_beyond_a_range_is_named() {
         assert_eq!(Limits::default().problem(), None);
-        let problem = Limits { queue_length: 0, ..Limits::default() }.problem();
-        assert_eq!(problem.as_deref(), Some("limits.queue_length is 0: it must be from 1 to 1000000"));
-        assert!(Limits { batch_subjects: SUBJECTS_MOST + 1, ..Limits::default() }.problem().is_some());
+        let problem = Limits {
+            queue_length: 0,
+            ..Limits::default()
+        }
+        .problem();
+        assert_eq!(
+            problem.as_deref(),
+            Some("limits.queue_length is 0: it must be from 1 to 1000000")
+        );
+        assert!(
+            Limits {
+                batch_subjects: SUBJECTS_MOST + 1,
+                ..Limits::default()
+            }
+            .problem()
+            .is_some()
+        );
     }
 }

@@ -54,7 +54,14 @@ pub(super) struct Listener {
 impl Listener {
     /// Serves until the phase is draining and all calls are finished, or the limit for that has passed.
     pub(super) async fn serve(self) -> Stopped {
-        let Self { tcp, tls, front, limits, metrics, mut phase } = self;
+        let Self {
+            tcp,
+            tls,
+            front,
+            limits,
+            metrics,
+            mut phase,
+        } = self;
         let drain = seconds(limits.drain_seconds);
         let shared = Arc::new(Shared {
             tls,
@@ -73,14 +80,17 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    if crowd.open.load(Ordering::Relaxed) >= most && !crowd.dismiss_the_most_silent() {
+                    if crowd.open.load(Ordering::Relaxed) >= most
+                        && !crowd.dismiss_the_most_silent()
+                    {
                         metrics.shed(Shed::Connections);
                         continue;
                     }
                     number += 1;
                     let guest = Guest::enter(&crowd, number);
                     let heard = Arc::clone(&guest.heard);
-                    let task = tasks.spawn(Arc::clone(&shared).connection(stream, guest, phase.clone()));
+                    let task =
+                        tasks.spawn(Arc::clone(&shared).connection(stream, guest, phase.clone()));
                     crowd.silent_until_heard(number, &heard, task);
                 }
                 Err(error) if one_connections(&error) => {}
@@ -122,7 +132,9 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for CallTas
 
 /// How HTTP/2 is spoken.
 fn http(limits: &Limits) -> http2::Builder<CallTasks> {
-    let mut http = http2::Builder::new(CallTasks { longest: 2 * limits.call_time() });
+    let mut http = http2::Builder::new(CallTasks {
+        longest: 2 * limits.call_time(),
+    });
     http.timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_per_connection)
         .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
@@ -140,10 +152,19 @@ fn http(limits: &Limits) -> http2::Builder<CallTasks> {
 /// How many connections there may be: no more than the open files of the process allow.
 fn connections(limits: &Limits) -> usize {
     let text = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let soft =
-        text.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
+    let soft = text.lines().find_map(|line| {
+        line.strip_prefix("Max open files")?
+            .split_whitespace()
+            .next()?
+            .parse()
+            .ok()
+    });
     let descriptors = soft.unwrap_or(usize::MAX);
-    size(limits.connections).min(descriptors.saturating_sub(DESCRIPTORS_KEPT).max(descriptors / 2))
+    size(limits.connections).min(
+        descriptors
+            .saturating_sub(DESCRIPTORS_KEPT)
+            .max(descriptors / 2),
+    )
 }
 
 fn age(limits: &Limits) -> Option<Duration> {
@@ -153,7 +174,10 @@ fn age(limits: &Limits) -> Option<Duration> {
 /// Whether a failure concerns the one connection that could not be taken.
 fn one_connections(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted | WouldBlock
+    )
 }
 
 /// What all connections need.
@@ -167,12 +191,27 @@ struct Shared {
 }
 
 impl Shared {
-    async fn connection(self: Arc<Self>, stream: TcpStream, guest: Guest, phase: watch::Receiver<Phase>) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        guest: Guest,
+        phase: watch::Receiver<Phase>,
+    ) {
         // A connection without this option is slower and otherwise as good.
         let _ = stream.set_nodelay(true);
         let greeted_by = tokio::time::Instant::now() + self.handshake;
         match &self.tls {
-            None => self.speak(Heard { inner: stream, guest }, greeted_by, phase).await,
+            None => {
+                self.speak(
+                    Heard {
+                        inner: stream,
+                        guest,
+                    },
+                    greeted_by,
+                    phase,
+                )
+                .await
+            }
             Some(tls) => {
                 let mut stopping = phase.clone();
                 let greeted = tokio::select! {
@@ -180,7 +219,15 @@ impl Shared {
                     _ = stopping.wait_for(|phase| *phase == Phase::Draining) => return,
                 };
                 if let Ok(Ok(stream)) = greeted {
-                    self.speak(Heard { inner: stream, guest }, greeted_by, phase).await;
+                    self.speak(
+                        Heard {
+                            inner: stream,
+                            guest,
+                        },
+                        greeted_by,
+                        phase,
+                    )
+                    .await;
                 }
             }
         }
@@ -195,7 +242,10 @@ impl Shared {
         let heard = Arc::clone(&stream.guest.heard);
         let greeted = || heard.load(Ordering::Relaxed) >= GREETING_BYTES;
         let spread = 0.9 + 0.2 * (stream.guest.number % SPREAD) as f64 / SPREAD as f64;
-        let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), self.front.clone()));
+        let mut connection = pin!(
+            self.http
+                .serve_connection(TokioIo::new(stream), self.front.clone())
+        );
         let (mut in_time, mut asked_to_finish) = (false, false);
         let age = self.age.map(|age| age.mul_f64(spread));
         let old = async {
@@ -268,7 +318,11 @@ struct Guest {
 impl Guest {
     fn enter(crowd: &Arc<Crowd>, number: u64) -> Self {
         crowd.open.fetch_add(1, Ordering::Relaxed);
-        Self { crowd: Arc::clone(crowd), number, heard: Arc::default() }
+        Self {
+            crowd: Arc::clone(crowd),
+            number,
+            heard: Arc::default(),
+        }
     }
 
     fn hear(&self, bytes: usize) {
@@ -294,7 +348,11 @@ struct Heard<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if self.guest.heard.load(Ordering::Relaxed) < GREETING_BYTES {
@@ -305,7 +363,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(cx, bytes)
     }
 

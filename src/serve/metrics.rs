@@ -16,8 +16,10 @@ use tonic::Code;
 use super::rpc::{Form, RPCS};
 
 /// Upper bounds of the buckets of times, in seconds.
-const SECONDS: &[f64] =
-    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0,
+];
 /// Upper bounds of the buckets of probabilities.
 const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0];
 
@@ -33,7 +35,11 @@ pub(super) struct Histogram {
 impl Histogram {
     fn new(bounds: &'static [f64]) -> Self {
         let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { bounds, counts, sum: AtomicU64::new(0.0_f64.to_bits()) }
+        Self {
+            bounds,
+            counts,
+            sum: AtomicU64::new(0.0_f64.to_bits()),
+        }
     }
 
     /// Adds one value.
@@ -55,7 +61,12 @@ impl Histogram {
             }
             sum += value;
         }
-        for (total, count) in self.counts.iter().zip(counts).filter(|(_, count)| *count > 0) {
+        for (total, count) in self
+            .counts
+            .iter()
+            .zip(counts)
+            .filter(|(_, count)| *count > 0)
+        {
             total.fetch_add(count, Ordering::Relaxed);
         }
         self.add(sum);
@@ -64,17 +75,26 @@ impl Histogram {
     fn add(&self, value: f64) {
         let more = |bits| Some((f64::from_bits(bits) + value).to_bits());
         // The closure always gives a value.
-        let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        let _ = self
+            .sum
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     }
 }
 
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
-        let buckets: Vec<(f64, u64)> =
-            bounds.zip(&self.counts).map(|(bound, count)| (bound, count.load(Ordering::Relaxed))).collect();
+        let buckets: Vec<(f64, u64)> = bounds
+            .zip(&self.counts)
+            .map(|(bound, count)| (bound, count.load(Ordering::Relaxed)))
+            .collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        encoder.encode_histogram::<NoLabelSet>(f64::from_bits(self.sum.load(Ordering::Relaxed)), count, &buckets, None)
+        encoder.encode_histogram::<NoLabelSet>(
+            f64::from_bits(self.sum.load(Ordering::Relaxed)),
+            count,
+            &buckets,
+            None,
+        )
     }
 
     fn metric_type(&self) -> MetricType {
@@ -165,11 +185,22 @@ struct Method {
 impl Method {
     fn new(service: &'static str, method: &'static str, form: Form) -> Self {
         let (started, handled) = (Counter::default(), Default::default());
-        Self { service, method, form, started, handled, seconds: Histogram::new(SECONDS) }
+        Self {
+            service,
+            method,
+            form,
+            started,
+            handled,
+            seconds: Histogram::new(SECONDS),
+        }
     }
 
     fn labels(&self) -> [(&'static str, &'static str); 3] {
-        [("grpc_type", self.form.name()), ("grpc_service", self.service), ("grpc_method", self.method)]
+        [
+            ("grpc_type", self.form.name()),
+            ("grpc_service", self.service),
+            ("grpc_method", self.method),
+        ]
     }
 }
 
@@ -187,9 +218,13 @@ pub(super) struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let methods = RPCS.iter().map(|rpc| Method::new(rpc.service_name, rpc.method, rpc.form));
+        let methods = RPCS
+            .iter()
+            .map(|rpc| Method::new(rpc.service_name, rpc.method, rpc.form));
         Self {
-            methods: methods.chain([Method::new("unknown", "unknown", Form::Unary)]).collect(),
+            methods: methods
+                .chain([Method::new("unknown", "unknown", Form::Unary)])
+                .collect(),
             sheds: Default::default(),
             swaps: Default::default(),
             probability: Histogram::new(PROBABILITIES),
@@ -241,42 +276,80 @@ pub(super) struct Collected(pub(super) Arc<Metrics>);
 
 impl Collector for Collected {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Metrics { methods, sheds, swaps, probability, queue_wait } = &*self.0;
+        let Metrics {
+            methods,
+            sheds,
+            swaps,
+            probability,
+            queue_wait,
+        } = &*self.0;
         let counter = MetricType::Counter;
-        let mut family = encoder.encode_descriptor("grpc_server_started", "Calls begun.", None, counter)?;
+        let mut family =
+            encoder.encode_descriptor("grpc_server_started", "Calls begun.", None, counter)?;
         for method in methods {
-            method.started.encode(family.encode_family(&method.labels())?)?;
+            method
+                .started
+                .encode(family.encode_family(&method.labels())?)?;
         }
-        let mut family = encoder.encode_descriptor("grpc_server_handled", "Calls ended, by status.", None, counter)?;
+        let mut family = encoder.encode_descriptor(
+            "grpc_server_handled",
+            "Calls ended, by status.",
+            None,
+            counter,
+        )?;
         for method in methods {
             for (code, count) in method.handled.iter().enumerate() {
                 // A row for each status that occurred, and for OK.
                 if code == 0 || count.0.load(Ordering::Relaxed) > 0 {
                     let name = code_name(Code::from_i32(code as i32));
                     let [form, service, rpc] = method.labels();
-                    count.encode(family.encode_family(&[form, service, rpc, ("grpc_code", name.as_str())])?)?;
+                    count.encode(family.encode_family(&[
+                        form,
+                        service,
+                        rpc,
+                        ("grpc_code", name.as_str()),
+                    ])?)?;
                 }
             }
         }
         let help = "Seconds from a call's beginning to its end.";
         let seconds = Some(&Unit::Seconds);
-        let mut family = encoder.encode_descriptor("grpc_server_handling", help, seconds, MetricType::Histogram)?;
+        let mut family = encoder.encode_descriptor(
+            "grpc_server_handling",
+            help,
+            seconds,
+            MetricType::Histogram,
+        )?;
         for method in methods {
-            method.seconds.encode(family.encode_family(&method.labels())?)?;
+            method
+                .seconds
+                .encode(family.encode_family(&method.labels())?)?;
         }
-        let mut family = encoder.encode_descriptor("ebb_shed", "Work refused, by reason.", None, counter)?;
+        let mut family =
+            encoder.encode_descriptor("ebb_shed", "Work refused, by reason.", None, counter)?;
         for ((_, name), count) in SHEDS.iter().zip(sheds) {
             count.encode(family.encode_family(&[("reason", *name)])?)?;
         }
-        let mut family = encoder.encode_descriptor("ebb_model_swaps", "Models or labels exchanged.", None, counter)?;
+        let mut family = encoder.encode_descriptor(
+            "ebb_model_swaps",
+            "Models or labels exchanged.",
+            None,
+            counter,
+        )?;
         for ((_, name), count) in SWAPS.iter().zip(swaps) {
             count.encode(family.encode_family(&[("result", *name)])?)?;
         }
         let help = "Churn probabilities given, at the shortest horizon.";
-        let family = encoder.encode_descriptor("ebb_score_probability", help, None, MetricType::Histogram)?;
+        let family = encoder.encode_descriptor(
+            "ebb_score_probability",
+            help,
+            None,
+            MetricType::Histogram,
+        )?;
         probability.encode(family)?;
         let help = "Seconds that computations waited for a thread.";
-        let family = encoder.encode_descriptor("ebb_queue_wait", help, seconds, MetricType::Histogram)?;
+        let family =
+            encoder.encode_descriptor("ebb_queue_wait", help, seconds, MetricType::Histogram)?;
         queue_wait.encode(family)
     }
 }
@@ -291,14 +364,29 @@ mod tests {
         let values = [0.0, 0.05, 0.051, 0.3, 0.99, 1.0];
         values.iter().for_each(|value| single.observe(*value));
         many.observe_all(values.into_iter());
-        let counts = |h: &Histogram| h.counts.iter().map(|c| c.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        let counts = |h: &Histogram| {
+            h.counts
+                .iter()
+                .map(|c| c.load(Ordering::Relaxed))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(counts(&single), counts(&many));
         assert_eq!(counts(&single), [2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0]);
     }
 
     #[test]
     fn reasons_and_results_stand_at_their_own_place() {
-        assert!(SHEDS.iter().enumerate().all(|(i, (shed, _))| *shed as usize == i));
-        assert!(SWAPS.iter().enumerate().all(|(i, (swap, _))| *swap as usize == i));
+        assert!(
+            SHEDS
+                .iter()
+                .enumerate()
+                .all(|(i, (shed, _))| *shed as usize == i)
+        );
+        assert!(
+            SWAPS
+                .iter()
+                .enumerate()
+                .all(|(i, (swap, _))| *swap as usize == i)
+        );
     }
 }

@@ -36,9 +36,13 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>) {
     let (registry, limits) = (Arc::new(registry), &state.limits);
     let connections = Arc::new(Semaphore::new(size(limits.metrics_connections)));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(seconds(limits.handshake_seconds)).keep_alive(false);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(seconds(limits.handshake_seconds))
+        .keep_alive(false);
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+            return;
+        };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             continue;
@@ -46,16 +50,23 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>) {
         let (registry, http, longest) = (Arc::clone(&registry), http.clone(), limits.call_time());
         let state = Arc::clone(&state);
         tokio::spawn(async move {
-            let page =
-                service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&registry, &state, &request))));
+            let page = service_fn(|request| {
+                std::future::ready(Ok::<_, Infallible>(answer(&registry, &state, &request)))
+            });
             // Whoever asks badly or slowly gets nothing.
-            let _ = tokio::time::timeout(longest, http.serve_connection(TokioIo::new(stream), page)).await;
+            let _ =
+                tokio::time::timeout(longest, http.serve_connection(TokioIo::new(stream), page))
+                    .await;
             drop(permit);
         });
     }
 }
 
-fn answer(registry: &Registry, state: &ServerState, request: &Request<Incoming>) -> Response<String> {
+fn answer(
+    registry: &Registry,
+    state: &ServerState,
+    request: &Request<Incoming>,
+) -> Response<String> {
     let only = |status| {
         let mut response = Response::new(String::new());
         *response.status_mut() = status;
@@ -77,7 +88,9 @@ fn page(registry: &Registry) -> Result<Response<String>, fmt::Error> {
     let mut page = String::new();
     prometheus_client::encoding::text::encode(&mut page, registry)?;
     let mut response = Response::new(page);
-    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(OPEN_METRICS));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, http::HeaderValue::from_static(OPEN_METRICS));
     Ok(response)
 }
 
@@ -85,16 +98,46 @@ fn page(registry: &Registry) -> Result<Response<String>, fmt::Error> {
 fn encode_users(encoder: &mut DescriptorEncoder<'_>, users: &KnownUsers) -> fmt::Result {
     let seconds = Some(&Unit::Seconds);
     let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: f64| {
-        ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)
+        ConstGauge::new(value).encode(encoder.encode_descriptor(
+            name,
+            help,
+            unit,
+            MetricType::Gauge,
+        )?)
     };
-    gauge("ebb_known_users", "Users that can be scored by id.", None, users.histories().len() as f64)?;
+    gauge(
+        "ebb_known_users",
+        "Users that can be scored by id.",
+        None,
+        users.histories().len() as f64,
+    )?;
     let set_aside = users.rows_set_aside() as f64;
-    gauge("ebb_rollup_rows_set_aside", "Rows of the roll-up on days that it does not cover.", None, set_aside)?;
-    let read = users.read_at().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |passed| passed.as_secs_f64());
-    gauge("ebb_rollup_read_timestamp", "When the roll-up was read.", seconds, read)?;
-    let Some(until) = users.covered_until() else { return Ok(()) };
+    gauge(
+        "ebb_rollup_rows_set_aside",
+        "Rows of the roll-up on days that it does not cover.",
+        None,
+        set_aside,
+    )?;
+    let read = users
+        .read_at()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0.0, |passed| passed.as_secs_f64());
+    gauge(
+        "ebb_rollup_read_timestamp",
+        "When the roll-up was read.",
+        seconds,
+        read,
+    )?;
+    let Some(until) = users.covered_until() else {
+        return Ok(());
+    };
     let help = "The beginning of the day after the last one that the roll-up covers, as if in UTC.";
-    gauge("ebb_rollup_covered_until_timestamp", help, seconds, f64::from(until.number()) * 86_400.0)
+    gauge(
+        "ebb_rollup_covered_until_timestamp",
+        help,
+        seconds,
+        f64::from(until.number()) * 86_400.0,
+    )
 }
 
 /// What is told of models: which there are, and how the shadow does.
@@ -113,22 +156,37 @@ impl Collector for OfModels {
             let shelf = models.shelf();
             let row = |(name, entry): (&String, &super::models::Entry)| {
                 let version = entry.model.as_ref()?.served.bundle().version().to_owned();
-                let labels: Vec<&str> = shelf.labels().of(name).map(super::models::Label::name).collect();
-                Some([("model", name.clone()), ("version", version), ("labels", labels.join(","))])
+                let labels: Vec<&str> = shelf
+                    .labels()
+                    .of(name)
+                    .map(super::models::Label::name)
+                    .collect();
+                Some([
+                    ("model", name.clone()),
+                    ("version", version),
+                    ("labels", labels.join(",")),
+                ])
             };
             shelf.entries().iter().filter_map(row).collect()
         };
-        let mut family =
-            encoder.encode_descriptor("ebb_model_info", "Models that can be asked.", None, MetricType::Gauge)?;
+        let mut family = encoder.encode_descriptor(
+            "ebb_model_info",
+            "Models that can be asked.",
+            None,
+            MetricType::Gauge,
+        )?;
         for row in rows {
             ConstGauge::new(1_i64).encode(family.encode_family(&row)?)?;
         }
         if let Some(users) = self.0.known_users() {
             encode_users(&mut encoder, &users)?;
         }
-        let Some(comparison) = models.comparison() else { return Ok(()) };
+        let Some(comparison) = models.comparison() else {
+            return Ok(());
+        };
         let help = "Users scored by the shadow too, by what came of it.";
-        let mut family = encoder.encode_descriptor("ebb_shadow_users", help, None, MetricType::Gauge)?;
+        let mut family =
+            encoder.encode_descriptor("ebb_shadow_users", help, None, MetricType::Gauge)?;
         let alike = comparison.compared - comparison.other_band;
         for (result, count) in [
             ("same_band", alike),
@@ -139,7 +197,12 @@ impl Collector for OfModels {
             ConstGauge::new(count).encode(family.encode_family(&[("result", result)])?)?;
         }
         let help = "The shadow's mean absolute difference in churn probability.";
-        let family = encoder.encode_descriptor("ebb_shadow_mean_difference", help, None, MetricType::Gauge)?;
+        let family = encoder.encode_descriptor(
+            "ebb_shadow_mean_difference",
+            help,
+            None,
+            MetricType::Gauge,
+        )?;
         ConstGauge::new(comparison.mean()).encode(family)
     }
 }

@@ -36,12 +36,16 @@ impl ModelService for ModelDesk {
         request: Request<wire::GetModelRequest>,
     ) -> Result<Response<wire::GetModelResponse>, Status> {
         let wire::GetModelRequest { view, model } = request.into_inner();
-        let view = wire::ModelView::try_from(view)
-            .map_err(|_| CallError::field("view", format!("{view} is not a ModelView of this version")))?;
+        let view = wire::ModelView::try_from(view).map_err(|_| {
+            CallError::field("view", format!("{view} is not a ModelView of this version"))
+        })?;
         let loaded = self.state.model(&model)?;
         Ok(Response::new(wire::GetModelResponse {
             model: Some(describe::model(&loaded.served, view)),
-            known_users: self.state.known_users().map(|known| describe::known_users(&known, loaded.served.bundle())),
+            known_users: self
+                .state
+                .known_users()
+                .map(|known| describe::known_users(&known, loaded.served.bundle())),
             status: describe::status(&self.state.models.shelf(), &loaded.name),
         }))
     }
@@ -50,7 +54,10 @@ impl ModelService for ModelDesk {
         &self,
         request: Request<wire::ListModelsRequest>,
     ) -> Result<Response<wire::ListModelsResponse>, Status> {
-        let wire::ListModelsRequest { page_size, page_token } = request.into_inner();
+        let wire::ListModelsRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let shadow = self.state.models.comparison().map(wire::ShadowReport::from);
         let shelf = self.state.models.shelf();
         // The token is the last name of the page before.
@@ -58,13 +65,28 @@ impl ModelService for ModelDesk {
             let problem = "is not a token of this list any more; begin with an empty one";
             return Err(CallError::field("page_token", problem).into());
         }
-        let page_size = size(if page_size == 0 { PAGE_SIZE } else { page_size.min(PAGE_SIZE_MAX) });
-        let names: Vec<&String> = shelf.entries().keys().filter(|name| **name > page_token).collect();
+        let page_size = size(if page_size == 0 {
+            PAGE_SIZE
+        } else {
+            page_size.min(PAGE_SIZE_MAX)
+        });
+        let names: Vec<&String> = shelf
+            .entries()
+            .keys()
+            .filter(|name| **name > page_token)
+            .collect();
         let page = names.get(..page_size).unwrap_or(&names);
         let more = page.len() < names.len();
         Ok(Response::new(wire::ListModelsResponse {
-            models: page.iter().filter_map(|name| describe::status(&shelf, name)).collect(),
-            next_page_token: page.last().filter(|_| more).map(|name| (*name).clone()).unwrap_or_default(),
+            models: page
+                .iter()
+                .filter_map(|name| describe::status(&shelf, name))
+                .collect(),
+            next_page_token: page
+                .last()
+                .filter(|_| more)
+                .map(|name| (*name).clone())
+                .unwrap_or_default(),
             etag: shelf.etag(),
             shadow,
         }))
@@ -74,7 +96,10 @@ impl ModelService for ModelDesk {
         &self,
         request: Request<wire::LoadModelRequest>,
     ) -> Result<Response<wire::LoadModelResponse>, Status> {
-        let wire::LoadModelRequest { name, validate_only } = request.into_inner();
+        let wire::LoadModelRequest {
+            name,
+            validate_only,
+        } = request.into_inner();
         self.may_change()?;
         let models = Arc::clone(&self.state.models);
         let named = name.clone();
@@ -83,7 +108,11 @@ impl ModelService for ModelDesk {
         let job = tokio::spawn(async move { models.load(&named, validate_only, tell).await });
         let (loaded, (status, etag)) = job.await.map_err(|_| CallError::Crashed("loading"))??;
         let model = Some(describe::model(&loaded.served, wire::ModelView::Basic));
-        Ok(Response::new(wire::LoadModelResponse { model, status, etag }))
+        Ok(Response::new(wire::LoadModelResponse {
+            model,
+            status,
+            etag,
+        }))
     }
 
     async fn activate_model(
@@ -93,7 +122,10 @@ impl ModelService for ModelDesk {
         let wire::ActivateModelRequest { label, name, etag } = request.into_inner();
         self.may_change()?;
         let tell = |shelf: &Shelf| (describe::status(shelf, &name), shelf.etag());
-        let (status, etag) = self.state.models.activate(label_of(label)?, &name, &etag, tell)?;
+        let (status, etag) = self
+            .state
+            .models
+            .activate(label_of(label)?, &name, &etag, tell)?;
         Ok(Response::new(wire::ActivateModelResponse { status, etag }))
     }
 
@@ -122,6 +154,9 @@ fn label_of(label: i32) -> Result<Label, CallError> {
         Ok(wire::ModelLabel::Canary) => Ok(Label::Canary),
         Ok(wire::ModelLabel::Shadow) => Ok(Label::Shadow),
         Ok(wire::ModelLabel::Unspecified) => Err(CallError::field("label", "is required")),
-        Err(_) => Err(CallError::field("label", format!("{label} is not a ModelLabel of this version"))),
+        Err(_) => Err(CallError::field(
+            "label",
+            format!("{label} is not a ModelLabel of this version"),
+        )),
     }
 }

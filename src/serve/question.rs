@@ -50,23 +50,32 @@ impl<'s> Question<'s> {
         feature_hash: String,
     ) -> Result<Self, CallError> {
         let as_of_given = !as_of.is_empty();
-        let known = |s: &wire::Subject| matches!(s.subject, Some(wire::subject::Subject::UserId(_)));
+        let known =
+            |s: &wire::Subject| matches!(s.subject, Some(wire::subject::Subject::UserId(_)));
         let as_of = if as_of_given {
             Some(day(as_of).map_err(|problem| CallError::field("as_of", problem))?)
         } else if subjects.iter().any(known) {
             let bundle = asked.served.bundle();
-            asked.users.as_ref().and_then(|users| users.as_of(bundle.version(), bundle.spec()))
+            asked
+                .users
+                .as_ref()
+                .and_then(|users| users.as_of(bundle.version(), bundle.spec()))
         } else {
             None
         };
         let of_model = &asked.served.bundle().spec().schema.horizon_days;
         if horizon_days.len() > of_model.len() {
-            let (field, found, most) = ("horizon_days".to_owned(), horizon_days.len(), of_model.len());
+            let (field, found, most) = (
+                "horizon_days".to_owned(),
+                horizon_days.len(),
+                of_model.len(),
+            );
             return Err(CallError::TooMany { field, found, most });
         }
         for (i, wanted) in horizon_days.iter().enumerate() {
             if !of_model.iter().any(|h| u32::from(*h) == *wanted) {
-                let problem = format!("the model has no horizon of {wanted} days, but {of_model:?}");
+                let problem =
+                    format!("the model has no horizon of {wanted} days, but {of_model:?}");
                 return Err(CallError::field(format!("horizon_days[{i}]"), problem));
             }
         }
@@ -75,8 +84,16 @@ impl<'s> Question<'s> {
         if packed_allowed && feature_hash != *current {
             return Err(CallError::other_features(feature_hash, current.clone()));
         }
-        let reason_count = reason_count.map_or(REASON_COUNT, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        Ok(Self { asked, as_of, as_of_given, reason_count, packed_allowed, horizon_days })
+        let reason_count =
+            reason_count.map_or(REASON_COUNT, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        Ok(Self {
+            asked,
+            as_of,
+            as_of_given,
+            reason_count,
+            packed_allowed,
+            horizon_days,
+        })
     }
 
     /// Splits a request for one user into what is asked and about whom.
@@ -84,12 +101,26 @@ impl<'s> Question<'s> {
         asked: Asked<'s>,
         request: wire::ScoreUserRequest,
     ) -> Result<(Self, wire::Subject), CallError> {
-        let wire::ScoreUserRequest { subject, as_of, reason_count, horizon_days, feature_hash, model: _ } = request;
+        let wire::ScoreUserRequest {
+            subject,
+            as_of,
+            reason_count,
+            horizon_days,
+            feature_hash,
+            model: _,
+        } = request;
         let Some(subject) = subject else {
             return Err(CallError::field(Place::Single.to_string(), "is required"));
         };
         let subjects = std::slice::from_ref(&subject);
-        let question = Self::new(asked, subjects, &as_of, reason_count, horizon_days, feature_hash)?;
+        let question = Self::new(
+            asked,
+            subjects,
+            &as_of,
+            reason_count,
+            horizon_days,
+            feature_hash,
+        )?;
         Ok((question, subject))
     }
 
@@ -98,13 +129,30 @@ impl<'s> Question<'s> {
         asked: Asked<'s>,
         request: wire::BatchScoreUsersRequest,
     ) -> Result<(Self, Vec<wire::Subject>), CallError> {
-        let wire::BatchScoreUsersRequest { subjects, as_of, reason_count, horizon_days, feature_hash, model: _ } =
-            request;
+        let wire::BatchScoreUsersRequest {
+            subjects,
+            as_of,
+            reason_count,
+            horizon_days,
+            feature_hash,
+            model: _,
+        } = request;
         let most = size(asked.limits.batch_subjects);
         if subjects.len() > most {
-            return Err(CallError::TooMany { field: "subjects".into(), found: subjects.len(), most });
+            return Err(CallError::TooMany {
+                field: "subjects".into(),
+                found: subjects.len(),
+                most,
+            });
         }
-        let question = Self::new(asked, &subjects, &as_of, reason_count, horizon_days, feature_hash)?;
+        let question = Self::new(
+            asked,
+            &subjects,
+            &as_of,
+            reason_count,
+            horizon_days,
+            feature_hash,
+        )?;
         Ok((question, subjects))
     }
 

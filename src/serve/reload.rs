@@ -34,7 +34,10 @@ impl Credentials {
             None => KeyRing::open(config.address().ip().is_loopback()),
             Some(path) => KeyRing::guarded(read_keys(path)?),
         };
-        let tls = config.tls.as_ref().map(|files| Ok::<_, ServeError>(Arc::new(Tls::new(files.read()?))));
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|files| Ok::<_, ServeError>(Arc::new(Tls::new(files.read()?))));
         Ok(Self {
             keys: Arc::new(keys),
             tls: tls.transpose()?,
@@ -45,9 +48,17 @@ impl Credentials {
 
     /// Takes over what changes on disk, for ever. Files that cannot be used are told of once and change nothing.
     pub(super) async fn follow(self) {
-        let Self { keys, tls, key_file, tls_files } = self;
+        let Self {
+            keys,
+            tls,
+            key_file,
+            tls_files,
+        } = self;
         let key_files: Vec<PathBuf> = key_file.iter().cloned().collect();
-        let tls_paths: Vec<PathBuf> = tls_files.iter().flat_map(|files| files.paths().map(Path::to_owned)).collect();
+        let tls_paths: Vec<PathBuf> = tls_files
+            .iter()
+            .flat_map(|files| files.paths().map(Path::to_owned))
+            .collect();
         if key_files.is_empty() && tls_paths.is_empty() {
             return std::future::pending().await;
         }
@@ -62,18 +73,26 @@ impl Credentials {
                         tracing::info!(keys = new.len(), "keys taken over");
                         keys.replace(new);
                     }
-                    Err(error) => tracing::error!(%error, "the key file is not usable; the keys before it stay valid"),
+                    Err(error) => {
+                        tracing::error!(%error, "the key file is not usable; the keys before it stay valid")
+                    }
                 }
             }
             let now = digest(&tls_paths);
-            if let Some((files, tls)) = tls_files.as_ref().zip(tls.as_ref()).filter(|_| now != tls_seen) {
+            if let Some((files, tls)) = tls_files
+                .as_ref()
+                .zip(tls.as_ref())
+                .filter(|_| now != tls_seen)
+            {
                 tls_seen = now;
                 match files.read() {
                     Ok(new) => {
                         tracing::info!("certificates taken over");
                         tls.replace(new);
                     }
-                    Err(error) => tracing::error!(%error, "certificates not usable; those before them stay in use"),
+                    Err(error) => {
+                        tracing::error!(%error, "certificates not usable; those before them stay in use")
+                    }
                 }
             }
         }
@@ -81,7 +100,10 @@ impl Credentials {
 }
 
 fn read_keys(path: &Path) -> Result<Keys, ServeError> {
-    let fault = |problem: String| ServeError::Credentials { path: path.to_owned(), problem };
+    let fault = |problem: String| ServeError::Credentials {
+        path: path.to_owned(),
+        problem,
+    };
     let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
     Keys::parse(path, &text)
 }
@@ -89,8 +111,14 @@ fn read_keys(path: &Path) -> Result<Keys, ServeError> {
 /// Reads the roll-up again when its files change, or when asked to, for ever. One that cannot be read is told of and changes
 /// nothing. What changes is left alone until two looks find it the same, so that a roll-up that is being written is not
 /// read in the middle; one that was exchanged in one step is read at the second look.
-pub(super) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, asked: Arc<Notify>) {
-    let Some(rollup) = rollup else { return std::future::pending().await };
+pub(super) async fn follow_rollup(
+    state: &ServerState,
+    rollup: Option<PathBuf>,
+    asked: Arc<Notify>,
+) {
+    let Some(rollup) = rollup else {
+        return std::future::pending().await;
+    };
     let mut read = look(&rollup).await;
     let mut last = read.clone();
     loop {
@@ -108,8 +136,12 @@ pub(super) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, 
         let path = rollup.clone();
         match tokio::task::spawn_blocking(move || KnownUsers::read(&path)).await {
             Ok(Ok(users)) => state.replace_users(Arc::new(users)),
-            Ok(Err(error)) => tracing::error!(%error, "the roll-up is not usable; the users before it stay known"),
-            Err(error) => tracing::error!(%error, "reading the roll-up crashed; the users before it stay known"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the roll-up is not usable; the users before it stay known")
+            }
+            Err(error) => {
+                tracing::error!(%error, "reading the roll-up crashed; the users before it stay known")
+            }
         }
     }
 }
@@ -117,7 +149,9 @@ pub(super) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, 
 /// What tells the roll-up's files from others, looked up where waiting for a disk holds up nobody.
 async fn look(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
     let path = rollup.to_owned();
-    tokio::task::spawn_blocking(move || fingerprint(&path)).await.unwrap_or_default()
+    tokio::task::spawn_blocking(move || fingerprint(&path))
+        .await
+        .unwrap_or_default()
 }
 
 /// What the files hold, in short; a file that cannot be read holds nothing.

@@ -155,7 +155,9 @@ mod tests {
             tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
             tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
         ];
-        let files = sets.map(|bytes| FileDescriptorSet::decode(bytes).unwrap().file).concat();
+        let files = sets
+            .map(|bytes| FileDescriptorSet::decode(bytes).unwrap().file)
+            .concat();
         let mut found = Vec::new();
         for file in &files {
             for service in &file.service {
@@ -166,7 +168,10 @@ mod tests {
                         (false, true) => "server_stream",
                         (true, _) => "bidi_stream",
                     };
-                    if !table.iter().any(|rpc| rpc.path == path && rpc.form.name() == form) {
+                    if !table
+                        .iter()
+                        .any(|rpc| rpc.path == path && rpc.form.name() == form)
+                    {
                         found.push(path);
                     }
                 }
@@ -182,7 +187,11 @@ mod tests {
         assert_eq!(missing(RPCS), Vec::<String>::new());
         // The negative control: each row is missed when it is gone.
         for row in RPCS {
-            let others: Vec<Rpc> = RPCS.iter().filter(|rpc| rpc.path != row.path).copied().collect();
+            let others: Vec<Rpc> = RPCS
+                .iter()
+                .filter(|rpc| rpc.path != row.path)
+                .copied()
+                .collect();
             assert_eq!(missing(&others), [row.path]);
         }
     }
@@ -190,8 +199,15 @@ mod tests {
     #[test]
     fn what_changes_models_takes_the_permission_to_manage() {
         for rpc in RPCS {
-            let changes = ["Load", "Activate", "Unload"].iter().any(|verb| rpc.method.starts_with(verb));
-            assert_eq!(changes, rpc.permission == Some(Permission::Manage), "{}", rpc.path);
+            let changes = ["Load", "Activate", "Unload"]
+                .iter()
+                .any(|verb| rpc.method.starts_with(verb));
+            assert_eq!(
+                changes,
+                rpc.permission == Some(Permission::Manage),
+                "{}",
+                rpc.path
+            );
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::history::{Day, DayClock, HistoryView};
 use crate::model::{Assessment, Assessor, ModelError, Subject};
 
 /// The answer about one user.
-pub(super) fn single(asked: Asked<'_>, request: wire::ScoreUserRequest) -> Result<wire::Score, CallError> {
+pub(super) fn single(
+    asked: Asked<'_>,
+    request: wire::ScoreUserRequest,
+) -> Result<wire::Score, CallError> {
     let (question, subject) = Question::single(asked, request)?;
     Scorer::new(&question).score(subject, Place::Single)
 }
@@ -28,7 +31,9 @@ pub(super) fn batch(
             Ok(score) => Outcome::Score(score),
             Err(error) => Outcome::Error(error.into()),
         };
-        results.push(wire::ScoreResult { result: Some(outcome) });
+        results.push(wire::ScoreResult {
+            result: Some(outcome),
+        });
     }
     Ok(wire::BatchScoreUsersResponse {
         results,
@@ -48,7 +53,12 @@ struct Scorer<'q, 's> {
 impl<'q, 's> Scorer<'q, 's> {
     fn new(question: &'q Question<'s>) -> Self {
         let served = question.served();
-        Self { question, clock: served.clock(), inline: served.bundle().assessor(served.kinds()), known: None }
+        Self {
+            question,
+            clock: served.clock(),
+            inline: served.bundle().assessor(served.kinds()),
+            known: None,
+        }
     }
 
     fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
@@ -59,9 +69,21 @@ impl<'q, 's> Scorer<'q, 's> {
                 let later = events_from(history.view(), as_of);
                 (self.known(history.view(), as_of)?, later)
             }
-            Checked::Inline(Inline { history, as_of, later, unknown: found }) => {
+            Checked::Inline(Inline {
+                history,
+                as_of,
+                later,
+                unknown: found,
+            }) => {
                 unknown = found;
-                (self.inline.assess(Subject::History(history.view()), as_of, question.reason_count)?, later)
+                (
+                    self.inline.assess(
+                        Subject::History(history.view()),
+                        as_of,
+                        question.reason_count,
+                    )?,
+                    later,
+                )
             }
             Checked::Named(vector) => {
                 let assessed = self.vector(&vector);
@@ -69,7 +91,10 @@ impl<'q, 's> Scorer<'q, 's> {
             }
             Checked::Packed(vector) => {
                 let assessed = self.vector(&vector);
-                (assessed.map_err(|e| packed_feature_needed(e, question, place))?, 0)
+                (
+                    assessed.map_err(|e| packed_feature_needed(e, question, place))?,
+                    0,
+                )
             }
         };
         Ok(answer::score(question, assessment, later, unknown))
@@ -78,7 +103,12 @@ impl<'q, 's> Scorer<'q, 's> {
     fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment<'q>, ModelError> {
         let question = self.question;
         let assessor = self.known.get_or_insert_with(|| {
-            let kinds = question.asked.users.as_ref().map(|users| users.histories().kinds()).unwrap_or_default();
+            let kinds = question
+                .asked
+                .users
+                .as_ref()
+                .map(|users| users.histories().kinds())
+                .unwrap_or_default();
             question.served().bundle().assessor(kinds)
         });
         assessor.assess(Subject::History(view), as_of, question.reason_count)
@@ -86,21 +116,31 @@ impl<'q, 's> Scorer<'q, 's> {
 
     fn vector(&mut self, vector: &[f64]) -> Result<Assessment<'s>, ModelError> {
         // The day plays no part: a vector has been computed for one already.
-        let as_of = self.question.as_of.unwrap_or(self.question.served().bundle().spec().training.as_of);
-        self.inline.assess(Subject::Features(vector), as_of, self.question.reason_count)
+        let as_of = self
+            .question
+            .as_of
+            .unwrap_or(self.question.served().bundle().spec().training.as_of);
+        self.inline
+            .assess(Subject::Features(vector), as_of, self.question.reason_count)
     }
 }
 
 fn events_from(view: HistoryView<'_>, as_of: Day) -> u64 {
     let seen = view.before(as_of).records().len();
-    view.records().iter().skip(seen).map(|record| u64::from(record.count)).sum()
+    view.records()
+        .iter()
+        .skip(seen)
+        .map(|record| u64::from(record.count))
+        .sum()
 }
 
 const NEEDED: &str = "every subject must have this feature, and it was not given";
 
 fn named_feature_needed(error: ModelError, place: Place) -> CallError {
     match error {
-        ModelError::Needed { name } => CallError::field(format!("{place}.features.values[{name}]"), NEEDED),
+        ModelError::Needed { name } => {
+            CallError::field(format!("{place}.features.values[{name}]"), NEEDED)
+        }
         other => other.into(),
     }
 }
@@ -110,7 +150,10 @@ fn packed_feature_needed(error: ModelError, question: &Question<'_>, place: Plac
         ModelError::Needed { name } => {
             let position = question.served().position(&name).unwrap_or_default();
             let problem = format!("`{name}`: {NEEDED}");
-            CallError::field(format!("{place}.packed_features.values[{position}]"), problem)
+            CallError::field(
+                format!("{place}.packed_features.values[{position}]"),
+                problem,
+            )
         }
         other => other.into(),
     }

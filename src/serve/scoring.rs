@@ -35,8 +35,9 @@ impl Scoring {
 
 #[tonic::async_trait]
 impl ScoringService for Scoring {
-    type StreamScoreUsersStream =
-        Pin<Box<dyn tokio_stream::Stream<Item = Result<wire::StreamScoreUsersResponse, Status>> + Send>>;
+    type StreamScoreUsersStream = Pin<
+        Box<dyn tokio_stream::Stream<Item = Result<wire::StreamScoreUsersResponse, Status>> + Send>,
+    >;
 
     async fn score_user(
         &self,
@@ -51,9 +52,15 @@ impl ScoringService for Scoring {
         } else {
             let state = Arc::clone(&self.state);
             let model = Arc::clone(&model);
-            self.state.compute.run(units, move || scorer::single(state.asked(&model), request)).await?
+            self.state
+                .compute
+                .run(units, move || scorer::single(state.asked(&model), request))
+                .await?
         };
-        self.state.metrics.probability.observe_all(shortest(&model, [&score]));
+        self.state
+            .metrics
+            .probability
+            .observe_all(shortest(&model, [&score]));
         if let Some(shadow) = shadow {
             shadow.compare(
                 &self.state,
@@ -62,7 +69,9 @@ impl ScoringService for Scoring {
                 |asked, request| vec![scorer::single(asked, request).ok()],
             );
         }
-        Ok(Response::new(wire::ScoreUserResponse { score: Some(score) }))
+        Ok(Response::new(wire::ScoreUserResponse {
+            score: Some(score),
+        }))
     }
 
     async fn batch_score_users(
@@ -74,7 +83,10 @@ impl ScoringService for Scoring {
         let answer = if units <= INLINE_UNITS {
             batch(&self.state, request, |job| std::future::ready(guarded(job))).await
         } else {
-            batch(&self.state, request, |job| self.state.compute.run(units, job)).await
+            batch(&self.state, request, |job| {
+                self.state.compute.run(units, job)
+            })
+            .await
         };
         Ok(Response::new(answer?))
     }
@@ -97,7 +109,8 @@ impl ScoringService for Scoring {
 }
 
 /// A computation of a batch.
-pub(super) type BatchJob = Box<dyn FnOnce() -> Result<wire::BatchScoreUsersResponse, CallError> + Send>;
+pub(super) type BatchJob =
+    Box<dyn FnOnce() -> Result<wire::BatchScoreUsersResponse, CallError> + Send>;
 
 /// Answers a batch; `run` decides where it is computed.
 pub(super) async fn batch<F: Future<Output = Result<wire::BatchScoreUsersResponse, CallError>>>(
@@ -109,33 +122,60 @@ pub(super) async fn batch<F: Future<Output = Result<wire::BatchScoreUsersRespons
     let shadow = Shadowed::of(state, &model, || request.clone());
     let (own, asked) = (Arc::clone(state), Arc::clone(&model));
     let answer = run(Box::new(move || scorer::batch(own.asked(&asked), request))).await?;
-    let scores = answer.results.iter().filter_map(|result| match &result.result {
-        Some(Outcome::Score(score)) => Some(score),
-        _ => None,
-    });
-    state.metrics.probability.observe_all(shortest(&model, scores));
+    let scores = answer
+        .results
+        .iter()
+        .filter_map(|result| match &result.result {
+            Some(Outcome::Score(score)) => Some(score),
+            _ => None,
+        });
+    state
+        .metrics
+        .probability
+        .observe_all(shortest(&model, scores));
     if let Some(shadow) = shadow {
         shadow.compare(
             state,
             answer.results.len(),
             || scores_of(answer.clone()),
-            |asked, request| scorer::batch(asked, request).map(scores_of).unwrap_or_default(),
+            |asked, request| {
+                scorer::batch(asked, request)
+                    .map(scores_of)
+                    .unwrap_or_default()
+            },
         );
     }
     Ok(answer)
 }
 
 /// The probabilities at the model's shortest horizon, of those who were asked for it.
-fn shortest<'a>(model: &Loaded, scores: impl IntoIterator<Item = &'a wire::Score>) -> impl Iterator<Item = f64> {
-    let horizon_days = model.served.bundle().spec().schema.horizon_days.first().copied().map(u32::from);
-    let first = scores.into_iter().filter_map(|score| score.horizons.first());
-    first.filter(move |first| Some(first.horizon_days) == horizon_days).map(|first| first.churn_probability)
+fn shortest<'a>(
+    model: &Loaded,
+    scores: impl IntoIterator<Item = &'a wire::Score>,
+) -> impl Iterator<Item = f64> {
+    let horizon_days = model
+        .served
+        .bundle()
+        .spec()
+        .schema
+        .horizon_days
+        .first()
+        .copied()
+        .map(u32::from);
+    let first = scores
+        .into_iter()
+        .filter_map(|score| score.horizons.first());
+    first
+        .filter(move |first| Some(first.horizon_days) == horizon_days)
+        .map(|first| first.churn_probability)
 }
 
 /// How much work a subject is.
 fn units(subject: &wire::Subject) -> usize {
     match &subject.subject {
-        Some(Form::History(history)) => 1 + (history.events.len() + history.days.len()) / ENTRIES_PER_UNIT,
+        Some(Form::History(history)) => {
+            1 + (history.events.len() + history.days.len()) / ENTRIES_PER_UNIT
+        }
         Some(Form::UserId(_) | Form::Features(_) | Form::PackedFeatures(_)) | None => 1,
     }
 }
@@ -151,9 +191,17 @@ impl<R: Send + 'static> Shadowed<R> {
     /// `None` unless `model` is the stable one and has a shadow.
     fn of(state: &ServerState, model: &Arc<Loaded>, request: impl FnOnce() -> R) -> Option<Self> {
         let shelf = state.models.shelf();
-        let shadow = shelf.labelled_by(Label::Shadow).filter(|shadow| !Arc::ptr_eq(shadow, model))?;
-        let beside = shelf.labelled_by(Label::Stable).is_some_and(|stable| Arc::ptr_eq(stable, model));
-        beside.then(|| Self { stable: Arc::clone(model), shadow: Arc::clone(shadow), request: request() })
+        let shadow = shelf
+            .labelled_by(Label::Shadow)
+            .filter(|shadow| !Arc::ptr_eq(shadow, model))?;
+        let beside = shelf
+            .labelled_by(Label::Stable)
+            .is_some_and(|stable| Arc::ptr_eq(stable, model));
+        beside.then(|| Self {
+            stable: Arc::clone(model),
+            shadow: Arc::clone(shadow),
+            request: request(),
+        })
     }
 
     /// Asks the shadow when there is nothing else to do, and compares its answers about `users` users with those given.
@@ -164,9 +212,15 @@ impl<R: Send + 'static> Shadowed<R> {
         given: impl FnOnce() -> Vec<Option<wire::Score>>,
         ask: impl FnOnce(Asked<'_>, R) -> Vec<Option<wire::Score>> + Send + 'static,
     ) {
-        let Self { stable, shadow, request } = self;
+        let Self {
+            stable,
+            shadow,
+            request,
+        } = self;
         if !state.compute.is_idle() {
-            state.models.compare(&stable, &shadow, |comparison| comparison.skipped += users as u64);
+            state.models.compare(&stable, &shadow, |comparison| {
+                comparison.skipped += users as u64
+            });
             return;
         }
         let (own, given) = (Arc::clone(state), given());

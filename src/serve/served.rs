@@ -34,14 +34,30 @@ impl Served {
         let clock = DayClock::new(&bundle.spec().timezone)?;
         let catalogue = bundle.catalogue();
         // The event that is churn need not have features of its own, and must be told from the others all the same.
-        let mut kinds: Vec<String> = catalogue.kinds().iter().chain(&bundle.spec().churn_event).cloned().collect();
+        let mut kinds: Vec<String> = catalogue
+            .kinds()
+            .iter()
+            .chain(&bundle.spec().churn_event)
+            .cloned()
+            .collect();
         kinds.sort_unstable();
         kinds.dedup();
         let vocabulary = Vocabulary::new(kinds.iter().chain(&bundle.spec().training.kinds));
         let features = catalogue.features().iter().enumerate();
-        let positions = features.map(|(position, feature)| (feature.name.clone(), position)).collect();
+        let positions = features
+            .map(|(position, feature)| (feature.name.clone(), position))
+            .collect();
         let (required, constraints) = (required(&bundle)?, Constraints::new(catalogue));
-        Ok(Self { card, clock, kinds, vocabulary, positions, required, constraints, bundle })
+        Ok(Self {
+            card,
+            clock,
+            kinds,
+            vocabulary,
+            positions,
+            required,
+            constraints,
+            bundle,
+        })
     }
 
     /// The model.
@@ -85,12 +101,22 @@ impl Served {
 
     /// The name of the feature at `position`.
     pub(super) fn name(&self, position: usize) -> &str {
-        self.bundle.catalogue().features().get(position).map_or("", |feature| feature.name.as_str())
+        self.bundle
+            .catalogue()
+            .features()
+            .get(position)
+            .map_or("", |feature| feature.name.as_str())
     }
 
     /// Whether a finite value is one that the feature at `position` can have.
     pub(super) fn allows(&self, position: usize, value: f64) -> bool {
-        value >= 0.0 || self.bundle.catalogue().features().get(position).is_none_or(|f| f.scale != Scale::Log)
+        value >= 0.0
+            || self
+                .bundle
+                .catalogue()
+                .features()
+                .get(position)
+                .is_none_or(|f| f.scale != Scale::Log)
     }
 
     /// What holds of every vector that a history gives.
@@ -109,7 +135,9 @@ fn required(bundle: &Bundle) -> Result<Vec<bool>, ModelError> {
     let catalogue = bundle.catalogue();
     let mut vector = vec![f64::NAN; catalogue.len()];
     for _ in 0..catalogue.len() {
-        let Err(name) = Behaviour::of(catalogue, &vector) else { break };
+        let Err(name) = Behaviour::of(catalogue, &vector) else {
+            break;
+        };
         if let Some(slot) = vector.get_mut(catalogue.position_of(&name)?) {
             *slot = 0.0;
         }

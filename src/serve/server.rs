@@ -31,7 +31,9 @@ pub enum Stopped {
 
 /// Opens the port to listen on; port 0 lets the system choose one.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
 }
 
 /// A model with its labels.
@@ -50,30 +52,53 @@ impl Stock {
     /// Reads what a configuration names, models and roll-up at the same time.
     pub fn load(config: &Config) -> Result<Self, ServeError> {
         let (users, models) = std::thread::scope(|threads| {
-            let users =
-                threads.spawn(|| config.rollup.as_deref().map(KnownUsers::read).transpose().map(|u| u.map(Arc::new)));
+            let users = threads.spawn(|| {
+                config
+                    .rollup
+                    .as_deref()
+                    .map(KnownUsers::read)
+                    .transpose()
+                    .map(|u| u.map(Arc::new))
+            });
             (users.join(), Self::load_models(config))
         });
         let crashed = || ServeError::Setting("reading the roll-up crashed".into());
-        Ok(Self { models: models?, users: users.map_err(|_| crashed())?? })
+        Ok(Self {
+            models: models?,
+            users: users.map_err(|_| crashed())??,
+        })
     }
 
     fn load_models(config: &Config) -> Result<Vec<Labelled>, ServeError> {
-        let named = [(&config.model, Label::Stable), (&config.canary, Label::Canary), (&config.shadow, Label::Shadow)];
+        let named = [
+            (&config.model, Label::Stable),
+            (&config.canary, Label::Canary),
+            (&config.shadow, Label::Shadow),
+        ];
         let mut models: Vec<Labelled> = Vec::new();
         for (folder, label) in named {
             let Some(folder) = folder else { continue };
-            match models.iter_mut().find(|(model, _)| model.folder.as_ref() == Some(folder)) {
+            match models
+                .iter_mut()
+                .find(|(model, _)| model.folder.as_ref() == Some(folder))
+            {
                 Some((_, labels)) => labels.push(label),
                 None => {
                     let model = Loaded::load(folder)?;
                     if Label::ALL.iter().any(|label| label.name() == model.name) {
                         let problem = "is the name of a label; rename the folder".to_owned();
-                        return Err(ServeError::Folder { path: folder.clone(), problem });
+                        return Err(ServeError::Folder {
+                            path: folder.clone(),
+                            problem,
+                        });
                     }
                     if models.iter().any(|(other, _)| other.name == model.name) {
-                        let problem = "is the name of two models; rename one of the folders".to_owned();
-                        return Err(ServeError::Folder { path: folder.clone(), problem });
+                        let problem =
+                            "is the name of two models; rename one of the folders".to_owned();
+                        return Err(ServeError::Folder {
+                            path: folder.clone(),
+                            problem,
+                        });
                     }
                     models.push((Arc::new(model), vec![label]));
                 }
@@ -84,7 +109,10 @@ impl Stock {
 
     /// The stable model.
     pub fn stable(&self) -> Option<&Loaded> {
-        self.models.iter().find(|(_, labels)| labels.contains(&Label::Stable)).map(|(model, _)| model.as_ref())
+        self.models
+            .iter()
+            .find(|(_, labels)| labels.contains(&Label::Stable))
+            .map(|(model, _)| model.as_ref())
     }
 }
 
@@ -100,8 +128,12 @@ fn check_folder(config: &Config) -> Result<(), ServeError> {
     match config.models.as_ref().filter(|folder| !folder.is_dir()) {
         None => Ok(()),
         Some(folder) => {
-            let problem = "is no folder; `models` names the one from which models may be loaded".to_owned();
-            Err(ServeError::Folder { path: folder.clone(), problem })
+            let problem =
+                "is no folder; `models` names the one from which models may be loaded".to_owned();
+            Err(ServeError::Folder {
+                path: folder.clone(),
+                problem,
+            })
         }
     }
 }
@@ -123,7 +155,12 @@ pub async fn run(
     check_folder(config)?;
     let state = state(config)?;
     let salt = salt()?;
-    let front = Front::new(Arc::clone(&state), Arc::clone(&credentials.keys), config.log.calls, salt)?;
+    let front = Front::new(
+        Arc::clone(&state),
+        Arc::clone(&credentials.keys),
+        config.log.calls,
+        salt,
+    )?;
     let metrics_listener = match config.metrics.listen {
         None => None,
         Some(address) => Some(listen(address).await?),
@@ -140,7 +177,11 @@ pub async fn run(
     let mut shutdown = pin!(shutdown);
     let mut following = pin!(credentials.follow());
     let rollup_asked = Arc::new(Notify::new());
-    let mut following_rollup = pin!(reload::follow_rollup(&state, config.rollup.clone(), Arc::clone(&rollup_asked)));
+    let mut following_rollup = pin!(reload::follow_rollup(
+        &state,
+        config.rollup.clone(),
+        Arc::clone(&rollup_asked)
+    ));
     let mut page = pin!(async {
         match metrics_listener {
             None => std::future::pending().await,
@@ -198,7 +239,12 @@ fn install(state: &ServerState, stock: &Stock) {
 
 fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
     let (limits, metrics) = (config.limits.clone(), Arc::new(Metrics::default()));
-    let models = Models::new(config.models.clone(), size(limits.models), salt()?, Arc::clone(&metrics));
+    let models = Models::new(
+        config.models.clone(),
+        size(limits.models),
+        salt()?,
+        Arc::clone(&metrics),
+    );
     Ok(Arc::new(ServerState {
         models: Arc::new(models),
         users: RwLock::default(),

@@ -53,12 +53,19 @@ impl ServerState {
 
     /// Everything that an answer of this model is made from.
     pub(super) fn asked<'s>(&'s self, model: &'s Loaded) -> Asked<'s> {
-        Asked { served: &model.served, users: self.known_users(), limits: &self.limits }
+        Asked {
+            served: &model.served,
+            users: self.known_users(),
+            limits: &self.limits,
+        }
     }
 
     /// The users known by id.
     pub(super) fn known_users(&self) -> Option<Arc<KnownUsers>> {
-        self.users.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.users
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Takes over other users, for the calls that begin from now on.
@@ -73,6 +80,10 @@ impl ServerState {
 
     /// Refuses what a server that is about to stop no longer begins.
     pub(super) fn not_draining(&self) -> Result<(), CallError> {
-        if self.phase() == Phase::Draining { Err(CallError::Draining) } else { Ok(()) }
+        if self.phase() == Phase::Draining {
+            Err(CallError::Draining)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -40,7 +40,11 @@ pub(super) async fn answer_all(
 }
 
 /// Hands an answer over; returns whether it was taken in time.
-async fn tell<E>(state: &ServerState, sent: impl Future<Output = Result<(), E>>, deadline: Option<Instant>) -> bool {
+async fn tell<E>(
+    state: &ServerState,
+    sent: impl Future<Output = Result<(), E>>,
+    deadline: Option<Instant>,
+) -> bool {
     let mut phase = state.phase.subscribe();
     let until = until(state, deadline);
     tokio::select! {
@@ -73,7 +77,9 @@ async fn next(
         message = tokio::time::timeout_at(until.into(), batches.message()) => message,
     };
     let late = if Some(until) == deadline { LATE } else { IDLE };
-    message.map_err(|_| CallError::DeadlinePassed(late))?.map_err(|status| framing(state, status))
+    message
+        .map_err(|_| CallError::DeadlinePassed(late))?
+        .map_err(|status| framing(state, status))
 }
 
 /// What a message that could not be read ends the stream with: what the decoder says, or what there is to say of a frame.
@@ -81,7 +87,8 @@ fn framing(state: &ServerState, status: Status) -> Status {
     if !status.details().is_empty() {
         return status;
     }
-    explained(status.code(), status.message(), state.limits.message_bytes).map_or(status, Status::from)
+    explained(status.code(), status.message(), state.limits.message_bytes)
+        .map_or(status, Status::from)
 }
 
 async fn answer(
@@ -91,9 +98,11 @@ async fn answer(
 ) -> Result<wire::StreamScoreUsersResponse, Status> {
     let wire::StreamScoreUsersRequest { sequence, batch } = request;
     if let Some(last) = last.filter(|last| *last >= sequence) {
-        return Err(
-            CallError::field("sequence", format!("{sequence} comes after {last}: numbers must increase")).into()
-        );
+        return Err(CallError::field(
+            "sequence",
+            format!("{sequence} comes after {last}: numbers must increase"),
+        )
+        .into());
     }
     *last = Some(sequence);
     let outcome = match batch {
@@ -104,5 +113,8 @@ async fn answer(
         Ok(answer) => Outcome::Batch(answer),
         Err(error) => Outcome::Error(error.into()),
     };
-    Ok(wire::StreamScoreUsersResponse { sequence, outcome: Some(outcome) })
+    Ok(wire::StreamScoreUsersResponse {
+        sequence,
+        outcome: Some(outcome),
+    })
 }

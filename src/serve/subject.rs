@@ -63,21 +63,40 @@ pub(super) fn check(
     let wire::Subject { subject } = subject;
     match subject {
         Some(Subject::UserId(id)) => user(question, id, place),
-        Some(Subject::History(history)) => inline(question, clock, history, place).map(Checked::Inline),
+        Some(Subject::History(history)) => {
+            inline(question, clock, history, place).map(Checked::Inline)
+        }
         Some(Subject::Features(features)) => named(question, features, place).map(Checked::Named),
-        Some(Subject::PackedFeatures(features)) => packed(question, features, place).map(Checked::Packed),
-        None => Err(CallError::field(place.to_string(), "set one of user_id, history, features and packed_features")),
+        Some(Subject::PackedFeatures(features)) => {
+            packed(question, features, place).map(Checked::Packed)
+        }
+        None => Err(CallError::field(
+            place.to_string(),
+            "set one of user_id, history, features and packed_features",
+        )),
     }
 }
 
 fn user(question: &Question<'_>, id: String, place: Place) -> Result<Checked, CallError> {
-    let users = question.asked.users.as_ref().ok_or(CallError::NoKnownUsers { place })?;
+    let users = question
+        .asked
+        .users
+        .as_ref()
+        .ok_or(CallError::NoKnownUsers { place })?;
     let trimmed = id.trim();
     if trimmed.is_empty() {
-        return Err(CallError::field(format!("{place}.user_id"), "must not be empty"));
+        return Err(CallError::field(
+            format!("{place}.user_id"),
+            "must not be empty",
+        ));
     }
     // As the reader of logs does; a roll-up of another's making may have ids with blanks all the same.
-    let find = |id: &str| users.histories().get(id).map_err(|source| CallError::Users { source });
+    let find = |id: &str| {
+        users
+            .histories()
+            .get(id)
+            .map_err(|source| CallError::Users { source })
+    };
     let found = match find(&id)? {
         None if trimmed.len() < id.len() => find(trimmed)?,
         found => found,
@@ -96,41 +115,66 @@ fn inline(
     place: Place,
 ) -> Result<Inline, CallError> {
     let Some(as_of) = question.as_of.filter(|_| question.as_of_given) else {
-        let problem = format!("is required for {place}.history: only you know up to which day it is complete");
+        let problem = format!(
+            "is required for {place}.history: only you know up to which day it is complete"
+        );
         return Err(CallError::field("as_of", problem));
     };
     let wire::History { events, days } = history;
     let entries = events.len() + days.len();
     let most = size(question.asked.limits.history_entries);
     if entries > most {
-        return Err(CallError::TooMany { field: format!("{place}.history"), found: entries, most });
+        return Err(CallError::TooMany {
+            field: format!("{place}.history"),
+            found: entries,
+            most,
+        });
     }
     let mut records = Vec::with_capacity(entries);
     let mut later = 0;
     let mut unknown = UnknownKinds::default();
     let mut keep = |record: DayRecord, count: u32| {
-        if record.day < as_of { records.push(record) } else { later += u64::from(count) }
+        if record.day < as_of {
+            records.push(record)
+        } else {
+            later += u64::from(count)
+        }
     };
     for (i, event) in events.into_iter().enumerate() {
         let record = of_event(question, clock, event, &mut unknown);
-        keep(record.map_err(|flaw| flaw.at(&format!("{place}.history.events[{i}]")))?, 1);
+        keep(
+            record.map_err(|flaw| flaw.at(&format!("{place}.history.events[{i}]")))?,
+            1,
+        );
     }
     for (i, activity) in days.into_iter().enumerate() {
         let count = activity.count;
         let record = of_day(question, activity, &mut unknown);
-        keep(record.map_err(|flaw| flaw.at(&format!("{place}.history.days[{i}]")))?, count);
+        keep(
+            record.map_err(|flaw| flaw.at(&format!("{place}.history.days[{i}]")))?,
+            count,
+        );
     }
     let history = History::new(records).map_err(|error| {
         let problem = match error {
             HistoryError::Overflow { day, kind } => {
-                let kind = question.served().kinds().get(usize::from(kind)).map_or("other", String::as_str);
+                let kind = question
+                    .served()
+                    .kinds()
+                    .get(usize::from(kind))
+                    .map_or("other", String::as_str);
                 format!("the events of kind {kind} on {day} add up to more than can be held")
             }
             other => other.to_string(),
         };
         CallError::field(format!("{place}.history"), problem)
     })?;
-    Ok(Inline { history, as_of, later, unknown })
+    Ok(Inline {
+        history,
+        as_of,
+        later,
+        unknown,
+    })
 }
 
 /// What is wrong with a field of an entry, before it is known where the entry stands.
@@ -141,7 +185,10 @@ struct Flaw {
 
 impl Flaw {
     fn new(field: &'static str, problem: impl Into<String>) -> Self {
-        Self { field, problem: problem.into() }
+        Self {
+            field,
+            problem: problem.into(),
+        }
     }
 
     fn at(self, entry: &str) -> CallError {
@@ -156,20 +203,41 @@ fn of_event(
     unknown: &mut UnknownKinds,
 ) -> Result<DayRecord, Flaw> {
     let wire::Event { kind, time, amount } = event;
-    let prost_types::Timestamp { seconds, nanos } = time.ok_or_else(|| Flaw::new("time", "is required"))?;
+    let prost_types::Timestamp { seconds, nanos } =
+        time.ok_or_else(|| Flaw::new("time", "is required"))?;
     if !(0..1_000_000_000).contains(&nanos) {
-        return Err(Flaw::new("time", format!("has {nanos} nanoseconds: they must be from 0 to 999,999,999")));
+        return Err(Flaw::new(
+            "time",
+            format!("has {nanos} nanoseconds: they must be from 0 to 999,999,999"),
+        ));
     }
     let day = clock.day(seconds);
-    let day = day.ok_or_else(|| Flaw::new("time", format!("{seconds} seconds lie outside the calendar")))?;
+    let day = day.ok_or_else(|| {
+        Flaw::new(
+            "time",
+            format!("{seconds} seconds lie outside the calendar"),
+        )
+    })?;
     record(question, unknown, day, &kind, 1, amount)
 }
 
-fn of_day(question: &Question<'_>, activity: wire::DayActivity, unknown: &mut UnknownKinds) -> Result<DayRecord, Flaw> {
-    let wire::DayActivity { day: text, kind, count, amount } = activity;
+fn of_day(
+    question: &Question<'_>,
+    activity: wire::DayActivity,
+    unknown: &mut UnknownKinds,
+) -> Result<DayRecord, Flaw> {
+    let wire::DayActivity {
+        day: text,
+        kind,
+        count,
+        amount,
+    } = activity;
     let day = day(&text).map_err(|problem| Flaw::new("day", problem))?;
     if count == 0 {
-        return Err(Flaw::new("count", "must be at least 1; leave a day without events out"));
+        return Err(Flaw::new(
+            "count",
+            "must be at least 1; leave a day without events out",
+        ));
     }
     record(question, unknown, day, &kind, count, amount)
 }
@@ -190,18 +258,31 @@ fn record(
     let amount = Amount::new(amount).map_err(|error| Flaw::new("amount", error.to_string()))?;
     let kind = question.served().kind(name);
     if usize::from(kind) < question.served().kinds().len() {
-        return Ok(DayRecord { amount, day, count, kind });
+        return Ok(DayRecord {
+            amount,
+            day,
+            count,
+            kind,
+        });
     }
     match question.served().vocabulary().check(name) {
         Ok(()) => {}
         Err(Unseen::Kind) => unknown.add(name, count),
         Err(Unseen::Spelling(meant)) => {
             let name: String = name.chars().take(40).collect();
-            return Err(Flaw::new("kind", format!("`{name}` is not a kind of the model's log; write `{meant}`")));
+            return Err(Flaw::new(
+                "kind",
+                format!("`{name}` is not a kind of the model's log; write `{meant}`"),
+            ));
         }
     }
     // Of a kind without features only the days matter; without its numbers, different kinds cannot overflow together.
-    Ok(DayRecord { amount: Amount::default(), day, count: 1, kind })
+    Ok(DayRecord {
+        amount: Amount::default(),
+        day,
+        count: 1,
+        kind,
+    })
 }
 
 /// A date as `YYYY-MM-DD`, or what is wrong with it.
@@ -212,7 +293,11 @@ pub(super) fn day(text: &str) -> Result<Day, String> {
     }
 }
 
-fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -> Result<Vec<f64>, CallError> {
+fn named(
+    question: &Question<'_>,
+    features: wire::NamedFeatures,
+    place: Place,
+) -> Result<Vec<f64>, CallError> {
     let wire::NamedFeatures { values } = features;
     let mut vector = vec![f64::NAN; question.served().bundle().catalogue().len()];
     for (name, value) in values {
@@ -223,24 +308,39 @@ fn named(question: &Question<'_>, features: wire::NamedFeatures, place: Place) -
                 }
                 continue;
             }
-            Ok(position) => not_allowed(question, position, value) + "; leave an unknown feature out",
-            Err(FeatureError::Unknown { nearest: Some(nearest), .. }) => {
+            Ok(position) => {
+                not_allowed(question, position, value) + "; leave an unknown feature out"
+            }
+            Err(FeatureError::Unknown {
+                nearest: Some(nearest),
+                ..
+            }) => {
                 format!("there is no such feature; the nearest is `{nearest}`")
             }
             Err(_) => "there is no such feature; GetModel lists them".to_owned(),
         };
-        return Err(CallError::field(format!("{place}.features.values[{name}]"), problem));
+        return Err(CallError::field(
+            format!("{place}.features.values[{name}]"),
+            problem,
+        ));
     }
     match question.served().constraints().check(&vector) {
         Ok(()) => Ok(vector),
         Err(Contradiction { position, problem }) => {
             let name = question.served().name(position);
-            Err(CallError::field(format!("{place}.features.values[{name}]"), problem))
+            Err(CallError::field(
+                format!("{place}.features.values[{name}]"),
+                problem,
+            ))
         }
     }
 }
 
-fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place) -> Result<Vec<f64>, CallError> {
+fn packed(
+    question: &Question<'_>,
+    features: wire::PackedFeatures,
+    place: Place,
+) -> Result<Vec<f64>, CallError> {
     let wire::PackedFeatures { values } = features;
     if !question.packed_allowed {
         let problem = format!("is required for {place}.packed_features; GetModel gives it");
@@ -248,8 +348,14 @@ fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place)
     }
     let expected = question.served().bundle().catalogue().len();
     if values.len() != expected {
-        let problem = format!("has {} values, the model has {expected} features", values.len());
-        return Err(CallError::field(format!("{place}.packed_features.values"), problem));
+        let problem = format!(
+            "has {} values, the model has {expected} features",
+            values.len()
+        );
+        return Err(CallError::field(
+            format!("{place}.packed_features.values"),
+            problem,
+        ));
     }
     let allowed = |(position, value): (usize, &f64)| {
         value.is_nan() || (value.is_finite() && question.served().allows(position, *value))
@@ -267,7 +373,11 @@ fn packed(question: &Question<'_>, features: wire::PackedFeatures, place: Place)
 
 fn not_allowed(question: &Question<'_>, position: usize, value: f64) -> String {
     let name = question.served().name(position);
-    let sign = if value.is_finite() { "not be negative" } else { "be finite" };
+    let sign = if value.is_finite() {
+        "not be negative"
+    } else {
+        "be finite"
+    };
     format!("`{name}` is {value}: it must {sign}")
 }
 
@@ -277,11 +387,20 @@ mod tests {
 
     #[test]
     fn a_day_is_a_date_of_the_years_of_a_log() {
-        assert_eq!(day("2024-06-01").map(|day| day.to_string()), Ok("2024-06-01".to_owned()));
+        assert_eq!(
+            day("2024-06-01").map(|day| day.to_string()),
+            Ok("2024-06-01".to_owned())
+        );
         for (text, problem) in [
             ("", "is required, as YYYY-MM-DD"),
-            ("2024-06-01T23:59:59", "`2024-06-01T23:59:59` is not a date; write it as YYYY-MM-DD"),
-            ("9999-12-31", "9999-12-31 lies outside the years 1900 to 2199"),
+            (
+                "2024-06-01T23:59:59",
+                "`2024-06-01T23:59:59` is not a date; write it as YYYY-MM-DD",
+            ),
+            (
+                "9999-12-31",
+                "9999-12-31 lies outside the years 1900 to 2199",
+            ),
         ] {
             assert_eq!(day(text), Err(problem.to_owned()));
         }

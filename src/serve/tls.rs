@@ -28,31 +28,44 @@ pub struct TlsFiles {
 impl TlsFiles {
     /// All files that matter.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten().map(PathBuf::as_path)
+        [
+            Some(&self.certificate),
+            Some(&self.key),
+            self.client_ca.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
     }
 
     /// Reads and checks the files.
     pub(super) fn read(&self) -> Result<Arc<ServerConfig>, ServeError> {
         let chain = certificates(&self.certificate)?;
-        let key =
-            PrivateKeyDer::from_pem_file(&self.key).map_err(|e| fault(&self.key, &format!("no private key: {e}")))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|e| fault(&self.key, &format!("no private key: {e}")))?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let builder =
-            builder.with_protocol_versions(&[&TLS13]).map_err(|e| fault(&self.certificate, &e.to_string()))?;
+        let builder = builder
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|e| fault(&self.certificate, &e.to_string()))?;
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
                 let mut roots = RootCertStore::empty();
                 for authority in certificates(path)? {
-                    roots.add(authority).map_err(|e| fault(path, &e.to_string()))?;
+                    roots
+                        .add(authority)
+                        .map_err(|e| fault(path, &e.to_string()))?;
                 }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-                builder.with_client_cert_verifier(verifier.map_err(|e| fault(path, &e.to_string()))?)
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                builder
+                    .with_client_cert_verifier(verifier.map_err(|e| fault(path, &e.to_string()))?)
             }
         };
         let config = builder.with_single_cert(chain, key);
-        let mut config = config.map_err(|e| fault(&self.certificate, &format!("does not go with the key: {e}")))?;
+        let mut config = config
+            .map_err(|e| fault(&self.certificate, &format!("does not go with the key: {e}")))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Arc::new(config))
     }
@@ -61,11 +74,18 @@ impl TlsFiles {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ServeError> {
     let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let all = all.map_err(|e| fault(path, &format!("cannot be read as PEM: {e}")))?;
-    if all.is_empty() { Err(fault(path, "has no certificate")) } else { Ok(all) }
+    if all.is_empty() {
+        Err(fault(path, "has no certificate"))
+    } else {
+        Ok(all)
+    }
 }
 
 fn fault(path: &Path, problem: &str) -> ServeError {
-    ServeError::Credentials { path: path.to_owned(), problem: problem.to_owned() }
+    ServeError::Credentials {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 /// The TLS configuration of new connections.

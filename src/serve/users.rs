@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use super::errors::ServeError;
 use crate::history::{
-    Coverage, CoverageSettings, DailyCounts, Day, DayBounds, Histories, HistoriesBuilder, LabelKinds, RollupRead,
-    Stretch, Users, read_rollup,
+    Coverage, CoverageSettings, DailyCounts, Day, DayBounds, Histories, HistoriesBuilder,
+    LabelKinds, RollupRead, Stretch, Users, read_rollup,
 };
 use crate::model::BundleSpec;
 
@@ -37,7 +37,14 @@ impl KnownUsers {
         let counts = DailyCounts::of(&histories, &[])?;
         let coverage = Coverage::of(&counts, LabelKinds::default(), CoverageSettings::default());
         let (span, read_at) = (coverage.map(|coverage| coverage.span), SystemTime::now());
-        Ok(Self { histories, counts, span, rows_set_aside: 0, read_at, as_of: Mutex::default() })
+        Ok(Self {
+            histories,
+            counts,
+            span,
+            rows_set_aside: 0,
+            read_at,
+            as_of: Mutex::default(),
+        })
     }
 
     /// The users of a roll-up: a Parquet file or a directory of them. Rows on days that it does not cover, or that have not
@@ -46,11 +53,21 @@ impl KnownUsers {
     /// # Errors
     /// [`ServeError`] names the file that cannot be read.
     pub fn read(rollup: &Path) -> Result<Self, ServeError> {
-        let days = DayBounds { future: today().map(|today| today.plus(FUTURE_DAYS)), ..DayBounds::default() };
+        let days = DayBounds {
+            future: today().map(|today| today.plus(FUTURE_DAYS)),
+            ..DayBounds::default()
+        };
         let (mut users, mut read) = Self::read_days(rollup, days)?;
-        let whole = users.histories.span().map(|(from, last)| Stretch { from, until: last.plus(1) });
+        let whole = users.histories.span().map(|(from, last)| Stretch {
+            from,
+            until: last.plus(1),
+        });
         if let Some(span) = users.span.filter(|span| Some(*span) != whole) {
-            let days = DayBounds { from: Some(span.from), until: Some(span.until), ..days };
+            let days = DayBounds {
+                from: Some(span.from),
+                until: Some(span.until),
+                ..days
+            };
             drop(users);
             (users, read) = Self::read_days(rollup, days)?;
             users.span = Some(span);
@@ -74,9 +91,21 @@ impl KnownUsers {
         let covered_until = text(self.span.map(|span| span.until));
         let age_days = self.age_days().unwrap_or(0);
         let rollup = rollup.display().to_string();
-        tracing::info!(rollup, users, covered_from, covered_until, age_days, set_aside, "roll-up read");
+        tracing::info!(
+            rollup,
+            users,
+            covered_from,
+            covered_until,
+            age_days,
+            set_aside,
+            "roll-up read"
+        );
         if age_days > STALE_DAYS {
-            tracing::warn!(rollup, age_days, "the roll-up is old: whoever came since looks silent");
+            tracing::warn!(
+                rollup,
+                age_days,
+                "the roll-up is old: whoever came since looks silent"
+            );
         }
         if set_aside > 0 {
             tracing::warn!(
@@ -99,9 +128,12 @@ impl KnownUsers {
         if let Some(as_of) = known.get(version) {
             return *as_of;
         }
-        let labels = LabelKinds { activity: &spec.schema.activity, churn_event: spec.churn_event.as_deref() };
-        let as_of =
-            Coverage::of(&self.counts, labels, CoverageSettings::default()).map(|coverage| coverage.labels_until);
+        let labels = LabelKinds {
+            activity: &spec.schema.activity,
+            churn_event: spec.churn_event.as_deref(),
+        };
+        let as_of = Coverage::of(&self.counts, labels, CoverageSettings::default())
+            .map(|coverage| coverage.labels_until);
         known.insert(version.to_owned(), as_of);
         as_of
     }
@@ -129,7 +161,9 @@ impl KnownUsers {
 
 /// The present day in UTC; `None` where the clock is out of all range.
 fn today() -> Option<Day> {
-    let passed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let passed = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
     Day::new(i32::try_from(passed.as_secs() / 86_400).ok()?)
 }
 
@@ -141,7 +175,9 @@ pub(super) fn fingerprint(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime
     let mut files = Vec::new();
     let mut folders = vec![(rollup.to_owned(), 0)];
     while let Some((path, depth)) = folders.pop() {
-        let Ok(metadata) = std::fs::metadata(&path) else { continue };
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            continue;
+        };
         if !metadata.is_dir() {
             files.push((path, metadata.len(), metadata.modified().ok()));
         } else if depth < DEPTH {

@@ -25,7 +25,10 @@ impl Vocabulary {
     /// A vocabulary of these kinds.
     pub(super) fn new<'k>(kinds: impl Iterator<Item = &'k String>) -> Self {
         let kinds: BTreeSet<String> = kinds.cloned().collect();
-        let folded = kinds.iter().map(|kind| (folded(kind), kind.clone())).collect();
+        let folded = kinds
+            .iter()
+            .map(|kind| (folded(kind), kind.clone()))
+            .collect();
         Self { kinds, folded }
     }
 
@@ -34,18 +37,26 @@ impl Vocabulary {
         if self.kinds.contains(kind) {
             return Ok(());
         }
-        Err(self.folded.get(&folded(kind)).map_or(Unseen::Kind, |meant| Unseen::Spelling(meant.clone())))
+        Err(self
+            .folded
+            .get(&folded(kind))
+            .map_or(Unseen::Kind, |meant| Unseen::Spelling(meant.clone())))
     }
 
     /// The most similar kind; empty when none is.
     fn nearest(&self, kind: &str) -> String {
         let near = nearest(&folded(kind), self.folded.keys().map(String::as_str));
-        near.and_then(|near| self.folded.get(near)).cloned().unwrap_or_default()
+        near.and_then(|near| self.folded.get(near))
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
 fn folded(kind: &str) -> String {
-    kind.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+    kind.chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// The most kinds that are told of.
@@ -78,11 +89,14 @@ impl UnknownKinds {
     pub(super) fn told(self, vocabulary: &Vocabulary) -> Vec<UnknownKind> {
         let mut all: Vec<(String, u64)> = self.0.into_iter().collect();
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let told = all.into_iter().take(TOLD).map(|(kind, events)| UnknownKind {
-            nearest: vocabulary.nearest(&kind),
-            kind: kind.chars().take(KIND_CHARS).collect(),
-            events,
-        });
+        let told = all
+            .into_iter()
+            .take(TOLD)
+            .map(|(kind, events)| UnknownKind {
+                nearest: vocabulary.nearest(&kind),
+                kind: kind.chars().take(KIND_CHARS).collect(),
+                events,
+            });
         told.collect()
     }
 }
@@ -96,16 +110,35 @@ mod tests {
         let kinds = ["purchase", "sign up", "Visit"].map(str::to_owned);
         let vocabulary = Vocabulary::new(kinds.iter());
         assert_eq!(vocabulary.check("purchase"), Ok(()));
-        assert_eq!(vocabulary.check("Purchase"), Err(Unseen::Spelling("purchase".into())));
-        assert_eq!(vocabulary.check("signup"), Err(Unseen::Spelling("sign up".into())));
-        assert_eq!(vocabulary.check("visit"), Err(Unseen::Spelling("Visit".into())));
+        assert_eq!(
+            vocabulary.check("Purchase"),
+            Err(Unseen::Spelling("purchase".into()))
+        );
+        assert_eq!(
+            vocabulary.check("signup"),
+            Err(Unseen::Spelling("sign up".into()))
+        );
+        assert_eq!(
+            vocabulary.check("visit"),
+            Err(Unseen::Spelling("Visit".into()))
+        );
         assert_eq!(vocabulary.check("purchases"), Err(Unseen::Kind));
         let mut unknown = UnknownKinds::default();
         for (kind, events) in [("purchases", 2), ("zzz", 3), ("purchases", 2)] {
             unknown.add(kind, events);
         }
-        let told: Vec<_> = unknown.told(&vocabulary).into_iter().map(|u| (u.kind, u.events, u.nearest)).collect();
-        assert_eq!(told, [("purchases".into(), 4, "purchase".into()), ("zzz".into(), 3, String::new())]);
+        let told: Vec<_> = unknown
+            .told(&vocabulary)
+            .into_iter()
+            .map(|u| (u.kind, u.events, u.nearest))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("purchases".into(), 4, "purchase".into()),
+                ("zzz".into(), 3, String::new())
+            ]
+        );
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! The types generated from `proto/`, private to this module's siblings. [`super::client`] shows the part that a Rust
 //! client needs.
 
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::too_many_lines, reason = "generated code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::too_many_lines,
+    reason = "generated code"
+)]
 
 tonic::include_proto!("churn.v1");
 

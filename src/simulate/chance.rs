@@ -41,7 +41,11 @@ impl Chance {
 
     /// A whole number, uniform in `low..=high`; `low` when the range is empty.
     pub(super) fn whole(&mut self, low: i32, high: i32) -> i32 {
-        if low < high { self.0.gen_range(low..=high) } else { low }
+        if low < high {
+            self.0.gen_range(low..=high)
+        } else {
+            low
+        }
     }
 
     /// True with this probability; never below 0, always from 1.

@@ -47,7 +47,12 @@ pub(super) struct Dirt {
 
 impl Dirt {
     pub(super) fn new(seed: u64, share: f64) -> Self {
-        Self { seed, share, rows: Vec::new(), counts: DirtCounts::default() }
+        Self {
+            seed,
+            share,
+            rows: Vec::new(),
+            counts: DirtCounts::default(),
+        }
     }
 
     /// Adds a user's events, some of them damaged, repeated or late.
@@ -56,7 +61,11 @@ impl Dirt {
         let mut number = 0;
         for event in events {
             let late = chance.happens(self.share);
-            let delay = if late { chance.whole(60, LATEST_SECONDS) } else { 0 };
+            let delay = if late {
+                chance.whole(60, LATEST_SECONDS)
+            } else {
+                0
+            };
             self.counts.late += u64::from(late);
             // 9 in 20 of the dirty rows lack the user, 2 have a bad time, 9 are repeated.
             let place = chance.unit() / self.share * 20.0;
@@ -70,13 +79,23 @@ impl Dirt {
                 Flaw::None
             };
             let arrival = event.at() + i64::from(delay);
-            let row = Row { arrival, user, number, event: *event, flaw };
+            let row = Row {
+                arrival,
+                user,
+                number,
+                event: *event,
+                flaw,
+            };
             self.rows.push(row);
             number += 1;
             if (11.0..20.0).contains(&place) {
                 self.counts.repeated += 1;
                 let again = arrival + i64::from(chance.whole(0, 3_600));
-                self.rows.push(Row { arrival: again, number, ..row });
+                self.rows.push(Row {
+                    arrival: again,
+                    number,
+                    ..row
+                });
                 number += 1;
             }
         }
@@ -93,8 +112,19 @@ impl Dirt {
         while day < world.start.plus(length * 2 / 3) {
             for _ in 0..chance.count(BOT_VISITS_PER_DAY) {
                 // Not before two o'clock: a change of clocks skips or repeats the hour before.
-                let event = Event::new(day, chance.whole(7_200, DAY_SECONDS - 1), Kind::Visit, Channel::Web);
-                self.rows.push(Row { arrival: event.at(), user: BOT, number, event, flaw: Flaw::None });
+                let event = Event::new(
+                    day,
+                    chance.whole(7_200, DAY_SECONDS - 1),
+                    Kind::Visit,
+                    Channel::Web,
+                );
+                self.rows.push(Row {
+                    arrival: event.at(),
+                    user: BOT,
+                    number,
+                    event,
+                    flaw: Flaw::None,
+                });
                 number += 1;
             }
             day = day.plus(1);
@@ -104,7 +134,8 @@ impl Dirt {
 
     /// The rows in the order of the log, and what is wrong with them.
     pub(super) fn finish(mut self) -> (Vec<Row>, DirtCounts) {
-        self.rows.sort_unstable_by_key(|row| (row.arrival, row.user, row.number));
+        self.rows
+            .sort_unstable_by_key(|row| (row.arrival, row.user, row.number));
         (self.rows, self.counts)
     }
 }

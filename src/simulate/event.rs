@@ -70,12 +70,21 @@ pub(super) struct Event {
 impl Event {
     /// An event that involves no money. A second beyond the day is held at its end.
     pub(super) fn new(day: Day, second: i32, kind: Kind, channel: Channel) -> Self {
-        Self { day, second: second.clamp(0, DAY_SECONDS - 1), kind, pence: None, channel }
+        Self {
+            day,
+            second: second.clamp(0, DAY_SECONDS - 1),
+            kind,
+            pence: None,
+            channel,
+        }
     }
 
     /// The same event with an amount in pence.
     pub(super) fn worth(self, pence: i64) -> Self {
-        Self { pence: Some(pence), ..self }
+        Self {
+            pence: Some(pence),
+            ..self
+        }
     }
 
     /// Wall-clock seconds since 1970-01-01 00:00:00.

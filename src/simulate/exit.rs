@@ -65,28 +65,53 @@ pub(super) struct Pull {
 
 impl Pull {
     /// No reason to leave.
-    pub(super) const NONE: Self = Self { purchases: 1.0, basket: 1.0, visits: 1.0, abandoned: 1.0, clicks: 1.0 };
+    pub(super) const NONE: Self = Self {
+        purchases: 1.0,
+        basket: 1.0,
+        visits: 1.0,
+        abandoned: 1.0,
+        clicks: 1.0,
+    };
 }
 
 impl Exit {
     /// The first of the reasons that will meet this user whatever the user does; `None` outside the log.
-    pub(super) fn plan(world: &World, traits: &Traits, joined: Day, chance: &mut Chance) -> Option<Self> {
+    pub(super) fn plan(
+        world: &World,
+        traits: &Traits,
+        joined: Day,
+        chance: &mut Chance,
+    ) -> Option<Self> {
         // Every number is drawn whether or not it is used, so that one reason's odds do not disturb another's.
         let known_since = joined.max(world.start);
         let fade = known_since.plus(chance.wait(traits.fades_after_days).min(1e6) as i32);
-        let drift = Self { cause: Cause::Drift, onset: fade, left: fade.plus(chance.whole(30, 90)) };
+        let drift = Self {
+            cause: Cause::Drift,
+            onset: fade,
+            left: fade.plus(chance.whole(30, 90)),
+        };
         let (minds, rise_days) = (chance.happens(PRICE_RISE_SHARE), chance.whole(21, 60));
-        let price_rise =
-            Self { cause: Cause::PriceRise, onset: world.price_rise, left: world.price_rise.plus(rise_days) };
+        let price_rise = Self {
+            cause: Cause::PriceRise,
+            onset: world.price_rise,
+            left: world.price_rise.plus(rise_days),
+        };
         let (tempted, open_days) = (chance.happens(COMPETITOR_SHARE), chance.whole(28, 75));
-        let competitor =
-            Self { cause: Cause::Competitor, onset: world.competitor, left: world.competitor.plus(open_days) };
+        let competitor = Self {
+            cause: Cause::Competitor,
+            onset: world.competitor,
+            left: world.competitor.plus(open_days),
+        };
         let candidates = [
             traits.needs.is_none().then_some(drift),
             (minds && traits.price_sensitive && joined < price_rise.onset).then_some(price_rise),
             (tempted && joined < competitor.onset).then_some(competitor),
         ];
-        candidates.into_iter().flatten().min_by_key(|exit| exit.left).filter(|exit| exit.onset < world.end)
+        candidates
+            .into_iter()
+            .flatten()
+            .min_by_key(|exit| exit.left)
+            .filter(|exit| exit.onset < world.end)
     }
 
     /// How the exit changes what the user does on `day`.
@@ -100,12 +125,37 @@ impl Exit {
                 let gone = f64::from(day.since(self.onset)) / length;
                 // Down to a twentieth on the last day.
                 let rest = libm::exp(-3.0 * gone);
-                Pull { purchases: rest, visits: rest.sqrt(), clicks: rest * rest, ..Pull::NONE }
+                Pull {
+                    purchases: rest,
+                    visits: rest.sqrt(),
+                    clicks: rest * rest,
+                    ..Pull::NONE
+                }
             }
-            Cause::BadExperience => Pull { purchases: 0.1, visits: 0.5, clicks: 0.3, ..Pull::NONE },
-            Cause::PriceRise => Pull { purchases: 0.4, abandoned: 3.0, ..Pull::NONE },
-            Cause::Competitor => Pull { purchases: 0.5, basket: 0.75, visits: 1.6, clicks: 0.2, ..Pull::NONE },
-            Cause::EndOfNeed => Pull { purchases: 0.0, abandoned: 0.2, clicks: 0.5, ..Pull::NONE },
+            Cause::BadExperience => Pull {
+                purchases: 0.1,
+                visits: 0.5,
+                clicks: 0.3,
+                ..Pull::NONE
+            },
+            Cause::PriceRise => Pull {
+                purchases: 0.4,
+                abandoned: 3.0,
+                ..Pull::NONE
+            },
+            Cause::Competitor => Pull {
+                purchases: 0.5,
+                basket: 0.75,
+                visits: 1.6,
+                clicks: 0.2,
+                ..Pull::NONE
+            },
+            Cause::EndOfNeed => Pull {
+                purchases: 0.0,
+                abandoned: 0.2,
+                clicks: 0.5,
+                ..Pull::NONE
+            },
         }
     }
 }

@@ -43,23 +43,40 @@ impl Life {
         // New users buy on the day they join; the others are somewhere between two purchases.
         let gap = chance.gamma(traits.regularity) * chance.unit();
         let until_purchase = if joined < world.start { gap } else { 0.0 };
-        let mut walk = Walk { world, traits, chance, exit, until_purchase, bought: 0, events: Vec::new() };
+        let mut walk = Walk {
+            world,
+            traits,
+            chance,
+            exit,
+            until_purchase,
+            bought: 0,
+            events: Vec::new(),
+        };
         let mut day = joined.max(world.start);
         while day < walk.gone() {
             walk.live_through(day);
             day = day.plus(1);
         }
         let gone = walk.gone();
-        let Walk { exit, mut events, .. } = walk;
+        let Walk {
+            exit, mut events, ..
+        } = walk;
         // Parcels and complaints were put on later days, some of which the user did not live to see.
         events.retain(|event| event.day < gone);
         events.sort_by_key(Event::at);
-        Self { traits, joined, exit: exit.filter(|exit| exit.onset < world.end), events }
+        Self {
+            traits,
+            joined,
+            exit: exit.filter(|exit| exit.onset < world.end),
+            events,
+        }
     }
 
     /// The first day on which the user was gone; `None` when that is not before the end of the log.
     pub(super) fn left(&self, world: &World) -> Option<Day> {
-        self.exit.map(|exit| exit.left).filter(|left| *left < world.end)
+        self.exit
+            .map(|exit| exit.left)
+            .filter(|left| *left < world.end)
     }
 }
 
@@ -77,7 +94,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// The first day with no events.
     fn gone(&self) -> Day {
-        self.exit.map_or(self.world.end, |exit| exit.left.min(self.world.end))
+        self.exit
+            .map_or(self.world.end, |exit| exit.left.min(self.world.end))
     }
 
     fn live_through(&mut self, day: Day) {
@@ -85,27 +103,36 @@ impl Walk<'_> {
         let season = self.world.season(day);
         // A renewal process in operational time: season and mood stretch the clock, not the shape of the gaps.
         self.until_purchase -= self.traits.purchases_per_30_days / 30.0 * season * pull.purchases;
-        while self.until_purchase <= 0.0 && self.traits.needs.is_none_or(|needs| self.bought < needs) {
+        while self.until_purchase <= 0.0
+            && self.traits.needs.is_none_or(|needs| self.bought < needs)
+        {
             self.until_purchase += self.chance.gamma(self.traits.regularity).max(1e-3);
             self.buy(day, pull);
         }
-        let visits = self.chance.count(self.traits.visits_per_30_days / 30.0 * season * pull.visits);
+        let visits = self
+            .chance
+            .count(self.traits.visits_per_30_days / 30.0 * season * pull.visits);
         for _ in 0..visits {
             self.browse(day, pull);
         }
-        if day.weekday() == NEWSLETTER_WEEKDAY && self.chance.happens(self.traits.clicks * pull.clicks) {
+        if day.weekday() == NEWSLETTER_WEEKDAY
+            && self.chance.happens(self.traits.clicks * pull.clicks)
+        {
             let second = self.time_of_day();
-            self.events.push(Event::new(day, second, Kind::EmailClick, Channel::Email));
+            self.events
+                .push(Event::new(day, second, Kind::EmailClick, Channel::Email));
         }
     }
 
     fn browse(&mut self, day: Day, pull: Pull) {
         let (second, channel) = (self.time_of_day(), self.channel());
-        self.events.push(Event::new(day, second, Kind::Visit, channel));
+        self.events
+            .push(Event::new(day, second, Kind::Visit, channel));
         if self.chance.happens(ABANDONED * pull.abandoned) {
             let pence = self.basket(day, pull);
             let second = second + self.chance.whole(30, 900);
-            self.events.push(Event::new(day, second, Kind::Cart, channel).worth(pence));
+            self.events
+                .push(Event::new(day, second, Kind::Cart, channel).worth(pence));
         }
     }
 
@@ -115,23 +142,30 @@ impl Walk<'_> {
         // Nobody sees what goes into a basket in a store.
         if channel != Channel::Store {
             let filled = paid - self.chance.whole(40, 1_500);
-            self.events.push(Event::new(day, filled, Kind::Cart, channel).worth(pence));
+            self.events
+                .push(Event::new(day, filled, Kind::Cart, channel).worth(pence));
         }
-        self.events.push(Event::new(day, paid, Kind::Purchase, channel).worth(pence));
+        self.events
+            .push(Event::new(day, paid, Kind::Purchase, channel).worth(pence));
         if self.chance.happens(GOES_WRONG) {
             self.complain(day, channel, pence);
         } else if self.chance.happens(self.traits.returns) {
             let back = (pence as f64 * self.chance.between(0.2, 1.0)).round() as i64;
             let later = day.plus(self.chance.whole(3, 14));
             let second = self.time_of_day();
-            self.events.push(Event::new(later, second, Kind::Return, channel).worth(-back));
+            self.events
+                .push(Event::new(later, second, Kind::Return, channel).worth(-back));
         } else if self.chance.happens(ASKS) {
             let later = day.plus(self.chance.whole(0, 5));
             self.ask(later);
         }
         if self.traits.needs.is_some_and(|needs| self.bought >= needs) {
             let left = day.plus(self.chance.whole(6, 20));
-            self.leave(Exit { cause: Cause::EndOfNeed, onset: day.plus(1), left });
+            self.leave(Exit {
+                cause: Cause::EndOfNeed,
+                onset: day.plus(1),
+                left,
+            });
         }
     }
 
@@ -145,17 +179,27 @@ impl Walk<'_> {
         }
         let sent_back = noticed.plus(self.chance.whole(0, 4));
         let second = self.time_of_day();
-        self.events.push(Event::new(sent_back, second, Kind::Return, channel).worth(-pence));
+        self.events
+            .push(Event::new(sent_back, second, Kind::Return, channel).worth(-pence));
         let (leaves, days) = (self.chance.happens(LEAVES_AFTER), self.chance.whole(5, 12));
         if leaves {
-            self.leave(Exit { cause: Cause::BadExperience, onset: noticed, left: noticed.plus(days) });
+            self.leave(Exit {
+                cause: Cause::BadExperience,
+                onset: noticed,
+                left: noticed.plus(days),
+            });
         }
     }
 
     fn ask(&mut self, day: Day) {
-        let channel = if self.chance.happens(0.3) { Channel::Phone } else { Channel::Web };
+        let channel = if self.chance.happens(0.3) {
+            Channel::Phone
+        } else {
+            Channel::Web
+        };
         let second = self.time_of_day();
-        self.events.push(Event::new(day, second, Kind::SupportTicket, channel));
+        self.events
+            .push(Event::new(day, second, Kind::SupportTicket, channel));
     }
 
     /// Takes a way out, unless another one is shorter.
@@ -173,14 +217,24 @@ impl Walk<'_> {
     }
 
     fn channel(&mut self) -> Channel {
-        let other = self.chance.pick(&[(Channel::Web, 0.6), (Channel::App, 0.4)], Channel::Web);
-        if self.chance.happens(0.88) { self.traits.channel } else { other }
+        let other = self
+            .chance
+            .pick(&[(Channel::Web, 0.6), (Channel::App, 0.4)], Channel::Web);
+        if self.chance.happens(0.88) {
+            self.traits.channel
+        } else {
+            other
+        }
     }
 
     /// A second of the day, around lunch or in the evening. Nobody is awake between midnight and six, so no time
     /// falls into an hour that a change of clocks skips or repeats.
     fn time_of_day(&mut self) -> i32 {
-        let (hour, spread) = if self.chance.happens(0.4) { (12.8, 2.2) } else { (19.3, 1.8) };
+        let (hour, spread) = if self.chance.happens(0.4) {
+            (12.8, 2.2)
+        } else {
+            (19.3, 1.8)
+        };
         let hour: f64 = hour + spread * self.chance.normal();
         (hour.clamp(6.5, 23.4) * 3_600.0) as i32 + self.chance.whole(0, 1_700)
     }

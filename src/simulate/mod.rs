@@ -69,7 +69,9 @@ pub enum SimulateError {
         share: f64,
     },
     /// A bulk log with fewer events than it takes to join, or more than users can make.
-    #[error("bulk is {events}; with users = {users}, ask for {fewest} to {most} events, or for other users")]
+    #[error(
+        "bulk is {events}; with users = {users}, ask for {fewest} to {most} events, or for other users"
+    )]
     Events {
         /// What was given.
         events: u64,
@@ -144,7 +146,14 @@ pub struct SimulateOptions {
 impl SimulateOptions {
     /// Options with the default first day and share of dirty rows.
     pub fn new(users: u32, days: u32, seed: u64, out: PathBuf) -> Self {
-        Self { users, days, seed, out, start: default_start(), dirty_share: DEFAULT_DIRTY_SHARE }
+        Self {
+            users,
+            days,
+            seed,
+            out,
+            start: default_start(),
+            dirty_share: DEFAULT_DIRTY_SHARE,
+        }
     }
 
     fn check(&self) -> Result<(), SimulateError> {
@@ -153,7 +162,9 @@ impl SimulateOptions {
         }
         check_calendar(self.days, self.start)?;
         if !(0.0..=0.5).contains(&self.dirty_share) {
-            return Err(SimulateError::DirtyShare { share: self.dirty_share });
+            return Err(SimulateError::DirtyShare {
+                share: self.dirty_share,
+            });
         }
         Ok(())
     }
@@ -211,15 +222,36 @@ pub struct DirtCounts {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gone: u32 = self.left.values().sum();
-        writeln!(f, "{} users, {} rows, {} purchases", self.users, self.rows, self.purchases)?;
+        writeln!(
+            f,
+            "{} users, {} rows, {} purchases",
+            self.users, self.rows, self.purchases
+        )?;
         writeln!(f, "{} to {} (exclusive)", self.start, self.end)?;
-        writeln!(f, "competitor opens {}, prices rise {}", self.competitor, self.price_rise)?;
+        writeln!(
+            f,
+            "competitor opens {}, prices rise {}",
+            self.competitor, self.price_rise
+        )?;
         write!(f, "{gone} users left")?;
         for (index, (cause, users)) in self.left.iter().enumerate() {
-            write!(f, "{}{users} by {cause}", if index == 0 { ": " } else { ", " })?;
+            write!(
+                f,
+                "{}{users} by {cause}",
+                if index == 0 { ": " } else { ", " }
+            )?;
         }
-        let DirtCounts { without_user, bad_time, repeated, late, bot_visits } = &self.dirt;
-        write!(f, "\nrows without user {without_user}, bad times {bad_time}, repeated {repeated}, ")?;
+        let DirtCounts {
+            without_user,
+            bad_time,
+            repeated,
+            late,
+            bot_visits,
+        } = &self.dirt;
+        write!(
+            f,
+            "\nrows without user {without_user}, bad times {bad_time}, repeated {repeated}, "
+        )?;
         write!(f, "late {late}, of a bot {bot_visits}")
     }
 }
@@ -237,7 +269,11 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     let mut purchases = 0;
     for user in 0..options.users {
         let life = Life::live(&world, options.seed, user);
-        purchases += life.events.iter().filter(|event| event.kind == Kind::Purchase).count() as u64;
+        purchases += life
+            .events
+            .iter()
+            .filter(|event| event.kind == Kind::Purchase)
+            .count() as u64;
         if let (Some(exit), Some(_)) = (life.exit, life.left(&world)) {
             *left.entry(exit.cause).or_default() += 1;
         }
@@ -247,7 +283,12 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     dirt.add_bot(&world);
     let (rows, dirt) = dirt.finish();
     files.write(options, &rows, &truths)?;
-    let World { start, end, price_rise, competitor } = world;
+    let World {
+        start,
+        end,
+        price_rise,
+        competitor,
+    } = world;
     Ok(Summary {
         users: options.users,
         rows: rows.len() as u64,

@@ -58,7 +58,16 @@ impl Persona {
             Self::Enthusiast => [4.0, 2.5, 60.0, 0.9, 0.12, 0.06, 0.05, 600.0],
             Self::OneOff => [1.0, 1.0, 75.0, 2.5, 0.02, 0.05, 0.20, 1e9],
         };
-        let [rate, regularity, basket, visits, clicks, returns, price_sensitive, fades] = row;
+        let [
+            rate,
+            regularity,
+            basket,
+            visits,
+            clicks,
+            returns,
+            price_sensitive,
+            fades,
+        ] = row;
         Profile {
             purchases_per_30_days: rate,
             regularity,
@@ -102,7 +111,11 @@ impl Traits {
         let basket = profile.basket * libm::exp(0.45 * chance.normal());
         let visits = profile.visits_per_purchase * chance.gamma(2.0);
         let needs = if chance.happens(0.7) { 1 } else { 2 };
-        let channels = [(Channel::Web, 0.55), (Channel::App, 0.35), (Channel::Store, 0.10)];
+        let channels = [
+            (Channel::Web, 0.55),
+            (Channel::App, 0.35),
+            (Channel::Store, 0.10),
+        ];
         Self {
             persona,
             purchases_per_30_days,

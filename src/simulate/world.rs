@@ -9,7 +9,9 @@ use crate::history::Day;
 const WEEKDAY: [f64; 7] = [0.95, 0.90, 0.95, 1.00, 1.20, 1.25, 0.75];
 
 /// Purchases relative to an average day in the middle of each month, January to December.
-const MONTH: [f64; 12] = [0.80, 0.85, 0.95, 0.95, 1.00, 0.95, 0.90, 0.85, 1.00, 1.05, 1.45, 1.60];
+const MONTH: [f64; 12] = [
+    0.80, 0.85, 0.95, 0.95, 1.00, 0.95, 0.90, 0.85, 1.00, 1.05, 1.45, 1.60,
+];
 
 /// The share of users that the shop already has on the first day of the log.
 const ALREADY_THERE: f64 = 0.25;
@@ -37,7 +39,12 @@ impl World {
     /// The world of a log of `days` days: a competitor opens at two fifths of it, prices rise at three fifths.
     pub(super) fn new(start: Day, days: u32) -> Self {
         let at = |fifths: u32| start.plus((days * fifths / 5) as i32);
-        Self { start, end: at(5), competitor: at(2), price_rise: at(3) }
+        Self {
+            start,
+            end: at(5),
+            competitor: at(2),
+            price_rise: at(3),
+        }
     }
 
     /// How many days the log covers.
@@ -53,7 +60,11 @@ impl World {
 
     /// Prices on this day relative to those on the first.
     pub(super) fn price(&self, day: Day) -> f64 {
-        if day < self.price_rise { 1.0 } else { PRICE_RISE }
+        if day < self.price_rise {
+            1.0
+        } else {
+            PRICE_RISE
+        }
     }
 
     /// The day a user joins; before the log for those who were already there.
@@ -75,7 +86,12 @@ fn time_of_year(date: Date) -> f64 {
     }
     let place = f64::from(date.month()) - 1.0 + (f64::from(date.day()) - 15.0) / 30.0;
     let from = place.floor();
-    let month = |number: f64| MONTH.get(number.rem_euclid(12.0) as usize).copied().unwrap_or(1.0);
+    let month = |number: f64| {
+        MONTH
+            .get(number.rem_euclid(12.0) as usize)
+            .copied()
+            .unwrap_or(1.0)
+    };
     month(from) + (month(from + 1.0) - month(from)) * (place - from)
 }
 
@@ -90,7 +106,10 @@ mod tests {
     #[test]
     fn a_year_has_an_average_of_about_one() {
         let world = world();
-        let mean = (0..366).map(|d| world.season(world.start.plus(d))).sum::<f64>() / 366.0;
+        let mean = (0..366)
+            .map(|d| world.season(world.start.plus(d)))
+            .sum::<f64>()
+            / 366.0;
         assert!((0.95..1.1).contains(&mean), "{mean}");
     }
 

@@ -32,15 +32,27 @@ impl Files {
     pub(super) fn new(out: &Path) -> Result<Self, SimulateError> {
         refuse_others(out, &["events.csv.gz", "truth.csv"])?;
         let staged = |name| Staged::new(Destination::file(&out.join(name))?);
-        Ok(Self { events: staged("events.csv.gz")?, truth: staged("truth.csv")?, configuration: staged("ebb.toml")? })
+        Ok(Self {
+            events: staged("events.csv.gz")?,
+            truth: staged("truth.csv")?,
+            configuration: staged("ebb.toml")?,
+        })
     }
 
     /// Writes all three and lets them take their places together.
-    pub(super) fn write(self, options: &SimulateOptions, rows: &[Row], truths: &[Truth]) -> Result<(), SimulateError> {
+    pub(super) fn write(
+        self,
+        options: &SimulateOptions,
+        rows: &[Row],
+        truths: &[Truth],
+    ) -> Result<(), SimulateError> {
         named(&self.events, events(self.events.file()?, rows))?;
         named(&self.truth, truth(self.truth.file()?, truths))?;
         let text = configuration(options);
-        named(&self.configuration, self.configuration.file()?.write_all(text.as_bytes()))?;
+        named(
+            &self.configuration,
+            self.configuration.file()?.write_all(text.as_bytes()),
+        )?;
         Ok(commit(vec![self.events, self.truth, self.configuration])?)
     }
 }
@@ -52,15 +64,23 @@ const MARK: &str = "# How to read the ";
 pub(super) fn refuse_others(out: &Path, names: &[&str]) -> Result<(), SimulateError> {
     let path = out.join("ebb.toml");
     let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
-    let mut there = ["ebb.toml"].iter().chain(names).filter(|name| out.join(name).exists());
+    let mut there = ["ebb.toml"]
+        .iter()
+        .chain(names)
+        .filter(|name| out.join(name).exists());
     match there.next() {
-        Some(name) if !ours => Err(SimulateError::Occupied { path: out.join(name) }),
+        Some(name) if !ours => Err(SimulateError::Occupied {
+            path: out.join(name),
+        }),
         _ => Ok(()),
     }
 }
 
 fn named<T>(staged: &Staged, result: io::Result<T>) -> Result<T, SimulateError> {
-    result.map_err(|source| SimulateError::Write { path: staged.destination().given().to_owned(), source })
+    result.map_err(|source| SimulateError::Write {
+        path: staged.destination().given().to_owned(),
+        source,
+    })
 }
 
 #[derive(Serialize)]
@@ -74,11 +94,21 @@ struct EventRow {
 
 fn events(file: File, rows: &[Row]) -> io::Result<()> {
     // No time of writing and no system in the header: equal logs are equal bytes.
-    let gzip = GzBuilder::new().mtime(0).operating_system(ANY_SYSTEM).write(file, Compression::best());
+    let gzip = GzBuilder::new()
+        .mtime(0)
+        .operating_system(ANY_SYSTEM)
+        .write(file, Compression::best());
     let mut csv = csv::Writer::from_writer(gzip);
-    for Row { user, event, flaw, .. } in rows {
+    for Row {
+        user, event, flaw, ..
+    } in rows
+    {
         csv.serialize(EventRow {
-            user_id: if *flaw == Flaw::NoUser { String::new() } else { name(*user) },
+            user_id: if *flaw == Flaw::NoUser {
+                String::new()
+            } else {
+                name(*user)
+            },
             time: match flaw {
                 Flaw::BadTime(way) => bad_time(event, *way),
                 Flaw::None | Flaw::NoUser => time(event),
@@ -88,7 +118,10 @@ fn events(file: File, rows: &[Row]) -> io::Result<()> {
             channel: event.channel,
         })?;
     }
-    csv.into_inner().map_err(csv::IntoInnerError::into_error)?.finish().map(drop)
+    csv.into_inner()
+        .map_err(csv::IntoInnerError::into_error)?
+        .finish()
+        .map(drop)
 }
 
 /// What is true of one user, a row of `truth.csv`.
@@ -110,7 +143,12 @@ pub(super) struct Truth {
 
 impl Truth {
     pub(super) fn new(world: &World, user: u32, life: &Life) -> Self {
-        let Life { traits, joined, exit, events: _ } = life;
+        let Life {
+            traits,
+            joined,
+            exit,
+            events: _,
+        } = life;
         Self {
             user_id: name(user),
             joined: *joined,
@@ -137,7 +175,11 @@ fn truth(file: File, truths: &[Truth]) -> io::Result<()> {
 }
 
 fn name(user: u32) -> String {
-    if user == BOT { "B000001".to_owned() } else { format!("U{:06}", u64::from(user) + 1) }
+    if user == BOT {
+        "B000001".to_owned()
+    } else {
+        format!("U{:06}", u64::from(user) + 1)
+    }
 }
 
 fn pounds(pence: i64) -> String {
@@ -148,7 +190,13 @@ fn pounds(pence: i64) -> String {
 
 fn time(event: &Event) -> String {
     let second = event.second;
-    format!("{} {:02}:{:02}:{:02}", event.day, second / 3_600, second / 60 % 60, second % 60)
+    format!(
+        "{} {:02}:{:02}:{:02}",
+        event.day,
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
 /// A time that no careful reader takes for one.
@@ -157,13 +205,25 @@ fn bad_time(event: &Event, way: i32) -> String {
     match way {
         0 => String::new(),
         1 => "0000-00-00 00:00:00".to_owned(),
-        2 => format!("{:02}/{:02}/{} 12:00", date.day(), date.month(), date.year()),
+        2 => format!(
+            "{:02}/{:02}/{} 12:00",
+            date.day(),
+            date.month(),
+            date.year()
+        ),
         _ => format!("{}-{:02}-32 25:61:00", date.year(), date.month()),
     }
 }
 
 fn configuration(options: &SimulateOptions) -> String {
-    let SimulateOptions { users, days, seed, start, dirty_share, out: _ } = options;
+    let SimulateOptions {
+        users,
+        days,
+        seed,
+        start,
+        dirty_share,
+        out: _,
+    } = options;
     format!(
         r#"# How to read the simulated log in this folder, and what counts as leaving.
 # Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, dirty_share = {dirty_share}.

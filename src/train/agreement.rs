@@ -36,9 +36,17 @@ pub enum AgreementError {
 
 fn kinds(names: &[String]) -> String {
     const SHOWN: usize = 12;
-    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let quoted: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{name}`"))
+        .collect();
     let more = if names.len() > SHOWN { ", ..." } else { "" };
-    format!("{} {}{more}", if names.len() == 1 { "kind" } else { "kinds" }, quoted.join(", "))
+    format!(
+        "{} {}{more}",
+        if names.len() == 1 { "kind" } else { "kinds" },
+        quoted.join(", ")
+    )
 }
 
 /// Refuses a configuration that counts days, activity or churn in another way than the model's.
@@ -46,13 +54,31 @@ fn kinds(names: &[String]) -> String {
 /// # Errors
 /// [`AgreementError::Setting`] names the first setting that differs.
 pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), AgreementError> {
-    let differs = |setting, model: String, config: String| Err(AgreementError::Setting { setting, model, config });
+    let differs = |setting, model: String, config: String| {
+        Err(AgreementError::Setting {
+            setting,
+            model,
+            config,
+        })
+    };
     if spec.timezone != config.timezone {
-        return differs("events.timezone", format!("{:?}", spec.timezone), format!("{:?}", config.timezone));
+        return differs(
+            "events.timezone",
+            format!("{:?}", spec.timezone),
+            format!("{:?}", config.timezone),
+        );
     }
     // Kinds that never occurred are not part of the model.
-    let unknown = spec.schema.activity.iter().any(|kind| !config.churn.activity.contains(kind));
-    let added = config.churn.activity.iter().any(|kind| spec.schema.other_kinds.contains(kind));
+    let unknown = spec
+        .schema
+        .activity
+        .iter()
+        .any(|kind| !config.churn.activity.contains(kind));
+    let added = config
+        .churn
+        .activity
+        .iter()
+        .any(|kind| spec.schema.other_kinds.contains(kind));
     if unknown || added {
         return differs(
             "churn.activity",
@@ -61,8 +87,16 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
         );
     }
     if spec.churn_event != config.churn.churn_event {
-        let text = |event: &Option<String>| event.as_ref().map_or("none".to_owned(), |kind| format!("{kind:?}"));
-        return differs("churn.churn_event", text(&spec.churn_event), text(&config.churn.churn_event));
+        let text = |event: &Option<String>| {
+            event
+                .as_ref()
+                .map_or("none".to_owned(), |kind| format!("{kind:?}"))
+        };
+        return differs(
+            "churn.churn_event",
+            text(&spec.churn_event),
+            text(&config.churn.churn_event),
+        );
     }
     Ok(())
 }
@@ -77,5 +111,8 @@ pub fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementErr
     if missing.is_empty() {
         return Ok(());
     }
-    Err(AgreementError::MissingKinds { missing, present: log.to_vec() })
+    Err(AgreementError::MissingKinds {
+        missing,
+        present: log.to_vec(),
+    })
 }

@@ -173,7 +173,10 @@ impl HorizonCard {
     pub fn untested_words(&self, question: &ChurnConfig) -> String {
         match &self.untested {
             Some(why) => why.sentence(question, self.horizon_days),
-            None => format!("The {}-day model was not judged on a later date.", self.horizon_days),
+            None => format!(
+                "The {}-day model was not judged on a later date.",
+                self.horizon_days
+            ),
         }
     }
 }
@@ -243,7 +246,11 @@ pub struct SliceMetrics {
 impl Card {
     /// The horizons whose model was judged and does not beat a model that knows recency only.
     pub fn weak_horizons(&self) -> Vec<&HorizonCard> {
-        let weak = |h: &&HorizonCard| h.evaluation.as_ref().is_some_and(|e| e.beats_recency_only == Some(false));
+        let weak = |h: &&HorizonCard| {
+            h.evaluation
+                .as_ref()
+                .is_some_and(|e| e.beats_recency_only == Some(false))
+        };
         self.horizons.iter().filter(weak).collect()
     }
 
@@ -260,11 +267,21 @@ fn join_numbers(json: &str) -> String {
     while let Some(open) = rest.find(['[', '"']) {
         let (before, from) = rest.split_at(open);
         joined.push_str(before);
-        let end = if from.starts_with('"') { end_of_text(from) } else { 1 };
-        let list = from.get(1..).and_then(|inner| inner.find(['[', '{', '"', ']']));
+        let end = if from.starts_with('"') {
+            end_of_text(from)
+        } else {
+            1
+        };
+        let list = from
+            .get(1..)
+            .and_then(|inner| inner.find(['[', '{', '"', ']']));
         let end = match list.filter(|_| end == 1).map(|at| at + 1) {
             Some(at) if from.get(at..).is_some_and(|f| f.starts_with(']')) => {
-                let words: Vec<&str> = from.get(1..at).unwrap_or_default().split_whitespace().collect();
+                let words: Vec<&str> = from
+                    .get(1..at)
+                    .unwrap_or_default()
+                    .split_whitespace()
+                    .collect();
                 joined.push_str(&format!("[{}]", words.join(" ")));
                 at + 1
             }
@@ -302,6 +319,9 @@ mod tests {
         });
         let joined = join_numbers(&serde_json::to_string_pretty(&value).unwrap());
         assert_eq!(serde_json::from_str::<Value>(&joined).unwrap(), value);
-        assert!(joined.contains("\"x\": [1, 2, 3]") && joined.contains("    [0.0, 1.5],\n"), "{joined}");
+        assert!(
+            joined.contains("\"x\": [1, 2, 3]") && joined.contains("    [0.0, 1.5],\n"),
+            "{joined}"
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! A random forest as challenger: is there anything in the features that a logistic model misses?
 
-use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
+use smartcore::ensemble::random_forest_regressor::{
+    RandomForestRegressor, RandomForestRegressorParameters,
+};
 use smartcore::linalg::basic::matrix::DenseMatrix;
 
 use super::TrainError;
@@ -29,10 +31,18 @@ pub fn challenge(sample: Sample<'_>, asked: &[f64], seed: u64) -> Result<Vec<f64
     let width = sample.width;
     let rows = sample.churned.len();
     let picked: Vec<usize> = evenly(rows, CHALLENGER_ROWS).collect();
-    let x: Vec<Vec<f64>> = picked.iter().map(|i| sample.z[i * width..][..width].to_vec()).collect();
-    let y: Vec<f64> = picked.iter().map(|i| f64::from(sample.churned[*i])).collect();
+    let x: Vec<Vec<f64>> = picked
+        .iter()
+        .map(|i| sample.z[i * width..][..width].to_vec())
+        .collect();
+    let y: Vec<f64> = picked
+        .iter()
+        .map(|i| f64::from(sample.churned[*i]))
+        .collect();
     let asked: Vec<Vec<f64>> = asked.chunks_exact(width).map(<[f64]>::to_vec).collect();
-    let failed = |error: smartcore::error::Failed| TrainError::Challenger { problem: error.to_string() };
+    let failed = |error: smartcore::error::Failed| TrainError::Challenger {
+        problem: error.to_string(),
+    };
     let forest = RandomForestRegressor::fit(
         &DenseMatrix::from_2d_vec(&x).map_err(failed)?,
         &y,
@@ -44,6 +54,8 @@ pub fn challenge(sample: Sample<'_>, asked: &[f64], seed: u64) -> Result<Vec<f64
             .with_seed(seed),
     )
     .map_err(failed)?;
-    let p: Vec<f64> = forest.predict(&DenseMatrix::from_2d_vec(&asked).map_err(failed)?).map_err(failed)?;
+    let p: Vec<f64> = forest
+        .predict(&DenseMatrix::from_2d_vec(&asked).map_err(failed)?)
+        .map_err(failed)?;
     Ok(p.into_iter().map(|p| p.clamp(1e-3, 1.0 - 1e-3)).collect())
 }

@@ -70,20 +70,51 @@ struct File {
 impl Config {
     /// Reads and checks a configuration file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, path)
     }
 
     /// Checks a configuration file's text; `path` names it in errors and gives the folder of relative paths.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let File { events, churn, model, segments, risk_bands, lifecycle } = toml::from_str(text)
-            .map_err(|error| ConfigError::Toml { path: path.to_owned(), message: with_nearest(&error.to_string()) })?;
+        let File {
+            events,
+            churn,
+            model,
+            segments,
+            risk_bands,
+            lifecycle,
+        } = toml::from_str(text).map_err(|error| ConfigError::Toml {
+            path: path.to_owned(),
+            message: with_nearest(&error.to_string()),
+        })?;
         let timezone = events.timezone.0.clone();
         let hash = sha256_hex(text.as_bytes());
-        let train = TrainConfig { churn, model, segments, bands: risk_bands, lifecycle, timezone, hash };
-        train.check().map_err(|error| ConfigError::Setting { path: path.to_owned(), message: error.to_string() })?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { events, train, folder })
+        let train = TrainConfig {
+            churn,
+            model,
+            segments,
+            bands: risk_bands,
+            lifecycle,
+            timezone,
+            hash,
+        };
+        train.check().map_err(|error| ConfigError::Setting {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+        let folder = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+            .to_owned();
+        Ok(Self {
+            events,
+            train,
+            folder,
+        })
     }
 
     /// The kind of all events when the log does not say: the only activity kind, if there is just one.
@@ -97,10 +128,14 @@ impl Config {
 
 /// Adds the nearest known key to serde's "unknown field `x`, expected one of `a`, `b`".
 fn with_nearest(message: &str) -> String {
-    let Some((_, rest)) = message.split_once("unknown field `") else { return message.to_owned() };
+    let Some((_, rest)) = message.split_once("unknown field `") else {
+        return message.to_owned();
+    };
     let mut quoted = rest.split('`').step_by(2);
     let unknown = quoted.next().unwrap_or_default();
-    let nearest = quoted.max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)));
+    let nearest = quoted.max_by(|a, b| {
+        strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
+    });
     match nearest {
         Some(known) => format!("{}\ndid you mean `{known}`?", message.trim_end()),
         None => message.to_owned(),
@@ -123,7 +158,9 @@ mod tests {
     "#;
 
     fn error(from: &str, to: &str) -> String {
-        Config::parse(&GOOD.replace(from, to), Path::new("shop/ebb.toml")).unwrap_err().to_string()
+        Config::parse(&GOOD.replace(from, to), Path::new("shop/ebb.toml"))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -132,21 +169,34 @@ mod tests {
         assert_eq!(config.folder, Path::new("shop"));
         assert_eq!(config.default_kind(), Some("purchase"));
         assert_eq!(config.train.timezone, "UTC");
-        assert_eq!(config.train.hash, sha256_hex(GOOD.as_bytes()), "as `sha256sum` prints it of the file");
+        assert_eq!(
+            config.train.hash,
+            sha256_hex(GOOD.as_bytes()),
+            "as `sha256sum` prints it of the file"
+        );
     }
 
     #[test]
     fn an_unknown_key_names_the_nearest_known_one_and_its_line() {
         let message = error("horizon_days", "horizon_day");
-        assert!(message.contains("did you mean `horizon_days`?") && message.contains("line 8"), "{message}");
+        assert!(
+            message.contains("did you mean `horizon_days`?") && message.contains("line 8"),
+            "{message}"
+        );
         assert!(error("[churn]", "[model]\nl3 = 1\n[churn]").contains("did you mean `l2`?"));
     }
 
     #[test]
     fn settings_out_of_range_are_named() {
-        assert!(error("active_within_days = 90", "active_within_days = 0").contains("churn.active_within_days"));
+        assert!(
+            error("active_within_days = 90", "active_within_days = 0")
+                .contains("churn.active_within_days")
+        );
         assert!(error("[churn]", "[segments]\nk_min = 1\n[churn]").contains("k_min"));
-        assert!(error("[churn]", "[lifecycle]\ndrop_share = 2.0\n[churn]").contains("lifecycle.drop_share"));
+        assert!(
+            error("[churn]", "[lifecycle]\ndrop_share = 2.0\n[churn]")
+                .contains("lifecycle.drop_share")
+        );
         assert!(error("[\"purchase\"]", "[]").contains("churn.activity"));
         assert!(error("[30]", "[\"x\"]").contains("horizon_days"));
     }

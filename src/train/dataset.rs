@@ -35,7 +35,12 @@ impl Dataset {
         dropped: &mut DropCounts,
     ) -> Result<Self, HistoryError> {
         let extractor = Extractor::new(catalogue, histories.kinds());
-        let builder = Builder { extractor, labeller, dates, horizon_days };
+        let builder = Builder {
+            extractor,
+            labeller,
+            dates,
+            horizon_days,
+        };
         let mut labelled = 0;
         for part in histories.map_blocks(|block| builder.count(block))? {
             labelled += part.labelled;
@@ -44,7 +49,10 @@ impl Dataset {
             }
         }
         let every = labelled.div_ceil(most_rows.max(1)).max(1);
-        let mut data = Self { width: catalogue.len(), ..Self::default() };
+        let mut data = Self {
+            width: catalogue.len(),
+            ..Self::default()
+        };
         histories.stream_chosen(
             |position| position.is_multiple_of(every),
             |block| builder.rows(block),
@@ -75,14 +83,30 @@ impl Dataset {
     /// The share of rows that churned; 0 without rows.
     pub fn churn_rate(&self) -> f64 {
         let churned = self.labels.iter().filter(|y| **y).count();
-        if self.is_empty() { 0.0 } else { churned as f64 / self.len() as f64 }
+        if self.is_empty() {
+            0.0
+        } else {
+            churned as f64 / self.len() as f64
+        }
     }
 
     /// The rows of some dates.
     pub fn at(&self, dates: &[Day]) -> Self {
-        let mut part = Self { width: self.width, ..Self::default() };
-        for (row, date) in self.dates.iter().enumerate().filter(|(_, d)| dates.contains(d)) {
-            part.raw.extend_from_slice(self.raw.get(row * self.width..(row + 1) * self.width).unwrap_or_default());
+        let mut part = Self {
+            width: self.width,
+            ..Self::default()
+        };
+        for (row, date) in self
+            .dates
+            .iter()
+            .enumerate()
+            .filter(|(_, d)| dates.contains(d))
+        {
+            part.raw.extend_from_slice(
+                self.raw
+                    .get(row * self.width..(row + 1) * self.width)
+                    .unwrap_or_default(),
+            );
             part.labels.push(self.labels[row]);
             part.users.push(self.users[row]);
             part.dates.push(*date);
@@ -92,7 +116,11 @@ impl Dataset {
 
     /// The raw values of one feature.
     pub fn column(&self, position: usize) -> impl Iterator<Item = f64> {
-        self.raw.iter().skip(position).step_by(self.width.max(1)).copied()
+        self.raw
+            .iter()
+            .skip(position)
+            .step_by(self.width.max(1))
+            .copied()
     }
 
     /// The rows as raw vectors.
@@ -119,8 +147,12 @@ struct Counted {
 impl Builder<'_> {
     /// The label of a user at a date, or why there is none.
     fn label(&self, history: HistoryView<'_>, date: Day) -> Result<bool, &'static str> {
-        self.labeller.eligible(history, date).map_err(NotEligible::name)?;
-        self.labeller.churned(history, date, self.horizon_days).ok_or("label_not_observed")
+        self.labeller
+            .eligible(history, date)
+            .map_err(NotEligible::name)?;
+        self.labeller
+            .churned(history, date, self.horizon_days)
+            .ok_or("label_not_observed")
     }
 
     fn count(&self, block: &Block) -> Counted {

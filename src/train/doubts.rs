@@ -17,7 +17,11 @@ const RARE: f64 = 0.05;
 
 impl Returning {
     /// Counts the users of a log that is complete before `until`.
-    pub(super) fn of(histories: &Histories, labeller: &Labeller, until: Day) -> Result<Self, HistoryError> {
+    pub(super) fn of(
+        histories: &Histories,
+        labeller: &Labeller,
+        until: Day,
+    ) -> Result<Self, HistoryError> {
         let mut all = Self::default();
         let parts = histories.map_blocks(|block| {
             let mut part = Self::default();
@@ -73,7 +77,14 @@ mod tests {
     #[test]
     fn a_log_whose_amounts_are_all_empty_is_told_and_one_without_amounts_is_not() {
         let note = |events, empty| no_amounts(&json!({ "events": events, "empty_amounts": empty }));
-        assert!(note(9, 9).is_some_and(|n| n.contains("None of the 9 events") && n.contains("`events.amount`")));
-        assert_eq!((note(9, 8), note(9, 0), note(0, 0), no_amounts(&json!(null))), (None, None, None, None));
+        assert!(
+            note(9, 9).is_some_and(
+                |n| n.contains("None of the 9 events") && n.contains("`events.amount`")
+            )
+        );
+        assert_eq!(
+            (note(9, 8), note(9, 0), note(0, 0), no_amounts(&json!(null))),
+            (None, None, None, None)
+        );
     }
 }

@@ -84,23 +84,41 @@ pub fn write_features(
     let columns = columns(&catalogue);
     let staged = Staged::new(destination)?;
     // Hardly any two numbers are the same, so dictionaries of them would only cost time.
-    let properties = WriterProperties::builder().set_compression(Compression::LZ4_RAW).set_dictionary_enabled(false);
-    let parquet = |source| FeaturesError::Parquet { path: out.to_owned(), source };
-    let (mut table, encoder) = Table::new(staged.file()?, &columns, properties.build()).map_err(parquet)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .set_dictionary_enabled(false);
+    let parquet = |source| FeaturesError::Parquet {
+        path: out.to_owned(),
+        source,
+    };
+    let (mut table, encoder) =
+        Table::new(staged.file()?, &columns, properties.build()).map_err(parquet)?;
     let extractor = Extractor::new(&catalogue, histories.kinds());
-    let rows = Rows { extractor, dates: &dates, columns, encoder };
+    let rows = Rows {
+        extractor,
+        dates: &dates,
+        columns,
+        encoder,
+    };
     let mut written = 0;
     histories.stream_spans(
         (GROUP_ROWS / BLOCK_USERS / dates.len().max(1)).max(1),
         |span| rows.of(span, &parquet),
         |(count, group)| {
             written += count;
-            if count == 0 { Ok(()) } else { table.append(group).map_err(parquet) }
+            if count == 0 {
+                Ok(())
+            } else {
+                table.append(group).map_err(parquet)
+            }
         },
     )?;
     table.close().map_err(parquet)?;
     staged.commit()?;
-    Ok(FeaturesWritten { rows: written, features: catalogue.len() })
+    Ok(FeaturesWritten {
+        rows: written,
+        features: catalogue.len(),
+    })
 }
 
 /// Where features can be written: a file whose name ends in `.parquet`.
@@ -108,15 +126,28 @@ pub fn write_features(
 /// # Errors
 /// [`FeaturesError::Name`] and [`FeaturesError::Output`] name the file.
 pub fn features_destination(out: &Path) -> Result<Destination, FeaturesError> {
-    if out.extension().is_none_or(|extension| extension != "parquet") {
-        return Err(FeaturesError::Name { path: out.to_owned() });
+    if out
+        .extension()
+        .is_none_or(|extension| extension != "parquet")
+    {
+        return Err(FeaturesError::Name {
+            path: out.to_owned(),
+        });
     }
     Ok(Destination::file(out)?)
 }
 
 fn columns(catalogue: &Catalogue) -> SchemaRef {
-    let mut fields = vec![Field::new("user_id", DataType::Utf8, false), Field::new("as_of", DataType::Date32, false)];
-    fields.extend(catalogue.features().iter().map(|feature| Field::new(&feature.name, DataType::Float64, true)));
+    let mut fields = vec![
+        Field::new("user_id", DataType::Utf8, false),
+        Field::new("as_of", DataType::Date32, false),
+    ];
+    fields.extend(
+        catalogue
+            .features()
+            .iter()
+            .map(|feature| Field::new(&feature.name, DataType::Float64, true)),
+    );
     Arc::new(Schema::new(fields))
 }
 
@@ -144,15 +175,23 @@ impl Rows<'_> {
                 if extractor.extract(history, *date, &mut vector) {
                     users.append_value(user);
                     days.append_value(date.number());
-                    values.iter_mut().zip(&vector).for_each(|(values, value)| values.push(*value));
+                    values
+                        .iter_mut()
+                        .zip(&vector)
+                        .for_each(|(values, value)| values.push(*value));
                     rows += 1;
                 }
             }
             Ok::<_, FeaturesError>(())
         })?;
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(users.finish()), Arc::new(days.finish())];
-        arrays.extend(values.into_iter().map(|values| Arc::new(known(values)) as ArrayRef));
-        let batch = RecordBatch::try_new(self.columns.clone(), arrays).map_err(|error| parquet(error.into()))?;
+        arrays.extend(
+            values
+                .into_iter()
+                .map(|values| Arc::new(known(values)) as ArrayRef),
+        );
+        let batch = RecordBatch::try_new(self.columns.clone(), arrays)
+            .map_err(|error| parquet(error.into()))?;
         Ok((rows, self.encoder.encode(&batch).map_err(parquet)?))
     }
 }
@@ -160,7 +199,10 @@ impl Rows<'_> {
 /// The values, null where they are not a number.
 fn known(values: Vec<f64>) -> Float64Array {
     if values.iter().any(|value| value.is_nan()) {
-        let valid = values.iter().map(|value| !value.is_nan()).collect::<Vec<bool>>();
+        let valid = values
+            .iter()
+            .map(|value| !value.is_nan())
+            .collect::<Vec<bool>>();
         return Float64Array::new(values.into(), Some(valid.into()));
     }
     Float64Array::from(values)

@@ -66,10 +66,17 @@ pub(super) fn few_rows(churn: &ChurnConfig, users: usize, dropped: &DropCounts) 
     if users < LEAST_ROWS {
         return FewRows::Users { users };
     }
-    let most = dropped.iter().max_by_key(|(_, pairs)| **pairs).map_or("", |(reason, _)| reason.as_str());
+    let most = dropped
+        .iter()
+        .max_by_key(|(_, pairs)| **pairs)
+        .map_or("", |(reason, _)| reason.as_str());
     match most {
-        "inactive" => FewRows::Inactive { active_within_days: churn.active_within_days },
-        "no_activity" => FewRows::NoActivity { activity: churn.activity.clone() },
+        "inactive" => FewRows::Inactive {
+            active_within_days: churn.active_within_days,
+        },
+        "no_activity" => FewRows::NoActivity {
+            activity: churn.activity.clone(),
+        },
         "already_churned" => FewRows::AlreadyChurned,
         _ => FewRows::Days,
     }
@@ -89,14 +96,30 @@ mod tests {
             churn_event: None,
         };
         let cause = |users, most: &str| {
-            let dropped = [("not_yet_seen", 4), (most, 9)].map(|(name, n)| (name.to_owned(), n)).into();
+            let dropped = [("not_yet_seen", 4), (most, 9)]
+                .map(|(name, n)| (name.to_owned(), n))
+                .into();
             few_rows(&churn, users, &dropped)
         };
         assert_eq!(cause(30, "inactive"), FewRows::Users { users: 30 });
-        assert_eq!(cause(300, "inactive"), FewRows::Inactive { active_within_days: 7 });
-        assert_eq!(cause(300, "no_activity"), FewRows::NoActivity { activity: churn.activity.clone() });
+        assert_eq!(
+            cause(300, "inactive"),
+            FewRows::Inactive {
+                active_within_days: 7
+            }
+        );
+        assert_eq!(
+            cause(300, "no_activity"),
+            FewRows::NoActivity {
+                activity: churn.activity.clone()
+            }
+        );
         assert_eq!(cause(300, "already_churned"), FewRows::AlreadyChurned);
         assert_eq!(cause(300, "not_yet_seen"), FewRows::Days);
-        assert!(FewRows::Users { users: 1 }.to_string().contains("1 user: it takes more users, not more days"));
+        assert!(
+            FewRows::Users { users: 1 }
+                .to_string()
+                .contains("1 user: it takes more users, not more days")
+        );
     }
 }

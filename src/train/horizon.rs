@@ -58,7 +58,11 @@ impl HorizonInput<'_> {
         let telling = telling(self.catalogue, design, self.horizon_days);
         let expansion = fit_expansion(&plain.values, plain.width, &bent, &telling);
         let matrix = plain.expanded(&expansion);
-        Weighed { data, expansion, matrix }
+        Weighed {
+            data,
+            expansion,
+            matrix,
+        }
     }
 
     pub(super) fn table<'t>(&self, weighed: &'t Weighed<'_>) -> Table<'t> {
@@ -81,7 +85,11 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
     let table = input.table(&weighed);
     let choice = choose(&table, &input.schedule.fit, input.config)?;
     let fitted = carry_out(&table, &choice)?;
-    let expansion = if choice.recipe.expanded { weighed.expansion.clone() } else { Expansion::default() };
+    let expansion = if choice.recipe.expanded {
+        weighed.expansion.clone()
+    } else {
+        Expansion::default()
+    };
     let model = ChurnModel {
         horizon_days: input.horizon_days,
         intercept: fitted.intercept,
@@ -113,7 +121,11 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
 
 /// What was said at the dates of the rehearsals.
 fn rehearsed(choice: &Choice) -> impl Iterator<Item = Predictions> {
-    choice.rehearsals.iter().map(|r| Predictions { date: r.date, predicted: r.predicted(), churned: r.churned.clone() })
+    choice.rehearsals.iter().map(|r| Predictions {
+        date: r.date,
+        predicted: r.predicted(),
+        churned: r.churned.clone(),
+    })
 }
 
 /// What one standard deviation of each column adds to the log-odds, on average over the users of the newest date:
@@ -122,7 +134,13 @@ fn effects(input: &HorizonInput<'_>, model: &ChurnModel, weighed: &Weighed<'_>) 
     let newest = weighed.data.dates.iter().max();
     let columns = input.design.columns.len();
     let (mut together, mut squares) = (vec![0.0; columns], vec![0.0; columns]);
-    for (row, _) in weighed.data.dates.iter().enumerate().filter(|(_, date)| Some(*date) == newest) {
+    for (row, _) in weighed
+        .data
+        .dates
+        .iter()
+        .enumerate()
+        .filter(|(_, date)| Some(*date) == newest)
+    {
         let z = &weighed.matrix.row(row)[..columns];
         for ((k, share), z) in model.contributions(z).into_iter().enumerate().zip(z) {
             together[k] += share * z;
@@ -130,12 +148,27 @@ fn effects(input: &HorizonInput<'_>, model: &ChurnModel, weighed: &Weighed<'_>) 
         }
     }
     let slope = model.calibration.slope;
-    let impact = |k: usize| if squares[k] > 0.0 { slope * together[k] / squares[k] } else { 0.0 };
-    let features = input.catalogue.features().iter().map(|f| (f.name.clone(), f.sentence.clone(), f.theme));
+    let impact = |k: usize| {
+        if squares[k] > 0.0 {
+            slope * together[k] / squares[k]
+        } else {
+            0.0
+        }
+    };
+    let features = input
+        .catalogue
+        .features()
+        .iter()
+        .map(|f| (f.name.clone(), f.sentence.clone(), f.theme));
     let derived = input.design.derived(input.catalogue);
     let derived = derived.iter().map(|d| (d.name(), d.sentence(), d.theme()));
     let named: Vec<(String, String, Theme)> = features.chain(derived).collect();
-    let effect = |(k, (feature, sentence, theme))| EffectCard { feature, sentence, theme, impact: impact(k) };
+    let effect = |(k, (feature, sentence, theme))| EffectCard {
+        feature,
+        sentence,
+        theme,
+        impact: impact(k),
+    };
     let mut effects: Vec<EffectCard> = named.into_iter().enumerate().map(effect).collect();
     effects.sort_by(|a, b| b.impact.abs().total_cmp(&a.impact.abs()));
     effects

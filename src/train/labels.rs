@@ -40,9 +40,20 @@ pub struct Labeller {
 impl Labeller {
     /// A labeller for histories whose records refer to `kinds`.
     pub fn new(config: &ChurnConfig, kinds: &[String], observed: Observed) -> Self {
-        let ChurnConfig { activity, active_within_days, lead_days, churn_event, horizon_days: _ } = config;
+        let ChurnConfig {
+            activity,
+            active_within_days,
+            lead_days,
+            churn_event,
+            horizon_days: _,
+        } = config;
         Self {
-            eligibility: Eligibility::new(kinds, activity, churn_event.as_deref(), *active_within_days),
+            eligibility: Eligibility::new(
+                kinds,
+                activity,
+                churn_event.as_deref(),
+                *active_within_days,
+            ),
             lead_days: *lead_days as i32,
             observed,
         }
@@ -69,8 +80,17 @@ impl Labeller {
     }
 
     /// The days before `date` on which the user was active, oldest first; a day may come more than once.
-    pub fn active_days<'a>(&'a self, history: HistoryView<'a>, date: Day) -> impl Iterator<Item = Day> + 'a {
-        history.before(date).records().iter().filter(|r| self.is_activity(r.kind)).map(|r| r.day)
+    pub fn active_days<'a>(
+        &'a self,
+        history: HistoryView<'a>,
+        date: Day,
+    ) -> impl Iterator<Item = Day> + 'a {
+        history
+            .before(date)
+            .records()
+            .iter()
+            .filter(|r| self.is_activity(r.kind))
+            .map(|r| r.day)
     }
 
     /// Whether events of the kind with this number count as staying.
@@ -99,19 +119,38 @@ mod tests {
     }
 
     fn history(rows: &[(i32, u16)]) -> History {
-        let record = |&(d, kind): &(i32, u16)| DayRecord { amount: Amount::default(), day: day(d), count: 1, kind };
+        let record = |&(d, kind): &(i32, u16)| DayRecord {
+            amount: Amount::default(),
+            day: day(d),
+            count: 1,
+            kind,
+        };
         History::new(rows.iter().map(record).collect()).unwrap()
     }
 
     fn labeller(config: &ChurnConfig) -> Labeller {
-        let observed =
-            Observed { first: day(0), until: day(120), holes: vec![Stretch { from: day(60), until: day(65) }] };
-        Labeller::new(config, &["cancel".into(), "purchase".into(), "visit".into()], observed)
+        let observed = Observed {
+            first: day(0),
+            until: day(120),
+            holes: vec![Stretch {
+                from: day(60),
+                until: day(65),
+            }],
+        };
+        Labeller::new(
+            config,
+            &["cancel".into(), "purchase".into(), "visit".into()],
+            observed,
+        )
     }
 
     #[test]
     fn the_window_is_half_open_at_both_ends() {
-        let label = |d| labeller(&config()).churned(history(&[(d, 1)]).view(), day(100), 10).unwrap();
+        let label = |d| {
+            labeller(&config())
+                .churned(history(&[(d, 1)]).view(), day(100), 10)
+                .unwrap()
+        };
         assert!(label(99), "the day before the date belongs to the past");
         assert!(!label(100), "an event exactly at the date is the future");
         assert!(!label(109));
@@ -126,7 +165,10 @@ mod tests {
         assert_eq!(labels.churned(quiet.view(), day(111), 10), None);
         // The negative control: even an event seen inside the observed part makes no label, or stayers would
         // be labelled more often than leavers.
-        assert_eq!(labels.churned(history(&[(90, 1), (112, 1)]).view(), day(111), 10), None);
+        assert_eq!(
+            labels.churned(history(&[(90, 1), (112, 1)]).view(), day(111), 10),
+            None
+        );
     }
 
     #[test]
@@ -134,28 +176,55 @@ mod tests {
         let labels = labeller(&config());
         let quiet = history(&[(40, 1)]);
         let label = |date| labels.churned(quiet.view(), day(date), 10);
-        assert_eq!((label(50), label(51)), (Some(true), None), "the hole begins on day 60");
-        assert_eq!((label(64), label(65)), (None, Some(true)), "and ends before day 65");
+        assert_eq!(
+            (label(50), label(51)),
+            (Some(true), None),
+            "the hole begins on day 60"
+        );
+        assert_eq!(
+            (label(64), label(65)),
+            (None, Some(true)),
+            "and ends before day 65"
+        );
         // Whoever was seen in the part that was observed makes no label either, or stayers would be labelled more often.
-        assert_eq!(labels.churned(history(&[(40, 1), (66, 1)]).view(), day(58), 10), None);
+        assert_eq!(
+            labels.churned(history(&[(40, 1), (66, 1)]).view(), day(58), 10),
+            None
+        );
     }
 
     #[test]
     fn the_lead_moves_the_window() {
-        let lead = ChurnConfig { lead_days: 5, ..config() };
+        let lead = ChurnConfig {
+            lead_days: 5,
+            ..config()
+        };
         let label = |d| labeller(&lead).churned(history(&[(d, 1)]).view(), day(100), 10);
         assert_eq!(
             (label(104), label(105), label(114), label(115)),
             (Some(true), Some(false), Some(false), Some(true))
         );
-        assert_eq!(labeller(&lead).churned(history(&[(90, 1)]).view(), day(106), 10), None);
+        assert_eq!(
+            labeller(&lead).churned(history(&[(90, 1)]).view(), day(106), 10),
+            None
+        );
     }
 
     #[test]
     fn a_churn_event_is_churn() {
-        let config = ChurnConfig { churn_event: Some("cancel".into()), ..config() };
+        let config = ChurnConfig {
+            churn_event: Some("cancel".into()),
+            ..config()
+        };
         let labels = labeller(&config);
-        assert_eq!(labels.churned(history(&[(90, 1)]).view(), day(100), 10), Some(false), "silence alone is not churn");
-        assert_eq!(labels.churned(history(&[(90, 1), (103, 0)]).view(), day(100), 10), Some(true));
+        assert_eq!(
+            labels.churned(history(&[(90, 1)]).view(), day(100), 10),
+            Some(false),
+            "silence alone is not churn"
+        );
+        assert_eq!(
+            labels.churned(history(&[(90, 1), (103, 0)]).view(), day(100), 10),
+            Some(true)
+        );
     }
 }

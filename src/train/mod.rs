@@ -222,7 +222,10 @@ fn without(holes: &[Stretch]) -> String {
         [] => String::new(),
         holes => {
             let holes: Vec<String> = holes.iter().map(days).collect();
-            format!("; a label window must not overlap the holes of the log: {}", holes.join(", "))
+            format!(
+                "; a label window must not overlap the holes of the log: {}",
+                holes.join(", ")
+            )
         }
     }
 }

@@ -25,7 +25,12 @@ pub(super) struct Rehearsal {
 impl Rehearsal {
     fn new(date: Day, log_odds: Vec<f64>, churned: Vec<bool>) -> Self {
         let shift = base_rate_shift(&log_odds, &churned);
-        Self { date, log_odds, churned, shift }
+        Self {
+            date,
+            log_odds,
+            churned,
+            shift,
+        }
     }
 
     /// The loss of every row.
@@ -76,8 +81,12 @@ pub(super) fn part_of(user: u32, parts: u32) -> u32 {
 fn sides(data: &Dataset, date: Day, window_days: i32, half: u32) -> (Vec<usize>, Vec<usize>) {
     let own = |row: &usize| part_of(data.users[*row], 2) == half;
     let known = |row: &usize| date.since(data.dates[*row]) >= window_days;
-    let learnt = (0..data.len()).filter(|row| !own(row) && known(row)).collect();
-    let asked = (0..data.len()).filter(|row| own(row) && data.dates[*row] == date).collect();
+    let learnt = (0..data.len())
+        .filter(|row| !own(row) && known(row))
+        .collect();
+    let asked = (0..data.len())
+        .filter(|row| own(row) && data.dates[*row] == date)
+        .collect();
     (learnt, asked)
 }
 
@@ -106,7 +115,12 @@ pub(super) fn rehearse(
             }
         }
     }
-    Ok(Some(answers.into_iter().map(|(log_odds, churned)| Rehearsal::new(date, log_odds, churned)).collect()))
+    Ok(Some(
+        answers
+            .into_iter()
+            .map(|(log_odds, churned)| Rehearsal::new(date, log_odds, churned))
+            .collect(),
+    ))
 }
 
 /// The dates that can be rehearsed, newest first, at least half a window apart.
@@ -114,7 +128,9 @@ pub(super) fn origins(dates: &[Day], window_days: i32) -> Vec<Day> {
     let mut taken: Vec<Day> = Vec::new();
     for date in dates.iter().rev().copied() {
         let known = dates.iter().any(|d| date.since(*d) >= window_days);
-        let apart = taken.last().is_none_or(|last| 2 * last.since(date) >= window_days - 1);
+        let apart = taken
+            .last()
+            .is_none_or(|last| 2 * last.since(date) >= window_days - 1);
         if known && apart {
             taken.push(date);
         }
@@ -128,7 +144,9 @@ fn base_rate_shift(log_odds: &[f64], churned: &[bool]) -> f64 {
     let mut shift = 0.0;
     for _ in 0..50 {
         let p = log_odds.iter().map(|x| sigmoid(x + shift));
-        let (sum, bend) = p.fold((0.0, 1e-9), |(sum, bend), p| (sum + p, bend + p * (1.0 - p)));
+        let (sum, bend) = p.fold((0.0, 1e-9), |(sum, bend), p| {
+            (sum + p, bend + p * (1.0 - p))
+        });
         let step = ((observed - sum) / bend).clamp(-1.0, 1.0);
         shift += step;
         if step.abs() < 1e-12 {
@@ -178,22 +196,37 @@ mod tests {
         let mut asked_about = BTreeSet::new();
         for half in 0..2 {
             let (learnt, asked) = sides(&data, date, 30, half);
-            let users = |rows: &[usize]| rows.iter().map(|row| data.users[*row]).collect::<BTreeSet<u32>>();
+            let users = |rows: &[usize]| {
+                rows.iter()
+                    .map(|row| data.users[*row])
+                    .collect::<BTreeSet<u32>>()
+            };
             assert!(users(&learnt).is_disjoint(&users(&asked)));
             assert!(asked.iter().all(|row| data.dates[*row] == date));
             assert!(learnt.iter().all(|row| date.since(data.dates[*row]) >= 30));
             let newest = learnt.iter().map(|row| data.dates[*row]).max();
-            assert_eq!(newest, Some(date.plus(-30)), "a window that ends on the date is known on it");
+            assert_eq!(
+                newest,
+                Some(date.plus(-30)),
+                "a window that ends on the date is known on it"
+            );
             assert!((60..140).contains(&users(&asked).len()), "halves, about");
             asked_about.extend(users(&asked));
         }
         assert_eq!(asked_about.len(), 200, "everybody is asked about once");
         // The negative controls: were halves or windows not kept apart, users and windows would be on both sides.
         let all: Vec<usize> = (0..data.len()).collect();
-        assert!(all.iter().any(|row| (1..30).contains(&date.since(data.dates[*row]))));
+        assert!(
+            all.iter()
+                .any(|row| (1..30).contains(&date.since(data.dates[*row])))
+        );
         let (learnt, _) = sides(&data, date, 30, 0);
         let (_, other) = sides(&data, date, 30, 1);
-        assert!(learnt.iter().any(|row| other.iter().any(|o| data.users[*o] == data.users[*row])));
+        assert!(
+            learnt
+                .iter()
+                .any(|row| other.iter().any(|o| data.users[*o] == data.users[*row]))
+        );
     }
 
     #[test]
@@ -201,9 +234,17 @@ mod tests {
         let (_, dates) = data();
         let taken = origins(&dates, 30);
         assert_eq!(taken.first(), dates.last());
-        assert_eq!(taken.last(), Some(&dates[2]), "the first date with a whole window before it");
+        assert_eq!(
+            taken.last(),
+            Some(&dates[2]),
+            "the first date with a whole window before it"
+        );
         assert!(taken.windows(2).all(|two| two[0].since(two[1]) == 15));
-        assert!(origins(&dates, 60).windows(2).all(|two| two[0].since(two[1]) == 30));
+        assert!(
+            origins(&dates, 60)
+                .windows(2)
+                .all(|two| two[0].since(two[1]) == 30)
+        );
         assert!(origins(&dates[..1], 30).is_empty());
     }
 

@@ -126,12 +126,18 @@ impl Population<'_> {
         let newest = data.at(dates.last().map(std::slice::from_ref).unwrap_or_default());
         let before = seen.until.plus(-apart);
         let (moves, left_out) = self.tally(before, seen.until, dates)?;
-        let at_end = sizes(seen.until, moves.iter().map(|((_, state), users)| (*state, *users)));
+        let at_end = sizes(
+            seen.until,
+            moves.iter().map(|((_, state), users)| (*state, *users)),
+        );
         let at_as_of = if as_of == seen.until {
             at_end.clone()
         } else {
             let (moves, _) = self.tally(as_of, as_of, &[])?;
-            sizes(as_of, moves.iter().map(|((_, state), users)| (*state, *users)))
+            sizes(
+                as_of,
+                moves.iter().map(|((_, state), users)| (*state, *users)),
+            )
         };
         let mut stages = at_as_of.users;
         stages.retain(|name, _| Stage::ALL.iter().any(|s| s.name() == name));
@@ -147,10 +153,15 @@ impl Population<'_> {
     }
 
     /// Where all users stand at the starts of two days, and how many can't be asked about on each of `dates`.
-    fn tally(&self, before: Day, after: Day, dates: &[Day]) -> Result<(Moves, LeftOut), HistoryError> {
+    fn tally(
+        &self,
+        before: Day,
+        after: Day,
+        dates: &[Day],
+    ) -> Result<(Moves, LeftOut), HistoryError> {
         let catalogue = self.slicer.catalogue;
-        let extractor =
-            Extractor::new(catalogue, self.histories.kinds()).only(&Behaviour::quantities(catalogue.schema()));
+        let extractor = Extractor::new(catalogue, self.histories.kinds())
+            .only(&Behaviour::quantities(catalogue.schema()));
         let of_block = |block: &Block| {
             let (mut extractor, mut vector) = (extractor.clone(), vec![f64::NAN; catalogue.len()]);
             let mut standing = |history, date| match self.labeller.eligible(history, date) {
@@ -162,7 +173,9 @@ impl Population<'_> {
             };
             let (mut moves, mut left_out) = (Moves::new(), LeftOut::new());
             for (_, _, history) in block.iter() {
-                *moves.entry((standing(history, before), standing(history, after))).or_default() += 1;
+                *moves
+                    .entry((standing(history, before), standing(history, after)))
+                    .or_default() += 1;
                 for date in dates {
                     if let Err(reason) = self.labeller.eligible(history, *date) {
                         *left_out.entry((*date, outside(reason))).or_default() += 1;
@@ -173,15 +186,20 @@ impl Population<'_> {
         };
         let mut all = (Moves::new(), LeftOut::new());
         for (moves, left_out) in self.histories.map_blocks(of_block)? {
-            moves.into_iter().for_each(|(states, users)| *all.0.entry(states).or_default() += users);
-            left_out.into_iter().for_each(|(key, users)| *all.1.entry(key).or_default() += users);
+            moves
+                .into_iter()
+                .for_each(|(states, users)| *all.0.entry(states).or_default() += users);
+            left_out
+                .into_iter()
+                .for_each(|(key, users)| *all.1.entry(key).or_default() += users);
         }
         Ok(all)
     }
 
     /// How many users stood where on the dates of labelled rows. Of the users with a row, that tells the stage.
     fn stage_sizes(&self, data: &Dataset, dates: &[Day], left_out: &LeftOut) -> Vec<StageSizes> {
-        let mut sizes: BTreeMap<Day, BTreeMap<String, u64>> = dates.iter().map(|d| (*d, BTreeMap::new())).collect();
+        let mut sizes: BTreeMap<Day, BTreeMap<String, u64>> =
+            dates.iter().map(|d| (*d, BTreeMap::new())).collect();
         let mut add = |date: Day, name: &str, more: u64| {
             if let Some(users) = sizes.get_mut(&date) {
                 *users.entry(name.to_owned()).or_default() += more;
@@ -195,7 +213,10 @@ impl Population<'_> {
         for ((date, name), users) in left_out.iter().filter(|((_, name), _)| *name != NEW) {
             add(*date, name, *users);
         }
-        sizes.into_iter().map(|(date, users)| StageSizes { date, users }).collect()
+        sizes
+            .into_iter()
+            .map(|(date, users)| StageSizes { date, users })
+            .collect()
     }
 }
 
@@ -210,18 +231,36 @@ fn sizes(date: Day, standings: impl Iterator<Item = (&'static str, u64)>) -> Sta
 
 /// The order of all states: a user's way through them.
 fn states() -> impl Iterator<Item = &'static str> {
-    std::iter::once(NEW).chain(Stage::ALL.map(Stage::name)).chain([INACTIVE, CHURNED])
+    std::iter::once(NEW)
+        .chain(Stage::ALL.map(Stage::name))
+        .chain([INACTIVE, CHURNED])
 }
 
 /// Who went where between two dates. Who was not yet active on either went nowhere; states without anyone are left out.
 fn transitions(from: Day, to: Day, moves: &Moves) -> Transitions {
-    let counts: Moves =
-        moves.iter().filter(|((before, after), _)| *before != NEW || *after != NEW).map(|(k, v)| (*k, *v)).collect();
-    let states: Vec<&str> =
-        states().filter(|s| counts.keys().any(|(before, after)| before == s || after == s)).collect();
+    let counts: Moves = moves
+        .iter()
+        .filter(|((before, after), _)| *before != NEW || *after != NEW)
+        .map(|(k, v)| (*k, *v))
+        .collect();
+    let states: Vec<&str> = states()
+        .filter(|s| {
+            counts
+                .keys()
+                .any(|(before, after)| before == s || after == s)
+        })
+        .collect();
     let count = |before: &&str, after: &&str| counts.get(&(*before, *after)).copied().unwrap_or(0);
-    let users = states.iter().map(|before| states.iter().map(|after| count(before, after)).collect()).collect();
-    Transitions { from, to, states: states.into_iter().map(str::to_owned).collect(), users }
+    let users = states
+        .iter()
+        .map(|before| states.iter().map(|after| count(before, after)).collect())
+        .collect();
+    Transitions {
+        from,
+        to,
+        states: states.into_iter().map(str::to_owned).collect(),
+        users,
+    }
 }
 
 /// The segments as the users of one date fill them.
@@ -232,7 +271,10 @@ fn segment_cards(slicer: &Slicer<'_>, data: &Dataset) -> Vec<SegmentCard> {
         let mine = |row: &usize| of.get(*row) == Some(&Some(id));
         let rows: Vec<usize> = (0..data.len()).filter(mine).collect();
         let users = rows.len() as u64;
-        let leavers = rows.iter().filter(|row| data.labels.get(**row) == Some(&true)).count();
+        let leavers = rows
+            .iter()
+            .filter(|row| data.labels.get(**row) == Some(&true))
+            .count();
         let churn_rate = leavers as f64 / users.max(1) as f64;
         let (churn_low, churn_high) = share_interval(churn_rate, users);
         cards.push(SegmentCard {
@@ -245,13 +287,21 @@ fn segment_cards(slicer: &Slicer<'_>, data: &Dataset) -> Vec<SegmentCard> {
             profile: Vec::with_capacity(slicer.segments.features.len()),
         });
     }
-    for (feature, position) in
-        slicer.segment_positions().iter().filter_map(|p| Some((slicer.catalogue.features().get(*p)?, *p)))
+    for (feature, position) in slicer
+        .segment_positions()
+        .iter()
+        .filter_map(|p| Some((slicer.catalogue.features().get(*p)?, *p)))
     {
         let values: Vec<f64> = data.column(position).collect();
         let all = known(values.iter().copied());
         for (id, card) in cards.iter_mut().enumerate() {
-            let own = known(values.iter().zip(&of).filter(|(_, s)| **s == Some(id)).map(|(v, _)| *v));
+            let own = known(
+                values
+                    .iter()
+                    .zip(&of)
+                    .filter(|(_, s)| **s == Some(id))
+                    .map(|(v, _)| *v),
+            );
             let median = quantile_sorted(&own, 0.5);
             card.profile.push(ProfileCard {
                 feature: feature.name.clone(),
@@ -291,25 +341,71 @@ mod tests {
     #[test]
     fn transitions_count_every_user_who_was_ever_active_once() {
         let before = [NEW, NEW, "growth", "growth", "mature", INACTIVE, NEW];
-        let after = ["acquisition", "exploration", "mature", "churning", INACTIVE, "growth", NEW];
+        let after = [
+            "acquisition",
+            "exploration",
+            "mature",
+            "churning",
+            INACTIVE,
+            "growth",
+            NEW,
+        ];
         let mut moves = Moves::new();
-        before.iter().zip(after).for_each(|(before, after)| *moves.entry((*before, after)).or_default() += 1);
+        before
+            .iter()
+            .zip(after)
+            .for_each(|(before, after)| *moves.entry((*before, after)).or_default() += 1);
         let t = transitions(day("2024-01-01"), day("2024-02-01"), &moves);
-        assert_eq!(t.states, ["new", "acquisition", "exploration", "growth", "mature", "churning", "inactive"]);
-        assert_eq!(t.users.iter().flatten().sum::<u64>(), 6, "nobody who was never active");
+        assert_eq!(
+            t.states,
+            [
+                "new",
+                "acquisition",
+                "exploration",
+                "growth",
+                "mature",
+                "churning",
+                "inactive"
+            ]
+        );
+        assert_eq!(
+            t.users.iter().flatten().sum::<u64>(),
+            6,
+            "nobody who was never active"
+        );
         let count = |from: &str, to: &str| {
             let at = |name: &str| t.states.iter().position(|s| s == name).unwrap();
             t.users[at(from)][at(to)]
         };
-        assert_eq!((count("growth", "mature"), count("growth", "churning"), count("mature", "growth")), (1, 1, 0));
-        assert_eq!((count("new", "acquisition"), count("inactive", "growth")), (1, 1));
+        assert_eq!(
+            (
+                count("growth", "mature"),
+                count("growth", "churning"),
+                count("mature", "growth")
+            ),
+            (1, 1, 0)
+        );
+        assert_eq!(
+            (count("new", "acquisition"), count("inactive", "growth")),
+            (1, 1)
+        );
         let sizes = sizes(day("2024-02-01"), after.iter().map(|state| (*state, 1)));
-        assert_eq!((sizes.users.get("mature"), sizes.users.get(NEW)), (Some(&1), None));
+        assert_eq!(
+            (sizes.users.get("mature"), sizes.users.get(NEW)),
+            (Some(&1), None)
+        );
     }
 
     #[test]
     fn ranks_count_ties_half() {
         assert_eq!(rank(&[1.0, 2.0, 2.0, 3.0], 2.0), 0.5);
-        assert_eq!((rank(&[1.0, 2.0], 0.0), rank(&[1.0, 2.0], 9.0), rank(&[], 1.0)), (0.0, 1.0, 0.0));
+        assert_eq!(
+            (
+                rank(&[1.0, 2.0], 0.0),
+                rank(&[1.0, 2.0], 9.0),
+                rank(&[], 1.0)
+            ),
+            (0.0, 1.0, 0.0)
+        );
     }
 }

@@ -76,22 +76,34 @@ pub fn probe_leakage(
     input: &ProbeInput<'_>,
     mut extract: impl FnMut(HistoryView<'_>, Day, &mut [f64]),
 ) -> Result<LeakageProbe, TrainError> {
-    let users: Vec<History> = input.histories.evenly(MOST_USERS, |history| history.to_owned())?;
-    let dates: Vec<Day> = evenly(input.dates.len(), MOST_DATES).filter_map(|k| input.dates.get(k)).copied().collect();
+    let users: Vec<History> = input
+        .histories
+        .evenly(MOST_USERS, |history| history.to_owned())?;
+    let dates: Vec<Day> = evenly(input.dates.len(), MOST_DATES)
+        .filter_map(|k| input.dates.get(k))
+        .copied()
+        .collect();
     let kinds = input.histories.kinds().len() as u16;
     let mut random = Xoshiro256PlusPlus::seed_from_u64(input.seed);
     let mut bits = |history: HistoryView<'_>, as_of: Day| -> Vec<u64> {
         let mut vector = vec![f64::NAN; input.features.len()];
         extract(history, as_of, &mut vector);
         // All kinds of NaN are the one unknown.
-        vector.iter().map(|value| if value.is_nan() { f64::NAN } else { *value }.to_bits()).collect()
+        vector
+            .iter()
+            .map(|value| if value.is_nan() { f64::NAN } else { *value }.to_bits())
+            .collect()
     };
     let mut comparisons = 0;
     for history in &users {
         let history = history.view();
         for as_of in dates.iter().copied() {
             let as_it_is = bits(history, as_of);
-            for change in [OtherFuture::Deleted, OtherFuture::Shuffled, OtherFuture::Added] {
+            for change in [
+                OtherFuture::Deleted,
+                OtherFuture::Shuffled,
+                OtherFuture::Added,
+            ] {
                 let other = change.apply(history, as_of, kinds, &mut random)?;
                 if other.view() == history {
                     // An empty future cannot be deleted, and one event alone not be shuffled.
@@ -101,15 +113,26 @@ pub fn probe_leakage(
                 let with_other = bits(other.view(), as_of);
                 let mut pairs = input.features.iter().zip(as_it_is.iter().zip(&with_other));
                 if let Some((feature, _)) = pairs.find(|(_, (a, b))| a != b) {
-                    return Err(TrainError::Leak { feature: feature.name.clone(), as_of, change });
+                    return Err(TrainError::Leak {
+                        feature: feature.name.clone(),
+                        as_of,
+                        change,
+                    });
                 }
             }
         }
     }
     if comparisons == 0 {
-        return Err(TrainError::NothingProbed { users: users.len(), dates: dates.len() });
+        return Err(TrainError::NothingProbed {
+            users: users.len(),
+            dates: dates.len(),
+        });
     }
-    Ok(LeakageProbe { users: users.len() as u64, dates: dates.len() as u64, comparisons })
+    Ok(LeakageProbe {
+        users: users.len() as u64,
+        dates: dates.len() as u64,
+        comparisons,
+    })
 }
 
 /// Probes the features of a catalogue, as they are extracted for training and scoring.
@@ -127,7 +150,12 @@ pub fn probe_catalogue(
     dates.sort_unstable();
     dates.dedup();
     let mut extractor = Extractor::new(catalogue, histories.kinds());
-    let input = ProbeInput { histories, dates: &dates, features: catalogue.features(), seed };
+    let input = ProbeInput {
+        histories,
+        dates: &dates,
+        features: catalogue.features(),
+        seed,
+    };
     probe_leakage(&input, |history, as_of, out| {
         extractor.extract(history, as_of, out);
     })
@@ -164,14 +192,27 @@ fn shuffled(future: &[DayRecord], random: &mut Xoshiro256PlusPlus) -> Vec<DayRec
     days.shuffle(random);
     kinds.shuffle(random);
     sums.shuffle(random);
-    let deal = |((day, kind), (count, amount))| DayRecord { amount, day, count, kind };
+    let deal = |((day, kind), (count, amount))| DayRecord {
+        amount,
+        day,
+        count,
+        kind,
+    };
     days.into_iter().zip(kinds).zip(sums).map(deal).collect()
 }
 
 fn added(as_of: Day, kinds: u16) -> impl Iterator<Item = DayRecord> {
     let on = move |after: i32| {
-        let (day, amount) = (as_of.plus(after), Amount::from_micros(1_000_000_000_000 + i64::from(after)));
-        (0..kinds).map(move |kind| DayRecord { amount, day, count: 1_000, kind })
+        let (day, amount) = (
+            as_of.plus(after),
+            Amount::from_micros(1_000_000_000_000 + i64::from(after)),
+        );
+        (0..kinds).map(move |kind| DayRecord {
+            amount,
+            day,
+            count: 1_000,
+            kind,
+        })
     };
     ADDED_AFTER_DAYS.into_iter().flat_map(on)
 }
@@ -192,10 +233,26 @@ mod tests {
         for user in 0..300 {
             let name = format!("u{user:03}");
             for visit in 0..20 {
-                let kind = builder.kind(if (user + visit) % 3 == 0 { "visit" } else { "purchase" }).unwrap();
+                let kind = builder
+                    .kind(if (user + visit) % 3 == 0 {
+                        "visit"
+                    } else {
+                        "purchase"
+                    })
+                    .unwrap();
                 let amount = Amount::new(f64::from(visit * 7 % 11)).unwrap();
                 let on = day(2 * (visit * 5 + user % 13));
-                builder.add(&name, DayRecord { amount, day: on, count: 1, kind }).unwrap();
+                builder
+                    .add(
+                        &name,
+                        DayRecord {
+                            amount,
+                            day: on,
+                            count: 1,
+                            kind,
+                        },
+                    )
+                    .unwrap();
             }
         }
         builder.finish().unwrap()
@@ -216,9 +273,16 @@ mod tests {
     }
 
     /// The probe of an extraction of the catalogue's features that goes wrong in its own way.
-    fn probe(extract: impl FnMut(HistoryView<'_>, Day, &mut [f64])) -> Result<LeakageProbe, TrainError> {
+    fn probe(
+        extract: impl FnMut(HistoryView<'_>, Day, &mut [f64]),
+    ) -> Result<LeakageProbe, TrainError> {
         let (histories, catalogue, dates) = (histories(), catalogue(), dates());
-        let input = ProbeInput { histories: &histories, dates: &dates, features: catalogue.features(), seed: 7 };
+        let input = ProbeInput {
+            histories: &histories,
+            dates: &dates,
+            features: catalogue.features(),
+            seed: 7,
+        };
         probe_leakage(&input, extract)
     }
 
@@ -240,18 +304,35 @@ mod tests {
         };
         let error = probe(peeking).unwrap_err();
         // Nothing ever happens on these dates, so only an event that is added there can tell.
-        let TrainError::Leak { feature, as_of, change } = &error else { panic!("{error}") };
-        assert_eq!((feature.as_str(), *as_of, *change), ("recency_days", day(11), OtherFuture::Added));
+        let TrainError::Leak {
+            feature,
+            as_of,
+            change,
+        } = &error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!(
+            (feature.as_str(), *as_of, *change),
+            ("recency_days", day(11), OtherFuture::Added)
+        );
         let text = error.to_string();
-        assert!(text.contains("`recency_days` as of 1970-01-12") && text.contains("added to"), "{text}");
+        assert!(
+            text.contains("`recency_days` as of 1970-01-12") && text.contains("added to"),
+            "{text}"
+        );
     }
 
     #[test]
     fn an_extractor_that_counts_the_whole_history_is_caught() {
-        let counting = |history: HistoryView<'_>, _: Day, out: &mut [f64]| out[3] = history.records().len() as f64;
+        let counting = |history: HistoryView<'_>, _: Day, out: &mut [f64]| {
+            out[3] = history.records().len() as f64
+        };
         let error = probe(counting).unwrap_err();
         let name = catalogue().features()[3].name.clone();
-        assert!(matches!(&error, TrainError::Leak { feature, change: OtherFuture::Deleted, .. } if *feature == name));
+        assert!(
+            matches!(&error, TrainError::Leak { feature, change: OtherFuture::Deleted, .. } if *feature == name)
+        );
         // The negative control: counting the past alone is no leak.
         let past = |history: HistoryView<'_>, as_of: Day, out: &mut [f64]| {
             out[3] = history.before(as_of).records().len() as f64;
@@ -277,9 +358,19 @@ mod tests {
     #[test]
     fn a_probe_that_compared_nothing_has_not_passed() {
         let (histories, catalogue) = (histories(), catalogue());
-        let nothing = |histories: &Histories, dates: &[Day]| probe_catalogue(histories, &catalogue, dates, 7);
+        let nothing =
+            |histories: &Histories, dates: &[Day]| probe_catalogue(histories, &catalogue, dates, 7);
         let error = nothing(&histories, &[]).unwrap_err();
-        assert!(matches!(error, TrainError::NothingProbed { users: 200, dates: 0 }), "{error}");
+        assert!(
+            matches!(
+                error,
+                TrainError::NothingProbed {
+                    users: 200,
+                    dates: 0
+                }
+            ),
+            "{error}"
+        );
         assert!(nothing(&Histories::default(), &dates()).is_err());
         // After the end of the log there is no future to delete or shuffle, but one can be added to.
         let found = nothing(&histories, &[day(5_000)]).unwrap();
@@ -293,11 +384,25 @@ mod tests {
         let history = history.view();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
         let as_of = day(100);
-        for change in [OtherFuture::Deleted, OtherFuture::Shuffled, OtherFuture::Added] {
+        for change in [
+            OtherFuture::Deleted,
+            OtherFuture::Shuffled,
+            OtherFuture::Added,
+        ] {
             let other = change.apply(history, as_of, 2, &mut random).unwrap();
-            assert_eq!(other.view().before(as_of), history.before(as_of), "{change}");
+            assert_eq!(
+                other.view().before(as_of),
+                history.before(as_of),
+                "{change}"
+            );
             assert_ne!(other.view(), history, "{change}");
-            let seen = |kind: u16| other.view().records().iter().any(|r| r.day == as_of && r.kind == kind);
+            let seen = |kind: u16| {
+                other
+                    .view()
+                    .records()
+                    .iter()
+                    .any(|r| r.day == as_of && r.kind == kind)
+            };
             assert_eq!(seen(0) && seen(1), change == OtherFuture::Added);
         }
     }

@@ -55,13 +55,25 @@ const TRACKED: usize = 8;
 
 /// Chooses a recipe by rehearsals at the dates of the table. The default stays unless another clearly does
 /// better.
-pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> Result<Choice, TrainError> {
+pub(super) fn choose(
+    table: &Table<'_>,
+    dates: &[Day],
+    config: &ModelConfig,
+) -> Result<Choice, TrainError> {
     let default = default(config, table.data.len());
     let origins = origins(dates, table.window_days);
-    let compared = origins.get(..COMPARED.min(origins.len())).unwrap_or_default();
+    let compared = origins
+        .get(..COMPARED.min(origins.len()))
+        .unwrap_or_default();
     let with_l2: Vec<Recipe> = match config.l2 {
         Some(_) => vec![default],
-        None => L2_GRID.iter().map(|times| Recipe { l2: round(times * default.l2), ..default }).collect(),
+        None => L2_GRID
+            .iter()
+            .map(|times| Recipe {
+                l2: round(times * default.l2),
+                ..default
+            })
+            .collect(),
     };
     let mut trials = Trials::new(default);
     let mut near = None;
@@ -75,7 +87,13 @@ pub(super) fn choose(table: &Table<'_>, dates: &[Day], config: &ModelConfig) -> 
         rehearsals.extend(rehearse(table, *date, &[recipe], &mut near)?.unwrap_or_default());
     }
     let calibration = calibration(&rehearsals, table.window_days);
-    Ok(Choice { recipe, trials: trials.cards(&recipe), rehearsals, calibration, near })
+    Ok(Choice {
+        recipe,
+        trials: trials.cards(&recipe),
+        rehearsals,
+        calibration,
+        near,
+    })
 }
 
 /// The mean gradient at which a model counts as fitted.
@@ -83,11 +101,17 @@ pub(super) const TOLERANCE: f64 = 1e-7;
 
 /// The recipe that stays unless another is clearly better: what is set, and the default for the rest.
 fn default(config: &ModelConfig, rows: usize) -> Recipe {
-    let usual = if config.solver == Solver::Linfa { Recipe::REFERENCE } else { Recipe::usual(rows) };
+    let usual = if config.solver == Solver::Linfa {
+        Recipe::REFERENCE
+    } else {
+        Recipe::usual(rows)
+    };
     Recipe {
         l2: config.l2.unwrap_or(usual.l2),
         expanded: config.expanded.unwrap_or(usual.expanded),
-        half_life: config.half_life_windows.map_or(usual.half_life, |h| (h > 0.0).then_some(h)),
+        half_life: config
+            .half_life_windows
+            .map_or(usual.half_life, |h| (h > 0.0).then_some(h)),
         ..usual
     }
 }
@@ -104,14 +128,24 @@ fn alternatives(recipe: &Recipe, config: &ModelConfig) -> Vec<Recipe> {
         return all;
     }
     if config.half_life_windows.is_none() {
-        all.extend([None, Some(3.0)].map(|half_life| Recipe { half_life, ..*recipe }));
+        all.extend([None, Some(3.0)].map(|half_life| Recipe {
+            half_life,
+            ..*recipe
+        }));
     }
     if config.spacing_days.is_none() {
-        all.push(Recipe { spacing: 2, ..*recipe });
+        all.push(Recipe {
+            spacing: 2,
+            ..*recipe
+        });
     }
     if config.expanded.is_none() {
         let l2 = config.l2.unwrap_or(round(0.1 * recipe.l2));
-        all.push(Recipe { expanded: false, l2, ..*recipe });
+        all.push(Recipe {
+            expanded: false,
+            l2,
+            ..*recipe
+        });
     }
     all
 }
@@ -131,7 +165,10 @@ struct Trials {
 
 impl Trials {
     fn new(default: Recipe) -> Self {
-        Self { default, run: Vec::new() }
+        Self {
+            default,
+            run: Vec::new(),
+        }
     }
 
     fn run(
@@ -142,9 +179,12 @@ impl Trials {
         near: &mut Option<Fitted>,
     ) -> Result<(), TrainError> {
         let from = self.run.len();
-        self.run.extend(recipes.iter().map(|recipe| (*recipe, Vec::new())));
+        self.run
+            .extend(recipes.iter().map(|recipe| (*recipe, Vec::new())));
         for date in dates {
-            let Some(rehearsals) = rehearse(table, *date, recipes, near)? else { continue };
+            let Some(rehearsals) = rehearse(table, *date, recipes, near)? else {
+                continue;
+            };
             for ((_, all), rehearsal) in self.run[from..].iter_mut().zip(rehearsals) {
                 all.push(rehearsal);
             }
@@ -153,35 +193,57 @@ impl Trials {
     }
 
     fn rehearsals_of(&self, recipe: &Recipe) -> &[Rehearsal] {
-        self.run.iter().find(|(r, _)| r == recipe).map(|(_, all)| all.as_slice()).unwrap_or_default()
+        self.run
+            .iter()
+            .find(|(r, _)| r == recipe)
+            .map(|(_, all)| all.as_slice())
+            .unwrap_or_default()
     }
 
     /// The mean difference of a recipe's losses to the default's, and its standard error.
     fn against_default(&self, rehearsals: &[Rehearsal]) -> (f64, f64) {
         let default = self.rehearsals_of(&self.default);
         let apart = |(own, other): (&Rehearsal, &Rehearsal)| {
-            own.losses().iter().zip(other.losses()).map(|(a, b)| a - b).collect::<Vec<f64>>()
+            own.losses()
+                .iter()
+                .zip(other.losses())
+                .map(|(a, b)| a - b)
+                .collect::<Vec<f64>>()
         };
         let apart: Vec<Vec<f64>> = rehearsals.iter().zip(default).map(apart).collect();
         let middles: Vec<f64> = apart.iter().map(|date| mean(date)).collect();
         // Dates differ by more than their users do: the larger of the two errors is the honest one.
-        let (by_date, by_user) = (error_of_mean(&middles), apart.iter().map(|date| error_of_mean(date).powi(2)));
-        (mean(&middles), by_date.max(by_user.sum::<f64>().sqrt() / middles.len().max(1) as f64))
+        let (by_date, by_user) = (
+            error_of_mean(&middles),
+            apart.iter().map(|date| error_of_mean(date).powi(2)),
+        );
+        (
+            mean(&middles),
+            by_date.max(by_user.sum::<f64>().sqrt() / middles.len().max(1) as f64),
+        )
     }
 
     /// The recipe with the least loss among those that beat the default clearly and at more than one
     /// date; the default if none does.
     fn best(&self) -> Recipe {
-        let several = self.run.iter().filter(|(_, rehearsals)| rehearsals.len() > 1);
+        let several = self
+            .run
+            .iter()
+            .filter(|(_, rehearsals)| rehearsals.len() > 1);
         let clear = several.filter_map(|(recipe, rehearsals)| {
             let (difference, error) = self.against_default(rehearsals);
             (difference < -CLEAR * error).then_some((*recipe, difference))
         });
-        clear.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(self.default, |(recipe, _)| recipe)
+        clear
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .map_or(self.default, |(recipe, _)| recipe)
     }
 
     fn cards(&self, taken: &Recipe) -> Vec<TrialCard> {
-        let rehearsed = self.run.iter().filter(|(_, rehearsals)| !rehearsals.is_empty());
+        let rehearsed = self
+            .run
+            .iter()
+            .filter(|(_, rehearsals)| !rehearsals.is_empty());
         let card = |(recipe, rehearsals): &(Recipe, Vec<Rehearsal>)| {
             let (difference, error) = self.against_default(rehearsals);
             TrialCard {
@@ -202,7 +264,11 @@ impl Trials {
 fn error_of_mean(values: &[f64]) -> f64 {
     let (n, middle) = (values.len() as f64, mean(values));
     let squares: f64 = values.iter().map(|v| (v - middle) * (v - middle)).sum();
-    if n > 1.0 { (squares / (n - 1.0) / n).sqrt() } else { 0.0 }
+    if n > 1.0 {
+        (squares / (n - 1.0) / n).sqrt()
+    } else {
+        0.0
+    }
 }
 
 /// How far apart in log-odds shifts of the churn rate lie where nothing is known: as in the public logs that this was
@@ -224,18 +290,30 @@ pub(super) fn apart(days: i32, rehearsals: usize, window_days: i32) -> f64 {
 /// The part of the shifts at rehearsals that is taken to last on, of which `apart` tell something of their own.
 pub(super) fn lasting_shift(shifts: &[f64], apart: f64) -> f64 {
     let middle = mean(shifts);
-    let spread = shifts.iter().map(|s| (s - middle) * (s - middle)).sum::<f64>() / (shifts.len() as f64 - 1.0).max(1.0);
+    let spread = shifts
+        .iter()
+        .map(|s| (s - middle) * (s - middle))
+        .sum::<f64>()
+        / (shifts.len() as f64 - 1.0).max(1.0);
     let variance = (spread * (apart - 1.0) + SHIFT_VARIANCE) / apart;
-    SHIFT_SHARE * middle * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0)
+    SHIFT_SHARE
+        * middle
+        * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0)
 }
 
 /// What all rehearsals have in common is put right, as far as it is more than chance: a shift that keeps coming back,
 /// and log-odds that are too bold. The latest shift alone says nothing of the next: on three public logs, at some 130
 /// dates, neither it nor the last weeks' activity had any correlation with it.
 fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
-    let (Some(newest), Some(oldest)) = (rehearsals.first(), rehearsals.last()) else { return Calibration::IDENTITY };
+    let (Some(newest), Some(oldest)) = (rehearsals.first(), rehearsals.last()) else {
+        return Calibration::IDENTITY;
+    };
     let shifts: Vec<f64> = rehearsals.iter().map(|r| r.shift).collect();
-    let apart = apart(newest.date.since(oldest.date), rehearsals.len(), window_days);
+    let apart = apart(
+        newest.date.since(oldest.date),
+        rehearsals.len(),
+        window_days,
+    );
     let shift = lasting_shift(&shifts, apart);
     let (mut predicted, mut churned) = (Vec::new(), Vec::new());
     let (mut center, mut bend) = (0.0, 0.0);
@@ -251,7 +329,10 @@ fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
     // Fits on fewer rows are more timid under the same penalty, so that only boldness tells of the final fit.
     let slope = 1.0 + (bold.clamp(0.5, 1.0) - 1.0) * apart / (apart + SLOPE_DOUBT);
     // Turned about the middle of the log-odds, so that the slope leaves the churn rate as it was.
-    Calibration { intercept: shift + (1.0 - slope) * center / bend.max(1e-12), slope }
+    Calibration {
+        intercept: shift + (1.0 - slope) * center / bend.max(1e-12),
+        slope,
+    }
 }
 
 #[cfg(test)]
@@ -268,7 +349,12 @@ mod tests {
             let date = "2024-06-01".parse::<Day>().unwrap().plus(-(k as i32) * 30);
             let log_odds = truth.iter().map(|x| bold * x).collect();
             let churned: Vec<bool> = churned.collect();
-            Rehearsal { date, log_odds, churned, shift: *shift }
+            Rehearsal {
+                date,
+                log_odds,
+                churned,
+                shift: *shift,
+            }
         };
         shifts.iter().enumerate().map(made).collect()
     }
@@ -291,7 +377,13 @@ mod tests {
         let line = calibration(&bold, 30);
         assert!(line.slope < 0.85 && line.slope > 1.0 / 1.5, "{line:?}");
         let rate = |line: Calibration| {
-            mean(&bold[0].log_odds.iter().map(|x| sigmoid(line.intercept + line.slope * x)).collect::<Vec<_>>())
+            mean(
+                &bold[0]
+                    .log_odds
+                    .iter()
+                    .map(|x| sigmoid(line.intercept + line.slope * x))
+                    .collect::<Vec<_>>(),
+            )
         };
         assert!((rate(line) - rate(Calibration::IDENTITY)).abs() < 0.01);
         let timid = calibration(&rehearsals(&[0.0; 6], 0.7), 30);

@@ -25,6 +25,11 @@ impl Evaluation {
         let share = gains.get(percent.wrapping_sub(1)).copied().unwrap_or(0.0);
         let found = (share * churners as f64).clamp(0.0, possible as f64);
         let lift = |found: f64| found / contacted as f64 * self.users as f64 / churners as f64;
-        Reach { contacted, churners: found, lift: lift(found), possible_lift: lift(possible as f64) }
+        Reach {
+            contacted,
+            churners: found,
+            lift: lift(found),
+            possible_lift: lift(possible as f64),
+        }
     }
 }

@@ -27,9 +27,19 @@ pub struct Recipe {
 
 impl Recipe {
     /// Taken for some 60,000 rows unless dates in the past speak clearly for another.
-    pub const DEFAULT: Self = Self { l2: 1_000.0, expanded: true, half_life: Some(1.0), spacing: 1 };
+    pub const DEFAULT: Self = Self {
+        l2: 1_000.0,
+        expanded: true,
+        half_life: Some(1.0),
+        spacing: 1,
+    };
     /// The same for a solver that knows no row weights and takes long.
-    pub const REFERENCE: Self = Self { l2: 10.0, expanded: false, half_life: None, spacing: 1 };
+    pub const REFERENCE: Self = Self {
+        l2: 10.0,
+        expanded: false,
+        half_life: None,
+        spacing: 1,
+    };
 
     /// The default for a number of rows: the penalty grows with their square root, between one that is always the same
     /// and one that is the same for every row. On public logs this did as well as the best of both with few rows and
@@ -37,8 +47,15 @@ impl Recipe {
     pub fn usual(rows: usize) -> Self {
         let l2 = 4.0 * (rows as f64).sqrt();
         // Two digits are as much as can be meant.
-        let digit = 10.0_f64.powi(if l2 >= 1_000.0 { 2 } else { i32::from(l2 >= 100.0) });
-        Self { l2: ((l2 / digit).round() * digit).max(1.0), ..Self::DEFAULT }
+        let digit = 10.0_f64.powi(if l2 >= 1_000.0 {
+            2
+        } else {
+            i32::from(l2 >= 100.0)
+        });
+        Self {
+            l2: ((l2 / digit).round() * digit).max(1.0),
+            ..Self::DEFAULT
+        }
     }
 
     /// In words.
@@ -49,12 +66,21 @@ impl Recipe {
     /// In words, but only what differs from another recipe; empty when nothing does.
     pub fn apart_from(&self, other: &Self) -> String {
         let (own, theirs) = (self.parts(), other.parts());
-        let apart: Vec<String> = own.into_iter().zip(theirs).filter(|(a, b)| a != b).map(|(a, _)| a).collect();
+        let apart: Vec<String> = own
+            .into_iter()
+            .zip(theirs)
+            .filter(|(a, b)| a != b)
+            .map(|(a, _)| a)
+            .collect();
         apart.join(", ")
     }
 
     fn parts(&self) -> [String; 4] {
-        let terms = if self.expanded { "kinks and products" } else { "columns only" };
+        let terms = if self.expanded {
+            "kinks and products"
+        } else {
+            "columns only"
+        };
         let half = match self.half_life {
             None => "all rows alike".to_owned(),
             Some(1.0) => "half-life 1 window".to_owned(),
@@ -85,7 +111,11 @@ pub(super) struct Table<'a> {
 impl Table<'_> {
     /// How many numbers a recipe weighs.
     pub(super) fn width(&self, recipe: &Recipe) -> usize {
-        if recipe.expanded { self.matrix.width } else { self.matrix.columns }
+        if recipe.expanded {
+            self.matrix.width
+        } else {
+            self.matrix.columns
+        }
     }
 
     /// The log-odds of a row by a fit of either width.
@@ -105,23 +135,36 @@ impl Table<'_> {
         let rows = self.of_spacing(rows, recipe.spacing);
         let (rows, weights) = self.weights(&rows, recipe.half_life);
         let width = self.width(recipe);
-        let values: Cow<'_, [f64]> = if rows.len() == self.data.len() && width == self.matrix.width {
+        let values: Cow<'_, [f64]> = if rows.len() == self.data.len() && width == self.matrix.width
+        {
             Cow::Borrowed(&self.matrix.values)
         } else {
             let mut values = Vec::with_capacity(rows.len() * width);
-            rows.iter().for_each(|row| values.extend_from_slice(&self.matrix.row(*row)[..width]));
+            rows.iter()
+                .for_each(|row| values.extend_from_slice(&self.matrix.row(*row)[..width]));
             Cow::Owned(values)
         };
         let labels: Vec<bool> = rows.iter().map(|row| self.data.labels[*row]).collect();
-        let rows = Rows { values: &values, width, labels: &labels, weights: &weights };
+        let rows = Rows {
+            values: &values,
+            width,
+            labels: &labels,
+            weights: &weights,
+        };
         let fitted = match self.solver {
             Solver::Newton => {
-                let params = NewtonLogistic::default().l2(recipe.l2).tolerance(tolerance).check();
+                let params = NewtonLogistic::default()
+                    .l2(recipe.l2)
+                    .tolerance(tolerance)
+                    .check();
                 params.and_then(|params| fit_rows(&params, &rows, start))
             }
             Solver::Linfa => fit_reference(recipe.l2, &rows),
         };
-        fitted.map_err(|source| TrainError::Logistic { horizon_days: self.horizon_days, source })
+        fitted.map_err(|source| TrainError::Logistic {
+            horizon_days: self.horizon_days,
+            source,
+        })
     }
 
     /// The rows whose date is the newest, or a multiple of `spacing` dates before it.
@@ -131,7 +174,12 @@ impl Table<'_> {
         }
         let dates = self.dates(rows);
         let kept: Vec<Day> = dates.iter().rev().step_by(spacing).copied().collect();
-        Cow::Owned(rows.iter().copied().filter(|row| kept.contains(&self.data.dates[*row])).collect())
+        Cow::Owned(
+            rows.iter()
+                .copied()
+                .filter(|row| kept.contains(&self.data.dates[*row]))
+                .collect(),
+        )
     }
 
     fn dates(&self, rows: &[usize]) -> Vec<Day> {
@@ -150,11 +198,20 @@ impl Table<'_> {
             return (rows.to_vec(), vec![1.0; rows.len()]);
         };
         let days = half_life * f64::from(self.window_days);
-        let root = |row: usize| libm::exp2(-0.5 * f64::from(latest.since(self.data.dates[row])) / days);
-        let draw = |row: usize| f64::from(scatter(self.data.users[row], self.data.dates[row])) / 2_f64.powi(32);
+        let root =
+            |row: usize| libm::exp2(-0.5 * f64::from(latest.since(self.data.dates[row])) / days);
+        let draw = |row: usize| {
+            f64::from(scatter(self.data.users[row], self.data.dates[row])) / 2_f64.powi(32)
+        };
         let stays = |row: &usize| rows.len() <= MANY || draw(*row) < root(*row);
         let kept: Vec<usize> = rows.iter().copied().filter(stays).collect();
-        let weight = |row: &usize| if rows.len() <= MANY { root(*row).powi(2) } else { root(*row) };
+        let weight = |row: &usize| {
+            if rows.len() <= MANY {
+                root(*row).powi(2)
+            } else {
+                root(*row)
+            }
+        };
         let weights: Vec<f64> = kept.iter().map(weight).collect();
         let scale = rows.len() as f64 / weights.iter().sum::<f64>();
         (kept, weights.into_iter().map(|w| w * scale).collect())
@@ -163,7 +220,8 @@ impl Table<'_> {
 
 /// A number that is as good as drawn for a user and a date: `SplitMix64`'s mixing, Steele, Lea and Flood (2014).
 fn scatter(user: u32, date: Day) -> u32 {
-    let mut x = (u64::from(user) << 32 | u64::from(date.number().unsigned_abs())).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut x = (u64::from(user) << 32 | u64::from(date.number().unsigned_abs()))
+        .wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((x ^ (x >> 31)) >> 32) as u32
@@ -194,42 +252,80 @@ mod tests {
             users: rows().map(|(user, _)| user).collect(),
             dates: rows().map(|(_, date)| date).collect(),
         };
-        let matrix = Matrix { width: 0, columns: 0, values: Vec::new() };
-        let table = Table { data: &data, matrix: &matrix, window_days: 30, horizon_days: 30, solver: Solver::Newton };
+        let matrix = Matrix {
+            width: 0,
+            columns: 0,
+            values: Vec::new(),
+        };
+        let table = Table {
+            data: &data,
+            matrix: &matrix,
+            window_days: 30,
+            horizon_days: 30,
+            solver: Solver::Newton,
+        };
         let all: Vec<usize> = (0..50_000).collect();
         let (kept, weights) = table.weights(&all, Some(1.0));
         assert!((weights.iter().sum::<f64>() - 50_000.0).abs() < 1e-6);
         let days = &data.dates;
         let of = |date: Day| {
-            let own = kept.iter().zip(&weights).filter(move |(row, _)| days[**row] == date);
+            let own = kept
+                .iter()
+                .zip(&weights)
+                .filter(move |(row, _)| days[**row] == date);
             own.fold((0.0, 0.0), |(n, sum), (_, w)| (n + 1.0, sum + w))
         };
         let (most, heaviest) = of(newest);
         assert_eq!(most, 10_000.0, "every user of the newest date");
         for (k, date) in dates.iter().enumerate() {
             let (n, sum) = of(*date);
-            assert!((n / most - 0.5_f64.powf(k as f64 / 2.0)).abs() < 0.03, "{k}: {n}");
-            assert!((sum / heaviest - 0.5_f64.powi(k as i32)).abs() < 0.03, "{k}: {sum}");
+            assert!(
+                (n / most - 0.5_f64.powf(k as f64 / 2.0)).abs() < 0.03,
+                "{k}: {n}"
+            );
+            assert!(
+                (sum / heaviest - 0.5_f64.powi(k as i32)).abs() < 0.03,
+                "{k}: {sum}"
+            );
         }
         let (kept, weights) = table.weights(&all[..40_000], Some(1.0));
-        assert!(kept.len() == 40_000 && (weights[3] / weights[4] - 2.0).abs() < 1e-12, "few enough to keep all");
+        assert!(
+            kept.len() == 40_000 && (weights[3] / weights[4] - 2.0).abs() < 1e-12,
+            "few enough to keep all"
+        );
         assert_eq!(table.weights(&all, None), (all.clone(), vec![1.0; 50_000]));
     }
 
     #[test]
     fn the_usual_penalty_grows_with_the_root_of_the_rows() {
         let l2 = |rows| Recipe::usual(rows).l2;
-        assert_eq!((l2(50), l2(2_240), l2(62_500), l2(200_000)), (28.0, 190.0, 1_000.0, 1_800.0));
+        assert_eq!(
+            (l2(50), l2(2_240), l2(62_500), l2(200_000)),
+            (28.0, 190.0, 1_000.0, 1_800.0)
+        );
         assert_eq!(Recipe::usual(62_500), Recipe::DEFAULT);
         assert!(l2(0) > 0.0);
     }
 
     #[test]
     fn a_recipe_is_told_whole_or_by_what_differs() {
-        let other = Recipe { half_life: Some(3.0), spacing: 2, ..Recipe::DEFAULT };
-        assert_eq!(Recipe::DEFAULT.name(), "L2 1000, kinks and products, half-life 1 window, every date");
-        assert_eq!(other.apart_from(&Recipe::DEFAULT), "half-life 3 windows, one date in 2");
-        assert_eq!(Recipe::REFERENCE.apart_from(&Recipe::DEFAULT), "L2 10, columns only, all rows alike");
+        let other = Recipe {
+            half_life: Some(3.0),
+            spacing: 2,
+            ..Recipe::DEFAULT
+        };
+        assert_eq!(
+            Recipe::DEFAULT.name(),
+            "L2 1000, kinks and products, half-life 1 window, every date"
+        );
+        assert_eq!(
+            other.apart_from(&Recipe::DEFAULT),
+            "half-life 3 windows, one date in 2"
+        );
+        assert_eq!(
+            Recipe::REFERENCE.apart_from(&Recipe::DEFAULT),
+            "L2 10, columns only, all rows alike"
+        );
         assert_eq!(other.apart_from(&other), "");
     }
 }

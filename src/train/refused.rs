@@ -30,10 +30,22 @@ impl Refused {
         let quality = &card.data_quality;
         let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64);
         let rows = number(quality, "rows")?;
-        let mut found = Self { rows, ..Self::default() };
-        for reason in quality.get("refused").and_then(Value::as_array).into_iter().flatten() {
+        let mut found = Self {
+            rows,
+            ..Self::default()
+        };
+        for reason in quality
+            .get("refused")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let refused = number(reason, "rows").unwrap_or(0);
-            match reason.get("reason").and_then(Value::as_str).unwrap_or("other") {
+            match reason
+                .get("reason")
+                .and_then(Value::as_str)
+                .unwrap_or("other")
+            {
                 EMPTY_USER => found.without_user += refused,
                 name => {
                     found.refused = found.refused.saturating_add(refused);

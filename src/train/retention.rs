@@ -62,7 +62,9 @@ impl Period {
     fn start(self, number: i32) -> Option<Day> {
         let month = |n: i32| {
             let year = i16::try_from(n.div_euclid(12)).ok()?;
-            Date::new(year, (n.rem_euclid(12) + 1) as i8, 1).ok().map(Day::from)
+            Date::new(year, (n.rem_euclid(12) + 1) as i8, 1)
+                .ok()
+                .map(Day::from)
         };
         match self {
             Self::Week => Day::new(number * 7 - 3),
@@ -88,20 +90,32 @@ pub(super) fn retention(
     until: Day,
 ) -> Result<Retention, HistoryError> {
     let few = |period: &Period| period.observed(first, until).len() <= COHORTS;
-    let period = [Period::Week, Period::Month, Period::Quarter].into_iter().find(few).unwrap_or(Period::Year);
+    let period = [Period::Week, Period::Month, Period::Quarter]
+        .into_iter()
+        .find(few)
+        .unwrap_or(Period::Year);
     let periods = period.observed(first, until);
     // Many records, few days: the calendar is asked once for each day.
     let days = usize::try_from(until.since(first)).unwrap_or_default();
-    let number: Vec<usize> =
-        (0..days).map(|day| (period.of(first.plus(day as i32)) - periods.start) as usize).collect();
+    let number: Vec<usize> = (0..days)
+        .map(|day| (period.of(first.plus(day as i32)) - periods.start) as usize)
+        .collect();
     let mut users = vec![0_u64; periods.len()];
-    let mut active: Vec<Vec<u64>> = (0..periods.len()).map(|cohort| vec![0; periods.len() - cohort]).collect();
+    let mut active: Vec<Vec<u64>> = (0..periods.len())
+        .map(|cohort| vec![0; periods.len() - cohort])
+        .collect();
     // The periods in which each user of a block was active, the cohort first.
     let lives = |block: &Block| -> Vec<Vec<usize>> {
         let life = |(_, _, history): (usize, &str, HistoryView<'_>)| {
-            let seen = history.before(until).records().iter().filter(|r| labeller.is_activity(r.kind));
-            let mut visited: Vec<usize> =
-                seen.filter_map(|r| number.get(usize::try_from(r.day.since(first)).ok()?)).copied().collect();
+            let seen = history
+                .before(until)
+                .records()
+                .iter()
+                .filter(|r| labeller.is_activity(r.kind));
+            let mut visited: Vec<usize> = seen
+                .filter_map(|r| number.get(usize::try_from(r.day.since(first)).ok()?))
+                .copied()
+                .collect();
             visited.dedup();
             visited.retain(|period| *period < periods.len());
             visited
@@ -112,13 +126,25 @@ pub(super) fn retention(
         for life in lives {
             let Some(cohort) = life.first() else { continue };
             users[*cohort] += 1;
-            life.iter().for_each(|period| active[*cohort][period - cohort] += 1);
+            life.iter()
+                .for_each(|period| active[*cohort][period - cohort] += 1);
         }
         Ok(())
     })?;
-    let cohort = |(number, (users, active))| Some(Cohort { from: period.start(number)?, users, active });
-    let cohorts = periods.zip(users.into_iter().zip(active)).filter_map(cohort);
-    Ok(Retention { period, cohorts: cohorts.filter(|c| c.users > 0).collect() })
+    let cohort = |(number, (users, active))| {
+        Some(Cohort {
+            from: period.start(number)?,
+            users,
+            active,
+        })
+    };
+    let cohorts = periods
+        .zip(users.into_iter().zip(active))
+        .filter_map(cohort);
+    Ok(Retention {
+        period,
+        cohorts: cohorts.filter(|c| c.users > 0).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -138,7 +164,17 @@ mod tests {
             for text in *days {
                 let (kind, text) = text.split_once(' ').unwrap_or(("purchase", text));
                 let kind = builder.kind(kind).unwrap();
-                builder.add(name, DayRecord { amount: Amount::default(), day: day(text), count: 1, kind }).unwrap();
+                builder
+                    .add(
+                        name,
+                        DayRecord {
+                            amount: Amount::default(),
+                            day: day(text),
+                            count: 1,
+                            kind,
+                        },
+                    )
+                    .unwrap();
             }
         }
         let histories = builder.finish().unwrap();
@@ -152,7 +188,11 @@ mod tests {
         let labeller = Labeller::new(
             &config,
             histories.kinds(),
-            Observed { first: day("2024-01-01"), until: day("2024-05-20"), holes: Vec::new() },
+            Observed {
+                first: day("2024-01-01"),
+                until: day("2024-05-20"),
+                holes: Vec::new(),
+            },
         );
         (histories, labeller)
     }
@@ -160,16 +200,29 @@ mod tests {
     #[test]
     fn a_cohort_is_where_activity_began_and_unfinished_periods_are_not_counted() {
         let (histories, labeller) = log(&[
-            ("a", &["2024-01-10", "2024-02-01", "2024-02-29", "2024-04-30"]),
+            (
+                "a",
+                &["2024-01-10", "2024-02-01", "2024-02-29", "2024-04-30"],
+            ),
             ("b", &["2024-01-31", "2024-05-01"]),
             ("c", &["visit 2024-01-02", "2024-03-15", "visit 2024-04-04"]),
             ("d", &["2024-05-02"]),
             ("e", &["visit 2024-02-02"]),
         ]);
         let found = retention(&histories, &labeller, day("2024-01-02"), day("2024-05-20")).unwrap();
-        let cohort = |from, users, active: &[u64]| Cohort { from: day(from), users, active: active.to_vec() };
+        let cohort = |from, users, active: &[u64]| Cohort {
+            from: day(from),
+            users,
+            active: active.to_vec(),
+        };
         assert_eq!(found.period, Period::Month);
-        assert_eq!(found.cohorts, [cohort("2024-01-01", 2, &[2, 1, 0, 1]), cohort("2024-03-01", 1, &[1, 0])]);
+        assert_eq!(
+            found.cohorts,
+            [
+                cohort("2024-01-01", 2, &[2, 1, 0, 1]),
+                cohort("2024-03-01", 1, &[1, 0])
+            ]
+        );
         // A day more, and May is over.
         let found = retention(&histories, &labeller, day("2024-01-02"), day("2024-06-01")).unwrap();
         assert_eq!(found.cohorts[0].active, [2, 1, 0, 1, 1]);
@@ -178,9 +231,19 @@ mod tests {
     #[test]
     fn periods_grow_with_the_log() {
         let (histories, labeller) = log(&[("a", &["2024-01-01"])]);
-        let period = |until: &str| retention(&histories, &labeller, day("2024-01-01"), day(until)).unwrap().period;
-        assert_eq!([period("2024-04-01"), period("2024-05-01")], [Period::Week, Period::Month]);
-        assert_eq!([period("2025-03-01"), period("2025-04-01")], [Period::Month, Period::Quarter]);
+        let period = |until: &str| {
+            retention(&histories, &labeller, day("2024-01-01"), day(until))
+                .unwrap()
+                .period
+        };
+        assert_eq!(
+            [period("2024-04-01"), period("2024-05-01")],
+            [Period::Week, Period::Month]
+        );
+        assert_eq!(
+            [period("2025-03-01"), period("2025-04-01")],
+            [Period::Month, Period::Quarter]
+        );
         assert_eq!(period("2030-01-01"), Period::Year);
     }
 

@@ -19,12 +19,19 @@ pub struct Rival {
 impl Rival {
     /// A rival that goes by more than one feature, or by none.
     pub fn new(name: &str, predicted: Vec<f64>) -> Self {
-        Self { name: name.to_owned(), feature: None, predicted }
+        Self {
+            name: name.to_owned(),
+            feature: None,
+            predicted,
+        }
     }
 
     /// The same, going by one feature.
     pub fn on(self, feature: &str) -> Self {
-        Self { feature: Some(feature.to_owned()), ..self }
+        Self {
+            feature: Some(feature.to_owned()),
+            ..self
+        }
     }
 }
 
@@ -35,15 +42,25 @@ const COMPARED_ROWS: usize = 20_000;
 /// without rows of both kinds.
 pub fn best_feature(data: &Dataset, columns: &[Column]) -> Option<usize> {
     let rows: Vec<usize> = evenly(data.len(), COMPARED_ROWS).collect();
-    let churned: Vec<bool> = rows.iter().filter_map(|row| data.labels.get(*row)).copied().collect();
+    let churned: Vec<bool> = rows
+        .iter()
+        .filter_map(|row| data.labels.get(*row))
+        .copied()
+        .collect();
     let skill = |(position, column): (usize, &Column)| {
-        let value = |row: &usize| data.raw.get(row * data.width + position).map(|raw| column.standardise(*raw));
+        let value = |row: &usize| {
+            data.raw
+                .get(row * data.width + position)
+                .map(|raw| column.standardise(*raw))
+        };
         let values: Vec<f64> = rows.iter().filter_map(value).collect();
         let skill = (area_under_roc(&values, &churned) - 0.5).abs();
         skill.is_finite().then_some((position, skill))
     };
     let skills = columns.iter().enumerate().filter_map(skill);
-    skills.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(position, _)| position)
+    skills
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })
+        .map(|(position, _)| position)
 }
 
 #[cfg(test)]
@@ -55,7 +72,10 @@ pub(super) mod tests {
     /// 200 users on two dates; the second of three features tells who churned.
     pub(in super::super) fn dataset() -> Dataset {
         let day = |k: i32| "2024-01-01".parse::<Day>().unwrap().plus(k);
-        let mut data = Dataset { width: 3, ..Dataset::default() };
+        let mut data = Dataset {
+            width: 3,
+            ..Dataset::default()
+        };
         for i in 0..400_u32 {
             let churned = i % 3 == 0;
             let mixed = f64::from(i * 37 % 100) - 40.0 * f64::from(churned);

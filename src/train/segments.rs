@@ -38,7 +38,12 @@ pub struct SegmentConfig {
 
 impl Default for SegmentConfig {
     fn default() -> Self {
-        Self { solver: SegmentSolver::Lloyd, k_min: 3, k_max: 6, sample_users: 10_000 }
+        Self {
+            solver: SegmentSolver::Lloyd,
+            k_min: 3,
+            k_max: 6,
+            sample_users: 10_000,
+        }
     }
 }
 
@@ -47,10 +52,16 @@ impl SegmentConfig {
     pub fn problem(&self) -> Option<String> {
         if self.k_min < 2 || self.k_max < self.k_min || self.k_max > 20 {
             let Self { k_min, k_max, .. } = self;
-            return Some(format!("segments: k_min = {k_min} and k_max = {k_max} must be 2 <= k_min <= k_max <= 20"));
+            return Some(format!(
+                "segments: k_min = {k_min} and k_max = {k_max} must be 2 <= k_min <= k_max <= 20"
+            ));
         }
-        (self.sample_users < 100)
-            .then(|| format!("segments.sample_users is {}: it must be at least 100", self.sample_users))
+        (self.sample_users < 100).then(|| {
+            format!(
+                "segments.sample_users is {}: it must be at least 100",
+                self.sample_users
+            )
+        })
     }
 }
 
@@ -65,12 +76,30 @@ struct Axis {
 fn axes(catalogue: &Catalogue) -> Vec<Axis> {
     let longest = catalogue.windows().last().copied().unwrap_or_default();
     let all = [
-        Axis { quantity: Quantity::Recency, high: "lapsed", low: "recent" },
-        Axis { quantity: Quantity::ActiveDaysIn(longest), high: "frequent", low: "rare" },
-        Axis { quantity: Quantity::Tenure, high: "long-standing", low: "new" },
-        Axis { quantity: Quantity::AmountMean, high: "high spend", low: "low spend" },
+        Axis {
+            quantity: Quantity::Recency,
+            high: "lapsed",
+            low: "recent",
+        },
+        Axis {
+            quantity: Quantity::ActiveDaysIn(longest),
+            high: "frequent",
+            low: "rare",
+        },
+        Axis {
+            quantity: Quantity::Tenure,
+            high: "long-standing",
+            low: "new",
+        },
+        Axis {
+            quantity: Quantity::AmountMean,
+            high: "high spend",
+            low: "low spend",
+        },
     ];
-    all.into_iter().filter(|axis| catalogue.position(axis.quantity).is_some()).collect()
+    all.into_iter()
+        .filter(|axis| catalogue.position(axis.quantity).is_some())
+        .collect()
 }
 
 /// Users on whom the silhouette is computed at most: it looks at every pair.
@@ -88,37 +117,78 @@ pub fn fit_segments(
     seed: u64,
 ) -> Result<Segments, TrainError> {
     let axes = axes(catalogue);
-    let positions: Vec<usize> = axes.iter().filter_map(|a| catalogue.position(a.quantity)).collect();
-    let features = positions.iter().filter_map(|p| catalogue.features().get(*p)).map(|f| f.name.clone()).collect();
-    let points: Vec<f64> =
-        z.chunks_exact(catalogue.len().max(1)).flat_map(|row| positions.iter().map(|p| row[*p])).collect();
+    let positions: Vec<usize> = axes
+        .iter()
+        .filter_map(|a| catalogue.position(a.quantity))
+        .collect();
+    let features = positions
+        .iter()
+        .filter_map(|p| catalogue.features().get(*p))
+        .map(|f| f.name.clone())
+        .collect();
+    let points: Vec<f64> = z
+        .chunks_exact(catalogue.len().max(1))
+        .flat_map(|row| positions.iter().map(|p| row[*p]))
+        .collect();
     let width = axes.len();
     let users = points.len() / width.max(1);
     if users < config.k_min * 20 {
-        return Ok(Segments { features, items: Vec::new() });
+        return Ok(Segments {
+            features,
+            items: Vec::new(),
+        });
     }
     let sample = thin(&points, width, config.sample_users);
     let judged = thin(&sample, width, SILHOUETTE_USERS);
     let mut best: Option<(f64, Fitted)> = None;
     for k in config.k_min..=config.k_max {
-        let fitted = fit_k(config.solver, Points { values: &sample, width }, k, seed)?;
+        let fitted = fit_k(
+            config.solver,
+            Points {
+                values: &sample,
+                width,
+            },
+            k,
+            seed,
+        )?;
         let score = silhouette(&judged, width, &fitted);
         if best.as_ref().is_none_or(|(top, _)| score > *top) {
             best = Some((score, fitted));
         }
     }
-    let Some((_, fitted)) = best else { return Ok(Segments { features, items: Vec::new() }) };
-    Ok(Segments { features, items: describe(&fitted, &points, churned, &axes) })
+    let Some((_, fitted)) = best else {
+        return Ok(Segments {
+            features,
+            items: Vec::new(),
+        });
+    };
+    Ok(Segments {
+        features,
+        items: describe(&fitted, &points, churned, &axes),
+    })
 }
 
 /// At most `most` rows, evenly taken.
 fn thin(points: &[f64], width: usize, most: usize) -> Vec<f64> {
     let rows = points.len() / width;
-    evenly(rows, most).flat_map(|row| &points[row * width..][..width]).copied().collect()
+    evenly(rows, most)
+        .flat_map(|row| &points[row * width..][..width])
+        .copied()
+        .collect()
 }
 
-fn fit_k(solver: SegmentSolver, sample: Points<'_>, k: usize, seed: u64) -> Result<Fitted, TrainError> {
-    let params = LloydKMeans::new(k).restarts(5).tolerance(1e-8).max_steps(300).seed(seed).check();
+fn fit_k(
+    solver: SegmentSolver,
+    sample: Points<'_>,
+    k: usize,
+    seed: u64,
+) -> Result<Fitted, TrainError> {
+    let params = LloydKMeans::new(k)
+        .restarts(5)
+        .tolerance(1e-8)
+        .max_steps(300)
+        .seed(seed)
+        .check();
     let fitted = params.and_then(|params| match solver {
         SegmentSolver::Lloyd => fit_points(&params, sample),
         SegmentSolver::Linfa => fit_reference(&params, sample),
@@ -128,22 +198,47 @@ fn fit_k(solver: SegmentSolver, sample: Points<'_>, k: usize, seed: u64) -> Resu
 
 /// The mean silhouette (Rousseeuw 1987) of the rows assigned to their nearest centre; -1 if they all share one.
 fn silhouette(judged: &[f64], width: usize, fitted: &Fitted) -> f64 {
-    let Ok(rows) = ArrayView2::from_shape((judged.len() / width, width), judged) else { return -1.0 };
-    let labels = ndarray::Array1::from_vec(fitted.labels(Points { values: judged, width }));
+    let Ok(rows) = ArrayView2::from_shape((judged.len() / width, width), judged) else {
+        return -1.0;
+    };
+    let labels = ndarray::Array1::from_vec(fitted.labels(Points {
+        values: judged,
+        width,
+    }));
     let dataset = DatasetBase::new(rows.to_owned(), labels);
-    dataset.silhouette_score().ok().filter(|s: &f64| s.is_finite()).unwrap_or(-1.0)
+    dataset
+        .silhouette_score()
+        .ok()
+        .filter(|s: &f64| s.is_finite())
+        .unwrap_or(-1.0)
 }
 
 /// Counts and names the segments of all users, ordered by churn rate.
 fn describe(fitted: &Fitted, points: &[f64], churned: &[bool], axes: &[Axis]) -> Vec<Segment> {
     let k = fitted.centres.len() / axes.len();
     let (mut users, mut leavers) = (vec![0_u64; k], vec![0_u64; k]);
-    for (id, churned) in fitted.labels(Points { values: points, width: axes.len() }).into_iter().zip(churned) {
+    for (id, churned) in fitted
+        .labels(Points {
+            values: points,
+            width: axes.len(),
+        })
+        .into_iter()
+        .zip(churned)
+    {
         users[id] += 1;
         leavers[id] += u64::from(*churned);
     }
     let centre: Vec<f64> = (0..axes.len())
-        .map(|axis| mean(&points.iter().skip(axis).step_by(axes.len()).copied().collect::<Vec<_>>()))
+        .map(|axis| {
+            mean(
+                &points
+                    .iter()
+                    .skip(axis)
+                    .step_by(axes.len())
+                    .copied()
+                    .collect::<Vec<_>>(),
+            )
+        })
         .collect();
     let mut items: Vec<Segment> = fitted
         .centres
@@ -157,7 +252,11 @@ fn describe(fitted: &Fitted, points: &[f64], churned: &[bool], axes: &[Axis]) ->
             churn_rate: *leavers as f64 / *users as f64,
         })
         .collect();
-    items.sort_by(|a, b| a.churn_rate.total_cmp(&b.churn_rate).then_with(|| a.name.cmp(&b.name)));
+    items.sort_by(|a, b| {
+        a.churn_rate
+            .total_cmp(&b.churn_rate)
+            .then_with(|| a.name.cmp(&b.name))
+    });
     tell_apart(&mut items);
     items
 }
@@ -173,16 +272,23 @@ fn name(centroid: &[f64], average: &[f64], axes: &[Axis]) -> String {
         .map(|(off, axis)| (off.abs(), if off > 0.0 { axis.high } else { axis.low }))
         .collect();
     words.sort_by(|a, b| b.0.total_cmp(&a.0));
-    if words.is_empty() { "average".to_owned() } else { words.iter().map(|w| w.1).collect::<Vec<_>>().join(", ") }
+    if words.is_empty() {
+        "average".to_owned()
+    } else {
+        words.iter().map(|w| w.1).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Numbers segments of one name: "recent, frequent (2)".
 fn tell_apart(items: &mut [Segment]) {
     for i in 1..items.len() {
         let (before, rest) = items.split_at_mut(i);
-        let Some(item) = rest.first_mut() else { continue };
-        let namesakes =
-            before.iter().filter(|b| b.name == item.name || b.name.starts_with(&format!("{} (", item.name)));
+        let Some(item) = rest.first_mut() else {
+            continue;
+        };
+        let namesakes = before
+            .iter()
+            .filter(|b| b.name == item.name || b.name.starts_with(&format!("{} (", item.name)));
         let number = namesakes.count() + 1;
         if number > 1 {
             item.name = format!("{} ({number})", item.name);
@@ -208,8 +314,15 @@ mod tests {
     /// Three clear groups in the standardised space, the third of them all churners.
     fn groups() -> (Vec<f64>, Vec<bool>) {
         let catalogue = catalogue();
-        let positions: Vec<usize> = axes(&catalogue).iter().map(|a| catalogue.position(a.quantity).unwrap()).collect();
-        let centres = [[-1.0, 1.2, 0.1, 1.0], [-0.8, -0.2, -1.5, -0.1], [1.6, -1.0, 0.2, -0.9]];
+        let positions: Vec<usize> = axes(&catalogue)
+            .iter()
+            .map(|a| catalogue.position(a.quantity).unwrap())
+            .collect();
+        let centres = [
+            [-1.0, 1.2, 0.1, 1.0],
+            [-0.8, -0.2, -1.5, -0.1],
+            [1.6, -1.0, 0.2, -0.9],
+        ];
         let mut z = Vec::new();
         let mut churned = Vec::new();
         for i in 0..900_usize {
@@ -231,8 +344,20 @@ mod tests {
     #[test]
     fn clear_groups_are_found_counted_ordered_and_named() {
         let segments = fit(&SegmentConfig::default());
-        assert_eq!(segments.features, ["recency_days", "active_days_120d", "tenure_days", "amount_mean"]);
-        let found: Vec<(&str, u64)> = segments.items.iter().map(|s| (s.name.as_str(), s.users)).collect();
+        assert_eq!(
+            segments.features,
+            [
+                "recency_days",
+                "active_days_120d",
+                "tenure_days",
+                "amount_mean"
+            ]
+        );
+        let found: Vec<(&str, u64)> = segments
+            .items
+            .iter()
+            .map(|s| (s.name.as_str(), s.users))
+            .collect();
         assert_eq!(
             found,
             [
@@ -241,19 +366,33 @@ mod tests {
                 ("lapsed, rare, low spend, long-standing", 300)
             ]
         );
-        assert!(segments.items.is_sorted_by(|a, b| a.churn_rate <= b.churn_rate));
+        assert!(
+            segments
+                .items
+                .is_sorted_by(|a, b| a.churn_rate <= b.churn_rate)
+        );
         assert_eq!(segments.items[2].churn_rate, 1.0);
     }
 
     #[test]
     fn one_seed_gives_one_answer() {
-        assert_eq!(fit(&SegmentConfig::default()), fit(&SegmentConfig::default()));
+        assert_eq!(
+            fit(&SegmentConfig::default()),
+            fit(&SegmentConfig::default())
+        );
     }
 
     #[test]
     fn the_reference_finds_the_same_groups() {
-        let counts =
-            |solver| fit(&SegmentConfig { solver, ..Default::default() }).items.into_iter().map(|s| (s.name, s.users));
+        let counts = |solver| {
+            fit(&SegmentConfig {
+                solver,
+                ..Default::default()
+            })
+            .items
+            .into_iter()
+            .map(|s| (s.name, s.users))
+        };
         assert!(counts(SegmentSolver::Lloyd).eq(counts(SegmentSolver::Linfa)));
     }
 
@@ -261,14 +400,28 @@ mod tests {
     fn too_few_users_make_no_segments() {
         let (z, churned) = groups();
         let some = 50 * catalogue().len();
-        let segments = fit_segments(&catalogue(), &z[..some], &churned[..50], &SegmentConfig::default(), 7).unwrap();
+        let segments = fit_segments(
+            &catalogue(),
+            &z[..some],
+            &churned[..50],
+            &SegmentConfig::default(),
+            7,
+        )
+        .unwrap();
         assert!(segments.items.is_empty());
     }
 
     #[test]
     fn identical_users_are_one_segment() {
         let z = vec![0.0; 200 * catalogue().len()];
-        let segments = fit_segments(&catalogue(), &z, &[false; 200], &SegmentConfig::default(), 7).unwrap();
+        let segments = fit_segments(
+            &catalogue(),
+            &z,
+            &[false; 200],
+            &SegmentConfig::default(),
+            7,
+        )
+        .unwrap();
         assert_eq!(segments.items.iter().map(|s| s.users).sum::<u64>(), 200);
         assert!(segments.items.len() == 1 && segments.items[0].name == "average");
     }

@@ -80,8 +80,13 @@ impl ModelConfig {
         if self.l2.is_some_and(|l2| !(l2.is_finite() && l2 > 0.0)) {
             return Some("model.l2 must be positive".into());
         }
-        if let Some(half_life) = self.half_life_windows.filter(|h| !(h.is_finite() && *h >= 0.0)) {
-            return Some(format!("model.half_life_windows is {half_life}: it must be 0 or more"));
+        if let Some(half_life) = self
+            .half_life_windows
+            .filter(|h| !(h.is_finite() && *h >= 0.0))
+        {
+            return Some(format!(
+                "model.half_life_windows is {half_life}: it must be 0 or more"
+            ));
         }
         if self.solver == Solver::Linfa && self.half_life_windows.is_some_and(|h| h > 0.0) {
             return Some(
@@ -89,12 +94,16 @@ impl ModelConfig {
             );
         }
         if self.most_rows < 1_000 {
-            return Some(format!("model.most_rows is {}: it must be at least 1000", self.most_rows));
+            return Some(format!(
+                "model.most_rows is {}: it must be at least 1000",
+                self.most_rows
+            ));
         }
         if self.spacing_days == Some(0) {
             return Some("model.spacing_days must be at least 1".into());
         }
-        (!(1..=100).contains(&self.snapshots)).then(|| "model.snapshots must lie between 1 and 100".into())
+        (!(1..=100).contains(&self.snapshots))
+            .then(|| "model.snapshots must lie between 1 and 100".into())
     }
 }
 
@@ -124,14 +133,31 @@ impl TrainConfig {
         let within = |days: u32| (1..=36_600).contains(&days);
         let own = if churn.activity.is_empty() {
             Some("churn.activity names no kind of event".to_owned())
-        } else if churn.horizon_days.is_empty() || !churn.horizon_days.iter().all(|h| (1..=HORIZON_LIMIT).contains(h)) {
+        } else if churn.horizon_days.is_empty()
+            || !churn
+                .horizon_days
+                .iter()
+                .all(|h| (1..=HORIZON_LIMIT).contains(h))
+        {
             let given = &churn.horizon_days;
-            Some(format!("churn.horizon_days is {given:?}: it must hold numbers of days from 1 to {HORIZON_LIMIT}"))
+            Some(format!(
+                "churn.horizon_days is {given:?}: it must hold numbers of days from 1 to {HORIZON_LIMIT}"
+            ))
         } else if !within(churn.active_within_days) {
-            Some(format!("churn.active_within_days is {}: it must lie between 1 and 36600", churn.active_within_days))
+            Some(format!(
+                "churn.active_within_days is {}: it must lie between 1 and 36600",
+                churn.active_within_days
+            ))
         } else if churn.lead_days > 3_660 {
-            Some(format!("churn.lead_days is {}: it must be at most 3660", churn.lead_days))
-        } else if churn.churn_event.as_ref().is_some_and(|e| churn.activity.contains(e)) {
+            Some(format!(
+                "churn.lead_days is {}: it must be at most 3660",
+                churn.lead_days
+            ))
+        } else if churn
+            .churn_event
+            .as_ref()
+            .is_some_and(|e| churn.activity.contains(e))
+        {
             Some("churn.churn_event is also in churn.activity: an event can't be both".to_owned())
         } else {
             None
@@ -139,7 +165,11 @@ impl TrainConfig {
         let problem = own
             .or_else(|| self.model.problem())
             .or_else(|| self.segments.problem())
-            .or_else(|| self.bands.problem().map(|problem| format!("risk_bands: {problem}")))
+            .or_else(|| {
+                self.bands
+                    .problem()
+                    .map(|problem| format!("risk_bands: {problem}"))
+            })
             .or_else(|| self.lifecycle.problem());
         problem.map_or(Ok(()), |p| Err(TrainError::Setting(p)))
     }

@@ -36,21 +36,31 @@ impl Slicer<'_> {
 
     /// The positions in a vector of the features that segments are made of.
     pub(super) fn segment_positions(&self) -> Vec<usize> {
-        self.segments.features.iter().filter_map(|name| self.catalogue.position_of(name).ok()).collect()
+        self.segments
+            .features
+            .iter()
+            .filter_map(|name| self.catalogue.position_of(name).ok())
+            .collect()
     }
 
     /// The segment of every row; `None` without segments.
     pub(super) fn segment_of(&self, data: &Dataset) -> Vec<Option<usize>> {
         let positions = self.segment_positions();
         let standard = |row: &[f64], p: usize| Some(self.columns.get(p)?.standardise(*row.get(p)?));
-        let segment =
-            |row: &[f64]| self.segments.nearest(positions.iter().filter_map(|p| standard(row, *p))).map(|(id, _)| id);
+        let segment = |row: &[f64]| {
+            self.segments
+                .nearest(positions.iter().filter_map(|p| standard(row, *p)))
+                .map(|(id, _)| id)
+        };
         data.rows().map(segment).collect()
     }
 
     /// The rows by stage, by segment and by quarter of tenure.
     pub(super) fn slicings(&self, data: &Dataset) -> Vec<Slicing> {
-        let stage = |row| self.stage(row).and_then(|stage| Stage::ALL.iter().position(|s| *s == stage));
+        let stage = |row| {
+            self.stage(row)
+                .and_then(|stage| Stage::ALL.iter().position(|s| *s == stage))
+        };
         let stages = Slicing {
             dimension: "stage".to_owned(),
             names: Stage::ALL.map(|stage| stage.name().to_owned()).into(),
@@ -61,8 +71,18 @@ impl Slicer<'_> {
             names: self.segments.items.iter().map(|s| s.name.clone()).collect(),
             of: self.segment_of(data),
         };
-        let tenure = self.catalogue.position(Quantity::Tenure).map(|p| data.column(p).collect::<Vec<f64>>());
-        [Some(stages), Some(segments), tenure.map(|days| by_tenure(&days))].into_iter().flatten().collect()
+        let tenure = self
+            .catalogue
+            .position(Quantity::Tenure)
+            .map(|p| data.column(p).collect::<Vec<f64>>());
+        [
+            Some(stages),
+            Some(segments),
+            tenure.map(|days| by_tenure(&days)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }
 
@@ -70,17 +90,30 @@ impl Slicer<'_> {
 fn by_tenure(days: &[f64]) -> Slicing {
     let mut sorted: Vec<f64> = days.iter().copied().filter(|d| !d.is_nan()).collect();
     sorted.sort_by(f64::total_cmp);
-    let mut ends: Vec<f64> = [0.25, 0.5, 0.75, 1.0].iter().filter_map(|q| quantile_sorted(&sorted, *q)).collect();
+    let mut ends: Vec<f64> = [0.25, 0.5, 0.75, 1.0]
+        .iter()
+        .filter_map(|q| quantile_sorted(&sorted, *q))
+        .collect();
     ends.iter_mut().for_each(|end| *end = end.floor());
     ends.dedup();
     let mut from = sorted.first().copied().unwrap_or(0.0);
     let mut names = Vec::new();
     for end in &ends {
-        names.push(if from == *end { format!("{end:.0} days") } else { format!("{from:.0}-{end:.0} days") });
+        names.push(if from == *end {
+            format!("{end:.0} days")
+        } else {
+            format!("{from:.0}-{end:.0} days")
+        });
         from = end + 1.0;
     }
-    let part = |day: &f64| (!day.is_nan()).then(|| ends.partition_point(|end| end < day).min(ends.len() - 1));
-    Slicing { dimension: "tenure".to_owned(), names, of: days.iter().map(part).collect() }
+    let part = |day: &f64| {
+        (!day.is_nan()).then(|| ends.partition_point(|end| end < day).min(ends.len() - 1))
+    };
+    Slicing {
+        dimension: "tenure".to_owned(),
+        names,
+        of: days.iter().map(part).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -91,10 +124,20 @@ mod tests {
     fn tenure_is_cut_at_quarters_and_every_day_has_one_part() {
         let days: Vec<f64> = (1..=400).map(f64::from).collect();
         let cut = by_tenure(&days);
-        assert_eq!(cut.names, ["1-100 days", "101-200 days", "201-300 days", "301-400 days"]);
+        assert_eq!(
+            cut.names,
+            ["1-100 days", "101-200 days", "201-300 days", "301-400 days"]
+        );
         for (day, part) in days.iter().zip(&cut.of) {
-            let (from, to) = cut.names[part.unwrap()].strip_suffix(" days").unwrap().split_once('-').unwrap();
-            assert!((from.parse().unwrap()..=to.parse().unwrap()).contains(day), "{day} {from} {to}");
+            let (from, to) = cut.names[part.unwrap()]
+                .strip_suffix(" days")
+                .unwrap()
+                .split_once('-')
+                .unwrap();
+            assert!(
+                (from.parse().unwrap()..=to.parse().unwrap()).contains(day),
+                "{day} {from} {to}"
+            );
         }
     }
 

@@ -33,15 +33,24 @@ impl Table {
         properties: WriterProperties,
     ) -> Result<(Self, Encoder), ParquetError> {
         let parquet = ArrowSchemaConverter::new().convert(schema)?;
-        let writer = SerializedFileWriter::new(file, parquet.root_schema_ptr(), Arc::new(properties))?;
+        let writer =
+            SerializedFileWriter::new(file, parquet.root_schema_ptr(), Arc::new(properties))?;
         let factory = ArrowRowGroupWriterFactory::new(&writer, schema.clone());
-        Ok((Self { writer }, Encoder { factory, schema: schema.clone() }))
+        Ok((
+            Self { writer },
+            Encoder {
+                factory,
+                schema: schema.clone(),
+            },
+        ))
     }
 
     /// Writes the next row group.
     pub(super) fn append(&mut self, columns: RowGroup) -> Result<(), ParquetError> {
         let mut group = self.writer.next_row_group()?;
-        columns.into_iter().try_for_each(|column| column.append_to_row_group(&mut group))?;
+        columns
+            .into_iter()
+            .try_for_each(|column| column.append_to_row_group(&mut group))?;
         group.close().map(|_| ())
     }
 

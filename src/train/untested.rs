@@ -63,7 +63,11 @@ pub enum Untested {
 
 /// The setting that makes more users leave, or fewer: silence is rarer the longer one waits, an event likelier.
 pub fn horizon_advice(silence: bool, more_churn: bool) -> &'static str {
-    if silence == more_churn { "shorten churn.horizon_days" } else { "lengthen churn.horizon_days" }
+    if silence == more_churn {
+        "shorten churn.horizon_days"
+    } else {
+        "lengthen churn.horizon_days"
+    }
 }
 
 impl Untested {
@@ -71,7 +75,10 @@ impl Untested {
     pub fn sentence(&self, question: &ChurnConfig, horizon_days: u16) -> String {
         let model = format!("the {horizon_days}-day model");
         match *self {
-            Self::TooFewDays { span_days, needed_days } => format!(
+            Self::TooFewDays {
+                span_days,
+                needed_days,
+            } => format!(
                 "The log is too short to judge {model} on a later date than it learnt from: it spans {span_days} days, \
                  and {needed_days} would do."
             ),
@@ -83,16 +90,32 @@ impl Untested {
                 "Too few users to judge {model}: {} active in the {} days before {date}, the newest date with labels, and \
                  {least} are needed. A log of more users or a longer churn.active_within_days would do; more days of the \
                  same users would not.",
-                if users == 1 { "1 user was".to_owned() } else { format!("{users} users were") },
+                if users == 1 {
+                    "1 user was".to_owned()
+                } else {
+                    format!("{users} users were")
+                },
                 question.active_within_days
             ),
-            Self::OneClass { date, users, churned } => one_class(question, horizon_days, date, users, churned),
+            Self::OneClass {
+                date,
+                users,
+                churned,
+            } => one_class(question, horizon_days, date, users, churned),
             Self::TooFewEarlier { date, rows, least } => format!(
                 "Too few users to judge {model}: only {rows} rows (user, date) before {date} could be learnt from, and \
                  {least} are needed. A log of more users or a longer churn.active_within_days would do."
             ),
-            Self::TooFewOfAClass { date, rows, churned } => {
-                let (few, word) = if churned * 2 < rows { (churned, "churned") } else { (rows - churned, "stayed") };
+            Self::TooFewOfAClass {
+                date,
+                rows,
+                churned,
+            } => {
+                let (few, word) = if churned * 2 < rows {
+                    (churned, "churned")
+                } else {
+                    (rows - churned, "stayed")
+                };
                 format!(
                     "Too few users {word} to judge {model}: of {rows} rows (user, date) before {date} {few} did, and each \
                      third of the users is asked of what the others teach. A log of more users would do, or {}.",
@@ -103,10 +126,20 @@ impl Untested {
     }
 }
 
-fn one_class(question: &ChurnConfig, horizon_days: u16, date: Day, users: usize, churned: bool) -> String {
+fn one_class(
+    question: &ChurnConfig,
+    horizon_days: u16,
+    date: Day,
+    users: usize,
+    churned: bool,
+) -> String {
     let silence = question.churn_event.is_none();
     let advice = horizon_advice(silence, !churned);
-    let all = if users == 1 { "The only user".to_owned() } else { format!("All {users} users") };
+    let all = if users == 1 {
+        "The only user".to_owned()
+    } else {
+        format!("All {users} users")
+    };
     let became = if churned { "churned" } else { "stayed" };
     let cause = match (&question.churn_event, churned) {
         (None, true) => format!(
@@ -114,7 +147,9 @@ fn one_class(question: &ChurnConfig, horizon_days: u16, date: Day, users: usize,
             question.activity.join(", ")
         ),
         (Some(event), false) => {
-            format!("If events `{event}` stop before the log does, choose an earlier --as-of; otherwise {advice}.")
+            format!(
+                "If events `{event}` stop before the log does, choose an earlier --as-of; otherwise {advice}."
+            )
         }
         _ => format!("Choose an earlier --as-of, or {advice}."),
     };
@@ -143,13 +178,60 @@ mod tests {
     fn each_cause_names_itself_and_what_would_help() {
         let date: Day = "2024-06-01".parse().unwrap();
         let causes = [
-            (Untested::TooFewDays { span_days: 50, needed_days: 61 }, "spans 50 days, and 61 would do"),
-            (Untested::DatesTooClose { dates: 3, window_days: 30 }, "Raise model.snapshots or model.spacing_days"),
-            (Untested::TooFewUsers { date, users: 1, least: 50 }, "1 user was active in the 90 days before 2024-06-01"),
-            (Untested::TooFewEarlier { date, rows: 30, least: 50 }, "only 30 rows (user, date) before 2024-06-01"),
-            (Untested::TooFewOfAClass { date, rows: 300, churned: 2 }, "Too few users churned"),
-            (Untested::TooFewOfAClass { date, rows: 300, churned: 299 }, "Too few users stayed"),
-            (Untested::OneClass { date, users: 300, churned: true }, "All 300 users of 2024-06-01"),
+            (
+                Untested::TooFewDays {
+                    span_days: 50,
+                    needed_days: 61,
+                },
+                "spans 50 days, and 61 would do",
+            ),
+            (
+                Untested::DatesTooClose {
+                    dates: 3,
+                    window_days: 30,
+                },
+                "Raise model.snapshots or model.spacing_days",
+            ),
+            (
+                Untested::TooFewUsers {
+                    date,
+                    users: 1,
+                    least: 50,
+                },
+                "1 user was active in the 90 days before 2024-06-01",
+            ),
+            (
+                Untested::TooFewEarlier {
+                    date,
+                    rows: 30,
+                    least: 50,
+                },
+                "only 30 rows (user, date) before 2024-06-01",
+            ),
+            (
+                Untested::TooFewOfAClass {
+                    date,
+                    rows: 300,
+                    churned: 2,
+                },
+                "Too few users churned",
+            ),
+            (
+                Untested::TooFewOfAClass {
+                    date,
+                    rows: 300,
+                    churned: 299,
+                },
+                "Too few users stayed",
+            ),
+            (
+                Untested::OneClass {
+                    date,
+                    users: 300,
+                    churned: true,
+                },
+                "All 300 users of 2024-06-01",
+            ),
         ];
         for (k, (cause, words)) in causes.iter().enumerate() {
             let said = cause.sentence(&question(None), 30);
@@ -164,14 +246,23 @@ mod tests {
     #[test]
     fn the_advice_on_the_horizon_depends_on_what_churn_is() {
         let date: Day = "2024-06-01".parse().unwrap();
-        let said = |event, churned| Untested::OneClass { date, users: 9, churned }.sentence(&question(event), 30);
+        let said = |event, churned| {
+            Untested::OneClass {
+                date,
+                users: 9,
+                churned,
+            }
+            .sentence(&question(event), 30)
+        };
         assert!(said(None, true).ends_with("otherwise lengthen churn.horizon_days."));
-        assert!(
-            said(None, true).contains("If events of the kind purchase stop before the log does, choose an earlier")
-        );
+        assert!(said(None, true).contains(
+            "If events of the kind purchase stop before the log does, choose an earlier"
+        ));
         assert!(said(None, false).ends_with("or shorten churn.horizon_days."));
         assert!(said(Some("cancel"), true).ends_with("or shorten churn.horizon_days."));
-        assert!(said(Some("cancel"), false).contains("If events `cancel` stop before the log does"));
+        assert!(
+            said(Some("cancel"), false).contains("If events `cancel` stop before the log does")
+        );
         assert!(said(Some("cancel"), false).ends_with("otherwise lengthen churn.horizon_days."));
     }
 }

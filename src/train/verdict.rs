@@ -64,12 +64,20 @@ impl Verdict {
         } else {
             Strength::Modest
         };
-        Some(Self { strength, baseline: strongest.name.clone(), log_loss_difference: difference })
+        Some(Self {
+            strength,
+            baseline: strongest.name.clone(),
+            log_loss_difference: difference,
+        })
     }
 
     /// The verdict as a sentence without its full stop.
     pub fn sentence(&self, e: &Evaluation) -> String {
-        let Self { strength, baseline, log_loss_difference: d } = self;
+        let Self {
+            strength,
+            baseline,
+            log_loss_difference: d,
+        } = self;
         let name = in_words(e, baseline);
         let (churners, users) = (e.churners(), e.users);
         if churners.min(users.saturating_sub(churners)) < LEAST_OF_A_CLASS {
@@ -81,9 +89,15 @@ impl Verdict {
         let [value, low, high] = [d.value, d.low, d.high].map(difference);
         let interval = format!("its log loss is {value} (95 % interval: {low} to {high})");
         match strength {
-            Strength::Strong => format!("Clearly better than its strongest baseline, {name}: {interval}"),
-            Strength::Modest => format!("Better than its strongest baseline, {name}, but not by much: {interval}"),
-            Strength::NotShown => format!("Not shown to be better than its strongest baseline, {name}: {interval}"),
+            Strength::Strong => {
+                format!("Clearly better than its strongest baseline, {name}: {interval}")
+            }
+            Strength::Modest => {
+                format!("Better than its strongest baseline, {name}, but not by much: {interval}")
+            }
+            Strength::NotShown => {
+                format!("Not shown to be better than its strongest baseline, {name}: {interval}")
+            }
         }
     }
 }
@@ -145,14 +159,23 @@ mod tests {
             ((f64::NAN, f64::NAN, f64::NAN), Strength::NotShown),
         ] {
             let (_, verdict) = judged(interval.0, interval.1, interval.2);
-            assert_eq!((verdict.strength, verdict.baseline.as_str()), (strength, "bg_nbd"), "{interval:?}");
+            assert_eq!(
+                (verdict.strength, verdict.baseline.as_str()),
+                (strength, "bg_nbd"),
+                "{interval:?}"
+            );
         }
     }
 
     #[test]
     fn a_challenger_is_no_baseline_and_no_baseline_is_no_verdict() {
         let (mut e, _) = judged(-0.02, -0.03, -0.015);
-        assert!(e.rivals.iter().any(|r| r.name == CHALLENGER && r.metrics.log_loss.value < 0.571), "it is stronger");
+        assert!(
+            e.rivals
+                .iter()
+                .any(|r| r.name == CHALLENGER && r.metrics.log_loss.value < 0.571),
+            "it is stronger"
+        );
         e.rivals.retain(|r| r.name == CHALLENGER);
         assert_eq!(Verdict::new(&e.rivals, e.users, e.churners()), None);
     }
@@ -164,11 +187,20 @@ mod tests {
         for churners in [9, e.users - 9] {
             let few = Verdict::new(&e.rivals, e.users, churners).unwrap();
             assert_eq!(few.strength, Strength::NotShown);
-            let of = Evaluation { churn_rate: churners as f64 / e.users as f64, ..e.clone() };
+            let of = Evaluation {
+                churn_rate: churners as f64 / e.users as f64,
+                ..e.clone()
+            };
             let said = few.sentence(&of);
-            assert!(said.contains(&format!("{churners} of 4338 users left")), "{said}");
+            assert!(
+                said.contains(&format!("{churners} of 4338 users left")),
+                "{said}"
+            );
         }
-        assert_eq!(Verdict::new(&e.rivals, e.users, 10).unwrap().strength, Strength::Strong);
+        assert_eq!(
+            Verdict::new(&e.rivals, e.users, 10).unwrap().strength,
+            Strength::Strong
+        );
     }
 
     #[test]
@@ -182,9 +214,19 @@ mod tests {
             "Clearly better than its strongest baseline, BG/NBD: its log loss is 0.0480 lower (95 % interval: 0.0649 lower \
              to 0.0323 lower)"
         );
-        assert!(said(-0.005, -0.008, -0.00004).contains("but not by much: its log loss is 0.0050 lower"));
-        assert!(said(-0.005, -0.008, -0.00004).contains("0.000040 lower)"), "{}", said(-0.005, -0.008, -0.00004));
-        assert!(said(-0.005, -0.012, 0.003).starts_with("Not shown to be better than its strongest baseline, BG/NBD"));
+        assert!(
+            said(-0.005, -0.008, -0.00004)
+                .contains("but not by much: its log loss is 0.0050 lower")
+        );
+        assert!(
+            said(-0.005, -0.008, -0.00004).contains("0.000040 lower)"),
+            "{}",
+            said(-0.005, -0.008, -0.00004)
+        );
+        assert!(
+            said(-0.005, -0.012, 0.003)
+                .starts_with("Not shown to be better than its strongest baseline, BG/NBD")
+        );
         assert!(said(-0.005, -0.012, 0.003).contains("0.0120 lower to 0.0030 higher"));
     }
 }

@@ -14,12 +14,20 @@ fn no_bundle_crashes_the_one_that_loads_it() {
     let path = dir.path().join("model");
     let version = save_bundle(&path).version().to_owned();
     let read = |file: &str| std::fs::read(path.join(file)).unwrap();
-    let (bundle, golden, manifest) = (read("bundle.json"), read("golden.json"), read("MANIFEST.sha256"));
+    let (bundle, golden, manifest) = (
+        read("bundle.json"),
+        read("golden.json"),
+        read("MANIFEST.sha256"),
+    );
     let manifest = String::from_utf8(manifest).unwrap();
     let (mut refused, mut taken) = (0, 0);
     let mut dice = Dice(1);
     for round in 0..BUNDLES {
-        let (name, original) = if round % 4 == 0 { ("golden.json", &golden) } else { ("bundle.json", &bundle) };
+        let (name, original) = if round % 4 == 0 {
+            ("golden.json", &golden)
+        } else {
+            ("bundle.json", &bundle)
+        };
         let damaged = damaged(&mut dice, original);
         std::fs::write(path.join(name), &damaged).unwrap();
         let signed = manifest.lines().map(|line| match line.ends_with(name) {
@@ -31,7 +39,10 @@ fn no_bundle_crashes_the_one_that_loads_it() {
             // What the damage left as it was, or changed where no answer depends on it.
             Ok(saved) => {
                 taken += 1;
-                assert_eq!(saved.bundle.version() == version, name == "golden.json" || damaged == *original);
+                assert_eq!(
+                    saved.bundle.version() == version,
+                    name == "golden.json" || damaged == *original
+                );
             }
             Err(error) => {
                 refused += 1;
@@ -40,7 +51,10 @@ fn no_bundle_crashes_the_one_that_loads_it() {
         }
         std::fs::write(path.join(name), original).unwrap();
     }
-    assert!(refused > BUNDLES / 2 && taken > 0, "{refused} refused, {taken} taken");
+    assert!(
+        refused > BUNDLES / 2 && taken > 0,
+        "{refused} refused, {taken} taken"
+    );
 }
 
 /// A few bytes changed, mostly digits: those are what a parser lets through.
@@ -55,7 +69,11 @@ fn damaged(dice: &mut Dice, original: &[u8]) -> Vec<u8> {
                 bytes.remove(at);
             }
             _ => {
-                let digit = bytes.iter().skip(at).position(u8::is_ascii_digit).map_or(at, |ahead| at + ahead);
+                let digit = bytes
+                    .iter()
+                    .skip(at)
+                    .position(u8::is_ascii_digit)
+                    .map_or(at, |ahead| at + ahead);
                 bytes[digit] = b"0123456789-.eE"[dice.roll(14) as usize];
             }
         }

@@ -34,7 +34,10 @@ impl Run {
 
     /// The line that tells what went wrong, with the lines below it.
     fn error(&self) -> &str {
-        let at = self.err.find("error: ").unwrap_or_else(|| panic!("no error in {:?}", self.err));
+        let at = self
+            .err
+            .find("error: ")
+            .unwrap_or_else(|| panic!("no error in {:?}", self.err));
         self.err.get(at..).unwrap().trim_end()
     }
 }
@@ -48,13 +51,21 @@ fn ebb_train(folder: &Path, arguments: &str) -> Run {
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
+    Run {
+        code: done.status.code().unwrap(),
+        out: text(done.stdout),
+        err: text(done.stderr),
+    }
 }
 
 /// A folder with a simulated log of 400 users and 300 days in `log/`, from 2024-01-01 to 2024-10-26.
 fn shop() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    ebb_train(folder.path(), "simulate --users 400 --days 300 --seed 3 --out log --quiet").ok();
+    ebb_train(
+        folder.path(),
+        "simulate --users 400 --days 300 --seed 3 --out log --quiet",
+    )
+    .ok();
     folder
 }
 
@@ -69,8 +80,14 @@ fn log_text(folder: &Path) -> String {
 /// The names and contents of a folder's files.
 fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let mut files: Vec<_> =
-        entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect();
+    let mut files: Vec<_> = entries
+        .map(|e| {
+            (
+                e.file_name().into_string().unwrap(),
+                fs::read(e.path()).unwrap(),
+            )
+        })
+        .collect();
     files.sort();
     files
 }

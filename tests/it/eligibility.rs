@@ -17,7 +17,11 @@ const KINDS: [&str; 6] = ["visit", "purchase", "booking", "return", "cancel", "s
 const ACTIVE_WITHIN_DAYS: u32 = 30;
 
 fn churn_spec(churn_event: Option<&str>) -> BundleSpec {
-    BundleSpec { churn_event: churn_event.map(str::to_owned), active_within_days: ACTIVE_WITHIN_DAYS, ..spec() }
+    BundleSpec {
+        churn_event: churn_event.map(str::to_owned),
+        active_within_days: ACTIVE_WITHIN_DAYS,
+        ..spec()
+    }
 }
 
 /// The trainer's question that goes with a model.
@@ -41,11 +45,18 @@ fn the_trainer_and_the_scorer_decide_alike() {
         let labeller = Labeller::new(
             &question(&spec),
             &kinds,
-            Observed { first: origin, until: day("2020-01-01"), holes: Vec::new() },
+            Observed {
+                first: origin,
+                until: day("2020-01-01"),
+                holes: Vec::new(),
+            },
         );
         let bundle = Bundle::new(spec, "test".into()).unwrap();
         let rows = prop::collection::vec((0_i32..120, 0_u16..6), 0..8);
-        let mut runner = TestRunner::new(Config { cases: 1_500, ..Config::default() });
+        let mut runner = TestRunner::new(Config {
+            cases: 1_500,
+            ..Config::default()
+        });
         let outcome = runner.run(&(rows, 0_i32..160), |(rows, date)| {
             let record = |&(at, kind): &(i32, u16)| DayRecord {
                 amount: Amount::default(),
@@ -56,24 +67,49 @@ fn the_trainer_and_the_scorer_decide_alike() {
             let history = History::new(rows.iter().map(record).collect()).unwrap();
             let date = origin.plus(date);
             let trained = labeller.eligible(history.view(), date);
-            let scored = bundle.assessor(&kinds).assess(Subject::History(history.view()), date, 0).unwrap();
+            let scored = bundle
+                .assessor(&kinds)
+                .assess(Subject::History(history.view()), date, 0)
+                .unwrap();
             let agree = match trained {
                 Ok(()) => matches!(scored, Assessment::Scored(_)),
-                Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => scored == Assessment::TooNew,
+                Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => {
+                    scored == Assessment::TooNew
+                }
                 Err(NotEligible::Inactive) => matches!(scored, Assessment::Inactive { .. }),
                 Err(NotEligible::AlreadyChurned) => scored == Assessment::AlreadyChurned,
             };
-            prop_assert!(agree, "{:?} when trained, {:?} when scored: {:?}", trained, scored, rows);
+            prop_assert!(
+                agree,
+                "{:?} when trained, {:?} when scored: {:?}",
+                trained,
+                scored,
+                rows
+            );
             Ok(())
         });
         outcome.unwrap();
         // The control: which decisions there are to agree on.
         for (at, kind) in [(0, 4), (100, 0), (0, 0)] {
-            let record = DayRecord { amount: Amount::default(), day: origin.plus(at), count: 1, kind };
-            for records in
-                [vec![], vec![record], vec![DayRecord { kind: 0, ..record }, DayRecord { kind: 4, ..record }]]
-            {
-                decisions.insert(labeller.eligible(History::new(records).unwrap().view(), day("2011-04-15")).err());
+            let record = DayRecord {
+                amount: Amount::default(),
+                day: origin.plus(at),
+                count: 1,
+                kind,
+            };
+            for records in [
+                vec![],
+                vec![record],
+                vec![
+                    DayRecord { kind: 0, ..record },
+                    DayRecord { kind: 4, ..record },
+                ],
+            ] {
+                decisions.insert(
+                    labeller
+                        .eligible(History::new(records).unwrap().view(), day("2011-04-15"))
+                        .err(),
+                );
             }
         }
     }

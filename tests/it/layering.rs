@@ -13,11 +13,31 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
     ("events", &["history"]),
-    ("model", &["math", "output", "history", "features", "lifecycle"]),
-    ("train", &["math", "output", "history", "features", "lifecycle", "events", "model"]),
+    (
+        "model",
+        &["math", "output", "history", "features", "lifecycle"],
+    ),
+    (
+        "train",
+        &[
+            "math",
+            "output",
+            "history",
+            "features",
+            "lifecycle",
+            "events",
+            "model",
+        ],
+    ),
     ("simulate", &["output", "history"]),
-    ("serve", &["math", "history", "features", "lifecycle", "model"]),
-    ("bin ebb-train", &["output", "history", "events", "model", "train", "simulate"]),
+    (
+        "serve",
+        &["math", "history", "features", "lifecycle", "model"],
+    ),
+    (
+        "bin ebb-train",
+        &["output", "history", "events", "model", "train", "simulate"],
+    ),
     ("bin ebb-serve", &["history", "model", "serve"]),
 ];
 
@@ -35,17 +55,35 @@ const LONGEST_FILE_LINES: usize = 450;
 #[test]
 fn imports_run_one_way() {
     let sources = sources();
-    assert!(sources.len() > 50, "only {} source files were found", sources.len());
-    let problems: Vec<String> = sources.iter().flat_map(|(path, text)| check_imports(path, text)).collect();
+    assert!(
+        sources.len() > 50,
+        "only {} source files were found",
+        sources.len()
+    );
+    let problems: Vec<String> = sources
+        .iter()
+        .flat_map(|(path, text)| check_imports(path, text))
+        .collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 #[test]
 fn every_module_has_its_line_in_the_table() {
     let known: BTreeSet<&str> = MAY_IMPORT.iter().map(|(module, _)| *module).collect();
-    let unknown: Vec<String> = sources().iter().map(|(path, _)| module_of(path)).filter(|m| !m.is_empty()).collect();
-    let unknown: BTreeSet<&str> = unknown.iter().map(String::as_str).filter(|m| !known.contains(m)).collect();
-    assert!(unknown.is_empty(), "add {unknown:?} to the table, here and in src/lib.rs");
+    let unknown: Vec<String> = sources()
+        .iter()
+        .map(|(path, _)| module_of(path))
+        .filter(|m| !m.is_empty())
+        .collect();
+    let unknown: BTreeSet<&str> = unknown
+        .iter()
+        .map(String::as_str)
+        .filter(|m| !known.contains(m))
+        .collect();
+    assert!(
+        unknown.is_empty(),
+        "add {unknown:?} to the table, here and in src/lib.rs"
+    );
 }
 
 #[test]
@@ -55,39 +93,112 @@ fn files_are_short_enough_to_read() {
         (lines > LONGEST_FILE_LINES).then(|| format!("{}: {lines} lines", path.display()))
     };
     let long: Vec<String> = sources().iter().filter_map(long).collect();
-    assert!(long.is_empty(), "split what has more than {LONGEST_FILE_LINES} lines:\n{}", long.join("\n"));
+    assert!(
+        long.is_empty(),
+        "split what has more than {LONGEST_FILE_LINES} lines:\n{}",
+        long.join("\n")
+    );
 }
 
 #[test]
 fn the_checker_sees_every_way_to_break_the_rules() {
     let found = |path: &str, source: &str| check_imports(Path::new(path), source);
     for (path, source, expected) in [
-        ("model/bundle.rs", "use crate::train::fit::fit;", "model may not import train"),
-        ("math/mod.rs", "fn f() { crate::history::Day::new(0); }", "math may not import history"),
-        ("events/text.rs", "use super::super::features::Catalogue;", "events may not import features"),
-        ("events/mod.rs", "use super::model;", "events may not import model"),
-        ("features/mod.rs", "use crate::{history, model::{Bundle}};", "features may not import model"),
-        ("serve/state.rs", "use crate::train;", "serve may not import train"),
-        ("serve/state.rs", "mod tests { use crate::events::read_log; }", "serve may not import events"),
-        ("train/fit.rs", "use crate::serve::Limits;", "train may not import serve"),
-        ("bin/ebb-serve.rs", "use ebb::train::card::Card;", "bin ebb-serve may not import train"),
-        ("bin/ebb-train/main.rs", "use ebb::serve::run;", "bin ebb-train may not import serve"),
-        ("model/score.rs", "use linfa_clustering::KMeans;", "`linfa_clustering` belongs to train"),
-        ("simulate/mod.rs", "use smartcore::ensemble;", "`smartcore` belongs to train"),
-        ("model/mod.rs", "fn f() -> tonic::Status { loop {} }", "`tonic` belongs to serve"),
-        ("bin/ebb-serve.rs", "use prost::Message;", "`prost` belongs to serve"),
-        ("lib.rs", "pub use tonic_health::server;", "`tonic_health` belongs to serve"),
+        (
+            "model/bundle.rs",
+            "use crate::train::fit::fit;",
+            "model may not import train",
+        ),
+        (
+            "math/mod.rs",
+            "fn f() { crate::history::Day::new(0); }",
+            "math may not import history",
+        ),
+        (
+            "events/text.rs",
+            "use super::super::features::Catalogue;",
+            "events may not import features",
+        ),
+        (
+            "events/mod.rs",
+            "use super::model;",
+            "events may not import model",
+        ),
+        (
+            "features/mod.rs",
+            "use crate::{history, model::{Bundle}};",
+            "features may not import model",
+        ),
+        (
+            "serve/state.rs",
+            "use crate::train;",
+            "serve may not import train",
+        ),
+        (
+            "serve/state.rs",
+            "mod tests { use crate::events::read_log; }",
+            "serve may not import events",
+        ),
+        (
+            "train/fit.rs",
+            "use crate::serve::Limits;",
+            "train may not import serve",
+        ),
+        (
+            "bin/ebb-serve.rs",
+            "use ebb::train::card::Card;",
+            "bin ebb-serve may not import train",
+        ),
+        (
+            "bin/ebb-train/main.rs",
+            "use ebb::serve::run;",
+            "bin ebb-train may not import serve",
+        ),
+        (
+            "model/score.rs",
+            "use linfa_clustering::KMeans;",
+            "`linfa_clustering` belongs to train",
+        ),
+        (
+            "simulate/mod.rs",
+            "use smartcore::ensemble;",
+            "`smartcore` belongs to train",
+        ),
+        (
+            "model/mod.rs",
+            "fn f() -> tonic::Status { loop {} }",
+            "`tonic` belongs to serve",
+        ),
+        (
+            "bin/ebb-serve.rs",
+            "use prost::Message;",
+            "`prost` belongs to serve",
+        ),
+        (
+            "lib.rs",
+            "pub use tonic_health::server;",
+            "`tonic_health` belongs to serve",
+        ),
     ] {
         let problems = found(path, source).join("\n");
-        assert!(problems.contains(expected) && problems.contains(path), "{source}: {problems:?}");
+        assert!(
+            problems.contains(expected) && problems.contains(path),
+            "{source}: {problems:?}"
+        );
     }
     for (path, source) in [
         (
             "model/score.rs",
             "// use crate::train;\n/// [`crate::train::fit`]\nconst TEXT: &str = \"use crate::train;\";",
         ),
-        ("train/logistic/mod.rs", "use super::super::labels::train; use super::metrics; use crate::model;"),
-        ("train/fit.rs", "use linfa::traits::Fit; use crate::{events, model::Bundle};"),
+        (
+            "train/logistic/mod.rs",
+            "use super::super::labels::train; use super::metrics; use crate::model;",
+        ),
+        (
+            "train/fit.rs",
+            "use linfa::traits::Fit; use crate::{events, model::Bundle};",
+        ),
         ("serve/wire.rs", "tonic::include_proto!(\"churn.v1\");"),
     ] {
         assert_eq!(found(path, source), Vec::<String>::new());
@@ -116,8 +227,17 @@ fn sources() -> Vec<(PathBuf, String)> {
 
 /// The table's name for the module that a file belongs to; empty for the crate's root.
 fn module_of(path: &Path) -> String {
-    let parts: Vec<String> = path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let parts: Vec<String> = path
+        .with_extension("")
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
+    match parts
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["bin", name, ..] => format!("bin {name}"),
         ["lib", ..] | [] => String::new(),
         [module, ..] => (*module).to_owned(),
@@ -140,17 +260,27 @@ fn check_imports(path: &Path, source: &str) -> Vec<String> {
         for name in imported_modules(&tokens, depth_of(path)) {
             let is_module = MAY_IMPORT.iter().any(|(module, _)| *module == name);
             if is_module && name != module && !allowed.contains(&name) {
-                problems.insert(format!("src/{}: {module} may not import {name}", path.display()));
+                problems.insert(format!(
+                    "src/{}: {module} may not import {name}",
+                    path.display()
+                ));
             }
         }
     }
     for token in &tokens {
-        let owner = OWNED_CRATES.iter().find(|(name, _)| match name.strip_suffix('*') {
-            Some(stem) => token.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')),
-            None => token == name,
-        });
+        let owner = OWNED_CRATES
+            .iter()
+            .find(|(name, _)| match name.strip_suffix('*') {
+                Some(stem) => token
+                    .strip_prefix(stem)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('_')),
+                None => token == name,
+            });
         if let Some((_, owner)) = owner.filter(|(_, owner)| *owner != module) {
-            problems.insert(format!("src/{}: `{token}` belongs to {owner}", path.display()));
+            problems.insert(format!(
+                "src/{}: `{token}` belongs to {owner}",
+                path.display()
+            ));
         }
     }
     problems.into_iter().collect()
@@ -161,10 +291,15 @@ fn imported_modules(tokens: &[String], depth: usize) -> Vec<&str> {
     let mut names = Vec::new();
     for start in 0..tokens.len() {
         let rest = tokens.get(start..).unwrap_or_default();
-        let climbs =
-            rest.chunks(3).take_while(|step| matches!(step, [a, b, c] if a == "super" && b == ":" && c == ":"));
+        let climbs = rest
+            .chunks(3)
+            .take_while(|step| matches!(step, [a, b, c] if a == "super" && b == ":" && c == ":"));
         let after = match rest {
-            [root, a, b, after @ ..] if (root == "crate" || root == "ebb") && a == ":" && b == ":" => after,
+            [root, a, b, after @ ..]
+                if (root == "crate" || root == "ebb") && a == ":" && b == ":" =>
+            {
+                after
+            }
             [first, ..] if first == "super" && climbs.clone().count() == depth => {
                 rest.get(depth * 3..).unwrap_or_default()
             }

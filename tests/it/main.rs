@@ -1,6 +1,11 @@
 //! The integration tests: one module for each boundary.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may fail loudly"
+)]
 
 #[cfg(feature = "serve")]
 mod bundles;

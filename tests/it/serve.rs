@@ -23,7 +23,9 @@ use std::sync::{Arc, mpsc};
 use ebb::history::Histories;
 use ebb::model::{Bundle, BundleSpec, Saved};
 use ebb::serve::client::*;
-use ebb::serve::{Config, KnownUsers, Label, Limits, Loaded, ServeError, Served, Stock, Stopped, listen, run};
+use ebb::serve::{
+    Config, KnownUsers, Label, Limits, Loaded, ServeError, Served, Stock, Stopped, listen, run,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
@@ -59,10 +61,29 @@ impl Running {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            run(listener, &config, load, |_| ready.send(()).unwrap(), reloads, shutdown).await
+            run(
+                listener,
+                &config,
+                load,
+                |_| ready.send(()).unwrap(),
+                reloads,
+                shutdown,
+            )
+            .await
         });
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        (Self { channel, address, stop, reload, ended }, is_ready)
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .unwrap()
+            .connect_lazy();
+        (
+            Self {
+                channel,
+                address,
+                stop,
+                reload,
+                ended,
+            },
+            is_ready,
+        )
     }
 
     /// A server that is ready to score the users of `log`.
@@ -74,7 +95,10 @@ impl Running {
         Self::of(limited(limits), move || stock(users)).await
     }
 
-    async fn of(config: Config, load: impl FnOnce() -> Result<Stock, ServeError> + Send + 'static) -> Self {
+    async fn of(
+        config: Config,
+        load: impl FnOnce() -> Result<Stock, ServeError> + Send + 'static,
+    ) -> Self {
         let (running, ready) = Self::start(config, load).await;
         ready.await.unwrap();
         running
@@ -89,15 +113,33 @@ impl Running {
     }
 
     async fn score(&self, request: ScoreUserRequest) -> Result<Score, tonic::Status> {
-        Ok(self.scoring().score_user(request).await?.into_inner().score.unwrap())
+        Ok(self
+            .scoring()
+            .score_user(request)
+            .await?
+            .into_inner()
+            .score
+            .unwrap())
     }
 
-    async fn batch(&self, request: BatchScoreUsersRequest) -> Result<BatchScoreUsersResponse, tonic::Status> {
-        Ok(self.scoring().batch_score_users(request).await?.into_inner())
+    async fn batch(
+        &self,
+        request: BatchScoreUsersRequest,
+    ) -> Result<BatchScoreUsersResponse, tonic::Status> {
+        Ok(self
+            .scoring()
+            .batch_score_users(request)
+            .await?
+            .into_inner())
     }
 
     async fn stop(self) -> Stopped {
-        let Self { channel, stop, ended, .. } = self;
+        let Self {
+            channel,
+            stop,
+            ended,
+            ..
+        } = self;
         stop.send(()).unwrap();
         drop(channel);
         ended.await.unwrap().unwrap()
@@ -105,11 +147,18 @@ impl Running {
 }
 
 fn limited(limits: Limits) -> Config {
-    Config { limits, ..Config::default() }
+    Config {
+        limits,
+        ..Config::default()
+    }
 }
 
 fn served() -> Served {
-    Served::new(Saved { bundle: Bundle::new(spec(), VERSION.into()).unwrap(), card: CARD.into() }).unwrap()
+    Served::new(Saved {
+        bundle: Bundle::new(spec(), VERSION.into()).unwrap(),
+        card: CARD.into(),
+    })
+    .unwrap()
 }
 
 fn stock(users: Option<Histories>) -> Result<Stock, ServeError> {
@@ -122,13 +171,26 @@ fn known(users: Option<Histories>) -> Result<Option<Arc<KnownUsers>>, ServeError
 
 /// A model called "shop" that nobody can load again, as the stable one.
 fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<Stock, ServeError> {
-    let saved = Saved { bundle: Bundle::new(spec, VERSION.into())?, card: CARD.into() };
-    let loaded = Loaded { name: "shop".into(), folder: None, served: Served::new(saved)? };
-    Ok(Stock { models: vec![(Arc::new(loaded), vec![Label::Stable])], users: known(users)? })
+    let saved = Saved {
+        bundle: Bundle::new(spec, VERSION.into())?,
+        card: CARD.into(),
+    };
+    let loaded = Loaded {
+        name: "shop".into(),
+        folder: None,
+        served: Served::new(saved)?,
+    };
+    Ok(Stock {
+        models: vec![(Arc::new(loaded), vec![Label::Stable])],
+        users: known(users)?,
+    })
 }
 
 /// A load that waits until it is let go.
-fn held_load() -> (mpsc::Sender<()>, impl FnOnce() -> Result<Stock, ServeError> + Send + 'static) {
+fn held_load() -> (
+    mpsc::Sender<()>,
+    impl FnOnce() -> Result<Stock, ServeError> + Send + 'static,
+) {
     let (go, wait) = mpsc::channel();
     (go, move || {
         // A dropped sender lets it go as well.
@@ -138,7 +200,9 @@ fn held_load() -> (mpsc::Sender<()>, impl FnOnce() -> Result<Stock, ServeError> 
 }
 
 fn subject(form: SubjectForm) -> Subject {
-    Subject { subject: Some(form) }
+    Subject {
+        subject: Some(form),
+    }
 }
 
 fn user(id: &str) -> Subject {
@@ -146,7 +210,11 @@ fn user(id: &str) -> Subject {
 }
 
 fn ask(subject: Subject) -> ScoreUserRequest {
-    ScoreUserRequest { subject: Some(subject), as_of: END.into(), ..ScoreUserRequest::default() }
+    ScoreUserRequest {
+        subject: Some(subject),
+        as_of: END.into(),
+        ..ScoreUserRequest::default()
+    }
 }
 
 fn of<'l>(log: &'l [LogEvent], user: &'l str) -> impl Iterator<Item = &'l LogEvent> {
@@ -156,12 +224,18 @@ fn of<'l>(log: &'l [LogEvent], user: &'l str) -> impl Iterator<Item = &'l LogEve
 fn as_events(log: &[LogEvent], user: &str) -> Subject {
     let event = |e: &LogEvent| Event {
         kind: e.kind.into(),
-        time: Some(prost_types::Timestamp { seconds: e.unix_s, nanos: 999_999_999 }),
+        time: Some(prost_types::Timestamp {
+            seconds: e.unix_s,
+            nanos: 999_999_999,
+        }),
         amount: e.amount,
     };
     let mut events: Vec<Event> = of(log, user).map(event).collect();
     events.reverse();
-    subject(SubjectForm::History(History { events, days: Vec::new() }))
+    subject(SubjectForm::History(History {
+        events,
+        days: Vec::new(),
+    }))
 }
 
 fn as_days(log: &[LogEvent], user: &str) -> Subject {
@@ -172,8 +246,19 @@ fn as_days(log: &[LogEvent], user: &str) -> Subject {
         count: r.count,
         amount: r.amount.value(),
     };
-    let days = rolled.get(user).unwrap().unwrap().view().records().iter().map(record).collect();
-    subject(SubjectForm::History(History { events: Vec::new(), days }))
+    let days = rolled
+        .get(user)
+        .unwrap()
+        .unwrap()
+        .view()
+        .records()
+        .iter()
+        .map(record)
+        .collect();
+    subject(SubjectForm::History(History {
+        events: Vec::new(),
+        days,
+    }))
 }
 
 /// The features of a user as Ebb itself extracts them.
@@ -182,19 +267,33 @@ fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
     let rolled = histories(log);
     let mut out = vec![f64::NAN; served.bundle().catalogue().len()];
     let mut extractor = served.bundle().extractor(rolled.kinds());
-    extractor.extract(rolled.get(user).unwrap().unwrap().view(), as_of.parse().unwrap(), &mut out);
+    extractor.extract(
+        rolled.get(user).unwrap().unwrap().view(),
+        as_of.parse().unwrap(),
+        &mut out,
+    );
     out
 }
 
 fn as_features(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
     let served = served();
-    let names = served.bundle().catalogue().features().iter().map(|f| f.name.clone());
-    let values = names.zip(vector(log, user, as_of)).filter(|(_, value)| !value.is_nan()).collect();
+    let names = served
+        .bundle()
+        .catalogue()
+        .features()
+        .iter()
+        .map(|f| f.name.clone());
+    let values = names
+        .zip(vector(log, user, as_of))
+        .filter(|(_, value)| !value.is_nan())
+        .collect();
     subject(SubjectForm::Features(NamedFeatures { values }))
 }
 
 fn as_packed(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
-    subject(SubjectForm::PackedFeatures(PackedFeatures { values: vector(log, user, as_of) }))
+    subject(SubjectForm::PackedFeatures(PackedFeatures {
+        values: vector(log, user, as_of),
+    }))
 }
 
 fn feature_hash() -> String {

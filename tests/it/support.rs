@@ -6,8 +6,8 @@ use ebb::features::{Catalogue, FeatureSchema};
 use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder};
 use ebb::lifecycle::Thresholds;
 use ebb::model::{
-    Bands, BgNbd, Bundle, BundleSpec, Calibration, ChurnModel, Column, Design, Expansion, FORMAT_VERSION, Kink, Pair,
-    Segment, Segments, Training, save,
+    Bands, BgNbd, Bundle, BundleSpec, Calibration, ChurnModel, Column, Design, Expansion,
+    FORMAT_VERSION, Kink, Pair, Segment, Segments, Training, save,
 };
 
 pub const TIMEZONE: &str = "Europe/London";
@@ -26,25 +26,69 @@ pub fn spec() -> BundleSpec {
         amounts: true,
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
-    let column = |feature: String, scale| Column { feature, scale, center: 0.7, spread: 1.3, low: -9.0, high: 9.0 };
-    let bg_nbd = Some(BgNbd { r: 0.243, alpha: 30.9, a: 0.793, b: 2.426 });
-    let derived = Design { columns: Vec::new(), bg_nbd }.derived(&catalogue);
-    let features = catalogue.features().iter().map(|f| column(f.name.clone(), f.scale));
-    let columns: Vec<Column> = features.chain(derived.iter().map(|d| column(d.name(), d.scale()))).collect();
-    let expansion = Expansion {
-        kinks: vec![Kink { column: 0, knot: 0.4, center: 0.3, spread: 0.9 }],
-        pairs: vec![Pair { first: 0, second: 5, center: 0.1, spread: 2.0, low: -5.0, high: 5.0 }],
+    let column = |feature: String, scale| Column {
+        feature,
+        scale,
+        center: 0.7,
+        spread: 1.3,
+        low: -9.0,
+        high: 9.0,
     };
-    let weights = |step: usize| (0..columns.len() + 2).map(|i| ((i * step) % 7) as f64 / 30.0 - 0.1).collect();
+    let bg_nbd = Some(BgNbd {
+        r: 0.243,
+        alpha: 30.9,
+        a: 0.793,
+        b: 2.426,
+    });
+    let derived = Design {
+        columns: Vec::new(),
+        bg_nbd,
+    }
+    .derived(&catalogue);
+    let features = catalogue
+        .features()
+        .iter()
+        .map(|f| column(f.name.clone(), f.scale));
+    let columns: Vec<Column> = features
+        .chain(derived.iter().map(|d| column(d.name(), d.scale())))
+        .collect();
+    let expansion = Expansion {
+        kinks: vec![Kink {
+            column: 0,
+            knot: 0.4,
+            center: 0.3,
+            spread: 0.9,
+        }],
+        pairs: vec![Pair {
+            first: 0,
+            second: 5,
+            center: 0.1,
+            spread: 2.0,
+            low: -5.0,
+            high: 5.0,
+        }],
+    };
+    let weights = |step: usize| {
+        (0..columns.len() + 2)
+            .map(|i| ((i * step) % 7) as f64 / 30.0 - 0.1)
+            .collect()
+    };
     let model = |horizon_days, step, slope| ChurnModel {
         horizon_days,
         intercept: -0.2,
         expansion: expansion.clone(),
         weights: weights(step),
-        calibration: Calibration { intercept: 0.05, slope },
+        calibration: Calibration {
+            intercept: 0.05,
+            slope,
+        },
     };
-    let segment =
-        |name: &str, at: f64| Segment { name: name.into(), centroid: vec![at, -at], users: 10, churn_rate: at };
+    let segment = |name: &str, at: f64| Segment {
+        name: name.into(),
+        centroid: vec![at, -at],
+        users: 10,
+        churn_rate: at,
+    };
     BundleSpec {
         format_version: FORMAT_VERSION,
         feature_hash: catalogue.hash(),
@@ -67,7 +111,9 @@ pub fn spec() -> BundleSpec {
             rows: 100,
             users: 50,
             data_hash: "0".repeat(64),
-            kinds: ["booking", "purchase", "return", "survey", "visit"].map(str::to_owned).to_vec(),
+            kinds: ["booking", "purchase", "return", "survey", "visit"]
+                .map(str::to_owned)
+                .to_vec(),
             seed: 1,
             ebb_version: "0.1.0".into(),
         },
@@ -106,15 +152,39 @@ pub fn log() -> Vec<LogEvent> {
     let mut events = Vec::new();
     for visit in 0..30_i64 {
         let unix_s = START_S + visit * 9 * DAY_S + (22 + visit % 3) * 3_600 + 1_800;
-        for (kind, amount) in [("visit", 0.1), ("purchase", 10.7 + visit as f64 / 3.0), ("booking", 1e9 / 3.0)] {
-            events.push(LogEvent { user: "ann", kind, unix_s, amount });
+        for (kind, amount) in [
+            ("visit", 0.1),
+            ("purchase", 10.7 + visit as f64 / 3.0),
+            ("booking", 1e9 / 3.0),
+        ] {
+            events.push(LogEvent {
+                user: "ann",
+                kind,
+                unix_s,
+                amount,
+            });
         }
         if visit % 4 == 0 {
-            events.push(LogEvent { user: "ann", kind: "return", unix_s: unix_s + 600, amount: -3.3 });
-            events.push(LogEvent { user: "ann", kind: "survey", unix_s: unix_s + 900, amount: 0.0 });
+            events.push(LogEvent {
+                user: "ann",
+                kind: "return",
+                unix_s: unix_s + 600,
+                amount: -3.3,
+            });
+            events.push(LogEvent {
+                user: "ann",
+                kind: "survey",
+                unix_s: unix_s + 900,
+                amount: 0.0,
+            });
         }
     }
-    let once = |user, kind, day: i64| LogEvent { user, kind, unix_s: START_S + day * DAY_S + 43_200, amount: 5.0 };
+    let once = |user, kind, day: i64| LogEvent {
+        user,
+        kind,
+        unix_s: START_S + day * DAY_S + 43_200,
+        amount: 5.0,
+    };
     events.push(once("dan", "purchase", 262));
     events.extend([once("ola", "visit", 3), once("ola", "visit", 10)]);
     events.push(once("ret", "return", 200));
@@ -128,7 +198,17 @@ pub fn histories(log: &[LogEvent]) -> Histories {
     for event in log {
         let kind = builder.kind(event.kind).unwrap();
         let amount = Amount::new(event.amount).unwrap();
-        builder.add(event.user, DayRecord { amount, day: event.day(), count: 1, kind }).unwrap();
+        builder
+            .add(
+                event.user,
+                DayRecord {
+                    amount,
+                    day: event.day(),
+                    count: 1,
+                    kind,
+                },
+            )
+            .unwrap();
     }
     builder.finish().unwrap()
 }

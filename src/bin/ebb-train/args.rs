@@ -64,7 +64,10 @@ impl Log {
     /// The space that the log's records may take.
     pub(crate) fn space(&self) -> Space {
         let machine = Space::of_machine(self.temp.clone().unwrap_or_else(std::env::temp_dir));
-        Space { memory_bytes: self.memory.unwrap_or(machine.memory_bytes), ..machine }
+        Space {
+            memory_bytes: self.memory.unwrap_or(machine.memory_bytes),
+            ..machine
+        }
     }
 }
 
@@ -78,19 +81,29 @@ fn bytes(text: &str) -> Result<usize, String> {
         "GiB" => 1 << 30,
         _ => 0,
     };
-    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(factor)).filter(|bytes| *bytes > 0);
+    let bytes = digits
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .filter(|bytes| *bytes > 0);
     bytes.ok_or_else(|| format!("`{text}` is no size; write it like 512MiB or 4GiB"))
 }
 
 /// A share of users.
 fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    let share = text
+        .parse::<f64>()
+        .ok()
+        .filter(|share| *share > 0.0 && *share <= 1.0);
     share.ok_or_else(|| format!("`{text}` is no share of users; give one above 0 and up to 1"))
 }
 
 /// A share of rows.
 fn share_of_rows(text: &str) -> Result<f64, String> {
-    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    let share = text
+        .parse::<f64>()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| format!("`{text}` is no share of rows; give one from 0 to 1"))
 }
 
@@ -215,10 +228,20 @@ pub(crate) struct Check {
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
     /// The new bundle's folder. It is loaded and has to give its golden answers; a copy of it is published.
-    #[arg(long, value_name = "FOLDER", requires = "live", required_unless_present = "rollback")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "live",
+        required_unless_present = "rollback"
+    )]
     pub(crate) model: Option<PathBuf>,
     /// The folder of the bundle in use, which is kept beside it as FOLDER.previous.
-    #[arg(long, value_name = "FOLDER", requires = "model", required_unless_present = "rollback")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "model",
+        required_unless_present = "rollback"
+    )]
     pub(crate) live: Option<PathBuf>,
     /// Exchange the bundle in this folder with the one that was there before; done twice, all is as it was.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["model", "live"])]

@@ -6,7 +6,9 @@ use anyhow::Context;
 use ebb::events::{EventsError, LogRequest, Progress, ReadLog, SqlRequest, read_log};
 use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users, rollup_destination, write_rollup};
 use ebb::model;
-use ebb::simulate::{BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk};
+use ebb::simulate::{
+    BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk,
+};
 use ebb::train::card::Card;
 use ebb::train::check::{Floors, check as hold};
 use ebb::train::config::Config;
@@ -23,7 +25,9 @@ use crate::outputs;
 
 pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
     let reaction = |error| match error {
-        SimulateError::Write { .. } | SimulateError::Parquet { .. } | SimulateError::Occupied { .. } => failed(error),
+        SimulateError::Write { .. }
+        | SimulateError::Parquet { .. }
+        | SimulateError::Occupied { .. } => failed(error),
         SimulateError::Output(error) => outputs::refused(error),
         _ => usage(error),
     };
@@ -37,7 +41,12 @@ pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
         let summary = simulate_bulk(&options).map_err(reaction)?;
         return output.result(&json!(summary), &summary.to_string());
     }
-    let mut options = SimulateOptions::new(args.users.unwrap_or(20_000), args.days, args.seed, args.out.clone());
+    let mut options = SimulateOptions::new(
+        args.users.unwrap_or(20_000),
+        args.days,
+        args.seed,
+        args.out.clone(),
+    );
     options.start = args.start;
     options.dirty_share = args.dirty_share;
     let summary = ebb::simulate::simulate(&options).map_err(reaction)?;
@@ -46,8 +55,12 @@ pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
 
 /// The present day in a time zone; `None` where the clock is out of all range.
 fn today(timezone: &str) -> Result<Option<Day>, Failure> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
-    Ok(DayClock::new(timezone).map_err(usage)?.day(i64::try_from(now).unwrap_or(i64::MAX)))
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |passed| passed.as_secs());
+    Ok(DayClock::new(timezone)
+        .map_err(usage)?
+        .day(i64::try_from(now).unwrap_or(i64::MAX)))
 }
 
 /// Reads the log that a configuration describes, as far as `until`.
@@ -67,7 +80,10 @@ fn read(
         default_kind: config.default_kind(),
         users,
         space: &log.space(),
-        labels: LabelKinds { activity: &churn.activity, churn_event: churn.churn_event.as_deref() },
+        labels: LabelKinds {
+            activity: &churn.activity,
+            churn_event: churn.churn_event.as_deref(),
+        },
         today: today(&config.train.timezone)?,
     };
     let (bar, started) = (progress_bar(output), Instant::now());
@@ -107,7 +123,11 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let config = Config::load(&args.log.config).map_err(usage)?;
     outputs::check(&args.log, &config, None, vec![destination])?;
     let users = args.sample_users.map_or(Users::All, Users::Share);
-    let ReadLog { histories, coverage, quality } = read(&args.log, &config, args.as_of, users, output)?;
+    let ReadLog {
+        histories,
+        coverage,
+        quality,
+    } = read(&args.log, &config, args.as_of, users, output)?;
     if let Some(refused) = quality.too_many_refused(&config.events) {
         return Err(failed(EventsError::TooManyRefused(Box::new(refused))));
     }
@@ -130,19 +150,33 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     let card = fitted.card.to_json().map_err(failed)?;
     let report = report::render(&fitted.card);
     let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
-    let text =
-        format!("{}\nModel {} written to {}", card_text::render(&fitted.card), bundle.version(), args.out.display());
-    output.result(&json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}), &text)
+    let text = format!(
+        "{}\nModel {} written to {}",
+        card_text::render(&fitted.card),
+        bundle.version(),
+        args.out.display()
+    );
+    output.result(
+        &json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}),
+        &text,
+    )
 }
 
 /// A model that does not beat recency alone is shown, and not written.
 fn refuse_weak(card: &Card, output: Output) -> Outcome {
-    let weak: Vec<u16> = card.weak_horizons().iter().map(|h| h.horizon_days).collect();
+    let weak: Vec<u16> = card
+        .weak_horizons()
+        .iter()
+        .map(|h| h.horizon_days)
+        .collect();
     if weak.is_empty() {
         return Ok(());
     }
     let text = card_text::render(card);
-    output.result(&json!({"model": null, "out": null, "weak_horizons": weak, "card": card}), &text)?;
+    output.result(
+        &json!({"model": null, "out": null, "weak_horizons": weak, "card": card}),
+        &text,
+    )?;
     let days: Vec<String> = weak.iter().map(|days| format!("{days}-day")).collect();
     Err(Failure::Verdict(Some(format!(
         "the {} model does not beat a model that knows recency only, so nothing was written; --allow-weak writes it all \
@@ -154,21 +188,34 @@ fn refuse_weak(card: &Card, output: Output) -> Outcome {
 pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
-    outputs::check(&args.log, &config, Some(&args.model), target.destinations().map_err(outputs::refused)?)?;
+    outputs::check(
+        &args.log,
+        &config,
+        Some(&args.model),
+        target.destinations().map_err(outputs::refused)?,
+    )?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
     agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     if args.partition.is_some() && args.as_of.is_none() {
-        return Err(usage(anyhow::anyhow!("--partition needs --as-of, so that all partitions are scored at one day")));
+        return Err(usage(anyhow::anyhow!(
+            "--partition needs --as-of, so that all partitions are scored at one day"
+        )));
     }
     let users = args.partition.map_or(Users::All, Users::Partition);
-    let ReadLog { histories, coverage, .. } = read(&args.log, &config, args.as_of, users, output)?;
+    let ReadLog {
+        histories,
+        coverage,
+        ..
+    } = read(&args.log, &config, args.as_of, users, output)?;
     if args.partition.is_none() && !args.allow_missing_kinds {
         agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     if let Some(warning) = stale(&coverage, as_of) {
         if coverage.is_stale(as_of) && !args.allow_stale {
-            return Err(failed(anyhow::anyhow!("{warning}; score an earlier --as-of, or say --allow-stale")));
+            return Err(failed(anyhow::anyhow!(
+                "{warning}; score an earlier --as-of, or say --allow-stale"
+            )));
         }
         output.warn(&warning);
     }
@@ -178,8 +225,16 @@ pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
         done => done.map_err(failed)?,
     };
     let skipped: u64 = summary.skipped.values().sum();
-    let reasons: Vec<String> = summary.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-    let text = format!("as of {as_of}: {} users scored, {skipped} not ({})", summary.scored, reasons.join(", "));
+    let reasons: Vec<String> = summary
+        .skipped
+        .iter()
+        .map(|(reason, n)| format!("{n} {reason}"))
+        .collect();
+    let text = format!(
+        "as of {as_of}: {} users scored, {skipped} not ({})",
+        summary.scored,
+        reasons.join(", ")
+    );
     if target == Target::Stdout {
         // Standard output holds the scores themselves.
         output.note(&text);
@@ -218,7 +273,12 @@ fn card_of(dir: &Path) -> Result<(model::Bundle, Card), Failure> {
 }
 
 pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
-    let given = [args.min_auc, args.max_log_loss, args.max_ece, args.max_refused_share];
+    let given = [
+        args.min_auc,
+        args.max_log_loss,
+        args.max_ece,
+        args.max_refused_share,
+    ];
     if given.iter().all(Option::is_none) {
         return Err(usage(anyhow::anyhow!(
             "nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share"
@@ -228,14 +288,23 @@ pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
         min_auc: args.min_auc,
         max_log_loss: args.max_log_loss,
         max_ece: args.max_ece,
-        max_refused_share: args.max_refused_share.unwrap_or(Floors::default().max_refused_share),
+        max_refused_share: args
+            .max_refused_share
+            .unwrap_or(Floors::default().max_refused_share),
     };
     let (bundle, card) = card_of(&args.model)?;
     let verdicts = hold(&card, &floors);
     let passed = verdicts.iter().all(|v| v.passed);
     let lines: Vec<&str> = verdicts.iter().map(|v| v.line.as_str()).collect();
-    output.result(&json!({"model": bundle.version(), "passed": passed, "figures": lines}), &lines.join("\n"))?;
-    if passed { Ok(()) } else { Err(Failure::Verdict(None)) }
+    output.result(
+        &json!({"model": bundle.version(), "passed": passed, "figures": lines}),
+        &lines.join("\n"),
+    )?;
+    if passed {
+        Ok(())
+    } else {
+        Err(Failure::Verdict(None))
+    }
 }
 
 pub(crate) fn inspect(args: &args::Inspect, output: Output) -> Outcome {
@@ -253,8 +322,16 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
     outputs::check(&args.log, &config, None, vec![destination])?;
     let ReadLog { histories, .. } = read(&args.log, &config, args.as_of, Users::All, output)?;
     let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
-    let text = format!("{} rows (user, day, kind) in {} files in {}", written.rows, written.files, args.out.display());
-    output.result(&json!({"out": shown(&args.out), "rows": written.rows, "files": written.files}), &text)
+    let text = format!(
+        "{} rows (user, day, kind) in {} files in {}",
+        written.rows,
+        written.files,
+        args.out.display()
+    );
+    output.result(
+        &json!({"out": shown(&args.out), "rows": written.rows, "files": written.files}),
+        &text,
+    )
 }
 
 pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
@@ -268,10 +345,17 @@ pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
         until: args.as_of,
         default_kind: config.default_kind(),
     };
-    let sql = ebb::events::rollup_sql(&request).map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+    let sql = ebb::events::rollup_sql(&request)
+        .map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
     // The query is what was asked for, so it is printed quietly too.
-    let output = Output { quiet: false, ..output };
-    output.result(&json!({"dialect": request.dialect.name(), "sql": sql}), &sql)
+    let output = Output {
+        quiet: false,
+        ..output
+    };
+    output.result(
+        &json!({"dialect": request.dialect.name(), "sql": sql}),
+        &sql,
+    )
 }
 
 pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
@@ -279,11 +363,24 @@ pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
     let destination = features_destination(&args.out).map_err(outputs::refused)?;
     outputs::check(&args.log, &config, None, vec![destination])?;
     let latest = args.as_of.iter().max().copied();
-    let ReadLog { histories, coverage, .. } = read(&args.log, &config, latest, Users::All, output)?;
+    let ReadLog {
+        histories,
+        coverage,
+        ..
+    } = read(&args.log, &config, latest, Users::All, output)?;
     if let Some(warning) = latest.and_then(|latest| stale(&coverage, latest)) {
         output.warn(&warning);
     }
-    let written = write_features(&histories, &config.train, &args.as_of, &args.out).map_err(failed)?;
-    let text = format!("{} rows of {} features in {}", written.rows, written.features, args.out.display());
-    output.result(&json!({"out": shown(&args.out), "rows": written.rows, "features": written.features}), &text)
+    let written =
+        write_features(&histories, &config.train, &args.as_of, &args.out).map_err(failed)?;
+    let text = format!(
+        "{} rows of {} features in {}",
+        written.rows,
+        written.features,
+        args.out.display()
+    );
+    output.result(
+        &json!({"out": shown(&args.out), "rows": written.rows, "features": written.features}),
+        &text,
+    )
 }

@@ -19,13 +19,20 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Asking for help or the version is no mistake.
-            let code = if error.use_stderr() { Failure::USAGE } else { 0 };
+            let code = if error.use_stderr() {
+                Failure::USAGE
+            } else {
+                0
+            };
             let _ = error.print();
             return ExitCode::from(code);
         }
     };
     signals::clean_up_on_signals();
-    let output = Output { quiet: arguments.quiet, json: arguments.json };
+    let output = Output {
+        quiet: arguments.quiet,
+        json: arguments.json,
+    };
     let done = match &arguments.command {
         Command::Simulate(simulate) => commands::simulate(simulate, output),
         Command::Fit(fit) => commands::fit(fit, output),

@@ -6,19 +6,43 @@ use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
 use crate::outputs;
 
 pub(crate) fn publish(args: &args::Publish, output: Output) -> Outcome {
-    let args::Publish { model, live, rollback } = args;
+    let args::Publish {
+        model,
+        live,
+        rollback,
+    } = args;
     let (live, done) = match (model, live, rollback) {
         (_, _, Some(live)) => (live, model::roll_back(live)),
         (Some(model), Some(live), None) => (live, model::publish(model, live)),
         // The parser of arguments asks for both.
-        _ => return Err(usage(anyhow::anyhow!("give --model and --live, or --rollback"))),
+        _ => {
+            return Err(usage(anyhow::anyhow!(
+                "give --model and --live, or --rollback"
+            )));
+        }
     };
-    let Published { version, previous, previous_dir, unchanged } = done.map_err(refused)?;
-    let how = if unchanged { "was in use already at" } else { "is in use now at" };
-    let kept = previous
-        .as_ref()
-        .map(|previous| format!("; {previous}, the one before, is kept at {}", previous_dir.display()));
-    let text = format!("Model {version} {how} {}{}", live.display(), kept.unwrap_or_default());
+    let Published {
+        version,
+        previous,
+        previous_dir,
+        unchanged,
+    } = done.map_err(refused)?;
+    let how = if unchanged {
+        "was in use already at"
+    } else {
+        "is in use now at"
+    };
+    let kept = previous.as_ref().map(|previous| {
+        format!(
+            "; {previous}, the one before, is kept at {}",
+            previous_dir.display()
+        )
+    });
+    let text = format!(
+        "Model {version} {how} {}{}",
+        live.display(),
+        kept.unwrap_or_default()
+    );
     let json = json!({
         "model": version,
         "live": shown(live),

@@ -13,20 +13,32 @@ impl Dialect {
             BigQuery => format!("SAFE_CAST({text} AS DATE)"),
             // It takes 30 February for 1 or 2 March.
             ClickHouse => {
-                format!("CASE WHEN toString(toDate32OrNull({text})) = {text} THEN toDate32OrNull({text}) END")
+                format!(
+                    "CASE WHEN toString(toDate32OrNull({text})) = {text} THEN toDate32OrNull({text}) END"
+                )
             }
-            Postgres => format!("CASE WHEN PG_INPUT_IS_VALID({text}, 'date') THEN CAST({text} AS DATE) END"),
+            Postgres => {
+                format!("CASE WHEN PG_INPUT_IS_VALID({text}, 'date') THEN CAST({text} AS DATE) END")
+            }
         }
     }
 
     /// A date.
     pub(super) fn date(self, day: &str) -> String {
-        if self == ClickHouse { format!("toDate32('{day}')") } else { format!("DATE '{day}'") }
+        if self == ClickHouse {
+            format!("toDate32('{day}')")
+        } else {
+            format!("DATE '{day}'")
+        }
     }
 
     /// The date of a date or of a local time.
     pub(super) fn date_of_local(self, time: &str) -> String {
-        if self == ClickHouse { format!("toDate32({time})") } else { format!("CAST({time} AS DATE)") }
+        if self == ClickHouse {
+            format!("toDate32({time})")
+        } else {
+            format!("CAST({time} AS DATE)")
+        }
     }
 
     /// The instant that a text of the form `YYYY-MM-DD HH:MM:SS` with `Z`, `+HH` or `+HH:MM` tells, or NULL.
@@ -38,7 +50,9 @@ impl Dialect {
             ClickHouse => format!("parseDateTime64BestEffortOrNull({text}, 0, 'UTC')"),
             DuckDb => format!("TRY_CAST({text} AS TIMESTAMPTZ)"),
             Postgres => {
-                format!("CASE WHEN PG_INPUT_IS_VALID({text}, 'timestamptz') THEN CAST({text} AS TIMESTAMPTZ) END")
+                format!(
+                    "CASE WHEN PG_INPUT_IS_VALID({text}, 'timestamptz') THEN CAST({text} AS TIMESTAMPTZ) END"
+                )
             }
         }
     }
@@ -73,7 +87,10 @@ impl Dialect {
             Postgres => format!("({number} / {per_s})"),
         };
         // What is subtracted leaves a multiple, which every engine divides alike.
-        divided(&format!("({ticks} - {})", rest(&format!("({} + {per_s})", rest(ticks)))))
+        divided(&format!(
+            "({ticks} - {})",
+            rest(&format!("({} + {per_s})", rest(ticks)))
+        ))
     }
 
     /// A double of ticks as whole seconds, rounded towards the past; NULL far outside of the years that are read.
@@ -95,7 +112,9 @@ impl Dialect {
         let zone = self.text(zone);
         match self {
             Spark if utc => {
-                format!("DATE_ADD(DATE '1970-01-01', CAST(FLOOR(UNIX_SECONDS({instant}) / 86400) AS INT))")
+                format!(
+                    "DATE_ADD(DATE '1970-01-01', CAST(FLOOR(UNIX_SECONDS({instant}) / 86400) AS INT))"
+                )
             }
             Spark => format!(
                 "CAST(CONVERT_TIMEZONE('UTC', {zone}, TIMESTAMPADD(SECOND, UNIX_SECONDS({instant}), \
@@ -114,7 +133,9 @@ impl Dialect {
         let millionths = format!("({amount} * 1000000)");
         let by_hand = |trunc: &str| {
             let whole = format!("{trunc}({millionths})");
-            format!("{whole} + CASE WHEN ABS({millionths} - {whole}) >= 0.5 THEN SIGN({millionths}) ELSE 0 END")
+            format!(
+                "{whole} + CASE WHEN ABS({millionths} - {whole}) >= 0.5 THEN SIGN({millionths}) ELSE 0 END"
+            )
         };
         match self {
             Spark => {
@@ -128,14 +149,24 @@ impl Dialect {
                 )
             }
             BigQuery => {
-                format!("SUM(CAST(CAST(ROUND({millionths}) AS INT64) AS NUMERIC)) * NUMERIC '0.000001'")
+                format!(
+                    "SUM(CAST(CAST(ROUND({millionths}) AS INT64) AS NUMERIC)) * NUMERIC '0.000001'"
+                )
             }
             Snowflake => {
-                format!("CAST(SUM(CAST(ROUND({millionths}) AS NUMBER(19, 0))) * 0.000001 AS NUMBER(25, 6))")
+                format!(
+                    "CAST(SUM(CAST(ROUND({millionths}) AS NUMBER(19, 0))) * 0.000001 AS NUMBER(25, 6))"
+                )
             }
             // These round halves to even numbers.
-            ClickHouse => format!("toDecimal128(sum(toInt64({})), 6) / 1000000", by_hand("trunc")),
-            Postgres => format!("CAST(SUM(CAST({} AS BIGINT)) * 0.000001 AS NUMERIC(25, 6))", by_hand("TRUNC")),
+            ClickHouse => format!(
+                "toDecimal128(sum(toInt64({})), 6) / 1000000",
+                by_hand("trunc")
+            ),
+            Postgres => format!(
+                "CAST(SUM(CAST({} AS BIGINT)) * 0.000001 AS NUMERIC(25, 6))",
+                by_hand("TRUNC")
+            ),
         }
     }
 }

@@ -60,7 +60,11 @@ impl Type {
     /// Whether CEL and SQL agree on how the two compare.
     pub(super) fn compares_with(&self, other: &Self) -> bool {
         let number = |kind: &Self| matches!(kind, Self::Int | Self::Float);
-        number(self) && number(other) || matches!((self, other), (Self::Text, Self::Text) | (Self::Bool, Self::Bool))
+        number(self) && number(other)
+            || matches!(
+                (self, other),
+                (Self::Text, Self::Text) | (Self::Bool, Self::Bool)
+            )
     }
 }
 
@@ -73,9 +77,12 @@ impl From<&DataType> for Type {
             DataType::Date32 => Self::Date,
             DataType::Date64 | DataType::Timestamp(_, None) => Self::Local,
             DataType::Timestamp(_, Some(_)) => Self::Instant,
-            DataType::Struct(members) => {
-                Self::Struct(members.iter().map(|m| (m.name().clone(), Self::from(m.data_type()))).collect())
-            }
+            DataType::Struct(members) => Self::Struct(
+                members
+                    .iter()
+                    .map(|m| (m.name().clone(), Self::from(m.data_type())))
+                    .collect(),
+            ),
             DataType::UInt64 => Self::Uint,
             number if number.is_integer() => Self::Int,
             DataType::Float32 => Self::Single,
@@ -105,7 +112,10 @@ pub(super) struct Columns {
 impl Columns {
     /// The name of the column that an identifier of an expression means.
     pub(super) fn resolve(&self, field: Field, identifier: &str) -> Result<String> {
-        self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier)).map(|found| found.0)
+        self.find(field, identifier, |columns| {
+            columns.position_of_identifier(field, identifier)
+        })
+        .map(|found| found.0)
     }
 
     /// The column that an identifier of an expression means.
@@ -118,8 +128,16 @@ impl Columns {
                 instead: "name a column, or compute the value in a view and give the view's name as --table".to_owned(),
             });
         }
-        let (name, kind) = self.find(field, identifier, |columns| columns.position_of_identifier(field, identifier))?;
-        computed(dialect, field, &name, self.term(dialect, &name, kind.clone()), &kind)
+        let (name, kind) = self.find(field, identifier, |columns| {
+            columns.position_of_identifier(field, identifier)
+        })?;
+        computed(
+            dialect,
+            field,
+            &name,
+            self.term(dialect, &name, kind.clone()),
+            &kind,
+        )
     }
 
     /// The column of this very name.
@@ -134,9 +152,14 @@ impl Columns {
         name: &str,
         position: impl Fn(&source::Columns<'_>) -> std::result::Result<usize, EventsError>,
     ) -> Result<(String, Type)> {
-        let Some((path, columns)) = &self.known else { return Ok((name.to_owned(), Type::Text)) };
+        let Some((path, columns)) = &self.known else {
+            return Ok((name.to_owned(), Type::Text));
+        };
         let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-        let at = position(&source::Columns { path, names: &names })?;
+        let at = position(&source::Columns {
+            path,
+            names: &names,
+        })?;
         let found = columns.get(at).cloned();
         found.ok_or_else(|| source::unknown_column(path, field, name, &names))
     }
@@ -152,13 +175,29 @@ impl Columns {
             Type::Float | Type::Single => dialect.double(&column),
             _ => column,
         };
-        let kind = if kind == Type::Single { Type::Float } else { kind };
-        Term { sql, kind, nullable: !self.text, fails: false, literal: None }
+        let kind = if kind == Type::Single {
+            Type::Float
+        } else {
+            kind
+        };
+        Term {
+            sql,
+            kind,
+            nullable: !self.text,
+            fails: false,
+            literal: None,
+        }
     }
 }
 
 /// A column, or a member of one, of this kind as an expression computes with it.
-pub(super) fn computed(dialect: Dialect, field: Field, name: &str, term: Term, kind: &Type) -> Result<Term> {
+pub(super) fn computed(
+    dialect: Dialect,
+    field: Field,
+    name: &str,
+    term: Term,
+    kind: &Type,
+) -> Result<Term> {
     let exact_below = match kind {
         Type::Decimal if term.kind == Type::Decimal && field == Field::User => {
             return Err(EventsError::Sql {
@@ -171,12 +210,19 @@ pub(super) fn computed(dialect: Dialect, field: Field, name: &str, term: Term, k
             });
         }
         Type::Decimal if term.kind == Type::Decimal => {
-            return Ok(Term { sql: dialect.double(&term.sql), kind: Type::Float, ..term });
+            return Ok(Term {
+                sql: dialect.double(&term.sql),
+                kind: Type::Float,
+                ..term
+            });
         }
         // The reader refuses ids that so large a number does not tell from the next one.
         Type::Float if term.kind == Type::Float && field == Field::User => 1_u64 << 53,
         Type::Single if term.kind == Type::Float && field == Field::User => 1 << 24,
         _ => return Ok(term),
     };
-    Ok(Term { sql: format!("CASE WHEN ABS({0}) < {exact_below} THEN {0} END", term.sql), ..term })
+    Ok(Term {
+        sql: format!("CASE WHEN ABS({0}) < {exact_below} THEN {0} END", term.sql),
+        ..term
+    })
 }

@@ -56,7 +56,11 @@ impl Dialect {
         match self {
             DuckDb | Postgres => format!("'{}'", text.replace('\'', "''")),
             Spark | BigQuery | Snowflake | ClickHouse => {
-                let text = text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n").replace('\r', r"\r");
+                let text = text
+                    .replace('\\', r"\\")
+                    .replace('\'', r"\'")
+                    .replace('\n', r"\n")
+                    .replace('\r', r"\r");
                 format!("'{text}'")
             }
         }
@@ -97,7 +101,11 @@ impl Dialect {
 
     /// A decimal as text, without the zeros at the end of its fraction.
     pub(super) fn decimal_text(self, decimal: &str) -> String {
-        let text = self.replace_match(&self.to_text(decimal), "^(-?[0-9]+[.][0-9]*[1-9])0+$", r"\1");
+        let text = self.replace_match(
+            &self.to_text(decimal),
+            "^(-?[0-9]+[.][0-9]*[1-9])0+$",
+            r"\1",
+        );
         self.replace_match(&text, "[.]0*$", "")
     }
 
@@ -133,7 +141,9 @@ impl Dialect {
             BigQuery => format!("SAFE_CAST({text} AS FLOAT64)"),
             ClickHouse => format!("toFloat64OrNull({text})"),
             Postgres => {
-                format!("CASE WHEN PG_INPUT_IS_VALID({text}, 'float8') THEN CAST({text} AS DOUBLE PRECISION) END")
+                format!(
+                    "CASE WHEN PG_INPUT_IS_VALID({text}, 'float8') THEN CAST({text} AS DOUBLE PRECISION) END"
+                )
             }
         }
     }
@@ -146,7 +156,9 @@ impl Dialect {
             BigQuery => format!("SAFE_CAST({text} AS INT64)"),
             // Only wider numbers notice that a text does not fit.
             ClickHouse => format!("accurateCastOrNull(toInt256OrNull({text}), 'Int64')"),
-            Postgres => format!("CASE WHEN PG_INPUT_IS_VALID({text}, 'int8') THEN CAST({text} AS BIGINT) END"),
+            Postgres => format!(
+                "CASE WHEN PG_INPUT_IS_VALID({text}, 'int8') THEN CAST({text} AS BIGINT) END"
+            ),
         }
     }
 
@@ -161,14 +173,20 @@ impl Dialect {
             Snowflake | Postgres => format!(
                 "CASE WHEN {double} > -9223372036854775808.0 AND {double} < 9223372036854775808.0 \
                  THEN CAST(TRUNC({double}) AS {}) END",
-                if self == Postgres { "BIGINT" } else { "NUMBER(38, 0)" }
+                if self == Postgres {
+                    "BIGINT"
+                } else {
+                    "NUMBER(38, 0)"
+                }
             ),
         }
     }
 
     /// A wide whole number; NULL where it is beyond 64 bits.
     fn in_range(self, number: &str) -> String {
-        format!("CASE WHEN {number} BETWEEN -9223372036854775808 AND 9223372036854775807 THEN {number} END")
+        format!(
+            "CASE WHEN {number} BETWEEN -9223372036854775808 AND 9223372036854775807 THEN {number} END"
+        )
     }
 
     /// The sum, difference or product of two whole numbers; NULL where it is beyond 64 bits.
@@ -182,7 +200,9 @@ impl Dialect {
             Spark => format!("TRY_{name}({left}, {right})"),
             BigQuery => format!("SAFE_{name}({left}, {right})"),
             Snowflake => self.in_range(&format!("({left} {operator} {right})")),
-            ClickHouse => format!("accurateCastOrNull(toInt128({left}) {operator} toInt128({right}), 'Int64')"),
+            ClickHouse => format!(
+                "accurateCastOrNull(toInt128({left}) {operator} toInt128({right}), 'Int64')"
+            ),
             DuckDb => format!("TRY({left} {operator} {right})"),
             Postgres => format!(
                 "CASE WHEN CAST({left} AS NUMERIC) {operator} {right} BETWEEN -9223372036854775808 AND \
@@ -197,7 +217,9 @@ impl Dialect {
             Spark => format!("({left} DIV NULLIF({right}, 0))"),
             BigQuery => format!("DIV({left}, NULLIF({right}, 0))"),
             Snowflake => {
-                format!("CAST(({left} - MOD({left}, NULLIF({right}, 0))) / NULLIF({right}, 0) AS NUMBER(38, 0))")
+                format!(
+                    "CAST(({left} - MOD({left}, NULLIF({right}, 0))) / NULLIF({right}, 0) AS NUMBER(38, 0))"
+                )
             }
             ClickHouse => format!("intDiv({left}, NULLIF({right}, 0))"),
             DuckDb => format!("({left} // NULLIF({right}, 0))"),
@@ -220,9 +242,21 @@ impl Dialect {
 
     /// `text` with the part that matches `pattern` replaced; `\1` to `\9` in the replacement are its groups.
     pub(super) fn replace_match(self, text: &str, pattern: &str, replacement: &str) -> String {
-        let replacement = if self == Spark { replacement.replace('\\', "$") } else { replacement.to_owned() };
-        let name = if self == ClickHouse { "replaceRegexpOne" } else { "REGEXP_REPLACE" };
-        format!("{name}({text}, {}, {})", self.text(pattern), self.text(&replacement))
+        let replacement = if self == Spark {
+            replacement.replace('\\', "$")
+        } else {
+            replacement.to_owned()
+        };
+        let name = if self == ClickHouse {
+            "replaceRegexpOne"
+        } else {
+            "REGEXP_REPLACE"
+        };
+        format!(
+            "{name}({text}, {}, {})",
+            self.text(pattern),
+            self.text(&replacement)
+        )
     }
 
     /// The number of characters.
@@ -271,7 +305,11 @@ impl Dialect {
 
     /// Text in the order of its bytes, as CEL compares it.
     pub(super) fn in_byte_order(self, text: &str) -> String {
-        if self == Postgres { format!("{text} COLLATE \"C\"") } else { text.to_owned() }
+        if self == Postgres {
+            format!("{text} COLLATE \"C\"")
+        } else {
+            text.to_owned()
+        }
     }
 }
 

@@ -33,9 +33,15 @@ const LOOKED_AT: u64 = 1 << 20;
 /// Whether the beginning of a text file has line ends of two kinds, or quotes where DuckDB's strict mode wants none, for
 /// which it refuses the whole file.
 fn is_irregular(file: &LogFile) -> Result<bool> {
-    let fail = |source| EventsError::Io { path: file.path.clone(), source };
+    let fail = |source| EventsError::Io {
+        path: file.path.clone(),
+        source,
+    };
     let mut text = Vec::new();
-    open_text(&file.path, Arc::default())?.take(LOOKED_AT).read_to_end(&mut text).map_err(fail)?;
+    open_text(&file.path, Arc::default())?
+        .take(LOOKED_AT)
+        .read_to_end(&mut text)
+        .map_err(fail)?;
     let line_ends = text.iter().filter(|byte| **byte == b'\n').count();
     let with_return = memchr::memmem::find_iter(&text, b"\r\n").count();
     let ends_field = |byte: u8| matches!(byte, b',' | b';' | b'\t' | b'|' | b'"' | b'\r' | b'\n');
@@ -48,27 +54,63 @@ fn is_irregular(file: &LogFile) -> Result<bool> {
 impl From {
     pub(super) fn new(request: &SqlRequest<'_>) -> Result<Self> {
         let given = request.table.map(str::to_owned);
-        let table = given.or_else(|| (!request.dialect.reads_files()).then(|| DEFAULT_TABLE.to_owned()));
+        let table =
+            given.or_else(|| (!request.dialect.reads_files()).then(|| DEFAULT_TABLE.to_owned()));
         let found = match files::find(request.config, request.base_dir, &[]) {
             Ok(found) => found.files,
             // The files may lie where only the engine sees them.
-            Err(EventsError::NoFiles { .. } | EventsError::NoPaths) if table.is_some() => Vec::new(),
-            Err(EventsError::NoFiles { .. }) if request.config.paths.iter().all(|path| is_url(path)) => Vec::new(),
+            Err(EventsError::NoFiles { .. } | EventsError::NoPaths) if table.is_some() => {
+                Vec::new()
+            }
+            Err(EventsError::NoFiles { .. })
+                if request.config.paths.iter().all(|path| is_url(path)) =>
+            {
+                Vec::new()
+            }
             Err(error) => return Err(error),
         };
         let format = format(request, &found)?;
         let text = matches!(format, Some(Format::Csv | Format::Jsonl));
-        let known = found.first().map(|file| known(file, request.config)).transpose()?.flatten();
-        let configured = request.config.columns.as_ref().filter(|_| format == Some(Format::Csv));
-        let configured = configured
-            .map(|names| (request.base_dir.to_owned(), names.iter().map(|name| (name.clone(), Type::Text)).collect()));
+        let known = found
+            .first()
+            .map(|file| known(file, request.config))
+            .transpose()?
+            .flatten();
+        let configured = request
+            .config
+            .columns
+            .as_ref()
+            .filter(|_| format == Some(Format::Csv));
+        let configured = configured.map(|names| {
+            (
+                request.base_dir.to_owned(),
+                names
+                    .iter()
+                    .map(|name| (name.clone(), Type::Text))
+                    .collect(),
+            )
+        });
         let from_files = table.is_none();
         let lenient = from_files
             && format == Some(Format::Csv)
             && request.dialect == Dialect::DuckDb
-            && found.iter().map(is_irregular).collect::<Result<Vec<bool>>>()?.contains(&true);
-        let columns = Columns { known: known.or(configured), text, from_files, untyped: format == Some(Format::Jsonl) };
-        Ok(Self { columns, format, table, lenient })
+            && found
+                .iter()
+                .map(is_irregular)
+                .collect::<Result<Vec<bool>>>()?
+                .contains(&true);
+        let columns = Columns {
+            known: known.or(configured),
+            text,
+            from_files,
+            untyped: format == Some(Format::Jsonl),
+        };
+        Ok(Self {
+            columns,
+            format,
+            table,
+            lenient,
+        })
     }
 
     pub(super) fn is_table(&self) -> bool {
@@ -94,8 +136,17 @@ impl From {
         let mut paths = Vec::new();
         for path in paths_of(request) {
             if path.is_dir() {
-                let inside = files::find(request.config, request.base_dir, std::slice::from_ref(&path))?;
-                paths.extend(inside.files.into_iter().map(|file| text(&file.path.to_string_lossy())));
+                let inside = files::find(
+                    request.config,
+                    request.base_dir,
+                    std::slice::from_ref(&path),
+                )?;
+                paths.extend(
+                    inside
+                        .files
+                        .into_iter()
+                        .map(|file| text(&file.path.to_string_lossy())),
+                );
             } else {
                 paths.push(text(&path.to_string_lossy()));
             }
@@ -122,7 +173,11 @@ impl From {
     fn spark(&self, request: &SqlRequest<'_>, names: &[String]) -> Result<String> {
         let dialect = request.dialect;
         let column = |name: &String| {
-            let given = request.config.columns.as_ref().filter(|_| self.format == Some(Format::Csv));
+            let given = request
+                .config
+                .columns
+                .as_ref()
+                .filter(|_| self.format == Some(Format::Csv));
             match given.and_then(|columns| columns.iter().position(|column| column == name)) {
                 Some(position) => format!("_c{position} AS {}", dialect.quote(name)),
                 None => dialect.quote(name),
@@ -140,9 +195,17 @@ impl From {
             );
             ("csv", options)
         };
-        let part =
-            |path: PathBuf| format!("SELECT {list} FROM {reader}.{} {options}", dialect.quote(&path.to_string_lossy()));
-        Ok(paths_of(request).into_iter().map(part).collect::<Vec<_>>().join("\n  UNION ALL "))
+        let part = |path: PathBuf| {
+            format!(
+                "SELECT {list} FROM {reader}.{} {options}",
+                dialect.quote(&path.to_string_lossy())
+            )
+        };
+        Ok(paths_of(request)
+            .into_iter()
+            .map(part)
+            .collect::<Vec<_>>()
+            .join("\n  UNION ALL "))
     }
 }
 
@@ -152,8 +215,15 @@ fn is_url(path: &str) -> bool {
 
 /// The configured paths as the engine is to find them: URLs as they are, the others from the root.
 fn paths_of(request: &SqlRequest<'_>) -> Vec<PathBuf> {
-    let base = std::path::absolute(request.base_dir).unwrap_or_else(|_| request.base_dir.to_owned());
-    let full = |path: &String| if is_url(path) { PathBuf::from(path) } else { base.join(path) };
+    let base =
+        std::path::absolute(request.base_dir).unwrap_or_else(|_| request.base_dir.to_owned());
+    let full = |path: &String| {
+        if is_url(path) {
+            PathBuf::from(path)
+        } else {
+            base.join(path)
+        }
+    };
     request.config.paths.iter().map(full).collect()
 }
 
@@ -173,15 +243,26 @@ fn format(request: &SqlRequest<'_>, found: &[LogFile]) -> Result<Option<Format>>
     formats.dedup();
     let reads_files = request.table.is_none() && request.dialect.reads_files();
     match formats.as_slice() {
-        [Some(Format::Rollup)] => {
-            Err(refuse(request, "format", "a roll-up", "it needs no query; give it to ebb-train"))
-        }
-        [Some(Format::Jsonl)] if reads_files => {
-            Err(refuse(request, "format", "JSON Lines", "load them into a table, and give its name as --table"))
-        }
+        [Some(Format::Rollup)] => Err(refuse(
+            request,
+            "format",
+            "a roll-up",
+            "it needs no query; give it to ebb-train",
+        )),
+        [Some(Format::Jsonl)] if reads_files => Err(refuse(
+            request,
+            "format",
+            "JSON Lines",
+            "load them into a table, and give its name as --table",
+        )),
         [] | [None] if !reads_files => Ok(None),
         [Some(format)] => Ok(Some(*format)),
-        _ => Err(refuse(request, "paths", "a log of several or unknown formats", "set events.format, or give --table")),
+        _ => Err(refuse(
+            request,
+            "paths",
+            "a log of several or unknown formats",
+            "set events.format, or give --table",
+        )),
     }
 }
 
@@ -191,11 +272,19 @@ fn known(file: &LogFile, config: &EventsConfig) -> Result<Option<Known>> {
         Format::Jsonl | Format::Rollup => return Ok(None),
         Format::Csv => {
             let names: Arc<Vec<String>> = text_feed::column_names(file, config)?;
-            names.iter().map(|name| (name.clone(), Type::Text)).collect()
+            names
+                .iter()
+                .map(|name| (name.clone(), Type::Text))
+                .collect()
         }
         Format::Parquet => {
             let metadata = columnar::metadata(file)?;
-            metadata.schema().fields().iter().map(|f| (f.name().clone(), Type::from(f.data_type()))).collect()
+            metadata
+                .schema()
+                .fields()
+                .iter()
+                .map(|f| (f.name().clone(), Type::from(f.data_type())))
+                .collect()
         }
     };
     Ok(Some((file.path.clone(), columns)))
@@ -207,11 +296,33 @@ fn delimiter(request: &SqlRequest<'_>) -> Result<u8> {
         Some(Delimiter::Byte(byte)) => Ok(byte),
         Some(Delimiter::Whitespace) => {
             let instead = "load the files into a table, and give its name as --table";
-            Err(refuse(request, "delimiter", "columns between runs of blanks", instead))
+            Err(refuse(
+                request,
+                "delimiter",
+                "columns between runs of blanks",
+                instead,
+            ))
         }
-        None if request.config.paths.iter().all(|path| extension(Path::new(path)) == "tsv") => Ok(b'\t'),
-        None if request.config.paths.iter().any(|path| extension(Path::new(path)) == "tsv") => {
-            Err(refuse(request, "paths", "a mix of .csv and .tsv files", "set events.delimiter, or give --table"))
+        None if request
+            .config
+            .paths
+            .iter()
+            .all(|path| extension(Path::new(path)) == "tsv") =>
+        {
+            Ok(b'\t')
+        }
+        None if request
+            .config
+            .paths
+            .iter()
+            .any(|path| extension(Path::new(path)) == "tsv") =>
+        {
+            Err(refuse(
+                request,
+                "paths",
+                "a mix of .csv and .tsv files",
+                "set events.delimiter, or give --table",
+            ))
         }
         None => Ok(b','),
     }

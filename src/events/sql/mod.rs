@@ -63,9 +63,19 @@ pub struct SqlRequest<'a> {
 }
 
 /// The error for a setting that SQL cannot honour.
-fn refuse(request: &SqlRequest<'_>, setting: &'static str, construct: &str, instead: &str) -> EventsError {
+fn refuse(
+    request: &SqlRequest<'_>,
+    setting: &'static str,
+    construct: &str,
+    instead: &str,
+) -> EventsError {
     let (construct, instead) = (construct.to_owned(), instead.to_owned());
-    EventsError::Sql { setting, dialect: request.dialect.name(), construct, instead }
+    EventsError::Sql {
+        setting,
+        dialect: request.dialect.name(),
+        construct,
+        instead,
+    }
 }
 
 /// The query for the daily roll-up of a log.
@@ -75,24 +85,46 @@ fn refuse(request: &SqlRequest<'_>, setting: &'static str, construct: &str, inst
 /// [`super::read_log`] about settings, columns and files.
 pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
     // Checks the time zone and the format as reading does.
-    TimeReader::new(request.config.time_format.as_deref(), &request.config.timezone.0)?;
+    TimeReader::new(
+        request.config.time_format.as_deref(),
+        &request.config.timezone.0,
+    )?;
     let from = From::new(request)?;
-    let query = Query { request, columns: &from.columns };
-    let required = |field: Field, mapping: Option<&'_ Mapping>| {
-        mapping.cloned().ok_or_else(|| refuse(request, field.setting(), "a log without it", "set it"))
+    let query = Query {
+        request,
+        columns: &from.columns,
     };
-    let user = query.text(Field::User, &required(Field::User, request.config.user.as_ref())?)?;
-    let Time { value: time, day, is_written } =
-        query.time(&required(Field::Time, request.config.time.as_ref())?, &from)?;
+    let required = |field: Field, mapping: Option<&'_ Mapping>| {
+        mapping
+            .cloned()
+            .ok_or_else(|| refuse(request, field.setting(), "a log without it", "set it"))
+    };
+    let user = query.text(
+        Field::User,
+        &required(Field::User, request.config.user.as_ref())?,
+    )?;
+    let Time {
+        value: time,
+        day,
+        is_written,
+    } = query.time(&required(Field::Time, request.config.time.as_ref())?, &from)?;
     let kind = match &request.config.kind {
         Some(kind) => query.text(Field::Kind, kind)?,
-        None => request.dialect.text(request.default_kind.unwrap_or(KIND_OF_ALL)),
+        None => request
+            .dialect
+            .text(request.default_kind.unwrap_or(KIND_OF_ALL)),
     };
     let (amount, number) = query.amount()?;
     let log = from.sql(request, &query.names()?)?;
     let dialect = request.dialect;
-    let misread = if is_written { String::new() } else { unlike_misread_days(dialect) };
-    let as_of = request.until.map(|day| format!("\n  AND event_day < {}", dialect.date(&day.to_string())));
+    let misread = if is_written {
+        String::new()
+    } else {
+        unlike_misread_days(dialect)
+    };
+    let as_of = request
+        .until
+        .map(|day| format!("\n  AND event_day < {}", dialect.date(&day.to_string())));
     let column = |name: &str| dialect.quote(name);
     Ok(format!(
         "{header}WITH {LOG} AS (\n  {log}\n),\nfields AS (\n  SELECT\n    {user} AS user_text,\n    {time} AS time_value,\n    \
@@ -118,7 +150,9 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
 
 /// Leaves out the days on which times fall that are read in the wrong unit.
 fn unlike_misread_days(dialect: Dialect) -> String {
-    let date = |number: &i32| Day::new(*number).map_or_else(String::new, |day| dialect.date(&day.to_string()));
+    let date = |number: &i32| {
+        Day::new(*number).map_or_else(String::new, |day| dialect.date(&day.to_string()))
+    };
     let (first, last) = (date(MISREAD_DAYS.start()), date(MISREAD_DAYS.end()));
     format!("\n  AND event_day NOT BETWEEN {first} AND {last}")
 }
@@ -148,10 +182,19 @@ fn header(request: &SqlRequest<'_>, from: &From, iso: bool) -> String {
             lines.push(format!("- {line}"));
         }
     };
-    note(iso, "Of ISO 8601 only YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS[.f]] and Z, +HH or +HH:MM after it are read.");
-    note(request.config.on_bad_row == OnBadRow::Fail, "`on_bad_row = \"fail\"` cannot be honoured.");
+    note(
+        iso,
+        "Of ISO 8601 only YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS[.f]] and Z, +HH or +HH:MM after it are read.",
+    );
+    note(
+        request.config.on_bad_row == OnBadRow::Fail,
+        "`on_bad_row = \"fail\"` cannot be honoured.",
+    );
     let csv = from.format == Some(Format::Csv);
-    note(csv && !from.is_table(), "Lines with stray quotes may be split in another way, or left out.");
+    note(
+        csv && !from.is_table(),
+        "Lines with stray quotes may be split in another way, or left out.",
+    );
     note(
         from.lenient,
         "The files have line ends or quotes that only `strict_mode = false` reads; it cuts rows that have too many columns.",
@@ -160,7 +203,10 @@ fn header(request: &SqlRequest<'_>, from: &From, iso: bool) -> String {
         csv && !from.is_table() && request.dialect == Dialect::Spark,
         "`multiLine` keeps line breaks inside quotes; without such, 'false' lets Spark split large files.",
     );
-    note(csv && from.is_table(), "Columns are taken as text, as in the files; numbers in a table have its spelling.");
+    note(
+        csv && from.is_table(),
+        "Columns are taken as text, as in the files; numbers in a table have its spelling.",
+    );
     note(
         request.dialect == Dialect::Snowflake && from.is_table(),
         "Column names are in quotes: they must be spelt as the table spells them.",
@@ -185,7 +231,11 @@ struct Query<'a> {
 
 impl Query<'_> {
     fn translator(&self, field: Field) -> Translator<'_> {
-        Translator { dialect: self.request.dialect, field, columns: self.columns }
+        Translator {
+            dialect: self.request.dialect,
+            field,
+            columns: self.columns,
+        }
     }
 
     /// The value of a field as it is mapped.
@@ -210,7 +260,11 @@ impl Query<'_> {
             _ => {
                 let trim = value.kind == Type::Text;
                 let text = translator.string(value)?.sql;
-                Ok(if trim { self.request.dialect.trim(&text) } else { text })
+                Ok(if trim {
+                    self.request.dialect.trim(&text)
+                } else {
+                    text
+                })
             }
         }
     }
@@ -225,29 +279,56 @@ impl Query<'_> {
                 && from.format.is_none_or(|format| format == Format::Parquet)
                 && self.columns.known.is_none()
             {
-                let instead = "say what it is with --time-type, or run this where the configured files are";
+                let instead =
+                    "say what it is with --time-type, or run this where the configured files are";
                 return Err(refuse(request, "time", "a column of unknown type", instead));
             }
             if let Some(kind @ (TimeType::Local | TimeType::Instant)) = typed {
                 time.sql = format!("{LOG}.{}", request.dialect.quote(name));
-                time.kind = if kind == TimeType::Local { Type::Local } else { Type::Instant };
+                time.kind = if kind == TimeType::Local {
+                    Type::Local
+                } else {
+                    Type::Instant
+                };
             } else if typed == Some(TimeType::Text) && time.kind != Type::Text {
                 time.sql = request.dialect.to_text(&time.sql);
                 time.kind = Type::Text;
             }
         } else if request.time_type.is_some() {
             let instead = "leave it away; it is for a column of a table";
-            return Err(refuse(request, "time", "--time-type of what a file or an expression tells", instead));
+            return Err(refuse(
+                request,
+                "time",
+                "--time-type of what a file or an expression tells",
+                instead,
+            ));
         }
-        let sql = if time.kind == Type::Text { request.dialect.trim(&time.sql) } else { time.sql };
-        let format = request.config.time_format.as_deref().map_or(Ok(TimeFormat::Iso), TimeFormat::new)?;
+        let sql = if time.kind == Type::Text {
+            request.dialect.trim(&time.sql)
+        } else {
+            time.sql
+        };
+        let format = request
+            .config
+            .time_format
+            .as_deref()
+            .map_or(Ok(TimeFormat::Iso), TimeFormat::new)?;
         let is_written = match time.kind {
             Type::Local | Type::Instant => false,
             Type::Date => true,
             _ => !matches!(format, TimeFormat::Epoch(_)),
         };
-        let day = translator.day("time_value", &time.kind, &format, &request.config.timezone.0)?;
-        Ok(Time { value: sql, day, is_written })
+        let day = translator.day(
+            "time_value",
+            &time.kind,
+            &format,
+            &request.config.timezone.0,
+        )?;
+        Ok(Time {
+            value: sql,
+            day,
+            is_written,
+        })
     }
 
     /// The amount's value, and the number that comes of it: 0 where it is empty, NULL where it is none.
@@ -263,14 +344,26 @@ impl Query<'_> {
         }
         match value.kind {
             Type::Text => {
-                let text = Term { sql: "amount_value".to_owned(), literal: None, ..value.clone() };
+                let text = Term {
+                    sql: "amount_value".to_owned(),
+                    literal: None,
+                    ..value.clone()
+                };
                 let number = translator.double(text)?.sql;
-                let number = format!("CASE WHEN amount_value = '' THEN {} ELSE {number} END", dialect.double("0"));
+                let number = format!(
+                    "CASE WHEN amount_value = '' THEN {} ELSE {number} END",
+                    dialect.double("0")
+                );
                 Ok((dialect.trim(&value.sql), number))
             }
-            Type::Int | Type::Uint | Type::Decimal => Ok((dialect.double(&value.sql), "amount_value".to_owned())),
+            Type::Int | Type::Uint | Type::Decimal => {
+                Ok((dialect.double(&value.sql), "amount_value".to_owned()))
+            }
             Type::Float => Ok((value.sql, dialect.finite("amount_value"))),
-            kind => Err(translator.refuse(&format!("an amount that is {kind}"), "give text or a number")),
+            kind => Err(translator.refuse(
+                &format!("an amount that is {kind}"),
+                "give text or a number",
+            )),
         }
     }
 
@@ -290,7 +383,10 @@ impl Query<'_> {
                 Some(Mapping::Column(name)) => vec![name.clone()],
                 Some(Mapping::Expression(text)) => {
                     let expression = Expression::compile(field, text)?;
-                    expression.names().map(|name| self.columns.resolve(field, name)).collect::<Result<_>>()?
+                    expression
+                        .names()
+                        .map(|name| self.columns.resolve(field, name))
+                        .collect::<Result<_>>()?
                 }
             };
             for name in used {

@@ -14,7 +14,13 @@ const DIGITS: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
 
 impl Translator<'_> {
     /// The day of `time`, a column of the step before whose text is trimmed.
-    pub(super) fn day(&self, time: &str, kind: &Type, format: &TimeFormat, zone: &str) -> Result<String> {
+    pub(super) fn day(
+        &self,
+        time: &str,
+        kind: &Type,
+        format: &TimeFormat,
+        zone: &str,
+    ) -> Result<String> {
         let dialect = self.dialect;
         match (kind, format) {
             (Type::Local | Type::Date, _) => Ok(dialect.date_of_local(time)),
@@ -30,20 +36,33 @@ impl Translator<'_> {
             (Type::Int | Type::Uint, _) => self.day_of_text(&dialect.to_text(time), format, zone),
             (Type::Decimal, _) => self.day_of_text(&dialect.decimal_text(time), format, zone),
             (Type::Text, _) => self.day_of_text(time, format, zone),
-            _ => Err(self.refuse(&format!("a time that is {kind}"), "give text, a number, a date or a timestamp")),
+            _ => Err(self.refuse(
+                &format!("a time that is {kind}"),
+                "give text, a number, a date or a timestamp",
+            )),
         }
     }
 
     fn day_of_text(&self, text: &str, format: &TimeFormat, zone: &str) -> Result<String> {
         let dialect = self.dialect;
-        let date =
-            |pattern: &str| when(dialect.matches(text, pattern), &dialect.try_date(&format!("LEFT({text}, 10)")));
+        let date = |pattern: &str| {
+            when(
+                dialect.matches(text, pattern),
+                &dialect.try_date(&format!("LEFT({text}, 10)")),
+            )
+        };
         Ok(match format {
             TimeFormat::Date => date(&format!("^{DIGITS}$")),
-            TimeFormat::DateTime(between) => date(&format!("^{DIGITS}{}{CLOCK}$", char::from(*between))),
+            TimeFormat::DateTime(between) => {
+                date(&format!("^{DIGITS}{}{CLOCK}$", char::from(*between)))
+            }
             TimeFormat::CompactDate => {
-                let dashed = dialect.replace_match(text, "^([0-9]{4})([0-9]{2})([0-9]{2})$", r"\1-\2-\3");
-                when(dialect.matches(text, "^[0-9]{8}$"), &dialect.try_date(&dashed))
+                let dashed =
+                    dialect.replace_match(text, "^([0-9]{4})([0-9]{2})([0-9]{2})$", r"\1-\2-\3");
+                when(
+                    dialect.matches(text, "^[0-9]{8}$"),
+                    &dialect.try_date(&dashed),
+                )
             }
             TimeFormat::Epoch(per_s) => self.day_of_ticks(text, *per_s, zone),
             TimeFormat::Rfc3339 => {
@@ -69,10 +88,19 @@ impl Translator<'_> {
         );
         // The fraction does not matter to the day; engines differ in how many digits of it they take.
         let whole = self.dialect.replace_match(text, &pattern, r"\1 \2\4\6");
-        let whole = if utc == "Z" { whole } else { self.dialect.replace_match(&whole, &format!("{utc}$"), "Z") };
-        let whole = self.dialect.replace_match(&whole, "^([0-9 :-]{16})([Z+-].*)$", r"\1:00\2");
+        let whole = if utc == "Z" {
+            whole
+        } else {
+            self.dialect.replace_match(&whole, &format!("{utc}$"), "Z")
+        };
+        let whole = self
+            .dialect
+            .replace_match(&whole, "^([0-9 :-]{16})([Z+-].*)$", r"\1:00\2");
         let instant = self.dialect.try_instant(&whole);
-        (self.dialect.matches(text, &pattern), self.dialect.day_of_instant(&instant, zone))
+        (
+            self.dialect.matches(text, &pattern),
+            self.dialect.day_of_instant(&instant, zone),
+        )
     }
 
     fn day_of_ticks(&self, text: &str, per_s: i64, zone: &str) -> String {
@@ -118,9 +146,15 @@ impl Translator<'_> {
             (":([0-9]):", r":0\1:"),
             (":([0-9])$", r":0\1"),
         ];
-        let used = if template.contains(' ') { padding.as_slice() } else { padding.get(..2).unwrap_or_default() };
+        let used = if template.contains(' ') {
+            padding.as_slice()
+        } else {
+            padding.get(..2).unwrap_or_default()
+        };
         let parts = self.dialect.replace_match(text, &digits.regex, template);
-        used.iter().fold(parts, |text, (from, to)| self.dialect.replace_match(&text, from, to))
+        used.iter().fold(parts, |text, (from, to)| {
+            self.dialect.replace_match(&text, from, to)
+        })
     }
 }
 
@@ -141,14 +175,19 @@ struct Digits {
 impl Digits {
     /// `None` where the pattern holds more than numbers that all engines read alike.
     fn of(pattern: &str) -> Option<Self> {
-        let expanded = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").replace("%R", "%H:%M");
+        let expanded = pattern
+            .replace("%F", "%Y-%m-%d")
+            .replace("%T", "%H:%M:%S")
+            .replace("%R", "%H:%M");
         let (mut regex, mut groups, mut places) = ("^".to_owned(), 0, [None; 6]);
         let mut characters = expanded.chars().peekable();
         while let Some(character) = characters.next() {
             if character != '%' {
                 match character {
                     ' ' => regex.push_str(" *"),
-                    'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '/' | ':' | ',' | '_' => regex.push(character),
+                    'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '/' | ':' | ',' | '_' => {
+                        regex.push(character)
+                    }
                     '.' => regex.push_str("[.]"),
                     _ => return None,
                 }
@@ -157,11 +196,15 @@ impl Digits {
             let directive = characters.next()?;
             // Without anything between two numbers, both have all of their digits.
             let exact = characters.peek() == Some(&'%');
-            let digits = |one_or_two: &'static str, two: &'static str| if exact { two } else { one_or_two };
+            let digits =
+                |one_or_two: &'static str, two: &'static str| if exact { two } else { one_or_two };
             let (part, place) = match directive {
                 'Y' => ("[0-9]{4}", 0),
                 'm' => (digits("0?[1-9]|1[0-2]", "0[1-9]|1[0-2]"), 1),
-                'd' => (digits("0?[1-9]|[12][0-9]|3[01]", "0[1-9]|[12][0-9]|3[01]"), 2),
+                'd' => (
+                    digits("0?[1-9]|[12][0-9]|3[01]", "0[1-9]|[12][0-9]|3[01]"),
+                    2,
+                ),
                 'H' => (digits("[01]?[0-9]|2[0-3]", "[01][0-9]|2[0-3]"), 3),
                 'M' => (digits("[0-5]?[0-9]", "[0-5][0-9]"), 4),
                 'S' => (digits("[0-5]?[0-9]|60", "[0-5][0-9]|60"), 5),
@@ -173,8 +216,16 @@ impl Digits {
             }
             regex.push_str(&format!("({part})"));
         }
-        let [Some(year), Some(month), Some(day), hour, minute, second] = places else { return None };
-        (groups < 10).then(|| Self { regex: regex + "$", year, month, day, clock: [hour, minute, second] })
+        let [Some(year), Some(month), Some(day), hour, minute, second] = places else {
+            return None;
+        };
+        (groups < 10).then(|| Self {
+            regex: regex + "$",
+            year,
+            month,
+            day,
+            clock: [hour, minute, second],
+        })
     }
 
     fn date(&self) -> String {
@@ -185,8 +236,13 @@ impl Digits {
     fn date_and_time(&self) -> Option<String> {
         let group = |group: usize| format!(r"\{group}");
         let zero = || "00".to_owned();
-        let [Some(hour), minute, second] = self.clock else { return None };
-        let (minute, second) = (minute.map_or_else(zero, group), second.map_or_else(zero, group));
+        let [Some(hour), minute, second] = self.clock else {
+            return None;
+        };
+        let (minute, second) = (
+            minute.map_or_else(zero, group),
+            second.map_or_else(zero, group),
+        );
         Some(format!("{} {}:{minute}:{second}", self.date(), group(hour)))
     }
 }

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array, LargeStringArray, RecordBatch,
-    StringArray, StringViewArray, StructArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, TimestampSecondArray,
+    ArrayRef, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
+    LargeStringArray, RecordBatch, StringArray, StringViewArray, StructArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    TimestampSecondArray,
 };
 use arrow_schema::{DataType, Field};
 use parquet::arrow::ArrowWriter;
@@ -31,7 +32,10 @@ impl Event {
     }
 
     fn local(&self) -> String {
-        jiff::Timestamp::from_second(self.unix_s).unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string()
+        jiff::Timestamp::from_second(self.unix_s)
+            .unwrap()
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string()
     }
 }
 
@@ -60,7 +64,12 @@ fn expected() -> (Histories, QualityReport) {
 fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>, codec: Codec) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let properties = WriterProperties::builder().set_compression(codec).build();
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    let mut writer = ArrowWriter::try_new(
+        File::create(path).unwrap(),
+        batch.schema(),
+        Some(properties),
+    )
+    .unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }
@@ -68,28 +77,60 @@ fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>, codec: Codec) {
 fn parquet_columns() -> Vec<(&'static str, ArrayRef)> {
     let events = events();
     vec![
-        ("unused", Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.cents)))),
-        ("price", Arc::new(Float64Array::from_iter_values(events.iter().map(Event::amount)))),
-        ("user", Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.user)))),
-        ("at", Arc::new(TimestampMicrosecondArray::from_iter_values(events.iter().map(|e| e.unix_s * 1_000_000)))),
-        ("what", Arc::new(StringArray::from_iter_values(events.iter().map(|e| e.kind)))),
+        (
+            "unused",
+            Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.cents))),
+        ),
+        (
+            "price",
+            Arc::new(Float64Array::from_iter_values(
+                events.iter().map(Event::amount),
+            )),
+        ),
+        (
+            "user",
+            Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.user))),
+        ),
+        (
+            "at",
+            Arc::new(TimestampMicrosecondArray::from_iter_values(
+                events.iter().map(|e| e.unix_s * 1_000_000),
+            )),
+        ),
+        (
+            "what",
+            Arc::new(StringArray::from_iter_values(events.iter().map(|e| e.kind))),
+        ),
     ]
 }
 
 #[test]
 fn text_formats_read_equal() {
     let (expected, report) = expected();
-    assert_eq!((report.rows, report.events, report.duplicates), (1_000, 1_000, 0));
+    assert_eq!(
+        (report.rows, report.events, report.duplicates),
+        (1_000, 1_000, 0)
+    );
     assert_all_accounted_for(&report);
     let csv = csv(&events());
     let zstd = zstd::encode_all(csv.as_bytes(), 1).unwrap();
     let middle = csv.len() / 2;
-    let two_members = [gzip(&csv.as_bytes()[..middle]), gzip(&csv.as_bytes()[middle..])].concat();
+    let two_members = [
+        gzip(&csv.as_bytes()[..middle]),
+        gzip(&csv.as_bytes()[middle..]),
+    ]
+    .concat();
     let tabs = csv.replace(',', "\t");
-    let blanks = csv.replace(',', "  ").replace('\n', " \r\n").replace('"', "").replacen(" at ", " day time ", 1);
+    let blanks = csv
+        .replace(',', "  ")
+        .replace('\n', " \r\n")
+        .replace('"', "")
+        .replacen(" at ", " day time ", 1);
     let json = |e: &Event| {
         let (user, at, kind, price) = (e.user, e.local(), e.kind, e.amount());
-        format!("{{\"user\":{user},\"n\":{{\"a\":[1]}},\"at\":\"{at}\",\"what\":\"{kind}\",\"price\":{price}}}\n")
+        format!(
+            "{{\"user\":{user},\"n\":{{\"a\":[1]}},\"at\":\"{at}\",\"what\":\"{kind}\",\"price\":{price}}}\n"
+        )
     };
     let jsonl: String = events().iter().map(json).collect();
     let format = "time_format = '%Y-%m-%d %H:%M:%S'\n".to_owned() + PLAIN;
@@ -101,20 +142,40 @@ fn text_formats_read_equal() {
         ("log.csv", &two_members, PLAIN),
         ("log.csv.zst", &zstd, PLAIN),
         ("log.tsv", tabs.as_bytes(), PLAIN),
-        ("log.txt", csv.replace(',', ";").as_bytes(), &format!("delimiter = ';'\n{PLAIN}")),
+        (
+            "log.txt",
+            csv.replace(',', ";").as_bytes(),
+            &format!("delimiter = ';'\n{PLAIN}"),
+        ),
         ("log.txt", blanks.as_bytes(), &blank_settings),
         ("log.csv", csv.replace('\n', "\r\n").as_bytes(), PLAIN),
         ("log.csv", csv.replace('\n', "\r").as_bytes(), PLAIN),
         ("log.csv", format!("\u{feff}{csv}").as_bytes(), PLAIN),
         ("log.csv", csv.trim_end().as_bytes(), PLAIN),
-        ("log.csv", csv.split_once('\n').unwrap().1.as_bytes(), &no_header),
+        (
+            "log.csv",
+            csv.split_once('\n').unwrap().1.as_bytes(),
+            &no_header,
+        ),
         ("log.jsonl", jsonl.as_bytes(), PLAIN),
-        ("log.ndjson.gz", &gzip(jsonl.replace('\n', "\r\n\n").as_bytes()), PLAIN),
-        ("log", jsonl.as_bytes(), &format!("format = 'jsonl'\n{PLAIN}")),
+        (
+            "log.ndjson.gz",
+            &gzip(jsonl.replace('\n', "\r\n\n").as_bytes()),
+            PLAIN,
+        ),
+        (
+            "log",
+            jsonl.as_bytes(),
+            &format!("format = 'jsonl'\n{PLAIN}"),
+        ),
     ] {
         let (found, found_report) = read_bytes(name, bytes, settings).unwrap();
         assert_eq!(found, expected, "{name} {settings}");
-        assert_eq!((found_report.events, found_report.kinds), (report.events, report.kinds.clone()), "{name}");
+        assert_eq!(
+            (found_report.events, found_report.kinds),
+            (report.events, report.kinds.clone()),
+            "{name}"
+        );
     }
 }
 
@@ -126,31 +187,74 @@ fn parquet_types_and_codecs_read_equal() {
     let kinds: DictionaryArray<Int32Type> = events.iter().map(|e| e.kind).collect();
     let variants: Vec<(&'static str, ArrayRef, &str)> = vec![
         ("what", Arc::new(kinds), ""),
-        ("what", Arc::new(StringViewArray::from_iter_values(events.iter().map(|e| e.kind))), ""),
-        ("user", Arc::new(LargeStringArray::from_iter_values(events.iter().map(|e| e.user.to_string()))), ""),
-        ("user", Arc::new(Float64Array::from_iter_values(events.iter().map(|e| e.user as f64))), ""),
-        ("at", Arc::new(TimestampSecondArray::from_iter_values(seconds())), ""),
-        ("at", Arc::new(TimestampMillisecondArray::from_iter_values(seconds().map(|s| s * 1_000))), ""),
+        (
+            "what",
+            Arc::new(StringViewArray::from_iter_values(
+                events.iter().map(|e| e.kind),
+            )),
+            "",
+        ),
+        (
+            "user",
+            Arc::new(LargeStringArray::from_iter_values(
+                events.iter().map(|e| e.user.to_string()),
+            )),
+            "",
+        ),
+        (
+            "user",
+            Arc::new(Float64Array::from_iter_values(
+                events.iter().map(|e| e.user as f64),
+            )),
+            "",
+        ),
+        (
+            "at",
+            Arc::new(TimestampSecondArray::from_iter_values(seconds())),
+            "",
+        ),
+        (
+            "at",
+            Arc::new(TimestampMillisecondArray::from_iter_values(
+                seconds().map(|s| s * 1_000),
+            )),
+            "",
+        ),
         (
             "at",
             Arc::new(
-                TimestampNanosecondArray::from_iter_values(seconds().map(|s| s * 1_000_000_000)).with_timezone("UTC"),
+                TimestampNanosecondArray::from_iter_values(seconds().map(|s| s * 1_000_000_000))
+                    .with_timezone("UTC"),
             ),
             "",
         ),
-        ("at", Arc::new(Date32Array::from_iter_values(seconds().map(|s| (s / 86_400) as i32))), ""),
         (
             "at",
-            Arc::new(StringArray::from_iter_values(events.iter().map(Event::local))),
+            Arc::new(Date32Array::from_iter_values(
+                seconds().map(|s| (s / 86_400) as i32),
+            )),
+            "",
+        ),
+        (
+            "at",
+            Arc::new(StringArray::from_iter_values(
+                events.iter().map(Event::local),
+            )),
             "time_format = '%Y-%m-%d %H:%M:%S'",
         ),
-        ("at", Arc::new(Int64Array::from_iter_values(seconds().map(|s| s * 1_000))), "time_format = 'epoch_ms'"),
+        (
+            "at",
+            Arc::new(Int64Array::from_iter_values(seconds().map(|s| s * 1_000))),
+            "time_format = 'epoch_ms'",
+        ),
         (
             "price",
             Arc::new(
-                Decimal128Array::from_iter_values(events.iter().map(|e| i128::from(e.quantity * e.cents)))
-                    .with_precision_and_scale(12, 2)
-                    .unwrap(),
+                Decimal128Array::from_iter_values(
+                    events.iter().map(|e| i128::from(e.quantity * e.cents)),
+                )
+                .with_precision_and_scale(12, 2)
+                .unwrap(),
             ),
             "",
         ),
@@ -159,17 +263,39 @@ fn parquet_types_and_codecs_read_equal() {
         let dir = TempDir::new().unwrap();
         let name = format!("{column} {}", array.data_type());
         let columns = parquet_columns().into_iter();
-        let columns = columns.map(|c| if c.0 == column { (c.0, array.clone()) } else { c }).collect();
-        write_parquet(&dir.path().join("log.parquet"), columns, Codec::UNCOMPRESSED);
+        let columns = columns
+            .map(|c| {
+                if c.0 == column {
+                    (c.0, array.clone())
+                } else {
+                    c
+                }
+            })
+            .collect();
+        write_parquet(
+            &dir.path().join("log.parquet"),
+            columns,
+            Codec::UNCOMPRESSED,
+        );
         let (found, report) = read_dir(dir.path(), &format!("{setting}\n{PLAIN}"), None).unwrap();
         assert_eq!(found, expected, "{name}");
         assert_eq!(report.duplicates_compared, 0);
     }
     let (gzip, zstd) = (GzipLevel::default(), ZstdLevel::default());
-    for codec in [Codec::SNAPPY, Codec::GZIP(gzip), Codec::ZSTD(zstd), Codec::LZ4_RAW, Codec::LZ4] {
+    for codec in [
+        Codec::SNAPPY,
+        Codec::GZIP(gzip),
+        Codec::ZSTD(zstd),
+        Codec::LZ4_RAW,
+        Codec::LZ4,
+    ] {
         let dir = TempDir::new().unwrap();
         write_parquet(&dir.path().join("log.parquet"), parquet_columns(), codec);
-        assert_eq!(read_dir(dir.path(), PLAIN, None).unwrap().0, expected, "{codec}");
+        assert_eq!(
+            read_dir(dir.path(), PLAIN, None).unwrap().0,
+            expected,
+            "{codec}"
+        );
     }
 }
 
@@ -178,14 +304,31 @@ fn a_roll_up_reads_equal_and_needs_no_mapping() {
     let (expected, raw) = expected();
     let dir = TempDir::new().unwrap();
     write_rollup(&dir.path().join("rollup"), &expected, 3).unwrap();
-    for settings in ["", PLAIN, "format = 'rollup'", "paths = ['rollup/*.parquet']"] {
+    for settings in [
+        "",
+        PLAIN,
+        "format = 'rollup'",
+        "paths = ['rollup/*.parquet']",
+    ] {
         let (found, report) = read_dir(dir.path(), settings, None).unwrap();
         assert_eq!(found, expected, "{settings}");
-        assert_eq!((report.events, report.users, report.records), (raw.events, raw.users, raw.records));
-        assert!(report.files.iter().all(|file| file.format == Format::Rollup) && report.files.len() == 3);
+        assert_eq!(
+            (report.events, report.users, report.records),
+            (raw.events, raw.users, raw.records)
+        );
+        assert!(
+            report
+                .files
+                .iter()
+                .all(|file| file.format == Format::Rollup)
+                && report.files.len() == 3
+        );
     }
     fs::remove_file(dir.path().join("rollup/part-00001-of-00003.parquet")).unwrap();
-    assert!(matches!(read_dir(dir.path(), "", None), Err(EventsError::History(_))));
+    assert!(matches!(
+        read_dir(dir.path(), "", None),
+        Err(EventsError::History(_))
+    ));
 }
 
 #[test]
@@ -197,7 +340,10 @@ fn a_raw_table_with_the_columns_of_a_roll_up_is_told_apart_by_its_time() {
     columns.push(("count", columns[0].1.clone()));
     write_parquet(&dir.path().join("log.parquet"), columns, Codec::SNAPPY);
     let (found, report) = read_dir(dir.path(), PLAIN, None).unwrap();
-    assert_eq!((found, report.files[0].format), (expected().0, Format::Parquet));
+    assert_eq!(
+        (found, report.files[0].format),
+        (expected().0, Format::Parquet)
+    );
 }
 
 #[test]
@@ -224,7 +370,12 @@ fn expressions_equal_plain_columns() {
         amount = { expr = 'double(q * c) / 100.0' }
     "#;
     let jsonl: String = events().iter().map(json).collect();
-    assert_eq!(read_bytes("log.jsonl", jsonl.as_bytes(), settings).unwrap().0, expected);
+    assert_eq!(
+        read_bytes("log.jsonl", jsonl.as_bytes(), settings)
+            .unwrap()
+            .0,
+        expected
+    );
 }
 
 #[test]
@@ -244,15 +395,29 @@ fn expressions_reach_into_parquet_structures() {
         kind = { expr = 'props.what' }
         amount = { expr = 'props.price' }
     "#;
-    assert_eq!(read_dir(dir.path(), settings, None).unwrap().0, expected().0);
+    assert_eq!(
+        read_dir(dir.path(), settings, None).unwrap().0,
+        expected().0
+    );
 }
 
 #[test]
 fn columns_with_blanks_in_their_names_can_be_used_in_expressions() {
-    let settings = "user = 'Customer ID'\ntime = 'at'\namount = { expr = 'double(Unit_Price) * double(_2x)' }";
-    let (_, report) = read_csv("Customer ID,at,Unit Price,2x\na,2020-01-01,1.5,2\n", settings).unwrap();
+    let settings =
+        "user = 'Customer ID'\ntime = 'at'\namount = { expr = 'double(Unit_Price) * double(_2x)' }";
+    let (_, report) = read_csv(
+        "Customer ID,at,Unit Price,2x\na,2020-01-01,1.5,2\n",
+        settings,
+    )
+    .unwrap();
     assert_eq!(report.kinds[0].kind, "event");
-    assert!(read_csv("Customer ID,at,Unit Price,Unit-Price,2x\na,2020-01-01,1.5,2,3\n", settings).is_err());
+    assert!(
+        read_csv(
+            "Customer ID,at,Unit Price,Unit-Price,2x\na,2020-01-01,1.5,2,3\n",
+            settings
+        )
+        .is_err()
+    );
 }
 
 #[test]
@@ -273,8 +438,15 @@ fn the_order_of_files_and_of_their_columns_does_not_matter() {
     assert!(report.rows_after_as_of > 100 && report.last_day < Some("2012-01-01".parse().unwrap()));
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("a.csv"), csv(&events)).unwrap();
-    let config = EventsConfig { paths: vec!["nothing".to_owned()], ..config(PLAIN) };
-    let paths = [dir.path().join("a.csv"), dir.path().join("*.csv"), dir.path().to_owned()];
+    let config = EventsConfig {
+        paths: vec!["nothing".to_owned()],
+        ..config(PLAIN)
+    };
+    let paths = [
+        dir.path().join("a.csv"),
+        dir.path().join("*.csv"),
+        dir.path().to_owned(),
+    ];
     let request = LogRequest {
         config: &config,
         base_dir: dir.path(),
@@ -287,9 +459,17 @@ fn the_order_of_files_and_of_their_columns_does_not_matter() {
         today: None,
     };
     let mut reports = Vec::new();
-    assert_eq!(read_log(&request, &mut |progress| reports.push(progress)).unwrap().histories, expected().0);
+    assert_eq!(
+        read_log(&request, &mut |progress| reports.push(progress))
+            .unwrap()
+            .histories,
+        expected().0
+    );
     let last = reports.last().unwrap();
-    assert_eq!((last.files_read, last.files, last.bytes_read, last.rows), (1, 1, last.bytes, 1_000));
+    assert_eq!(
+        (last.files_read, last.files, last.bytes_read, last.rows),
+        (1, 1, last.bytes, 1_000)
+    );
 }
 
 #[test]
@@ -301,7 +481,12 @@ fn instants_fall_on_local_days_across_both_clock_changes() {
     let (histories, _) = read_csv(log, settings).unwrap();
     let days = |user: &str| {
         let history = histories.get(user).unwrap().unwrap();
-        history.view().records().iter().map(|r| (r.day.to_string(), r.count)).collect::<Vec<_>>()
+        history
+            .view()
+            .records()
+            .iter()
+            .map(|r| (r.day.to_string(), r.count))
+            .collect::<Vec<_>>()
     };
     assert_eq!(days("before"), [("2024-03-09".to_owned(), 1)]);
     assert_eq!(days("spring"), [("2024-03-10".to_owned(), 2)]);

@@ -33,11 +33,19 @@ fn read_paths(dir: &TempDir, paths: &str) -> Result<(Histories, QualityReport), 
 }
 
 fn read_files(report: &QualityReport) -> Vec<(&str, Format)> {
-    report.files.iter().map(|file| (file.file.as_str(), file.format)).collect()
+    report
+        .files
+        .iter()
+        .map(|file| (file.file.as_str(), file.format))
+        .collect()
 }
 
 fn left_out(report: &QualityReport) -> Vec<(&str, LeftOutReason)> {
-    report.left_out.iter().map(|file| (file.file.as_str(), file.reason)).collect()
+    report
+        .left_out
+        .iter()
+        .map(|file| (file.file.as_str(), file.reason))
+        .collect()
 }
 
 #[test]
@@ -90,12 +98,24 @@ fn every_file_of_a_folder_is_read_or_named() {
         ]
     );
     let text = report.render();
-    assert!(text.contains("left out        logs/README.md does not tell its format"), "{text}");
-    assert!(text.contains("                3 more files left out"), "{text}");
-    assert_eq!(serde_json::json!(report)["left_out"][5]["reason"], "not_supported");
+    assert!(
+        text.contains("left out        logs/README.md does not tell its format"),
+        "{text}"
+    );
+    assert!(
+        text.contains("                3 more files left out"),
+        "{text}"
+    );
+    assert_eq!(
+        serde_json::json!(report)["left_out"][5]["reason"],
+        "not_supported"
+    );
     let none = folder(&[("a.bz2", b"BZh91AY&SY"), ("_SUCCESS", b"")]);
     let text = read(&none).unwrap_err().to_string();
-    assert!(text.contains("logs/a.bz2 is compressed by bzip2, which is not read"), "{text}");
+    assert!(
+        text.contains("logs/a.bz2 is compressed by bzip2, which is not read"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -109,8 +129,16 @@ fn a_file_counts_once_by_whatever_name() {
     let (_, report) = read_paths(&dir, "'logs', 'logs/../logs/b.csv', 'logs', 'log*'").unwrap();
     assert_eq!((report.events, report.duplicates), (1, 0));
     let read_already = |name| (name, LeftOutReason::ReadAlready);
-    let names = [read_already("logs/a.csv"), read_already("logs/c.csv"), read_already("logs/circle")];
-    assert!(names.iter().all(|name| left_out(&report).contains(name)), "{:?}", report.left_out);
+    let names = [
+        read_already("logs/a.csv"),
+        read_already("logs/c.csv"),
+        read_already("logs/circle"),
+    ];
+    assert!(
+        names.iter().all(|name| left_out(&report).contains(name)),
+        "{:?}",
+        report.left_out
+    );
     // Another file of the same content is another file.
     fs::write(logs.join("d.csv"), log(0)).unwrap();
     let (_, report) = read(&dir).unwrap();
@@ -126,11 +154,18 @@ fn what_is_no_file_is_refused() {
     ] {
         let dir = folder(&[("a.csv", log(0).as_bytes())]);
         let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
-        let target = if target == "socket" { dir.path().join(target) } else { PathBuf::from(target) };
+        let target = if target == "socket" {
+            dir.path().join(target)
+        } else {
+            PathBuf::from(target)
+        };
         symlink(target, dir.path().join("logs/b.csv")).unwrap();
         for paths in ["'logs'", "'logs/b.csv'", "'logs/*.csv'"] {
             let text = read_paths(&dir, paths).unwrap_err().to_string();
-            assert!(text.contains("logs/b.csv: ") && text.contains(expected), "{paths}: {text}");
+            assert!(
+                text.contains("logs/b.csv: ") && text.contains(expected),
+                "{paths}: {text}"
+            );
         }
     }
 }
@@ -141,7 +176,11 @@ fn names_need_not_be_text() {
     let dir = folder(&[]);
     let logs = dir.path().join("logs");
     fs::create_dir(&logs).unwrap();
-    fs::write(logs.join(std::ffi::OsStr::from_bytes(b"a\xff\x1b[31m\n.csv")), log(0) + "only\n").unwrap();
+    fs::write(
+        logs.join(std::ffi::OsStr::from_bytes(b"a\xff\x1b[31m\n.csv")),
+        log(0) + "only\n",
+    )
+    .unwrap();
     let (_, report) = read(&dir).unwrap();
     assert_eq!(report.events, 1);
     assert_eq!(report.files[0].file, "logs/a\u{fffd}\\u{1b}[31m\\n.csv");
@@ -155,7 +194,10 @@ fn raw_events_beside_a_roll_up_are_an_error() {
     crate::history::write_rollup(&dir.path().join("logs/rollup"), &histories, 1).unwrap();
     for paths in ["'logs'", "'logs/rollup', 'logs/a.csv'"] {
         let text = read_paths(&dir, paths).unwrap_err().to_string();
-        assert!(text.contains("is a roll-up, and") && text.contains("a.csv holds raw events"), "{text}");
+        assert!(
+            text.contains("is a roll-up, and") && text.contains("a.csv holds raw events"),
+            "{text}"
+        );
     }
     assert_eq!(read_paths(&dir, "'logs/rollup'").unwrap().1.events, 1);
 }

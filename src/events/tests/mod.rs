@@ -30,7 +30,11 @@ fn config(text: &str) -> EventsConfig {
 }
 
 /// Reads the files in a folder as `settings` say, the paths being `*` unless they name others.
-fn read_dir(dir: &Path, settings: &str, until: Option<&str>) -> Result<(Histories, QualityReport), EventsError> {
+fn read_dir(
+    dir: &Path,
+    settings: &str,
+    until: Option<&str>,
+) -> Result<(Histories, QualityReport), EventsError> {
     let mut config = config(settings);
     if config.paths.is_empty() {
         config.paths.push("*".to_owned());
@@ -52,7 +56,11 @@ fn read_dir(dir: &Path, settings: &str, until: Option<&str>) -> Result<(Historie
 }
 
 /// Reads one file of these bytes.
-fn read_bytes(name: &str, bytes: &[u8], settings: &str) -> Result<(Histories, QualityReport), EventsError> {
+fn read_bytes(
+    name: &str,
+    bytes: &[u8],
+    settings: &str,
+) -> Result<(Histories, QualityReport), EventsError> {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join(name), bytes).unwrap();
     read_dir(dir.path(), settings, None)
@@ -71,12 +79,25 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// The reasons and places of a report's refused rows.
 fn refusals(report: &QualityReport) -> Vec<(&'static str, u64, Vec<u64>)> {
     let lines = |refused: &RefusedRows| refused.first.iter().map(|place| place.line).collect();
-    report.refused.iter().map(|refused| (refused.reason.name(), refused.rows, lines(refused))).collect()
+    report
+        .refused
+        .iter()
+        .map(|refused| (refused.reason.name(), refused.rows, lines(refused)))
+        .collect()
 }
 
 /// Every row is kept, refused or dated after the as-of day.
 fn assert_all_accounted_for(report: &QualityReport) {
-    assert_eq!(report.rows, report.events + report.refused_rows() + report.rows_after_as_of);
-    assert_eq!(report.rows, report.files.iter().map(|file| file.rows).sum::<u64>());
-    assert_eq!(report.events, report.kinds.iter().map(|kind| kind.events).sum::<u64>());
+    assert_eq!(
+        report.rows,
+        report.events + report.refused_rows() + report.rows_after_as_of
+    );
+    assert_eq!(
+        report.rows,
+        report.files.iter().map(|file| file.rows).sum::<u64>()
+    );
+    assert_eq!(
+        report.events,
+        report.kinds.iter().map(|kind| kind.events).sum::<u64>()
+    );
 }

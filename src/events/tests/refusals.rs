@@ -20,7 +20,10 @@ fn every_reason_is_counted_with_its_line() {
     bytes.extend_from_slice(b"a,2020-01-01,buy,1,caf\xe9\na,2020-01-01,caf\xe9,1,x\n");
     let (histories, report) = read_bytes("log.csv", &bytes, PLAIN).unwrap();
     assert_all_accounted_for(&report);
-    assert_eq!((histories.len(), report.events, report.empty_amounts), (1, 3, 1));
+    assert_eq!(
+        (histories.len(), report.events, report.empty_amounts),
+        (1, 3, 1)
+    );
     assert_eq!(
         refusals(&report),
         [
@@ -36,7 +39,11 @@ fn every_reason_is_counted_with_its_line() {
     );
     let bad_time = &report.refused[4].first[0];
     assert_eq!(bad_time.position(), "log.csv:5, column `at`");
-    assert!(bad_time.problem().starts_with("found `2020-02-30`, expected a time written as ISO 8601"));
+    assert!(
+        bad_time
+            .problem()
+            .starts_with("found `2020-02-30`, expected a time written as ISO 8601")
+    );
 }
 
 #[test]
@@ -56,7 +63,10 @@ fn json_lines_are_refused_by_line_too() {
     let (histories, report) = read_bytes("log.jsonl", &bytes, PLAIN).unwrap();
     assert_all_accounted_for(&report);
     let user = |position| histories.at(position).unwrap().map(|(user, _)| user);
-    assert_eq!((user(0).as_deref(), user(1).as_deref(), user(2)), (Some("1"), Some("18446744073709551615"), None));
+    assert_eq!(
+        (user(0).as_deref(), user(1).as_deref(), user(2)),
+        (Some("1"), Some("18446744073709551615"), None)
+    );
     assert_eq!(
         refusals(&report),
         [
@@ -73,25 +83,43 @@ fn json_lines_are_refused_by_line_too() {
 #[test]
 fn a_failing_expression_shows_its_inputs() {
     let settings = "user = 'user'\ntime = 'at'\namount = { expr = 'double(q) * double(p)' }";
-    let (_, report) =
-        read_csv("user,at,q,p\na,2020-01-01,2,3\na,2020-01-01,two,3\na,2020-01-01,two,3\n", settings).unwrap();
+    let (_, report) = read_csv(
+        "user,at,q,p\na,2020-01-01,2,3\na,2020-01-01,two,3\na,2020-01-01,two,3\n",
+        settings,
+    )
+    .unwrap();
     assert_eq!(refusals(&report), [("expression_failed", 2, vec![3, 4])]);
     let place = &report.refused[0].first[0];
-    assert_eq!((place.column.as_str(), place.value.as_str()), ("`double(q) * double(p)`", "p=\"3\", q=\"two\""));
+    assert_eq!(
+        (place.column.as_str(), place.value.as_str()),
+        ("`double(q) * double(p)`", "p=\"3\", q=\"two\"")
+    );
 }
 
 #[test]
 fn lines_are_physical_lines_of_the_file() {
     // A quoted newline, blank lines, a byte order mark, and a record that no newline ends.
-    let log =
-        "\u{feff}user,at,note\n\na,2020-01-01,\"two\nlines\"\n,2020-01-01,x\n\n\n,2020-01-01,\"a\n\nb\"\n,2020-01-01,y";
+    let log = "\u{feff}user,at,note\n\na,2020-01-01,\"two\nlines\"\n,2020-01-01,x\n\n\n,2020-01-01,\"a\n\nb\"\n,2020-01-01,y";
     let settings = "user = 'user'\ntime = 'at'";
-    for text in [log.to_owned(), log.replace('\n', "\r\n"), log.to_owned() + "\n", log.replace('\n', "\r\n") + "\r\n"] {
+    for text in [
+        log.to_owned(),
+        log.replace('\n', "\r\n"),
+        log.to_owned() + "\n",
+        log.replace('\n', "\r\n") + "\r\n",
+    ] {
         let (_, report) = read_csv(&text, settings).unwrap();
-        assert_eq!(refusals(&report), [("empty_user", 3, vec![5, 8, 11])], "{text:?}");
+        assert_eq!(
+            refusals(&report),
+            [("empty_user", 3, vec![5, 8, 11])],
+            "{text:?}"
+        );
     }
     let settings = "user = 'user'\ntime = 'at'\ndelimiter = 'whitespace'";
-    let (_, report) = read_csv("\r\n user  at\r\n\r\n a 2020-01-01\r\n\t\r\n b\r\n", settings).unwrap();
+    let (_, report) = read_csv(
+        "\r\n user  at\r\n\r\n a 2020-01-01\r\n\t\r\n b\r\n",
+        settings,
+    )
+    .unwrap();
     assert_eq!(refusals(&report), [("wrong_column_count", 1, vec![6])]);
 }
 
@@ -101,14 +129,20 @@ fn fail_stops_at_the_first_bad_row() {
     let log = "user,at,what,price\na,2020-01-01,buy,1\nb,01/02/2020,buy,1\nc,,buy,1\n";
     let message = read_csv(log, &settings).unwrap_err().to_string();
     insta::assert_snapshot!(message, @r#"log.csv:3, column `at`: found `01/02/2020`, expected a time written as ISO 8601, such as 2024-01-31 08:15:00, since `events.time_format` is not set (bad_time), since `events.on_bad_row` is "fail"; with "report" such rows are counted and passed over"#);
-    let message = read_csv("user,at,what,price\na\n", &settings).unwrap_err().to_string();
+    let message = read_csv("user,at,what,price\na\n", &settings)
+        .unwrap_err()
+        .to_string();
     insta::assert_snapshot!(message, @r#"log.csv:2: found `1`, expected 4 columns (wrong_column_count), since `events.on_bad_row` is "fail"; with "report" such rows are counted and passed over"#);
 }
 
 #[test]
 fn what_lies_after_the_as_of_day_is_not_seen() {
     let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join("log.csv"), "user,at,what,price\na,2020-01-01,buy,1\na,2020-01-02,,nonsense\n").unwrap();
+    fs::write(
+        dir.path().join("log.csv"),
+        "user,at,what,price\na,2020-01-01,buy,1\na,2020-01-02,,nonsense\n",
+    )
+    .unwrap();
     let settings = format!("on_bad_row = 'fail'\n{PLAIN}");
     let (histories, report) = read_dir(dir.path(), &settings, Some("2020-01-02")).unwrap();
     assert_eq!((histories.record_count(), report.rows_after_as_of), (1, 1));
@@ -167,5 +201,8 @@ fn the_report_reads_well() {
       bad_time (1 row)
         log.csv:1239, column `at`: found `2020-13-01`, expected a time written as ISO 8601, such as 2024-01-31 08:15:00, since `events.time_format` is not set
     "#);
-    assert_eq!(serde_json::to_value(&report).unwrap()["refused"][0]["reason"], "wrong_column_count");
+    assert_eq!(
+        serde_json::to_value(&report).unwrap()["refused"][0]["reason"],
+        "wrong_column_count"
+    );
 }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampMillisecondArray,
+    ArrayRef, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, RecordBatch,
+    StringArray, TimestampMillisecondArray,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Encoding;
@@ -18,11 +18,18 @@ use super::*;
 
 const USER_TIME: &str = "user = 'user'\ntime = 'time'\n";
 
-fn parquet(columns: Vec<(&str, ArrayRef)>, settings: &str) -> Result<(Histories, QualityReport), EventsError> {
+fn parquet(
+    columns: Vec<(&str, ArrayRef)>,
+    settings: &str,
+) -> Result<(Histories, QualityReport), EventsError> {
     let dir = TempDir::new().unwrap();
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer =
-        ArrowWriter::try_new(File::create(dir.path().join("log.parquet")).unwrap(), batch.schema(), None).unwrap();
+    let mut writer = ArrowWriter::try_new(
+        File::create(dir.path().join("log.parquet")).unwrap(),
+        batch.schema(),
+        None,
+    )
+    .unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     read_dir(dir.path(), settings, None)
@@ -33,78 +40,157 @@ fn texts(values: &[&str]) -> ArrayRef {
 }
 
 fn decimals(values: &[i128], scale: i8) -> ArrayRef {
-    Arc::new(Decimal128Array::from_iter_values(values.to_vec()).with_precision_and_scale(38, scale).unwrap())
+    Arc::new(
+        Decimal128Array::from_iter_values(values.to_vec())
+            .with_precision_and_scale(38, scale)
+            .unwrap(),
+    )
 }
 
 /// Each user with the day of their first event.
 fn kept(histories: &Histories) -> Vec<(String, String)> {
     let user = |at| {
         let (user, history) = histories.at(at).unwrap()?;
-        Some((user.to_string(), history.view().records()[0].day.to_string()))
+        Some((
+            user.to_string(),
+            history.view().records()[0].day.to_string(),
+        ))
     };
     (0..histories.len()).filter_map(user).collect()
 }
 
 fn users(found: &Result<(Histories, QualityReport), EventsError>) -> Vec<String> {
-    kept(&found.as_ref().unwrap().0).into_iter().map(|(user, _)| user).collect()
+    kept(&found.as_ref().unwrap().0)
+        .into_iter()
+        .map(|(user, _)| user)
+        .collect()
 }
 
 #[test]
 fn decimals_are_ids_and_epochs() {
     let day = || texts(&["2024-03-01"; 3]);
     let ids = [178_500_000_000_000, 178_505_000_000_000, -20_000_000_000];
-    let found = parquet(vec![("user", decimals(&ids, 10)), ("time", day())], USER_TIME);
+    let found = parquet(
+        vec![("user", decimals(&ids, 10)), ("time", day())],
+        USER_TIME,
+    );
     assert_eq!(users(&found), ["-2", "17850", "17850.5"]);
     let long = [100_000_000_000_000_000_001, 100_000_000_000_000_000_002, 7];
     for user in ["user = 'user'", "user = { expr = 'string(user)' }"] {
         let settings = USER_TIME.replace("user = 'user'", user);
-        let found = parquet(vec![("user", decimals(&long, 0)), ("time", day())], &settings);
-        assert_eq!(users(&found), ["100000000000000000001", "100000000000000000002", "7"], "{user}");
+        let found = parquet(
+            vec![("user", decimals(&long, 0)), ("time", day())],
+            &settings,
+        );
+        assert_eq!(
+            users(&found),
+            ["100000000000000000001", "100000000000000000002", "7"],
+            "{user}"
+        );
     }
-    for (format, scale, ticks) in [("epoch_s", 0, 1_709_251_200), ("epoch_ms", 4, 17_092_512_000_000_000)] {
+    for (format, scale, ticks) in [
+        ("epoch_s", 0, 1_709_251_200),
+        ("epoch_ms", 4, 17_092_512_000_000_000),
+    ] {
         let columns = vec![("user", texts(&["a"])), ("time", decimals(&[ticks], scale))];
-        let (histories, _) = parquet(columns, &format!("{USER_TIME}time_format = '{format}'")).unwrap();
-        assert_eq!(kept(&histories), [("a".to_owned(), "2024-03-01".to_owned())]);
+        let (histories, _) =
+            parquet(columns, &format!("{USER_TIME}time_format = '{format}'")).unwrap();
+        assert_eq!(
+            kept(&histories),
+            [("a".to_owned(), "2024-03-01".to_owned())]
+        );
     }
 }
 
 #[test]
 fn numbers_of_json_keep_their_digits_as_ids() {
-    let log: String = ["100000000000000000001", "100000000000000000002", "1234567890123456789", "12345678901234567.0"]
-        .iter()
-        .map(|id| format!("{{\"user\":{id},\"time\":\"2024-03-01\",\"n\":{{\"id\":{id}}}}}\n"))
-        .collect();
-    let expected = ["100000000000000000001", "100000000000000000002", "12345678901234567", "1234567890123456789"];
-    for user in ["user = 'user'", "user = { expr = 'user' }", "user = { expr = 'string(user)' }"] {
-        let found = read_bytes("log.jsonl", log.as_bytes(), &USER_TIME.replace("user = 'user'", user));
+    let log: String = [
+        "100000000000000000001",
+        "100000000000000000002",
+        "1234567890123456789",
+        "12345678901234567.0",
+    ]
+    .iter()
+    .map(|id| format!("{{\"user\":{id},\"time\":\"2024-03-01\",\"n\":{{\"id\":{id}}}}}\n"))
+    .collect();
+    let expected = [
+        "100000000000000000001",
+        "100000000000000000002",
+        "12345678901234567",
+        "1234567890123456789",
+    ];
+    for user in [
+        "user = 'user'",
+        "user = { expr = 'user' }",
+        "user = { expr = 'string(user)' }",
+    ] {
+        let found = read_bytes(
+            "log.jsonl",
+            log.as_bytes(),
+            &USER_TIME.replace("user = 'user'", user),
+        );
         assert_eq!(users(&found), expected, "{user}");
     }
-    let whole = log.lines().take(3).map(|line| format!("{line}\n")).collect::<String>();
-    let found = read_bytes("log.jsonl", whole.as_bytes(), &USER_TIME.replace("'user'", "{ expr = 'string(n.id)' }"));
+    let whole = log
+        .lines()
+        .take(3)
+        .map(|line| format!("{line}\n"))
+        .collect::<String>();
+    let found = read_bytes(
+        "log.jsonl",
+        whole.as_bytes(),
+        &USER_TIME.replace("'user'", "{ expr = 'string(n.id)' }"),
+    );
     assert_eq!(users(&found), [expected[0], expected[1], expected[3]]);
     let log = "{\"user\":1e20,\"time\":\"2024-03-01\"}\n{\"user\":1e3,\"time\":\"2024-03-01\"}\n";
     for user in ["user = 'user'", "user = { expr = 'string(user)' }"] {
-        let (histories, report) =
-            read_bytes("log.jsonl", log.as_bytes(), &USER_TIME.replace("user = 'user'", user)).unwrap();
-        assert_eq!((refusals(&report), histories.len()), (vec![("bad_type", 1, vec![1])], 1), "{user}");
+        let (histories, report) = read_bytes(
+            "log.jsonl",
+            log.as_bytes(),
+            &USER_TIME.replace("user = 'user'", user),
+        )
+        .unwrap();
+        assert_eq!(
+            (refusals(&report), histories.len()),
+            (vec![("bad_type", 1, vec![1])], 1),
+            "{user}"
+        );
     }
 }
 
 #[test]
 fn floating_point_ids_that_may_be_several_are_refused() {
-    let doubles = Float64Array::from_iter_values([9_007_199_254_740_991.0, 9_007_199_254_740_992.0, f64::NAN, 7.0]);
+    let doubles = Float64Array::from_iter_values([
+        9_007_199_254_740_991.0,
+        9_007_199_254_740_992.0,
+        f64::NAN,
+        7.0,
+    ]);
     let singles = Float32Array::from_iter_values([16_777_215.0, 16_777_216.0, f32::NAN, 7.0]);
-    let columns: [(ArrayRef, &str); 2] = [(Arc::new(doubles), "9007199254740991"), (Arc::new(singles), "16777215")];
+    let columns: [(ArrayRef, &str); 2] = [
+        (Arc::new(doubles), "9007199254740991"),
+        (Arc::new(singles), "16777215"),
+    ];
     for (ids, largest) in columns {
         for user in ["user = 'user'", "user = { expr = 'user' }"] {
             let settings = USER_TIME.replace("user = 'user'", user);
-            let found = parquet(vec![("user", ids.clone()), ("time", texts(&["2024-03-01"; 4]))], &settings);
+            let found = parquet(
+                vec![("user", ids.clone()), ("time", texts(&["2024-03-01"; 4]))],
+                &settings,
+            );
             let mut expected = [largest.to_owned(), "7".to_owned()];
             expected.sort();
             assert_eq!(users(&found), expected);
             let report = found.unwrap().1;
-            assert_eq!(refusals(&report), [("bad_type", 1, vec![2]), ("empty_user", 1, vec![3])]);
-            assert!(report.refused[0].first[0].expected.contains("may stand for several ids"));
+            assert_eq!(
+                refusals(&report),
+                [("bad_type", 1, vec![2]), ("empty_user", 1, vec![3])]
+            );
+            assert!(
+                report.refused[0].first[0]
+                    .expected
+                    .contains("may stand for several ids")
+            );
         }
     }
 }
@@ -113,11 +199,17 @@ fn floating_point_ids_that_may_be_several_are_refused() {
 fn int96(path: &Path, days_and_nanos: &[(i64, u64)]) {
     let schema = "message log { required binary user (UTF8); required int96 time; }";
     let schema = Arc::new(parse_message_type(schema).unwrap());
-    let mut writer = SerializedFileWriter::new(File::create(path).unwrap(), schema, Arc::default()).unwrap();
+    let mut writer =
+        SerializedFileWriter::new(File::create(path).unwrap(), schema, Arc::default()).unwrap();
     let mut group = writer.next_row_group().unwrap();
-    let ids: Vec<ByteArray> = (0..days_and_nanos.len()).map(|n| format!("u{n}").as_str().into()).collect();
+    let ids: Vec<ByteArray> = (0..days_and_nanos.len())
+        .map(|n| format!("u{n}").as_str().into())
+        .collect();
     let mut column = group.next_column().unwrap().unwrap();
-    column.typed::<ByteArrayType>().write_batch(&ids, None, None).unwrap();
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&ids, None, None)
+        .unwrap();
     column.close().unwrap();
     let time = |(day, nanos): &(i64, u64)| {
         let julian = (day + 2_440_588) as u32;
@@ -127,7 +219,10 @@ fn int96(path: &Path, days_and_nanos: &[(i64, u64)]) {
     };
     let times: Vec<Int96> = days_and_nanos.iter().map(time).collect();
     let mut column = group.next_column().unwrap().unwrap();
-    column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
+    column
+        .typed::<Int96Type>()
+        .write_batch(&times, None, None)
+        .unwrap();
     column.close().unwrap();
     group.close().unwrap();
     writer.close().unwrap();
@@ -138,15 +233,37 @@ fn old_timestamps_beyond_the_years_of_a_log_are_refused_with_their_dates() {
     let dir = TempDir::new().unwrap();
     let day = |year, month, day| i64::from(Day::from(jiff::civil::date(year, month, day)).number());
     let noon = 43_200_000_000_000;
-    let times = [(2024, 3, 1), (9999, 12, 31), (1000, 1, 1), (1601, 1, 1), (2500, 1, 1), (1900, 1, 1), (2199, 12, 31)];
-    int96(&dir.path().join("log.parquet"), &times.map(|(y, m, d)| (day(y, m, d), noon)));
+    let times = [
+        (2024, 3, 1),
+        (9999, 12, 31),
+        (1000, 1, 1),
+        (1601, 1, 1),
+        (2500, 1, 1),
+        (1900, 1, 1),
+        (2199, 12, 31),
+    ];
+    int96(
+        &dir.path().join("log.parquet"),
+        &times.map(|(y, m, d)| (day(y, m, d), noon)),
+    );
     for time in ["time = 'time'", "time = { expr = 'time' }"] {
-        let (histories, report) = read_dir(dir.path(), &USER_TIME.replace("time = 'time'", time), None).unwrap();
+        let (histories, report) =
+            read_dir(dir.path(), &USER_TIME.replace("time = 'time'", time), None).unwrap();
         let days: Vec<String> = kept(&histories).into_iter().map(|(_, day)| day).collect();
         assert_eq!(days, ["2024-03-01", "1900-01-01", "2199-12-31"]);
-        assert_eq!(refusals(&report), [("time_out_of_range", 4, vec![2, 3, 4, 5])]);
-        let shown: Vec<&str> = report.refused[0].first.iter().map(|place| &place.value[..10]).collect();
-        assert_eq!(shown, ["9999-12-31", "1000-01-01", "1601-01-01", "2500-01-01"]);
+        assert_eq!(
+            refusals(&report),
+            [("time_out_of_range", 4, vec![2, 3, 4, 5])]
+        );
+        let shown: Vec<&str> = report.refused[0]
+            .first
+            .iter()
+            .map(|place| &place.value[..10])
+            .collect();
+        assert_eq!(
+            shown,
+            ["9999-12-31", "1000-01-01", "1601-01-01", "2500-01-01"]
+        );
     }
 }
 
@@ -155,19 +272,53 @@ fn seconds_among_milliseconds_are_refused_and_alone_they_end_the_reading() {
     let settings = format!("{USER_TIME}time_format = 'epoch_ms'");
     let log = "user,time\na,1709251200000\nb,1709251200\nc,0\nd,1709337600000\n";
     let (histories, report) = read_csv(log, &settings).unwrap();
-    assert_eq!((refusals(&report), histories.len()), (vec![("time_out_of_range", 2, vec![3, 4])], 2));
-    let message = read_csv("user,time\na,1709251200\nb,1709337600\n", &settings).unwrap_err().to_string();
-    assert!(message.starts_with("no events: none of the 2 rows could be read"), "{message}");
-    assert!(message.contains("found `1709251200`") && message.contains("is the unit right?"), "{message}");
+    assert_eq!(
+        (refusals(&report), histories.len()),
+        (vec![("time_out_of_range", 2, vec![3, 4])], 2)
+    );
+    let message = read_csv("user,time\na,1709251200\nb,1709337600\n", &settings)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with("no events: none of the 2 rows could be read"),
+        "{message}"
+    );
+    assert!(
+        message.contains("found `1709251200`") && message.contains("is the unit right?"),
+        "{message}"
+    );
     // Somebody made timestamps of seconds, as if they were milliseconds.
-    let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values([1_709_251_200, 1_709_251_200_000]));
-    let (_, report) = parquet(vec![("user", texts(&["a", "b"])), ("time", times)], USER_TIME).unwrap();
+    let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values([
+        1_709_251_200,
+        1_709_251_200_000,
+    ]));
+    let (_, report) = parquet(
+        vec![("user", texts(&["a", "b"])), ("time", times)],
+        USER_TIME,
+    )
+    .unwrap();
     assert_eq!(refusals(&report), [("time_out_of_range", 1, vec![1])]);
     // Dates are dates, also those.
     let days: ArrayRef = Arc::new(Date32Array::from_iter_values([0, 19, 40]));
-    assert_eq!(parquet(vec![("user", texts(&["a", "b", "c"])), ("time", days)], USER_TIME).unwrap().1.events, 3);
-    let (histories, _) = read_csv("user,time\na,1970-01-20\nb,1985-01-01T10:00:00Z\n", USER_TIME).unwrap();
-    assert_eq!(histories.span().map(|span| span.0.to_string()), Some("1970-01-20".to_owned()));
+    assert_eq!(
+        parquet(
+            vec![("user", texts(&["a", "b", "c"])), ("time", days)],
+            USER_TIME
+        )
+        .unwrap()
+        .1
+        .events,
+        3
+    );
+    let (histories, _) = read_csv(
+        "user,time\na,1970-01-20\nb,1985-01-01T10:00:00Z\n",
+        USER_TIME,
+    )
+    .unwrap();
+    assert_eq!(
+        histories.span().map(|span| span.0.to_string()),
+        Some("1970-01-20".to_owned())
+    );
 }
 
 #[test]
@@ -176,10 +327,17 @@ fn a_zone_letter_in_the_pattern_counts() {
     for (format, time) in [
         ("time_format = '%Y-%m-%dT%H:%M:%SZ'", "2024-03-02T03:00:00Z"),
         ("time_format = '%d.%m.%Y %H:%M UTC'", "02.03.2024 03:00 UTC"),
-        ("time_format = '%Y-%m-%d %H:%M:%S %Z'", "2024-03-02 03:00:00 GMT"),
+        (
+            "time_format = '%Y-%m-%d %H:%M:%S %Z'",
+            "2024-03-02 03:00:00 GMT",
+        ),
         ("", "2024-03-02 03:00:00.25 UTC"),
     ] {
-        let (histories, _) = read_csv(&format!("user,time\na,{time}\n"), &format!("{settings}{format}")).unwrap();
+        let (histories, _) = read_csv(
+            &format!("user,time\na,{time}\n"),
+            &format!("{settings}{format}"),
+        )
+        .unwrap();
         assert_eq!(kept(&histories)[0].1, "2024-03-01", "{format}");
     }
 }
@@ -187,10 +345,17 @@ fn a_zone_letter_in_the_pattern_counts() {
 #[test]
 fn when_all_rows_are_refused_the_message_names_the_cause_and_not_the_as_of_day() {
     let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join("log.csv"), "user;at;what;price\na;2024-03-01;buy;1,50\nb;2024-03-02;buy;1.234,50\n")
-        .unwrap();
+    fs::write(
+        dir.path().join("log.csv"),
+        "user;at;what;price\na;2024-03-01;buy;1,50\nb;2024-03-02;buy;1.234,50\n",
+    )
+    .unwrap();
     let settings = format!("delimiter = ';'\n{PLAIN}");
-    let message = |as_of| read_dir(dir.path(), &settings, as_of).unwrap_err().to_string();
+    let message = |as_of| {
+        read_dir(dir.path(), &settings, as_of)
+            .unwrap_err()
+            .to_string()
+    };
     insta::assert_snapshot!(message(None), @r#"
     no events: none of the 2 rows could be read
 
@@ -201,43 +366,75 @@ fn when_all_rows_are_refused_the_message_names_the_cause_and_not_the_as_of_day()
     assert_eq!(message(Some("2024-04-01")), message(None));
     let error = |log: &str, settings: &str| read_csv(log, settings).unwrap_err().to_string();
     let thousands = error("user,at,what,price\na,2024-03-01,buy,\"1,234.50\"\n", PLAIN);
-    assert!(thousands.contains("a number without commas") && thousands.contains("replace(\",\", \"\")"), "{thousands}");
-    let kind =
-        error("user,at,q\na,2024-03-01,x\n", "user = 'user'\ntime = 'at'\nkind = { expr = 'q < 0 ? \"a\" : \"b\"' }");
     assert!(
-        kind.starts_with("no events: none of the 1 rows could be read") && kind.contains("expression_failed"),
+        thousands.contains("a number without commas") && thousands.contains("replace(\",\", \"\")"),
+        "{thousands}"
+    );
+    let kind = error(
+        "user,at,q\na,2024-03-01,x\n",
+        "user = 'user'\ntime = 'at'\nkind = { expr = 'q < 0 ? \"a\" : \"b\"' }",
+    );
+    assert!(
+        kind.starts_with("no events: none of the 1 rows could be read")
+            && kind.contains("expression_failed"),
         "{kind}"
     );
     // Where rows were left out for the as-of day, it is told.
-    fs::write(dir.path().join("log.csv"), "user;at;what;price\na;2024-03-01;buy;1,50\nb;2024-05-02;buy;2\n").unwrap();
-    let mixed = read_dir(dir.path(), &settings, Some("2024-04-01")).unwrap_err().to_string();
-    assert!(mixed.contains("before 2024-04-01: the log spans") && mixed.contains("bad_amount (1 row)"), "{mixed}");
+    fs::write(
+        dir.path().join("log.csv"),
+        "user;at;what;price\na;2024-03-01;buy;1,50\nb;2024-05-02;buy;2\n",
+    )
+    .unwrap();
+    let mixed = read_dir(dir.path(), &settings, Some("2024-04-01"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        mixed.contains("before 2024-04-01: the log spans") && mixed.contains("bad_amount (1 row)"),
+        "{mixed}"
+    );
 }
 
 #[test]
 fn roll_ups_have_the_days_of_logs_and_their_events_are_no_share_of_rows() {
     let rollup = |names: [&'static str; 4], days: [i32; 2], counts: ArrayRef| {
-        let columns: [ArrayRef; 4] =
-            [texts(&["a", "b"]), Arc::new(Date32Array::from_iter_values(days)), texts(&["buy", "buy"]), counts];
+        let columns: [ArrayRef; 4] = [
+            texts(&["a", "b"]),
+            Arc::new(Date32Array::from_iter_values(days)),
+            texts(&["buy", "buy"]),
+            counts,
+        ];
         parquet(names.into_iter().zip(columns).collect(), "")
     };
     const NAMES: [&str; 4] = ["user", "day", "kind", "count"];
     let counts = || -> ArrayRef { Arc::new(Int64Array::from_iter_values([1, 3])) };
     let (_, report) = rollup(NAMES, [19_783, 19_784], counts()).unwrap();
     let text = report.render();
-    assert!(text.contains("\nevents kept                     4\n"), "{text}");
+    assert!(
+        text.contains("\nevents kept                     4\n"),
+        "{text}"
+    );
     let floats: ArrayRef = Arc::new(Float64Array::from_iter_values([1.0, 3.0]));
     assert_eq!(rollup(NAMES, [19_783, 19_784], floats).unwrap().1.events, 4);
-    for (day, date) in
-        [(-719_162, "0001-01-01"), (-43_830, "1849-12-31"), (120_530, "2300-01-01"), (2_932_896, "9999-12-31")]
-    {
-        let message = rollup(NAMES, [19_783, day], counts()).unwrap_err().to_string();
-        let expected = format!("row 2: column `day`: {date} is not a day of the years 1900 to 2199");
+    for (day, date) in [
+        (-719_162, "0001-01-01"),
+        (-43_830, "1849-12-31"),
+        (120_530, "2300-01-01"),
+        (2_932_896, "9999-12-31"),
+    ] {
+        let message = rollup(NAMES, [19_783, day], counts())
+            .unwrap_err()
+            .to_string();
+        let expected =
+            format!("row 2: column `day`: {date} is not a day of the years 1900 to 2199");
         assert!(message.ends_with(&expected), "{message}");
     }
-    let message = rollup(["USER", "DAY", "KIND", "COUNT"], [19_783, 19_784], counts()).unwrap_err().to_string();
+    let message = rollup(["USER", "DAY", "KIND", "COUNT"], [19_783, 19_784], counts())
+        .unwrap_err()
+        .to_string();
     assert!(
-        message.contains("the columns USER, DAY, KIND, COUNT are those of a roll-up but for their case"),
+        message.contains(
+            "the columns USER, DAY, KIND, COUNT are those of a roll-up but for their case"
+        ),
         "{message}"
     );
 }
@@ -245,12 +442,22 @@ fn roll_ups_have_the_days_of_logs_and_their_events_are_no_share_of_rows() {
 #[test]
 fn names_of_any_length_are_cut_where_they_are_shown() {
     let long = "x".repeat(70_000);
-    let log =
-        format!("user,at,what,price\n{long},2024-01-01,buy,1\nb,2024-01-02,{long},1\nc,2024-01-02,b\u{1b}[31m,1\n");
+    let log = format!(
+        "user,at,what,price\n{long},2024-01-01,buy,1\nb,2024-01-02,{long},1\nc,2024-01-02,b\u{1b}[31m,1\n"
+    );
     let (histories, report) = read_csv(&log, PLAIN).unwrap();
-    assert_eq!(histories.get(&long).unwrap().map(|history| history.view().records().len()), Some(1));
+    assert_eq!(
+        histories
+            .get(&long)
+            .unwrap()
+            .map(|history| history.view().records().len()),
+        Some(1)
+    );
     let text = report.render();
-    assert!(text.contains(&format!("  {}… ", "x".repeat(60))) && !text.contains('\u{1b}'), "{text}");
+    assert!(
+        text.contains(&format!("  {}… ", "x".repeat(60))) && !text.contains('\u{1b}'),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.chars().count() < 200));
 }
 
@@ -260,15 +467,21 @@ fn no_damage_to_a_parquet_file_makes_reading_panic() {
     let path = dir.path().join("log.parquet");
     let ids: Vec<String> = (0..300).map(|n| format!("user {}", n % 17)).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let times = TimestampMillisecondArray::from_iter_values((0..300).map(|n| 1_700_000_000_000 + n * 3_600_000));
+    let times = TimestampMillisecondArray::from_iter_values(
+        (0..300).map(|n| 1_700_000_000_000 + n * 3_600_000),
+    );
     let columns: Vec<(&str, ArrayRef)> = vec![("user", texts(&ids)), ("time", Arc::new(times))];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let properties = WriterProperties::builder()
         .set_dictionary_enabled(false)
         .set_column_encoding("user".into(), Encoding::DELTA_BYTE_ARRAY)
         .set_column_encoding("time".into(), Encoding::DELTA_BINARY_PACKED);
-    let mut writer =
-        ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties.build())).unwrap();
+    let mut writer = ArrowWriter::try_new(
+        File::create(&path).unwrap(),
+        batch.schema(),
+        Some(properties.build()),
+    )
+    .unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let whole = fs::read(&path).unwrap();
@@ -282,7 +495,10 @@ fn no_damage_to_a_parquet_file_makes_reading_panic() {
             Err(error) => {
                 damaged += 1;
                 let message = error.to_string();
-                assert!(message.contains("log.parquet") || message.starts_with("no events"), "{message}");
+                assert!(
+                    message.contains("log.parquet") || message.starts_with("no events"),
+                    "{message}"
+                );
                 panicked += u32::from(message.contains("the data are damaged"));
             }
         }

@@ -27,8 +27,18 @@ pub struct Constraints {
 impl Constraints {
     /// The rules that follow from what the features of a catalogue measure.
     pub fn new(catalogue: &Catalogue) -> Self {
-        let names = catalogue.features().iter().map(|feature| feature.name.clone()).collect();
-        let mut builder = Builder { catalogue, made: Self { names, rules: Vec::new() } };
+        let names = catalogue
+            .features()
+            .iter()
+            .map(|feature| feature.name.clone())
+            .collect();
+        let mut builder = Builder {
+            catalogue,
+            made: Self {
+                names,
+                rules: Vec::new(),
+            },
+        };
         for (position, feature) in catalogue.features().iter().enumerate() {
             builder.add(position, feature.quantity);
         }
@@ -54,9 +64,15 @@ impl Constraints {
     #[cold]
     fn contradiction(&self, rule: &Rule, at: impl Fn(&usize) -> f64) -> Contradiction {
         let features = rule.features();
-        let told: Vec<String> = features.iter().map(|f| format!("`{}` is {}", self.name(*f), at(f))).collect();
+        let told: Vec<String> = features
+            .iter()
+            .map(|f| format!("`{}` is {}", self.name(*f), at(f)))
+            .collect();
         let problem = format!("{}: {}", told.join(", "), rule.words());
-        Contradiction { position: features.first().copied().unwrap_or_default(), problem }
+        Contradiction {
+            position: features.first().copied().unwrap_or_default(),
+            problem,
+        }
     }
 
     fn name(&self, position: usize) -> &str {
@@ -76,29 +92,58 @@ impl Builder<'_> {
         match quantity {
             Q::Recency | Q::ActiveAge => {
                 self.count(feature, 1.0);
-                self.order(Some(feature), self.at(if quantity == Q::Recency { Q::ActiveAge } else { Q::Tenure }));
+                self.order(
+                    Some(feature),
+                    self.at(if quantity == Q::Recency {
+                        Q::ActiveAge
+                    } else {
+                        Q::Tenure
+                    }),
+                );
                 self.only_for(feature, 1.0);
             }
             Q::RecencyAny | Q::Tenure => {
                 self.count(feature, 1.0);
                 self.order(
                     self.at(Q::RecencyAny),
-                    self.at(if quantity == Q::RecencyAny { Q::Recency } else { Q::Tenure }),
+                    self.at(if quantity == Q::RecencyAny {
+                        Q::Recency
+                    } else {
+                        Q::Tenure
+                    }),
                 );
             }
             Q::ActiveDays | Q::ActiveDaysIn(_) => self.active_days(feature, quantity),
             Q::Events | Q::EventsIn(_) => self.events(feature, quantity),
-            Q::KindCount(_) | Q::KindCountIn(..) | Q::KindRecency(_) => self.kind(feature, quantity),
-            Q::Amount | Q::AmountIn(_) | Q::AmountMean | Q::AmountSpread | Q::AmountLast | Q::AmountMax => {
+            Q::KindCount(_) | Q::KindCountIn(..) | Q::KindRecency(_) => {
+                self.kind(feature, quantity)
+            }
+            Q::Amount
+            | Q::AmountIn(_)
+            | Q::AmountMean
+            | Q::AmountSpread
+            | Q::AmountLast
+            | Q::AmountMax => {
                 self.amount(feature, quantity);
             }
-            Q::GapMean | Q::GapSpread | Q::GapLast | Q::GapMax | Q::GapsExceeded => self.gaps(feature, quantity),
+            Q::GapMean | Q::GapSpread | Q::GapLast | Q::GapMax | Q::GapsExceeded => {
+                self.gaps(feature, quantity)
+            }
             Q::DecayedDays(half_life) => {
                 let half_life = f64::from(half_life);
-                self.rule_of_days(|days, recency, age| Rule::Decayed { value: feature, days, recency, age, half_life });
+                self.rule_of_days(|days, recency, age| Rule::Decayed {
+                    value: feature,
+                    days,
+                    recency,
+                    age,
+                    half_life,
+                });
             }
             Q::OneDay => {
-                self.rule(self.at(Q::ActiveDays).map(|days| Rule::Single { flag: feature, days }));
+                self.rule(self.at(Q::ActiveDays).map(|days| Rule::Single {
+                    flag: feature,
+                    days,
+                }));
             }
             Q::Overdue => {
                 self.ratio(feature, Q::Recency, Q::GapMean, 1.0);
@@ -114,9 +159,19 @@ impl Builder<'_> {
                 self.only_for(feature, 2.0);
             }
             Q::Trend(a, b) => {
-                let rule = |short, long, tenure| Rule::Trend { value: feature, short, long, tenure, windows: [a, b] };
+                let rule = |short, long, tenure| Rule::Trend {
+                    value: feature,
+                    short,
+                    long,
+                    tenure,
+                    windows: [a, b],
+                };
                 let counts = self.at(Q::ActiveDaysIn(a)).zip(self.at(Q::ActiveDaysIn(b)));
-                self.rule(counts.zip(self.at(Q::Tenure)).map(|((short, long), tenure)| rule(short, long, tenure)));
+                self.rule(
+                    counts
+                        .zip(self.at(Q::Tenure))
+                        .map(|((short, long), tenure)| rule(short, long, tenure)),
+                );
             }
         }
     }
@@ -133,21 +188,38 @@ impl Builder<'_> {
         self.order(Some(feature), self.at(Quantity::EventsIn(window)));
         self.order(Some(feature), self.at(Quantity::ActiveDays));
         self.seen(feature, Quantity::Recency, window);
-        self.rule(self.at(Quantity::Recency).map(|recency| Rule::RoomWithin { days: feature, recency, window: days }));
+        self.rule(self.at(Quantity::Recency).map(|recency| Rule::RoomWithin {
+            days: feature,
+            recency,
+            window: days,
+        }));
         if let Some(wider) = self.wider(window) {
             let outer = self.at(Quantity::ActiveDaysIn(wider));
             self.order(Some(feature), outer);
-            let lacks = |outer| Rule::Lacks { inner: feature, outer, days: f64::from(wider - window) };
+            let lacks = |outer| Rule::Lacks {
+                inner: feature,
+                outer,
+                days: f64::from(wider - window),
+            };
             self.rule(outer.map(lacks));
         }
-        self.rule_of_days(|outer, _, age| Rule::LacksSince { inner: feature, outer, age, window: days });
+        self.rule_of_days(|outer, _, age| Rule::LacksSince {
+            inner: feature,
+            outer,
+            age,
+            window: days,
+        });
     }
 
     fn events(&mut self, feature: usize, quantity: Quantity) {
         self.count(feature, 0.0);
         if let Quantity::EventsIn(window) = quantity {
             self.order(Some(feature), self.at(Quantity::Events));
-            self.order(Some(feature), self.wider(window).and_then(|wider| self.at(Quantity::EventsIn(wider))));
+            self.order(
+                Some(feature),
+                self.wider(window)
+                    .and_then(|wider| self.at(Quantity::EventsIn(wider))),
+            );
             self.seen(feature, Quantity::Recency, window);
             self.all_within(feature, Quantity::Events, Quantity::ActiveAge, window);
         }
@@ -170,7 +242,10 @@ impl Builder<'_> {
                 self.count(feature, 0.0);
                 self.order(Some(feature), self.at(Quantity::KindCount(kind)));
                 let horizons = &self.catalogue.schema().horizon_days;
-                let wider = horizons.iter().find(|h| **h > window).map(|h| Quantity::KindCountIn(kind, *h));
+                let wider = horizons
+                    .iter()
+                    .find(|h| **h > window)
+                    .map(|h| Quantity::KindCountIn(kind, *h));
                 self.order(Some(feature), wider.and_then(|wider| self.at(wider)));
                 if is_activity(kind) {
                     self.order(Some(feature), self.at(Quantity::EventsIn(window)));
@@ -192,7 +267,11 @@ impl Builder<'_> {
         match quantity {
             Quantity::AmountIn(window) => {
                 let days = f64::from(window);
-                let rule = |recency| Rule::Unseen { amount: feature, recency, window: days };
+                let rule = |recency| Rule::Unseen {
+                    amount: feature,
+                    recency,
+                    window: days,
+                };
                 self.rule(self.at(Quantity::Recency).map(rule));
                 self.all_within(feature, Quantity::Amount, Quantity::ActiveAge, window);
             }
@@ -220,10 +299,18 @@ impl Builder<'_> {
             Quantity::GapMean => {
                 self.range(feature, 1.0, f64::INFINITY);
                 self.order(Some(feature), longest);
-                self.rule_of_days(|days, recency, age| Rule::MeanGap { value: feature, days, recency, age });
+                self.rule_of_days(|days, recency, age| Rule::MeanGap {
+                    value: feature,
+                    days,
+                    recency,
+                    age,
+                });
             }
             Quantity::GapSpread => {
-                self.rule(longest.map(|longest| Rule::GapSpread { spread: feature, longest }));
+                self.rule(longest.map(|longest| Rule::GapSpread {
+                    spread: feature,
+                    longest,
+                }));
                 return self.only_for(feature, 3.0);
             }
             Quantity::GapLast => {
@@ -232,11 +319,19 @@ impl Builder<'_> {
             }
             Quantity::GapMax => {
                 self.count(feature, 1.0);
-                self.rule_of_days(|days, recency, age| Rule::LongestGap { gap: feature, days, recency, age });
+                self.rule_of_days(|days, recency, age| Rule::LongestGap {
+                    gap: feature,
+                    days,
+                    recency,
+                    age,
+                });
             }
             _ => {
                 self.range(feature, 0.0, 1.0);
-                self.rule(self.at(Quantity::ActiveDays).map(|days| Rule::Exceeded { share: feature, days }));
+                self.rule(self.at(Quantity::ActiveDays).map(|days| Rule::Exceeded {
+                    share: feature,
+                    days,
+                }));
             }
         }
         self.only_for(feature, 2.0);
@@ -245,9 +340,15 @@ impl Builder<'_> {
     /// Several kinds of activity have counts of their own, which add up.
     fn add_sums(&mut self) {
         let kinds = 0..self.catalogue.schema().activity.len() as u16;
-        let parts: Vec<usize> = kinds.clone().filter_map(|kind| self.at(Quantity::KindCount(kind))).collect();
+        let parts: Vec<usize> = kinds
+            .clone()
+            .filter_map(|kind| self.at(Quantity::KindCount(kind)))
+            .collect();
         if parts.len() == kinds.len() {
-            self.rule(self.at(Quantity::Events).map(|whole| Rule::Sum { parts, whole }));
+            self.rule(
+                self.at(Quantity::Events)
+                    .map(|whole| Rule::Sum { parts, whole }),
+            );
         }
     }
 
@@ -256,7 +357,11 @@ impl Builder<'_> {
     }
 
     fn wider(&self, window: u16) -> Option<u16> {
-        self.catalogue.windows().iter().copied().find(|other| *other > window)
+        self.catalogue
+            .windows()
+            .iter()
+            .copied()
+            .find(|other| *other > window)
     }
 
     fn rule(&mut self, rule: Option<Rule>) {
@@ -264,8 +369,13 @@ impl Builder<'_> {
     }
 
     fn rule_of_days(&mut self, rule: impl FnOnce(usize, usize, usize) -> Rule) {
-        let days = self.at(Quantity::ActiveDays).zip(self.at(Quantity::Recency));
-        self.rule(days.zip(self.at(Quantity::ActiveAge)).map(|((days, recency), age)| rule(days, recency, age)));
+        let days = self
+            .at(Quantity::ActiveDays)
+            .zip(self.at(Quantity::Recency));
+        self.rule(
+            days.zip(self.at(Quantity::ActiveAge))
+                .map(|((days, recency), age)| rule(days, recency, age)),
+        );
     }
 
     fn count(&mut self, feature: usize, least: f64) {
@@ -277,21 +387,39 @@ impl Builder<'_> {
     }
 
     fn order(&mut self, low: Option<usize>, high: Option<usize>) {
-        self.rule(low.zip(high).filter(|(low, high)| low != high).map(|(low, high)| Rule::Order { low, high }));
+        self.rule(
+            low.zip(high)
+                .filter(|(low, high)| low != high)
+                .map(|(low, high)| Rule::Order { low, high }),
+        );
     }
 
     fn seen(&mut self, count: usize, recency: Quantity, window: u16) {
         let window = f64::from(window);
-        self.rule(self.at(recency).map(|recency| Rule::Seen { count, recency, window }));
+        self.rule(self.at(recency).map(|recency| Rule::Seen {
+            count,
+            recency,
+            window,
+        }));
     }
 
     fn all_within(&mut self, inner: usize, outer: Quantity, age: Quantity, window: u16) {
-        let rule = |(outer, age)| Rule::AllWithin { inner, outer, age, window: f64::from(window) };
+        let rule = |(outer, age)| Rule::AllWithin {
+            inner,
+            outer,
+            age,
+            window: f64::from(window),
+        };
         self.rule(self.at(outer).zip(self.at(age)).map(rule));
     }
 
     fn ratio(&mut self, value: usize, over: Quantity, under: Quantity, more: f64) {
-        let rule = |(over, under)| Rule::Ratio { value, over, under, more };
+        let rule = |(over, under)| Rule::Ratio {
+            value,
+            over,
+            under,
+            more,
+        };
         self.rule(self.at(over).zip(self.at(under)).map(rule));
     }
 
@@ -301,6 +429,10 @@ impl Builder<'_> {
     }
 
     fn needs(&mut self, feature: usize, of: Quantity, least: f64) {
-        self.rule(self.at(of).map(|count| Rule::Needs { feature, count, least }));
+        self.rule(self.at(of).map(|count| Rule::Needs {
+            feature,
+            count,
+            least,
+        }));
     }
 }

@@ -18,41 +18,106 @@ pub(super) enum Rule {
     /// `low` is not greater than `high`.
     Order { low: usize, high: usize },
     /// `inner`, of a window, lacks at most `days` of what `outer` counts.
-    Lacks { inner: usize, outer: usize, days: f64 },
+    Lacks {
+        inner: usize,
+        outer: usize,
+        days: f64,
+    },
     /// The same where `outer` counts everything since `age`.
-    LacksSince { inner: usize, outer: usize, age: usize, window: f64 },
+    LacksSince {
+        inner: usize,
+        outer: usize,
+        age: usize,
+        window: f64,
+    },
     /// All of `outer` is in `inner` when the window reaches back to `age`.
-    AllWithin { inner: usize, outer: usize, age: usize, window: f64 },
+    AllWithin {
+        inner: usize,
+        outer: usize,
+        age: usize,
+        window: f64,
+    },
     /// Something in the window exactly when the last time was in it.
-    Seen { count: usize, recency: usize, window: f64 },
+    Seen {
+        count: usize,
+        recency: usize,
+        window: f64,
+    },
     /// Nothing adds up to nothing.
-    Unseen { amount: usize, recency: usize, window: f64 },
+    Unseen {
+        amount: usize,
+        recency: usize,
+        window: f64,
+    },
     /// So many days have room between the last one and the first.
-    Room { days: usize, recency: usize, age: usize },
+    Room {
+        days: usize,
+        recency: usize,
+        age: usize,
+    },
     /// So many days have room between the last one and the start of the window.
-    RoomWithin { days: usize, recency: usize, window: f64 },
+    RoomWithin {
+        days: usize,
+        recency: usize,
+        window: f64,
+    },
     /// 1 for a single day, else 0.
     Single { flag: usize, days: usize },
     /// The first day is the last one exactly when there is one only.
-    OneDay { days: usize, recency: usize, age: usize },
+    OneDay {
+        days: usize,
+        recency: usize,
+        age: usize,
+    },
     /// Known only for so many.
-    Needs { feature: usize, count: usize, least: f64 },
+    Needs {
+        feature: usize,
+        count: usize,
+        least: f64,
+    },
     /// The parts add up.
     Sum { parts: Vec<usize>, whole: usize },
     /// The other gaps have room beside the longest.
-    LongestGap { gap: usize, days: usize, recency: usize, age: usize },
+    LongestGap {
+        gap: usize,
+        days: usize,
+        recency: usize,
+        age: usize,
+    },
     /// Gaps between 1 and the longest do not spread further.
     GapSpread { spread: usize, longest: usize },
     /// Every day counts as much as its age leaves of it.
-    Decayed { value: usize, days: usize, recency: usize, age: usize, half_life: f64 },
+    Decayed {
+        value: usize,
+        days: usize,
+        recency: usize,
+        age: usize,
+        half_life: f64,
+    },
     /// A share of gaps, with one more of which a half is shorter.
     Exceeded { share: usize, days: usize },
     /// `value` is `(over + more) / (under + more)`.
-    Ratio { value: usize, over: usize, under: usize, more: f64 },
+    Ratio {
+        value: usize,
+        over: usize,
+        under: usize,
+        more: f64,
+    },
     /// The days between the first and the last, over the gaps.
-    MeanGap { value: usize, days: usize, recency: usize, age: usize },
+    MeanGap {
+        value: usize,
+        days: usize,
+        recency: usize,
+        age: usize,
+    },
     /// The trend of the counts.
-    Trend { value: usize, short: usize, long: usize, tenure: usize, windows: [u16; 2] },
+    Trend {
+        value: usize,
+        short: usize,
+        long: usize,
+        tenure: usize,
+        windows: [u16; 2],
+    },
 }
 
 fn near(a: f64, b: f64) -> f64 {
@@ -68,23 +133,48 @@ impl Rule {
     #[inline]
     pub(super) fn is_broken(&self, at: impl Fn(&usize) -> f64) -> bool {
         match self {
-            Self::Count { feature, least } => at(feature) < *least || at(feature) > at(feature).trunc(),
+            Self::Count { feature, least } => {
+                at(feature) < *least || at(feature) > at(feature).trunc()
+            }
             Self::Range { feature, low, high } => {
                 at(feature) < low - near(1.0, *low) || at(feature) > high + near(1.0, *high)
             }
             Self::Order { low, high } => at(low) > at(high) + near(at(low), at(high)),
             Self::Lacks { inner, outer, days } => at(outer) - at(inner) > *days,
-            Self::LacksSince { inner, outer, age, window } => at(outer) - at(inner) > above(at(age), *window),
-            Self::AllWithin { inner, outer, age, window } => {
-                at(age) <= *window && (at(inner) - at(outer)).abs() > near(at(inner), at(outer)) + ROUNDING
+            Self::LacksSince {
+                inner,
+                outer,
+                age,
+                window,
+            } => at(outer) - at(inner) > above(at(age), *window),
+            Self::AllWithin {
+                inner,
+                outer,
+                age,
+                window,
+            } => {
+                at(age) <= *window
+                    && (at(inner) - at(outer)).abs() > near(at(inner), at(outer)) + ROUNDING
             }
-            Self::Seen { count, recency, window } => {
+            Self::Seen {
+                count,
+                recency,
+                window,
+            } => {
                 let (count, recency) = (at(count), at(recency));
                 (count > 0.0 && recency > *window) || (count == 0.0 && recency <= *window)
             }
-            Self::Unseen { amount, recency, window } => at(recency) > *window && at(amount).abs() > 0.0,
+            Self::Unseen {
+                amount,
+                recency,
+                window,
+            } => at(recency) > *window && at(amount).abs() > 0.0,
             Self::Room { days, recency, age } => at(days) > above(at(age) + 1.0, at(recency)),
-            Self::RoomWithin { days, recency, window } => at(days) > above(window + 1.0, at(recency)),
+            Self::RoomWithin {
+                days,
+                recency,
+                window,
+            } => at(days) > above(window + 1.0, at(recency)),
             Self::Single { flag, days } => {
                 let (flag, days) = (at(flag), at(days));
                 (flag != 0.0 && flag != 1.0 && !flag.is_nan())
@@ -95,16 +185,32 @@ impl Rule {
                 let (days, gone) = (at(days), at(age) - at(recency));
                 (days == 1.0 && gone > 0.0) || (days > 1.0 && gone == 0.0)
             }
-            Self::Needs { feature, count, least } => at(count) < *least && !at(feature).is_nan(),
+            Self::Needs {
+                feature,
+                count,
+                least,
+            } => at(count) < *least && !at(feature).is_nan(),
             Self::Sum { parts, whole } => {
                 let sum: f64 = parts.iter().map(&at).sum();
                 (sum - at(whole)).abs() > near(sum, at(whole))
             }
-            Self::LongestGap { gap, days, recency, age } => at(gap) + at(days) - 2.0 > at(age) - at(recency),
-            Self::GapSpread { spread, longest } => {
-                far_above(at(spread), (at(longest) - 1.0) * std::f64::consts::FRAC_1_SQRT_2)
-            }
-            Self::Decayed { value, days, recency, age, half_life } => {
+            Self::LongestGap {
+                gap,
+                days,
+                recency,
+                age,
+            } => at(gap) + at(days) - 2.0 > at(age) - at(recency),
+            Self::GapSpread { spread, longest } => far_above(
+                at(spread),
+                (at(longest) - 1.0) * std::f64::consts::FRAC_1_SQRT_2,
+            ),
+            Self::Decayed {
+                value,
+                days,
+                recency,
+                age,
+                half_life,
+            } => {
                 let left = |days_ago: f64| at(days) * (-days_ago / half_life).exp2();
                 far_above(at(value), left(at(recency))) || far_above(left(at(age)), at(value))
             }
@@ -112,12 +218,30 @@ impl Rule {
                 let least = 0.5 / at(days);
                 far_above(at(share), 1.0 - least) || far_above(least, at(share))
             }
-            Self::Ratio { value, over, under, more } => far(at(value), (at(over) + more) / (at(under) + more)),
-            Self::MeanGap { value, days, recency, age } => {
-                at(days) > 1.0 && far(at(value), (at(age) - at(recency)) / (at(days) - 1.0))
-            }
-            Self::Trend { value, short, long, tenure, windows: [a, b] } => {
-                !at(tenure).is_nan() && far(at(value), trend(at(short), at(long), trend_windows(*a, *b, at(tenure))))
+            Self::Ratio {
+                value,
+                over,
+                under,
+                more,
+            } => far(at(value), (at(over) + more) / (at(under) + more)),
+            Self::MeanGap {
+                value,
+                days,
+                recency,
+                age,
+            } => at(days) > 1.0 && far(at(value), (at(age) - at(recency)) / (at(days) - 1.0)),
+            Self::Trend {
+                value,
+                short,
+                long,
+                tenure,
+                windows: [a, b],
+            } => {
+                !at(tenure).is_nan()
+                    && far(
+                        at(value),
+                        trend(at(short), at(long), trend_windows(*a, *b, at(tenure))),
+                    )
             }
         }
     }
@@ -128,23 +252,64 @@ impl Rule {
             Self::Count { feature, .. } | Self::Range { feature, .. } => vec![*feature],
             Self::Order { low, high } => vec![*low, *high],
             Self::Lacks { inner, outer, .. } => vec![*outer, *inner],
-            Self::LacksSince { inner, outer, age, .. } => vec![*outer, *inner, *age],
-            Self::AllWithin { inner, outer, age, .. } => vec![*inner, *outer, *age],
-            Self::Seen { count: first, recency, .. } | Self::Unseen { amount: first, recency, .. } => {
+            Self::LacksSince {
+                inner, outer, age, ..
+            } => vec![*outer, *inner, *age],
+            Self::AllWithin {
+                inner, outer, age, ..
+            } => vec![*inner, *outer, *age],
+            Self::Seen {
+                count: first,
+                recency,
+                ..
+            }
+            | Self::Unseen {
+                amount: first,
+                recency,
+                ..
+            } => {
                 vec![*first, *recency]
             }
-            Self::Room { days, recency, age } | Self::OneDay { days, recency, age } => vec![*days, *age, *recency],
+            Self::Room { days, recency, age } | Self::OneDay { days, recency, age } => {
+                vec![*days, *age, *recency]
+            }
             Self::RoomWithin { days, recency, .. } => vec![*days, *recency],
             Self::Single { flag, days } => vec![*flag, *days],
             Self::Needs { feature, count, .. } => vec![*feature, *count],
-            Self::Sum { parts, whole } => std::iter::once(*whole).chain(parts.iter().copied()).collect(),
-            Self::LongestGap { gap: first, days, recency, age }
-            | Self::Decayed { value: first, days, recency, age, .. }
-            | Self::MeanGap { value: first, days, recency, age } => vec![*first, *days, *age, *recency],
+            Self::Sum { parts, whole } => std::iter::once(*whole)
+                .chain(parts.iter().copied())
+                .collect(),
+            Self::LongestGap {
+                gap: first,
+                days,
+                recency,
+                age,
+            }
+            | Self::Decayed {
+                value: first,
+                days,
+                recency,
+                age,
+                ..
+            }
+            | Self::MeanGap {
+                value: first,
+                days,
+                recency,
+                age,
+            } => vec![*first, *days, *age, *recency],
             Self::GapSpread { spread, longest } => vec![*spread, *longest],
             Self::Exceeded { share, days } => vec![*share, *days],
-            Self::Ratio { value, over, under, .. } => vec![*value, *over, *under],
-            Self::Trend { value, short, long, tenure, .. } => vec![*value, *short, *long, *tenure],
+            Self::Ratio {
+                value, over, under, ..
+            } => vec![*value, *over, *under],
+            Self::Trend {
+                value,
+                short,
+                long,
+                tenure,
+                ..
+            } => vec![*value, *short, *long, *tenure],
         }
     }
 
@@ -152,38 +317,63 @@ impl Rule {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Count { least, .. } => format!("it must be a whole number of at least {least}"),
-            Self::Range { low, high, .. } if *high == f64::INFINITY => format!("it cannot be less than {low}"),
+            Self::Range { low, high, .. } if *high == f64::INFINITY => {
+                format!("it cannot be less than {low}")
+            }
             Self::Range { low, high, .. } => format!("it must lie between {low} and {high}"),
             Self::Order { .. } => "the first cannot be greater than the second".to_owned(),
             Self::Lacks { days, .. } => format!("they differ by at most {days}"),
             Self::LacksSince { window, .. } => {
-                format!("what lies before the last {window} days has no room between them and the first day")
+                format!(
+                    "what lies before the last {window} days has no room between them and the first day"
+                )
             }
             Self::AllWithin { window, .. } => {
                 format!("all of it lies in the last {window} days, so the first two are equal")
             }
             Self::Seen { window, .. } => {
-                format!("there is something in the last {window} days exactly when the last time lies in them")
+                format!(
+                    "there is something in the last {window} days exactly when the last time lies in them"
+                )
             }
             Self::Unseen { window, .. } => format!("nothing happened in the last {window} days"),
-            Self::Room { .. } => "so many days have no room between the first and the last one".to_owned(),
+            Self::Room { .. } => {
+                "so many days have no room between the first and the last one".to_owned()
+            }
             Self::RoomWithin { window, .. } => {
-                format!("so many days have no room between the last one and the start of the last {window} days")
+                format!(
+                    "so many days have no room between the last one and the start of the last {window} days"
+                )
             }
             Self::Single { .. } => "the first is 1 when the second is 1, else 0".to_owned(),
-            Self::OneDay { .. } => "the first day is the last one exactly when there is one only".to_owned(),
-            Self::Needs { least, .. } => format!("the first is known only where the second is at least {least}"),
+            Self::OneDay { .. } => {
+                "the first day is the last one exactly when there is one only".to_owned()
+            }
+            Self::Needs { least, .. } => {
+                format!("the first is known only where the second is at least {least}")
+            }
             Self::Sum { .. } => "the first is the sum of the others".to_owned(),
-            Self::LongestGap { .. } => "the gaps have no room between the first day and the last".to_owned(),
+            Self::LongestGap { .. } => {
+                "the gaps have no room between the first day and the last".to_owned()
+            }
             Self::GapSpread { .. } => "gaps no longer than that cannot spread so far".to_owned(),
             Self::Decayed { .. } => {
-                "it is the sum of what is left of each day, between the newest's and the oldest's".to_owned()
+                "it is the sum of what is left of each day, between the newest's and the oldest's"
+                    .to_owned()
             }
             Self::Exceeded { .. } => "it lies half a gap from 0 and 1".to_owned(),
-            Self::Ratio { more, .. } if *more == 0.0 => "the first is the second over the third".to_owned(),
-            Self::Ratio { .. } => "the first is the second over the third, each with a day more".to_owned(),
-            Self::MeanGap { .. } => "it is the days between the first and the last, over the number of gaps".to_owned(),
-            Self::Trend { .. } => "it is the logarithm of the second's rate over the third's".to_owned(),
+            Self::Ratio { more, .. } if *more == 0.0 => {
+                "the first is the second over the third".to_owned()
+            }
+            Self::Ratio { .. } => {
+                "the first is the second over the third, each with a day more".to_owned()
+            }
+            Self::MeanGap { .. } => {
+                "it is the days between the first and the last, over the number of gaps".to_owned()
+            }
+            Self::Trend { .. } => {
+                "it is the logarithm of the second's rate over the third's".to_owned()
+            }
         }
     }
 }

@@ -14,7 +14,11 @@ fn catalogues() -> [Catalogue; 2] {
         horizon_days: horizon_days.to_vec(),
         amounts: true,
     };
-    [schema(&["purchase"], &[30]), schema(&["purchase", "visit"], &[14, 30, 90])].map(|s| Catalogue::new(s).unwrap())
+    [
+        schema(&["purchase"], &[30]),
+        schema(&["purchase", "visit"], &[14, 30, 90]),
+    ]
+    .map(|s| Catalogue::new(s).unwrap())
 }
 
 /// (day, kind, count, amount)
@@ -30,16 +34,24 @@ fn extract(catalogue: &Catalogue, rows: &[Row], as_of: i32) -> Vec<f64> {
     };
     let history = History::new(rows.iter().map(record).collect()).unwrap();
     let mut vector = vec![f64::NAN; catalogue.len()];
-    Extractor::new(catalogue, &kinds).extract(history.view(), Day::new(as_of).unwrap(), &mut vector);
+    Extractor::new(catalogue, &kinds).extract(
+        history.view(),
+        Day::new(as_of).unwrap(),
+        &mut vector,
+    );
     vector
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let day = prop_oneof![0..400_i32, 300..400_i32, 0..30_000_i32];
     let count = prop_oneof![9 => 1..4_u32, 1 => 1..90_000_u32];
-    let amount = prop_oneof![4 => 0.0..900.0_f64, 1 => -90.0..90.0_f64, 1 => -1e9..1e9_f64, 2 => Just(0.1)];
+    let amount =
+        prop_oneof![4 => 0.0..900.0_f64, 1 => -90.0..90.0_f64, 1 => -1e9..1e9_f64, 2 => Just(0.1)];
     let row = (day, 0..4_u16, count, amount);
-    prop_oneof![prop::collection::vec(row.clone(), 0..6), prop::collection::vec(row, 0..120)]
+    prop_oneof![
+        prop::collection::vec(row.clone(), 0..6),
+        prop::collection::vec(row, 0..120)
+    ]
 }
 
 proptest! {
@@ -80,56 +92,256 @@ fn problem(which: usize, changes: &[(&str, f64)]) -> Result<(), (String, String)
         vector[catalogue.position_of(name).unwrap()] = *value;
     }
     let name = |position: usize| catalogue.features()[position].name.clone();
-    Constraints::new(catalogue).check(&vector).map_err(|c| (name(c.position), c.problem))
+    Constraints::new(catalogue)
+        .check(&vector)
+        .map_err(|c| (name(c.position), c.problem))
 }
 
 /// One feature of a good vector after the other is changed to what contradicts the others.
 const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 37] = [
-    (0, "recency_days", 101.0, "recency_days", "`active_age_days` is 100: the first cannot be greater"),
-    (0, "recency_days", 0.0, "recency_days", "a whole number of at least 1"),
+    (
+        0,
+        "recency_days",
+        101.0,
+        "recency_days",
+        "`active_age_days` is 100: the first cannot be greater",
+    ),
+    (
+        0,
+        "recency_days",
+        0.0,
+        "recency_days",
+        "a whole number of at least 1",
+    ),
     (0, "recency_days", 10.5, "recency_days", "a whole number"),
-    (0, "recency_any_days", 60.0, "recency_any_days", "`recency_days` is 10: the first cannot be greater"),
-    (0, "active_age_days", 101.0, "active_age_days", "`tenure_days` is 100: the first cannot be greater"),
-    (0, "tenure_days", 19.0, "active_age_days", "`tenure_days` is 19: the first cannot be greater"),
-    (0, "active_age_days", 10.0, "active_days", "`active_age_days` is 10, `recency_days` is 10: so many days"),
-    (0, "active_days", 500.0, "active_days", "`events` is 7: the first cannot be greater"),
-    (0, "one_active_day", 7.0, "one_active_day", "`active_days` is 4: the first is 1 when the second is 1, else 0"),
+    (
+        0,
+        "recency_any_days",
+        60.0,
+        "recency_any_days",
+        "`recency_days` is 10: the first cannot be greater",
+    ),
+    (
+        0,
+        "active_age_days",
+        101.0,
+        "active_age_days",
+        "`tenure_days` is 100: the first cannot be greater",
+    ),
+    (
+        0,
+        "tenure_days",
+        19.0,
+        "active_age_days",
+        "`tenure_days` is 19: the first cannot be greater",
+    ),
+    (
+        0,
+        "active_age_days",
+        10.0,
+        "active_days",
+        "`active_age_days` is 10, `recency_days` is 10: so many days",
+    ),
+    (
+        0,
+        "active_days",
+        500.0,
+        "active_days",
+        "`events` is 7: the first cannot be greater",
+    ),
+    (
+        0,
+        "one_active_day",
+        7.0,
+        "one_active_day",
+        "`active_days` is 4: the first is 1 when the second is 1, else 0",
+    ),
     (0, "one_active_day", 1.0, "one_active_day", "else 0"),
     (0, "one_active_day", 0.5, "one_active_day", "else 0"),
-    (0, "active_days_30d", 5.0, "active_days_30d", "the first cannot be greater"),
-    (0, "active_days_30d", 0.0, "active_days_15d", "`active_days_30d` is 0: the first cannot be greater"),
-    (0, "events_8d", 1.0, "events_8d", "`recency_days` is 10: there is something in the last 8 days"),
-    (0, "events_30d", 0.0, "events_15d", "`events_30d` is 0: the first cannot be greater"),
-    (0, "active_days_120d", 3.0, "active_days", "no room between them and the first day"),
-    (0, "events_60d", 9.0, "events_60d", "`events` is 7: the first cannot be greater"),
-    (0, "events_120d", 6.0, "events_120d", "all of it lies in the last 120 days"),
-    (0, "events_15d", 0.0, "active_days_15d", "`events_15d` is 0: the first cannot be greater"),
+    (
+        0,
+        "active_days_30d",
+        5.0,
+        "active_days_30d",
+        "the first cannot be greater",
+    ),
+    (
+        0,
+        "active_days_30d",
+        0.0,
+        "active_days_15d",
+        "`active_days_30d` is 0: the first cannot be greater",
+    ),
+    (
+        0,
+        "events_8d",
+        1.0,
+        "events_8d",
+        "`recency_days` is 10: there is something in the last 8 days",
+    ),
+    (
+        0,
+        "events_30d",
+        0.0,
+        "events_15d",
+        "`events_30d` is 0: the first cannot be greater",
+    ),
+    (
+        0,
+        "active_days_120d",
+        3.0,
+        "active_days",
+        "no room between them and the first day",
+    ),
+    (
+        0,
+        "events_60d",
+        9.0,
+        "events_60d",
+        "`events` is 7: the first cannot be greater",
+    ),
+    (
+        0,
+        "events_120d",
+        6.0,
+        "events_120d",
+        "all of it lies in the last 120 days",
+    ),
+    (
+        0,
+        "events_15d",
+        0.0,
+        "active_days_15d",
+        "`events_15d` is 0: the first cannot be greater",
+    ),
     (0, "events", 7.5, "events", "a whole number"),
-    (0, "gap_mean_days", 12.0, "overdue_ratio", "the second over the third, each with a day more"),
-    (0, "active_age_days", 95.0, "gap_mean_days", "over the number of gaps"),
-    (0, "gap_max_days", 89.0, "gap_max_days", "the gaps have no room"),
-    (0, "gap_last_days", 51.0, "gap_last_days", "`gap_max_days` is 50"),
-    (0, "gap_spread_days", 49.0, "gap_spread_days", "cannot spread so far"),
-    (0, "overdue_ratio", 5.0, "overdue_ratio", "the second over the third, each with a day more"),
-    (0, "recency_share", 0.9, "recency_share", "`tenure_days` is 100: the first is the second over the third"),
-    (0, "recency_share", 1.5, "recency_share", "must lie between 0 and 1"),
-    (0, "gaps_exceeded", 1.0, "gaps_exceeded", "half a gap from 0 and 1"),
-    (0, "weekday_regularity", 1.2, "weekday_regularity", "must lie between 0 and 1"),
-    (0, "active_days_half_life_30d", 4.0, "active_days_half_life_30d", "what is left of each day"),
-    (0, "trend_30d_over_120d", 1.4, "trend_30d_over_120d", "logarithm of the second's rate"),
-    (0, "amount_mean", 90.0, "amount_mean", "`amount` is 100, `active_days` is 4: the first is"),
-    (0, "amount_8d", 4.0, "amount_8d", "nothing happened in the last 8 days"),
-    (0, "amount_spread", -1.0, "amount_spread", "cannot be less than 0"),
-    (0, "return_recency_days", 20.0, "return_count_30d", "there is something in the last 30 days"),
+    (
+        0,
+        "gap_mean_days",
+        12.0,
+        "overdue_ratio",
+        "the second over the third, each with a day more",
+    ),
+    (
+        0,
+        "active_age_days",
+        95.0,
+        "gap_mean_days",
+        "over the number of gaps",
+    ),
+    (
+        0,
+        "gap_max_days",
+        89.0,
+        "gap_max_days",
+        "the gaps have no room",
+    ),
+    (
+        0,
+        "gap_last_days",
+        51.0,
+        "gap_last_days",
+        "`gap_max_days` is 50",
+    ),
+    (
+        0,
+        "gap_spread_days",
+        49.0,
+        "gap_spread_days",
+        "cannot spread so far",
+    ),
+    (
+        0,
+        "overdue_ratio",
+        5.0,
+        "overdue_ratio",
+        "the second over the third, each with a day more",
+    ),
+    (
+        0,
+        "recency_share",
+        0.9,
+        "recency_share",
+        "`tenure_days` is 100: the first is the second over the third",
+    ),
+    (
+        0,
+        "recency_share",
+        1.5,
+        "recency_share",
+        "must lie between 0 and 1",
+    ),
+    (
+        0,
+        "gaps_exceeded",
+        1.0,
+        "gaps_exceeded",
+        "half a gap from 0 and 1",
+    ),
+    (
+        0,
+        "weekday_regularity",
+        1.2,
+        "weekday_regularity",
+        "must lie between 0 and 1",
+    ),
+    (
+        0,
+        "active_days_half_life_30d",
+        4.0,
+        "active_days_half_life_30d",
+        "what is left of each day",
+    ),
+    (
+        0,
+        "trend_30d_over_120d",
+        1.4,
+        "trend_30d_over_120d",
+        "logarithm of the second's rate",
+    ),
+    (
+        0,
+        "amount_mean",
+        90.0,
+        "amount_mean",
+        "`amount` is 100, `active_days` is 4: the first is",
+    ),
+    (
+        0,
+        "amount_8d",
+        4.0,
+        "amount_8d",
+        "nothing happened in the last 8 days",
+    ),
+    (
+        0,
+        "amount_spread",
+        -1.0,
+        "amount_spread",
+        "cannot be less than 0",
+    ),
+    (
+        0,
+        "return_recency_days",
+        20.0,
+        "return_count_30d",
+        "there is something in the last 30 days",
+    ),
     (1, "visit_count", 6.0, "events", "the sum of the others"),
 ];
 
 #[test]
 fn every_contradiction_is_told_with_the_features_and_their_values() {
-    assert_eq!((problem(0, &[]), problem(1, &[])), (Ok(()), Ok(())), "the negative control");
+    assert_eq!(
+        (problem(0, &[]), problem(1, &[])),
+        (Ok(()), Ok(())),
+        "the negative control"
+    );
     for (which, name, value, blamed, part) in CONTRADICTIONS {
         let (found, text) = problem(which, &[(name, value)]).unwrap_err();
-        let told = text.contains(&format!("`{name}` is {value}")) && text.contains(part) && found == blamed;
+        let told = text.contains(&format!("`{name}` is {value}"))
+            && text.contains(part)
+            && found == blamed;
         assert!(told, "{name} = {value}: {found}: {text}");
     }
 }
@@ -142,13 +354,25 @@ fn every_rule_catches_something() {
     for (which, catalogue) in catalogues().iter().enumerate() {
         let constraints = Constraints::new(catalogue);
         all.extend(constraints.rules.iter().map(std::mem::discriminant));
-        let changes = CONTRADICTIONS.iter().filter(|c| c.0 == which).map(|c| (c.1, c.2));
-        let more = [("active_days", 1.0), ("active_days_15d", 9.0), ("active_days_120d", 99.0)];
+        let changes = CONTRADICTIONS
+            .iter()
+            .filter(|c| c.0 == which)
+            .map(|c| (c.1, c.2));
+        let more = [
+            ("active_days", 1.0),
+            ("active_days_15d", 9.0),
+            ("active_days_120d", 99.0),
+        ];
         for (name, value) in changes.chain(more) {
             let mut vector = extract(catalogue, &ROWS, 100);
-            let Ok(position) = catalogue.position_of(name) else { continue };
+            let Ok(position) = catalogue.position_of(name) else {
+                continue;
+            };
             vector[position] = value;
-            let broken = constraints.rules.iter().filter(|rule| rule.is_broken(|p: &usize| vector[*p]));
+            let broken = constraints
+                .rules
+                .iter()
+                .filter(|rule| rule.is_broken(|p: &usize| vector[*p]));
             caught.extend(broken.map(std::mem::discriminant));
         }
     }
@@ -169,8 +393,14 @@ fn the_features_of_the_reported_case_are_told() {
     ];
     let catalogue = &catalogues()[0];
     let vector = catalogue.vector(reported.into_iter()).unwrap();
-    let problem = Constraints::new(catalogue).check(&vector).unwrap_err().problem;
-    assert_eq!(problem, "`recency_days` is 60, `active_age_days` is 19: the first cannot be greater than the second");
+    let problem = Constraints::new(catalogue)
+        .check(&vector)
+        .unwrap_err()
+        .problem;
+    assert_eq!(
+        problem,
+        "`recency_days` is 60, `active_age_days` is 19: the first cannot be greater than the second"
+    );
 }
 
 #[test]
@@ -197,11 +427,21 @@ fn what_no_history_tells_cannot_be_known() {
     assert_eq!(constraints.check(&once), Ok(()));
     once[catalogue.position_of("gap_last_days").unwrap()] = 12.0;
     let problem = constraints.check(&once).unwrap_err().problem;
-    assert!(problem.contains("known only where the second is at least 2"), "{problem}");
-    let never = catalogue.vector([("active_days", 0.0), ("recency_days", 3.0)].into_iter()).unwrap();
+    assert!(
+        problem.contains("known only where the second is at least 2"),
+        "{problem}"
+    );
+    let never = catalogue
+        .vector([("active_days", 0.0), ("recency_days", 3.0)].into_iter())
+        .unwrap();
     let problem = constraints.check(&never).unwrap_err().problem;
-    assert!(problem.contains("`recency_days` is 3, `active_days` is 0"), "{problem}");
+    assert!(
+        problem.contains("`recency_days` is 3, `active_days` is 0"),
+        "{problem}"
+    );
     // The negative control: what is not given contradicts nothing.
-    let some = catalogue.vector([("active_days", 4.0), ("recency_days", 3.0)].into_iter()).unwrap();
+    let some = catalogue
+        .vector([("active_days", 4.0), ("recency_days", 3.0)].into_iter())
+        .unwrap();
     assert_eq!(constraints.check(&some), Ok(()));
 }

@@ -25,7 +25,9 @@ impl DailyCounts {
     /// # Errors
     /// [`HistoryError`] where histories on disk cannot be read.
     pub fn of(histories: &Histories, named: &[&str]) -> Result<Self, HistoryError> {
-        let Some((first, last)) = histories.span() else { return Ok(Self::default()) };
+        let Some((first, last)) = histories.span() else {
+            return Ok(Self::default());
+        };
         let rows = Rows::new(histories, named, first, last);
         let mut counted = vec![0_u64; rows.cells()];
         histories.stream_spans::<Vec<u32>, HistoryError>(
@@ -43,7 +45,10 @@ impl DailyCounts {
                 Ok(cells)
             },
             |cells| {
-                counted.iter_mut().zip(cells).for_each(|(sum, more)| *sum += u64::from(more));
+                counted
+                    .iter_mut()
+                    .zip(cells)
+                    .for_each(|(sum, more)| *sum += u64::from(more));
                 Ok(())
             },
         )?;
@@ -52,7 +57,10 @@ impl DailyCounts {
 
     /// The counts of these kinds and no others.
     pub fn from_kinds(kinds: BTreeMap<String, BTreeMap<Day, u64>>) -> Self {
-        let mut counts = Self { kinds, all: BTreeMap::new() };
+        let mut counts = Self {
+            kinds,
+            all: BTreeMap::new(),
+        };
         counts.all = counts.of_kinds(counts.kinds());
         counts
     }
@@ -66,7 +74,9 @@ impl DailyCounts {
     pub fn of_kinds<'k>(&self, kinds: impl IntoIterator<Item = &'k str>) -> BTreeMap<Day, u64> {
         let mut sum: BTreeMap<Day, u64> = BTreeMap::new();
         for counts in kinds.into_iter().filter_map(|kind| self.kinds.get(kind)) {
-            counts.iter().for_each(|(day, users)| *sum.entry(*day).or_default() += users);
+            counts
+                .iter()
+                .for_each(|(day, users)| *sum.entry(*day).or_default() += users);
         }
         sum
     }
@@ -90,7 +100,12 @@ impl Rows {
         let totals = histories.totals().kinds();
         let mut order: Vec<usize> = (0..histories.kinds().len()).collect();
         let events = |kind: usize| totals.get(kind).map_or(0, |kind| kind.events);
-        let is_named = |kind: usize| histories.kinds().get(kind).is_some_and(|name| named.contains(&name.as_str()));
+        let is_named = |kind: usize| {
+            histories
+                .kinds()
+                .get(kind)
+                .is_some_and(|name| named.contains(&name.as_str()))
+        };
         order.sort_by_key(|kind| (!is_named(*kind), std::cmp::Reverse(events(*kind)), *kind));
         let rows = order.len().min(KINDS.max(named.len()));
         let mut row_of_kind = vec![rows; order.len()];
@@ -99,7 +114,12 @@ impl Rows {
                 *slot = row;
             }
         }
-        Self { row_of_kind, rows, first, days: last.since(first).unsigned_abs() as usize + 1 }
+        Self {
+            row_of_kind,
+            rows,
+            first,
+            days: last.since(first).unsigned_abs() as usize + 1,
+        }
     }
 
     fn cells(&self) -> usize {
@@ -107,7 +127,11 @@ impl Rows {
     }
 
     fn cell(&self, kind: u16, day: Day) -> usize {
-        let row = self.row_of_kind.get(usize::from(kind)).copied().unwrap_or(self.rows);
+        let row = self
+            .row_of_kind
+            .get(usize::from(kind))
+            .copied()
+            .unwrap_or(self.rows);
         row * self.days + day.since(self.first).unsigned_abs() as usize
     }
 
@@ -115,9 +139,15 @@ impl Rows {
         let mut counts = DailyCounts::default();
         for (row, cells) in counted.chunks(self.days.max(1)).enumerate() {
             let days = cells.iter().enumerate().filter(|(_, users)| **users > 0);
-            let days: BTreeMap<Day, u64> = days.map(|(at, users)| (self.first.plus(at as i32), *users)).collect();
-            days.iter().for_each(|(day, users)| *counts.all.entry(*day).or_default() += users);
-            let kind = self.row_of_kind.iter().position(|of_kind| *of_kind == row && row < self.rows);
+            let days: BTreeMap<Day, u64> = days
+                .map(|(at, users)| (self.first.plus(at as i32), *users))
+                .collect();
+            days.iter()
+                .for_each(|(day, users)| *counts.all.entry(*day).or_default() += users);
+            let kind = self
+                .row_of_kind
+                .iter()
+                .position(|of_kind| *of_kind == row && row < self.rows);
             if let Some(name) = kind.and_then(|kind| names.get(kind)) {
                 counts.kinds.insert(name.clone(), days);
             }

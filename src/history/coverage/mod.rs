@@ -143,16 +143,23 @@ impl<'a> LabelKinds<'a> {
 
 impl Coverage {
     /// What a log with these counts covers; `None` for a log without rows.
-    pub fn of(counts: &DailyCounts, labels: LabelKinds<'_>, settings: CoverageSettings) -> Option<Self> {
+    pub fn of(
+        counts: &DailyCounts,
+        labels: LabelKinds<'_>,
+        settings: CoverageSettings,
+    ) -> Option<Self> {
         let mut all = Feed::judge(Series::new(counts.all())?, None, settings)?;
-        all.span =
-            Stretch { from: settings.from.unwrap_or(all.span.from), until: settings.until.unwrap_or(all.span.until) };
+        all.span = Stretch {
+            from: settings.from.unwrap_or(all.span.from),
+            until: settings.until.unwrap_or(all.span.until),
+        };
         let (mut holes, mut labels_until) = (all.holes.clone(), all.span.until);
         let mut feeds = vec![all.coverage(&[])];
         for kinds in labels.feeds() {
             let mut counts = counts.of_kinds(kinds.iter().copied());
             counts.retain(|day, _| (all.span.from..all.span.until).contains(day));
-            let judged = Series::new(&counts).and_then(|series| Feed::judge(series, Some(all.span.until), settings));
+            let judged = Series::new(&counts)
+                .and_then(|series| Feed::judge(series, Some(all.span.until), settings));
             let Some(feed) = judged else { continue };
             if settings.until.is_none() {
                 labels_until = labels_until.min(feed.span.until);
@@ -173,14 +180,19 @@ impl Coverage {
 
     /// Whether every day of a label window was observed.
     pub fn observed(&self, window: Stretch) -> bool {
-        window.until <= self.labels_until && !self.holes.iter().any(|hole| hole.days.overlaps(window))
+        window.until <= self.labels_until
+            && !self.holes.iter().any(|hole| hole.days.overlaps(window))
     }
 
     /// Whether an as-of day lies so far beyond what is covered that scores would be wrong: more than three days, or than any
     /// silence that is usual in the log, unless the log is as silent at this time of other years.
     pub fn is_stale(&self, as_of: Day) -> bool {
-        let beyond = Stretch { from: self.labels_until, until: as_of };
-        beyond.days() > self.usual_silence_days.max(STALE_DAYS) && !rule::is_season(beyond, &self.silences)
+        let beyond = Stretch {
+            from: self.labels_until,
+            until: as_of,
+        };
+        beyond.days() > self.usual_silence_days.max(STALE_DAYS)
+            && !rule::is_season(beyond, &self.silences)
     }
 
     /// How many days an as-of day lies beyond what is covered; 0 when it does not.

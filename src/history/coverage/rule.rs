@@ -41,7 +41,11 @@ pub(super) struct Feed {
 impl Feed {
     /// Judges the silences of a feed that could have been observed until `end`, or to its last day; `None` when it has no
     /// users.
-    pub(super) fn judge(series: Series, end: Option<Day>, settings: CoverageSettings) -> Option<Self> {
+    pub(super) fn judge(
+        series: Series,
+        end: Option<Day>,
+        settings: CoverageSettings,
+    ) -> Option<Self> {
         let whole = series.span()?;
         let end = end.unwrap_or(whole.until);
         let mut loud = series.loud_days();
@@ -52,33 +56,66 @@ impl Feed {
         }
         let silences: Vec<Stretch> = loud.windows(2).filter_map(between).collect();
         let usual_silence_days = usual(&silences, series.core());
-        let unusual = |silence: &&Stretch| silence.days() >= unusual_days(usual_silence_days).max(LEAST_HOLE_DAYS);
+        let unusual = |silence: &&Stretch| {
+            silence.days() >= unusual_days(usual_silence_days).max(LEAST_HOLE_DAYS)
+        };
         let weekly = series.weekly(&silences.iter().filter(unusual).copied().collect::<Vec<_>>());
-        let mut feed = Self { series, silences, weekly, usual_silence_days, span: whole, holes: Vec::new() };
+        let mut feed = Self {
+            series,
+            silences,
+            weekly,
+            usual_silence_days,
+            span: whole,
+            holes: Vec::new(),
+        };
         let mut holes: Vec<Stretch> = feed
             .silences
             .iter()
             .copied()
             .filter(|silence| feed.is_hole(*silence, feed.least_days(*silence, end)))
             .collect();
-        let tail = Stretch { from: loud.last().map_or(end, |last| last.plus(1)), until: end };
+        let tail = Stretch {
+            from: loud.last().map_or(end, |last| last.plus(1)),
+            until: end,
+        };
         let stopped = feed.is_hole(tail, LEAST_TAIL_DAYS);
         holes.extend(stopped.then_some(tail));
-        let islands = islands(Stretch { from: whole.from, until: end }, &holes);
+        let islands = islands(
+            Stretch {
+                from: whole.from,
+                until: end,
+            },
+            &holes,
+        );
         let covered = feed.covered(&islands, settings);
-        feed.span = Stretch { from: covered.first()?.from, until: covered.last()?.until };
+        feed.span = Stretch {
+            from: covered.first()?.from,
+            until: covered.last()?.until,
+        };
         if !settings.keep_holes {
-            let holes = covered
-                .windows(2)
-                .filter_map(|pair| Some(Stretch { from: pair.first()?.until, until: pair.last()?.from }));
-            feed.holes = holes.map(|days| Hole { days, expected_users: feed.expected(days).unwrap_or(0.0) }).collect();
+            let holes = covered.windows(2).filter_map(|pair| {
+                Some(Stretch {
+                    from: pair.first()?.until,
+                    until: pair.last()?.from,
+                })
+            });
+            feed.holes = holes
+                .map(|days| Hole {
+                    days,
+                    expected_users: feed.expected(days).unwrap_or(0.0),
+                })
+                .collect();
         }
         Some(feed)
     }
 
     /// Whether the days of a silence were not observed.
     fn is_hole(&self, silence: Stretch, least_days: i32) -> bool {
-        let least = if touches_new_year(silence) { LEAST_CLOSING_DAYS } else { least_days };
+        let least = if touches_new_year(silence) {
+            LEAST_CLOSING_DAYS
+        } else {
+            least_days
+        };
         self.series.all_users() >= LEAST_USERS
             && silence.days() >= least.max(unusual_days(self.usual_silence_days))
             && self.evidence(silence) >= LEAST_EVIDENCE
@@ -87,8 +124,15 @@ impl Feed {
 
     /// The days that a hole has at least: fewer where what comes after it is hardly anything.
     fn least_days(&self, silence: Stretch, end: Day) -> i32 {
-        let after = Stretch { from: silence.until, until: end };
-        if self.is_few(silence.from, after) { LEAST_TAIL_DAYS } else { LEAST_HOLE_DAYS }
+        let after = Stretch {
+            from: silence.until,
+            until: end,
+        };
+        if self.is_few(silence.from, after) {
+            LEAST_TAIL_DAYS
+        } else {
+            LEAST_HOLE_DAYS
+        }
     }
 
     /// Whether an island at the end of a log has fewer users than its days should, by the weeks before `day`.
@@ -106,26 +150,41 @@ impl Feed {
         let before = self.series.expected_before(silence.from, silence);
         let after = self.series.expected_after(silence);
         match (before, after) {
-            (Some(before), Some(after)) if silence.from < self.series.middle() => Some(before.min(after)),
+            (Some(before), Some(after)) if silence.from < self.series.middle() => {
+                Some(before.min(after))
+            }
             (before, after) => before.or(after),
         }
     }
 
     /// The logarithm of the odds against so few users on these days being what the log has otherwise.
     fn evidence(&self, silence: Stretch) -> f64 {
-        let Some(expected) = self.expected(silence) else { return 0.0 };
+        let Some(expected) = self.expected(silence) else {
+            return 0.0;
+        };
         let users = self.series.users(silence.from, silence.until) as f64;
-        if users > QUIET_SHARE * expected { 0.0 } else { self.weekly.evidence(silence.days(), expected, users) }
+        if users > QUIET_SHARE * expected {
+            0.0
+        } else {
+            self.weekly.evidence(silence.days(), expected, users)
+        }
     }
 
     /// The islands that are covered, those too small to be between them left out.
     fn covered(&self, islands: &[Stretch], settings: CoverageSettings) -> Vec<Stretch> {
         let users = |island: &Stretch| self.series.users(island.from, island.until);
-        let Some(main) = (0..islands.len()).max_by_key(|at| islands.get(*at).map(users)) else { return Vec::new() };
+        let Some(main) = (0..islands.len()).max_by_key(|at| islands.get(*at).map(users)) else {
+            return Vec::new();
+        };
         let mut covered: Vec<Stretch> = islands.get(main).copied().into_iter().collect();
         for island in islands.iter().skip(main + 1).copied() {
-            let Some(last) = covered.last().copied() else { break };
-            let span = Stretch { from: covered.first().map_or(last.from, |first| first.from), until: last.until };
+            let Some(last) = covered.last().copied() else {
+                break;
+            };
+            let span = Stretch {
+                from: covered.first().map_or(last.from, |first| first.from),
+                until: last.until,
+            };
             let hand = settings.keep_strays || settings.until.is_some();
             let far = island.from.since(last.until) > span.days().max(FAR_DAYS);
             if hand || !(far || self.is_few(last.until, island)) {
@@ -133,8 +192,13 @@ impl Feed {
             }
         }
         for island in islands.iter().take(main).rev().copied() {
-            let Some(first) = covered.first().copied() else { break };
-            let span = Stretch { from: first.from, until: covered.last().map_or(first.until, |last| last.until) };
+            let Some(first) = covered.first().copied() else {
+                break;
+            };
+            let span = Stretch {
+                from: first.from,
+                until: covered.last().map_or(first.until, |last| last.until),
+            };
             let hand = settings.keep_strays || settings.from.is_some();
             let far = first.from.since(island.until) > span.days().max(FAR_DAYS);
             if hand || !(far || users(&island) < LEAST_ISLAND_USERS) {
@@ -151,7 +215,8 @@ impl Feed {
         FeedCoverage {
             kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
             span: self.span,
-            users_a_day: self.series.users(self.span.from, self.span.until) as f64 / f64::from(days),
+            users_a_day: self.series.users(self.span.from, self.span.until) as f64
+                / f64::from(days),
             dispersion: self.weekly.dispersion(),
         }
     }
@@ -160,7 +225,11 @@ impl Feed {
 /// The silence between two days, if there is one.
 fn between(pair: &[Day]) -> Option<Stretch> {
     let [before, after] = pair else { return None };
-    Some(Stretch { from: before.plus(1), until: *after }).filter(|silence| silence.days() > 0)
+    Some(Stretch {
+        from: before.plus(1),
+        until: *after,
+    })
+    .filter(|silence| silence.days() > 0)
 }
 
 /// Whether a log with these silences is as silent at the same time of a year before or after.
@@ -168,16 +237,21 @@ pub(super) fn is_season(silence: Stretch, silences: &[Stretch]) -> bool {
     let is_silent = |shift: i32| {
         let (from, until) = (silence.from.plus(shift), silence.until.plus(shift));
         let common = |other: &Stretch| other.until.min(until).since(other.from.max(from));
-        silences.iter().any(|other| *other != silence && 2 * common(other) >= silence.days())
+        silences
+            .iter()
+            .any(|other| *other != silence && 2 * common(other) >= silence.days())
     };
     let mut shifts = -SEASON_SHIFT_DAYS..=SEASON_SHIFT_DAYS;
-    silence.days() < YEAR_DAYS / 2 && shifts.any(|shift| is_silent(shift - YEAR_DAYS) || is_silent(shift + YEAR_DAYS))
+    silence.days() < YEAR_DAYS / 2
+        && shifts.any(|shift| is_silent(shift - YEAR_DAYS) || is_silent(shift + YEAR_DAYS))
 }
 
 /// How long any usual silence is: the fourth longest of those in the core of the log, so that neither a few outages nor
 /// strays around it make long silences usual.
 fn usual(silences: &[Stretch], core: Stretch) -> i32 {
-    let within = silences.iter().filter(|silence| core.from <= silence.from && silence.until <= core.until);
+    let within = silences
+        .iter()
+        .filter(|silence| core.from <= silence.from && silence.until <= core.until);
     let mut lengths: Vec<i32> = within.map(|silence| silence.days()).collect();
     lengths.sort_unstable_by(|a, b| b.cmp(a));
     lengths.get(USUAL_PLACE).copied().unwrap_or(0)
@@ -191,10 +265,16 @@ fn unusual_days(usual_silence_days: i32) -> i32 {
 fn islands(span: Stretch, holes: &[Stretch]) -> Vec<Stretch> {
     let (mut islands, mut from) = (Vec::new(), span.from);
     for hole in holes {
-        islands.push(Stretch { from, until: hole.from });
+        islands.push(Stretch {
+            from,
+            until: hole.from,
+        });
         from = hole.until;
     }
-    islands.push(Stretch { from, until: span.until });
+    islands.push(Stretch {
+        from,
+        until: span.until,
+    });
     islands.retain(|island| island.days() > 0);
     islands
 }

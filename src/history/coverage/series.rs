@@ -37,20 +37,35 @@ impl Series {
     /// The series of these counts, none of which is 0; `None` when there are none.
     pub(super) fn new(counts: &BTreeMap<Day, u64>) -> Option<Self> {
         let days: Vec<Day> = counts.keys().copied().collect();
-        let most = MOST_OF_A_DAY * median(counts.values().map(|users| *users as f64).collect()) as u64;
+        let most =
+            MOST_OF_A_DAY * median(counts.values().map(|users| *users as f64).collect()) as u64;
         let sums = running_sums(counts.values().copied());
         let bounded = running_sums(counts.values().map(|users| (*users).min(most)));
         let all = *bounded.last()? as f64;
-        let by = |share: f64| days.get(bounded.partition_point(|sum| (*sum as f64) < share * all)).copied();
-        let core = Stretch { from: by(OUTSIDE_CORE)?, until: by(1.0 - OUTSIDE_CORE)?.plus(1) };
+        let by = |share: f64| {
+            days.get(bounded.partition_point(|sum| (*sum as f64) < share * all))
+                .copied()
+        };
+        let core = Stretch {
+            from: by(OUTSIDE_CORE)?,
+            until: by(1.0 - OUTSIDE_CORE)?.plus(1),
+        };
         let middle = by(0.5)?;
-        Some(Self { days, sums, core, middle })
+        Some(Self {
+            days,
+            sums,
+            core,
+            middle,
+        })
     }
 
     /// The first day with users and the day after the last one.
     pub(super) fn span(&self) -> Option<Stretch> {
         let (first, last) = self.days.first().zip(self.days.last())?;
-        Some(Stretch { from: *first, until: last.plus(1) })
+        Some(Stretch {
+            from: *first,
+            until: last.plus(1),
+        })
     }
 
     /// All users.
@@ -72,7 +87,10 @@ impl Series {
     pub(super) fn users(&self, from: Day, until: Day) -> u64 {
         let before = |day: Day| {
             let at = self.days.partition_point(|other| *other < day);
-            at.checked_sub(1).and_then(|last| self.sums.get(last)).copied().unwrap_or(0)
+            at.checked_sub(1)
+                .and_then(|last| self.sums.get(last))
+                .copied()
+                .unwrap_or(0)
         };
         before(until).saturating_sub(before(from))
     }
@@ -80,13 +98,21 @@ impl Series {
     /// The days on which the feed was alive: with users, and not in a week that is all but empty beside what weeks before
     /// and after it usually hold.
     pub(super) fn loud_days(&self) -> Vec<Day> {
-        self.days.iter().copied().filter(|day| !self.is_quiet(*day)).collect()
+        self.days
+            .iter()
+            .copied()
+            .filter(|day| !self.is_quiet(*day))
+            .collect()
     }
 
     fn is_quiet(&self, day: Day) -> bool {
         // A log that grows is quiet at its beginning only beside its future, so its past must be known.
-        let Some(before) = self.usual_week(day, -7, day.since(self.core.from)) else { return false };
-        let usual = self.usual_week(day, 7, self.core.until.since(day)).map_or(before, |after| after.min(before));
+        let Some(before) = self.usual_week(day, -7, day.since(self.core.from)) else {
+            return false;
+        };
+        let usual = self
+            .usual_week(day, 7, self.core.until.since(day))
+            .map_or(before, |after| after.min(before));
         self.users(day.plus(-3), day.plus(4)) as f64 <= QUIET_SHARE * usual
     }
 
@@ -97,7 +123,8 @@ impl Series {
         if weeks < LEAST_BASELINE_WEEKS {
             return None;
         }
-        let around = |week: i32| self.users(day.plus(week * step - 3), day.plus(week * step + 4)) as f64;
+        let around =
+            |week: i32| self.users(day.plus(week * step - 3), day.plus(week * step + 4)) as f64;
         Some(median((1..=weeks).map(around).collect()))
     }
 
@@ -105,15 +132,27 @@ impl Series {
     /// two if they had fewer: a season may be on its way down. `None` when hardly any of them lie within the log.
     pub(super) fn expected_before(&self, day: Day, silence: Stretch) -> Option<f64> {
         let first = self.span()?.from;
-        let by = |days: i32| Stretch { from: day.plus(-days).max(first), until: day };
-        Some(self.surely(by(RATE_DAYS), silence)?.min(self.expected_from(by(LEAST_RATE_DAYS), silence)?))
+        let by = |days: i32| Stretch {
+            from: day.plus(-days).max(first),
+            until: day,
+        };
+        Some(
+            self.surely(by(RATE_DAYS), silence)?
+                .min(self.expected_from(by(LEAST_RATE_DAYS), silence)?),
+        )
     }
 
     /// The same by the weeks after it.
     pub(super) fn expected_after(&self, silence: Stretch) -> Option<f64> {
         let last = self.span()?.until;
-        let by = |days: i32| Stretch { from: silence.until, until: silence.until.plus(days).min(last) };
-        Some(self.surely(by(RATE_DAYS), silence)?.min(self.expected_from(by(LEAST_RATE_DAYS), silence)?))
+        let by = |days: i32| Stretch {
+            from: silence.until,
+            until: silence.until.plus(days).min(last),
+        };
+        Some(
+            self.surely(by(RATE_DAYS), silence)?
+                .min(self.expected_from(by(LEAST_RATE_DAYS), silence)?),
+        )
     }
 
     /// The expectation by the days beside a silence, if as few came on these as chance allows: two standard deviations of the
@@ -131,30 +170,49 @@ impl Series {
         let mut users = [0.0; 7];
         let mut days = [0.0_f64; 7];
         for day in beside.iter() {
-            if let (Some(users), Some(days)) = (users.get_mut(day.weekday()), days.get_mut(day.weekday())) {
+            if let (Some(users), Some(days)) =
+                (users.get_mut(day.weekday()), days.get_mut(day.weekday()))
+            {
                 *users += self.users(day, day.plus(1)) as f64;
                 *days += 1.0;
             }
         }
         let rate = |day: Day| {
-            let (users, days) = users.get(day.weekday()).zip(days.get(day.weekday())).unwrap_or((&0.0, &1.0));
+            let (users, days) = users
+                .get(day.weekday())
+                .zip(days.get(day.weekday()))
+                .unwrap_or((&0.0, &1.0));
             users / days.max(1.0)
         };
-        let week: f64 = Stretch { from: silence.from, until: silence.from.plus(7) }.iter().map(rate).sum();
+        let week: f64 = Stretch {
+            from: silence.from,
+            until: silence.from.plus(7),
+        }
+        .iter()
+        .map(rate)
+        .sum();
         let whole_weeks = silence.days() / 7;
-        let rest = Stretch { from: silence.from.plus(7 * whole_weeks), until: silence.until };
+        let rest = Stretch {
+            from: silence.from.plus(7 * whole_weeks),
+            until: silence.until,
+        };
         Some(f64::from(whole_weeks) * week + rest.iter().map(rate).sum::<f64>())
     }
 
     /// How the counts of weeks vary, by the differences of neighbouring weeks. Weeks that touch one of `silences` are left out,
     /// and so is the tenth of the pairs that differ most, or one campaign would hide every hole.
     pub(super) fn weekly(&self, silences: &[Stretch]) -> Weekly {
-        let Some(span) = self.span() else { return Weekly::default() };
+        let Some(span) = self.span() else {
+            return Weekly::default();
+        };
         let (mut squares, mut means) = (Vec::new(), Vec::new());
         let mut at = span.from;
         let mut before: Option<f64> = None;
         while at.plus(7) <= span.until {
-            let week = Stretch { from: at, until: at.plus(7) };
+            let week = Stretch {
+                from: at,
+                until: at.plus(7),
+            };
             at = week.until;
             if let Some(silence) = silences.iter().find(|silence| silence.overlaps(week)) {
                 // On from the end of the silence, which may last for centuries.
@@ -176,7 +234,10 @@ impl Series {
             0..LEAST_PAIRS => mean + (ASSUMED_VARIATION * mean).powi(2),
             pairs => squares.iter().sum::<f64>() / pairs as f64,
         };
-        Weekly { mean, variance: variance.max(mean) }
+        Weekly {
+            mean,
+            variance: variance.max(mean),
+        }
     }
 }
 
@@ -191,7 +252,11 @@ pub(super) struct Weekly {
 impl Weekly {
     /// By how much they vary more than independent visits would.
     pub(super) fn dispersion(self) -> f64 {
-        if self.mean > 0.0 { self.variance / self.mean } else { 1.0 }
+        if self.mean > 0.0 {
+            self.variance / self.mean
+        } else {
+            1.0
+        }
     }
 
     /// The logarithm of how much likelier `users` are on so many days if that is what was to be expected than if `expected`
@@ -202,7 +267,11 @@ impl Weekly {
         if users >= expected {
             return 0.0;
         }
-        let of_users = if users > 0.0 { users * (users / expected).ln() } else { 0.0 };
+        let of_users = if users > 0.0 {
+            users * (users / expected).ln()
+        } else {
+            0.0
+        };
         let excess = self.variance - self.mean;
         let rest = if excess > f64::EPSILON * self.mean {
             let shape = self.mean * self.mean / excess;

@@ -91,8 +91,15 @@ impl Cell<'_> {
             Cell::Float(value) if value.is_nan() => return Err(NoId::Empty),
             Cell::Single(value) if value.is_nan() => return Err(NoId::Empty),
             Cell::Float(_) | Cell::Single(_) if self.is_inexact() => return Err(NoId::Inexact),
-            Cell::Bool(_) | Cell::Day(_) | Cell::Time { .. } | Cell::Nested => return Err(NoId::Type),
-            Cell::Text(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Float(_) | Cell::Single(_) | Cell::Decimal { .. } => {
+            Cell::Bool(_) | Cell::Day(_) | Cell::Time { .. } | Cell::Nested => {
+                return Err(NoId::Type);
+            }
+            Cell::Text(_)
+            | Cell::Int(_)
+            | Cell::Uint(_)
+            | Cell::Float(_)
+            | Cell::Single(_)
+            | Cell::Decimal { .. } => {
                 write!(id, "{self}")
             }
         };
@@ -117,7 +124,11 @@ impl fmt::Display for Cell<'_> {
                 Some(day) => day.fmt(f),
                 None => write!(f, "day {number} since 1970"),
             },
-            Cell::Time { ticks, per_s, zoned } => {
+            Cell::Time {
+                ticks,
+                per_s,
+                zoned,
+            } => {
                 let seconds = ticks.div_euclid(per_s.max(1));
                 let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
                 match i32::try_from(days).ok().and_then(Day::new) {
@@ -156,7 +167,10 @@ fn write_decimal(unscaled: i128, scale: i8, f: &mut fmt::Formatter<'_>) -> fmt::
         _ => format!("{:0>width$}", unscaled.unsigned_abs(), width = places + 1),
     };
     let (whole, fraction) = digits.split_at(digits.len() - if scale > 0 { places } else { 0 });
-    let (sign, fraction) = (if unscaled < 0 { "-" } else { "" }, fraction.trim_end_matches('0'));
+    let (sign, fraction) = (
+        if unscaled < 0 { "-" } else { "" },
+        fraction.trim_end_matches('0'),
+    );
     let point = if fraction.is_empty() { "" } else { "." };
     write!(f, "{sign}{whole}{point}{fraction}")
 }
@@ -189,13 +203,55 @@ mod tests {
             (Cell::Single(16_777_216.0), Err(NoId::Inexact)),
             (Cell::Single(0.1), Ok("0.1")),
             (Cell::Single(f32::NAN), Err(NoId::Empty)),
-            (Cell::Decimal { unscaled: 178_500_000_000_000, scale: 10 }, Ok("17850")),
-            (Cell::Decimal { unscaled: -178_505, scale: 1 }, Ok("-17850.5")),
-            (Cell::Decimal { unscaled: 5, scale: 3 }, Ok("0.005")),
-            (Cell::Decimal { unscaled: 12, scale: -2 }, Ok("1200")),
-            (Cell::Decimal { unscaled: 0, scale: -2 }, Ok("0")),
-            (Cell::Decimal { unscaled: 0, scale: 2 }, Ok("0")),
-            (Cell::Decimal { unscaled: i128::MAX, scale: 0 }, Ok("170141183460469231731687303715884105727")),
+            (
+                Cell::Decimal {
+                    unscaled: 178_500_000_000_000,
+                    scale: 10,
+                },
+                Ok("17850"),
+            ),
+            (
+                Cell::Decimal {
+                    unscaled: -178_505,
+                    scale: 1,
+                },
+                Ok("-17850.5"),
+            ),
+            (
+                Cell::Decimal {
+                    unscaled: 5,
+                    scale: 3,
+                },
+                Ok("0.005"),
+            ),
+            (
+                Cell::Decimal {
+                    unscaled: 12,
+                    scale: -2,
+                },
+                Ok("1200"),
+            ),
+            (
+                Cell::Decimal {
+                    unscaled: 0,
+                    scale: -2,
+                },
+                Ok("0"),
+            ),
+            (
+                Cell::Decimal {
+                    unscaled: 0,
+                    scale: 2,
+                },
+                Ok("0"),
+            ),
+            (
+                Cell::Decimal {
+                    unscaled: i128::MAX,
+                    scale: 0,
+                },
+                Ok("170141183460469231731687303715884105727"),
+            ),
             (Cell::Null, Err(NoId::Empty)),
             (Cell::Text(""), Err(NoId::Empty)),
             (Cell::Bool(true), Err(NoId::Type)),
@@ -208,7 +264,14 @@ mod tests {
 
     #[test]
     fn days_and_times_are_shown_as_they_are_also_where_no_log_has_them() {
-        let time = |ticks, zoned| Cell::Time { ticks, per_s: 1_000, zoned }.to_string();
+        let time = |ticks, zoned| {
+            Cell::Time {
+                ticks,
+                per_s: 1_000,
+                zoned,
+            }
+            .to_string()
+        };
         assert_eq!(time(253_402_300_799_000, true), "9999-12-31T23:59:59Z");
         assert_eq!(time(-30_610_224_000_000, false), "1000-01-01T00:00:00");
         assert_eq!(time(i64::MAX, false), "9223372036854775 seconds since 1970");

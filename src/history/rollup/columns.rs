@@ -50,11 +50,23 @@ impl<'a> Column<'a> {
     pub(crate) fn new(array: &'a dyn Array) -> Option<Self> {
         match array.as_any_dictionary_opt() {
             Some(dictionary) if !dictionary.values().is_empty() => {
-                let positions = Positions { keys: dictionary.keys(), normalized: dictionary.normalized_keys() };
-                Some(Self { values: Values::new(dictionary.values().as_ref())?, positions: Some(positions) })
+                let positions = Positions {
+                    keys: dictionary.keys(),
+                    normalized: dictionary.normalized_keys(),
+                };
+                Some(Self {
+                    values: Values::new(dictionary.values().as_ref())?,
+                    positions: Some(positions),
+                })
             }
-            Some(_) => Some(Self { values: Values::Null, positions: None }),
-            None => Some(Self { values: Values::new(array)?, positions: None }),
+            Some(_) => Some(Self {
+                values: Values::Null,
+                positions: None,
+            }),
+            None => Some(Self {
+                values: Values::new(array)?,
+                positions: None,
+            }),
         }
     }
 
@@ -63,17 +75,22 @@ impl<'a> Column<'a> {
         match &self.positions {
             None => self.values.cell(row),
             Some(Positions { keys, .. }) if keys.is_null(row) => Cell::Null,
-            Some(Positions { normalized, .. }) => {
-                normalized.get(row).map_or(Cell::Null, |position| self.values.cell(*position))
-            }
+            Some(Positions { normalized, .. }) => normalized
+                .get(row)
+                .map_or(Cell::Null, |position| self.values.cell(*position)),
         }
     }
 
     /// The named members of a structure in `row`; `None` when the column holds no structures.
-    #[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only the log readers look into structures"))]
+    #[cfg_attr(
+        not(feature = "train"),
+        expect(dead_code, reason = "only the log readers look into structures")
+    )]
     pub(crate) fn members(&self, row: usize) -> Option<&[(&'a str, Column<'a>)]> {
         match &self.values {
-            Values::Struct(members, array) if self.positions.is_none() && array.is_valid(row) => Some(members),
+            Values::Struct(members, array) if self.positions.is_none() && array.is_valid(row) => {
+                Some(members)
+            }
             _ => None,
         }
     }
@@ -102,7 +119,9 @@ impl<'a> Values<'a> {
             DataType::Boolean => Self::Bool(array.as_boolean_opt()?),
             DataType::Date32 => Self::Date32(array.as_primitive_opt()?),
             DataType::Date64 => Self::Date64(array.as_primitive_opt()?),
-            DataType::Timestamp(unit, zone) => return Self::timestamp(array, *unit, zone.is_some()),
+            DataType::Timestamp(unit, zone) => {
+                return Self::timestamp(array, *unit, zone.is_some());
+            }
             DataType::Struct(_) => return Self::structure(array),
             _ => return None,
         })
@@ -120,7 +139,8 @@ impl<'a> Values<'a> {
     fn structure(array: &'a dyn Array) -> Option<Self> {
         let array = array.as_struct_opt()?;
         let members = array.fields().iter().zip(array.columns());
-        let members = members.map(|(field, values)| Some((field.name().as_str(), Column::new(values.as_ref())?)));
+        let members = members
+            .map(|(field, values)| Some((field.name().as_str(), Column::new(values.as_ref())?)));
         Some(Self::Struct(members.collect::<Option<_>>()?, array))
     }
 
@@ -162,14 +182,25 @@ fn int<'a, T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, row: usize) -> Cell
 where
     T::Native: Into<i64>,
 {
-    if array.is_valid(row) { Cell::Int(array.value(row).into()) } else { Cell::Null }
+    if array.is_valid(row) {
+        Cell::Int(array.value(row).into())
+    } else {
+        Cell::Null
+    }
 }
 
 fn decimal<'a, T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, row: usize, scale: i8) -> Cell<'a>
 where
     T::Native: Into<i128>,
 {
-    if array.is_valid(row) { Cell::Decimal { unscaled: array.value(row).into(), scale } } else { Cell::Null }
+    if array.is_valid(row) {
+        Cell::Decimal {
+            unscaled: array.value(row).into(),
+            scale,
+        }
+    } else {
+        Cell::Null
+    }
 }
 
 fn time<'a, T: ArrowPrimitiveType<Native = i64>>(
@@ -178,5 +209,13 @@ fn time<'a, T: ArrowPrimitiveType<Native = i64>>(
     per_s: i64,
     zoned: bool,
 ) -> Cell<'a> {
-    if array.is_valid(row) { Cell::Time { ticks: array.value(row), per_s, zoned } } else { Cell::Null }
+    if array.is_valid(row) {
+        Cell::Time {
+            ticks: array.value(row),
+            per_s,
+            zoned,
+        }
+    } else {
+        Cell::Null
+    }
 }

@@ -26,10 +26,16 @@ use std::path::Path;
 
 pub(crate) use cell::{Cell, NoId};
 pub(crate) use columns::Column;
-#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
+#[cfg_attr(
+    not(feature = "train"),
+    expect(unused_imports, reason = "only the log readers share it")
+)]
 pub(crate) use int96::exact_int96;
 pub use read::{RollupRead, StrayRows, read_rollup};
-#[cfg_attr(not(feature = "train"), expect(unused_imports, reason = "only the log readers share it"))]
+#[cfg_attr(
+    not(feature = "train"),
+    expect(unused_imports, reason = "only the log readers share it")
+)]
 pub(crate) use read::{check_complete, read_rollup_file};
 pub(in crate::history) use write::fnv_1a;
 pub use write::{RollupWritten, partition_of, rollup_destination, write_rollup};
@@ -42,7 +48,10 @@ pub(crate) const AMOUNT: &str = "amount";
 
 /// The partition and partition count in a name such as `part-00000-of-00004.parquet`.
 fn part_of_name(name: &str) -> Option<(usize, usize)> {
-    let (part, of) = name.strip_prefix("part-")?.strip_suffix(".parquet")?.split_once("-of-")?;
+    let (part, of) = name
+        .strip_prefix("part-")?
+        .strip_suffix(".parquet")?
+        .split_once("-of-")?;
     let five_digits = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
     (five_digits(part) && five_digits(of)).then_some((part.parse().ok()?, of.parse().ok()?))
 }

@@ -10,7 +10,8 @@ use arrow_array::cast::AsArray;
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
@@ -19,7 +20,9 @@ use super::int96::exact_int96;
 use super::rows::{KnownKinds, Rows};
 use super::{AMOUNT, REQUIRED, part_name, part_of_path};
 use crate::history::guard::guarded;
-use crate::history::{Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, Stray, Users};
+use crate::history::{
+    Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, Stray, Users,
+};
 use crate::output::Folder;
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
@@ -71,7 +74,15 @@ impl RollupRead {
 
     /// Adds what was read elsewhere.
     fn add(&mut self, other: Self) {
-        let Self { files, rows, rows_after_until, strays, rows_of_other_users, events, span } = other;
+        let Self {
+            files,
+            rows,
+            rows_after_until,
+            strays,
+            rows_of_other_users,
+            events,
+            span,
+        } = other;
         for (stray, more) in strays {
             let rows = self.strays.entry(stray).or_default();
             rows.rows += more.rows;
@@ -106,18 +117,28 @@ pub fn read_rollup(
     into: &mut HistoriesBuilder,
 ) -> Result<RollupRead, HistoryError> {
     let mut paths = Vec::new();
-    let folder = Folder::open(path).map_err(|source| HistoryError::Io { path: path.to_owned(), source })?;
+    let folder = Folder::open(path).map_err(|source| HistoryError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     if path.is_dir() {
         find_files(path, &mut paths)?;
         paths.sort();
         check_complete(&paths)?;
         if paths.is_empty() {
-            return Err(io_error(path, io::ErrorKind::NotFound, "there is no *.parquet file in this folder"));
+            return Err(io_error(
+                path,
+                io::ErrorKind::NotFound,
+                "there is no *.parquet file in this folder",
+            ));
         }
     } else {
         paths.push(path.to_owned());
     }
-    let files: Vec<RollupFile> = paths.into_par_iter().map(RollupFile::open).collect::<Result<_, _>>()?;
+    let files: Vec<RollupFile> = paths
+        .into_par_iter()
+        .map(RollupFile::open)
+        .collect::<Result<_, _>>()?;
     let pieces: Vec<Piece<'_>> = files.iter().flat_map(RollupFile::pieces).collect();
     if days == DayBounds::default() && users == Users::All {
         number_kinds(&pieces, into)?;
@@ -133,24 +154,45 @@ pub fn read_rollup(
 
 /// The error of a roll-up of which a part was read, and the rest may be of another.
 fn replaced(path: &Path) -> HistoryError {
-    io_error(path, io::ErrorKind::Other, "another roll-up took its place while it was read; read it again")
+    io_error(
+        path,
+        io::ErrorKind::Other,
+        "another roll-up took its place while it was read; read it again",
+    )
 }
 
 /// Gives numbers to the kinds at the beginnings of some pieces, in order of their names: histories whose kinds are
 /// numbered so need not be put in order at the end. For roll-ups of which every row is kept, and so every kind.
 fn number_kinds(pieces: &[Piece<'_>], into: &mut HistoriesBuilder) -> Result<(), HistoryError> {
     let mut kinds = BTreeSet::new();
-    for piece in pieces.iter().step_by(pieces.len().div_ceil(KIND_PIECES).max(1)) {
+    for piece in pieces
+        .iter()
+        .step_by(pieces.len().div_ceil(KIND_PIECES).max(1))
+    {
         // Whatever is wrong is told when the rows are read.
-        let Ok(Some(Ok(batch))) = piece.batches(&["kind"]).map(|mut batches| batches.next()) else { continue };
-        let texts = batch.column_by_name("kind").and_then(|array| array.as_string_view_opt());
-        kinds.extend(texts.into_iter().flatten().flatten().filter(|kind| !kind.is_empty()).map(str::to_owned));
+        let Ok(Some(Ok(batch))) = piece.batches(&["kind"]).map(|mut batches| batches.next()) else {
+            continue;
+        };
+        let texts = batch
+            .column_by_name("kind")
+            .and_then(|array| array.as_string_view_opt());
+        kinds.extend(
+            texts
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|kind| !kind.is_empty())
+                .map(str::to_owned),
+        );
     }
     kinds.iter().try_for_each(|kind| into.kind(kind).map(drop))
 }
 
 /// [`read_rollup`] of one file, in this thread alone.
-#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only the log readers have threads of their own"))]
+#[cfg_attr(
+    not(feature = "train"),
+    expect(dead_code, reason = "only the log readers have threads of their own")
+)]
 pub(crate) fn read_rollup_file(
     path: &Path,
     days: DayBounds,
@@ -158,14 +200,22 @@ pub(crate) fn read_rollup_file(
     into: &mut HistoriesBuilder,
 ) -> Result<RollupRead, HistoryError> {
     let file = RollupFile::open(path.to_owned())?;
-    let mut read = RollupRead { files: 1, ..RollupRead::default() };
-    file.pieces().try_for_each(|piece| piece.read(Kept { days, users }, into, &mut read))?;
+    let mut read = RollupRead {
+        files: 1,
+        ..RollupRead::default()
+    };
+    file.pieces()
+        .try_for_each(|piece| piece.read(Kept { days, users }, into, &mut read))?;
     Ok(read)
 }
 
 /// Reads pieces on all threads. Of several errors the one of the first piece is told: pieces are begun in order, so all
 /// before it are read to their ends.
-fn read_pieces(pieces: &[Piece<'_>], kept: Kept, into: &mut HistoriesBuilder) -> Result<RollupRead, HistoryError> {
+fn read_pieces(
+    pieces: &[Piece<'_>],
+    kept: Kept,
+    into: &mut HistoriesBuilder,
+) -> Result<RollupRead, HistoryError> {
     let next = AtomicUsize::new(0);
     let work = |mut builder: HistoriesBuilder| {
         let mut read = RollupRead::default();
@@ -175,10 +225,14 @@ fn read_pieces(pieces: &[Piece<'_>], kept: Kept, into: &mut HistoriesBuilder) ->
                 return Err((number, error));
             }
         }
-        builder.close().map_err(|error| (pieces.len(), error)).map(|()| read)
+        builder
+            .close()
+            .map_err(|error| (pieces.len(), error))
+            .map(|()| read)
     };
-    let builders: Vec<HistoriesBuilder> =
-        (0..rayon::current_num_threads().min(pieces.len())).map(|_| into.fork()).collect();
+    let builders: Vec<HistoriesBuilder> = (0..rayon::current_num_threads().min(pieces.len()))
+        .map(|_| into.fork())
+        .collect();
     let mut all = RollupRead::default();
     let mut first: Option<(usize, HistoryError)> = None;
     let done: Vec<Result<RollupRead, (usize, HistoryError)>> =
@@ -186,7 +240,9 @@ fn read_pieces(pieces: &[Piece<'_>], kept: Kept, into: &mut HistoriesBuilder) ->
     for done in done {
         match done {
             Ok(read) => all.add(read),
-            Err(error) if first.as_ref().is_none_or(|first| error.0 < first.0) => first = Some(error),
+            Err(error) if first.as_ref().is_none_or(|first| error.0 < first.0) => {
+                first = Some(error)
+            }
             Err(_) => {}
         }
     }
@@ -199,18 +255,23 @@ fn next_of<'p, 'f>(pieces: &'p [Piece<'f>], next: &AtomicUsize) -> Option<(usize
 }
 
 fn find_files(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), HistoryError> {
-    let io = |source| HistoryError::Io { path: folder.to_owned(), source };
+    let io = |source| HistoryError::Io {
+        path: folder.to_owned(),
+        source,
+    };
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        if path
-            .file_name()
-            .is_none_or(|name| name.as_encoded_bytes().starts_with(b"_") || name.as_encoded_bytes().starts_with(b"."))
-        {
+        if path.file_name().is_none_or(|name| {
+            name.as_encoded_bytes().starts_with(b"_") || name.as_encoded_bytes().starts_with(b".")
+        }) {
             continue;
         }
         if path.is_dir() {
             find_files(&path, into)?;
-        } else if path.extension().is_some_and(|extension| extension == "parquet") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "parquet")
+        {
             into.push(path);
         }
     }
@@ -222,14 +283,21 @@ pub(crate) fn check_complete(paths: &[PathBuf]) -> Result<(), HistoryError> {
     for folder in paths.chunk_by(|a, b| a.parent() == b.parent()) {
         let parts = folder.iter().filter_map(|path| part_of_path(path));
         let parts: Vec<(usize, usize)> = parts.collect();
-        let Some((_, of)) = parts.first() else { continue };
-        let Some(parent) = folder.first().and_then(|path| path.parent()) else { continue };
+        let Some((_, of)) = parts.first() else {
+            continue;
+        };
+        let Some(parent) = folder.first().and_then(|path| path.parent()) else {
+            continue;
+        };
         if parts.iter().any(|part| part.1 != *of) {
             let problem = "the folder mixes the partitions of two roll-ups; write it again";
             return Err(io_error(parent, io::ErrorKind::InvalidData, problem));
         }
         if let Some(missing) = (0..*of).find(|part| !parts.contains(&(*part, *of))) {
-            let problem = format!("{} is missing, so the roll-up is not complete", part_name(missing, *of));
+            let problem = format!(
+                "{} is missing, so the roll-up is not complete",
+                part_name(missing, *of)
+            );
             return Err(io_error(parent, io::ErrorKind::NotFound, &problem));
         }
     }
@@ -237,7 +305,10 @@ pub(crate) fn check_complete(paths: &[PathBuf]) -> Result<(), HistoryError> {
 }
 
 pub(super) fn io_error(path: &Path, kind: io::ErrorKind, problem: &str) -> HistoryError {
-    HistoryError::Io { path: path.to_owned(), source: io::Error::new(kind, problem) }
+    HistoryError::Io {
+        path: path.to_owned(),
+        source: io::Error::new(kind, problem),
+    }
 }
 
 /// Which rows are kept.
@@ -263,17 +334,36 @@ struct Piece<'f> {
 impl RollupFile {
     /// Opens a roll-up file with only the columns of a roll-up.
     fn open(path: PathBuf) -> Result<Self, HistoryError> {
-        let parquet = |source| HistoryError::Parquet { path: path.clone(), source };
-        let file = File::open(&path).map_err(|source| HistoryError::Io { path: path.clone(), source })?;
+        let parquet = |source| HistoryError::Parquet {
+            path: path.clone(),
+            source,
+        };
+        let file = File::open(&path).map_err(|source| HistoryError::Io {
+            path: path.clone(),
+            source,
+        })?;
         let options = ArrowReaderOptions::new;
-        let stored = guarded(|| ArrowReaderMetadata::load(&file, options()).and_then(exact_int96)).map_err(parquet)?;
+        let stored = guarded(|| ArrowReaderMetadata::load(&file, options()).and_then(exact_int96))
+            .map_err(parquet)?;
         for column in REQUIRED {
             if stored.schema().index_of(column).is_err() {
-                let names: Vec<&str> = stored.schema().fields().iter().map(|field| field.name().as_str()).collect();
+                let names: Vec<&str> = stored
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| field.name().as_str())
+                    .collect();
                 let other_case = names.iter().find(|name| name.eq_ignore_ascii_case(column));
-                let hint = other_case.map_or_else(String::new, |name| format!("; rename `{name}` to `{column}`"));
+                let hint = other_case.map_or_else(String::new, |name| {
+                    format!("; rename `{name}` to `{column}`")
+                });
                 let problem = format!("missing; the file has {}{hint}", names.join(", "));
-                return Err(HistoryError::Rollup { path, row: None, column, problem });
+                return Err(HistoryError::Rollup {
+                    path,
+                    row: None,
+                    column,
+                    problem,
+                });
             }
         }
         let viewed = options().with_schema(Arc::new(with_views(stored.schema())));
@@ -287,7 +377,11 @@ impl RollupFile {
         groups.scan(0, |rows, (group, metadata)| {
             let rows_before = *rows;
             *rows += metadata.num_rows().max(0) as u64;
-            Some(Piece { file: self, group, rows_before })
+            Some(Piece {
+                file: self,
+                group,
+                rows_before,
+            })
         })
     }
 }
@@ -299,7 +393,11 @@ fn with_views(schema: &Schema) -> Schema {
         _ => field.clone(),
     };
     Schema::new_with_metadata(
-        schema.fields().iter().map(|field| viewed(field)).collect::<Vec<Field>>(),
+        schema
+            .fields()
+            .iter()
+            .map(|field| viewed(field))
+            .collect::<Vec<Field>>(),
         schema.metadata().clone(),
     )
 }
@@ -319,7 +417,10 @@ impl Iterator for Batches<'_> {
         if batch.is_err() {
             self.reader = None;
         }
-        Some(batch.map_err(|source| HistoryError::Parquet { path: self.path.to_owned(), source }))
+        Some(batch.map_err(|source| HistoryError::Parquet {
+            path: self.path.to_owned(),
+            source,
+        }))
     }
 }
 
@@ -327,20 +428,35 @@ impl Piece<'_> {
     /// The rows, with those of the named columns that there are.
     fn batches(&self, columns: &[&str]) -> Result<Batches<'_>, HistoryError> {
         let RollupFile { path, metadata } = self.file;
-        let wanted = columns.iter().filter_map(|column| metadata.schema().index_of(column).ok());
+        let wanted = columns
+            .iter()
+            .filter_map(|column| metadata.schema().index_of(column).ok());
         let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted);
-        let file = File::open(path).map_err(|source| HistoryError::Io { path: path.clone(), source })?;
+        let file = File::open(path).map_err(|source| HistoryError::Io {
+            path: path.clone(),
+            source,
+        })?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
             .with_projection(mask)
             .with_row_groups(vec![self.group])
             .with_batch_size(BATCH_ROWS);
-        let reader =
-            guarded(|| builder.build()).map_err(|source| HistoryError::Parquet { path: path.clone(), source })?;
-        Ok(Batches { path, reader: Some(reader) })
+        let reader = guarded(|| builder.build()).map_err(|source| HistoryError::Parquet {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Batches {
+            path,
+            reader: Some(reader),
+        })
     }
 
     /// Adds the rows that are kept.
-    fn read(&self, kept: Kept, into: &mut HistoriesBuilder, read: &mut RollupRead) -> Result<(), HistoryError> {
+    fn read(
+        &self,
+        kept: Kept,
+        into: &mut HistoriesBuilder,
+        read: &mut RollupRead,
+    ) -> Result<(), HistoryError> {
         let path = &self.file.path;
         let mut rows_before = self.rows_before;
         let mut user_text = String::new();
@@ -366,7 +482,11 @@ impl Piece<'_> {
                     continue;
                 }
                 let repeated = kept_last && rows.repeats_user(row);
-                let user = if repeated { "" } else { rows.user(row, &mut user_text)? };
+                let user = if repeated {
+                    ""
+                } else {
+                    rows.user(row, &mut user_text)?
+                };
                 if !repeated && !kept.users.has(user) {
                     read.rows_of_other_users += 1;
                     continue;

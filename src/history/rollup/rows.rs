@@ -49,22 +49,36 @@ impl<'a> Plain<'a> {
     /// The record of a row; `None` when a value is not allowed.
     #[inline]
     fn record(&self, row: usize) -> Option<DayRecord> {
-        let count = u32::try_from(*self.counts.get(row)?).ok().filter(|count| *count > 0)?;
+        let count = u32::try_from(*self.counts.get(row)?)
+            .ok()
+            .filter(|count| *count > 0)?;
         let amount = Amount::new(*self.amounts.get(row)?).ok()?;
         let day = Day::new(*self.days.get(row)?).filter(|day| day.is_in_years())?;
-        Some(DayRecord { amount, day, count, kind: 0 })
+        Some(DayRecord {
+            amount,
+            day,
+            count,
+            kind: 0,
+        })
     }
 }
 
-fn values<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, column: &str) -> Option<&'a [T::Native]> {
+fn values<'a, T: ArrowPrimitiveType>(
+    batch: &'a RecordBatch,
+    column: &str,
+) -> Option<&'a [T::Native]> {
     let array = batch.column_by_name(column)?.as_primitive_opt::<T>()?;
     (array.null_count() == 0).then(|| array.values().as_ref())
 }
 
 /// The views of a text column without nulls: equal ones stand for equal texts. None for other columns.
 fn views<'a>(batch: &'a RecordBatch, column: &str) -> &'a [u128] {
-    let array = batch.column_by_name(column).and_then(|array| array.as_string_view_opt());
-    array.filter(|array| array.null_count() == 0).map_or(&[], |array| array.views())
+    let array = batch
+        .column_by_name(column)
+        .and_then(|array| array.as_string_view_opt());
+    array
+        .filter(|array| array.null_count() == 0)
+        .map_or(&[], |array| array.views())
 }
 
 /// The numbers of the kinds of one batch, found by their views.
@@ -82,7 +96,9 @@ impl KnownKinds {
         row: usize,
         builder: &mut HistoriesBuilder,
     ) -> Result<u16, HistoryError> {
-        let Some(view) = rows.kind_views.get(row) else { return builder.kind(rows.kind(row)?) };
+        let Some(view) = rows.kind_views.get(row) else {
+            return builder.kind(rows.kind(row)?);
+        };
         if let Some((_, number)) = self.known.iter().find(|(known, _)| known == view) {
             return Ok(*number);
         }
@@ -95,19 +111,32 @@ impl KnownKinds {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(path: &'a Path, batch: &'a RecordBatch, rows_before: u64) -> Result<Self, HistoryError> {
+    pub(super) fn new(
+        path: &'a Path,
+        batch: &'a RecordBatch,
+        rows_before: u64,
+    ) -> Result<Self, HistoryError> {
         let find = |column: &'static str| -> Result<Option<Column<'a>>, HistoryError> {
-            let Some(array) = batch.column_by_name(column) else { return Ok(None) };
+            let Some(array) = batch.column_by_name(column) else {
+                return Ok(None);
+            };
             let column_of = Column::new(array.as_ref());
             column_of.map(Some).ok_or_else(|| HistoryError::Rollup {
                 path: path.to_owned(),
                 row: None,
                 column,
-                problem: format!("has the type {}, which a roll-up cannot hold", array.data_type()),
+                problem: format!(
+                    "has the type {}, which a roll-up cannot hold",
+                    array.data_type()
+                ),
             })
         };
-        let missing =
-            |column| HistoryError::Rollup { path: path.to_owned(), row: None, column, problem: "missing".to_owned() };
+        let missing = |column| HistoryError::Rollup {
+            path: path.to_owned(),
+            row: None,
+            column,
+            problem: "missing".to_owned(),
+        };
         let required = |column| find(column)?.ok_or_else(|| missing(column));
         Ok(Self {
             path,
@@ -127,10 +156,18 @@ impl<'a> Rows<'a> {
     #[inline]
     pub(super) fn repeats_user(&self, row: usize) -> bool {
         let view = |row: usize| self.user_views.get(row);
-        row.checked_sub(1).and_then(view).is_some_and(|before| view(row) == Some(before))
+        row.checked_sub(1)
+            .and_then(view)
+            .is_some_and(|before| view(row) == Some(before))
     }
 
-    fn refuse(&self, row: usize, column: &'static str, found: Cell<'_>, expected: &str) -> HistoryError {
+    fn refuse(
+        &self,
+        row: usize,
+        column: &'static str,
+        found: Cell<'_>,
+        expected: &str,
+    ) -> HistoryError {
         let found = match found {
             Cell::Text(text) => format!("`{}`", text.chars().take(80).collect::<String>()),
             Cell::Null => "null".to_owned(),
@@ -156,21 +193,45 @@ impl<'a> Rows<'a> {
     /// The same for all types, and for what is not allowed.
     fn any_record(&self, row: usize) -> Result<DayRecord, HistoryError> {
         let cell = self.day.cell(row);
-        let day = day(cell).ok_or_else(|| self.refuse(row, "day", cell, "a day: a date, or a time at midnight UTC"))?;
+        let day = day(cell).ok_or_else(|| {
+            self.refuse(row, "day", cell, "a day: a date, or a time at midnight UTC")
+        })?;
         if !day.is_in_years() {
             let expected = format!("a day of the years {} to {}", YEARS.start(), YEARS.end());
             return Err(self.refuse(row, "day", cell, &expected));
         }
         let cell = self.count.cell(row);
-        let count = whole(cell).and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-        let count = count.ok_or_else(|| self.refuse(row, "count", cell, "a whole number from 1 to 4294967295"))?;
-        let cell = self.amount.as_ref().map_or(Cell::Null, |amount| amount.cell(row));
-        let amount = amount(cell)
-            .ok_or_else(|| self.refuse(row, AMOUNT, cell, &format!("a finite number of at most {AMOUNT_LIMIT:e}")))?;
-        Ok(DayRecord { amount, day, count, kind: 0 })
+        let count = whole(cell)
+            .and_then(|count| u32::try_from(count).ok())
+            .filter(|count| *count > 0);
+        let count = count.ok_or_else(|| {
+            self.refuse(row, "count", cell, "a whole number from 1 to 4294967295")
+        })?;
+        let cell = self
+            .amount
+            .as_ref()
+            .map_or(Cell::Null, |amount| amount.cell(row));
+        let amount = amount(cell).ok_or_else(|| {
+            self.refuse(
+                row,
+                AMOUNT,
+                cell,
+                &format!("a finite number of at most {AMOUNT_LIMIT:e}"),
+            )
+        })?;
+        Ok(DayRecord {
+            amount,
+            day,
+            count,
+            kind: 0,
+        })
     }
 
-    pub(super) fn user<'s>(&'s self, row: usize, text: &'s mut String) -> Result<&'s str, HistoryError> {
+    pub(super) fn user<'s>(
+        &'s self,
+        row: usize,
+        text: &'s mut String,
+    ) -> Result<&'s str, HistoryError> {
         let cell = self.user.cell(row);
         text.clear();
         match cell {
@@ -178,9 +239,12 @@ impl<'a> Rows<'a> {
             _ => match cell.write_id(text) {
                 Ok(()) => Ok(text),
                 Err(NoId::Inexact) => Err(self.refuse(row, "user", cell, INEXACT_USER)),
-                Err(NoId::Empty | NoId::Type) => {
-                    Err(self.refuse(row, "user", cell, "a user id: text that is not empty, or a number"))
-                }
+                Err(NoId::Empty | NoId::Type) => Err(self.refuse(
+                    row,
+                    "user",
+                    cell,
+                    "a user id: text that is not empty, or a number",
+                )),
             },
         }
     }
@@ -197,7 +261,9 @@ fn day(cell: Cell<'_>) -> Option<Day> {
     match cell {
         Cell::Day(number) => Day::new(number),
         Cell::Text(text) => {
-            let midnight = ["T00:00:00", " 00:00:00"].iter().find_map(|time| text.strip_suffix(time));
+            let midnight = ["T00:00:00", " 00:00:00"]
+                .iter()
+                .find_map(|time| text.strip_suffix(time));
             match midnight.unwrap_or(text).parse() {
                 Ok(day) | Err(HistoryError::DayOutOfRange { day }) => Some(day),
                 Err(_) => None,
@@ -205,7 +271,8 @@ fn day(cell: Cell<'_>) -> Option<Day> {
         }
         Cell::Time { ticks, per_s, .. } => {
             let per_day = per_s * 86_400;
-            (ticks % per_day == 0).then(|| i32::try_from(ticks / per_day).ok().and_then(Day::new))?
+            (ticks % per_day == 0)
+                .then(|| i32::try_from(ticks / per_day).ok().and_then(Day::new))?
         }
         _ => None,
     }
@@ -217,12 +284,15 @@ fn whole(cell: Cell<'_>) -> Option<i128> {
         Cell::Int(value) => Some(i128::from(value)),
         Cell::Uint(value) => Some(i128::from(value)),
         Cell::Float(_) | Cell::Single(_) => {
-            let value = cell.number().filter(|value| value.fract() == 0.0 && !cell.is_inexact())?;
+            let value = cell
+                .number()
+                .filter(|value| value.fract() == 0.0 && !cell.is_inexact())?;
             Some(value as i128)
         }
-        Cell::Decimal { unscaled, scale: scale @ ..=0 } => {
-            unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?)
-        }
+        Cell::Decimal {
+            unscaled,
+            scale: scale @ ..=0,
+        } => unscaled.checked_mul(10_i128.checked_pow(u32::from(scale.unsigned_abs()))?),
         Cell::Decimal { unscaled, scale } => {
             let one = 10_i128.checked_pow(u32::from(scale.unsigned_abs()))?;
             (unscaled % one == 0).then_some(unscaled / one)
@@ -235,7 +305,10 @@ fn whole(cell: Cell<'_>) -> Option<i128> {
 fn amount(cell: Cell<'_>) -> Option<Amount> {
     match cell {
         Cell::Null => Some(Amount::default()),
-        Cell::Decimal { unscaled, scale: scale @ 0..=6 } => {
+        Cell::Decimal {
+            unscaled,
+            scale: scale @ 0..=6,
+        } => {
             let micros = unscaled.checked_mul(10_i128.pow(6 - scale as u32))?;
             i64::try_from(micros).ok().map(Amount)
         }

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -45,7 +47,9 @@ pub fn partition_of(user: &str, partitions: usize) -> usize {
 
 /// The 64-bit FNV-1a hash of the id's UTF-8 bytes.
 pub(in crate::history) fn fnv_1a(user: &str) -> u64 {
-    user.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    user.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// Writes the roll-up of `histories` to the folder `dir` as `partitions` files (1 to 99,999).
@@ -58,7 +62,11 @@ pub(in crate::history) fn fnv_1a(user: &str) -> u64 {
 /// # Errors
 /// [`HistoryError::Io`] and [`HistoryError::Parquet`] name the file; a folder that holds anything but a roll-up is
 /// refused.
-pub fn write_rollup(dir: &Path, histories: &Histories, partitions: usize) -> Result<RollupWritten, HistoryError> {
+pub fn write_rollup(
+    dir: &Path,
+    histories: &Histories,
+    partitions: usize,
+) -> Result<RollupWritten, HistoryError> {
     let partitions = partitions.clamp(1, PARTITION_LIMIT);
     let staged = Staged::new(rollup_destination(dir)?)?;
     let schema = schema(histories)?;
@@ -68,7 +76,10 @@ pub fn write_rollup(dir: &Path, histories: &Histories, partitions: usize) -> Res
     histories.stream_blocks(
         |block| batches(histories, block, &schema, partitions),
         |batches| {
-            for (part, batch) in batches.map_err(|source| HistoryError::Parquet { path: dir.to_owned(), source })? {
+            for (part, batch) in batches.map_err(|source| HistoryError::Parquet {
+                path: dir.to_owned(),
+                source,
+            })? {
                 if let Some(part) = parts.get_mut(part) {
                     waiting += batch.num_rows();
                     part.waiting.push(batch);
@@ -83,7 +94,10 @@ pub fn write_rollup(dir: &Path, histories: &Histories, partitions: usize) -> Res
     )?;
     parts.into_par_iter().try_for_each(Part::close)?;
     staged.commit()?;
-    Ok(RollupWritten { files: partitions, rows: histories.record_count() })
+    Ok(RollupWritten {
+        files: partitions,
+        rows: histories.record_count(),
+    })
 }
 
 /// Where a roll-up can be written: a new folder, an empty one, or a roll-up with nothing else in it.
@@ -96,16 +110,33 @@ pub fn rollup_destination(dir: &Path) -> Result<Destination, HistoryError> {
 
 /// Whether a name is that of a part, or of one that an earlier version of this program broke off.
 fn is_rollup_file(name: &OsStr) -> bool {
-    let Some(name) = name.to_str() else { return false };
-    let unfinished = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    let unfinished = name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_suffix(".tmp"));
     part_of_name(unfinished.unwrap_or(name)).is_some()
 }
 
 fn schema(histories: &Histories) -> Result<SchemaRef, HistoryError> {
-    let survives = |record: &DayRecord| Amount::new(record.amount.value()).is_ok_and(|read| read == record.amount);
-    let all = |block: &Block| block.iter().all(|(_, _, view)| view.records().iter().all(survives));
-    let all_survive = histories.map_blocks(all)?.into_iter().all(|survive| survive);
-    let amount = if all_survive { DataType::Float64 } else { EXACT_AMOUNT };
+    let survives = |record: &DayRecord| {
+        Amount::new(record.amount.value()).is_ok_and(|read| read == record.amount)
+    };
+    let all = |block: &Block| {
+        block
+            .iter()
+            .all(|(_, _, view)| view.records().iter().all(survives))
+    };
+    let all_survive = histories
+        .map_blocks(all)?
+        .into_iter()
+        .all(|survive| survive);
+    let amount = if all_survive {
+        DataType::Float64
+    } else {
+        EXACT_AMOUNT
+    };
     Ok(Arc::new(Schema::new(vec![
         Field::new("user", DataType::Utf8, false),
         Field::new("day", DataType::Date32, false),
@@ -126,9 +157,17 @@ struct Part {
 }
 
 impl Part {
-    fn create(staged: &Staged, name: &str, schema: &SchemaRef, partitions: usize) -> Result<Self, HistoryError> {
+    fn create(
+        staged: &Staged,
+        name: &str,
+        schema: &SchemaRef,
+        partitions: usize,
+    ) -> Result<Self, HistoryError> {
         let path = staged.destination().given().join(name);
-        let parquet = |source| HistoryError::Parquet { path: path.clone(), source };
+        let parquet = |source| HistoryError::Parquet {
+            path: path.clone(),
+            source,
+        };
         let level = ZstdLevel::try_new(1).map_err(parquet)?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
         // Sorted days are small as differences, and hardly any two sums of amounts are the same.
@@ -137,12 +176,21 @@ impl Part {
             .set_column_encoding("day".into(), Encoding::DELTA_BINARY_PACKED)
             .set_column_dictionary_enabled(AMOUNT.into(), false)
             .build();
-        let writer = ArrowWriter::try_new(staged.create(name)?, schema.clone(), Some(properties)).map_err(parquet)?;
-        Ok(Self { writer, path, waiting: Vec::new(), held_bytes: (HELD_BYTES / partitions).max(1 << 20) })
+        let writer = ArrowWriter::try_new(staged.create(name)?, schema.clone(), Some(properties))
+            .map_err(parquet)?;
+        Ok(Self {
+            writer,
+            path,
+            waiting: Vec::new(),
+            held_bytes: (HELD_BYTES / partitions).max(1 << 20),
+        })
     }
 
     fn write(&mut self) -> Result<(), HistoryError> {
-        let parquet = |source| HistoryError::Parquet { path: self.path.clone(), source };
+        let parquet = |source| HistoryError::Parquet {
+            path: self.path.clone(),
+            source,
+        };
         for batch in self.waiting.drain(..) {
             self.writer.write(&batch).map_err(parquet)?;
             if self.writer.in_progress_size() > self.held_bytes {
@@ -156,8 +204,14 @@ impl Part {
     fn close(mut self) -> Result<(), HistoryError> {
         self.write()?;
         let Self { writer, path, .. } = self;
-        let file = writer.into_inner().map_err(|source| HistoryError::Parquet { path: path.clone(), source })?;
-        file.sync_all().map_err(|source| HistoryError::Io { path, source })
+        let file = writer
+            .into_inner()
+            .map_err(|source| HistoryError::Parquet {
+                path: path.clone(),
+                source,
+            })?;
+        file.sync_all()
+            .map_err(|source| HistoryError::Io { path, source })
     }
 }
 
@@ -173,23 +227,46 @@ fn batches(
         let rows = rows.entry(partition_of(user, partitions)).or_default();
         rows.extend(view.records().iter().map(|record| (user, *record)));
     }
-    rows.into_iter().map(|(part, rows)| Ok((part, batch(histories, &rows, schema)?))).collect()
+    rows.into_iter()
+        .map(|(part, rows)| Ok((part, batch(histories, &rows, schema)?)))
+        .collect()
 }
 
-fn batch(histories: &Histories, rows: &[(&str, DayRecord)], schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
-    let kind = |number: u16| histories.kinds().get(usize::from(number)).map_or("", String::as_str);
+fn batch(
+    histories: &Histories,
+    rows: &[(&str, DayRecord)],
+    schema: &SchemaRef,
+) -> Result<RecordBatch, ParquetError> {
+    let kind = |number: u16| {
+        histories
+            .kinds()
+            .get(usize::from(number))
+            .map_or("", String::as_str)
+    };
     let decimal = schema.field_with_name(AMOUNT)?.data_type() == &EXACT_AMOUNT;
     let amount: ArrayRef = if decimal {
-        let micros = rows.iter().map(|(_, record)| i128::from(record.amount.micros()));
+        let micros = rows
+            .iter()
+            .map(|(_, record)| i128::from(record.amount.micros()));
         Arc::new(Decimal128Array::from_iter_values(micros).with_data_type(EXACT_AMOUNT))
     } else {
-        Arc::new(Float64Array::from_iter_values(rows.iter().map(|(_, record)| record.amount.value())))
+        Arc::new(Float64Array::from_iter_values(
+            rows.iter().map(|(_, record)| record.amount.value()),
+        ))
     };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(user, _)| user))),
-        Arc::new(Date32Array::from_iter_values(rows.iter().map(|(_, record)| record.day.number()))),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, record)| kind(record.kind)))),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, record)| i64::from(record.count)))),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(user, _)| user),
+        )),
+        Arc::new(Date32Array::from_iter_values(
+            rows.iter().map(|(_, record)| record.day.number()),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(_, record)| kind(record.kind)),
+        )),
+        Arc::new(Int64Array::from_iter_values(
+            rows.iter().map(|(_, record)| i64::from(record.count)),
+        )),
         amount,
     ];
     Ok(RecordBatch::try_new(schema.clone(), columns)?)

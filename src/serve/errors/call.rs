@@ -70,13 +70,17 @@ pub(crate) enum CallError {
         name: String,
     },
     /// A user id, and no roll-up to look it up in.
-    #[error("{place}.user_id: this server was started without --rollup and knows no users; send history or features")]
+    #[error(
+        "{place}.user_id: this server was started without --rollup and knows no users; send history or features"
+    )]
     NoKnownUsers {
         /// Which subject.
         place: Place,
     },
     /// Features that were made for another model.
-    #[error("feature_hash: the features are for {given}, the model in use has {current}; ask GetModel again")]
+    #[error(
+        "feature_hash: the features are for {given}, the model in use has {current}; ask GetModel again"
+    )]
     OtherFeatures {
         /// The request's hash.
         given: String,
@@ -114,7 +118,9 @@ pub(crate) enum CallError {
     #[error("{0}")]
     ModelsFixed(String),
     /// Somebody else was faster.
-    #[error("the etag is {given}, things have changed since and it is {current}; read ListModels again")]
+    #[error(
+        "the etag is {given}, things have changed since and it is {current}; read ListModels again"
+    )]
     StaleEtag {
         /// The request's etag.
         given: String,
@@ -173,27 +179,41 @@ pub(crate) enum CallError {
 impl CallError {
     /// An illegal field.
     pub(crate) fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Field { field: clip(field.into()), problem: clip(problem.into()) }
+        Self::Field {
+            field: clip(field.into()),
+            problem: clip(problem.into()),
+        }
     }
 
     /// Features made for the model of hash `given` where `current` is in use.
     pub(crate) fn other_features(given: String, current: String) -> Self {
-        Self::OtherFeatures { given: clip(given), current }
+        Self::OtherFeatures {
+            given: clip(given),
+            current,
+        }
     }
 
     /// A user that the roll-up does not have.
     pub(crate) fn unknown_user(place: Place, user: String) -> Self {
-        Self::UnknownUser { place, user: clip(user) }
+        Self::UnknownUser {
+            place,
+            user: clip(user),
+        }
     }
 
     /// A model that is not there.
     pub(crate) fn unknown_model(what: &'static str, name: &str) -> Self {
-        Self::UnknownModel { what, name: clip(name.to_owned()) }
+        Self::UnknownModel {
+            what,
+            name: clip(name.to_owned()),
+        }
     }
 
     /// Bytes that are not the message they should be.
     pub(crate) fn malformed(problem: impl Into<String>) -> Self {
-        Self::Malformed { problem: clip(problem.into()) }
+        Self::Malformed {
+            problem: clip(problem.into()),
+        }
     }
 
     /// From the payload to the table.
@@ -206,7 +226,9 @@ impl CallError {
             Self::UnknownUser { .. } => Reason::UserUnknown,
             Self::UnknownModel { .. } => Reason::ModelUnknown,
             Self::NoKnownUsers { .. } => Reason::NoRollup,
-            Self::OtherFeatures { .. } | Self::FeaturesChanged { .. } => Reason::FeaturesOfAnotherModel,
+            Self::OtherFeatures { .. } | Self::FeaturesChanged { .. } => {
+                Reason::FeaturesOfAnotherModel
+            }
             Self::ModelState { .. } => Reason::ModelState,
             Self::Refused { .. } => Reason::ModelRefused,
             Self::ModelsFixed(_) => Reason::ModelsFixed,
@@ -227,7 +249,9 @@ impl CallError {
     fn path(&self) -> String {
         match self {
             Self::Field { field, .. } | Self::TooMany { field, .. } => field.clone(),
-            Self::UnknownUser { place, .. } | Self::NoKnownUsers { place } => format!("{place}.user_id"),
+            Self::UnknownUser { place, .. } | Self::NoKnownUsers { place } => {
+                format!("{place}.user_id")
+            }
             Self::OtherFeatures { .. } => "feature_hash".to_owned(),
             _ => String::new(),
         }
@@ -256,7 +280,9 @@ impl CallError {
         match self.reason() {
             Reason::MessageTooLarge => Some(MetadataValue::from(-1)),
             reason if reason.row().details.contains(&Detail::RetryInfo) => {
-                i64::try_from(self.retry_after().as_millis()).ok().map(MetadataValue::from)
+                i64::try_from(self.retry_after().as_millis())
+                    .ok()
+                    .map(MetadataValue::from)
             }
             _ => None,
         }
@@ -299,7 +325,9 @@ impl From<CallError> for Status {
         }
         let mut status = Self::with_error_details(row.code, error.to_string(), details);
         if let Some(pushback) = error.pushback() {
-            status.metadata_mut().insert("grpc-retry-pushback-ms", pushback);
+            status
+                .metadata_mut()
+                .insert("grpc-retry-pushback-ms", pushback);
         }
         status
     }
@@ -310,7 +338,12 @@ impl From<CallError> for wire::SubjectError {
         let row = error.reason().row();
         // The enumeration keeps gRPC's numbers.
         let code = row.code as i32;
-        Self { code, message: error.to_string(), field: error.path(), reason: row.name.to_owned() }
+        Self {
+            code,
+            message: error.to_string(),
+            field: error.path(),
+            reason: row.name.to_owned(),
+        }
     }
 }
 
@@ -319,9 +352,13 @@ impl From<CallError> for wire::SubjectError {
 /// Those are failures to frame a message: too large, cut off, compressed, more than one.
 pub(crate) fn explained(code: Code, message: &str, message_bytes: u32) -> Option<CallError> {
     match code {
-        Code::OutOfRange | Code::ResourceExhausted => Some(CallError::MessageTooLarge { most: message_bytes }),
+        Code::OutOfRange | Code::ResourceExhausted => Some(CallError::MessageTooLarge {
+            most: message_bytes,
+        }),
         Code::Unimplemented => Some(CallError::UnknownMethod(clip(message.to_owned()))),
-        Code::Internal | Code::InvalidArgument | Code::Unknown => Some(CallError::malformed(message)),
+        Code::Internal | Code::InvalidArgument | Code::Unknown => {
+            Some(CallError::malformed(message))
+        }
         // A call that its client gave up among them: nobody is there to be told.
         _ => None,
     }
@@ -329,7 +366,10 @@ pub(crate) fn explained(code: Code, message: &str, message_bytes: u32) -> Option
 
 fn clip(mut text: String) -> String {
     if text.len() > TEXT_BYTES_MAX {
-        let end = (0..=TEXT_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let end = (0..=TEXT_BYTES_MAX)
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
         text.truncate(end);
         text.push_str("...");
     }
@@ -344,15 +384,32 @@ mod tests {
     fn codes_in_a_batch_keep_grpc_numbers() {
         let errors = [
             (CallError::field("a", "b"), wire::ErrorCode::InvalidArgument),
-            (CallError::unknown_user(Place::Single, "u".into()), wire::ErrorCode::NotFound),
-            (CallError::NoKnownUsers { place: Place::Batch(3) }, wire::ErrorCode::FailedPrecondition),
+            (
+                CallError::unknown_user(Place::Single, "u".into()),
+                wire::ErrorCode::NotFound,
+            ),
+            (
+                CallError::NoKnownUsers {
+                    place: Place::Batch(3),
+                },
+                wire::ErrorCode::FailedPrecondition,
+            ),
             (CallError::NotReady, wire::ErrorCode::Unavailable),
-            (CallError::Model(ModelError::Width { expected: 1, found: 2 }), wire::ErrorCode::Internal),
+            (
+                CallError::Model(ModelError::Width {
+                    expected: 1,
+                    found: 2,
+                }),
+                wire::ErrorCode::Internal,
+            ),
         ];
         for (error, code) in errors {
             assert_eq!(wire::SubjectError::from(error).code(), code);
         }
-        let path = CallError::NoKnownUsers { place: Place::Batch(3) }.path();
+        let path = CallError::NoKnownUsers {
+            place: Place::Batch(3),
+        }
+        .path();
         assert_eq!(path, "subjects[3].user_id");
     }
 
@@ -360,7 +417,14 @@ mod tests {
     fn every_status_has_the_details_of_its_row() {
         let field = CallError::field("subject.user_id", "must not be empty");
         let unknown = CallError::unknown_model("model", "next");
-        for error in [field, unknown, CallError::Overloaded { retry_after: RETRY_AFTER }, CallError::Draining] {
+        for error in [
+            field,
+            unknown,
+            CallError::Overloaded {
+                retry_after: RETRY_AFTER,
+            },
+            CallError::Draining,
+        ] {
             let row = error.reason().row();
             let (path, name) = (error.path(), error.resource().1.to_owned());
             let status = Status::from(error);
@@ -371,8 +435,16 @@ mod tests {
             assert_eq!(details.bad_request().is_some(), has(Detail::BadRequest));
             assert_eq!(details.retry_info().is_some(), has(Detail::RetryInfo));
             assert_eq!(details.resource_info().is_some(), has(Detail::ResourceInfo));
-            assert!(details.bad_request().is_none_or(|b| b.field_violations[0].field == path));
-            assert!(details.resource_info().is_none_or(|r| r.resource_name == name));
+            assert!(
+                details
+                    .bad_request()
+                    .is_none_or(|b| b.field_violations[0].field == path)
+            );
+            assert!(
+                details
+                    .resource_info()
+                    .is_none_or(|r| r.resource_name == name)
+            );
         }
     }
 

@@ -24,7 +24,13 @@ pub fn errors_page() -> String {
             Detail::ResourceInfo => "ResourceInfo",
         }));
         let code = code_name(row.code);
-        format!("| {} | {code} | {} | {} | {} |\n", row.name, details.join(", "), row.meaning, row.remedy)
+        format!(
+            "| {} | {code} | {} | {} | {} |\n",
+            row.name,
+            details.join(", "),
+            row.meaning,
+            row.remedy
+        )
     });
     INTRODUCTION.to_owned() + &rows.collect::<String>()
 }
@@ -34,7 +40,10 @@ fn code_name(code: tonic::Code) -> String {
     let words = format!("{code:?}");
     let letters = words.chars().enumerate().flat_map(|(i, letter)| {
         let apart = i > 0 && letter.is_uppercase();
-        apart.then_some('_').into_iter().chain(letter.to_uppercase())
+        apart
+            .then_some('_')
+            .into_iter()
+            .chain(letter.to_uppercase())
     });
     letters.collect()
 }

@@ -62,7 +62,9 @@ impl GrpcInferenceService for Inference {
         &self,
         _: Request<wire::ServerReadyRequest>,
     ) -> Result<Response<wire::ServerReadyResponse>, Status> {
-        Ok(Response::new(wire::ServerReadyResponse { ready: self.state.phase() == Phase::Serving }))
+        Ok(Response::new(wire::ServerReadyResponse {
+            ready: self.state.phase() == Phase::Serving,
+        }))
     }
 
     async fn model_ready(
@@ -70,7 +72,9 @@ impl GrpcInferenceService for Inference {
         request: Request<wire::ModelReadyRequest>,
     ) -> Result<Response<wire::ModelReadyResponse>, Status> {
         let wire::ModelReadyRequest { name, version } = request.into_inner();
-        Ok(Response::new(wire::ModelReadyResponse { ready: self.model(&name, &version).is_ok() }))
+        Ok(Response::new(wire::ModelReadyResponse {
+            ready: self.model(&name, &version).is_ok(),
+        }))
     }
 
     async fn server_metadata(
@@ -78,7 +82,11 @@ impl GrpcInferenceService for Inference {
         _: Request<wire::ServerMetadataRequest>,
     ) -> Result<Response<wire::ServerMetadataResponse>, Status> {
         let (name, version) = ("ebb".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        Ok(Response::new(wire::ServerMetadataResponse { name, version, extensions: Vec::new() }))
+        Ok(Response::new(wire::ServerMetadataResponse {
+            name,
+            version,
+            extensions: Vec::new(),
+        }))
     }
 
     async fn model_metadata(
@@ -97,8 +105,16 @@ impl GrpcInferenceService for Inference {
             name,
             versions: vec![bundle.version().to_owned()],
             platform: PLATFORM.to_owned(),
-            inputs: bundle.catalogue().features().iter().map(|feature| tensor(&feature.name, "FP64")).collect(),
-            outputs: outputs::all(bundle).iter().map(|output| tensor(&output.name(), output.datatype())).collect(),
+            inputs: bundle
+                .catalogue()
+                .features()
+                .iter()
+                .map(|feature| tensor(&feature.name, "FP64"))
+                .collect(),
+            outputs: outputs::all(bundle)
+                .iter()
+                .map(|output| tensor(&output.name(), output.datatype()))
+                .collect(),
         }))
     }
 
@@ -111,7 +127,11 @@ impl GrpcInferenceService for Inference {
         let rows = inputs::rows(&request);
         let state = Arc::clone(&self.state);
         let job = move || infer(&state, &model, request);
-        let answer = if rows <= INLINE_ROWS { guarded(job) } else { self.state.compute.run(rows, job).await };
+        let answer = if rows <= INLINE_ROWS {
+            guarded(job)
+        } else {
+            self.state.compute.run(rows, job).await
+        };
         Ok(Response::new(answer?))
     }
 }
@@ -121,8 +141,15 @@ fn infer(
     model: &Loaded,
     request: wire::ModelInferRequest,
 ) -> Result<wire::ModelInferResponse, CallError> {
-    let wire::ModelInferRequest { model_name, model_version, id, parameters, inputs, outputs, raw_input_contents: raw } =
-        request;
+    let wire::ModelInferRequest {
+        model_name,
+        model_version,
+        id,
+        parameters,
+        inputs,
+        outputs,
+        raw_input_contents: raw,
+    } = request;
     let order = inputs::Order {
         given: parameters.get(FEATURE_HASH),
         // A version has one order.
@@ -130,10 +157,16 @@ fn infer(
     };
     order.check(&model.served, &model_name, &inputs)?;
     let wanted = outputs::wanted(model.served.bundle(), &outputs)?;
-    let matrix = inputs::read(&model.served, &inputs, &raw, size(state.limits.batch_subjects))?;
+    let matrix = inputs::read(
+        &model.served,
+        &inputs,
+        &raw,
+        size(state.limits.batch_subjects),
+    )?;
     let answers = outputs::Answers::of(&model.served, &matrix)?;
     state.metrics.probability.observe_all(answers.shortest());
-    let (outputs, raw_output_contents) = wanted.iter().map(|output| answers.tensor(*output)).unzip();
+    let (outputs, raw_output_contents) =
+        wanted.iter().map(|output| answers.tensor(*output)).unzip();
     Ok(wire::ModelInferResponse {
         model_name,
         model_version: model.served.bundle().version().to_owned(),

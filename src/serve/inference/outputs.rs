@@ -48,24 +48,45 @@ impl Output {
 /// All outputs of a model.
 pub(super) fn all(bundle: &Bundle) -> Vec<Output> {
     let horizons = bundle.spec().schema.horizon_days.iter().enumerate();
-    let probabilities = horizons.map(|(position, days)| Output::Probability { position, horizon_days: *days });
-    probabilities.chain([Output::Segment, Output::Status]).collect()
+    let probabilities = horizons.map(|(position, days)| Output::Probability {
+        position,
+        horizon_days: *days,
+    });
+    probabilities
+        .chain([Output::Segment, Output::Status])
+        .collect()
 }
 
 /// The outputs that a request asks for, in its order; all of them when it names none.
-pub(super) fn wanted(bundle: &Bundle, asked: &[InferRequestedOutputTensor]) -> Result<Vec<Output>, CallError> {
+pub(super) fn wanted(
+    bundle: &Bundle,
+    asked: &[InferRequestedOutputTensor],
+) -> Result<Vec<Output>, CallError> {
     let all = all(bundle);
     if asked.is_empty() {
         return Ok(all);
     }
     let find = |(i, output): (usize, &InferRequestedOutputTensor)| {
-        let found = all.iter().find(|known| known.name() == output.name).copied();
-        if asked.iter().take(i).any(|before| before.name == output.name) {
-            return Err(CallError::field(format!("outputs[{i}].name"), "is asked for twice"));
+        let found = all
+            .iter()
+            .find(|known| known.name() == output.name)
+            .copied();
+        if asked
+            .iter()
+            .take(i)
+            .any(|before| before.name == output.name)
+        {
+            return Err(CallError::field(
+                format!("outputs[{i}].name"),
+                "is asked for twice",
+            ));
         }
         found.ok_or_else(|| {
             let names: Vec<String> = all.iter().map(|output| output.name()).collect();
-            CallError::field(format!("outputs[{i}].name"), format!("is none of {}", names.join(", ")))
+            CallError::field(
+                format!("outputs[{i}].name"),
+                format!("is none of {}", names.join(", ")),
+            )
         })
     };
     asked.iter().enumerate().map(find).collect()
@@ -81,14 +102,26 @@ impl Answers {
     /// Asks the model.
     pub(super) fn of(served: &Served, matrix: &Matrix) -> Result<Self, CallError> {
         let scores = served.bundle().assess_matrix(&matrix.values)?;
-        if let Some(row) = scores.outcomes.iter().position(|outcome| *outcome == RowOutcome::Incomplete) {
+        if let Some(row) = scores
+            .outcomes
+            .iter()
+            .position(|outcome| *outcome == RowOutcome::Incomplete)
+        {
             return Err(incomplete(served, matrix, row));
         }
-        Ok(Self { scores, horizons: served.bundle().spec().models.len() })
+        Ok(Self {
+            scores,
+            horizons: served.bundle().spec().models.len(),
+        })
     }
 
     fn probabilities(&self, position: usize) -> impl Iterator<Item = f64> {
-        self.scores.probabilities.iter().skip(position).step_by(self.horizons).copied()
+        self.scores
+            .probabilities
+            .iter()
+            .skip(position)
+            .step_by(self.horizons)
+            .copied()
     }
 
     /// The probabilities at the shortest horizon that were given.
@@ -99,12 +132,26 @@ impl Answers {
     /// An output as a tensor and its raw contents.
     pub(super) fn tensor(&self, output: Output) -> (InferOutputTensor, Bytes) {
         let bytes: Vec<u8> = match output {
-            Output::Probability { position, .. } => self.probabilities(position).flat_map(f64::to_le_bytes).collect(),
+            Output::Probability { position, .. } => self
+                .probabilities(position)
+                .flat_map(f64::to_le_bytes)
+                .collect(),
             Output::Segment => {
-                let id = |segment: &Option<usize>| segment.and_then(|id| i32::try_from(id).ok()).unwrap_or(-1);
-                self.scores.segments.iter().flat_map(|segment| id(segment).to_le_bytes()).collect()
+                let id = |segment: &Option<usize>| {
+                    segment.and_then(|id| i32::try_from(id).ok()).unwrap_or(-1)
+                };
+                self.scores
+                    .segments
+                    .iter()
+                    .flat_map(|segment| id(segment).to_le_bytes())
+                    .collect()
             }
-            Output::Status => self.scores.outcomes.iter().flat_map(|o| (status(*o) as i32).to_le_bytes()).collect(),
+            Output::Status => self
+                .scores
+                .outcomes
+                .iter()
+                .flat_map(|o| (status(*o) as i32).to_le_bytes())
+                .collect(),
         };
         let tensor = InferOutputTensor {
             name: output.name(),
@@ -129,9 +176,24 @@ fn status(outcome: RowOutcome) -> ScoreStatus {
 /// Names the features that a row lacks and every subject must have.
 fn incomplete(served: &Served, matrix: &Matrix, row: usize) -> CallError {
     let features = served.bundle().catalogue().features();
-    let vector = matrix.values.chunks_exact(features.len()).nth(row).unwrap_or_default();
-    let lacking =
-        features.iter().zip(vector).enumerate().filter(|(i, (_, value))| value.is_nan() && served.requires(*i));
-    let names: Vec<&str> = lacking.map(|(_, (feature, _))| feature.name.as_str()).collect();
-    CallError::field("inputs", format!("row {row} lacks {}, which every subject must have", names.join(", ")))
+    let vector = matrix
+        .values
+        .chunks_exact(features.len())
+        .nth(row)
+        .unwrap_or_default();
+    let lacking = features
+        .iter()
+        .zip(vector)
+        .enumerate()
+        .filter(|(i, (_, value))| value.is_nan() && served.requires(*i));
+    let names: Vec<&str> = lacking
+        .map(|(_, (feature, _))| feature.name.as_str())
+        .collect();
+    CallError::field(
+        "inputs",
+        format!(
+            "row {row} lacks {}, which every subject must have",
+            names.join(", ")
+        ),
+    )
 }

@@ -58,11 +58,24 @@ pub struct Loaded {
 impl Loaded {
     /// A model from its directory, named after it.
     pub fn load(folder: &Path) -> Result<Self, ServeError> {
-        let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
-        let own = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-        let fault = || ServeError::Folder { path: folder.to_owned(), problem: "has no name that is text".into() };
+        let name = folder
+            .canonicalize()
+            .ok()
+            .and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+        let own = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .map(str::to_owned);
+        let fault = || ServeError::Folder {
+            path: folder.to_owned(),
+            problem: "has no name that is text".into(),
+        };
         let name = own.or(name).ok_or_else(fault)?;
-        Ok(Self { name, folder: Some(folder.to_owned()), served: Served::load(folder)? })
+        Ok(Self {
+            name,
+            folder: Some(folder.to_owned()),
+            served: Served::load(folder)?,
+        })
     }
 }
 
@@ -82,9 +95,20 @@ pub(super) struct Models {
 
 impl Models {
     /// No models yet. `salt` tells this run's etags from another's.
-    pub(super) fn new(folder: Option<PathBuf>, most: usize, salt: u32, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        folder: Option<PathBuf>,
+        most: usize,
+        salt: u32,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let shelf = RwLock::new(Shelf::new(most, salt));
-        Self { shelf, tally: Mutex::default(), folder, reading: tokio::sync::Mutex::new(()), metrics }
+        Self {
+            shelf,
+            tally: Mutex::default(),
+            folder,
+            reading: tokio::sync::Mutex::new(()),
+            metrics,
+        }
     }
 
     /// The models and labels as they are now.
@@ -135,7 +159,9 @@ impl Models {
             return Err(CallError::unknown_model("model folder", name));
         }
         if validate_only {
-            let model = read(folder).await.map_err(|problem| refused(name, problem))?;
+            let model = read(folder)
+                .await
+                .map_err(|problem| refused(name, problem))?;
             return Ok((Arc::new(model), tell(&self.shelf())));
         }
         self.shelf_mut().begin(name)?;
@@ -151,7 +177,11 @@ impl Models {
                 if in_use {
                     self.metrics.swapped(Swap::Done);
                 }
-                tracing::info!(model = name, version = model.served.bundle().version(), "model loaded");
+                tracing::info!(
+                    model = name,
+                    version = model.served.bundle().version(),
+                    "model loaded"
+                );
                 Ok((model, told))
             }
             Err(problem) => {
@@ -169,14 +199,21 @@ impl Models {
         let _one_at_a_time = self.reading.lock().await;
         let labelled: Vec<Arc<Loaded>> = self.shelf().labelled();
         for old in labelled {
-            let Some(folder) = old.folder.clone() else { continue };
+            let Some(folder) = old.folder.clone() else {
+                continue;
+            };
             let outcome = read(folder).await;
             let problem = outcome.as_ref().err().cloned();
             let mut shelf = self.shelf_mut();
             let renewed = shelf.renew(&old, outcome);
             self.tally().follow(&shelf);
-            let version = shelf.entries().get(&old.name).and_then(|entry| entry.model.as_ref());
-            let version = version.map(|model| model.served.bundle().version().to_owned()).unwrap_or_default();
+            let version = shelf
+                .entries()
+                .get(&old.name)
+                .and_then(|entry| entry.model.as_ref());
+            let version = version
+                .map(|model| model.served.bundle().version().to_owned())
+                .unwrap_or_default();
             drop(shelf);
             if renewed {
                 self.metrics.swapped(Swap::Done);
@@ -184,7 +221,11 @@ impl Models {
             }
             if let Some(reason) = problem {
                 self.metrics.swapped(Swap::Refused);
-                tracing::warn!(model = old.name, reason, "model refused; the one in use serves on");
+                tracing::warn!(
+                    model = old.name,
+                    reason,
+                    "model refused; the one in use serves on"
+                );
             }
         }
     }
@@ -201,7 +242,11 @@ impl Models {
         let outcome = shelf.activate(label, name, etag).map(|()| tell(&shelf));
         self.tally().follow(&shelf);
         drop(shelf);
-        self.metrics.swapped(if outcome.is_ok() { Swap::Done } else { Swap::Refused });
+        self.metrics.swapped(if outcome.is_ok() {
+            Swap::Done
+        } else {
+            Swap::Refused
+        });
         if outcome.is_ok() {
             tracing::info!(label = label.name(), model = name, "label given");
         }
@@ -217,7 +262,10 @@ impl Models {
         tracing::info!(model = name, "model unloading");
         let (models, name) = (Arc::clone(self), name.to_owned());
         tokio::spawn(async move {
-            while last.as_ref().is_some_and(|last| Arc::strong_count(last) > 1) {
+            while last
+                .as_ref()
+                .is_some_and(|last| Arc::strong_count(last) > 1)
+            {
                 tokio::time::sleep(FINISHED_CHECK).await;
             }
             models.shelf_mut().forget(&name);
@@ -230,11 +278,21 @@ impl Models {
         let mut parts = Path::new(name).components();
         let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
         let label = Label::ALL.iter().any(|label| label.name() == name);
-        if !plain || name.starts_with('.') || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) || label {
-            let problem = "must be the name of a folder below the server's model folder, and no label";
+        if !plain
+            || name.starts_with('.')
+            || name.len() > NAME_BYTES_MAX
+            || name.contains(char::is_control)
+            || label
+        {
+            let problem =
+                "must be the name of a folder below the server's model folder, and no label";
             return Err(CallError::field("name", problem));
         }
-        let fixed = || CallError::ModelsFixed("this server was started without --models and loads no others".into());
+        let fixed = || {
+            CallError::ModelsFixed(
+                "this server was started without --models and loads no others".into(),
+            )
+        };
         Ok(self.folder.as_ref().ok_or_else(fixed)?.join(name))
     }
 
@@ -248,7 +306,12 @@ impl Models {
     }
 
     /// Adds to the comparison of these two models, unless others are compared by now.
-    pub(super) fn compare(&self, stable: &Arc<Loaded>, shadow: &Arc<Loaded>, add: impl FnOnce(&mut Comparison)) {
+    pub(super) fn compare(
+        &self,
+        stable: &Arc<Loaded>,
+        shadow: &Arc<Loaded>,
+        add: impl FnOnce(&mut Comparison),
+    ) {
         if let Some(comparison) = self.tally().of_pair(stable, shadow) {
             add(comparison);
         }
@@ -260,10 +323,16 @@ const FINISHED_CHECK: std::time::Duration = std::time::Duration::from_millis(20)
 
 /// Reads and proves a folder on a thread of its own. The error is for people.
 async fn read(folder: PathBuf) -> Result<Loaded, String> {
-    let job = tokio::task::spawn_blocking(move || Loaded::load(&folder).map_err(|error| error.to_string()));
-    job.await.unwrap_or_else(|_| Err("reading it crashed".into()))
+    let job = tokio::task::spawn_blocking(move || {
+        Loaded::load(&folder).map_err(|error| error.to_string())
+    });
+    job.await
+        .unwrap_or_else(|_| Err("reading it crashed".into()))
 }
 
 fn refused(name: &str, problem: String) -> CallError {
-    CallError::Refused { name: name.to_owned(), problem }
+    CallError::Refused {
+        name: name.to_owned(),
+        problem,
+    }
 }

@@ -33,7 +33,10 @@ impl Comparison {
         let shadow = shadow.filter(|shadow| shadow.status() == wire::ScoreStatus::Scored);
         let both = shadow.and_then(|shadow| {
             let ours = given.horizons.first()?;
-            let theirs = shadow.horizons.iter().find(|theirs| theirs.horizon_days == ours.horizon_days)?;
+            let theirs = shadow
+                .horizons
+                .iter()
+                .find(|theirs| theirs.horizon_days == ours.horizon_days)?;
             Some((shadow, ours, theirs))
         });
         let Some((shadow, ours, theirs)) = both else {
@@ -50,7 +53,11 @@ impl Comparison {
 
     /// The mean absolute difference; 0 before anything was compared.
     pub(in crate::serve) fn mean(&self) -> f64 {
-        if self.compared == 0 { 0.0 } else { self.sum / self.compared as f64 }
+        if self.compared == 0 {
+            0.0
+        } else {
+            self.sum / self.compared as f64
+        }
     }
 }
 
@@ -74,7 +81,9 @@ impl Pair {
 impl Tally {
     /// Begins from nothing when the shelf has another pair of models.
     pub(super) fn follow(&mut self, shelf: &Shelf) {
-        let pair = shelf.labelled_by(Label::Stable).zip(shelf.labelled_by(Label::Shadow));
+        let pair = shelf
+            .labelled_by(Label::Stable)
+            .zip(shelf.labelled_by(Label::Shadow));
         let same = match (&self.0, pair) {
             (Some(current), Some((stable, shadow))) => current.is_of(stable, shadow),
             (None, None) => true,
@@ -84,7 +93,10 @@ impl Tally {
             self.0 = pair.map(|(stable, shadow)| Pair {
                 stable: Arc::clone(stable),
                 shadow: Arc::clone(shadow),
-                comparison: Comparison { name: shadow.name.clone(), ..Comparison::default() },
+                comparison: Comparison {
+                    name: shadow.name.clone(),
+                    ..Comparison::default()
+                },
             });
         }
     }
@@ -93,7 +105,14 @@ impl Tally {
         self.0.as_ref().map(|pair| pair.comparison.clone())
     }
 
-    pub(super) fn of_pair(&mut self, stable: &Arc<Loaded>, shadow: &Arc<Loaded>) -> Option<&mut Comparison> {
-        self.0.as_mut().filter(|pair| pair.is_of(stable, shadow)).map(|pair| &mut pair.comparison)
+    pub(super) fn of_pair(
+        &mut self,
+        stable: &Arc<Loaded>,
+        shadow: &Arc<Loaded>,
+    ) -> Option<&mut Comparison> {
+        self.0
+            .as_mut()
+            .filter(|pair| pair.is_of(stable, shadow))
+            .map(|pair| &mut pair.comparison)
     }
 }

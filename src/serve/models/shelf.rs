@@ -51,7 +51,9 @@ impl Labels {
 
     /// The labels of a model.
     pub(in crate::serve) fn of(&self, name: &str) -> impl Iterator<Item = Label> {
-        Label::ALL.into_iter().filter(move |label| self.get(*label) == Some(name))
+        Label::ALL
+            .into_iter()
+            .filter(move |label| self.get(*label) == Some(name))
     }
 }
 
@@ -80,7 +82,15 @@ impl Shelf {
     /// An empty shelf for at most so many models.
     pub(super) fn new(most: usize, salt: u32) -> Self {
         let (entries, labels, orders) = (BTreeMap::new(), Labels::default(), BTreeMap::new());
-        Self { entries, labels, labelled: Default::default(), orders, most, salt, revision: 0 }
+        Self {
+            entries,
+            labels,
+            labelled: Default::default(),
+            orders,
+            most,
+            salt,
+            revision: 0,
+        }
     }
 
     /// All models in order of their names.
@@ -124,7 +134,10 @@ impl Shelf {
             };
             return self.labelled_by(label).cloned().ok_or_else(missing);
         }
-        let entry = self.entries.get(name).ok_or_else(|| CallError::unknown_model("model", name))?;
+        let entry = self
+            .entries
+            .get(name)
+            .ok_or_else(|| CallError::unknown_model("model", name))?;
         match (&entry.model, entry.state) {
             (Some(model), State::Active | State::Loading) => Ok(Arc::clone(model)),
             (_, state) => Err(wrong_state(name, state)),
@@ -133,7 +146,11 @@ impl Shelf {
 
     /// Whether the models that answered to a name or label did not all read their features in one order.
     pub(super) fn has_changed_features(&self, name: &str) -> bool {
-        let name = if name.is_empty() { Label::Stable.name() } else { name };
+        let name = if name.is_empty() {
+            Label::Stable.name()
+        } else {
+            name
+        };
         self.orders.get(name).is_some_and(|order| order.has_changed)
     }
 
@@ -141,14 +158,23 @@ impl Shelf {
     pub(super) fn begin(&mut self, name: &str) -> Result<(), CallError> {
         let full = self.entries.len() >= self.most;
         match self.entries.get_mut(name) {
-            Some(entry) if entry.state == State::Unloading => return Err(wrong_state(name, State::Unloading)),
+            Some(entry) if entry.state == State::Unloading => {
+                return Err(wrong_state(name, State::Unloading));
+            }
             Some(entry) => entry.state = State::Loading,
             None if full => {
-                let problem = format!("there are {} models, as many as limits.models allows; unload one", self.most);
+                let problem = format!(
+                    "there are {} models, as many as limits.models allows; unload one",
+                    self.most
+                );
                 return Err(CallError::ModelsFixed(problem));
             }
             None => {
-                let entry = Entry { state: State::Loading, reason: String::new(), model: None };
+                let entry = Entry {
+                    state: State::Loading,
+                    reason: String::new(),
+                    model: None,
+                };
                 self.entries.insert(name.to_owned(), entry);
             }
         }
@@ -158,7 +184,11 @@ impl Shelf {
 
     /// Puts a model that has proven itself in its place, and behind its labels.
     pub(super) fn put(&mut self, model: Arc<Loaded>) {
-        let entry = Entry { state: State::Active, reason: String::new(), model: Some(Arc::clone(&model)) };
+        let entry = Entry {
+            state: State::Active,
+            reason: String::new(),
+            model: Some(Arc::clone(&model)),
+        };
         self.entries.insert(model.name.clone(), entry);
         self.look_up();
     }
@@ -166,8 +196,14 @@ impl Shelf {
     /// Puts what came of reading a model's folder again in the place of that very model; nothing if it has been exchanged
     /// or unloaded meanwhile. Returns whether the model is another one now.
     pub(super) fn renew(&mut self, old: &Arc<Loaded>, outcome: Result<Loaded, String>) -> bool {
-        let Some(entry) = self.entries.get_mut(&old.name) else { return false };
-        if !entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, old)) {
+        let Some(entry) = self.entries.get_mut(&old.name) else {
+            return false;
+        };
+        if !entry
+            .model
+            .as_ref()
+            .is_some_and(|model| Arc::ptr_eq(model, old))
+        {
             return false;
         }
         self.revision += 1;
@@ -182,7 +218,10 @@ impl Shelf {
             }
             Ok(new) => {
                 entry.reason = String::new();
-                entry.model = Some(Arc::new(Loaded { name: old.name.clone(), ..new }));
+                entry.model = Some(Arc::new(Loaded {
+                    name: old.name.clone(),
+                    ..new
+                }));
                 self.look_up();
                 true
             }
@@ -192,7 +231,11 @@ impl Shelf {
     /// Notes why a folder could not be loaded. A model that was there before stays in use.
     pub(super) fn fail(&mut self, name: &str, reason: String) {
         if let Some(entry) = self.entries.get_mut(name) {
-            entry.state = if entry.model.is_some() { State::Active } else { State::Failed };
+            entry.state = if entry.model.is_some() {
+                State::Active
+            } else {
+                State::Failed
+            };
             entry.reason = reason;
             self.revision += 1;
         }
@@ -207,16 +250,27 @@ impl Shelf {
     }
 
     /// See [`super::Models::activate`].
-    pub(super) fn activate(&mut self, label: Label, name: &str, etag: &str) -> Result<(), CallError> {
+    pub(super) fn activate(
+        &mut self,
+        label: Label,
+        name: &str,
+        etag: &str,
+    ) -> Result<(), CallError> {
         self.check_etag(etag)?;
         if name.is_empty() {
             if label == Label::Stable {
-                return Err(CallError::field("name", "is required: some model must be stable"));
+                return Err(CallError::field(
+                    "name",
+                    "is required: some model must be stable",
+                ));
             }
             self.set_label(label, None);
             return Ok(());
         }
-        let entry = self.entries.get(name).ok_or_else(|| CallError::unknown_model("model", name))?;
+        let entry = self
+            .entries
+            .get(name)
+            .ok_or_else(|| CallError::unknown_model("model", name))?;
         if entry.state != State::Active {
             return Err(wrong_state(name, entry.state));
         }
@@ -225,13 +279,26 @@ impl Shelf {
     }
 
     /// Takes a model out of use; what is left of it is given back.
-    pub(super) fn unload(&mut self, name: &str, etag: &str) -> Result<Option<Arc<Loaded>>, CallError> {
+    pub(super) fn unload(
+        &mut self,
+        name: &str,
+        etag: &str,
+    ) -> Result<Option<Arc<Loaded>>, CallError> {
         self.check_etag(etag)?;
         let label = self.labels.of(name).next();
-        let entry = self.entries.get_mut(name).ok_or_else(|| CallError::unknown_model("model", name))?;
+        let entry = self
+            .entries
+            .get_mut(name)
+            .ok_or_else(|| CallError::unknown_model("model", name))?;
         if let Some(label) = label {
-            let problem = format!("is labelled {}; give the label to another one first", label.name());
-            return Err(CallError::ModelState { name: name.to_owned(), problem });
+            let problem = format!(
+                "is labelled {}; give the label to another one first",
+                label.name()
+            );
+            return Err(CallError::ModelState {
+                name: name.to_owned(),
+                problem,
+            });
         }
         if matches!(entry.state, State::Loading | State::Unloading) {
             return Err(wrong_state(name, entry.state));
@@ -243,7 +310,11 @@ impl Shelf {
 
     /// Removes what was being unloaded.
     pub(super) fn forget(&mut self, name: &str) {
-        if self.entries.get(name).is_some_and(|entry| entry.state == State::Unloading) {
+        if self
+            .entries
+            .get(name)
+            .is_some_and(|entry| entry.state == State::Unloading)
+        {
             self.entries.remove(name);
             self.revision += 1;
         }
@@ -254,7 +325,10 @@ impl Shelf {
         if given.is_empty() || given == current {
             return Ok(());
         }
-        Err(CallError::StaleEtag { given: given.chars().take(64).collect(), current })
+        Err(CallError::StaleEtag {
+            given: given.chars().take(64).collect(),
+            current,
+        })
     }
 
     fn look_up(&mut self) {
@@ -268,14 +342,25 @@ impl Shelf {
     fn follow_orders(&mut self) {
         let labelled = Label::ALL.into_iter().zip(&self.labelled);
         let by_label = labelled.filter_map(|(label, model)| Some((label.name(), model.as_ref()?)));
-        let by_name = self.entries.iter().filter_map(|(name, entry)| Some((name.as_str(), entry.model.as_ref()?)));
+        let by_name = self
+            .entries
+            .iter()
+            .filter_map(|(name, entry)| Some((name.as_str(), entry.model.as_ref()?)));
         for (name, model) in by_label.chain(by_name) {
             let feature_hash = &model.served.bundle().spec().feature_hash;
             match self.orders.get_mut(name) {
                 Some(order) if order.feature_hash == *feature_hash => {}
-                Some(order) => *order = Order { feature_hash: feature_hash.clone(), has_changed: true },
+                Some(order) => {
+                    *order = Order {
+                        feature_hash: feature_hash.clone(),
+                        has_changed: true,
+                    }
+                }
                 None => {
-                    let order = Order { feature_hash: feature_hash.clone(), has_changed: false };
+                    let order = Order {
+                        feature_hash: feature_hash.clone(),
+                        has_changed: false,
+                    };
                     self.orders.insert(name.to_owned(), order);
                 }
             }
@@ -284,5 +369,8 @@ impl Shelf {
 }
 
 fn wrong_state(name: &str, state: State) -> CallError {
-    CallError::ModelState { name: name.to_owned(), problem: state.words().to_owned() }
+    CallError::ModelState {
+        name: name.to_owned(),
+        problem: state.words().to_owned(),
+    }
 }

@@ -3,8 +3,16 @@ use crate::model::{Saved, load};
 
 /// A model of this name; all are the sample's.
 fn model(name: &str) -> Arc<Loaded> {
-    let saved: Saved = load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models/shop"))).unwrap();
-    Arc::new(Loaded { name: name.into(), folder: None, served: Served::new(saved).unwrap() })
+    let saved: Saved = load(Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/models/shop"
+    )))
+    .unwrap();
+    Arc::new(Loaded {
+        name: name.into(),
+        folder: None,
+        served: Served::new(saved).unwrap(),
+    })
 }
 
 fn shelf(names: &[&str]) -> Shelf {
@@ -19,7 +27,10 @@ fn every_change_has_another_etag_and_old_ones_are_refused() {
     let mut shelf = shelf(&["a", "b"]);
     let first = shelf.etag();
     shelf.activate(Label::Canary, "b", &first).unwrap();
-    assert!(matches!(shelf.activate(Label::Canary, "a", &first), Err(CallError::StaleEtag { .. })));
+    assert!(matches!(
+        shelf.activate(Label::Canary, "a", &first),
+        Err(CallError::StaleEtag { .. })
+    ));
     let second = shelf.etag();
     shelf.begin("c").unwrap();
     let third = shelf.etag();
@@ -38,14 +49,29 @@ fn a_model_is_asked_only_while_it_can_answer() {
     let mut shelf = shelf(&["a", "b"]);
     assert!(shelf.select("b").is_ok());
     shelf.unload("b", "").unwrap();
-    assert!(matches!(shelf.select("b"), Err(CallError::ModelState { .. })));
-    assert!(shelf.begin("b").is_err(), "what is being unloaded is not loaded meanwhile");
+    assert!(matches!(
+        shelf.select("b"),
+        Err(CallError::ModelState { .. })
+    ));
+    assert!(
+        shelf.begin("b").is_err(),
+        "what is being unloaded is not loaded meanwhile"
+    );
     shelf.forget("b");
-    assert!(matches!(shelf.select("b"), Err(CallError::UnknownModel { .. })));
+    assert!(matches!(
+        shelf.select("b"),
+        Err(CallError::UnknownModel { .. })
+    ));
     shelf.begin("b").unwrap();
-    assert!(matches!(shelf.select("b"), Err(CallError::ModelState { .. })));
+    assert!(matches!(
+        shelf.select("b"),
+        Err(CallError::ModelState { .. })
+    ));
     shelf.forget("b");
-    assert!(shelf.entries().contains_key("b"), "only what is being unloaded is forgotten");
+    assert!(
+        shelf.entries().contains_key("b"),
+        "only what is being unloaded is forgotten"
+    );
     // A model that is loaded again answers in the meantime, and after a failure.
     shelf.begin("a").unwrap();
     assert!(shelf.select("").is_ok());
@@ -61,14 +87,25 @@ fn a_folder_read_again_changes_only_the_model_that_it_was_read_for() {
     let again = || Ok(Arc::try_unwrap(model("b")).unwrap());
     assert!(!shelf.renew(&old, again()));
     assert!(!shelf.renew(&old, Err("for the test".into())));
-    assert_eq!(shelf.entries()["b"].state, State::Unloading, "it stays on its way out");
+    assert_eq!(
+        shelf.entries()["b"].state,
+        State::Unloading,
+        "it stays on its way out"
+    );
     shelf.forget("b");
-    assert!(!shelf.renew(&old, again()) && !shelf.entries().contains_key("b"), "it does not come back");
+    assert!(
+        !shelf.renew(&old, again()) && !shelf.entries().contains_key("b"),
+        "it does not come back"
+    );
     let stable = shelf.select("").unwrap();
     shelf.renew(&stable, Err("for the test".into()));
     assert_eq!(shelf.entries()["a"].reason, "for the test");
     assert!(!shelf.renew(&stable, Ok(Arc::try_unwrap(model("a")).unwrap())));
-    assert_eq!(shelf.entries()["a"].reason, "", "the same version is well again");
+    assert_eq!(
+        shelf.entries()["a"].reason,
+        "",
+        "the same version is well again"
+    );
 }
 
 #[test]
@@ -87,5 +124,8 @@ fn a_comparison_begins_anew_with_another_pair_and_not_otherwise() {
     shelf.put(model("b"));
     tally.follow(&shelf);
     assert_eq!(tally.comparison().unwrap().skipped, 0);
-    assert!(tally.of_pair(&a, &b).is_none(), "answers of the old pair come too late");
+    assert!(
+        tally.of_pair(&a, &b).is_none(),
+        "answers of the old pair come too late"
+    );
 }

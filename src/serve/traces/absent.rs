@@ -25,7 +25,9 @@ pub(in crate::serve) struct Traces;
 impl Traces {
     /// Refuses settings, which would have no effect.
     pub(in crate::serve) fn start(settings: Option<&TraceSettings>) -> Result<Self, ServeError> {
-        settings.and_then(problem).map_or(Ok(Self), |problem| Err(ServeError::Setting(problem)))
+        settings
+            .and_then(problem)
+            .map_or(Ok(Self), |problem| Err(ServeError::Setting(problem)))
     }
 
     /// Adds no metrics.

@@ -8,7 +8,9 @@ use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -28,8 +30,13 @@ tokio::task_local! {
 
 /// What is wrong with the settings.
 pub(in crate::serve) fn problem(settings: &TraceSettings) -> Option<String> {
-    let TraceSettings { endpoint, sample_ratio } = settings;
-    let plain = |uri: Uri| uri.scheme_str() == Some("http") && uri.authority().is_some() && uri.path() == "/";
+    let TraceSettings {
+        endpoint,
+        sample_ratio,
+    } = settings;
+    let plain = |uri: Uri| {
+        uri.scheme_str() == Some("http") && uri.authority().is_some() && uri.path() == "/"
+    };
     if !endpoint.parse().is_ok_and(plain) {
         return Some(format!(
             "traces.endpoint is {endpoint}: it must be http://HOST:PORT, where a collector takes OTLP over gRPC \
@@ -37,7 +44,9 @@ pub(in crate::serve) fn problem(settings: &TraceSettings) -> Option<String> {
         ));
     }
     if !(0.0..=1.0).contains(sample_ratio) {
-        return Some(format!("traces.sample_ratio is {sample_ratio}: it must be from 0 to 1"));
+        return Some(format!(
+            "traces.sample_ratio is {sample_ratio}: it must be from 0 to 1"
+        ));
     }
     None
 }
@@ -48,22 +57,33 @@ pub(in crate::serve) struct Traces(Option<(Arc<SdkTracer>, Delivery)>);
 impl Traces {
     /// Starts delivery, on the runtime that this is called on.
     pub(in crate::serve) fn start(settings: Option<&TraceSettings>) -> Result<Self, ServeError> {
-        let Some(settings) = settings else { return Ok(Self(None)) };
+        let Some(settings) = settings else {
+            return Ok(Self(None));
+        };
         if let Some(problem) = problem(settings) {
             return Err(ServeError::Setting(problem));
         }
         let version = env!("CARGO_PKG_VERSION");
         // What OTEL_RESOURCE_ATTRIBUTES says is added, as users of OpenTelemetry expect.
         let named = Resource::builder().with_service_name("ebb-serve");
-        let resource = named.with_attribute(KeyValue::new("service.version", version)).build();
+        let resource = named
+            .with_attribute(KeyValue::new("service.version", version))
+            .build();
         let delivery = Delivery::start(&settings.endpoint, &resource)?;
         let provider = SdkTracerProvider::builder()
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio))))
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
+                settings.sample_ratio,
+            ))))
             .with_resource(resource)
             .with_span_processor(delivery.queue())
             .build();
-        let scope = InstrumentationScope::builder("ebb").with_version(version).build();
-        Ok(Self(Some((Arc::new(provider.tracer_with_scope(scope)), delivery))))
+        let scope = InstrumentationScope::builder("ebb")
+            .with_version(version)
+            .build();
+        Ok(Self(Some((
+            Arc::new(provider.tracer_with_scope(scope)),
+            delivery,
+        ))))
     }
 
     /// Adds what became of the spans to the metrics.
@@ -74,9 +94,16 @@ impl Traces {
     }
 
     /// Begins the span of a call; `None` stands for a method that does not exist.
-    pub(in crate::serve) fn begin(&self, rpc: Option<&'static Rpc>, headers: &HeaderMap) -> CallSpan {
-        let Some((tracer, _)) = &self.0 else { return CallSpan(None) };
-        let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+    pub(in crate::serve) fn begin(
+        &self,
+        rpc: Option<&'static Rpc>,
+        headers: &HeaderMap,
+    ) -> CallSpan {
+        let Some((tracer, _)) = &self.0 else {
+            return CallSpan(None);
+        };
+        let caller =
+            TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
         let name = rpc.map_or("unknown", |rpc| rpc.path.trim_start_matches('/'));
         let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Server);
         let mut span = tracer.build_with_context(builder, &caller);
@@ -88,7 +115,10 @@ impl Traces {
             span.set_attribute(KeyValue::new("rpc.service", rpc.service_name));
             span.set_attribute(KeyValue::new("rpc.method", rpc.method));
         }
-        CallSpan(Some(Live { tracer: Arc::clone(tracer), context: Context::new().with_span(span) }))
+        CallSpan(Some(Live {
+            tracer: Arc::clone(tracer),
+            context: Context::new().with_span(span),
+        }))
     }
 
     /// Sends what has ended and is not sent yet, for a limited time.
@@ -109,7 +139,10 @@ struct Live {
 impl Live {
     fn end(&self, code: Code, id: Option<&HeaderValue>) {
         let span = self.context.span();
-        span.set_attribute(KeyValue::new("rpc.grpc.status_code", i64::from(code as i32)));
+        span.set_attribute(KeyValue::new(
+            "rpc.grpc.status_code",
+            i64::from(code as i32),
+        ));
         if let Some(id) = id.and_then(|id| id.to_str().ok()) {
             span.set_attribute(KeyValue::new("ebb.request_id", id.to_owned()));
         }
@@ -183,11 +216,17 @@ pub(in crate::serve) struct Parent(Option<Live>);
 impl Parent {
     /// Adds a child that began and ended at these times.
     pub(in crate::serve) fn child(&self, name: &'static str, began: Instant, ended: Instant) {
-        let Some(Live { tracer, context }) = &self.0 else { return };
+        let Some(Live { tracer, context }) = &self.0 else {
+            return;
+        };
         let (now, today) = (Instant::now(), SystemTime::now());
         let time = |at: Instant| today.checked_sub(now.duration_since(at)).unwrap_or(today);
-        let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Internal).with_start_time(time(began));
-        tracer.build_with_context(builder, context).end_with_timestamp(time(ended));
+        let builder = SpanBuilder::from_name(name)
+            .with_kind(SpanKind::Internal)
+            .with_start_time(time(began));
+        tracer
+            .build_with_context(builder, context)
+            .end_with_timestamp(time(ended));
     }
 }
 
@@ -210,14 +249,33 @@ mod tests {
 
     #[test]
     fn settings_out_of_range_are_named() {
-        let of = |endpoint: &str, sample_ratio| problem(&TraceSettings { endpoint: endpoint.into(), sample_ratio });
+        let of = |endpoint: &str, sample_ratio| {
+            problem(&TraceSettings {
+                endpoint: endpoint.into(),
+                sample_ratio,
+            })
+        };
         assert_eq!(problem(&TraceSettings::default()), None);
         assert_eq!(of("http://collector:4317/", 1.0), None);
-        for endpoint in ["", "collector:4317", "/x", "https://collector:4317", "http://collector:4317/v1/traces"] {
-            assert!(of(endpoint, 0.5).unwrap().contains("traces.endpoint"), "{endpoint}");
+        for endpoint in [
+            "",
+            "collector:4317",
+            "/x",
+            "https://collector:4317",
+            "http://collector:4317/v1/traces",
+        ] {
+            assert!(
+                of(endpoint, 0.5).unwrap().contains("traces.endpoint"),
+                "{endpoint}"
+            );
         }
         for ratio in [-0.1, 1.1, f64::NAN] {
-            assert!(of("http://[::1]:4317", ratio).unwrap().contains("traces.sample_ratio"), "{ratio}");
+            assert!(
+                of("http://[::1]:4317", ratio)
+                    .unwrap()
+                    .contains("traces.sample_ratio"),
+                "{ratio}"
+            );
         }
     }
 }

@@ -61,8 +61,10 @@ pub(super) struct Delivery {
 impl Delivery {
     /// Starts the task. No connection is made before there is a span.
     pub(super) fn start(endpoint: &str, resource: &Resource) -> Result<Self, ServeError> {
-        let fault = |problem: String| ServeError::Setting(format!("traces.endpoint {endpoint}: {problem}"));
-        let collector = Endpoint::from_shared(endpoint.to_owned()).map_err(|error| fault(error.to_string()))?;
+        let fault =
+            |problem: String| ServeError::Setting(format!("traces.endpoint {endpoint}: {problem}"));
+        let collector =
+            Endpoint::from_shared(endpoint.to_owned()).map_err(|error| fault(error.to_string()))?;
         let exporter = SpanExporter::builder()
             .with_tonic()
             .with_channel(collector.connect_timeout(SEND).timeout(SEND).connect_lazy())
@@ -72,13 +74,24 @@ impl Delivery {
         exporter.set_resource(resource);
         let (items, waiting) = mpsc::channel(QUEUE);
         let counts = Arc::<Counts>::default();
-        tokio::spawn(deliver(waiting, Sending { exporter, counts: Arc::clone(&counts), told: None, told_lost: 0 }));
+        tokio::spawn(deliver(
+            waiting,
+            Sending {
+                exporter,
+                counts: Arc::clone(&counts),
+                told: None,
+                told_lost: 0,
+            },
+        ));
         Ok(Self { items, counts })
     }
 
     /// The end at which spans are put in.
     pub(super) fn queue(&self) -> Queue {
-        Queue { items: self.items.clone(), counts: Arc::clone(&self.counts) }
+        Queue {
+            items: self.items.clone(),
+            counts: Arc::clone(&self.counts),
+        }
     }
 
     /// What became of the spans.
@@ -95,7 +108,9 @@ impl Delivery {
             let _ = is_done.await;
         };
         if timeout(FINISH, finished).await.is_err() {
-            tracing::warn!("the collector of traces did not answer in time; the last spans may be lost");
+            tracing::warn!(
+                "the collector of traces did not answer in time; the last spans may be lost"
+            );
         }
     }
 }
@@ -168,7 +183,11 @@ impl Sending {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err("no answer in time".into()),
         };
-        let count = if outcome.is_ok() { &self.counts.sent } else { &self.counts.lost };
+        let count = if outcome.is_ok() {
+            &self.counts.sent
+        } else {
+            &self.counts.lost
+        };
         count.fetch_add(spans, Ordering::Relaxed);
         self.tell(outcome.err());
     }
@@ -179,7 +198,11 @@ impl Sending {
         let lost = all_lost - self.told_lost;
         if lost > 0 && self.told.is_none_or(|told| told.elapsed() >= TELL) {
             let error = error.as_deref().unwrap_or("too many at once");
-            tracing::warn!(lost, error, "spans were lost on the way to the collector of traces");
+            tracing::warn!(
+                lost,
+                error,
+                "spans were lost on the way to the collector of traces"
+            );
             (self.told, self.told_lost) = (Some(Instant::now()), all_lost);
         }
     }
@@ -198,7 +221,8 @@ impl Collector for Collected {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Counts { sent, lost } = &*self.0;
         let help = "Spans of traced calls, by what became of them.";
-        let mut family = encoder.encode_descriptor("ebb_trace_spans", help, None, MetricType::Counter)?;
+        let mut family =
+            encoder.encode_descriptor("ebb_trace_spans", help, None, MetricType::Counter)?;
         for (result, count) in [("sent", sent), ("lost", lost)] {
             let count = ConstCounter::new(count.load(Ordering::Relaxed));
             count.encode(family.encode_family(&[("result", result)])?)?;

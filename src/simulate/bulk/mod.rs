@@ -94,7 +94,16 @@ impl BulkOptions {
     pub fn new(events: u64, days: u32, seed: u64, out: PathBuf) -> Self {
         let users = u32::try_from(events.div_ceil(EVENTS_PER_USER)).unwrap_or(u32::MAX);
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { events, users, days, seed, start: default_start(), format: BulkFormat::default(), threads, out }
+        Self {
+            events,
+            users,
+            days,
+            seed,
+            start: default_start(),
+            format: BulkFormat::default(),
+            threads,
+            out,
+        }
     }
 
     fn check(&self) -> Result<(), SimulateError> {
@@ -105,7 +114,12 @@ impl BulkOptions {
         let fewest = u64::from(self.users) * FEWEST_EVENTS_PER_USER;
         let most = u64::from(self.users) * u64::from(self.days) * MOST_EVENTS_PER_USER_AND_DAY;
         if !(fewest..=most).contains(&self.events) {
-            return Err(SimulateError::Events { events: self.events, users: self.users, fewest, most });
+            return Err(SimulateError::Events {
+                events: self.events,
+                users: self.users,
+                fewest,
+                most,
+            });
         }
         if self.threads == 0 {
             return Err(SimulateError::NoThreads);
@@ -115,7 +129,10 @@ impl BulkOptions {
 
     /// How many slices the calendar is cut into, each at least a day.
     fn slices(&self) -> u32 {
-        let slices = self.events.div_ceil(EVENTS_PER_SLICE).clamp(FEWEST_SLICES, u64::from(self.days));
+        let slices = self
+            .events
+            .div_ceil(EVENTS_PER_SLICE)
+            .clamp(FEWEST_SLICES, u64::from(self.days));
         u32::try_from(slices).unwrap_or(self.days)
     }
 }
@@ -139,8 +156,19 @@ pub struct BulkSummary {
 
 impl fmt::Display for BulkSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, users, start, end, files, format } = self;
-        writeln!(f, "{events} events of {users} users in {files} {} files", format.extension())?;
+        let Self {
+            events,
+            users,
+            start,
+            end,
+            files,
+            format,
+        } = self;
+        writeln!(
+            f,
+            "{events} events of {users} users in {files} {} files",
+            format.extension()
+        )?;
         write!(f, "{start} to {end} (exclusive)")
     }
 }
@@ -155,8 +183,15 @@ pub fn simulate_bulk(options: &BulkOptions) -> Result<BulkSummary, SimulateError
     let files = write::Files::new(options)?;
     let calendar = Calendar::new(options.start, options.days);
     let shoppers = population::draw(options, &calendar);
-    let plan = Plan { seed: options.seed, calendar, shoppers, slices: options.slices() };
-    let events = in_parallel(options.threads, plan.slices, |number| files.part(options, number, &plan.events(number)))?;
+    let plan = Plan {
+        seed: options.seed,
+        calendar,
+        shoppers,
+        slices: options.slices(),
+    };
+    let events = in_parallel(options.threads, plan.slices, |number| {
+        files.part(options, number, &plan.events(number))
+    })?;
     files.finish(options)?;
     Ok(BulkSummary {
         events,
@@ -186,8 +221,14 @@ fn in_parallel(
         }
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.min(count as usize)).map(|_| scope.spawn(worker)).collect();
-        let sums = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+        let workers: Vec<_> = (0..threads.min(count as usize))
+            .map(|_| scope.spawn(worker))
+            .collect();
+        let sums = workers.into_iter().map(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|e| std::panic::resume_unwind(e))
+        });
         sums.sum()
     })
 }

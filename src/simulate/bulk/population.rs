@@ -65,7 +65,11 @@ impl Shopper {
     fn draw(options: &BulkOptions, calendar: &Calendar, user: u32) -> Self {
         let mut chance = Chance::new(options.seed, Purpose::Shopper, user);
         let (joined, new) = calendar.join(&mut chance);
-        let mean_days = if chance.happens(TRIES) { TRIES_FOR_DAYS } else { STAYS_FOR_DAYS };
+        let mean_days = if chance.happens(TRIES) {
+            TRIES_FOR_DAYS
+        } else {
+            STAYS_FOR_DAYS
+        };
         let stays = 1.0 + chance.wait(mean_days).min(1e6);
         let fades_days = chance.whole(20, 90);
         Self {
@@ -83,7 +87,12 @@ impl Shopper {
 
     /// What is different on this day.
     pub(super) fn mood(&self, day: i32) -> Mood {
-        let mut mood = Mood { sessions: 1.0, buys: BUYS, returns: 0.03, tickets: 0.02 };
+        let mut mood = Mood {
+            sessions: 1.0,
+            buys: BUYS,
+            returns: 0.03,
+            tickets: 0.02,
+        };
         let days_left = self.left - day;
         if days_left < self.fades_days {
             let rest = f64::from(days_left) / f64::from(self.fades_days);
@@ -103,7 +112,11 @@ impl Shopper {
 
     /// Mean events of the session in which the user joins.
     fn expected_at_first(&self) -> f64 {
-        if self.new { self.events_per_session(self.mood(self.joined)) } else { 0.0 }
+        if self.new {
+            self.events_per_session(self.mood(self.joined))
+        } else {
+            0.0
+        }
     }
 
     /// Mean events of all other sessions in the log.
@@ -116,15 +129,21 @@ impl Shopper {
             sessions(day, day + 1) * mood.sessions * self.events_per_session(mood)
         };
         let usual = self.mood(i32::MIN / 2);
-        sessions(self.joined, changes) * self.events_per_session(usual) + (changes..end).map(on).sum::<f64>()
+        sessions(self.joined, changes) * self.events_per_session(usual)
+            + (changes..end).map(on).sum::<f64>()
     }
 }
 
 /// All users, at rates that make `options.events` the expected number of events.
 pub(super) fn draw(options: &BulkOptions, calendar: &Calendar) -> Vec<Shopper> {
-    let mut shoppers: Vec<Shopper> = (0..options.users).map(|user| Shopper::draw(options, calendar, user)).collect();
+    let mut shoppers: Vec<Shopper> = (0..options.users)
+        .map(|user| Shopper::draw(options, calendar, user))
+        .collect();
     let at_first: f64 = shoppers.iter().map(Shopper::expected_at_first).sum();
-    let expected: f64 = shoppers.iter().map(|shopper| shopper.expected_events(calendar)).sum();
+    let expected: f64 = shoppers
+        .iter()
+        .map(|shopper| shopper.expected_events(calendar))
+        .sum();
     for shopper in &mut shoppers {
         shopper.sessions_per_day *= (options.events as f64 - at_first) / expected;
     }

@@ -47,7 +47,11 @@ impl Calendar {
     }
 
     fn before(&self, day: i32) -> f64 {
-        usize::try_from(day).ok().and_then(|day| self.before.get(day)).copied().unwrap_or(0.0)
+        usize::try_from(day)
+            .ok()
+            .and_then(|day| self.before.get(day))
+            .copied()
+            .unwrap_or(0.0)
     }
 
     /// How much happens from one day until before another, where 1 is an average day.
@@ -103,7 +107,15 @@ impl Plan {
             let days = from.max(shopper.joined)..until.min(shopper.left);
             if !days.is_empty() {
                 let mut chance = Chance::of_part(self.seed, Purpose::Slice, user, number);
-                self.live(&User { number: user, shopper }, days, &mut chance, &mut events);
+                self.live(
+                    &User {
+                        number: user,
+                        shopper,
+                    },
+                    days,
+                    &mut chance,
+                    &mut events,
+                );
             }
         }
         events.sort_unstable();
@@ -113,12 +125,19 @@ impl Plan {
     }
 
     /// Adds what a user does on these days.
-    fn live(&self, user: &User<'_>, days: Range<i32>, chance: &mut Chance, events: &mut Vec<BulkEvent>) {
+    fn live(
+        &self,
+        user: &User<'_>,
+        days: Range<i32>,
+        chance: &mut Chance,
+        events: &mut Vec<BulkEvent>,
+    ) {
         let shopper = user.shopper;
         if shopper.new && days.contains(&shopper.joined) {
             Session::open(user, shopper.joined, chance, events).play(shopper.mood(shopper.joined));
         }
-        let usual = chance.count(shopper.sessions_per_day * self.calendar.weight(days.start, days.end));
+        let usual =
+            chance.count(shopper.sessions_per_day * self.calendar.weight(days.start, days.end));
         for _ in 0..usual {
             let day = self.calendar.day(&days, chance);
             let mood = shopper.mood(day);
@@ -146,15 +165,35 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A session that begins at some time of the day.
-    fn open(user: &'a User<'a>, day: i32, chance: &'a mut Chance, events: &'a mut Vec<BulkEvent>) -> Self {
-        let hour = chance.between(OPENS, CLOSES).midpoint(chance.between(OPENS, CLOSES));
+    fn open(
+        user: &'a User<'a>,
+        day: i32,
+        chance: &'a mut Chance,
+        events: &'a mut Vec<BulkEvent>,
+    ) -> Self {
+        let hour = chance
+            .between(OPENS, CLOSES)
+            .midpoint(chance.between(OPENS, CLOSES));
         let midnight = day * DAY_SECONDS;
-        Self { user, second: midnight + (hour * 3_600.0) as i32, ends: midnight + DAY_SECONDS - 1, chance, events }
+        Self {
+            user,
+            second: midnight + (hour * 3_600.0) as i32,
+            ends: midnight + DAY_SECONDS - 1,
+            chance,
+            events,
+        }
     }
 
     fn play(&mut self, mood: Mood) {
         let clicked = self.chance.happens(f64::from(self.user.shopper.clicks));
-        self.add(if clicked { Kind::EmailClick } else { Kind::Visit }, 0);
+        self.add(
+            if clicked {
+                Kind::EmailClick
+            } else {
+                Kind::Visit
+            },
+            0,
+        );
         for _ in 0..self.chance.count(MORE_VISITS) {
             self.add(Kind::Visit, 0);
         }
@@ -175,7 +214,12 @@ impl<'a> Session<'a> {
     }
 
     fn add(&mut self, kind: Kind, pence: i32) {
-        self.events.push(BulkEvent { second: self.second, user: self.user.number, kind, pence });
+        self.events.push(BulkEvent {
+            second: self.second,
+            user: self.user.number,
+            kind,
+            pence,
+        });
         self.second = (self.second + self.chance.whole(5, LONGEST_STEP)).min(self.ends);
     }
 

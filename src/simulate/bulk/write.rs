@@ -41,28 +41,49 @@ impl Files {
         refuse_others(&options.out, &[FOLDER])?;
         let events = Destination::folder(&options.out.join(FOLDER), is_part)?;
         let configuration = Destination::file(&options.out.join("ebb.toml"))?;
-        Ok(Self { events: Staged::new(events)?, configuration: Staged::new(configuration)? })
+        Ok(Self {
+            events: Staged::new(events)?,
+            configuration: Staged::new(configuration)?,
+        })
     }
 
     /// Writes the events of a slice; how many they were.
-    pub(super) fn part(&self, options: &BulkOptions, number: u32, events: &[BulkEvent]) -> Result<u64, SimulateError> {
+    pub(super) fn part(
+        &self,
+        options: &BulkOptions,
+        number: u32,
+        events: &[BulkEvent],
+    ) -> Result<u64, SimulateError> {
         let name = format!("part-{number:05}.{}", options.format.extension());
         let path = self.events.destination().given().join(&name);
         let file = self.events.create(&name)?;
-        let names = Names { start: options.start, digits: options.users.to_string().len().max(LEAST_DIGITS) };
+        let names = Names {
+            start: options.start,
+            digits: options.users.to_string().len().max(LEAST_DIGITS),
+        };
         match options.format {
             BulkFormat::Parquet => {
-                names.parquet(file, events).map_err(|source| SimulateError::Parquet { path, source })?;
+                names
+                    .parquet(file, events)
+                    .map_err(|source| SimulateError::Parquet { path, source })?;
             }
-            BulkFormat::Csv => names.csv(file, events).map_err(|source| SimulateError::Write { path, source })?,
+            BulkFormat::Csv => names
+                .csv(file, events)
+                .map_err(|source| SimulateError::Write { path, source })?,
         }
         Ok(events.len() as u64)
     }
 
     /// Writes the configuration, and lets both take their places together.
     pub(super) fn finish(self, options: &BulkOptions) -> Result<(), SimulateError> {
-        let written = self.configuration.file()?.write_all(configuration(options).as_bytes());
-        written.map_err(|source| SimulateError::Write { path: options.out.join("ebb.toml"), source })?;
+        let written = self
+            .configuration
+            .file()?
+            .write_all(configuration(options).as_bytes());
+        written.map_err(|source| SimulateError::Write {
+            path: options.out.join("ebb.toml"),
+            source,
+        })?;
         Ok(commit(vec![self.events, self.configuration])?)
     }
 }
@@ -73,7 +94,9 @@ fn is_part(name: &OsStr) -> bool {
         .into_iter()
         .find_map(|format| name.strip_suffix(format.extension())?.strip_suffix('.'));
     let digits = stem.and_then(|stem| stem.strip_prefix("part-"));
-    digits.is_some_and(|digits| digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+    digits.is_some_and(|digits| {
+        digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }
 
 /// How users and times are written.
@@ -98,18 +121,26 @@ impl Names {
     }
 
     fn batch(&self, events: &[BulkEvent], schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
-        let mut users = StringBuilder::with_capacity(events.len(), events.len() * (self.digits + 1));
+        let mut users =
+            StringBuilder::with_capacity(events.len(), events.len() * (self.digits + 1));
         for event in events {
-            self.user(&mut users, event.user).map_err(|error| ParquetError::General(error.to_string()))?;
+            self.user(&mut users, event.user)
+                .map_err(|error| ParquetError::General(error.to_string()))?;
             users.append_value("");
         }
         let midnight = i64::from(self.start.number()) * i64::from(DAY_SECONDS);
-        let times = events.iter().map(|event| (midnight + i64::from(event.second)) * 1_000_000);
+        let times = events
+            .iter()
+            .map(|event| (midnight + i64::from(event.second)) * 1_000_000);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(users.finish()),
             Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
-            Arc::new(StringArray::from_iter_values(events.iter().map(|event| event.kind.name()))),
-            Arc::new(Float64Array::from_iter(events.iter().map(BulkEvent::amount))),
+            Arc::new(StringArray::from_iter_values(
+                events.iter().map(|event| event.kind.name()),
+            )),
+            Arc::new(Float64Array::from_iter(
+                events.iter().map(BulkEvent::amount),
+            )),
         ];
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
@@ -124,7 +155,8 @@ impl Names {
                 date = self.start.plus(day).to_string();
             }
             line.clear();
-            self.line(&mut line, event, &date).map_err(io::Error::other)?;
+            self.line(&mut line, event, &date)
+                .map_err(io::Error::other)?;
             file.write_all(line.as_bytes())?;
         }
         file.flush()
@@ -133,7 +165,13 @@ impl Names {
     fn line(&self, line: &mut String, event: &BulkEvent, date: &str) -> std::fmt::Result {
         let second = event.second % DAY_SECONDS;
         self.user(line, event.user)?;
-        write!(line, ",{date} {:02}:{:02}:{:02},", second / 3_600, second / 60 % 60, second % 60)?;
+        write!(
+            line,
+            ",{date} {:02}:{:02}:{:02},",
+            second / 3_600,
+            second / 60 % 60,
+            second % 60
+        )?;
         write!(line, "{},", event.kind.name())?;
         if let Some(amount) = event.amount() {
             write!(line, "{amount:.2}")?;
@@ -142,14 +180,23 @@ impl Names {
     }
 
     fn user(&self, to: &mut impl std::fmt::Write, user: u32) -> std::fmt::Result {
-        write!(to, "U{:0digits$}", u64::from(user) + 1, digits = self.digits)
+        write!(
+            to,
+            "U{:0digits$}",
+            u64::from(user) + 1,
+            digits = self.digits
+        )
     }
 }
 
 fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("user_id", DataType::Utf8, false),
-        Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new(
+            "time",
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            false,
+        ),
         Field::new("kind", DataType::Utf8, false),
         Field::new("amount", DataType::Float64, true),
     ]))
@@ -157,7 +204,16 @@ fn schema() -> SchemaRef {
 
 /// The text of the configuration next to the log.
 fn configuration(options: &BulkOptions) -> String {
-    let BulkOptions { events, users, days, seed, start, format, threads: _, out: _ } = options;
+    let BulkOptions {
+        events,
+        users,
+        days,
+        seed,
+        start,
+        format,
+        threads: _,
+        out: _,
+    } = options;
     let extension = format.extension();
     let time_format = match format {
         BulkFormat::Parquet => "",

@@ -10,7 +10,10 @@ pub(super) struct Box4 {
 
 impl Box4 {
     /// From 6e-6 to 160,000 each.
-    pub(super) const WIDEST: Self = Self { low: [-12.0; 4], high: [12.0; 4] };
+    pub(super) const WIDEST: Self = Self {
+        low: [-12.0; 4],
+        high: [12.0; 4],
+    };
 
     fn hold(&self, at: [f64; 4]) -> [f64; 4] {
         let mut held = at;
@@ -24,7 +27,8 @@ impl Box4 {
     fn free(&self, at: [f64; 4], gradient: [f64; 4]) -> Vec<usize> {
         let stuck = |k: &usize| {
             let k = *k;
-            (at[k] <= self.low[k] && gradient[k] <= 0.0) || (at[k] >= self.high[k] && gradient[k] >= 0.0)
+            (at[k] <= self.low[k] && gradient[k] <= 0.0)
+                || (at[k] >= self.high[k] && gradient[k] >= 0.0)
         };
         (0..4).filter(|k| !stuck(k)).collect()
     }
@@ -62,8 +66,16 @@ pub(super) fn climb(likelihood: &Likelihood, start: [f64; 4], bounds: &Box4) -> 
     let mut damping = 1e-3;
     for steps in 0..MOST_STEPS {
         let free = bounds.free(at, point.gradient);
-        let slope = free.iter().fold(0.0_f64, |m, k| m.max(point.gradient[*k].abs())) / customers;
-        let top = |converged| Top { at, log_likelihood: point.value, converged, steps };
+        let slope = free
+            .iter()
+            .fold(0.0_f64, |m, k| m.max(point.gradient[*k].abs()))
+            / customers;
+        let top = |converged| Top {
+            at,
+            log_likelihood: point.value,
+            converged,
+            steps,
+        };
         if slope <= LEVEL {
             return top(true);
         }
@@ -81,7 +93,12 @@ pub(super) fn climb(likelihood: &Likelihood, start: [f64; 4], bounds: &Box4) -> 
             None => return top(slope <= NEARLY_LEVEL),
         }
     }
-    Top { at, log_likelihood: point.value, converged: false, steps: MOST_STEPS }
+    Top {
+        at,
+        log_likelihood: point.value,
+        converged: false,
+        steps: MOST_STEPS,
+    }
 }
 
 /// The damped Newton step of the free parameters, 0 for the others; `None` where the damped surface still bends
@@ -91,7 +108,8 @@ fn step(point: &Point, free: &[usize], damping: f64) -> Option<[f64; 4]> {
     let mut matrix = vec![0.0; n * n];
     for (i, row) in free.iter().enumerate() {
         for (j, column) in free.iter().enumerate().take(i + 1) {
-            matrix[i * n + j] = -point.hessian[row * 4 + column] + if i == j { damping } else { 0.0 };
+            matrix[i * n + j] =
+                -point.hessian[row * 4 + column] + if i == j { damping } else { 0.0 };
         }
     }
     let mut by: Vec<f64> = free.iter().map(|k| point.gradient[*k]).collect();

@@ -53,7 +53,13 @@ impl Point {
 
 impl Likelihood {
     pub(super) fn new(customers: &[Purchases]) -> Self {
-        let key = |p: &Purchases| (p.frequency(), p.last_day().to_bits(), p.age_days().to_bits());
+        let key = |p: &Purchases| {
+            (
+                p.frequency(),
+                p.last_day().to_bits(),
+                p.age_days().to_bits(),
+            )
+        };
         let mut sorted = customers.to_vec();
         // Times are not negative, so their bits are in the order of their values.
         sorted.sort_unstable_by_key(key);
@@ -71,7 +77,10 @@ impl Likelihood {
         let mut beyond = vec![0.0; largest as usize];
         for group in &groups {
             // At the last `j` below x; summed from the end below.
-            if let Some(slot) = (group.x as usize).checked_sub(1).and_then(|j| beyond.get_mut(j)) {
+            if let Some(slot) = (group.x as usize)
+                .checked_sub(1)
+                .and_then(|j| beyond.get_mut(j))
+            {
                 *slot += group.customers;
             }
         }
@@ -80,7 +89,11 @@ impl Likelihood {
             sum += *slot;
             *slot = sum;
         }
-        Self { groups, beyond, customers: customers.len() as f64 }
+        Self {
+            groups,
+            beyond,
+            customers: customers.len() as f64,
+        }
     }
 
     /// How many customers there are.
@@ -90,8 +103,9 @@ impl Likelihood {
 
     /// Active days a day between the first and the last one of all who came back; `None` when nobody did.
     pub(super) fn repeat_rate(&self) -> Option<f64> {
-        let (days, span) =
-            self.groups.iter().fold((0.0, 0.0), |(x, t), g| (x + g.customers * g.x, t + g.customers * g.last));
+        let (days, span) = self.groups.iter().fold((0.0, 0.0), |(x, t), g| {
+            (x + g.customers * g.x, t + g.customers * g.last)
+        });
         (days > 0.0 && span > 0.0).then(|| days / span)
     }
 
@@ -124,13 +138,27 @@ impl Likelihood {
 impl Group {
     /// The terms of the times: `(alpha / (alpha + T))^r (alpha + T)^-x`, and for those who came back the odds of
     /// having dropped out since, `a / (b + x - 1) ((alpha + T) / (alpha + t_x))^(r + x)`.
-    fn add_times(&self, [r, alpha, _, b]: [f64; 4], [_, log_alpha, log_a, _]: [f64; 4], point: &mut Point) {
-        let Self { x, last, age, customers: n } = *self;
+    fn add_times(
+        &self,
+        [r, alpha, _, b]: [f64; 4],
+        [_, log_alpha, log_a, _]: [f64; 4],
+        point: &mut Point,
+    ) {
+        let Self {
+            x,
+            last,
+            age,
+            customers: n,
+        } = *self;
         let longer = libm::log1p(age / alpha);
         // What alpha is of alpha + T: also the derivative of ln(alpha + T) by ln(alpha).
         let share = alpha / (alpha + age);
         let value = -r * longer - x * (log_alpha + longer);
-        point.add(n, value, [-r * longer, r * (1.0 - share) - x * share, 0.0, 0.0]);
+        point.add(
+            n,
+            value,
+            [-r * longer, r * (1.0 - share) - x * share, 0.0, 0.0],
+        );
         point.bend(R, R, -n * r * longer);
         point.bend(ALPHA, R, n * r * (1.0 - share));
         point.bend(ALPHA, ALPHA, -n * (r + x) * share * (1.0 - share));
@@ -153,7 +181,11 @@ impl Group {
         let weight = n * dead;
         point.bend(R, R, weight * r * silence);
         point.bend(ALPHA, R, weight * r * (share - share_last));
-        point.bend(ALPHA, ALPHA, weight * (r + x) * (share * (1.0 - share) - share_last * (1.0 - share_last)));
+        point.bend(
+            ALPHA,
+            ALPHA,
+            weight * (r + x) * (share * (1.0 - share) - share_last * (1.0 - share_last)),
+        );
         point.bend(B, B, -weight * b * (stay - b) / (stay * stay));
     }
 }
@@ -164,13 +196,26 @@ mod tests {
     use crate::model::BgNbd;
 
     fn customers() -> Vec<Purchases> {
-        let counts =
-            [(0, 0.0, 90.0), (1, 30.0, 90.0), (1, 30.0, 90.0), (4, 80.5, 100.0), (0, 0.0, 10.0), (37, 55.0, 56.0)];
-        counts.iter().map(|&(x, last, age)| Purchases::new(x, last, age).unwrap()).collect()
+        let counts = [
+            (0, 0.0, 90.0),
+            (1, 30.0, 90.0),
+            (1, 30.0, 90.0),
+            (4, 80.5, 100.0),
+            (0, 0.0, 10.0),
+            (37, 55.0, 56.0),
+        ];
+        counts
+            .iter()
+            .map(|&(x, last, age)| Purchases::new(x, last, age).unwrap())
+            .collect()
     }
 
-    const POINTS: [[f64; 4]; 4] =
-        [[-1.2, 3.0, -0.3, 0.9], [0.0, 0.0, 0.0, 0.0], [2.0, 4.5, -3.0, -1.0], [-2.0, 1.0, 3.0, 5.0]];
+    const POINTS: [[f64; 4]; 4] = [
+        [-1.2, 3.0, -0.3, 0.9],
+        [0.0, 0.0, 0.0, 0.0],
+        [2.0, 4.5, -3.0, -1.0],
+        [-2.0, 1.0, 3.0, 5.0],
+    ];
 
     #[test]
     fn grouped_customers_are_as_likely_as_one_by_one() {
@@ -181,7 +226,10 @@ mod tests {
             let model = BgNbd { r, alpha, a, b };
             let expected: f64 = customers().iter().map(|p| model.log_likelihood(p)).sum();
             let got = likelihood.at(logs).value;
-            assert!((got - expected).abs() < 1e-11 * expected.abs(), "{got} {expected}");
+            assert!(
+                (got - expected).abs() < 1e-11 * expected.abs(),
+                "{got} {expected}"
+            );
         }
     }
 
@@ -199,11 +247,18 @@ mod tests {
                 };
                 let (up, down) = (moved(step), moved(-step));
                 let slope = (up.value - down.value) / (2.0 * step);
-                assert!((point.gradient[row] - slope).abs() < 1e-5, "{logs:?} {row}: {} {slope}", point.gradient[row]);
+                assert!(
+                    (point.gradient[row] - slope).abs() < 1e-5,
+                    "{logs:?} {row}: {} {slope}",
+                    point.gradient[row]
+                );
                 for column in 0..=row {
                     let bend = (up.gradient[column] - down.gradient[column]) / (2.0 * step);
                     let got = point.hessian[row * 4 + column];
-                    assert!((got - bend).abs() < 1e-5, "{logs:?} {row} {column}: {got} {bend}");
+                    assert!(
+                        (got - bend).abs() < 1e-5,
+                        "{logs:?} {row} {column}: {got} {bend}"
+                    );
                 }
             }
         }

@@ -26,7 +26,9 @@ pub enum BgNbdError {
     #[error("there is no customer to fit BG/NBD on")]
     Nobody,
     /// Nobody came back, which says nothing about drop-out.
-    #[error("none of {customers} customers was active on a second day: BG/NBD has nothing to learn from")]
+    #[error(
+        "none of {customers} customers was active on a second day: BG/NBD has nothing to learn from"
+    )]
     NoRepeat {
         /// How many customers were looked at.
         customers: usize,
@@ -59,19 +61,27 @@ const STARTS: [[f64; 3]; 2] = [[0.5, 1.0, 3.0], [4.0, 0.5, 10.0]];
 ///
 /// When there is no customer, or none was active on a second day.
 pub fn fit(customers: &[Purchases]) -> Result<BgNbdFit, BgNbdError> {
-    let taken: Vec<Purchases> =
-        evenly(customers.len(), MOST_CUSTOMERS).filter_map(|k| customers.get(k)).copied().collect();
+    let taken: Vec<Purchases> = evenly(customers.len(), MOST_CUSTOMERS)
+        .filter_map(|k| customers.get(k))
+        .copied()
+        .collect();
     if taken.is_empty() {
         return Err(BgNbdError::Nobody);
     }
     let likelihood = Likelihood::new(&taken);
-    let rate = likelihood.repeat_rate().ok_or(BgNbdError::NoRepeat { customers: taken.len() })?;
+    let rate = likelihood.repeat_rate().ok_or(BgNbdError::NoRepeat {
+        customers: taken.len(),
+    })?;
     let climbs = STARTS.map(|[r, a, b]| {
         let start = [r, r / rate, a, b].map(libm::log);
         climb(&likelihood, start, &Box4::WIDEST)
     });
     let [first, second] = climbs;
-    let best = if second.log_likelihood > first.log_likelihood { second } else { first };
+    let best = if second.log_likelihood > first.log_likelihood {
+        second
+    } else {
+        first
+    };
     let [r, alpha, a, b] = best.at.map(libm::exp);
     Ok(BgNbdFit {
         params: BgNbd { r, alpha, a, b },

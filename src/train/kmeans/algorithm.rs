@@ -29,7 +29,10 @@ impl Fitted {
     /// The nearest centre of each point, the first of equals.
     pub fn labels(&self, points: Points<'_>) -> Vec<usize> {
         let blocks = blocks(&self.centres, self.width);
-        points.iter().map(|point| nearest(&blocks, point).label as usize).collect()
+        points
+            .iter()
+            .map(|point| nearest(&blocks, point).label as usize)
+            .collect()
     }
 }
 
@@ -56,17 +59,36 @@ pub fn fit_points(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fitte
     let mut best = start();
     for _ in 1..params.restarts() {
         let other = start();
-        best = if other.inertia < best.inertia { other } else { best };
+        best = if other.inertia < best.inertia {
+            other
+        } else {
+            best
+        };
     }
     let finer = descend(params, points, best.centres.clone(), least_move / FINER);
     let steps = best.steps + finer.steps;
-    Ok(Fitted { steps, ..if finer.inertia < best.inertia { finer } else { best } })
+    Ok(Fitted {
+        steps,
+        ..if finer.inertia < best.inertia {
+            finer
+        } else {
+            best
+        }
+    })
 }
 
 /// Lloyd's steps from some centres, until no point changes hands or the centres moved little.
-fn descend(params: &LloydKMeansValid, points: Points<'_>, mut centres: Vec<f64>, least_move: f64) -> Fitted {
+fn descend(
+    params: &LloydKMeansValid,
+    points: Points<'_>,
+    mut centres: Vec<f64>,
+    least_move: f64,
+) -> Fitted {
     let width = points.width;
-    let mut parts: Vec<Part<'_>> = points.parts().map(|points| Part::new(points, params.k())).collect();
+    let mut parts: Vec<Part<'_>> = points
+        .parts()
+        .map(|points| Part::new(points, params.k()))
+        .collect();
     let mut geometry = Geometry::new(&centres, None, width);
     let mut steps = 0;
     loop {
@@ -76,7 +98,11 @@ fn descend(params: &LloydKMeansValid, points: Points<'_>, mut centres: Vec<f64>,
         }
         steps += 1;
         let moved = means(&mut parts, &centres);
-        let total: f64 = moved.chunks_exact(width).zip(centres.chunks_exact(width)).map(|(a, b)| squared(a, b)).sum();
+        let total: f64 = moved
+            .chunks_exact(width)
+            .zip(centres.chunks_exact(width))
+            .map(|(a, b)| squared(a, b))
+            .sum();
         geometry = Geometry::new(&moved, Some(&centres), width);
         centres = moved;
         if total <= least_move {
@@ -85,13 +111,28 @@ fn descend(params: &LloydKMeansValid, points: Points<'_>, mut centres: Vec<f64>,
         }
     }
     // Summed in the order of the parts, whichever processor was free for which.
-    let inertia = parts.par_iter().map(|part| part.inertia(&centres)).collect::<Vec<_>>().iter().sum();
-    Fitted { centres, width, inertia, steps }
+    let inertia = parts
+        .par_iter()
+        .map(|part| part.inertia(&centres))
+        .collect::<Vec<_>>()
+        .iter()
+        .sum();
+    Fitted {
+        centres,
+        width,
+        inertia,
+        steps,
+    }
 }
 
 /// Gives every point to its nearest centre; how many changed hands.
 fn assign(parts: &mut [Part<'_>], geometry: &Geometry) -> u64 {
-    parts.par_iter_mut().map(|part| part.assign(geometry)).collect::<Vec<_>>().iter().sum()
+    parts
+        .par_iter_mut()
+        .map(|part| part.assign(geometry))
+        .collect::<Vec<_>>()
+        .iter()
+        .sum()
 }
 
 /// The mean of each centre's points. A centre without points moves to the point that is furthest from its own, or
@@ -106,17 +147,28 @@ fn means(parts: &mut [Part<'_>], centres: &[f64]) -> Vec<f64> {
 
 /// The sum and number of each centre's points, added up in the order of the parts.
 fn sums(parts: &[Part<'_>], size: usize) -> (Vec<f64>, Vec<u64>) {
-    let (mut sums, mut counts) = (vec![0.0; size], vec![0; parts.first().map_or(0, |p| p.counts.len())]);
+    let (mut sums, mut counts) = (
+        vec![0.0; size],
+        vec![0; parts.first().map_or(0, |p| p.counts.len())],
+    );
     for part in parts {
-        sums.iter_mut().zip(&part.sums).for_each(|(sum, x)| *sum += x);
-        counts.iter_mut().zip(&part.counts).for_each(|(count, n)| *count += n);
+        sums.iter_mut()
+            .zip(&part.sums)
+            .for_each(|(sum, x)| *sum += x);
+        counts
+            .iter_mut()
+            .zip(&part.counts)
+            .for_each(|(count, n)| *count += n);
     }
     (sums, counts)
 }
 
 fn divided(mut sums: Vec<f64>, counts: &[u64], centres: &[f64]) -> Vec<f64> {
     let width = sums.len() / counts.len().max(1);
-    let each = sums.chunks_exact_mut(width).zip(centres.chunks_exact(width)).zip(counts);
+    let each = sums
+        .chunks_exact_mut(width)
+        .zip(centres.chunks_exact(width))
+        .zip(counts);
     for ((mean, centre), count) in each {
         match count {
             0 => mean.copy_from_slice(centre),
@@ -130,14 +182,22 @@ fn divided(mut sums: Vec<f64>, counts: &[u64], centres: &[f64]) -> Vec<f64> {
 fn refilled(parts: &mut [Part<'_>], centres: &[f64], mut counts: Vec<u64>) -> Vec<f64> {
     let width = centres.len() / counts.len().max(1);
     let mut placed = centres.to_vec();
-    let empty: Vec<usize> = counts.iter().enumerate().filter(|(_, n)| **n == 0).map(|(label, _)| label).collect();
+    let empty: Vec<usize> = counts
+        .iter()
+        .enumerate()
+        .filter(|(_, n)| **n == 0)
+        .map(|(label, _)| label)
+        .collect();
     for label in empty {
         let of_part = |(place, part): (usize, &Part<'_>)| {
-            part.furthest(&placed, &counts).map(|(row, squared)| (place, row, squared))
+            part.furthest(&placed, &counts)
+                .map(|(row, squared)| (place, row, squared))
         };
         let furthest = parts.iter().enumerate().filter_map(of_part);
         let furthest = furthest.reduce(|best, other| if other.2 > best.2 { other } else { best });
-        let Some((place, row, _)) = furthest.filter(|(_, _, squared)| *squared > 0.0) else { break };
+        let Some((place, row, _)) = furthest.filter(|(_, _, squared)| *squared > 0.0) else {
+            break;
+        };
         let part = &mut parts[place];
         part.reassign(row, label as u32);
         if let Some(point) = part.points.iter().nth(row) {
@@ -152,10 +212,22 @@ fn refilled(parts: &mut [Part<'_>], centres: &[f64], mut counts: Vec<u64>) -> Ve
 impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError> for LloydKMeansValid {
     type Object = Fitted;
 
-    fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<Self::Object, KMeansError> {
+    fn fit(
+        &self,
+        dataset: &DatasetBase<ArrayBase<D, Ix2>, T>,
+    ) -> Result<Self::Object, KMeansError> {
         let records = dataset.records();
-        let values = records.as_slice().map_or_else(|| Cow::Owned(records.iter().copied().collect()), Cow::Borrowed);
-        fit_points(self, Points { values: &values, width: records.ncols() })
+        let values = records.as_slice().map_or_else(
+            || Cow::Owned(records.iter().copied().collect()),
+            Cow::Borrowed,
+        );
+        fit_points(
+            self,
+            Points {
+                values: &values,
+                width: records.ncols(),
+            },
+        )
     }
 }
 
@@ -186,7 +258,9 @@ mod tests {
     /// Skewed columns of users in groups that overlap.
     fn users(n: usize, width: usize, groups: usize) -> Vec<f64> {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
-        let centres: Vec<f64> = (0..groups * width).map(|_| random.gen_range(-2.0..2.0)).collect();
+        let centres: Vec<f64> = (0..groups * width)
+            .map(|_| random.gen_range(-2.0..2.0))
+            .collect();
         let mut values = Vec::with_capacity(n * width);
         for i in 0..n {
             let spread: f64 = random.gen_range(-1.0..1.0);
@@ -205,11 +279,27 @@ mod tests {
     #[test]
     fn the_inertia_is_no_higher_than_that_of_linfa_clustering() {
         let values = users(6_000, 5, 6);
-        let points = Points { values: &values, width: 5 };
+        let points = Points {
+            values: &values,
+            width: 5,
+        };
         for (k, seed) in [(2, 1), (4, 2), (6, 3), (9, 4)] {
-            let params = LloydKMeans::new(k).restarts(5).tolerance(1e-8).seed(seed).check().unwrap();
-            let (ours, theirs) = (fit_points(&params, points).unwrap(), fit_reference(&params, points).unwrap());
-            assert!(ours.inertia <= theirs.inertia * 1.0001, "k = {k}: {} {}", ours.inertia, theirs.inertia);
+            let params = LloydKMeans::new(k)
+                .restarts(5)
+                .tolerance(1e-8)
+                .seed(seed)
+                .check()
+                .unwrap();
+            let (ours, theirs) = (
+                fit_points(&params, points).unwrap(),
+                fit_reference(&params, points).unwrap(),
+            );
+            assert!(
+                ours.inertia <= theirs.inertia * 1.0001,
+                "k = {k}: {} {}",
+                ours.inertia,
+                theirs.inertia
+            );
         }
     }
 
@@ -217,16 +307,30 @@ mod tests {
     #[test]
     fn the_end_is_a_fixed_point_of_plain_lloyd() {
         let values = users(20_000, 4, 5);
-        let points = Points { values: &values, width: 4 };
-        let fitted = fit(LloydKMeans::new(11).tolerance(0.0).max_steps(1_000), &values, 4).unwrap();
+        let points = Points {
+            values: &values,
+            width: 4,
+        };
+        let fitted = fit(
+            LloydKMeans::new(11).tolerance(0.0).max_steps(1_000),
+            &values,
+            4,
+        )
+        .unwrap();
         let (mut sums, mut counts, mut inertia) = (vec![0.0; 44], vec![0_u32; 11], 0.0);
         for (point, label) in points.iter().zip(fitted.labels(points)) {
-            sums[label * 4..][..4].iter_mut().zip(point).for_each(|(sum, x)| *sum += x);
+            sums[label * 4..][..4]
+                .iter_mut()
+                .zip(point)
+                .for_each(|(sum, x)| *sum += x);
             counts[label] += 1;
             inertia += squared(point, &fitted.centres[label * 4..][..4]);
         }
         for (i, (sum, centre)) in sums.iter().zip(&fitted.centres).enumerate() {
-            assert!((sum / f64::from(counts[i / 4]) - centre).abs() < 1e-9, "{i}");
+            assert!(
+                (sum / f64::from(counts[i / 4]) - centre).abs() < 1e-9,
+                "{i}"
+            );
         }
         assert!((inertia - fitted.inertia).abs() < 1e-9 * inertia);
     }
@@ -245,7 +349,10 @@ mod tests {
         let values = users(12, 2, 3);
         let fitted = fit(LloydKMeans::new(12), &values, 2).unwrap();
         assert_eq!(fitted.inertia, 0.0);
-        let mut labels = fitted.labels(Points { values: &values, width: 2 });
+        let mut labels = fitted.labels(Points {
+            values: &values,
+            width: 2,
+        });
         labels.sort_unstable();
         assert_eq!(labels, (0..12).collect::<Vec<_>>());
     }
@@ -260,9 +367,21 @@ mod tests {
     fn a_constant_column_changes_nothing() {
         let plain = users(500, 1, 4);
         let wide: Vec<f64> = plain.iter().flat_map(|x| [*x, 7.0]).collect();
-        let (a, b) = (fit(LloydKMeans::new(4), &plain, 1).unwrap(), fit(LloydKMeans::new(4), &wide, 2).unwrap());
-        assert!((a.inertia - b.inertia).abs() < 1e-2 * a.inertia, "{} {}", a.inertia, b.inertia);
-        assert!(b.centres.chunks(2).all(|centre| (centre[1] - 7.0).abs() < 1e-12));
+        let (a, b) = (
+            fit(LloydKMeans::new(4), &plain, 1).unwrap(),
+            fit(LloydKMeans::new(4), &wide, 2).unwrap(),
+        );
+        assert!(
+            (a.inertia - b.inertia).abs() < 1e-2 * a.inertia,
+            "{} {}",
+            a.inertia,
+            b.inertia
+        );
+        assert!(
+            b.centres
+                .chunks(2)
+                .all(|centre| (centre[1] - 7.0).abs() < 1e-12)
+        );
     }
 
     /// Two centres start where nobody is: they move to the points furthest from the others.
@@ -270,16 +389,31 @@ mod tests {
     fn centres_without_points_are_moved_to_the_furthest_ones() {
         let values = [0.0, 0.1, 0.2, 10.0, 30.0];
         let params = LloydKMeans::new(3).check().unwrap();
-        let fitted = descend(&params, Points { values: &values, width: 1 }, vec![0.1, 900.0, -900.0], 0.0);
+        let fitted = descend(
+            &params,
+            Points {
+                values: &values,
+                width: 1,
+            },
+            vec![0.1, 900.0, -900.0],
+            0.0,
+        );
         let mut centres = fitted.centres;
         centres.sort_by(f64::total_cmp);
-        assert!(centres.iter().zip([0.1, 10.0, 30.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{centres:?}");
+        assert!(
+            centres
+                .iter()
+                .zip([0.1, 10.0, 30.0])
+                .all(|(a, b)| (a - b).abs() < 1e-12),
+            "{centres:?}"
+        );
         assert!((fitted.inertia - 0.02).abs() < 1e-12);
     }
 
     #[test]
     fn what_cannot_be_clustered_is_refused_by_name() {
-        let message = |params, values: &[f64], width| fit(params, values, width).unwrap_err().to_string();
+        let message =
+            |params, values: &[f64], width| fit(params, values, width).unwrap_err().to_string();
         let two = LloydKMeans::new(2);
         assert!(message(two, &[1.0, 2.0, f64::NAN, 4.0], 2).contains("row 1"));
         assert!(message(two, &[1.0, 2.0, f64::INFINITY], 1).contains("row 2"));
@@ -296,7 +430,10 @@ mod tests {
     fn it_is_a_citizen_of_linfa() {
         let values = users(400, 3, 3);
         let direct = fit(LloydKMeans::new(3), &values, 3).unwrap();
-        let labels = direct.labels(Points { values: &values, width: 3 });
+        let labels = direct.labels(Points {
+            values: &values,
+            width: 3,
+        });
         let dataset = DatasetBase::from(Array2::from_shape_vec((400, 3), values).unwrap());
         let fitted = LloydKMeans::new(3).fit(&dataset).unwrap();
         assert_eq!(fitted, direct);

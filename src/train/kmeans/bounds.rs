@@ -32,7 +32,10 @@ struct Margin {
 impl Margin {
     fn new(width: usize) -> Self {
         let share = (width + 16) as f64 * f64::EPSILON;
-        Self { up: 1.0 + share, down: 1.0 - share }
+        Self {
+            up: 1.0 + share,
+            down: 1.0 - share,
+        }
     }
 }
 
@@ -44,18 +47,38 @@ impl Geometry {
         let moves: Vec<f64> = match before {
             Some(before) => {
                 let pairs = each().zip(before.chunks_exact(width));
-                pairs.map(|(a, b)| squared(a, b).sqrt() * margin.up).collect()
+                pairs
+                    .map(|(a, b)| squared(a, b).sqrt() * margin.up)
+                    .collect()
             }
             None => vec![0.0; centres.len() / width],
         };
         let own = |(i, centre): (usize, &[f64])| {
-            let others = || each().zip(&moves).enumerate().filter(|(j, _)| *j != i).map(|(_, other)| other);
-            let gap = others().map(|(other, _)| squared(centre, other)).fold(f64::INFINITY, f64::min).sqrt();
+            let others = || {
+                each()
+                    .zip(&moves)
+                    .enumerate()
+                    .filter(|(j, _)| *j != i)
+                    .map(|(_, other)| other)
+            };
+            let gap = others()
+                .map(|(other, _)| squared(centre, other))
+                .fold(f64::INFINITY, f64::min)
+                .sqrt();
             let others_moved = others().map(|(_, moved)| *moved).fold(0.0, f64::max);
-            Own { moved: moves[i], others_moved, half_gap: gap / 2.0 * margin.down }
+            Own {
+                moved: moves[i],
+                others_moved,
+                half_gap: gap / 2.0 * margin.down,
+            }
         };
         let own = each().enumerate().map(own).collect();
-        Self { centres: centres.to_vec(), blocks: blocks(centres, width), own, margin }
+        Self {
+            centres: centres.to_vec(),
+            blocks: blocks(centres, width),
+            own,
+            margin,
+        }
     }
 
     /// The places in a tile of the points whose centre may not be the nearest any more, by what is known.
@@ -64,11 +87,19 @@ impl Geometry {
         let mut count = 0;
         let known = tile.upper.iter_mut().zip(tile.lower.iter_mut());
         for (place, (label, (upper, lower))) in (0..).zip(tile.labels.iter().zip(known)) {
-            let unknown = Own { moved: 0.0, others_moved: 0.0, half_gap: 0.0 };
+            let unknown = Own {
+                moved: 0.0,
+                others_moved: 0.0,
+                half_gap: 0.0,
+            };
             let own = self.own.get(*label as usize).copied().unwrap_or(unknown);
             *upper = (*upper + own.moved) * up;
             *lower = (*lower - own.others_moved) * self.margin.down;
-            let least = if *lower > own.half_gap { *lower } else { own.half_gap };
+            let least = if *lower > own.half_gap {
+                *lower
+            } else {
+                own.half_gap
+            };
             places[count] = place;
             count += usize::from(*upper * up >= least);
         }
@@ -76,20 +107,31 @@ impl Geometry {
     }
 
     /// Those of them for which that is still so after a look at the distance to the own centre.
-    fn still_doubtful(&self, tile: &mut Tile<'_>, places: &mut [u16; TILE], doubtful: usize) -> usize {
+    fn still_doubtful(
+        &self,
+        tile: &mut Tile<'_>,
+        places: &mut [u16; TILE],
+        doubtful: usize,
+    ) -> usize {
         let (up, width) = (self.margin.up, tile.width);
         let mut count = 0;
         for i in 0..doubtful {
             let place = usize::from(places[i]);
             let label = tile.labels[place] as usize;
-            let (Some(own), Some(centre)) = (self.own.get(label), self.centres.get(label * width..)) else {
+            let (Some(own), Some(centre)) =
+                (self.own.get(label), self.centres.get(label * width..))
+            else {
                 count = doubtful;
                 break;
             };
             let upper = squared(tile.point(place), centre).sqrt() * up;
             tile.upper[place] = upper;
             let lower = tile.lower[place];
-            let least = if lower > own.half_gap { lower } else { own.half_gap };
+            let least = if lower > own.half_gap {
+                lower
+            } else {
+                own.half_gap
+            };
             places[count] = places[i];
             count += usize::from(upper * up >= least);
         }
@@ -152,9 +194,18 @@ impl<'a> Part<'a> {
         let (Points { values, width }, Margin { up, down }) = (self.points, geometry.margin);
         let (mut changed, mut places) = (0, [0; TILE]);
         let known = self.upper.chunks_mut(TILE).zip(self.lower.chunks_mut(TILE));
-        let tiles = values.chunks(TILE * width).zip(self.labels.chunks_mut(TILE)).zip(known);
+        let tiles = values
+            .chunks(TILE * width)
+            .zip(self.labels.chunks_mut(TILE))
+            .zip(known);
         for ((points, labels), (upper, lower)) in tiles {
-            let mut tile = Tile { points, width, labels, upper, lower };
+            let mut tile = Tile {
+                points,
+                width,
+                labels,
+                upper,
+                lower,
+            };
             let doubtful = geometry.doubtful(&mut tile, &mut places);
             let doubtful = geometry.still_doubtful(&mut tile, &mut places, doubtful);
             for place in places[..doubtful].iter().map(|place| usize::from(*place)) {
@@ -180,14 +231,27 @@ impl<'a> Part<'a> {
             let centre = centres.get(own * width..)?.get(..width)?;
             (*counts.get(own)? > 1).then(|| (row, squared(point, centre)))
         };
-        let all = self.points.iter().zip(&self.labels).enumerate().filter_map(distance);
+        let all = self
+            .points
+            .iter()
+            .zip(&self.labels)
+            .enumerate()
+            .filter_map(distance);
         all.reduce(|best, other| if other.1 > best.1 { other } else { best })
     }
 
     /// Gives one point to a centre, whatever its distance.
     pub(super) fn reassign(&mut self, row: usize, label: u32) {
-        let Some(point) = self.points.iter().nth(row) else { return };
-        give(&mut self.sums, &mut self.counts, point, self.labels[row], label);
+        let Some(point) = self.points.iter().nth(row) else {
+            return;
+        };
+        give(
+            &mut self.sums,
+            &mut self.counts,
+            point,
+            self.labels[row],
+            label,
+        );
         (self.labels[row], self.upper[row], self.lower[row]) = (label, f64::INFINITY, 0.0);
     }
 
@@ -195,7 +259,11 @@ impl<'a> Part<'a> {
     pub(super) fn inertia(&self, centres: &[f64]) -> f64 {
         let width = self.points.width;
         let own = |label: &u32| centres.get(*label as usize * width..).unwrap_or_default();
-        self.points.iter().zip(&self.labels).map(|(point, label)| squared(point, own(label))).sum()
+        self.points
+            .iter()
+            .zip(&self.labels)
+            .map(|(point, label)| squared(point, own(label)))
+            .sum()
     }
 }
 
@@ -204,10 +272,16 @@ fn give(sums: &mut [f64], counts: &mut [u64], point: &[f64], from: u32, to: u32)
     let place = |label: u32| label as usize * width;
     if let Some(count) = counts.get_mut(from as usize) {
         *count -= 1;
-        sums[place(from)..].iter_mut().zip(point).for_each(|(sum, x)| *sum -= x);
+        sums[place(from)..]
+            .iter_mut()
+            .zip(point)
+            .for_each(|(sum, x)| *sum -= x);
     }
     counts[to as usize] += 1;
-    sums[place(to)..].iter_mut().zip(point).for_each(|(sum, x)| *sum += x);
+    sums[place(to)..]
+        .iter_mut()
+        .zip(point)
+        .for_each(|(sum, x)| *sum += x);
 }
 
 #[cfg(test)]
@@ -218,14 +292,21 @@ mod tests {
 
     /// The nearest centre by computing every distance, the first of equals.
     fn plain(point: &[f64], centres: &[f64]) -> u32 {
-        let distances: Vec<f64> = centres.chunks(point.len()).map(|centre| squared(point, centre)).collect();
+        let distances: Vec<f64> = centres
+            .chunks(point.len())
+            .map(|centre| squared(point, centre))
+            .collect();
         let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
         distances.iter().position(|d| *d == least).unwrap() as u32
     }
 
     /// Values with many ties, and values of very different sizes.
     fn value() -> impl Strategy<Value = f64> {
-        prop_oneof![(-3..4).prop_map(f64::from), -1.0..1.0, (-1.0..1.0).prop_map(|x: f64| 1e6 + x * 1e-6)]
+        prop_oneof![
+            (-3..4).prop_map(f64::from),
+            -1.0..1.0,
+            (-1.0..1.0).prop_map(|x: f64| 1e6 + x * 1e-6)
+        ]
     }
 
     proptest! {

@@ -15,7 +15,10 @@ impl<const N: usize> Block<N> {
     pub(super) fn new<'c>(centres: impl Iterator<Item = &'c [f64]>, width: usize) -> Self {
         let mut columns = vec![[f64::INFINITY; N]; width];
         for (place, centre) in centres.take(N).enumerate() {
-            columns.iter_mut().zip(centre).for_each(|(column, x)| column[place] = *x);
+            columns
+                .iter_mut()
+                .zip(centre)
+                .for_each(|(column, x)| column[place] = *x);
         }
         Self(columns)
     }
@@ -44,15 +47,26 @@ pub(super) struct Nearest {
 /// The nearest of all centres, by computing every distance.
 #[inline]
 pub(super) fn nearest(blocks: &[Block<SIDE_BY_SIDE>], point: &[f64]) -> Nearest {
-    let mut best = Nearest { label: 0, squared: f64::INFINITY, next: f64::INFINITY };
+    let mut best = Nearest {
+        label: 0,
+        squared: f64::INFINITY,
+        next: f64::INFINITY,
+    };
     for (block, first) in blocks.iter().zip((0..).step_by(SIDE_BY_SIDE)) {
         let squared = block.squared(point);
         let (least, next) = least_two(&squared);
         if least < best.squared {
             // The first of equals.
-            let equal = squared.iter().rev().fold(0_u32, |bits, x| bits << 1 | u32::from(*x == least));
+            let equal = squared
+                .iter()
+                .rev()
+                .fold(0_u32, |bits, x| bits << 1 | u32::from(*x == least));
             let next = lesser(best.squared, next);
-            best = Nearest { label: first + equal.trailing_zeros(), squared: least, next };
+            best = Nearest {
+                label: first + equal.trailing_zeros(),
+                squared: least,
+                next,
+            };
         } else {
             best.next = lesser(best.next, least);
         }
@@ -71,12 +85,21 @@ fn greater(a: f64, b: f64) -> f64 {
 /// The least and the second least, found in pairs side by side. Nothing may be NaN.
 #[inline]
 fn least_two(x: &[f64; SIDE_BY_SIDE]) -> (f64, f64) {
-    let fours: [(f64, f64); 4] = std::array::from_fn(|i| (lesser(x[i], x[i + 4]), greater(x[i], x[i + 4])));
-    let merge = |a: (f64, f64), b: (f64, f64)| (lesser(a.0, b.0), lesser(greater(a.0, b.0), lesser(a.1, b.1)));
+    let fours: [(f64, f64); 4] =
+        std::array::from_fn(|i| (lesser(x[i], x[i + 4]), greater(x[i], x[i + 4])));
+    let merge = |a: (f64, f64), b: (f64, f64)| {
+        (
+            lesser(a.0, b.0),
+            lesser(greater(a.0, b.0), lesser(a.1, b.1)),
+        )
+    };
     merge(merge(fours[0], fours[2]), merge(fours[1], fours[3]))
 }
 
 /// All centres in blocks.
 pub(super) fn blocks(centres: &[f64], width: usize) -> Vec<Block<SIDE_BY_SIDE>> {
-    centres.chunks(SIDE_BY_SIDE * width).map(|some| Block::new(some.chunks_exact(width), width)).collect()
+    centres
+        .chunks(SIDE_BY_SIDE * width)
+        .map(|some| Block::new(some.chunks_exact(width), width))
+        .collect()
 }

@@ -36,7 +36,9 @@ pub enum KMeansError {
         row: usize,
     },
     /// Values whose squared distances are not finite.
-    #[error("the values are so far apart that their squared distances are not finite: scale the columns")]
+    #[error(
+        "the values are so far apart that their squared distances are not finite: scale the columns"
+    )]
     TooFarApart,
     /// What linfa-clustering said.
     #[error(transparent)]

@@ -19,7 +19,13 @@ pub struct LloydKMeansValid {
 impl LloydKMeans {
     /// `k` clusters, with everything else as usual: one start, tolerance 1e-4, at most 300 steps, seed 0.
     pub fn new(k: usize) -> Self {
-        Self(LloydKMeansValid { k, restarts: 1, tolerance: 1e-4, max_steps: 300, seed: 0 })
+        Self(LloydKMeansValid {
+            k,
+            restarts: 1,
+            tolerance: 1e-4,
+            max_steps: 300,
+            seed: 0,
+        })
     }
 
     /// How many times to start; the end with the lowest inertia is taken.
@@ -80,7 +86,13 @@ impl ParamGuard for LloydKMeans {
     type Error = KMeansError;
 
     fn check_ref(&self) -> Result<&Self::Checked, Self::Error> {
-        let LloydKMeansValid { k, restarts, tolerance, max_steps, seed: _ } = self.0;
+        let LloydKMeansValid {
+            k,
+            restarts,
+            tolerance,
+            max_steps,
+            seed: _,
+        } = self.0;
         if k == 0 {
             Err(KMeansError::Clusters)
         } else if restarts == 0 {

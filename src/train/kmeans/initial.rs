@@ -24,8 +24,14 @@ pub(super) fn draw_centres(points: Points<'_>, k: usize, random: &mut impl Rng) 
     let point = |row: usize| &points.values[row * width..][..width];
     let mut centres = point(random.gen_range(0..points.len())).to_vec();
     let fresh = |points: Points<'_>| vec![f64::INFINITY; points.len()];
-    let mut parts: Vec<Part<'_>> =
-        points.parts().map(|points| Part { points, squared: fresh(points), total: 0.0 }).collect();
+    let mut parts: Vec<Part<'_>> = points
+        .parts()
+        .map(|points| Part {
+            points,
+            squared: fresh(points),
+            total: 0.0,
+        })
+        .collect();
     take(&mut parts, &centres);
     let trials = 2 + (k as f64).ln() as usize;
     for _ in 1..k {
@@ -51,7 +57,12 @@ fn draw(parts: &[Part<'_>], random: &mut impl Rng) -> usize {
     let mut last = random.gen_range(0..rows);
     for part in parts {
         if left < part.total {
-            for (row, squared) in part.squared.iter().enumerate().filter(|(_, squared)| **squared > 0.0) {
+            for (row, squared) in part
+                .squared
+                .iter()
+                .enumerate()
+                .filter(|(_, squared)| **squared > 0.0)
+            {
                 last = before + row;
                 left -= squared;
                 if left < 0.0 {
@@ -79,7 +90,10 @@ fn totals(parts: &[Part<'_>], candidates: &Block<SIDE_BY_SIDE>) -> [f64; SIDE_BY
     };
     let mut totals = [0.0; SIDE_BY_SIDE];
     for part in parts.par_iter().map(of_part).collect::<Vec<_>>() {
-        totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
+        totals
+            .iter_mut()
+            .zip(part)
+            .for_each(|(total, sum)| *total += sum);
     }
     totals
 }

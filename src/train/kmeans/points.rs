@@ -33,8 +33,13 @@ impl<'a> Points<'a> {
 
     /// The same points in a number of parts that depends on their number only.
     pub(super) fn parts(&self) -> impl Iterator<Item = Points<'a>> + use<'a> {
-        let (size, width) = (self.len().div_ceil(PARTS).max(LEAST_PART_POINTS), self.width);
-        self.values.chunks(size * width).map(move |values| Points { values, width })
+        let (size, width) = (
+            self.len().div_ceil(PARTS).max(LEAST_PART_POINTS),
+            self.width,
+        );
+        self.values
+            .chunks(size * width)
+            .map(move |values| Points { values, width })
     }
 
     pub(super) fn check(&self, k: usize) -> Result<(), KMeansError> {
@@ -43,12 +48,23 @@ impl<'a> Points<'a> {
             return Err(KMeansError::Shape { values, width });
         }
         if self.len() < k {
-            return Err(KMeansError::TooFewPoints { points: self.len(), k });
+            return Err(KMeansError::TooFewPoints {
+                points: self.len(),
+                k,
+            });
         }
         // Without an early end, so that the processor can look at several values at a time.
         let finite = |values: &[f64]| values.iter().fold(true, |all, x| all & x.is_finite());
-        if !self.parts().collect::<Vec<_>>().into_par_iter().all(|part| finite(part.values)) {
-            let row = self.iter().position(|point| !finite(point)).unwrap_or_default();
+        if !self
+            .parts()
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .all(|part| finite(part.values))
+        {
+            let row = self
+                .iter()
+                .position(|point| !finite(point))
+                .unwrap_or_default();
             return Err(KMeansError::NotFinite { row });
         }
         Ok(())
@@ -61,13 +77,23 @@ impl<'a> Points<'a> {
             let sums = |part: Points<'_>| {
                 let mut sums = vec![0.0; width];
                 for point in part.iter() {
-                    sums.iter_mut().zip(point).enumerate().for_each(|(j, (sum, x))| *sum += term(j, *x));
+                    sums.iter_mut()
+                        .zip(point)
+                        .enumerate()
+                        .for_each(|(j, (sum, x))| *sum += term(j, *x));
                 }
                 sums
             };
             let mut total = vec![0.0; width];
-            let parts: Vec<Vec<f64>> = self.parts().collect::<Vec<_>>().into_par_iter().map(sums).collect();
-            parts.iter().for_each(|part| total.iter_mut().zip(part).for_each(|(sum, x)| *sum += x));
+            let parts: Vec<Vec<f64>> = self
+                .parts()
+                .collect::<Vec<_>>()
+                .into_par_iter()
+                .map(sums)
+                .collect();
+            parts
+                .iter()
+                .for_each(|part| total.iter_mut().zip(part).for_each(|(sum, x)| *sum += x));
             total
         };
         let means: Vec<f64> = total(&|_, x| x).into_iter().map(|sum| sum / n).collect();

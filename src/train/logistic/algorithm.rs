@@ -64,7 +64,12 @@ pub fn fit_rows(
     let few = LEAST_CURVATURE_ROWS.max(CURVATURE_ROWS_PER_FEATURE * rows.width);
     if start.is_none() && rows.labels.len() >= MANY_ROWS {
         let first = fit_share(params, rows, few);
-        return descend(params, rows, first.as_ref(), few.max(rows.labels.len() / FIRST_SHARE));
+        return descend(
+            params,
+            rows,
+            first.as_ref(),
+            few.max(rows.labels.len() / FIRST_SHARE),
+        );
     }
     descend(params, rows, start, few)
 }
@@ -72,11 +77,25 @@ pub fn fit_rows(
 /// The optimum of evenly taken rows, without its curvature, which is not that of enough rows; `None` when they have none.
 fn fit_share(params: &NewtonLogisticValid, rows: &Rows<'_>, sample: usize) -> Option<Fitted> {
     let (values, labels, weights) = rows.every(FIRST_SHARE);
-    let share = Rows { values: &values, width: rows.width, labels: &labels, weights: &weights };
+    let share = Rows {
+        values: &values,
+        width: rows.width,
+        labels: &labels,
+        weights: &weights,
+    };
     share.check().ok()?;
     let tolerance = params.tolerance().max(FIRST_TOLERANCE);
-    let params = NewtonLogistic::default().l2(params.l2() / FIRST_SHARE as f64).tolerance(tolerance).check().ok()?;
-    descend(&params, &share, None, sample).ok().map(|fitted| Fitted { curvature: Vec::new(), ..fitted })
+    let params = NewtonLogistic::default()
+        .l2(params.l2() / FIRST_SHARE as f64)
+        .tolerance(tolerance)
+        .check()
+        .ok()?;
+    descend(&params, &share, None, sample)
+        .ok()
+        .map(|fitted| Fitted {
+            curvature: Vec::new(),
+            ..fitted
+        })
 }
 
 /// [`fit_rows`] from `start` or from zero, with a first look at the curvature of `sample` rows.
@@ -104,7 +123,10 @@ fn descend(
     let mut steepest = f64::INFINITY;
     for steps in 0..params.max_steps() {
         steepest = here.steepest() / total;
-        let stuck = LogisticError::NotConverged { steps, gradient: steepest };
+        let stuck = LogisticError::NotConverged {
+            steps,
+            gradient: steepest,
+        };
         if steepest <= params.tolerance() {
             return Ok(finish(beta, here.objective, steps, seen));
         }
@@ -121,20 +143,41 @@ fn descend(
             // An old or sampled curvature may mislead; that of all rows, here, does not.
             None if !exact => (last, sample) = (0.0, usize::MAX),
             // No step makes progress: the optimum is reached as far as the arithmetic can tell.
-            None if steepest <= params.tolerance().sqrt() => return Ok(finish(beta, here.objective, steps, seen)),
-            None => return Err(LogisticError::NotConverged { steps, gradient: steepest }),
+            None if steepest <= params.tolerance().sqrt() => {
+                return Ok(finish(beta, here.objective, steps, seen));
+            }
+            None => {
+                return Err(LogisticError::NotConverged {
+                    steps,
+                    gradient: steepest,
+                });
+            }
         }
     }
-    Err(LogisticError::NotConverged { steps: params.max_steps(), gradient: steepest })
+    Err(LogisticError::NotConverged {
+        steps: params.max_steps(),
+        gradient: steepest,
+    })
 }
 
 fn finish(mut beta: Vec<f64>, objective: f64, steps: usize, curvature: Vec<f64>) -> Fitted {
     let intercept = beta.pop().unwrap_or_default();
-    Fitted { intercept, weights: beta, objective, steps, curvature }
+    Fitted {
+        intercept,
+        weights: beta,
+        objective,
+        steps,
+        curvature,
+    }
 }
 
 /// The Cholesky factor of a curvature for a weight of `total` with the penalty; `None` when there is none.
-fn penalised(params: &NewtonLogisticValid, curvature: &[f64], total: f64, size: usize) -> Option<Vec<f64>> {
+fn penalised(
+    params: &NewtonLogisticValid,
+    curvature: &[f64],
+    total: f64,
+    size: usize,
+) -> Option<Vec<f64>> {
     let mut matrix: Vec<f64> = curvature.iter().map(|x| x * total).collect();
     for i in 0..(size - 1).min(matrix.len() / size) {
         matrix[i * size + i] += params.l2();
@@ -170,7 +213,11 @@ fn line_search(
 ) -> Option<(Vec<f64>, Slope)> {
     let mut step = 1.0;
     for _ in 0..40 {
-        let next: Vec<f64> = beta.iter().zip(direction).map(|(b, d)| b - step * d).collect();
+        let next: Vec<f64> = beta
+            .iter()
+            .zip(direction)
+            .map(|(b, d)| b - step * d)
+            .collect();
         let there = slope(params, rows, &next);
         if there.improves_on(here) {
             return Some((next, there));
@@ -182,26 +229,48 @@ fn line_search(
 
 fn slope(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> Slope {
     let width = rows.width;
-    let mut slope = Slope { objective: 0.0, gradient: vec![0.0; width + 1] };
+    let mut slope = Slope {
+        objective: 0.0,
+        gradient: vec![0.0; width + 1],
+    };
     for part in rows.by_part(|part| part_slope(part, beta)) {
         slope.objective += part.objective;
-        slope.gradient.iter_mut().zip(part.gradient).for_each(|(sum, x)| *sum += x);
+        slope
+            .gradient
+            .iter_mut()
+            .zip(part.gradient)
+            .for_each(|(sum, x)| *sum += x);
     }
     slope.objective += params.l2() / 2.0 * dot(&beta[..width], &beta[..width]);
-    slope.gradient.iter_mut().zip(&beta[..width]).for_each(|(sum, b)| *sum += params.l2() * b);
+    slope
+        .gradient
+        .iter_mut()
+        .zip(&beta[..width])
+        .for_each(|(sum, b)| *sum += params.l2() * b);
     slope
 }
 
 fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
-    let mut slope = Slope { objective: 0.0, gradient: vec![0.0; beta.len()] };
+    let mut slope = Slope {
+        objective: 0.0,
+        gradient: vec![0.0; beta.len()],
+    };
     for (row, label, weight) in part.iter() {
         let x = log_odds(beta, row);
         // Loss and probability share their exponential.
         let e = libm::exp(-x.abs());
-        let p = if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) };
+        let p = if x >= 0.0 {
+            1.0 / (1.0 + e)
+        } else {
+            e / (1.0 + e)
+        };
         slope.objective += weight * ((if label { -x } else { x }).max(0.0) + libm::log1p(e));
         let pull = weight * (p - f64::from(label));
-        slope.gradient.iter_mut().zip(row).for_each(|(sum, x)| *sum += pull * x);
+        slope
+            .gradient
+            .iter_mut()
+            .zip(row)
+            .for_each(|(sum, x)| *sum += pull * x);
         slope.gradient[part.width] += pull;
     }
     slope
@@ -212,15 +281,32 @@ impl<D: Data<Elem = f64>, T: AsSingleTargets<Elem = bool>> Fit<ArrayBase<D, Ix2>
 {
     type Object = Fitted;
 
-    fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<Self::Object, LogisticError> {
+    fn fit(
+        &self,
+        dataset: &DatasetBase<ArrayBase<D, Ix2>, T>,
+    ) -> Result<Self::Object, LogisticError> {
         let values: Vec<f64> = dataset.records().iter().copied().collect();
-        let labels: Vec<bool> = dataset.targets().as_single_targets().iter().copied().collect();
+        let labels: Vec<bool> = dataset
+            .targets()
+            .as_single_targets()
+            .iter()
+            .copied()
+            .collect();
         let weights = match dataset.weights() {
             Some(weights) => weights.iter().map(|w| f64::from(*w)).collect(),
             None => vec![1.0; labels.len()],
         };
         let width = dataset.records().nfeatures();
-        fit_rows(self, &Rows { values: &values, width, labels: &labels, weights: &weights }, None)
+        fit_rows(
+            self,
+            &Rows {
+                values: &values,
+                width,
+                labels: &labels,
+                weights: &weights,
+            },
+            None,
+        )
     }
 }
 
@@ -258,19 +344,38 @@ mod tests {
         let mut values = Vec::new();
         let mut labels = Vec::new();
         for _ in 0..n {
-            let row: Vec<f64> = (0..width).map(|j| (uniform() - 0.5) * scale.powi((j % 3) as i32)).collect();
-            let signal: f64 =
-                row.iter().enumerate().map(|(j, x)| x / scale.powi((j % 3) as i32) * (j as f64 - 1.0)).sum();
+            let row: Vec<f64> = (0..width)
+                .map(|j| (uniform() - 0.5) * scale.powi((j % 3) as i32))
+                .collect();
+            let signal: f64 = row
+                .iter()
+                .enumerate()
+                .map(|(j, x)| x / scale.powi((j % 3) as i32) * (j as f64 - 1.0))
+                .sum();
             labels.push(uniform() < sigmoid(signal + crate::math::logit(share)));
             values.extend(row);
         }
         (values, labels)
     }
 
-    fn fit(values: &[f64], width: usize, labels: &[bool], l2: f64) -> Result<Fitted, LogisticError> {
+    fn fit(
+        values: &[f64],
+        width: usize,
+        labels: &[bool],
+        l2: f64,
+    ) -> Result<Fitted, LogisticError> {
         let weights = vec![1.0; labels.len()];
         let params = NewtonLogistic::default().l2(l2).check()?;
-        fit_rows(&params, &Rows { values, width, labels, weights: &weights }, None)
+        fit_rows(
+            &params,
+            &Rows {
+                values,
+                width,
+                labels,
+                weights: &weights,
+            },
+            None,
+        )
     }
 
     /// Both orientations: `true` is what the probability is of, whether it is rare or common.
@@ -279,27 +384,49 @@ mod tests {
         for share in [0.15, 0.85] {
             let (values, labels) = data(3_000, 5, share, 1.0);
             let weights = vec![1.0; labels.len()];
-            let rows = Rows { values: &values, width: 5, labels: &labels, weights: &weights };
+            let rows = Rows {
+                values: &values,
+                width: 5,
+                labels: &labels,
+                weights: &weights,
+            };
             let ours = fit(&values, 5, &labels, 2.0).unwrap();
             let theirs = fit_reference(2.0, &rows).unwrap();
             let mean = |f: &Fitted| f.objective / labels.len() as f64;
-            assert!((mean(&ours) - mean(&theirs)).abs() < 1e-6, "{share}: {} {}", mean(&ours), mean(&theirs));
+            assert!(
+                (mean(&ours) - mean(&theirs)).abs() < 1e-6,
+                "{share}: {} {}",
+                mean(&ours),
+                mean(&theirs)
+            );
             for (a, b) in ours.weights.iter().zip(&theirs.weights) {
                 assert!((a - b).abs() < 1e-3, "{share}: weights {a} and {b}");
             }
-            let expected: f64 = values.chunks(5).map(|row| sigmoid(ours.log_odds(row))).sum();
+            let expected: f64 = values
+                .chunks(5)
+                .map(|row| sigmoid(ours.log_odds(row)))
+                .sum();
             let churned = labels.iter().filter(|y| **y).count() as f64;
-            assert!((expected - churned).abs() < 1e-3, "an unpenalised intercept makes the sums equal");
+            assert!(
+                (expected - churned).abs() < 1e-3,
+                "an unpenalised intercept makes the sums equal"
+            );
         }
     }
 
     #[test]
     fn badly_scaled_columns_reach_the_optimum_of_scaled_ones() {
         let (values, labels) = data(2_000, 6, 0.4, 1.0);
-        let stretched: Vec<f64> =
-            values.iter().enumerate().map(|(i, x)| x * 1_000.0_f64.powi((i % 3) as i32)).collect();
+        let stretched: Vec<f64> = values
+            .iter()
+            .enumerate()
+            .map(|(i, x)| x * 1_000.0_f64.powi((i % 3) as i32))
+            .collect();
         // Without a penalty to speak of the optimum does not depend on the scale.
-        let (a, b) = (fit(&values, 6, &labels, 1e-9).unwrap(), fit(&stretched, 6, &labels, 1e-9).unwrap());
+        let (a, b) = (
+            fit(&values, 6, &labels, 1e-9).unwrap(),
+            fit(&stretched, 6, &labels, 1e-9).unwrap(),
+        );
         assert!((a.objective - b.objective).abs() < 1e-6 * a.objective);
         assert!(b.steps <= 30, "{} steps", b.steps);
     }
@@ -308,10 +435,21 @@ mod tests {
     fn a_weight_of_two_is_the_row_twice() {
         let (values, labels) = data(300, 3, 0.5, 1.0);
         let params = NewtonLogistic::default().check().unwrap();
-        let doubled =
-            fit_rows(&params, &Rows { values: &values, width: 3, labels: &labels, weights: &vec![2.0; 300] }, None)
-                .unwrap();
-        let (twice, both) = ([values.clone(), values].concat(), [labels.clone(), labels].concat());
+        let doubled = fit_rows(
+            &params,
+            &Rows {
+                values: &values,
+                width: 3,
+                labels: &labels,
+                weights: &vec![2.0; 300],
+            },
+            None,
+        )
+        .unwrap();
+        let (twice, both) = (
+            [values.clone(), values].concat(),
+            [labels.clone(), labels].concat(),
+        );
         let repeated = fit(&twice, 3, &both, 1.0).unwrap();
         assert!((doubled.objective - repeated.objective).abs() < 1e-8);
     }
@@ -321,14 +459,27 @@ mod tests {
     fn many_rows_end_where_a_start_from_zero_ends() {
         let (values, mut labels) = data(MANY_ROWS, 3, 0.3, 30.0);
         for every in [1, FIRST_SHARE] {
-            labels.iter_mut().step_by(every).for_each(|y| *y |= every > 1);
+            labels
+                .iter_mut()
+                .step_by(every)
+                .for_each(|y| *y |= every > 1);
             let weights: Vec<f64> = (0..MANY_ROWS).map(|i| 0.5 + (i % 3) as f64 / 2.0).collect();
-            let rows = Rows { values: &values, width: 3, labels: &labels, weights: &weights };
+            let rows = Rows {
+                values: &values,
+                width: 3,
+                labels: &labels,
+                weights: &weights,
+            };
             let params = NewtonLogistic::default().check().unwrap();
             let few = descend(&params, &rows, None, LEAST_CURVATURE_ROWS).unwrap();
             let many = fit_rows(&params, &rows, None).unwrap();
             assert!((few.objective - many.objective).abs() < 1e-10 * few.objective);
-            assert!(many.steps < few.steps || every > 1, "{} {}", many.steps, few.steps);
+            assert!(
+                many.steps < few.steps || every > 1,
+                "{} {}",
+                many.steps,
+                few.steps
+            );
         }
     }
 
@@ -350,7 +501,12 @@ mod tests {
         // Stopping early is an error, not an answer.
         let (values, labels) = data(500, 4, 0.3, 1.0);
         let hurried = NewtonLogistic::default().max_steps(1).check().unwrap();
-        let rows = Rows { values: &values, width: 4, labels: &labels, weights: &vec![1.0; 500] };
+        let rows = Rows {
+            values: &values,
+            width: 4,
+            labels: &labels,
+            weights: &vec![1.0; 500],
+        };
         assert!(message(fit_rows(&hurried, &rows, None)).contains("no convergence after 1"));
     }
 

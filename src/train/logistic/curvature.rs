@@ -14,7 +14,10 @@ pub(super) fn curvature(rows: &Rows<'_>, beta: &[f64], sample: usize) -> Vec<f64
     let mut hessian = vec![0.0; size * size];
     let mut taken = 0.0;
     for part in rows.by_part(|part| part_curvature(part, beta, every)) {
-        hessian.iter_mut().zip(part.hessian).for_each(|(sum, x)| *sum += x);
+        hessian
+            .iter_mut()
+            .zip(part.hessian)
+            .for_each(|(sum, x)| *sum += x);
         taken += part.taken;
     }
     hessian.iter_mut().for_each(|x| *x /= taken);
@@ -32,7 +35,10 @@ const AT_ONCE: usize = 4;
 
 fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
     let size = part.width + 1;
-    let mut sum = Curvature { hessian: vec![0.0; size * size], taken: 0.0 };
+    let mut sum = Curvature {
+        hessian: vec![0.0; size * size],
+        taken: 0.0,
+    };
     // Rows with the intercept's 1 at the end, and the same scaled.
     let (mut block, mut scaled) = (vec![0.0; AT_ONCE * size], vec![0.0; AT_ONCE * size]);
     let mut filled = 0;
@@ -41,7 +47,11 @@ fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
         let p = sigmoid(log_odds(beta, row));
         let bend = weight * p * (1.0 - p);
         let whole = row.iter().copied().chain([1.0]);
-        for ((slot, other), x) in block[filled * size..].iter_mut().zip(&mut scaled[filled * size..]).zip(whole) {
+        for ((slot, other), x) in block[filled * size..]
+            .iter_mut()
+            .zip(&mut scaled[filled * size..])
+            .zip(whole)
+        {
             (*slot, *other) = (x, bend * x);
         }
         filled += 1;
@@ -63,7 +73,13 @@ fn add_products(hessian: &mut [f64], block: &[f64], scaled: &[f64], size: usize)
         let by: [f64; AT_ONCE] = std::array::from_fn(|r| scaled[r * size + i]);
         let [a, b, c, d] = rows.map(|row| &row[..=i]);
         // Zipped, so that the compiler sees equal lengths and works on several columns at a time.
-        for ((((sum, a), b), c), d) in hessian[i * size..][..=i].iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        for ((((sum, a), b), c), d) in hessian[i * size..][..=i]
+            .iter_mut()
+            .zip(a)
+            .zip(b)
+            .zip(c)
+            .zip(d)
+        {
             *sum += (by[0] * a + by[1] * b) + (by[2] * c + by[3] * d);
         }
     }

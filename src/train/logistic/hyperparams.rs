@@ -16,7 +16,11 @@ pub struct NewtonLogisticValid {
 
 impl Default for NewtonLogistic {
     fn default() -> Self {
-        Self(NewtonLogisticValid { l2: 1.0, tolerance: 1e-10, max_steps: 100 })
+        Self(NewtonLogisticValid {
+            l2: 1.0,
+            tolerance: 1e-10,
+            max_steps: 100,
+        })
     }
 }
 

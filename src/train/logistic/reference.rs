@@ -19,7 +19,9 @@ pub fn fit_reference(l2: f64, rows: &Rows<'_>) -> Result<Fitted, LogisticError> 
         weights: rows.weights.len(),
         width: rows.width,
     };
-    let records: Array2<f64> = ArrayView2::from_shape((n, rows.width), rows.values).map_err(|_| shape())?.to_owned();
+    let records: Array2<f64> = ArrayView2::from_shape((n, rows.width), rows.values)
+        .map_err(|_| shape())?
+        .to_owned();
     let dataset = Dataset::new(records, Array1::from(rows.labels.to_vec()));
     let model = LogisticRegression::default()
         .alpha(l2)
@@ -48,7 +50,10 @@ pub fn fit_reference(l2: f64, rows: &Rows<'_>) -> Result<Fitted, LogisticError> 
     fitted.objective = loss + l2 / 2.0 * crate::math::dot(&fitted.weights, &fitted.weights);
     let largest = gradient.iter().fold(0.0_f64, |m, g| m.max(g.abs())) / n as f64;
     if largest > 1e-4 {
-        return Err(LogisticError::NotConverged { steps: 2_000, gradient: largest });
+        return Err(LogisticError::NotConverged {
+            steps: 2_000,
+            gradient: largest,
+        });
     }
     Ok(fitted)
 }

@@ -25,15 +25,24 @@ impl Rows<'_> {
         let (n, width) = (self.labels.len(), self.width);
         if width == 0 || self.values.len() != n * width || self.weights.len() != n {
             let (values, weights) = (self.values.len(), self.weights.len());
-            return Err(LogisticError::Shape { values, labels: n, weights, width });
+            return Err(LogisticError::Shape {
+                values,
+                labels: n,
+                weights,
+                width,
+            });
         }
         // Without an early end, so that the processor can look at several values at a time.
         let finite = |values: &[f64]| values.iter().fold(true, |all, x| all & x.is_finite());
-        let usable =
-            |part: Rows<'_>| finite(part.values) & finite(part.weights) & part.weights.iter().all(|w| *w >= 0.0);
+        let usable = |part: Rows<'_>| {
+            finite(part.values) & finite(part.weights) & part.weights.iter().all(|w| *w >= 0.0)
+        };
         if !self.by_part(usable).into_iter().all(|usable| usable) {
-            let wrong = |(row, _, w): (&[f64], bool, f64)| !(w.is_finite() && w >= 0.0 && finite(row));
-            return Err(LogisticError::NotFinite { row: self.iter().position(wrong).unwrap_or_default() });
+            let wrong =
+                |(row, _, w): (&[f64], bool, f64)| !(w.is_finite() && w >= 0.0 && finite(row));
+            return Err(LogisticError::NotFinite {
+                row: self.iter().position(wrong).unwrap_or_default(),
+            });
         }
         if self.labels.iter().all(|y| *y) || !self.labels.iter().any(|y| *y) {
             return Err(LogisticError::OneClass { rows: n });
@@ -46,22 +55,39 @@ impl Rows<'_> {
     pub(super) fn by_part<T: Send>(&self, work: impl Fn(Rows<'_>) -> T + Sync) -> Vec<T> {
         let size = self.labels.len().div_ceil(PARTS).max(LEAST_PART_ROWS);
         let values = self.values.chunks(size * self.width);
-        let parts = values.zip(self.labels.chunks(size)).zip(self.weights.chunks(size));
-        let parts: Vec<Rows<'_>> =
-            parts.map(|((values, labels), weights)| Rows { values, width: self.width, labels, weights }).collect();
+        let parts = values
+            .zip(self.labels.chunks(size))
+            .zip(self.weights.chunks(size));
+        let parts: Vec<Rows<'_>> = parts
+            .map(|((values, labels), weights)| Rows {
+                values,
+                width: self.width,
+                labels,
+                weights,
+            })
+            .collect();
         parts.into_par_iter().map(&work).collect()
     }
 
     /// A copy of every `step`-th row: values, labels and weights.
     pub(super) fn every(&self, step: usize) -> (Vec<f64>, Vec<bool>, Vec<f64>) {
         let mut values = Vec::with_capacity(self.labels.len().div_ceil(step) * self.width);
-        self.values.chunks_exact(self.width).step_by(step).for_each(|row| values.extend_from_slice(row));
+        self.values
+            .chunks_exact(self.width)
+            .step_by(step)
+            .for_each(|row| values.extend_from_slice(row));
         let labels = self.labels.iter().step_by(step).copied().collect();
-        (values, labels, self.weights.iter().step_by(step).copied().collect())
+        (
+            values,
+            labels,
+            self.weights.iter().step_by(step).copied().collect(),
+        )
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[f64], bool, f64)> {
         let rows = self.values.chunks_exact(self.width);
-        rows.zip(self.labels).zip(self.weights).map(|((row, label), weight)| (row, *label, *weight))
+        rows.zip(self.labels)
+            .zip(self.weights)
+            .map(|((row, label), weight)| (row, *label, *weight))
     }
 }

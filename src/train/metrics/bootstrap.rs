@@ -21,11 +21,15 @@ pub struct Draws {
 pub fn bootstrap(users: usize, seed: u64, figures: impl Fn(&[u16]) -> Vec<f64> + Sync) -> Draws {
     let whole = figures(&vec![1; users]);
     if users == 0 {
-        return Draws { whole, resampled: Vec::new() };
+        return Draws {
+            whole,
+            resampled: Vec::new(),
+        };
     }
     let resample = |k: u64| {
         // Every resample has a seed of its own, so the threads can share them out as they like.
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ (k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random =
+            Xoshiro256PlusPlus::seed_from_u64(seed ^ (k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut counts = vec![0_u16; users];
         for _ in 0..users {
             if let Some(count) = counts.get_mut(random.gen_range(0..users)) {
@@ -57,12 +61,24 @@ impl Draws {
     /// all users as that lies above the truth, so that their plain percentiles may leave out the figure itself.
     fn spread(&self, of: impl Fn(&[f64]) -> f64) -> Interval {
         let value = of(&self.whole);
-        let mut values: Vec<f64> = self.resampled.iter().map(|figures| of(figures)).filter(|v| v.is_finite()).collect();
+        let mut values: Vec<f64> = self
+            .resampled
+            .iter()
+            .map(|figures| of(figures))
+            .filter(|v| v.is_finite())
+            .collect();
         values.sort_by(f64::total_cmp);
         let quantile = |q| quantile_sorted(&values, q).unwrap_or(value);
         let middle = quantile(0.5);
-        let (below, above) = ((middle - quantile(0.025)).max(0.0), (quantile(0.975) - middle).max(0.0));
-        Interval { value, low: value - below, high: value + above }
+        let (below, above) = (
+            (middle - quantile(0.025)).max(0.0),
+            (quantile(0.975) - middle).max(0.0),
+        );
+        Interval {
+            value,
+            low: value - below,
+            high: value + above,
+        }
     }
 }
 
@@ -70,7 +86,11 @@ impl Draws {
 impl Draws {
     /// A quantile of a figure's resamples themselves.
     pub(super) fn quantile(&self, figure: usize, q: f64) -> f64 {
-        let mut values: Vec<f64> = self.resampled.iter().map(|figures| figures[figure]).collect();
+        let mut values: Vec<f64> = self
+            .resampled
+            .iter()
+            .map(|figures| figures[figure])
+            .collect();
         values.sort_by(f64::total_cmp);
         quantile_sorted(&values, q).unwrap()
     }
@@ -96,7 +116,8 @@ mod tests {
         let half = 1.96 * (0.25_f64 / 1_000.0).sqrt();
         assert_eq!(share.value, 0.5);
         assert!(
-            (share.high - 0.5 - half).abs() < 0.3 * half && (0.5 - share.low - half).abs() < 0.3 * half,
+            (share.high - 0.5 - half).abs() < 0.3 * half
+                && (0.5 - share.low - half).abs() < 0.3 * half,
             "{share:?}"
         );
     }
@@ -105,7 +126,10 @@ mod tests {
     fn differences_are_taken_on_the_same_users() {
         let draws = shares(1_000);
         let difference = draws.difference(0, 1);
-        assert!((difference.high - difference.low).abs() < 1e-12, "what is paired cancels: {difference:?}");
+        assert!(
+            (difference.high - difference.low).abs() < 1e-12,
+            "what is paired cancels: {difference:?}"
+        );
         assert!(draws.interval(0).high - draws.interval(0).low > 0.01);
         assert!(draws.interval(2).value.is_nan() && draws.interval(9).value.is_nan());
     }
@@ -113,7 +137,11 @@ mod tests {
     #[test]
     fn one_seed_gives_one_answer() {
         assert_eq!(shares(100).interval(0), shares(100).interval(0));
-        let drawn: std::collections::BTreeSet<u64> = shares(100).resampled.iter().map(|f| f[0].to_bits()).collect();
+        let drawn: std::collections::BTreeSet<u64> = shares(100)
+            .resampled
+            .iter()
+            .map(|f| f[0].to_bits())
+            .collect();
         assert!(drawn.len() > 10, "resamples differ");
     }
 }

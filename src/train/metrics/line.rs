@@ -21,7 +21,10 @@ pub fn calibration_line(p: &[f64], y: &[bool], prior: f64) -> (f64, f64) {
         if determinant <= 0.0 {
             break;
         }
-        let (da, db) = ((hbb * ga - hab * gb) / determinant, (haa * gb - hab * ga) / determinant);
+        let (da, db) = (
+            (hbb * ga - hab * gb) / determinant,
+            (haa * gb - hab * ga) / determinant,
+        );
         // Damped far from the optimum, plain Newton near it.
         let damp = (1.0_f64).min(2.0 / (da.abs() + db.abs()).max(1e-300));
         a -= damp * da;

@@ -29,7 +29,11 @@ pub struct Interval {
 impl Interval {
     /// The same without what lies outside of what the figure can be.
     fn within(self, least: f64, most: f64) -> Self {
-        Self { low: self.low.max(least), high: self.high.min(most), ..self }
+        Self {
+            low: self.low.max(least),
+            high: self.high.min(most),
+            ..self
+        }
     }
 }
 
@@ -58,8 +62,16 @@ pub struct Metrics {
 impl Metrics {
     /// The figures that [`Ranking::figures`] gave, of which the first stands at position `first` of the draws.
     pub fn from_draws(draws: &Draws, first: usize) -> Self {
-        let [log_loss, auc, brier, ece, bias, average_precision, calibration_slope, calibration_intercept] =
-            std::array::from_fn::<Interval, FIGURES, _>(|k| draws.interval(first + k));
+        let [
+            log_loss,
+            auc,
+            brier,
+            ece,
+            bias,
+            average_precision,
+            calibration_slope,
+            calibration_intercept,
+        ] = std::array::from_fn::<Interval, FIGURES, _>(|k| draws.interval(first + k));
         Self {
             log_loss: log_loss.within(0.0, f64::INFINITY),
             auc: auc.within(0.0, 1.0),
@@ -75,9 +87,26 @@ impl Metrics {
     /// Every figure with its interval.
     #[cfg(test)]
     pub(super) fn all(&self) -> [Interval; FIGURES] {
-        let Self { log_loss, auc, brier, ece, bias, average_precision, calibration_slope, calibration_intercept } =
-            *self;
-        [log_loss, auc, brier, ece, bias, average_precision, calibration_slope, calibration_intercept]
+        let Self {
+            log_loss,
+            auc,
+            brier,
+            ece,
+            bias,
+            average_precision,
+            calibration_slope,
+            calibration_intercept,
+        } = *self;
+        [
+            log_loss,
+            auc,
+            brier,
+            ece,
+            bias,
+            average_precision,
+            calibration_slope,
+            calibration_intercept,
+        ]
     }
 }
 
@@ -104,17 +133,31 @@ mod tests {
         let p = [0.1, 0.4, 0.35, 0.8, 0.65, 0.2, 0.8, 0.9];
         let y = [false, false, true, true, true, false, false, true];
         let m = evaluate(&p, &y, 1);
-        let loss: f64 = p.iter().zip(y).map(|(p, y)| -(if y { *p } else { 1.0 - p }).ln()).sum::<f64>() / 8.0;
+        let loss: f64 = p
+            .iter()
+            .zip(y)
+            .map(|(p, y)| -(if y { *p } else { 1.0 - p }).ln())
+            .sum::<f64>()
+            / 8.0;
         assert!((m.log_loss.value - loss).abs() < 1e-12);
         assert!(m.log_loss.low <= loss && loss <= m.log_loss.high);
         // Of the 16 pairs of a churner and a stayer 12 are in order and one is tied.
         assert!((m.auc.value - 12.5 / 16.0).abs() < 1e-12, "{}", m.auc.value);
         assert!((m.auc.value - area_under_roc(&p, &y)).abs() < 1e-12);
-        let brier: f64 = p.iter().zip(y).map(|(p, y)| (p - f64::from(y)).powi(2)).sum::<f64>() / 8.0;
+        let brier: f64 = p
+            .iter()
+            .zip(y)
+            .map(|(p, y)| (p - f64::from(y)).powi(2))
+            .sum::<f64>()
+            / 8.0;
         assert!((m.brier.value - brier).abs() < 1e-12);
         // By hand, from the top: 1 of 1 at 0.9, 2 of 3 at 0.8, 3 of 4 at 0.65, 4 of 6 at 0.35.
         let precision = (1.0 + 2.0 / 3.0 + 3.0 / 4.0 + 4.0 / 6.0) / 4.0;
-        assert!((m.average_precision.value - precision).abs() < 1e-12, "{}", m.average_precision.value);
+        assert!(
+            (m.average_precision.value - precision).abs() < 1e-12,
+            "{}",
+            m.average_precision.value
+        );
     }
 
     /// `n` users whose probabilities are right on average, drawn by `seed`.
@@ -135,7 +178,10 @@ mod tests {
             let (p, y) = drawn(200 + 10 * (seed as u32), seed);
             let m = evaluate(&p, &y, seed);
             assert!(m.all().iter().all(holds), "seed {seed}: {m:?}");
-            assert!(m.ece.low >= 0.0 && m.auc.high <= 1.0 && m.log_loss.low >= 0.0, "seed {seed}: {m:?}");
+            assert!(
+                m.ece.low >= 0.0 && m.auc.high <= 1.0 && m.log_loss.low >= 0.0,
+                "seed {seed}: {m:?}"
+            );
             let users: Vec<u32> = (0..p.len() as u32).collect();
             let ranking = Ranking::new(&p, &y, &users);
             let draws = bootstrap(p.len(), seed, |counts| ranking.figures(counts).to_vec());
@@ -158,20 +204,35 @@ mod tests {
             let draws = bootstrap(p.len(), seed, |counts| ranking.figures(counts).to_vec());
             let ece = Metrics::from_draws(&draws, 0).ece;
             held += u32::from(ece.low <= 0.03 && 0.03 <= ece.high);
-            by_percentile += u32::from(draws.quantile(3, 0.025) <= 0.03 && 0.03 <= draws.quantile(3, 0.975));
+            by_percentile +=
+                u32::from(draws.quantile(3, 0.025) <= 0.03 && 0.03 <= draws.quantile(3, 0.975));
         }
-        assert!(held > 75 && held > by_percentile + 20, "{held} of 100, {by_percentile} by percentile");
+        assert!(
+            held > 75 && held > by_percentile + 20,
+            "{held} of 100, {by_percentile} by percentile"
+        );
     }
 
     #[test]
     fn calibrated_probabilities_have_no_error_and_bent_ones_do() {
         let (p, y) = line::tests::calibrated();
         let m = evaluate(&p, &y, 3);
-        assert!(m.ece.value < 0.02 && m.bias.value.abs() < 1e-9, "{:?}", m.ece);
-        assert!(m.calibration_slope.low < 1.0 && m.calibration_slope.high > 1.0, "{:?}", m.calibration_slope);
+        assert!(
+            m.ece.value < 0.02 && m.bias.value.abs() < 1e-9,
+            "{:?}",
+            m.ece
+        );
+        assert!(
+            m.calibration_slope.low < 1.0 && m.calibration_slope.high > 1.0,
+            "{:?}",
+            m.calibration_slope
+        );
         let bent: Vec<f64> = p.iter().map(|p| sigmoid(2.0 * logit(*p) + 0.5)).collect();
         let m = evaluate(&bent, &y, 3);
         assert!(m.ece.value > 0.1);
-        assert!(m.calibration_slope.high < 1.0 && m.calibration_intercept.high < 0.0, "{m:?}");
+        assert!(
+            m.calibration_slope.high < 1.0 && m.calibration_intercept.high < 0.0,
+            "{m:?}"
+        );
     }
 }

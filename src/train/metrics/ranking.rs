@@ -43,8 +43,12 @@ impl Ranking {
     /// Predictions, outcomes, and to which of the resampled users each row belongs.
     pub fn new(p: &[f64], churned: &[bool], users: &[u32]) -> Self {
         let line = calibration_line(p, churned, PRIOR);
-        let mut sorted: Vec<(f64, bool, u32)> =
-            p.iter().zip(churned).zip(users).map(|((p, y), user)| (*p, *y, *user)).collect();
+        let mut sorted: Vec<(f64, bool, u32)> = p
+            .iter()
+            .zip(churned)
+            .zip(users)
+            .map(|((p, y), user)| (*p, *y, *user))
+            .collect();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut last = f64::NAN;
         let row = |(p, churned, user): (f64, bool, u32)| {
@@ -62,7 +66,10 @@ impl Ranking {
                 bend: (q * (1.0 - q)).max(1e-12),
             }
         };
-        Self { rows: sorted.into_iter().map(row).collect(), line }
+        Self {
+            rows: sorted.into_iter().map(row).collect(),
+            line,
+        }
     }
 
     /// Log loss, AUC, Brier score, calibration error, bias, average precision, slope and intercept of the calibration
@@ -77,7 +84,11 @@ impl Ranking {
         });
         let (mut loss, mut squares, mut bias) = (0.0, 0.0, 0.0);
         let mut gaps = [0.0; BINS as usize];
-        let mut ranks = Ranks { total, churners, ..Ranks::default() };
+        let mut ranks = Ranks {
+            total,
+            churners,
+            ..Ranks::default()
+        };
         let (mut ga, mut gb, mut haa, mut hab, mut hbb) = (0.0, 0.0, PRIOR, 0.0, PRIOR);
         for row in &self.rows {
             let w = weight(row, counts);
@@ -138,7 +149,11 @@ impl Ranks {
     }
 
     fn add(&mut self, w: f64, churned: bool) {
-        if churned { self.leavers += w } else { self.stayers += w }
+        if churned {
+            self.leavers += w
+        } else {
+            self.stayers += w
+        }
     }
 
     fn close(&mut self) {
@@ -154,11 +169,19 @@ impl Ranks {
 
 /// How likely a churner's value lies above a stayer's; ties count half.
 pub fn area_under_roc(values: &[f64], churned: &[bool]) -> f64 {
-    let mut sorted: Vec<(f64, bool)> = values.iter().copied().zip(churned.iter().copied()).collect();
+    let mut sorted: Vec<(f64, bool)> = values
+        .iter()
+        .copied()
+        .zip(churned.iter().copied())
+        .collect();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let churners = churned.iter().filter(|y| **y).count() as f64;
     let total = sorted.len() as f64;
-    let mut ranks = Ranks { total, churners, ..Ranks::default() };
+    let mut ranks = Ranks {
+        total,
+        churners,
+        ..Ranks::default()
+    };
     let mut last = f64::NAN;
     for (value, churned) in sorted {
         if std::mem::replace(&mut last, value) != value {
@@ -177,7 +200,9 @@ mod tests {
     #[test]
     fn counting_a_user_twice_is_having_them_twice() {
         let p = [0.1, 0.4, 0.4, 0.35, 0.8, 0.65, 0.2, 0.8, 0.9, 0.55];
-        let y = [false, false, true, true, true, true, false, false, true, false];
+        let y = [
+            false, false, true, true, true, true, false, false, true, false,
+        ];
         let users = [0, 1, 2, 2, 3, 4, 5, 6, 7, 8];
         let counts = [1, 0, 2, 1, 3, 1, 1, 0, 2];
         let resampled = Ranking::new(&p, &y, &users).figures(&counts);
@@ -192,7 +217,12 @@ mod tests {
         let copied = Ranking::new(&many_p, &many_y, &alone).figures(&vec![1; alone.len()]);
         // All but the calibration line, which is only stepped towards.
         for k in 0..6 {
-            assert!((resampled[k] - copied[k]).abs() < 1e-12, "figure {k}: {} {}", resampled[k], copied[k]);
+            assert!(
+                (resampled[k] - copied[k]).abs() < 1e-12,
+                "figure {k}: {} {}",
+                resampled[k],
+                copied[k]
+            );
         }
     }
 
@@ -200,13 +230,19 @@ mod tests {
     #[test]
     fn one_step_of_the_line_is_close_to_refitting_it() {
         let n = 4_000_usize;
-        let p: Vec<f64> = (0..n).map(|i| sigmoid((i % 97) as f64 / 20.0 - 2.4)).collect();
-        let y: Vec<bool> = (0..n).map(|i| (i * 7_919 % 1_000) as f64 / 1_000.0 < p[i]).collect();
+        let p: Vec<f64> = (0..n)
+            .map(|i| sigmoid((i % 97) as f64 / 20.0 - 2.4))
+            .collect();
+        let y: Vec<bool> = (0..n)
+            .map(|i| (i * 7_919 % 1_000) as f64 / 1_000.0 < p[i])
+            .collect();
         let users: Vec<u32> = (0..n as u32).collect();
         let counts: Vec<u16> = (0..n).map(|i| (i * 31 % 3) as u16).collect();
         let ranking = Ranking::new(&p, &y, &users);
         let [.., slope, intercept] = ranking.figures(&counts);
-        let repeated: Vec<usize> = (0..n).flat_map(|i| vec![i; usize::from(counts[i])]).collect();
+        let repeated: Vec<usize> = (0..n)
+            .flat_map(|i| vec![i; usize::from(counts[i])])
+            .collect();
         let again = |rows: &[usize]| {
             let p: Vec<f64> = rows.iter().map(|i| p[*i]).collect();
             let y: Vec<bool> = rows.iter().map(|i| y[*i]).collect();
@@ -214,8 +250,14 @@ mod tests {
         };
         let (a, b) = again(&repeated);
         let moved = (b - ranking.line.1).abs() + (a - ranking.line.0).abs();
-        assert!(moved > 1e-3, "the resample must move the line, or closeness says nothing: {moved}");
-        assert!((slope - b).abs() < 0.1 * moved && (intercept - a).abs() < 0.1 * moved, "{slope} {b} {intercept} {a}");
+        assert!(
+            moved > 1e-3,
+            "the resample must move the line, or closeness says nothing: {moved}"
+        );
+        assert!(
+            (slope - b).abs() < 0.1 * moved && (intercept - a).abs() < 0.1 * moved,
+            "{slope} {b} {intercept} {a}"
+        );
     }
 
     #[test]
@@ -224,7 +266,14 @@ mod tests {
         let users: Vec<u32> = (0..100).collect();
         let [loss, auc, _, ece, bias, precision, slope, intercept] =
             Ranking::new(&[0.25; 100], &y, &users).figures(&[1; 100]);
-        assert!((auc - 0.5).abs() < 1e-12 && (precision - 0.25).abs() < 1e-12 && bias.abs() < 1e-12 && ece < 0.2);
-        assert!((loss - 0.562_335).abs() < 1e-5 && (slope - 1.0).abs() < 1e-6 && intercept.abs() < 1e-6);
+        assert!(
+            (auc - 0.5).abs() < 1e-12
+                && (precision - 0.25).abs() < 1e-12
+                && bias.abs() < 1e-12
+                && ece < 0.2
+        );
+        assert!(
+            (loss - 0.562_335).abs() < 1e-5 && (slope - 1.0).abs() < 1e-6 && intercept.abs() < 1e-6
+        );
     }
 }

@@ -32,7 +32,12 @@ pub(super) struct Row {
 
 /// Rows of bars as a list. All values get the room of the longest, so that all bars share one scale.
 pub(super) fn list(rows: &[Row]) -> String {
-    let widest = rows.iter().flat_map(|r| &r.bars).map(|b| b.value.chars().count()).max().unwrap_or(0);
+    let widest = rows
+        .iter()
+        .flat_map(|r| &r.bars)
+        .map(|b| b.value.chars().count())
+        .max()
+        .unwrap_or(0);
     let rows: String = rows.iter().map(row).collect();
     format!("<ul class=\"bars\" style=\"--value:{widest}ch\">{rows}</ul>")
 }
@@ -41,7 +46,12 @@ pub(super) fn list(rows: &[Row]) -> String {
 pub(super) fn legend(keys: &[(&str, &str)]) -> String {
     let keys: String = keys
         .iter()
-        .map(|(class, words)| format!("<span><span class=\"key {class}\"></span>{}</span>", escape(words)))
+        .map(|(class, words)| {
+            format!(
+                "<span><span class=\"key {class}\"></span>{}</span>",
+                escape(words)
+            )
+        })
         .collect();
     format!("<p class=\"legend\">{keys}</p>")
 }
@@ -49,8 +59,15 @@ pub(super) fn legend(keys: &[(&str, &str)]) -> String {
 fn row(row: &Row) -> String {
     let bars: String = row.bars.iter().map(bar).collect();
     let name = shorten(&row.name, NAME_SHOWN);
-    let whole = if name == row.name { String::new() } else { format!(" title=\"{}\"", escape(&row.name)) };
-    format!("<li><span class=\"name\"{whole}>{}</span><span class=\"lanes\">{bars}</span></li>", escape(&name))
+    let whole = if name == row.name {
+        String::new()
+    } else {
+        format!(" title=\"{}\"", escape(&row.name))
+    };
+    format!(
+        "<li><span class=\"name\"{whole}>{}</span><span class=\"lanes\">{bars}</span></li>",
+        escape(&name)
+    )
 }
 
 fn bar(bar: &Bar) -> String {
@@ -75,5 +92,9 @@ fn bar(bar: &Bar) -> String {
 /// A part of the largest, in percent of the width.
 pub(super) fn part(value: f64, largest: f64) -> f64 {
     let part = value / largest * 100.0;
-    if part.is_finite() { part.clamp(0.0, 100.0) } else { 0.0 }
+    if part.is_finite() {
+        part.clamp(0.0, 100.0)
+    } else {
+        0.0
+    }
 }

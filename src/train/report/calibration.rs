@@ -8,17 +8,30 @@ use super::text::{counted, counted_share, decimals, escape, points, probability}
 /// The calibration curve with 95 % intervals for what was observed.
 pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
     let curve = &e.calibration_curve;
-    let (id, title) = (format!("calibration-{horizon_days}"), format!("Calibration within {horizon_days} days"));
+    let (id, title) = (
+        format!("calibration-{horizon_days}"),
+        format!("Calibration within {horizon_days} days"),
+    );
     let axis = |label| Axis::shares(curve.iter().flat_map(|c| [c.predicted, c.observed]), label);
     let (foot, top) = (axis("").low, axis("").high);
     let mut plot = Plot::new(&id, &title, axis("predicted churn"), axis("observed churn"));
     plot.line(&[(foot, foot), (top, top)], "reference");
     // Where most users churn, the dots crowd the other end.
     let crowded = foot > 0.0;
-    let (at, away, anchor) = if crowded { (foot, (40, -8), "start") } else { (top, (-14, 4), "end") };
+    let (at, away, anchor) = if crowded {
+        (foot, (40, -8), "start")
+    } else {
+        (top, (-14, 4), "end")
+    };
     plot.text((at, at), away, anchor, "as predicted");
     let largest = curve.iter().map(|c| c.users).max().unwrap_or(1).max(1) as f64;
-    plot.line(&curve.iter().map(|c| (c.predicted, c.observed)).collect::<Vec<_>>(), "model thin");
+    plot.line(
+        &curve
+            .iter()
+            .map(|c| (c.predicted, c.observed))
+            .collect::<Vec<_>>(),
+        "model thin",
+    );
     for c in curve {
         plot.segment((c.predicted, c.low), (c.predicted, c.high), "whisker");
     }
@@ -28,12 +41,20 @@ pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
         plot.dot((c.predicted, c.observed), radius, "dot", &words(c));
     }
     let description = curve.iter().map(words).collect::<Vec<_>>().join("; ");
-    super::figure("tall", "Can the probabilities be believed?", &plot.finish(&description), &escape(&caption(e)))
+    super::figure(
+        "tall",
+        "Can the probabilities be believed?",
+        &plot.finish(&description),
+        &escape(&caption(e)),
+    )
 }
 
 fn words(c: &CurvePoint) -> String {
     let (predicted, observed) = (probability(c.predicted), counted_share(c.observed));
-    format!("predicted {predicted}, observed {observed}, {}", counted(c.users, "user"))
+    format!(
+        "predicted {predicted}, observed {observed}, {}",
+        counted(c.users, "user")
+    )
 }
 
 fn caption(e: &Evaluation) -> String {
@@ -66,7 +87,14 @@ fn line(e: &Evaluation) -> String {
     } else {
         "neither too sure nor too unsure, as far as anyone can tell"
     };
-    let span = |i: Interval| format!("{} ({} to {})", decimals(i.value, 2), decimals(i.low, 2), decimals(i.high, 2));
+    let span = |i: Interval| {
+        format!(
+            "{} ({} to {})",
+            decimals(i.value, 2),
+            decimals(i.low, 2),
+            decimals(i.high, 2)
+        )
+    };
     format!(
         "The line through the log-odds has slope {}, ideally 1: {said}; its intercept is {}, ideally 0.",
         span(slope),
@@ -85,13 +113,26 @@ mod tests {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         let point = |predicted, observed| {
             let (low, high) = share_interval(observed, 1_000);
-            CurvePoint { predicted, observed, low, high, users: 1_000 }
+            CurvePoint {
+                predicted,
+                observed,
+                low,
+                high,
+                users: 1_000,
+            }
         };
         e.calibration_curve = vec![point(0.1, 0.11), point(0.5, 0.42)];
         let said = |e: &Evaluation| caption(e).replace(super::super::text::THIN, " ");
         let all = said(&e);
-        assert!(all.contains("1 of 2 miss") && all.contains("8.0 points: 50 % predicted, 42 % observed"), "{all}");
-        assert!(all.contains("slope 0.96 (0.90 to 1.03), ideally 1: neither"), "{all}");
+        assert!(
+            all.contains("1 of 2 miss")
+                && all.contains("8.0 points: 50 % predicted, 42 % observed"),
+            "{all}"
+        );
+        assert!(
+            all.contains("slope 0.96 (0.90 to 1.03), ideally 1: neither"),
+            "{all}"
+        );
         e.model.calibration_slope.high = 0.97;
         assert!(said(&e).contains("ideally 1: the model is too sure of itself"));
         e.calibration_curve.clear();

@@ -22,7 +22,11 @@ pub(super) fn figure(h: &HorizonCard) -> String {
 fn legend(h: &HorizonCard) -> String {
     let mut keys = vec![("line model", "observed churn of all")];
     if predicted(h).next().is_some() {
-        keys.extend([("line r-recency", "predicted churn of all"), ("d10", "riskiest tenth"), ("d1", "safest tenth")]);
+        keys.extend([
+            ("line r-recency", "predicted churn of all"),
+            ("d10", "riskiest tenth"),
+            ("d1", "safest tenth"),
+        ]);
     }
     super::bars::legend(&keys)
 }
@@ -32,19 +36,42 @@ fn predicted(h: &HorizonCard) -> impl Iterator<Item = &DateCard> {
 }
 
 fn chart(h: &HorizonCard) -> String {
-    let shares =
-        h.by_date.iter().flat_map(|d| d.deciles.iter().map(|c| c.observed).chain([d.churn_rate]).chain(d.predicted));
-    let (id, title) = (format!("dates-{}", h.horizon_days), format!("Churn over time within {} days", h.horizon_days));
+    let shares = h.by_date.iter().flat_map(|d| {
+        d.deciles
+            .iter()
+            .map(|c| c.observed)
+            .chain([d.churn_rate])
+            .chain(d.predicted)
+    });
+    let (id, title) = (
+        format!("dates-{}", h.horizon_days),
+        format!("Churn over time within {} days", h.horizon_days),
+    );
     let y = Axis::shares(shares, &format!("churn within {} days", h.horizon_days));
-    let mut plot = Plot::new(&id, &title, dates(&h.by_date.iter().map(|d| d.date).collect::<Vec<_>>()), y);
+    let mut plot = Plot::new(
+        &id,
+        &title,
+        dates(&h.by_date.iter().map(|d| d.date).collect::<Vec<_>>()),
+        y,
+    );
     let x = |d: &DateCard| f64::from(d.date.number());
     for k in 0..10 {
-        let points: Vec<(f64, f64)> = predicted(h).filter_map(|d| Some((x(d), d.deciles.get(k)?.observed))).collect();
+        let points: Vec<(f64, f64)> = predicted(h)
+            .filter_map(|d| Some((x(d), d.deciles.get(k)?.observed)))
+            .collect();
         plot.line(&points, &format!("decile d{}", k + 1));
     }
-    let expected: Vec<(f64, f64)> = predicted(h).filter_map(|d| Some((x(d), d.predicted?))).collect();
+    let expected: Vec<(f64, f64)> = predicted(h)
+        .filter_map(|d| Some((x(d), d.predicted?)))
+        .collect();
     plot.line(&expected, "rival r-recency");
-    plot.line(&h.by_date.iter().map(|d| (x(d), d.churn_rate)).collect::<Vec<_>>(), "model thin");
+    plot.line(
+        &h.by_date
+            .iter()
+            .map(|d| (x(d), d.churn_rate))
+            .collect::<Vec<_>>(),
+        "model thin",
+    );
     for d in predicted(h) {
         for (k, c) in d.deciles.iter().enumerate() {
             let said = format!(
@@ -55,17 +82,36 @@ fn chart(h: &HorizonCard) -> String {
                 counted_share(c.observed),
                 counted(c.users, "user")
             );
-            plot.dot((x(d), c.observed), 4.0, DECILES.get(k).copied().unwrap_or("d10"), &said);
+            plot.dot(
+                (x(d), c.observed),
+                4.0,
+                DECILES.get(k).copied().unwrap_or("d10"),
+                &said,
+            );
         }
         if let Some(p) = d.predicted {
-            plot.dot((x(d), p), 4.5, "hollow", &format!("{}: predicted {} for all", d.date, probability(p)));
+            plot.dot(
+                (x(d), p),
+                4.5,
+                "hollow",
+                &format!("{}: predicted {} for all", d.date, probability(p)),
+            );
         }
     }
     for d in &h.by_date {
-        let said = format!("{}: {} of {} left", d.date, counted_share(d.churn_rate), counted(d.users, "user"));
+        let said = format!(
+            "{}: {} of {} left",
+            d.date,
+            counted_share(d.churn_rate),
+            counted(d.users, "user")
+        );
         plot.dot((x(d), d.churn_rate), 3.5, "dot", &said);
     }
-    let said: Vec<String> = h.by_date.iter().map(|d| format!("{}: {}", d.date, counted_share(d.churn_rate))).collect();
+    let said: Vec<String> = h
+        .by_date
+        .iter()
+        .map(|d| format!("{}: {}", d.date, counted_share(d.churn_rate)))
+        .collect();
     plot.finish(&said.join("; "))
 }
 
@@ -80,13 +126,20 @@ pub(super) fn dates(all: &[Day]) -> Axis {
     let kept = all.len().min(TICKS);
     let tick = |day: &Day| {
         let date = day.date();
-        let month = MONTH_NAMES.get((date.month() - 1) as usize).copied().unwrap_or_default();
+        let month = MONTH_NAMES
+            .get((date.month() - 1) as usize)
+            .copied()
+            .unwrap_or_default();
         (f64::from(day.number()), format!("{} {month}", date.day()))
     };
-    let picked = (0..kept).filter_map(|k| all.get(k * (all.len() - 1) / kept.saturating_sub(1).max(1)));
+    let picked =
+        (0..kept).filter_map(|k| all.get(k * (all.len() - 1) / kept.saturating_sub(1).max(1)));
     let years = (first.date().year(), last.date().year());
-    let label =
-        if years.0 == years.1 { format!("date, {}", years.0) } else { format!("date, {} to {}", years.0, years.1) };
+    let label = if years.0 == years.1 {
+        format!("date, {}", years.0)
+    } else {
+        format!("date, {} to {}", years.0, years.1)
+    };
     Axis {
         low: f64::from(first.number()) - margin,
         high: f64::from(last.number()) + margin,
@@ -100,16 +153,23 @@ fn caption(h: &HorizonCard) -> String {
         .by_date
         .iter()
         .map(|d| d.churn_rate)
-        .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), r| (low.min(r), high.max(r)));
+        .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), r| {
+            (low.min(r), high.max(r))
+        });
     let range = format!(
         "Over {}, churn lay between {} and {}.",
         counted(h.by_date.len() as u64, "date"),
         probability(ends.0),
         probability(ends.1)
     );
-    let latest = predicted(h).last().and_then(|d| Some((d, d.deciles.first()?, d.deciles.last()?)));
+    let latest = predicted(h)
+        .last()
+        .and_then(|d| Some((d, d.deciles.first()?, d.deciles.last()?)));
     let Some((d, safest, riskiest)) = latest else {
-        return format!("{} No date was left to ask a model that had not seen it.", escape(&range));
+        return format!(
+            "{} No date was left to ask a model that had not seen it.",
+            escape(&range)
+        );
     };
     let test = h.evaluation.as_ref().map(|e| e.test);
     let judged = predicted(h).any(|d| Some(d.date) == test);
@@ -117,8 +177,16 @@ fn caption(h: &HorizonCard) -> String {
         (1, true) => "Only the last date was asked of models that had not seen it.".to_owned(),
         (n, _) => format!(
             "{} asked of models that knew only what was known then and had learnt from other users{}.",
-            if n == 1 { "1 date was".to_owned() } else { format!("{n} dates were") },
-            if judged { "; all but the last are rehearsals, before the calibration" } else { " in rehearsals" }
+            if n == 1 {
+                "1 date was".to_owned()
+            } else {
+                format!("{n} dates were")
+            },
+            if judged {
+                "; all but the last are rehearsals, before the calibration"
+            } else {
+                " in rehearsals"
+            }
         ),
     };
     format!(
@@ -143,7 +211,13 @@ mod tests {
         let mut card = card();
         let h = &mut card.horizons[0];
         let html = figure(h).replace(super::super::text::THIN, " ");
-        assert_eq!((html.matches("class=\"dot\"").count(), html.matches("circle class=\"d10\"").count()), (9, 3));
+        assert_eq!(
+            (
+                html.matches("class=\"dot\"").count(),
+                html.matches("circle class=\"d10\"").count()
+            ),
+            (9, 3)
+        );
         assert!(
             html.contains("3 dates were asked of models")
                 && html.contains("all but the last are rehearsals")
@@ -163,7 +237,13 @@ mod tests {
         let day = |k: i32| "2023-12-20".parse::<Day>().unwrap().plus(k);
         let axis = dates(&(0..9).map(|k| day(7 * k)).collect::<Vec<_>>());
         let read: Vec<&str> = axis.ticks.iter().map(|t| t.1.as_str()).collect();
-        assert_eq!((read, axis.label.as_str()), (vec!["20 Dec", "3 Jan", "24 Jan", "14 Feb"], "date, 2023 to 2024"));
+        assert_eq!(
+            (read, axis.label.as_str()),
+            (
+                vec!["20 Dec", "3 Jan", "24 Jan", "14 Feb"],
+                "date, 2023 to 2024"
+            )
+        );
         assert_eq!(dates(&[day(0)]).ticks.len(), 1);
     }
 }

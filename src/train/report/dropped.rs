@@ -10,11 +10,18 @@ pub(super) fn figure(h: &HorizonCard) -> String {
     let all = h.rows.saturating_add(dropped);
     let row = |name: &str, number: u64| {
         let share = percent(number as f64 / all.max(1) as f64);
-        format!("<tr><th scope=\"row\">{}</th><td>{}</td><td>{share}</td></tr>", escape(name), count(number))
+        format!(
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{share}</td></tr>",
+            escape(name),
+            count(number)
+        )
     };
     let mut reasons: Vec<(&String, &u64)> = h.dropped.iter().collect();
     reasons.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
-    let rows: String = reasons.into_iter().map(|(name, number)| row(&names::drop_reason(name), *number)).collect();
+    let rows: String = reasons
+        .into_iter()
+        .map(|(name, number)| row(&names::drop_reason(name), *number))
+        .collect();
     let table = format!(
         "<table class=\"plain\"><thead><tr><th scope=\"col\">Users on dates</th><th scope=\"col\">Rows</th>\
          <th scope=\"col\">Share</th></tr></thead><tbody>{}{rows}</tbody></table>",
@@ -26,7 +33,12 @@ pub(super) fn figure(h: &HorizonCard) -> String {
         count(all),
         percent(h.rows as f64 / all.max(1) as f64)
     );
-    super::figure("small", "Which rows were left out?", &table, &escape(&caption))
+    super::figure(
+        "small",
+        "Which rows were left out?",
+        &table,
+        &escape(&caption),
+    )
 }
 
 #[cfg(test)]
@@ -37,8 +49,14 @@ mod tests {
     #[test]
     fn reasons_are_in_words_and_the_most_common_is_first() {
         let html = figure(&card().horizons[0]);
-        let (inactive, unseen) = (html.find("too long ago").unwrap(), html.find("Not yet seen").unwrap());
+        let (inactive, unseen) = (
+            html.find("too long ago").unwrap(),
+            html.find("Not yet seen").unwrap(),
+        );
         assert!(inactive < unseen, "{html}");
-        assert!(html.contains("<td>21,000</td>") && html.contains("&lt;odd&gt;"), "{html}");
+        assert!(
+            html.contains("<td>21,000</td>") && html.contains("&lt;odd&gt;"),
+            "{html}"
+        );
     }
 }

@@ -10,26 +10,47 @@ const SHOWN: usize = 15;
 
 /// The strongest effects as bars to both sides of zero.
 pub(super) fn figure(h: &HorizonCard) -> String {
-    let effects: Vec<&EffectCard> = h.effects.iter().filter(|e| e.impact.is_finite()).take(SHOWN).collect();
+    let effects: Vec<&EffectCard> = h
+        .effects
+        .iter()
+        .filter(|e| e.impact.is_finite())
+        .take(SHOWN)
+        .collect();
     let largest = effects.iter().map(|e| e.impact.abs()).fold(0.0, f64::max);
     let row = |effect: &&EffectCard| Row {
         name: names::sentence(&effect.sentence),
         bars: vec![Bar {
             from: 50.0,
-            to: 50.0 + 50.0 * super::bars::part(effect.impact.abs(), largest).copysign(effect.impact) / 100.0,
+            to: 50.0
+                + 50.0 * super::bars::part(effect.impact.abs(), largest).copysign(effect.impact)
+                    / 100.0,
             class: if effect.impact > 0.0 { "churn" } else { "stay" },
             value: signed(effect.impact, 2),
             whisker: None,
         }],
     };
     let rows: Vec<Row> = effects.iter().map(row).collect();
-    let legend = legend(&[("stay", "more of it, more stay"), ("churn", "more of it, more leave")]);
-    let content = if rows.is_empty() { "<p>There are none.</p>".to_owned() } else { legend + &list(&rows) };
-    super::figure("effects", "What moves the odds?", &content, &escape(&caption(h, effects.first().copied())))
+    let legend = legend(&[
+        ("stay", "more of it, more stay"),
+        ("churn", "more of it, more leave"),
+    ]);
+    let content = if rows.is_empty() {
+        "<p>There are none.</p>".to_owned()
+    } else {
+        legend + &list(&rows)
+    };
+    super::figure(
+        "effects",
+        "What moves the odds?",
+        &content,
+        &escape(&caption(h, effects.first().copied())),
+    )
 }
 
 fn caption(h: &HorizonCard, strongest: Option<&EffectCard>) -> String {
-    let Some(effect) = strongest else { return "The model has no features.".to_owned() };
+    let Some(effect) = strongest else {
+        return "The model has no features.".to_owned();
+    };
     let factor = libm::exp(effect.impact.abs());
     format!(
         "Change of the log-odds for one standard deviation more, the largest {} of {}. Strongest: “{}”, which {} the \
@@ -37,7 +58,11 @@ fn caption(h: &HorizonCard, strongest: Option<&EffectCard>) -> String {
         SHOWN.min(h.effects.len()),
         h.effects.len(),
         names::sentence(&effect.sentence),
-        if effect.impact > 0.0 { "multiplies" } else { "divides" },
+        if effect.impact > 0.0 {
+            "multiplies"
+        } else {
+            "divides"
+        },
         decimals(factor, if factor < 10.0 { 2 } else { 0 }),
     )
 }
@@ -54,10 +79,19 @@ mod tests {
             html.contains("Days since the last purchase</span>")
                 && html.contains("class=\"churn\" x=\"50%\" width=\"50%\"")
         );
-        assert!(html.contains("class=\"stay\" x=\"24") && html.contains("−0.41"), "{html}");
-        assert!(html.contains("Number of support ticket events in the last 30 days"), "{html}");
+        assert!(
+            html.contains("class=\"stay\" x=\"24") && html.contains("−0.41"),
+            "{html}"
+        );
+        assert!(
+            html.contains("Number of support ticket events in the last 30 days"),
+            "{html}"
+        );
         assert!(!html.contains("days.</span>"), "no full stop behind a name");
-        assert!(html.contains("multiplies the odds of leaving by 2.20"), "{html}");
+        assert!(
+            html.contains("multiplies the odds of leaving by 2.20"),
+            "{html}"
+        );
         assert_eq!(html.matches("<li>").count(), SHOWN);
     }
 

@@ -33,40 +33,81 @@ fn lift(e: &Evaluation, reach: Reach) -> f64 {
 /// The gains curve with a slider for the budget.
 pub(super) fn figure(horizon_days: u16, e: &Evaluation) -> String {
     let legend = super::curves::legend(&super::curves::lines(e));
-    let content = format!("{legend}{}{}", chart(horizon_days, e), budget(horizon_days, e));
-    super::figure("gains", "Whom does a contact budget reach?", &content, &caption(e))
+    let content = format!(
+        "{legend}{}{}",
+        chart(horizon_days, e),
+        budget(horizon_days, e)
+    );
+    super::figure(
+        "gains",
+        "Whom does a contact budget reach?",
+        &content,
+        &caption(e),
+    )
 }
 
 fn chart(horizon_days: u16, e: &Evaluation) -> String {
-    let (id, title) = (format!("gains-{horizon_days}"), format!("Gains curve within {horizon_days} days"));
+    let (id, title) = (
+        format!("gains-{horizon_days}"),
+        format!("Gains curve within {horizon_days} days"),
+    );
     let axis = |label| Axis::new(0.0, 1.0, label, percent);
-    let mut plot = Plot::new(&id, &title, axis("users contacted, riskiest first"), axis("churners reached"));
+    let mut plot = Plot::new(
+        &id,
+        &title,
+        axis("users contacted, riskiest first"),
+        axis("churners reached"),
+    );
     let curve: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
-        .chain(e.gains.iter().enumerate().map(|(i, share)| ((i + 1) as f64 / 100.0, *share)))
+        .chain(
+            e.gains
+                .iter()
+                .enumerate()
+                .map(|(i, share)| ((i + 1) as f64 / 100.0, *share)),
+        )
         .collect();
     plot.area(&curve, "wash");
     plot.line(&[(0.0, 0.0), (1.0, 1.0)], "reference");
     // The best that any order can do: churners only, until there are none left.
-    plot.line(&[(0.0, 0.0), (e.churn_rate.clamp(0.0, 1.0), 1.0), (1.0, 1.0)], "reference faint");
+    plot.line(
+        &[(0.0, 0.0), (e.churn_rate.clamp(0.0, 1.0), 1.0), (1.0, 1.0)],
+        "reference faint",
+    );
     let rate = e.churn_rate.clamp(0.0, 1.0);
     // To the right of its bend, or to the left of the line where that lies at the edge.
-    let (at, away, anchor) =
-        if rate > 0.7 { ((0.8 * rate, 0.8), (-10, -8), "end") } else { ((rate, 1.0), (6, 16), "start") };
+    let (at, away, anchor) = if rate > 0.7 {
+        ((0.8 * rate, 0.8), (-10, -8), "end")
+    } else {
+        ((rate, 1.0), (6, 16), "start")
+    };
     plot.text(at, away, anchor, "perfect");
     plot.text((1.0, 0.55), (-8, 0), "end", "at random");
     for line in super::curves::lines(e).iter().rev() {
         let points: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
-            .chain(line.rival.gains.iter().enumerate().map(|(i, share)| ((i + 1) as f64 / 100.0, *share)))
+            .chain(
+                line.rival
+                    .gains
+                    .iter()
+                    .enumerate()
+                    .map(|(i, share)| ((i + 1) as f64 / 100.0, *share)),
+            )
             .collect();
         plot.line(&points, &format!("rival {}", line.class));
     }
     plot.line(&curve, "model");
-    let (x, share) = (BUDGET as f64 / 100.0, e.gains.get(BUDGET - 1).copied().unwrap_or(0.0));
+    let (x, share) = (
+        BUDGET as f64 / 100.0,
+        e.gains.get(BUDGET - 1).copied().unwrap_or(0.0),
+    );
     plot.segment((x, 0.0), (x, share), "marker-line");
     plot.dot((x, share), 6.0, "marker", "The contact budget set below");
     let description = [5_usize, 10, 20, 30, 50].map(|p| {
         let share = e.gains.get(p - 1).copied().unwrap_or(0.0);
-        format!("the riskiest {} hold {} of the churners", percent(p as f64 / 100.0), percent(share))
+        format!(
+            "the riskiest {} hold {} of the churners",
+            percent(p as f64 / 100.0),
+            percent(share)
+        )
     });
     plot.finish(&description.join("; "))
 }
@@ -74,20 +115,47 @@ fn chart(horizon_days: u16, e: &Evaluation) -> String {
 /// The slider and what it gives. The counts for every budget travel with it, so the script does no arithmetic on
 /// shares and shows what is printed here.
 fn budget(horizon_days: u16, e: &Evaluation) -> String {
-    let reached: Vec<String> = (1..=100).map(|p| found(e.reach(&e.gains, p)).to_string()).collect();
-    let gains: Vec<String> = e.gains.iter().map(|g| super::plot::short(g * 100.0)).collect();
+    let reached: Vec<String> = (1..=100)
+        .map(|p| found(e.reach(&e.gains, p)).to_string())
+        .collect();
+    let gains: Vec<String> = e
+        .gains
+        .iter()
+        .map(|g| super::plot::short(g * 100.0))
+        .collect();
     let reach = e.reach(&e.gains, BUDGET);
-    let (churners, share) = (e.churners(), found(reach) as f64 / e.churners().max(1) as f64);
+    let (churners, share) = (
+        e.churners(),
+        found(reach) as f64 / e.churners().max(1) as f64,
+    );
     let cells = [
         ("contacted", "users contacted", count(reach.contacted)),
-        ("reached", "churners reached", format!("{} ({})", count(found(reach)), percent(share))),
-        ("bothered", "stayers bothered", count(reach.contacted - found(reach))),
-        ("lift", "lift over random", format!("{}×", decimals(lift(e, reach), 2))),
-        ("possible", "lift of a perfect order", format!("{}×", decimals(reach.possible_lift, 2))),
+        (
+            "reached",
+            "churners reached",
+            format!("{} ({})", count(found(reach)), percent(share)),
+        ),
+        (
+            "bothered",
+            "stayers bothered",
+            count(reach.contacted - found(reach)),
+        ),
+        (
+            "lift",
+            "lift over random",
+            format!("{}×", decimals(lift(e, reach), 2)),
+        ),
+        (
+            "possible",
+            "lift of a perfect order",
+            format!("{}×", decimals(reach.possible_lift, 2)),
+        ),
     ];
     let cells: String = cells
         .iter()
-        .map(|(key, name, value)| format!("<div><dd data-out=\"{key}\">{value}</dd><dt>{name}</dt></div>"))
+        .map(|(key, name, value)| {
+            format!("<div><dd data-out=\"{key}\">{value}</dd><dt>{name}</dt></div>")
+        })
         .collect();
     format!(
         "<div class=\"budget\" data-users=\"{}\" data-churners=\"{}\" data-reached=\"{}\" data-gains=\"{}\">\
@@ -109,7 +177,9 @@ fn caption(e: &Evaluation) -> String {
          on {}, {} left, against {} of all users. A perfect order would contact churners only, until there are none left.",
         percent(0.1),
         nowrap(e.test),
-        super::text::escape(&counted_share(found(reach) as f64 / reach.contacted.max(1) as f64)),
+        super::text::escape(&counted_share(
+            found(reach) as f64 / reach.contacted.max(1) as f64
+        )),
         super::text::escape(&counted_share(e.churn_rate)),
     )
 }
@@ -127,7 +197,10 @@ mod tests {
         assert_eq!((all.contacted, found(all)), (e.users, e.churners()));
         assert!((all.lift - 1.0).abs() < 1e-12 && (all.possible_lift - 1.0).abs() < 1e-12);
         let fifth = e.reach(&e.gains, 20);
-        assert!((lift(e, fifth) - e.gains[19] / 0.2).abs() < 0.01, "{fifth:?}");
+        assert!(
+            (lift(e, fifth) - e.gains[19] / 0.2).abs() < 0.01,
+            "{fifth:?}"
+        );
     }
 
     /// Of 15 users 10 % are 2: a lift by the percentage instead of the users would be 2.5 where 1.9 is possible.
@@ -135,7 +208,10 @@ mod tests {
     fn the_lift_is_never_above_what_is_possible() {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         for users in [1_u64, 7, 15, 99, 101, 1_062] {
-            for churners in [1, users / 2, users - users / 10, users].into_iter().filter(|c| *c > 0) {
+            for churners in [1, users / 2, users - users / 10, users]
+                .into_iter()
+                .filter(|c| *c > 0)
+            {
                 (e.users, e.churn_rate) = (users, churners as f64 / users as f64);
                 let p: Vec<f64> = (0..users).map(|i| i as f64).collect();
                 let y: Vec<bool> = (0..users).map(|i| i >= users - churners).collect();
@@ -144,8 +220,14 @@ mod tests {
                     let reach = e.reach(&e.gains, percent);
                     let rounded = |v: f64| decimals(v, 2).parse::<f64>().unwrap();
                     let own = lift(&e, reach);
-                    assert!(rounded(own) <= rounded(reach.possible_lift), "{percent} % of {users}, {churners}");
-                    assert!((own - reach.possible_lift).abs() < 1e-9, "a perfect order reaches it");
+                    assert!(
+                        rounded(own) <= rounded(reach.possible_lift),
+                        "{percent} % of {users}, {churners}"
+                    );
+                    assert!(
+                        (own - reach.possible_lift).abs() < 1e-9,
+                        "a perfect order reaches it"
+                    );
                 }
             }
         }
@@ -160,6 +242,9 @@ mod tests {
         (e.churn_rate, e.users) = (0.0, 0);
         e.gains.clear();
         let html = figure(30, e);
-        assert!(html.contains("<dd data-out=\"lift\">–×</dd>") && !html.contains("NaN"), "{html}");
+        assert!(
+            html.contains("<dd data-out=\"lift\">–×</dd>") && !html.contains("NaN"),
+            "{html}"
+        );
     }
 }

@@ -22,8 +22,16 @@ pub(super) struct HeatRow {
 }
 
 /// A table with names of columns as they are given; `class` tells the style sheet how to set it.
-pub(super) fn table(class: &str, corner: (&str, &str), columns: &[String], rows: &[HeatRow]) -> String {
-    let head: String = columns.iter().map(|c| format!("<th scope=\"col\"><span>{}</span></th>", escape(c))).collect();
+pub(super) fn table(
+    class: &str,
+    corner: (&str, &str),
+    columns: &[String],
+    rows: &[HeatRow],
+) -> String {
+    let head: String = columns
+        .iter()
+        .map(|c| format!("<th scope=\"col\"><span>{}</span></th>", escape(c)))
+        .collect();
     let rows: String = rows.iter().map(row).collect();
     format!(
         "<table class=\"heat {class}\"><thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"detail\">{}</th>{head}\
@@ -34,7 +42,11 @@ pub(super) fn table(class: &str, corner: (&str, &str), columns: &[String], rows:
 }
 
 fn row(row: &HeatRow) -> String {
-    let cells: String = row.cells.iter().map(|cell| cell.as_ref().map_or("<td></td>".to_owned(), shade)).collect();
+    let cells: String = row
+        .cells
+        .iter()
+        .map(|cell| cell.as_ref().map_or("<td></td>".to_owned(), shade))
+        .collect();
     format!(
         "<tr><th scope=\"row\">{}</th><td class=\"detail\">{}</td>{cells}</tr>",
         escape(&row.name),
@@ -43,7 +55,11 @@ fn row(row: &HeatRow) -> String {
 }
 
 fn shade(cell: &Cell) -> String {
-    let strength = if cell.strength.is_finite() { cell.strength.clamp(0.0, 1.0) } else { 0.0 };
+    let strength = if cell.strength.is_finite() {
+        cell.strength.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     format!(
         "<td class=\"{}\" style=\"--v:{}\" title=\"{}\">{}</td>",
         if cell.warm { "warm" } else { "cool" },
@@ -59,11 +75,27 @@ mod tests {
 
     #[test]
     fn cells_are_shaded_within_bounds_and_their_texts_are_text() {
-        let cell = |strength| Some(Cell { strength, warm: true, text: "<1".to_owned(), title: "\"t\"".to_owned() });
-        let row =
-            HeatRow { name: "a&b".to_owned(), detail: "3".to_owned(), cells: vec![cell(7.0), cell(f64::NAN), None] };
+        let cell = |strength| {
+            Some(Cell {
+                strength,
+                warm: true,
+                text: "<1".to_owned(),
+                title: "\"t\"".to_owned(),
+            })
+        };
+        let row = HeatRow {
+            name: "a&b".to_owned(),
+            detail: "3".to_owned(),
+            cells: vec![cell(7.0), cell(f64::NAN), None],
+        };
         let html = table("c", ("", "users"), &["x".to_owned()], &[row]);
-        assert!(html.contains("style=\"--v:1\" title=\"&quot;t&quot;\">&lt;1</td>"), "{html}");
-        assert!(html.contains("--v:0\"") && html.contains("<td></td>") && html.contains("a&amp;b"), "{html}");
+        assert!(
+            html.contains("style=\"--v:1\" title=\"&quot;t&quot;\">&lt;1</td>"),
+            "{html}"
+        );
+        assert!(
+            html.contains("--v:0\"") && html.contains("<td></td>") && html.contains("a&amp;b"),
+            "{html}"
+        );
     }
 }

@@ -2,16 +2,29 @@
 
 use super::super::card::{Card, HorizonCard};
 use super::text::escape;
-use super::{calibration, curves, dates, drift, dropped, effects, slices, tiles, timeline, trials, versus};
+use super::{
+    calibration, curves, dates, drift, dropped, effects, slices, tiles, timeline, trials, versus,
+};
 
 /// A panel for each horizon, below tabs when there are several. Without scripts, and on paper, all are shown. `prefix`
 /// makes the ids of one group of panels; tabs of all groups turn together.
-pub(super) fn panels(card: &Card, prefix: char, content: impl Fn(&HorizonCard) -> String) -> String {
+pub(super) fn panels(
+    card: &Card,
+    prefix: char,
+    content: impl Fn(&HorizonCard) -> String,
+) -> String {
     let several = card.horizons.len() > 1;
     let panel = |h: &HorizonCard| {
         let days = h.horizon_days;
-        let heading = if several { format!("<h3 class=\"within\">Within {days} days</h3>") } else { String::new() };
-        format!("<div class=\"panel\" id=\"{prefix}{days}\" data-days=\"{days}\">{heading}{}</div>", content(h))
+        let heading = if several {
+            format!("<h3 class=\"within\">Within {days} days</h3>")
+        } else {
+            String::new()
+        };
+        format!(
+            "<div class=\"panel\" id=\"{prefix}{days}\" data-days=\"{days}\">{heading}{}</div>",
+            content(h)
+        )
     };
     let panels: String = card.horizons.iter().map(panel).collect();
     if !several {
@@ -25,7 +38,9 @@ pub(super) fn panels(card: &Card, prefix: char, content: impl Fn(&HorizonCard) -
         )
     };
     let tabs: String = card.horizons.iter().map(tab).collect();
-    format!("<div class=\"tabs\" role=\"tablist\" aria-label=\"Horizon\" hidden>{tabs}</div>{panels}")
+    format!(
+        "<div class=\"tabs\" role=\"tablist\" aria-label=\"Horizon\" hidden>{tabs}</div>{panels}"
+    )
 }
 
 /// How good the models are, and how they came about.
@@ -44,7 +59,10 @@ fn panel(card: &Card, h: &HorizonCard) -> String {
             dates::figure(h),
             slices::figures(e),
         ),
-        None => format!("<p class=\"card empty\">{}</p>", escape(&h.untested_words(&card.question))),
+        None => format!(
+            "<p class=\"card empty\">{}</p>",
+            escape(&h.untested_words(&card.question))
+        ),
     };
     format!(
         "{judged}<div class=\"pair\">{}{}</div><div class=\"pair\">{}<div class=\"stack\">{}{}</div></div>",

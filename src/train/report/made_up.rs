@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::super::card::{Card, DateCard, EffectCard, Evaluation, HorizonCard, RivalCard, SliceCard, SliceMetrics};
+use super::super::card::{
+    Card, DateCard, EffectCard, Evaluation, HorizonCard, RivalCard, SliceCard, SliceMetrics,
+};
 use super::super::labels::ChurnConfig;
 use super::super::metrics::{CurvePoint, Interval, Metrics, share_interval};
 use super::super::origins::OriginCard;
@@ -23,7 +25,11 @@ pub(in crate::train) fn day(text: &str) -> Day {
 }
 
 fn around(value: f64, half: f64) -> Interval {
-    Interval { value, low: value - half, high: value + half }
+    Interval {
+        value,
+        low: value - half,
+        high: value + half,
+    }
 }
 
 fn metrics(log_loss: f64, auc: f64, ece: f64) -> Metrics {
@@ -31,7 +37,11 @@ fn metrics(log_loss: f64, auc: f64, ece: f64) -> Metrics {
         log_loss: around(log_loss, 0.0123),
         auc: around(auc, 0.0215),
         brier: around(log_loss / 3.0, 0.005),
-        ece: Interval { value: ece, low: ece / 2.0, high: ece * 2.0 },
+        ece: Interval {
+            value: ece,
+            low: ece / 2.0,
+            high: ece * 2.0,
+        },
         bias: around(0.0031, 0.011),
         average_precision: around(auc - 0.1, 0.03),
         calibration_slope: around(0.964, 0.066),
@@ -41,14 +51,28 @@ fn metrics(log_loss: f64, auc: f64, ece: f64) -> Metrics {
 
 fn point(predicted: f64, observed: f64, users: u64) -> CurvePoint {
     let (low, high) = share_interval(observed, users);
-    CurvePoint { predicted, observed, low, high, users }
+    CurvePoint {
+        predicted,
+        observed,
+        low,
+        high,
+        users,
+    }
 }
 
 /// Ten groups around a churn rate.
 fn deciles(shift: f64) -> Vec<CurvePoint> {
     let wobble = |k: i32| 0.02 * f64::from((k * 7) % 5 - 2);
     let predicted = |k: i32| 0.04 + 0.085 * f64::from(k);
-    (0..10).map(|k| point(predicted(k), predicted(k) + wobble(k) + shift, 430 + 3 * k as u64)).collect()
+    (0..10)
+        .map(|k| {
+            point(
+                predicted(k),
+                predicted(k) + wobble(k) + shift,
+                430 + 3 * k as u64,
+            )
+        })
+        .collect()
 }
 
 /// The share of churners among the riskiest; the larger the bend, the better the order.
@@ -56,7 +80,13 @@ fn reached(share: f64, bend: f64) -> f64 {
     1.0 - libm::pow(1.0 - share, bend)
 }
 
-fn rival(name: &str, feature: Option<&str>, metrics: Metrics, bend: f64, difference: f64) -> RivalCard {
+fn rival(
+    name: &str,
+    feature: Option<&str>,
+    metrics: Metrics,
+    bend: f64,
+    difference: f64,
+) -> RivalCard {
     let share = |k: i32, of: i32| f64::from(k) / f64::from(of);
     RivalCard {
         name: name.to_owned(),
@@ -67,9 +97,18 @@ fn rival(name: &str, feature: Option<&str>, metrics: Metrics, bend: f64, differe
         gains: (1..=100).map(|k| reached(share(k, 100), bend)).collect(),
         roc: match name {
             "base_rate" => vec![(0.0, 0.0), (1.0, 1.0)],
-            _ => (0..=40).map(|k| (share(k, 40), reached(share(k, 40), bend + 0.4))).collect(),
+            _ => (0..=40)
+                .map(|k| (share(k, 40), reached(share(k, 40), bend + 0.4)))
+                .collect(),
         },
-        precision_recall: (1..=40).map(|k| (share(k, 40), 0.44 + 0.3 * (bend - 1.0) * (1.0 - share(k, 40)))).collect(),
+        precision_recall: (1..=40)
+            .map(|k| {
+                (
+                    share(k, 40),
+                    0.44 + 0.3 * (bend - 1.0) * (1.0 - share(k, 40)),
+                )
+            })
+            .collect(),
     }
 }
 
@@ -92,10 +131,28 @@ fn slice(dimension: &str, name: &str, users: u64, churn_rate: f64) -> SliceCard 
 fn rivals() -> Vec<RivalCard> {
     vec![
         rival("base_rate", None, metrics(0.642, 0.5, 0.021), 1.0, -0.091),
-        rival("recency_only", Some("recency_days"), metrics(0.583, 0.668, 0.013), 1.8, -0.032),
-        rival("best_single", Some("recency_days"), metrics(0.583, 0.668, 0.013), 1.8, -0.032),
+        rival(
+            "recency_only",
+            Some("recency_days"),
+            metrics(0.583, 0.668, 0.013),
+            1.8,
+            -0.032,
+        ),
+        rival(
+            "best_single",
+            Some("recency_days"),
+            metrics(0.583, 0.668, 0.013),
+            1.8,
+            -0.032,
+        ),
         rival("bg_nbd", None, metrics(0.571, 0.688, 0.03), 1.95, -0.02),
-        rival("random_forest", None, metrics(0.556, 0.705, 0.019), 2.1, -0.005),
+        rival(
+            "random_forest",
+            None,
+            metrics(0.556, 0.705, 0.019),
+            2.1,
+            -0.005,
+        ),
     ]
 }
 
@@ -105,7 +162,9 @@ fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
     let rivals = rivals();
     Evaluation {
         verdict: Verdict::new(&rivals, 4_338, (4_338.0 * churn_rate) as u64),
-        train: (0..6).map(|k| test.plus(-window - (5 - k) * window / 4)).collect(),
+        train: (0..6)
+            .map(|k| test.plus(-window - (5 - k) * window / 4))
+            .collect(),
         calibration: Some(test.plus(-window)),
         test,
         users: 4_338,
@@ -118,7 +177,12 @@ fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
             slice("stage", "growth", 902, 0.31),
             slice("stage", "churning", 12, 0.8),
             slice("segment", "frequent, regular, high spend", 812, 0.08),
-            slice("segment", "recent <script>alert(1)</script> & \"frequent\"", 1_304, 0.22),
+            slice(
+                "segment",
+                "recent <script>alert(1)</script> & \"frequent\"",
+                1_304,
+                0.22,
+            ),
             slice("segment", "stayers", 40, 0.0),
             slice("tenure", "1-60 days", 1_100, 0.5),
             slice("tenure", "61-120 days", 1_080, 0.4),
@@ -131,24 +195,57 @@ fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
 }
 
 pub(super) fn effect(feature: &str, sentence: &str, theme: Theme, impact: f64) -> EffectCard {
-    EffectCard { feature: feature.to_owned(), sentence: sentence.to_owned(), theme, impact }
+    EffectCard {
+        feature: feature.to_owned(),
+        sentence: sentence.to_owned(),
+        theme,
+        impact,
+    }
 }
 
 /// The recipe that was taken.
-const TAKEN: Recipe = Recipe { l2: 300.0, half_life: Some(3.0), ..Recipe::DEFAULT };
+const TAKEN: Recipe = Recipe {
+    l2: 300.0,
+    half_life: Some(3.0),
+    ..Recipe::DEFAULT
+};
 
 /// Ways to fit with their difference to the default and its standard error.
 fn trials() -> Vec<TrialCard> {
-    let of = |l2: f64| Recipe { l2, ..Recipe::DEFAULT };
+    let of = |l2: f64| Recipe {
+        l2,
+        ..Recipe::DEFAULT
+    };
     let tried = [
         (of(300.0), -0.0067, 0.0012),
         (Recipe::DEFAULT, 0.0, 0.0),
         (of(3_000.0), 0.0126, 0.0011),
         (of(10_000.0), 0.0317, 0.0022),
-        (Recipe { half_life: None, ..of(300.0) }, -0.0071, 0.0015),
+        (
+            Recipe {
+                half_life: None,
+                ..of(300.0)
+            },
+            -0.0071,
+            0.0015,
+        ),
         (TAKEN, -0.0077, 0.0012),
-        (Recipe { spacing: 2, ..of(1_000.0) }, -0.0014, 0.0011),
-        (Recipe { expanded: false, ..of(300.0) }, 0.0028, 0.0017),
+        (
+            Recipe {
+                spacing: 2,
+                ..of(1_000.0)
+            },
+            -0.0014,
+            0.0011,
+        ),
+        (
+            Recipe {
+                expanded: false,
+                ..of(300.0)
+            },
+            0.0028,
+            0.0017,
+        ),
     ];
     let card = |(recipe, difference, error): (Recipe, f64, f64)| TrialCard {
         recipe,
@@ -164,12 +261,23 @@ fn trials() -> Vec<TrialCard> {
 
 fn origin(date: Day, k: i32) -> OriginCard {
     let shift = 0.08 * f64::from(k) - 0.17;
-    OriginCard { date, users: 4_000, churn_rate: 0.4 + shift / 4.0, log_loss: 0.55 + 0.002 * f64::from(k), shift }
+    OriginCard {
+        date,
+        users: 4_000,
+        churn_rate: 0.4 + shift / 4.0,
+        log_loss: 0.55 + 0.002 * f64::from(k),
+        shift,
+    }
 }
 
 fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> HorizonCard {
     let mut effects = vec![
-        effect("recency_days", "Days since the last purchase.", Theme::Recency, 0.79),
+        effect(
+            "recency_days",
+            "Days since the last purchase.",
+            Theme::Recency,
+            0.79,
+        ),
         effect(
             "active_days_half_life_30d",
             "Days with a purchase, counting half for every 30 days of age.",
@@ -182,15 +290,35 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
             Theme::OtherKinds,
             0.36,
         ),
-        effect("a_<made-up>_feature", "A <made-up> feature.", Theme::OtherKinds, -0.33),
-        effect("gap_mean_days", "Mean days between days with a purchase.", Theme::Rhythm, 0.28),
+        effect(
+            "a_<made-up>_feature",
+            "A <made-up> feature.",
+            Theme::OtherKinds,
+            -0.33,
+        ),
+        effect(
+            "gap_mean_days",
+            "Mean days between days with a purchase.",
+            Theme::Rhythm,
+            0.28,
+        ),
     ];
     for k in 0..14 {
         let impact = (0.25 - 0.014 * f64::from(k)) * if k % 2 == 0 { 1.0 } else { -1.0 };
-        let sentence = format!("Total amount of purchase events in the last {} days.", 7 * (k + 1));
-        effects.push(effect(&format!("amount_{}d", 7 * (k + 1)), &sentence, Theme::Amount, impact));
+        let sentence = format!(
+            "Total amount of purchase events in the last {} days.",
+            7 * (k + 1)
+        );
+        effects.push(effect(
+            &format!("amount_{}d", 7 * (k + 1)),
+            &sentence,
+            Theme::Amount,
+            impact,
+        ));
     }
-    let snapshots: Vec<Day> = (0..9).map(|k| last.plus(-(8 - k) * i32::from(horizon_days) / 4)).collect();
+    let snapshots: Vec<Day> = (0..9)
+        .map(|k| last.plus(-(8 - k) * i32::from(horizon_days) / 4))
+        .collect();
     let dated = |(k, date): (usize, &Day)| {
         let predicted = evaluation.is_some() && k % 4 == 0;
         let shift = 0.01 * k as f64 - 0.04;
@@ -199,7 +327,11 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
             users: 4_100 + 30 * k as u64,
             churn_rate: 0.42 + shift,
             predicted: predicted.then_some(0.42),
-            deciles: if predicted { deciles(shift) } else { Vec::new() },
+            deciles: if predicted {
+                deciles(shift)
+            } else {
+                Vec::new()
+            },
         }
     };
     let by_date = snapshots.iter().enumerate().map(dated).collect();
@@ -208,16 +340,26 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
         snapshots,
         rows: 38_211,
         churn_rate: 0.347,
-        dropped: [("not_yet_seen", 3_120), ("inactive", 21_000), ("no_activity", 14), ("<odd>", 2)]
-            .map(|(name, n)| (name.to_owned(), n))
-            .into(),
+        dropped: [
+            ("not_yet_seen", 3_120),
+            ("inactive", 21_000),
+            ("no_activity", 14),
+            ("<odd>", 2),
+        ]
+        .map(|(name, n)| (name.to_owned(), n))
+        .into(),
         solver: "newton".to_owned(),
         recipe: TAKEN,
         recipe_name: TAKEN.name(),
         trials: trials(),
-        origins: (1..5).map(|k| origin(last.plus(-k * i32::from(horizon_days) / 2), k)).collect(),
+        origins: (1..5)
+            .map(|k| origin(last.plus(-k * i32::from(horizon_days) / 2), k))
+            .collect(),
         calibration: Calibration::IDENTITY,
-        untested: evaluation.is_none().then_some(Untested::TooFewDays { span_days: 739, needed_days: 731 }),
+        untested: evaluation.is_none().then_some(Untested::TooFewDays {
+            span_days: 739,
+            needed_days: 731,
+        }),
         evaluation,
         by_date,
         effects,
@@ -242,7 +384,13 @@ fn segment(name: &str, users: u64, churn_rate: f64, recency: f64, rank: f64) -> 
         churn_low,
         churn_high,
         profile: vec![
-            profile("recency_days", "Days since the last purchase.", "days", Some(recency), Some(rank)),
+            profile(
+                "recency_days",
+                "Days since the last purchase.",
+                "days",
+                Some(recency),
+                Some(rank),
+            ),
             profile(
                 "active_days_120d",
                 "Days with a purchase in the last 120 days.",
@@ -250,8 +398,20 @@ fn segment(name: &str, users: u64, churn_rate: f64, recency: f64, rank: f64) -> 
                 Some(12.5),
                 Some(1.0 - rank),
             ),
-            profile("tenure_days", "Days since the first event of any kind.", "days", Some(412.0), Some(0.62)),
-            profile("amount_mean", "Mean amount of a day with a purchase.", "amount", None, None),
+            profile(
+                "tenure_days",
+                "Days since the first event of any kind.",
+                "days",
+                Some(412.0),
+                Some(0.62),
+            ),
+            profile(
+                "amount_mean",
+                "Mean amount of a day with a purchase.",
+                "amount",
+                None,
+                None,
+            ),
         ],
     }
 }
@@ -265,17 +425,38 @@ fn stage_sizes(date: Day, k: u64) -> StageSizes {
         ("churning", 1_107),
         ("inactive", 300),
     ]
-    .map(|(name, users)| (name.to_owned(), users + if name == "inactive" { 60 * k } else { 10 * k }));
-    StageSizes { date, users: users.into() }
+    .map(|(name, users)| {
+        (
+            name.to_owned(),
+            users + if name == "inactive" { 60 * k } else { 10 * k },
+        )
+    });
+    StageSizes {
+        date,
+        users: users.into(),
+    }
 }
 
 fn retention() -> Retention {
     let cohort = |k: i32| {
         let users = 400 - 20 * k as u64;
-        let active = (0..11 - k).map(|later| if later == 0 { users } else { users * 6 / (12 + later as u64) });
-        Cohort { from: format!("2011-{:02}-01", k + 1).parse().unwrap(), users, active: active.collect() }
+        let active = (0..11 - k).map(|later| {
+            if later == 0 {
+                users
+            } else {
+                users * 6 / (12 + later as u64)
+            }
+        });
+        Cohort {
+            from: format!("2011-{:02}-01", k + 1).parse().unwrap(),
+            users,
+            active: active.collect(),
+        }
     };
-    Retention { period: Period::Month, cohorts: (0..11).map(cohort).collect() }
+    Retention {
+        period: Period::Month,
+        cohorts: (0..11).map(cohort).collect(),
+    }
 }
 
 /// A card with three horizons, the last of them not tested, and markup wherever data could bring some.
@@ -300,25 +481,66 @@ pub(in crate::train) fn card() -> Card {
             churn_event: None,
         },
         horizons: vec![
-            horizon(30, Some(evaluation(day("2011-11-10"), 30, 0.44)), day("2011-11-10")),
-            horizon(90, Some(evaluation(day("2011-09-11"), 90, 0.34)), day("2011-09-11")),
+            horizon(
+                30,
+                Some(evaluation(day("2011-11-10"), 30, 0.44)),
+                day("2011-11-10"),
+            ),
+            horizon(
+                90,
+                Some(evaluation(day("2011-09-11"), 90, 0.34)),
+                day("2011-09-11"),
+            ),
             horizon(365, None, day("2010-12-10")),
         ],
         segments: vec![
             segment("frequent, regular, high spend", 812, 0.08, 6.0, 0.11),
-            segment("recent <script>alert(1)</script> & \"frequent\"", 1_304, 0.22, 12.0, 0.27),
+            segment(
+                "recent <script>alert(1)</script> & \"frequent\"",
+                1_304,
+                0.22,
+                12.0,
+                0.27,
+            ),
             segment("average", 1_190, 0.41, 34.0, 0.53),
-            segment("lapsing, rare, irregular, low spend (2)", 1_032, 0.63, 120.0, 0.93),
+            segment(
+                "lapsing, rare, irregular, low spend (2)",
+                1_032,
+                0.63,
+                120.0,
+                0.93,
+            ),
         ],
-        stages: [("acquisition", 421), ("growth", 902), ("mature", 1_633), ("churning", 1_107), ("paused_&_more", 3)]
-            .map(|(name, users)| (name.to_owned(), users))
-            .into(),
-        leakage_probe: LeakageProbe { users: 200, dates: 12, comparisons: 7_131 },
-        stage_sizes: (0..9).map(|k| stage_sizes(day("2011-06-01").plus(23 * k as i32), k)).collect(),
+        stages: [
+            ("acquisition", 421),
+            ("growth", 902),
+            ("mature", 1_633),
+            ("churning", 1_107),
+            ("paused_&_more", 3),
+        ]
+        .map(|(name, users)| (name.to_owned(), users))
+        .into(),
+        leakage_probe: LeakageProbe {
+            users: 200,
+            dates: 12,
+            comparisons: 7_131,
+        },
+        stage_sizes: (0..9)
+            .map(|k| stage_sizes(day("2011-06-01").plus(23 * k as i32), k))
+            .collect(),
         transitions: Some(Transitions {
             from: day("2011-11-10"),
             to: day("2011-12-10"),
-            states: ["new", "acquisition", "growth", "mature", "churning", "inactive"].map(str::to_owned).into(),
+            states: [
+                "new",
+                "acquisition",
+                "growth",
+                "mature",
+                "churning",
+                "inactive",
+            ]
+            .map(str::to_owned)
+            .into(),
             users: vec![
                 vec![0, 210, 0, 0, 4, 0],
                 vec![0, 61, 187, 0, 62, 11],

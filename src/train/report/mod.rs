@@ -58,7 +58,12 @@ struct Section {
 
 /// The sections in order: what to know first, what to do with it, and then the evidence.
 fn sections(card: &Card) -> [Section; 5] {
-    let users = [segments::figures(card), stages::figures(card), retention::figures(card)].concat();
+    let users = [
+        segments::figures(card),
+        stages::figures(card),
+        retention::figures(card),
+    ]
+    .concat();
     [
         Section {
             id: "verdict",
@@ -66,23 +71,40 @@ fn sections(card: &Card) -> [Section; 5] {
             heading: "Is the model good enough?",
             content: verdict::content(card),
         },
-        Section { id: "users", name: "Users", heading: "Who the users are", content: users },
-        Section { id: "budget", name: "Budget", heading: "Whom to contact", content: gains::section(card) },
+        Section {
+            id: "users",
+            name: "Users",
+            heading: "Who the users are",
+            content: users,
+        },
+        Section {
+            id: "budget",
+            name: "Budget",
+            heading: "Whom to contact",
+            content: gains::section(card),
+        },
         Section {
             id: "evidence",
             name: "Evidence",
             heading: "How good it is, and why",
             content: horizon::evidence(card),
         },
-        Section { id: "log", name: "Log", heading: "The log", content: quality::section(card) },
+        Section {
+            id: "log",
+            name: "Log",
+            heading: "The log",
+            content: quality::section(card),
+        },
     ]
 }
 
 /// The page of a card: a whole HTML document.
 pub fn render(card: &Card) -> String {
     let sections = sections(card);
-    let links: String =
-        sections.iter().map(|s| format!("<li><a href=\"#{}\">{}</a></li>", s.id, escape(s.name))).collect();
+    let links: String = sections
+        .iter()
+        .map(|s| format!("<li><a href=\"#{}\">{}</a></li>", s.id, escape(s.name)))
+        .collect();
     let section = |s: &Section| {
         format!(
             "<section id=\"{0}\" aria-labelledby=\"{0}-heading\"><h2 id=\"{0}-heading\">{1}</h2>{2}</section>",
@@ -94,7 +116,10 @@ pub fn render(card: &Card) -> String {
     let body = [
         summary::header(card),
         format!("<nav class=\"contents\" aria-label=\"Contents\"><ul>{links}</ul></nav>"),
-        format!("<main>\n{}\n</main>", sections.iter().map(section).collect::<Vec<_>>().join("\n")),
+        format!(
+            "<main>\n{}\n</main>",
+            sections.iter().map(section).collect::<Vec<_>>().join("\n")
+        ),
         summary::footer(card),
     ];
     format!(
@@ -123,10 +148,17 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits = chunk
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for k in 0..4 {
             let digit = ALPHABET[(bits >> (18 - 6 * k) & 63) as usize];
-            text.push(if k > chunk.len() { '=' } else { char::from(digit) });
+            text.push(if k > chunk.len() {
+                '='
+            } else {
+                char::from(digit)
+            });
         }
     }
     text

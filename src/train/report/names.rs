@@ -19,9 +19,19 @@ pub(super) fn rival(rival: &RivalCard) -> String {
 
 /// What the best single feature is; recency is named by what it is called anyway.
 pub(super) fn rival_detail(h: &HorizonCard, rival: &RivalCard) -> String {
-    let named = rival.feature.as_ref().filter(|_| rival.name != "recency_only");
-    let known = |name: &String| h.effects.iter().find(|e| e.feature == *name).map(|e| sentence(&e.sentence));
-    named.map(|name| known(name).unwrap_or_else(|| words(name))).unwrap_or_default()
+    let named = rival
+        .feature
+        .as_ref()
+        .filter(|_| rival.name != "recency_only");
+    let known = |name: &String| {
+        h.effects
+            .iter()
+            .find(|e| e.feature == *name)
+            .map(|e| sentence(&e.sentence))
+    };
+    named
+        .map(|name| known(name).unwrap_or_else(|| words(name)))
+        .unwrap_or_default()
 }
 
 /// Why a user was not asked about at a date.

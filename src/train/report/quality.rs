@@ -17,10 +17,21 @@ pub(super) fn section(card: &Card) -> String {
     let quality = &card.data_quality;
     let body = match (number(quality, "rows"), number(quality, "events")) {
         (Some(rows), Some(events)) => {
-            format!("<div class=\"pair\">{}{}</div>", used(quality, rows, events), kinds(quality))
+            format!(
+                "<div class=\"pair\">{}{}</div>",
+                used(quality, rows, events),
+                kinds(quality)
+            )
         }
-        _ if is_empty(quality) => "<p class=\"card empty\">No report on the log was kept.</p>".to_owned(),
-        _ => super::figure("", "What the log reports", &plain(quality, 0), "As the reader of the log gave it."),
+        _ if is_empty(quality) => {
+            "<p class=\"card empty\">No report on the log was kept.</p>".to_owned()
+        }
+        _ => super::figure(
+            "",
+            "What the log reports",
+            &plain(quality, 0),
+            "As the reader of the log gave it.",
+        ),
     };
     super::coverage::figure(card) + &body
 }
@@ -30,7 +41,11 @@ fn number(value: &Value, name: &str) -> Option<u64> {
 }
 
 fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -55,9 +70,15 @@ fn used(quality: &Value, rows: u64, events: u64) -> String {
             whisker: None,
         }],
     };
-    let mut bars = vec![bar("Rows read".to_owned(), rows, "size"), bar("Events kept".to_owned(), events, "stay")];
+    let mut bars = vec![
+        bar("Rows read".to_owned(), rows, "size"),
+        bar("Events kept".to_owned(), events, "stay"),
+    ];
     for refused in items(quality, "refused").take(SHOWN) {
-        let reason = refused.get("reason").and_then(Value::as_str).unwrap_or("other");
+        let reason = refused
+            .get("reason")
+            .and_then(Value::as_str)
+            .unwrap_or("other");
         let name = format!("Refused: {}", words(reason));
         bars.push(bar(name, number(refused, "rows").unwrap_or(0), "churn"));
     }
@@ -67,14 +88,35 @@ fn used(quality: &Value, rows: u64, events: u64) -> String {
         ("duplicates", "Equal to an earlier row, kept", "muted"),
     ];
     for (field, name, class) in more {
-        bars.extend(number(quality, field).filter(|n| *n > 0).map(|n| bar(name.to_owned(), n, class)));
+        bars.extend(
+            number(quality, field)
+                .filter(|n| *n > 0)
+                .map(|n| bar(name.to_owned(), n, class)),
+        );
     }
-    let refused: u64 = items(quality, "refused").filter_map(|r| number(r, "rows")).sum();
+    let refused: u64 = items(quality, "refused")
+        .filter_map(|r| number(r, "rows"))
+        .sum();
     let caption = match refused {
-        0 => format!("{} of {}: no row was refused.", counted(rows, "row"), files(quality)),
-        n => format!("{} of {}: {} were refused, {}.", counted(rows, "row"), files(quality), share(n), count(n)),
+        0 => format!(
+            "{} of {}: no row was refused.",
+            counted(rows, "row"),
+            files(quality)
+        ),
+        n => format!(
+            "{} of {}: {} were refused, {}.",
+            counted(rows, "row"),
+            files(quality),
+            share(n),
+            count(n)
+        ),
     };
-    super::figure("", "How much of it could be used?", &list(&bars), &escape(&caption))
+    super::figure(
+        "",
+        "How much of it could be used?",
+        &list(&bars),
+        &escape(&caption),
+    )
 }
 
 fn files(quality: &Value) -> String {
@@ -83,7 +125,13 @@ fn files(quality: &Value) -> String {
 
 fn kinds(quality: &Value) -> String {
     let mut found: Vec<(&str, u64, u64)> = items(quality, "kinds")
-        .filter_map(|k| Some((k.get("kind")?.as_str()?, number(k, "events")?, number(k, "users").unwrap_or(0))))
+        .filter_map(|k| {
+            Some((
+                k.get("kind")?.as_str()?,
+                number(k, "events")?,
+                number(k, "users").unwrap_or(0),
+            ))
+        })
         .collect();
     found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     let largest = found.first().map_or(0, |k| k.1) as f64;
@@ -117,13 +165,27 @@ fn plain(value: &Value, depth: usize) -> String {
         Value::Object(fields) if depth < DEPTH => {
             let shown = fields.iter().take(ENTRIES).map(|(name, value)| {
                 let name = escape(&shorten(&capital(&words(name)), CHARACTERS));
-                format!("<div><dt>{name}</dt><dd>{}</dd></div>", plain(value, depth + 1))
+                format!(
+                    "<div><dt>{name}</dt><dd>{}</dd></div>",
+                    plain(value, depth + 1)
+                )
             });
-            format!("<dl class=\"tree\">{}{}</dl>", shown.collect::<String>(), left_out(fields.len()))
+            format!(
+                "<dl class=\"tree\">{}{}</dl>",
+                shown.collect::<String>(),
+                left_out(fields.len())
+            )
         }
         Value::Array(items) if depth < DEPTH => {
-            let shown = items.iter().take(ENTRIES).map(|item| format!("<li>{}</li>", plain(item, depth + 1)));
-            format!("<ul>{}{}</ul>", shown.collect::<String>(), left_out(items.len()))
+            let shown = items
+                .iter()
+                .take(ENTRIES)
+                .map(|item| format!("<li>{}</li>", plain(item, depth + 1)));
+            format!(
+                "<ul>{}{}</ul>",
+                shown.collect::<String>(),
+                left_out(items.len())
+            )
         }
         Value::String(text) => escape(&shorten(text, CHARACTERS)),
         Value::Number(n) => n.as_u64().map_or_else(|| n.to_string(), count),
@@ -151,16 +213,27 @@ mod tests {
         let html = section(&card());
         assert!(html.contains("Refused: &lt;bad&gt; time"), "{html}");
         assert!(html.contains("541,909"), "{html}");
-        assert!(!html.contains("secret-user") && !html.contains("secret-value"), "{html}");
+        assert!(
+            !html.contains("secret-user") && !html.contains("secret-value"),
+            "{html}"
+        );
     }
 
     #[test]
     fn unknown_fields_are_names_and_values_of_bounded_size() {
         let mut card = card();
-        card.data_quality = json!({ "<i>": [1, { "deep": { "deeper": "x" } }], "long": "y".repeat(5_000) });
+        card.data_quality =
+            json!({ "<i>": [1, { "deep": { "deeper": "x" } }], "long": "y".repeat(5_000) });
         let html = section(&card);
-        assert!(html.contains("<dt>&lt;i&gt;</dt>") && !html.contains("<i>"), "{html}");
-        assert!(html.len() < 1_500 + super::super::coverage::figure(&card).len(), "{}", html.len());
+        assert!(
+            html.contains("<dt>&lt;i&gt;</dt>") && !html.contains("<i>"),
+            "{html}"
+        );
+        assert!(
+            html.len() < 1_500 + super::super::coverage::figure(&card).len(),
+            "{}",
+            html.len()
+        );
         card.data_quality = Value::Null;
         assert!(section(&card).contains("No report on the log was kept."));
     }

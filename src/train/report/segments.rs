@@ -12,16 +12,32 @@ use super::text::{capital, count, counted_share, decimals, escape, percent};
 pub(super) fn figures(card: &Card) -> String {
     let horizon_days = card.question.horizon_days.iter().copied().min();
     if card.segments.is_empty() {
-        return super::figure("", "Which users are alike?", "", "There were too few users to group them.");
+        return super::figure(
+            "",
+            "Which users are alike?",
+            "",
+            "There were too few users to group them.",
+        );
     }
-    format!("<div class=\"pair\">{}{}</div>", sizes(&card.segments, horizon_days), profiles(&card.segments))
+    format!(
+        "<div class=\"pair\">{}{}</div>",
+        sizes(&card.segments, horizon_days),
+        profiles(&card.segments)
+    )
 }
 
 fn sizes(segments: &[SegmentCard], horizon_days: Option<u16>) -> String {
     let largest = segments.iter().map(|s| s.users).max().unwrap_or(0) as f64;
     // Where few leave, bars of 100 % would all be invisible.
-    let highest = segments.iter().map(|s| s.churn_high.max(s.churn_rate)).fold(0.0, f64::max);
-    let scale = if highest > 0.4 { 1.0 } else { Axis::shares(std::iter::once(highest), "").high };
+    let highest = segments
+        .iter()
+        .map(|s| s.churn_high.max(s.churn_rate))
+        .fold(0.0, f64::max);
+    let scale = if highest > 0.4 {
+        1.0
+    } else {
+        Axis::shares(std::iter::once(highest), "").high
+    };
     let row = |s: &SegmentCard| Row {
         name: capital(&s.name),
         bars: vec![
@@ -41,8 +57,16 @@ fn sizes(segments: &[SegmentCard], horizon_days: Option<u16>) -> String {
             },
         ],
     };
-    let within = horizon_days.map(|d| format!(" within {d} days")).unwrap_or_default();
-    let legend = legend(&[("size", "users"), ("churn", &format!("churn rate{within}, bars up to {}", percent(scale)))]);
+    let within = horizon_days
+        .map(|d| format!(" within {d} days"))
+        .unwrap_or_default();
+    let legend = legend(&[
+        ("size", "users"),
+        (
+            "churn",
+            &format!("churn rate{within}, bars up to {}", percent(scale)),
+        ),
+    ]);
     let caption = match segments {
         [first, .., last] => format!(
             "{} segments, lowest churn first: of “{}” {} leave{within} (95{}% interval {} to {}), of “{}” {} ({} to {}).",
@@ -65,10 +89,22 @@ fn sizes(segments: &[SegmentCard], horizon_days: Option<u16>) -> String {
 
 fn profiles(segments: &[SegmentCard]) -> String {
     let heading = "What are they like?";
-    let Some(features) = segments.first().map(|s| &s.profile).filter(|p| !p.is_empty()) else {
-        return super::figure("", heading, "", "Segments have no features to describe them by.");
+    let Some(features) = segments
+        .first()
+        .map(|s| &s.profile)
+        .filter(|p| !p.is_empty())
+    else {
+        return super::figure(
+            "",
+            heading,
+            "",
+            "Segments have no features to describe them by.",
+        );
     };
-    let columns: Vec<String> = features.iter().map(|p| names::sentence(&p.sentence)).collect();
+    let columns: Vec<String> = features
+        .iter()
+        .map(|p| names::sentence(&p.sentence))
+        .collect();
     let row = |s: &SegmentCard| HeatRow {
         name: capital(&s.name),
         detail: String::new(),
@@ -77,22 +113,43 @@ fn profiles(segments: &[SegmentCard]) -> String {
     let all = HeatRow {
         name: "All users".to_owned(),
         detail: String::new(),
-        cells: features.iter().map(|p| p.median_of_all.map(|m| plain(p, m))).collect(),
+        cells: features
+            .iter()
+            .map(|p| p.median_of_all.map(|m| plain(p, m)))
+            .collect(),
     };
     let rows: Vec<HeatRow> = segments.iter().map(row).chain([all]).collect();
-    let legend = legend(&[("cool", "lower than most users"), ("warm", "higher than most users")]);
+    let legend = legend(&[
+        ("cool", "lower than most users"),
+        ("warm", "higher than most users"),
+    ]);
     let content = legend + &table("profiles", ("medians", ""), &columns, &rows);
     super::figure("", heading, &content, &escape(&caption(segments)))
 }
 
 fn cell(p: &ProfileCard) -> Option<Cell> {
     let (median, rank) = (p.median?, p.rank.unwrap_or(0.5));
-    let title = format!("{} {}; {} of all users lie below", number(median), p.unit, percent(rank));
-    Some(Cell { strength: (rank - 0.5).abs() * 2.0, warm: rank > 0.5, text: number(median), title })
+    let title = format!(
+        "{} {}; {} of all users lie below",
+        number(median),
+        p.unit,
+        percent(rank)
+    );
+    Some(Cell {
+        strength: (rank - 0.5).abs() * 2.0,
+        warm: rank > 0.5,
+        text: number(median),
+        title,
+    })
 }
 
 fn plain(p: &ProfileCard, median: f64) -> Cell {
-    Cell { strength: 0.0, warm: false, text: number(median), title: format!("{} {}", number(median), p.unit) }
+    Cell {
+        strength: 0.0,
+        warm: false,
+        text: number(median),
+        title: format!("{} {}", number(median), p.unit),
+    }
 }
 
 /// At most three digits that matter, and no decimals beyond ten.
@@ -107,7 +164,9 @@ fn number(value: f64) -> String {
 
 /// The segment and feature that lie furthest from everyone else.
 fn caption(segments: &[SegmentCard]) -> String {
-    let all = segments.iter().flat_map(|s| s.profile.iter().map(move |p| (s, p)));
+    let all = segments
+        .iter()
+        .flat_map(|s| s.profile.iter().map(move |p| (s, p)));
     let known = all.filter_map(|(s, p)| Some((s, p, p.median?, p.rank?)));
     let off = |rank: f64| (rank - 0.5).abs();
     let Some((segment, p, median, _)) = known.max_by(|a, b| off(a.3).total_cmp(&off(b.3))) else {
@@ -131,7 +190,12 @@ mod tests {
     #[test]
     fn segments_have_sizes_intervals_and_profiles_with_names_as_text() {
         let html = figures(&card()).replace(super::super::text::THIN, " ");
-        assert!(html.contains("Recent &lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;frequent&quot;"), "{html}");
+        assert!(
+            html.contains(
+                "Recent &lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;frequent&quot;"
+            ),
+            "{html}"
+        );
         assert!(
             html.contains("of “frequent, regular, high spend” 8 % leave within 30 days (95 % interval 6.3 % to 10 %)"),
             "{html}"
@@ -142,7 +206,12 @@ mod tests {
             ),
             "{html}"
         );
-        assert!(html.contains("in “Days with a purchase in the last 120 days”: 12, against 31 of all users"), "{html}");
+        assert!(
+            html.contains(
+                "in “Days with a purchase in the last 120 days”: 12, against 31 of all users"
+            ),
+            "{html}"
+        );
         assert_eq!(html.matches("class=\"whisker\"").count(), 4);
     }
 
@@ -155,7 +224,9 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let read: Vec<String> = [0.0, 0.314, 2.55, 41.4, 1_234.5, 2_500_000.0].map(number).into();
+        let read: Vec<String> = [0.0, 0.314, 2.55, 41.4, 1_234.5, 2_500_000.0]
+            .map(number)
+            .into();
         assert_eq!(read, ["0", "0.31", "2.5", "41", "1234", "2.5M"]);
     }
 }

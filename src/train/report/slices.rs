@@ -4,7 +4,8 @@ use super::super::card::{Evaluation, SliceCard};
 use super::super::metrics::share_interval;
 use super::strips::{Strip, axis, list};
 use super::text::{
-    capital, count, counted, counted_share, decimals, escape, percent, percent_to, points, probability, words,
+    capital, count, counted, counted_share, decimals, escape, percent, percent_to, points,
+    probability, words,
 };
 
 /// Both figures: whether probabilities are right, and how well users are told apart. Nothing without parts.
@@ -57,10 +58,18 @@ fn rates(e: &Evaluation) -> String {
         let (low, high) = share_interval(s.churn_rate, s.users);
         [low, high, s.predicted]
     });
-    let axis =
-        axis(ends, "churn; dot observed, upright bar predicted", |v, digits| percent_to(v, digits.saturating_sub(2)));
+    let axis = axis(
+        ends,
+        "churn; dot observed, upright bar predicted",
+        |v, digits| percent_to(v, digits.saturating_sub(2)),
+    );
     let content = list(&grouped(&e.slices, strip), &axis, Some(e.churn_rate));
-    super::figure("", "Is it right about every group?", &content, &escape(&rates_caption(&e.slices)))
+    super::figure(
+        "",
+        "Is it right about every group?",
+        &content,
+        &escape(&rates_caption(&e.slices)),
+    )
 }
 
 fn rates_caption(slices: &[SliceCard]) -> String {
@@ -84,11 +93,21 @@ fn rates_caption(slices: &[SliceCard]) -> String {
 
 fn ranks(e: &Evaluation) -> String {
     let auc = |s: &SliceCard| s.metrics.as_ref().and_then(|m| m.auc);
-    let measured: Vec<SliceCard> = e.slices.iter().filter(|s| auc(s).is_some()).cloned().collect();
-    let ends = measured.iter().filter_map(auc).flat_map(|a| [a.low, a.high, a.value]).chain([0.5]);
+    let measured: Vec<SliceCard> = e
+        .slices
+        .iter()
+        .filter(|s| auc(s).is_some())
+        .cloned()
+        .collect();
+    let ends = measured
+        .iter()
+        .filter_map(auc)
+        .flat_map(|a| [a.low, a.high, a.value])
+        .chain([0.5]);
     let axis = axis(ends, "AUC; 0.5 is chance", decimals);
     let strip = |slice: &SliceCard| {
-        let interval = auc(slice).map_or((f64::NAN, f64::NAN, f64::NAN), |a| (a.low, a.value, a.high));
+        let interval =
+            auc(slice).map_or((f64::NAN, f64::NAN, f64::NAN), |a| (a.low, a.value, a.high));
         Strip {
             name: name(slice),
             detail: count(slice.users),
@@ -102,9 +121,17 @@ fn ranks(e: &Evaluation) -> String {
     let best = measured.iter().max_by(|a, b| value(a).total_cmp(&value(b)));
     let worst = measured.iter().min_by(|a, b| value(a).total_cmp(&value(b)));
     let (Some(best), Some(worst)) = (best, worst) else {
-        return super::figure("", "Does it tell users of one group apart?", "", "No group is large enough to say.");
+        return super::figure(
+            "",
+            "Does it tell users of one group apart?",
+            "",
+            "No group is large enough to say.",
+        );
     };
-    let chance = measured.iter().filter(|s| auc(s).is_some_and(|a| a.low <= 0.5)).count();
+    let chance = measured
+        .iter()
+        .filter(|s| auc(s).is_some_and(|a| a.low <= 0.5))
+        .count();
     let caption = format!(
         "Best within “{}” ({}), worst within “{}” ({}); the vertical line is all users, {}. {} Users of one group are more \
          alike, so {} of {} lie left of it.",
@@ -117,11 +144,19 @@ fn ranks(e: &Evaluation) -> String {
             0 => "In every group the order beats chance.".to_owned(),
             n => format!("In {} the order may be chance.", counted(n as u64, "group")),
         },
-        measured.iter().filter(|s| value(s) < e.model.auc.value).count(),
+        measured
+            .iter()
+            .filter(|s| value(s) < e.model.auc.value)
+            .count(),
         measured.len(),
     );
     let content = list(&grouped(&measured, strip), &axis, Some(e.model.auc.value));
-    super::figure("", "Does it tell users of one group apart?", &content, &escape(&caption))
+    super::figure(
+        "",
+        "Does it tell users of one group apart?",
+        &content,
+        &escape(&caption),
+    )
 }
 
 #[cfg(test)]
@@ -134,10 +169,21 @@ mod tests {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         e.slices[6].predicted = 0.71;
         let html = figures(&e).replace(super::super::text::THIN, " ");
-        assert!(html.contains("<li class=\"group\">By stage</li>") && html.contains("Known for 1–60 days"), "{html}");
-        assert!(html.contains("21.0 points, for “Known for 1–60 days”: 71 % predicted, 50 % observed"), "{html}");
+        assert!(
+            html.contains("<li class=\"group\">By stage</li>")
+                && html.contains("Known for 1–60 days"),
+            "{html}"
+        );
+        assert!(
+            html.contains("21.0 points, for “Known for 1–60 days”: 71 % predicted, 50 % observed"),
+            "{html}"
+        );
         assert!(html.contains("Best within “Acquisition” (0.728)"), "{html}");
-        assert_eq!(html.matches("Stayers").count(), 1, "a group of stayers has no AUC");
+        assert_eq!(
+            html.matches("Stayers").count(),
+            1,
+            "a group of stayers has no AUC"
+        );
         e.slices.clear();
         assert_eq!(figures(&e), "");
     }

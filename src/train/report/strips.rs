@@ -25,16 +25,28 @@ pub(super) struct Strip {
 
 /// Groups of rows below their headings, and the axis; `reference` is a line through all rows.
 pub(super) fn list(groups: &[(String, Vec<Strip>)], axis: &Axis, reference: Option<f64>) -> String {
-    let widest = groups.iter().flat_map(|g| &g.1).map(|s| s.value.chars().count()).max().unwrap_or(0);
+    let widest = groups
+        .iter()
+        .flat_map(|g| &g.1)
+        .map(|s| s.value.chars().count())
+        .max()
+        .unwrap_or(0);
     let group = |(heading, strips): &(String, Vec<Strip>)| {
         let heading = match heading.as_str() {
             "" => String::new(),
             words => format!("<li class=\"group\">{}</li>", escape(words)),
         };
-        heading + &strips.iter().map(|strip| row(strip, axis, reference)).collect::<String>()
+        heading
+            + &strips
+                .iter()
+                .map(|strip| row(strip, axis, reference))
+                .collect::<String>()
     };
     let rows: String = groups.iter().map(group).collect();
-    format!("<ul class=\"strips\" style=\"--value:{widest}ch\">{rows}{}</ul>", foot(axis))
+    format!(
+        "<ul class=\"strips\" style=\"--value:{widest}ch\">{rows}{}</ul>",
+        foot(axis)
+    )
 }
 
 /// Ticks, at most: as many as lie beside each other in a narrow column.
@@ -43,21 +55,36 @@ fn most_ticks(digits: usize) -> usize {
 }
 
 /// An axis around all that is drawn, with a few round ticks; `format` is told how many decimals tell them apart.
-pub(super) fn axis(values: impl Iterator<Item = f64>, label: &str, format: impl Fn(f64, usize) -> String) -> Axis {
+pub(super) fn axis(
+    values: impl Iterator<Item = f64>,
+    label: &str,
+    format: impl Fn(f64, usize) -> String,
+) -> Axis {
     let ends = values.filter(|v| v.is_finite());
-    let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    });
     let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
-    let inside = |step: f64| (libm::ceil(low / step - 1e-9) as i64)..=(libm::floor(high / step + 1e-9) as i64);
-    let digits = (0..8_usize)
-        .rev()
-        .flat_map(|digits| [1, 2, 5].map(|k| (f64::from(k) * libm::pow(10.0, -(digits as f64)), digits)));
-    let found = digits
-        .into_iter()
-        .find(|(step, digits)| (high - low) / step < 1e6 && inside(*step).count() <= most_ticks(*digits));
+    let inside = |step: f64| {
+        (libm::ceil(low / step - 1e-9) as i64)..=(libm::floor(high / step + 1e-9) as i64)
+    };
+    let digits = (0..8_usize).rev().flat_map(|digits| {
+        [1, 2, 5].map(|k| (f64::from(k) * libm::pow(10.0, -(digits as f64)), digits))
+    });
+    let found = digits.into_iter().find(|(step, digits)| {
+        (high - low) / step < 1e6 && inside(*step).count() <= most_ticks(*digits)
+    });
     let (step, digits) = found.unwrap_or((high - low, 0));
     let margin = (high - low) * 0.04;
-    let ticks = inside(step).map(|k| (k as f64 * step, format(k as f64 * step, digits))).collect();
-    Axis { low: low - margin, high: high + margin, ticks, label: label.to_owned() }
+    let ticks = inside(step)
+        .map(|k| (k as f64 * step, format(k as f64 * step, digits)))
+        .collect();
+    Axis {
+        low: low - margin,
+        high: high + margin,
+        ticks,
+        label: label.to_owned(),
+    }
 }
 
 fn row(strip: &Strip, axis: &Axis, reference: Option<f64>) -> String {
@@ -79,10 +106,17 @@ fn row(strip: &Strip, axis: &Axis, reference: Option<f64>) -> String {
         ));
     }
     if let Some(mark) = strip.mark.filter(|m| m.is_finite()) {
-        marks.push_str(&format!("<line class=\"mark\" x1=\"{0}%\" x2=\"{0}%\" y1=\"10%\" y2=\"90%\"/>", at(mark)));
+        marks.push_str(&format!(
+            "<line class=\"mark\" x1=\"{0}%\" x2=\"{0}%\" y1=\"10%\" y2=\"90%\"/>",
+            at(mark)
+        ));
     }
     let name = shorten(&strip.name, NAME_SHOWN);
-    let whole = if name == strip.name { String::new() } else { format!(" title=\"{}\"", escape(&strip.name)) };
+    let whole = if name == strip.name {
+        String::new()
+    } else {
+        format!(" title=\"{}\"", escape(&strip.name))
+    };
     let detail = match strip.detail.as_str() {
         "" => String::new(),
         words => format!(" <span class=\"detail\">{}</span>", escape(words)),
@@ -130,10 +164,27 @@ mod tests {
         };
         let values = [0.0, 1.0].into_iter();
         let scale = axis(values, "share & unit", |v, _| format!("{v}"));
-        let html = list(&[("G".to_owned(), vec![strip("<a>", 0.5), strip("b", f64::NAN)])], &scale, Some(0.0));
-        assert!(html.contains("cx=\"50%\" cy=\"50%\" r=\"4.5\"") && html.contains("share &amp; unit"), "{html}");
-        assert!(html.contains("&lt;a&gt;") && html.contains("&lt;3 users&gt;") && !html.contains("NaN"), "{html}");
-        assert_eq!(html.matches("r=\"4.5\"").count(), 1, "what is not a number is not drawn");
+        let html = list(
+            &[(
+                "G".to_owned(),
+                vec![strip("<a>", 0.5), strip("b", f64::NAN)],
+            )],
+            &scale,
+            Some(0.0),
+        );
+        assert!(
+            html.contains("cx=\"50%\" cy=\"50%\" r=\"4.5\"") && html.contains("share &amp; unit"),
+            "{html}"
+        );
+        assert!(
+            html.contains("&lt;a&gt;") && html.contains("&lt;3 users&gt;") && !html.contains("NaN"),
+            "{html}"
+        );
+        assert_eq!(
+            html.matches("r=\"4.5\"").count(),
+            1,
+            "what is not a number is not drawn"
+        );
         let empty = axis(std::iter::empty(), "", |v, _| format!("{v}"));
         assert!(empty.low < empty.high);
     }
@@ -141,12 +192,17 @@ mod tests {
     #[test]
     fn ticks_are_few_and_told_apart() {
         let read = |low: f64, high: f64| -> Vec<String> {
-            let axis = axis([low, high].into_iter(), "", |v, digits| format!("{v:.digits$}"));
+            let axis = axis([low, high].into_iter(), "", |v, digits| {
+                format!("{v:.digits$}")
+            });
             axis.ticks.into_iter().map(|t| t.1).collect()
         };
         assert_eq!(read(-0.19, 0.04), ["-0.15", "-0.10", "-0.05", "0.00"]);
         assert_eq!(read(0.22, 0.91), ["0.4", "0.6", "0.8"]);
-        assert_eq!(read(0.0, 0.0042), ["0.000", "0.001", "0.002", "0.003", "0.004"]);
+        assert_eq!(
+            read(0.0, 0.0042),
+            ["0.000", "0.001", "0.002", "0.003", "0.004"]
+        );
         assert_eq!(read(0.0, 0.0016), ["0.000", "0.001"]);
         assert_eq!(read(-0.0003, 0.0009), ["0.0000", "0.0005"]);
     }

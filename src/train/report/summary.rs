@@ -36,7 +36,11 @@ fn question(card: &Card) -> String {
     let horizons: Vec<String> = q.horizon_days.iter().map(u16::to_string).collect();
     let when = match q.lead_days {
         0 => format!("in the next {} days", any_of(&horizons)),
-        lead => format!("in the {} days that start {} later", any_of(&horizons), counted(u64::from(lead), "day")),
+        lead => format!(
+            "in the {} days that start {} later",
+            any_of(&horizons),
+            counted(u64::from(lead), "day")
+        ),
     };
     match &q.churn_event {
         Some(event) => format!("Which users will reach “{}” {when}?", words(event)),
@@ -45,13 +49,24 @@ fn question(card: &Card) -> String {
 }
 
 fn activity(card: &Card) -> String {
-    any_of(&card.question.activity.iter().map(|a| words(a)).collect::<Vec<_>>())
+    any_of(
+        &card
+            .question
+            .activity
+            .iter()
+            .map(|a| words(a))
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// Who was asked about.
 fn asked(card: &Card) -> String {
     let days = u64::from(card.question.active_within_days);
-    format!("Asked of every user with {} in the {} before.", article(&activity(card)), counted(days, "day"))
+    format!(
+        "Asked of every user with {} in the {} before.",
+        article(&activity(card)),
+        counted(days, "day")
+    )
 }
 
 fn article(noun: &str) -> String {
@@ -65,26 +80,48 @@ const NAME: usize = 60;
 
 /// What tells this model from another one.
 fn facts(card: &Card) -> String {
-    let known = |hash: &str| if hash.is_empty() { "not recorded".to_owned() } else { escape(&short(hash)) };
+    let known = |hash: &str| {
+        if hash.is_empty() {
+            "not recorded".to_owned()
+        } else {
+            escape(&short(hash))
+        }
+    };
     let facts = [
         ("Model", known(&card.model_version)),
         ("Configuration (SHA-256)", known(&card.config_hash)),
         ("Log", files(card)),
-        ("Days", format!("{} to {}", nowrap(card.first_day), nowrap(card.last_day))),
+        (
+            "Days",
+            format!("{} to {}", nowrap(card.first_day), nowrap(card.last_day)),
+        ),
         ("As of", nowrap(card.as_of)),
         ("Users", count(card.users)),
         ("Data (SHA-256)", known(&card.data_hash)),
     ];
-    let items: String =
-        facts.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>")).collect();
+    let items: String = facts
+        .iter()
+        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"))
+        .collect();
     format!("<dl class=\"facts\">{items}</dl>")
 }
 
 /// The names of the log's files, as HTML.
 fn files(card: &Card) -> String {
-    let files = card.data_quality.get("files").and_then(serde_json::Value::as_array);
-    let names: Vec<&str> = files.into_iter().flatten().filter_map(|f| f.get("file")?.as_str()).collect();
-    let shown: Vec<String> = names.iter().take(FILES).map(|name| escape(&shorten(name, NAME))).collect();
+    let files = card
+        .data_quality
+        .get("files")
+        .and_then(serde_json::Value::as_array);
+    let names: Vec<&str> = files
+        .into_iter()
+        .flatten()
+        .filter_map(|f| f.get("file")?.as_str())
+        .collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(FILES)
+        .map(|name| escape(&shorten(name, NAME)))
+        .collect();
     match names.len().saturating_sub(FILES) {
         _ if names.is_empty() => "not recorded".to_owned(),
         0 => shown.join(", "),
@@ -106,8 +143,14 @@ mod tests {
     #[test]
     fn the_question_is_a_sentence() {
         let mut card = card();
-        assert_eq!(question(&card), "Which users will have no purchase in the next 30 or 90 days?");
-        assert_eq!(asked(&card), "Asked of every user with a purchase in the 180 days before.");
+        assert_eq!(
+            question(&card),
+            "Which users will have no purchase in the next 30 or 90 days?"
+        );
+        assert_eq!(
+            asked(&card),
+            "Asked of every user with a purchase in the 180 days before."
+        );
         card.question.lead_days = 1;
         card.question.churn_event = Some("plan_cancel".into());
         assert_eq!(
@@ -120,14 +163,23 @@ mod tests {
     fn the_head_tells_model_configuration_and_log_apart_from_others() {
         let mut card = card();
         let head = header(&card);
-        for part in ["<dd>0123456789ab</dd>", "<dd>fedcba987654</dd>", "<dd>data/retail.csv.gz</dd>", "9f86d081884c"] {
+        for part in [
+            "<dd>0123456789ab</dd>",
+            "<dd>fedcba987654</dd>",
+            "<dd>data/retail.csv.gz</dd>",
+            "9f86d081884c",
+        ] {
             assert!(head.contains(part), "{part}: {head}");
         }
         let file = |k: u32| json!({ "file": format!("log/<{k}>.csv"), "rows": k });
         card.data_quality = json!({ "files": (0..1_005).map(file).collect::<Vec<_>>() });
         let head = header(&card);
-        assert!(head.contains("log/&lt;0&gt;.csv, log/&lt;1&gt;.csv, log/&lt;2&gt;.csv and 1,002 more"), "{head}");
-        (card.model_version, card.config_hash, card.data_quality) = (String::new(), String::new(), json!(null));
+        assert!(
+            head.contains("log/&lt;0&gt;.csv, log/&lt;1&gt;.csv, log/&lt;2&gt;.csv and 1,002 more"),
+            "{head}"
+        );
+        (card.model_version, card.config_hash, card.data_quality) =
+            (String::new(), String::new(), json!(null));
         assert_eq!(header(&card).matches("not recorded").count(), 3);
     }
 }

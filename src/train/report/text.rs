@@ -42,7 +42,9 @@ pub(super) fn words(name: &str) -> String {
 /// `active days` as `Active days`.
 pub(super) fn capital(text: &str) -> String {
     let mut rest = text.chars();
-    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
+    rest.next()
+        .map(|first| first.to_uppercase().chain(rest).collect())
+        .unwrap_or_default()
 }
 
 /// `a`, `a or b`, `a, b or c`.
@@ -69,7 +71,11 @@ pub(super) fn count(number: u64) -> String {
 
 /// `1 user`, `2 users`.
 pub(super) fn counted(number: u64, one: &str) -> String {
-    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+    format!(
+        "{} {one}{}",
+        count(number),
+        if number == 1 { "" } else { "s" }
+    )
 }
 
 /// A narrow space that does not break keeps a number and its unit together.
@@ -88,7 +94,11 @@ pub(super) fn percent(share: f64) -> String {
         return format!("<{THIN}0.1{THIN}%");
     }
     // A share is only called all when it is.
-    let text = if text == "100" && p < 100.0 { "99.9" } else { text };
+    let text = if text == "100" && p < 100.0 {
+        "99.9"
+    } else {
+        text
+    };
     format!("{}{THIN}%", text.replace('-', "−"))
 }
 
@@ -129,7 +139,11 @@ pub(super) fn signed_points(difference: f64) -> String {
 }
 
 fn points_digits(difference: f64) -> usize {
-    if difference != 0.0 && difference.abs() < 0.000_95 { 2 } else { 1 }
+    if difference != 0.0 && difference.abs() < 0.000_95 {
+        2
+    } else {
+        1
+    }
 }
 
 /// Times as many: one decimal, two where one would hardly tell it from as many.
@@ -159,7 +173,11 @@ pub(super) fn decimals(number: f64, digits: usize) -> String {
 pub(super) fn signed(number: f64, digits: usize) -> String {
     let text = decimals(number, digits);
     let zero = text.chars().all(|c| c == '0' || c == '.');
-    if number > 0.0 && !zero && number.is_finite() { format!("+{text}") } else { text }
+    if number > 0.0 && !zero && number.is_finite() {
+        format!("+{text}")
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -168,20 +186,51 @@ mod tests {
 
     #[test]
     fn markup_in_data_becomes_text() {
-        assert_eq!(escape("<b a=\"1\" c='2'>&\u{0}"), "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp; ");
+        assert_eq!(
+            escape("<b a=\"1\" c='2'>&\u{0}"),
+            "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp; "
+        );
     }
 
     #[test]
     fn numbers_read_well_at_every_size() {
-        let shares = [0.0, 0.0001, 0.034, 0.0996, 0.384, 0.99, 0.9949, 0.99999, 1.0, f64::NAN];
-        let read: Vec<String> = shares.iter().map(|s| percent(*s).replace(THIN, "")).collect();
-        assert_eq!(read, ["0%", "<0.1%", "3.4%", "10%", "38%", "99%", "99.5%", "99.9%", "100%", "–"]);
+        let shares = [
+            0.0,
+            0.0001,
+            0.034,
+            0.0996,
+            0.384,
+            0.99,
+            0.9949,
+            0.99999,
+            1.0,
+            f64::NAN,
+        ];
+        let read: Vec<String> = shares
+            .iter()
+            .map(|s| percent(*s).replace(THIN, ""))
+            .collect();
         assert_eq!(
-            (points(0.0083), signed_points(-0.012), signed_points(0.0001), points(0.0)),
+            read,
+            [
+                "0%", "<0.1%", "3.4%", "10%", "38%", "99%", "99.5%", "99.9%", "100%", "–"
+            ]
+        );
+        assert_eq!(
+            (
+                points(0.0083),
+                signed_points(-0.012),
+                signed_points(0.0001),
+                points(0.0)
+            ),
             ("0.8".into(), "−1.2".into(), "+0.01".into(), "0.0".into())
         );
         assert_eq!(
-            (decimals(-0.0001, 2), signed(0.5, 2), decimals(f64::INFINITY, 1)),
+            (
+                decimals(-0.0001, 2),
+                signed(0.5, 2),
+                decimals(f64::INFINITY, 1)
+            ),
             ("0.00".into(), "+0.50".into(), "–".into())
         );
         assert_eq!(
@@ -196,27 +245,61 @@ mod tests {
             let share = f64::from(k) / 100_000.0;
             for words in [probability(share), counted_share(share)] {
                 let bare = words.replace(THIN, " ");
-                assert!(!matches!(bare.as_str(), "0 %" | "100 %" | "0.0 %" | "100.0 %"), "{share}: {bare}");
+                assert!(
+                    !matches!(bare.as_str(), "0 %" | "100 %" | "0.0 %" | "100.0 %"),
+                    "{share}: {bare}"
+                );
             }
         }
-        let read: Vec<String> = [0.0, 1e-9, 0.0042, 0.5, 0.9995, 1.0].map(probability).into();
-        let all = ["less than 0.1 %", "less than 0.1 %", "0.4 %", "50 %", "more than 99.9 %", "more than 99.9 %"];
-        assert_eq!(read, all.map(|words| words.replace(" %", &format!("{THIN}%"))));
+        let read: Vec<String> = [0.0, 1e-9, 0.0042, 0.5, 0.9995, 1.0]
+            .map(probability)
+            .into();
+        let all = [
+            "less than 0.1 %",
+            "less than 0.1 %",
+            "0.4 %",
+            "50 %",
+            "more than 99.9 %",
+            "more than 99.9 %",
+        ];
         assert_eq!(
-            (counted_share(0.0), counted_share(1.0), probability(f64::NAN)),
+            read,
+            all.map(|words| words.replace(" %", &format!("{THIN}%")))
+        );
+        assert_eq!(
+            (
+                counted_share(0.0),
+                counted_share(1.0),
+                probability(f64::NAN)
+            ),
             ("none".into(), "all".into(), "–".into())
         );
-        assert_eq!((percent_to(0.0025, 2), percent_to(1.0, 1)), (format!("0.25{THIN}%"), format!("100.0{THIN}%")));
+        assert_eq!(
+            (percent_to(0.0025, 2), percent_to(1.0, 1)),
+            (format!("0.25{THIN}%"), format!("100.0{THIN}%"))
+        );
     }
 
     #[test]
     fn words_are_joined_and_cut_at_characters() {
-        let kinds = |n: usize| ["a", "b", "c"].iter().take(n).map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        let kinds = |n: usize| {
+            ["a", "b", "c"]
+                .iter()
+                .take(n)
+                .map(|s| (*s).to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             (any_of(&kinds(1)), any_of(&kinds(2)), any_of(&kinds(3))),
             ("a".into(), "a or b".into(), "a, b or c".into())
         );
-        assert_eq!((shorten("Zürich", 2), shorten("Zürich", 6)), ("Zü…".into(), "Zürich".into()));
-        assert_eq!((capital("élan vital"), words("one_active_day")), ("Élan vital".into(), "one active day".into()));
+        assert_eq!(
+            (shorten("Zürich", 2), shorten("Zürich", 6)),
+            ("Zü…".into(), "Zürich".into())
+        );
+        assert_eq!(
+            (capital("élan vital"), words("one_active_day")),
+            ("Élan vital".into(), "one active day".into())
+        );
     }
 }

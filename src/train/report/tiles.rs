@@ -74,7 +74,10 @@ fn three(number: f64) -> String {
 pub(super) fn section(e: &Evaluation) -> String {
     let rows = contenders(e);
     let tiles: String = MERITS.iter().map(|merit| tile(merit, &rows)).collect();
-    format!("<div class=\"tiles\">{tiles}</div><p class=\"aside\">{}</p>", aside(e))
+    format!(
+        "<div class=\"tiles\">{tiles}</div><p class=\"aside\">{}</p>",
+        aside(e)
+    )
 }
 
 /// The model first, then what it has to beat.
@@ -94,7 +97,9 @@ fn aside(e: &Evaluation) -> String {
 
 fn tile(merit: &Merit, rows: &[(String, &Metrics)]) -> String {
     let intervals: Vec<Interval> = rows.iter().map(|(_, m)| (merit.of)(m)).collect();
-    let Some(model) = intervals.first() else { return String::new() };
+    let Some(model) = intervals.first() else {
+        return String::new();
+    };
     let (low, high) = range(&intervals);
     let mut lines = String::new();
     for (i, ((name, _), interval)) in rows.iter().zip(&intervals).enumerate() {
@@ -106,7 +111,11 @@ fn tile(merit: &Merit, rows: &[(String, &Metrics)]) -> String {
             (merit.write)(interval.value),
         ));
     }
-    let unit = if merit.unit.is_empty() { String::new() } else { format!(" <small>{}</small>", merit.unit) };
+    let unit = if merit.unit.is_empty() {
+        String::new()
+    } else {
+        format!(" <small>{}</small>", merit.unit)
+    };
     format!(
         "<div class=\"card tile\"><h3>{}</h3><p class=\"big\">{}{unit}</p><p class=\"range\">{} to {} · {}</p>\
          <table>{lines}</table><p class=\"meaning\">{}</p></div>",
@@ -121,15 +130,24 @@ fn tile(merit: &Merit, rows: &[(String, &Metrics)]) -> String {
 
 /// The ends of what all intervals cover.
 fn range(intervals: &[Interval]) -> (f64, f64) {
-    let ends = intervals.iter().flat_map(|i| [i.low, i.value, i.high]).filter(|v| v.is_finite());
-    ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+    let ends = intervals
+        .iter()
+        .flat_map(|i| [i.low, i.value, i.high])
+        .filter(|v| v.is_finite());
+    ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    })
 }
 
 /// An interval as a line with a dot. The ends keep a distance from the edges for the dot's own size.
 fn strip(interval: &Interval, low: f64, high: f64) -> String {
     let at = |v: f64| {
         let share = (v - low) / (high - low);
-        super::plot::short(if share.is_finite() { 5.0 + 90.0 * share.clamp(0.0, 1.0) } else { 50.0 })
+        super::plot::short(if share.is_finite() {
+            5.0 + 90.0 * share.clamp(0.0, 1.0)
+        } else {
+            50.0
+        })
     };
     format!(
         "<svg class=\"strip\" aria-hidden=\"true\"><line x1=\"{}%\" x2=\"{}%\" y1=\"50%\" y2=\"50%\"/>\
@@ -151,22 +169,35 @@ mod tests {
         let e = card.horizons[0].evaluation.as_ref().unwrap();
         let auc = tile(&MERITS[0], &contenders(e));
         assert!(
-            auc.contains("<p class=\"big\">0.712</p><p class=\"range\">0.690 to 0.733 · larger is better</p>"),
+            auc.contains(
+                "<p class=\"big\">0.712</p><p class=\"range\">0.690 to 0.733 · larger is better</p>"
+            ),
             "{auc}"
         );
-        let order: Vec<usize> =
-            ["Model", "Random forest", "Recency only", "Base rate"].map(|n| auc.find(n).unwrap()).into();
+        let order: Vec<usize> = ["Model", "Random forest", "Recency only", "Base rate"]
+            .map(|n| auc.find(n).unwrap())
+            .into();
         assert!(order.is_sorted(), "{auc}");
         let bias = tile(&MERITS[5], &contenders(e));
-        assert!(bias.contains("<p class=\"big\">+0.3 <small>points</small></p>"), "{bias}");
+        assert!(
+            bias.contains("<p class=\"big\">+0.3 <small>points</small></p>"),
+            "{bias}"
+        );
     }
 
     #[test]
     fn figures_that_do_not_exist_are_dashes_and_do_not_move_the_others() {
         let mut card = card();
         let e = card.horizons[0].evaluation.as_mut().unwrap();
-        e.model.auc = Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN };
+        e.model.auc = Interval {
+            value: f64::NAN,
+            low: f64::NAN,
+            high: f64::NAN,
+        };
         let auc = tile(&MERITS[0], &contenders(e));
-        assert!(auc.contains("<p class=\"big\">–</p>") && !auc.contains("NaN"), "{auc}");
+        assert!(
+            auc.contains("<p class=\"big\">–</p>") && !auc.contains("NaN"),
+            "{auc}"
+        );
     }
 }

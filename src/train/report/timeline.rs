@@ -19,28 +19,61 @@ struct Lane {
 pub(super) fn figure(card: &Card, h: &HorizonCard) -> String {
     let lanes = lanes(h);
     let content = legend(&lanes) + &chart(card, h, &lanes);
-    super::figure("timeline small", "Which days taught it, which judged it?", &content, &caption(card, h))
+    super::figure(
+        "timeline small",
+        "Which days taught it, which judged it?",
+        &content,
+        &caption(card, h),
+    )
 }
 
 fn lanes(h: &HorizonCard) -> Vec<Lane> {
     let Some(e) = &h.evaluation else {
-        return h.snapshots.iter().map(|date| Lane { part: "Fit", class: "train", date: *date }).collect();
+        return h
+            .snapshots
+            .iter()
+            .map(|date| Lane {
+                part: "Fit",
+                class: "train",
+                date: *date,
+            })
+            .collect();
     };
     let train = e.train.iter().map(|date| match e.calibration {
-        Some(newest) if newest == *date => Lane { part: "Compare", class: "compare", date: *date },
-        _ => Lane { part: "Train", class: "train", date: *date },
+        Some(newest) if newest == *date => Lane {
+            part: "Compare",
+            class: "compare",
+            date: *date,
+        },
+        _ => Lane {
+            part: "Train",
+            class: "train",
+            date: *date,
+        },
     });
-    train.chain([Lane { part: "Test", class: "test", date: e.test }]).collect()
+    train
+        .chain([Lane {
+            part: "Test",
+            class: "test",
+            date: e.test,
+        }])
+        .collect()
 }
 
 /// What the colours of the bars mean, of those that are there.
 fn legend(lanes: &[Lane]) -> String {
     let keys = [
         ("train", "taught the model"),
-        ("compare", "taught it; the newest at which ways to fit were compared"),
+        (
+            "compare",
+            "taught it; the newest at which ways to fit were compared",
+        ),
         ("test", "judged it"),
     ];
-    let shown: Vec<(&str, &str)> = keys.into_iter().filter(|k| lanes.iter().any(|l| l.class == k.0)).collect();
+    let shown: Vec<(&str, &str)> = keys
+        .into_iter()
+        .filter(|k| lanes.iter().any(|l| l.class == k.0))
+        .collect();
     super::bars::legend(&shown)
 }
 
@@ -59,18 +92,31 @@ impl Span {
 
 fn chart(card: &Card, h: &HorizonCard, lanes: &[Lane]) -> String {
     let window = card.question.lead_days as i32 + i32::from(h.horizon_days);
-    let ends = lanes.iter().map(|l| l.date.plus(window)).chain([card.as_of, card.last_day.plus(1)]);
+    let ends = lanes
+        .iter()
+        .map(|l| l.date.plus(window))
+        .chain([card.as_of, card.last_day.plus(1)]);
     let last = ends.max().unwrap_or(card.as_of);
     // Of a long log only the end is drawn, so that the bars can be told apart.
     let earliest = lanes.iter().map(|l| l.date).min().unwrap_or(card.first_day);
-    let span = Span { first: card.first_day.max(earliest.plus(-last.since(earliest) / 2)), last };
+    let span = Span {
+        first: card.first_day.max(earliest.plus(-last.since(earliest) / 2)),
+        last,
+    };
     // Few dates get room, many still fit.
     let pitch = (220.0 / lanes.len().max(1) as f64).clamp(4.0, 18.0);
     let height = pitch * lanes.len() as f64;
     let mut marks = ticks(&span, height);
     for (i, lane) in lanes.iter().enumerate() {
         let y = pitch * (i as f64 + 0.5);
-        marks.push_str(&draw(lane, &span, card.question.lead_days as i32, h.horizon_days, y, pitch));
+        marks.push_str(&draw(
+            lane,
+            &span,
+            card.question.lead_days as i32,
+            h.horizon_days,
+            y,
+            pitch,
+        ));
     }
     let today = short(span.at(card.as_of));
     marks.push_str(&format!(
@@ -78,7 +124,10 @@ fn chart(card: &Card, h: &HorizonCard, lanes: &[Lane]) -> String {
         short(height)
     ));
     let id = format!("timeline-{}", h.horizon_days);
-    let described: Vec<String> = lanes.iter().map(|l| format!("{} {}", l.part, l.date)).collect();
+    let described: Vec<String> = lanes
+        .iter()
+        .map(|l| format!("{} {}", l.part, l.date))
+        .collect();
     format!(
         "<div class=\"plot lanes\"><svg role=\"img\" aria-labelledby=\"{id}-t {id}-d\" height=\"{0}\" \
          style=\"height:{0}px\"><title id=\"{id}-t\">Dates of the fit, {1} days</title><desc id=\"{id}-d\">{2}</desc>\
@@ -115,8 +164,9 @@ fn draw(lane: &Lane, span: &Span, lead_days: i32, horizon_days: u16, y: f64, pit
 /// Months between ticks, tried in order until there are few enough.
 const MONTHS: [i32; 9] = [1, 2, 3, 6, 12, 24, 60, 120, 1_200];
 const MOST_TICKS: usize = 6;
-pub(super) const MONTH_NAMES: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+pub(super) const MONTH_NAMES: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// Ticks at the starts of months, with the year where it changes.
 fn ticks(span: &Span, height: f64) -> String {
@@ -146,10 +196,16 @@ fn months(span: &Span) -> Vec<Date> {
     let number = |d: Date| i32::from(d.year()) * 12 + i32::from(d.month()) - 1;
     let date = |n: i32| Date::new(n.div_euclid(12) as i16, (n.rem_euclid(12) + 1) as i8, 1).ok();
     let within = |step: i32| -> Vec<Date> {
-        let starts = (number(first)..=number(last)).filter(|n| n.rem_euclid(step) == 0).filter_map(date);
+        let starts = (number(first)..=number(last))
+            .filter(|n| n.rem_euclid(step) == 0)
+            .filter_map(date);
         starts.filter(|d| *d >= first && *d <= last).collect()
     };
-    MONTHS.into_iter().map(within).find(|m| m.len() <= MOST_TICKS).unwrap_or_default()
+    MONTHS
+        .into_iter()
+        .map(within)
+        .find(|m| m.len() <= MOST_TICKS)
+        .unwrap_or_default()
 }
 
 fn caption(card: &Card, h: &HorizonCard) -> String {
@@ -197,23 +253,51 @@ mod tests {
         let html = figure(&card, h);
         let e = h.evaluation.as_ref().unwrap();
         assert_eq!(html.matches("class=\"train\"").count(), e.train.len() - 1);
-        assert_eq!((html.matches("class=\"compare\"").count(), html.matches("class=\"test\"").count()), (1, 1));
-        assert!(html.contains("Users fall into 3 parts") && html.contains("key compare"), "{html}");
+        assert_eq!(
+            (
+                html.matches("class=\"compare\"").count(),
+                html.matches("class=\"test\"").count()
+            ),
+            (1, 1)
+        );
+        assert!(
+            html.contains("Users fall into 3 parts") && html.contains("key compare"),
+            "{html}"
+        );
         let mut alone = h.clone();
         alone.evaluation.as_mut().unwrap().calibration = None;
         let uncompared = figure(&card, &alone);
-        assert!(uncompared.contains("No date could be rehearsed") && !uncompared.contains("key compare"));
+        assert!(
+            uncompared.contains("No date could be rehearsed")
+                && !uncompared.contains("key compare")
+        );
         let untested = figure(&card, card.horizons.last().unwrap());
-        assert!(untested.contains("never judged") && !untested.contains("class=\"test\""), "{untested}");
+        assert!(
+            untested.contains("never judged") && !untested.contains("class=\"test\""),
+            "{untested}"
+        );
     }
 
     #[test]
     fn ticks_are_few_whatever_the_span() {
-        for (first, last) in [("2020-01-15", "2020-01-20"), ("2020-01-01", "2021-01-01"), ("1970-01-01", "2199-12-31")]
-        {
-            let months = months(&Span { first: day(first), last: day(last) });
+        for (first, last) in [
+            ("2020-01-15", "2020-01-20"),
+            ("2020-01-01", "2021-01-01"),
+            ("1970-01-01", "2199-12-31"),
+        ] {
+            let months = months(&Span {
+                first: day(first),
+                last: day(last),
+            });
             assert!(months.len() <= MOST_TICKS, "{months:?}");
         }
-        assert_eq!(months(&Span { first: day("2020-01-01"), last: day("2021-01-01") }).len(), 5);
+        assert_eq!(
+            months(&Span {
+                first: day("2020-01-01"),
+                last: day("2021-01-01")
+            })
+            .len(),
+            5
+        );
     }
 }

@@ -26,9 +26,12 @@ pub(super) fn figure(h: &HorizonCard) -> String {
             );
             super::figure("", HEADING, "", &escape(&said))
         }
-        (trials, Some(default)) => {
-            super::figure("trials", HEADING, &chart(trials, default), &caption(h, trials, default))
-        }
+        (trials, Some(default)) => super::figure(
+            "trials",
+            HEADING,
+            &chart(trials, default),
+            &caption(h, trials, default),
+        ),
     }
 }
 
@@ -39,16 +42,28 @@ fn default(trials: &[TrialCard]) -> Option<&TrialCard> {
 
 fn chart(trials: &[TrialCard], default: &TrialCard) -> String {
     let ends = |t: &TrialCard| [t.difference - t.error, t.difference + t.error];
-    let axis = axis(trials.iter().flat_map(ends).chain([0.0]), "log loss minus the default’s", signed);
+    let axis = axis(
+        trials.iter().flat_map(ends).chain([0.0]),
+        "log loss minus the default’s",
+        signed,
+    );
     let strip = |t: &TrialCard| Strip {
         name: capital(&name(t, default)),
-        detail: if t.taken { "taken".to_owned() } else { String::new() },
+        detail: if t.taken {
+            "taken".to_owned()
+        } else {
+            String::new()
+        },
         interval: (t.difference - t.error, t.difference, t.difference + t.error),
         mark: None,
         class: if t.taken { "own" } else { "" },
         value: signed(t.difference, 4),
     };
-    list(&[(String::new(), trials.iter().map(strip).collect())], &axis, Some(0.0))
+    list(
+        &[(String::new(), trials.iter().map(strip).collect())],
+        &axis,
+        Some(0.0),
+    )
 }
 
 /// What differs from the default.
@@ -86,7 +101,11 @@ fn caption(h: &HorizonCard, trials: &[TrialCard], default: &TrialCard) -> String
         )
     };
     let compared = h.origins.len().min(COMPARED);
-    let newest = h.origins.first().map(|o| format!(", the newest {}", nowrap(o.date))).unwrap_or_default();
+    let newest = h
+        .origins
+        .first()
+        .map(|o| format!(", the newest {}", nowrap(o.date)))
+        .unwrap_or_default();
     format!(
         "{} Compared at {}{newest}, on users they had not learnt from; lines are one standard error either way, the larger \
          of that over users and that over dates. The default is {}. L2 is the strength of the penalty, and with a half-life rows \
@@ -110,7 +129,10 @@ fn gap(t: &TrialCard) -> String {
         _ => return "its log loss is the default’s".to_owned(),
     };
     let off = decimals(t.difference.abs(), 4);
-    format!("its log loss is {off} {way} the default’s ({} standard errors)", decimals(t.difference.abs() / t.error, 1))
+    format!(
+        "its log loss is {off} {way} the default’s ({} standard errors)",
+        decimals(t.difference.abs() / t.error, 1)
+    )
 }
 
 #[cfg(test)]
@@ -123,7 +145,14 @@ mod tests {
     fn every_way_is_drawn_by_what_differs_and_the_taken_one_is_marked() {
         let h = &card().horizons[0];
         let html = figure(h);
-        assert_eq!((html.matches("r=\"4.5\"").count(), html.matches("class=\"own\"").count()), (8, 1), "{html}");
+        assert_eq!(
+            (
+                html.matches("r=\"4.5\"").count(),
+                html.matches("class=\"own\"").count()
+            ),
+            (8, 1),
+            "{html}"
+        );
         for part in [
             ">L2 300, half-life 3 windows <span class=\"detail\">taken<",
             ">The default<",
@@ -144,12 +173,15 @@ mod tests {
         }
         let html = figure(h);
         let said = "and none of 7 does. Closest is one date in 2: its log loss is 0.0014 above the default’s";
-        assert!(html.contains("The default was taken: ") && html.contains(said), "{html}");
+        assert!(
+            html.contains("The default was taken: ") && html.contains(said),
+            "{html}"
+        );
         // One that is better, but not clearly so, changes nothing.
         (h.trials[2].difference, h.trials[2].error) = (-0.002, 0.0011);
-        assert!(
-            figure(h).contains("Closest is L2 3000: its log loss is 0.0020 below the default’s (1.8 standard errors)")
-        );
+        assert!(figure(h).contains(
+            "Closest is L2 3000: its log loss is 0.0020 below the default’s (1.8 standard errors)"
+        ));
     }
 
     #[test]
@@ -157,18 +189,26 @@ mod tests {
         let h = &mut card().horizons[0];
         h.trials = h.trials[1..3].to_vec();
         h.trials[0].taken = true;
-        assert!(figure(h).contains("and the other does not. Closest is L2 3000"), "{}", figure(h));
+        assert!(
+            figure(h).contains("and the other does not. Closest is L2 3000"),
+            "{}",
+            figure(h)
+        );
     }
 
     #[test]
     fn without_a_choice_there_is_a_sentence() {
         let h = &mut card().horizons[0];
         h.trials.retain(|t| t.recipe == Recipe::DEFAULT);
-        assert!(figure(h).contains("Only one way to fit was rehearsed, and taken: L2 1000, kinks and products"));
-        h.trials.clear();
         assert!(
-            figure(h).contains("not compared: L2 300, kinks and products, half-life 3 windows, every date. Solver")
+            figure(h).contains(
+                "Only one way to fit was rehearsed, and taken: L2 1000, kinks and products"
+            )
         );
+        h.trials.clear();
+        assert!(figure(h).contains(
+            "not compared: L2 300, kinks and products, half-life 3 windows, every date. Solver"
+        ));
         assert!(!figure(h).contains("strips"));
     }
 }

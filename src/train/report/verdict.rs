@@ -9,24 +9,43 @@ use super::text::{counted, counted_share, decimals, escape, nowrap, percent, poi
 
 /// Cautions, a verdict for each horizon, and notes.
 pub(super) fn content(card: &Card) -> String {
-    let cautions: String = cautions(card).iter().map(|c| format!("<p class=\"caution\">{}</p>", thin(c))).collect();
+    let cautions: String = cautions(card)
+        .iter()
+        .map(|c| format!("<p class=\"caution\">{}</p>", thin(c)))
+        .collect();
     let verdicts: String = card.horizons.iter().map(|h| verdict(card, h)).collect();
-    format!("{cautions}<ul class=\"verdicts\">{verdicts}</ul>{}{}", notes(card), probed(&card.leakage_probe))
+    format!(
+        "{cautions}<ul class=\"verdicts\">{verdicts}</ul>{}{}",
+        notes(card),
+        probed(&card.leakage_probe)
+    )
 }
 
 /// The verdicts in a line, for the head of the page.
 pub(super) fn headline(card: &Card) -> String {
     let badges = card.horizons.iter().map(|h| {
         let badge = Badge::of(h);
-        format!("<li class=\"badge {}\">{} days: {}</li>", badge.class, h.horizon_days, badge.words)
+        format!(
+            "<li class=\"badge {}\">{} days: {}</li>",
+            badge.class, h.horizon_days, badge.words
+        )
     });
-    let caution = cautions(card).first().map(|_| "<li class=\"badge bad\">Many rows refused</li>");
-    format!("<ul class=\"headline\">{}{}</ul>", badges.collect::<String>(), caution.unwrap_or_default())
+    let caution = cautions(card)
+        .first()
+        .map(|_| "<li class=\"badge bad\">Many rows refused</li>");
+    format!(
+        "<ul class=\"headline\">{}{}</ul>",
+        badges.collect::<String>(),
+        caution.unwrap_or_default()
+    )
 }
 
 /// What puts all figures in doubt.
 fn cautions(card: &Card) -> Vec<String> {
-    Refused::of(card).and_then(|refused| refused.caution()).into_iter().collect()
+    Refused::of(card)
+        .and_then(|refused| refused.caution())
+        .into_iter()
+        .collect()
 }
 
 /// Text with its percentages kept on one line, as HTML.
@@ -43,7 +62,10 @@ struct Badge {
 
 impl Badge {
     fn of(h: &HorizonCard) -> Self {
-        let strength = h.evaluation.as_ref().map(|e| e.verdict.as_ref().map(|v| v.strength));
+        let strength = h
+            .evaluation
+            .as_ref()
+            .map(|e| e.verdict.as_ref().map(|v| v.strength));
         let (class, words) = match strength {
             Some(Some(Strength::Strong)) => ("good", "strong"),
             Some(Some(Strength::Modest)) => ("fair", "modest"),
@@ -72,8 +94,15 @@ fn far_off(e: &Evaluation) -> bool {
 fn verdict(card: &Card, h: &HorizonCard) -> String {
     let badge = Badge::of(h);
     let off = h.evaluation.as_ref().is_some_and(far_off);
-    let off = if off { " <span class=\"badge doubtful\">probabilities off</span>" } else { "" };
-    let said = h.evaluation.as_ref().map_or_else(|| untested(card, h), |e| tested(h, e));
+    let off = if off {
+        " <span class=\"badge doubtful\">probabilities off</span>"
+    } else {
+        ""
+    };
+    let said = h
+        .evaluation
+        .as_ref()
+        .map_or_else(|| untested(card, h), |e| tested(h, e));
     format!(
         "<li class=\"card\"><h3>{} days</h3><span class=\"badge {}\">{}</span>{off}<p>{said}</p></li>",
         h.horizon_days,
@@ -94,7 +123,11 @@ fn untested(card: &Card, h: &HorizonCard) -> String {
 
 /// The figures of one horizon in sentences, as HTML.
 fn tested(h: &HorizonCard, e: &Evaluation) -> String {
-    let verdict = e.verdict.as_ref().map(|v| format!("{}. ", thin(&v.sentence(e)))).unwrap_or_default();
+    let verdict = e
+        .verdict
+        .as_ref()
+        .map(|v| format!("{}. ", thin(&v.sentence(e))))
+        .unwrap_or_default();
     let mut said = format!(
         "{verdict}Of {} on {}, {} left within {} days.",
         counted(e.users, "user"),
@@ -117,7 +150,11 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> String {
         // Which way they are off is only said where most of the error goes one way, and not by chance.
         if bias.value.abs() > e.model.ece.value / 2.0 && bias.low * bias.high > 0.0 {
             said = said.trim_end_matches('.').to_owned();
-            said.push_str(if bias.value > 0.0 { ", mostly too high." } else { ", mostly too low." });
+            said.push_str(if bias.value > 0.0 {
+                ", mostly too high."
+            } else {
+                ", mostly too low."
+            });
         }
     }
     said + &challenged(e)
@@ -125,9 +162,16 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> String {
 
 /// What a challenger came to, if one was fitted: it is no baseline, and counts only where it is shown to be better.
 fn challenged(e: &Evaluation) -> String {
-    let better = e.rival(CHALLENGER).map(|r| r.log_loss_difference).filter(|d| d.low > 0.0);
-    let said =
-        better.map(|d| format!(" A random forest does better still: its log loss is {} lower.", decimals(d.value, 4)));
+    let better = e
+        .rival(CHALLENGER)
+        .map(|r| r.log_loss_difference)
+        .filter(|d| d.low > 0.0);
+    let said = better.map(|d| {
+        format!(
+            " A random forest does better still: its log loss is {} lower.",
+            decimals(d.value, 4)
+        )
+    });
     said.unwrap_or_default()
 }
 
@@ -141,7 +185,10 @@ fn notes(card: &Card) -> String {
     if notes.is_empty() {
         return String::new();
     }
-    let items: String = notes.iter().map(|n| format!("<li>{}</li>", thin(n))).collect();
+    let items: String = notes
+        .iter()
+        .map(|n| format!("<li>{}</li>", thin(n)))
+        .collect();
     format!("<div class=\"notes\"><h3>Good to know</h3><ul>{items}</ul></div>")
 }
 
@@ -167,13 +214,20 @@ mod tests {
     use super::*;
 
     fn plain(html: &str) -> String {
-        html.replace(super::super::text::THIN, " ").replace("<strong>", "").replace("</strong>", "")
+        html.replace(super::super::text::THIN, " ")
+            .replace("<strong>", "")
+            .replace("</strong>", "")
     }
 
     #[test]
     fn the_page_says_how_far_the_probe_for_leaks_went() {
         let said = content(&card());
-        assert!(said.contains("No feature saw the future: 7,131 vectors of 200 users at 12 dates were held"), "{said}");
+        assert!(
+            said.contains(
+                "No feature saw the future: 7,131 vectors of 200 users at 12 dates were held"
+            ),
+            "{said}"
+        );
     }
 
     #[test]
@@ -187,16 +241,29 @@ mod tests {
             let e = card.horizons[0].evaluation.as_mut().unwrap();
             e.verdict.as_mut().unwrap().strength = strength;
             let badge = format!("<span class=\"badge {class}\">{words}</span>");
-            assert!(verdict(&card, &card.horizons[0]).contains(&badge), "{badge}");
-            assert!(headline(&card).contains(&format!("<li class=\"badge {class}\">30 days: ")), "{}", headline(&card));
+            assert!(
+                verdict(&card, &card.horizons[0]).contains(&badge),
+                "{badge}"
+            );
+            assert!(
+                headline(&card).contains(&format!("<li class=\"badge {class}\">30 days: ")),
+                "{}",
+                headline(&card)
+            );
         }
         card.horizons[0].evaluation.as_mut().unwrap().verdict = None;
         assert!(verdict(&card, &card.horizons[0]).contains("Nothing to compare with"));
         card.horizons[0].evaluation = None;
-        card.horizons[0].untested =
-            Some(Untested::OneClass { date: "2011-11-10".parse().unwrap(), users: 300, churned: true });
+        card.horizons[0].untested = Some(Untested::OneClass {
+            date: "2011-11-10".parse().unwrap(),
+            users: 300,
+            churned: true,
+        });
         let said = verdict(&card, &card.horizons[0]);
-        assert!(said.contains("Not tested") && said.contains("All 300 users of 2011-11-10"), "{said}");
+        assert!(
+            said.contains("Not tested") && said.contains("All 300 users of 2011-11-10"),
+            "{said}"
+        );
         assert!(!said.contains("too short"), "{said}");
     }
 
@@ -208,7 +275,10 @@ mod tests {
         let within = |c: &mut CurvePoint| (c.low, c.high) = (c.predicted - 0.1, c.predicted + 0.1);
         e.calibration_curve.iter_mut().for_each(within);
         assert!(!far_off(&e), "a small test has a large error by chance");
-        e.calibration_curve.iter_mut().take(3).for_each(|c| c.high = c.predicted - 0.01);
+        e.calibration_curve
+            .iter_mut()
+            .take(3)
+            .for_each(|c| c.high = c.predicted - 0.01);
         assert!(far_off(&e));
     }
 
@@ -223,21 +293,45 @@ mod tests {
         let lift = "hold 38 % of the churners, 1.9 times their share where 2.3 are possible; probabilities are off by 0.8 \
                     points on average.";
         assert!(said.contains(lift), "{said}");
-        e.model.bias = Interval { value: -0.007, low: -0.012, high: -0.002 };
-        e.rivals.last_mut().unwrap().log_loss_difference = Interval { value: 0.02, low: 0.01, high: 0.03 };
+        e.model.bias = Interval {
+            value: -0.007,
+            low: -0.012,
+            high: -0.002,
+        };
+        e.rivals.last_mut().unwrap().log_loss_difference = Interval {
+            value: 0.02,
+            low: 0.01,
+            high: 0.03,
+        };
         let said = verdict(&card, &card.horizons[0]);
-        assert!(said.contains("on average, mostly too low. A random forest does better still"), "{said}");
+        assert!(
+            said.contains("on average, mostly too low. A random forest does better still"),
+            "{said}"
+        );
     }
 
     #[test]
     fn many_refused_rows_are_a_caution_and_rows_without_a_user_are_not() {
         let mut card = card();
-        assert!(!content(&card).contains("class=\"caution\""), "a quarter of the rows name no user, 10 were refused");
-        assert!(plain(&content(&card)).contains("24.9 % of the log (134950 of 541909 rows) names no user"));
-        card.data_quality = json!({ "rows": 4_105, "refused": [{ "reason": "bad_<time>", "rows": 2_477 }] });
+        assert!(
+            !content(&card).contains("class=\"caution\""),
+            "a quarter of the rows name no user, 10 were refused"
+        );
+        assert!(
+            plain(&content(&card))
+                .contains("24.9 % of the log (134950 of 541909 rows) names no user")
+        );
+        card.data_quality =
+            json!({ "rows": 4_105, "refused": [{ "reason": "bad_<time>", "rows": 2_477 }] });
         let said = plain(&content(&card));
-        assert!(said.contains("<p class=\"caution\">60.3 % of the log was refused (2477 of 4105 rows"), "{said}");
-        assert!(said.contains("bad_&lt;time&gt;") && headline(&card).contains("Many rows refused"), "{said}");
+        assert!(
+            said.contains("<p class=\"caution\">60.3 % of the log was refused (2477 of 4105 rows"),
+            "{said}"
+        );
+        assert!(
+            said.contains("bad_&lt;time&gt;") && headline(&card).contains("Many rows refused"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -246,6 +340,9 @@ mod tests {
         (e.users, e.churn_rate, e.gains) = (7, 6.0 / 7.0, vec![1.0; 100]);
         e.verdict = Verdict::new(&e.rivals, e.users, 6);
         let said = plain(&tested(&card().horizons[0], &e));
-        assert!(said.contains("1.17 times their share where 1.17 are possible"), "{said}");
+        assert!(
+            said.contains("1.17 times their share where 1.17 are possible"),
+            "{said}"
+        );
     }
 }

@@ -99,7 +99,9 @@ impl Target {
             _ if out == Path::new("-") => Ok(Self::Stdout),
             Some("csv") => Ok(Self::Csv(out.to_owned())),
             Some("parquet") => Ok(Self::Parquet(out.to_owned())),
-            _ => Err(ScoresError::Format { path: out.to_owned() }),
+            _ => Err(ScoresError::Format {
+                path: out.to_owned(),
+            }),
         }
     }
 
@@ -109,7 +111,11 @@ impl Target {
             Self::Stdout => Ok(Vec::new()),
             Self::Csv(path) | Self::Parquet(path) => {
                 let paths = [Some(path.clone()), self.skipped_path()];
-                paths.into_iter().flatten().map(|path| Ok(Destination::file(&path)?)).collect()
+                paths
+                    .into_iter()
+                    .flatten()
+                    .map(|path| Ok(Destination::file(&path)?))
+                    .collect()
             }
         }
     }
@@ -155,7 +161,11 @@ pub fn write_scores(
     let (mut sink, form) = Sink::open(target)?;
     let mut skipped = Skipped::open(target)?;
     let mut summary = Summary::default();
-    let scorer = Scorer { assessor: bundle.assessor(histories.kinds()), as_of, form };
+    let scorer = Scorer {
+        assessor: bundle.assessor(histories.kinds()),
+        as_of,
+        form,
+    };
     histories.stream_spans(
         SPAN_BLOCKS,
         |span| scorer.score(span),
@@ -199,7 +209,10 @@ impl Scorer<'_> {
             let unseen = history.before(self.as_of).records().is_empty();
             let assessed = assessor
                 .assess(Subject::History(history), self.as_of, REASONS)
-                .map_err(|source| ScoresError::Model { user: user.to_owned(), source })?;
+                .map_err(|source| ScoresError::Model {
+                    user: user.to_owned(),
+                    source,
+                })?;
             let reason = match assessed {
                 Assessment::Scored(score) => {
                     users += 1;
@@ -214,6 +227,10 @@ impl Scorer<'_> {
             skipped.push((user.to_owned(), reason));
             Ok::<_, ScoresError>(())
         })?;
-        Ok(Scored { users, rows: rows.chunk(&self.form)?, skipped })
+        Ok(Scored {
+            users,
+            rows: rows.chunk(&self.form)?,
+            skipped,
+        })
     }
 }

@@ -65,8 +65,10 @@ impl Rows {
             self.probability.append_value(h.probability);
             self.band.append_value(h.band.name());
             self.stage.append_value(score.stage.name());
-            self.segment.append_option(score.segment.as_ref().map(|s| s.id as u16));
-            self.segment_name.append_option(score.segment.as_ref().map(|s| s.name));
+            self.segment
+                .append_option(score.segment.as_ref().map(|s| s.id as u16));
+            self.segment_name
+                .append_option(score.segment.as_ref().map(|s| s.name));
             for (k, column) in self.reasons.iter_mut().enumerate() {
                 column.append_option(h.reasons.get(k).map(sentence));
             }
@@ -77,35 +79,63 @@ impl Rows {
     pub(super) fn chunk(mut self, form: &Form) -> Result<Chunk, ScoresError> {
         match form {
             Form::Parquet(encoder) => {
-                let encoded = self.batch().map_err(Into::into).and_then(|batch| encoder.encode(&batch));
-                encoded.map(Chunk::Parquet).map_err(|source| ScoresError::Batch { source })
+                let encoded = self
+                    .batch()
+                    .map_err(Into::into)
+                    .and_then(|batch| encoder.encode(&batch));
+                encoded
+                    .map(Chunk::Parquet)
+                    .map_err(|source| ScoresError::Batch { source })
             }
-            Form::Csv => self.text().map(Chunk::Csv).map_err(|source| ScoresError::Text { source }),
+            Form::Csv => self
+                .text()
+                .map(Chunk::Csv)
+                .map_err(|source| ScoresError::Text { source }),
         }
     }
 
     fn text(&mut self) -> Result<Vec<u8>, csv::Error> {
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        let mut writer = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(Vec::new());
         let as_of = self.as_of.finish();
         let texts = |array: &mut StringBuilder| array.finish();
-        let (user, band, stage) = (texts(&mut self.user), texts(&mut self.band), texts(&mut self.stage));
+        let (user, band, stage) = (
+            texts(&mut self.user),
+            texts(&mut self.band),
+            texts(&mut self.stage),
+        );
         let (horizon, probability) = (self.horizon.finish(), self.probability.finish());
         let (segment, segment_name) = (self.segment.finish(), texts(&mut self.segment_name));
         let reasons = self.reasons.each_mut().map(StringBuilder::finish);
         for row in 0..user.len() {
             writer.write_field(user.value(row))?;
-            writer.write_field(Day::new(as_of.value(row)).map(|day| day.to_string()).unwrap_or_default())?;
+            writer.write_field(
+                Day::new(as_of.value(row))
+                    .map(|day| day.to_string())
+                    .unwrap_or_default(),
+            )?;
             writer.write_field(horizon.value(row).to_string())?;
             writer.write_field(probability.value(row).to_string())?;
             writer.write_field(band.value(row))?;
             writer.write_field(stage.value(row))?;
-            writer.write_field(if segment.is_valid(row) { segment.value(row).to_string() } else { String::new() })?;
+            writer.write_field(if segment.is_valid(row) {
+                segment.value(row).to_string()
+            } else {
+                String::new()
+            })?;
             for text in std::iter::once(&segment_name).chain(&reasons) {
-                writer.write_field(if text.is_valid(row) { text.value(row) } else { "" })?;
+                writer.write_field(if text.is_valid(row) {
+                    text.value(row)
+                } else {
+                    ""
+                })?;
             }
             writer.write_record(None::<&[u8]>)?;
         }
-        writer.into_inner().map_err(|error| error.into_error().into())
+        writer
+            .into_inner()
+            .map_err(|error| error.into_error().into())
     }
 
     /// The schema of batches.
@@ -124,8 +154,17 @@ impl Rows {
             Arc::new(self.segment.finish()),
             Arc::new(self.segment_name.finish()),
         ];
-        arrays.extend(self.reasons.iter_mut().map(|r| Arc::new(r.finish()) as ArrayRef));
+        arrays.extend(
+            self.reasons
+                .iter_mut()
+                .map(|r| Arc::new(r.finish()) as ArrayRef),
+        );
         let nullable = |name: &&str| name.starts_with("segment") || name.starts_with("reason");
-        RecordBatch::try_from_iter_with_nullable(COLUMNS.iter().zip(arrays).map(|(n, a)| (*n, a, nullable(n))))
+        RecordBatch::try_from_iter_with_nullable(
+            COLUMNS
+                .iter()
+                .zip(arrays)
+                .map(|(n, a)| (*n, a, nullable(n))),
+        )
     }
 }

@@ -15,8 +15,16 @@ use crate::train::table::Table;
 
 /// Where rows go.
 pub(super) enum Sink {
-    Text { output: Box<dyn Write>, target: Target, staged: Option<Staged> },
-    Parquet { table: Box<Table>, path: PathBuf, staged: Staged },
+    Text {
+        output: Box<dyn Write>,
+        target: Target,
+        staged: Option<Staged>,
+    },
+    Parquet {
+        table: Box<Table>,
+        path: PathBuf,
+        staged: Staged,
+    },
 }
 
 impl Sink {
@@ -31,28 +39,55 @@ impl Sink {
             Target::Parquet(path) => return Self::open_parquet(path),
         };
         let header = COLUMNS.join(",") + "\n";
-        let io = |source| ScoresError::Io { path: target.path().to_owned(), source };
+        let io = |source| ScoresError::Io {
+            path: target.path().to_owned(),
+            source,
+        };
         output.write_all(header.as_bytes()).map_err(io)?;
-        Ok((Self::Text { output, target: target.clone(), staged }, Form::Csv))
+        Ok((
+            Self::Text {
+                output,
+                target: target.clone(),
+                staged,
+            },
+            Form::Csv,
+        ))
     }
 
     fn open_parquet(path: &Path) -> Result<(Self, Form), ScoresError> {
-        let schema = Rows::schema().map_err(|source| ScoresError::Batch { source: source.into() })?;
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let failed = |source| ScoresError::Parquet { path: path.to_owned(), source };
+        let schema = Rows::schema().map_err(|source| ScoresError::Batch {
+            source: source.into(),
+        })?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .build();
+        let failed = |source| ScoresError::Parquet {
+            path: path.to_owned(),
+            source,
+        };
         let staged = Staged::new(Destination::file(path)?)?;
         let (table, encoder) = Table::new(staged.file()?, &schema, properties).map_err(failed)?;
-        let sink = Self::Parquet { table: Box::new(table), path: path.to_owned(), staged };
+        let sink = Self::Parquet {
+            table: Box::new(table),
+            path: path.to_owned(),
+            staged,
+        };
         Ok((sink, Form::Parquet(Box::new(encoder))))
     }
 
     pub(super) fn write(&mut self, rows: Chunk) -> Result<(), ScoresError> {
         match (self, rows) {
             (Self::Text { output, target, .. }, Chunk::Csv(text)) => {
-                output.write_all(&text).map_err(|source| ScoresError::Io { path: target.path().to_owned(), source })
+                output.write_all(&text).map_err(|source| ScoresError::Io {
+                    path: target.path().to_owned(),
+                    source,
+                })
             }
             (Self::Parquet { table, path, .. }, Chunk::Parquet(group)) => {
-                table.append(group).map_err(|source| ScoresError::Parquet { path: path.clone(), source })
+                table.append(group).map_err(|source| ScoresError::Parquet {
+                    path: path.clone(),
+                    source,
+                })
             }
             // The scorer is told the form that the sink was opened for.
             _ => Ok(()),
@@ -62,12 +97,25 @@ impl Sink {
     /// Completes the file, still under its temporary name.
     pub(super) fn close(self) -> Result<Option<Staged>, ScoresError> {
         match self {
-            Self::Parquet { table, path, staged } => {
-                table.close().map_err(|source| ScoresError::Parquet { path, source })?;
+            Self::Parquet {
+                table,
+                path,
+                staged,
+            } => {
+                table
+                    .close()
+                    .map_err(|source| ScoresError::Parquet { path, source })?;
                 Ok(Some(staged))
             }
-            Self::Text { mut output, target, staged } => {
-                output.flush().map_err(|source| ScoresError::Io { path: target.path().to_owned(), source })?;
+            Self::Text {
+                mut output,
+                target,
+                staged,
+            } => {
+                output.flush().map_err(|source| ScoresError::Io {
+                    path: target.path().to_owned(),
+                    source,
+                })?;
                 Ok(staged)
             }
         }
@@ -79,25 +127,40 @@ pub(super) struct Skipped(Option<(csv::Writer<BufWriter<File>>, Staged)>);
 
 impl Skipped {
     pub(super) fn open(target: &Target) -> Result<Self, ScoresError> {
-        let Some(path) = target.skipped_path() else { return Ok(Self(None)) };
+        let Some(path) = target.skipped_path() else {
+            return Ok(Self(None));
+        };
         let staged = Staged::new(Destination::file(&path)?)?;
         let mut writer = csv::Writer::from_writer(BufWriter::new(staged.file()?));
-        let failed = |source| ScoresError::Csv { path: path.clone(), source };
+        let failed = |source| ScoresError::Csv {
+            path: path.clone(),
+            source,
+        };
         writer.write_record(["user_id", "reason"]).map_err(failed)?;
         Ok(Self(Some((writer, staged))))
     }
 
     pub(super) fn write(&mut self, user: &str, reason: NotEligible) -> Result<(), ScoresError> {
-        let Some((writer, staged)) = &mut self.0 else { return Ok(()) };
-        let failed = |source| ScoresError::Csv { path: staged.destination().given().to_owned(), source };
+        let Some((writer, staged)) = &mut self.0 else {
+            return Ok(());
+        };
+        let failed = |source| ScoresError::Csv {
+            path: staged.destination().given().to_owned(),
+            source,
+        };
         writer.write_record([user, reason.name()]).map_err(failed)
     }
 
     /// Completes the file, still under its temporary name.
     pub(super) fn close(self) -> Result<Option<Staged>, ScoresError> {
-        let Some((mut writer, staged)) = self.0 else { return Ok(None) };
+        let Some((mut writer, staged)) = self.0 else {
+            return Ok(None);
+        };
         let flushed = writer.flush();
-        flushed.map_err(|source| ScoresError::Io { path: staged.destination().given().to_owned(), source })?;
+        flushed.map_err(|source| ScoresError::Io {
+            path: staged.destination().given().to_owned(),
+            source,
+        })?;
         Ok(Some(staged))
     }
 }

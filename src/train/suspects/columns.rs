@@ -17,10 +17,15 @@ pub(super) fn kind_identifier(histories: &Histories) -> Option<Suspicion> {
         return None;
     }
     let all = histories.totals().kinds();
-    let rare = all.iter().filter(|kind| kind.users <= u64::from(RARE_USERS));
-    let events = |kinds: &mut dyn Iterator<Item = &KindTotals>| kinds.map(|kind| kind.events).sum::<u64>() as f64;
+    let rare = all
+        .iter()
+        .filter(|kind| kind.users <= u64::from(RARE_USERS));
+    let events = |kinds: &mut dyn Iterator<Item = &KindTotals>| {
+        kinds.map(|kind| kind.events).sum::<u64>() as f64
+    };
     let share = events(&mut rare.clone()) / events(&mut all.iter());
-    (2 * rare.count() >= kinds && share >= RARE_SHARE).then_some(Suspicion::KindIdentifier { kinds, share })
+    (2 * rare.count() >= kinds && share >= RARE_SHARE)
+        .then_some(Suspicion::KindIdentifier { kinds, share })
 }
 
 /// The most users whose amounts are looked at.
@@ -47,14 +52,25 @@ pub(super) struct Amounts {
 impl Amounts {
     /// The amounts of some users, at even distances.
     pub(super) fn sample(histories: &Histories) -> Result<Self, HistoryError> {
-        let each = |r: &DayRecord| (r.day.number(), r.amount.micros() as f64 / f64::from(r.count.max(1)));
+        let each = |r: &DayRecord| {
+            (
+                r.day.number(),
+                r.amount.micros() as f64 / f64::from(r.count.max(1)),
+            )
+        };
         let amounts = |history: HistoryView<'_>| history.records().iter().map(each).collect();
-        Ok(Self { users: histories.evenly(MOST_USERS, amounts)? })
+        Ok(Self {
+            users: histories.evenly(MOST_USERS, amounts)?,
+        })
     }
 
     /// One whole number for each user, and nearly every user another.
     pub(super) fn identifier(&self) -> Option<Suspicion> {
-        let telling: Vec<&Vec<(i32, f64)>> = self.users.iter().filter(|records| records.len() > 1).collect();
+        let telling: Vec<&Vec<(i32, f64)>> = self
+            .users
+            .iter()
+            .filter(|records| records.len() > 1)
+            .collect();
         let own = |records: &&Vec<(i32, f64)>| {
             let first = records.first()?.1;
             let whole = first != 0.0 && first % 1e6 == 0.0;
@@ -68,22 +84,35 @@ impl Amounts {
         let suspect = users >= LEAST_USERS
             && constant as f64 >= CONSTANT_SHARE * users as f64
             && distinct as f64 >= DISTINCT_SHARE * constant as f64;
-        suspect.then_some(Suspicion::AmountIdentifier { users, constant, distinct })
+        suspect.then_some(Suspicion::AmountIdentifier {
+            users,
+            constant,
+            distinct,
+        })
     }
 
     /// Amounts in the order of their days. A price that rises in steps for everybody is in that order too, but has
     /// few values.
     pub(super) fn time(&self) -> Option<Suspicion> {
         let all: Vec<(i32, f64)> = self.users.iter().flatten().copied().collect();
-        let taken: Vec<(i32, f64)> = evenly(all.len(), MOST_RECORDS).filter_map(|k| all.get(k)).copied().collect();
+        let taken: Vec<(i32, f64)> = evenly(all.len(), MOST_RECORDS)
+            .filter_map(|k| all.get(k))
+            .copied()
+            .collect();
         let days: Vec<f64> = taken.iter().map(|r| f64::from(r.0)).collect();
         let amounts: Vec<f64> = taken.iter().map(|r| r.1).collect();
         let (different_days, different_amounts) = (distinct(&days), distinct(&amounts));
-        if taken.len() < LEAST_RECORDS || different_days < LEAST_DAYS || 2 * different_amounts < different_days {
+        if taken.len() < LEAST_RECORDS
+            || different_days < LEAST_DAYS
+            || 2 * different_amounts < different_days
+        {
             return None;
         }
         let correlation = correlation(&ranks(&days), &ranks(&amounts));
-        (correlation.abs() > CORRELATION).then_some(Suspicion::AmountTime { records: taken.len(), correlation })
+        (correlation.abs() > CORRELATION).then_some(Suspicion::AmountTime {
+            records: taken.len(),
+            correlation,
+        })
     }
 }
 

@@ -128,9 +128,16 @@ impl Suspicion {
 /// # Errors
 ///
 /// [`TrainError::Suspect`] with those that are not.
-pub(super) fn in_columns(histories: &Histories, allow: &[String]) -> Result<Vec<String>, TrainError> {
+pub(super) fn in_columns(
+    histories: &Histories,
+    allow: &[String],
+) -> Result<Vec<String>, TrainError> {
     let amounts = columns::Amounts::sample(histories)?;
-    let found = [columns::kind_identifier(histories), amounts.identifier(), amounts.time()];
+    let found = [
+        columns::kind_identifier(histories),
+        amounts.identifier(),
+        amounts.time(),
+    ];
     sift(found.into_iter().flatten().collect(), allow)
 }
 
@@ -147,7 +154,10 @@ pub(super) fn in_rows(
     horizon_days: u16,
     allow: &[String],
 ) -> Result<Vec<String>, TrainError> {
-    for name in allow.iter().filter(|name| !COLUMNS.contains(&name.as_str()) && !catalogue.kinds().contains(name)) {
+    for name in allow
+        .iter()
+        .filter(|name| !COLUMNS.contains(&name.as_str()) && !catalogue.kinds().contains(name))
+    {
         if let Err(error) = catalogue.position_of(name) {
             return Err(TrainError::Setting(format!("model.allow_suspect: {error}")));
         }
@@ -161,7 +171,8 @@ pub(super) fn in_rows(
 
 /// Lets through what is allowed, with a note each.
 fn sift(found: Vec<Suspicion>, allow: &[String]) -> Result<Vec<String>, TrainError> {
-    let (allowed, mut stopping): (Vec<_>, Vec<_>) = found.into_iter().partition(|s| s.is_allowed(allow));
+    let (allowed, mut stopping): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|s| s.is_allowed(allow));
     let mut names: Vec<String> = Vec::new();
     for suspicion in &stopping {
         if !names.iter().any(|name| name == suspicion.allowed_by()) {
@@ -169,7 +180,13 @@ fn sift(found: Vec<Suspicion>, allow: &[String]) -> Result<Vec<String>, TrainErr
         }
     }
     if stopping.is_empty() {
-        return Ok(allowed.iter().map(|s| format!("Allowed although suspect: {s}.")).collect());
+        return Ok(allowed
+            .iter()
+            .map(|s| format!("Allowed although suspect: {s}."))
+            .collect());
     }
-    Err(TrainError::Suspect { first: Box::new(stopping.swap_remove(0)), names })
+    Err(TrainError::Suspect {
+        first: Box::new(stopping.swap_remove(0)),
+        names,
+    })
 }

@@ -18,27 +18,52 @@ const SCREENED_ROWS: usize = 4_000;
 const CANDIDATE: f64 = 0.95;
 
 /// Features that are too good on their own, best first; and a note when activity itself is.
-pub(super) fn too_good(data: &Dataset, catalogue: &Catalogue, horizon_days: u16) -> (Vec<Suspicion>, Option<String>) {
+pub(super) fn too_good(
+    data: &Dataset,
+    catalogue: &Catalogue,
+    horizon_days: u16,
+) -> (Vec<Suspicion>, Option<String>) {
     let few = Sample::of(data, SCREENED_ROWS);
     let many = Sample::of(data, MOST_ROWS);
-    let candidate = |position: &usize| few.strength(data, *position).is_none_or(|auc| auc >= CANDIDATE);
-    let strength = |position: usize| Some((many.strength(data, position)?, catalogue.features().get(position)?));
-    let mut strengths: Vec<(f64, &Feature)> =
-        (0..catalogue.len()).filter(candidate).filter_map(strength).filter(|(auc, _)| *auc >= CANDIDATE).collect();
+    let candidate = |position: &usize| {
+        few.strength(data, *position)
+            .is_none_or(|auc| auc >= CANDIDATE)
+    };
+    let strength = |position: usize| {
+        Some((
+            many.strength(data, position)?,
+            catalogue.features().get(position)?,
+        ))
+    };
+    let mut strengths: Vec<(f64, &Feature)> = (0..catalogue.len())
+        .filter(candidate)
+        .filter_map(strength)
+        .filter(|(auc, _)| *auc >= CANDIDATE)
+        .collect();
     strengths.sort_by(|a, b| b.0.total_cmp(&a.0));
     let activity = catalogue.schema().activity.len();
-    let best = strengths.iter().find(|(_, f)| is_activity(f.quantity, activity));
+    let best = strengths
+        .iter()
+        .find(|(_, f)| is_activity(f.quantity, activity));
     let own = best.map_or(CANDIDATE, |(auc, _)| *auc);
     let stands_out = |auc: f64| auc >= TOO_GOOD && auc - own > LEAD.max(LEAD_SHARE * (1.0 - own));
     let suspicion = |(auc, feature): &(f64, &Feature)| Suspicion::TooGood {
         feature: feature.name.clone(),
-        name: kind_of(feature.quantity, catalogue).unwrap_or(&feature.name).to_owned(),
-        column: if feature.theme == Theme::Amount { "events.amount" } else { "events.kind" },
+        name: kind_of(feature.quantity, catalogue)
+            .unwrap_or(&feature.name)
+            .to_owned(),
+        column: if feature.theme == Theme::Amount {
+            "events.amount"
+        } else {
+            "events.kind"
+        },
         horizon_days,
         auc: *auc,
         own,
     };
-    let others = strengths.iter().filter(|(auc, f)| !is_activity(f.quantity, activity) && stands_out(*auc));
+    let others = strengths
+        .iter()
+        .filter(|(auc, f)| !is_activity(f.quantity, activity) && stands_out(*auc));
     let easy = best.filter(|(auc, _)| *auc >= TOO_GOOD).map(|(auc, feature)| {
         format!(
             "The {horizon_days}-day question is all but answered by `{}` (AUC {auc:.4}): a shorter \
@@ -62,9 +87,14 @@ impl Sample {
         let n = data.len();
         let stretch = n as f64 / n.min(most).max(1) as f64;
         let golden = 0.618_033_988_749_894_9;
-        let place = |(k, start): (usize, usize)| (start + ((k as f64 * golden).fract() * stretch) as usize).min(n - 1);
+        let place = |(k, start): (usize, usize)| {
+            (start + ((k as f64 * golden).fract() * stretch) as usize).min(n - 1)
+        };
         let rows: Vec<usize> = evenly(n, most).enumerate().map(place).collect();
-        let churners = rows.iter().filter(|row| data.labels.get(**row) == Some(&true)).count();
+        let churners = rows
+            .iter()
+            .filter(|row| data.labels.get(**row) == Some(&true))
+            .count();
         Self { rows, churners }
     }
 
@@ -74,7 +104,12 @@ impl Sample {
         if self.churners.min(stayers) < LEAST {
             return None;
         }
-        let value = |row: &usize| Some((*data.raw.get(row * data.width + position)?, *data.labels.get(*row)?));
+        let value = |row: &usize| {
+            Some((
+                *data.raw.get(row * data.width + position)?,
+                *data.labels.get(*row)?,
+            ))
+        };
         let auc = auc(self.rows.iter().filter_map(value).collect());
         Some(auc.max(1.0 - auc))
     }
@@ -114,13 +149,22 @@ struct Present {
 }
 
 /// Kinds, other than activity, after which practically everybody churns.
-pub(super) fn tell_tales(data: &Dataset, catalogue: &Catalogue, horizon_days: u16) -> Vec<Suspicion> {
+pub(super) fn tell_tales(
+    data: &Dataset,
+    catalogue: &Catalogue,
+    horizon_days: u16,
+) -> Vec<Suspicion> {
     let activity = catalogue.schema().activity.len();
     let counts = |(_, f): &(usize, &Feature)| match f.quantity {
         Quantity::KindCount(kind) | Quantity::KindCountIn(kind, _) => usize::from(kind) >= activity,
         _ => false,
     };
-    let features: Vec<(usize, &Feature)> = catalogue.features().iter().enumerate().filter(counts).collect();
+    let features: Vec<(usize, &Feature)> = catalogue
+        .features()
+        .iter()
+        .enumerate()
+        .filter(counts)
+        .collect();
     let mut present = vec![Present::default(); features.len()];
     for ((row, churned), user) in data.rows().zip(&data.labels).zip(&data.users) {
         for ((position, _), seen) in features.iter().zip(&mut present) {
@@ -138,14 +182,18 @@ pub(super) fn tell_tales(data: &Dataset, catalogue: &Catalogue, horizon_days: u1
         let others = (all_churned - seen.churned) as f64 / (data.len() - seen.rows) as f64;
         let by_chance = seen.users as f64 * libm::log(others) <= libm::log(BY_CHANCE);
         // Without other rows there is nothing to tell apart, and their share is not a number.
-        (seen.users >= LEAST && churned >= TELLING && others < USUAL && by_chance).then(|| Suspicion::TellTale {
-            feature: feature.name.clone(),
-            kind: kind_of(feature.quantity, catalogue).cloned().unwrap_or_default(),
-            horizon_days,
-            rows: seen.rows,
-            users: seen.users,
-            churned,
-            others,
+        (seen.users >= LEAST && churned >= TELLING && others < USUAL && by_chance).then(|| {
+            Suspicion::TellTale {
+                feature: feature.name.clone(),
+                kind: kind_of(feature.quantity, catalogue)
+                    .cloned()
+                    .unwrap_or_default(),
+                horizon_days,
+                rows: seen.rows,
+                users: seen.users,
+                churned,
+                others,
+            }
         })
     };
     features.iter().zip(&present).filter_map(verdict).collect()
@@ -171,9 +219,9 @@ fn is_activity(quantity: Quantity, activity: usize) -> bool {
         | Quantity::GapsExceeded
         | Quantity::Trend(..)
         | Quantity::WeekdayRegularity => true,
-        Quantity::KindCount(kind) | Quantity::KindCountIn(kind, _) | Quantity::KindRecency(kind) => {
-            usize::from(kind) < activity
-        }
+        Quantity::KindCount(kind)
+        | Quantity::KindCountIn(kind, _)
+        | Quantity::KindRecency(kind) => usize::from(kind) < activity,
         Quantity::RecencyAny
         | Quantity::Tenure
         | Quantity::Amount
@@ -188,9 +236,9 @@ fn is_activity(quantity: Quantity, activity: usize) -> bool {
 /// The kind whose events a feature counts.
 fn kind_of(quantity: Quantity, catalogue: &Catalogue) -> Option<&String> {
     match quantity {
-        Quantity::KindCount(kind) | Quantity::KindCountIn(kind, _) | Quantity::KindRecency(kind) => {
-            catalogue.kinds().get(usize::from(kind))
-        }
+        Quantity::KindCount(kind)
+        | Quantity::KindCountIn(kind, _)
+        | Quantity::KindRecency(kind) => catalogue.kinds().get(usize::from(kind)),
         _ => None,
     }
 }
@@ -208,7 +256,9 @@ mod tests {
         for a in rows.iter().filter(|r| r.1) {
             for b in rows.iter().filter(|r| !r.1) {
                 pairs += 1.0;
-                wins += a.0.partial_cmp(&b.0).map_or(0.5, |order| (f64::from(order as i8) + 1.0) / 2.0);
+                wins +=
+                    a.0.partial_cmp(&b.0)
+                        .map_or(0.5, |order| (f64::from(order as i8) + 1.0) / 2.0);
             }
         }
         assert!((auc(rows) - wins / pairs).abs() < 1e-12);
@@ -219,14 +269,23 @@ mod tests {
         let dates = 12;
         let n = 20_000 * dates;
         let labels: Vec<bool> = (0..n).map(|row| row % dates == 0).collect();
-        let data = Dataset { width: 0, labels, ..Dataset::default() };
+        let data = Dataset {
+            width: 0,
+            labels,
+            ..Dataset::default()
+        };
         let sample = Sample::of(&data, 20_000);
         assert_eq!(sample.rows.len(), 20_000);
-        assert!(sample.rows.windows(2).all(|w| w[0] < w[1]) && sample.rows.iter().all(|row| *row < n));
+        assert!(
+            sample.rows.windows(2).all(|w| w[0] < w[1]) && sample.rows.iter().all(|row| *row < n)
+        );
         let share = sample.churners as f64 / 20_000.0;
         assert!((share - 1.0 / 12.0).abs() < 0.002, "{share}");
         // The negative control: even distances would take the first date of every user.
-        assert_eq!(evenly(n, 20_000).filter(|row| row % dates == 0).count(), 20_000);
+        assert_eq!(
+            evenly(n, 20_000).filter(|row| row % dates == 0).count(),
+            20_000
+        );
         assert_eq!(Sample::of(&Dataset::default(), 9).rows.len(), 0);
     }
 }

@@ -22,7 +22,10 @@ fn log(users: usize, days: &[usize], shift: usize) -> String {
     let mut text = "user,time,kind\n".to_owned();
     for user in 0..users {
         for day in days.iter().map(|day| day + shift * user) {
-            let date = "2024-01-01".parse::<ebb::history::Day>().unwrap().plus(day as i32);
+            let date = "2024-01-01"
+                .parse::<ebb::history::Day>()
+                .unwrap()
+                .plus(day as i32);
             writeln!(text, "u{user},{date},purchase").unwrap();
         }
     }
@@ -33,10 +36,20 @@ fn log(users: usize, days: &[usize], shift: usize) -> String {
 fn fit(log: &str, change: (&str, &str), more: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     assert!(CONFIG.contains(change.0), "{change:?} changes nothing");
-    fs::write(folder.path().join("ebb.toml"), CONFIG.replace(change.0, change.1)).unwrap();
+    fs::write(
+        folder.path().join("ebb.toml"),
+        CONFIG.replace(change.0, change.1),
+    )
+    .unwrap();
     fs::write(folder.path().join("log.csv"), log).unwrap();
-    let run = ebb_train(folder.path(), &format!("fit --config ebb.toml --out model {more}"));
-    assert!(!folder.path().join("model").exists(), "a failed fit leaves no bundle behind");
+    let run = ebb_train(
+        folder.path(),
+        &format!("fit --config ebb.toml --out model {more}"),
+    );
+    assert!(
+        !folder.path().join("model").exists(),
+        "a failed fit leaves no bundle behind"
+    );
     format!("{} {}", run.code, run.error())
 }
 
@@ -121,7 +134,12 @@ fn a_folder_that_is_no_bundle_is_not_overwritten() {
     fs::write(path.join("thesis/chapter1.tex"), "years of work").unwrap();
     let run = ebb_train(path, "fit --config log/ebb.toml --out thesis --quiet");
     assert_eq!(run.code, 1);
-    assert!(run.error().contains("thesis holds `chapter1.tex`, which was not written by ebb-train"), "{}", run.err);
+    assert!(
+        run.error()
+            .contains("thesis holds `chapter1.tex`, which was not written by ebb-train"),
+        "{}",
+        run.err
+    );
     assert_eq!(contents(&path.join("thesis")).len(), 1);
 }
 
@@ -137,7 +155,11 @@ fn a_log_most_of_which_is_refused_makes_no_model() {
     insta::assert_snapshot!(fit(&text, ("kind = \"kind\"", swapped), "--quiet"), @r#"1 error: 56.2 % of the rows were refused, more than `events.max_refused_share` = 0.2 allows, most of them for bad_time (1124 rows); the first is log.csv:14, column `time`: found `01/13/2024`, expected a time written as %d/%m/%Y; correct the mapping, or allow more by `events.max_refused_share`"#);
     let rest = "\n\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]";
     let allowed = swapped.to_owned() + "\nmax_refused_share = 0.7" + &rest.replace("30", "700");
-    let other = fit(&text, (&("kind = \"kind\"".to_owned() + rest), &allowed), "--quiet");
+    let other = fit(
+        &text,
+        (&("kind = \"kind\"".to_owned() + rest), &allowed),
+        "--quiet",
+    );
     assert!(other.contains("churn.horizon_days = 700"), "{other}");
     // Three of ten without a user are usual, six are not.
     let anonymous = |tenths: usize| {
@@ -148,5 +170,8 @@ fn a_log_most_of_which_is_refused_makes_no_model() {
     };
     assert!(anonymous(3).contains("churn.horizon_days = 400"));
     let many = anonymous(6);
-    assert!(many.starts_with("1 ") && many.contains("`events.max_rows_without_user_share` = 0.5"), "{many}");
+    assert!(
+        many.starts_with("1 ") && many.contains("`events.max_rows_without_user_share` = 0.5"),
+        "{many}"
+    );
 }

@@ -10,7 +10,11 @@ struct Bundle(TempDir);
 impl Bundle {
     fn new() -> Self {
         let folder = shop();
-        ebb_train(folder.path(), "fit --config log/ebb.toml --out model --quiet").ok();
+        ebb_train(
+            folder.path(),
+            "fit --config log/ebb.toml --out model --quiet",
+        )
+        .ok();
         ebb_train(folder.path(), "inspect --model model").ok();
         Self(folder)
     }
@@ -38,7 +42,14 @@ impl Bundle {
             let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("{hex}  {name}\n")
         };
-        self.write("MANIFEST.sha256", &self.read("MANIFEST.sha256").lines().map(hash).collect::<String>());
+        self.write(
+            "MANIFEST.sha256",
+            &self
+                .read("MANIFEST.sha256")
+                .lines()
+                .map(hash)
+                .collect::<String>(),
+        );
     }
 
     /// Why `inspect` refuses the bundle, hashes and numbers shortened.
@@ -56,11 +67,20 @@ fn a_truncated_file_is_refused() {
     let text = bundle.read("bundle.json");
     bundle.write("bundle.json", text.get(..text.len() / 2).unwrap());
     let refusal = bundle.refusal();
-    assert!(refusal.starts_with("error: model/bundle.json: SHA-256 is "), "{refusal}");
-    assert!(refusal.ends_with("the bundle is damaged, fit or copy it again"), "{refusal}");
+    assert!(
+        refusal.starts_with("error: model/bundle.json: SHA-256 is "),
+        "{refusal}"
+    );
+    assert!(
+        refusal.ends_with("the bundle is damaged, fit or copy it again"),
+        "{refusal}"
+    );
     bundle.fix_manifest();
     let refusal = bundle.refusal();
-    assert!(refusal.starts_with("error: model/bundle.json: EOF while parsing"), "{refusal}");
+    assert!(
+        refusal.starts_with("error: model/bundle.json: EOF while parsing"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -70,7 +90,10 @@ fn an_altered_byte_is_refused_in_any_file() {
         let text = bundle.read(name);
         bundle.write(name, &(text.clone() + " "));
         let refusal = bundle.refusal();
-        assert!(refusal.contains(&format!("model/{name}: SHA-256 is ")), "{refusal}");
+        assert!(
+            refusal.contains(&format!("model/{name}: SHA-256 is ")),
+            "{refusal}"
+        );
         bundle.write(name, &text);
     }
     bundle.replace("bundle.json", "\"seed\": 7", "\"seed\": 8");
@@ -79,11 +102,20 @@ fn an_altered_byte_is_refused_in_any_file() {
 
 #[test]
 fn a_missing_file_is_refused() {
-    for name in ["bundle.json", "card.json", "golden.json", "report.html", "MANIFEST.sha256"] {
+    for name in [
+        "bundle.json",
+        "card.json",
+        "golden.json",
+        "report.html",
+        "MANIFEST.sha256",
+    ] {
         let bundle = Bundle::new();
         fs::remove_file(bundle.0.path().join("model").join(name)).unwrap();
         let refusal = bundle.refusal();
-        assert_eq!(refusal, format!("error: model/{name}: No such file or directory (os error 2)"));
+        assert_eq!(
+            refusal,
+            format!("error: model/{name}: No such file or directory (os error 2)")
+        );
     }
 }
 
@@ -91,7 +123,10 @@ fn a_missing_file_is_refused() {
 fn a_manifest_without_a_file_is_refused() {
     let bundle = Bundle::new();
     let manifest = bundle.read("MANIFEST.sha256");
-    let kept: Vec<&str> = manifest.lines().filter(|line| !line.ends_with("golden.json")).collect();
+    let kept: Vec<&str> = manifest
+        .lines()
+        .filter(|line| !line.ends_with("golden.json"))
+        .collect();
     bundle.write("MANIFEST.sha256", &(kept.join("\n") + "\n"));
     insta::assert_snapshot!(bundle.refusal(), @"error: model/MANIFEST.sha256: does not list golden.json; the bundle is damaged, fit or copy it again");
 }
@@ -120,18 +155,28 @@ fn a_bundle_that_does_not_repeat_its_golden_answers_is_refused() {
     let bundle = Bundle::new();
     let mut golden: serde_json::Value = serde_json::from_str(&bundle.read("golden.json")).unwrap();
     let cases = golden["cases"].as_array_mut().unwrap();
-    let scored = cases.iter().position(|case| case["horizons"][0][0].is_f64()).unwrap();
+    let scored = cases
+        .iter()
+        .position(|case| case["horizons"][0][0].is_f64())
+        .unwrap();
     let probability = &mut cases[scored]["horizons"][0][0];
     // The next number after it: the smallest change there is.
     *probability = serde_json::json!(f64::from_bits(probability.as_f64().unwrap().to_bits() + 1));
-    bundle.write("golden.json", &serde_json::to_string_pretty(&golden).unwrap());
+    bundle.write(
+        "golden.json",
+        &serde_json::to_string_pretty(&golden).unwrap(),
+    );
     bundle.fix_manifest();
     let refusal = bundle.refusal();
     let expected = format!("error: golden case {scored}, the churn probabilities: found ");
     assert!(refusal.starts_with(&expected), "{refusal}");
     bundle.write("golden.json", "{\"cases\": []}");
     bundle.fix_manifest();
-    assert!(bundle.refusal().contains("golden.json: found none, recorded 12 cases"));
+    assert!(
+        bundle
+            .refusal()
+            .contains("golden.json: found none, recorded 12 cases")
+    );
 }
 
 #[test]
@@ -146,5 +191,9 @@ fn changed_weights_are_refused_by_the_golden_answers() {
     bundle.write("bundle.json", &serde_json::to_string_pretty(&spec).unwrap());
     bundle.fix_manifest();
     let refusal = bundle.refusal();
-    assert!(refusal.contains("the bundle's `models[30 days]` has ") && refusal.contains(" weights for "), "{refusal}");
+    assert!(
+        refusal.contains("the bundle's `models[30 days]` has ")
+            && refusal.contains(" weights for "),
+        "{refusal}"
+    );
 }

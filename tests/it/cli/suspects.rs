@@ -23,7 +23,10 @@ fn log_and_last_purchases(folder: &Path) -> (String, BTreeMap<String, String>) {
 /// Adds an `account_closed` on the day after the last purchase of everybody who is silent for the log's last 45 days.
 fn log_with_tell_tale(folder: &Path) -> String {
     let (mut text, last) = log_and_last_purchases(folder);
-    assert_eq!(text.lines().next(), Some("user_id,time,kind,amount,channel"));
+    assert_eq!(
+        text.lines().next(),
+        Some("user_id,time,kind,amount,channel")
+    );
     for (user, day) in last.iter().filter(|(_, day)| day.as_str() < "2024-09-11") {
         let closed = day.parse::<ebb::history::Day>().unwrap().plus(1);
         writeln!(text, "{user},{closed} 09:30:00,account_closed,,app").unwrap();
@@ -34,7 +37,11 @@ fn log_with_tell_tale(folder: &Path) -> String {
 /// Writes `log/more.toml`: the log's configuration with more lines in `[model]`.
 fn configure(folder: &Path, more: &str) {
     let text = fs::read_to_string(folder.join("log/ebb.toml")).unwrap();
-    fs::write(folder.join("log/more.toml"), format!("{text}\n[model]\n{more}\n")).unwrap();
+    fs::write(
+        folder.join("log/more.toml"),
+        format!("{text}\n[model]\n{more}\n"),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -42,22 +49,35 @@ fn a_kind_that_gives_the_answer_away_stops_the_fit_until_it_is_allowed() {
     let folder = shop();
     let path = folder.path();
     fs::write(path.join("told.csv"), log_with_tell_tale(path)).unwrap();
-    let run = ebb_train(path, "fit --config log/ebb.toml --events told.csv --out model --quiet");
+    let run = ebb_train(
+        path,
+        "fit --config log/ebb.toml --events told.csv --out model --quiet",
+    );
     assert_eq!(run.code, 1);
     let error = run.error();
-    for said in
-        ["error: feature `account_closed_count", "% of the", "users) with a `account_closed` churned at horizon 30"]
-    {
+    for said in [
+        "error: feature `account_closed_count",
+        "% of the",
+        "users) with a `account_closed` churned at horizon 30",
+    ] {
         assert!(error.contains(said), "{error}");
     }
     assert!(
-        error.contains("churn.churn_event") && error.ends_with("model.allow_suspect: \"account_closed\""),
+        error.contains("churn.churn_event")
+            && error.ends_with("model.allow_suspect: \"account_closed\""),
         "{error}"
     );
-    assert!(!path.join("model").exists(), "a stopped fit leaves no bundle behind");
+    assert!(
+        !path.join("model").exists(),
+        "a stopped fit leaves no bundle behind"
+    );
 
     configure(path, "allow_suspect = [\"account_closed\"]");
-    ebb_train(path, "fit --config log/more.toml --events told.csv --out model --quiet").ok();
+    ebb_train(
+        path,
+        "fit --config log/more.toml --events told.csv --out model --quiet",
+    )
+    .ok();
     let card = fs::read_to_string(path.join("model/card.json")).unwrap();
     assert!(
         card.contains("Allowed although suspect: feature `account_closed_count"),
@@ -80,15 +100,26 @@ fn columns_mapped_to_identifiers_and_times_stop_the_fit() {
     let more = |line: &str| {
         let mut fields = line.split(',');
         let (user, time) = (fields.next().unwrap(), fields.next().unwrap());
-        format!("{line},{},{}", number(user), time.get(..10).unwrap_or_default().replace('-', ""))
+        format!(
+            "{line},{},{}",
+            number(user),
+            time.get(..10).unwrap_or_default().replace('-', "")
+        )
     };
     let rows: Vec<String> = text.lines().skip(1).map(more).collect();
     let header = text.lines().next().unwrap();
-    fs::write(path.join("more.csv"), format!("{header},user_number,date\n{}\n", rows.join("\n"))).unwrap();
+    fs::write(
+        path.join("more.csv"),
+        format!("{header},user_number,date\n{}\n", rows.join("\n")),
+    )
+    .unwrap();
     let fit = |from: &str, to: &str| {
         assert!(config.contains(from), "{from} is not in the configuration");
         fs::write(path.join("log/wrong.toml"), config.replace(from, to)).unwrap();
-        ebb_train(path, "fit --config log/wrong.toml --events more.csv --out model --quiet")
+        ebb_train(
+            path,
+            "fit --config log/wrong.toml --events more.csv --out model --quiet",
+        )
     };
     for (from, to, complaint, name) in [
         (
@@ -97,7 +128,12 @@ fn columns_mapped_to_identifiers_and_times_stop_the_fit() {
             "`events.amount` looks like an identifier",
             "events.amount",
         ),
-        ("amount = \"amount\"", "amount = \"date\"", "`events.amount` looks like a time", "events.amount"),
+        (
+            "amount = \"amount\"",
+            "amount = \"date\"",
+            "`events.amount` looks like a time",
+            "events.amount",
+        ),
         (
             "kind = \"kind\"",
             "kind = { expr = 'kind == \"visit\" ? user_id : kind' }",
@@ -107,8 +143,14 @@ fn columns_mapped_to_identifiers_and_times_stop_the_fit() {
     ] {
         let run = fit(from, to);
         let error = format!("{} {}", run.code, run.error());
-        assert!(error.starts_with(&format!("1 error: {complaint}")), "{error}");
-        assert!(error.ends_with(&format!("add to model.allow_suspect: \"{name}\"")), "{error}");
+        assert!(
+            error.starts_with(&format!("1 error: {complaint}")),
+            "{error}"
+        );
+        assert!(
+            error.ends_with(&format!("add to model.allow_suspect: \"{name}\"")),
+            "{error}"
+        );
     }
     // The negative control: the same file with the columns as they should be.
     fit("amount = \"amount\"", "amount = \"amount\" ").ok();

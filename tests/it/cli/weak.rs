@@ -33,7 +33,9 @@ impl Log {
 
     /// A purchase on every fifth day, up to and with a last one.
     fn regular(&mut self, user: &str, shift: usize, last: usize) {
-        (shift..=last).step_by(5).for_each(|day| self.event(user, day, "purchase"));
+        (shift..=last)
+            .step_by(5)
+            .for_each(|day| self.event(user, day, "purchase"));
     }
 }
 
@@ -82,12 +84,22 @@ fn a_weak_model_is_shown_and_not_written() {
              --allow-weak writes it all the same"
         )
     );
-    assert!(run.out.contains("it does NOT beat recency alone") && run.out.contains("recency_only"), "{}", run.out);
+    assert!(
+        run.out.contains("it does NOT beat recency alone") && run.out.contains("recency_only"),
+        "{}",
+        run.out
+    );
     assert!(!folder.path().join("model").exists());
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model --json");
     let value: serde_json::Value = serde_json::from_str(&run.out).unwrap();
-    assert_eq!((run.code, &value["weak_horizons"], &value["model"]), (2, &serde_json::json!([30]), &value["out"]));
-    assert!(value["card"]["horizons"][0]["evaluation"]["beats_recency_only"] == false && value["out"].is_null());
+    assert_eq!(
+        (run.code, &value["weak_horizons"], &value["model"]),
+        (2, &serde_json::json!([30]), &value["out"])
+    );
+    assert!(
+        value["card"]["horizons"][0]["evaluation"]["beats_recency_only"] == false
+            && value["out"].is_null()
+    );
     assert!(!folder.path().join("model").exists());
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model --quiet");
     assert_eq!((run.code, run.out.as_str()), (2, ""));
@@ -97,17 +109,33 @@ fn a_weak_model_is_shown_and_not_written() {
 fn a_weak_model_leaves_the_one_before_it_alone() {
     let folder = folder(&turned());
     let path = folder.path();
-    ebb_train(path, "fit --config ebb.toml --as-of 2024-04-30 --out model --quiet").ok();
+    ebb_train(
+        path,
+        "fit --config ebb.toml --as-of 2024-04-30 --out model --quiet",
+    )
+    .ok();
     let before = contents(&path.join("model"));
-    assert_eq!(ebb_train(path, "fit --config ebb.toml --out model --quiet").code, 2);
+    assert_eq!(
+        ebb_train(path, "fit --config ebb.toml --out model --quiet").code,
+        2
+    );
     assert!(contents(&path.join("model")) == before);
 }
 
 #[test]
 fn a_weak_model_is_written_on_demand_and_says_what_it_is() {
     let folder = folder(&turned());
-    let run = ebb_train(folder.path(), "fit --config ebb.toml --out model --allow-weak").ok();
-    assert!(run.out.contains("Note: The 30-day model does not beat a model that knows recency only."), "{}", run.out);
+    let run = ebb_train(
+        folder.path(),
+        "fit --config ebb.toml --out model --allow-weak",
+    )
+    .ok();
+    assert!(
+        run.out
+            .contains("Note: The 30-day model does not beat a model that knows recency only."),
+        "{}",
+        run.out
+    );
     let report = fs::read_to_string(folder.path().join("model/report.html")).unwrap();
     assert!(report.contains("Not shown to be better"));
 }
@@ -126,27 +154,51 @@ fn a_log_too_short_to_judge_on_gives_a_note_and_a_model() {
 
     let mut log = Log("user,time,kind\n".to_owned());
     for k in 0..80 {
-        log.regular(&format!("u{k}"), k % 5, if k % 2 == 0 { 49 } else { 15 + k % 5 });
+        log.regular(
+            &format!("u{k}"),
+            k % 5,
+            if k % 2 == 0 { 49 } else { 15 + k % 5 },
+        );
     }
     let folder = folder(&log.0);
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model").ok();
-    assert!(run.out.contains("Note: The log is too short to judge the 30-day model"), "{}", run.out);
-    assert!(run.out.contains("it spans 50 days, and 61 would do."), "{}", run.out);
+    assert!(
+        run.out
+            .contains("Note: The log is too short to judge the 30-day model"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains("it spans 50 days, and 61 would do."),
+        "{}",
+        run.out
+    );
     assert!(folder.path().join("model/bundle.json").exists());
 }
 
 /// The lines of a run that tell why a model was not judged.
 fn causes(run: &Run) -> Vec<&str> {
-    run.out.lines().filter(|line| line.starts_with("Note: ") && line.contains("judge")).collect()
+    run.out
+        .lines()
+        .filter(|line| line.starts_with("Note: ") && line.contains("judge"))
+        .collect()
 }
 
 /// The fit of a log, which must not blame the log's length, and what `check` and the report say of it.
 fn unjudged(log: &str, because: &str) {
     let folder = folder(log);
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model").ok();
-    assert!(causes(&run).iter().any(|line| line.contains(because)), "{because}: {}", run.out);
+    assert!(
+        causes(&run).iter().any(|line| line.contains(because)),
+        "{because}: {}",
+        run.out
+    );
     let check = ebb_train(folder.path(), "check --model model --min-auc 0.5");
-    assert!(check.out.contains(because) && check.out.contains("not tested: FAILED"), "{}", check.out);
+    assert!(
+        check.out.contains(because) && check.out.contains("not tested: FAILED"),
+        "{}",
+        check.out
+    );
     let report = fs::read_to_string(folder.path().join("model/report.html")).unwrap();
     assert!(report.contains(because), "{because}");
     for said in [&run.out, &check.out, &report] {
@@ -158,7 +210,11 @@ fn unjudged(log: &str, because: &str) {
 fn few_users_of_a_long_log_are_told_as_few_users() {
     let mut log = Log("user,time,kind\n".to_owned());
     for k in 0..30 {
-        log.regular(&format!("u{k}"), k % 5, if k % 3 == 0 { 60 + 9 * k } else { 399 });
+        log.regular(
+            &format!("u{k}"),
+            k % 5,
+            if k % 3 == 0 { 60 + 9 * k } else { 399 },
+        );
     }
     unjudged(&log.0, "Too few users to judge the 30-day model");
 }
@@ -167,9 +223,16 @@ fn few_users_of_a_long_log_are_told_as_few_users() {
 fn a_date_of_one_class_is_told_with_what_became_of_it() {
     let mut log = Log("user,time,kind\n".to_owned());
     for k in 0..200 {
-        log.regular(&format!("u{k}"), k % 5, if k % 2 == 0 { 60 + k } else { 389 });
+        log.regular(
+            &format!("u{k}"),
+            k % 5,
+            if k % 2 == 0 { 60 + k } else { 389 },
+        );
     }
-    unjudged(&log.0, "stayed within 30 days, so nothing can be told apart there");
+    unjudged(
+        &log.0,
+        "stayed within 30 days, so nothing can be told apart there",
+    );
 }
 
 #[test]
@@ -197,7 +260,11 @@ fn dates_too_close_together_are_told_with_their_settings() {
     let log = turned();
     let folder = folder(&log);
     let path = folder.path();
-    fs::write(path.join("ebb.toml"), format!("{CONFIG}snapshots = 3\nspacing_days = 2\n")).unwrap();
+    fs::write(
+        path.join("ebb.toml"),
+        format!("{CONFIG}snapshots = 3\nspacing_days = 2\n"),
+    )
+    .unwrap();
     let run = ebb_train(path, "fit --config ebb.toml --out model").ok();
     let said = "The 3 dates of the fit lie too close together to judge the 30-day model: none is 30 days before the newest. \
                 Raise model.snapshots or model.spacing_days.";
@@ -210,7 +277,11 @@ fn users_that_hardly_ever_come_back_are_doubted() {
     (0..3_000).for_each(|k| log.event(&format!("order{k}"), k % 300, "purchase"));
     (0..80).for_each(|k| log.regular(&format!("u{k}"), k % 5, 299));
     let folder = folder(&log.0);
-    let run = ebb_train(folder.path(), "fit --config ebb.toml --out model --allow-weak").ok();
+    let run = ebb_train(
+        folder.path(),
+        "fit --config ebb.toml --out model --allow-weak",
+    )
+    .ok();
     let said = "Only 80 of 3080 users were active on more than one day (2.6 %): does `events.user` name users";
     assert!(run.out.contains(said), "{}", run.out);
 }

@@ -6,17 +6,34 @@ use super::*;
 
 fn ebb_serve(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ebb-serve"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
 fn run_to_end(arguments: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = ebb_serve(arguments).output().unwrap();
-    (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = ebb_serve(arguments).output().unwrap();
+    (
+        status.code(),
+        String::from_utf8([stdout, stderr].concat()).unwrap(),
+    )
 }
 
 fn terminate(child: &Child) {
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[tokio::test]
@@ -26,7 +43,14 @@ async fn the_program_prints_its_port_scores_and_ends_well_when_asked() {
     let bundle = save_bundle(&model);
     ebb::history::write_rollup(&rollup, &histories(&log()), 1).unwrap();
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let arguments = ["--model", &text(&model), "--rollup", &text(&rollup), "--listen", "127.0.0.1:0"];
+    let arguments = [
+        "--model",
+        &text(&model),
+        "--rollup",
+        &text(&rollup),
+        "--listen",
+        "127.0.0.1:0",
+    ];
     let mut child = ebb_serve(&arguments).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let listening = lines.next().unwrap().unwrap();
@@ -39,13 +63,23 @@ async fn the_program_prints_its_port_scores_and_ends_well_when_asked() {
         model.display()
     );
     assert_eq!(ready, expected);
-    let mut client = ScoringServiceClient::connect(format!("http://{address}")).await.unwrap();
-    let score = client.score_user(ask(user("ann"))).await.unwrap().into_inner().score.unwrap();
+    let mut client = ScoringServiceClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let score = client
+        .score_user(ask(user("ann")))
+        .await
+        .unwrap()
+        .into_inner()
+        .score
+        .unwrap();
     assert_eq!(score.status(), ScoreStatus::Scored);
     drop(client);
     terminate(&child);
     // Not on this thread: the client's side of the connection must be able to close.
-    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap())
+        .await
+        .unwrap();
     assert_eq!(ended.code(), Some(0));
     assert_eq!(lines.next().unwrap().unwrap(), "stopped");
 }
@@ -63,7 +97,10 @@ fn exit_codes_tell_bad_usage_from_failure() {
     let (code, text) = run_to_end(&["--model", model, "--listen", "0.0.0.0:0"]);
     assert!(code == Some(64) && text.contains("--insecure"), "{text}");
     let (code, text) = run_to_end(&["--model", model, "--listen", "127.0.0.1:0"]);
-    assert!(code == Some(1) && text.contains("MANIFEST.sha256"), "{text}");
+    assert!(
+        code == Some(1) && text.contains("MANIFEST.sha256"),
+        "{text}"
+    );
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, text) = run_to_end(&["--model", model, "--listen", &address]);
@@ -75,7 +112,11 @@ fn configured(more: &str) -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     save_bundle(&dir.path().join("shop"));
     let config = dir.path().join("ebb-serve.toml");
-    std::fs::write(&config, format!("model = 'shop'\nlisten = '127.0.0.1:0'\n{more}")).unwrap();
+    std::fs::write(
+        &config,
+        format!("model = 'shop'\nlisten = '127.0.0.1:0'\n{more}"),
+    )
+    .unwrap();
     let config = config.to_str().unwrap().to_owned();
     (dir, config)
 }
@@ -84,7 +125,10 @@ fn configured(more: &str) -> (tempfile::TempDir, String) {
 fn a_configuration_is_checked_as_a_start_would() {
     let (_dir, config) = configured("[limits]\ncalls = 10\n");
     let (code, text) = run_to_end(&["--config", &config, "--check-config"]);
-    assert!(code == Some(0) && text.contains("ready: model") && text.contains("is in order"), "{text}");
+    assert!(
+        code == Some(0) && text.contains("ready: model") && text.contains("is in order"),
+        "{text}"
+    );
     for (more, expected, part) in [
         ("calls = 3", 64, "calls"),
         ("[limits]\ncalls = 0", 64, "limits.calls is 0"),
@@ -92,32 +136,58 @@ fn a_configuration_is_checked_as_a_start_would() {
         ("keys = 'none'", 1, "none"),
         ("canary = 'none'", 1, "none"),
         ("rollup = 'none'", 1, "none"),
-        ("[tls]\ncertificate = 'shop/card.json'\nkey = 'none'", 1, "card.json: has no certificate"),
+        (
+            "[tls]\ncertificate = 'shop/card.json'\nkey = 'none'",
+            1,
+            "card.json: has no certificate",
+        ),
         ("[metrics]\nlisten = '0.0.0.0:1'", 64, "metrics.public"),
     ] {
         let (_dir, config) = configured(more);
         let (code, text) = run_to_end(&["--config", &config, "--check-config"]);
-        assert!(code == Some(expected) && text.contains(part), "{more}: {code:?} {text}");
+        assert!(
+            code == Some(expected) && text.contains(part),
+            "{more}: {code:?} {text}"
+        );
     }
     let (code, text) = run_to_end(&["--config", "/nowhere/ebb-serve.toml"]);
-    assert!(code == Some(64) && text.contains("/nowhere/ebb-serve.toml"), "{text}");
+    assert!(
+        code == Some(64) && text.contains("/nowhere/ebb-serve.toml"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_new_key_is_shown_once_with_a_line_that_the_server_reads() {
     let (code, text) = run_to_end(&["--new-key", "shop", "--may", "score,manage"]);
     let lines: Vec<&str> = text.lines().collect();
-    let ["the key, which is not shown again:", key, "", "its line for the key file:", line] = lines.as_slice() else {
+    let [
+        "the key, which is not shown again:",
+        key,
+        "",
+        "its line for the key file:",
+        line,
+    ] = lines.as_slice()
+    else {
         panic!("{text}")
     };
-    assert!(code == Some(0) && key.starts_with("ebb_") && !line.contains(&key[4..]), "{text}");
+    assert!(
+        code == Some(0) && key.starts_with("ebb_") && !line.contains(&key[4..]),
+        "{text}"
+    );
     let (dir, config) = configured("keys = 'keys'");
     std::fs::write(dir.path().join("keys"), line).unwrap();
-    assert_eq!(run_to_end(&["--config", &config, "--check-config"]).0, Some(0));
+    assert_eq!(
+        run_to_end(&["--config", &config, "--check-config"]).0,
+        Some(0)
+    );
     // A key in the place of its hash is refused and not repeated.
     std::fs::write(dir.path().join("keys"), format!("shop {key} score")).unwrap();
     let (code, text) = run_to_end(&["--config", &config, "--check-config"]);
-    assert!(code == Some(1) && text.contains("line 1") && !text.contains(&key[4..]), "{text}");
+    assert!(
+        code == Some(1) && text.contains("line 1") && !text.contains(&key[4..]),
+        "{text}"
+    );
     assert_eq!(run_to_end(&["--new-key", "a b"]).0, Some(64));
     assert_eq!(run_to_end(&["--new-key", "a", "--may", "all"]).0, Some(64));
 }
@@ -127,13 +197,30 @@ async fn a_hangup_signal_has_the_bundle_read_again_and_calls_are_logged_as_json(
     let (dir, config) = configured("[log]\ncalls = 'all'\n");
     let mut child = ebb_serve(&["--config", &config]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = lines.next().unwrap().unwrap().strip_prefix("listening on ").unwrap().to_owned();
+    let address = lines
+        .next()
+        .unwrap()
+        .unwrap()
+        .strip_prefix("listening on ")
+        .unwrap()
+        .to_owned();
     lines.next().unwrap().unwrap();
-    let mut client = ScoringServiceClient::connect(format!("http://{address}")).await.unwrap();
+    let mut client = ScoringServiceClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
     let mut asks = async || {
         let mut request = tonic::Request::new(ask(as_events(&log(), "ann")));
-        request.metadata_mut().insert("x-request-id", "order-17".parse().unwrap());
-        client.score_user(request).await.unwrap().into_inner().score.unwrap().model_version
+        request
+            .metadata_mut()
+            .insert("x-request-id", "order-17".parse().unwrap());
+        client
+            .score_user(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .score
+            .unwrap()
+            .model_version
     };
     let before = asks().await;
     let mut spec = spec();
@@ -141,7 +228,13 @@ async fn a_hangup_signal_has_the_bundle_read_again_and_calls_are_logged_as_json(
     let folder = dir.path().join("shop");
     let newer = ebb::model::save(&folder, spec, CARD, "<html></html>").unwrap();
     assert_ne!(before, newer.version());
-    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-HUP", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
     let begun = std::time::Instant::now();
     while asks().await != newer.version() {
         assert!(begun.elapsed().as_secs() < 20);
@@ -149,12 +242,25 @@ async fn a_hangup_signal_has_the_bundle_read_again_and_calls_are_logged_as_json(
     }
     drop(client);
     terminate(&child);
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap())
+        .await
+        .unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let of = |message: &str| lines.iter().find(|line| line["message"] == message).unwrap();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |message: &str| {
+        lines
+            .iter()
+            .find(|line| line["message"] == message)
+            .unwrap()
+    };
     let call = of("call");
-    assert_eq!((&call["request_id"], &call["code"]), (&"order-17".into(), &"Ok".into()));
+    assert_eq!(
+        (&call["request_id"], &call["code"]),
+        (&"order-17".into(), &"Ok".into())
+    );
     assert_eq!(call["method"], "/churn.v1.ScoringService/ScoreUser");
     assert_eq!(of("model loaded again")["version"], newer.version());
 }

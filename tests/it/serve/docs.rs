@@ -7,7 +7,9 @@ use ebb::serve::errors_page;
 use super::*;
 
 fn page(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name)
 }
 
 fn check(path: &Path, expected: &str) {
@@ -15,7 +17,12 @@ fn check(path: &Path, expected: &str) {
         std::fs::write(path, expected).unwrap();
     }
     let found = std::fs::read_to_string(path).unwrap();
-    assert_eq!(found, expected, "{}: EBB_WRITE_DOCS=1 cargo test --test it docs writes it anew", path.display());
+    assert_eq!(
+        found,
+        expected,
+        "{}: EBB_WRITE_DOCS=1 cargo test --test it docs writes it anew",
+        path.display()
+    );
 }
 
 #[test]
@@ -34,5 +41,11 @@ fn the_page_on_serving_has_every_limit() {
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once("<!-- limits -->\n").unwrap();
     let (_, after) = rest.split_once("<!-- end of limits -->").unwrap();
-    check(&path, &format!("{before}<!-- limits -->\n{}<!-- end of limits -->{after}", Limits::table()));
+    check(
+        &path,
+        &format!(
+            "{before}<!-- limits -->\n{}<!-- end of limits -->{after}",
+            Limits::table()
+        ),
+    );
 }

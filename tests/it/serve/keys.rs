@@ -21,8 +21,14 @@ const ALLOWED: [(&str, &str); 19] = [
     ("/inference.GRPCInferenceService/ModelReady", "read"),
     ("/inference.GRPCInferenceService/ServerMetadata", "read"),
     ("/inference.GRPCInferenceService/ModelMetadata", "read"),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "read"),
-    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "read"),
+    (
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "read",
+    ),
+    (
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        "read",
+    ),
     ("/churn.v1.ModelService/LoadModel", "manage"),
     ("/churn.v1.ModelService/ActivateModel", "manage"),
     ("/churn.v1.ModelService/UnloadModel", "manage"),
@@ -37,13 +43,19 @@ const ALLOWED: [(&str, &str); 19] = [
 
 /// A key file with these permissions for each key, and the keys.
 fn key_file(path: &Path, permissions: &[&str]) -> Vec<String> {
-    let (keys, lines): (Vec<_>, Vec<_>) = permissions.iter().map(|may| new_key("test", may).unwrap()).unzip();
+    let (keys, lines): (Vec<_>, Vec<_>) = permissions
+        .iter()
+        .map(|may| new_key("test", may).unwrap())
+        .unzip();
     std::fs::write(path, lines.join("\n")).unwrap();
     keys
 }
 
 async fn guarded(path: &Path) -> Running {
-    let config = Config { keys: Some(path.to_owned()), ..Config::default() };
+    let config = Config {
+        keys: Some(path.to_owned()),
+        ..Config::default()
+    };
     Running::of(config, || stock(Some(histories(&log())))).await
 }
 
@@ -61,7 +73,10 @@ async fn every_method_lets_in_who_may_and_nobody_else() {
         ("nonsense", Some("Basic abc".into())),
         ("empty", Some("Bearer ".into())),
         ("a key of another server", Some(bearer(&other))),
-        ("a key cut short", Some(bearer(&keys[3][..keys[3].len() - 1]))),
+        (
+            "a key cut short",
+            Some(bearer(&keys[3][..keys[3].len() - 1])),
+        ),
         ("score", Some(bearer(&keys[0]))),
         ("read", Some(bearer(&keys[1]))),
         ("manage", Some(bearer(&keys[2]))),
@@ -69,7 +84,10 @@ async fn every_method_lets_in_who_may_and_nobody_else() {
     ];
     for (path, needed) in ALLOWED.iter().filter(|(_, needed)| *needed != "watch") {
         for (caller, header) in &callers {
-            let headers: Vec<(&str, &str)> = header.iter().map(|value| ("authorization", value.as_str())).collect();
+            let headers: Vec<(&str, &str)> = header
+                .iter()
+                .map(|value| ("authorization", value.as_str()))
+                .collect();
             let answer = raw.send(path, &headers, framed(&[])).await.unwrap();
             let known = ["score", "read", "manage", "score,read,manage"].contains(caller);
             let expected = match *needed {
@@ -79,14 +97,24 @@ async fn every_method_lets_in_who_may_and_nobody_else() {
                 _ if caller.split(',').any(|may| may == *needed) => None,
                 _ => Some(Code::PermissionDenied),
             };
-            let refused = [Code::Unauthenticated, Code::PermissionDenied, Code::Unimplemented];
+            let refused = [
+                Code::Unauthenticated,
+                Code::PermissionDenied,
+                Code::Unimplemented,
+            ];
             let found = Some(answer.code()).filter(|code| refused.contains(code));
             assert_eq!(found, expected, "{path} by {caller}: {:?}", answer.status);
             if found == Some(Code::PermissionDenied) {
-                assert_eq!(answer.details().error_info().unwrap().metadata["permission"], *needed);
+                assert_eq!(
+                    answer.details().error_info().unwrap().metadata["permission"],
+                    *needed
+                );
             }
             let text = format!("{answer:?}");
-            assert!(keys.iter().all(|key| !text.contains(&key[8..])), "a key in {text}");
+            assert!(
+                keys.iter().all(|key| !text.contains(&key[8..])),
+                "a key in {text}"
+            );
         }
     }
 }
@@ -115,15 +143,23 @@ async fn every_method_that_reflection_knows_is_listed() {
 async fn keys_change_while_the_server_runs_and_two_are_valid_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("keys");
-    let ((old, old_line), (new, new_line)) = (new_key("shop", "score").unwrap(), new_key("shop", "score").unwrap());
+    let ((old, old_line), (new, new_line)) = (
+        new_key("shop", "score").unwrap(),
+        new_key("shop", "score").unwrap(),
+    );
     std::fs::write(&file, &old_line).unwrap();
     let server = guarded(&file).await;
     let raw = Raw::connect(&server).await;
     let code = async |key: &str| {
         let header = format!("Bearer {key}");
-        raw.call(SCORE_USER, &[("authorization", &header)], &ask(user("ann"))).await.code()
+        raw.call(SCORE_USER, &[("authorization", &header)], &ask(user("ann")))
+            .await
+            .code()
     };
-    assert_eq!((code(&old).await, code(&new).await), (Code::Ok, Code::Unauthenticated));
+    assert_eq!(
+        (code(&old).await, code(&new).await),
+        (Code::Ok, Code::Unauthenticated)
+    );
     std::fs::write(&file, format!("{old_line}\n{new_line}\n")).unwrap();
     until(async || code(&new).await == Code::Ok).await;
     assert_eq!(code(&old).await, Code::Ok);

@@ -13,15 +13,32 @@ use super::*;
 
 #[tokio::test]
 async fn entries_of_a_history() {
-    let limits = Limits { history_entries: 100, ..Limits::default() };
+    let limits = Limits {
+        history_entries: 100,
+        ..Limits::default()
+    };
     let server = Running::with(limits, None).await;
-    let day = DayActivity { day: "2011-05-01".into(), kind: "visit".into(), count: 1, amount: 0.0 };
-    let history = |n: usize| History { events: Vec::new(), days: vec![day.clone(); n] };
+    let day = DayActivity {
+        day: "2011-05-01".into(),
+        kind: "visit".into(),
+        count: 1,
+        amount: 0.0,
+    };
+    let history = |n: usize| History {
+        events: Vec::new(),
+        days: vec![day.clone(); n],
+    };
     let ask = |n| ask(subject(SubjectForm::History(history(n))));
     assert!(server.score(ask(100)).await.is_ok());
     let status = server.score(ask(101)).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    assert!(status.message().starts_with("subject.history: there are 101, at most 100"), "{}", status.message());
+    assert!(
+        status
+            .message()
+            .starts_with("subject.history: there are 101, at most 100"),
+        "{}",
+        status.message()
+    );
 }
 
 #[tokio::test]
@@ -29,32 +46,71 @@ async fn bytes_of_a_message() {
     let request = ask(user(&"x".repeat(2_000)));
     let size = prost::Message::encoded_len(&request) as u32;
     for (message_bytes, code) in [(size, Code::NotFound), (size - 1, Code::ResourceExhausted)] {
-        let server = Running::with(Limits { message_bytes, ..Limits::default() }, Some(histories(&log()))).await;
-        assert_eq!(server.score(request.clone()).await.unwrap_err().code(), code);
+        let server = Running::with(
+            Limits {
+                message_bytes,
+                ..Limits::default()
+            },
+            Some(histories(&log())),
+        )
+        .await;
+        assert_eq!(
+            server.score(request.clone()).await.unwrap_err().code(),
+            code
+        );
     }
 }
 
 #[tokio::test]
 async fn bytes_of_headers() {
-    let server = Running::with(Limits { header_bytes: 2_000, ..Limits::default() }, Some(histories(&log()))).await;
+    let server = Running::with(
+        Limits {
+            header_bytes: 2_000,
+            ..Limits::default()
+        },
+        Some(histories(&log())),
+    )
+    .await;
     let raw = Raw::connect(&server).await;
     let fits = "x".repeat(1_000);
-    assert_eq!(raw.call(SCORE_USER, &[("x-more", &fits)], &ask(user("ann"))).await.code(), Code::Ok);
+    assert_eq!(
+        raw.call(SCORE_USER, &[("x-more", &fits)], &ask(user("ann")))
+            .await
+            .code(),
+        Code::Ok
+    );
     let beyond = "x".repeat(3_000);
     let body = super::raw::framed(&prost::Message::encode_to_vec(&ask(user("ann"))));
     let answer = raw.send(SCORE_USER, &[("x-more", &beyond)], body).await;
     // HTTP's own refusal: too large headers.
-    assert!(answer.as_ref().map_or(true, |answer| answer.http == 431), "{answer:?}");
-    assert_eq!(Raw::connect(&server).await.call(SCORE_USER, &[], &ask(user("ann"))).await.code(), Code::Ok);
+    assert!(
+        answer.as_ref().map_or(true, |answer| answer.http == 431),
+        "{answer:?}"
+    );
+    assert_eq!(
+        Raw::connect(&server)
+            .await
+            .call(SCORE_USER, &[], &ask(user("ann")))
+            .await
+            .code(),
+        Code::Ok
+    );
 }
 
 /// A call whose message is on its way for as long as the sender is kept.
 async fn unfinished(server: &Running, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
     // Literal headers without indexing: POST, http, the path, the content type, te.
     let mut block = vec![0x83, 0x86];
-    for (name, value) in [(":path", SCORE_USER), ("content-type", "application/grpc"), ("te", "trailers")] {
+    for (name, value) in [
+        (":path", SCORE_USER),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ] {
         block.push(0);
         block.extend([name.len() as u8]);
         block.extend(name.bytes());
@@ -72,22 +128,49 @@ async fn unfinished(server: &Running, bytes: &[u8]) -> TcpStream {
 
 #[tokio::test]
 async fn calls_at_the_same_time() {
-    let server = Running::with(Limits { calls: 2, ..Limits::default() }, Some(histories(&log()))).await;
-    let (first, second) = (unfinished(&server, &[0]).await, unfinished(&server, &[0]).await);
-    until(async || server.score(ask(user("ann"))).await.is_err_and(|status| status.code() == Code::ResourceExhausted))
-        .await;
+    let server = Running::with(
+        Limits {
+            calls: 2,
+            ..Limits::default()
+        },
+        Some(histories(&log())),
+    )
+    .await;
+    let (first, second) = (
+        unfinished(&server, &[0]).await,
+        unfinished(&server, &[0]).await,
+    );
+    until(async || {
+        server
+            .score(ask(user("ann")))
+            .await
+            .is_err_and(|status| status.code() == Code::ResourceExhausted)
+    })
+    .await;
     let status = server.score(ask(user("ann"))).await.unwrap_err();
-    assert!(status.message().contains("limits.calls"), "{}", status.message());
+    assert!(
+        status.message().contains("limits.calls"),
+        "{}",
+        status.message()
+    );
     // Health answers under whatever load.
     let mut health = tonic_health::pb::health_client::HealthClient::new(server.channel.clone());
-    assert!(health.check(tonic_health::pb::HealthCheckRequest::default()).await.is_ok());
+    assert!(
+        health
+            .check(tonic_health::pb::HealthCheckRequest::default())
+            .await
+            .is_ok()
+    );
     drop((first, second));
     until(async || server.score(ask(user("ann"))).await.is_ok()).await;
 }
 
 #[tokio::test]
 async fn bytes_under_way() {
-    let limits = Limits { receiving_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits {
+        receiving_bytes: 1 << 20,
+        ..Limits::default()
+    };
     let server = Running::with(limits, Some(histories(&log()))).await;
     // The beginnings of messages of a megabyte each, of which the last bytes never come.
     let part = [&[0, 0, 0x10, 0, 0][..], &[0; 15_000]].concat();
@@ -99,16 +182,27 @@ async fn bytes_under_way() {
     let raw = Raw::connect(&server).await;
     until(async || {
         let answer = raw.send(SCORE_USER, &[], body()).await.unwrap();
-        answer.code() == Code::ResourceExhausted && format!("{answer:?}").contains("limits.receiving_bytes")
+        answer.code() == Code::ResourceExhausted
+            && format!("{answer:?}").contains("limits.receiving_bytes")
     })
     .await;
     drop(held);
-    until(async || raw.send(SCORE_USER, &[], body()).await.unwrap().code() == Code::InvalidArgument).await;
+    until(async || {
+        raw.send(SCORE_USER, &[], body()).await.unwrap().code() == Code::InvalidArgument
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn time_of_a_call() {
-    let server = Running::with(Limits { call_seconds: 1, ..Limits::default() }, Some(histories(&log()))).await;
+    let server = Running::with(
+        Limits {
+            call_seconds: 1,
+            ..Limits::default()
+        },
+        Some(histories(&log())),
+    )
+    .await;
     let begun = Instant::now();
     let mut stream = unfinished(&server, &[0]).await;
     let mut answer: Vec<u8> = Vec::new();
@@ -121,14 +215,19 @@ async fn time_of_a_call() {
             answer.extend(&part[..n]);
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), read)
+        .await
+        .unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert!(server.score(ask(user("ann"))).await.is_ok());
 }
 
 #[tokio::test]
 async fn calls_on_one_connection_wait_their_turn() {
-    let limits = Limits { streams_per_connection: 1, ..Limits::default() };
+    let limits = Limits {
+        streams_per_connection: 1,
+        ..Limits::default()
+    };
     let server = Running::with(limits, Some(histories(&log()))).await;
     // The client hears of the limit with the first answer.
     assert!(server.score(ask(user("dan"))).await.is_ok());
@@ -145,9 +244,22 @@ async fn calls_on_one_connection_wait_their_turn() {
 
 #[tokio::test]
 async fn a_drain_has_an_end() {
-    let server = Running::with(Limits { drain_seconds: 0, ..Limits::default() }, None).await;
+    let server = Running::with(
+        Limits {
+            drain_seconds: 0,
+            ..Limits::default()
+        },
+        None,
+    )
+    .await;
     let _held = unfinished(&server, &[0]).await;
     // Once this is answered, the server has seen the connection before it.
-    until(async || server.score(ask(as_features(&log(), "ann", END))).await.is_ok()).await;
+    until(async || {
+        server
+            .score(ask(as_features(&log(), "ann", END)))
+            .await
+            .is_ok()
+    })
+    .await;
     assert_eq!(server.stop().await, Stopped::CutOff);
 }

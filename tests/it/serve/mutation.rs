@@ -22,16 +22,40 @@ const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 impl Dice {
     fn text(&mut self) -> String {
         let long = "é".repeat(self.roll(600) as usize);
-        self.of(&["", "ann", "visit", "stable", "canary", "shop", "\0", "2011-05-01", END, "../..", "recency_days"]
-            .map(str::to_owned)
-            .iter()
-            .chain([&long])
-            .cloned()
-            .collect::<Vec<_>>())
+        self.of(&[
+            "",
+            "ann",
+            "visit",
+            "stable",
+            "canary",
+            "shop",
+            "\0",
+            "2011-05-01",
+            END,
+            "../..",
+            "recency_days",
+        ]
+        .map(str::to_owned)
+        .iter()
+        .chain([&long])
+        .cloned()
+        .collect::<Vec<_>>())
     }
 
     fn number(&mut self) -> f64 {
-        self.of(&[0.0, -0.0, 1.0, -1.0, 3.5, 1e300, -1e300, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE, 1e12])
+        self.of(&[
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            3.5,
+            1e300,
+            -1e300,
+            f64::NAN,
+            f64::INFINITY,
+            f64::MIN_POSITIVE,
+            1e12,
+        ])
     }
 
     fn whole(&mut self) -> u32 {
@@ -43,9 +67,14 @@ impl Dice {
             0 => None,
             1 => Some(SubjectForm::UserId(self.text())),
             2 => Some(SubjectForm::Features(NamedFeatures {
-                values: self.list(4, |dice| (dice.text(), dice.number())).into_iter().collect(),
+                values: self
+                    .list(4, |dice| (dice.text(), dice.number()))
+                    .into_iter()
+                    .collect(),
             })),
-            3 => Some(SubjectForm::PackedFeatures(PackedFeatures { values: self.list(60, Self::number) })),
+            3 => Some(SubjectForm::PackedFeatures(PackedFeatures {
+                values: self.list(60, Self::number),
+            })),
             _ => {
                 let days = self.list(5, |dice| DayActivity {
                     day: dice.text(),
@@ -54,9 +83,17 @@ impl Dice {
                     amount: dice.number(),
                 });
                 let events = self.list(3, |dice| {
-                    let (seconds, nanos) = (dice.of(&[0, 1, i64::MAX, i64::MIN, 1_300_000_000]), dice.whole() as i32);
-                    let time = Some(prost_types::Timestamp { seconds, nanos }).filter(|_| dice.roll(4) > 0);
-                    Event { kind: dice.text(), time, amount: dice.number() }
+                    let (seconds, nanos) = (
+                        dice.of(&[0, 1, i64::MAX, i64::MIN, 1_300_000_000]),
+                        dice.whole() as i32,
+                    );
+                    let time = Some(prost_types::Timestamp { seconds, nanos })
+                        .filter(|_| dice.roll(4) > 0);
+                    Event {
+                        kind: dice.text(),
+                        time,
+                        amount: dice.number(),
+                    }
                 });
                 Some(SubjectForm::History(History { events, days }))
             }
@@ -70,18 +107,33 @@ impl Dice {
             as_of: self.text(),
             reason_count: self.list(1, Self::whole).pop(),
             horizon_days: self.list(2, Self::whole),
-            feature_hash: if self.roll(2) == 0 { feature_hash() } else { self.text() },
-            model: if self.roll(4) == 0 { self.text() } else { String::new() },
+            feature_hash: if self.roll(2) == 0 {
+                feature_hash()
+            } else {
+                self.text()
+            },
+            model: if self.roll(4) == 0 {
+                self.text()
+            } else {
+                String::new()
+            },
         }
     }
 
     fn infer(&mut self) -> ModelInferRequest {
         let input = |dice: &mut Self| InferInputTensor {
-            name: dice.of(&["features", "recency_days", "tenure_days", "nothing"]).into(),
-            datatype: dice.of(&["FP64", "FP32", "INT64", "INT32", "BYTES", ""]).into(),
+            name: dice
+                .of(&["features", "recency_days", "tenure_days", "nothing"])
+                .into(),
+            datatype: dice
+                .of(&["FP64", "FP32", "INT64", "INT32", "BYTES", ""])
+                .into(),
             shape: dice.list(2, |dice| dice.of(&[0, 1, 2, -1, i64::MAX, i64::MIN])),
-            contents: Some(InferTensorContents { fp64_contents: dice.list(3, Self::number), ..Default::default() })
-                .filter(|_| dice.roll(2) == 0),
+            contents: Some(InferTensorContents {
+                fp64_contents: dice.list(3, Self::number),
+                ..Default::default()
+            })
+            .filter(|_| dice.roll(2) == 0),
             ..Default::default()
         };
         ModelInferRequest {
@@ -95,27 +147,69 @@ impl Dice {
     /// A request that has the shape of the method's messages.
     fn request(&mut self, path: &str) -> Vec<u8> {
         let batch = self.batch();
-        let BatchScoreUsersRequest { subjects, as_of, reason_count, horizon_days, feature_hash, model } = batch.clone();
+        let BatchScoreUsersRequest {
+            subjects,
+            as_of,
+            reason_count,
+            horizon_days,
+            feature_hash,
+            model,
+        } = batch.clone();
         match path.rsplit('/').next().unwrap() {
             "ScoreUser" => {
                 let subject = subjects.into_iter().next();
-                ScoreUserRequest { subject, as_of, reason_count, horizon_days, feature_hash, model }.encode_to_vec()
+                ScoreUserRequest {
+                    subject,
+                    as_of,
+                    reason_count,
+                    horizon_days,
+                    feature_hash,
+                    model,
+                }
+                .encode_to_vec()
             }
             "BatchScoreUsers" => batch.encode_to_vec(),
-            "StreamScoreUsers" => {
-                StreamScoreUsersRequest { sequence: self.roll(3), batch: Some(batch) }.encode_to_vec()
+            "StreamScoreUsers" => StreamScoreUsersRequest {
+                sequence: self.roll(3),
+                batch: Some(batch),
             }
+            .encode_to_vec(),
             "ModelInfer" => self.infer().encode_to_vec(),
-            "GetModel" => GetModelRequest { view: self.whole() as i32, model: self.text() }.encode_to_vec(),
-            "ListModels" => ListModelsRequest { page_size: self.whole(), page_token: self.text() }.encode_to_vec(),
-            "LoadModel" => LoadModelRequest { name: self.text(), validate_only: self.roll(2) == 0 }.encode_to_vec(),
+            "GetModel" => GetModelRequest {
+                view: self.whole() as i32,
+                model: self.text(),
+            }
+            .encode_to_vec(),
+            "ListModels" => ListModelsRequest {
+                page_size: self.whole(),
+                page_token: self.text(),
+            }
+            .encode_to_vec(),
+            "LoadModel" => LoadModelRequest {
+                name: self.text(),
+                validate_only: self.roll(2) == 0,
+            }
+            .encode_to_vec(),
             "ActivateModel" => {
                 let label = self.roll(6) as i32;
-                ActivateModelRequest { label, name: self.text(), etag: self.text() }.encode_to_vec()
+                ActivateModelRequest {
+                    label,
+                    name: self.text(),
+                    etag: self.text(),
+                }
+                .encode_to_vec()
             }
-            "UnloadModel" => UnloadModelRequest { name: self.text(), etag: self.text() }.encode_to_vec(),
+            "UnloadModel" => UnloadModelRequest {
+                name: self.text(),
+                etag: self.text(),
+            }
+            .encode_to_vec(),
             // Those with a name and a version, or a name, or nothing.
-            _ => ModelReadyRequest { name: self.text(), version: self.text() }.encode_to_vec(),
+            _ => ModelReadyRequest {
+                name: self.text(),
+                version: self.text(),
+            }
+            .encode_to_vec(),
         }
     }
 
@@ -175,16 +269,28 @@ async fn no_bytes_make_the_server_call_itself_at_fault() {
                     let request = dice.request(path);
                     for body in [framed(&request), dice.damaged(request.clone())] {
                         // A damaged frame may ask for more than is sent: the call ends with its body.
-                        let answer = tokio::time::timeout(LONGEST, raw.send(path, &[], body.clone())).await;
-                        let answer = answer.unwrap_or_else(|_| panic!("{path} {body:?} is never answered")).unwrap();
+                        let answer =
+                            tokio::time::timeout(LONGEST, raw.send(path, &[], body.clone())).await;
+                        let answer = answer
+                            .unwrap_or_else(|_| panic!("{path} {body:?} is never answered"))
+                            .unwrap();
                         assert_eq!(answer.http, 200);
-                        let fault = [Code::Internal, Code::Unknown, Code::DataLoss].contains(&answer.code());
+                        let fault = [Code::Internal, Code::Unknown, Code::DataLoss]
+                            .contains(&answer.code());
                         assert!(!fault, "{path} {body:?}: {:?}", answer.status);
                         // Whatever is refused is explained, except by the reflection service, which is not ours.
                         if answer.code() != Code::Ok && !path.contains("reflection") {
-                            assert!(!answer.reason().is_empty(), "{path} {body:?}: {:?}", answer.status);
+                            assert!(
+                                !answer.reason().is_empty(),
+                                "{path} {body:?}: {:?}",
+                                answer.status
+                            );
                         }
-                        let counter = if answer.code() == Code::Ok { &answered } else { &refused };
+                        let counter = if answer.code() == Code::Ok {
+                            &answered
+                        } else {
+                            &refused
+                        };
                         counter.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -197,5 +303,8 @@ async fn no_bytes_make_the_server_call_itself_at_fault() {
     // The control: both kinds of answers occur often.
     let counts = [&answered, &refused].map(|count| count.load(Ordering::Relaxed));
     assert!(counts.iter().all(|count| *count > 10_000), "{counts:?}");
-    assert_eq!(server.score(ask(user("ann"))).await.unwrap().status(), ScoreStatus::Scored);
+    assert_eq!(
+        server.score(ask(user("ann"))).await.unwrap().status(),
+        ScoreStatus::Scored
+    );
 }

@@ -10,18 +10,32 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::*;
 
-const SERVICES: [&str; 5] =
-    ["", "readiness", "churn.v1.ScoringService", "churn.v1.ModelService", "inference.GRPCInferenceService"];
+const SERVICES: [&str; 5] = [
+    "",
+    "readiness",
+    "churn.v1.ScoringService",
+    "churn.v1.ModelService",
+    "inference.GRPCInferenceService",
+];
 
 fn health(service: &str) -> HealthCheckRequest {
-    HealthCheckRequest { service: service.into() }
+    HealthCheckRequest {
+        service: service.into(),
+    }
 }
 
 async fn statuses(server: &Running) -> Vec<ServingStatus> {
     let mut client = HealthClient::new(server.channel.clone());
     let mut all = Vec::new();
     for service in SERVICES {
-        all.push(client.check(health(service)).await.unwrap().into_inner().status());
+        all.push(
+            client
+                .check(health(service))
+                .await
+                .unwrap()
+                .into_inner()
+                .status(),
+        );
     }
     all
 }
@@ -31,20 +45,40 @@ async fn health_follows_the_model_and_scoring_says_try_again_before() {
     let (go, load) = held_load();
     let (server, ready) = Running::start(Config::default(), load).await;
     assert_eq!(statuses(&server).await, [ServingStatus::NotServing; 5]);
-    assert_eq!(server.score(ask(user("ann"))).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(
+        server.score(ask(user("ann"))).await.unwrap_err().code(),
+        Code::Unavailable
+    );
     let batch = server.batch(BatchScoreUsersRequest::default()).await;
     assert_eq!(batch.unwrap_err().code(), Code::Unavailable);
     let model = server.models().get_model(GetModelRequest::default()).await;
     assert_eq!(model.unwrap_err().code(), Code::Unavailable);
-    let mut watch = HealthClient::new(server.channel.clone()).watch(health("")).await.unwrap().into_inner();
-    let mut next = async || watch.message().await.unwrap().map(|HealthCheckResponse { status }| status);
+    let mut watch = HealthClient::new(server.channel.clone())
+        .watch(health(""))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut next = async || {
+        watch
+            .message()
+            .await
+            .unwrap()
+            .map(|HealthCheckResponse { status }| status)
+    };
     assert_eq!(next().await, Some(ServingStatus::NotServing.into()));
     go.send(()).unwrap();
     ready.await.unwrap();
     assert_eq!(next().await, Some(ServingStatus::Serving.into()));
     assert_eq!(statuses(&server).await, [ServingStatus::Serving; 5]);
-    assert!(server.score(ask(as_features(&log(), "ann", END))).await.is_ok());
-    let unknown = HealthClient::new(server.channel.clone()).check(health("churn.v1.Nothing")).await;
+    assert!(
+        server
+            .score(ask(as_features(&log(), "ann", END)))
+            .await
+            .is_ok()
+    );
+    let unknown = HealthClient::new(server.channel.clone())
+        .check(health("churn.v1.Nothing"))
+        .await;
     assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
 }
 
@@ -54,17 +88,27 @@ async fn a_model_that_cannot_be_loaded_ends_the_server_with_the_reason() {
     let path = dir.path().join("model");
     save_bundle(&path);
     std::fs::write(path.join("bundle.json"), "{}").unwrap();
-    let (server, _ready) =
-        Running::start(Config::default(), move || Stock::load(&Config { model: Some(path), ..Config::default() }))
-            .await;
+    let (server, _ready) = Running::start(Config::default(), move || {
+        Stock::load(&Config {
+            model: Some(path),
+            ..Config::default()
+        })
+    })
+    .await;
     let error = server.ended.await.unwrap().unwrap_err();
-    assert!(error.to_string().contains("bundle.json: SHA-256"), "{error}");
+    assert!(
+        error.to_string().contains("bundle.json: SHA-256"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_crash_while_loading_ends_the_server() {
     let (server, _ready) = Running::start(Config::default(), || panic!("for the test")).await;
-    assert!(matches!(server.ended.await.unwrap(), Err(ServeError::Crashed(_))));
+    assert!(matches!(
+        server.ended.await.unwrap(),
+        Err(ServeError::Crashed(_))
+    ));
 }
 
 #[tokio::test]
@@ -73,7 +117,11 @@ async fn a_roll_up_on_disk_gives_the_known_users() {
     let (model, rollup) = (dir.path().join("model"), dir.path().join("rollup"));
     let bundle = save_bundle(&model);
     ebb::history::write_rollup(&rollup, &histories(&log()), 2).unwrap();
-    let config = Config { model: Some(model), rollup: Some(rollup), ..Config::default() };
+    let config = Config {
+        model: Some(model),
+        rollup: Some(rollup),
+        ..Config::default()
+    };
     let server = Running::of(config.clone(), move || Stock::load(&config)).await;
     let in_memory = Running::ready().await;
     for id in ["ann", "dan", "ola"] {
@@ -94,10 +142,23 @@ macro_rules! reflected_services {
             host: String::new(),
             message_request: Some(MessageRequest::ListServices(String::new())),
         };
-        let answer = ServerReflectionClient::new($channel).server_reflection_info(tokio_stream::iter([request])).await;
-        let message = answer.unwrap().into_inner().message().await.unwrap().unwrap();
-        let Some(MessageResponse::ListServicesResponse(list)) = message.message_response else { panic!("no list") };
-        list.service.into_iter().map(|service| service.name).collect::<BTreeSet<String>>()
+        let answer = ServerReflectionClient::new($channel)
+            .server_reflection_info(tokio_stream::iter([request]))
+            .await;
+        let message = answer
+            .unwrap()
+            .into_inner()
+            .message()
+            .await
+            .unwrap()
+            .unwrap();
+        let Some(MessageResponse::ListServicesResponse(list)) = message.message_response else {
+            panic!("no list")
+        };
+        list.service
+            .into_iter()
+            .map(|service| service.name)
+            .collect::<BTreeSet<String>>()
     }};
 }
 
@@ -115,10 +176,16 @@ pub(super) async fn reflected_files(server: &Running) -> Vec<Vec<u8>> {
     });
     let asks: Vec<_> = asks.collect();
     let mut client = ServerReflectionClient::new(server.channel.clone());
-    let mut answers = client.server_reflection_info(tokio_stream::iter(asks)).await.unwrap().into_inner();
+    let mut answers = client
+        .server_reflection_info(tokio_stream::iter(asks))
+        .await
+        .unwrap()
+        .into_inner();
     let mut files = Vec::new();
     while let Some(answer) = answers.message().await.unwrap() {
-        let Some(MessageResponse::FileDescriptorResponse(found)) = answer.message_response else { panic!("no file") };
+        let Some(MessageResponse::FileDescriptorResponse(found)) = answer.message_response else {
+            panic!("no file")
+        };
         files.extend(found.file_descriptor_proto);
     }
     files
@@ -175,16 +242,40 @@ async fn a_call_in_progress_is_finished_when_the_server_is_asked_to_stop() {
         raw.ready().await.unwrap();
         let path = "/churn.v1.ScoringService/ScoreUser".parse().unwrap();
         let codec = tonic_prost::ProstCodec::<ScoreUserRequest, ScoreUserResponse>::default();
-        raw.client_streaming(Request::new(HeldBody { wanted: Some(wanted), message, sent: false }), path, codec).await
+        raw.client_streaming(
+            Request::new(HeldBody {
+                wanted: Some(wanted),
+                message,
+                sent: false,
+            }),
+            path,
+            codec,
+        )
+        .await
     });
     is_wanted.await.unwrap();
     // Frames of one connection come in order: once this is answered, the headers of the held call have arrived.
     server.score(ask(user("ann"))).await.unwrap();
-    let mut watch = HealthClient::new(server.channel.clone()).watch(health("")).await.unwrap().into_inner();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
-    let Running { channel, stop, ended, .. } = server;
+    let mut watch = HealthClient::new(server.channel.clone())
+        .watch(health(""))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        watch.message().await.unwrap().unwrap().status(),
+        ServingStatus::Serving
+    );
+    let Running {
+        channel,
+        stop,
+        ended,
+        ..
+    } = server;
     stop.send(()).unwrap();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert_eq!(
+        watch.message().await.unwrap().unwrap().status(),
+        ServingStatus::NotServing
+    );
     drop((watch, channel));
     assert!(!ended.is_finished());
     send.send(ask(user("ann"))).unwrap();
@@ -199,10 +290,15 @@ async fn an_open_reflection_stream_does_not_hold_up_a_stop() {
     use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
     let server = Running::ready().await;
     let mut client = ServerReflectionClient::new(server.channel.clone());
-    let mut open =
-        client.server_reflection_info(tokio_stream::pending::<ServerReflectionRequest>()).await.unwrap().into_inner();
+    let mut open = client
+        .server_reflection_info(tokio_stream::pending::<ServerReflectionRequest>())
+        .await
+        .unwrap()
+        .into_inner();
     let stopped = tokio::spawn(server.stop());
-    let end = tokio::time::timeout(std::time::Duration::from_secs(5), open.message()).await.unwrap();
+    let end = tokio::time::timeout(std::time::Duration::from_secs(5), open.message())
+        .await
+        .unwrap();
     assert!(!matches!(end, Ok(Some(_))), "{end:?}");
     drop((open, client));
     assert_eq!(stopped.await.unwrap(), Stopped::Drained);
@@ -230,6 +326,15 @@ async fn a_thousand_small_calls_at_once_on_one_connection_are_all_answered() {
         })
         .collect();
     for call in calls {
-        assert_eq!(call.await.unwrap().unwrap().into_inner().score.unwrap().status(), ScoreStatus::Scored);
+        assert_eq!(
+            call.await
+                .unwrap()
+                .unwrap()
+                .into_inner()
+                .score
+                .unwrap()
+                .status(),
+            ScoreStatus::Scored
+        );
     }
 }

@@ -14,7 +14,17 @@ fn users(until: &str, more: &[Row]) -> Histories {
     let mut builder = HistoriesBuilder::default();
     let mut add = |user: &str, day: Day, kind: &str| {
         let kind = builder.kind(kind).unwrap();
-        builder.add(user, DayRecord { amount: Amount::default(), day, count: 1, kind }).unwrap();
+        builder
+            .add(
+                user,
+                DayRecord {
+                    amount: Amount::default(),
+                    day,
+                    count: 1,
+                    kind,
+                },
+            )
+            .unwrap();
     };
     let (from, until): (Day, Day) = ("2011-01-01".parse().unwrap(), until.parse().unwrap());
     for user in 0..20 {
@@ -22,21 +32,36 @@ fn users(until: &str, more: &[Row]) -> Histories {
             add(&format!("u{user}"), from.plus(days), "visit");
         }
     }
-    more.iter().for_each(|(user, day, kind)| add(user, day.parse().unwrap(), kind));
+    more.iter()
+        .for_each(|(user, day, kind)| add(user, day.parse().unwrap(), kind));
     builder.finish().unwrap()
 }
 
 /// A server of the users in a roll-up.
 async fn server_of(rollup: PathBuf) -> Running {
-    let config = Config { rollup: Some(rollup.clone()), ..Config::default() };
-    let load = move || Ok(Stock { users: Some(Arc::new(KnownUsers::read(&rollup)?)), ..stock(None)? });
+    let config = Config {
+        rollup: Some(rollup.clone()),
+        ..Config::default()
+    };
+    let load = move || {
+        Ok(Stock {
+            users: Some(Arc::new(KnownUsers::read(&rollup)?)),
+            ..stock(None)?
+        })
+    };
     Running::of(config, load).await
 }
 
 impl Running {
     /// The as-of day of a question that gives none.
     async fn default_as_of(&self) -> String {
-        self.score(ScoreUserRequest { as_of: String::new(), ..ask(user("u1")) }).await.unwrap().as_of
+        self.score(ScoreUserRequest {
+            as_of: String::new(),
+            ..ask(user("u1"))
+        })
+        .await
+        .unwrap()
+        .as_of
     }
 }
 
@@ -58,12 +83,31 @@ async fn the_default_as_of_day_is_the_one_after_what_is_covered() {
         write(&folder, &users("2011-09-01", more));
         let server = server_of(folder.clone()).await;
         assert_eq!(server.default_as_of().await, expected, "{more:?}");
-        let given = server.score(ScoreUserRequest { as_of: expected.into(), ..ask(user("u1")) }).await.unwrap();
-        let by_default = server.score(ScoreUserRequest { as_of: String::new(), ..ask(user("u1")) }).await.unwrap();
+        let given = server
+            .score(ScoreUserRequest {
+                as_of: expected.into(),
+                ..ask(user("u1"))
+            })
+            .await
+            .unwrap();
+        let by_default = server
+            .score(ScoreUserRequest {
+                as_of: String::new(),
+                ..ask(user("u1"))
+            })
+            .await
+            .unwrap();
         assert_eq!(given, by_default);
     }
     // The negative control: were it the last row's day, it would have moved.
-    assert_eq!(users("2011-09-01", cases[1].0).span().unwrap().1.to_string(), "2011-09-25");
+    assert_eq!(
+        users("2011-09-01", cases[1].0)
+            .span()
+            .unwrap()
+            .1
+            .to_string(),
+        "2011-09-25"
+    );
 }
 
 #[tokio::test]
@@ -74,9 +118,18 @@ async fn a_roll_up_that_changes_is_read_again_and_a_bad_one_changes_nothing() {
     let server = server_of(folder.clone()).await;
     assert_eq!(server.default_as_of().await, "2011-09-01");
     // By itself, when its files change.
-    write(&folder, &users("2011-09-08", &[("new", "2011-09-07", "visit")]));
+    write(
+        &folder,
+        &users("2011-09-08", &[("new", "2011-09-07", "visit")]),
+    );
     until(async || server.default_as_of().await == "2011-09-08").await;
-    server.score(ScoreUserRequest { as_of: String::new(), ..ask(user("new")) }).await.unwrap();
+    server
+        .score(ScoreUserRequest {
+            as_of: String::new(),
+            ..ask(user("new"))
+        })
+        .await
+        .unwrap();
     // When asked to; one that cannot be read is left alone.
     let file = folder.join("part-00000-of-00001.parquet");
     let good = std::fs::read(&file).unwrap();

@@ -133,7 +133,10 @@ impl Collector {
 
     fn spans(&self) -> Vec<Span> {
         let exports = self.exports.lock().unwrap();
-        let scopes = exports.iter().flat_map(|e| &e.resources).flat_map(|r| &r.scopes);
+        let scopes = exports
+            .iter()
+            .flat_map(|e| &e.resources)
+            .flat_map(|r| &r.scopes);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
 }
@@ -142,16 +145,31 @@ async fn take(
     request: Request<Incoming>,
     taken: Arc<Mutex<Vec<Export>>>,
 ) -> Result<Response<impl http_body::Body<Data = Bytes, Error = Infallible>>, Infallible> {
-    assert_eq!(request.uri().path(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+    assert_eq!(
+        request.uri().path(),
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+    );
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    taken.lock().unwrap().push(Export::decode(body.slice(5..)).unwrap());
+    taken
+        .lock()
+        .unwrap()
+        .push(Export::decode(body.slice(5..)).unwrap());
     let status = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())]);
     let answer = Full::new(Bytes::from(framed(&[]))).with_trailers(async move { Some(Ok(status)) });
-    Ok(Response::builder().header("content-type", "application/grpc").body(answer).unwrap())
+    Ok(Response::builder()
+        .header("content-type", "application/grpc")
+        .body(answer)
+        .unwrap())
 }
 
 fn traced(endpoint: &str, sample_ratio: f64) -> Config {
-    Config { traces: Some(TraceSettings { endpoint: endpoint.into(), sample_ratio }), ..Config::default() }
+    Config {
+        traces: Some(TraceSettings {
+            endpoint: endpoint.into(),
+            sample_ratio,
+        }),
+        ..Config::default()
+    }
 }
 
 async fn serving(config: Config) -> Running {
@@ -175,21 +193,69 @@ async fn each_call_is_a_span_below_its_callers() {
     let collector = Collector::start().await;
     let server = serving(traced(&collector.endpoint, 1.0)).await;
     let raw = Raw::connect(&server).await;
-    let headers = [("traceparent", &*caller(true)), ("x-request-id", "order-77")];
-    assert_eq!(raw.call(SCORE_USER, &headers, &ask(user("ann"))).await.code(), Code::Ok);
-    assert_eq!(raw.call(SCORE_USER, &[("traceparent", &*caller(false))], &ask(user("ann"))).await.code(), Code::Ok);
-    let unknown = raw.call(SCORE_USER, &[("traceparent", "00-nonsense")], &ask(user("nobody"))).await;
+    let headers = [
+        ("traceparent", &*caller(true)),
+        ("x-request-id", "order-77"),
+    ];
+    assert_eq!(
+        raw.call(SCORE_USER, &headers, &ask(user("ann")))
+            .await
+            .code(),
+        Code::Ok
+    );
+    assert_eq!(
+        raw.call(
+            SCORE_USER,
+            &[("traceparent", &*caller(false))],
+            &ask(user("ann"))
+        )
+        .await
+        .code(),
+        Code::Ok
+    );
+    let unknown = raw
+        .call(
+            SCORE_USER,
+            &[("traceparent", "00-nonsense")],
+            &ask(user("nobody")),
+        )
+        .await;
     assert_eq!(unknown.code(), Code::NotFound);
-    assert_eq!(raw.call("/made.up/Method", &[], &ask(user("ann"))).await.code(), Code::Unimplemented);
-    assert_eq!(raw.call(SCORE_USER, &[("grpc-timeout", "1n")], &ask(user("ann"))).await.code(), Code::DeadlineExceeded);
+    assert_eq!(
+        raw.call("/made.up/Method", &[], &ask(user("ann")))
+            .await
+            .code(),
+        Code::Unimplemented
+    );
+    assert_eq!(
+        raw.call(SCORE_USER, &[("grpc-timeout", "1n")], &ask(user("ann")))
+            .await
+            .code(),
+        Code::DeadlineExceeded
+    );
     // So many are not computed on the thread that serves the connection.
     let subjects = vec![user("ann"); 6];
-    server.batch(BatchScoreUsersRequest { subjects, ..Default::default() }).await.unwrap();
+    server
+        .batch(BatchScoreUsersRequest {
+            subjects,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     assert_eq!(server.stop().await, Stopped::Drained);
 
     let spans = collector.spans();
-    let seen = |span: &Span| (span.name.clone(), span.kind, span.says("rpc.grpc.status_code"), span.failed());
-    let row = |name: &str, kind, code: Option<&str>, failed| (name.to_owned(), kind, code.map(str::to_owned), failed);
+    let seen = |span: &Span| {
+        (
+            span.name.clone(),
+            span.kind,
+            span.says("rpc.grpc.status_code"),
+            span.failed(),
+        )
+    };
+    let row = |name: &str, kind, code: Option<&str>, failed| {
+        (name.to_owned(), kind, code.map(str::to_owned), failed)
+    };
     let scored = "churn.v1.ScoringService/ScoreUser";
     // The call whose caller decided against it is not there.
     assert_eq!(
@@ -201,22 +267,58 @@ async fn each_call_is_a_span_below_its_callers() {
             row(scored, 2, Some("4"), true),
             row("queue", 1, None, false),
             row("compute", 1, None, false),
-            row("churn.v1.ScoringService/BatchScoreUsers", 2, Some("0"), false),
+            row(
+                "churn.v1.ScoringService/BatchScoreUsers",
+                2,
+                Some("0"),
+                false
+            ),
         ]
     );
-    let [first, second, made_up, _, queue, compute, batch] = &spans[..] else { panic!("{spans:?}") };
-    assert_eq!((hex(&first.trace), hex(&first.parent)), (TRACE.to_owned(), CALLER.to_owned()));
+    let [first, second, made_up, _, queue, compute, batch] = &spans[..] else {
+        panic!("{spans:?}")
+    };
+    assert_eq!(
+        (hex(&first.trace), hex(&first.parent)),
+        (TRACE.to_owned(), CALLER.to_owned())
+    );
     let said = |key| first.says(key).unwrap();
-    assert_eq!([said("rpc.system"), said("rpc.method")], ["grpc", "ScoreUser"]);
-    assert_eq!([said("rpc.service"), said("ebb.request_id")], ["churn.v1.ScoringService", "order-77"]);
-    assert!(second.parent.is_empty() && second.trace != first.trace && second.says("ebb.request_id").is_some());
-    assert_eq!((made_up.says("rpc.system").as_deref(), made_up.says("rpc.method")), (Some("grpc"), None));
+    assert_eq!(
+        [said("rpc.system"), said("rpc.method")],
+        ["grpc", "ScoreUser"]
+    );
+    assert_eq!(
+        [said("rpc.service"), said("ebb.request_id")],
+        ["churn.v1.ScoringService", "order-77"]
+    );
+    assert!(
+        second.parent.is_empty()
+            && second.trace != first.trace
+            && second.says("ebb.request_id").is_some()
+    );
+    assert_eq!(
+        (
+            made_up.says("rpc.system").as_deref(),
+            made_up.says("rpc.method")
+        ),
+        (Some("grpc"), None)
+    );
     for child in [queue, compute] {
         assert_eq!((&child.trace, &child.parent), (&batch.trace, &batch.id));
-        assert!(batch.start_ns <= child.start_ns && child.start_ns <= child.end_ns && child.end_ns <= batch.end_ns);
+        assert!(
+            batch.start_ns <= child.start_ns
+                && child.start_ns <= child.end_ns
+                && child.end_ns <= batch.end_ns
+        );
     }
-    let resource = collector.exports.lock().unwrap()[0].resources[0].resource.clone().unwrap();
-    assert_eq!(attribute(&resource.attributes, "service.name").as_deref(), Some("ebb-serve"));
+    let resource = collector.exports.lock().unwrap()[0].resources[0]
+        .resource
+        .clone()
+        .unwrap();
+    assert_eq!(
+        attribute(&resource.attributes, "service.name").as_deref(),
+        Some("ebb-serve")
+    );
 }
 
 #[tokio::test]
@@ -225,9 +327,17 @@ async fn a_ratio_of_nothing_sends_what_callers_ask_for_and_nothing_else() {
     for (headers, expected) in [(None, 0), (Some(caller(true)), 20)] {
         let server = serving(traced(&collector.endpoint, 0.0)).await;
         let raw = Raw::connect(&server).await;
-        let headers: Vec<_> = headers.iter().map(|value| ("traceparent", value.as_str())).collect();
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|value| ("traceparent", value.as_str()))
+            .collect();
         for _ in 0..20 {
-            assert_eq!(raw.call(SCORE_USER, &headers, &ask(user("ann"))).await.code(), Code::Ok);
+            assert_eq!(
+                raw.call(SCORE_USER, &headers, &ask(user("ann")))
+                    .await
+                    .code(),
+                Code::Ok
+            );
         }
         assert_eq!(server.stop().await, Stopped::Drained);
         assert_eq!(collector.spans().len(), expected);
@@ -239,7 +349,12 @@ async fn a_server_without_traces_sends_none() {
     let collector = Collector::start().await;
     let server = serving(Config::default()).await;
     let raw = Raw::connect(&server).await;
-    raw.call(SCORE_USER, &[("traceparent", &*caller(true))], &ask(user("ann"))).await;
+    raw.call(
+        SCORE_USER,
+        &[("traceparent", &*caller(true))],
+        &ask(user("ann")),
+    )
+    .await;
     assert_eq!(server.stop().await, Stopped::Drained);
     assert_eq!(collector.spans(), []);
 }
@@ -247,36 +362,66 @@ async fn a_server_without_traces_sends_none() {
 #[tokio::test]
 async fn a_collector_that_is_away_harms_no_call_and_holds_up_no_stop() {
     let page = free_port();
-    let metrics = MetricsPort { listen: Some(page), public: false };
+    let metrics = MetricsPort {
+        listen: Some(page),
+        public: false,
+    };
     let away = format!("http://{}", free_port());
-    let server = serving(Config { metrics, ..traced(&away, 1.0) }).await;
+    let server = serving(Config {
+        metrics,
+        ..traced(&away, 1.0)
+    })
+    .await;
     for _ in 0..20 {
         server.score(ask(user("ann"))).await.unwrap();
     }
-    let lost = async || value(&ask_page(page, "GET /metrics").await, "ebb_trace_spans_total{result=\"lost\"}");
+    let lost = async || {
+        value(
+            &ask_page(page, "GET /metrics").await,
+            "ebb_trace_spans_total{result=\"lost\"}",
+        )
+    };
     until(async || lost().await == 20.0).await;
     server.score(ask(user("ann"))).await.unwrap();
     let asked = Instant::now();
     assert_eq!(server.stop().await, Stopped::Drained);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn a_collector_that_never_answers_harms_no_call_and_holds_up_no_stop() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let page = free_port();
-    let metrics = MetricsPort { listen: Some(page), public: false };
+    let metrics = MetricsPort {
+        listen: Some(page),
+        public: false,
+    };
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
-    let server = serving(Config { metrics, ..traced(&endpoint, 1.0) }).await;
+    let server = serving(Config {
+        metrics,
+        ..traced(&endpoint, 1.0)
+    })
+    .await;
     // More than fit into the queue, so that some are lost at its door.
     for _ in 0..3_500 {
         server.score(ask(user("ann"))).await.unwrap();
     }
-    let lost = value(&ask_page(page, "GET /metrics").await, "ebb_trace_spans_total{result=\"lost\"}");
+    let lost = value(
+        &ask_page(page, "GET /metrics").await,
+        "ebb_trace_spans_total{result=\"lost\"}",
+    );
     assert!(lost > 0.0);
     let asked = Instant::now();
     assert_eq!(server.stop().await, Stopped::Drained);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -284,6 +429,19 @@ async fn traces_that_cannot_be_sent_are_refused_at_the_start() {
     let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (_reload, reloads) = tokio::sync::mpsc::channel(1);
     let config = traced("https://127.0.0.1:4317", 1.0);
-    let refused = run(listener, &config, || stock(None), |_| (), reloads, std::future::pending()).await;
-    assert!(refused.unwrap_err().to_string().contains("traces.endpoint is https://127.0.0.1:4317"));
+    let refused = run(
+        listener,
+        &config,
+        || stock(None),
+        |_| (),
+        reloads,
+        std::future::pending(),
+    )
+    .await;
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("traces.endpoint is https://127.0.0.1:4317")
+    );
 }

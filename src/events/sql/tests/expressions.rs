@@ -5,16 +5,26 @@ use super::*;
 /// An expression over a CSV log with the columns `a`, `b` and `Unit Price`, as DuckDB and as Postgres are to compute it.
 fn translated(dialect: Dialect, expression: &str) -> String {
     let columns = Columns {
-        known: Some(("log.csv".into(), ["a", "b", "Unit Price"].map(|name| (name.to_owned(), Type::Text)).to_vec())),
+        known: Some((
+            "log.csv".into(),
+            ["a", "b", "Unit Price"]
+                .map(|name| (name.to_owned(), Type::Text))
+                .to_vec(),
+        )),
         text: true,
         from_files: true,
         untyped: false,
     };
     let expression = Expression::compile(Field::Kind, expression).unwrap();
-    let translator = Translator { dialect, field: Field::Kind, columns: &columns };
+    let translator = Translator {
+        dialect,
+        field: Field::Kind,
+        columns: &columns,
+    };
     // Shorter, so that the table can be read.
     let sql = translator.value(expression.ast()).unwrap().sql;
-    sql.replace("COALESCE(raw_events.\"a\", '')", "a").replace("COALESCE(raw_events.\"b\", '')", "b")
+    sql.replace("COALESCE(raw_events.\"a\", '')", "a")
+        .replace("COALESCE(raw_events.\"b\", '')", "b")
 }
 
 #[test]
@@ -22,18 +32,42 @@ fn every_construct_has_its_sql() {
     let table = [
         (r#"a"#, r#"a"#),
         (r#""x'y""#, r#"'x''y'"#),
-        (r#"a == "x" ? a : b"#, r#"CASE WHEN (a = 'x') THEN a ELSE b END"#),
-        (r#"a != b ? "x" : "y""#, r#"CASE WHEN (NOT (a = b)) THEN 'x' ELSE 'y' END"#),
-        (r#"a < b ? "x" : "y""#, r#"CASE WHEN (a < b) THEN 'x' ELSE 'y' END"#),
-        (r#"a in ["x", "y"] ? a : b"#, r#"CASE WHEN (a IN ('x', 'y')) THEN a ELSE b END"#),
+        (
+            r#"a == "x" ? a : b"#,
+            r#"CASE WHEN (a = 'x') THEN a ELSE b END"#,
+        ),
+        (
+            r#"a != b ? "x" : "y""#,
+            r#"CASE WHEN (NOT (a = b)) THEN 'x' ELSE 'y' END"#,
+        ),
+        (
+            r#"a < b ? "x" : "y""#,
+            r#"CASE WHEN (a < b) THEN 'x' ELSE 'y' END"#,
+        ),
+        (
+            r#"a in ["x", "y"] ? a : b"#,
+            r#"CASE WHEN (a IN ('x', 'y')) THEN a ELSE b END"#,
+        ),
         (
             r#"a.startsWith("C") && !b.endsWith("C") || a.contains(b) ? a : b"#,
             r#"CASE WHEN ((STARTS_WITH(a, 'C') AND (NOT ENDS_WITH(b, 'C'))) OR CONTAINS(a, b)) THEN a ELSE b END"#,
         ),
-        (r#"a.matches("^[A-C]+$") ? a : b"#, r#"CASE WHEN REGEXP_MATCHES(a, '^[A-C]+$') THEN a ELSE b END"#),
-        (r#"a + "-" + b.trim()"#, r#"((a || '-') || TRIM(BOTH E' \t\n\x0B\x0C\r' FROM b))"#),
-        (r#"a.lowerAscii()"#, r#"translate(a, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"#),
-        (r#"a.upperAscii()"#, r#"translate(a, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ')"#),
+        (
+            r#"a.matches("^[A-C]+$") ? a : b"#,
+            r#"CASE WHEN REGEXP_MATCHES(a, '^[A-C]+$') THEN a ELSE b END"#,
+        ),
+        (
+            r#"a + "-" + b.trim()"#,
+            r#"((a || '-') || TRIM(BOTH E' \t\n\x0B\x0C\r' FROM b))"#,
+        ),
+        (
+            r#"a.lowerAscii()"#,
+            r#"translate(a, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"#,
+        ),
+        (
+            r#"a.upperAscii()"#,
+            r#"translate(a, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ')"#,
+        ),
         (r#"a.replace("-", "")"#, r#"REPLACE(a, '-', '')"#),
         (
             r#"a.substring(1)"#,
@@ -43,7 +77,10 @@ fn every_construct_has_its_sql() {
             r#"a.substring(0, 2)"#,
             r#"CASE WHEN CAST(0 AS BIGINT) >= 0 AND CAST(0 AS BIGINT) <= CAST(2 AS BIGINT) AND CAST(2 AS BIGINT) <= LENGTH(a) THEN SUBSTR(a, CAST(0 AS BIGINT) + 1, CAST(2 AS BIGINT) - CAST(0 AS BIGINT)) END"#,
         ),
-        (r#"size(a) > 3 ? a : b"#, r#"CASE WHEN (LENGTH(a) > CAST(3 AS BIGINT)) THEN a ELSE b END"#),
+        (
+            r#"size(a) > 3 ? a : b"#,
+            r#"CASE WHEN (LENGTH(a) > CAST(3 AS BIGINT)) THEN a ELSE b END"#,
+        ),
         (r#"Unit_Price"#, r#"COALESCE(raw_events."Unit Price", '')"#),
         (
             r#"string(int(a))"#,
@@ -69,11 +106,21 @@ fn every_construct_has_its_sql() {
             r#"double(a) / double(b) > 0.0 ? a : b"#,
             r#"CASE WHEN ((CASE WHEN REGEXP_MATCHES(a, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN TRY_CAST(a AS DOUBLE) END / NULLIF(CASE WHEN REGEXP_MATCHES(b, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN TRY_CAST(b AS DOUBLE) END, 0)) > CAST(0.0 AS DOUBLE)) THEN a WHEN NOT ((CASE WHEN REGEXP_MATCHES(a, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN TRY_CAST(a AS DOUBLE) END / NULLIF(CASE WHEN REGEXP_MATCHES(b, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') THEN TRY_CAST(b AS DOUBLE) END, 0)) > CAST(0.0 AS DOUBLE)) THEN b END"#,
         ),
-        (r#"string(a == b)"#, r#"CASE WHEN (a = b) THEN 'true' WHEN NOT (a = b) THEN 'false' END"#),
-        (r#"a == "" ? b : a"#, r#"CASE WHEN (a = '') THEN b ELSE a END"#),
+        (
+            r#"string(a == b)"#,
+            r#"CASE WHEN (a = b) THEN 'true' WHEN NOT (a = b) THEN 'false' END"#,
+        ),
+        (
+            r#"a == "" ? b : a"#,
+            r#"CASE WHEN (a = '') THEN b ELSE a END"#,
+        ),
     ];
     for (expression, expected) in table {
-        assert_eq!(translated(Dialect::DuckDb, expression), expected, "{expression}");
+        assert_eq!(
+            translated(Dialect::DuckDb, expression),
+            expected,
+            "{expression}"
+        );
     }
 }
 
@@ -155,11 +202,24 @@ fn engines_that_differ_get_their_own() {
         (Postgres, r#"string(size(a))"#, r#"CAST(LENGTH(a) AS TEXT)"#),
     ];
     for (dialect, expression, expected) in table {
-        let columns = Columns { known: None, text: false, from_files: true, untyped: false };
+        let columns = Columns {
+            known: None,
+            text: false,
+            from_files: true,
+            untyped: false,
+        };
         let expression = Expression::compile(Field::Kind, expression).unwrap();
-        let translator = Translator { dialect, field: Field::Kind, columns: &columns };
+        let translator = Translator {
+            dialect,
+            field: Field::Kind,
+            columns: &columns,
+        };
         let sql = translator.value(expression.ast()).unwrap().sql;
-        assert_eq!(sql.replace("raw_events.", "").replace(['`', '"'], ""), expected, "{dialect}");
+        assert_eq!(
+            sql.replace("raw_events.", "").replace(['`', '"'], ""),
+            expected,
+            "{dialect}"
+        );
     }
 }
 
@@ -173,20 +233,38 @@ fn columns_of_a_typed_file_keep_their_types_and_their_nulls() {
         ("item", Type::Struct(vec![("name".to_owned(), Type::Text)])),
     ];
     let known = typed.map(|(name, kind)| (name.to_owned(), kind)).to_vec();
-    let columns = Columns { known: Some(("log.parquet".into(), known)), text: false, from_files: true, untyped: false };
+    let columns = Columns {
+        known: Some(("log.parquet".into(), known)),
+        text: false,
+        from_files: true,
+        untyped: false,
+    };
     let translate = |expression: &str| {
         let expression = Expression::compile(Field::Amount, expression).unwrap();
-        let translator = Translator { dialect: Dialect::DuckDb, field: Field::Amount, columns: &columns };
-        translator.value(expression.ast()).map(|term| term.sql.replace("raw_events.", "")).map_err(|e| e.to_string())
+        let translator = Translator {
+            dialect: Dialect::DuckDb,
+            field: Field::Amount,
+            columns: &columns,
+        };
+        translator
+            .value(expression.ast())
+            .map(|term| term.sql.replace("raw_events.", ""))
+            .map_err(|e| e.to_string())
     };
     for (expression, expected) in [
         ("amount", r#"COALESCE(CAST("amount" AS DOUBLE), 0)"#),
-        ("amount * 2.0", r#"(CAST("amount" AS DOUBLE) * CAST(2.0 AS DOUBLE))"#),
+        (
+            "amount * 2.0",
+            r#"(CAST("amount" AS DOUBLE) * CAST(2.0 AS DOUBLE))"#,
+        ),
         (
             "kind == 'x' ? amount : 0.0",
             r#"CASE WHEN COALESCE(("kind" = 'x'), "kind" IS NULL AND 'x' IS NULL) THEN COALESCE(CAST("amount" AS DOUBLE), 0) ELSE CAST(0.0 AS DOUBLE) END"#,
         ),
-        ("kind == null ? 1 : 2", r#"CASE WHEN ("kind" IS NULL) THEN CAST(1 AS BIGINT) ELSE CAST(2 AS BIGINT) END"#),
+        (
+            "kind == null ? 1 : 2",
+            r#"CASE WHEN ("kind" IS NULL) THEN CAST(1 AS BIGINT) ELSE CAST(2 AS BIGINT) END"#,
+        ),
         (
             "kind in ['x'] || paid ? 1 : 2",
             r#"CASE WHEN (COALESCE(("kind" IN ('x')), FALSE) OR "paid") THEN CAST(1 AS BIGINT) WHEN NOT (COALESCE(("kind" IN ('x')), FALSE) OR "paid") THEN CAST(2 AS BIGINT) END"#,
@@ -196,8 +274,15 @@ fn columns_of_a_typed_file_keep_their_types_and_their_nulls() {
             r#"CASE WHEN CASE WHEN "item" IS NOT NULL THEN TRUE END THEN LENGTH("item"."name") WHEN NOT CASE WHEN "item" IS NOT NULL THEN TRUE END THEN CAST(0 AS BIGINT) END"#,
         ),
     ] {
-        assert_eq!(translate(expression).as_deref(), Ok(expected), "{expression}");
+        assert_eq!(
+            translate(expression).as_deref(),
+            Ok(expected),
+            "{expression}"
+        );
     }
     let message = translate("quantity * amount").unwrap_err();
-    assert!(message.contains("`*` between a whole number and a decimal or floating-point number"), "{message}");
+    assert!(
+        message.contains("`*` between a whole number and a decimal or floating-point number"),
+        "{message}"
+    );
 }

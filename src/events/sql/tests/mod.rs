@@ -11,10 +11,16 @@ use tempfile::TempDir;
 use super::*;
 
 /// The query for the CSV file `/log/log.csv` with this header line, or the error.
-fn attempt(dialect: Dialect, settings: &str, header: &str, until: Option<&str>) -> std::result::Result<String, String> {
+fn attempt(
+    dialect: Dialect,
+    settings: &str,
+    header: &str,
+    until: Option<&str>,
+) -> std::result::Result<String, String> {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("log.csv"), format!("{header}\n")).unwrap();
-    let config: EventsConfig = toml::from_str(&format!("paths = [\"log.csv\"]\n{settings}")).unwrap();
+    let config: EventsConfig =
+        toml::from_str(&format!("paths = [\"log.csv\"]\n{settings}")).unwrap();
     let request = SqlRequest {
         config: &config,
         base_dir: dir.path(),
@@ -33,5 +39,9 @@ fn attempt(dialect: Dialect, settings: &str, header: &str, until: Option<&str>) 
 /// The query below its first lines.
 fn sql(dialect: Dialect, settings: &str, header: &str, until: Option<&str>) -> String {
     let query = attempt(dialect, settings, header, until).unwrap();
-    query.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n")
+    query
+        .lines()
+        .filter(|line| !line.starts_with("--"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -11,7 +11,12 @@ timezone = "Europe/Berlin"
 "#;
 
 fn query(dialect: Dialect) -> String {
-    sql(dialect, SETTINGS, "user id,time,kind,amount", Some("2024-06-01"))
+    sql(
+        dialect,
+        SETTINGS,
+        "user id,time,kind,amount",
+        Some("2024-06-01"),
+    )
 }
 
 #[test]

@@ -12,7 +12,12 @@ timezone = "Europe/London"
 "#;
 
 fn query(dialect: Dialect) -> String {
-    sql(dialect, SETTINGS, "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID", None)
+    sql(
+        dialect,
+        SETTINGS,
+        "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID",
+        None,
+    )
 }
 
 #[test]
