@@ -98,6 +98,11 @@
 //! ```
 
 #[cfg(feature = "train")]
+pub mod batch;
+#[cfg(feature = "train")]
+pub mod card;
+pub mod columnar;
+#[cfg(feature = "train")]
 pub mod events;
 pub mod features;
 pub mod history;
@@ -105,6 +110,10 @@ pub mod lifecycle;
 pub mod math;
 pub mod model;
 pub mod output;
+#[cfg(feature = "train")]
+pub mod report;
+#[cfg(feature = "train")]
+pub mod rollup_sql;
 #[cfg(feature = "serve")]
 pub mod serve;
 #[cfg(feature = "train")]

@@ -238,7 +238,7 @@ impl Catalogue {
     }
 
     /// What is left of days of these ages: a half of each after one half-life.
-    pub(super) fn decayed(&self, half_life: u16, ages: impl Iterator<Item = u32>) -> f64 {
+    pub(crate) fn decayed(&self, half_life: u16, ages: impl Iterator<Item = u32>) -> f64 {
         let table = self
             .decays
             .iter()

@@ -1,20 +1,20 @@
 use super::catalogue::{Feature, Quantity, Scale, Theme};
 
 /// The features of a catalogue, as they are listed one after another.
-pub(super) struct List {
+pub(crate) struct List {
     features: Vec<Feature>,
     verb: String,
 }
 
 impl List {
-    pub(super) fn new(activity: &[String]) -> Self {
+    pub(crate) fn new(activity: &[String]) -> Self {
         Self {
             features: Vec::new(),
             verb: verb(activity),
         }
     }
 
-    pub(super) fn into_features(self) -> Vec<Feature> {
+    pub(crate) fn into_features(self) -> Vec<Feature> {
         self.features
     }
 
@@ -44,7 +44,7 @@ impl List {
         });
     }
 
-    pub(super) fn recency_and_tenure(&mut self) {
+    pub(crate) fn recency_and_tenure(&mut self) {
         let v = self.verb.clone();
         self.push(
             Quantity::Recency,
@@ -99,7 +99,7 @@ impl List {
         );
     }
 
-    pub(super) fn frequency(&mut self, windows: &[u16]) {
+    pub(crate) fn frequency(&mut self, windows: &[u16]) {
         let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::ActiveDays,
@@ -140,7 +140,7 @@ impl List {
         }
     }
 
-    pub(super) fn rhythm(&mut self, horizons: &[u16]) {
+    pub(crate) fn rhythm(&mut self, horizons: &[u16]) {
         let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::GapMean,
@@ -205,7 +205,7 @@ impl List {
         }
     }
 
-    pub(super) fn amounts(&mut self, windows: &[u16]) {
+    pub(crate) fn amounts(&mut self, windows: &[u16]) {
         let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::Amount,
@@ -253,7 +253,7 @@ impl List {
         }
     }
 
-    pub(super) fn kind(&mut self, position: u16, kind: &str, horizons: &[u16]) {
+    pub(crate) fn kind(&mut self, position: u16, kind: &str, horizons: &[u16]) {
         let word = kind.replace('_', " ");
         self.push(
             Quantity::KindCount(position),
@@ -290,7 +290,7 @@ fn verb(activity: &[String]) -> String {
 }
 
 /// "a purchase", "an activity".
-pub(super) fn with_article(noun: &str) -> String {
+pub(crate) fn with_article(noun: &str) -> String {
     let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
     } else {

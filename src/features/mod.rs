@@ -6,12 +6,12 @@
 //!
 //! A value that cannot be known (the usual gap of a user seen on one day) is NaN in a feature vector.
 
-mod catalogue;
-mod constraints;
-mod extract;
-mod list;
-mod phrase;
-mod summary;
+pub(crate) mod catalogue;
+pub(crate) mod constraints;
+pub(crate) mod extract;
+pub(crate) mod list;
+pub(crate) mod phrase;
+pub(crate) mod summary;
 
 pub use catalogue::{
     Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest,

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
-use super::design::{Derived, Design, Expansion};
-use super::plan::Plan;
+use super::predict::plan::Plan;
+use super::transform::{Derived, Design, Expansion};
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::Day;
 use crate::lifecycle::{Eligibility, Thresholds};
@@ -314,12 +314,12 @@ impl Bundle {
     }
 
     /// What scoring looks up.
-    pub(super) fn plan(&self) -> &Plan {
+    pub(crate) fn plan(&self) -> &Plan {
         &self.plan
     }
 
     /// The positions in a feature vector of the features that segments are made of.
-    pub(super) fn segment_positions(&self) -> &[usize] {
+    pub(crate) fn segment_positions(&self) -> &[usize] {
         &self.segment_positions
     }
 }

@@ -1,10 +1,10 @@
-use super::*;
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
 use crate::lifecycle::Thresholds;
+use crate::model::*;
 
 /// A bundle with made-up weights: two horizons that disagree for some users.
-pub(super) fn spec() -> BundleSpec {
+pub(crate) fn spec() -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["purchase".into()],
         other_kinds: vec!["return".into()],

@@ -15,17 +15,17 @@
 //!
 //! [`simulate_bulk`] is another thing: a plain log of any size, for measuring speed.
 
-mod bulk;
-mod chance;
-mod dirt;
-mod event;
-mod exit;
-mod life;
-mod persona;
+pub(crate) mod bulk;
+pub(crate) mod chance;
+pub(crate) mod dirt;
+pub(crate) mod event;
+pub(crate) mod exit;
+pub(crate) mod life;
+pub(crate) mod persona;
 #[cfg(test)]
 mod tests;
-mod world;
-mod write;
+pub(crate) mod world;
+pub(crate) mod write;
 
 pub use bulk::{BulkFormat, BulkOptions, BulkSummary, DEFAULT_BULK_EVENTS, simulate_bulk};
 pub use event::{Channel, Kind};

@@ -4,55 +4,55 @@
 use std::collections::BTreeMap;
 
 use super::TrainError;
-use super::card::{EffectCard, HorizonCard};
-use super::dataset::Dataset;
-use super::design::{Matrix, bent, fit_expansion, telling};
+use super::data::dataset::Dataset;
+use super::data::labels::Labeller;
+use super::data::snapshots::Schedule;
+use super::estimators::transform::{Matrix, bent, fit_expansion, telling};
+use super::evaluation::holdout::{Judgement, judge};
+use super::evaluation::slices::Slicer;
 use super::evaluation::{Predictions, by_date};
-use super::judge::{Judgement, judge};
-use super::labels::Labeller;
-use super::procedure::{Choice, carry_out, choose};
-use super::recipe::Table;
-use super::schedule::Schedule;
+use super::selection::candidate::Table;
+use super::selection::search::{Choice, carry_out, choose};
 use super::settings::ModelConfig;
-use super::slices::Slicer;
+use crate::card::{EffectCard, HorizonCard};
 use crate::features::{Catalogue, Theme};
 use crate::history::Histories;
 use crate::model::{ChurnModel, Design, Expansion};
 
 /// What one horizon's fit works on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HorizonInput<'a> {
-    pub(super) histories: &'a Histories,
-    pub(super) labeller: &'a Labeller,
-    pub(super) data: &'a Dataset,
-    pub(super) schedule: &'a Schedule,
-    pub(super) design: &'a Design,
-    pub(super) catalogue: &'a Catalogue,
-    pub(super) horizon_days: u16,
-    pub(super) config: &'a ModelConfig,
+pub(crate) struct HorizonInput<'a> {
+    pub(crate) histories: &'a Histories,
+    pub(crate) labeller: &'a Labeller,
+    pub(crate) data: &'a Dataset,
+    pub(crate) schedule: &'a Schedule,
+    pub(crate) design: &'a Design,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) horizon_days: u16,
+    pub(crate) config: &'a ModelConfig,
     /// Whether churn is silence.
-    pub(super) silence: bool,
-    pub(super) challenger: bool,
-    pub(super) slicer: &'a Slicer<'a>,
+    pub(crate) silence: bool,
+    pub(crate) challenger: bool,
+    pub(crate) slicer: &'a Slicer<'a>,
 }
 
 /// One horizon's model and its part of the card.
 #[derive(Clone, Debug)]
-pub(super) struct FittedHorizon {
-    pub(super) model: ChurnModel,
-    pub(super) card: HorizonCard,
+pub(crate) struct FittedHorizon {
+    pub(crate) model: ChurnModel,
+    pub(crate) card: HorizonCard,
 }
 
 /// Rows with all that is weighed in them.
-pub(super) struct Weighed<'a> {
-    pub(super) data: &'a Dataset,
-    pub(super) expansion: Expansion,
-    pub(super) matrix: Matrix,
+pub(crate) struct Weighed<'a> {
+    pub(crate) data: &'a Dataset,
+    pub(crate) expansion: Expansion,
+    pub(crate) matrix: Matrix,
 }
 
 impl HorizonInput<'_> {
     /// Rows with kinks and products made for them.
-    pub(super) fn weighed<'d>(&self, data: &'d Dataset, design: &Design) -> Weighed<'d> {
+    pub(crate) fn weighed<'d>(&self, data: &'d Dataset, design: &Design) -> Weighed<'d> {
         let plain = Matrix::new(data, self.catalogue, design, &Expansion::default());
         let bent = bent(self.catalogue, design, self.horizon_days);
         let telling = telling(self.catalogue, design, self.horizon_days);
@@ -65,7 +65,7 @@ impl HorizonInput<'_> {
         }
     }
 
-    pub(super) fn table<'t>(&self, weighed: &'t Weighed<'_>) -> Table<'t> {
+    pub(crate) fn table<'t>(&self, weighed: &'t Weighed<'_>) -> Table<'t> {
         Table {
             data: weighed.data,
             matrix: &weighed.matrix,
@@ -76,7 +76,7 @@ impl HorizonInput<'_> {
     }
 }
 
-pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
+pub(crate) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
     let (evaluation, judged, untested) = match judge(input)? {
         Judgement::Judged(evaluation, judged) => (Some(*evaluation), Some(judged), None),
         Judgement::Untested(why) => (None, None, Some(why)),

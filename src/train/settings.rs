@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use super::labels::ChurnConfig;
-use super::segments::SegmentConfig;
+use super::data::labels::ChurnConfig;
+use super::estimators::segments::SegmentConfig;
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
@@ -54,7 +54,7 @@ pub struct ModelConfig {
     /// Seed of everything drawn at random.
     pub seed: u64,
     /// Features, kinds and columns (`events.kind`, `events.amount`) that are meant although they look like identifiers,
-    /// times or the answer itself; see [`super::suspects`].
+    /// times or the answer itself; see [`super::checks::target_leakage`].
     pub allow_suspect: Vec<String>,
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ebb::history::{Amount, DayRecord, History};
 use ebb::lifecycle::NotEligible;
 use ebb::model::{Assessment, Bundle, BundleSpec, Subject};
-use ebb::train::labels::{ChurnConfig, Labeller};
-use ebb::train::schedule::Observed;
+use ebb::train::data::labels::{ChurnConfig, Labeller};
+use ebb::train::data::snapshots::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::features::constraints::*;
 use crate::features::{Extractor, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
 

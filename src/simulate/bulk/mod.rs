@@ -8,11 +8,11 @@
 //! slice alone, so slices are made on any number of threads, and in memory for a few slices only. The cut follows from
 //! the options, never from the threads: equal options give equal bytes.
 
-mod population;
-mod slice;
+pub(crate) mod population;
+pub(crate) mod slice;
 #[cfg(test)]
 mod tests;
-mod write;
+pub(crate) mod write;
 
 use std::fmt;
 use std::path::PathBuf;

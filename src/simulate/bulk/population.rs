@@ -20,45 +20,45 @@ const UPSET: f64 = 0.35;
 const UPSET_DAYS: i32 = 21;
 
 /// Mean visits of a session after the one that opens it.
-pub(super) const MORE_VISITS: f64 = 0.8;
+pub(crate) const MORE_VISITS: f64 = 0.8;
 
 /// Probability that a filled cart is paid for.
 const BUYS: f64 = 0.9;
 
 /// A user of a bulk log. Days are counted from the first of the log.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shopper {
+pub(crate) struct Shopper {
     /// Mean sessions on an average day.
-    pub(super) sessions_per_day: f64,
+    pub(crate) sessions_per_day: f64,
     /// First day inside the log.
-    pub(super) joined: i32,
+    pub(crate) joined: i32,
     /// Whether the user joins on that day, in a session, and was not there before the log.
-    pub(super) new: bool,
+    pub(crate) new: bool,
     /// First day on which the user is gone; may lie beyond the log.
-    pub(super) left: i32,
+    pub(crate) left: i32,
     /// How many days before leaving the user begins to fade; 0 for never.
     fades_days: i32,
     /// Whether something goes wrong shortly before the user leaves.
     upset: bool,
     /// Probability that a session fills a cart.
-    pub(super) carts: f32,
+    pub(crate) carts: f32,
     /// Probability that a session begins with a click in a newsletter.
-    pub(super) clicks: f32,
+    pub(crate) clicks: f32,
     /// Median price of a cart, in pence.
-    pub(super) basket: f32,
+    pub(crate) basket: f32,
 }
 
 /// How a user's day differs from another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Mood {
+pub(crate) struct Mood {
     /// Share of the usual sessions.
-    pub(super) sessions: f64,
+    pub(crate) sessions: f64,
     /// Probability that a filled cart is paid for.
-    pub(super) buys: f64,
+    pub(crate) buys: f64,
     /// Probability that a session ends with goods sent back.
-    pub(super) returns: f64,
+    pub(crate) returns: f64,
     /// Probability that a session ends with a call for help.
-    pub(super) tickets: f64,
+    pub(crate) tickets: f64,
 }
 
 impl Shopper {
@@ -86,7 +86,7 @@ impl Shopper {
     }
 
     /// What is different on this day.
-    pub(super) fn mood(&self, day: i32) -> Mood {
+    pub(crate) fn mood(&self, day: i32) -> Mood {
         let mut mood = Mood {
             sessions: 1.0,
             buys: BUYS,
@@ -135,7 +135,7 @@ impl Shopper {
 }
 
 /// All users, at rates that make `options.events` the expected number of events.
-pub(super) fn draw(options: &BulkOptions, calendar: &Calendar) -> Vec<Shopper> {
+pub(crate) fn draw(options: &BulkOptions, calendar: &Calendar) -> Vec<Shopper> {
     let mut shoppers: Vec<Shopper> = (0..options.users)
         .map(|user| Shopper::draw(options, calendar, user))
         .collect();

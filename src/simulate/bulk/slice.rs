@@ -17,14 +17,14 @@ const CHEAPEST: f64 = 100.0;
 const DEAREST: f64 = 10_000_000.0;
 
 /// The days of the log, numbered from 0, and how much happens on each.
-pub(super) struct Calendar {
+pub(crate) struct Calendar {
     world: World,
     /// The sum of the season's factors before each day, and before the day after the last.
     before: Vec<f64>,
 }
 
 impl Calendar {
-    pub(super) fn new(start: Day, days: u32) -> Self {
+    pub(crate) fn new(start: Day, days: u32) -> Self {
         let world = World::new(start, days);
         let mut before = vec![0.0];
         let mut sum = 0.0;
@@ -36,12 +36,12 @@ impl Calendar {
     }
 
     /// How many days the log covers.
-    pub(super) fn days(&self) -> i32 {
+    pub(crate) fn days(&self) -> i32 {
         self.world.end.since(self.world.start)
     }
 
     /// The first day of a user inside the log, and whether the user joins on it.
-    pub(super) fn join(&self, chance: &mut Chance) -> (i32, bool) {
+    pub(crate) fn join(&self, chance: &mut Chance) -> (i32, bool) {
         let joined = self.world.join(chance).since(self.world.start);
         (joined.clamp(0, self.days() - 1), joined >= 0)
     }
@@ -55,7 +55,7 @@ impl Calendar {
     }
 
     /// How much happens from one day until before another, where 1 is an average day.
-    pub(super) fn weight(&self, from: i32, until: i32) -> f64 {
+    pub(crate) fn weight(&self, from: i32, until: i32) -> f64 {
         self.before(until) - self.before(from)
     }
 
@@ -69,18 +69,18 @@ impl Calendar {
 
 /// Something that one user did. The order is that of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct BulkEvent {
+pub(crate) struct BulkEvent {
     /// Seconds since the log began.
-    pub(super) second: i32,
-    pub(super) user: u32,
-    pub(super) kind: Kind,
+    pub(crate) second: i32,
+    pub(crate) user: u32,
+    pub(crate) kind: Kind,
     /// Money that moved or would have; 0 where none is involved.
     pence: i32,
 }
 
 impl BulkEvent {
     /// The amount in pounds, for the kinds of events that have one.
-    pub(super) fn amount(&self) -> Option<f64> {
+    pub(crate) fn amount(&self) -> Option<f64> {
         match self.kind {
             Kind::Cart | Kind::Purchase | Kind::Return => Some(f64::from(self.pence) / 100.0),
             Kind::Visit | Kind::SupportTicket | Kind::EmailClick => None,
@@ -89,17 +89,17 @@ impl BulkEvent {
 }
 
 /// All that a slice follows from.
-pub(super) struct Plan {
-    pub(super) seed: u64,
-    pub(super) calendar: Calendar,
-    pub(super) shoppers: Vec<Shopper>,
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) calendar: Calendar,
+    pub(crate) shoppers: Vec<Shopper>,
     /// How many slices there are.
-    pub(super) slices: u32,
+    pub(crate) slices: u32,
 }
 
 impl Plan {
     /// The events of a slice, in order of time.
-    pub(super) fn events(&self, number: u32) -> Vec<BulkEvent> {
+    pub(crate) fn events(&self, number: u32) -> Vec<BulkEvent> {
         let first_day = |slice: u32| (self.calendar.days() as u32 * slice / self.slices) as i32;
         let (from, until) = (first_day(number), first_day(number + 1));
         let mut events = Vec::new();

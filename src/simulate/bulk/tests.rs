@@ -7,7 +7,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::*;
+use crate::simulate::bulk::*;
 
 /// User, time, kind and amount, as CSV writes them.
 type Row = [String; 4];

@@ -30,14 +30,14 @@ const BATCH_ROWS: usize = 65_536;
 const LEAST_DIGITS: usize = 7;
 
 /// The log and its configuration under temporary names.
-pub(super) struct Files {
+pub(crate) struct Files {
     events: Staged,
     configuration: Staged,
 }
 
 impl Files {
     /// Fails where they cannot be written, or would replace what no simulation wrote.
-    pub(super) fn new(options: &BulkOptions) -> Result<Self, SimulateError> {
+    pub(crate) fn new(options: &BulkOptions) -> Result<Self, SimulateError> {
         refuse_others(&options.out, &[FOLDER])?;
         let events = Destination::folder(&options.out.join(FOLDER), is_part)?;
         let configuration = Destination::file(&options.out.join("ebb.toml"))?;
@@ -48,7 +48,7 @@ impl Files {
     }
 
     /// Writes the events of a slice; how many they were.
-    pub(super) fn part(
+    pub(crate) fn part(
         &self,
         options: &BulkOptions,
         number: u32,
@@ -75,7 +75,7 @@ impl Files {
     }
 
     /// Writes the configuration, and lets both take their places together.
-    pub(super) fn finish(self, options: &BulkOptions) -> Result<(), SimulateError> {
+    pub(crate) fn finish(self, options: &BulkOptions) -> Result<(), SimulateError> {
         let written = self
             .configuration
             .file()?
