@@ -148,9 +148,8 @@ impl fmt::Display for Cell<'_> {
 
 /// The date that lies `days` after 1970-01-01; `None` outside of the calendar's years -9999 to 9999.
 fn date(days: i32) -> Option<Date> {
-    civil::date(1970, 1, 1)
-        .checked_add(i64::from(days).days())
-        .ok()
+    let span = Span::new().try_days(days).ok()?;
+    civil::date(1970, 1, 1).checked_add(span).ok()
 }
 
 /// The double nearest to a decimal.
