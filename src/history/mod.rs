@@ -27,12 +27,12 @@ pub use rollup::{
     RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination,
     write_rollup,
 };
-pub use store::builder::{HistoriesBuilder, Space};
-pub use store::histories::{BLOCK_USERS, Block, Histories, Span};
-#[cfg(feature = "train")]
-pub(crate) use store::interner::keyed;
-
+pub use store::blocks::{BLOCK_USERS, Block};
+pub use store::builder::{HistoriesBuilder, MemoryBudget};
+pub use store::histories::{Histories, Span};
 pub use store::sampling::{Partition, Users};
+#[cfg(feature = "train")]
+pub(crate) use store::secret_hash::SecretState;
 pub use store::totals::{KindTotals, Totals};
 
 use std::path::PathBuf;
@@ -84,7 +84,7 @@ pub enum HistoryError {
         /// The most there can be.
         limit: usize,
     },
-    /// Names of kinds of megabytes.
+    /// StringInterner of kinds of megabytes.
     #[error(
         "the names of the kinds take {bytes} bytes, which is more than can be held; check the mapping of `events.kind`"
     )]

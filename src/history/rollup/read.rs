@@ -46,7 +46,7 @@ pub struct RollupRead {
     /// Rows that were set aside for their days.
     pub strays: BTreeMap<Stray, StrayRows>,
     /// Rows of users that were not asked for.
-    pub rows_of_other_users: u64,
+    pub rows_filtered_by_user: u64,
     /// Events behind the rows that were kept: the sum of their counts.
     pub events: u64,
     /// The first and last day of all rows, kept or not, but for those set aside.
@@ -78,7 +78,7 @@ impl RollupRead {
             rows,
             rows_after_until,
             strays,
-            rows_of_other_users,
+            rows_filtered_by_user,
             events,
             span,
         } = other;
@@ -91,7 +91,7 @@ impl RollupRead {
         self.files += files;
         self.rows += rows;
         self.rows_after_until += rows_after_until;
-        self.rows_of_other_users += rows_of_other_users;
+        self.rows_filtered_by_user += rows_filtered_by_user;
         self.events += events;
         self.span = match (self.span, span) {
             (Some(mine), Some(other)) => Some((mine.0.min(other.0), mine.1.max(other.1))),
@@ -487,7 +487,7 @@ impl Piece<'_> {
                     rows.user(row, &mut user_text)?
                 };
                 if !repeated && !kept.users.has(user) {
-                    read.rows_of_other_users += 1;
+                    read.rows_filtered_by_user += 1;
                     continue;
                 }
                 let kind = kinds.number(&rows, row, into)?;
