@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
 use super::quality::printable::shown;
-use super::quality::rejected_share::TooManyRefused;
-use super::quality::rejection::RefusalReason;
-use super::quality::report::{LeftOut, Place};
+use super::quality::rejected_share::TooManyRejected;
+use super::quality::rejection::RejectionReason;
+use super::quality::report::{LeftOut, RowLocation};
 use crate::history::{Day, HistoryError};
 
 /// What can go wrong with reading a log.
@@ -311,11 +311,11 @@ pub enum EventsError {
         "{}: {} ({reason}), since `events.on_bad_row` is \"fail\"; with \"report\" such rows are counted and passed over",
         place.position(), place.problem()
     )]
-    Refused {
-        /// Why it was refused.
-        reason: RefusalReason,
+    Rejected {
+        /// Why it was rejected.
+        reason: RejectionReason,
         /// Where, and what was found.
-        place: Place,
+        place: RowLocation,
     },
     /// A row on a day that the log does not cover, where the configuration says to stop at the first one.
     #[error(
@@ -325,9 +325,9 @@ pub enum EventsError {
     )]
     Stray {
         /// Why it does not belong.
-        reason: RefusalReason,
+        reason: RejectionReason,
         /// Where, and which day.
-        place: Place,
+        place: RowLocation,
     },
     /// Rows on days that the log does not cover, in a log that can be read only once.
     #[error(
@@ -355,9 +355,9 @@ pub enum EventsError {
         /// Users that could be expected.
         expected: f64,
     },
-    /// More refused rows than the settings allow.
+    /// More rejected rows than the settings allow.
     #[error("{0}")]
-    TooManyRefused(Box<TooManyRefused>),
+    TooManyRejected(Box<TooManyRejected>),
     /// A log in which no event is left.
     #[error("no events{}: {detail}", as_of.map(|day| format!(" before {day}")).unwrap_or_default())]
     Empty {
@@ -405,11 +405,11 @@ impl EventsError {
             | Self::Parquet { .. }
             | Self::RollupCase { .. }
             | Self::NoHeader { .. }
-            | Self::Refused { .. }
+            | Self::Rejected { .. }
             | Self::Stray { .. }
             | Self::StrayInput { .. }
             | Self::Hole { .. }
-            | Self::TooManyRefused(_)
+            | Self::TooManyRejected(_)
             | Self::Empty { .. }
             | Self::History(_) => false,
         }

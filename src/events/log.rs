@@ -3,7 +3,7 @@
 use super::config::{EventsConfig, OnHole, OnStray};
 use super::input::files::LogFile;
 use super::input::open::STANDARD_INPUT;
-use super::row_reader::Progress;
+use super::reader::Progress;
 use super::{EventsError, LogRequest, QualityReport, reader};
 use crate::history::{Coverage, CoverageSettings, DailyCounts, DayBounds, Histories};
 

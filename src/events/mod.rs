@@ -2,8 +2,8 @@
 //!
 //! [`read_log`] finds the files, maps their columns as [`EventsConfig`] says, and hands every event to a
 //! [`crate::history::HistoriesBuilder`]. A row that cannot be used is never dropped in silence: the [`QualityReport`]
-//! counts it by a stable [`RefusalReason`] and shows the first places with their line numbers. Files are read in pieces
-//! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`Space`].
+//! counts it by a stable [`RejectionReason`] and shows the first places with their line numbers. Files are read in chunks
+//! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`MemoryBudget`].
 
 pub(crate) mod config;
 pub(crate) mod error;
@@ -13,7 +13,6 @@ pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reader;
-pub(crate) mod row_reader;
 #[cfg(test)]
 mod tests;
 
@@ -27,15 +26,15 @@ pub use config::{
 pub use error::EventsError;
 pub use input::log_files::LogFiles;
 pub use log::ReadLog;
-pub use quality::rejected_share::TooManyRefused;
-pub use quality::rejection::RefusalReason;
+pub use quality::rejected_share::TooManyRejected;
+pub use quality::rejection::RejectionReason;
 pub use quality::report::{
-    FileQuality, KindQuality, LeftOut, LeftOutReason, Place, QualityReport, RefusedRows,
+    FileQuality, KindQuality, LeftOut, LeftOutReason, QualityReport, RejectedRows, RowLocation,
     UserQuality,
 };
-pub use row_reader::Progress;
+pub use reader::Progress;
 
-use crate::history::{Day, LabelKinds, Space, Users, check_complete, part_of_path};
+use crate::history::{Day, LabelKinds, MemoryBudget, Users, check_complete, part_of_path};
 use input::files::{FoundFiles, LogFile};
 use mapping::mapper::Mapper;
 
@@ -56,7 +55,7 @@ pub struct LogRequest<'a> {
     /// Which users are read; the rows of the others are counted.
     pub users: Users,
     /// How much memory the events may take before they go to disk.
-    pub space: &'a Space,
+    pub memory: &'a MemoryBudget,
     /// The kinds that tell churn: a log may cover them for a shorter time than others.
     pub labels: LabelKinds<'a>,
     /// The present day in the log's time zone; rows of days after tomorrow are set aside. `None` to know of no future.
@@ -70,7 +69,7 @@ pub struct LogRequest<'a> {
 /// now and then, and at the end.
 ///
 /// # Errors
-/// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is refused and the
+/// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is rejected and the
 /// configuration says to fail, where the log has strays or holes and the configuration says to fail, and where no event is
 /// left.
 pub fn read_log(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::rejected::Refused;
+use super::rejected::Rejected;
 use crate::card::{Card, Evaluation, HorizonCard, SliceCard};
 use crate::train::evaluation::metrics::{Interval, Metrics};
 
@@ -49,8 +49,8 @@ fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
         "No feature saw the future: {} vectors of {} users at {} dates were held against other futures",
         probe.comparisons, probe.users, probe.dates
     )?;
-    if let Some(refused) = Refused::of(card) {
-        for (name, said) in [("Caution", refused.caution()), ("Rows", refused.remark())] {
+    if let Some(rejected) = Rejected::of(card) {
+        for (name, said) in [("Caution", rejected.caution()), ("Rows", rejected.remark())] {
             said.map_or(Ok(()), |said| writeln!(out, "{name}: {said}"))?;
         }
     }

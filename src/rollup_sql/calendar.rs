@@ -69,7 +69,7 @@ impl Dialect {
         format!("CASE WHEN {seconds} BETWEEN {first} AND {last} THEN {instant} END")
     }
 
-    /// A whole number of ticks, `per_s` a second, as whole seconds, rounded towards the past.
+    /// An integer of ticks, `per_s` a second, as whole seconds, rounded towards the past.
     pub(crate) fn seconds_of_ticks(self, ticks: &str, per_s: i64) -> String {
         if per_s == 1 {
             return ticks.to_owned();

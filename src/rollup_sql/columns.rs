@@ -18,9 +18,9 @@ pub(crate) const LOG: &str = "raw_events";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Type {
     Text,
-    /// A whole number that 64 bits with a sign hold.
+    /// An integer that 64 bits with a sign hold.
     Int,
-    /// A whole number that may need all of 64 bits.
+    /// An integer that may need all of 64 bits.
     Uint,
     Float,
     /// A floating-point number of 32 bits, in a column of its own.
@@ -42,11 +42,11 @@ impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text => "text",
-            Self::Int => "a whole number",
+            Self::Int => "an integer",
             Self::Uint => "an unsigned number of 64 bits",
             Self::Float | Self::Single => "a decimal or floating-point number",
             Self::Decimal => "a decimal number",
-            Self::Bool => "a truth value",
+            Self::Bool => "a boolean",
             Self::Date => "a date",
             Self::Local => "a date or local time",
             Self::Instant => "an instant",
@@ -216,7 +216,7 @@ pub(crate) fn computed(
                 ..term
             });
         }
-        // The reader refuses ids that so large a number does not tell from the next one.
+        // The reader rejects ids that so large a number does not tell from the next one.
         Type::Float if term.kind == Type::Float && field == Field::User => 1_u64 << 53,
         Type::Single if term.kind == Type::Float && field == Field::User => 1 << 24,
         _ => return Ok(term),

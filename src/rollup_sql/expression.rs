@@ -58,7 +58,7 @@ pub(crate) type Result<T> = std::result::Result<T, EventsError>;
 
 impl Translator<'_> {
     /// The error for something that SQL cannot say as CEL does.
-    pub(crate) fn refuse(&self, construct: &str, instead: &str) -> EventsError {
+    pub(crate) fn unsupported(&self, construct: &str, instead: &str) -> EventsError {
         EventsError::Sql {
             setting: self.field.setting(),
             dialect: self.dialect.name(),
@@ -106,14 +106,14 @@ impl Translator<'_> {
             Expr::Select(select) => {
                 let structure = self.term(&select.operand)?;
                 let Type::Struct(members) = &structure.kind else {
-                    return Err(self.refuse(
+                    return Err(self.unsupported(
                         &format!("`.{}` of what is no structure", select.field),
                         IN_A_VIEW,
                     ));
                 };
                 let Some((_, stored)) = members.iter().find(|(name, _)| *name == select.field)
                 else {
-                    return Err(self.refuse(
+                    return Err(self.unsupported(
                         &format!("the member `{}`, which is not there,", select.field),
                         IN_A_VIEW,
                     ));
@@ -141,14 +141,14 @@ impl Translator<'_> {
             }
             Expr::Call(call) => self.call(call),
             Expr::List(_) => {
-                Err(self.refuse("a list other than of literals after `in`", IN_A_VIEW))
+                Err(self.unsupported("a list other than of literals after `in`", IN_A_VIEW))
             }
-            Expr::Map(_) | Expr::Struct(_) => Err(self.refuse("a map", IN_A_VIEW)),
-            Expr::Comprehension(_) => Err(self.refuse(
+            Expr::Map(_) | Expr::Struct(_) => Err(self.unsupported("a map", IN_A_VIEW)),
+            Expr::Comprehension(_) => Err(self.unsupported(
                 "a loop such as `all`, `exists`, `map` or `filter`",
                 IN_A_VIEW,
             )),
-            Expr::Unspecified => Err(self.refuse("an empty expression", "write one")),
+            Expr::Unspecified => Err(self.unsupported("an empty expression", "write one")),
         }
     }
 
@@ -176,12 +176,14 @@ impl Translator<'_> {
             ),
             LiteralValue::Null => {
                 return Err(
-                    self.refuse("`null` other than in a comparison with a column", IN_A_VIEW)
+                    self.unsupported("`null` other than in a comparison with a column", IN_A_VIEW)
                 );
             }
-            LiteralValue::Bytes(_) => return Err(self.refuse("a literal of bytes", "write text")),
+            LiteralValue::Bytes(_) => {
+                return Err(self.unsupported("a literal of bytes", "write text"));
+            }
             LiteralValue::UInt(_) => {
-                return Err(self.refuse("an unsigned number", "write it without the `u`"));
+                return Err(self.unsupported("an unsigned number", "write it without the `u`"));
             }
         };
         Ok(Term {
@@ -242,7 +244,9 @@ impl Translator<'_> {
                 };
                 Ok(Term::of(sql, operand.kind.clone(), &[&operand]).failing())
             }
-            (operators::INDEX | operators::OPT_INDEX, _) => Err(self.refuse("an index", IN_A_VIEW)),
+            (operators::INDEX | operators::OPT_INDEX, _) => {
+                Err(self.unsupported("an index", IN_A_VIEW))
+            }
             (name, operands) => self.function(name, operands),
         }
     }
@@ -254,7 +258,7 @@ impl Translator<'_> {
         branch: &dyn Fn(&IdedExpr) -> Result<Term>,
     ) -> Result<Term> {
         let [condition, yes, no] = call.args.as_slice() else {
-            return Err(self.refuse("`?:` without three parts", IN_A_VIEW));
+            return Err(self.unsupported("`?:` without three parts", IN_A_VIEW));
         };
         let (condition, yes, no) = (
             self.of_kind(condition, &Type::Bool, "?:")?,
@@ -266,7 +270,7 @@ impl Translator<'_> {
                 "`?:` with {} on one side and {} on the other",
                 yes.kind, no.kind
             );
-            return Err(self.refuse(
+            return Err(self.unsupported(
                 &construct,
                 "convert one of them with double(), int() or string()",
             ));
@@ -297,7 +301,9 @@ impl Translator<'_> {
         if is_null(left) || is_null(right) {
             let other = self.term(if is_null(left) { right } else { left })?;
             if other.fails {
-                return Err(self.refuse("a comparison of a computed value with `null`", IN_A_VIEW));
+                return Err(
+                    self.unsupported("a comparison of a computed value with `null`", IN_A_VIEW)
+                );
             }
             return Ok(Term::of(
                 format!("({} IS NULL)", other.sql),
@@ -313,7 +319,7 @@ impl Translator<'_> {
                 ", which are never equal,"
             };
             let construct = format!("a comparison of {} with {}{never}", left.kind, right.kind);
-            return Err(self.refuse(
+            return Err(self.unsupported(
                 &construct,
                 "convert one of them with double(), int() or string()",
             ));
@@ -350,7 +356,7 @@ impl Translator<'_> {
         let ordered = left.kind.compares_with(&right.kind) && left.kind != Type::Bool;
         if !ordered {
             let construct = format!("`{operator}` between {} and {}", left.kind, right.kind);
-            return Err(self.refuse(
+            return Err(self.unsupported(
                 &construct,
                 "convert one of them with double(), int() or string()",
             ));
@@ -381,7 +387,7 @@ impl Translator<'_> {
 
     fn in_list(&self, value: &IdedExpr, list: &IdedExpr) -> Result<Term> {
         let Expr::List(list) = &list.expr else {
-            return Err(self.refuse("`in` something that is no list of literals", IN_A_VIEW));
+            return Err(self.unsupported("`in` something that is no list of literals", IN_A_VIEW));
         };
         let value = self.term(value)?;
         let mut elements = Vec::new();
@@ -392,12 +398,12 @@ impl Translator<'_> {
                     "`in` a list that holds more than literals of the same type ({})",
                     value.kind
                 );
-                return Err(self.refuse(&construct, "write literals of that type"));
+                return Err(self.unsupported(&construct, "write literals of that type"));
             }
             elements.push(term.sql);
         }
         if elements.is_empty() {
-            return Err(self.refuse("`in` an empty list", "name what the list holds"));
+            return Err(self.unsupported("`in` an empty list", "name what the list holds"));
         }
         let found = format!("({} IN ({}))", value.sql, elements.join(", "));
         if value.nullable && !value.fails {
@@ -431,7 +437,7 @@ impl Translator<'_> {
             }
             (one, _, other) => {
                 let construct = format!("`{operator}` between {one} and {other}");
-                return Err(self.refuse(
+                return Err(self.unsupported(
                     &construct,
                     "convert with double() or int(), as CEL needs too",
                 ));
@@ -447,7 +453,7 @@ impl Translator<'_> {
             return Ok(term);
         }
         let construct = format!("`{user}` of {} instead of {kind}", term.kind);
-        Err(self.refuse(&construct, "convert it with double(), int() or string()"))
+        Err(self.unsupported(&construct, "convert it with double(), int() or string()"))
     }
 
     fn number(&self, expression: &IdedExpr, user: &str) -> Result<Term> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::columns::{Columns, Known, Type};
 use super::dialect::Dialect;
 use super::expression::Result;
-use super::{SqlRequest, refuse};
+use super::{SqlRequest, unsupported};
 use crate::events::EventsError;
 use crate::events::config::{Delimiter, EventsConfig, Format};
 use crate::events::input::files;
@@ -33,7 +33,7 @@ pub(crate) struct From {
 const LOOKED_AT: u64 = 1 << 20;
 
 /// Whether the beginning of a text file has line ends of two kinds, or quotes where DuckDB's strict mode wants none, for
-/// which it refuses the whole file.
+/// which it rejects the whole file.
 fn is_irregular(file: &LogFile) -> Result<bool> {
     let fail = |source| EventsError::Io {
         path: file.path.clone(),
@@ -245,13 +245,13 @@ fn format(request: &SqlRequest<'_>, found: &[LogFile]) -> Result<Option<Format>>
     formats.dedup();
     let reads_files = request.table.is_none() && request.dialect.reads_files();
     match formats.as_slice() {
-        [Some(Format::Rollup)] => Err(refuse(
+        [Some(Format::Rollup)] => Err(unsupported(
             request,
             "format",
             "a roll-up",
             "it needs no query; give it to ebb-train",
         )),
-        [Some(Format::Jsonl)] if reads_files => Err(refuse(
+        [Some(Format::Jsonl)] if reads_files => Err(unsupported(
             request,
             "format",
             "JSON Lines",
@@ -259,7 +259,7 @@ fn format(request: &SqlRequest<'_>, found: &[LogFile]) -> Result<Option<Format>>
         )),
         [] | [None] if !reads_files => Ok(None),
         [Some(format)] => Ok(Some(*format)),
-        _ => Err(refuse(
+        _ => Err(unsupported(
             request,
             "paths",
             "a log of several or unknown formats",
@@ -298,10 +298,10 @@ fn delimiter(request: &SqlRequest<'_>) -> Result<u8> {
         Some(Delimiter::Byte(byte)) => Ok(byte),
         Some(Delimiter::Whitespace) => {
             let instead = "load the files into a table, and give its name as --table";
-            Err(refuse(
+            Err(unsupported(
                 request,
                 "delimiter",
-                "columns between runs of blanks",
+                "columns between runs of whitespace",
                 instead,
             ))
         }
@@ -319,7 +319,7 @@ fn delimiter(request: &SqlRequest<'_>) -> Result<u8> {
             .iter()
             .any(|path| extension(Path::new(path)) == "tsv") =>
         {
-            Err(refuse(
+            Err(unsupported(
                 request,
                 "paths",
                 "a mix of .csv and .tsv files",

@@ -53,7 +53,9 @@ impl Translator<'_> {
             ("double", [number]) => self.double(self.term(number)?),
             ("int", [number]) => self.int(self.term(number)?),
             ("string", [value]) => self.string(self.term(value)?),
-            _ => Err(self.refuse(&format!("`{name}` with {} operands", operands.len()), KNOWN)),
+            _ => {
+                Err(self.unsupported(&format!("`{name}` with {} operands", operands.len()), KNOWN))
+            }
         }
     }
 
@@ -70,7 +72,7 @@ impl Translator<'_> {
         let instead = "write a literal with characters, `.`, classes such as [0-9], groups, `|`, `*`, `+`, `?`, `{2,3}`, \
                        `^` and `$` only";
         let Some(text) = &pattern.literal else {
-            return Err(self.refuse("`matches` with a computed pattern", instead));
+            return Err(self.unsupported("`matches` with a computed pattern", instead));
         };
         let escapes = text.contains('\\')
             || text.contains("[:")
@@ -80,7 +82,7 @@ impl Translator<'_> {
             .iter()
             .any(|suffix| text.contains(suffix));
         if escapes || lazy || !text.is_ascii() {
-            return Err(self.refuse(&format!("the pattern `{text}`"), instead));
+            return Err(self.unsupported(&format!("the pattern `{text}`"), instead));
         }
         Ok(Term::of(
             self.dialect.matches(&whole.sql, text),
@@ -100,7 +102,7 @@ impl Translator<'_> {
 
     fn replace(&self, whole: &Term, from: &Term, to: &Term) -> Result<Term> {
         if from.literal.as_ref().is_none_or(String::is_empty) {
-            return Err(self.refuse(
+            return Err(self.unsupported(
                 "`replace` of what may be empty",
                 "write a literal that is not",
             ));
@@ -135,7 +137,7 @@ impl Translator<'_> {
         .failing())
     }
 
-    /// The number as a double. Text must be a number without blanks around it.
+    /// The number as a double. Text must be a number without whitespace around it.
     pub(crate) fn double(&self, number: Term) -> Result<Term> {
         let sql = match number.kind {
             Type::Float => return Ok(number),
@@ -154,7 +156,7 @@ impl Translator<'_> {
                 )
             }
             _ => {
-                return Err(self.refuse(
+                return Err(self.unsupported(
                     &format!("`double` of {}", number.kind),
                     "give text or a number",
                 ));
@@ -176,7 +178,7 @@ impl Translator<'_> {
                 )
             }
             _ => {
-                return Err(self.refuse(
+                return Err(self.unsupported(
                     &format!("`int` of {}", number.kind),
                     "give text or a number",
                 ));
@@ -196,8 +198,8 @@ impl Translator<'_> {
                 value.sql
             ),
             _ => {
-                let instead = "make a whole number of it first: string(int(...))";
-                return Err(self.refuse(&format!("{} as text", value.kind), instead));
+                let instead = "make an integer of it first: string(int(...))";
+                return Err(self.unsupported(&format!("{} as text", value.kind), instead));
             }
         };
         Ok(Term::of(sql, Type::Text, &[&value]))

@@ -1,7 +1,7 @@
 //! The daily roll-up as a query for SQL engines.
 //!
 //! [`rollup_sql`] writes the `GROUP BY` that makes of a log what [`crate::history::write_rollup`] makes of it, by the
-//! same mapping, time zone, trimming and rules for refused rows. What an engine cannot say exactly as the reader does is
+//! same mapping, time zone, trimming and rules for rejected rows. What an engine cannot say exactly as the reader does is
 //! an error that names the setting, never a guess; the little that differs is listed in the query's first lines.
 
 pub(crate) mod calendar;
@@ -62,7 +62,7 @@ pub struct SqlRequest<'a> {
 }
 
 /// The error for a setting that SQL cannot honour.
-fn refuse(
+fn unsupported(
     request: &SqlRequest<'_>,
     setting: &'static str,
     construct: &str,
@@ -96,7 +96,7 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
     let required = |field: Field, mapping: Option<&'_ Mapping>| {
         mapping
             .cloned()
-            .ok_or_else(|| refuse(request, field.setting(), "a log without it", "set it"))
+            .ok_or_else(|| unsupported(request, field.setting(), "a log without it", "set it"))
     };
     let user = query.text(
         Field::User,
@@ -170,9 +170,9 @@ fn header(request: &SqlRequest<'_>, from: &From, iso: bool) -> String {
         format!("The daily roll-up (user, day, kind, count, amount) of an event log, for {engine}."),
         "Written by `ebb-train rollup-sql`. Save the rows as Parquet: ebb-train reads them in place of the log."
             .to_owned(),
-        "Rows that ebb-train refuses are left out here too. What differs:".to_owned(),
+        "Rows that ebb-train rejects are left out here too. What differs:".to_owned(),
         "- Rows left out are not counted, nor are repeated ones; `ebb-train` reports on the log itself.".to_owned(),
-        "- Of users and kinds only ASCII blanks are trimmed.".to_owned(),
+        "- Of users and kinds only ASCII whitespace is trimmed.".to_owned(),
         "- Numbers as text are digits; `inf` and `nan` are no numbers, and dividing by zero leaves the row out."
             .to_owned(),
     ];
@@ -254,7 +254,7 @@ impl Query<'_> {
         let translator = self.translator(field);
         match value.kind {
             Type::Bool if field == Field::User => {
-                Err(translator.refuse("a truth value as a user", "convert it to text"))
+                Err(translator.unsupported("a boolean as a user", "convert it to text"))
             }
             _ => {
                 let trim = value.kind == Type::Text;
@@ -280,7 +280,12 @@ impl Query<'_> {
             {
                 let instead =
                     "say what it is with --time-type, or run this where the configured files are";
-                return Err(refuse(request, "time", "a column of unknown type", instead));
+                return Err(unsupported(
+                    request,
+                    "time",
+                    "a column of unknown type",
+                    instead,
+                ));
             }
             if let Some(kind @ (TimeType::Local | TimeType::Instant)) = typed {
                 time.sql = format!("{LOG}.{}", request.dialect.quote(name));
@@ -295,7 +300,7 @@ impl Query<'_> {
             }
         } else if request.time_type.is_some() {
             let instead = "leave it away; it is for a column of a table";
-            return Err(refuse(
+            return Err(unsupported(
                 request,
                 "time",
                 "--time-type of what a file or an expression tells",
@@ -359,7 +364,7 @@ impl Query<'_> {
                 Ok((dialect.double(&value.sql), "amount_value".to_owned()))
             }
             Type::Float => Ok((value.sql, dialect.finite("amount_value"))),
-            kind => Err(translator.refuse(
+            kind => Err(translator.unsupported(
                 &format!("an amount that is {kind}"),
                 "give text or a number",
             )),

@@ -36,7 +36,7 @@ impl Translator<'_> {
             (Type::Int | Type::Uint, _) => self.day_of_text(&dialect.to_text(time), format, zone),
             (Type::Decimal, _) => self.day_of_text(&dialect.decimal_text(time), format, zone),
             (Type::Text, _) => self.day_of_text(time, format, zone),
-            _ => Err(self.refuse(
+            _ => Err(self.unsupported(
                 &format!("a time that is {kind}"),
                 "give text, a number, a date or a timestamp",
             )),
@@ -121,7 +121,7 @@ impl Translator<'_> {
         let (written, tells) = pattern.single();
         let instead = "write the time as rfc3339 or in digits (%Y, %m, %d, %H, %M, %S), or put a date or timestamp into a \
                        table and give --table and --time-type";
-        let fail = || self.refuse(&format!("the time format `{written}`"), instead);
+        let fail = || self.unsupported(&format!("the time format `{written}`"), instead);
         let digits = Digits::of(written).ok_or_else(fail)?;
         let day = match tells {
             Some(Tells::Local) => dialect.try_date(&self.padded(text, &digits, &digits.date())),

@@ -39,7 +39,7 @@ impl Chance {
         low + (high - low) * self.unit()
     }
 
-    /// A whole number, uniform in `low..=high`; `low` when the range is empty.
+    /// An integer, uniform in `low..=high`; `low` when the range is empty.
     pub(crate) fn whole(&mut self, low: i32, high: i32) -> i32 {
         if low < high {
             self.0.gen_range(low..=high)

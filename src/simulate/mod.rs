@@ -63,7 +63,7 @@ pub enum SimulateError {
         start: Day,
     },
     /// A share of dirty rows that is no share.
-    #[error("dirty_share is {share}; give a share from 0 to 0.5")]
+    #[error("corruption_rate is {share}; give a share from 0 to 0.5")]
     DirtyShare {
         /// What was given.
         share: f64,
@@ -119,7 +119,7 @@ pub const SHORTEST_DAYS: u32 = 60;
 pub const LONGEST_DAYS: u32 = 3_652;
 
 /// The share of dirty rows unless another one is asked for.
-pub const DEFAULT_DIRTY_SHARE: f64 = 0.01;
+pub const DEFAULT_CORRUPTION_RATE: f64 = 0.01;
 
 /// The first day unless another one is asked for: 2024-01-01.
 pub fn default_start() -> Day {
@@ -140,7 +140,7 @@ pub struct SimulateOptions {
     /// The first day of the log.
     pub start: Day,
     /// The share of rows, 0 to 0.5, that are damaged or repeated; as many come late. With 0 there is no bot either.
-    pub dirty_share: f64,
+    pub corruption_rate: f64,
 }
 
 impl SimulateOptions {
@@ -152,7 +152,7 @@ impl SimulateOptions {
             seed,
             out,
             start: default_start(),
-            dirty_share: DEFAULT_DIRTY_SHARE,
+            corruption_rate: DEFAULT_CORRUPTION_RATE,
         }
     }
 
@@ -161,9 +161,9 @@ impl SimulateOptions {
             return Err(SimulateError::NoUsers);
         }
         check_calendar(self.days, self.start)?;
-        if !(0.0..=0.5).contains(&self.dirty_share) {
+        if !(0.0..=0.5).contains(&self.corruption_rate) {
             return Err(SimulateError::DirtyShare {
-                share: self.dirty_share,
+                share: self.corruption_rate,
             });
         }
         Ok(())
@@ -263,7 +263,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     options.check()?;
     let files = write::Files::new(&options.out)?;
     let world = World::new(options.start, options.days);
-    let mut dirt = Dirt::new(options.seed, options.dirty_share);
+    let mut dirt = Dirt::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
     let mut left = BTreeMap::new();
     let mut purchases = 0;

@@ -40,10 +40,10 @@ fn rows_of(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-fn simulated(users: u32, days: u32, dirty_share: f64) -> (tempfile::TempDir, Summary) {
+fn simulated(users: u32, days: u32, corruption_rate: f64) -> (tempfile::TempDir, Summary) {
     let folder = tempfile::tempdir().unwrap();
     let options = SimulateOptions {
-        dirty_share,
+        corruption_rate,
         ..SimulateOptions::new(users, days, 7, folder.path().join("shop"))
     };
     let summary = simulate(&options).unwrap();
@@ -336,10 +336,10 @@ fn options_out_of_range_are_named() {
     );
     assert!(
         bad(SimulateOptions {
-            dirty_share: f64::NAN,
+            corruption_rate: f64::NAN,
             ..good.clone()
         })
-        .contains("dirty_share is NaN")
+        .contains("corruption_rate is NaN")
     );
     assert!(
         bad(SimulateOptions {

@@ -7,8 +7,8 @@
 //! - a delimiter or the end of a line follows that quote, and
 //! - the lines that it takes in don't look like rows of the log themselves.
 //!
-//! Otherwise the quote that opened it is left open by mistake: the row is refused, and reading goes on behind the line of
-//! that quote. So every row that is refused costs one line, and a text is read in linear time: the lines behind an open
+//! Otherwise the quote that opened it is left open by mistake: the row is rejected, and reading goes on behind the line of
+//! that quote. So every row that is rejected costs one line, and a text is read in linear time: the lines behind an open
 //! quote that were looked at in vain hold only pairs of quotes, none of which is open by itself.
 
 use std::ops::Range;

@@ -1,5 +1,6 @@
 //! Log files, from bytes to records: finding and opening them, cutting them into chunks, reading CSV, JSON Lines and Parquet.
 
+pub(crate) mod chunk_reader;
 pub(crate) mod chunks;
 pub(crate) mod csv;
 pub(crate) mod csv_record;

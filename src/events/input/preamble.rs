@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::chunks::Layout;
-use super::csv::split_at_blanks;
+use super::csv::split_at_whitespace;
 use super::csv_record::{Csv, Fields, Found};
 use super::files::LogFile;
 use super::format::extension;
@@ -35,7 +35,9 @@ pub(crate) fn beginning(
                 length: 0,
             }));
         }
-        (_, Some(Delimiter::Whitespace)) => return blank_separated(bytes, are_all, file, config),
+        (_, Some(Delimiter::Whitespace)) => {
+            return whitespace_separated(bytes, are_all, file, config);
+        }
         (_, Some(Delimiter::Byte(byte))) => byte,
         (_, None) if extension(&file.path) == "tsv" => b'\t',
         (_, None) => b',',
@@ -145,13 +147,13 @@ fn header_names<'h>(fields: impl Iterator<Item = &'h [u8]>) -> Vec<String> {
         .collect()
 }
 
-fn blank_separated(
+fn whitespace_separated(
     bytes: &[u8],
     are_all: bool,
     file: &LogFile,
     config: &EventsConfig,
 ) -> Result<Option<Beginning>, EventsError> {
-    let layout = Layout::Blanks;
+    let layout = Layout::Whitespace;
     if let Some(names) = &config.columns {
         return Ok(Some(Beginning {
             layout,
@@ -162,7 +164,7 @@ fn blank_separated(
     let (mut length, mut fields) = (0, Vec::new());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         length += line.len();
-        split_at_blanks(line, &mut fields);
+        split_at_whitespace(line, &mut fields);
         if !fields.is_empty() && (are_all || line.ends_with(b"\n")) {
             let field = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
             return Ok(Some(Beginning {

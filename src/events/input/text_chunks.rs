@@ -1,10 +1,10 @@
-//! The pieces of a text file: whole records, as many as fit, in bounded memory.
+//! The chunks of a text file: whole records, as many as fit, in bounded memory.
 
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::chunks::{Layout, TextPiece};
+use super::chunks::{Layout, TextChunk};
 use super::csv_record::Limits;
 use super::files::LogFile;
 use super::open::{Text, open_text, read_error};
@@ -13,14 +13,14 @@ use super::record_boundary::{Cut, cut};
 use crate::events::EventsError;
 use crate::events::config::EventsConfig;
 
-/// Bytes of a piece of text, about; few in tests, so that all of them cross from one piece to the next.
-const PIECE_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
+/// Bytes of a chunk of text, about; few in tests, so that all of them cross from one chunk to the next.
+const CHUNK_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
 /// Bytes of the beginning of a text file that tell how it is written.
 const BEGINNING_BYTES: usize = 1 << 20;
 
-/// Hands out the pieces of a text file.
-pub(crate) struct TextFeed {
+/// Hands out the chunks of a text file.
+pub(crate) struct TextChunks {
     text: Text,
     pub(crate) layout: Layout,
     limits: Limits,
@@ -30,10 +30,10 @@ pub(crate) struct TextFeed {
     lines: u64,
     is_first: bool,
     ended: bool,
-    piece_bytes: usize,
+    chunk_bytes: usize,
 }
 
-impl TextFeed {
+impl TextChunks {
     pub(crate) fn new(
         file: &LogFile,
         config: &EventsConfig,
@@ -68,12 +68,12 @@ impl TextFeed {
             lines,
             is_first: true,
             ended,
-            piece_bytes: PIECE_BYTES,
+            chunk_bytes: CHUNK_BYTES,
         })
     }
 
     /// The next whole records, after the header.
-    pub(crate) fn next(&mut self, file: &LogFile) -> Result<Option<TextPiece>, EventsError> {
+    pub(crate) fn next(&mut self, file: &LogFile) -> Result<Option<TextChunk>, EventsError> {
         // The columns of a file without rows are looked at too.
         let names_columns = self.is_first && self.layout != Layout::Json;
         let bytes = self.records(file)?.or_else(|| names_columns.then(Vec::new));
@@ -82,7 +82,7 @@ impl TextFeed {
         self.lines += lines(&bytes, self.layout);
         let is_first = std::mem::replace(&mut self.is_first, false);
         let (layout, limits, names) = (self.layout, self.limits, self.names.clone());
-        Ok(Some(TextPiece {
+        Ok(Some(TextChunk {
             bytes,
             lines_before,
             is_first,
@@ -93,7 +93,7 @@ impl TextFeed {
     }
 
     fn records(&mut self, file: &LogFile) -> Result<Option<Vec<u8>>, EventsError> {
-        let mut wanted = self.piece_bytes;
+        let mut wanted = self.chunk_bytes;
         loop {
             if !self.ended && self.pending.len() < wanted {
                 self.ended = read_up_to(&mut self.text, &mut self.pending, wanted, file)?;
@@ -101,8 +101,8 @@ impl TextFeed {
             if self.ended && self.pending.len() <= wanted {
                 return Ok(Some(std::mem::take(&mut self.pending)).filter(|rest| !rest.is_empty()));
             }
-            let piece = self.pending.get(..wanted).unwrap_or(&self.pending);
-            match cut(piece, self.layout, self.limits) {
+            let chunk = self.pending.get(..wanted).unwrap_or(&self.pending);
+            match cut(chunk, self.layout, self.limits) {
                 Cut::At(end) => {
                     let rest = self.pending.split_off(end);
                     return Ok(Some(std::mem::replace(&mut self.pending, rest)));
@@ -129,7 +129,7 @@ impl TextFeed {
             if self.ended {
                 return Ok(bytes);
             }
-            self.ended = read_up_to(&mut self.text, &mut rest, PIECE_BYTES, file)?;
+            self.ended = read_up_to(&mut self.text, &mut rest, CHUNK_BYTES, file)?;
         }
     }
 }
@@ -151,7 +151,7 @@ pub(crate) fn column_names(
     file: &LogFile,
     config: &EventsConfig,
 ) -> Result<Arc<Vec<String>>, EventsError> {
-    Ok(TextFeed::new(file, config, &Arc::default())?.names)
+    Ok(TextChunks::new(file, config, &Arc::default())?.names)
 }
 
 fn lines(bytes: &[u8], layout: Layout) -> u64 {
@@ -167,17 +167,17 @@ mod tests {
     use super::super::csv_record::{Csv, Fields, Found};
     use super::*;
 
-    /// What a row is read as: its line, and its fields or what it is refused for.
+    /// What a row is read as: its line, and its fields or what it is rejected for.
     type Row = (u64, Result<Vec<Vec<u8>>, (&'static str, Vec<u8>)>);
 
-    fn rows(piece: &TextPiece, csv: Csv) -> Vec<Row> {
+    fn rows(chunk: &TextChunk, csv: Csv) -> Vec<Row> {
         let (mut rows, mut fields, mut at) = (Vec::new(), Fields::default(), 0);
-        let line = |to: usize| piece.lines_before + 1 + lines(&piece.bytes[..to], piece.layout);
-        while at < piece.bytes.len() {
-            let rest = &piece.bytes[at..];
-            let (row, next) = match csv.find(&piece.bytes, at, true).unwrap() {
+        let line = |to: usize| chunk.lines_before + 1 + lines(&chunk.bytes[..to], chunk.layout);
+        while at < chunk.bytes.len() {
+            let rest = &chunk.bytes[at..];
+            let (row, next) = match csv.find(&chunk.bytes, at, true).unwrap() {
                 Found::Record { end, next } => {
-                    let record = &piece.bytes[at..end];
+                    let record = &chunk.bytes[at..end];
                     fields.split(record, csv);
                     (
                         (
@@ -190,13 +190,13 @@ mod tests {
                 Found::OpenQuote { quote, next } => (
                     (
                         line(quote),
-                        Err(("open", piece.bytes[quote..next].to_vec())),
+                        Err(("open", chunk.bytes[quote..next].to_vec())),
                     ),
                     next,
                 ),
                 Found::TooLong { next } => (
                     (line(at), Err(("long", rest[..csv.limits.bytes].to_vec()))),
-                    next.unwrap_or(piece.bytes.len()),
+                    next.unwrap_or(chunk.bytes.len()),
                 ),
             };
             rows.push(row);
@@ -205,15 +205,15 @@ mod tests {
         rows
     }
 
-    /// All rows of a text that is cut into pieces of so many bytes, or more where a record needs them.
-    fn read(text: &[u8], csv: Csv, piece_bytes: usize) -> Vec<Row> {
+    /// All rows of a text that is cut into chunks of so many bytes, or more where a record needs them.
+    fn read(text: &[u8], csv: Csv, chunk_bytes: usize) -> Vec<Row> {
         let file = LogFile {
             path: "x".into(),
             shown: "x".into(),
             format: crate::events::Format::Csv,
             bytes: 0,
         };
-        let mut feed = TextFeed {
+        let mut feed = TextChunks {
             text: Box::new(Cursor::new(text.to_vec())),
             layout: Layout::Csv(csv),
             limits: csv.limits,
@@ -222,16 +222,16 @@ mod tests {
             lines: 0,
             is_first: false,
             ended: false,
-            piece_bytes,
+            chunk_bytes,
         };
         let mut all = Vec::new();
-        while let Some(piece) = feed.next(&file).unwrap() {
+        while let Some(chunk) = feed.next(&file).unwrap() {
             assert!(
-                piece.bytes.len() <= 2 * piece_bytes.max(csv.limits.bytes + 2),
+                chunk.bytes.len() <= 2 * chunk_bytes.max(csv.limits.bytes + 2),
                 "{}",
-                piece.bytes.len()
+                chunk.bytes.len()
             );
-            all.extend(rows(&piece, csv));
+            all.extend(rows(&chunk, csv));
         }
         all
     }
@@ -302,15 +302,15 @@ mod tests {
                 vec![(1, "a|b|one, two, three\nfour, five, six")],
             ),
         ] {
-            for piece_bytes in 1..=text.len() + 1 {
+            for chunk_bytes in 1..=text.len() + 1 {
                 let expected: Vec<_> = expected
                     .iter()
                     .map(|(line, text)| (*line, (*text).to_owned()))
                     .collect();
                 assert_eq!(
-                    texts(&read(text.as_bytes(), plain, piece_bytes)),
+                    texts(&read(text.as_bytes(), plain, chunk_bytes)),
                     expected,
-                    "{text:?} by {piece_bytes}"
+                    "{text:?} by {chunk_bytes}"
                 );
             }
         }
@@ -338,15 +338,15 @@ mod tests {
                 vec![(1, "open: \"b"), (2, "long: cccccccc"), (3, "1|2")],
             ),
         ] {
-            for piece_bytes in 1..=text.len() + 1 {
+            for chunk_bytes in 1..=text.len() + 1 {
                 let expected: Vec<_> = expected
                     .iter()
                     .map(|(line, text)| (*line, (*text).to_owned()))
                     .collect();
                 assert_eq!(
-                    texts(&read(text.as_bytes(), limited, piece_bytes)),
+                    texts(&read(text.as_bytes(), limited, chunk_bytes)),
                     expected,
-                    "{text:?} by {piece_bytes}"
+                    "{text:?} by {chunk_bytes}"
                 );
             }
         }
@@ -379,14 +379,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-        /// Cutting never changes what is read, however odd the quotes, the limits and the sizes of the pieces are.
+        /// Cutting never changes what is read, however odd the quotes, the limits and the sizes of the chunks are.
         #[test]
         fn cutting_changes_no_row(
-            text in odd_text(), piece in 1_usize..90, backslash: bool,
+            text in odd_text(), chunk in 1_usize..90, backslash: bool,
             columns in 0_usize..4, bytes in 1_usize..60, lines in 1_usize..6,
         ) {
             let csv = csv(backslash, columns, bytes, lines);
-            let whole = TextPiece {
+            let whole = TextChunk {
                 bytes: text.clone().into_bytes(),
                 lines_before: 0,
                 is_first: true,
@@ -394,7 +394,7 @@ mod tests {
                 limits: csv.limits,
                 names: Arc::default(),
             };
-            prop_assert_eq!(read(text.as_bytes(), csv, piece), rows(&whole, csv));
+            prop_assert_eq!(read(text.as_bytes(), csv, chunk), rows(&whole, csv));
         }
     }
 }

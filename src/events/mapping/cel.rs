@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use cel::{Context, Env, ExecutionError, IdedExpr, Program, extensions};
@@ -10,8 +9,9 @@ use super::value::{Owned, has_many_digits, value_of, write_key};
 use crate::columnar::Cell;
 use crate::events::EventsError;
 use crate::events::input::patterns;
-use crate::events::quality::duplicates::{Keyed, hash_bytes};
-use crate::events::quality::rejection::{Field, Refusal, RefusalReason};
+use crate::events::quality::duplicates::hash_bytes;
+use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
+use crate::history::SecretState;
 
 /// Bytes of results that are remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities
 /// are few.
@@ -48,7 +48,7 @@ pub(crate) struct Expression {
     program: Program,
     context: Context<'static, 'static>,
     inputs: Vec<Input>,
-    cache: HashMap<u64, Remembered, BuildHasherDefault<Keyed>>,
+    cache: HashMap<u64, Remembered, SecretState>,
     /// Bytes in the cache.
     cached: usize,
     last: Remembered,
@@ -127,11 +127,6 @@ impl Expression {
         })
     }
 
-    /// The expression as it was written.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// What it says.
     pub(crate) fn ast(&self) -> &IdedExpr {
         self.program.expression()
@@ -174,8 +169,8 @@ impl Expression {
                 .map_err(|bytes| not_utf8(self.field, bytes))?;
             nested |= cell == Cell::Nested;
             if self.field == Field::User && cell.is_inexact() {
-                let reason = RefusalReason::BadType;
-                return Err(Refusal {
+                let reason = RejectionReason::BadType;
+                return Err(Rejection {
                     reason,
                     field: self.field,
                     value: cell.to_string(),
@@ -275,8 +270,8 @@ impl Expression {
     fn present<'s>(&'s self, result: &'s Outcome, row: &impl Row) -> Result<Cell<'s>, Stop> {
         match result {
             Ok(owned) => Ok(owned.cell()),
-            Err(message) => Err(Stop::Refused(Refusal {
-                reason: RefusalReason::ExpressionFailed,
+            Err(message) => Err(Stop::Rejected(Rejection {
+                reason: RejectionReason::ExpressionFailed,
                 field: self.field,
                 value: self.describe_inputs(row),
                 expected: format!("values for which it can be computed: {message}").into(),
@@ -388,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_that_are_bombs_are_refused() {
+    fn expressions_that_are_bombs_are_rejected() {
         let ten = "[1,2,3,4,5,6,7,8,9,10]";
         for (text, expected) in [
             ("k".to_owned() + &" + k".repeat(2_000), "2000 operators"),

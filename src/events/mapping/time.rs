@@ -6,12 +6,12 @@ use jiff::civil::Date;
 use super::time_format::{TimeFormat, Told, iso, seconds_of};
 use crate::columnar::Cell;
 use crate::events::EventsError;
-use crate::events::quality::rejection::{Field, Refusal, RefusalReason};
+use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
 use crate::history::{Day, DayClock, YEARS};
 
 /// The days, 1969-12-06 to 1970-03-26, on which times of all [`YEARS`] fall when they are read in a unit a thousand times
 /// too fine: seconds as milliseconds, or milliseconds as nanoseconds. Numbers and timestamps that say these days are
-/// refused; dates that are written as such are not.
+/// rejected; dates that are written as such are not.
 pub(crate) const MISREAD_DAYS: RangeInclusive<i32> = -26..=84;
 
 /// Turns the values of the time column into days.
@@ -57,10 +57,10 @@ impl TimeReader {
     }
 
     /// The day of a value of the time column.
-    pub(crate) fn day(&mut self, cell: Cell<'_>) -> Result<Day, Refusal> {
+    pub(crate) fn day(&mut self, cell: Cell<'_>) -> Result<Day, Rejection> {
         match cell {
             Cell::Text(text) => self.day_of_text(text.trim_ascii()),
-            Cell::Null => Err(self.refuse(RefusalReason::EmptyTime, String::new())),
+            Cell::Null => Err(self.reject(RejectionReason::EmptyTime, String::new())),
             Cell::Day(number) => self.check(Day::new(number), cell),
             Cell::Time {
                 ticks,
@@ -96,22 +96,22 @@ impl TimeReader {
             | Cell::Single(_)
             | Cell::Decimal { .. } => self.day_of_number(cell),
             Cell::Bool(_) | Cell::Nested => {
-                Err(self.refuse(RefusalReason::BadType, cell.to_string()))
+                Err(self.reject(RejectionReason::BadType, cell.to_string()))
             }
         }
     }
 
-    fn day_of_number(&mut self, cell: Cell<'_>) -> Result<Day, Refusal> {
+    fn day_of_number(&mut self, cell: Cell<'_>) -> Result<Day, Rejection> {
         if matches!(cell, Cell::Float(value) if !value.is_finite())
             // A 32-bit number of today's seconds is minutes away from the time it stands for.
             || matches!(cell, Cell::Single(value) if cell.is_inexact() || !value.is_finite())
         {
-            return Err(self.refuse(RefusalReason::BadType, cell.to_string()));
+            return Err(self.reject(RejectionReason::BadType, cell.to_string()));
         }
         let TimeFormat::Epoch(per_s) = self.format else {
             // A number's digits may be a date such as 20240131.
             return match cell.to_string() {
-                text if text.contains('.') => Err(self.refuse(RefusalReason::BadTime, text)),
+                text if text.contains('.') => Err(self.reject(RejectionReason::BadTime, text)),
                 text => self.day_of_text(&text),
             };
         };
@@ -119,9 +119,9 @@ impl TimeReader {
         self.check_unit(day, cell)
     }
 
-    fn day_of_text(&mut self, text: &str) -> Result<Day, Refusal> {
+    fn day_of_text(&mut self, text: &str) -> Result<Day, Rejection> {
         if text.is_empty() {
-            return Err(self.refuse(RefusalReason::EmptyTime, String::new()));
+            return Err(self.reject(RejectionReason::EmptyTime, String::new()));
         }
         if let Some(day) = self.last_text_day
             && self.last_text == text
@@ -135,7 +135,7 @@ impl TimeReader {
         Ok(day)
     }
 
-    fn parse(&mut self, text: &str) -> Result<Day, Refusal> {
+    fn parse(&mut self, text: &str) -> Result<Day, Rejection> {
         let told = match &self.format {
             TimeFormat::Date => self.plain_date(text.as_bytes(), b'-', None).map(Told::Day),
             TimeFormat::DateTime(between) => self
@@ -146,7 +146,7 @@ impl TimeReader {
                 let number = match (text.parse(), text.parse::<f64>()) {
                     (Ok(whole), _) => Cell::Int(whole),
                     (Err(_), Ok(number)) if number.is_finite() => Cell::Float(number),
-                    _ => return Err(self.refuse(RefusalReason::BadTime, text.to_owned())),
+                    _ => return Err(self.reject(RejectionReason::BadTime, text.to_owned())),
                 };
                 return self.day_of_number(number);
             }
@@ -160,7 +160,7 @@ impl TimeReader {
                 let day = self.clock.day(floor_s(at));
                 self.check(day, Cell::Text(text))
             }
-            None => Err(self.refuse(RefusalReason::BadTime, text.to_owned())),
+            None => Err(self.reject(RejectionReason::BadTime, text.to_owned())),
         }
     }
 
@@ -200,18 +200,18 @@ impl TimeReader {
         Some(day)
     }
 
-    fn check(&self, day: Option<Day>, cell: Cell<'_>) -> Result<Day, Refusal> {
+    fn check(&self, day: Option<Day>, cell: Cell<'_>) -> Result<Day, Rejection> {
         match day {
             Some(day) if day.is_in_years() => Ok(day),
-            _ => Err(self.refuse(RefusalReason::TimeOutOfRange, cell.to_string())),
+            _ => Err(self.reject(RejectionReason::TimeOutOfRange, cell.to_string())),
         }
     }
 
     /// The same for times that may have been written, or read, in the wrong unit.
-    fn check_unit(&self, day: Option<Day>, cell: Cell<'_>) -> Result<Day, Refusal> {
+    fn check_unit(&self, day: Option<Day>, cell: Cell<'_>) -> Result<Day, Rejection> {
         match self.check(day, cell)? {
-            day if MISREAD_DAYS.contains(&day.number()) => Err(Refusal {
-                reason: RefusalReason::TimeOutOfRange,
+            day if MISREAD_DAYS.contains(&day.number()) => Err(Rejection {
+                reason: RejectionReason::TimeOutOfRange,
                 field: Field::Time,
                 value: cell.to_string(),
                 expected: format!(
@@ -224,11 +224,11 @@ impl TimeReader {
         }
     }
 
-    fn refuse(&self, reason: RefusalReason, value: String) -> Refusal {
+    fn reject(&self, reason: RejectionReason, value: String) -> Rejection {
         let expected = match reason {
-            RefusalReason::EmptyTime => "a time".into(),
-            RefusalReason::BadType => "text, a date, a time, or a number that is exact".into(),
-            RefusalReason::TimeOutOfRange => format!(
+            RejectionReason::EmptyTime => "a time".into(),
+            RejectionReason::BadType => "text, a date, a time, or a number that is exact".into(),
+            RejectionReason::TimeOutOfRange => format!(
                 "a time in the years {} to {}; is the unit right?",
                 YEARS.start(),
                 YEARS.end()
@@ -236,7 +236,7 @@ impl TimeReader {
             .into(),
             _ => format!("a time written as {}", self.format.describe()).into(),
         };
-        Refusal {
+        Rejection {
             reason,
             field: Field::Time,
             value,
@@ -269,10 +269,10 @@ mod tests {
 
     use super::*;
 
-    fn read(format: Option<&str>, zone: &str, text: &str) -> Result<String, RefusalReason> {
+    fn read(format: Option<&str>, zone: &str, text: &str) -> Result<String, RejectionReason> {
         let day = TimeReader::new(format, zone).unwrap().day(Cell::Text(text));
         day.map(|day| day.to_string())
-            .map_err(|refusal| refusal.reason)
+            .map_err(|rejection| rejection.reason)
     }
 
     #[test]
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_formats_refuse_what_the_pattern_refuses() {
+    fn the_plain_formats_reject_what_the_pattern_refuses() {
         let texts = [
             "2023-02-29 00:00:00",
             "2024-13-01 00:00:00",
@@ -338,7 +338,7 @@ mod tests {
         for text in texts {
             assert_eq!(
                 read(Some("%Y-%m-%d %H:%M:%S"), "UTC", text),
-                Err(RefusalReason::BadTime),
+                Err(RejectionReason::BadTime),
                 "{text}"
             );
             assert!(
@@ -351,11 +351,11 @@ mod tests {
     }
 
     #[test]
-    fn refused_times_have_their_reason() {
-        assert_eq!(read(None, "UTC", "  "), Err(RefusalReason::EmptyTime));
+    fn rejected_times_have_their_reason() {
+        assert_eq!(read(None, "UTC", "  "), Err(RejectionReason::EmptyTime));
         assert_eq!(
             read(Some("rfc3339"), "UTC", "2024-03-01T23:30:00"),
-            Err(RefusalReason::BadTime)
+            Err(RejectionReason::BadTime)
         );
         for (format, text) in [
             ("epoch_s", "1709335800000"),
@@ -364,22 +364,22 @@ mod tests {
         ] {
             assert_eq!(
                 read(Some(format), "UTC", text),
-                Err(RefusalReason::TimeOutOfRange),
+                Err(RejectionReason::TimeOutOfRange),
                 "{text}"
             );
         }
         let mut reader = TimeReader::new(Some("epoch_s"), "UTC").unwrap();
         assert_eq!(
             reader.day(Cell::Bool(true)).unwrap_err().reason,
-            RefusalReason::BadType
+            RejectionReason::BadType
         );
         assert_eq!(
             reader.day(Cell::Null).unwrap_err().reason,
-            RefusalReason::EmptyTime
+            RejectionReason::EmptyTime
         );
         assert_eq!(
             reader.day(Cell::Float(f64::NAN)).unwrap_err().reason,
-            RefusalReason::BadType
+            RejectionReason::BadType
         );
     }
 
@@ -406,15 +406,15 @@ mod tests {
         assert_eq!(reader.day(decimal(864, -9)).unwrap().number(), 10_000);
         assert_eq!(
             reader.day(decimal(i128::MAX, 0)).unwrap_err().reason,
-            RefusalReason::TimeOutOfRange
+            RejectionReason::TimeOutOfRange
         );
         assert_eq!(
             reader.day(Cell::Uint(u64::MAX)).unwrap_err().reason,
-            RefusalReason::TimeOutOfRange
+            RejectionReason::TimeOutOfRange
         );
         assert_eq!(
             reader.day(Cell::Single(1.7e12)).unwrap_err().reason,
-            RefusalReason::BadType
+            RejectionReason::BadType
         );
         let mut reader = TimeReader::new(Some("epoch_ns"), "UTC").unwrap();
         // As a double it would be the next day.
@@ -440,7 +440,7 @@ mod tests {
         );
         assert_eq!(
             reader.day(decimal(2_011_010_450, 2)).unwrap_err().reason,
-            RefusalReason::BadTime
+            RejectionReason::BadTime
         );
     }
 
@@ -478,7 +478,7 @@ mod tests {
 
     /// Each reads a day of this year in one unit as if it were another.
     #[test]
-    fn a_unit_that_is_a_thousand_times_off_is_refused() {
+    fn a_unit_that_is_a_thousand_times_off_is_rejected() {
         let units = [
             ("epoch_s", 1_i128),
             ("epoch_ms", 1_000),
@@ -511,14 +511,14 @@ mod tests {
                     ] {
                         let found = read(cell)
                             .map(|day| day.to_string())
-                            .map_err(|refusal| refusal.reason);
+                            .map_err(|rejection| rejection.reason);
                         let right = if format == written && date != "1969-12-31" {
                             Ok(date.to_owned())
                         } else if date == "1969-12-31" && per_s < of_second {
                             // So near to 1970 that days are taken for years.
                             continue;
                         } else {
-                            Err(RefusalReason::TimeOutOfRange)
+                            Err(RejectionReason::TimeOutOfRange)
                         };
                         assert_eq!(found, right, "{cell:?} of {date} in {written} as {format}");
                     }
@@ -526,10 +526,10 @@ mod tests {
             }
         }
         let mut reader = TimeReader::new(Some("epoch_ms"), "Asia/Tokyo").unwrap();
-        let refusal = reader.day(Cell::Text("1726358400")).unwrap_err();
+        let rejection = reader.day(Cell::Text("1726358400")).unwrap_err();
         assert!(
-            refusal.expected.contains("not on 1970-01-21")
-                && refusal.expected.contains("is the unit right?")
+            rejection.expected.contains("not on 1970-01-21")
+                && rejection.expected.contains("is the unit right?")
         );
         // A column of timestamps was made of numbers by somebody too.
         let ticks = 1_726_358_400;
@@ -544,7 +544,7 @@ mod tests {
             assert_eq!(read(1).unwrap().to_string(), "2024-09-15");
             assert_eq!(
                 read(1_000).unwrap_err().reason,
-                RefusalReason::TimeOutOfRange
+                RejectionReason::TimeOutOfRange
             );
         }
     }
@@ -626,7 +626,7 @@ mod tests {
         ] {
             assert_eq!(
                 read(format, "America/New_York", text),
-                Err(RefusalReason::BadTime),
+                Err(RejectionReason::BadTime),
                 "{format:?} {text}"
             );
         }

@@ -146,7 +146,7 @@ fn a_file_counts_once_by_whatever_name() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn what_is_no_file_is_rejected() {
     for (target, expected) in [
         ("/dev/zero", "is a device, not a file"),
         ("/nowhere", "is a link to /nowhere, which does not exist"),

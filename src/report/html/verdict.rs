@@ -3,7 +3,7 @@
 use super::text::{counted, counted_share, decimals, escape, nowrap, percent, points, times};
 use crate::card::verdict::{CHALLENGER, Strength};
 use crate::card::{Card, Evaluation, HorizonCard};
-use crate::report::rejected::Refused;
+use crate::report::rejected::Rejected;
 use crate::train::checks::leakage::LeakageProbe;
 use crate::train::evaluation::metrics::CurvePoint;
 
@@ -32,7 +32,7 @@ pub(crate) fn headline(card: &Card) -> String {
     });
     let caution = cautions(card)
         .first()
-        .map(|_| "<li class=\"badge bad\">Many rows refused</li>");
+        .map(|_| "<li class=\"badge bad\">Many rows rejected</li>");
     format!(
         "<ul class=\"headline\">{}{}</ul>",
         badges.collect::<String>(),
@@ -42,8 +42,8 @@ pub(crate) fn headline(card: &Card) -> String {
 
 /// What puts all figures in doubt.
 fn cautions(card: &Card) -> Vec<String> {
-    Refused::of(card)
-        .and_then(|refused| refused.caution())
+    Rejected::of(card)
+        .and_then(|rejected| rejected.caution())
         .into_iter()
         .collect()
 }
@@ -180,7 +180,7 @@ fn strong(text: &str) -> String {
 }
 
 fn notes(card: &Card) -> String {
-    let remark = Refused::of(card).and_then(|refused| refused.remark());
+    let remark = Rejected::of(card).and_then(|rejected| rejected.remark());
     let notes: Vec<&String> = remark.iter().chain(&card.notes).collect();
     if notes.is_empty() {
         return String::new();
@@ -311,25 +311,25 @@ mod tests {
     }
 
     #[test]
-    fn many_refused_rows_are_a_caution_and_rows_without_a_user_are_not() {
+    fn many_rejected_rows_are_a_caution_and_rows_without_a_user_are_not() {
         let mut card = card();
         assert!(
             !content(&card).contains("class=\"caution\""),
-            "a quarter of the rows name no user, 10 were refused"
+            "a quarter of the rows name no user, 10 were rejected"
         );
         assert!(
             plain(&content(&card))
                 .contains("24.9 % of the log (134950 of 541909 rows) names no user")
         );
         card.data_quality =
-            json!({ "rows": 4_105, "refused": [{ "reason": "bad_<time>", "rows": 2_477 }] });
+            json!({ "rows": 4_105, "rejected": [{ "reason": "bad_<time>", "rows": 2_477 }] });
         let said = plain(&content(&card));
         assert!(
-            said.contains("<p class=\"caution\">60.3 % of the log was refused (2477 of 4105 rows"),
+            said.contains("<p class=\"caution\">60.3 % of the log was rejected (2477 of 4105 rows"),
             "{said}"
         );
         assert!(
-            said.contains("bad_&lt;time&gt;") && headline(&card).contains("Many rows refused"),
+            said.contains("bad_&lt;time&gt;") && headline(&card).contains("Many rows rejected"),
             "{said}"
         );
     }

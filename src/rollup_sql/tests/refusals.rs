@@ -34,7 +34,7 @@ fn what_cannot_be_said_in_sql_names_the_setting_and_the_way_out() {
         (
             "kind",
             "kind == 1 ? 'a' : 'b'",
-            "a comparison of text with a whole number, which are never equal,",
+            "a comparison of text with an integer, which are never equal,",
         ),
         (
             "kind",
@@ -44,12 +44,12 @@ fn what_cannot_be_said_in_sql_names_the_setting_and_the_way_out() {
         (
             "kind",
             "kind == 'a' ? 'a' : 1",
-            "`?:` with text on one side and a whole number on the other",
+            "`?:` with text on one side and an integer on the other",
         ),
         (
             "kind",
             "string(double(amount))",
-            "make a whole number of it first",
+            "make an integer of it first",
         ),
         (
             "kind",
@@ -74,7 +74,7 @@ fn what_cannot_be_said_in_sql_names_the_setting_and_the_way_out() {
         (
             "amount",
             "double(amount) * 2",
-            "`*` between a decimal or floating-point number and a whole number",
+            "`*` between a decimal or floating-point number and an integer",
         ),
         (
             "amount",
@@ -220,9 +220,9 @@ fn the_first_lines_say_what_differs() {
     insta::assert_snapshot!(header.join("\n"), @r#"
     -- The daily roll-up (user, day, kind, count, amount) of an event log, for Spark SQL (4.0 or newer).
     -- Written by `ebb-train rollup-sql`. Save the rows as Parquet: ebb-train reads them in place of the log.
-    -- Rows that ebb-train refuses are left out here too. What differs:
+    -- Rows that ebb-train rejects are left out here too. What differs:
     -- - Rows left out are not counted, nor are repeated ones; `ebb-train` reports on the log itself.
-    -- - Of users and kinds only ASCII blanks are trimmed.
+    -- - Of users and kinds only ASCII whitespace is trimmed.
     -- - Numbers as text are digits; `inf` and `nan` are no numbers, and dividing by zero leaves the row out.
     -- - Of ISO 8601 only YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS[.f]] and Z, +HH or +HH:MM after it are read.
     -- - `on_bad_row = "fail"` cannot be honoured.

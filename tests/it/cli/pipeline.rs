@@ -187,13 +187,13 @@ fn check_holds_every_horizon_against_the_floors() {
         (nothing.code, nothing.error()),
         (
             64,
-            "error: nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share"
+            "error: nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-rejected-share"
         )
     );
     assert_eq!(
         (
             check("--min-auc high").code,
-            check("--max-refused-share 2").code
+            check("--max-rejected-share 2").code
         ),
         (64, 64)
     );
@@ -419,7 +419,7 @@ fn help_and_version_are_no_mistakes() {
         "check",
         "simulate --format csv --out x",
         "simulate --threads 1 --out x",
-        "simulate --bulk 20000 --dirty-share 0.1 --out x",
+        "simulate --bulk 20000 --corruption-rate 0.1 --out x",
         "simulate --bulk 20000 --users 0 --out x",
     ] {
         assert_eq!(
