@@ -46,7 +46,7 @@ test:
 release:
     cargo build --release --locked --bins --example quickstart --example client
 
-# Train as a user's CI would, with floors: on the sample log, and on a larger one that is made up afresh.
+# Train as a user's CI would, with a quality gate: on the sample log, and on a larger one that is simulated afresh.
 retrain: release
     {{ train }} fit --quiet --config datasets/shop/ebb.toml --out {{ work }}/shop
     {{ train }} check --model {{ work }}/shop --min-auc 0.78 --max-log-loss 0.56 --max-ece 0.05
