@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reader;
+pub(crate) mod renamed;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +24,7 @@ pub use config::{
     Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,
 };
-pub use error::EventsError;
+pub use error::{EventsError, SqlRemedy};
 pub use input::log_files::LogFiles;
 pub use log::ReadLog;
 pub use quality::rejected_share::TooManyRejected;

@@ -1,16 +1,20 @@
 //! Expressions of CEL as SQL. Where CEL fails, SQL has NULL; CEL's `&&`, `||` and `?:` then do what `AND`, `OR` and
 //! `CASE` do.
 
+use std::borrow::Cow;
+
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
 use super::columns::{Columns, Type, computed};
 use super::dialect::Dialect;
-use crate::events::EventsError;
 use crate::events::quality::rejection::Field;
+use crate::events::{EventsError, SqlRemedy};
 
 /// What to do about anything that is not translated.
-const IN_A_VIEW: &str = "compute it in a view, and give the view's name as --table";
+const IN_A_VIEW: SqlRemedy = SqlRemedy::Table(Cow::Borrowed(
+    "compute it in a view, and read the view instead",
+));
 
 /// A value in SQL.
 #[derive(Clone, Debug)]
@@ -58,12 +62,16 @@ pub(crate) type Result<T> = std::result::Result<T, EventsError>;
 
 impl Translator<'_> {
     /// The error for something that SQL cannot say as CEL does.
-    pub(crate) fn unsupported(&self, construct: &str, instead: &str) -> EventsError {
+    pub(crate) fn unsupported(
+        &self,
+        construct: &str,
+        instead: impl Into<SqlRemedy>,
+    ) -> EventsError {
         EventsError::Sql {
             setting: self.field.setting(),
             dialect: self.dialect.name(),
             construct: construct.to_owned(),
-            instead: instead.to_owned(),
+            instead: instead.into(),
         }
     }
 

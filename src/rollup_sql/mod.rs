@@ -18,13 +18,13 @@ use std::path::Path;
 
 pub use dialect::Dialect;
 
-use crate::events::EventsError;
 use crate::events::config::{EventsConfig, Format, Mapping, OnBadRow};
 use crate::events::mapping::cel::Expression;
 use crate::events::mapping::mapper::KIND_OF_ALL;
 use crate::events::mapping::time::{MISREAD_DAYS, TimeReader};
 use crate::events::mapping::time_format::TimeFormat;
 use crate::events::quality::rejection::Field;
+use crate::events::{EventsError, SqlRemedy};
 use crate::history::{AMOUNT_LIMIT, Day, YEARS};
 use columns::{Columns, LOG, Type};
 use expression::{Result, Term, Translator};
@@ -66,14 +66,13 @@ fn unsupported(
     request: &SqlRequest<'_>,
     setting: &'static str,
     construct: &str,
-    instead: &str,
+    instead: impl Into<SqlRemedy>,
 ) -> EventsError {
-    let (construct, instead) = (construct.to_owned(), instead.to_owned());
     EventsError::Sql {
         setting,
         dialect: request.dialect.name(),
-        construct,
-        instead,
+        construct: construct.to_owned(),
+        instead: instead.into(),
     }
 }
 
@@ -278,13 +277,12 @@ impl Query<'_> {
                 && from.format.is_none_or(|format| format == Format::Parquet)
                 && self.columns.known.is_none()
             {
-                let instead =
-                    "say what it is with --time-type, or run this where the configured files are";
+                let instead = "say what it is, or run this where the configured files are";
                 return Err(unsupported(
                     request,
                     "time",
                     "a column of unknown type",
-                    instead,
+                    SqlRemedy::TimeType(instead.into()),
                 ));
             }
             if let Some(kind @ (TimeType::Local | TimeType::Instant)) = typed {
@@ -303,7 +301,7 @@ impl Query<'_> {
             return Err(unsupported(
                 request,
                 "time",
-                "--time-type of what a file or an expression tells",
+                "a type given for what a file or an expression tells",
                 instead,
             ));
         }

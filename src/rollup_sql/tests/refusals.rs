@@ -101,7 +101,7 @@ fn settings_that_an_engine_cannot_honour_are_refused() {
         (
             Dialect::Spark,
             "delimiter = 'whitespace'\ncolumns = ['user', 'time']",
-            "load the files into a table, and give its name as --table",
+            "load the files into a table, and read the table instead",
         ),
         (
             Dialect::DuckDb,
@@ -165,7 +165,7 @@ fn a_table_whose_types_are_not_known_needs_its_time_type() {
     assert!(
         ask(Some("shop.events"), None)
             .unwrap_err()
-            .contains("say what it is with --time-type")
+            .contains("say what it is, or run this where")
     );
     let query = ask(Some("shop.events"), Some(TimeType::Instant)).unwrap();
     assert!(
