@@ -1,7 +1,7 @@
 //! What a user did, rolled up once into records of (day, kind, count, amount).
 //!
-//! Everything Ebb knows of a user is a [`History`]: records sorted by day and kind. Amounts are whole
-//! millionths, so sums do not depend on their order: merging is commutative and associative, and late,
+//! All that is kept of a user is a [`History`]: records sorted by day and kind. Amounts are fixed-point numbers with a
+//! unit of 1e-6 (micros), so sums do not depend on their order: merging is commutative and associative, and late,
 //! out-of-order and partitioned logs give the same bytes.
 
 pub(crate) mod bounds;
@@ -155,7 +155,7 @@ pub const AMOUNT_LIMIT: f64 = 1e12;
 
 const MICROS: f64 = 1e6;
 
-/// An amount of money (or any quantity) in whole millionths, so that sums are exact in any order.
+/// An amount of money (or any quantity) as a fixed-point number with a unit of 1e-6, so that sums are exact in any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);
 
@@ -175,17 +175,17 @@ impl Amount {
         }
     }
 
-    /// The amount of so many millionths.
+    /// The amount of so many micros (1e-6).
     pub fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// The amount in whole units.
+    /// The amount in units of the log.
     pub fn value(self) -> f64 {
         self.0 as f64 / MICROS
     }
 
-    /// The amount in millionths.
+    /// The amount in micros (1e-6).
     pub fn micros(self) -> i64 {
         self.0
     }

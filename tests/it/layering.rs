@@ -10,7 +10,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("math", &[]),
     ("output", &[]),
     ("columnar", &[]),
-    ("history", &["output", "columnar"]),
+    ("history", &["math", "output", "columnar"]),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
     ("events", &["columnar", "history"]),
@@ -62,7 +62,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
             "model",
         ],
     ),
-    ("simulate", &["output", "history"]),
+    ("simulate", &["math", "output", "history"]),
     (
         "serve",
         &["math", "history", "features", "lifecycle", "model"],
