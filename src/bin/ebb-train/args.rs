@@ -297,9 +297,9 @@ pub(crate) struct RollupSql {
 pub(crate) enum Dialect {
     /// Spark SQL, 4.0 or newer.
     Spark,
-    /// BigQuery.
+    /// BigQuery; experimental, its queries were never run.
     Bigquery,
-    /// Snowflake.
+    /// Snowflake; experimental, its queries were never run.
     Snowflake,
     /// ClickHouse.
     Clickhouse,

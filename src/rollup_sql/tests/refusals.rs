@@ -230,3 +230,16 @@ fn the_first_lines_say_what_differs() {
     -- - `multiLine` keeps line breaks inside quotes; without such, 'false' lets Spark split large files.
     "#);
 }
+
+#[test]
+fn queries_that_were_never_run_say_so() {
+    for dialect in Dialect::ALL {
+        let query = attempt(dialect, PLAIN, "user,time", None).unwrap();
+        let second = query.lines().nth(1).unwrap();
+        assert_eq!(
+            second.starts_with("-- EXPERIMENTAL: "),
+            [Dialect::BigQuery, Dialect::Snowflake].contains(&dialect),
+            "{second}"
+        );
+    }
+}
