@@ -278,7 +278,7 @@ impl<'a> HistoryView<'a> {
     pub fn before(self, day: Day) -> Self {
         let end = self.records.partition_point(|r| r.day < day);
         Self {
-            records: self.records.get(..end).unwrap_or_default(),
+            records: &self.records[..end],
         }
     }
 
@@ -287,7 +287,7 @@ impl<'a> HistoryView<'a> {
         let upto = self.before(until).records;
         let start = upto.partition_point(|r| r.day < from);
         Self {
-            records: upto.get(start..).unwrap_or_default(),
+            records: &upto[start..],
         }
     }
 }
@@ -296,22 +296,14 @@ impl<'a> HistoryView<'a> {
 fn nearly_sorted(records: &mut [DayRecord]) -> bool {
     let mut moves_left = 8 * records.len();
     for end in 1..records.len() {
-        let Some(sorted) = records.get_mut(..=end) else {
-            return false;
-        };
         let mut at = end;
-        while let Some([before, here]) = at
-            .checked_sub(1)
-            .and_then(|before| sorted.get_mut(before..=at))
-        {
-            if before.key() <= here.key() {
-                break;
-            }
+        while at > 0 && records[at - 1].key() > records[at].key() {
+            // Beyond this a general sort is faster.
             if moves_left == 0 {
                 return false;
             }
             moves_left -= 1;
-            std::mem::swap(before, here);
+            records.swap(at - 1, at);
             at -= 1;
         }
     }

@@ -9,6 +9,7 @@
 
 pub(crate) mod calendar;
 pub(crate) mod columns;
+pub(crate) mod comparison;
 pub(crate) mod dialect;
 pub(crate) mod expression;
 pub(crate) mod from;

@@ -151,7 +151,7 @@ impl Translator<'_> {
         let used = if template.contains(' ') {
             padding.as_slice()
         } else {
-            padding.get(..2).unwrap_or_default()
+            &padding[..2]
         };
         let parts = self.dialect.replace_match(text, &digits.regex, template);
         used.iter().fold(parts, |text, (from, to)| {
@@ -213,9 +213,7 @@ impl Digits {
                 _ => return None,
             };
             groups += 1;
-            if let Some(place) = places.get_mut(place) {
-                *place = Some(groups);
-            }
+            places[place] = Some(groups);
             regex.push_str(&format!("({part})"));
         }
         let [Some(year), Some(month), Some(day), hour, minute, second] = places else {
