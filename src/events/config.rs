@@ -1,3 +1,5 @@
+//! The `[events]` table of `ebb.toml`.
+
 use std::fmt;
 use std::num::NonZeroUsize;
 
@@ -23,7 +25,7 @@ pub struct EventsConfig {
     /// The time of the event. Not needed for a roll-up.
     pub time: Option<Mapping>,
     /// How times are written: `rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a `strftime` pattern. A
-    /// pattern that holds `Z`, `UTC`, `GMT` or an offset tells instants; `%Z` stands for these names and no others.
+    /// pattern with `Z`, `UTC`, `GMT` or an offset gives instants; `%Z` stands for these names and no others.
     /// Without it times are ISO 8601, where a time without an offset is local. Not used for columns that hold dates
     /// or timestamps by their own type.
     pub time_format: Option<String>,
@@ -38,25 +40,25 @@ pub struct EventsConfig {
     /// The largest share of rows that may be rejected for a model to be fitted, but for those without a user; 0.2 unless
     /// given.
     pub max_rejected_share: Option<Share>,
-    /// The largest share of rows that may lack a user for a model to be fitted; 0.5 unless given. Shops know the buyer
-    /// of three purchases out of four, so it is judged apart.
+    /// The largest share of rows that may lack a user for a model to be fitted; 0.5 unless given. In shops a quarter of the
+    /// purchases often have no user, so they are judged apart.
     pub max_rows_without_user_share: Option<Share>,
-    /// The format of the files; without it their names and contents tell.
+    /// The format of the files; without it, by their names and contents.
     pub format: Option<Format>,
     /// What separates the columns of a text file; without it a comma, or a tab in `.tsv` files.
     pub delimiter: Option<Delimiter>,
     /// The names of the columns of text files that have no header line.
     pub columns: Option<Vec<String>>,
-    /// The first day that the log covers; rows before it are set aside. Without it the log's own traffic tells.
+    /// The first day that the log covers; rows before it are set aside. Without it, by the log's own traffic.
     pub from: Option<Day>,
-    /// The day after the last one that the log covers; rows on or after it are set aside. Without it the log's own traffic
-    /// tells.
+    /// The day after the last one that the log covers; rows on or after it are set aside. Without it, by the
+    /// log's own traffic.
     pub until: Option<Day>,
     /// What to do about rows on days that the log does not cover, or that have not come yet.
     pub stray: OnStray,
     /// What to do about long silences inside of the log that its traffic does not explain.
     pub hole: OnHole,
-    /// What makes a quote inside of a quoted text part of it; without it the beginning of each file tells.
+    /// What makes a quote inside of a quoted text part of it; without it, by the beginning of each file.
     pub escape: Option<Escape>,
     /// The most bytes of a record of a text file, 1 MiB unless given; a longer one is rejected.
     pub max_record_bytes: Option<NonZeroUsize>,

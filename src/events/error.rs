@@ -1,3 +1,5 @@
+//! Errors of reading a log.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
@@ -152,9 +154,9 @@ pub enum EventsError {
         /// The file.
         path: PathBuf,
     },
-    /// A file whose format neither its name nor the configuration tells.
+    /// A file of unknown format.
     #[error(
-        "{}: neither the name nor the first line tells the format; set `events.format` to csv, jsonl, parquet or rollup",
+        "{}: the format is not known by the name or the first line; set `events.format` to csv, jsonl, parquet or rollup",
         shown(path)
     )]
     UnknownFormat {
@@ -318,7 +320,7 @@ pub enum EventsError {
         /// What is wrong.
         message: String,
     },
-    /// A setting that a SQL engine cannot be told to honour as the reader does.
+    /// A setting that SQL cannot honour as the reader does.
     #[error(
         "`events.{setting}`: {construct} cannot be written in SQL for {dialect} so that it means the same; {instead}"
     )]

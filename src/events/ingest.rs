@@ -139,6 +139,7 @@ impl<'c> RowSink<'c> {
         if let Placement::Stray(_) = placement {
             return placement;
         }
+        // Rows after the as-of day count too: where no event is left, the span says which as-of day to choose.
         self.counts.widen(day, day);
         self.counts.rows_after_as_of += u64::from(placement == Placement::AfterAsOf);
         placement
@@ -175,6 +176,7 @@ impl<'c> RowSink<'c> {
             self.counts.rows_filtered_by_user += 1;
             return Ok(());
         }
+        // Numbered only here: a kind that only rows of other users have is none of this log.
         let number = self.builder.kind(kind)?;
         self.add(user, day, number, amount, || kind)
     }
@@ -262,6 +264,7 @@ impl<'c> RowSink<'c> {
         rejection: Rejection,
         line: impl FnOnce() -> u64,
     ) -> Result<(), EventsError> {
+        // The line is counted, and the column named, only for rows that are shown.
         if self.reject_unseen(rejection.reason) {
             Ok(())
         } else {

@@ -57,9 +57,9 @@ pub struct LogRequest<'a> {
     pub users: Users,
     /// How much memory the events may take before they go to disk.
     pub memory: &'a MemoryBudget,
-    /// The kinds that tell churn: a log may cover them for a shorter time than others.
+    /// The kinds that labels are made of: a log may cover them for a shorter time than others.
     pub labels: LabelKinds<'a>,
-    /// The present day in the log's time zone; rows of days after tomorrow are set aside. `None` to know of no future.
+    /// The present day in the log's time zone; rows of days after tomorrow are set aside. `None` where no day is in the future.
     pub today: Option<Day>,
 }
 
@@ -93,17 +93,17 @@ pub fn read_log(
         }
     }
     check_not_mixed(&files)?;
-    // Of a roll-up in as many partitions as are asked for, one is all that has to be read, or there.
-    let asked = |file: &LogFile| match (request.users, part_of_path(&file.path)) {
-        (Users::Partition(asked), Some((number, of))) if of == asked.of() => {
-            Some(number == asked.number())
+    // Of a roll-up in as many partitions as the users are read in, one is all that has to be read, or there.
+    let is_read = |file: &LogFile| match (request.users, part_of_path(&file.path)) {
+        (Users::Partition(read), Some((number, of))) if of == read.of() => {
+            Some(number == read.number())
         }
         _ => None,
     };
-    files.retain(|file| file.format != Format::Rollup || asked(file) != Some(false));
+    files.retain(|file| file.format != Format::Rollup || is_read(file) != Some(false));
     let rollups = files
         .iter()
-        .filter(|file| file.format == Format::Rollup && asked(file).is_none());
+        .filter(|file| file.format == Format::Rollup && is_read(file).is_none());
     check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     let mut read = log::read(request, &files, on_progress)?;
     read.quality.left_out = left_out;

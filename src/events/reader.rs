@@ -85,6 +85,7 @@ pub(crate) fn read(
         counts.merge(more);
         keys.merge(seen);
     }
+    // A key is missing only if no thread has seen it.
     keys.check(&[Field::User, Field::Time, Field::Kind, Field::Amount])?;
     let duplicates = into_inner(scan.duplicates);
     let mut report = report(files, into_inner(scan.done), &counts, &duplicates);
@@ -220,6 +221,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             chunk,
         } = task;
         let file = &self.scan.files[position];
+        // Chunks of one file mostly come one after the other.
         if self.bound != Some(position) {
             self.bind(file, &chunk)?;
             self.bound = Some(position);

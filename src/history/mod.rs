@@ -1,4 +1,4 @@
-//! What a user did, rolled up once into records of (day, kind, count, amount).
+//! The events of each user, rolled up once into records of (day, kind, count, amount).
 //!
 //! All that is kept of a user is a [`History`]: records sorted by day and kind. Amounts are fixed-point numbers with a
 //! unit of 1e-6 (micros), so sums do not depend on their order: merging is commutative and associative, and late,
@@ -54,7 +54,7 @@ pub enum HistoryError {
         /// What was given.
         day: Day,
     },
-    /// A time zone that the IANA database does not know.
+    /// A time zone that is not in the IANA database.
     #[error("`{name}` is not an IANA time zone; write it like `Europe/London` or `UTC`")]
     TimeZone {
         /// What was given.
@@ -191,7 +191,7 @@ impl Amount {
     }
 }
 
-/// What a user did of one kind on one day.
+/// The events of one user, kind and day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayRecord {
     /// The sum of the events' amounts.
@@ -214,6 +214,7 @@ impl DayRecord {
             day: other.day,
             kind: other.kind,
         };
+        // A sum that wrapped would be a wrong model without any sign of it.
         self.count = self.count.checked_add(other.count).ok_or_else(overflow)?;
         self.amount = Amount(
             self.amount
@@ -294,6 +295,7 @@ impl<'a> HistoryView<'a> {
 
 /// Puts records in order that come in order of time, so that few of them have far to go; `false` when many have.
 fn nearly_sorted(records: &mut [DayRecord]) -> bool {
+    // An insertion sort: few moves suffice where logs are almost in order of time.
     let mut moves_left = 8 * records.len();
     for end in 1..records.len() {
         let mut at = end;
@@ -315,6 +317,7 @@ fn compact(records: &mut Vec<DayRecord>) -> Result<(), HistoryError> {
     if !records.is_sorted_by(|a, b| a.key() < b.key()) && !nearly_sorted(records) {
         records.sort_unstable_by_key(DayRecord::key);
     }
+    // The closure cannot return an error, so it is kept for the end.
     let mut overflow = None;
     records.dedup_by(|next, kept| {
         next.key() == kept.key() && {

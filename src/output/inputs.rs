@@ -1,3 +1,5 @@
+//! Outputs that must not be written over inputs.
+
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
@@ -18,7 +20,7 @@ struct Input {
 }
 
 impl Inputs {
-    /// Adds a file, or a folder with all that is below it. What is not there is left to whoever reads it.
+    /// Adds a file, or a folder with all that is below it. What is not there is left to its reader.
     pub fn add(&mut self, given: &Path) {
         if let (Ok(path), Ok(metadata)) = (given.canonicalize(), given.metadata()) {
             let (identity, is_folder) = (Identity::of(&metadata), metadata.is_dir());

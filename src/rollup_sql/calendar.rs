@@ -6,7 +6,7 @@ use super::dialect::Dialect::{self, BigQuery, ClickHouse, DuckDb, Postgres, Snow
 const SECONDS: [i64; 2] = [-2_209_075_200, 7_258_204_800];
 
 impl Dialect {
-    /// The date that a text of the form `YYYY-MM-DD` tells; NULL where the calendar has no such day.
+    /// The date of a text of the form `YYYY-MM-DD`; NULL where the calendar has no such day.
     pub(crate) fn try_date(self, text: &str) -> String {
         match self {
             Spark | Snowflake | DuckDb => format!("TRY_CAST({text} AS DATE)"),
@@ -41,7 +41,7 @@ impl Dialect {
         }
     }
 
-    /// The instant that a text of the form `YYYY-MM-DD HH:MM:SS` with `Z`, `+HH` or `+HH:MM` tells, or NULL.
+    /// The instant of a text of the form `YYYY-MM-DD HH:MM:SS` with `Z`, `+HH` or `+HH:MM`, or NULL.
     pub(crate) fn try_instant(self, text: &str) -> String {
         match self {
             Spark => format!("TRY_CAST({text} AS TIMESTAMP)"),

@@ -99,7 +99,7 @@ pub(crate) type Known = (PathBuf, Vec<(String, Type)>);
 /// What is known of the log's columns.
 #[derive(Debug)]
 pub(crate) struct Columns {
-    /// Their names and types, where a file told them.
+    /// Their names and types, where a file has them.
     pub(crate) known: Option<Known>,
     /// Whether all are text, where nothing is the empty text.
     pub(crate) text: bool,
@@ -220,7 +220,7 @@ pub(crate) fn computed(
                 ..term
             });
         }
-        // The reader rejects ids that so large a number does not tell from the next one.
+        // The reader rejects ids that are rounded, as numbers so large are.
         Type::Float if term.kind == Type::Float && field == Field::User => 1_u64 << 53,
         Type::Single if term.kind == Type::Float && field == Field::User => 1 << 24,
         _ => return Ok(term),

@@ -139,7 +139,7 @@ impl Dialect {
         }
     }
 
-    /// The double that a text tells, which is known to look like one; NULL where it is too large.
+    /// The double of a text that has the form of one; NULL where it is too large.
     pub(crate) fn try_double(self, text: &str) -> String {
         match self {
             Spark | Snowflake | DuckDb => format!("TRY_CAST({text} AS DOUBLE)"),
@@ -153,7 +153,7 @@ impl Dialect {
         }
     }
 
-    /// The integer that a text tells, which is known to look like one; NULL where it is too large.
+    /// The integer of a text that has the form of one; NULL where it is too large.
     pub(crate) fn try_whole(self, text: &str) -> String {
         match self {
             Spark | DuckDb => format!("TRY_CAST({text} AS BIGINT)"),

@@ -96,7 +96,7 @@ impl Translator<'_> {
     }
 
     fn letters(&self, whole: &Term, from: &str, to: &str) -> Term {
-        // ClickHouse knows it in lower case only.
+        // ClickHouse has it in lower case only.
         Term::of(
             format!("translate({}, '{from}', '{to}')", whole.sql),
             Type::Text,

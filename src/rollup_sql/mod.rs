@@ -83,7 +83,7 @@ fn unsupported(
 /// The query for the daily roll-up of a log.
 ///
 /// # Errors
-/// [`EventsError::Sql`] where the engine cannot be told to do what the reader does; the errors of
+/// [`EventsError::Sql`] where the engine cannot do what the reader does; the errors of
 /// [`crate::events::read_log`] about settings, columns and files.
 pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
     let SqlRequest {
@@ -108,6 +108,7 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
     let log = from.sql(request, &query.names()?)?;
     let (day, number) = (&time.day, &amount.number);
     let (time_value, amount_value) = (&time.value, &amount.value);
+    // A date that is written out cannot be in the wrong unit.
     let misread = if time.is_written {
         String::new()
     } else {

@@ -142,7 +142,7 @@ impl Query<'_> {
                 Some(_) => Err(unsupported(
                     request,
                     "time",
-                    "a type given for what a file or an expression tells",
+                    "a type given for a column of files or an expression",
                     "leave it away; it is for a column of a table",
                 )),
             };

@@ -246,7 +246,7 @@ fn the_truth_agrees_with_the_log() {
     let folder = folder.path().join("shop");
     let log = rows_of(&folder);
     assert_eq!(summary.rows, log.len() as u64);
-    assert_eq!(summary.dirt, DirtCounts::default());
+    assert_eq!(summary.noise, NoiseCounts::default());
     assert!(log.is_sorted_by_key(|row| row.split(',').nth(1).unwrap().to_owned()));
     let truth = text_of(&folder, "truth.csv");
     let mut reader = csv::Reader::from_reader(truth.as_bytes());
@@ -275,17 +275,17 @@ fn the_truth_agrees_with_the_log() {
 }
 
 #[test]
-fn the_dirt_is_as_counted_and_as_ordered() {
+fn the_noise_is_as_counted_and_as_ordered() {
     let (folder, summary) = simulated(300, 300, 0.04);
     let log = rows_of(&folder.path().join("shop"));
     let count = |test: &dyn Fn(&str) -> bool| log.iter().filter(|row| test(row)).count() as u64;
-    let DirtCounts {
+    let NoiseCounts {
         without_user,
         bad_time,
         repeated,
         late,
         bot_visits,
-    } = summary.dirt;
+    } = summary.noise;
     assert_eq!(count(&|row| row.starts_with(',')), without_user);
     assert_eq!(count(&|row| row.starts_with("B000001")), bot_visits);
     let readable = |row: &str| {

@@ -7,10 +7,10 @@ use std::path::Path;
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
-use super::dirt::{BOT, Flaw, Row};
 use super::event::{Channel, Event, Kind};
 use super::exit::Cause;
 use super::life::Life;
+use super::noise::{BOT, Flaw, Row};
 use super::persona::Persona;
 use super::world::World;
 use super::{SimulateError, SimulateOptions};

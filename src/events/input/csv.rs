@@ -1,3 +1,5 @@
+//! Rows of delimited text, and of text whose fields are separated by whitespace.
+
 use std::ops::Range;
 
 use super::chunks::TextChunk;

@@ -45,9 +45,10 @@ pub(crate) enum Found {
 }
 
 impl Csv {
-    /// What begins at `from`; `None` where more bytes are needed to tell, which is never so when these are the last.
+    /// What begins at `from`; `None` where more bytes are needed, which is never so when these are the last.
     pub(crate) fn find(self, bytes: &[u8], from: usize, are_last: bool) -> Option<Found> {
         let rest = bytes.get(from..)?;
+        // A record beyond the limit is never searched to its end: reading stays linear.
         let window = rest
             .get(..self.limits.bytes.saturating_add(1))
             .unwrap_or(rest);
@@ -117,6 +118,7 @@ impl Csv {
             };
         };
         *lines += memchr::memchr_iter(self.terminator, inside).count();
+        // A quote left open by mistake would take in the rest of the file.
         if *lines > self.limits.lines {
             return Some(Close::Open { next });
         }
@@ -170,7 +172,7 @@ impl Csv {
 
     /// Whether lines that a quoted text takes in look like rows: all have as many columns as the log, and one column has a
     /// number or a time in all of them. The text ends at `inside`, and so on the last line, whose rest has columns of the
-    /// text's own row, which tell nothing.
+    /// text's own row, which do not count.
     fn are_rows(self, lines: &[u8], inside: usize) -> bool {
         if self.columns < 2 {
             return false;
@@ -202,6 +204,7 @@ impl Csv {
 
 /// Whether a field begins with a digit, past a sign, and has more digits than letters, as numbers and times do.
 pub(crate) fn is_number_or_time(field: &[u8]) -> bool {
+    // Quotes and a sign come before the digits.
     let field = field.trim_ascii();
     let field = field.strip_prefix(b"\"").unwrap_or(field);
     let field = field.strip_prefix(b"-").unwrap_or(field);

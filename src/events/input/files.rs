@@ -16,7 +16,7 @@ use crate::events::quality::report::{LeftOut, LeftOutReason};
 /// Left-out files that an error names.
 const NAMED_IN_ERROR: usize = 5;
 
-const NOT_A_LOG: &str = "does not tell its format by its name, and its first line has not the columns of the log; to read \
+const NOT_A_LOG: &str = "has no known ending, and its first line has not the columns of the log; to read \
                          it, name it in `events.paths`, and set `events.format`";
 
 /// A file of the log.
@@ -40,7 +40,7 @@ pub(crate) struct FoundFiles {
 /// The files of the log, each once, by whatever names and links it is found.
 ///
 /// A path that is named is read, or is an error. What is found in a folder or by a pattern is read where its name or its
-/// content tells the format, and otherwise left out by name.
+/// content gives the format, and otherwise listed as left out.
 pub(crate) fn find(
     config: &EventsConfig,
     base_dir: &Path,
@@ -76,7 +76,7 @@ pub(crate) fn find(
 /// A file that was found.
 struct Candidate {
     path: PathBuf,
-    /// What tells it from all other files; none for the standard input.
+    /// Its device and inode, by which links to one file are found; none for the standard input.
     identity: Option<(u64, u64)>,
     is_link: bool,
     format: Format,

@@ -1,3 +1,5 @@
+//! Rows of JSON Lines.
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ const OBJECTS_WITHOUT_USER: u64 = 10_000;
 
 /// The keys in use and which of them any line of the log has had.
 ///
-/// A key may be absent from many lines, so only the whole log can tell that it does not exist.
+/// A key may be absent from many lines, so only after the whole log is it known to be missing.
 #[derive(Default)]
 pub(crate) struct SeenKeys {
     keys: Vec<(Field, String)>,
@@ -116,6 +118,7 @@ pub(crate) fn read(
             continue;
         }
         sink.compare(hash_bytes(0, object));
+        // Keys of all lines would take too long to collect; the first lines show what there is.
         let others = (number <= LINES_WITH_NAMES).then_some(&mut keys.others);
         match parse(object, &names, &mut slots, &mut keys.seen, others) {
             Ok(()) => {

@@ -38,6 +38,7 @@ pub(crate) fn open_text(path: &Path, bytes_read: Arc<AtomicU64>) -> Result<Text,
         Box::new(raw)
     };
     match text.fill_buf().map_err(fail)? {
+        // The byte order mark of UTF-8 would be part of the first column's name.
         [0xef, 0xbb, 0xbf, ..] => text.consume(3),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             return Err(EventsError::Utf16 {

@@ -1,3 +1,5 @@
+//! Rows of Parquet tables with one event a row.
+
 use std::collections::HashMap;
 use std::fs::File;
 

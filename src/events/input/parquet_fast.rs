@@ -18,7 +18,7 @@ use crate::events::ingest::RowSink;
 use crate::events::mapping::mapper::{FieldColumns, Mapper};
 use crate::history::{HistoryError, Placement};
 
-/// The schema to ask a reader for: texts in the types that are quickest to compare.
+/// The schema to read with: texts in the types that are quickest to compare.
 pub(crate) fn fast_schema(columns: FieldColumns, schema: &Schema) -> SchemaRef {
     let fields: Vec<Field> = schema
         .fields()
@@ -150,6 +150,7 @@ impl<'b> FastBatch<'b> {
         else {
             return Ok(false);
         };
+        // Times out of range are rejected with their values by the mapper.
         let Some(day) = mapper.day(ticks, self.per_s, self.zoned) else {
             return Ok(false);
         };

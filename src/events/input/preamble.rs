@@ -1,4 +1,4 @@
-//! What the beginning of a text file tells: how it is written, and which columns it has.
+//! The layout of a text file and its columns, from its beginning.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub(crate) struct Beginning {
     pub(crate) length: usize,
 }
 
-/// What the first bytes of a file tell, `are_all` when it has no more; `None` where more are needed.
+/// The layout from the first bytes of a file, `are_all` when it has no more; `None` where more are needed.
 pub(crate) fn beginning(
     bytes: &[u8],
     are_all: bool,
@@ -70,6 +70,7 @@ pub(crate) fn beginning(
 
 /// What ends the lines: a carriage return by itself where there are more of these than newlines outside of quotes.
 fn terminator(bytes: &[u8], csv: Csv) -> u8 {
+    // Hardly any file is of the old Macintosh, and most have no carriage return at all.
     if memchr::memchr(b'\r', bytes).is_none() {
         return b'\n';
     }
@@ -194,6 +195,7 @@ fn has_backslashes(rows: &[u8], are_all: bool, csv: Csv) -> bool {
     if memchr::memmem::find(rows, b"\\\"").is_none() {
         return false;
     }
+    // Both readings are tried on the beginning; the one with fewer malformed rows is right.
     let malformed = |backslash| malformed(rows, are_all, Csv { backslash, ..csv });
     malformed(true) < malformed(false)
 }

@@ -16,7 +16,7 @@ use crate::events::config::EventsConfig;
 /// Bytes of a chunk of text, about; few in tests, so that all of them cross from one chunk to the next.
 const CHUNK_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
-/// Bytes of the beginning of a text file that tell how it is written.
+/// Bytes of the beginning of a text file from which its layout is found.
 const BEGINNING_BYTES: usize = 1 << 20;
 
 /// Hands out the chunks of a text file.
@@ -53,6 +53,7 @@ impl TextChunks {
             let ended = read_up_to(&mut text, &mut pending, wanted, file)?;
             match beginning(&pending, ended, file, config)? {
                 Some(beginning) => break (beginning, ended),
+                // The header, or a quoted text in it, goes on behind what was read.
                 None => wanted = wanted.saturating_mul(2),
             }
         };
@@ -108,6 +109,7 @@ impl TextChunks {
                     return Ok(Some(std::mem::replace(&mut self.pending, rest)));
                 }
                 Cut::TooLong => return self.too_long(file).map(Some),
+                // A record goes on behind the chunk: the chunk grows, up to the limit of a record.
                 Cut::NotYet => wanted = wanted.saturating_mul(2),
             }
         }

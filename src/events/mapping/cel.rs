@@ -1,3 +1,5 @@
+//! Compiled CEL expressions over the columns of a row.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

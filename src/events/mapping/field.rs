@@ -1,3 +1,5 @@
+//! Where the value of a field comes from: a column, or an expression.
+
 use std::path::{Path, PathBuf};
 
 use super::cel::Expression;
@@ -240,6 +242,7 @@ pub(crate) fn text_of<'t>(
                 Ok(text)
             }
         }
+        // A flag is a fine kind of event; as a user it is a mistake of the mapping.
         Cell::Bool(value) if field == Field::Kind => Ok(if value { "true" } else { "false" }),
         _ => match cell.write_id(scratch) {
             Ok(()) => Ok(scratch),

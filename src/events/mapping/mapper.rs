@@ -1,3 +1,5 @@
+//! Rows as events.
+
 use std::borrow::Cow;
 
 use super::field::{Columns, Row, Source, Stop, text_of};
@@ -233,6 +235,7 @@ impl<'m, R: Row> DatedRow<'m, R> {
 fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Rejection> {
     let number = match cell {
         Cell::Null => return Ok(None),
+        // Spreadsheets write numbers with spaces around them.
         Cell::Text(text) => match text.trim_ascii() {
             "" => return Ok(None),
             text => text.parse().ok(),

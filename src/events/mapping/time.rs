@@ -1,9 +1,11 @@
+//! Values of the time column as days.
+
 use std::ops::{Range, RangeInclusive};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::time_format::{TimeFormat, Told, iso, seconds_of};
+use super::time_format::{ParsedTime, TimeFormat, iso, seconds_of};
 use crate::columnar::Cell;
 use crate::events::EventsError;
 use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
@@ -50,7 +52,7 @@ impl TimeReader {
         })
     }
 
-    /// The day of an instant, if it is the last one told.
+    /// The day of an instant, if it is on the last day computed.
     pub(crate) fn last_day(&self, ticks: i64, per_s: i64) -> Option<Day> {
         let last = self.last_ticks.as_ref()?;
         (last.per_s == per_s && last.range.contains(&ticks)).then_some(last.day)
@@ -123,6 +125,7 @@ impl TimeReader {
         if text.is_empty() {
             return Err(self.reject(RejectionReason::EmptyTime, String::new()));
         }
+        // Equal times follow each other in most logs: parsing is skipped for all but the first.
         if let Some(day) = self.last_text_day
             && self.last_text == text
         {
@@ -136,12 +139,14 @@ impl TimeReader {
     }
 
     fn parse(&mut self, text: &str) -> Result<Day, Rejection> {
-        let told = match &self.format {
-            TimeFormat::Date => self.plain_date(text.as_bytes(), b'-', None).map(Told::Day),
+        let parsed = match &self.format {
+            TimeFormat::Date => self
+                .plain_date(text.as_bytes(), b'-', None)
+                .map(ParsedTime::Day),
             TimeFormat::DateTime(between) => self
                 .plain_date(text.as_bytes(), b'-', Some(*between))
-                .map(Told::Day),
-            TimeFormat::CompactDate => self.compact_date(text.as_bytes()).map(Told::Day),
+                .map(ParsedTime::Day),
+            TimeFormat::CompactDate => self.compact_date(text.as_bytes()).map(ParsedTime::Day),
             TimeFormat::Epoch(_) => {
                 let number = match (text.parse(), text.parse::<f64>()) {
                     (Ok(whole), _) => Cell::Int(whole),
@@ -150,13 +155,13 @@ impl TimeReader {
                 };
                 return self.day_of_number(number);
             }
-            TimeFormat::Rfc3339 => text.parse::<Timestamp>().ok().map(Told::Instant),
+            TimeFormat::Rfc3339 => text.parse::<Timestamp>().ok().map(ParsedTime::Instant),
             TimeFormat::Iso => iso(text),
             TimeFormat::Pattern(pattern) => pattern.read(text),
         };
-        match told {
-            Some(Told::Day(day)) => self.check(Some(day), Cell::Text(text)),
-            Some(Told::Instant(at)) => {
+        match parsed {
+            Some(ParsedTime::Day(day)) => self.check(Some(day), Cell::Text(text)),
+            Some(ParsedTime::Instant(at)) => {
                 let day = self.clock.day(floor_s(at));
                 self.check(day, Cell::Text(text))
             }
@@ -182,6 +187,7 @@ impl TimeReader {
     }
 
     fn calendar_day(&mut self, digits: [u8; 8]) -> Option<Day> {
+        // Days change seldom, and the calendar is the slow part.
         if let Some((last, day)) = self.last_date
             && last == digits
         {

@@ -25,6 +25,7 @@ pub(crate) fn report(
     counts: &Counts,
     duplicates: &Duplicates,
 ) -> QualityReport {
+    // Threads end their chunks in any order, and the first rows of a reason are shown.
     done.sort_by_key(|done| done.number);
     let quality = |file: &LogFile| FileQuality {
         file: file.shown.clone(),

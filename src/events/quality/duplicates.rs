@@ -1,3 +1,5 @@
+//! Rows that equal an earlier row, counted in bounded memory.
+
 use std::collections::{HashMap, HashSet};
 
 use crate::history::SecretState;
@@ -47,6 +49,7 @@ impl Duplicates {
         if !self.seen.insert(hash) {
             *self.repeats.entry(hash).or_default() += 1;
         } else if self.seen.len() > self.limit {
+            // Halves the sample: one more bit of a remembered hash has to be zero.
             self.sampled_bits += 1;
             let bits = self.sampled_bits;
             self.seen.retain(|hash| hash.trailing_zeros() >= bits);

@@ -120,6 +120,7 @@ impl QualityReport {
 
     /// Fills in the shares of rejected rows. Of rows on or after the as-of day nothing but the time is looked at.
     pub(crate) fn share_out(&mut self) {
+        // Rows after the as-of day cannot be rejected, and would hide the share of the others.
         let seen = self.rows.saturating_sub(self.rows_after_as_of).max(1) as f64;
         let without_user = self
             .rejected

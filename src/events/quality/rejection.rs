@@ -1,3 +1,5 @@
+//! Why a row is rejected.
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -1,3 +1,5 @@
+//! The data-quality report.
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -39,7 +41,7 @@ pub struct QualityReport {
     pub without_user_share: f64,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_as_of: u64,
-    /// Rows of users that were not asked for, where a part of the users was.
+    /// Rows of users that are not read, where only a part of the users is.
     pub rows_filtered_by_user: u64,
     /// Events without an amount, where amounts are mapped; they count as 0.
     pub empty_amounts: u64,
@@ -74,7 +76,7 @@ pub struct FileQuality {
     pub format: Format,
     /// Rows read.
     pub rows: u64,
-    /// How quotes are escaped, where the beginning of the file told and not the configuration.
+    /// How quotes are escaped, where the beginning of the file shows it and the configuration does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub escape: Option<Escape>,
 }
@@ -100,7 +102,7 @@ pub enum LeftOutReason {
     Copy,
     /// The file is compressed, or of a format, as is not read.
     NotSupported,
-    /// Neither the name nor the first line tells that the file is part of the log.
+    /// Neither the name nor the first line shows that the file is part of the log.
     NotALog,
     /// There is nothing in it.
     Empty,

@@ -1,3 +1,5 @@
+//! The data-quality report as text.
+
 use std::fmt;
 
 use super::printable::printable;
@@ -112,12 +114,7 @@ fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         line(f, "after as-of day", report.rows_after_as_of, "not seen")?;
     }
     if report.rows_filtered_by_user > 0 {
-        line(
-            f,
-            "other users",
-            report.rows_filtered_by_user,
-            "not asked for",
-        )?;
+        line(f, "other users", report.rows_filtered_by_user, "not read")?;
     }
     if report.empty_amounts > 0 {
         line(f, "empty amounts", report.empty_amounts, "count as 0")?;
@@ -184,7 +181,11 @@ fn render_coverage(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
             from: coverage.labels_until,
             until: coverage.span.until,
         };
-        line("labels stop", days, ", without the kinds that tell churn")?;
+        line(
+            "labels stop",
+            days,
+            ", without the kinds that labels are made of",
+        )?;
     }
     for hole in &coverage.holes {
         line(

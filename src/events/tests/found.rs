@@ -99,7 +99,7 @@ fn every_file_of_a_folder_is_read_or_named() {
     );
     let text = report.render();
     assert!(
-        text.contains("left out        logs/README.md does not tell its format"),
+        text.contains("left out        logs/README.md has no known ending"),
         "{text}"
     );
     assert!(

@@ -1,3 +1,5 @@
+//! How many users each day has, in all and by kind.
+
 use std::collections::BTreeMap;
 
 use crate::history::{Day, Histories, HistoryError};

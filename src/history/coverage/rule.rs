@@ -1,3 +1,5 @@
+//! The rule for holes and strays, feed by feed.
+
 use super::series::{QUIET_SHARE, Series, Weekly};
 use super::{CoverageSettings, FeedCoverage, Hole, Stretch};
 use crate::history::Day;
@@ -144,7 +146,7 @@ impl Feed {
 
     /// How many users the days would have had.
     ///
-    /// Past the middle of the log the weeks before a silence alone tell: what comes after the end of a log may be strays.
+    /// Past the middle of the log only the weeks before a silence count: what comes after the end of a log may be strays.
     /// Before the middle the lower of both sides counts, since a log that grows is silent at first.
     fn expected(&self, silence: Stretch) -> Option<f64> {
         let before = self.series.expected_before(silence.from, silence);

@@ -1,3 +1,5 @@
+//! The users of each day as a series, and how many a silence would have had.
+
 use std::collections::BTreeMap;
 
 use super::Stretch;

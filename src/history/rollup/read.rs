@@ -116,6 +116,7 @@ pub fn read_rollup(
     into: &mut HistoriesBuilder,
 ) -> Result<RollupRead, HistoryError> {
     let mut paths = Vec::new();
+    // Held open, to notice another folder of this name while its files are read.
     let folder = Folder::open(path).map_err(|source| HistoryError::Io {
         path: path.to_owned(),
         source,
@@ -139,6 +140,7 @@ pub fn read_rollup(
         .map(RollupFile::open)
         .collect::<Result<_, _>>()?;
     let groups: Vec<RowGroup<'_>> = files.iter().flat_map(RollupFile::row_groups).collect();
+    // Where rows are left out, a kind may have none, and must not be numbered.
     if days == DayBounds::default() && users == Users::All {
         number_kinds(&groups, into)?;
     }
@@ -168,7 +170,7 @@ fn number_kinds(groups: &[RowGroup<'_>], into: &mut HistoriesBuilder) -> Result<
         .iter()
         .step_by(groups.len().div_ceil(KIND_GROUPS).max(1))
     {
-        // Whatever is wrong is told when the rows are read.
+        // An error here comes again, with its row, when the rows are read.
         let Ok(Some(Ok(batch))) = group.batches(&["kind"]).map(|mut batches| batches.next()) else {
             continue;
         };
@@ -208,7 +210,7 @@ pub(crate) fn read_rollup_file(
     Ok(read)
 }
 
-/// Reads groups on all threads. Of several errors the one of the first group is told: groups are begun in order, so all
+/// Reads groups on all threads. Of several errors the one of the first group is returned: groups are begun in order, so all
 /// before it are read to their ends.
 fn read_groups(
     groups: &[RowGroup<'_>],
@@ -220,6 +222,7 @@ fn read_groups(
         let mut read = RollupRead::default();
         while let Some((number, group)) = next_of(groups, &next) {
             if let Err(error) = group.read(kept, &mut builder, &mut read) {
+                // No thread begins another row group: those before this one are begun already.
                 next.store(groups.len(), Ordering::Relaxed);
                 return Err((number, error));
             }

@@ -80,6 +80,7 @@ impl RollupFile {
                 });
             }
         }
+        // Views of texts are read without being copied.
         let viewed = options().with_schema(Arc::new(with_views(stored.schema())));
         let viewed = || ArrowReaderMetadata::try_new(stored.metadata().clone(), viewed);
         let metadata = guarded(viewed).map_err(parquet)?;
@@ -129,6 +130,7 @@ impl Iterator for Batches<'_> {
         let reader = self.reader.as_mut()?;
         let batch = guarded(|| Ok::<_, ParquetError>(reader.next().transpose()?)).transpose()?;
         if batch.is_err() {
+            // What follows an error is not to be trusted.
             self.reader = None;
         }
         Some(batch.map_err(|source| HistoryError::Parquet {

@@ -1,3 +1,5 @@
+//! Writing histories as a roll-up.
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;

@@ -124,6 +124,7 @@ impl HistoriesBuilder {
 
     /// A builder for another thread, whose records end up in the same histories once it is [closed](Self::close).
     pub fn fork(&self) -> Self {
+        // Counted before the thread starts: a fork that is dropped unclosed is noticed however early the end comes.
         self.shared.open.fetch_add(1, Ordering::SeqCst);
         Self {
             shared: self.shared.clone(),
@@ -156,6 +157,7 @@ impl HistoriesBuilder {
     }
 
     fn shared_kind(&self, name: &str) -> Result<u16, HistoryError> {
+        // Every thread comes here once for each kind, so a scan under a lock is fast enough.
         let mut kinds = lock(&self.shared.kinds);
         let id = kinds
             .iter()
@@ -256,6 +258,7 @@ impl SharedBuilder {
         let holds = partition.runs.iter().map(Vec::len).sum::<usize>() + partition.names.memory();
         let before = std::mem::replace(&mut partition.held, holds);
         let all = self.held.fetch_add(holds, Ordering::Relaxed) + holds;
+        // Added before it is taken off: another thread may see too much held for a moment, never too little.
         self.held.fetch_sub(before, Ordering::Relaxed);
         if all - before > self.budget.memory_bytes {
             let (names, runs) = (

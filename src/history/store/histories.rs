@@ -99,7 +99,7 @@ impl Histories {
         self.find(position / BLOCK_USERS, |at, _| at == within)
     }
 
-    /// The first user of a block for whom `is` holds, given the place in the block and the id.
+    /// The first user of a block for which `is` holds, given the position in the block and the id.
     fn find(
         &self,
         number: usize,
@@ -138,6 +138,7 @@ impl Histories {
         }
         let block =
             |scratch: &mut Vec<u8>, number| Ok(Sha256::digest(self.blocks.bytes(number, scratch)?));
+        // Blocks are hashed on all threads, and their digests in order.
         let blocks: Vec<_> = (0..self.blocks.len())
             .into_par_iter()
             .map_init(Vec::new, block)
@@ -211,6 +212,7 @@ impl Histories {
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         for start in (0..self.blocks.len()).step_by(BLOCKS_AHEAD) {
+            // No more than these results wait to be taken, however large the log is.
             let end = self.blocks.len().min(start + BLOCKS_AHEAD);
             self.map_range(start..end, &chosen, &look)?
                 .into_iter()

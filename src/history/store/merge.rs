@@ -96,7 +96,9 @@ impl Merge<'_> {
             order.extend(users.map(|user| (prefix(segment.names.get(user)), number as u32, user)));
         }
         let name = |at: &(u128, u32, u32)| segments[at.1 as usize].names.get(at.2);
+        // Most ids differ in their first sixteen bytes, so few comparisons look an id up.
         order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a).cmp(name(b))));
+        // Blocks are cut in the order of ids, whatever partitions their users come from: equal logs have equal blocks.
         let block = |users: &[(u128, u32, u32)]| {
             let mut bytes = Vec::new();
             for (_, segment, user) in users {
@@ -123,6 +125,7 @@ impl Merge<'_> {
         for (stream, _) in sorted {
             heap.push(stream, Vec::new())?;
         }
+        // All partitions are sorted: the next user is the first one of some partition.
         let (mut written, mut index) = (SpillWriter::new(self.folder)?, Vec::new());
         let (mut block, mut users, mut first) = (Vec::new(), 0, Vec::new());
         while let Some((name, stream, entry)) = heap.pop() {

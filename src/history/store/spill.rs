@@ -65,7 +65,7 @@ impl SpillFiles {
         for number in 0..names.len() as u32 {
             codec::put_bytes(&mut texts, names.get(number));
         }
-        // Each run counts users from 0, so the runs are told apart by their lengths.
+        // Each run counts users from 0, so each run is kept with its length.
         let mut all = Vec::with_capacity(runs.iter().map(|run| run.len() + 5).sum());
         for run in runs {
             codec::put_bytes(&mut all, run);
@@ -203,6 +203,7 @@ impl SpillFile {
     ) -> Result<(), HistoryError> {
         let io = |source| failed(&self.folder, source);
         into.resize(length, 0);
+        // Seeking and reading are two steps, so one thread at a time does both.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(start)).map_err(io)?;
         file.read_exact(into).map_err(io)

@@ -65,6 +65,7 @@ impl Totals {
             let number = usize::from(record.kind);
             let kind = &mut self.kinds[number];
             kind.events += u64::from(record.count);
+            // Users of the first 64 kinds are counted by a bit each; a set for every user would cost more than the sum.
             let bit = 1_u64.checked_shl(number as u32).unwrap_or(0);
             kind.users += u64::from(bit != 0 && seen & bit == 0);
             seen |= bit;

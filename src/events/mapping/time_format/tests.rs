@@ -3,9 +3,9 @@ use super::*;
 #[test]
 fn formats_that_tell_no_day_are_errors() {
     for (format, expected) in [
-        ("%H:%M", "does not tell a day"),
-        ("%d/%m", "does not tell a day"),
-        ("%H:%MZ", "does not tell a time"),
+        ("%H:%M", "gives no day"),
+        ("%d/%m", "gives no day"),
+        ("%H:%MZ", "gives no time"),
         ("%Y-%m-%d %J", "cannot be used"),
         ("%Y-%m-%d %", "cannot be used"),
         ("epoch", "none of rfc3339, epoch_s"),
@@ -33,7 +33,7 @@ fn words_that_only_look_like_zones_are_text() {
         let TimeFormat::Pattern(pattern) = TimeFormat::new(pattern).unwrap() else {
             panic!("{pattern}")
         };
-        assert_eq!(pattern.single().1, Some(Tells::Local), "{pattern:?}");
+        assert_eq!(pattern.single().1, Some(PatternTime::Local), "{pattern:?}");
     }
 }
 

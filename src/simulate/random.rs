@@ -1,26 +1,26 @@
 //! Random draws: one stream per user and purpose, and the few distributions the simulator needs.
 
-use rand::{Rng, SeedableRng};
+use rand::{Rng as _, SeedableRng};
 use rand_distr::{Distribution, Exp1, Gamma, Poisson, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::math::splitmix::splitmix64;
 
-/// What a stream of random numbers is for. Each purpose has its own, so that turning the dirt up or down does
+/// What a stream of random numbers is for. Each purpose has its own, so that turning the noise up or down does
 /// not change anybody's life.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Life = 1,
-    Dirt = 2,
+    Noise = 2,
     Bot = 3,
     Shopper = 4,
     Slice = 5,
 }
 
 /// A stream of random numbers that depends on nothing but its three keys.
-pub(crate) struct Chance(Xoshiro256PlusPlus);
+pub(crate) struct Rng(Xoshiro256PlusPlus);
 
-impl Chance {
+impl Rng {
     pub(crate) fn new(seed: u64, purpose: Purpose, user: u32) -> Self {
         let key = splitmix64(seed ^ splitmix64(((purpose as u64) << 32) | u64::from(user)));
         Self(Xoshiro256PlusPlus::seed_from_u64(key))
