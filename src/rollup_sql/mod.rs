@@ -87,10 +87,7 @@ fn unsupported(
 /// [`crate::events::read_log`] about settings, columns and files.
 pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
     let SqlRequest {
-        config,
-        dialect,
-        until,
-        ..
+        config, dialect, ..
     } = *request;
     // Checks the time zone and the format as reading does.
     TimeReader::new(config.time_format.as_deref(), &config.timezone.0)?;
@@ -108,15 +105,6 @@ pub fn rollup_sql(request: &SqlRequest<'_>) -> Result<String> {
     let log = from.sql(request, &query.names()?)?;
     let (day, number) = (&time.day, &amount.number);
     let (time_value, amount_value) = (&time.value, &amount.value);
-    // A date that is written out cannot be in the wrong unit.
-    let misread = if time.is_written {
-        String::new()
-    } else {
-        unlike_misread_days(dialect)
-    };
-    let as_of = until.map_or_else(String::new, |day| {
-        format!("\n  AND event_day < {}", dialect.date(&day.to_string()))
-    });
     Ok(format!(
         "{header}WITH {LOG} AS (
   {log}
@@ -144,22 +132,39 @@ SELECT
   COUNT(*) AS {count_name},
   {sum} AS {amount_name}
 FROM parsed
-WHERE event_user <> '' AND event_kind <> ''
-  AND event_day BETWEEN {first} AND {last}{misread}
-  AND event_amount BETWEEN -{limit} AND {limit}{as_of}
+WHERE {conditions}
 GROUP BY event_user, event_day, event_kind
 ",
         header = header(request, &from, day.contains("[Tt ]")),
         sum = dialect.sum_of_amounts("event_amount"),
-        first = dialect.date(&format!("{}-01-01", YEARS.start())),
-        last = dialect.date(&format!("{}-12-31", YEARS.end())),
-        limit = AMOUNT_LIMIT,
+        conditions = conditions(request, time.is_written),
         user_name = dialect.quote("user"),
         day_name = dialect.quote("day"),
         kind_name = dialect.quote("kind"),
         count_name = dialect.quote("count"),
         amount_name = dialect.quote("amount"),
     ))
+}
+
+/// Which rows the reader takes in, of those up to the as-of day.
+fn conditions(request: &SqlRequest<'_>, is_written: bool) -> String {
+    let dialect = request.dialect;
+    let first = dialect.date(&format!("{}-01-01", YEARS.start()));
+    let last = dialect.date(&format!("{}-12-31", YEARS.end()));
+    // A date that is written out cannot be in the wrong unit.
+    let misread = if is_written {
+        String::new()
+    } else {
+        unlike_misread_days(dialect)
+    };
+    let as_of = request.until.map_or_else(String::new, |day| {
+        format!("\n  AND event_day < {}", dialect.date(&day.to_string()))
+    });
+    format!(
+        "event_user <> '' AND event_kind <> ''
+  AND event_day BETWEEN {first} AND {last}{misread}
+  AND event_amount BETWEEN -{AMOUNT_LIMIT} AND {AMOUNT_LIMIT}{as_of}"
+    )
 }
 
 /// Leaves out the days on which times fall that are read in the wrong unit.
