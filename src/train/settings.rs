@@ -164,7 +164,7 @@ impl TrainConfig {
         };
         let problem = own
             .or_else(|| self.model.problem())
-            .or_else(|| self.segments.problem())
+            .or_else(|| self.segments.validate().err().map(|e| e.to_string()))
             .or_else(|| {
                 self.bands
                     .problem()
