@@ -164,13 +164,12 @@ impl TrainConfig {
         };
         let problem = own
             .or_else(|| self.model.problem())
-            .or_else(|| self.segments.problem())
+            .or_else(|| self.segments.validate().err().map(|e| e.to_string()))
             .or_else(|| {
-                self.bands
-                    .problem()
-                    .map(|problem| format!("risk_bands: {problem}"))
+                let legal = self.bands.validate();
+                legal.err().map(|problem| format!("risk_bands: {problem}"))
             })
-            .or_else(|| self.lifecycle.problem());
+            .or_else(|| self.lifecycle.validate().err().map(|e| e.to_string()));
         problem.map_or(Ok(()), |p| Err(TrainError::Setting(p)))
     }
 }
