@@ -24,7 +24,7 @@ const GROUP_ROWS: usize = 65_536;
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
     /// A name that tells no format.
-    #[error("--out {}: the name must end in .parquet", path.display())]
+    #[error("{}: the name must end in .parquet", path.display())]
     Name {
         /// The name.
         path: PathBuf,
@@ -76,7 +76,7 @@ pub fn write_features(
     out: &Path,
 ) -> Result<FeaturesWritten, FeaturesError> {
     let destination = features_destination(out)?;
-    config.check()?;
+    config.validate().map_err(TrainError::from)?;
     let catalogue = Catalogue::new(schema(histories, config, &mut Vec::new())?)?;
     let mut dates = dates.to_vec();
     dates.sort_unstable();

@@ -93,7 +93,7 @@ pub enum HistoryError {
         bytes: usize,
     },
     /// More users than can be numbered.
-    #[error("the log has too many users to be numbered; take a share of them by --sample-users")]
+    #[error("the log has too many users to be numbered; take a share of them")]
     TooManyUsers,
     /// Users' ids of gigabytes.
     #[error(
@@ -111,7 +111,7 @@ pub enum HistoryError {
     Damaged,
     /// A temporary file that could not be written or read.
     #[error(
-        "temporary file in {}: {source}; name a folder with more room by --temp, or allow more memory by --memory",
+        "temporary file in {}: {source}; name a folder with more room, or allow more memory",
         folder.display()
     )]
     Spill {

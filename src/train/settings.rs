@@ -1,10 +1,12 @@
 //! Everything that decides a fit, beside the histories.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
 use super::data::labels::ChurnConfig;
 use super::estimators::segments::SegmentConfig;
+use crate::configuration::SettingError;
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
@@ -76,34 +78,92 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
-    fn problem(&self) -> Option<String> {
-        if self.l2.is_some_and(|l2| !(l2.is_finite() && l2 > 0.0)) {
-            return Some("model.l2 must be positive".into());
+    /// Checks every key of `[model]` against its range.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first key at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let illegal = |key, value: &dyn fmt::Display, requirement: &str| {
+            Err(SettingError::illegal("model", key, value, requirement))
+        };
+        if let Some(l2) = self.l2.filter(|l2| !(l2.is_finite() && *l2 > 0.0)) {
+            return illegal("l2", &l2, "be above 0");
         }
         if let Some(half_life) = self
             .half_life_windows
             .filter(|h| !(h.is_finite() && *h >= 0.0))
         {
-            return Some(format!(
-                "model.half_life_windows is {half_life}: it must be 0 or more"
-            ));
+            return illegal("half_life_windows", &half_life, "be 0 or more");
         }
         if self.solver == Solver::Linfa && self.half_life_windows.is_some_and(|h| h > 0.0) {
-            return Some(
-                "model.half_life_windows must be 0 with model.solver = \"linfa\": it weighs all rows alike".into(),
-            );
-        }
-        if self.most_rows < 1_000 {
-            return Some(format!(
-                "model.most_rows is {}: it must be at least 1000",
-                self.most_rows
+            return Err(SettingError::new(
+                "model",
+                "half_life_windows",
+                "model.half_life_windows must be 0 with model.solver = \"linfa\": it weighs all rows alike",
             ));
         }
-        if self.spacing_days == Some(0) {
-            return Some("model.spacing_days must be at least 1".into());
+        if self.most_rows < 1_000 {
+            return illegal("most_rows", &self.most_rows, "be at least 1000");
         }
-        (!(1..=100).contains(&self.snapshots))
-            .then(|| "model.snapshots must lie between 1 and 100".into())
+        if self.spacing_days == Some(0) {
+            return illegal("spacing_days", &0, "be at least 1");
+        }
+        if !(1..=100).contains(&self.snapshots) {
+            return illegal("snapshots", &self.snapshots, "lie between 1 and 100");
+        }
+        Ok(())
+    }
+}
+
+impl ChurnConfig {
+    /// Checks every key of `[churn]` against its range.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first key at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self {
+            activity,
+            horizon_days,
+            active_within_days,
+            lead_days,
+            churn_event,
+        } = self;
+        if activity.is_empty() {
+            let problem = "churn.activity names no kind of event";
+            return Err(SettingError::new("churn", "activity", problem));
+        }
+        let legal = |horizon: &u16| (1..=HORIZON_LIMIT).contains(horizon);
+        if horizon_days.is_empty() || !horizon_days.iter().all(legal) {
+            return Err(SettingError::illegal(
+                "churn",
+                "horizon_days",
+                format_args!("{horizon_days:?}"),
+                format_args!("hold numbers of days from 1 to {HORIZON_LIMIT}"),
+            ));
+        }
+        if !(1..=36_600).contains(active_within_days) {
+            return Err(SettingError::illegal(
+                "churn",
+                "active_within_days",
+                active_within_days,
+                "lie between 1 and 36600",
+            ));
+        }
+        if *lead_days > 3_660 {
+            let requirement = "be at most 3660";
+            return Err(SettingError::illegal(
+                "churn",
+                "lead_days",
+                lead_days,
+                requirement,
+            ));
+        }
+        if churn_event.as_ref().is_some_and(|e| activity.contains(e)) {
+            let problem =
+                "churn.churn_event is also in churn.activity: an event can't be both".to_owned();
+            return Err(SettingError::new("churn", "churn_event", problem));
+        }
+        Ok(())
     }
 }
 
@@ -127,50 +187,33 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
-    /// Checks every setting against its range; the error names the one at fault.
-    pub fn check(&self) -> Result<(), TrainError> {
-        let churn = &self.churn;
-        let within = |days: u32| (1..=36_600).contains(&days);
-        let own = if churn.activity.is_empty() {
-            Some("churn.activity names no kind of event".to_owned())
-        } else if churn.horizon_days.is_empty()
-            || !churn
-                .horizon_days
-                .iter()
-                .all(|h| (1..=HORIZON_LIMIT).contains(h))
-        {
-            let given = &churn.horizon_days;
-            Some(format!(
-                "churn.horizon_days is {given:?}: it must hold numbers of days from 1 to {HORIZON_LIMIT}"
-            ))
-        } else if !within(churn.active_within_days) {
-            Some(format!(
-                "churn.active_within_days is {}: it must lie between 1 and 36600",
-                churn.active_within_days
-            ))
-        } else if churn.lead_days > 3_660 {
-            Some(format!(
-                "churn.lead_days is {}: it must be at most 3660",
-                churn.lead_days
-            ))
-        } else if churn
-            .churn_event
-            .as_ref()
-            .is_some_and(|e| churn.activity.contains(e))
-        {
-            Some("churn.churn_event is also in churn.activity: an event can't be both".to_owned())
-        } else {
-            None
-        };
-        let problem = own
-            .or_else(|| self.model.problem())
-            .or_else(|| self.segments.problem())
-            .or_else(|| {
-                self.bands
-                    .problem()
-                    .map(|problem| format!("risk_bands: {problem}"))
-            })
-            .or_else(|| self.lifecycle.problem());
-        problem.map_or(Ok(()), |p| Err(TrainError::Setting(p)))
+    /// Checks every table of the configuration.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first setting at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self {
+            churn,
+            model,
+            segments,
+            bands,
+            lifecycle,
+            timezone: _,
+            hash: _,
+        } = self;
+        churn.validate()?;
+        model.validate()?;
+        // These three are parts of a bundle too and describe their faults in words.
+        if let Some(problem) = segments.problem() {
+            return Err(SettingError::new("segments", "k_min", problem));
+        }
+        if let Some(problem) = bands.problem() {
+            let problem = format!("risk_bands: {problem}");
+            return Err(SettingError::new("risk_bands", "medium", problem));
+        }
+        if let Some(problem) = lifecycle.problem() {
+            return Err(SettingError::new("lifecycle", "", problem));
+        }
+        Ok(())
     }
 }
