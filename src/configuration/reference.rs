@@ -1,16 +1,17 @@
 //! The reference of a configuration file as data: rows that tests compare with the types, and from which the page is made.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// A table of a configuration file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Section {
     /// Its name; empty for keys outside of any table.
     pub name: &'static str,
     /// One sentence on its purpose.
     pub purpose: &'static str,
     /// Its keys, in the order of the page.
-    pub settings: &'static [Setting],
+    pub settings: Cow<'static, [Setting]>,
 }
 
 /// One key of a configuration file.
@@ -37,6 +38,8 @@ pub enum DefaultValue {
     Required,
     /// This value, as TOML.
     Value(&'static str),
+    /// This number.
+    Number(u64),
     /// What these words say.
     Otherwise(&'static str),
 }
@@ -185,6 +188,7 @@ impl DefaultValue {
         match self {
             Self::Required => "required".to_owned(),
             Self::Value(value) => format!("`{value}`"),
+            Self::Number(number) => format!("`{number}`"),
             Self::Otherwise(words) => (*words).to_owned(),
         }
     }
@@ -208,7 +212,7 @@ pub fn markdown(sections: &[Section], level: usize) -> String {
         let _ = write!(page, "\n{marks} {heading}\n\n{purpose}\n\n");
         page.push_str("| key | type | unit | default | range | meaning |\n");
         page.push_str("| --- | --- | --- | --- | --- | --- |\n");
-        for setting in *settings {
+        for setting in settings.iter() {
             page.push_str(&table_row(setting));
         }
     }
@@ -256,7 +260,7 @@ mod tests {
         let section = Section {
             name: "events",
             purpose: "The log.",
-            settings: SETTINGS,
+            settings: Cow::Borrowed(SETTINGS),
         };
         insta::assert_snapshot!(markdown(&[section], 3), @r#"
 

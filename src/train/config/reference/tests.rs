@@ -39,7 +39,7 @@ fn the_rows_are_the_keys_that_the_parser_knows() {
     let no_section = parse(&format!("{SMALL}[no_such_key]\n")).unwrap_err();
     let documented: BTreeSet<&str> = SECTIONS.iter().map(|section| section.name).collect();
     assert_eq!(expected_names(&no_section), documented);
-    for section in SECTIONS {
+    for section in &SECTIONS {
         let refused = parse(&with_setting(section.name, "no_such_key", "1")).unwrap_err();
         let documented: BTreeSet<&str> = section.settings.iter().map(|s| s.key).collect();
         assert_eq!(expected_names(&refused), documented, "[{}]", section.name);
@@ -69,7 +69,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
         "max_record_lines" => Some(integer(events.limits().lines)),
         _ => None,
     };
-    for Section { name, settings, .. } in SECTIONS {
+    for Section { name, settings, .. } in &SECTIONS {
         let found = match *name {
             "events" => table(&events),
             "churn" => table(&train.churn),
@@ -78,13 +78,17 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
             "risk_bands" => table(&train.bands),
             _ => table(&train.lifecycle),
         };
-        for setting in *settings {
+        for setting in settings.iter() {
             let place = format!("{name}.{}", setting.key);
             let found = found
                 .get(setting.key)
                 .cloned()
                 .or_else(|| applied(setting.key));
             match setting.default {
+                DefaultValue::Number(number) => {
+                    let number = i64::try_from(number).unwrap();
+                    assert_eq!(found, Some(number.into()), "{place}");
+                }
                 DefaultValue::Value(value) => {
                     let value = toml_value(value);
                     assert_eq!(found, Some(value), "{place}");
@@ -125,8 +129,8 @@ fn toml_value(text: &str) -> toml::Value {
 #[test]
 fn the_ranges_are_those_that_the_parser_accepts() {
     let mut compared = 0;
-    for section in SECTIONS {
-        for setting in section.settings {
+    for section in &SECTIONS {
+        for setting in section.settings.iter() {
             let place = format!("{}.{}", section.name, setting.key);
             let (legal, illegal) = setting.range.examples();
             for value in &legal {
@@ -147,8 +151,8 @@ fn the_ranges_are_those_that_the_parser_accepts() {
 /// A type in words with a value of another type, which must be refused.
 #[test]
 fn the_types_are_those_that_the_parser_accepts() {
-    for section in SECTIONS {
-        for setting in section.settings {
+    for section in &SECTIONS {
+        for setting in section.settings.iter() {
             let wrong = match setting.value {
                 "string" | "string or `{ expr }`" => "[1]",
                 "integer" | "number" | "boolean" => "\"one\"",
