@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+use std::fmt;
 use std::path::PathBuf;
 
 use super::quality::printable::shown;
@@ -5,6 +7,30 @@ use super::quality::rejected_share::TooManyRejected;
 use super::quality::rejection::RejectionReason;
 use super::quality::report::{LeftOut, RowLocation};
 use crate::history::{Day, HistoryError};
+
+/// What to do about something that SQL cannot say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SqlRemedy {
+    /// Change the configuration or the log, as this text says.
+    Setting(Cow<'static, str>),
+    /// Read the table or view that this text describes: [`SqlRequest::table`](crate::events::SqlRequest::table).
+    Table(Cow<'static, str>),
+    /// Say what the time column is: [`SqlRequest::time_type`](crate::events::SqlRequest::time_type).
+    TimeType(Cow<'static, str>),
+}
+
+impl From<&'static str> for SqlRemedy {
+    fn from(text: &'static str) -> Self {
+        Self::Setting(text.into())
+    }
+}
+
+impl fmt::Display for SqlRemedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Setting(text) | Self::Table(text) | Self::TimeType(text)) = self;
+        f.write_str(text)
+    }
+}
 
 /// What can go wrong with reading a log.
 #[derive(Debug, thiserror::Error)]
@@ -304,7 +330,7 @@ pub enum EventsError {
         /// What cannot be written.
         construct: String,
         /// What to do instead.
-        instead: String,
+        instead: SqlRemedy,
     },
     /// A row that cannot be read, where the configuration says to stop at the first one.
     #[error(

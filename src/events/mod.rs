@@ -23,7 +23,7 @@ pub use config::{
     Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,
 };
-pub use error::EventsError;
+pub use error::{EventsError, SqlRemedy};
 pub use input::log_files::LogFiles;
 pub use log::ReadLog;
 pub use quality::rejected_share::TooManyRejected;

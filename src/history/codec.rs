@@ -6,12 +6,12 @@
 //! | header bits | meaning |
 //! | --- | --- |
 //! | 0 | the count is not 1, and follows |
-//! | 1-2 | the amount: 0 is nothing, 1 follows in hundredths, 2 follows in millionths (zigzag) |
+//! | 1-2 | the amount: 0 is nothing, 1 follows in hundredths, 2 follows in micros of 1e-6 (zigzag) |
 //! | 3-7 | the kind's number; 31 says that it follows |
 
 use super::{Amount, Day, DayRecord};
 
-/// Millionths in a hundredth.
+/// Micros in a hundredth.
 const HUNDREDTH: i64 = 10_000;
 const NOTHING: u8 = 0;
 const HUNDREDTHS: u8 = 1;

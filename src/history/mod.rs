@@ -1,7 +1,7 @@
 //! What a user did, rolled up once into records of (day, kind, count, amount).
 //!
-//! Everything Ebb knows of a user is a [`History`]: records sorted by day and kind. Amounts are whole
-//! millionths, so sums do not depend on their order: merging is commutative and associative, and late,
+//! All that is kept of a user is a [`History`]: records sorted by day and kind. Amounts are fixed-point numbers with a
+//! unit of 1e-6 (micros), so sums do not depend on their order: merging is commutative and associative, and late,
 //! out-of-order and partitioned logs give the same bytes.
 
 pub(crate) mod bounds;
@@ -93,7 +93,7 @@ pub enum HistoryError {
         bytes: usize,
     },
     /// More users than can be numbered.
-    #[error("the log has too many users to be numbered; take a share of them")]
+    #[error("the log has too many users to be numbered; read a share of them")]
     TooManyUsers,
     /// Users' ids of gigabytes.
     #[error(
@@ -110,10 +110,7 @@ pub enum HistoryError {
     #[error("the histories in memory are damaged")]
     Damaged,
     /// A temporary file that could not be written or read.
-    #[error(
-        "temporary file in {}: {source}; name a folder with more room, or allow more memory",
-        folder.display()
-    )]
+    #[error("temporary file in {}: {source}", folder.display())]
     Spill {
         /// The folder.
         folder: PathBuf,
@@ -158,7 +155,7 @@ pub const AMOUNT_LIMIT: f64 = 1e12;
 
 const MICROS: f64 = 1e6;
 
-/// An amount of money (or any quantity) in whole millionths, so that sums are exact in any order.
+/// An amount of money (or any quantity) as a fixed-point number with a unit of 1e-6, so that sums are exact in any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);
 
@@ -178,17 +175,17 @@ impl Amount {
         }
     }
 
-    /// The amount of so many millionths.
+    /// The amount of so many micros (1e-6).
     pub fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// The amount in whole units.
+    /// The amount in units of the log.
     pub fn value(self) -> f64 {
         self.0 as f64 / MICROS
     }
 
-    /// The amount in millionths.
+    /// The amount in micros (1e-6).
     pub fn micros(self) -> i64 {
         self.0
     }
@@ -281,7 +278,7 @@ impl<'a> HistoryView<'a> {
     pub fn before(self, day: Day) -> Self {
         let end = self.records.partition_point(|r| r.day < day);
         Self {
-            records: self.records.get(..end).unwrap_or_default(),
+            records: &self.records[..end],
         }
     }
 
@@ -290,7 +287,7 @@ impl<'a> HistoryView<'a> {
         let upto = self.before(until).records;
         let start = upto.partition_point(|r| r.day < from);
         Self {
-            records: upto.get(start..).unwrap_or_default(),
+            records: &upto[start..],
         }
     }
 }
@@ -299,22 +296,14 @@ impl<'a> HistoryView<'a> {
 fn nearly_sorted(records: &mut [DayRecord]) -> bool {
     let mut moves_left = 8 * records.len();
     for end in 1..records.len() {
-        let Some(sorted) = records.get_mut(..=end) else {
-            return false;
-        };
         let mut at = end;
-        while let Some([before, here]) = at
-            .checked_sub(1)
-            .and_then(|before| sorted.get_mut(before..=at))
-        {
-            if before.key() <= here.key() {
-                break;
-            }
+        while at > 0 && records[at - 1].key() > records[at].key() {
+            // Beyond this a general sort is faster.
             if moves_left == 0 {
                 return false;
             }
             moves_left -= 1;
-            std::mem::swap(before, here);
+            records.swap(at - 1, at);
             at -= 1;
         }
     }

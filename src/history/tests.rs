@@ -230,10 +230,7 @@ fn a_folder_that_takes_no_temporary_file_is_named() {
     });
     add(&mut builder, [(1, 5, 0, 1, 0)].iter());
     let message = builder.finish().unwrap_err().to_string();
-    assert!(
-        message.contains("/no such folder") && message.contains("a folder with more room"),
-        "{message}"
-    );
+    assert!(message.contains("/no such folder"), "{message}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Inputs {
 /// [`OutputError`] names the output and the input.
 pub fn check_apart(outputs: &[Destination], inputs: &Inputs) -> Result<(), OutputError> {
     for (position, output) in outputs.iter().enumerate() {
-        let before = outputs.get(..position).unwrap_or_default();
+        let before = &outputs[..position];
         let near = |other: &&Destination| {
             output.path().starts_with(other.path()) || other.path().starts_with(output.path())
         };

@@ -128,34 +128,32 @@ impl Dialect {
         }
     }
 
-    /// The exact sum of amounts, each rounded to millionths as the reader rounds it: halves away from zero.
+    /// The exact sum of amounts, each rounded to six decimals as the reader rounds it: halves away from zero.
     pub(crate) fn sum_of_amounts(self, amount: &str) -> String {
-        let millionths = format!("({amount} * 1000000)");
+        let micros = format!("({amount} * 1000000)");
         let by_hand = |trunc: &str| {
-            let whole = format!("{trunc}({millionths})");
+            let whole = format!("{trunc}({micros})");
             format!(
-                "{whole} + CASE WHEN ABS({millionths} - {whole}) >= 0.5 THEN SIGN({millionths}) ELSE 0 END"
+                "{whole} + CASE WHEN ABS({micros} - {whole}) >= 0.5 THEN SIGN({micros}) ELSE 0 END"
             )
         };
         match self {
             Spark => {
                 format!(
-                    "CAST(CAST(SUM(CAST(ROUND({millionths}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
+                    "CAST(CAST(SUM(CAST(ROUND({micros}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
                 )
             }
             DuckDb => {
                 format!(
-                    "CAST(CAST(SUM(CAST(ROUND({millionths}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
+                    "CAST(CAST(SUM(CAST(ROUND({micros}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
                 )
             }
             BigQuery => {
-                format!(
-                    "SUM(CAST(CAST(ROUND({millionths}) AS INT64) AS NUMERIC)) * NUMERIC '0.000001'"
-                )
+                format!("SUM(CAST(CAST(ROUND({micros}) AS INT64) AS NUMERIC)) * NUMERIC '0.000001'")
             }
             Snowflake => {
                 format!(
-                    "CAST(SUM(CAST(ROUND({millionths}) AS NUMBER(19, 0))) * 0.000001 AS NUMBER(25, 6))"
+                    "CAST(SUM(CAST(ROUND({micros}) AS NUMBER(19, 0))) * 0.000001 AS NUMBER(25, 6))"
                 )
             }
             // These round halves to even numbers.

@@ -7,9 +7,9 @@ use arrow_schema::DataType;
 
 use super::dialect::Dialect;
 use super::expression::{Result, Term};
-use crate::events::EventsError;
 use crate::events::mapping::field;
 use crate::events::quality::rejection::Field;
+use crate::events::{EventsError, SqlRemedy};
 
 /// The name of the first step of the query, which holds the log's columns.
 pub(crate) const LOG: &str = "raw_events";
@@ -124,8 +124,12 @@ impl Columns {
             return Err(EventsError::Sql {
                 setting: field.setting(),
                 dialect: dialect.name(),
-                construct: "an expression over JSON Lines, where each line has types of its own,".to_owned(),
-                instead: "name a column, or compute the value in a view and give the view's name as --table".to_owned(),
+                construct: "an expression over JSON Lines, where each line has types of its own,"
+                    .to_owned(),
+                instead: SqlRemedy::Table(
+                    "name a column, or compute the value in a view and read the view instead"
+                        .into(),
+                ),
             });
         }
         let (name, kind) = self.find(field, identifier, |columns| {
@@ -206,7 +210,7 @@ pub(crate) fn computed(
                 construct: format!(
                     "an expression over the decimal `{name}`, which may have more digits than it computes with,"
                 ),
-                instead: "name the column itself, without an expression".to_owned(),
+                instead: "name the column itself, without an expression".into(),
             });
         }
         Type::Decimal if term.kind == Type::Decimal => {

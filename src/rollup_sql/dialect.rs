@@ -7,9 +7,9 @@ use std::fmt;
 pub enum Dialect {
     /// Spark SQL, 4.0 or newer.
     Spark,
-    /// BigQuery's GoogleSQL.
+    /// BigQuery's GoogleSQL. Experimental: its queries were never run.
     BigQuery,
-    /// Snowflake.
+    /// Snowflake. Experimental: its queries were never run.
     Snowflake,
     /// ClickHouse.
     ClickHouse,
@@ -35,6 +35,11 @@ impl Dialect {
             DuckDb => "duckdb",
             Postgres => "postgres",
         }
+    }
+
+    /// Whether queries for the engine were never run on it, for lack of a copy that runs on one's own machine.
+    pub fn is_experimental(self) -> bool {
+        matches!(self, BigQuery | Snowflake)
     }
 
     /// Whether the query itself can read files.

@@ -8,13 +8,13 @@ use super::columns::{Columns, Known, Type};
 use super::dialect::Dialect;
 use super::expression::Result;
 use super::{SqlRequest, unsupported};
-use crate::events::EventsError;
 use crate::events::config::{Delimiter, EventsConfig, Format};
 use crate::events::input::files;
 use crate::events::input::files::LogFile;
 use crate::events::input::format::extension;
 use crate::events::input::open::open_text;
 use crate::events::input::{parquet, text_chunks};
+use crate::events::{EventsError, SqlRemedy};
 
 /// The name of the table where none is given.
 const DEFAULT_TABLE: &str = "events";
@@ -255,7 +255,7 @@ fn format(request: &SqlRequest<'_>, found: &[LogFile]) -> Result<Option<Format>>
             request,
             "format",
             "JSON Lines",
-            "load them into a table, and give its name as --table",
+            SqlRemedy::Table("load them into a table, and read the table instead".into()),
         )),
         [] | [None] if !reads_files => Ok(None),
         [Some(format)] => Ok(Some(*format)),
@@ -263,7 +263,7 @@ fn format(request: &SqlRequest<'_>, found: &[LogFile]) -> Result<Option<Format>>
             request,
             "paths",
             "a log of several or unknown formats",
-            "set events.format, or give --table",
+            SqlRemedy::Table("set events.format, or read a table instead".into()),
         )),
     }
 }
@@ -297,12 +297,12 @@ fn delimiter(request: &SqlRequest<'_>) -> Result<u8> {
     match request.config.delimiter {
         Some(Delimiter::Byte(byte)) => Ok(byte),
         Some(Delimiter::Whitespace) => {
-            let instead = "load the files into a table, and give its name as --table";
+            let instead = "load the files into a table, and read the table instead";
             Err(unsupported(
                 request,
                 "delimiter",
                 "columns between runs of whitespace",
-                instead,
+                SqlRemedy::Table(instead.into()),
             ))
         }
         None if request
@@ -323,7 +323,7 @@ fn delimiter(request: &SqlRequest<'_>) -> Result<u8> {
                 request,
                 "paths",
                 "a mix of .csv and .tsv files",
-                "set events.delimiter, or give --table",
+                SqlRemedy::Table("set events.delimiter, or read a table instead".into()),
             ))
         }
         None => Ok(b','),

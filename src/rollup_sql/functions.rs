@@ -1,10 +1,13 @@
 //! CEL's functions on text and numbers as SQL.
 
+use std::borrow::Cow;
+
 use cel::IdedExpr;
 
 use super::columns::Type;
 use super::dialect::Part;
 use super::expression::{Result, Term, Translator};
+use crate::events::SqlRemedy;
 
 /// Numbers as the reader reads them from text.
 pub(crate) const NUMBER: &str = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$";
@@ -15,9 +18,10 @@ const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// The functions that are translated.
-const KNOWN: &str = "the functions that are translated are startsWith, endsWith, contains, matches, size, lowerAscii, \
-     upperAscii, trim, replace, substring, double, int and string; compute others in a view, and give the view's name as \
-     --table";
+const KNOWN: SqlRemedy = SqlRemedy::Table(Cow::Borrowed(
+    "the functions that are translated are startsWith, endsWith, contains, matches, size, lowerAscii, upperAscii, trim, \
+     replace, substring, double, int and string; compute others in a view, and read the view instead",
+));
 
 impl Translator<'_> {
     pub(crate) fn function(&self, name: &str, operands: &[&IdedExpr]) -> Result<Term> {

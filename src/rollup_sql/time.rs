@@ -5,6 +5,7 @@ use jiff::tz::Offset;
 use super::columns::Type;
 use super::expression::{Result, Translator};
 use super::functions::{NUMBER, WHOLE};
+use crate::events::SqlRemedy;
 use crate::events::mapping::time_format::{Pattern, Tells, TimeFormat};
 
 /// `HH:MM:SS`, with the leap second that some clocks write.
@@ -120,8 +121,9 @@ impl Translator<'_> {
         let dialect = self.dialect;
         let (written, tells) = pattern.single();
         let instead = "write the time as rfc3339 or in digits (%Y, %m, %d, %H, %M, %S), or put a date or timestamp into a \
-                       table and give --table and --time-type";
-        let fail = || self.unsupported(&format!("the time format `{written}`"), instead);
+                       table and read the table instead";
+        let instead = SqlRemedy::Table(instead.into());
+        let fail = || self.unsupported(&format!("the time format `{written}`"), instead.clone());
         let digits = Digits::of(written).ok_or_else(fail)?;
         let day = match tells {
             Some(Tells::Local) => dialect.try_date(&self.padded(text, &digits, &digits.date())),
@@ -149,7 +151,7 @@ impl Translator<'_> {
         let used = if template.contains(' ') {
             padding.as_slice()
         } else {
-            padding.get(..2).unwrap_or_default()
+            &padding[..2]
         };
         let parts = self.dialect.replace_match(text, &digits.regex, template);
         used.iter().fold(parts, |text, (from, to)| {
@@ -211,9 +213,7 @@ impl Digits {
                 _ => return None,
             };
             groups += 1;
-            if let Some(place) = places.get_mut(place) {
-                *place = Some(groups);
-            }
+            places[place] = Some(groups);
             regex.push_str(&format!("({part})"));
         }
         let [Some(year), Some(month), Some(day), hour, minute, second] = places else {

@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("output", &[]),
     ("columnar", &[]),
     ("configuration", &[]),
-    ("history", &["output", "columnar"]),
+    ("history", &["math", "output", "columnar"]),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
     ("events", &["columnar", "history"]),
@@ -65,7 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "model",
         ],
     ),
-    ("simulate", &["output", "history"]),
+    ("simulate", &["math", "output", "history"]),
     (
         "serve",
         &[
@@ -115,10 +115,11 @@ const FLOORS: [Floors; 4] = [
             &["rollup", "coverage"],
             &["store"],
             &["codec"],
+            &["bounds"],
             &["day"],
         ],
         leaves: &[],
-        below_leaves: 5,
+        below_leaves: 6,
         remaining: &[("store", "rollup")],
     },
     Floors {

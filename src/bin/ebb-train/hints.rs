@@ -2,7 +2,7 @@
 
 use ebb::batch::features::FeaturesError;
 use ebb::batch::scores::ScoresError;
-use ebb::events::EventsError;
+use ebb::events::{EventsError, SqlRemedy};
 use ebb::history::HistoryError;
 use ebb::model::ModelError;
 use ebb::train::TrainError;
@@ -22,6 +22,13 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             AgreementError::MissingKinds { .. } => {
                 Some("--allow-missing-kinds scores users all the same")
             }
+        };
+    }
+    if let Some(EventsError::Sql { instead, .. }) = error.downcast_ref() {
+        return match instead {
+            SqlRemedy::Table(_) => Some("--table names the table or view"),
+            SqlRemedy::TimeType(_) => Some("--time-type names the type of the time column"),
+            SqlRemedy::Setting(_) => None,
         };
     }
     let is_bundle_folder = matches!(error.downcast_ref(), Some(ModelError::NotABundle { .. }));

@@ -43,9 +43,9 @@ pub(crate) fn share_of_rows(text: &str) -> Result<f64, String> {
 pub(crate) enum Dialect {
     /// Spark SQL, 4.0 or newer.
     Spark,
-    /// BigQuery.
+    /// BigQuery; experimental, its queries were never run.
     Bigquery,
-    /// Snowflake.
+    /// Snowflake; experimental, its queries were never run.
     Snowflake,
     /// ClickHouse.
     Clickhouse,

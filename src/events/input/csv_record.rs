@@ -164,9 +164,7 @@ impl Csv {
     /// Whether what follows a closing quote on its line ends the field.
     fn ends_field(self, behind: &[u8]) -> bool {
         let blank = |byte: &&u8| matches!(**byte, b' ' | b'\t') && **byte != self.delimiter;
-        let behind = behind
-            .get(behind.iter().take_while(blank).count()..)
-            .unwrap_or_default();
+        let behind = &behind[behind.iter().take_while(blank).count()..];
         behind.is_empty() || behind.first() == Some(&self.delimiter) || behind == b"\r"
     }
 
@@ -262,18 +260,25 @@ impl Fields {
 
     /// A field of the record that was split last.
     pub(crate) fn get<'f>(&'f self, record: &'f [u8], field: usize) -> Option<&'f [u8]> {
-        let (in_record, range) = self.fields.get(field)?;
-        if *in_record {
+        Some(self.bytes(record, self.fields.get(field)?))
+    }
+
+    fn bytes<'f>(
+        &'f self,
+        record: &'f [u8],
+        (in_record, range): &(bool, Range<usize>),
+    ) -> &'f [u8] {
+        let source = if *in_record {
             record
         } else {
             self.unescaped.as_slice()
-        }
-        .get(range.clone())
+        };
+        &source[range.clone()]
     }
 
     /// All fields of the record that was split last.
     pub(crate) fn iter<'f>(&'f self, record: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
-        (0..self.len()).map(|field| self.get(record, field).unwrap_or_default())
+        self.fields.iter().map(|field| self.bytes(record, field))
     }
 
     /// Splits a record, which has no line end behind it.
@@ -283,7 +288,7 @@ impl Fields {
         self.is_malformed = false;
         let mut at = 0;
         loop {
-            let rest = record.get(at..).unwrap_or_default();
+            let rest = &record[at..];
             if rest.first() == Some(&b'"') {
                 at = self.quoted(record, at, csv);
             } else {

@@ -190,13 +190,11 @@ impl<'l> Visitor<'l> for Object<'_, 'l> {
             names: self.names,
             others: self.others.as_deref_mut(),
         })? {
-            let slot =
-                wanted.and_then(|at| Some((self.slots.get_mut(at)?, self.seen.get_mut(at)?)));
-            match slot {
-                Some((slot, seen)) => {
+            match wanted {
+                Some(at) => {
                     let value: &'l RawValue = map.next_value()?;
-                    *slot = Slot::of(value.get()).map_err(A::Error::custom)?;
-                    *seen = true;
+                    self.slots[at] = Slot::of(value.get()).map_err(A::Error::custom)?;
+                    self.seen[at] = true;
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;

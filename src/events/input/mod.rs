@@ -13,6 +13,7 @@ pub(crate) mod missing_column;
 pub(crate) mod open;
 pub(crate) mod parquet;
 pub(crate) mod parquet_fast;
+pub(crate) mod paths;
 pub(crate) mod patterns;
 pub(crate) mod preamble;
 pub(crate) mod record_boundary;

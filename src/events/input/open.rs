@@ -173,7 +173,7 @@ impl Input {
     /// The next bytes, fewer only where the file ends.
     fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         while self.buffer.len() - self.at < count && self.read_more()? > 0 {}
-        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        let rest = &self.buffer[self.at..];
         Ok(rest.get(..count).unwrap_or(rest))
     }
 
@@ -184,10 +184,7 @@ impl Input {
         let kept = self.buffer.len();
         self.buffer.resize(kept + BUFFER_BYTES, 0);
         let outcome = loop {
-            match self
-                .file
-                .read(self.buffer.get_mut(kept..).unwrap_or_default())
-            {
+            match self.file.read(&mut self.buffer[kept..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => break outcome,
             }
@@ -216,7 +213,7 @@ impl BufRead for Input {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         // A decoder that sees the magic number of a frame as a whole consumes none that isn't one.
         self.peek(8)?;
-        Ok(self.buffer.get(self.at..).unwrap_or_default())
+        Ok(&self.buffer[self.at..])
     }
 
     fn consume(&mut self, count: usize) {

@@ -161,7 +161,7 @@ impl<'b> FastBatch<'b> {
         let amount = match self.amount {
             None => Some(0.0),
             Some((_, nulls)) if !is_valid(nulls, row) => None,
-            Some((amounts, _)) => amounts.get(row).copied(),
+            Some((amounts, _)) => Some(amounts[row]),
         };
         if !is_seen {
             sink.pass_over(day);
@@ -228,9 +228,7 @@ impl<'b> Kinds<'b> {
         let Some(position) = self.position(row) else {
             return Ok(None);
         };
-        let Some(known) = self.numbers.get_mut(position) else {
-            return Ok(None);
-        };
+        let known = &mut self.numbers[position];
         if known.is_none() && self.names.is_valid(position) && is_trim(self.names.value(position)) {
             *known = Some(number(self.names.value(position))?);
         }

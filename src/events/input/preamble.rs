@@ -59,7 +59,7 @@ pub(crate) fn beginning(
         },
     };
     csv.columns = names.len();
-    let rows = bytes.get(length..).unwrap_or_default();
+    let rows = &bytes[length..];
     csv.backslash = csv.backslash || config.escape.is_none() && has_backslashes(rows, are_all, csv);
     Ok(Some(Beginning {
         layout: Layout::Csv(csv),
@@ -112,11 +112,9 @@ fn header(
         };
     }
     let bad = |problem: &'static str| {
-        let line = bytes.get(from..).unwrap_or_default();
-        let line = line
-            .split(|byte| *byte == csv.terminator)
-            .next()
-            .unwrap_or_default();
+        let line = &bytes[from..];
+        let end = memchr::memchr(csv.terminator, line).unwrap_or(line.len());
+        let line = &line[..end];
         let first = printable(
             &String::from_utf8_lossy(line.get(..400).unwrap_or(line)),
             80,
@@ -132,7 +130,7 @@ fn header(
         Some(Found::OpenQuote { .. }) => bad("opens a quote and does not close it"),
         Some(Found::TooLong { .. }) => bad("has more bytes than `events.max_record_bytes`"),
         Some(Found::Record { end, next }) => {
-            let record = bytes.get(from..end).unwrap_or_default();
+            let record = &bytes[from..end];
             let record = record.strip_suffix(b"\r").unwrap_or(record);
             let mut fields = Fields::default();
             fields.split(record, csv);
@@ -166,7 +164,7 @@ fn whitespace_separated(
         length += line.len();
         split_at_whitespace(line, &mut fields);
         if !fields.is_empty() && (are_all || line.ends_with(b"\n")) {
-            let field = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
+            let field = |range: &Range<usize>| &line[range.clone()];
             return Ok(Some(Beginning {
                 layout,
                 names: header_names(fields.iter().map(field)),
@@ -206,7 +204,7 @@ fn malformed(rows: &[u8], are_all: bool, csv: Csv) -> usize {
     while at < rows.len() {
         match csv.find(rows, at, are_all) {
             Some(Found::Record { end, next }) => {
-                let record = rows.get(at..end).unwrap_or_default();
+                let record = &rows[at..end];
                 let record = record.strip_suffix(b"\r").unwrap_or(record);
                 fields.split(record, csv);
                 count += usize::from(

@@ -50,9 +50,7 @@ pub(crate) fn report(
     } in done
     {
         report.rows += rows;
-        if let Some(file) = report.files.get_mut(file) {
-            file.rows += rows;
-        }
+        report.files[file].rows += rows;
         for rejected in rejected {
             let list = if rejected.reason.is_stray() {
                 &mut report.set_aside
@@ -84,7 +82,7 @@ fn add_rejected(all: &mut Vec<RejectedRows>, more: RejectedRows) {
 pub(crate) fn empty(report: &QualityReport, counts: &Counts, until: Option<Day>) -> EventsError {
     let as_of = until.filter(|_| counts.rows_after_as_of > 0);
     let mut text = match counts.span {
-        _ if counts.rows_filtered_by_user > 0 => "all rows are of users that were not asked for".to_owned(),
+        _ if counts.rows_filtered_by_user > 0 => "all rows are of users that are not read".to_owned(),
         _ if report.rows == 0 => "the files have no rows".to_owned(),
         Some((first, last)) if as_of.is_some() => format!(
             "the log spans {first} to {last}; choose an as-of day after {first}, or {} to see all of it",

@@ -217,9 +217,7 @@ impl QualityReport {
     /// Notes which files, by their positions, have quotes escaped by backslashes without the configuration saying so.
     pub(crate) fn mark_escaped(&mut self, positions: &[usize]) {
         for position in positions {
-            if let Some(file) = self.files.get_mut(*position) {
-                file.escape = Some(Escape::Backslash);
-            }
+            self.files[*position].escape = Some(Escape::Backslash);
         }
     }
 
@@ -228,7 +226,7 @@ impl QualityReport {
         self.rejected.iter().map(|rejected| rejected.rows).sum()
     }
 
-    /// Fills in what the histories tell; `negative` holds the events below zero by kind.
+    /// Fills in what is counted over the histories; `negative` holds the events below zero by kind.
     pub(crate) fn describe(&mut self, histories: &Histories, negative: &BTreeMap<String, u64>) {
         let (span, totals) = (histories.span(), histories.totals());
         (self.first_day, self.last_day) = (span.map(|s| s.0), span.map(|s| s.1));

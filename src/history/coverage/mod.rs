@@ -178,12 +178,6 @@ impl Coverage {
         })
     }
 
-    /// Whether every day of a label window was observed.
-    pub fn observed(&self, window: Stretch) -> bool {
-        window.until <= self.labels_until
-            && !self.holes.iter().any(|hole| hole.days.overlaps(window))
-    }
-
     /// Whether an as-of day lies so far beyond what is covered that scores would be wrong: more than three days, or than any
     /// silence that is usual in the log, unless the log is as silent at this time of other years.
     pub fn is_stale(&self, as_of: Day) -> bool {

@@ -173,10 +173,10 @@ impl Feed {
     /// The islands that are covered, those too small to be between them left out.
     fn covered(&self, islands: &[Stretch], settings: CoverageSettings) -> Vec<Stretch> {
         let users = |island: &Stretch| self.series.users(island.from, island.until);
-        let Some(main) = (0..islands.len()).max_by_key(|at| islands.get(*at).map(users)) else {
+        let Some(main) = (0..islands.len()).max_by_key(|at| users(&islands[*at])) else {
             return Vec::new();
         };
-        let mut covered: Vec<Stretch> = islands.get(main).copied().into_iter().collect();
+        let mut covered = vec![islands[main]];
         for island in islands.iter().skip(main + 1).copied() {
             let Some(last) = covered.last().copied() else {
                 break;

@@ -13,6 +13,7 @@
 //! Several rows for one user, day and kind add up, so partial roll-ups of one log can lie side by side.
 
 pub(crate) mod read;
+pub(crate) mod row_groups;
 pub(crate) mod rows;
 #[cfg(test)]
 mod tests;

@@ -101,7 +101,7 @@ fn settings_that_an_engine_cannot_honour_are_refused() {
         (
             Dialect::Spark,
             "delimiter = 'whitespace'\ncolumns = ['user', 'time']",
-            "load the files into a table, and give its name as --table",
+            "load the files into a table, and read the table instead",
         ),
         (
             Dialect::DuckDb,
@@ -165,7 +165,7 @@ fn a_table_whose_types_are_not_known_needs_its_time_type() {
     assert!(
         ask(Some("shop.events"), None)
             .unwrap_err()
-            .contains("say what it is with --time-type")
+            .contains("say what it is, or run this where")
     );
     let query = ask(Some("shop.events"), Some(TimeType::Instant)).unwrap();
     assert!(
@@ -229,4 +229,17 @@ fn the_first_lines_say_what_differs() {
     -- - Lines with stray quotes may be split in another way, or left out.
     -- - `multiLine` keeps line breaks inside quotes; without such, 'false' lets Spark split large files.
     "#);
+}
+
+#[test]
+fn queries_that_were_never_run_say_so() {
+    for dialect in Dialect::ALL {
+        let query = attempt(dialect, PLAIN, "user,time", None).unwrap();
+        let second = query.lines().nth(1).unwrap();
+        assert_eq!(
+            second.starts_with("-- EXPERIMENTAL: "),
+            [Dialect::BigQuery, Dialect::Snowflake].contains(&dialect),
+            "{second}"
+        );
+    }
 }
