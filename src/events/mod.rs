@@ -18,7 +18,6 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use crate::rollup_sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 pub use config::{
     Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,

@@ -55,7 +55,7 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
-impl From<Dialect> for ebb::events::Dialect {
+impl From<Dialect> for ebb::rollup_sql::Dialect {
     fn from(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Spark => Self::Spark,
@@ -79,7 +79,7 @@ pub(crate) enum TimeType {
     Instant,
 }
 
-impl From<TimeType> for ebb::events::TimeType {
+impl From<TimeType> for ebb::rollup_sql::TimeType {
     fn from(kind: TimeType) -> Self {
         match kind {
             TimeType::Text => Self::Text,

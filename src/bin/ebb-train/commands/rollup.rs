@@ -1,5 +1,6 @@
-use ebb::events::{ReadLog, SqlRequest};
+use ebb::events::ReadLog;
 use ebb::history::{Users, rollup_destination, write_rollup};
+use ebb::rollup_sql::SqlRequest;
 use ebb::train::config::Config;
 use serde_json::json;
 
@@ -40,7 +41,7 @@ pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
         until: args.as_of,
         default_kind: config.default_kind(),
     };
-    let sql = ebb::events::rollup_sql(&request)
+    let sql = ebb::rollup_sql::rollup_sql(&request)
         .map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
     // The query is what was asked for, so it is printed quietly too.
     let output = Output {
