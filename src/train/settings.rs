@@ -203,16 +203,14 @@ impl TrainConfig {
         } = self;
         churn.validate()?;
         model.validate()?;
-        // These three are parts of a bundle too and describe their faults in words.
-        if let Some(problem) = segments.problem() {
-            return Err(SettingError::new("segments", "k_min", problem));
-        }
-        if let Some(problem) = bands.problem() {
+        segments.validate()?;
+        // Bands and thresholds are parts of a bundle too, which has no sections.
+        if let Err(problem) = bands.validate() {
             let problem = format!("risk_bands: {problem}");
             return Err(SettingError::new("risk_bands", "medium", problem));
         }
-        if let Some(problem) = lifecycle.problem() {
-            return Err(SettingError::new("lifecycle", "", problem));
+        if let Err(problem) = lifecycle.validate() {
+            return Err(SettingError::new("lifecycle", "", problem.to_string()));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Who is asked about: the trainer's rows and the scorer's answers come from one rule.
+//! Which users are eligible: the trainer's rows and the predictor's answers come from one rule.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +24,8 @@ fn churn_spec(churn_event: Option<&str>) -> BundleSpec {
     }
 }
 
-/// The trainer's question that goes with a model.
-fn question(spec: &BundleSpec) -> ChurnConfig {
+/// The trainer's settings that go with a model.
+fn churn_config(spec: &BundleSpec) -> ChurnConfig {
     ChurnConfig {
         activity: spec.schema.activity.clone(),
         horizon_days: spec.schema.horizon_days.clone(),
@@ -36,14 +36,14 @@ fn question(spec: &BundleSpec) -> ChurnConfig {
 }
 
 #[test]
-fn the_trainer_and_the_scorer_decide_alike() {
+fn the_trainer_and_the_predictor_decide_alike() {
     let kinds = KINDS.map(str::to_owned);
     let origin = day("2011-01-01");
     let mut decisions = BTreeSet::new();
     for churn_event in [None, Some("cancel"), Some("return"), Some("never seen")] {
         let spec = churn_spec(churn_event);
         let labeller = Labeller::new(
-            &question(&spec),
+            &churn_config(&spec),
             &kinds,
             Observed {
                 first: origin,
@@ -89,7 +89,7 @@ fn the_trainer_and_the_scorer_decide_alike() {
             Ok(())
         });
         outcome.unwrap();
-        // The control: which decisions there are to agree on.
+        // The control: every decision occurs, so there is something to agree on.
         for (at, kind) in [(0, 4), (100, 0), (0, 0)] {
             let record = DayRecord {
                 amount: Amount::default(),
