@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::data::labels::ChurnConfig;
-use super::estimators::segments::SegmentConfig;
 use crate::configuration::SettingError;
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
@@ -115,6 +113,24 @@ impl ModelConfig {
     }
 }
 
+/// The churn question: the `[churn]` table of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChurnConfig {
+    /// The kinds of events that count as staying.
+    pub activity: Vec<String>,
+    /// The horizons in days; sorted and without repeats once checked.
+    pub horizon_days: Vec<u16>,
+    /// Users with activity in this many days before a date are asked about at that date.
+    pub active_within_days: u32,
+    /// Days between a date and the start of its horizon.
+    #[serde(default)]
+    pub lead_days: u32,
+    /// The kind of event that is churn; without it churn is silence.
+    #[serde(default)]
+    pub churn_event: Option<String>,
+}
+
 impl ChurnConfig {
     /// Checks every key of `[churn]` against its range.
     ///
@@ -162,6 +178,72 @@ impl ChurnConfig {
             let problem =
                 "churn.churn_event is also in churn.activity: an event can't be both".to_owned();
             return Err(SettingError::new("churn", "churn_event", problem));
+        }
+        Ok(())
+    }
+}
+
+/// Which solver finds the segments' centres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentSolver {
+    /// Lloyd's method.
+    #[default]
+    Lloyd,
+    /// `linfa-clustering`, the reference.
+    Linfa,
+}
+
+/// How segments are made: the `[segments]` table of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SegmentConfig {
+    /// The solver of k-means.
+    pub solver: SegmentSolver,
+    /// The fewest segments to try.
+    pub k_min: usize,
+    /// The most segments to try; the number with the best silhouette is taken.
+    pub k_max: usize,
+    /// Users that the centres are fitted on at most; all users are assigned afterwards.
+    pub sample_users: usize,
+}
+
+impl Default for SegmentConfig {
+    fn default() -> Self {
+        Self {
+            solver: SegmentSolver::Lloyd,
+            k_min: 3,
+            k_max: 6,
+            sample_users: 10_000,
+        }
+    }
+}
+
+impl SegmentConfig {
+    /// Checks every key of `[segments]` against its range.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first key at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self {
+            k_min,
+            k_max,
+            sample_users,
+            ..
+        } = *self;
+        if k_min < 2 || k_max < k_min || k_max > 20 {
+            let problem = format!(
+                "segments: k_min = {k_min} and k_max = {k_max} must be 2 <= k_min <= k_max <= 20"
+            );
+            return Err(SettingError::new("segments", "k_min", problem));
+        }
+        if sample_users < 100 {
+            return Err(SettingError::illegal(
+                "segments",
+                "sample_users",
+                sample_users,
+                "be at least 100",
+            ));
         }
         Ok(())
     }

@@ -21,10 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         "model",
         &["math", "output", "history", "features", "lifecycle"],
     ),
-    (
-        "card",
-        &["history", "features", "lifecycle", "model", "train"],
-    ),
+    ("card", &["history", "features", "lifecycle", "model"]),
     (
         "train",
         &[
@@ -38,7 +35,6 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "events",
             "model",
             "card",
-            "report",
         ],
     ),
     (
@@ -50,21 +46,9 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "features",
             "lifecycle",
             "model",
-            "train",
         ],
     ),
-    (
-        "report",
-        &[
-            "math",
-            "history",
-            "features",
-            "lifecycle",
-            "card",
-            "train",
-            "model",
-        ],
-    ),
+    ("report", &["math", "history", "card"]),
     ("simulate", &["math", "output", "history"]),
     (
         "serve",
@@ -153,8 +137,8 @@ const FLOORS: [Floors; 4] = [
             &["horizon"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
-            &["settings"],
             &["data"],
+            &["settings"],
         ],
         leaves: &[],
         below_leaves: 7,
@@ -164,7 +148,6 @@ const FLOORS: [Floors; 4] = [
             ("evaluation", "selection"),
             ("population", "evaluation"),
             ("selection", "evaluation"),
-            ("settings", "estimators"),
         ],
     },
     Floors {

@@ -13,7 +13,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(error) = history_error(error) {
         return of_history(error);
     }
-    if let Some(error) = train_error(error) {
+    if let Some(error) = error.downcast_ref() {
         return of_training(error);
     }
     if let Some(error) = error.downcast_ref() {
@@ -72,15 +72,8 @@ fn history_error(error: &anyhow::Error) -> Option<&HistoryError> {
     if let Some(FeaturesError::History(inner)) = error.downcast_ref() {
         return Some(inner);
     }
-    match train_error(error) {
-        Some(TrainError::History(inner)) => Some(inner),
-        _ => error.downcast_ref(),
-    }
-}
-
-fn train_error(error: &anyhow::Error) -> Option<&TrainError> {
     match error.downcast_ref() {
-        Some(FeaturesError::Train(inner)) => Some(inner),
+        Some(TrainError::History(inner)) => Some(inner),
         _ => error.downcast_ref(),
     }
 }
@@ -121,7 +114,7 @@ mod tests {
             ScoresError::History(spill()).into(),
             FeaturesError::History(spill()).into(),
             TrainError::History(spill()).into(),
-            FeaturesError::Train(TrainError::NoEvents { as_of }).into(),
+            TrainError::NoEvents { as_of }.into(),
             setting.into(),
             missing.into(),
             ModelError::NotABundle { path: path.clone() }.into(),

@@ -15,9 +15,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use self::position::setting_position;
-use super::data::labels::ChurnConfig;
-use super::estimators::segments::SegmentConfig;
-use super::settings::{ModelConfig, TrainConfig};
+use super::settings::{ChurnConfig, ModelConfig, SegmentConfig, TrainConfig};
 use crate::configuration::SettingError;
 use crate::events::EventsConfig;
 use crate::lifecycle::Thresholds;

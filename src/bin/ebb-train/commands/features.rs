@@ -2,6 +2,7 @@ use ebb::batch::features::{features_destination, write_features};
 use ebb::events::ReadLog;
 use ebb::history::Users;
 use ebb::train::config::Config;
+use ebb::train::data::schema::feature_schema;
 use serde_json::json;
 
 use super::log::{read, stale};
@@ -22,8 +23,8 @@ pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
     if let Some(warning) = latest.and_then(|latest| stale(&coverage, latest)) {
         output.warn(&warning);
     }
-    let written =
-        write_features(&histories, &config.train, &args.as_of, &args.out).map_err(failed)?;
+    let schema = feature_schema(&histories, &config.train).map_err(failed)?;
+    let written = write_features(&histories, schema, &args.as_of, &args.out).map_err(failed)?;
     let text = format!(
         "{} rows of {} features in {}",
         written.rows,
