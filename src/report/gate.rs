@@ -1,6 +1,7 @@
 //! Floors for CI: does a bundle's card meet them?
 
 use super::rejected::{CAUTION_SHARE, Rejected, in_words};
+use super::wording;
 use crate::card::{Card, HorizonCard};
 
 /// The least that a model must reach on its test date, and the most of its log that may have been rejected; `None` leaves
@@ -93,7 +94,7 @@ fn mark(passed: bool) -> &'static str {
 fn figures(card: &Card, horizon: &HorizonCard, floors: &Floors) -> Vec<Finding> {
     let days = horizon.horizon_days;
     let Some(evaluation) = &horizon.evaluation else {
-        let why = horizon.untested_words(&card.label_definition);
+        let why = wording::untested(horizon, &card.label_definition);
         return vec![Finding {
             passed: false,
             line: format!("horizon {days}: not tested: FAILED. {why}"),
@@ -122,7 +123,10 @@ fn figures(card: &Card, horizon: &HorizonCard, floors: &Floors) -> Vec<Finding> 
             Some(Finding { passed, line })
         });
     let verdict = evaluation.verdict.as_ref().map(|verdict| {
-        let (strength, said) = (verdict.strength.words(), verdict.description(evaluation));
+        let (strength, said) = (
+            wording::strength(verdict.strength),
+            wording::verdict(verdict, evaluation),
+        );
         Finding::remark(format!("horizon {days}: verdict {strength}. {said}."))
     });
     held.chain(verdict).collect()
@@ -226,13 +230,14 @@ mod tests {
             .clone()
             .unwrap();
         assert!(
-            lines.iter().any(|f| f
-                .line
-                .contains(&format!("verdict {}. ", verdict.strength.words()))),
+            lines.iter().any(|f| f.line.contains(&format!(
+                "verdict {}. ",
+                wording::strength(verdict.strength)
+            ))),
             "{lines:?}"
         );
         card.horizons[0].evaluation = None;
-        card.horizons[0].untested = Some(crate::card::untested::Untested::TooFewUsers {
+        card.horizons[0].untested = Some(crate::card::Untested::TooFewUsers {
             date: "2011-11-10".parse().unwrap(),
             users: 22,
             least: 50,

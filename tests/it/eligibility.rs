@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ebb::history::{Amount, DayRecord, History};
 use ebb::lifecycle::NotEligible;
 use ebb::model::{Bundle, BundleSpec, Prediction, Subject};
-use ebb::train::data::labels::{ChurnConfig, Labeller};
+use ebb::train::data::labels::Labeller;
 use ebb::train::data::snapshots::Observed;
+use ebb::train::settings::ChurnConfig;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -1,11 +1,11 @@
 //! The verdict on each model in plain words, and what to be careful about.
 
 use super::text::{counted, counted_share, decimals, escape, nowrap, percent, points, times};
-use crate::card::verdict::{RANDOM_FOREST, Strength};
-use crate::card::{Card, Evaluation, HorizonCard};
+use crate::card::{
+    Card, CurvePoint, Evaluation, HorizonCard, LeakageProbe, RANDOM_FOREST, Strength,
+};
 use crate::report::rejected::Rejected;
-use crate::train::checks::leakage::LeakageProbe;
-use crate::train::evaluation::metrics::CurvePoint;
+use crate::report::wording;
 
 /// Cautions, a verdict for each horizon, and notes.
 pub(crate) fn content(card: &Card) -> String {
@@ -115,7 +115,7 @@ fn verdict(card: &Card, h: &HorizonCard) -> String {
 fn untested(card: &Card, h: &HorizonCard) -> String {
     format!(
         "{} Nobody knows yet how good it is. It was fitted on {} with a churn rate of {}.",
-        escape(&h.untested_words(&card.label_definition)),
+        escape(&wording::untested(h, &card.label_definition)),
         counted(h.rows, "row"),
         escape(&counted_share(h.churn_rate))
     )
@@ -126,7 +126,7 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> String {
     let verdict = e
         .verdict
         .as_ref()
-        .map(|v| format!("{}. ", thin(&v.description(e))))
+        .map(|v| format!("{}. ", thin(&wording::verdict(v, e))))
         .unwrap_or_default();
     let mut said = format!(
         "{verdict}Of {} on {}, {} left within {} days.",
@@ -181,7 +181,7 @@ fn strong(text: &str) -> String {
 
 fn notes(card: &Card) -> String {
     let remark = Rejected::of(card).and_then(|rejected| rejected.remark());
-    let notes: Vec<&String> = remark.iter().chain(&card.notes).collect();
+    let notes: Vec<String> = remark.into_iter().chain(wording::notes(card)).collect();
     if notes.is_empty() {
         return String::new();
     }
@@ -209,9 +209,7 @@ mod tests {
 
     use super::super::tests::card;
     use super::*;
-    use crate::card::untested::Untested;
-    use crate::card::verdict::Verdict;
-    use crate::train::evaluation::metrics::Interval;
+    use crate::card::{Interval, Untested};
 
     fn plain(html: &str) -> String {
         html.replace(super::super::text::THIN, " ")
@@ -338,7 +336,7 @@ mod tests {
     fn the_lift_in_words_is_never_above_what_is_possible() {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         (e.users, e.churn_rate, e.gains) = (7, 6.0 / 7.0, vec![1.0; 100]);
-        e.verdict = Verdict::new(&e.baselines, e.users, 6);
+        e.verdict.as_mut().unwrap().strength = Strength::NotShown;
         let said = plain(&tested(&card().horizons[0], &e));
         assert!(
             said.contains("1.17 times their share where 1.17 are possible"),

@@ -3,75 +3,13 @@
 use linfa::metrics::SilhouetteScore;
 use linfa::{DatasetBase, ParamGuard};
 use ndarray::ArrayView2;
-use serde::{Deserialize, Serialize};
 
 use super::kmeans::{Fitted, LloydKMeans, Points, fit_points, fit_reference};
 use crate::features::{Catalogue, Quantity};
 use crate::math::{evenly, mean};
 use crate::model::{Segment, Segments};
 use crate::train::TrainError;
-
-/// Which solver finds the segments' centres.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SegmentSolver {
-    /// Lloyd's method.
-    #[default]
-    Lloyd,
-    /// `linfa-clustering`, the reference.
-    Linfa,
-}
-
-/// How segments are made: the `[segments]` table of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SegmentConfig {
-    /// The solver of k-means.
-    pub solver: SegmentSolver,
-    /// The fewest segments to try.
-    pub k_min: usize,
-    /// The most segments to try; the number with the best silhouette is taken.
-    pub k_max: usize,
-    /// Users that the centres are fitted on at most; all users are assigned afterwards.
-    pub sample_users: usize,
-}
-
-impl Default for SegmentConfig {
-    fn default() -> Self {
-        Self {
-            solver: SegmentSolver::Lloyd,
-            k_min: 3,
-            k_max: 6,
-            sample_users: 10_000,
-        }
-    }
-}
-
-impl SegmentConfig {
-    /// Whether every setting lies in its range.
-    ///
-    /// # Errors
-    /// [`TrainError::Setting`] names the setting at fault.
-    pub fn validate(&self) -> Result<(), TrainError> {
-        let Self {
-            k_min,
-            k_max,
-            sample_users,
-            ..
-        } = *self;
-        if k_min < 2 || k_max < k_min || k_max > 20 {
-            return Err(TrainError::Setting(format!(
-                "segments: k_min = {k_min} and k_max = {k_max} must be 2 <= k_min <= k_max <= 20"
-            )));
-        }
-        if sample_users < 100 {
-            return Err(TrainError::Setting(format!(
-                "segments.sample_users is {sample_users}: it must be at least 100"
-            )));
-        }
-        Ok(())
-    }
-}
+use crate::train::settings::{SegmentConfig, SegmentSolver};
 
 /// A segment feature and what its high and low ends are called.
 struct Axis {
