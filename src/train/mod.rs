@@ -1,25 +1,19 @@
-//! From histories to a model bundle: labelled datasets at dates in the past, the fit, its evaluation out of
-//! time, the card and the report.
+//! From histories to a model bundle: labelled datasets at dates in the past, the fit, its evaluation out of time, and
+//! the card.
 //!
-//! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates),
-//! `dataset` (the rows), `few_rows` (why there are hardly any), [`suspects`] (what is too good to be true) and `doubts`
-//! (what is merely odd), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits), `design` (what is weighed), [`segments`],
-//! [`hyperparameters`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon` and `judge` (one model,
-//! fitted and judged), [`untested`] (why it was not judged), [`metrics`] and `evaluation` (how good it is), `baselines` and
-//! `random_forest` (against what), [`verdict`] (whether that is enough), `slices`, [`population`] and [`retention`] (of whom),
-//! [`probe`] (no feature sees the future), [`fit`] (all of it), [`card`], `reach` (what contacting some users reaches),
-//! [`refused`] (what of the log was not used), [`check`], [`inspect`], [`report`]; [`scores`] and [`features`] of
-//! everybody, in a `table`.
+//! [`pipeline`] has the steps in order; the folders below it have one job each: [`data`] (which users have a label at
+//! which dates), [`checks`] (what stops or qualifies a fit), [`estimators`] (the fitters), `selection` (which way to
+//! fit), `evaluation` (how good the model is, and against what), `population` (who the users are). [`config`] and
+//! [`settings`] are the configuration file.
 
 pub mod checks;
 pub mod config;
 pub mod data;
 pub mod estimators;
 pub(crate) mod evaluation;
-pub(crate) mod horizon;
 pub mod pipeline;
-pub mod population;
-pub mod selection;
+pub(crate) mod population;
+pub(crate) mod selection;
 pub mod settings;
 
 pub use checks::few_rows::FewRows;
@@ -75,7 +69,7 @@ pub enum TrainError {
         /// The days inside that were not observed.
         holes: Vec<Stretch>,
     },
-    /// Hardly anybody to learn from.
+    /// Hardly any row to learn from.
     #[error(
         "only {rows} labelled rows (user, date) of {users} user{} for horizon {horizon_days}: at least {least} are needed; \
          {cause}",
@@ -93,7 +87,7 @@ pub enum TrainError {
         /// Why there are so few.
         cause: FewRows,
     },
-    /// Nobody is ever active again.
+    /// No user is ever active again.
     #[error(
         "no user comes back: each of the {users} users with activity ({}) has it on one day only, so all churn; \
          `events.user` must name users, not orders, sessions or rows", activity.join(", ")
@@ -104,7 +98,7 @@ pub enum TrainError {
         /// The kinds that count as activity.
         activity: Vec<String>,
     },
-    /// Everybody stays or everybody leaves.
+    /// All users stay or all leave.
     #[error(
         "all {rows} labelled rows (user, date) for horizon {horizon_days} {}: there is nothing to tell apart; {}{}",
         if *churned { "churned" } else { "stayed" },
@@ -135,9 +129,9 @@ pub enum TrainError {
         "{first}; if it is meant, add to model.allow_leakage: {}",
         names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     )]
-    Suspect {
+    TargetLeakage {
         /// The first of what was found.
-        first: Box<checks::target_leakage::Suspicion>,
+        first: Box<checks::target_leakage::LeakageFinding>,
         /// What `model.allow_leakage` must also hold for everything that was found to be let through.
         names: Vec<String>,
     },
@@ -170,9 +164,9 @@ pub enum TrainError {
         /// Why.
         source: estimators::kmeans::KMeansError,
     },
-    /// The random_forest could not be fitted.
-    #[error("random_forest: {problem}")]
-    Challenger {
+    /// The random forest could not be fitted.
+    #[error("random forest: {problem}")]
+    RandomForest {
         /// What the library said.
         problem: String,
     },

@@ -1,44 +1,43 @@
-//! The whole fit: histories in, bundle content and card out.
+//! The whole fit, top to bottom: histories in, bundle content and card out.
+//!
+//! A horizon's rows are [`label`]led; [`prepare`] makes the design matrix of some of them, and [`select_and_fit`] selects
+//! a candidate by backtesting and fits it. Both are run twice: by [`evaluate`] on what was known one label window ago, and
+//! on all rows for the bundle.
 
 use super::TrainError;
-use super::checks::few_rows::few_rows;
+use super::checks::few_rows::check_rows;
 use super::checks::leakage::probe_catalogue;
 use super::checks::mapping_doubts::{Returning, no_amounts};
-use super::data::dataset::Dataset;
-use super::data::labels::Labeller;
-use super::data::schema::{absent_activity, feature_schema};
-use super::estimators::transform::{fit_bg_nbd, fit_design};
-use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
-use super::population::{Described, Population};
-use super::selection::candidate::LEAST_ROWS;
-use crate::card::{Card, DropCounts, HorizonCard, LabelDefinition, LeakageProbe};
-
 use super::checks::target_leakage;
-use super::data::snapshots::{Observed, Schedule, Spacing};
+use super::data::context::TrainContext;
+use super::data::coverage_notes::coverage_notes;
+use super::data::dataset::Dataset;
+use super::data::schema::absent_activity;
+use super::data::snapshots::{Schedule, Spacing};
+use super::estimators::effects::effects;
+use super::estimators::logistic::Fitted;
 use super::estimators::segments::fit_segments;
-use super::evaluation::slices::Slicer;
-use super::settings::TrainConfig;
+use super::estimators::training_rows::TrainingRows;
+use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
+use super::evaluation::baselines::baselines;
+use super::evaluation::by_date::{DatePredictions, by_date};
+use super::evaluation::holdout::{Holdout, Split, USER_PARTS};
+use super::evaluation::slices::slicings;
+use super::evaluation::{Predictions, Protocol, evaluation};
+use super::population::{Population, describe};
+use super::selection::candidate;
+use super::selection::search::{Selection, select};
+use crate::card::{
+    Card, DropCounts, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION,
+    Untested,
+};
+use crate::history::Day;
+use crate::math::sigmoid;
+use crate::model::{
+    BundleSpec, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments, Training, version,
+};
 
-use crate::features::Catalogue;
-use crate::history::{Coverage, Day, Histories};
-use crate::model::{BundleSpec, FORMAT_VERSION, Preprocessing, Segments, Training, version};
-
-/// What a fit works on.
-#[derive(Clone, Copy, Debug)]
-pub struct FitInput<'a> {
-    /// All users' histories, nothing at or after `as_of` in them.
-    pub histories: &'a Histories,
-    /// What the log covers.
-    pub coverage: &'a Coverage,
-    /// The configuration.
-    pub config: &'a TrainConfig,
-    /// No event at or after this day is used.
-    pub as_of: Day,
-    /// Whether to fit the random forest beside the model.
-    pub random_forest: bool,
-    /// The data-quality report, for the card.
-    pub data_quality: &'a serde_json::Value,
-}
+pub use super::data::context::FitInput;
 
 /// What a fit gives.
 #[derive(Clone, Debug)]
@@ -50,349 +49,331 @@ pub struct Fit {
 }
 
 /// Fits everything. The same input gives the same output, bit for bit.
+///
+/// # Errors
+/// [`TrainError`] names the setting, the column or the kind at fault.
 pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
-    let FitInput {
-        histories,
-        coverage,
-        config,
-        as_of,
-        ..
-    } = *input;
-    config.validate()?;
-    let span = histories.span().filter(|(first, _)| *first < as_of);
-    let Some((first, last)) = span else {
-        return Err(TrainError::NoEvents { as_of });
-    };
-    let mut notes = target_leakage::in_columns(histories, &config.model.allow_leakage)?;
-    let schema = feature_schema(histories, config)?;
-    notes.extend(absent_activity(histories.kinds(), &config.churn.activity));
-    let catalogue = Catalogue::new(schema.clone())?;
-    let observed = Observed::new(first, coverage, as_of);
-    notes.extend(coverage_notes(coverage, &observed, as_of));
-    let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
-    let ground = Ground {
-        input,
-        catalogue: &catalogue,
-        labeller: &labeller,
-        observed: &observed,
-    };
-    notes.extend(no_amounts(input.data_quality));
-    notes.extend(ground.returning()?.note());
-    let mut fitted: Vec<FittedHorizon> = Vec::new();
-    let mut shared: Option<Shared> = None;
-    for &horizon_days in &schema.horizon_days {
-        let (schedule, data, dropped) = ground.rows(horizon_days)?;
+    input.config.validate()?;
+    let (first_day, last_day) = event_days(input)?;
+    let allow_leakage = &input.config.model.allow_leakage;
+    let mut notes = target_leakage::in_columns(input.histories, allow_leakage)?;
+    let ctx = TrainContext::new(input, first_day)?;
+    notes.extend(log_notes(input, &ctx)?);
+    let mut shared = None;
+    let mut fitted = Vec::new();
+    for &horizon_days in &ctx.catalogue.schema().horizon_days {
+        let labelled = label(&ctx, horizon_days)?;
         notes.extend(target_leakage::in_rows(
-            &data,
-            &catalogue,
+            &labelled.data,
+            &ctx.catalogue,
             horizon_days,
-            &config.model.allow_leakage,
+            allow_leakage,
         )?);
+        // The shortest horizon has the most recent labels, so its rows describe the users for all horizons.
         let shared = match &mut shared {
             Some(shared) => &*shared,
-            none => none.insert(ground.shared(&data, &schedule, horizon_days)?),
+            none => none.insert(share(&ctx, &labelled)?),
         };
-        let mut done = ground.fit(&data, &schedule, shared, horizon_days)?;
-        done.card.dropped = dropped;
-        fitted.push(done);
+        fitted.push(fit_horizon(&ctx, labelled, shared)?);
     }
-    let Some(Shared {
-        design,
-        segments,
-        users,
-    }) = shared
-    else {
-        return Err(TrainError::NoEvents { as_of });
-    };
-    let spec = BundleSpec {
-        format_version: FORMAT_VERSION,
-        feature_hash: catalogue.hash(),
-        schema,
-        timezone: config.timezone.clone(),
-        active_within_days: config.churn.active_within_days,
-        lead_days: config.churn.lead_days,
-        churn_event: config.churn.churn_event.clone(),
-        preprocessing: design,
-        models: fitted.iter().map(|f| f.model.clone()).collect(),
-        bands: config.bands,
-        segments,
-        lifecycle: config.lifecycle.clone(),
-        training: training(input, &fitted, first, last)?,
+    #[expect(clippy::expect_used, reason = "a catalogue has one horizon at least")]
+    let shared = shared.expect("no horizon was fitted");
+    let (models, horizons): (Vec<ChurnModel>, Vec<HorizonCard>) = fitted.into_iter().unzip();
+    let training = Training {
+        as_of: ctx.as_of,
+        first_day,
+        last_day,
+        snapshots: horizons[0].snapshots.clone(),
+        rows: horizons.iter().map(|horizon| horizon.rows).sum(),
+        users: ctx.histories.len() as u64,
+        data_hash: ctx.histories.digest()?,
+        kinds: ctx.histories.kinds().to_vec(),
+        seed: ctx.config.model.seed,
+        ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let probe = probe_catalogue(
-        histories,
-        &catalogue,
-        &spec.training.snapshots,
-        config.model.seed,
+        ctx.histories,
+        &ctx.catalogue,
+        &training.snapshots,
+        training.seed,
     )?;
-    let mut card = card(
-        input,
-        &spec,
-        fitted.into_iter().map(|f| f.card).collect(),
-        users,
-        probe,
-        notes,
+    let spec = bundle(
+        &ctx,
+        shared.preprocessing,
+        shared.segments,
+        models,
+        training,
     );
+    let mut card = card(input, &spec, horizons, shared.population, probe, notes);
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
 }
 
-/// What all horizons are fitted from.
-#[derive(Clone, Copy)]
-struct Ground<'a> {
-    input: &'a FitInput<'a>,
-    catalogue: &'a Catalogue,
-    labeller: &'a Labeller,
-    observed: &'a Observed,
+/// The days of the first and of the last event before the as-of day.
+fn event_days(input: &FitInput<'_>) -> Result<(Day, Day), TrainError> {
+    let as_of = input.as_of;
+    let span = input.histories.span();
+    span.filter(|(first, _)| *first < as_of)
+        .ok_or(TrainError::NoEvents { as_of })
+}
+
+/// What is odd about the log, though a model can be fitted on it.
+fn log_notes(input: &FitInput<'_>, ctx: &TrainContext<'_>) -> Result<Vec<String>, TrainError> {
+    let activity = &input.config.churn.activity;
+    let mut notes = absent_activity(input.histories.kinds(), activity);
+    notes.extend(coverage_notes(input.coverage, &ctx.observed, input.as_of));
+    notes.extend(no_amounts(input.data_quality));
+    notes.extend(Returning::of(ctx)?.note());
+    Ok(notes)
+}
+
+/// One horizon's labelled rows.
+struct Labelled {
+    schedule: Schedule,
+    data: Dataset,
+    dropped: DropCounts,
+}
+
+/// Describes and labels users at the dates of a horizon.
+fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainError> {
+    let spacing = Spacing {
+        days: ctx.config.model.spacing_days,
+        most: ctx.config.model.snapshots,
+    };
+    let lead_days = ctx.config.churn.lead_days;
+    let schedule = Schedule::new(&ctx.observed, lead_days, horizon_days, spacing)?;
+    let (data, dropped) = Dataset::build(ctx, &schedule)?;
+    check_rows(ctx, &data, &dropped, horizon_days)?;
+    Ok(Labelled {
+        schedule,
+        data,
+        dropped,
+    })
 }
 
 /// What all horizons have in common, made from the rows of the shortest.
 struct Shared {
-    design: Preprocessing,
+    preprocessing: Preprocessing,
     segments: Segments,
-    users: Described,
+    population: Population,
 }
 
-impl Ground<'_> {
-    /// A horizon's dates, its labelled rows and what was dropped on the way.
-    fn rows(&self, horizon_days: u16) -> Result<(Schedule, Dataset, DropCounts), TrainError> {
-        let TrainConfig { churn, model, .. } = self.input.config;
-        let spacing = Spacing {
-            days: model.spacing_days,
-            most: model.snapshots,
-        };
-        let schedule = Schedule::new(self.observed, churn.lead_days, horizon_days, spacing)?;
-        let mut dropped = DropCounts::new();
-        let (histories, dates, most) = (self.input.histories, &schedule.fit, model.most_rows);
-        let data = Dataset::build(
-            histories,
-            self.catalogue,
-            self.labeller,
-            dates,
-            horizon_days,
-            most,
-            &mut dropped,
-        )?;
-        self.check_rows(&data, &dropped, horizon_days)?;
-        Ok((schedule, data, dropped))
-    }
-
-    /// Whether there is something to learn from, and if not, why.
-    fn check_rows(
-        &self,
-        data: &Dataset,
-        dropped: &DropCounts,
-        horizon_days: u16,
-    ) -> Result<(), TrainError> {
-        let churn = &self.input.config.churn;
-        let rows = data.len();
-        let mut users = data.users.clone();
-        users.dedup();
-        if rows < LEAST_ROWS || users.len() < 2 {
-            let (users, least) = (users.len(), LEAST_ROWS);
-            let cause = few_rows(churn, self.input.histories.len(), dropped);
-            return Err(TrainError::TooFewRows {
-                horizon_days,
-                rows,
-                users,
-                least,
-                cause,
-            });
-        }
-        let silence = churn.churn_event.is_none();
-        match data.churn_rate() {
-            0.0 => Err(TrainError::OneClass {
-                horizon_days,
-                rows,
-                churned: false,
-                silence,
-            }),
-            1.0 => {
-                let Returning { active, returned } = self.returning()?;
-                if silence && returned == 0 {
-                    return Err(TrainError::NobodyReturns {
-                        users: active,
-                        activity: churn.activity.clone(),
-                    });
-                }
-                Err(TrainError::OneClass {
-                    horizon_days,
-                    rows,
-                    churned: true,
-                    silence,
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn returning(&self) -> Result<Returning, TrainError> {
-        Ok(Returning::of(
-            self.input.histories,
-            self.labeller,
-            self.observed.until,
-        )?)
-    }
-
-    fn shared(
-        &self,
-        data: &Dataset,
-        schedule: &Schedule,
-        horizon_days: u16,
-    ) -> Result<Shared, TrainError> {
-        let FitInput {
-            histories,
-            config,
-            as_of,
-            ..
-        } = *self.input;
-        let bg_nbd = fit_bg_nbd(histories, self.labeller, self.observed.until)?;
-        let design = fit_design(data, self.catalogue, bg_nbd);
-        let columns = design
-            .columns
-            .get(..self.catalogue.len())
-            .unwrap_or_default();
-        let newest = data.at(schedule
-            .fit
-            .last()
-            .map(std::slice::from_ref)
-            .unwrap_or_default());
-        let z: Vec<f64> = newest
-            .rows()
-            .flat_map(|raw| columns.iter().zip(raw).map(|(c, x)| c.standardise(*x)))
-            .collect();
-        let segments = fit_segments(
-            self.catalogue,
-            &z,
-            &newest.labels,
-            &config.segments,
-            config.model.seed,
-        )?;
-        let mut shared = Shared {
-            design,
-            segments,
-            users: Described::default(),
-        };
-        let slicer = self.slicer(&shared);
-        let all = Population {
-            histories,
-            labeller: self.labeller,
-            slicer: &slicer,
-        };
-        shared.users = all.describe(
-            data,
-            &schedule.fit,
-            self.observed,
-            as_of,
-            i32::from(horizon_days),
-        )?;
-        Ok(shared)
-    }
-
-    fn slicer<'s>(&'s self, shared: &'s Shared) -> Slicer<'s> {
-        Slicer {
-            catalogue: self.catalogue,
-            columns: shared
-                .design
-                .columns
-                .get(..self.catalogue.len())
-                .unwrap_or_default(),
-            segments: &shared.segments,
-            thresholds: &self.input.config.lifecycle,
-            active_within_days: self.input.config.churn.active_within_days,
-        }
-    }
-
-    fn fit(
-        &self,
-        data: &Dataset,
-        schedule: &Schedule,
-        shared: &Shared,
-        horizon_days: u16,
-    ) -> Result<FittedHorizon, TrainError> {
-        fit_horizon(&HorizonInput {
-            histories: self.input.histories,
-            labeller: self.labeller,
-            data,
-            schedule,
-            design: &shared.design,
-            silence: self.input.config.churn.churn_event.is_none(),
-            catalogue: self.catalogue,
-            horizon_days,
-            config: &self.input.config.model,
-            random_forest: self.input.random_forest,
-            slicer: &self.slicer(shared),
-        })
-    }
-}
-
-/// What a reader should know of what the log covers.
-fn coverage_notes(coverage: &Coverage, observed: &Observed, as_of: Day) -> Vec<String> {
-    let mut notes = Vec::new();
-    if observed.until < as_of {
-        let last = observed.until.plus(-1);
-        let what = if observed.until < coverage.span.until {
-            "The feed of the kinds that tell churn"
-        } else {
-            "The log"
-        };
-        notes.push(format!(
-            "{what} ends on {last}; labels count as observed up to then, not up to {as_of}."
-        ));
-    }
-    for hole in &coverage.holes {
-        let (from, last, days) = (hole.days.from, hole.days.until.plus(-1), hole.days.days());
-        notes.push(format!(
-            "The {days} days from {from} to {last} were not observed: some {:.0} users were to be expected. Label windows \
-             that overlap them do not count. If the business was closed, set events.hole = \"keep\".",
-            hole.expected_users
-        ));
-    }
-    notes
-}
-
-/// Where the bundle comes from.
-fn training(
-    input: &FitInput<'_>,
-    fitted: &[FittedHorizon],
-    first_day: Day,
-    last_day: Day,
-) -> Result<Training, TrainError> {
-    Ok(Training {
-        as_of: input.as_of,
-        first_day,
-        last_day,
-        snapshots: fitted
-            .first()
-            .map(|f| f.card.snapshots.clone())
-            .unwrap_or_default(),
-        rows: fitted.iter().map(|f| f.card.rows).sum(),
-        users: input.histories.len() as u64,
-        data_hash: input.histories.digest()?,
-        kinds: input.histories.kinds().to_vec(),
-        seed: input.config.model.seed,
-        ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
+fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainError> {
+    let Labelled { schedule, data, .. } = labelled;
+    let bg_nbd = fit_bg_nbd(ctx, ctx.observed.until)?;
+    let preprocessing = fit_preprocessing(data, &ctx.catalogue, bg_nbd);
+    let newest = data.at(&schedule.fit[schedule.fit.len() - 1..]);
+    let columns = &preprocessing.columns[..ctx.catalogue.len()];
+    let standardised: Vec<f64> = newest
+        .rows()
+        .flat_map(|row| columns.iter().zip(row).map(|(c, raw)| c.standardise(*raw)))
+        .collect();
+    let segments = fit_segments(
+        &ctx.catalogue,
+        &standardised,
+        &newest.labels,
+        &ctx.config.segments,
+        ctx.config.model.seed,
+    )?;
+    let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segments)?;
+    Ok(Shared {
+        preprocessing,
+        segments,
+        population,
     })
+}
+
+/// One horizon's model and its part of the card.
+fn fit_horizon(
+    ctx: &TrainContext<'_>,
+    labelled: Labelled,
+    shared: &Shared,
+) -> Result<(ChurnModel, HorizonCard), TrainError> {
+    let Labelled {
+        schedule,
+        data,
+        dropped,
+    } = labelled;
+    let evaluated = evaluate(ctx, &schedule, &data, &shared.segments)?;
+    let rows = prepare(ctx, &schedule, &data, &shared.preprocessing);
+    let everything: Vec<usize> = (0..data.len()).collect();
+    let (selection, mut fits) =
+        select_and_fit(ctx, &schedule, &rows, &schedule.fit, &[&everything])?;
+    let model = churn_model(schedule.horizon_days, &rows, &selection, fits.remove(0));
+    let effects = effects(&ctx.catalogue, &shared.preprocessing, &model, &rows);
+    let (judged, untested) = match evaluated {
+        Ok(judged) => (Some(judged), None),
+        Err(untested) => (None, Some(untested)),
+    };
+    let (evaluation, test_predictions) = judged.unzip();
+    let mut predictions: Vec<DatePredictions> = test_predictions.into_iter().collect();
+    predictions.extend(selection.folds.iter().map(DatePredictions::from));
+    let card = HorizonCard {
+        horizon_days: schedule.horizon_days,
+        snapshots: schedule.fit,
+        rows: data.len() as u64,
+        churn_rate: data.churn_rate(),
+        dropped,
+        solver: ctx.config.model.solver.name().to_owned(),
+        hyperparameters: selection.candidate,
+        candidate: candidate::name(&selection.candidate),
+        trials: selection.trials,
+        selection: selection.rule,
+        backtest: selection.folds.iter().map(Into::into).collect(),
+        calibration: selection.calibration.line,
+        shrunk_shift: selection.calibration.shrunk_shift,
+        evaluation,
+        untested,
+        by_date: by_date(&data, &predictions),
+        effects,
+    };
+    Ok((model, card))
+}
+
+/// The design matrix of some rows, with hinges and interactions made from them alone.
+fn prepare<'d>(
+    ctx: &TrainContext<'_>,
+    schedule: &Schedule,
+    data: &'d Dataset,
+    preprocessing: &Preprocessing,
+) -> TrainingRows<'d> {
+    TrainingRows::new(ctx, schedule, data, preprocessing)
+}
+
+/// The mean gradient at which a model counts as fitted.
+const TOLERANCE: f64 = 1e-7;
+
+/// Selects a candidate by a backtest at `dates`, and fits it on each of some sets of rows.
+fn select_and_fit(
+    ctx: &TrainContext<'_>,
+    schedule: &Schedule,
+    rows: &TrainingRows<'_>,
+    dates: &[Day],
+    sets: &[&[usize]],
+) -> Result<(Selection, Vec<Fitted>), TrainError> {
+    let failed = |source| TrainError::Logistic {
+        horizon_days: schedule.horizon_days,
+        source,
+    };
+    let selection = select(rows, dates, &ctx.config.model).map_err(failed)?;
+    let mut fits: Vec<Fitted> = Vec::with_capacity(sets.len());
+    for set in sets {
+        let warm_start = fits.last().or(selection.warm_start.as_ref());
+        let fitted = rows.fit(&selection.candidate, set, warm_start, TOLERANCE);
+        fits.push(fitted.map_err(failed)?);
+    }
+    Ok((selection, fits))
+}
+
+/// Carries the fit out as it would have been on the test date, and judges it on what then happened.
+fn evaluate(
+    ctx: &TrainContext<'_>,
+    schedule: &Schedule,
+    data: &Dataset,
+    segments: &Segments,
+) -> Result<Result<(Evaluation, DatePredictions), Untested>, TrainError> {
+    let split = match Split::new(ctx, schedule, data) {
+        Ok(split) => split,
+        Err(untested) => return Ok(Err(untested)),
+    };
+    let bg_nbd = fit_bg_nbd(ctx, split.test_date)?;
+    let preprocessing = fit_preprocessing(&split.known, &ctx.catalogue, bg_nbd);
+    let known = prepare(ctx, schedule, &split.known, &preprocessing);
+    let holdout = Holdout::new(ctx, &preprocessing, &known, &split);
+    let sets: Vec<&[usize]> = holdout.folds.iter().map(|f| f.known.as_slice()).collect();
+    let (selection, fits) = select_and_fit(ctx, schedule, &known, &split.known_dates, &sets)?;
+    let line = selection.calibration.line;
+    let probabilities: Vec<f64> = holdout
+        .log_odds(&fits)
+        .iter()
+        .map(|x| sigmoid(line.intercept + line.slope * x))
+        .collect();
+    let predictions = Predictions {
+        users: &split.test.users,
+        churned: &split.test.labels,
+        model: &probabilities,
+        baselines: baselines(ctx, &preprocessing, &holdout, schedule.horizon_days)?,
+        slicings: slicings(ctx, &preprocessing, segments, &split.test),
+    };
+    let protocol = Protocol {
+        train: split.known_dates.clone(),
+        calibration: selection.folds.first().map(|fold| fold.date),
+        test: split.test_date,
+        user_parts: USER_PARTS,
+    };
+    let evaluation = evaluation(&predictions, protocol, ctx.config.model.seed);
+    let made = DatePredictions {
+        date: split.test_date,
+        predicted: probabilities,
+        churned: split.test.labels.clone(),
+    };
+    Ok(Ok((evaluation, made)))
+}
+
+/// A fit as the bundle has it.
+fn churn_model(
+    horizon_days: u16,
+    rows: &TrainingRows<'_>,
+    selection: &Selection,
+    fitted: Fitted,
+) -> ChurnModel {
+    let expansion = if selection.candidate.nonlinear_terms {
+        rows.expansion.clone()
+    } else {
+        Expansion::default()
+    };
+    ChurnModel {
+        horizon_days,
+        intercept: fitted.intercept,
+        expansion,
+        weights: fitted.weights,
+        calibration: selection.calibration.line,
+    }
+}
+
+fn bundle(
+    ctx: &TrainContext<'_>,
+    preprocessing: Preprocessing,
+    segments: Segments,
+    models: Vec<ChurnModel>,
+    training: Training,
+) -> BundleSpec {
+    let config = ctx.config;
+    BundleSpec {
+        format_version: FORMAT_VERSION,
+        feature_hash: ctx.catalogue.hash(),
+        schema: ctx.catalogue.schema().clone(),
+        timezone: config.timezone.clone(),
+        active_within_days: config.churn.active_within_days,
+        lead_days: config.churn.lead_days,
+        churn_event: config.churn.churn_event.clone(),
+        preprocessing,
+        models,
+        bands: config.bands,
+        segments,
+        lifecycle: config.lifecycle.clone(),
+        training,
+    }
 }
 
 fn card(
     input: &FitInput<'_>,
     spec: &BundleSpec,
     horizons: Vec<HorizonCard>,
-    users: Described,
+    population: Population,
     leakage_probe: LeakageProbe,
     notes: Vec<String>,
 ) -> Card {
-    let Described {
+    let Population {
         segments,
         stages,
         stage_sizes,
         transitions,
         retention,
-    } = users;
+    } = population;
     let training = &spec.training;
     Card {
-        schema_version: crate::card::SCHEMA_VERSION,
+        schema_version: SCHEMA_VERSION,
         ebb_version: training.ebb_version.clone(),
         model_version: String::new(),
         config_hash: input.config.hash.clone(),

@@ -1,7 +1,10 @@
 //! Why hardly any user of a log can be labelled.
 
+use super::mapping_doubts::Returning;
 use crate::card::DropCounts;
-use crate::train::selection::candidate::LEAST_ROWS;
+use crate::train::TrainError;
+use crate::train::data::context::TrainContext;
+use crate::train::data::dataset::{Dataset, MIN_ROWS};
 use crate::train::settings::ChurnConfig;
 
 /// Why hardly any user can be labelled.
@@ -61,10 +64,53 @@ impl std::fmt::Display for FewRows {
     }
 }
 
-/// Why hardly anybody could be labelled: the log's users are few, or most pairs of a user and a date fell away for one
+/// Whether there is something to learn from, and if not, why.
+pub(crate) fn check_rows(
+    ctx: &TrainContext<'_>,
+    data: &Dataset,
+    dropped: &DropCounts,
+    horizon_days: u16,
+) -> Result<(), TrainError> {
+    let churn = &ctx.config.churn;
+    let rows = data.len();
+    let mut users = data.users.clone();
+    users.dedup();
+    if rows < MIN_ROWS || users.len() < 2 {
+        return Err(TrainError::TooFewRows {
+            horizon_days,
+            rows,
+            users: users.len(),
+            least: MIN_ROWS,
+            cause: few_rows(churn, ctx.histories.len(), dropped),
+        });
+    }
+    let churners = data.labels.iter().filter(|churned| **churned).count();
+    if churners > 0 && churners < rows {
+        return Ok(());
+    }
+    let churned = churners > 0;
+    let silence = ctx.churn_is_silence();
+    if churned && silence {
+        let Returning { active, returned } = Returning::of(ctx)?;
+        if returned == 0 {
+            return Err(TrainError::NobodyReturns {
+                users: active,
+                activity: churn.activity.clone(),
+            });
+        }
+    }
+    Err(TrainError::OneClass {
+        horizon_days,
+        rows,
+        churned,
+        silence,
+    })
+}
+
+/// Why hardly any user could be labelled: the log's users are few, or most pairs of a user and a date fell away for one
 /// reason.
-pub(crate) fn few_rows(churn: &ChurnConfig, users: usize, dropped: &DropCounts) -> FewRows {
-    if users < LEAST_ROWS {
+fn few_rows(churn: &ChurnConfig, users: usize, dropped: &DropCounts) -> FewRows {
+    if users < MIN_ROWS {
         return FewRows::Users { users };
     }
     let most = dropped

@@ -1,7 +1,7 @@
-//! What makes one doubt how a log was mapped, though a model can be fitted on it.
+//! What raises doubts about how a log was mapped, though a model can be fitted on it.
 
-use crate::history::{Day, Histories, HistoryError};
-use crate::train::data::labels::Labeller;
+use crate::history::HistoryError;
+use crate::train::data::context::TrainContext;
 
 /// Users by on how many days they were active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,25 +16,21 @@ pub(crate) struct Returning {
 const RARE: f64 = 0.05;
 
 impl Returning {
-    /// Counts the users of a log that is complete before `until`.
-    pub(crate) fn of(
-        histories: &Histories,
-        labeller: &Labeller,
-        until: Day,
-    ) -> Result<Self, HistoryError> {
+    /// Counts the users up to the end of what was observed.
+    pub(crate) fn of(ctx: &TrainContext<'_>) -> Result<Self, HistoryError> {
+        let until = ctx.observed.until;
         let mut all = Self::default();
-        let parts = histories.map_blocks(|block| {
+        for part in ctx.histories.map_blocks(|block| {
             let mut part = Self::default();
             for (_, _, history) in block.iter() {
-                let mut days = labeller.active_days(history, until);
+                let mut days = ctx.labeller.active_days(history, until);
                 if let Some(first) = days.next() {
                     part.active += 1;
                     part.returned += u64::from(days.any(|day| day > first));
                 }
             }
             part
-        })?;
-        for part in parts {
+        })? {
             all.active += part.active;
             all.returned += part.returned;
         }
@@ -83,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_whose_amounts_are_all_empty_is_told_and_one_without_amounts_is_not() {
+    fn a_log_whose_amounts_are_all_empty_has_a_note_and_one_without_amounts_has_none() {
         let note = |events, empty| no_amounts(&json!({ "events": events, "empty_amounts": empty }));
         assert!(
             note(9, 9).is_some_and(

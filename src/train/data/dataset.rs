@@ -1,113 +1,114 @@
 use std::collections::BTreeMap;
 
-use crate::features::{Catalogue, Extractor};
-use crate::history::{Block, Day, Histories, HistoryError, HistoryView};
+use crate::features::Extractor;
+use crate::history::{Block, Day, HistoryError, HistoryView};
 
+use super::context::TrainContext;
 use super::labels::Labeller;
+use super::snapshots::Schedule;
 use crate::card::DropCounts;
 use crate::lifecycle::NotEligible;
 
+/// The fewest rows that a model is fitted on or judged on.
+pub(crate) const MIN_ROWS: usize = 50;
+
+/// Which of `parts` parts of the users a user belongs to.
+pub(crate) fn user_part(user: u32, parts: u32) -> u32 {
+    // Knuth's multiplicative hash: neighbours in the log fall into different parts.
+    (user.wrapping_mul(2_654_435_761) >> 16) % parts
+}
+
 /// Labelled rows (user, date) of one horizon, in order of user and then date.
 #[derive(Clone, Debug, Default)]
-pub struct Dataset {
+pub(crate) struct Dataset {
     /// Features per row.
-    pub width: usize,
+    pub(crate) width: usize,
     /// Raw feature values, row after row; NaN where unknown.
-    pub raw: Vec<f64>,
+    pub(crate) raw: Vec<f64>,
     /// Whether the row's user churned.
-    pub labels: Vec<bool>,
+    pub(crate) labels: Vec<bool>,
     /// The row's user, by position in the histories.
-    pub users: Vec<u32>,
+    pub(crate) users: Vec<u32>,
     /// The row's date.
-    pub dates: Vec<Day>,
+    pub(crate) dates: Vec<Day>,
 }
 
 impl Dataset {
-    /// Describes and labels every eligible user at every date, in order of users. Where that would be more than
-    /// `most_rows` rows, every second, third, ... user is taken with all their dates. Pairs that are dropped are
-    /// added to `dropped`.
-    pub fn build(
-        histories: &Histories,
-        catalogue: &Catalogue,
-        labeller: &Labeller,
-        dates: &[Day],
-        horizon_days: u16,
-        most_rows: usize,
-        dropped: &mut DropCounts,
-    ) -> Result<Self, HistoryError> {
-        let extractor = Extractor::new(catalogue, histories.kinds());
+    /// Describes and labels every eligible user at every date of the schedule, in order of users, and counts the pairs
+    /// of user and date that make no row. Where there would be more than `model.most_rows` rows, every second, third, ...
+    /// user is taken with all their dates.
+    pub(crate) fn build(
+        ctx: &TrainContext<'_>,
+        schedule: &Schedule,
+    ) -> Result<(Self, DropCounts), HistoryError> {
         let builder = Builder {
-            extractor,
-            labeller,
-            dates,
-            horizon_days,
+            extractor: Extractor::new(&ctx.catalogue, ctx.histories.kinds()),
+            labeller: &ctx.labeller,
+            dates: &schedule.fit,
+            horizon_days: schedule.horizon_days,
         };
+        let mut dropped = DropCounts::new();
         let mut labelled = 0;
-        for part in histories.map_blocks(|block| builder.count(block))? {
+        for part in ctx.histories.map_blocks(|block| builder.count(block))? {
             labelled += part.labelled;
             for (reason, pairs) in part.dropped {
                 *dropped.entry(reason.to_owned()).or_default() += pairs;
             }
         }
-        let every = labelled.div_ceil(most_rows.max(1)).max(1);
+        let most_rows = ctx.config.model.most_rows.max(1);
+        let every = labelled.div_ceil(most_rows).max(1);
         let mut data = Self {
-            width: catalogue.len(),
+            width: ctx.catalogue.len(),
             ..Self::default()
         };
-        histories.stream_chosen(
+        ctx.histories.stream_chosen(
             |position| position.is_multiple_of(every),
             |block| builder.rows(block),
             |part| {
-                data.raw.extend(part.raw);
-                data.labels.extend(part.labels);
-                data.users.extend(part.users);
-                data.dates.extend(part.dates);
+                data.append(part);
                 Ok::<_, HistoryError>(())
             },
         )?;
         if data.len() < labelled {
-            *dropped.entry("subsampled".to_owned()).or_default() += (labelled - data.len()) as u64;
+            dropped.insert("subsampled".to_owned(), (labelled - data.len()) as u64);
         }
-        Ok(data)
+        Ok((data, dropped))
+    }
+
+    fn append(&mut self, rows: Self) {
+        self.raw.extend(rows.raw);
+        self.labels.extend(rows.labels);
+        self.users.extend(rows.users);
+        self.dates.extend(rows.dates);
+    }
+
+    /// Whether some rows are enough to fit or judge on: [`MIN_ROWS`], of both classes.
+    pub(crate) fn usable(&self, rows: &[usize]) -> bool {
+        let churned = rows.iter().filter(|row| self.labels[**row]).count();
+        rows.len() >= MIN_ROWS && churned > 0 && churned < rows.len()
     }
 
     /// How many rows there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
     /// The share of rows that churned; 0 without rows.
-    pub fn churn_rate(&self) -> f64 {
+    pub(crate) fn churn_rate(&self) -> f64 {
         let churned = self.labels.iter().filter(|y| **y).count();
-        if self.is_empty() {
-            0.0
-        } else {
-            churned as f64 / self.len() as f64
-        }
+        churned as f64 / self.len().max(1) as f64
     }
 
     /// The rows of some dates.
-    pub fn at(&self, dates: &[Day]) -> Self {
+    pub(crate) fn at(&self, dates: &[Day]) -> Self {
         let mut part = Self {
             width: self.width,
             ..Self::default()
         };
-        for (row, date) in self
-            .dates
-            .iter()
-            .enumerate()
-            .filter(|(_, d)| dates.contains(d))
-        {
-            part.raw.extend_from_slice(
-                self.raw
-                    .get(row * self.width..(row + 1) * self.width)
-                    .unwrap_or_default(),
-            );
+        let rows = self.dates.iter().enumerate();
+        for (row, date) in rows.filter(|(_, date)| dates.contains(date)) {
+            part.raw
+                .extend_from_slice(&self.raw[row * self.width..][..self.width]);
             part.labels.push(self.labels[row]);
             part.users.push(self.users[row]);
             part.dates.push(*date);
@@ -116,7 +117,7 @@ impl Dataset {
     }
 
     /// The raw values of one feature.
-    pub fn column(&self, position: usize) -> impl Iterator<Item = f64> {
+    pub(crate) fn column(&self, position: usize) -> impl Iterator<Item = f64> {
         self.raw
             .iter()
             .skip(position)
@@ -125,7 +126,7 @@ impl Dataset {
     }
 
     /// The rows as raw vectors.
-    pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.raw.chunks_exact(self.width.max(1))
     }
 }

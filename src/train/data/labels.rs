@@ -159,7 +159,7 @@ mod tests {
         let quiet = history(&[(90, 1)]);
         assert_eq!(labels.churned(quiet.view(), day(110), 10), Some(true));
         assert_eq!(labels.churned(quiet.view(), day(111), 10), None);
-        // The negative control: even an event seen inside the observed part makes no label, or stayers would
+        // The negative control: even an event seen inside the observed part makes no label, or retained users would
         // be labelled more often than leavers.
         assert_eq!(
             labels.churned(history(&[(90, 1), (112, 1)]).view(), day(111), 10),
@@ -182,7 +182,7 @@ mod tests {
             (None, Some(true)),
             "and ends before day 65"
         );
-        // Whoever was seen in the part that was observed makes no label either, or stayers would be labelled more often.
+        // A user seen in the part that was observed has no label either, or retained users would be labelled more often.
         assert_eq!(
             labels.churned(history(&[(40, 1), (66, 1)]).view(), day(58), 10),
             None

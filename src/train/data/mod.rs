@@ -1,5 +1,7 @@
 //! What a model learns from: labels, snapshot dates, datasets.
 
+pub(crate) mod context;
+pub(crate) mod coverage_notes;
 pub(crate) mod dataset;
 pub mod labels;
 pub mod schema;

@@ -51,7 +51,7 @@ pub fn feature_schema(
 
 /// The most widespread kinds beside activity, in order of their names.
 fn other_kinds(histories: &Histories, config: &TrainConfig) -> Vec<String> {
-    // One user in a hundred: rarer kinds are unknown of nearly everybody.
+    // One user in a hundred: rarer kinds are unknown of nearly all users.
     let widespread = (histories.len() as u64 / 100).max(LEAST_USERS);
     let totals = histories.totals().kinds().iter();
     let mut others: Vec<(u64, &String)> = totals

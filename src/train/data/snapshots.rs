@@ -6,16 +6,18 @@ use crate::train::TrainError;
 
 /// The dates at which users are described and labelled for one horizon, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
+    /// The horizon in days.
+    pub(crate) horizon_days: u16,
     /// Dates of the final fit: every one has a fully observed label window.
-    pub fit: Vec<Day>,
+    pub(crate) fit: Vec<Day>,
     /// The latest of them, on which the model is judged; `None` when no earlier date could train for it.
-    pub test: Option<Day>,
+    pub(crate) test: Option<Day>,
     /// Days from a date to the end of its label window: lead + horizon, the embargo between parts.
-    pub window_days: i32,
+    pub(crate) window_days: i32,
 }
 
-/// The days on which whoever was active would have been seen.
+/// The days on which activity would have been seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     /// The first day with an event.
@@ -59,18 +61,18 @@ impl Observed {
 
 /// How dates are laid out.
 #[derive(Clone, Copy, Debug)]
-pub struct Spacing {
+pub(crate) struct Spacing {
     /// Days between neighbouring dates; `None` for half of lead + horizon.
-    pub days: Option<u16>,
+    pub(crate) days: Option<u16>,
     /// The most dates.
-    pub most: usize,
+    pub(crate) most: usize,
 }
 
 impl Schedule {
     /// Lays out dates backwards from the latest one whose label window `[date + lead, date + lead + horizon)`
     /// is fully observed, as long as a whole horizon of past (at least half, if need be) lies before them. Where windows
     /// would overlap a hole, it is gone on from the latest date whose window ends before the hole.
-    pub fn new(
+    pub(crate) fn new(
         observed: &Observed,
         lead_days: u32,
         horizon_days: u16,
@@ -123,6 +125,7 @@ impl Schedule {
             });
         };
         let mut schedule = Self {
+            horizon_days,
             fit,
             test: Some(latest),
             window_days: window,
@@ -134,7 +137,7 @@ impl Schedule {
     }
 
     /// The dates whose label windows end by `date`: all that could be learnt from on that day.
-    pub fn before(&self, date: Day) -> Vec<Day> {
+    pub(crate) fn before(&self, date: Day) -> Vec<Day> {
         self.fit
             .iter()
             .copied()

@@ -1,8 +1,10 @@
 //! The fitters, a module for each model family.
 
 pub mod bg_nbd;
+pub(crate) mod effects;
 pub mod kmeans;
 pub mod logistic;
 pub(crate) mod random_forest;
 pub mod segments;
+pub(crate) mod training_rows;
 pub(crate) mod transform;

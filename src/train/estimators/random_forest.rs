@@ -1,4 +1,4 @@
-//! A random forest as random_forest: is there anything in the features that a logistic model misses?
+//! A random forest as a baseline: is there anything in the features that a logistic model misses?
 
 use smartcore::ensemble::random_forest_regressor::{
     RandomForestRegressor, RandomForestRegressorParameters,
@@ -9,28 +9,32 @@ use crate::math::evenly;
 use crate::train::TrainError;
 
 /// Rows that the forest is fitted on at most: it takes minutes beyond.
-pub const CHALLENGER_ROWS: usize = 20_000;
+pub(crate) const MOST_ROWS: usize = 20_000;
 
 /// Standardised rows and their outcomes.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
+pub(crate) struct Sample<'a> {
     /// Values, row after row.
-    pub z: &'a [f64],
+    pub(crate) z: &'a [f64],
     /// Features per row.
-    pub width: usize,
+    pub(crate) width: usize,
     /// The outcome of each row.
-    pub churned: &'a [bool],
+    pub(crate) churned: &'a [bool],
 }
 
-/// Churn probabilities of the rows `asked` by a forest fitted on at most [`CHALLENGER_ROWS`] evenly taken rows
+/// Churn probabilities of the rows `predicted` by a forest fitted on at most [`MOST_ROWS`] evenly taken rows
 /// of `sample`.
 ///
 /// The trees are regression trees on the outcome as 0 or 1, whose mean is a probability (Malley et al. 2012,
 /// Methods of Information in Medicine 51); smartcore's classifier only counts votes.
-pub fn challenge(sample: Sample<'_>, asked: &[f64], seed: u64) -> Result<Vec<f64>, TrainError> {
+pub(crate) fn random_forest(
+    sample: Sample<'_>,
+    predicted: &[f64],
+    seed: u64,
+) -> Result<Vec<f64>, TrainError> {
     let width = sample.width;
     let rows = sample.churned.len();
-    let picked: Vec<usize> = evenly(rows, CHALLENGER_ROWS).collect();
+    let picked: Vec<usize> = evenly(rows, MOST_ROWS).collect();
     let x: Vec<Vec<f64>> = picked
         .iter()
         .map(|i| sample.z[i * width..][..width].to_vec())
@@ -39,8 +43,8 @@ pub fn challenge(sample: Sample<'_>, asked: &[f64], seed: u64) -> Result<Vec<f64
         .iter()
         .map(|i| f64::from(sample.churned[*i]))
         .collect();
-    let asked: Vec<Vec<f64>> = asked.chunks_exact(width).map(<[f64]>::to_vec).collect();
-    let failed = |error: smartcore::error::Failed| TrainError::Challenger {
+    let predicted: Vec<Vec<f64>> = predicted.chunks_exact(width).map(<[f64]>::to_vec).collect();
+    let failed = |error: smartcore::error::Failed| TrainError::RandomForest {
         problem: error.to_string(),
     };
     let forest = RandomForestRegressor::fit(
@@ -55,7 +59,7 @@ pub fn challenge(sample: Sample<'_>, asked: &[f64], seed: u64) -> Result<Vec<f64
     )
     .map_err(failed)?;
     let p: Vec<f64> = forest
-        .predict(&DenseMatrix::from_2d_vec(&asked).map_err(failed)?)
+        .predict(&DenseMatrix::from_2d_vec(&predicted).map_err(failed)?)
         .map_err(failed)?;
     Ok(p.into_iter().map(|p| p.clamp(1e-3, 1.0 - 1e-3)).collect())
 }

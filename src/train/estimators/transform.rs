@@ -2,24 +2,25 @@
 
 use super::bg_nbd;
 use crate::features::{Catalogue, Quantity, Scale};
-use crate::history::{Day, Histories, HistoryError};
+use crate::history::{Day, HistoryError};
 use crate::math::{evenly, quantile_sorted};
 use crate::model::{
     BgNbd, Column, Derived, Expansion, Hinge, Interaction, Preprocessing, Purchases,
 };
+use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::data::labels::Labeller;
 
-/// BG/NBD of everybody who was active before `as_of`; `None` when nobody came back.
+/// BG/NBD of all users that were active before `as_of`; `None` when no user came back.
 pub(crate) fn fit_bg_nbd(
-    histories: &Histories,
-    labeller: &Labeller,
+    ctx: &TrainContext<'_>,
     as_of: Day,
 ) -> Result<Option<BgNbd>, HistoryError> {
     // Twice as many as the fit looks at, for some of them were not active yet.
-    let looked_at = histories.evenly(2 * bg_nbd::MOST_CUSTOMERS, |history| {
-        Purchases::of_days(labeller.active_days(history, as_of), as_of)
-    })?;
+    let looked_at = ctx
+        .histories
+        .evenly(2 * bg_nbd::MOST_CUSTOMERS, |history| {
+            Purchases::of_days(ctx.labeller.active_days(history, as_of), as_of)
+        })?;
     let customers: Vec<Purchases> = looked_at.into_iter().flatten().collect();
     let fitted = bg_nbd::fit(&customers).ok();
     Ok(fitted
@@ -28,7 +29,7 @@ pub(crate) fn fit_bg_nbd(
 }
 
 /// How the rows' features and derived numbers are standardised.
-pub(crate) fn fit_design(
+pub(crate) fn fit_preprocessing(
     data: &Dataset,
     catalogue: &Catalogue,
     bg_nbd: Option<BgNbd>,
@@ -114,18 +115,18 @@ const KNOTS: [f64; 3] = [0.25, 0.5, 0.75];
 /// Rows from which hinges and interactions get their knots, means and ranges at most.
 const EXPANSION_ROWS: usize = 20_000;
 
-/// The hinges of the columns `bent` and the products of the columns `telling`, from standardised rows of `width` columns.
-pub(crate) fn fit_expansion(
+/// The hinges of the columns `hinge_columns` and the interactions of the columns `interaction_columns`, from standardised rows of `width` columns.
+fn fit_expansion(
     z: &[f64],
     width: usize,
-    bent: &[usize],
-    telling: &[usize],
+    hinge_columns: &[usize],
+    interaction_columns: &[usize],
 ) -> Expansion {
     let rows = z.len() / width.max(1);
     let taken: Vec<usize> = evenly(rows, EXPANSION_ROWS).collect();
     let values = |column: usize| taken.iter().map(move |row| z[row * width + column]);
     let mut hinges = Vec::new();
-    for &column in bent {
+    for &column in hinge_columns {
         let mut sorted: Vec<f64> = values(column).collect();
         sorted.sort_by(f64::total_cmp);
         let inside = |knot: &f64| sorted.first().is_some_and(|clip_min| clip_min < knot);
@@ -153,8 +154,8 @@ pub(crate) fn fit_expansion(
         }
     }
     let mut interactions = Vec::new();
-    for (k, &first) in telling.iter().enumerate() {
-        for &second in &telling[k..] {
+    for (k, &first) in interaction_columns.iter().enumerate() {
+        for &second in &interaction_columns[k..] {
             let Moments {
                 mean,
                 std_dev,
@@ -179,8 +180,29 @@ pub(crate) fn fit_expansion(
     }
 }
 
+/// The hinges and interactions of a horizon's model, from rows of standardised columns.
+pub(crate) fn expand(
+    catalogue: &Catalogue,
+    preprocessing: &Preprocessing,
+    horizon_days: u16,
+    standardised: &Matrix,
+) -> Expansion {
+    let hinges = hinge_columns(catalogue, preprocessing, horizon_days);
+    let interactions = interaction_columns(catalogue, preprocessing, horizon_days);
+    fit_expansion(
+        &standardised.values,
+        standardised.width,
+        &hinges,
+        &interactions,
+    )
+}
+
 /// The columns that get hinges in the model of a horizon: all but those made for other horizons.
-pub(crate) fn bent(catalogue: &Catalogue, design: &Preprocessing, horizon_days: u16) -> Vec<usize> {
+fn hinge_columns(
+    catalogue: &Catalogue,
+    preprocessing: &Preprocessing,
+    horizon_days: u16,
+) -> Vec<usize> {
     let h = horizon_days;
     let near = |w: u16| (h.div_ceil(4)..=h.saturating_mul(4)).contains(&w);
     let own = |quantity| match quantity {
@@ -192,7 +214,7 @@ pub(crate) fn bent(catalogue: &Catalogue, design: &Preprocessing, horizon_days: 
         _ => true,
     };
     let features = catalogue.features().iter().map(|f| own(f.quantity));
-    let derived = design
+    let derived = preprocessing
         .derived(catalogue)
         .into_iter()
         .map(|d| !matches!(d, Derived::Silent(days) if days != h));
@@ -203,11 +225,11 @@ pub(crate) fn bent(catalogue: &Catalogue, design: &Preprocessing, horizon_days: 
         .collect()
 }
 
-/// The columns whose products are looked at: recency, frequency, age and rhythm, the things of which one changes what
+/// The columns that get interactions: recency, frequency, age and rhythm, the things of which one changes what
 /// another means.
-pub(crate) fn telling(
+fn interaction_columns(
     catalogue: &Catalogue,
-    design: &Preprocessing,
+    preprocessing: &Preprocessing,
     horizon_days: u16,
 ) -> Vec<usize> {
     let features = [
@@ -219,7 +241,7 @@ pub(crate) fn telling(
         Quantity::RecencyShare,
         Quantity::Overdue,
     ];
-    let silent = design
+    let silent = preprocessing
         .derived(catalogue)
         .iter()
         .position(|d| *d == Derived::Silent(horizon_days));
@@ -229,10 +251,10 @@ pub(crate) fn telling(
         .collect()
 }
 
-/// Rows of weighed numbers.
+/// The design matrix: rows of the numbers that a model weighs.
 #[derive(Clone, Debug)]
 pub(crate) struct Matrix {
-    /// Numbers per row: columns, hinges, products.
+    /// Numbers per row: columns, hinges, interactions.
     pub(crate) width: usize,
     /// The first of them that are columns.
     pub(crate) columns: usize,
@@ -244,15 +266,15 @@ impl Matrix {
     pub(crate) fn new(
         data: &Dataset,
         catalogue: &Catalogue,
-        design: &Preprocessing,
+        preprocessing: &Preprocessing,
         expansion: &Expansion,
     ) -> Self {
-        let columns = design.columns.len();
+        let columns = preprocessing.columns.len();
         let width = columns + expansion.len();
         let mut values = Vec::with_capacity(data.len() * width);
         for raw in data.rows() {
             let start = values.len();
-            design.standardise(catalogue, raw, &mut values);
+            preprocessing.standardise(catalogue, raw, &mut values);
             expansion.extend(&mut values, start);
         }
         Self {
@@ -263,7 +285,7 @@ impl Matrix {
     }
 
     /// The same rows with hinges and interactions after the columns.
-    pub(crate) fn nonlinear_terms(&self, expansion: &Expansion) -> Self {
+    pub(crate) fn expanded(&self, expansion: &Expansion) -> Self {
         let width = self.columns + expansion.len();
         let mut values = Vec::with_capacity(self.values.len() / self.width.max(1) * width);
         for row in self.values.chunks_exact(self.width.max(1)) {
@@ -289,7 +311,7 @@ mod tests {
     use crate::features::FeatureSchema;
 
     #[test]
-    fn kinks_lie_inside_the_columns_that_have_an_inside() {
+    fn hinges_lie_inside_the_columns_that_have_an_inside() {
         // A ramp, a flag and a constant.
         let z: Vec<f64> = (0..100)
             .flat_map(|i| [f64::from(i) / 10.0, f64::from(i % 2), 4.0])
@@ -317,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_horizon_bends_what_is_its_own() {
+    fn a_horizon_has_hinges_on_what_is_its_own() {
         let schema = |horizon_days: &[u16]| FeatureSchema {
             activity: vec!["purchase".into()],
             other_kinds: vec!["visit".into()],
@@ -335,12 +357,12 @@ mod tests {
         };
         let alone = Catalogue::new(schema(&[30])).unwrap();
         assert_eq!(
-            bent(&alone, &bare, 30).len(),
+            hinge_columns(&alone, &bare, 30).len(),
             alone.len() + 3,
             "one horizon: everything"
         );
         let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
-        let of = |h| bent(&several, &bare, h);
+        let of = |h| hinge_columns(&several, &bare, h);
         let names = |h| {
             of(h)
                 .iter()

@@ -1,24 +1,34 @@
 //! What a model has to beat.
 
-use super::metrics::area_under_roc;
-use crate::math::evenly;
-use crate::model::Column;
-use crate::train::data::dataset::Dataset;
+use linfa::ParamGuard;
 
-/// Another way to tell who will churn.
+use super::holdout::{Fold, Holdout};
+use super::metrics::area_under_roc;
+use crate::card::RANDOM_FOREST;
+use crate::features::Quantity;
+use crate::math::{evenly, sigmoid};
+use crate::model::{Column, Derived, Preprocessing};
+use crate::train::TrainError;
+use crate::train::data::context::TrainContext;
+use crate::train::data::dataset::Dataset;
+use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
+use crate::train::estimators::random_forest::{MOST_ROWS, Sample, random_forest};
+use crate::train::estimators::transform::Matrix;
+
+/// A simpler way to predict churn.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Baseline {
+pub(crate) struct Baseline {
     /// Its name in the card.
-    pub name: String,
+    pub(crate) name: String,
     /// The feature that it goes by, if it is a single one.
-    pub feature: Option<String>,
+    pub(crate) feature: Option<String>,
     /// The probability that it gives each judged row.
-    pub predicted: Vec<f64>,
+    pub(crate) predicted: Vec<f64>,
 }
 
 impl Baseline {
     /// A baseline that goes by more than one feature, or by none.
-    pub fn new(name: &str, predicted: Vec<f64>) -> Self {
+    pub(crate) fn new(name: &str, predicted: Vec<f64>) -> Self {
         Self {
             name: name.to_owned(),
             feature: None,
@@ -27,7 +37,7 @@ impl Baseline {
     }
 
     /// The same, going by one feature.
-    pub fn on(self, feature: &str) -> Self {
+    pub(crate) fn on(self, feature: &str) -> Self {
         Self {
             feature: Some(feature.to_owned()),
             ..self
@@ -35,32 +45,128 @@ impl Baseline {
     }
 }
 
+/// The baselines' predictions of the test rows, the simplest first.
+pub(crate) fn baselines(
+    ctx: &TrainContext<'_>,
+    preprocessing: &Preprocessing,
+    holdout: &Holdout<'_>,
+    horizon_days: u16,
+) -> Result<Vec<Baseline>, TrainError> {
+    let features = ctx.catalogue.features();
+    let churn_rate = holdout.known.data.churn_rate();
+    let mut baselines = vec![Baseline::new(
+        "base_rate",
+        vec![churn_rate; holdout.test.len()],
+    )];
+    let columns = &preprocessing.columns[..features.len()];
+    let recency = ctx.catalogue.position(Quantity::Recency);
+    let best = best_feature(holdout.known.data, columns);
+    for (name, position) in [("recency_only", recency), ("best_single", best)] {
+        let Some(position) = position else { continue };
+        let predicted = holdout
+            .out_of_fold(|fold| single_feature(holdout, fold, position))
+            .map_err(|source| TrainError::Logistic {
+                horizon_days,
+                source,
+            })?;
+        baselines.push(Baseline::new(name, predicted).on(&features[position].name));
+    }
+    let silent = Derived::Silent(horizon_days);
+    let derived = preprocessing.derived(&ctx.catalogue);
+    if ctx.churn_is_silence() && derived.contains(&silent) {
+        let predicted = holdout.test.rows().map(|raw| {
+            preprocessing
+                .derive(&ctx.catalogue, raw, silent)
+                .unwrap_or(churn_rate)
+        });
+        baselines.push(Baseline::new("bg_nbd", predicted.collect()));
+    }
+    if ctx.random_forest {
+        let (width, seed) = (columns.len(), ctx.config.model.seed);
+        let predicted = holdout.out_of_fold(|fold| forest(holdout, fold, width, seed))?;
+        baselines.push(Baseline::new(RANDOM_FOREST, predicted));
+    }
+    Ok(baselines)
+}
+
+/// The predictions of one part by a logistic model on one feature alone.
+fn single_feature(
+    holdout: &Holdout<'_>,
+    fold: &Fold,
+    position: usize,
+) -> Result<Vec<f64>, LogisticError> {
+    let known = holdout.known;
+    let values: Vec<f64> = fold
+        .known
+        .iter()
+        .map(|row| known.matrix.row(*row)[position])
+        .collect();
+    let labels: Vec<bool> = fold
+        .known
+        .iter()
+        .map(|row| known.data.labels[*row])
+        .collect();
+    let rows = Rows {
+        values: &values,
+        width: 1,
+        labels: &labels,
+        weights: &vec![1.0; labels.len()],
+    };
+    let fitted = fit_rows(&NewtonLogistic::default().check()?, &rows, None)?;
+    let predict = |row: &usize| {
+        let value = holdout.test_matrix.row(*row)[position];
+        sigmoid(fitted.log_odds(&[value]))
+    };
+    Ok(fold.predicted.iter().map(predict).collect())
+}
+
+/// The predictions of one part by a random forest on the features.
+fn forest(
+    holdout: &Holdout<'_>,
+    fold: &Fold,
+    width: usize,
+    seed: u64,
+) -> Result<Vec<f64>, TrainError> {
+    let known: Vec<usize> = evenly(fold.known.len(), MOST_ROWS)
+        .map(|k| fold.known[k])
+        .collect();
+    let labels = &holdout.known.data.labels;
+    let churned: Vec<bool> = known.iter().map(|row| labels[*row]).collect();
+    let sample = Sample {
+        z: &features_of(&holdout.known.matrix, &known, width),
+        width,
+        churned: &churned,
+    };
+    let predicted = features_of(&holdout.test_matrix, &fold.predicted, width);
+    random_forest(sample, &predicted, seed)
+}
+
+/// The first `width` numbers of some rows, row after row.
+fn features_of(matrix: &Matrix, rows: &[usize], width: usize) -> Vec<f64> {
+    rows.iter()
+        .flat_map(|row| &matrix.row(*row)[..width])
+        .copied()
+        .collect()
+}
+
 /// Rows on which features are compared at most.
 const COMPARED_ROWS: usize = 20_000;
 
 /// The position of the feature that alone ranks the rows best, whichever way it points; the first of equals. `None`
 /// without rows of both kinds.
-pub fn best_feature(data: &Dataset, columns: &[Column]) -> Option<usize> {
+fn best_feature(data: &Dataset, columns: &[Column]) -> Option<usize> {
     let rows: Vec<usize> = evenly(data.len(), COMPARED_ROWS).collect();
-    let churned: Vec<bool> = rows
-        .iter()
-        .filter_map(|row| data.labels.get(*row))
-        .copied()
-        .collect();
-    let skill = |(position, column): (usize, &Column)| {
-        let value = |row: &usize| {
-            data.raw
-                .get(row * data.width + position)
-                .map(|raw| column.standardise(*raw))
-        };
-        let values: Vec<f64> = rows.iter().filter_map(value).collect();
+    let churned: Vec<bool> = rows.iter().map(|row| data.labels[*row]).collect();
+    let mut best: Option<(usize, f64)> = None;
+    for (position, column) in columns.iter().enumerate() {
+        let value = |row: &usize| column.standardise(data.raw[row * data.width + position]);
+        let values: Vec<f64> = rows.iter().map(value).collect();
         let skill = (area_under_roc(&values, &churned) - 0.5).abs();
-        skill.is_finite().then_some((position, skill))
-    };
-    let skills = columns.iter().enumerate().filter_map(skill);
-    skills
-        .reduce(|best, next| if next.1 > best.1 { next } else { best })
-        .map(|(position, _)| position)
+        if skill.is_finite() && best.is_none_or(|(_, most)| skill > most) {
+            best = Some((position, skill));
+        }
+    }
+    best.map(|(position, _)| position)
 }
 
 #[cfg(test)]

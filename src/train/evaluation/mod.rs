@@ -1,222 +1,166 @@
 //! From predictions and what then happened to the figures of the card.
 
 pub(crate) mod baselines;
+pub(crate) mod by_date;
 pub(crate) mod holdout;
-pub mod metrics;
+pub(crate) mod metrics;
 pub(crate) mod slices;
 pub(crate) mod verdict;
 
-use super::data::dataset::Dataset;
-use super::evaluation::baselines::Baseline;
-use super::evaluation::metrics::{
-    FIGURES, Ranking, bootstrap, calibration_curve, gains, precision_recall, roc,
+use baselines::Baseline;
+use metrics::{
+    Figures, Ranking, bootstrap, calibration_curve, gains, metrics, precision_recall, roc,
 };
-use super::evaluation::slices::Slicing;
-use crate::card::{BaselineCard, DateCard, Evaluation, Metrics, SliceCard, SliceMetrics};
+use slices::{Slice, Slicing, slices};
+use verdict::verdict;
+
+use crate::card::{BaselineCard, Evaluation, SliceCard, SliceMetrics};
 use crate::history::Day;
-use crate::math::wilson_interval;
 
-/// Rows that were judged: one entry for each in every list.
+/// Predictions for the users of the test date: one entry for each row in every list.
 #[derive(Clone, Debug)]
-pub struct Judged<'a> {
+pub(crate) struct Predictions<'a> {
     /// Whose row it is; intervals come from resampling users, not rows.
-    pub users: &'a [u32],
+    pub(crate) users: &'a [u32],
     /// What became of them.
-    pub churned: &'a [bool],
+    pub(crate) churned: &'a [bool],
     /// The probability that the model gave.
-    pub model: &'a [f64],
+    pub(crate) model: &'a [f64],
     /// What the model has to beat, the simplest first.
-    pub baselines: Vec<Baseline>,
+    pub(crate) baselines: Vec<Baseline>,
     /// Parts of the rows to look at.
-    pub slicings: Vec<Slicing>,
+    pub(crate) slicings: Vec<Slicing>,
 }
 
-/// Which dates taught what was judged, and on which it was judged.
+/// How the rows that were fitted on and those that were predicted were kept apart.
 #[derive(Clone, Debug)]
-pub struct JudgedOn {
+pub(crate) struct Protocol {
     /// See [`Evaluation::train`].
-    pub train: Vec<Day>,
+    pub(crate) train: Vec<Day>,
     /// See [`Evaluation::calibration`].
-    pub calibration: Option<Day>,
+    pub(crate) calibration: Option<Day>,
     /// See [`Evaluation::test`].
-    pub test: Day,
+    pub(crate) test: Day,
     /// See [`Evaluation::user_parts`].
-    pub user_parts: u32,
-}
-
-/// Predictions for the users of one date by a model that knew only what came before it.
-#[derive(Clone, Debug)]
-pub struct Predictions {
-    /// The date.
-    pub date: Day,
-    /// The probability given to each user.
-    pub predicted: Vec<f64>,
-    /// What became of each.
-    pub churned: Vec<bool>,
+    pub(crate) user_parts: u32,
 }
 
 /// Points of the model's curves, and of each baseline's.
-const POINTS: usize = 100;
-const RIVAL_POINTS: usize = 50;
-/// Parts with fewer users say nothing.
-const SLICE_USERS: usize = 30;
+const MODEL_POINTS: usize = 100;
+const BASELINE_POINTS: usize = 50;
 
-/// The figures of all that was judged. Everything is resampled together, so every difference is paired.
-pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
-    let Judged {
-        users,
+/// The figures of everything that is resampled together, so that every difference is paired.
+struct Drawn {
+    model: Figures,
+    baselines: Vec<Figures>,
+    /// Those of the slices with users enough to be measured.
+    slices: Vec<Figures>,
+}
+
+/// The evaluation of the predictions; `seed` draws the resamples.
+pub(crate) fn evaluation(
+    predictions: &Predictions<'_>,
+    protocol: Protocol,
+    seed: u64,
+) -> Evaluation {
+    let Predictions {
         churned,
         model,
+        baselines,
         ..
-    } = judged;
-    let mut known: Vec<u32> = users.to_vec();
+    } = predictions;
+    let mut known: Vec<u32> = predictions.users.to_vec();
     known.sort_unstable();
     known.dedup();
-    let users: Vec<u32> = users
+    // Users by number, without gaps: resampling counts each of them.
+    let number = |user: &u32| known.partition_point(|other| other < user) as u32;
+    let users: Vec<u32> = predictions.users.iter().map(number).collect();
+    let slices = slices(predictions, &users);
+    let own = Ranking::new(model, churned, &users);
+    let of_baselines: Vec<Ranking> = baselines
         .iter()
-        .map(|u| known.partition_point(|k| k < u) as u32)
+        .map(|baseline| Ranking::new(&baseline.predicted, churned, &users))
         .collect();
-    let slices = slices(judged, &users);
-    let contenders =
-        std::iter::once(*model).chain(judged.baselines.iter().map(|r| r.predicted.as_slice()));
-    let mut rankings: Vec<Ranking> = contenders
-        .map(|p| Ranking::new(p, churned, &users))
+    let measured: Vec<&Ranking> = slices.iter().filter_map(|s| s.ranking.as_ref()).collect();
+    let draws = bootstrap(known.len(), seed, |counts| Drawn {
+        model: own.figures(counts),
+        baselines: of_baselines.iter().map(|r| r.figures(counts)).collect(),
+        slices: measured.iter().map(|r| r.figures(counts)).collect(),
+    });
+    let baselines: Vec<BaselineCard> = baselines
+        .iter()
+        .enumerate()
+        .map(|(k, baseline)| baseline_card(baseline, k, &draws, churned))
         .collect();
-    rankings.extend(slices.iter().filter_map(|(_, ranking)| ranking.clone()));
-    let draws = bootstrap(known.len(), seed, |counts| {
-        rankings.iter().flat_map(|r| r.figures(counts)).collect()
-    });
-    let baseline = |(k, baseline): (usize, &Baseline)| {
-        let first = (k + 1) * FIGURES;
-        BaselineCard {
-            name: baseline.name.clone(),
-            feature: baseline.feature.clone(),
-            metrics: Metrics::from_draws(&draws, first),
-            log_loss_difference: draws.difference(0, first),
-            auc_difference: draws.difference(1, first + 1),
-            gains: gains(&baseline.predicted, churned)
-                .into_iter()
-                .map(|g| (g * 1e4).round() / 1e4)
-                .collect(),
-            roc: roc(&baseline.predicted, churned, RIVAL_POINTS),
-            precision_recall: precision_recall(&baseline.predicted, churned, RIVAL_POINTS),
-        }
-    };
-    let baselines: Vec<BaselineCard> = judged.baselines.iter().enumerate().map(baseline).collect();
-    let model_metrics = Metrics::from_draws(&draws, 0);
-    let recency = baselines.iter().find(|r| r.name == "recency_only");
-    let mut at = (1 + baselines.len()) * FIGURES;
-    let slices = slices.into_iter().map(|(mut slice, ranking)| {
-        if ranking.is_some() {
-            let Metrics {
-                log_loss,
-                auc,
-                bias,
-                ..
-            } = Metrics::from_draws(&draws, at);
-            slice.metrics = Some(SliceMetrics {
-                log_loss,
-                auc: auc.value.is_finite().then_some(auc),
-                bias,
-            });
-            at += FIGURES;
-        }
-        slice
-    });
+    let model_metrics = metrics(&draws, |drawn| &drawn.model);
+    let recency = baselines.iter().find(|b| b.name == "recency_only");
     let churners = churned.iter().filter(|y| **y).count() as u64;
     Evaluation {
-        slices: slices.collect(),
-        train: on.train,
-        calibration: on.calibration,
-        test: on.test,
-        user_parts: on.user_parts,
+        slices: slice_cards(slices, &draws),
+        train: protocol.train,
+        calibration: protocol.calibration,
+        test: protocol.test,
+        user_parts: protocol.user_parts,
         users: known.len() as u64,
         churn_rate: share(churned),
-        verdict: verdict::verdict(&baselines, churned.len() as u64, churners),
+        verdict: verdict(&baselines, churned.len() as u64, churners),
         beats_recency_only: recency
             .map(|r| model_metrics.log_loss.value < r.metrics.log_loss.value),
         model: model_metrics,
         calibration_curve: calibration_curve(model, churned),
         gains: gains(model, churned),
-        roc: roc(model, churned, POINTS),
-        precision_recall: precision_recall(model, churned, POINTS),
+        roc: roc(model, churned, MODEL_POINTS),
+        precision_recall: precision_recall(model, churned, MODEL_POINTS),
         baselines,
     }
 }
 
-/// The parts that hold anyone, those with enough users with a ranking of their own.
-fn slices(judged: &Judged<'_>, users: &[u32]) -> Vec<(SliceCard, Option<Ranking>)> {
-    let mut slices = Vec::new();
-    for slicing in &judged.slicings {
-        for (part, name) in slicing.names.iter().enumerate() {
-            let rows: Vec<usize> = (0..users.len())
-                .filter(|row| slicing.of.get(*row) == Some(&Some(part)))
-                .collect();
-            let predicted: Vec<f64> = rows
-                .iter()
-                .filter_map(|row| judged.model.get(*row))
-                .copied()
-                .collect();
-            let churned: Vec<bool> = rows
-                .iter()
-                .filter_map(|row| judged.churned.get(*row))
-                .copied()
-                .collect();
-            let own: Vec<u32> = rows
-                .iter()
-                .filter_map(|row| users.get(*row))
-                .copied()
-                .collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let ranking =
-                (rows.len() >= SLICE_USERS).then(|| Ranking::new(&predicted, &churned, &own));
-            let (users, churn_rate) = (rows.len() as u64, share(&churned));
-            let (churn_low, churn_high) = wilson_interval(churn_rate, users);
-            let slice = SliceCard {
-                dimension: slicing.dimension.clone(),
-                name: name.clone(),
-                users,
-                churn_rate,
-                churn_low,
-                churn_high,
-                predicted: predicted.iter().sum::<f64>() / rows.len() as f64,
-                metrics: None,
-            };
-            slices.push((slice, ranking));
-        }
+/// The `k`-th baseline with its differences to the model.
+fn baseline_card(
+    baseline: &Baseline,
+    k: usize,
+    draws: &metrics::Draws<Drawn>,
+    churned: &[bool],
+) -> BaselineCard {
+    let predicted = &baseline.predicted;
+    BaselineCard {
+        name: baseline.name.clone(),
+        feature: baseline.feature.clone(),
+        metrics: metrics(draws, |drawn| &drawn.baselines[k]),
+        log_loss_difference: draws
+            .interval(|drawn| drawn.model.log_loss - drawn.baselines[k].log_loss),
+        auc_difference: draws.interval(|drawn| drawn.model.auc - drawn.baselines[k].auc),
+        gains: gains(predicted, churned)
+            .into_iter()
+            .map(metrics::curves::round)
+            .collect(),
+        roc: roc(predicted, churned, BASELINE_POINTS),
+        precision_recall: precision_recall(predicted, churned, BASELINE_POINTS),
     }
-    slices
 }
 
-fn share(churned: &[bool]) -> f64 {
+/// The slices, those that were measured with their metrics.
+fn slice_cards(slices: Vec<Slice>, draws: &metrics::Draws<Drawn>) -> Vec<SliceCard> {
+    let mut measured = 0;
+    let mut cards = Vec::with_capacity(slices.len());
+    for Slice { mut card, ranking } in slices {
+        if ranking.is_some() {
+            let own = metrics(draws, |drawn| &drawn.slices[measured]);
+            card.metrics = Some(SliceMetrics {
+                log_loss: own.log_loss,
+                auc: own.auc.value.is_finite().then_some(own.auc),
+                bias: own.bias,
+            });
+            measured += 1;
+        }
+        cards.push(card);
+    }
+    cards
+}
+
+/// The share of rows that churned; 0 without rows.
+pub(crate) fn share(churned: &[bool]) -> f64 {
     churned.iter().filter(|y| **y).count() as f64 / churned.len().max(1) as f64
-}
-
-/// Churn at every date of the rows, with the predictions for those that have some.
-pub fn by_date(data: &Dataset, predictions: &[Predictions]) -> Vec<DateCard> {
-    let mut counts: std::collections::BTreeMap<Day, (u64, u64)> = std::collections::BTreeMap::new();
-    for (date, churned) in data.dates.iter().zip(&data.labels) {
-        let (users, leavers) = counts.entry(*date).or_default();
-        *users += 1;
-        *leavers += u64::from(*churned);
-    }
-    let card = |(date, (users, leavers)): (Day, (u64, u64))| {
-        let made = predictions
-            .iter()
-            .find(|p| p.date == date && !p.predicted.is_empty());
-        DateCard {
-            date,
-            users,
-            churn_rate: leavers as f64 / users as f64,
-            predicted: made.map(|p| crate::math::mean(&p.predicted)),
-            deciles: made
-                .map(|p| calibration_curve(&p.predicted, &p.churned))
-                .unwrap_or_default(),
-        }
-    };
-    counts.into_iter().map(card).collect()
 }
 
 #[cfg(test)]
@@ -251,7 +195,7 @@ mod tests {
             Baseline::new("recency_only", made.recency.clone()).on("recency_days"),
             Baseline::new("twin", made.model.clone()),
         ];
-        let judged = Judged {
+        let predictions = Predictions {
             users: &made.users,
             churned: &made.churned,
             model: &made.model,
@@ -260,8 +204,8 @@ mod tests {
         };
         let day = |text: &str| text.parse().unwrap();
         evaluation(
-            &judged,
-            JudgedOn {
+            &predictions,
+            Protocol {
                 train: vec![day("2024-01-01")],
                 calibration: None,
                 test: day("2024-03-01"),
@@ -343,11 +287,11 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_of_stayers_has_no_auc() {
+    fn a_slice_of_retained_users_has_no_auc() {
         let mut made = made();
         made.churned.iter_mut().take(100).for_each(|y| *y = false);
         let of = (0..600).map(|i| Some(usize::from(i >= 100))).collect();
-        let names = vec!["stayers".to_owned(), "rest".to_owned()];
+        let names = vec!["retained".to_owned(), "rest".to_owned()];
         let e = judge(
             &made,
             vec![Slicing {
@@ -382,42 +326,5 @@ mod tests {
         assert_eq!(b.users, 600);
         assert!((a.model.log_loss.low - b.model.log_loss.low).abs() < 1e-12);
         assert!((a.model.auc.high - b.model.auc.high).abs() < 1e-12);
-    }
-
-    #[test]
-    fn dates_carry_the_predictions_made_for_them() {
-        let data = super::baselines::tests::dataset();
-        let date = data.dates[1];
-        let churned: Vec<bool> = data.at(&[date]).labels;
-        let predicted: Vec<f64> = (0..churned.len())
-            .map(|i| i as f64 / churned.len() as f64)
-            .collect();
-        let cards = by_date(
-            &data,
-            &[Predictions {
-                date,
-                predicted,
-                churned,
-            }],
-        );
-        assert_eq!(
-            cards.iter().map(|c| c.users).collect::<Vec<_>>(),
-            [200, 200]
-        );
-        assert!(cards[0].predicted.is_none() && cards[0].deciles.is_empty());
-        assert_eq!(
-            (
-                cards[1].deciles.len(),
-                cards[1].deciles.iter().map(|d| d.users).sum::<u64>()
-            ),
-            (10, 200)
-        );
-        let rate = cards[1]
-            .deciles
-            .iter()
-            .map(|d| d.observed * d.users as f64)
-            .sum::<f64>()
-            / 200.0;
-        assert!((rate - cards[1].churn_rate).abs() < 1e-12);
     }
 }

@@ -1,88 +1,106 @@
-//! Which stage, segment and tenure a row belongs to.
+//! Parts of the users by stage, segment and tenure, and how good the model is on each.
 
-use crate::features::{Catalogue, Quantity};
-use crate::lifecycle::{Behaviour, Stage, Thresholds, classify};
-use crate::math::quantile_sorted;
-use crate::model::{Column, Segments};
+use super::metrics::Ranking;
+use super::{Predictions, share};
+use crate::card::SliceCard;
+use crate::features::Quantity;
+use crate::lifecycle::Stage;
+use crate::math::{quantile_sorted, wilson_interval};
+use crate::model::{Preprocessing, Segments};
+use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
+use crate::train::population::segments::segment_of;
+use crate::train::population::stages::stage_of;
 
-/// Tells parts of users apart by their feature vectors.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slicer<'a> {
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) columns: &'a [Column],
-    pub(crate) segments: &'a Segments,
-    pub(crate) thresholds: &'a Thresholds,
-    pub(crate) active_within_days: u32,
-}
+/// Parts with fewer users are not measured: they say nothing.
+const MIN_USERS: usize = 30;
 
 /// Rows in parts: the parts' names in order, and for each row the position of its part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slicing {
-    /// What the rows are parted by.
-    pub dimension: String,
+pub(crate) struct Slicing {
+    /// What the rows are divided by.
+    pub(crate) dimension: String,
     /// The parts.
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// The part of each row; `None` for a row that belongs to none.
-    pub of: Vec<Option<usize>>,
+    pub(crate) of: Vec<Option<usize>>,
 }
 
-impl Slicer<'_> {
-    /// The lifecycle stage of a raw vector.
-    pub(crate) fn stage(&self, vector: &[f64]) -> Option<Stage> {
-        let behaviour = Behaviour::of(self.catalogue, vector).ok()?;
-        Some(classify(&behaviour, self.thresholds, self.active_within_days).0)
-    }
+/// A part of the users; with a ranking of its own where it is large enough to be measured.
+pub(crate) struct Slice {
+    pub(crate) card: SliceCard,
+    pub(crate) ranking: Option<Ranking>,
+}
 
-    /// The positions in a vector of the features that segments are made of.
-    pub(crate) fn segment_positions(&self) -> Vec<usize> {
-        self.segments
-            .features
-            .iter()
-            .filter_map(|name| self.catalogue.position_of(name).ok())
-            .collect()
-    }
-
-    /// The segment of every row; `None` without segments.
-    pub(crate) fn segment_of(&self, data: &Dataset) -> Vec<Option<usize>> {
-        let positions = self.segment_positions();
-        let standard = |row: &[f64], p: usize| Some(self.columns.get(p)?.standardise(*row.get(p)?));
-        let segment = |row: &[f64]| {
-            self.segments
-                .nearest(positions.iter().filter_map(|p| standard(row, *p)))
-                .map(|(id, _)| id)
-        };
-        data.rows().map(segment).collect()
-    }
-
-    /// The rows by stage, by segment and by quarter of tenure.
-    pub(crate) fn slicings(&self, data: &Dataset) -> Vec<Slicing> {
-        let stage = |row| {
-            self.stage(row)
-                .and_then(|stage| Stage::ALL.iter().position(|s| *s == stage))
-        };
-        let stages = Slicing {
+/// The rows by stage, by segment and by quarter of tenure.
+pub(crate) fn slicings(
+    ctx: &TrainContext<'_>,
+    preprocessing: &Preprocessing,
+    segments: &Segments,
+    data: &Dataset,
+) -> Vec<Slicing> {
+    let stage = |row| {
+        let stage = stage_of(ctx, row)?;
+        Stage::ALL.iter().position(|other| *other == stage)
+    };
+    let mut slicings = vec![
+        Slicing {
             dimension: "stage".to_owned(),
             names: Stage::ALL.map(|stage| stage.name().to_owned()).into(),
             of: data.rows().map(stage).collect(),
-        };
-        let segments = Slicing {
+        },
+        Slicing {
             dimension: "segment".to_owned(),
-            names: self.segments.items.iter().map(|s| s.name.clone()).collect(),
-            of: self.segment_of(data),
-        };
-        let tenure = self
-            .catalogue
-            .position(Quantity::Tenure)
-            .map(|p| data.column(p).collect::<Vec<f64>>());
-        [
-            Some(stages),
-            Some(segments),
-            tenure.map(|days| by_tenure(&days)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+            names: segments.items.iter().map(|s| s.name.clone()).collect(),
+            of: segment_of(ctx, preprocessing, segments, data),
+        },
+    ];
+    if let Some(position) = ctx.catalogue.position(Quantity::Tenure) {
+        let days: Vec<f64> = data.column(position).collect();
+        slicings.push(by_tenure(&days));
+    }
+    slicings
+}
+
+/// The parts that hold any user; `users` numbers the rows' users for resampling.
+pub(crate) fn slices(predictions: &Predictions<'_>, users: &[u32]) -> Vec<Slice> {
+    let mut slices = Vec::new();
+    for slicing in &predictions.slicings {
+        for (part, name) in slicing.names.iter().enumerate() {
+            let rows: Vec<usize> = (0..users.len())
+                .filter(|row| slicing.of[*row] == Some(part))
+                .collect();
+            if !rows.is_empty() {
+                slices.push(slice(predictions, users, &rows, (&slicing.dimension, name)));
+            }
+        }
+    }
+    slices
+}
+
+fn slice(
+    predictions: &Predictions<'_>,
+    users: &[u32],
+    rows: &[usize],
+    (dimension, name): (&str, &str),
+) -> Slice {
+    let predicted: Vec<f64> = rows.iter().map(|row| predictions.model[*row]).collect();
+    let churned: Vec<bool> = rows.iter().map(|row| predictions.churned[*row]).collect();
+    let own: Vec<u32> = rows.iter().map(|row| users[*row]).collect();
+    let (users, churn_rate) = (rows.len() as u64, share(&churned));
+    let (churn_low, churn_high) = wilson_interval(churn_rate, users);
+    Slice {
+        ranking: (rows.len() >= MIN_USERS).then(|| Ranking::new(&predicted, &churned, &own)),
+        card: SliceCard {
+            dimension: dimension.to_owned(),
+            name: name.to_owned(),
+            users,
+            churn_rate,
+            churn_low,
+            churn_high,
+            predicted: predicted.iter().sum::<f64>() / rows.len() as f64,
+            metrics: None,
+        },
     }
 }
 

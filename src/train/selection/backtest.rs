@@ -1,19 +1,18 @@
-//! Dates in the past as dress rehearsals: what a hyperparameters learnt by then, held against what happened next.
+//! Rolling-origin backtest: what a candidate fitted at a date in the past predicts, beside what happened next.
 //!
-//! A rehearsal at a date knows only labels whose windows ended by that date, and nobody is asked about from whom it
-//! learnt: users fall into two halves, each of which is predicted from the other.
+//! A fit at a date knows only labels whose windows ended by that date, and predicts no user that it was fitted on:
+//! users are divided into two halves, each of which is predicted from the other.
 
-use super::candidate::{Table, usable};
 use crate::card::{BacktestFold, Hyperparameters};
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
-use crate::train::TrainError;
-use crate::train::data::dataset::Dataset;
-use crate::train::estimators::logistic::Fitted;
+use crate::train::data::dataset::{Dataset, user_part};
+use crate::train::estimators::logistic::{Fitted, LogisticError};
+use crate::train::estimators::training_rows::TrainingRows;
 
-/// What a hyperparameters said at one date in the past, and what happened.
+/// What a candidate predicted at one date in the past, and what happened.
 #[derive(Clone, Debug)]
-pub(crate) struct Rehearsal {
+pub(crate) struct Fold {
     pub(crate) date: Day,
     pub(crate) log_odds: Vec<f64>,
     pub(crate) churned: Vec<bool>,
@@ -21,7 +20,7 @@ pub(crate) struct Rehearsal {
     pub(crate) shift: f64,
 }
 
-impl Rehearsal {
+impl Fold {
     fn new(date: Day, log_odds: Vec<f64>, churned: Vec<bool>) -> Self {
         let shift = base_rate_shift(&log_odds, &churned);
         Self {
@@ -42,84 +41,112 @@ impl Rehearsal {
         mean(&self.losses())
     }
 
-    /// The probabilities as they were given.
+    /// The probabilities before calibration.
     pub(crate) fn predicted(&self) -> Vec<f64> {
         self.log_odds.iter().map(|x| sigmoid(*x)).collect()
     }
 }
 
-/// Rows that half of the users are learnt from in a rehearsal at most.
-const ROWS: usize = 6_000;
+impl From<&Fold> for BacktestFold {
+    fn from(fold: &Fold) -> Self {
+        let churned = fold.churned.iter().filter(|y| **y).count();
+        Self {
+            cutoff: fold.date,
+            users: fold.churned.len() as u64,
+            churn_rate: churned as f64 / fold.churned.len().max(1) as f64,
+            log_loss: fold.loss(),
+            shift: fold.shift,
+        }
+    }
+}
 
-/// The mean gradient at which a rehearsed fit is close enough to its optimum to be compared.
+/// Rows that half of the users give to a fit at most.
+const MOST_ROWS: usize = 6_000;
+
+/// The mean gradient at which a fit is close enough to its optimum to be compared.
 const TOLERANCE: f64 = 1e-4;
 
-/// Which half a user belongs to.
-pub(crate) fn part_of(user: u32, parts: u32) -> u32 {
-    // Knuth's multiplicative hash: neighbours in the log fall into different parts.
-    (user.wrapping_mul(2_654_435_761) >> 16) % parts
+/// The backtest of some candidates at one date.
+#[derive(Clone, Debug)]
+pub(crate) struct Backtested {
+    /// One fold for each candidate; `None` where too little was known by then, or too few users can be judged.
+    pub(crate) folds: Option<Vec<Fold>>,
+    /// The latest fit, for later ones to start from.
+    pub(crate) warm_start: Option<Fitted>,
 }
 
-/// Rows to learn from at a date, and rows to be asked about: no user is on both sides, and no label window of the one
-/// side reaches into one of the other.
-fn sides(data: &Dataset, date: Day, window_days: i32, half: u32) -> (Vec<usize>, Vec<usize>) {
-    let own = |row: &usize| part_of(data.users[*row], 2) == half;
-    let known = |row: &usize| date.since(data.dates[*row]) >= window_days;
-    let learnt = (0..data.len())
-        .filter(|row| !own(row) && known(row))
-        .collect();
-    let asked = (0..data.len())
-        .filter(|row| own(row) && data.dates[*row] == date)
-        .collect();
-    (learnt, asked)
-}
-
-/// Rehearses every hyperparameters at a date; `None` where too little was known by then, or nobody can be judged. `near` is where
-/// fits start from, and the last of them: it decides how soon they are done, not where they end.
-pub(crate) fn rehearse(
-    table: &Table<'_>,
+/// Backtests every candidate at a date.
+pub(crate) fn backtest(
+    rows: &TrainingRows<'_>,
     date: Day,
     candidates: &[Hyperparameters],
-    near: &mut Option<Fitted>,
-) -> Result<Option<Vec<Rehearsal>>, TrainError> {
-    let data = table.data;
+    mut warm_start: Option<Fitted>,
+) -> Result<Backtested, LogisticError> {
+    let data = rows.data;
     let mut answers = vec![(Vec::new(), Vec::new()); candidates.len()];
     for half in 0..2 {
-        let (learnt, asked) = sides(data, date, table.window_days, half);
-        if !usable(data, &learnt) || !usable(data, &asked) {
-            return Ok(None);
+        let Sides { known, predicted } = sides(data, date, rows.window_days, half);
+        if !data.usable(&known) || !data.usable(&predicted) {
+            return Ok(Backtested {
+                folds: None,
+                warm_start,
+            });
         }
-        let learnt: Vec<usize> = evenly(learnt.len(), ROWS).map(|k| learnt[k]).collect();
-        for (hyperparameters, (log_odds, churned)) in candidates.iter().zip(&mut answers) {
-            let fitted = table.fit(hyperparameters, &learnt, near.as_ref(), TOLERANCE)?;
-            log_odds.extend(asked.iter().map(|row| table.log_odds(&fitted, *row)));
-            churned.extend(asked.iter().map(|row| data.labels[*row]));
-            if hyperparameters.nonlinear_terms || near.is_none() {
-                *near = Some(fitted);
+        let known: Vec<usize> = evenly(known.len(), MOST_ROWS).map(|k| known[k]).collect();
+        for (candidate, (log_odds, churned)) in candidates.iter().zip(&mut answers) {
+            let fitted = rows.fit(candidate, &known, warm_start.as_ref(), TOLERANCE)?;
+            log_odds.extend(predicted.iter().map(|row| rows.log_odds(&fitted, *row)));
+            churned.extend(predicted.iter().map(|row| data.labels[*row]));
+            // Wide fits start from wide ones only, and most candidates are wide.
+            if candidate.nonlinear_terms || warm_start.is_none() {
+                warm_start = Some(fitted);
             }
         }
     }
-    Ok(Some(
-        answers
-            .into_iter()
-            .map(|(log_odds, churned)| Rehearsal::new(date, log_odds, churned))
-            .collect(),
-    ))
+    let folds = answers
+        .into_iter()
+        .map(|(log_odds, churned)| Fold::new(date, log_odds, churned));
+    Ok(Backtested {
+        folds: Some(folds.collect()),
+        warm_start,
+    })
 }
 
-/// The dates that can be rehearsed, newest first, at least half a window apart.
-pub(crate) fn origins(dates: &[Day], window_days: i32) -> Vec<Day> {
-    let mut taken: Vec<Day> = Vec::new();
+/// Rows on the two sides of a backtest.
+struct Sides {
+    /// Rows to fit on.
+    known: Vec<usize>,
+    /// Rows to predict.
+    predicted: Vec<usize>,
+}
+
+/// The rows to fit on at a date and those to predict: no user is on both sides, and no label window of the one side
+/// reaches into one of the other.
+fn sides(data: &Dataset, date: Day, window_days: i32, half: u32) -> Sides {
+    let own = |row: &usize| user_part(data.users[*row], 2) == half;
+    let ended = |row: &usize| date.since(data.dates[*row]) >= window_days;
+    let rows = 0..data.len();
+    Sides {
+        known: rows.clone().filter(|row| !own(row) && ended(row)).collect(),
+        predicted: rows
+            .filter(|row| own(row) && data.dates[*row] == date)
+            .collect(),
+    }
+}
+
+/// The dates that can be backtested, newest first, at least half a window apart.
+pub(crate) fn cutoffs(dates: &[Day], window_days: i32) -> Vec<Day> {
+    let mut cutoffs: Vec<Day> = Vec::new();
     for date in dates.iter().rev().copied() {
         let known = dates.iter().any(|d| date.since(*d) >= window_days);
-        let apart = taken
+        let apart = cutoffs
             .last()
             .is_none_or(|last| 2 * last.since(date) >= window_days - 1);
         if known && apart {
-            taken.push(date);
+            cutoffs.push(date);
         }
     }
-    taken
+    cutoffs
 }
 
 /// What must be added to all log-odds for the mean probability to equal the churn rate.
@@ -128,29 +155,16 @@ fn base_rate_shift(log_odds: &[f64], churned: &[bool]) -> f64 {
     let mut shift = 0.0;
     for _ in 0..50 {
         let p = log_odds.iter().map(|x| sigmoid(x + shift));
-        let (sum, bend) = p.fold((0.0, 1e-9), |(sum, bend), p| {
-            (sum + p, bend + p * (1.0 - p))
+        let (sum, hessian_weight) = p.fold((0.0, 1e-9), |(sum, hessian_weight), p| {
+            (sum + p, hessian_weight + p * (1.0 - p))
         });
-        let step = ((observed - sum) / bend).clamp(-1.0, 1.0);
+        let step = ((observed - sum) / hessian_weight).clamp(-1.0, 1.0);
         shift += step;
         if step.abs() < 1e-12 {
             break;
         }
     }
     shift
-}
-
-impl From<&Rehearsal> for BacktestFold {
-    fn from(r: &Rehearsal) -> Self {
-        let churned = r.churned.iter().filter(|y| **y).count();
-        Self {
-            cutoff: r.date,
-            users: r.churned.len() as u64,
-            churn_rate: churned as f64 / r.churned.len().max(1) as f64,
-            log_loss: r.loss(),
-            shift: r.shift,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -179,7 +193,10 @@ mod tests {
         let date = dates[8];
         let mut asked_about = BTreeSet::new();
         for half in 0..2 {
-            let (learnt, asked) = sides(&data, date, 30, half);
+            let Sides {
+                known: learnt,
+                predicted: asked,
+            } = sides(&data, date, 30, half);
             let users = |rows: &[usize]| {
                 rows.iter()
                     .map(|row| data.users[*row])
@@ -204,8 +221,8 @@ mod tests {
             all.iter()
                 .any(|row| (1..30).contains(&date.since(data.dates[*row])))
         );
-        let (learnt, _) = sides(&data, date, 30, 0);
-        let (_, other) = sides(&data, date, 30, 1);
+        let learnt = sides(&data, date, 30, 0).known;
+        let other = sides(&data, date, 30, 1).predicted;
         assert!(
             learnt
                 .iter()
@@ -214,9 +231,9 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_dates_with_something_to_learn_from_half_a_window_apart() {
+    fn cutoffs_are_dates_with_something_to_learn_from_half_a_window_apart() {
         let (_, dates) = data();
-        let taken = origins(&dates, 30);
+        let taken = cutoffs(&dates, 30);
         assert_eq!(taken.first(), dates.last());
         assert_eq!(
             taken.last(),
@@ -225,18 +242,18 @@ mod tests {
         );
         assert!(taken.windows(2).all(|two| two[0].since(two[1]) == 15));
         assert!(
-            origins(&dates, 60)
+            cutoffs(&dates, 60)
                 .windows(2)
                 .all(|two| two[0].since(two[1]) == 30)
         );
-        assert!(origins(&dates[..1], 30).is_empty());
+        assert!(cutoffs(&dates[..1], 30).is_empty());
     }
 
     #[test]
     fn the_shift_makes_the_mean_probability_the_churn_rate() {
         let log_odds: Vec<f64> = (0..100).map(|k| f64::from(k) / 10.0 - 6.0).collect();
         let churned: Vec<bool> = (0..100).map(|k| k % 4 == 0).collect();
-        let r = Rehearsal::new(Day::new(0).unwrap(), log_odds, churned);
+        let r = Fold::new(Day::new(0).unwrap(), log_odds, churned);
         let p: Vec<f64> = r.log_odds.iter().map(|x| sigmoid(x + r.shift)).collect();
         assert!((mean(&p) - 0.25).abs() < 1e-9 && (mean(&r.predicted()) - 0.25).abs() > 0.05);
     }

@@ -1,5 +1,6 @@
-//! The choice of hyperparameters by a rolling-origin backtest.
+//! Which way to fit: candidates, the backtest that compares them, and the calibration that it implies.
 
-pub mod backtest;
-pub mod candidate;
-pub mod search;
+pub(crate) mod backtest;
+pub(crate) mod calibration;
+pub(crate) mod candidate;
+pub(crate) mod search;

@@ -1,161 +1,85 @@
-//! The whole fitting procedure for one horizon: dates in the past choose the hyperparameters, the hyperparameters is fitted on
-//! everything, and what went wrong at every rehearsal in the same way is put right.
+//! Which candidate is fitted: the default, unless the backtest shows another to be clearly better.
 
-use super::backtest::{Rehearsal, origins, rehearse};
-use super::candidate::Table;
+use super::backtest::{Fold, backtest, cutoffs};
+use super::calibration::{BacktestCalibration, calibrate};
+use super::candidate::{alternatives, default_candidate, difference, name, penalties};
 use crate::card::{Hyperparameters, SelectionRule, TrialCard};
 use crate::history::Day;
-use crate::math::{mean, sigmoid};
-use crate::model::Calibration;
-use crate::train::TrainError;
-use crate::train::estimators::logistic::Fitted;
-use crate::train::evaluation::metrics::calibration_line;
-use crate::train::settings::{ModelConfig, Solver};
+use crate::math::mean;
+use crate::train::estimators::logistic::{Fitted, LogisticError};
+use crate::train::estimators::training_rows::TrainingRows;
+use crate::train::settings::ModelConfig;
 
-/// What rehearsals decide.
+/// What the backtest decides.
 #[derive(Clone, Debug)]
-pub(crate) struct Choice {
-    pub(crate) hyperparameters: Hyperparameters,
+pub(crate) struct Selection {
+    pub(crate) candidate: Hyperparameters,
     pub(crate) trials: Vec<TrialCard>,
-    /// Rehearsals of the chosen hyperparameters, newest first.
-    pub(crate) rehearsals: Vec<Rehearsal>,
-    pub(crate) calibration: Calibration,
-    /// The part of its intercept that carries a lasting shift forward.
-    pub(crate) shrunk_shift: f64,
     pub(crate) rule: SelectionRule,
+    /// Folds of the selected candidate, newest first.
+    pub(crate) folds: Vec<Fold>,
+    pub(crate) calibration: BacktestCalibration,
     /// A fit of fewer rows, to start from.
-    pub(crate) near: Option<Fitted>,
+    pub(crate) warm_start: Option<Fitted>,
 }
 
-/// The penalties that are tried, over the default's.
-const L2_GRID: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
-/// Standard errors by which a hyperparameters must beat the default.
-const CLEAR: f64 = 2.0;
-/// Rehearsals at which candidates are compared at most.
-const COMPARED: usize = 4;
-/// Rehearsals of the chosen hyperparameters at most.
-const TRACKED: usize = 8;
+/// Standard errors by which a candidate must beat the default.
+const MARGIN_STANDARD_ERRORS: f64 = 2.0;
+/// Folds at which candidates are compared at most.
+const COMPARED_FOLDS: usize = 4;
+/// Folds of the selected candidate at most.
+const TRACKED_FOLDS: usize = 8;
 
-/// Chooses a hyperparameters by rehearsals at the dates of the table. The default stays unless another clearly does
-/// better.
-pub(crate) fn choose(
-    table: &Table<'_>,
+/// Selects a candidate by a backtest at the dates of the rows. First the penalty, then what else may differ.
+pub(crate) fn select(
+    rows: &TrainingRows<'_>,
     dates: &[Day],
     config: &ModelConfig,
-) -> Result<Choice, TrainError> {
-    let default = default(config, table.data.len());
-    let origins = origins(dates, table.window_days);
-    let compared = origins
-        .get(..COMPARED.min(origins.len()))
-        .unwrap_or_default();
-    let with_l2: Vec<Hyperparameters> = match config.l2 {
-        Some(_) => vec![default],
-        None => L2_GRID
-            .iter()
-            .map(|times| Hyperparameters {
-                l2: round(times * default.l2),
-                ..default
-            })
-            .collect(),
-    };
+) -> Result<Selection, LogisticError> {
+    let default = default_candidate(config, rows.data.len());
+    let cutoffs = cutoffs(dates, rows.window_days);
+    let (compared, earlier) = cutoffs.split_at(COMPARED_FOLDS.min(cutoffs.len()));
     let mut trials = Trials::new(default);
-    let mut near = None;
-    trials.run(table, compared, &with_l2, &mut near)?;
-    let hyperparameters = trials.best();
-    let alternatives = alternatives(&hyperparameters, config);
-    trials.run(table, compared, &alternatives, &mut near)?;
-    let hyperparameters = trials.best();
-    let mut rehearsals = trials.rehearsals_of(&hyperparameters).to_vec();
+    let warm_start = trials.run(rows, compared, &penalties(&default, config), None)?;
+    let alternatives = alternatives(&trials.best(), config);
+    let mut warm_start = trials.run(rows, compared, &alternatives, warm_start)?;
+    let candidate = trials.best();
+    let mut folds = trials.folds_of(&candidate).to_vec();
     let rule = SelectionRule {
-        margin_standard_errors: CLEAR,
-        compared_folds: rehearsals.len(),
+        margin_standard_errors: MARGIN_STANDARD_ERRORS,
+        compared_folds: folds.len(),
     };
-    for date in origins.iter().skip(COMPARED).take(TRACKED - COMPARED) {
-        rehearsals
-            .extend(rehearse(table, *date, &[hyperparameters], &mut near)?.unwrap_or_default());
+    for date in earlier.iter().take(TRACKED_FOLDS - COMPARED_FOLDS) {
+        let tested = backtest(rows, *date, &[candidate], warm_start)?;
+        folds.extend(tested.folds.into_iter().flatten());
+        warm_start = tested.warm_start;
     }
-    let (calibration, shrunk_shift) = calibration(&rehearsals, table.window_days);
-    Ok(Choice {
+    Ok(Selection {
+        candidate,
+        trials: trials.cards(&candidate),
         rule,
-        shrunk_shift,
-        hyperparameters,
-        trials: trials.cards(&hyperparameters),
-        rehearsals,
-        calibration,
-        near,
+        calibration: calibrate(&folds, rows.window_days),
+        folds,
+        warm_start,
     })
 }
 
-/// The mean gradient at which a model counts as fitted.
-pub(crate) const TOLERANCE: f64 = 1e-7;
-
-/// The hyperparameters that stays unless another is clearly better: what is set, and the default for the rest.
-fn default(config: &ModelConfig, rows: usize) -> Hyperparameters {
-    let usual = if config.solver == Solver::Linfa {
-        Hyperparameters::REFERENCE
-    } else {
-        Hyperparameters::usual(rows)
-    };
-    Hyperparameters {
-        l2: config.l2.unwrap_or(usual.l2),
-        nonlinear_terms: config.nonlinear_terms.unwrap_or(usual.nonlinear_terms),
-        half_life: config
-            .half_life_windows
-            .map_or(usual.half_life, |h| (h > 0.0).then_some(h)),
-        ..usual
-    }
+/// A candidate with its folds, one for each date that could be backtested.
+struct Trial {
+    candidate: Hyperparameters,
+    folds: Vec<Fold>,
 }
 
-/// To tenths, so that penalties read well.
-fn round(l2: f64) -> f64 {
-    (l2 * 10.0).round() / 10.0
-}
-
-/// What is tried beside a hyperparameters: one thing changed, of those that are not set.
-fn alternatives(hyperparameters: &Hyperparameters, config: &ModelConfig) -> Vec<Hyperparameters> {
-    let mut all = Vec::new();
-    if config.solver == Solver::Linfa {
-        return all;
-    }
-    if config.half_life_windows.is_none() {
-        all.extend([None, Some(3.0)].map(|half_life| Hyperparameters {
-            half_life,
-            ..*hyperparameters
-        }));
-    }
-    if config.spacing_days.is_none() {
-        all.push(Hyperparameters {
-            spacing: 2,
-            ..*hyperparameters
-        });
-    }
-    if config.nonlinear_terms.is_none() {
-        let l2 = config.l2.unwrap_or(round(0.1 * hyperparameters.l2));
-        all.push(Hyperparameters {
-            nonlinear_terms: false,
-            l2,
-            ..*hyperparameters
-        });
-    }
-    all
-}
-
-/// Fits the chosen hyperparameters on all rows of the table.
-pub(crate) fn carry_out(table: &Table<'_>, choice: &Choice) -> Result<Fitted, TrainError> {
-    let rows: Vec<usize> = (0..table.data.len()).collect();
-    table.fit(
-        &choice.hyperparameters,
-        &rows,
-        choice.near.as_ref(),
-        TOLERANCE,
-    )
-}
-
-/// Rehearsals of several candidates at the same dates.
+/// The backtest of several candidates at the same dates.
 struct Trials {
     default: Hyperparameters,
-    /// Each hyperparameters with its rehearsals, one for each date that could be rehearsed.
-    run: Vec<(Hyperparameters, Vec<Rehearsal>)>,
+    run: Vec<Trial>,
+}
+
+/// How much larger a candidate's loss is than the default's.
+struct LossDelta {
+    mean: f64,
+    standard_error: f64,
 }
 
 impl Trials {
@@ -166,97 +90,93 @@ impl Trials {
         }
     }
 
+    /// Backtests more candidates; the warm start for the next fit comes back.
     fn run(
         &mut self,
-        table: &Table<'_>,
+        rows: &TrainingRows<'_>,
         dates: &[Day],
         candidates: &[Hyperparameters],
-        near: &mut Option<Fitted>,
-    ) -> Result<(), TrainError> {
-        let from = self.run.len();
-        self.run.extend(
-            candidates
-                .iter()
-                .map(|hyperparameters| (*hyperparameters, Vec::new())),
-        );
+        mut warm_start: Option<Fitted>,
+    ) -> Result<Option<Fitted>, LogisticError> {
+        let mut trials: Vec<Trial> = candidates
+            .iter()
+            .map(|candidate| Trial {
+                candidate: *candidate,
+                folds: Vec::new(),
+            })
+            .collect();
         for date in dates {
-            let Some(rehearsals) = rehearse(table, *date, candidates, near)? else {
-                continue;
-            };
-            for ((_, all), rehearsal) in self.run[from..].iter_mut().zip(rehearsals) {
-                all.push(rehearsal);
+            let tested = backtest(rows, *date, candidates, warm_start)?;
+            warm_start = tested.warm_start;
+            for (trial, fold) in trials.iter_mut().zip(tested.folds.into_iter().flatten()) {
+                trial.folds.push(fold);
             }
         }
-        Ok(())
+        self.run.extend(trials);
+        Ok(warm_start)
     }
 
-    fn rehearsals_of(&self, hyperparameters: &Hyperparameters) -> &[Rehearsal] {
-        self.run
-            .iter()
-            .find(|(r, _)| r == hyperparameters)
-            .map(|(_, all)| all.as_slice())
-            .unwrap_or_default()
+    /// The folds of a candidate; none where it was not run.
+    fn folds_of(&self, candidate: &Hyperparameters) -> &[Fold] {
+        let trial = self.run.iter().find(|trial| trial.candidate == *candidate);
+        trial.map_or(&[][..], |trial| trial.folds.as_slice())
     }
 
-    /// The mean difference of a hyperparameters's losses to the default's, and its standard error.
-    fn against_default(&self, rehearsals: &[Rehearsal]) -> (f64, f64) {
-        let default = self.rehearsals_of(&self.default);
-        let apart = |(own, other): (&Rehearsal, &Rehearsal)| {
-            own.losses()
-                .iter()
-                .zip(other.losses())
-                .map(|(a, b)| a - b)
-                .collect::<Vec<f64>>()
-        };
-        let apart: Vec<Vec<f64>> = rehearsals.iter().zip(default).map(apart).collect();
-        let middles: Vec<f64> = apart.iter().map(|date| mean(date)).collect();
-        // Dates differ by more than their users do: the larger of the two errors is the honest one.
-        let (by_date, by_user) = (
-            error_of_mean(&middles),
-            apart.iter().map(|date| error_of_mean(date).powi(2)),
-        );
-        (
-            mean(&middles),
-            by_date.max(by_user.sum::<f64>().sqrt() / middles.len().max(1) as f64),
-        )
+    /// How much larger the losses of some folds are than the default's.
+    fn against_default(&self, folds: &[Fold]) -> LossDelta {
+        let pairs = folds.iter().zip(self.folds_of(&self.default));
+        let deltas: Vec<Vec<f64>> = pairs.map(|(own, default)| deltas(own, default)).collect();
+        let means: Vec<f64> = deltas.iter().map(|fold| mean(fold)).collect();
+        let by_date = error_of_mean(&means);
+        let by_user = deltas.iter().map(|fold| error_of_mean(fold).powi(2));
+        let by_user = by_user.sum::<f64>().sqrt() / means.len().max(1) as f64;
+        LossDelta {
+            mean: mean(&means),
+            // Dates differ by more than their users do: the larger of the two errors is the honest one.
+            standard_error: by_date.max(by_user),
+        }
     }
 
-    /// The hyperparameters with the least loss among those that beat the default clearly and at more than one
-    /// date; the default if none does.
+    /// The candidate with the least loss among those that beat the default clearly and at more than one date; the
+    /// default if none does.
     fn best(&self) -> Hyperparameters {
-        let several = self
-            .run
-            .iter()
-            .filter(|(_, rehearsals)| rehearsals.len() > 1);
-        let clear = several.filter_map(|(hyperparameters, rehearsals)| {
-            let (difference, error) = self.against_default(rehearsals);
-            (difference < -CLEAR * error).then_some((*hyperparameters, difference))
+        let several = self.run.iter().filter(|trial| trial.folds.len() > 1);
+        let clear = several.filter_map(|trial| {
+            let delta = self.against_default(&trial.folds);
+            let clear = delta.mean < -MARGIN_STANDARD_ERRORS * delta.standard_error;
+            clear.then_some((trial.candidate, delta.mean))
         });
         clear
             .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(self.default, |(hyperparameters, _)| hyperparameters)
+            .map_or(self.default, |(candidate, _)| candidate)
     }
 
+    /// The trials with a fold at least, for the card.
     fn cards(&self, selected: &Hyperparameters) -> Vec<TrialCard> {
-        let rehearsed = self
-            .run
-            .iter()
-            .filter(|(_, rehearsals)| !rehearsals.is_empty());
-        let card = |(hyperparameters, rehearsals): &(Hyperparameters, Vec<Rehearsal>)| {
-            let (difference, error) = self.against_default(rehearsals);
-            TrialCard {
-                hyperparameters: *hyperparameters,
-                name: hyperparameters.name(),
-                difference: hyperparameters.apart_from(&self.default),
-                log_loss: mean(&rehearsals.iter().map(Rehearsal::loss).collect::<Vec<_>>()),
-                log_loss_delta: difference,
-                standard_error: error,
-                default: *hyperparameters == self.default,
-                selected: hyperparameters == selected,
-            }
-        };
-        rehearsed.map(card).collect()
+        let tested = self.run.iter().filter(|trial| !trial.folds.is_empty());
+        tested.map(|trial| self.card(trial, selected)).collect()
     }
+
+    fn card(&self, trial: &Trial, selected: &Hyperparameters) -> TrialCard {
+        let delta = self.against_default(&trial.folds);
+        let losses: Vec<f64> = trial.folds.iter().map(Fold::loss).collect();
+        TrialCard {
+            hyperparameters: trial.candidate,
+            name: name(&trial.candidate),
+            difference: difference(&trial.candidate, &self.default),
+            log_loss: mean(&losses),
+            log_loss_delta: delta.mean,
+            standard_error: delta.standard_error,
+            default: trial.candidate == self.default,
+            selected: trial.candidate == *selected,
+        }
+    }
+}
+
+/// The differences of two candidates' losses on the same rows.
+fn deltas(own: &Fold, other: &Fold) -> Vec<f64> {
+    let losses = own.losses().into_iter().zip(other.losses());
+    losses.map(|(own, other)| own - other).collect()
 }
 
 /// The standard error of a mean; 0 of fewer than two values.
@@ -267,128 +187,5 @@ fn error_of_mean(values: &[f64]) -> f64 {
         (squares / (n - 1.0) / n).sqrt()
     } else {
         0.0
-    }
-}
-
-/// How far apart in log-odds shifts of the churn rate lie where nothing is known: as in the public logs that this was
-/// made on.
-const SHIFT_VARIANCE: f64 = 0.03;
-/// A lasting shift counts only as far as its square exceeds its variance this many times.
-const SHIFT_DOUBT: f64 = 4.0;
-/// The share of a lasting shift that is taken to last on.
-const SHIFT_SHARE: f64 = 0.5;
-/// Rehearsals' worth of belief that the slope is 1.
-const SLOPE_DOUBT: f64 = 2.0;
-
-/// How many of some rehearsals, `days` from the first to the last, tell something of their own: neighbours share much
-/// of their label windows.
-fn apart(days: i32, rehearsals: usize, window_days: i32) -> f64 {
-    (1.0 + f64::from(days) / f64::from(window_days)).min(rehearsals as f64)
-}
-
-/// The part of the shifts at rehearsals that is taken to last on, of which `apart` tell something of their own.
-fn lasting_shift(shifts: &[f64], apart: f64) -> f64 {
-    let middle = mean(shifts);
-    let std_dev = shifts
-        .iter()
-        .map(|s| (s - middle) * (s - middle))
-        .sum::<f64>()
-        / (shifts.len() as f64 - 1.0).max(1.0);
-    let variance = (std_dev * (apart - 1.0) + SHIFT_VARIANCE) / apart;
-    SHIFT_SHARE
-        * middle
-        * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0)
-}
-
-/// What all rehearsals have in common is put right, as far as it is more than chance: a shift that keeps coming back,
-/// and log-odds that are too bold. The latest shift alone says nothing of the next: on three public logs, at some 130
-/// dates, neither it nor the last weeks' activity had any correlation with it.
-fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> (Calibration, f64) {
-    let (Some(newest), Some(oldest)) = (rehearsals.first(), rehearsals.last()) else {
-        return (Calibration::IDENTITY, 0.0);
-    };
-    let shifts: Vec<f64> = rehearsals.iter().map(|r| r.shift).collect();
-    let apart = apart(
-        newest.date.since(oldest.date),
-        rehearsals.len(),
-        window_days,
-    );
-    let shift = lasting_shift(&shifts, apart);
-    let (mut predicted, mut churned) = (Vec::new(), Vec::new());
-    let (mut mean, mut bend) = (0.0, 0.0);
-    for r in rehearsals {
-        for (x, y) in r.log_odds.iter().zip(&r.churned) {
-            let p = sigmoid(x + r.shift);
-            (mean, bend) = (mean + p * (1.0 - p) * x, bend + p * (1.0 - p));
-            predicted.push(p);
-            churned.push(*y);
-        }
-    }
-    let (_, bold) = calibration_line(&predicted, &churned, 1e-6);
-    // Fits on fewer rows are more timid under the same penalty, so that only boldness tells of the final fit.
-    let slope = 1.0 + (bold.clamp(0.5, 1.0) - 1.0) * apart / (apart + SLOPE_DOUBT);
-    // Turned about the middle of the log-odds, so that the slope leaves the churn rate as it was.
-    let calibration = Calibration {
-        intercept: shift + (1.0 - slope) * mean / bend.max(1e-12),
-        slope,
-    };
-    (calibration, shift)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rehearsals(shifts: &[f64], bold: f64) -> Vec<Rehearsal> {
-        let made = |(k, shift): (usize, &f64)| {
-            let truth: Vec<f64> = (0..2_000).map(|i| f64::from(i % 41) / 10.0 - 2.0).collect();
-            let churned = truth
-                .iter()
-                .enumerate()
-                .map(|(i, x)| ((i * 7_919 + k * 31) % 2_000) as f64 / 2_000.0 < sigmoid(x + shift));
-            let date = "2024-06-01".parse::<Day>().unwrap().plus(-(k as i32) * 30);
-            let log_odds = truth.iter().map(|x| bold * x).collect();
-            let churned: Vec<bool> = churned.collect();
-            Rehearsal {
-                date,
-                log_odds,
-                churned,
-                shift: *shift,
-            }
-        };
-        shifts.iter().enumerate().map(made).collect()
-    }
-
-    #[test]
-    fn a_shift_that_keeps_coming_back_is_put_right_and_one_that_comes_and_goes_is_not() {
-        let (lasting, shrunk) =
-            calibration(&rehearsals(&[0.5, 0.45, 0.55, 0.5, 0.48, 0.52], 1.0), 60);
-        assert!((0.15..0.25).contains(&shrunk), "{shrunk}");
-        assert!((lasting.intercept - 0.25).abs() < 0.06, "{lasting:?}");
-        let (mixed, _) = calibration(&rehearsals(&[0.5, -0.4, 0.1, -0.5, 0.45, -0.1], 1.0), 60);
-        assert!(mixed.intercept.abs() < 0.05, "{mixed:?}");
-        // Not even a large one, if it was seen once.
-        let (once, _) = calibration(&rehearsals(&[0.35], 1.0), 60);
-        assert!(once.intercept.abs() < 0.05, "{once:?}");
-        assert_eq!(calibration(&[], 60), (Calibration::IDENTITY, 0.0));
-    }
-
-    #[test]
-    fn bold_log_odds_are_toned_down_without_moving_the_churn_rate() {
-        let bold = rehearsals(&[0.0; 6], 1.5);
-        let (line, _) = calibration(&bold, 30);
-        assert!(line.slope < 0.85 && line.slope > 1.0 / 1.5, "{line:?}");
-        let rate = |line: Calibration| {
-            mean(
-                &bold[0]
-                    .log_odds
-                    .iter()
-                    .map(|x| sigmoid(line.intercept + line.slope * x))
-                    .collect::<Vec<_>>(),
-            )
-        };
-        assert!((rate(line) - rate(Calibration::IDENTITY)).abs() < 0.01);
-        let (timid, _) = calibration(&rehearsals(&[0.0; 6], 0.7), 30);
-        assert_eq!(timid.slope, 1.0);
     }
 }

@@ -80,13 +80,13 @@ fn a_kind_that_gives_the_answer_away_stops_the_fit_until_it_is_allowed() {
     .ok();
     let card = fs::read_to_string(path.join("model/card.json")).unwrap();
     assert!(
-        card.contains("Allowed although suspect: feature `account_closed_count"),
+        card.contains("Allowed by model.allow_leakage: feature `account_closed_count"),
         "the card keeps what was allowed"
     );
     // The negative control: the log without that kind needs no permission.
     ebb_train(path, "fit --config log/ebb.toml --out plain --quiet").ok();
     let card = fs::read_to_string(path.join("plain/card.json")).unwrap();
-    assert!(!card.contains("suspect"));
+    assert!(!card.contains("Allowed by model.allow_leakage"));
 }
 
 #[test]

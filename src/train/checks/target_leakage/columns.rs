@@ -1,4 +1,4 @@
-use super::{RARE_USERS, Suspicion};
+use super::{LeakageFinding, RARE_USERS};
 use crate::history::{DayRecord, Histories, HistoryError, HistoryView, KindTotals};
 use crate::math::evenly;
 
@@ -11,7 +11,7 @@ const RARE_SHARE: f64 = 0.1;
 
 /// Kinds of which at least half have hardly any user, while they make up a good part of the log. Kinds with a long
 /// tail, pages of a site for one, have as many rare names, but few events of them.
-pub(crate) fn kind_identifier(histories: &Histories) -> Option<Suspicion> {
+pub(crate) fn kind_identifier(histories: &Histories) -> Option<LeakageFinding> {
     let kinds = histories.kinds().len();
     if kinds <= LEAST_KINDS || histories.len() < LEAST_USERS {
         return None;
@@ -25,7 +25,7 @@ pub(crate) fn kind_identifier(histories: &Histories) -> Option<Suspicion> {
     };
     let share = events(&mut rare.clone()) / events(&mut all.iter());
     (2 * rare.count() >= kinds && share >= RARE_SHARE)
-        .then_some(Suspicion::KindIdentifier { kinds, share })
+        .then_some(LeakageFinding::KindIdentifier { kinds, share })
 }
 
 /// The most users whose amounts are looked at.
@@ -65,8 +65,8 @@ impl Amounts {
     }
 
     /// One whole number for each user, and nearly every user another.
-    pub(crate) fn identifier(&self) -> Option<Suspicion> {
-        let telling: Vec<&Vec<(i32, f64)>> = self
+    pub(crate) fn identifier(&self) -> Option<LeakageFinding> {
+        let informative: Vec<&Vec<(i32, f64)>> = self
             .users
             .iter()
             .filter(|records| records.len() > 1)
@@ -76,24 +76,24 @@ impl Amounts {
             let whole = first != 0.0 && first % 1e6 == 0.0;
             (whole && records.iter().all(|r| r.1 == first)).then_some(first)
         };
-        let mut numbers: Vec<f64> = telling.iter().filter_map(own).collect();
-        let (users, constant) = (telling.len(), numbers.len());
+        let mut numbers: Vec<f64> = informative.iter().filter_map(own).collect();
+        let (users, constant) = (informative.len(), numbers.len());
         numbers.sort_by(f64::total_cmp);
         numbers.dedup();
         let distinct = numbers.len();
-        let suspect = users >= LEAST_USERS
+        let found = users >= LEAST_USERS
             && constant as f64 >= CONSTANT_SHARE * users as f64
             && distinct as f64 >= DISTINCT_SHARE * constant as f64;
-        suspect.then_some(Suspicion::AmountIdentifier {
+        found.then_some(LeakageFinding::AmountIdentifier {
             users,
             constant,
             distinct,
         })
     }
 
-    /// Amounts in the order of their days. A price that rises in steps for everybody is in that order too, but has
+    /// Amounts in the order of their days. A price that rises in steps for every user is in that order too, but has
     /// few values.
-    pub(crate) fn time(&self) -> Option<Suspicion> {
+    pub(crate) fn time(&self) -> Option<LeakageFinding> {
         let all: Vec<(i32, f64)> = self.users.iter().flatten().copied().collect();
         let taken: Vec<(i32, f64)> = evenly(all.len(), MOST_RECORDS)
             .filter_map(|k| all.get(k))
@@ -109,7 +109,7 @@ impl Amounts {
             return None;
         }
         let correlation = correlation(&ranks(&days), &ranks(&amounts));
-        (correlation.abs() > CORRELATION).then_some(Suspicion::AmountTime {
+        (correlation.abs() > CORRELATION).then_some(LeakageFinding::AmountTime {
             records: taken.len(),
             correlation,
         })

@@ -14,7 +14,7 @@ use crate::train::data::dataset::Dataset;
 
 /// What looks wrong, with the figures that say so.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Suspicion {
+pub enum LeakageFinding {
     /// `events.kind` was mapped to something that names single users or events.
     #[error(
         "`events.kind` looks like an identifier: the log has {kinds} kinds of events, most of them of at most \
@@ -54,8 +54,8 @@ pub enum Suspicion {
     },
     /// One feature answers the question nearly alone, and far better than activity does.
     #[error(
-        "feature `{feature}` alone tells churners from stayers: its AUC at horizon {horizon_days} is {auc:.4}, that of \
-         the best feature of activity {own:.4}; if its events are recorded because users left, map them away from \
+        "feature `{feature}` alone separates churners from retained users: its AUC at horizon {horizon_days} is {auc:.4}, that \
+         of the best feature of activity {own:.4}; if its events are recorded because users left, map them away from \
          {column} or name them in churn.churn_event"
     )]
     TooGood {
@@ -72,9 +72,9 @@ pub enum Suspicion {
         /// The largest one of the features that are made of activity alone.
         own: f64,
     },
-    /// A kind of event after which everybody churns.
+    /// A kind of event after which every user churns.
     #[error(
-        "feature `{feature}` is a tell-tale: {:.1} % of the {rows} rows ({users} users) with a `{kind}` churned at horizon \
+        "feature `{feature}` is a leaky event type: {:.1} % of the {rows} rows ({users} users) with a `{kind}` churned at horizon \
          {horizon_days}, of the others {:.1} %; if `{kind}` is recorded because users left, map it away from events.kind \
          or name it in churn.churn_event",
         100.0 * .churned, 100.0 * .others
@@ -88,7 +88,7 @@ pub enum Suspicion {
         horizon_days: u16,
         /// Rows where it is not 0.
         rows: usize,
-        /// Users whom these rows describe.
+        /// Users that these rows describe.
         users: usize,
         /// The share of them that churned.
         churned: f64,
@@ -100,10 +100,10 @@ pub enum Suspicion {
 /// A kind with at most so many users is rare.
 const RARE_USERS: u32 = 2;
 
-/// The names of the columns that can be suspect.
+/// The names of the columns that are checked.
 const COLUMNS: [&str; 2] = ["events.kind", "events.amount"];
 
-impl Suspicion {
+impl LeakageFinding {
     /// What `model.allow_leakage` must hold for it to be let through.
     pub fn allowed_by(&self) -> &str {
         match self {
@@ -128,7 +128,7 @@ impl Suspicion {
 ///
 /// # Errors
 ///
-/// [`TrainError::Suspect`] with those that are not.
+/// [`TrainError::TargetLeakage`] with those that are not.
 pub(crate) fn in_columns(
     histories: &Histories,
     allow: &[String],
@@ -147,8 +147,8 @@ pub(crate) fn in_columns(
 ///
 /// # Errors
 ///
-/// [`TrainError::Suspect`] with those that are not allowed, and [`TrainError::Setting`] when `allow` holds a name
-/// that is neither a feature, nor a kind with features, nor a column that can be suspect.
+/// [`TrainError::TargetLeakage`] with those that are not allowed, and [`TrainError::Setting`] when `allow` holds a name
+/// that is neither a feature, nor a kind with features, nor a column that are checked.
 pub(crate) fn in_rows(
     data: &Dataset,
     catalogue: &Catalogue,
@@ -165,14 +165,14 @@ pub(crate) fn in_rows(
         }
     }
     let (mut found, easy) = rows::too_good(data, catalogue, horizon_days);
-    found.extend(rows::tell_tales(data, catalogue, horizon_days));
+    found.extend(rows::leaky_event_types(data, catalogue, horizon_days));
     let mut notes = sift(found, allow)?;
     notes.extend(easy);
     Ok(notes)
 }
 
 /// Lets through what is allowed, with a note each.
-fn sift(found: Vec<Suspicion>, allow: &[String]) -> Result<Vec<String>, TrainError> {
+fn sift(found: Vec<LeakageFinding>, allow: &[String]) -> Result<Vec<String>, TrainError> {
     let (allowed, mut stopping): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|s| s.is_allowed(allow));
     let mut names: Vec<String> = Vec::new();
@@ -184,10 +184,10 @@ fn sift(found: Vec<Suspicion>, allow: &[String]) -> Result<Vec<String>, TrainErr
     if stopping.is_empty() {
         return Ok(allowed
             .iter()
-            .map(|s| format!("Allowed although suspect: {s}."))
+            .map(|s| format!("Allowed by model.allow_leakage: {s}."))
             .collect());
     }
-    Err(TrainError::Suspect {
+    Err(TrainError::TargetLeakage {
         first: Box::new(stopping.swap_remove(0)),
         names,
     })

@@ -1,4 +1,4 @@
-use super::Suspicion;
+use super::LeakageFinding;
 use crate::features::{Catalogue, Feature, FeatureGroup, Quantity};
 use crate::math::evenly;
 use crate::train::data::dataset::Dataset;
@@ -9,7 +9,7 @@ const TOO_GOOD: f64 = 0.985;
 /// where activity answers the question by itself, whatever goes along with it does too.
 const LEAD: f64 = 0.005;
 const LEAD_SHARE: f64 = 0.5;
-/// The fewest rows of each class, and the fewest users behind a tell-tale.
+/// The fewest rows of each class, and the fewest users behind a leaky event type.
 const LEAST: usize = 30;
 /// The most rows on which a verdict rests, and on which features are looked through for candidates.
 const MOST_ROWS: usize = 20_000;
@@ -22,7 +22,7 @@ pub(crate) fn too_good(
     data: &Dataset,
     catalogue: &Catalogue,
     horizon_days: u16,
-) -> (Vec<Suspicion>, Option<String>) {
+) -> (Vec<LeakageFinding>, Option<String>) {
     let few = Sample::of(data, SCREENED_ROWS);
     let many = Sample::of(data, MOST_ROWS);
     let candidate = |position: &usize| {
@@ -47,7 +47,7 @@ pub(crate) fn too_good(
         .find(|(_, f)| is_activity(f.quantity, activity));
     let own = best.map_or(CANDIDATE, |(auc, _)| *auc);
     let stands_out = |auc: f64| auc >= TOO_GOOD && auc - own > LEAD.max(LEAD_SHARE * (1.0 - own));
-    let suspicion = |(auc, feature): &(f64, &Feature)| Suspicion::TooGood {
+    let suspicion = |(auc, feature): &(f64, &Feature)| LeakageFinding::TooGood {
         feature: feature.name.clone(),
         name: kind_of(feature.quantity, catalogue)
             .unwrap_or(&feature.name)
@@ -98,10 +98,10 @@ impl Sample {
         Self { rows, churners }
     }
 
-    /// How well one feature alone ranks churners against stayers, from one half to 1; `None` with too few of either.
+    /// How well one feature alone ranks churners against retained users, from one half to 1; `None` with too few of either.
     fn strength(&self, data: &Dataset, position: usize) -> Option<f64> {
-        let stayers = self.rows.len() - self.churners;
-        if self.churners.min(stayers) < LEAST {
+        let retained = self.rows.len() - self.churners;
+        if self.churners.min(retained) < LEAST {
             return None;
         }
         let value = |row: &usize| {
@@ -132,8 +132,8 @@ fn auc(mut rows: Vec<(f64, bool)>) -> f64 {
     (wins + (pairs - known_churners * below) / 2.0) / pairs
 }
 
-/// The share of a tell-tale's rows that churn.
-const TELLING: f64 = 0.995;
+/// The share of the rows of a leaky event type that churn.
+const LEAKY: f64 = 0.995;
 /// The share of all other rows from which on churn needs no explanation.
 const USUAL: f64 = 0.9;
 /// The largest probability that so many users all churned by chance.
@@ -148,12 +148,12 @@ struct Present {
     last_user: Option<u32>,
 }
 
-/// Kinds, other than activity, after which practically everybody churns.
-pub(crate) fn tell_tales(
+/// Kinds, other than activity, after which practically every user churns.
+pub(crate) fn leaky_event_types(
     data: &Dataset,
     catalogue: &Catalogue,
     horizon_days: u16,
-) -> Vec<Suspicion> {
+) -> Vec<LeakageFinding> {
     let activity = catalogue.schema().activity.len();
     let counts = |(_, f): &(usize, &Feature)| match f.quantity {
         Quantity::KindCount(kind) | Quantity::KindCountIn(kind, _) => usize::from(kind) >= activity,
@@ -182,8 +182,8 @@ pub(crate) fn tell_tales(
         let others = (all_churned - seen.churned) as f64 / (data.len() - seen.rows) as f64;
         let by_chance = seen.users as f64 * libm::log(others) <= libm::log(BY_CHANCE);
         // Without other rows there is nothing to tell apart, and their share is not a number.
-        (seen.users >= LEAST && churned >= TELLING && others < USUAL && by_chance).then(|| {
-            Suspicion::LeakyEventType {
+        (seen.users >= LEAST && churned >= LEAKY && others < USUAL && by_chance).then(|| {
+            LeakageFinding::LeakyEventType {
                 feature: feature.name.clone(),
                 kind: kind_of(feature.quantity, catalogue)
                     .cloned()

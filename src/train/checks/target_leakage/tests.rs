@@ -32,13 +32,13 @@ fn log(users: usize, event: impl Fn(usize, usize, i32) -> (String, f64)) -> Hist
     builder.finish().unwrap()
 }
 
-fn of_columns(histories: &Histories) -> Option<Suspicion> {
+fn of_columns(histories: &Histories) -> Option<LeakageFinding> {
     match in_columns(histories, &[]) {
         Ok(notes) => {
             assert_eq!(notes, Vec::<String>::new());
             None
         }
-        Err(TrainError::Suspect { first, .. }) => Some(*first),
+        Err(TrainError::TargetLeakage { first, .. }) => Some(*first),
         Err(error) => panic!("{error}"),
     }
 }
@@ -59,7 +59,7 @@ fn kinds_that_are_identifiers_are_found() {
     });
     let found = of_columns(&by_user).unwrap();
     assert!(
-        matches!(found, Suspicion::KindIdentifier { kinds: 81, share } if (share - 1.0 / 6.0).abs() < 1e-9)
+        matches!(found, LeakageFinding::KindIdentifier { kinds: 81, share } if (share - 1.0 / 6.0).abs() < 1e-9)
     );
     assert!(
         found.to_string().contains("81 kinds") && found.to_string().contains("17 %"),
@@ -91,7 +91,7 @@ fn amounts_that_are_identifiers_of_users_are_found() {
     let found = of_columns(&ids).unwrap();
     assert_eq!(
         found,
-        Suspicion::AmountIdentifier {
+        LeakageFinding::AmountIdentifier {
             users: 40,
             constant: 40,
             distinct: 40
@@ -141,7 +141,7 @@ fn amounts_that_are_times_are_found() {
     let seconds = |user, k, day| purchase(86_400.0 * (f64::from(day) + noise(user, k)));
     let found = of_columns(&log(40, seconds)).unwrap();
     assert!(
-        matches!(found, Suspicion::AmountTime { records: 480, correlation } if correlation > 0.999),
+        matches!(found, LeakageFinding::AmountTime { records: 480, correlation } if correlation > 0.999),
         "{found:?}"
     );
     assert!(
@@ -157,11 +157,11 @@ fn amounts_that_are_times_are_found() {
     };
     assert!(matches!(
         of_columns(&log(40, date)),
-        Some(Suspicion::AmountTime { .. })
+        Some(LeakageFinding::AmountTime { .. })
     ));
     let ago = |_, _, day| purchase(f64::from(20_000 - day));
     assert!(
-        matches!(of_columns(&log(40, ago)), Some(Suspicion::AmountTime { correlation, .. }) if correlation < -0.99)
+        matches!(of_columns(&log(40, ago)), Some(LeakageFinding::AmountTime { correlation, .. }) if correlation < -0.99)
     );
     // The healthy twins: amounts that only drift with time; one price that rises every month; one that never does.
     let drift =
@@ -229,12 +229,12 @@ fn features_that_are_too_good_are_found_in_both_directions() {
         };
         // Overlapping by 2 % of their range: an AUC of 1 - 0.02^2 / 2 or so.
         let error = of_rows(&rows(leak), &[]).unwrap_err();
-        let TrainError::Suspect { first, names } = &error else {
+        let TrainError::TargetLeakage { first, names } = &error else {
             panic!("{error}")
         };
         assert_eq!(names, &["amount_last"]);
         assert!(
-            matches!(&**first, Suspicion::TooGood { feature, column: "events.amount", auc, .. } if feature == "amount_last" && *auc > 0.99)
+            matches!(&**first, LeakageFinding::TooGood { feature, column: "events.amount", auc, .. } if feature == "amount_last" && *auc > 0.99)
         );
         let text = error.to_string();
         assert!(
@@ -289,7 +289,7 @@ fn an_easy_question_is_noted_and_what_goes_along_with_activity_is_no_leak() {
 }
 
 #[test]
-fn kinds_after_which_everybody_churns_are_found() {
+fn kinds_after_which_every_user_churns_are_found() {
     // Of one user in ten, those rows that churn carry a sign, but for `but` of them.
     let sign = |users: usize, spoilt: usize| {
         rows(move |user, row, churned, _| {
@@ -301,10 +301,10 @@ fn kinds_after_which_everybody_churns_are_found() {
         })
     };
     let error = of_rows(&sign(100, 0), &[]).unwrap_err();
-    let TrainError::Suspect { first, names } = &error else {
+    let TrainError::TargetLeakage { first, names } = &error else {
         panic!("{error}")
     };
-    let Suspicion::LeakyEventType {
+    let LeakageFinding::LeakyEventType {
         feature,
         kind,
         users,
@@ -324,7 +324,7 @@ fn kinds_after_which_everybody_churns_are_found() {
     // The healthy twins: too few users to be sure; a sign that is wrong now and then.
     assert_eq!(of_rows(&sign(25, 0), &[]).unwrap(), Vec::<String>::new());
     assert_eq!(of_rows(&sign(100, 4), &[]).unwrap(), Vec::<String>::new());
-    // Where nearly everybody churns anyway, a sign of it says nothing.
+    // Where nearly every user churns anyway, a sign of it says nothing.
     let mut common = sign(100, 0);
     for (row, label) in common.labels.iter_mut().enumerate() {
         *label |= row % 20 != 0;
@@ -334,7 +334,7 @@ fn kinds_after_which_everybody_churns_are_found() {
 
 #[test]
 fn what_is_meant_is_let_through_with_a_note() {
-    let told = |user: usize, _: usize, churned: bool, _: f64| {
+    let leaky = |user: usize, _: usize, churned: bool, _: f64| {
         vec![
             (
                 "closed_count_30d",
@@ -343,8 +343,8 @@ fn what_is_meant_is_let_through_with_a_note() {
             ("amount", f64::from(churned)),
         ]
     };
-    let data = rows(told);
-    let TrainError::Suspect { names, .. } = of_rows(&data, &[]).unwrap_err() else {
+    let data = rows(leaky);
+    let TrainError::TargetLeakage { names, .. } = of_rows(&data, &[]).unwrap_err() else {
         panic!()
     };
     assert_eq!(
@@ -359,7 +359,7 @@ fn what_is_meant_is_let_through_with_a_note() {
     for allow in [["amount", "closed"], ["amount", "closed_count_30d"]] {
         let notes = of_rows(&data, &allow).unwrap();
         assert!(
-            notes.len() == 2 && notes[1].contains("tell-tale"),
+            notes.len() == 2 && notes[1].contains("leaky event type"),
             "{notes:?}"
         );
     }
@@ -387,7 +387,7 @@ fn a_name_that_allows_nothing_is_a_mistake() {
 }
 
 #[test]
-fn few_rows_and_nothing_at_all_are_not_suspect() {
+fn few_rows_and_nothing_at_all_are_no_leakage() {
     let mut few = rows(|_, _, churned, _| vec![("amount", f64::from(churned))]);
     few.labels
         .iter_mut()

@@ -44,10 +44,8 @@ impl Point {
     }
 
     /// Adds to the second derivative by two parameters, the later one first.
-    fn bend(&mut self, row: usize, column: usize, by: f64) {
-        if let Some(slot) = self.hessian.get_mut(row * 4 + column) {
-            *slot += by;
-        }
+    fn add_curvature(&mut self, row: usize, column: usize, by: f64) {
+        self.hessian[row * 4 + column] += by;
     }
 }
 
@@ -127,10 +125,10 @@ impl Likelihood {
             let (rate, stay, end) = (r + j, b + j, a + b + j);
             let value = libm::log(rate) - libm::log1p(a / stay);
             point.add(*n, value, [r / rate, 0.0, -a / end, a * b / (stay * end)]);
-            point.bend(R, R, n * r * j / (rate * rate));
-            point.bend(A, A, -n * a * stay / (end * end));
-            point.bend(B, A, n * a * b / (end * end));
-            point.bend(B, B, n * b * (j / (stay * stay) - (a + j) / (end * end)));
+            point.add_curvature(R, R, n * r * j / (rate * rate));
+            point.add_curvature(A, A, -n * a * stay / (end * end));
+            point.add_curvature(B, A, n * a * b / (end * end));
+            point.add_curvature(B, B, n * b * (j / (stay * stay) - (a + j) / (end * end)));
         }
     }
 }
@@ -159,9 +157,9 @@ impl Group {
             value,
             [-r * longer, r * (1.0 - share) - x * share, 0.0, 0.0],
         );
-        point.bend(R, R, -n * r * longer);
-        point.bend(ALPHA, R, n * r * (1.0 - share));
-        point.bend(ALPHA, ALPHA, -n * (r + x) * share * (1.0 - share));
+        point.add_curvature(R, R, -n * r * longer);
+        point.add_curvature(ALPHA, R, n * r * (1.0 - share));
+        point.add_curvature(ALPHA, ALPHA, -n * (r + x) * share * (1.0 - share));
         if x == 0.0 {
             return;
         }
@@ -175,18 +173,18 @@ impl Group {
         let curve = n * dead * (1.0 - dead);
         for (row, by_row) in slopes.iter().enumerate() {
             for (column, by_column) in slopes.iter().enumerate().take(row + 1) {
-                point.bend(row, column, curve * by_row * by_column);
+                point.add_curvature(row, column, curve * by_row * by_column);
             }
         }
         let weight = n * dead;
-        point.bend(R, R, weight * r * silence);
-        point.bend(ALPHA, R, weight * r * (share - share_last));
-        point.bend(
+        point.add_curvature(R, R, weight * r * silence);
+        point.add_curvature(ALPHA, R, weight * r * (share - share_last));
+        point.add_curvature(
             ALPHA,
             ALPHA,
             weight * (r + x) * (share * (1.0 - share) - share_last * (1.0 - share_last)),
         );
-        point.bend(B, B, -weight * b * (stay - b) / (stay * stay));
+        point.add_curvature(B, B, -weight * b * (stay - b) / (stay * stay));
     }
 }
 

@@ -265,13 +265,13 @@ fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
             e / (1.0 + e)
         };
         slope.objective += weight * ((if label { -x } else { x }).max(0.0) + libm::log1p(e));
-        let pull = weight * (p - f64::from(label));
+        let gradient = weight * (p - f64::from(label));
         slope
             .gradient
             .iter_mut()
             .zip(row)
-            .for_each(|(sum, x)| *sum += pull * x);
-        slope.gradient[part.width] += pull;
+            .for_each(|(sum, x)| *sum += gradient * x);
+        slope.gradient[part.width] += gradient;
     }
     slope
 }

@@ -45,14 +45,14 @@ fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
     for (row, _, weight) in part.iter().step_by(every) {
         sum.taken += weight;
         let p = sigmoid(log_odds(beta, row));
-        let bend = weight * p * (1.0 - p);
+        let hessian_weight = weight * p * (1.0 - p);
         let whole = row.iter().copied().chain([1.0]);
         for ((slot, other), x) in block[filled * size..]
             .iter_mut()
             .zip(&mut scaled[filled * size..])
             .zip(whole)
         {
-            (*slot, *other) = (x, bend * x);
+            (*slot, *other) = (x, hessian_weight * x);
         }
         filled += 1;
         if filled == AT_ONCE {

@@ -42,9 +42,9 @@ pub fn fit_reference(l2: f64, rows: &Rows<'_>) -> Result<Fitted, LogisticError> 
     for (row, label) in rows.values.chunks_exact(rows.width).zip(rows.labels) {
         let log_odds = fitted.log_odds(row);
         loss += log_loss_of_logit(log_odds, *label);
-        let pull = crate::math::sigmoid(log_odds) - f64::from(*label);
+        let residual = crate::math::sigmoid(log_odds) - f64::from(*label);
         for (g, x) in gradient.iter_mut().zip(row) {
-            *g += pull * x;
+            *g += residual * x;
         }
     }
     fitted.objective = loss + l2 / 2.0 * crate::math::dot(&fitted.weights, &fitted.weights);

@@ -1,18 +1,16 @@
+//! The curves that are drawn: calibration, gains, ROC, precision-recall.
+
 use crate::card::CurvePoint;
 use crate::math::wilson_interval;
 
 const BINS: usize = 10;
 
 /// Predicted against observed churn in ten bins of equal size, lowest risk first.
-pub fn calibration_curve(p: &[f64], y: &[bool]) -> Vec<CurvePoint> {
+pub(crate) fn calibration_curve(p: &[f64], y: &[bool]) -> Vec<CurvePoint> {
     let mut pairs: Vec<(f64, bool)> = p.iter().copied().zip(y.iter().copied()).collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let bins = BINS.min(pairs.len());
-    let bin = |k: usize| {
-        pairs
-            .get(k * pairs.len() / bins..(k + 1) * pairs.len() / bins)
-            .unwrap_or_default()
-    };
+    let bin = |k: usize| &pairs[k * pairs.len() / bins..(k + 1) * pairs.len() / bins];
     let point = |bin: &[(f64, bool)]| {
         let users = bin.len() as u64;
         let observed = bin.iter().filter(|b| b.1).count() as f64 / users as f64;
@@ -46,17 +44,14 @@ fn runs(p: &[f64], y: &[bool]) -> Vec<(u64, u64)> {
 
 /// The share of all churners among the riskiest 1 %, 2 %, ... 100 % of users: the gains curve. Users of equal
 /// probability are taken in no order, so each brings the same part of their churners.
-pub fn gains(p: &[f64], y: &[bool]) -> Vec<f64> {
+pub(crate) fn gains(p: &[f64], y: &[bool]) -> Vec<f64> {
     let runs = runs(p, y);
     let (users, churners) = runs.last().copied().unwrap_or_default();
     let reached = |percent: u64| {
         let first = (users * percent).div_ceil(100);
         let at = runs.partition_point(|run| run.0 < first);
-        let below = at
-            .checked_sub(1)
-            .and_then(|i| runs.get(i))
-            .copied()
-            .unwrap_or_default();
+        let below = if at == 0 { (0, 0) } else { runs[at - 1] };
+        // Without rows there is no run at all.
         let run = runs.get(at).copied().unwrap_or(below);
         let part = (first - below.0) as f64 / (run.0 - below.0).max(1) as f64;
         below.1 as f64 + part * (run.1 - below.1) as f64
@@ -66,15 +61,15 @@ pub fn gains(p: &[f64], y: &[bool]) -> Vec<f64> {
         .collect()
 }
 
-/// The ROC curve from (0, 0) to (1, 1) in about `most` points: the share of stayers and of churners above every
+/// The ROC curve from (0, 0) to (1, 1) in about `most` points: the share of retained users and of churners above every
 /// probability, to four decimals.
-pub fn roc(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
+pub(crate) fn roc(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
     let runs = runs(p, y);
     let (users, churners) = runs.last().copied().unwrap_or_default();
     let point = |(taken, caught): &(u64, u64)| {
-        let stayers = (users - churners).max(1) as f64;
+        let retained = (users - churners).max(1) as f64;
         (
-            (taken - caught) as f64 / stayers,
+            (taken - caught) as f64 / retained,
             *caught as f64 / churners.max(1) as f64,
         )
     };
@@ -91,7 +86,7 @@ pub fn roc(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
 /// The precision-recall curve in about `most` points: for every probability the share of churners above it, and
 /// their share of all above it, to four decimals. Shares of fewer than 1 % of the churners are left out: they
 /// say nothing but noise.
-pub fn precision_recall(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
+pub(crate) fn precision_recall(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
     let runs = runs(p, y);
     let churners = runs.last().map_or(0, |run| run.1).max(1) as f64;
     let point =
@@ -162,7 +157,7 @@ mod tests {
         assert_eq!((curve[0], *curve.last().unwrap()), ((0.0, 0.0), (1.0, 1.0)));
         let corner = curve
             .iter()
-            .any(|(stayers, churners)| *stayers < 0.03 && *churners > 0.97);
+            .any(|(retained, churners)| *retained < 0.03 && *churners > 0.97);
         assert!(
             curve.len() <= 100 && corner,
             "a perfect order passes by the corner: {curve:?}"

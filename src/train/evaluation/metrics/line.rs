@@ -1,8 +1,10 @@
+//! The calibration line.
+
 use crate::math::{logit, sigmoid};
 
 /// Intercept and slope of the logistic regression of the outcome on the predicted log-odds, with a penalty of
-/// `prior` rows' worth of pull towards (0, 1). Source: Cox (1958), Biometrika 45; Platt (1999).
-pub fn calibration_line(p: &[f64], y: &[bool], prior: f64) -> (f64, f64) {
+/// `prior` rows' weight for (0, 1). Source: Cox (1958), Biometrika 45; Platt (1999).
+pub(crate) fn calibration_line(p: &[f64], y: &[bool], prior: f64) -> (f64, f64) {
     let log_odds: Vec<f64> = p.iter().map(|p| logit(*p)).collect();
     let (mut a, mut b) = (0.0, 1.0);
     for _ in 0..50 {
@@ -10,12 +12,13 @@ pub fn calibration_line(p: &[f64], y: &[bool], prior: f64) -> (f64, f64) {
         let (mut haa, mut hab, mut hbb) = (prior, 0.0, prior);
         for (x, y) in log_odds.iter().zip(y) {
             let q = sigmoid(a + b * x);
-            let (pull, bend) = (q - f64::from(*y), (q * (1.0 - q)).max(1e-12));
-            ga += pull;
-            gb += pull * x;
-            haa += bend;
-            hab += bend * x;
-            hbb += bend * x * x;
+            let gradient = q - f64::from(*y);
+            let hessian_weight = (q * (1.0 - q)).max(1e-12);
+            ga += gradient;
+            gb += gradient * x;
+            haa += hessian_weight;
+            hab += hessian_weight * x;
+            hbb += hessian_weight * x * x;
         }
         let determinant = haa * hbb - hab * hab;
         if determinant <= 0.0 {
@@ -53,12 +56,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_line_through_calibrated_log_odds_is_the_identity_and_finds_what_was_bent() {
+    fn a_line_through_calibrated_log_odds_is_the_identity_and_finds_what_was_distorted() {
         let (p, y) = calibrated();
         let (a, b) = calibration_line(&p, &y, 1e-9);
         assert!(a.abs() < 1e-6 && (b - 1.0).abs() < 1e-6, "{a} {b}");
-        let bent: Vec<f64> = p.iter().map(|p| sigmoid(2.0 * logit(*p) + 0.5)).collect();
-        let (a, b) = calibration_line(&bent, &y, 1e-9);
+        let distorted: Vec<f64> = p.iter().map(|p| sigmoid(2.0 * logit(*p) + 0.5)).collect();
+        let (a, b) = calibration_line(&distorted, &y, 1e-9);
         assert!((a + 0.25).abs() < 1e-6 && (b - 0.5).abs() < 1e-6, "{a} {b}");
     }
 }

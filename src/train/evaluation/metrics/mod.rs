@@ -8,53 +8,62 @@ pub(crate) mod curves;
 pub(crate) mod line;
 pub(crate) mod ranking;
 
-pub use bootstrap::{Draws, bootstrap};
-pub use curves::{calibration_curve, gains, precision_recall, roc};
-pub use line::calibration_line;
-pub use ranking::{FIGURES, Ranking, area_under_roc};
+pub(crate) use bootstrap::{Draws, bootstrap};
+pub(crate) use curves::{calibration_curve, gains, precision_recall, roc};
+pub(crate) use line::calibration_line;
+pub(crate) use ranking::{Figures, Ranking, area_under_roc};
 
 use crate::card::{Interval, Metrics};
 
-impl Interval {
-    /// The same without what lies outside of what the figure can be.
-    fn within(self, least: f64, most: f64) -> Self {
-        Self {
-            low: self.low.max(least),
-            high: self.high.min(most),
-            ..self
-        }
+/// The metrics of one of the predictions that were drawn together, within what each of them can be.
+pub(crate) fn metrics<T>(draws: &Draws<T>, of: impl Fn(&T) -> &Figures) -> Metrics {
+    let unbounded = |figure: fn(&Figures) -> f64| draws.interval(|drawn| figure(of(drawn)));
+    let share = |figure: fn(&Figures) -> f64| clipped(unbounded(figure), 0.0, 1.0);
+    Metrics {
+        log_loss: clipped(unbounded(|f| f.log_loss), 0.0, f64::INFINITY),
+        auc: share(|f| f.auc),
+        brier: share(|f| f.brier),
+        ece: share(|f| f.ece),
+        bias: clipped(unbounded(|f| f.bias), -1.0, 1.0),
+        average_precision: share(|f| f.average_precision),
+        calibration_slope: unbounded(|f| f.calibration_slope),
+        calibration_intercept: unbounded(|f| f.calibration_intercept),
     }
 }
 
-impl Metrics {
-    /// The figures that [`Ranking::figures`] gave, of which the first stands at position `first` of the draws.
-    pub fn from_draws(draws: &Draws, first: usize) -> Self {
-        let [
-            log_loss,
-            auc,
-            brier,
-            ece,
-            bias,
-            average_precision,
-            calibration_slope,
-            calibration_intercept,
-        ] = std::array::from_fn::<Interval, FIGURES, _>(|k| draws.interval(first + k));
-        Self {
-            log_loss: log_loss.within(0.0, f64::INFINITY),
-            auc: auc.within(0.0, 1.0),
-            brier: brier.within(0.0, 1.0),
-            ece: ece.within(0.0, 1.0),
-            bias: bias.within(-1.0, 1.0),
-            average_precision: average_precision.within(0.0, 1.0),
-            calibration_slope,
-            calibration_intercept,
-        }
+/// An interval without what lies outside of what its figure can be.
+fn clipped(interval: Interval, least: f64, most: f64) -> Interval {
+    Interval {
+        low: interval.low.max(least),
+        high: interval.high.min(most),
+        ..interval
+    }
+}
+
+/// All metrics of one row for each user; `seed` draws the resamples.
+#[cfg(test)]
+pub(crate) fn evaluate(p: &[f64], y: &[bool], seed: u64) -> Metrics {
+    metrics(&tests::draws(p, y, seed), |f| f)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    use super::*;
+    use crate::math::{logit, sigmoid};
+
+    /// The figures of one row for each user, and of resamples of them.
+    pub(crate) fn draws(p: &[f64], y: &[bool], seed: u64) -> Draws<Figures> {
+        let users: Vec<u32> = (0..p.len() as u32).collect();
+        let ranking = Ranking::new(p, y, &users);
+        bootstrap(users.len(), seed, |counts| ranking.figures(counts))
     }
 
     /// Every figure with its interval.
-    #[cfg(test)]
-    pub(crate) fn all(&self) -> [Interval; FIGURES] {
-        let Self {
+    fn all(metrics: &Metrics) -> [Interval; 8] {
+        let Metrics {
             log_loss,
             auc,
             brier,
@@ -63,7 +72,7 @@ impl Metrics {
             average_precision,
             calibration_slope,
             calibration_intercept,
-        } = *self;
+        } = *metrics;
         [
             log_loss,
             auc,
@@ -75,24 +84,6 @@ impl Metrics {
             calibration_intercept,
         ]
     }
-}
-
-/// All metrics of one row for each user; `seed` draws the resamples.
-#[cfg(test)]
-pub(crate) fn evaluate(p: &[f64], y: &[bool], seed: u64) -> Metrics {
-    let users: Vec<u32> = (0..p.len() as u32).collect();
-    let ranking = Ranking::new(p, y, &users);
-    let draws = bootstrap(users.len(), seed, |counts| ranking.figures(counts).to_vec());
-    Metrics::from_draws(&draws, 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::{Rng, SeedableRng};
-    use rand_xoshiro::Xoshiro256PlusPlus;
-
-    use super::*;
-    use crate::math::{logit, sigmoid};
 
     /// scikit-learn 1.5 on the same eight rows: log_loss 0.477587, roc_auc 0.90625 (one tie), brier 0.154375,
     /// average_precision 0.886905.
@@ -109,7 +100,7 @@ mod tests {
             / 8.0;
         assert!((m.log_loss.value - loss).abs() < 1e-12);
         assert!(m.log_loss.low <= loss && loss <= m.log_loss.high);
-        // Of the 16 pairs of a churner and a stayer 12 are in order and one is tied.
+        // Of the 16 pairs of a churner and a retained user 12 are in order and one is tied.
         assert!((m.auc.value - 12.5 / 16.0).abs() < 1e-12, "{}", m.auc.value);
         assert!((m.auc.value - area_under_roc(&p, &y)).abs() < 1e-12);
         let brier: f64 = p
@@ -145,15 +136,13 @@ mod tests {
         for seed in 0..60 {
             let (p, y) = drawn(200 + 10 * (seed as u32), seed);
             let m = evaluate(&p, &y, seed);
-            assert!(m.all().iter().all(holds), "seed {seed}: {m:?}");
+            assert!(all(&m).iter().all(holds), "seed {seed}: {m:?}");
             assert!(
                 m.ece.low >= 0.0 && m.auc.high <= 1.0 && m.log_loss.low >= 0.0,
                 "seed {seed}: {m:?}"
             );
-            let users: Vec<u32> = (0..p.len() as u32).collect();
-            let ranking = Ranking::new(&p, &y, &users);
-            let draws = bootstrap(p.len(), seed, |counts| ranking.figures(counts).to_vec());
-            lifted += u32::from(draws.quantile(3, 0.025) > m.ece.value);
+            let draws = draws(&p, &y, seed);
+            lifted += u32::from(draws.quantile(|f| f.ece, 0.025) > m.ece.value);
         }
         // The negative control: where resamples lie as they do here, their own percentiles would not hold it.
         assert!(lifted > 2, "{lifted}");
@@ -167,13 +156,13 @@ mod tests {
         for seed in 0..100 {
             let (right, y) = drawn(1_000, 1_000 + seed);
             let p: Vec<f64> = right.iter().map(|p| p + 0.03).collect();
-            let users: Vec<u32> = (0..1_000).collect();
-            let ranking = Ranking::new(&p, &y, &users);
-            let draws = bootstrap(p.len(), seed, |counts| ranking.figures(counts).to_vec());
-            let ece = Metrics::from_draws(&draws, 0).ece;
+            let draws = draws(&p, &y, seed);
+            let ece = metrics(&draws, |f| f).ece;
             held += u32::from(ece.low <= 0.03 && 0.03 <= ece.high);
-            by_percentile +=
-                u32::from(draws.quantile(3, 0.025) <= 0.03 && 0.03 <= draws.quantile(3, 0.975));
+            by_percentile += u32::from(
+                draws.quantile(|f| f.ece, 0.025) <= 0.03
+                    && 0.03 <= draws.quantile(|f| f.ece, 0.975),
+            );
         }
         assert!(
             held > 75 && held > by_percentile + 20,
@@ -182,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn calibrated_probabilities_have_no_error_and_bent_ones_do() {
+    fn calibrated_probabilities_have_no_error_and_distorted_ones_do() {
         let (p, y) = line::tests::calibrated();
         let m = evaluate(&p, &y, 3);
         assert!(
@@ -195,8 +184,8 @@ mod tests {
             "{:?}",
             m.calibration_slope
         );
-        let bent: Vec<f64> = p.iter().map(|p| sigmoid(2.0 * logit(*p) + 0.5)).collect();
-        let m = evaluate(&bent, &y, 3);
+        let distorted: Vec<f64> = p.iter().map(|p| sigmoid(2.0 * logit(*p) + 0.5)).collect();
+        let m = evaluate(&distorted, &y, 3);
         assert!(m.ece.value > 0.1);
         assert!(
             m.calibration_slope.high < 1.0 && m.calibration_intercept.high < 0.0,

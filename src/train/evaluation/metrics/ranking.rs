@@ -1,8 +1,20 @@
+//! All metrics of some predictions in one pass over them.
+
 use super::line::calibration_line;
 use crate::math::{logit, sigmoid};
 
-/// How many figures [`Ranking::figures`] gives.
-pub const FIGURES: usize = 8;
+/// The metrics of some predictions. What a single class leaves open is not finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Figures {
+    pub(crate) log_loss: f64,
+    pub(crate) auc: f64,
+    pub(crate) brier: f64,
+    pub(crate) ece: f64,
+    pub(crate) bias: f64,
+    pub(crate) average_precision: f64,
+    pub(crate) calibration_slope: f64,
+    pub(crate) calibration_intercept: f64,
+}
 
 /// Bins of equal size of the calibration error.
 const BINS: f64 = 10.0;
@@ -13,35 +25,35 @@ struct Row {
     user: u32,
     churned: bool,
     /// Whether its probability is another one than that of the row before.
-    apart: bool,
+    starts_run: bool,
     loss: f64,
     /// Probability minus outcome.
-    off: f64,
+    residual: f64,
     log_odds: f64,
-    /// The same difference and the variance, on the calibration line.
-    pull: f64,
-    bend: f64,
+    /// The derivatives of the loss on the calibration line.
+    gradient: f64,
+    hessian_weight: f64,
 }
 
 /// Predictions sorted by probability. Every figure is a weighted sum over them, so that resampling is one pass
 /// without a logarithm.
 #[derive(Clone, Debug)]
-pub struct Ranking {
+pub(crate) struct Ranking {
     rows: Vec<Row>,
     line: (f64, f64),
 }
 
 /// The weight of rows that count so often.
 fn weight(row: &Row, counts: &[u16]) -> f64 {
-    f64::from(counts.get(row.user as usize).copied().unwrap_or_default())
+    f64::from(counts[row.user as usize])
 }
 
-/// The pull of the calibration line towards (0, 1), in rows: enough to give a line where all predictions are equal.
+/// The prior of the calibration line for (0, 1), in rows: enough to give a line where all predictions are equal.
 const PRIOR: f64 = 1e-6;
 
 impl Ranking {
     /// Predictions, outcomes, and to which of the resampled users each row belongs.
-    pub fn new(p: &[f64], churned: &[bool], users: &[u32]) -> Self {
+    pub(crate) fn new(p: &[f64], churned: &[bool], users: &[u32]) -> Self {
         let line = calibration_line(p, churned, PRIOR);
         let mut sorted: Vec<(f64, bool, u32)> = p
             .iter()
@@ -52,18 +64,18 @@ impl Ranking {
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut last = f64::NAN;
         let row = |(p, churned, user): (f64, bool, u32)| {
-            let held = p.clamp(1e-6, 1.0 - 1e-6);
+            let clamped = p.clamp(1e-6, 1.0 - 1e-6);
             let log_odds = logit(p);
             let q = sigmoid(line.0 + line.1 * log_odds);
             Row {
                 user,
                 churned,
-                apart: std::mem::replace(&mut last, p) != p,
-                loss: -libm::log(if churned { held } else { 1.0 - held }),
-                off: p - f64::from(churned),
+                starts_run: std::mem::replace(&mut last, p) != p,
+                loss: -libm::log(if churned { clamped } else { 1.0 - clamped }),
+                residual: p - f64::from(churned),
                 log_odds,
-                pull: q - f64::from(churned),
-                bend: (q * (1.0 - q)).max(1e-12),
+                gradient: q - f64::from(churned),
+                hessian_weight: (q * (1.0 - q)).max(1e-12),
             }
         };
         Self {
@@ -72,12 +84,11 @@ impl Ranking {
         }
     }
 
-    /// Log loss, AUC, Brier score, calibration error, bias, average precision, slope and intercept of the calibration
-    /// line, with every user counted `counts[user]` times. What a single class leaves open is not finite.
+    /// The metrics with every user counted `counts[user]` times.
     ///
-    /// The line is one Newton step away from that of all rows, which is as good as refitting it to first order
+    /// The calibration line is one Newton step away from that of all rows, which is as good as refitting it to first order
     /// (Moulton and Zeger 1991, Computational Statistics & Data Analysis 11).
-    pub fn figures(&self, counts: &[u16]) -> [f64; FIGURES] {
+    pub(crate) fn figures(&self, counts: &[u16]) -> Figures {
         let (total, churners) = self.rows.iter().fold((0.0, 0.0), |(total, churners), row| {
             let w = weight(row, counts);
             (total + w, churners + w * f64::from(row.churned))
@@ -92,38 +103,38 @@ impl Ranking {
         let (mut ga, mut gb, mut haa, mut hab, mut hbb) = (0.0, 0.0, PRIOR, 0.0, PRIOR);
         for row in &self.rows {
             let w = weight(row, counts);
-            if row.apart {
+            if row.starts_run {
                 ranks.close();
             }
             let bin = (ranks.seen() / total * BINS) as usize;
             if let Some(gap) = gaps.get_mut(bin.min(BINS as usize - 1)) {
-                *gap += w * row.off;
+                *gap += w * row.residual;
             }
             ranks.add(w, row.churned);
             loss += w * row.loss;
-            squares += w * row.off * row.off;
-            bias += w * row.off;
-            let (pull, bend) = (w * row.pull, w * row.bend);
-            ga += pull;
-            gb += pull * row.log_odds;
-            haa += bend;
-            hab += bend * row.log_odds;
-            hbb += bend * row.log_odds * row.log_odds;
+            squares += w * row.residual * row.residual;
+            bias += w * row.residual;
+            let (gradient, hessian_weight) = (w * row.gradient, w * row.hessian_weight);
+            ga += gradient;
+            gb += gradient * row.log_odds;
+            haa += hessian_weight;
+            hab += hessian_weight * row.log_odds;
+            hbb += hessian_weight * row.log_odds * row.log_odds;
         }
         ranks.close();
         ga += PRIOR * self.line.0;
         gb += PRIOR * (self.line.1 - 1.0);
         let determinant = haa * hbb - hab * hab;
-        [
-            loss / total,
-            ranks.wins / ((total - churners) * churners),
-            squares / total,
-            gaps.iter().map(|g| g.abs()).sum::<f64>() / total,
-            bias / total,
-            ranks.area / churners,
-            self.line.1 - (haa * gb - hab * ga) / determinant,
-            self.line.0 - (hbb * ga - hab * gb) / determinant,
-        ]
+        Figures {
+            log_loss: loss / total,
+            auc: ranks.wins / ((total - churners) * churners),
+            brier: squares / total,
+            ece: gaps.iter().map(|g| g.abs()).sum::<f64>() / total,
+            bias: bias / total,
+            average_precision: ranks.area / churners,
+            calibration_slope: self.line.1 - (haa * gb - hab * ga) / determinant,
+            calibration_intercept: self.line.0 - (hbb * ga - hab * gb) / determinant,
+        }
     }
 }
 
@@ -133,11 +144,11 @@ struct Ranks {
     total: f64,
     churners: f64,
     /// Weights below the run at hand, and in it.
-    stayers_below: f64,
+    retained_below: f64,
     churners_below: f64,
-    stayers: f64,
-    leavers: f64,
-    /// Pairs of a churner and a stayer in the right order; ties count half (Mann and Whitney 1947).
+    retained: f64,
+    churned_in_run: f64,
+    /// Pairs of a churner and a retained user in the right order; ties count half (Mann and Whitney 1947).
     wins: f64,
     /// Recall times precision, summed over the runs.
     area: f64,
@@ -145,30 +156,30 @@ struct Ranks {
 
 impl Ranks {
     fn seen(&self) -> f64 {
-        self.stayers_below + self.churners_below + self.stayers + self.leavers
+        self.retained_below + self.churners_below + self.retained + self.churned_in_run
     }
 
     fn add(&mut self, w: f64, churned: bool) {
         if churned {
-            self.leavers += w
+            self.churned_in_run += w
         } else {
-            self.stayers += w
+            self.retained += w
         }
     }
 
     fn close(&mut self) {
-        let taken = self.total - self.stayers_below - self.churners_below;
-        if self.leavers > 0.0 {
-            self.wins += self.leavers * (self.stayers_below + self.stayers / 2.0);
-            self.area += self.leavers * (self.churners - self.churners_below) / taken;
+        let taken = self.total - self.retained_below - self.churners_below;
+        if self.churned_in_run > 0.0 {
+            self.wins += self.churned_in_run * (self.retained_below + self.retained / 2.0);
+            self.area += self.churned_in_run * (self.churners - self.churners_below) / taken;
         }
-        self.stayers_below += std::mem::take(&mut self.stayers);
-        self.churners_below += std::mem::take(&mut self.leavers);
+        self.retained_below += std::mem::take(&mut self.retained);
+        self.churners_below += std::mem::take(&mut self.churned_in_run);
     }
 }
 
-/// How likely a churner's value lies above a stayer's; ties count half.
-pub fn area_under_roc(values: &[f64], churned: &[bool]) -> f64 {
+/// How likely a churner's value lies above a retained user's; ties count half.
+pub(crate) fn area_under_roc(values: &[f64], churned: &[bool]) -> f64 {
     let mut sorted: Vec<(f64, bool)> = values
         .iter()
         .copied()
@@ -216,13 +227,18 @@ mod tests {
         let alone: Vec<u32> = (0..many_p.len() as u32).collect();
         let copied = Ranking::new(&many_p, &many_y, &alone).figures(&vec![1; alone.len()]);
         // All but the calibration line, which is only stepped towards.
-        for k in 0..6 {
-            assert!(
-                (resampled[k] - copied[k]).abs() < 1e-12,
-                "figure {k}: {} {}",
-                resampled[k],
-                copied[k]
-            );
+        let exact = |f: Figures| {
+            [
+                f.log_loss,
+                f.auc,
+                f.brier,
+                f.ece,
+                f.bias,
+                f.average_precision,
+            ]
+        };
+        for (resampled, copied) in exact(resampled).iter().zip(exact(copied)) {
+            assert!((resampled - copied).abs() < 1e-12, "{resampled} {copied}");
         }
     }
 
@@ -239,7 +255,11 @@ mod tests {
         let users: Vec<u32> = (0..n as u32).collect();
         let counts: Vec<u16> = (0..n).map(|i| (i * 31 % 3) as u16).collect();
         let ranking = Ranking::new(&p, &y, &users);
-        let [.., slope, intercept] = ranking.figures(&counts);
+        let Figures {
+            calibration_slope: slope,
+            calibration_intercept: intercept,
+            ..
+        } = ranking.figures(&counts);
         let repeated: Vec<usize> = (0..n)
             .flat_map(|i| vec![i; usize::from(counts[i])])
             .collect();
@@ -264,16 +284,17 @@ mod tests {
     fn equal_predictions_rank_nobody_and_still_have_a_line() {
         let y: Vec<bool> = (0..100).map(|i| i % 4 == 0).collect();
         let users: Vec<u32> = (0..100).collect();
-        let [loss, auc, _, ece, bias, precision, slope, intercept] =
-            Ranking::new(&[0.25; 100], &y, &users).figures(&[1; 100]);
+        let f = Ranking::new(&[0.25; 100], &y, &users).figures(&[1; 100]);
         assert!(
-            (auc - 0.5).abs() < 1e-12
-                && (precision - 0.25).abs() < 1e-12
-                && bias.abs() < 1e-12
-                && ece < 0.2
+            (f.auc - 0.5).abs() < 1e-12
+                && (f.average_precision - 0.25).abs() < 1e-12
+                && f.bias.abs() < 1e-12
+                && f.ece < 0.2
         );
         assert!(
-            (loss - 0.562_335).abs() < 1e-5 && (slope - 1.0).abs() < 1e-6 && intercept.abs() < 1e-6
+            (f.log_loss - 0.562_335).abs() < 1e-5
+                && (f.calibration_slope - 1.0).abs() < 1e-6
+                && f.calibration_intercept.abs() < 1e-6
         );
     }
 }

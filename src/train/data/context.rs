@@ -1,0 +1,69 @@
+//! What a fit is given, and what every step of it needs.
+
+use super::labels::Labeller;
+use super::schema::feature_schema;
+use super::snapshots::Observed;
+use crate::features::Catalogue;
+use crate::history::{Coverage, Day, Histories};
+use crate::train::TrainError;
+use crate::train::settings::TrainConfig;
+
+/// What a fit works on.
+#[derive(Clone, Copy, Debug)]
+pub struct FitInput<'a> {
+    /// All users' histories, nothing at or after `as_of` in them.
+    pub histories: &'a Histories,
+    /// What the log covers.
+    pub coverage: &'a Coverage,
+    /// The configuration.
+    pub config: &'a TrainConfig,
+    /// No event at or after this day is used.
+    pub as_of: Day,
+    /// Whether to fit the random forest beside the model.
+    pub random_forest: bool,
+    /// The data-quality report, for the card.
+    pub data_quality: &'a serde_json::Value,
+}
+
+/// The log, its configuration, and what both imply for every horizon: the features and the labels.
+#[derive(Clone, Debug)]
+pub(crate) struct TrainContext<'a> {
+    pub(crate) histories: &'a Histories,
+    pub(crate) config: &'a TrainConfig,
+    pub(crate) as_of: Day,
+    pub(crate) random_forest: bool,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) labeller: Labeller,
+    /// The days on which activity would have been seen.
+    pub(crate) observed: Observed,
+}
+
+impl<'a> TrainContext<'a> {
+    /// The context of a log whose first event is on `first_day`.
+    ///
+    /// # Errors
+    /// Those of [`feature_schema`].
+    pub(crate) fn new(input: &FitInput<'a>, first_day: Day) -> Result<Self, TrainError> {
+        let catalogue = Catalogue::new(feature_schema(input.histories, input.config)?)?;
+        let observed = Observed::new(first_day, input.coverage, input.as_of);
+        let labeller = Labeller::new(
+            &input.config.churn,
+            input.histories.kinds(),
+            observed.clone(),
+        );
+        Ok(Self {
+            histories: input.histories,
+            config: input.config,
+            as_of: input.as_of,
+            random_forest: input.random_forest,
+            catalogue,
+            labeller,
+            observed,
+        })
+    }
+
+    /// Whether churn is silence, and not an event.
+    pub(crate) fn churn_is_silence(&self) -> bool {
+        self.config.churn.churn_event.is_none()
+    }
+}
