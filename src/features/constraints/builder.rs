@@ -65,6 +65,14 @@ impl Builder<'_> {
             Q::GapMean | Q::GapSpread | Q::GapLast | Q::GapMax | Q::GapsExceeded => {
                 self.gaps(feature, quantity)
             }
+            _ => self.figure(feature, quantity),
+        }
+    }
+
+    /// The rules of a feature that is computed from others.
+    fn figure(&mut self, feature: usize, quantity: Quantity) {
+        use Quantity as Q;
+        match quantity {
             Q::DecayedDays(half_life) => {
                 let half_life = f64::from(half_life);
                 self.rule_of_days(|days, recency, age| Rule::Decayed {
@@ -109,6 +117,7 @@ impl Builder<'_> {
                         .map(|((short, long), tenure)| rule(short, long, tenure)),
                 );
             }
+            _ => {}
         }
     }
 

@@ -190,6 +190,14 @@ impl Rule {
                 count,
                 least,
             } => at(count) < *least && !at(feature).is_nan(),
+            _ => self.is_figure_broken(at),
+        }
+    }
+
+    /// The same for rules that compute one feature from others.
+    #[inline]
+    fn is_figure_broken(&self, at: impl Fn(&usize) -> f64) -> bool {
+        match self {
             Self::Sum { parts, whole } => {
                 let sum: f64 = parts.iter().map(&at).sum();
                 (sum - at(whole)).abs() > near(sum, at(whole))
@@ -243,6 +251,7 @@ impl Rule {
                         trend(at(short), at(long), trend_windows(*a, *b, at(tenure))),
                     )
             }
+            _ => false,
         }
     }
 
