@@ -135,7 +135,7 @@ pub fn in_words(e: &Evaluation, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::html::tests::card;
+    use crate::report::html::fixture::card;
 
     /// The made-up evaluation with its difference to BG/NBD, the strongest baseline, replaced.
     fn judged(value: f64, low: f64, high: f64) -> (Evaluation, Verdict) {

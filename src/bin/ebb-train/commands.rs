@@ -9,7 +9,7 @@ use ebb::card::Card;
 use ebb::events::{EventsError, LogRequest, Progress, ReadLog, SqlRequest, read_log};
 use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users, rollup_destination, write_rollup};
 use ebb::model;
-use ebb::report::gate::{Floors, check as hold};
+use ebb::report::gate::{Thresholds, check as check_card};
 use ebb::report::{html, text as card_text};
 use ebb::simulate::{
     BulkOptions, DEFAULT_BULK_EVENTS, SimulateError, SimulateOptions, simulate_bulk,
@@ -286,16 +286,16 @@ pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
             "nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share"
         )));
     }
-    let floors = Floors {
+    let thresholds = Thresholds {
         min_auc: args.min_auc,
         max_log_loss: args.max_log_loss,
         max_ece: args.max_ece,
-        max_refused_share: args
+        max_rejected_share: args
             .max_refused_share
-            .unwrap_or(Floors::default().max_refused_share),
+            .unwrap_or(Thresholds::default().max_rejected_share),
     };
     let (bundle, card) = card_of(&args.model)?;
-    let verdicts = hold(&card, &floors);
+    let verdicts = check_card(&card, &thresholds);
     let passed = verdicts.iter().all(|v| v.passed);
     let lines: Vec<&str> = verdicts.iter().map(|v| v.line.as_str()).collect();
     output.result(

@@ -50,7 +50,7 @@ impl Returning {
                  sessions?",
                 self.returned,
                 self.active,
-                crate::report::rejected::in_words(share)
+                crate::report::number::plain_percent(share)
             )
         })
     }

@@ -1,4 +1,4 @@
-//! A made-up card to draw.
+//! A synthetic card for the tests of its readers.
 
 use serde_json::json;
 
@@ -12,7 +12,8 @@ use crate::history::Day;
 use crate::model::Calibration;
 use crate::train::checks::leakage::LeakageProbe;
 use crate::train::data::labels::ChurnConfig;
-use crate::train::evaluation::metrics::{CurvePoint, Interval, Metrics, share_interval};
+pub(crate) use crate::train::evaluation::metrics::share_interval;
+use crate::train::evaluation::metrics::{CurvePoint, Interval, Metrics};
 use crate::train::population::retention::{Cohort, Period, Retention};
 use crate::train::population::{ProfileCard, SegmentCard, StageSizes, Transitions};
 use crate::train::selection::backtest::BacktestFold;
@@ -208,20 +209,20 @@ pub(crate) fn effect(
     }
 }
 
-/// The hyperparameters that was taken.
-const TAKEN: Hyperparameters = Hyperparameters {
+/// The selected hyperparameters.
+const SELECTED: Hyperparameters = Hyperparameters {
     l2: 300.0,
     half_life: Some(3.0),
     ..Hyperparameters::DEFAULT
 };
 
-/// Ways to fit with their difference to the default and its standard error.
+/// Candidates with their difference to the default and its standard error.
 fn trials() -> Vec<TrialCard> {
     let of = |l2: f64| Hyperparameters {
         l2,
         ..Hyperparameters::DEFAULT
     };
-    let tried = [
+    let candidates = [
         (of(300.0), -0.0067, 0.0012),
         (Hyperparameters::DEFAULT, 0.0, 0.0),
         (of(3_000.0), 0.0126, 0.0011),
@@ -234,7 +235,7 @@ fn trials() -> Vec<TrialCard> {
             -0.0071,
             0.0015,
         ),
-        (TAKEN, -0.0077, 0.0012),
+        (SELECTED, -0.0077, 0.0012),
         (
             Hyperparameters {
                 spacing: 2,
@@ -259,12 +260,12 @@ fn trials() -> Vec<TrialCard> {
         log_loss_delta: difference,
         standard_error: error,
         default: hyperparameters == Hyperparameters::DEFAULT,
-        selected: hyperparameters == TAKEN,
+        selected: hyperparameters == SELECTED,
     };
-    tried.map(card).into()
+    candidates.map(card).into()
 }
 
-fn origin(date: Day, k: i32) -> BacktestFold {
+fn fold(date: Day, k: i32) -> BacktestFold {
     let shift = 0.08 * f64::from(k) - 0.17;
     BacktestFold {
         cutoff: date,
@@ -296,8 +297,8 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
             0.36,
         ),
         effect(
-            "a_<made-up>_feature",
-            "A <made-up> feature.",
+            "a_<synthetic>_feature",
+            "A <synthetic> feature.",
             FeatureGroup::OtherEvents,
             -0.33,
         ),
@@ -355,11 +356,11 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
         .map(|(name, n)| (name.to_owned(), n))
         .into(),
         solver: "newton".to_owned(),
-        hyperparameters: TAKEN,
-        candidate: TAKEN.name(),
+        hyperparameters: SELECTED,
+        candidate: SELECTED.name(),
         trials: trials(),
         backtest: (1..5)
-            .map(|k| origin(last.plus(-k * i32::from(horizon_days) / 2), k))
+            .map(|k| fold(last.plus(-k * i32::from(horizon_days) / 2), k))
             .collect(),
         calibration: Calibration::IDENTITY,
         untested: evaluation.is_none().then_some(Untested::TooFewDays {
