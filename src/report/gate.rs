@@ -2,6 +2,7 @@
 
 use super::number::{plain_percent, thousands};
 use super::rejected::{CAUTION_SHARE, RejectedRows};
+use super::wording;
 use crate::card::{Card, HorizonCard};
 
 /// The thresholds of a model's figures on its test date, and of the rejected share of its log; `None` leaves a figure
@@ -114,7 +115,7 @@ impl Figure {
 fn figures(card: &Card, horizon: &HorizonCard, thresholds: &Thresholds) -> Vec<Finding> {
     let days = horizon.horizon_days;
     let Some(evaluation) = &horizon.evaluation else {
-        let reason = horizon.untested_words(&card.label_definition);
+        let reason = wording::untested(horizon, &card.label_definition);
         return vec![Finding {
             passed: false,
             line: format!("horizon {days}: not tested: FAILED. {reason}"),
@@ -143,8 +144,8 @@ fn figures(card: &Card, horizon: &HorizonCard, thresholds: &Thresholds) -> Vec<F
     ];
     let mut findings: Vec<Finding> = figures.iter().filter_map(|f| f.check(days)).collect();
     if let Some(verdict) = &evaluation.verdict {
-        let strength = verdict.strength.words();
-        let description = verdict.description(evaluation);
+        let strength = wording::strength(verdict.strength);
+        let description = wording::verdict(verdict, evaluation);
         findings.push(Finding::remark(format!(
             "horizon {days}: verdict {strength}. {description}."
         )));
@@ -252,11 +253,11 @@ mod tests {
         assert!(
             lines.iter().any(|f| f
                 .line
-                .contains(&format!("verdict {}. ", verdict.strength.words()))),
+                .contains(&format!("verdict {}. ", wording::strength(verdict.strength)))),
             "{lines:?}"
         );
         card.horizons[0].evaluation = None;
-        card.horizons[0].untested = Some(crate::card::untested::Untested::TooFewUsers {
+        card.horizons[0].untested = Some(crate::card::Untested::TooFewUsers {
             date: "2011-11-10".parse().unwrap(),
             users: 22,
             least: 50,

@@ -6,3 +6,4 @@ pub(crate) mod number;
 pub(crate) mod reach;
 pub mod rejected;
 pub mod text;
+pub(crate) mod wording;

@@ -4,8 +4,10 @@ use std::fmt::{Result, Write};
 
 use super::number::{counted, plain_percent, thousands};
 use super::rejected::RejectedRows;
-use crate::card::{BaselineCard, Card, Evaluation, HorizonCard, SliceCard};
-use crate::train::evaluation::metrics::{Interval, Metrics};
+use super::wording;
+use crate::card::{
+    BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard,
+};
 
 /// The card, readable.
 pub fn render(card: &Card) -> String {
@@ -21,7 +23,7 @@ fn write_card(out: &mut String, card: &Card) -> Result {
         write_horizon(out, card, horizon)?;
     }
     write_population(out, card)?;
-    for note in &card.notes {
+    for note in wording::notes(card) {
         writeln!(out, "\nNote: {note}")?;
     }
     Ok(())
@@ -131,7 +133,7 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> Result {
         None => writeln!(
             out,
             "  not tested: {}",
-            h.untested_words(&card.label_definition)
+            wording::untested(h, &card.label_definition)
         )?,
     }
     writeln!(
@@ -157,8 +159,8 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> Result {
         plain_percent(e.churn_rate)
     )?;
     if let Some(verdict) = &e.verdict {
-        let strength = verdict.strength.words();
-        writeln!(out, "  verdict {strength}: {}", verdict.description(e))?;
+        let strength = wording::strength(verdict.strength);
+        writeln!(out, "  verdict {strength}: {}", wording::verdict(verdict, e))?;
     }
     writeln!(
         out,

@@ -107,7 +107,7 @@ pub enum TrainError {
     #[error(
         "all {rows} labelled rows (user, date) for horizon {horizon_days} {}: there is nothing to tell apart; {}{}",
         if *churned { "churned" } else { "stayed" },
-        crate::card::untested::horizon_advice(*silence, !churned),
+        horizon_advice(*silence, !churned),
         if *churned == *silence { ", or choose an earlier --as-of if the feed of these events stopped before the log ends" }
         else { "" }
     )]
@@ -198,5 +198,14 @@ fn without(holes: &[Stretch]) -> String {
                 holes.join(", ")
             )
         }
+    }
+}
+
+/// The setting that makes more users churn, or fewer: silence is rarer the longer one waits, an event likelier.
+fn horizon_advice(silence: bool, more_churn: bool) -> &'static str {
+    if silence == more_churn {
+        "shorten churn.horizon_days"
+    } else {
+        "lengthen churn.horizon_days"
     }
 }

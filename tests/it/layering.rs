@@ -19,10 +19,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         "model",
         &["math", "output", "history", "features", "lifecycle"],
     ),
-    (
-        "card",
-        &["history", "features", "lifecycle", "model", "train"],
-    ),
+    ("card", &["history", "features", "lifecycle", "model"]),
     (
         "train",
         &[
@@ -35,7 +32,6 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
             "events",
             "model",
             "card",
-            "report",
         ],
     ),
     (
@@ -47,21 +43,9 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
             "features",
             "lifecycle",
             "model",
-            "train",
         ],
     ),
-    (
-        "report",
-        &[
-            "math",
-            "history",
-            "features",
-            "lifecycle",
-            "card",
-            "train",
-            "model",
-        ],
-    ),
+    ("report", &["math", "history", "card"]),
     ("simulate", &["output", "history"]),
     (
         "serve",

@@ -293,7 +293,7 @@ async function checkLift(panel, name, card) {
   const days = Number((await panel.getAttribute("id")).slice(1));
   const evaluation = card?.horizons.find((h) => h.horizon_days === days)?.evaluation;
   const said = await panel.locator("figure", { has: panel.page().locator(`#lift-${days}-t`) }).locator("figcaption").textContent();
-  const [own, best] = [said.match(/lift ([\d.]+)/), said.match(/perfect order ([\d.]+)/)].map((m) => Number(m?.[1]));
+  const [own, best] = [said.match(/lift (\d+(\.\d+)?)/), said.match(/perfect order (\d+(\.\d+)?)/)].map((m) => Number(m?.[1]));
   check(`${name}: the lift in the caption is possible`, own <= best, said);
   if (!evaluation) return;
   const churners = Math.round(evaluation.users * evaluation.churn_rate);

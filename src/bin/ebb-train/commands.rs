@@ -17,6 +17,7 @@ use ebb::simulate::{
 use ebb::train::TrainError;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
+use ebb::train::data::schema::feature_schema;
 use ebb::train::pipeline::{FitInput, fit as fit_all};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -373,8 +374,8 @@ pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
     if let Some(warning) = latest.and_then(|latest| stale(&coverage, latest)) {
         output.warn(&warning);
     }
-    let written =
-        write_features(&histories, &config.train, &args.as_of, &args.out).map_err(failed)?;
+    let schema = feature_schema(&histories, &config.train).map_err(failed)?;
+    let written = write_features(&histories, schema, &args.as_of, &args.out).map_err(failed)?;
     let text = format!(
         "{} rows of {} features in {}",
         written.rows,

@@ -5,10 +5,9 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::interval_plot::{IntervalPlot, IntervalRow};
 use super::names;
-use crate::card::verdict::in_words;
-use crate::card::{BaselineCard, Evaluation, HorizonCard};
+use crate::card::{BaselineCard, Evaluation, HorizonCard, Interval};
 use crate::report::number::{THIN, counted, signed};
-use crate::train::evaluation::metrics::Interval;
+use crate::report::wording::baseline_name;
 
 const HEADING: &str = "Is it better than the baselines?";
 
@@ -91,7 +90,7 @@ fn caption(e: &Evaluation) -> Markup {
         " a baseline."
         @if let Some(verdict) = &e.verdict {
             @let d = verdict.log_loss_difference;
-            " Strongest baseline: " (in_words(e, &verdict.baseline)) ", difference " (signed(d.value, 4)) " ("
+            " Strongest baseline: " (baseline_name(e, &verdict.baseline)) ", difference " (signed(d.value, 4)) " ("
             (signed(d.low, 4)) " to " (signed(d.high, 4)) ")."
         }
         " Lines are 95" (THIN) "% intervals over " (counted(e.users, "resampled user"))

@@ -4,9 +4,8 @@ use maud::{Markup, html};
 
 use super::axis::Axis;
 use super::plot::Plot;
-use crate::card::Evaluation;
+use crate::card::{CurvePoint, Evaluation, Interval};
 use crate::report::number::{THIN, counted, counted_share, decimals, points, probability};
-use crate::train::evaluation::metrics::{CurvePoint, Interval};
 
 const HEADING: &str = "Are the probabilities right?";
 

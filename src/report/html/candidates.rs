@@ -5,10 +5,8 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::interval_plot::{IntervalPlot, IntervalRow};
 use super::text::{capital, nowrap};
-use crate::card::HorizonCard;
+use crate::card::{HorizonCard, Interval, TrialCard};
 use crate::report::number::{counted, decimals, signed};
-use crate::train::evaluation::metrics::Interval;
-use crate::train::selection::search::{CLEAR, COMPARED, TrialCard};
 
 const HEADING: &str = "How were the hyperparameters chosen?";
 
@@ -19,7 +17,7 @@ pub(crate) fn figure(h: &HorizonCard) -> Markup {
         ([_, _, ..], Some(default)) => super::figure(
             "candidates",
             HEADING,
-            plot(&h.trials, default).draw(),
+            plot(&h.trials).draw(),
             caption(h, default),
         ),
         ([only], _) => super::figure("", HEADING, html! {}, only_one(h, only)),
@@ -41,13 +39,13 @@ fn none(h: &HorizonCard) -> Markup {
     }
 }
 
-fn plot(trials: &[TrialCard], default: &TrialCard) -> IntervalPlot {
+fn plot(trials: &[TrialCard]) -> IntervalPlot {
     let ends = trials.iter().flat_map(|t| {
         let i = interval(t);
         [i.low, i.high]
     });
     let axis = Axis::around(ends.chain([0.0]), "log loss minus the default’s", signed);
-    let rows = trials.iter().map(|t| row(t, default)).collect();
+    let rows = trials.iter().map(row).collect();
     IntervalPlot::new(rows, axis, 0.0)
 }
 
@@ -60,9 +58,9 @@ fn interval(t: &TrialCard) -> Interval {
     }
 }
 
-fn row(t: &TrialCard, default: &TrialCard) -> IntervalRow {
+fn row(t: &TrialCard) -> IntervalRow {
     IntervalRow {
-        name: capital(&name(t, default)),
+        name: capital(name(t)),
         detail: if t.selected { "selected" } else { "" }.to_owned(),
         interval: interval(t),
         mark: None,
@@ -72,20 +70,20 @@ fn row(t: &TrialCard, default: &TrialCard) -> IntervalRow {
 }
 
 /// The hyperparameters that differ from the default.
-fn name(trial: &TrialCard, default: &TrialCard) -> String {
-    match trial.hyperparameters.apart_from(&default.hyperparameters) {
-        none if none.is_empty() => "the default".to_owned(),
-        apart => apart,
+fn name(trial: &TrialCard) -> &str {
+    match trial.difference.as_str() {
+        "" => "the default",
+        difference => difference,
     }
 }
 
 fn caption(h: &HorizonCard, default: &TrialCard) -> Markup {
     let selected = h.trials.iter().find(|t| t.selected).unwrap_or(default);
-    let folds = h.backtest.len().min(COMPARED) as u64;
+    let folds = h.backtest.len().min(h.selection.compared_folds) as u64;
     html! {
-        "Selected: " (name(selected, default)) ", difference " (signed(selected.log_loss_delta, 4))
+        "Selected: " (name(selected)) ", difference " (signed(selected.log_loss_delta, 4))
         ", standard error " (decimals(selected.standard_error, 4)) ". A candidate replaces the default if it is better by "
-        (CLEAR) " standard errors (lines are one either way). Compared on " (counted(folds, "backtest fold"))
+        (h.selection.margin_standard_errors) " standard errors (lines are one either way). Compared on " (counted(folds, "backtest fold"))
         @if let Some(newest) = h.backtest.first() { ", the newest " (nowrap(newest.cutoff)) }
         ", on users outside the training rows. Default: " (default.name) ". Solver: " (h.solver) "."
     }

@@ -77,7 +77,7 @@ fn roc(horizon_days: u16, e: &Evaluation) -> Markup {
     let mut plot = Plot::new(
         format!("roc-{horizon_days}"),
         format!("ROC curve within {horizon_days} days"),
-        share("retained users contacted (false positives)"),
+        share("false positive rate"),
         share("churners reached"),
     );
     plot.line(&[(0.0, 0.0), (1.0, 1.0)], "reference");
@@ -100,7 +100,7 @@ fn roc(horizon_days: u16, e: &Evaluation) -> Markup {
     };
     super::figure(
         "",
-        "Are churners ranked above the others?",
+        "Are churners ranked first?",
         content,
         caption,
     )

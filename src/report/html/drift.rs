@@ -7,12 +7,10 @@ use super::bars;
 use super::dates::date_axis;
 use super::plot::Plot;
 use super::text::nowrap;
-use crate::card::{Card, HorizonCard};
+use crate::card::{BacktestFold, HorizonCard};
 use crate::history::Day;
 use crate::math::mean;
 use crate::report::number::{counted, counted_share, decimals, signed};
-use crate::train::selection::backtest::BacktestFold;
-use crate::train::selection::search::{apart, lasting_shift};
 
 const HEADING: &str = "Does the churn rate drift?";
 
@@ -20,7 +18,7 @@ const HEADING: &str = "Does the churn rate drift?";
 const LEAST_SHOWN: f64 = 0.05;
 
 /// The shift of the log-odds at each backtest fold, and the one that the final model adds.
-pub(crate) fn figure(card: &Card, h: &HorizonCard) -> Markup {
+pub(crate) fn figure(h: &HorizonCard) -> Markup {
     // The card has the newest first; time runs to the right.
     let folds: Vec<&BacktestFold> = h.backtest.iter().rev().collect();
     let largest = folds
@@ -31,40 +29,23 @@ pub(crate) fn figure(card: &Card, h: &HorizonCard) -> Markup {
             "No backtest: the log is too short for a fold, and the final model adds no shift.";
         return super::no_figure(HEADING, reason);
     };
-    let carried = carried(card, h);
     let keys = [
         ("line model", "shift at a backtest fold"),
         ("line carried", "added by the final model"),
     ];
     let content = html! {
         (bars::legend(keys))
-        (chart(h, &folds, carried))
+        (chart(h, &folds))
     };
-    super::figure("", HEADING, content, caption(h, largest, carried))
+    super::figure("", HEADING, content, caption(h, largest))
 }
 
-/// The part of the shifts that the calibration adds.
-fn carried(card: &Card, h: &HorizonCard) -> f64 {
-    let (Some(newest), Some(oldest)) = (h.backtest.first(), h.backtest.last()) else {
-        return 0.0;
-    };
-    let window_days = card.label_definition.lead_days as i32 + i32::from(h.horizon_days);
-    let shifts: Vec<f64> = h.backtest.iter().map(|o| o.shift).collect();
-    lasting_shift(
-        &shifts,
-        apart(
-            newest.cutoff.since(oldest.cutoff),
-            shifts.len(),
-            window_days,
-        ),
-    )
-}
-
-fn chart(h: &HorizonCard, folds: &[&BacktestFold], carried: f64) -> Markup {
+fn chart(h: &HorizonCard, folds: &[&BacktestFold]) -> Markup {
+    let added = h.shrunk_shift;
     let days: Vec<Day> = folds.iter().map(|fold| fold.cutoff).collect();
     let shifts = folds.iter().map(|fold| fold.shift);
     let y = Axis::around(
-        shifts.chain([carried, -LEAST_SHOWN, LEAST_SHOWN]),
+        shifts.chain([added, -LEAST_SHOWN, LEAST_SHOWN]),
         "added to the log-odds",
         signed,
     );
@@ -77,7 +58,7 @@ fn chart(h: &HorizonCard, folds: &[&BacktestFold], carried: f64) -> Markup {
         y,
     );
     plot.segment((first, 0.0), (last, 0.0), "zero");
-    plot.segment((first, carried), (last, carried), "marker-line");
+    plot.segment((first, added), (last, added), "marker-line");
     let at = |fold: &BacktestFold| (f64::from(fold.cutoff.number()), fold.shift);
     let points: Vec<(f64, f64)> = folds.iter().map(|fold| at(fold)).collect();
     plot.line(&points, "model thin");
@@ -91,17 +72,17 @@ fn chart(h: &HorizonCard, folds: &[&BacktestFold], carried: f64) -> Markup {
         .iter()
         .map(|fold| format!("{}: {}", fold.cutoff, signed(fold.shift, 3)))
         .collect();
-    description.push(format!("final model: {}", signed(carried, 3)));
+    description.push(format!("final model: {}", signed(added, 3)));
     plot.finish(&description.join("; "))
 }
 
-fn caption(h: &HorizonCard, largest: &BacktestFold, carried: f64) -> Markup {
+fn caption(h: &HorizonCard, largest: &BacktestFold) -> Markup {
     let shifts: Vec<f64> = h.backtest.iter().map(|fold| fold.shift).collect();
     let above = shifts.iter().filter(|shift| **shift > 0.0).count();
     html! {
         "Shift: the addition to the log-odds that makes predicted churn equal observed churn. Above 0 at " (above) " of "
         (counted(shifts.len() as u64, "fold")) ", mean " (signed(mean(&shifts), 3)) ", largest "
-        (signed(largest.shift, 3)) " on " (nowrap(largest.cutoff)) ". Added by the final model: " (signed(carried, 3))
+        (signed(largest.shift, 3)) " on " (nowrap(largest.cutoff)) ". Added by the final model: " (signed(h.shrunk_shift, 3))
         " (dashed). Calibration: intercept " (signed(h.calibration.intercept, 3)) ", slope "
         (decimals(h.calibration.slope, 3)) "."
     }
@@ -115,14 +96,14 @@ mod tests {
     #[test]
     fn every_fold_is_drawn_oldest_first() {
         let card = card();
-        snapshot("drift", figure(&card, &card.horizons[0]));
+        snapshot("drift", figure(&card.horizons[0]));
     }
 
     #[test]
     fn without_a_fold_there_is_no_figure() {
         let mut card = card();
         card.horizons[0].backtest.clear();
-        let text = plain(figure(&card, &card.horizons[0]));
+        let text = plain(figure(&card.horizons[0]));
         assert!(text.contains("No backtest"), "{text}");
     }
 }

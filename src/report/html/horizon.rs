@@ -7,6 +7,7 @@ use super::{
     metric_tiles, slices, timeline,
 };
 use crate::card::{Card, HorizonCard};
+use crate::report::wording;
 
 /// A panel for each horizon, below tabs when there are several. Without scripts, and on paper, all are shown. `prefix`
 /// makes the ids of one group of panels; tabs of all groups turn together.
@@ -39,7 +40,7 @@ pub(crate) fn panels(
 
 /// The reason for the missing figures of a horizon without a test.
 pub(crate) fn untested(card: &Card, h: &HorizonCard) -> Markup {
-    html! { p.card.empty { (h.untested_words(&card.label_definition)) } }
+    html! { p.card.empty { (wording::untested(h, &card.label_definition)) } }
 }
 
 /// The figures on each model and on its fit.
@@ -63,7 +64,7 @@ fn panel(card: &Card, h: &HorizonCard) -> Markup {
         }
         div.pair {
             (candidates::figure(h))
-            (drift::figure(card, h))
+            (drift::figure(h))
         }
         div.pair {
             (effects::figure(h))

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::axis::{Axis, percentage};
 use super::bars;
-use crate::train::evaluation::metrics::Interval;
+use crate::card::Interval;
 
 /// Longer names are cut; the whole name is the tooltip.
 const NAME_SHOWN: usize = 90;

@@ -5,9 +5,8 @@ use maud::{Markup, html};
 use super::axis::{ends, percentage};
 use super::names;
 use super::text::nowrap;
-use crate::card::Evaluation;
+use crate::card::{Evaluation, Interval, Metrics};
 use crate::report::number::{THIN, decimals, points, score, signed_points};
-use crate::train::evaluation::metrics::{Interval, Metrics};
 
 /// One metric: its field in the card, its format and its meaning.
 struct MetricTile {

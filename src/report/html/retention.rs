@@ -8,9 +8,8 @@ use super::heatmap::{Cell, HeatmapRow, table};
 use super::plot::Plot;
 use super::text::{any_of, words};
 use super::timeline::month_name;
-use crate::card::Card;
+use crate::card::{Card, Cohort, Period, Retention};
 use crate::report::number::{counted, percent, thousands};
-use crate::train::population::retention::{Cohort, Period, Retention};
 
 /// Curves and table side by side; a description where no period after the first was observed to its end.
 pub(crate) fn figures(card: &Card) -> Markup {

@@ -7,9 +7,8 @@ use super::bars::{Bar, Row, legend, list, part};
 use super::heatmap::{Cell, HeatmapRow, table};
 use super::names;
 use super::text::capital;
-use crate::card::Card;
+use crate::card::{Card, ProfileCard, SegmentCard};
 use crate::report::number::{THIN, counted, counted_share, decimals, percent, thousands};
-use crate::train::population::{ProfileCard, SegmentCard};
 
 /// Sizes with churn, and profiles, side by side.
 pub(crate) fn figures(card: &Card) -> Markup {

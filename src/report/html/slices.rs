@@ -5,11 +5,10 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::interval_plot::{Group, IntervalPlot, IntervalRow};
 use super::text::{capital, words};
-use crate::card::{Evaluation, SliceCard};
+use crate::card::{Evaluation, Interval, SliceCard};
 use crate::report::number::{
     THIN, counted, counted_share, decimals, percent, percent_to, points, probability, thousands,
 };
-use crate::train::evaluation::metrics::{Interval, share_interval};
 
 /// Calibration and ranking of every group; nothing without groups.
 pub(crate) fn figures(e: &Evaluation) -> Markup {
@@ -47,11 +46,10 @@ fn name(slice: &SliceCard) -> String {
 
 /// Observed churn with its 95 % interval.
 fn observed(slice: &SliceCard) -> Interval {
-    let (low, high) = share_interval(slice.churn_rate, slice.users);
     Interval {
-        low,
+        low: slice.churn_low,
         value: slice.churn_rate,
-        high,
+        high: slice.churn_high,
     }
 }
 

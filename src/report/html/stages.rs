@@ -9,11 +9,9 @@ use super::heatmap::{Cell, HeatmapRow, table};
 use super::names;
 use super::plot::Plot;
 use super::text::{capital, nowrap, words};
-use crate::card::Card;
+use crate::card::{Card, Stage, StageSizes, Transitions};
 use crate::history::Day;
-use crate::lifecycle::Stage;
 use crate::report::number::{counted, percent, thousands};
-use crate::train::population::{StageSizes, Transitions};
 
 /// All three figures: sizes and moves, one below the other, beside the sizes over time.
 pub(crate) fn figures(card: &Card) -> Markup {

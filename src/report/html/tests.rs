@@ -7,9 +7,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 pub(crate) use super::fixture::{card, day};
-use super::fixture::{effect, share_interval};
+use super::fixture::effect;
 use super::render;
-use crate::features::FeatureGroup;
+use crate::card::FeatureGroup;
+use crate::math::wilson_interval;
 use crate::report::number::THIN;
 
 /// Markup with a line for each element, to be compared and reviewed.
@@ -180,7 +181,7 @@ fn rare_and_common_churn_are_never_none_or_all_of_it_in_captions() {
             }
             for point in points {
                 (point.predicted, point.observed) = (near(point.predicted), near(point.observed));
-                (point.low, point.high) = share_interval(point.observed, point.users);
+                (point.low, point.high) = wilson_interval(point.observed, point.users);
             }
             for d in &mut h.by_date {
                 (d.churn_rate, d.predicted) = (rate, d.predicted.map(|_| rate));

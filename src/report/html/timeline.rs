@@ -9,7 +9,6 @@ use super::text::nowrap;
 use crate::card::{Card, HorizonCard};
 use crate::history::Day;
 use crate::report::number::counted;
-use crate::train::evaluation::holdout::PARTS;
 
 /// A date with its part in the fit.
 struct Lane {
@@ -191,7 +190,7 @@ fn caption(card: &Card, h: &HorizonCard) -> Markup {
             @if let Some(newest) = e.calibration {
                 " Backtest folds go up to " (nowrap(newest)) "; each is trained on windows that ended before it."
             }
-            " Users are tested in " (PARTS) " parts, each by a model trained on the others."
+            " Users are tested in " (e.user_parts) " parts, each by a model trained on the others."
             " The final model is fitted on all " (dates)
         } @else {
             "The model was fitted on " (dates) " and not tested"

@@ -3,14 +3,12 @@
 use maud::{Markup, html};
 
 use super::text::{capital, nowrap};
-use crate::card::verdict::Strength;
-use crate::card::{Card, Evaluation, HorizonCard};
+use crate::card::{Card, CurvePoint, Evaluation, HorizonCard, LeakageProbe, Strength};
 use crate::report::number::{
     THIN, counted, counted_share, percent, points, signed_points, thousands, times,
 };
 use crate::report::rejected::RejectedRows;
-use crate::train::checks::leakage::LeakageProbe;
-use crate::train::evaluation::metrics::CurvePoint;
+use crate::report::wording;
 
 /// Cautions, a verdict for each horizon, and notes.
 pub(crate) fn content(card: &Card) -> Markup {
@@ -104,7 +102,7 @@ fn verdict(card: &Card, h: &HorizonCard) -> Markup {
 
 fn untested(card: &Card, h: &HorizonCard) -> Markup {
     html! {
-        (h.untested_words(&card.label_definition)) " Its quality is not known. It was fitted on "
+        (wording::untested(h, &card.label_definition)) " Its quality is not known. It was fitted on "
         (counted(h.rows, "row")) " with a churn rate of " (counted_share(h.churn_rate)) "."
     }
 }
@@ -112,7 +110,7 @@ fn untested(card: &Card, h: &HorizonCard) -> Markup {
 fn tested(h: &HorizonCard, e: &Evaluation) -> Markup {
     let bias = e.model.bias;
     html! {
-        @if let Some(verdict) = &e.verdict { (thin(&verdict.description(e))) ". " }
+        @if let Some(verdict) = &e.verdict { (thin(&wording::verdict(verdict, e))) ". " }
         "Of " (counted(e.users, "user")) " on " (nowrap(e.test)) ", " strong { (counted_share(e.churn_rate)) }
         " churned within " (h.horizon_days) " days."
         @if e.gains.len() == 100 && e.churners() > 0 {
@@ -122,19 +120,19 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> Markup {
             (times(reach.lift)) ", where a perfect order has " (times(reach.possible_lift)) "."
         }
         " Calibration error (ECE): " strong { (points(e.model.ece.value)) " percentage points" } "; bias "
-        (signed_points(bias.value)) " (95" (THIN) "% interval " (signed_points(bias.low)) " to "
+        (signed_points(bias.value)) " percentage points (95" (THIN) "% interval " (signed_points(bias.low)) " to "
         (signed_points(bias.high)) ")."
     }
 }
 
 fn notes(card: &Card) -> Markup {
     let remark = RejectedRows::of(card).and_then(|rejected| rejected.remark());
-    let notes: Vec<&String> = remark.iter().chain(&card.notes).collect();
+    let notes: Vec<String> = remark.into_iter().chain(wording::notes(card)).collect();
     if notes.is_empty() {
         return html! {};
     }
     html! {
-        div.notes { h3 { "Notes" } ul { @for note in notes { li { (thin(note)) } } } }
+        div.notes { h3 { "Notes" } ul { @for note in &notes { li { (thin(note)) } } } }
     }
 }
 
@@ -153,8 +151,7 @@ mod tests {
 
     use super::super::tests::{card, plain, snapshot};
     use super::*;
-    use crate::card::untested::Untested;
-    use crate::card::verdict::Verdict;
+    use crate::card::{Untested, Verdict};
 
     #[test]
     fn the_verdict_has_its_figures() {
@@ -171,9 +168,11 @@ mod tests {
     #[test]
     fn the_badge_is_that_of_the_verdict() {
         let mut card = card();
+        let given = card.horizons[0].evaluation.as_ref().unwrap().verdict.clone();
+        let given = given.unwrap();
         let mut badge = |strength: Option<Strength>| {
             let e = card.horizons[0].evaluation.as_mut().unwrap();
-            let verdict = Verdict::new(&e.baselines, e.users, e.churners()).unwrap();
+            let verdict = given.clone();
             e.verdict = strength.map(|strength| Verdict {
                 strength,
                 ..verdict

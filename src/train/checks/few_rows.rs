@@ -1,6 +1,7 @@
 //! Why hardly any user of a log can be labelled.
 
-use crate::train::data::labels::{ChurnConfig, DropCounts};
+use crate::card::DropCounts;
+use crate::train::data::labels::ChurnConfig;
 use crate::train::selection::candidate::LEAST_ROWS;
 
 /// Why hardly any user can be labelled.

@@ -1,10 +1,9 @@
 //! Who is asked about at a date, and what became of them.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::snapshots::Observed;
+use crate::card::LabelDefinition;
 use crate::history::{Day, HistoryView, Stretch};
 use crate::lifecycle::{Eligibility, NotEligible};
 
@@ -26,8 +25,24 @@ pub struct ChurnConfig {
     pub churn_event: Option<String>,
 }
 
-/// How many (user, date) pairs were dropped, by the reason's name.
-pub type DropCounts = BTreeMap<String, u64>;
+impl From<&ChurnConfig> for LabelDefinition {
+    fn from(config: &ChurnConfig) -> Self {
+        let ChurnConfig {
+            activity,
+            horizon_days,
+            active_within_days,
+            lead_days,
+            churn_event,
+        } = config.clone();
+        Self {
+            activity,
+            horizon_days,
+            active_within_days,
+            lead_days,
+            churn_event,
+        }
+    }
+}
 
 /// Decides who is asked about and what became of them. All windows are half-open ranges of days.
 #[derive(Clone, Debug)]

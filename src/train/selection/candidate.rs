@@ -3,27 +3,14 @@
 use std::borrow::Cow;
 
 use linfa::ParamGuard;
-use serde::{Deserialize, Serialize};
 
+use crate::card::Hyperparameters;
 use crate::history::Day;
 use crate::train::TrainError;
 use crate::train::data::dataset::Dataset;
 use crate::train::estimators::logistic::{Fitted, NewtonLogistic, Rows, fit_reference, fit_rows};
 use crate::train::estimators::transform::Matrix;
 use crate::train::settings::Solver;
-
-/// One way to fit a model on labelled rows.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hyperparameters {
-    /// The strength of the L2 penalty on the summed loss.
-    pub l2: f64,
-    /// Whether hinges and interactions are weighed, or only the columns.
-    pub nonlinear_terms: bool,
-    /// How many label windows ago a row counts half; `None` when all rows count the same.
-    pub half_life: Option<f64>,
-    /// Every so many dates one is used, counted back from the newest.
-    pub spacing: usize,
-}
 
 impl Hyperparameters {
     /// Taken for some 60,000 rows unless dates in the past speak clearly for another.
