@@ -5,6 +5,7 @@
 
 pub(crate) mod cholesky;
 pub(crate) mod log1p;
+pub(crate) mod splitmix;
 pub(crate) mod wilson;
 
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};

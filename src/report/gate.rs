@@ -168,7 +168,7 @@ mod tests {
             .iter()
             .map(|(reason, rows)| json!({ "reason": reason, "rows": rows }))
             .collect();
-        card.data_quality = json!({ "rows": 4_105, "refused": reasons });
+        card.data_quality = json!({ "rows": 4_105, "rejected": reasons });
         card
     }
 

@@ -36,7 +36,7 @@ const EMPTY_USER: &str = "empty_user";
 
 /// The reasons in a data-quality report.
 pub(crate) fn reasons(quality: &Value) -> Vec<Reason> {
-    let reasons = quality.get("refused").and_then(Value::as_array);
+    let reasons = quality.get("rejected").and_then(Value::as_array);
     let reason = |value: &Value| Reason {
         name: value
             .get("reason")

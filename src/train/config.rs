@@ -8,6 +8,7 @@ use super::data::labels::ChurnConfig;
 use super::estimators::segments::SegmentConfig;
 use super::settings::{ModelConfig, TrainConfig};
 use crate::events::EventsConfig;
+use crate::events::renamed::{RENAMED_EVENTS_KEYS, describe_renamed};
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
 use crate::model::store::sha256_hex;
@@ -88,7 +89,7 @@ impl Config {
             lifecycle,
         } = toml::from_str(text).map_err(|error| ConfigError::Toml {
             path: path.to_owned(),
-            message: with_nearest(&error.to_string()),
+            message: with_new_name(text, &error.to_string()),
         })?;
         let timezone = events.timezone.0.clone();
         let hash = sha256_hex(text.as_bytes());
@@ -124,6 +125,14 @@ impl Config {
             _ => None,
         }
     }
+}
+
+/// Adds the present name of a key that was renamed, or else the nearest known key.
+fn with_new_name(text: &str, message: &str) -> String {
+    let config: Option<toml::Table> = text.parse().ok();
+    config
+        .and_then(|config| describe_renamed(&RENAMED_EVENTS_KEYS, &config))
+        .unwrap_or_else(|| with_nearest(message))
 }
 
 /// Adds the nearest known key to serde's "unknown field `x`, expected one of `a`, `b`".
@@ -184,6 +193,15 @@ mod tests {
             "{message}"
         );
         assert!(error("[churn]", "[model]\nl3 = 1\n[churn]").contains("did you mean `l2`?"));
+    }
+
+    #[test]
+    fn a_renamed_key_is_answered_with_its_present_name() {
+        let message = error("[churn]", "max_refused_share = 0.1\n[churn]");
+        assert_eq!(
+            message,
+            "shop/ebb.toml: unknown field `events.max_refused_share`; it is called `events.max_rejected_share` now"
+        );
     }
 
     #[test]

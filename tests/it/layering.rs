@@ -10,7 +10,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("math", &[]),
     ("output", &[]),
     ("columnar", &[]),
-    ("history", &["output", "columnar"]),
+    ("history", &["math", "output", "columnar"]),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
     ("events", &["columnar", "history"]),
@@ -46,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         ],
     ),
     ("report", &["math", "history", "card"]),
-    ("simulate", &["output", "history"]),
+    ("simulate", &["math", "output", "history"]),
     (
         "serve",
         &["math", "history", "features", "lifecycle", "model"],

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ebb::history::{Day, Partition, Space};
+use ebb::history::{Day, MemoryBudget, Partition};
 
 /// Trains churn models on an event log and scores its users.
 #[derive(Debug, Parser)]
@@ -61,10 +61,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The space that the log's records may take.
-    pub(crate) fn space(&self) -> Space {
-        let machine = Space::of_machine(self.temp.clone().unwrap_or_else(std::env::temp_dir));
-        Space {
+    /// The memory that the log's records may take.
+    pub(crate) fn memory_budget(&self) -> MemoryBudget {
+        let machine =
+            MemoryBudget::of_machine(self.temp.clone().unwrap_or_else(std::env::temp_dir));
+        MemoryBudget {
             memory_bytes: self.memory.unwrap_or(machine.memory_bytes),
             ..machine
         }
@@ -150,8 +151,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "DATE", default_value_t = ebb::simulate::default_start())]
     pub(crate) start: Day,
     /// The share of rows that are late, repeated or broken, as in real logs.
-    #[arg(long, default_value_t = ebb::simulate::DEFAULT_DIRTY_SHARE, conflicts_with = "bulk")]
-    pub(crate) dirty_share: f64,
+    #[arg(long, default_value_t = ebb::simulate::DEFAULT_CORRUPTION_RATE, conflicts_with = "bulk")]
+    pub(crate) corruption_rate: f64,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -222,7 +223,7 @@ pub(crate) struct Check {
     /// The largest acceptable share of the log's rows that were refused; rows that name no user are not among them
     /// [default: 0.05].
     #[arg(long, value_name = "SHARE", value_parser = share_of_rows)]
-    pub(crate) max_refused_share: Option<f64>,
+    pub(crate) max_rejected_share: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -296,9 +297,9 @@ pub(crate) struct RollupSql {
 pub(crate) enum Dialect {
     /// Spark SQL, 4.0 or newer.
     Spark,
-    /// BigQuery.
+    /// BigQuery; experimental, its queries were never run.
     Bigquery,
-    /// Snowflake.
+    /// Snowflake; experimental, its queries were never run.
     Snowflake,
     /// ClickHouse.
     Clickhouse,

@@ -51,7 +51,7 @@ pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
         args.out.clone(),
     );
     options.start = args.start;
-    options.dirty_share = args.dirty_share;
+    options.corruption_rate = args.corruption_rate;
     let summary = ebb::simulate::simulate(&options).map_err(reaction)?;
     output.result(&json!(summary), &summary.to_string())
 }
@@ -82,7 +82,7 @@ fn read(
         until,
         default_kind: config.default_kind(),
         users,
-        space: &log.space(),
+        memory: &log.memory_budget(),
         labels: LabelKinds {
             activity: &churn.activity,
             churn_event: churn.churn_event.as_deref(),
@@ -131,8 +131,8 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         coverage,
         quality,
     } = read(&args.log, &config, args.as_of, users, output)?;
-    if let Some(refused) = quality.too_many_refused(&config.events) {
-        return Err(failed(EventsError::TooManyRefused(Box::new(refused))));
+    if let Some(refused) = quality.too_many_rejected(&config.events) {
+        return Err(failed(EventsError::TooManyRejected(Box::new(refused))));
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     let input = FitInput {
@@ -280,11 +280,11 @@ pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
         args.min_auc,
         args.max_log_loss,
         args.max_ece,
-        args.max_refused_share,
+        args.max_rejected_share,
     ];
     if given.iter().all(Option::is_none) {
         return Err(usage(anyhow::anyhow!(
-            "nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share"
+            "nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-rejected-share"
         )));
     }
     let thresholds = Thresholds {
@@ -292,7 +292,7 @@ pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
         max_log_loss: args.max_log_loss,
         max_ece: args.max_ece,
         max_rejected_share: args
-            .max_refused_share
+            .max_rejected_share
             .unwrap_or(Thresholds::default().max_rejected_share),
     };
     let (bundle, card) = card_of(&args.model)?;

@@ -2,9 +2,11 @@
 
 mod args;
 mod commands;
+mod hints;
 mod outcome;
 mod outputs;
 mod publish;
+mod renamed;
 mod signals;
 
 use std::process::ExitCode;
@@ -24,7 +26,11 @@ fn main() -> ExitCode {
             } else {
                 0
             };
-            let _ = error.print();
+            match renamed::renamed_flag(&error) {
+                Some(message) => say(&format!("error: {message}")),
+                // Where it cannot be printed, the exit code says enough.
+                None => drop(error.print()),
+            }
             return ExitCode::from(code);
         }
     };

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::hints::hint;
+
 /// Why a command ended without success.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -39,6 +41,9 @@ impl Failure {
             if !text.contains(&cause) {
                 let _ = write!(text, ": {cause}");
             }
+        }
+        if let Some(hint) = hint(error) {
+            let _ = write!(text, "; {hint}");
         }
         Some(text)
     }

@@ -12,6 +12,7 @@ use ebb::output::{self, Destination, Inputs, OutputError, check_apart};
 use ebb::train::config::Config;
 
 use crate::args;
+use crate::hints::history_error;
 use crate::outcome::{Failure, Outcome, failed, usage};
 
 /// Refuses outputs, `--quality` among them, that the command reads, or that the next run would read with the log.
@@ -61,7 +62,7 @@ pub(crate) fn refused(error: impl Into<anyhow::Error>) -> Failure {
             None
         }
     });
-    let of_rollup = error.downcast_ref().and_then(|e| {
+    let of_rollup = history_error(&error).and_then(|e| {
         if let HistoryError::Output(e) = e {
             Some(e)
         } else {

@@ -606,7 +606,7 @@ pub(crate) fn card() -> Card {
         data_quality: json!({
             "files": [{ "file": "data/retail.csv.gz", "format": "csv", "rows": 541_909 }],
             "rows": 541_909, "events": 406_829, "rows_after_as_of": 120, "empty_amounts": 0, "duplicates": 5_268,
-            "refused": [
+            "rejected": [
                 { "reason": "empty_user", "rows": 134_950, "first": [] },
                 { "reason": "<bad>_time", "rows": 10, "first": [
                     { "file": "data/<log>.csv", "line": 17, "column": "time", "value": "secret-value", "expected": "a time" }

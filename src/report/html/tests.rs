@@ -108,7 +108,7 @@ fn data_never_becomes_markup() {
     }
     let known = json!({
         "rows": 10, "events": 5, "files": [{ "file": evil }], "kinds": [{ "kind": evil, "events": 5 }],
-        "refused": [{ "reason": evil, "rows": 5 }],
+        "rejected": [{ "reason": evil, "rows": 5 }],
     });
     let unknown = json!({ evil: [evil, { evil: evil }] });
     for quality in [known, unknown] {

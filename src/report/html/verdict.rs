@@ -158,7 +158,7 @@ mod tests {
         let mut card = card();
         snapshot("verdict", content(&card));
         card.data_quality =
-            json!({ "rows": 4_105, "refused": [{ "reason": "bad_<time>", "rows": 2_477 }] });
+            json!({ "rows": 4_105, "rejected": [{ "reason": "bad_<time>", "rows": 2_477 }] });
         snapshot(
             "verdict_caution",
             html! { (headline(&card)) (content(&card)) },

@@ -44,7 +44,7 @@ fn ci_goes_red_where_many_rows_were_refused_and_stays_green_where_rows_name_no_u
         "{}",
         red.out
     );
-    let allowed = checked(8, time, "soon", "--max-refused-share 0.15").ok();
+    let allowed = checked(8, time, "soon", "--max-rejected-share 0.15").ok();
     assert!(allowed.out.contains("at most 0.15: ok"), "{}", allowed.out);
     let green = checked(5, user, "", "").ok();
     assert!(

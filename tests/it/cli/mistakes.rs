@@ -103,7 +103,7 @@ fn settings_that_are_wrong_by_themselves() {
       |
     6 | knd = "kind"
       | ^^^
-    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `max_refused_share`, `max_rows_without_user_share`, `format`, `delimiter`, `columns`, `from`, `until`, `stray`, `hole`, `escape`, `max_record_bytes`, `max_record_lines`
+    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `max_rejected_share`, `max_rows_without_user_share`, `format`, `delimiter`, `columns`, `from`, `until`, `stray`, `hole`, `escape`, `max_record_bytes`, `max_record_lines`
     did you mean `kind`?
     "#);
     insta::assert_snapshot!(fit(&usual, ("[30]", "[]"), ""), @"64 error: ebb.toml: churn.horizon_days is []: it must hold numbers of days from 1 to 3660");
@@ -144,7 +144,7 @@ fn a_folder_that_is_no_bundle_is_not_overwritten() {
 }
 
 #[test]
-fn a_log_most_of_which_is_refused_makes_no_model() {
+fn a_log_most_of_which_is_rejected_makes_no_model() {
     // Months and days the wrong way round: what can be read is read as other days.
     let date = |day: usize| format!("{:02}/{:02}/2024", 1 + day / 28 % 12, 1 + day % 28);
     let mut text = "user,time,kind\n".to_owned();
@@ -152,9 +152,9 @@ fn a_log_most_of_which_is_refused_makes_no_model() {
         writeln!(text, "u{},{},purchase", row % 97, date(row % 330)).unwrap();
     }
     let swapped = "kind = \"kind\"\ntime_format = \"%d/%m/%Y\"";
-    insta::assert_snapshot!(fit(&text, ("kind = \"kind\"", swapped), "--quiet"), @r#"1 error: 56.2 % of the rows were refused, more than `events.max_refused_share` = 0.2 allows, most of them for bad_time (1124 rows); the first is log.csv:14, column `time`: found `01/13/2024`, expected a time written as %d/%m/%Y; correct the mapping, or allow more by `events.max_refused_share`"#);
+    insta::assert_snapshot!(fit(&text, ("kind = \"kind\"", swapped), "--quiet"), @r#"1 error: 56.2 % of the rows were rejected, more than `events.max_rejected_share` = 0.2 allows, most of them for bad_time (1124 rows); the first is log.csv:14, column `time`: found `01/13/2024`, expected a time written as %d/%m/%Y; correct the mapping, or allow more by `events.max_rejected_share`"#);
     let rest = "\n\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]";
-    let allowed = swapped.to_owned() + "\nmax_refused_share = 0.7" + &rest.replace("30", "700");
+    let allowed = swapped.to_owned() + "\nmax_rejected_share = 0.7" + &rest.replace("30", "700");
     let other = fit(
         &text,
         (&("kind = \"kind\"".to_owned() + rest), &allowed),

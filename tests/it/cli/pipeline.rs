@@ -187,13 +187,13 @@ fn check_holds_every_horizon_against_the_floors() {
         (nothing.code, nothing.error()),
         (
             64,
-            "error: nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share"
+            "error: nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-rejected-share"
         )
     );
     assert_eq!(
         (
             check("--min-auc high").code,
-            check("--max-refused-share 2").code
+            check("--max-rejected-share 2").code
         ),
         (64, 64)
     );
@@ -211,8 +211,8 @@ fn inspect_prints_the_card() {
         .collect();
     insta::assert_snapshot!(head.join("\n"), @r#"
     As of 2024-10-27, from a log of 2024-01-01 to 2024-10-26
-    401 users, 8862 records (user, day, kind)
-    Churn is no purchase within the horizon; asked of users active in the last 90 days
+    401 users, 8,862 records (user, day, kind)
+    Churn is no purchase within the horizon; users active in the last 90 days
     "#);
     for part in [
         "Horizon 30 days",
@@ -224,13 +224,13 @@ fn inspect_prints_the_card() {
         assert!(out.contains(part), "{part}:\n{out}");
     }
     assert_eq!(
-        out.matches("No feature saw the future: ").count(),
+        out.matches("Leakage check passed: ").count(),
         1,
         "{out}"
     );
     for part in [
         "  hyperparameters: L2 ",
-        "  log-odds put right with slope ",
+        "  calibration of the log-odds: slope ",
         "model less baseline",
     ] {
         assert_eq!(
@@ -241,7 +241,7 @@ fn inspect_prints_the_card() {
     }
     for part in [
         "calibration line: slope",
-        "parts of the users",
+        "groups of users",
         "stage: growth",
     ] {
         assert_eq!(
@@ -419,7 +419,7 @@ fn help_and_version_are_no_mistakes() {
         "check",
         "simulate --format csv --out x",
         "simulate --threads 1 --out x",
-        "simulate --bulk 20000 --dirty-share 0.1 --out x",
+        "simulate --bulk 20000 --corruption-rate 0.1 --out x",
         "simulate --bulk 20000 --users 0 --out x",
     ] {
         assert_eq!(

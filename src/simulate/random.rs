@@ -1,32 +1,38 @@
 //! Random draws: one stream per user and purpose, and the few distributions the simulator needs.
 
-use rand::{Rng, SeedableRng};
+use rand::{Rng as _, SeedableRng};
 use rand_distr::{Distribution, Exp1, Gamma, Poisson, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// What a stream of random numbers is for. Each purpose has its own, so that turning the dirt up or down does
+use crate::math::splitmix::splitmix64;
+
+/// What a stream of random numbers is for. Each purpose has its own, so that turning the noise up or down does
 /// not change anybody's life.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Life = 1,
-    Dirt = 2,
+    Noise = 2,
     Bot = 3,
     Shopper = 4,
     Slice = 5,
 }
 
 /// A stream of random numbers that depends on nothing but its three keys.
-pub(crate) struct Chance(Xoshiro256PlusPlus);
+pub(crate) struct Rng(Xoshiro256PlusPlus);
 
-impl Chance {
+impl Rng {
     pub(crate) fn new(seed: u64, purpose: Purpose, user: u32) -> Self {
-        let key = mix(seed ^ mix(((purpose as u64) << 32) | u64::from(user)));
+        let key = splitmix64(seed ^ splitmix64(((purpose as u64) << 32) | u64::from(user)));
         Self(Xoshiro256PlusPlus::seed_from_u64(key))
     }
 
     /// A stream of its own for each part of what a user does.
     pub(crate) fn of_part(seed: u64, purpose: Purpose, user: u32, part: u32) -> Self {
-        Self::new(mix(seed ^ mix(u64::from(part))), purpose, user)
+        Self::new(
+            splitmix64(seed ^ splitmix64(u64::from(part))),
+            purpose,
+            user,
+        )
     }
 
     /// Uniform in `[0, 1)`.
@@ -39,7 +45,7 @@ impl Chance {
         low + (high - low) * self.unit()
     }
 
-    /// A whole number, uniform in `low..=high`; `low` when the range is empty.
+    /// An integer, uniform in `low..=high`; `low` when the range is empty.
     pub(crate) fn whole(&mut self, low: i32, high: i32) -> i32 {
         if low < high {
             self.0.gen_range(low..=high)
@@ -86,12 +92,4 @@ impl Chance {
     pub(crate) fn count(&mut self, mean: f64) -> u32 {
         Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(&mut self.0)) as u32
     }
-}
-
-/// The finaliser of splitmix64 (Steele, Lea, Flood 2014): neighbouring keys give unrelated streams.
-fn mix(key: u64) -> u64 {
-    let mut z = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

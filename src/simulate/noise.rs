@@ -1,8 +1,8 @@
 //! What happens to events on their way into the log.
 
-use super::DirtCounts;
-use super::chance::{Chance, Purpose};
+use super::NoiseCounts;
 use super::event::{Channel, DAY_SECONDS, Event, Kind};
+use super::random::{Purpose, Rng};
 use super::world::World;
 
 /// The number that stands for the bot; no user has it.
@@ -38,43 +38,43 @@ pub(crate) struct Row {
 }
 
 /// Turns lives into rows. What happens to a user's rows depends on the seed and that user only.
-pub(crate) struct Dirt {
+pub(crate) struct Noise {
     seed: u64,
     share: f64,
     rows: Vec<Row>,
-    counts: DirtCounts,
+    counts: NoiseCounts,
 }
 
-impl Dirt {
+impl Noise {
     pub(crate) fn new(seed: u64, share: f64) -> Self {
         Self {
             seed,
             share,
             rows: Vec::new(),
-            counts: DirtCounts::default(),
+            counts: NoiseCounts::default(),
         }
     }
 
     /// Adds a user's events, some of them damaged, repeated or late.
     pub(crate) fn add(&mut self, user: u32, events: &[Event]) {
-        let mut chance = Chance::new(self.seed, Purpose::Dirt, user);
+        let mut rng = Rng::new(self.seed, Purpose::Noise, user);
         let mut number = 0;
         for event in events {
-            let late = chance.happens(self.share);
+            let late = rng.happens(self.share);
             let delay = if late {
-                chance.whole(60, LATEST_SECONDS)
+                rng.whole(60, LATEST_SECONDS)
             } else {
                 0
             };
             self.counts.late += u64::from(late);
-            // 9 in 20 of the dirty rows lack the user, 2 have a bad time, 9 are repeated.
-            let place = chance.unit() / self.share * 20.0;
+            // 9 in 20 of the corrupted rows lack the user, 2 have a bad time, 9 are repeated.
+            let place = rng.unit() / self.share * 20.0;
             let flaw = if place < 9.0 {
                 self.counts.without_user += 1;
                 Flaw::NoUser
             } else if place < 11.0 {
                 self.counts.bad_time += 1;
-                Flaw::BadTime(chance.whole(0, 3))
+                Flaw::BadTime(rng.whole(0, 3))
             } else {
                 Flaw::None
             };
@@ -90,7 +90,7 @@ impl Dirt {
             number += 1;
             if (11.0..20.0).contains(&place) {
                 self.counts.repeated += 1;
-                let again = arrival + i64::from(chance.whole(0, 3_600));
+                let again = arrival + i64::from(rng.whole(0, 3_600));
                 self.rows.push(Row {
                     arrival: again,
                     number,
@@ -101,20 +101,20 @@ impl Dirt {
         }
     }
 
-    /// Adds a bot that looks at the shop day and night for a third of the log; none when nothing is dirty.
+    /// Adds a bot that looks at the shop day and night for a third of the log; none when nothing is corrupted.
     pub(crate) fn add_bot(&mut self, world: &World) {
         if self.share <= 0.0 {
             return;
         }
-        let mut chance = Chance::new(self.seed, Purpose::Bot, BOT);
+        let mut rng = Rng::new(self.seed, Purpose::Bot, BOT);
         let length = world.end.since(world.start);
         let (mut number, mut day) = (0, world.start.plus(length / 3));
         while day < world.start.plus(length * 2 / 3) {
-            for _ in 0..chance.count(BOT_VISITS_PER_DAY) {
+            for _ in 0..rng.count(BOT_VISITS_PER_DAY) {
                 // Not before two o'clock: a change of clocks skips or repeats the hour before.
                 let event = Event::new(
                     day,
-                    chance.whole(7_200, DAY_SECONDS - 1),
+                    rng.whole(7_200, DAY_SECONDS - 1),
                     Kind::Visit,
                     Channel::Web,
                 );
@@ -133,7 +133,7 @@ impl Dirt {
     }
 
     /// The rows in the order of the log, and what is wrong with them.
-    pub(crate) fn finish(mut self) -> (Vec<Row>, DirtCounts) {
+    pub(crate) fn finish(mut self) -> (Vec<Row>, NoiseCounts) {
         self.rows
             .sort_unstable_by_key(|row| (row.arrival, row.user, row.number));
         (self.rows, self.counts)

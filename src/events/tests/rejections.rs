@@ -25,7 +25,7 @@ fn every_reason_is_counted_with_its_line() {
         (1, 3, 1)
     );
     assert_eq!(
-        refusals(&report),
+        rejections(&report),
         [
             ("wrong_column_count", 2, vec![10, 11]),
             ("not_utf8", 1, vec![15]),
@@ -37,7 +37,7 @@ fn every_reason_is_counted_with_its_line() {
             ("bad_amount", 3, vec![8, 9, 12]),
         ]
     );
-    let bad_time = &report.refused[4].first[0];
+    let bad_time = &report.rejected[4].first[0];
     assert_eq!(bad_time.position(), "log.csv:5, column `at`");
     assert!(
         bad_time
@@ -47,7 +47,7 @@ fn every_reason_is_counted_with_its_line() {
 }
 
 #[test]
-fn json_lines_are_refused_by_line_too() {
+fn json_lines_are_rejected_by_line_too() {
     let log = "{\"user\":1,\"at\":\"2020-01-01\",\"what\":\"buy\",\"price\":\"2.5\"}\n\
         \n\
         {\"user\":1,\"at\":\n\
@@ -68,7 +68,7 @@ fn json_lines_are_refused_by_line_too() {
         (Some("1"), Some("18446744073709551615"), None)
     );
     assert_eq!(
-        refusals(&report),
+        rejections(&report),
         [
             ("bad_json", 3, vec![3, 4, 10]),
             ("not_utf8", 1, vec![11]),
@@ -88,8 +88,8 @@ fn a_failing_expression_shows_its_inputs() {
         settings,
     )
     .unwrap();
-    assert_eq!(refusals(&report), [("expression_failed", 2, vec![3, 4])]);
-    let place = &report.refused[0].first[0];
+    assert_eq!(rejections(&report), [("expression_failed", 2, vec![3, 4])]);
+    let place = &report.rejected[0].first[0];
     assert_eq!(
         (place.column.as_str(), place.value.as_str()),
         ("`double(q) * double(p)`", "p=\"3\", q=\"two\"")
@@ -109,7 +109,7 @@ fn lines_are_physical_lines_of_the_file() {
     ] {
         let (_, report) = read_csv(&text, settings).unwrap();
         assert_eq!(
-            refusals(&report),
+            rejections(&report),
             [("empty_user", 3, vec![5, 8, 11])],
             "{text:?}"
         );
@@ -120,7 +120,7 @@ fn lines_are_physical_lines_of_the_file() {
         settings,
     )
     .unwrap();
-    assert_eq!(refusals(&report), [("wrong_column_count", 1, vec![6])]);
+    assert_eq!(rejections(&report), [("wrong_column_count", 1, vec![6])]);
 }
 
 #[test]
@@ -171,9 +171,9 @@ fn the_report_reads_well() {
     file                        1,240 rows   log.csv (csv)
     rows read                   1,240 100.0 %
     events kept                 1,236  99.7 %
-    rows refused                    1   0.1 %   wrong_column_count
-    rows refused                    1   0.1 %   empty_user
-    rows refused                    1   0.1 %   bad_time
+    rows rejected                   1   0.1 %   wrong_column_count
+    rows rejected                   1   0.1 %   empty_user
+    rows rejected                   1   0.1 %   bad_time
     after as-of day                 1   0.1 %   not seen
     empty amounts                   2   0.2 %   count as 0
     duplicates                      1   0.1 %   equal rows; kept
@@ -202,7 +202,7 @@ fn the_report_reads_well() {
         log.csv:1239, column `at`: found `2020-13-01`, expected a time written as ISO 8601, such as 2024-01-31 08:15:00, since `events.time_format` is not set
     "#);
     assert_eq!(
-        serde_json::to_value(&report).unwrap()["refused"][0]["reason"],
+        serde_json::to_value(&report).unwrap()["rejected"][0]["reason"],
         "wrong_column_count"
     );
 }
