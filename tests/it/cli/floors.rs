@@ -24,7 +24,7 @@ fn checked(nth: usize, column: usize, value: &str, floors: &str) -> Run {
 }
 
 #[test]
-fn ci_goes_red_where_many_rows_were_refused_and_stays_green_where_rows_name_no_user() {
+fn ci_goes_red_where_many_rows_were_rejected_and_stays_green_where_rows_name_no_user() {
     let position = |name: &str| {
         let folder = shop();
         log_text(folder.path())
@@ -39,7 +39,7 @@ fn ci_goes_red_where_many_rows_were_refused_and_stays_green_where_rows_name_no_u
     let red = checked(8, time, "soon", "");
     assert_ne!(red.code, 0, "{}", red.out);
     assert!(
-        red.out.contains("of rows refused, ")
+        red.out.contains("of rows rejected, ")
             && red.out.contains("for bad_time, at most 0.05: FAILED"),
         "{}",
         red.out

@@ -159,7 +159,7 @@ fn parquet_holds_the_same_scores_as_csv() {
 }
 
 #[test]
-fn check_holds_every_horizon_against_the_floors() {
+fn check_holds_every_horizon_to_the_thresholds() {
     let folder = fitted();
     let check = |floors: &str| ebb_train(folder.path(), &format!("check --model model {floors}"));
     let passed = check("--min-auc 0.6 --max-log-loss 0.69 --max-ece 0.2").ok();
