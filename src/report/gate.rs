@@ -251,9 +251,10 @@ mod tests {
             .clone()
             .unwrap();
         assert!(
-            lines.iter().any(|f| f
-                .line
-                .contains(&format!("verdict {}. ", wording::strength(verdict.strength)))),
+            lines.iter().any(|f| f.line.contains(&format!(
+                "verdict {}. ",
+                wording::strength(verdict.strength)
+            ))),
             "{lines:?}"
         );
         card.horizons[0].evaluation = None;

@@ -5,9 +5,7 @@ use std::fmt::{Result, Write};
 use super::number::{counted, plain_percent, thousands};
 use super::rejected::RejectedRows;
 use super::wording;
-use crate::card::{
-    BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard,
-};
+use crate::card::{BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard};
 
 /// The card, readable.
 pub fn render(card: &Card) -> String {
@@ -160,7 +158,11 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> Result {
     )?;
     if let Some(verdict) = &e.verdict {
         let strength = wording::strength(verdict.strength);
-        writeln!(out, "  verdict {strength}: {}", wording::verdict(verdict, e))?;
+        writeln!(
+            out,
+            "  verdict {strength}: {}",
+            wording::verdict(verdict, e)
+        )?;
     }
     writeln!(
         out,

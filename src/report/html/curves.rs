@@ -98,12 +98,7 @@ fn roc(horizon_days: u16, e: &Evaluation) -> Markup {
         (recency(&lines, |b| counted_share(along(&b.roc, 0.1)))) ". Dashed: chance. Area under the curve (AUC): "
         (decimals(e.model.auc.value, 3)) "."
     };
-    super::figure(
-        "",
-        "Are churners ranked first?",
-        content,
-        caption,
-    )
+    super::figure("", "Are churners ranked first?", content, caption)
 }
 
 fn precision_recall(horizon_days: u16, e: &Evaluation) -> Markup {

@@ -145,13 +145,13 @@ fn plain(value: &Value, depth: usize) -> Markup {
                 @for (name, value) in fields.iter().take(ENTRIES) {
                     div { dt { (shorten(&capital(&words(name)), CHARACTERS)) } dd { (plain(value, depth + 1)) } }
                 }
-                (left_out(fields.len()))
+                @if let Some(more) = left_out(fields.len()) { div { dt { (more) } } }
             }
         },
         Value::Array(items) if depth < DEPTH => html! {
             ul {
                 @for item in items.iter().take(ENTRIES) { li { (plain(item, depth + 1)) } }
-                (left_out(items.len()))
+                @if let Some(more) = left_out(items.len()) { li { (more) } }
             }
         },
         Value::String(text) => html! { (shorten(text, CHARACTERS)) },
@@ -161,9 +161,9 @@ fn plain(value: &Value, depth: usize) -> Markup {
     }
 }
 
-fn left_out(entries: usize) -> Markup {
-    let more = entries.saturating_sub(ENTRIES);
-    html! { @if more > 0 { div { "and " (more) " more" } } }
+fn left_out(entries: usize) -> Option<String> {
+    let more = entries.checked_sub(ENTRIES).filter(|more| *more > 0)?;
+    Some(format!("and {more} more"))
 }
 
 #[cfg(test)]

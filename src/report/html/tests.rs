@@ -6,8 +6,8 @@ use maud::Markup;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-pub(crate) use super::fixture::{card, day};
 use super::fixture::effect;
+pub(crate) use super::fixture::{card, day};
 use super::render;
 use crate::card::FeatureGroup;
 use crate::math::wilson_interval;

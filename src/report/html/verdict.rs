@@ -168,7 +168,12 @@ mod tests {
     #[test]
     fn the_badge_is_that_of_the_verdict() {
         let mut card = card();
-        let given = card.horizons[0].evaluation.as_ref().unwrap().verdict.clone();
+        let given = card.horizons[0]
+            .evaluation
+            .as_ref()
+            .unwrap()
+            .verdict
+            .clone();
         let given = given.unwrap();
         let mut badge = |strength: Option<Strength>| {
             let e = card.horizons[0].evaluation.as_mut().unwrap();

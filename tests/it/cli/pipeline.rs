@@ -223,11 +223,7 @@ fn inspect_prints_the_card() {
     ] {
         assert!(out.contains(part), "{part}:\n{out}");
     }
-    assert_eq!(
-        out.matches("Leakage check passed: ").count(),
-        1,
-        "{out}"
-    );
+    assert_eq!(out.matches("Leakage check passed: ").count(), 1, "{out}");
     for part in [
         "  hyperparameters: L2 ",
         "  calibration of the log-odds: slope ",
