@@ -14,6 +14,7 @@
 //! | --- | --- | --- |
 //! | [`math`] | numeric kernels on slices | nothing |
 //! | [`output`] | writing files and folders whole or not at all: exchange, locks, cleaning up, what must not be replaced | nothing |
+//! | [`configuration`] | settings of both programs: how they are described, and errors that name them | nothing |
 //! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | `math`, `output` |
 //! | [`events`] | reading logs: files, column mapping, the data-quality report; the roll-up as SQL | `history` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
@@ -102,6 +103,7 @@ pub mod batch;
 #[cfg(feature = "train")]
 pub mod card;
 pub mod columnar;
+pub mod configuration;
 #[cfg(feature = "train")]
 pub mod events;
 pub mod features;

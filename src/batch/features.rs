@@ -21,7 +21,7 @@ const GROUP_ROWS: usize = 65_536;
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
     /// A name that tells no format.
-    #[error("--out {}: the name must end in .parquet", path.display())]
+    #[error("{}: the name must end in .parquet", path.display())]
     Name {
         /// The name.
         path: PathBuf,

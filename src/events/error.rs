@@ -15,9 +15,9 @@ use crate::history::{Day, HistoryError};
 pub enum SqlRemedy {
     /// Change the configuration or the log, as this text says.
     Setting(Cow<'static, str>),
-    /// Read the table or view that this text describes: [`SqlRequest::table`](crate::events::SqlRequest::table).
+    /// Read the table or view that this text describes: [`SqlRequest::table`](crate::rollup_sql::SqlRequest::table).
     Table(Cow<'static, str>),
-    /// Say what the time column is: [`SqlRequest::time_type`](crate::events::SqlRequest::time_type).
+    /// Say what the time column is: [`SqlRequest::time_type`](crate::rollup_sql::SqlRequest::time_type).
     TimeType(Cow<'static, str>),
 }
 

@@ -13,13 +13,11 @@ pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reader;
-pub(crate) mod renamed;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use crate::rollup_sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 pub use config::{
     Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,

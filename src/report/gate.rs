@@ -1,7 +1,7 @@
 //! The quality gate of CI: does a bundle's card meet the thresholds?
 
 use super::number::{plain_percent, thousands};
-use super::rejected::{CAUTION_SHARE, RejectedRows};
+use super::rejected::{CAUTION_SHARE, RejectionSummary};
 use super::wording;
 use crate::card::{Card, HorizonCard};
 
@@ -56,7 +56,7 @@ pub fn check(card: &Card, thresholds: &Thresholds) -> Vec<Finding> {
 
 /// The rejected share of the log. A card without a report on its log, as of a roll-up made elsewhere, has none.
 fn log(card: &Card, most: f64) -> Vec<Finding> {
-    let Some(rejected) = RejectedRows::of(card) else {
+    let Some(rejected) = RejectionSummary::of(card) else {
         return Vec::new();
     };
     let share = rejected.share();

@@ -7,7 +7,7 @@ use crate::card::Card;
 
 /// Rows of a log by whether they could be used.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct RejectedRows {
+pub struct RejectionSummary {
     /// Rows read.
     pub rows: u64,
     /// Rows rejected because they name no user. Shops have them by the nature of their log, such as guests without an
@@ -48,7 +48,7 @@ pub(crate) fn reasons(quality: &Value) -> Vec<Reason> {
     reasons.into_iter().flatten().map(reason).collect()
 }
 
-impl RejectedRows {
+impl RejectionSummary {
     /// The rows of a card's log; `None` where no report on it was kept.
     pub fn of(card: &Card) -> Option<Self> {
         let rows = card.data_quality.get("rows")?.as_u64()?;

@@ -3,7 +3,7 @@
 use std::fmt::{Result, Write};
 
 use super::number::{counted, plain_percent, thousands};
-use super::rejected::RejectedRows;
+use super::rejected::RejectionSummary;
 use super::wording;
 use crate::card::{BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard};
 
@@ -52,7 +52,7 @@ fn write_head(out: &mut String, card: &Card) -> Result {
         counted(probe.users, "user"),
         counted(probe.dates, "date")
     )?;
-    let Some(rejected) = RejectedRows::of(card) else {
+    let Some(rejected) = RejectionSummary::of(card) else {
         return Ok(());
     };
     for (name, text) in [("Caution", rejected.caution()), ("Rows", rejected.remark())] {

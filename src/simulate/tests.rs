@@ -66,12 +66,6 @@ fn purchases(events: &[Event], from: Day, until: Day) -> usize {
 }
 
 #[test]
-#[ignore = "remakes the committed sample"]
-fn remake_the_sample() {
-    println!("{}", simulate(&sample(sample_folder())).unwrap());
-}
-
-#[test]
 fn the_committed_sample_is_what_its_options_make() {
     let folder = tempfile::tempdir().unwrap();
     let options = sample(folder.path().to_owned());
@@ -80,7 +74,7 @@ fn the_committed_sample_is_what_its_options_make() {
     for file in ["events.csv.gz", "ebb.toml", "truth.csv"] {
         assert!(
             text_of(&sample_folder(), file) == text_of(folder.path(), file),
-            "{file} differs; remake the sample"
+            "{file} differs; if the change is meant, run `just sample-log` and commit the result"
         );
     }
     let readme = text_of(&sample_folder().join(".."), "README.md");

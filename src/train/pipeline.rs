@@ -58,7 +58,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         as_of,
         ..
     } = *input;
-    config.check()?;
+    config.validate()?;
     let span = histories.span().filter(|(first, _)| *first < as_of);
     let Some((first, last)) = span else {
         return Err(TrainError::NoEvents { as_of });

@@ -1,24 +1,41 @@
-//! Flags by the names that they had before.
+//! Flags of earlier versions, and those that took their place.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Flags of earlier versions and their names now.
-const RENAMED: [(&str, &str); 4] = [
-    ("--allow-weak", "--allow-below-baseline"),
-    ("--challenger", "--random-forest-baseline"),
-    ("--dirty-share", "--corruption-rate"),
-    ("--max-refused-share", "--max-rejected-share"),
+/// A flag that has another name now.
+struct RenamedFlag {
+    command: &'static str,
+    old: &'static str,
+    new: &'static str,
+}
+
+const RENAMED: [RenamedFlag; 4] = [
+    renamed("fit", "--allow-weak", "--allow-below-baseline"),
+    renamed("fit", "--challenger", "--random-forest-baseline"),
+    renamed("check", "--max-refused-share", "--max-rejected-share"),
+    renamed("simulate", "--dirty-share", "--corruption-rate"),
 ];
 
-/// What to say of an argument that was renamed; `None` for any other error.
-pub(crate) fn renamed_flag(error: &clap::Error) -> Option<String> {
+const fn renamed(command: &'static str, old: &'static str, new: &'static str) -> RenamedFlag {
+    RenamedFlag { command, old, new }
+}
+
+/// What to say of an argument that the parser does not accept because it was renamed.
+pub(crate) fn explain(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;
     }
-    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else {
+    let Some(ContextValue::String(found)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    let (old, new) = RENAMED.iter().find(|(old, _)| old == given)?;
+    // The parser's errors name the command in no other place.
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => return None,
+    };
+    let RenamedFlag { old, new, .. } = RENAMED.iter().find(|flag| {
+        flag.old == found && usage.contains(&format!("ebb-train {} ", flag.command))
+    })?;
     Some(format!(
         "unexpected argument `{old}`; it is called `{new}` now"
     ))
@@ -31,30 +48,36 @@ mod tests {
     use super::*;
     use crate::args::Arguments;
 
+    fn explanation(arguments: &str) -> Option<String> {
+        let parsed = Arguments::try_parse_from(arguments.split(' '));
+        explain(&parsed.expect_err("an unknown argument"))
+    }
+
     #[test]
-    fn every_old_flag_is_unknown_and_every_new_one_known() {
-        let command = Arguments::command();
-        let is_known = |flag: &str| {
-            let mut arguments = command.get_subcommands().flat_map(|c| c.get_arguments());
-            arguments.any(|argument| argument.get_long() == flag.strip_prefix("--"))
-        };
-        for (old, new) in RENAMED {
-            assert!(is_known(new) && !is_known(old), "{old} {new}");
+    fn every_renamed_flag_is_refused_with_its_new_name_which_is_accepted() {
+        for RenamedFlag { command, old, new } in RENAMED {
+            let expected = format!("unexpected argument `{old}`; it is called `{new}` now");
+            for given in [old.to_owned(), format!("{old}=0.5"), format!("{old} 0.5")] {
+                assert_eq!(
+                    explanation(&format!("ebb-train {command} {given}")).as_ref(),
+                    Some(&expected)
+                );
+            }
+            let arguments = Arguments::command();
+            let command = arguments.find_subcommand(command).expect("a command");
+            assert!(
+                command
+                    .get_arguments()
+                    .any(|a| a.get_long() == Some(&new[2..])),
+                "{new}"
+            );
         }
     }
 
     #[test]
-    fn an_old_flag_is_answered_with_the_new_one() {
-        let said =
-            |line: &str| renamed_flag(&Arguments::try_parse_from(line.split(' ')).unwrap_err());
-        let expected = "unexpected argument `--dirty-share`; it is called `--corruption-rate` now";
-        for line in [
-            "ebb-train simulate --out x --dirty-share 0.1",
-            "ebb-train simulate --dirty-share=0.1",
-        ] {
-            assert_eq!(said(line).as_deref(), Some(expected), "{line}");
-        }
-        assert_eq!(said("ebb-train simulate --dusty-share 0.1"), None);
-        assert_eq!(said("ebb-train simulate"), None);
+    fn other_mistakes_are_the_parsers_to_explain() {
+        assert_eq!(explanation("ebb-train score --challenger"), None);
+        assert_eq!(explanation("ebb-train fit --no-such-flag"), None);
+        assert_eq!(explanation("ebb-train fit"), None);
     }
 }

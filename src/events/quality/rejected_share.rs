@@ -7,9 +7,9 @@ use super::report::{QualityReport, RowLocation};
 use crate::events::config::{EventsConfig, Share};
 
 /// What may be rejected unless a setting says otherwise.
-const REJECTED: f64 = 0.2;
+pub(crate) const REJECTED: f64 = 0.2;
 /// What may lack a user.
-const WITHOUT_USER: f64 = 0.5;
+pub(crate) const WITHOUT_USER: f64 = 0.5;
 
 /// More rejected rows than a setting allows.
 #[derive(Clone, Debug, PartialEq)]

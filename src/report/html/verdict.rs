@@ -7,7 +7,7 @@ use crate::card::{Card, CurvePoint, Evaluation, HorizonCard, LeakageProbe, Stren
 use crate::report::number::{
     THIN, counted, counted_share, percent, points, signed_points, thousands, times,
 };
-use crate::report::rejected::RejectedRows;
+use crate::report::rejected::RejectionSummary;
 use crate::report::wording;
 
 /// Cautions, a verdict for each horizon, and notes.
@@ -35,7 +35,7 @@ pub(crate) fn headline(card: &Card) -> Markup {
 
 /// A caution that concerns all figures of the page.
 fn caution(card: &Card) -> Option<String> {
-    RejectedRows::of(card)?.caution()
+    RejectionSummary::of(card)?.caution()
 }
 
 /// Text with its percentages kept on one line.
@@ -126,7 +126,7 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> Markup {
 }
 
 fn notes(card: &Card) -> Markup {
-    let remark = RejectedRows::of(card).and_then(|rejected| rejected.remark());
+    let remark = RejectionSummary::of(card).and_then(|rejected| rejected.remark());
     let notes: Vec<String> = remark.into_iter().chain(wording::notes(card)).collect();
     if notes.is_empty() {
         return html! {};

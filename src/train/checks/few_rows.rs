@@ -1,8 +1,8 @@
 //! Why hardly any user of a log can be labelled.
 
 use crate::card::DropCounts;
-use crate::train::data::labels::ChurnConfig;
 use crate::train::selection::candidate::LEAST_ROWS;
+use crate::train::settings::ChurnConfig;
 
 /// Why hardly any user can be labelled.
 #[derive(Clone, Debug, PartialEq, Eq)]

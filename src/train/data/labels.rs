@@ -1,29 +1,10 @@
 //! Who is asked about at a date, and what became of them.
 
-use serde::{Deserialize, Serialize};
-
 use super::snapshots::Observed;
 use crate::card::LabelDefinition;
 use crate::history::{Day, HistoryView, Stretch};
 use crate::lifecycle::{Eligibility, NotEligible};
-
-/// The churn question: the `[churn]` table of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChurnConfig {
-    /// The kinds of events that count as staying.
-    pub activity: Vec<String>,
-    /// The horizons in days; sorted and without repeats once checked.
-    pub horizon_days: Vec<u16>,
-    /// Users with activity in this many days before a date are asked about at that date.
-    pub active_within_days: u32,
-    /// Days between a date and the start of its horizon.
-    #[serde(default)]
-    pub lead_days: u32,
-    /// The kind of event that is churn; without it churn is silence.
-    #[serde(default)]
-    pub churn_event: Option<String>,
-}
+use crate::train::settings::ChurnConfig;
 
 impl From<&ChurnConfig> for LabelDefinition {
     fn from(config: &ChurnConfig) -> Self {

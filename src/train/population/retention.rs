@@ -115,8 +115,8 @@ pub(crate) fn retention(
 mod tests {
     use super::*;
     use crate::history::{Amount, DayRecord, HistoriesBuilder};
-    use crate::train::data::labels::ChurnConfig;
     use crate::train::data::snapshots::Observed;
+    use crate::train::settings::ChurnConfig;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()

@@ -101,7 +101,7 @@ pub(crate) struct Answers {
 impl Answers {
     /// Asks the model.
     pub(crate) fn of(served: &Served, matrix: &Matrix) -> Result<Self, CallError> {
-        let scores = served.bundle().assess_matrix(&matrix.values)?;
+        let scores = served.bundle().predict_matrix(&matrix.values)?;
         if let Some(row) = scores
             .outcomes
             .iter()

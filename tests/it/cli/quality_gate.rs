@@ -1,9 +1,9 @@
-//! What `check` says of a log that could not be used in full.
+//! The quality gate on models of logs that could not be used in full.
 
 use super::*;
 
-/// The simulated log with every `nth` row's column `column` emptied or spoilt; fitted, and what the CI hyperparameters says of it.
-fn checked(nth: usize, column: usize, value: &str, floors: &str) -> Run {
+/// The quality gate on a model of the simulated log, with `value` in the column `column` of every `nth` row.
+fn checked(nth: usize, column: usize, value: &str, thresholds: &str) -> Run {
     let folder = shop();
     let path = folder.path();
     let spoilt = |(k, line): (usize, &str)| {
@@ -20,11 +20,14 @@ fn checked(nth: usize, column: usize, value: &str, floors: &str) -> Run {
         "fit --quiet --config log/ebb.toml --events spoilt.csv --out model",
     )
     .ok();
-    ebb_train(path, &format!("check --model model --min-auc 0.5 {floors}"))
+    ebb_train(
+        path,
+        &format!("check --model model --min-auc 0.5 {thresholds}"),
+    )
 }
 
 #[test]
-fn ci_goes_red_where_many_rows_were_rejected_and_stays_green_where_rows_name_no_user() {
+fn the_gate_fails_where_many_rows_were_rejected_and_passes_where_rows_name_no_user() {
     let position = |name: &str| {
         let folder = shop();
         log_text(folder.path())

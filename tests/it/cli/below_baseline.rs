@@ -39,8 +39,8 @@ impl Log {
     }
 }
 
-/// Until day 120 a ticket means leaving; from then on the users without one leave. Whoever learnt from the past is
-/// worse off than who knows recency only.
+/// Until day 120 a ticket means leaving; from then on the users without one leave. A model of the past is worse than
+/// recency alone.
 fn turned() -> String {
     let mut log = Log("user,time,kind\n".to_owned());
     for k in 0..80 {
@@ -73,14 +73,14 @@ fn folder(log: &str) -> TempDir {
 }
 
 #[test]
-fn a_weak_model_is_shown_and_not_written() {
+fn a_model_below_the_baseline_is_shown_and_not_written() {
     let folder = folder(&turned());
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model");
     assert_eq!(
         (run.code, run.error()),
         (
             2,
-            "error: the 30-day model does not beat a model that knows recency only, so nothing was written; \
+            "error: the 30-day model does not beat the recency-only baseline, so nothing was written; \
              --allow-below-baseline writes it all the same"
         )
     );
@@ -93,7 +93,7 @@ fn a_weak_model_is_shown_and_not_written() {
     let run = ebb_train(folder.path(), "fit --config ebb.toml --out model --json");
     let value: serde_json::Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(
-        (run.code, &value["weak_horizons"], &value["model"]),
+        (run.code, &value["horizons_below_baseline"], &value["model"]),
         (2, &serde_json::json!([30]), &value["out"])
     );
     assert!(
@@ -106,7 +106,7 @@ fn a_weak_model_is_shown_and_not_written() {
 }
 
 #[test]
-fn a_weak_model_leaves_the_one_before_it_alone() {
+fn a_model_below_the_baseline_leaves_the_one_before_it_alone() {
     let folder = folder(&turned());
     let path = folder.path();
     ebb_train(
@@ -123,7 +123,7 @@ fn a_weak_model_leaves_the_one_before_it_alone() {
 }
 
 #[test]
-fn a_weak_model_is_written_on_demand_and_says_what_it_is() {
+fn a_model_below_the_baseline_is_written_on_demand_with_a_note() {
     let folder = folder(&turned());
     let run = ebb_train(
         folder.path(),
@@ -141,7 +141,7 @@ fn a_weak_model_is_written_on_demand_and_says_what_it_is() {
 }
 
 #[test]
-fn a_healthy_model_needs_no_leave() {
+fn a_model_above_the_baseline_needs_no_flag() {
     let folder = shop();
     let run = ebb_train(folder.path(), "fit --config log/ebb.toml --out model").ok();
     assert!(run.out.contains("it beats recency alone"), "{}", run.out);
@@ -176,7 +176,7 @@ fn a_log_too_short_to_judge_on_gives_a_note_and_a_model() {
     assert!(folder.path().join("model/bundle.json").exists());
 }
 
-/// The lines of a run that tell why a model was not judged.
+/// The lines of a run on why a model was not evaluated.
 fn causes(run: &Run) -> Vec<&str> {
     run.out
         .lines()
@@ -207,7 +207,7 @@ fn unjudged(log: &str, because: &str) {
 }
 
 #[test]
-fn few_users_of_a_long_log_are_told_as_few_users() {
+fn few_users_of_a_long_log_are_named_as_the_cause() {
     let mut log = Log("user,time,kind\n".to_owned());
     for k in 0..30 {
         log.regular(
@@ -220,7 +220,7 @@ fn few_users_of_a_long_log_are_told_as_few_users() {
 }
 
 #[test]
-fn a_date_of_one_class_is_told_with_what_became_of_it() {
+fn a_date_of_one_class_is_named_with_its_outcome() {
     let mut log = Log("user,time,kind\n".to_owned());
     for k in 0..200 {
         log.regular(
@@ -236,7 +236,7 @@ fn a_date_of_one_class_is_told_with_what_became_of_it() {
 }
 
 #[test]
-fn a_handful_of_churners_is_told_as_such() {
+fn a_handful_of_churners_is_named_as_the_cause() {
     let mut log = Log("user,time,kind\n".to_owned());
     // One leaves long before the newest date, one just before it.
     for k in 0..200 {
@@ -256,7 +256,7 @@ fn a_handful_of_churners_is_told_as_such() {
 }
 
 #[test]
-fn dates_too_close_together_are_told_with_their_settings() {
+fn dates_too_close_together_are_named_with_their_settings() {
     let log = turned();
     let folder = folder(&log);
     let path = folder.path();

@@ -124,7 +124,7 @@ fn columns_mapped_to_identifiers_and_times_stop_the_fit() {
     for (from, to, complaint, name) in [
         (
             "amount = \"amount\"",
-            "amount = \"user_number\"\nmax_refused_share = 1",
+            "amount = \"user_number\"\nmax_rejected_share = 1",
             "`events.amount` looks like an identifier",
             "events.amount",
         ),

@@ -1,17 +1,27 @@
 //! The configuration file `ebb.toml`, checked.
+//!
+//! [`Config::parse`] is the one way to read it: types and names of keys are checked by their structs, ranges by `validate` of
+//! each table, and keys of earlier versions are refused with their new names ([`renamed`]). [`reference`] describes every key.
+
+mod position;
+pub mod reference;
+pub mod renamed;
+
+pub use position::Position;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::de::DeTable;
 
-use super::data::labels::ChurnConfig;
-use super::estimators::segments::SegmentConfig;
-use super::settings::{ModelConfig, TrainConfig};
+use self::position::setting_position;
+use super::settings::{ChurnConfig, ModelConfig, SegmentConfig, TrainConfig};
+use crate::configuration::SettingError;
 use crate::events::EventsConfig;
-use crate::events::renamed::{RENAMED_EVENTS_KEYS, describe_renamed};
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
 use crate::model::store::sha256_hex;
+use renamed::RenamedKey;
 
 /// What can go wrong with a configuration file.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +42,28 @@ pub enum ConfigError {
         /// What the parser said, with line and column, and the nearest known key.
         message: String,
     },
+    /// A key of an earlier version.
+    #[error(
+        "{}: {position}: unknown field `{}.{}`; it is called `{}.{}` now",
+        path.display(), key.section, key.old, key.section, key.new
+    )]
+    Renamed {
+        /// The file.
+        path: PathBuf,
+        /// The place of the key.
+        position: Position,
+        /// The key with its new name.
+        key: RenamedKey,
+    },
     /// A setting out of range.
-    #[error("{}: {message}", path.display())]
+    #[error("{}: {}{source}", path.display(), position.map(|p| format!("{p}: ")).unwrap_or_default())]
     Setting {
         /// The file.
         path: PathBuf,
-        /// The setting and its range.
-        message: String,
+        /// The place of the setting; none where it is left out.
+        position: Option<Position>,
+        /// The setting and what is legal.
+        source: SettingError,
     },
 }
 
@@ -79,6 +104,9 @@ impl Config {
     }
 
     /// Checks a configuration file's text; `path` names it in errors and gives the folder of relative paths.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the key, and its line and column.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let File {
             events,
@@ -87,10 +115,7 @@ impl Config {
             segments,
             risk_bands,
             lifecycle,
-        } = toml::from_str(text).map_err(|error| ConfigError::Toml {
-            path: path.to_owned(),
-            message: with_new_name(text, &error.to_string()),
-        })?;
+        } = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
         let timezone = events.timezone.0.clone();
         let hash = sha256_hex(text.as_bytes());
         let train = TrainConfig {
@@ -102,9 +127,12 @@ impl Config {
             timezone,
             hash,
         };
-        train.check().map_err(|error| ConfigError::Setting {
+        train.validate().map_err(|source| ConfigError::Setting {
             path: path.to_owned(),
-            message: error.to_string(),
+            position: DeTable::parse(text)
+                .ok()
+                .and_then(|table| setting_position(table.get_ref(), text, &source)),
+            source,
         })?;
         let folder = path
             .parent()
@@ -127,12 +155,21 @@ impl Config {
     }
 }
 
-/// Adds the present name of a key that was renamed, or else the nearest known key.
-fn with_new_name(text: &str, message: &str) -> String {
-    let config: Option<toml::Table> = text.parse().ok();
-    config
-        .and_then(|config| describe_renamed(&RENAMED_EVENTS_KEYS, &config))
-        .unwrap_or_else(|| with_nearest(message))
+/// Why a text is no configuration: a key of an earlier version, or what the parser found.
+fn refusal(error: &toml::de::Error, text: &str, path: &Path) -> ConfigError {
+    let path = path.to_owned();
+    let table = DeTable::parse(text).ok();
+    match table.and_then(|table| renamed::find(table.get_ref(), text)) {
+        Some((key, position)) => ConfigError::Renamed {
+            path,
+            position,
+            key,
+        },
+        None => ConfigError::Toml {
+            path,
+            message: with_nearest(&error.to_string()),
+        },
+    }
 }
 
 /// Adds the nearest known key to serde's "unknown field `x`, expected one of `a`, `b`".
@@ -153,9 +190,11 @@ fn with_nearest(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::renamed::RENAMED;
     use super::*;
+    use crate::configuration::reference::DefaultValue;
 
-    const GOOD: &str = r#"
+    pub(super) const GOOD: &str = r#"
         [events]
         paths = ["log.csv"]
         user = "user"
@@ -196,12 +235,54 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_key_is_answered_with_its_present_name() {
-        let message = error("[churn]", "max_refused_share = 0.1\n[churn]");
-        assert_eq!(
-            message,
-            "shop/ebb.toml: unknown field `events.max_refused_share`; it is called `events.max_rejected_share` now"
+    fn every_renamed_key_is_refused_with_its_new_name_which_is_accepted() {
+        for key in RENAMED {
+            let RenamedKey { section, old, new } = key;
+            let line = |name: &str| {
+                let value = example(section, new);
+                let header = format!("[{section}]\n");
+                let with_key = format!("{header}{name} = {value}\n");
+                if GOOD.contains(&format!("[{section}]")) {
+                    GOOD.replace(&format!("[{section}]\n"), &with_key)
+                } else {
+                    GOOD.to_owned() + &with_key
+                }
+            };
+            let refused = Config::parse(&line(old), Path::new("ebb.toml")).unwrap_err();
+            let expected =
+                format!("unknown field `{section}.{old}`; it is called `{section}.{new}` now");
+            assert!(refused.to_string().ends_with(&expected), "{refused}");
+            assert!(
+                matches!(&refused, ConfigError::Renamed { key: found, .. } if found == key),
+                "{refused}"
+            );
+            Config::parse(&line(new), Path::new("ebb.toml")).unwrap();
+        }
+    }
+
+    /// A legal value of a key: its default, or one that its range gives.
+    fn example(section: &str, key: &str) -> String {
+        let setting = reference::find(section, key).unwrap();
+        match setting.default {
+            DefaultValue::Value(value) => value.to_owned(),
+            _ if setting.value == "boolean" => "true".to_owned(),
+            _ => setting.range.examples().0.remove(0),
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_line_of_its_key() {
+        let position = |message: &str| message.contains("shop/ebb.toml: line 9, column 9: churn.");
+        let message = error("active_within_days = 90", "active_within_days = 0");
+        assert!(position(&message), "{message}");
+        // The key that is at fault only with the default of another one.
+        let message = error("[churn]", "[segments]\nk_max = 2\n[churn]");
+        assert!(
+            message.contains("line 7, column 1: segments: k_min = 3"),
+            "{message}"
         );
+        let message = error("[churn]", "[model]\nexpanded = true\n[churn]");
+        insta::assert_snapshot!(message, @"shop/ebb.toml: line 7, column 1: unknown field `model.expanded`; it is called `model.nonlinear_terms` now");
     }
 
     #[test]
