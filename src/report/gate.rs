@@ -1,13 +1,14 @@
-//! Floors for CI: does a bundle's card meet them?
+//! The quality gate of CI: does a bundle's card meet the thresholds?
 
-use super::rejected::{CAUTION_SHARE, Rejected, in_words};
+use super::number::{plain_percent, thousands};
+use super::rejected::{CAUTION_SHARE, RejectionSummary};
 use super::wording;
 use crate::card::{Card, HorizonCard};
 
-/// The least that a model must reach on its test date, and the most of its log that may have been rejected; `None` leaves
-/// a figure of the model unchecked.
+/// The thresholds of a model's figures on its test date, and of the rejected share of its log; `None` leaves a figure
+/// unchecked.
 #[derive(Clone, Copy, Debug)]
-pub struct Floors {
+pub struct Thresholds {
     /// The smallest acceptable area under the ROC curve.
     pub min_auc: Option<f64>,
     /// The largest acceptable log loss.
@@ -18,7 +19,7 @@ pub struct Floors {
     pub max_rejected_share: f64,
 }
 
-impl Default for Floors {
+impl Default for Thresholds {
     fn default() -> Self {
         Self {
             min_auc: None,
@@ -29,12 +30,12 @@ impl Default for Floors {
     }
 }
 
-/// One line on a card: a figure held against its floor, or something to know beside it.
+/// One line on a card: a figure with its threshold, or a remark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Whether it is acceptable; what has no floor is.
+    /// Whether it is acceptable; a remark is.
     pub passed: bool,
-    /// A line that says so.
+    /// The line as it is printed.
     pub line: String,
 }
 
@@ -44,45 +45,41 @@ impl Finding {
     }
 }
 
-/// Holds the log and every horizon of a card against the floors. A horizon that was not tested fails: what was not
-/// measured can't be vouched for.
-pub fn check(card: &Card, floors: &Floors) -> Vec<Finding> {
-    let mut findings = log(card, floors.max_rejected_share);
+/// Checks the log and every horizon of a card. A horizon that was not tested fails: its quality is unknown.
+pub fn check(card: &Card, thresholds: &Thresholds) -> Vec<Finding> {
+    let mut findings = log(card, thresholds.max_rejected_share);
     for horizon in &card.horizons {
-        findings.extend(figures(card, horizon, floors));
+        findings.extend(figures(card, horizon, thresholds));
     }
     findings
 }
 
-/// How much of the log could not be used. A card without a report on its log, as of a roll-up made elsewhere or of an
-/// older trainer, has nothing to hold against the floor.
+/// The rejected share of the log. A card without a report on its log, as of a roll-up made elsewhere, has none.
 fn log(card: &Card, most: f64) -> Vec<Finding> {
-    let Some(rejected) = Rejected::of(card) else {
+    let Some(rejected) = RejectionSummary::of(card) else {
         return Vec::new();
     };
     let share = rejected.share();
     let passed = share <= most;
     let reason = match &rejected.most {
-        Some((reason, rows)) if !passed => {
-            format!(", {rows} of {} rows for {reason}", rejected.rows)
-        }
+        Some(reason) if !passed => format!(
+            ", {} of {} rows for {}",
+            thousands(reason.rows),
+            thousands(rejected.rows),
+            reason.name
+        ),
         _ => String::new(),
     };
-    let rows = if rejected.rejected == 0 {
-        "no row".to_owned()
-    } else {
-        format!("{} of rows", in_words(share))
+    let rows = match rejected.rejected {
+        0 => "no row".to_owned(),
+        _ => format!("{} of rows", plain_percent(share)),
     };
-    let line = format!(
-        "log: {rows} rejected{reason}, at most {most}: {}",
-        mark(passed)
-    );
+    let mark = mark(passed);
+    let line = format!("log: {rows} rejected{reason}, at most {most}: {mark}");
     let mut findings = vec![Finding { passed, line }];
-    findings.extend(
-        rejected
-            .remark()
-            .map(|remark| Finding::remark(format!("log: {remark}"))),
-    );
+    if let Some(remark) = rejected.remark() {
+        findings.push(Finding::remark(format!("log: {remark}")));
+    }
     findings
 }
 
@@ -90,46 +87,70 @@ fn mark(passed: bool) -> &'static str {
     if passed { "ok" } else { "FAILED" }
 }
 
+/// A figure of the model and its threshold.
+struct Figure {
+    name: &'static str,
+    value: f64,
+    threshold: Option<f64>,
+    larger_is_better: bool,
+}
+
+impl Figure {
+    /// The figure against its threshold; `None` without one.
+    fn check(&self, horizon_days: u16) -> Option<Finding> {
+        let (name, value, threshold) = (self.name, self.value, self.threshold?);
+        let (passed, bound) = if self.larger_is_better {
+            (value >= threshold, "at least")
+        } else {
+            (value <= threshold, "at most")
+        };
+        let mark = mark(passed);
+        let line =
+            format!("horizon {horizon_days}: {name} {value:.4}, {bound} {threshold}: {mark}");
+        Some(Finding { passed, line })
+    }
+}
+
 /// One horizon's figures, and its verdict.
-fn figures(card: &Card, horizon: &HorizonCard, floors: &Floors) -> Vec<Finding> {
+fn figures(card: &Card, horizon: &HorizonCard, thresholds: &Thresholds) -> Vec<Finding> {
     let days = horizon.horizon_days;
     let Some(evaluation) = &horizon.evaluation else {
-        let why = wording::untested(horizon, &card.label_definition);
+        let reason = wording::untested(horizon, &card.label_definition);
         return vec![Finding {
             passed: false,
-            line: format!("horizon {days}: not tested: FAILED. {why}"),
+            line: format!("horizon {days}: not tested: FAILED. {reason}"),
         }];
     };
     let model = &evaluation.model;
     let figures = [
-        ("AUC", model.auc.value, floors.min_auc, true),
-        ("log loss", model.log_loss.value, floors.max_log_loss, false),
-        ("calibration error", model.ece.value, floors.max_ece, false),
+        Figure {
+            name: "AUC",
+            value: model.auc.value,
+            threshold: thresholds.min_auc,
+            larger_is_better: true,
+        },
+        Figure {
+            name: "log loss",
+            value: model.log_loss.value,
+            threshold: thresholds.max_log_loss,
+            larger_is_better: false,
+        },
+        Figure {
+            name: "calibration error",
+            value: model.ece.value,
+            threshold: thresholds.max_ece,
+            larger_is_better: false,
+        },
     ];
-    let held = figures
-        .into_iter()
-        .filter_map(|(name, value, floor, at_least)| {
-            let floor = floor?;
-            let passed = if at_least {
-                value >= floor
-            } else {
-                value <= floor
-            };
-            let word = if at_least { "at least" } else { "at most" };
-            let line = format!(
-                "horizon {days}: {name} {value:.4}, {word} {floor}: {}",
-                mark(passed)
-            );
-            Some(Finding { passed, line })
-        });
-    let verdict = evaluation.verdict.as_ref().map(|verdict| {
-        let (strength, said) = (
-            wording::strength(verdict.strength),
-            wording::verdict(verdict, evaluation),
-        );
-        Finding::remark(format!("horizon {days}: verdict {strength}. {said}."))
-    });
-    held.chain(verdict).collect()
+    let mut findings: Vec<Finding> = figures.iter().filter_map(|f| f.check(days)).collect();
+    if let Some(verdict) = &evaluation.verdict {
+        let strength = wording::strength(verdict.strength);
+        let description = wording::verdict(verdict, evaluation);
+        findings.push(Finding::remark(format!(
+            "horizon {days}: verdict {strength}. {description}."
+        )));
+    }
+    findings
 }
 
 #[cfg(test)]
@@ -137,9 +158,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::report::html::tests::card;
+    use crate::report::html::fixture::card;
 
-    /// The made-up card, its first horizon only, with a log of 4,105 rows.
+    /// The card of the fixture, its first horizon only, with a log of 4,105 rows.
     fn with_log(rejected: &[(&str, u64)]) -> Card {
         let mut card = card();
         card.horizons.truncate(1);
@@ -151,15 +172,15 @@ mod tests {
         card
     }
 
-    fn failed(card: &Card, floors: Floors) -> Vec<String> {
-        check(card, &floors)
+    fn failed(card: &Card, thresholds: Thresholds) -> Vec<String> {
+        check(card, &thresholds)
             .into_iter()
             .filter(|f| !f.passed)
             .map(|f| f.line)
             .collect()
     }
 
-    const AUC: Floors = Floors {
+    const AUC: Thresholds = Thresholds {
         min_auc: Some(0.6),
         max_log_loss: None,
         max_ece: None,
@@ -167,15 +188,15 @@ mod tests {
     };
 
     #[test]
-    fn a_log_of_which_most_was_rejected_fails_unless_it_may() {
+    fn a_log_with_too_many_rejected_rows_fails_unless_the_threshold_allows_it() {
         let card = with_log(&[("bad_time", 2_400), ("bad_amount", 77)]);
         let line =
-            "log: 60.3 % of rows rejected, 2400 of 4105 rows for bad_time, at most 0.05: FAILED";
+            "log: 60.3 % of rows rejected, 2,400 of 4,105 rows for bad_time, at most 0.05: FAILED";
         assert_eq!(failed(&card, AUC), [line]);
         assert_eq!(
             failed(
                 &card,
-                Floors {
+                Thresholds {
                     max_rejected_share: 0.61,
                     ..AUC
                 }
@@ -191,7 +212,7 @@ mod tests {
         assert_eq!(
             failed(
                 &with_log(&[]),
-                Floors {
+                Thresholds {
                     max_rejected_share: 0.0,
                     ..AUC
                 }
@@ -201,17 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_a_user_are_told_and_not_held_against_the_log() {
+    fn rows_without_a_user_are_a_remark_and_no_failure() {
         let card = with_log(&[("empty_user", 1_022)]);
         assert_eq!(failed(&card, AUC), [""; 0]);
         let lines: Vec<String> = check(&card, &AUC).into_iter().map(|f| f.line).collect();
         assert!(
             lines
                 .iter()
-                .any(|l| l.contains("24.9 % of the log (1022 of 4105 rows) names no user")),
+                .any(|l| l.contains("24.9 % of the log (1,022 of 4,105 rows) names no user")),
             "{lines:?}"
         );
-        // Nor do they hide what was rejected of the others.
+        // The share is that of the other rows.
         assert_eq!(
             failed(&with_log(&[("empty_user", 3_905), ("bad_time", 20)]), AUC).len(),
             1
@@ -219,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_is_told_and_what_was_not_tested_fails_with_its_cause() {
+    fn the_verdict_is_printed_and_an_untested_horizon_fails_with_its_reason() {
         let mut card = with_log(&[]);
         let lines = check(&card, &AUC);
         let verdict = card.horizons[0]
@@ -251,13 +272,13 @@ mod tests {
     }
 
     #[test]
-    fn a_card_without_a_report_on_its_log_is_held_against_the_other_floors() {
+    fn a_card_without_a_report_on_its_log_is_checked_by_the_other_thresholds() {
         let mut card = with_log(&[]);
         card.data_quality = serde_json::Value::Null;
         assert_eq!(
             failed(
                 &card,
-                Floors {
+                Thresholds {
                     min_auc: Some(0.99),
                     ..AUC
                 }

@@ -2,6 +2,7 @@
 
 pub mod gate;
 pub mod html;
+pub(crate) mod number;
 pub(crate) mod reach;
 pub mod rejected;
 pub mod text;

@@ -2,20 +2,30 @@
 
 use serde_json::Value;
 
+use super::number::{plain_percent, thousands};
 use crate::card::Card;
 
 /// Rows of a log by whether they could be used.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rejected {
+pub struct RejectionSummary {
     /// Rows read.
     pub rows: u64,
     /// Rows rejected because they name no user. Shops have them by the nature of their log, such as guests without an
-    /// account; they tell nothing of how the rest was read.
+    /// account; they are no sign that the rest was misread.
     pub without_user: u64,
     /// Rows rejected for any other reason.
     pub rejected: u64,
-    /// The reason for most of these, and its rows.
-    pub most: Option<(String, u64)>,
+    /// The reason with most of these rows; `None` without any.
+    pub most: Option<Reason>,
+}
+
+/// A reason for rejection and its rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reason {
+    /// Its name in the data-quality report.
+    pub name: String,
+    /// How many rows were rejected for it.
+    pub rows: u64,
 }
 
 /// A share of rejected rows that is worth a caution.
@@ -24,41 +34,44 @@ pub const CAUTION_SHARE: f64 = 0.05;
 /// The reason of rows without a user.
 const EMPTY_USER: &str = "empty_user";
 
-impl Rejected {
+/// The reasons in a data-quality report.
+pub(crate) fn reasons(quality: &Value) -> Vec<Reason> {
+    let reasons = quality.get("rejected").and_then(Value::as_array);
+    let reason = |value: &Value| Reason {
+        name: value
+            .get("reason")
+            .and_then(Value::as_str)
+            .unwrap_or("other")
+            .to_owned(),
+        rows: value.get("rows").and_then(Value::as_u64).unwrap_or(0),
+    };
+    reasons.into_iter().flatten().map(reason).collect()
+}
+
+impl RejectionSummary {
     /// The rows of a card's log; `None` where no report on it was kept.
     pub fn of(card: &Card) -> Option<Self> {
-        let quality = &card.data_quality;
-        let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64);
-        let rows = number(quality, "rows")?;
-        let mut found = Self {
-            rows,
-            ..Self::default()
-        };
-        for reason in quality
-            .get("rejected")
-            .and_then(Value::as_array)
+        let rows = card.data_quality.get("rows")?.as_u64()?;
+        let (without_user, others): (Vec<Reason>, Vec<Reason>) = reasons(&card.data_quality)
             .into_iter()
-            .flatten()
-        {
-            let rejected = number(reason, "rows").unwrap_or(0);
-            match reason
-                .get("reason")
-                .and_then(Value::as_str)
-                .unwrap_or("other")
-            {
-                EMPTY_USER => found.without_user += rejected,
-                name => {
-                    found.rejected = found.rejected.saturating_add(rejected);
-                    if rejected > found.most.as_ref().map_or(0, |most| most.1) {
-                        found.most = Some((name.to_owned(), rejected));
-                    }
-                }
-            }
-        }
-        Some(found)
+            .partition(|reason| reason.name == EMPTY_USER);
+        let sum = |reasons: &[Reason]| {
+            let rows = reasons.iter().map(|reason| reason.rows);
+            rows.fold(0, u64::saturating_add)
+        };
+        Some(Self {
+            rows,
+            without_user: sum(&without_user),
+            rejected: sum(&others),
+            most: others
+                .into_iter()
+                .filter(|reason| reason.rows > 0)
+                // Of equals the first counts, as in the report.
+                .reduce(|most, next| if next.rows > most.rows { next } else { most }),
+        })
     }
 
-    /// The share of rejected rows, of those that name a user or can't be read so far; 0 without rows.
+    /// The share of rejected rows, of all rows but those without a user; 0 without rows.
     pub fn share(&self) -> f64 {
         self.rejected as f64 / self.rows.saturating_sub(self.without_user).max(1) as f64
     }
@@ -68,39 +81,33 @@ impl Rejected {
         self.without_user as f64 / self.rows.max(1) as f64
     }
 
-    /// What to be careful about; `None` while few rows were rejected.
+    /// A caution on the quality of the log; `None` up to [`CAUTION_SHARE`] of its rows.
     pub fn caution(&self) -> Option<String> {
-        (self.share() > CAUTION_SHARE).then(|| {
-            let (reason, rows) = self.most.clone().unwrap_or_default();
-            format!(
-                "{} of the log was rejected ({} of {} rows, {rows} of them for {reason}): the model and its figures are \
-                 those of the rest, which may have been misread as well. See the data-quality report of the fit, and the \
-                 settings in [events].",
-                in_words(self.share()),
-                self.rejected,
-                self.rows
-            )
-        })
+        let most = self
+            .most
+            .as_ref()
+            .filter(|_| self.share() > CAUTION_SHARE)?;
+        Some(format!(
+            "{} of the log was rejected ({} of {} rows, {} of them for {}): the model and its figures are those of the \
+             rest, which may have been misread as well. See the data-quality report of the fit, and the settings in \
+             [events].",
+            plain_percent(self.share()),
+            thousands(self.rejected),
+            thousands(self.rows),
+            thousands(most.rows),
+            most.name,
+        ))
     }
 
-    /// That many rows name no user; `None` while few do.
+    /// A remark on rows that name no user; `None` up to [`CAUTION_SHARE`] of them.
     pub fn remark(&self) -> Option<String> {
         (self.share_without_user() > CAUTION_SHARE).then(|| {
             format!(
                 "{} of the log ({} of {} rows) names no user and is left out; if that is not meant, see events.user.",
-                in_words(self.share_without_user()),
-                self.without_user,
-                self.rows
+                plain_percent(self.share_without_user()),
+                thousands(self.without_user),
+                thousands(self.rows),
             )
         })
-    }
-}
-
-/// A share that is never rounded to nothing or all.
-pub(crate) fn in_words(share: f64) -> String {
-    match share * 100.0 {
-        p if p > 0.0 && p < 0.1 => "less than 0.1 %".to_owned(),
-        p if p > 99.9 && p < 100.0 => "more than 99.9 %".to_owned(),
-        p => format!("{p:.1} %"),
     }
 }

@@ -1,10 +1,11 @@
 //! The model card as text for a terminal.
 
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
-use super::rejected::Rejected;
+use super::number::{counted, plain_percent, thousands};
+use super::rejected::RejectionSummary;
 use super::wording;
-use crate::card::{Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard};
+use crate::card::{BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard};
 
 /// The card, readable.
 pub fn render(card: &Card) -> String {
@@ -14,8 +15,19 @@ pub fn render(card: &Card) -> String {
     text
 }
 
-fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
-    let q = &card.label_definition;
+fn write_card(out: &mut String, card: &Card) -> Result {
+    write_head(out, card)?;
+    for horizon in &card.horizons {
+        write_horizon(out, card, horizon)?;
+    }
+    write_population(out, card)?;
+    for note in wording::notes(card) {
+        writeln!(out, "\nNote: {note}")?;
+    }
+    Ok(())
+}
+
+fn write_head(out: &mut String, card: &Card) -> Result {
     writeln!(
         out,
         "As of {}, from a log of {} to {}",
@@ -23,94 +35,95 @@ fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
     )?;
     writeln!(
         out,
-        "{} users, {} records (user, day, kind), data {:.12}",
-        card.users, card.records, card.data_hash
+        "{}, {} (user, day, kind), data {:.12}",
+        counted(card.users, "user"),
+        counted(card.records, "record"),
+        card.data_hash
     )?;
-    let what = match &q.churn_event {
-        Some(event) => format!("an event `{event}`"),
-        None => format!("no {}", q.activity.join(" or ")),
-    };
-    let lead = if q.lead_days > 0 {
-        format!(", starting {} days after", q.lead_days)
-    } else {
-        String::new()
-    };
-    writeln!(
-        out,
-        "Churn is {what} within the horizon{lead}; asked of users active in the last {} days",
-        q.active_within_days
-    )?;
+    writeln!(out, "{}", label(card))?;
     if !card.config_hash.is_empty() {
         writeln!(out, "Configuration {:.12}", card.config_hash)?;
     }
     let probe = &card.leakage_probe;
     writeln!(
         out,
-        "No feature saw the future: {} vectors of {} users at {} dates were held against other futures",
-        probe.comparisons, probe.users, probe.dates
+        "Leakage check passed: {} feature vectors of {} at {} unchanged under altered post-cutoff data",
+        thousands(probe.comparisons),
+        counted(probe.users, "user"),
+        counted(probe.dates, "date")
     )?;
-    if let Some(rejected) = Rejected::of(card) {
-        for (name, said) in [("Caution", rejected.caution()), ("Rows", rejected.remark())] {
-            said.map_or(Ok(()), |said| writeln!(out, "{name}: {said}"))?;
+    let Some(rejected) = RejectionSummary::of(card) else {
+        return Ok(());
+    };
+    for (name, text) in [("Caution", rejected.caution()), ("Rows", rejected.remark())] {
+        if let Some(text) = text {
+            writeln!(out, "{name}: {text}")?;
         }
     }
-    for horizon in &card.horizons {
-        write_horizon(out, card, horizon)?;
-    }
+    Ok(())
+}
+
+/// The definition of churn in a sentence.
+fn label(card: &Card) -> String {
+    let definition = &card.label_definition;
+    let what = match &definition.churn_event {
+        Some(event) => format!("an event `{event}`"),
+        None => format!("no {}", definition.activity.join(" or ")),
+    };
+    let lead = match definition.lead_days {
+        0 => String::new(),
+        days => format!(", starting {days} days after"),
+    };
+    let active = definition.active_within_days;
+    format!("Churn is {what} within the horizon{lead}; users active in the last {active} days")
+}
+
+fn write_population(out: &mut String, card: &Card) -> Result {
     if !card.segments.is_empty() {
         writeln!(out, "\nSegments on the latest labelled date")?;
-        for (id, s) in card.segments.iter().enumerate() {
-            writeln!(
-                out,
-                "  {id}  {:<44} {:>8} users  churn {:>5.1} %",
-                s.name,
-                s.users,
-                s.churn_rate * 100.0
-            )?;
-        }
+    }
+    for (id, s) in card.segments.iter().enumerate() {
+        let (name, users, churn) = (&s.name, thousands(s.users), plain_percent(s.churn_rate));
+        writeln!(out, "  {id}  {name:<44} {users:>8} users  churn {churn:>7}")?;
     }
     if !card.stages.is_empty() {
         writeln!(
             out,
             "\nLifecycle stages of the users active at the as-of date"
         )?;
-        for (stage, users) in &card.stages {
-            writeln!(out, "  {stage:<12} {users:>8}")?;
-        }
     }
-    for note in wording::notes(card) {
-        writeln!(out, "\nNote: {note}")?;
+    for (stage, users) in &card.stages {
+        writeln!(out, "  {stage:<12} {:>8}", thousands(*users))?;
     }
     Ok(())
 }
 
-fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> std::fmt::Result {
+fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> Result {
     writeln!(out, "\nHorizon {} days", h.horizon_days)?;
     writeln!(
         out,
-        "  fitted on {} rows of {} dates, churn {:.1} %, {} solver",
-        h.rows,
-        h.snapshots.len(),
-        h.churn_rate * 100.0,
+        "  fitted on {} of {}, churn {}, {} solver",
+        counted(h.rows, "row"),
+        counted(h.snapshots.len() as u64, "date"),
+        plain_percent(h.churn_rate),
         h.solver,
     )?;
     let line = &h.calibration;
     writeln!(out, "  hyperparameters: {}", h.candidate)?;
     writeln!(
         out,
-        "  log-odds put right with slope {:.3}, intercept {:+.3}",
+        "  calibration of the log-odds: slope {:.3}, intercept {:+.3}",
         line.slope, line.intercept
     )?;
-    let dropped: Vec<String> = h
-        .dropped
-        .iter()
-        .map(|(reason, n)| format!("{n} {reason}"))
-        .collect();
-    if !dropped.is_empty() {
+    if !h.dropped.is_empty() {
+        let reasons = h.dropped.iter();
+        let reasons: Vec<String> = reasons
+            .map(|(reason, n)| format!("{} {reason}", thousands(*n)))
+            .collect();
         writeln!(
             out,
             "  pairs of user and date dropped: {}",
-            dropped.join(", ")
+            reasons.join(", ")
         )?;
     }
     match &h.evaluation {
@@ -123,7 +136,7 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> std::fmt::Re
     }
     writeln!(
         out,
-        "  strongest effects on the log-odds of churn, per standard deviation"
+        "  largest effects on the log-odds of churn, per standard deviation"
     )?;
     for effect in h.effects.iter().take(8) {
         writeln!(
@@ -135,19 +148,19 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> std::fmt::Re
     Ok(())
 }
 
-fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
+fn write_evaluation(out: &mut String, e: &Evaluation) -> Result {
     writeln!(
         out,
-        "  judged on {} users at {}, churn {:.1} %",
-        e.users,
+        "  tested on {} at {}, churn {}",
+        counted(e.users, "user"),
         e.test,
-        e.churn_rate * 100.0
+        plain_percent(e.churn_rate)
     )?;
     if let Some(verdict) = &e.verdict {
+        let strength = wording::strength(verdict.strength);
         writeln!(
             out,
-            "  verdict {}: {}",
-            wording::strength(verdict.strength),
+            "  verdict {strength}: {}",
             wording::verdict(verdict, e)
         )?;
     }
@@ -160,19 +173,17 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
     for baseline in &e.baselines {
         write_metrics(out, &baseline.name, &baseline.metrics)?;
     }
-    let (slope, intercept) = (
-        span(&e.model.calibration_slope, 3),
-        span(&e.model.calibration_intercept, 3),
-    );
     writeln!(
         out,
-        "    calibration line: slope {slope} (1 is ideal), intercept {intercept} (0 is ideal)"
+        "    calibration line: slope {} (ideal 1), intercept {} (ideal 0)",
+        span(&e.model.calibration_slope, 3),
+        span(&e.model.calibration_intercept, 3)
     )?;
-    write_rivals(out, e)?;
+    write_baselines(out, e)?;
     write_slices(out, &e.slices)
 }
 
-fn write_rivals(out: &mut String, e: &Evaluation) -> std::fmt::Result {
+fn write_baselines(out: &mut String, e: &Evaluation) -> Result {
     let recency = e.baseline("recency_only").map(|r| r.log_loss_difference);
     let verdict = match e.beats_recency_only {
         Some(true) if recency.is_some_and(|d| d.high >= 0.0) => {
@@ -188,52 +199,44 @@ fn write_rivals(out: &mut String, e: &Evaluation) -> std::fmt::Result {
         "    {:<14} {:>27} {:>27}",
         "", "log loss (below 0: better)", "AUC (above 0: better)"
     )?;
-    for baseline in &e.baselines {
-        let (loss, auc) = (
-            signed_span(&baseline.log_loss_difference),
-            signed_span(&baseline.auc_difference),
-        );
-        let feature = baseline
-            .feature
-            .as_ref()
-            .map(|f| format!("  {f}"))
-            .unwrap_or_default();
-        writeln!(
-            out,
-            "    {:<14} {loss:>27} {auc:>27}{feature}",
-            baseline.name
-        )?;
-    }
-    Ok(())
+    e.baselines
+        .iter()
+        .try_for_each(|baseline| write_difference(out, baseline))
 }
 
-fn write_slices(out: &mut String, slices: &[SliceCard]) -> std::fmt::Result {
+fn write_difference(out: &mut String, baseline: &BaselineCard) -> Result {
+    let loss = signed_span(&baseline.log_loss_difference);
+    let auc = signed_span(&baseline.auc_difference);
+    write!(out, "    {:<14} {loss:>27} {auc:>27}", baseline.name)?;
+    match &baseline.feature {
+        Some(feature) => writeln!(out, "  {feature}"),
+        None => writeln!(out),
+    }
+}
+
+fn write_slices(out: &mut String, slices: &[SliceCard]) -> Result {
     if !slices.is_empty() {
         writeln!(
             out,
-            "  parts of the users {:>34} {:>7} {:>9} {:>24} {:>25}",
+            "  groups of users {:>37} {:>7} {:>9} {:>24} {:>25}",
             "users", "churn", "predicted", "AUC", "bias"
         )?;
     }
-    for slice in slices {
-        let name = format!("{}: {}", slice.dimension, slice.name);
-        let auc = slice
-            .metrics
-            .as_ref()
-            .and_then(|m| m.auc)
-            .map_or("-".to_owned(), |auc| span(&auc, 3));
-        let bias = slice
-            .metrics
-            .as_ref()
-            .map_or("too few to say".to_owned(), |m| signed_span(&m.bias));
-        let (churn, predicted) = (slice.churn_rate * 100.0, slice.predicted * 100.0);
-        writeln!(
-            out,
-            "    {name:<44} {:>8} {churn:>5.1} % {predicted:>7.1} % {auc:>24} {bias:>25}",
-            slice.users
-        )?;
-    }
-    Ok(())
+    slices.iter().try_for_each(|slice| write_slice(out, slice))
+}
+
+fn write_slice(out: &mut String, slice: &SliceCard) -> Result {
+    let name = format!("{}: {}", slice.dimension, slice.name);
+    let metrics = slice.metrics.as_ref();
+    let auc = metrics.and_then(|m| m.auc);
+    let auc = auc.map_or("-".to_owned(), |auc| span(&auc, 3));
+    let bias = metrics.map_or("too few users".to_owned(), |m| signed_span(&m.bias));
+    let (churn, predicted) = (slice.churn_rate * 100.0, slice.predicted * 100.0);
+    let users = thousands(slice.users);
+    writeln!(
+        out,
+        "    {name:<44} {users:>8} {churn:>5.1} % {predicted:>7.1} % {auc:>24} {bias:>25}"
+    )
 }
 
 fn span(i: &Interval, digits: usize) -> String {
@@ -247,7 +250,7 @@ fn signed_span(i: &Interval) -> String {
     format!("{:+.4} [{:+.4}, {:+.4}]", i.value, i.low, i.high)
 }
 
-fn write_metrics(out: &mut String, name: &str, m: &Metrics) -> std::fmt::Result {
+fn write_metrics(out: &mut String, name: &str, m: &Metrics) -> Result {
     writeln!(
         out,
         "    {name:<14} {:>24} {:>24} {:>10.4} {:>+10.4}",
@@ -256,4 +259,15 @@ fn write_metrics(out: &mut String, name: &str, m: &Metrics) -> std::fmt::Result 
         m.ece.value,
         m.bias.value
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::html::fixture::card;
+
+    #[test]
+    fn the_card_is_readable() {
+        insta::assert_snapshot!(render(&card()));
+    }
 }

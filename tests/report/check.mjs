@@ -58,7 +58,7 @@ const number = (text) => Number(text.replaceAll(",", "").match(/[\d.]+/)?.[0]);
 
 async function readings(panel) {
   const read = {};
-  for (const key of ["budget", "contacted", "reached", "bothered", "lift", "possible"]) {
+  for (const key of ["budget", "contacted", "reached", "false_positives", "lift", "possible"]) {
     read[key] = (await panel.locator(`[data-out=${key}]`).textContent()).trim();
   }
   read.x = await panel.locator(".gains .marker").getAttribute("cx");
@@ -91,7 +91,7 @@ async function slide(panel, name, card) {
     const near = known ? 1e-6 * churners + 0.5 : 1e-4 * churners + 0.5;
     check(`${name}: ${percent} % contacted`, number(read.contacted) === contacted, read.contacted);
     check(`${name}: ${percent} % reached`, Math.abs(reached - share * churners) <= near, `${read.reached} for ${share * churners}`);
-    check(`${name}: ${percent} % bothered`, number(read.bothered) === contacted - reached, read.bothered);
+    check(`${name}: ${percent} % false positives`, number(read.false_positives) === contacted - reached, read.false_positives);
     const lift = (reached / contacted) * (users / churners);
     check(`${name}: ${percent} % lift`, Math.abs(number(read.lift) - lift) <= 0.0051, `${read.lift} for ${lift}`);
     const possible = (Math.min(contacted, churners) / contacted) * (users / churners);
@@ -184,7 +184,7 @@ function mute() {
   const out = [];
   for (const figure of document.querySelectorAll("figure")) {
     const [heading, said] = ["h3", "figcaption"].map((s) => figure.querySelector(s).textContent.trim());
-    const drawn = figure.querySelector(".plot, .strips, .heat, .bars, table");
+    const drawn = figure.querySelector(".plot, .intervals, .heatmap, .bars, table");
     if (drawn && !(/\d/.test(said) && said.endsWith("."))) out.push(`${heading}: ${said}`);
     if (/NaN|undefined|Infinity|\s{2,}/.test(said)) out.push(`${heading}: ${said}`);
   }
@@ -193,8 +193,8 @@ function mute() {
     const [labels, ticks] = [".label", ".tick"].map((s) => [...chart.querySelectorAll(s)].filter((t) => t.textContent.trim()));
     if (labels.length !== 2 || ticks.length < 4) out.push(`${chart.querySelector("title").textContent}: ${labels.length} labels, ${ticks.length} ticks`);
   }
-  for (const list of document.querySelectorAll(".strips")) {
-    if (!list.querySelector(".unit")?.textContent.trim() || list.querySelectorAll(".scale .tick").length < 2) out.push(`strips: ${list.textContent.slice(0, 60)}`);
+  for (const list of document.querySelectorAll(".intervals")) {
+    if (!list.querySelector(".unit")?.textContent.trim() || list.querySelectorAll(".scale .tick").length < 2) out.push(`intervals: ${list.textContent.slice(0, 60)}`);
   }
   return out.slice(0, 5);
 }
@@ -215,50 +215,50 @@ async function checkCharts(panel, name, card) {
     let area = 0;
     for (const [i, [x, y]] of points.slice(1).entries()) area += ((x - points[i][0]) * (200 - y - points[i][1])) / 2;
     const rows = (selector) => element.querySelectorAll(selector).length;
-    return { area: area / 10_000, versus: rows(".versus .strip"), trials: rows(".trials .strip"), strips: rows(".strips .strip"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
+    return { area: area / 10_000, baselines: rows(".baselines .interval"), candidates: rows(".candidates .interval"), intervals: rows(".intervals .interval"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
   }, days);
   check(`${name}: the area below the ROC curve is the AUC`, Math.abs(drawn.area - evaluation.model.auc.value) < 0.01, `${drawn.area}`);
-  check(`${name}: every baseline is compared twice`, drawn.versus === 2 * evaluation.baselines.length, `${drawn.versus}`);
+  check(`${name}: every baseline is compared twice`, drawn.baselines === 2 * evaluation.baselines.length, `${drawn.baselines}`);
   const slices = evaluation.slices.length + evaluation.slices.filter((s) => s.metrics?.auc).length;
-  check(`${name}: every part of the users is drawn`, drawn.strips - drawn.versus - drawn.trials === slices, `${drawn.strips - drawn.versus - drawn.trials} for ${slices}`);
+  check(`${name}: every part of the users is drawn`, drawn.intervals - drawn.baselines - drawn.candidates === slices, `${drawn.intervals - drawn.baselines - drawn.candidates} for ${slices}`);
   check(`${name}: every date is drawn`, drawn.dates === horizon.by_date.length, `${drawn.dates}`);
 }
 
-/// How the fit was chosen and whether the churn rate drifts, against the card.
+/// How the hyperparameters were chosen and whether the churn rate drifts, against the card.
 async function checkChoice(panel, name, card) {
   const days = Number((await panel.getAttribute("id")).slice(1));
   const horizon = card?.horizons.find((h) => h.horizon_days === days);
-  for (const heading of ["How was the fit chosen?", "Does the churn rate drift?"]) {
+  for (const heading of ["How were the hyperparameters chosen?", "Does the churn rate drift?"]) {
     check(`${name}: asks ${heading}`, (await panel.getByRole("heading", { name: heading, exact: true }).count()) === 1);
   }
   if (!horizon) return;
-  const { rows, zero } = await panel.locator(".trials").evaluateAll((figures) => {
+  const { rows, zero } = await panel.locator(".candidates").evaluateAll((figures) => {
     const at = (element, what) => Number.parseFloat(element.getAttribute(what));
     const items = figures.flatMap((f) => [...f.querySelectorAll("li:not(.foot)")]);
     const row = (item) => ({
       at: at(item.querySelector("circle"), "cx"),
       error: (at(item.querySelector(".span"), "x2") - at(item.querySelector(".span"), "x1")) / 2,
-      taken: item.className === "own" && item.querySelector(".detail")?.textContent === "taken",
+      selected: item.className === "own" && item.querySelector(".detail")?.textContent === "selected",
     });
     return { rows: items.map(row), zero: items.length > 0 ? at(items[0].querySelector(".zero"), "x1") : 0 };
   });
-  const { trials, origins } = horizon;
-  check(`${name}: every way to fit is drawn`, rows.length === (trials.length > 1 ? trials.length : 0), `${rows.length}`);
-  const widest = Math.max(...trials.map((t) => Math.abs(t.difference)));
-  const far = trials.findIndex((t) => Math.abs(t.difference) === widest);
+  const { trials, backtest } = horizon;
+  check(`${name}: every candidate is drawn`, rows.length === (trials.length > 1 ? trials.length : 0), `${rows.length}`);
+  const widest = Math.max(...trials.map((t) => Math.abs(t.log_loss_delta)));
+  const far = trials.findIndex((t) => Math.abs(t.log_loss_delta) === widest);
   for (const [i, row] of rows.entries()) {
-    const unit = (rows[far].at - zero) / trials[far].difference;
+    const unit = (rows[far].at - zero) / trials[far].log_loss_delta;
     const near = (a, b) => widest === 0 || Math.abs(a - b) < 0.05;
-    check(`${name}: difference ${i} is where it should be`, near(row.at - zero, trials[i].difference * unit), `${row.at}`);
-    check(`${name}: standard error ${i} is as long as it should be`, near(row.error, Math.abs(trials[i].error * unit)), `${row.error}`);
-    check(`${name}: way ${i} is marked if it was taken`, row.taken === trials[i].taken);
+    check(`${name}: difference ${i} is where it should be`, near(row.at - zero, trials[i].log_loss_delta * unit), `${row.at}`);
+    check(`${name}: standard error ${i} is as long as it should be`, near(row.error, Math.abs(trials[i].standard_error * unit)), `${row.error}`);
+    check(`${name}: candidate ${i} is marked if it was selected`, row.selected === trials[i].selected);
   }
   const drift = `svg[aria-labelledby^="drift-${days}-t"]`;
   const dots = await panel.locator(`${drift} .dot`).evaluateAll((all) => all.map((c) => [c.getAttribute("cx"), c.getAttribute("cy")].map(Number.parseFloat)));
-  check(`${name}: every rehearsal is drawn`, dots.length === origins.length, `${dots.length}`);
-  if (dots.length === 0 || dots.length !== origins.length) return;
+  check(`${name}: every backtest fold is drawn`, dots.length === backtest.length, `${dots.length}`);
+  if (dots.length === 0 || dots.length !== backtest.length) return;
   check(`${name}: time runs to the right`, dots.every(([x], i) => i === 0 || x > dots[i - 1][0]), `${dots}`);
-  const shifts = origins.map((o) => o.shift).reverse();
+  const shifts = backtest.map((o) => o.shift).reverse();
   const ordered = dots.every(([, y], i) => dots.every(([, other], j) => shifts[i] <= shifts[j] || y <= other));
   check(`${name}: larger shifts are higher`, ordered, `${dots}`);
   const [level, carried] = await panel.locator(`${drift} :is(.zero, .marker-line)`).evaluateAll((all) => all.map((l) => Number.parseFloat(l.getAttribute("y1"))));
@@ -293,8 +293,8 @@ async function checkLift(panel, name, card) {
   const days = Number((await panel.getAttribute("id")).slice(1));
   const evaluation = card?.horizons.find((h) => h.horizon_days === days)?.evaluation;
   const said = await panel.locator("figure", { has: panel.page().locator(`#lift-${days}-t`) }).locator("figcaption").textContent();
-  const [own, best] = [said.match(/hold ([\d.]+) times/), said.match(/better than ([\d.]+) times/)].map((m) => Number(m?.[1]));
-  check(`${name}: the lift in words is possible`, own <= best, said);
+  const [own, best] = [said.match(/lift (\d+(\.\d+)?)/), said.match(/perfect order (\d+(\.\d+)?)/)].map((m) => Number(m?.[1]));
+  check(`${name}: the lift in the caption is possible`, own <= best, said);
   if (!evaluation) return;
   const churners = Math.round(evaluation.users * evaluation.churn_rate);
   const axis = await panel.evaluate((element, days) => {
@@ -320,7 +320,7 @@ async function checkHead(page, name, card) {
   if (!card) return;
   const head = await page.locator("header").textContent();
   for (const known of [card.model_version, card.config_hash?.slice(0, 12), card.data_quality.files?.[0]?.file]) {
-    check(`${name}: the head tells ${known}`, !known || head.includes(known), head);
+    check(`${name}: the head names ${known}`, !known || head.includes(known), head);
   }
   const words = { strong: "strong", modest: "modest", not_shown: "not shown" };
   for (const [i, h] of card.horizons.entries()) {

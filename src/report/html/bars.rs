@@ -1,27 +1,42 @@
 //! Bars with names. Names are text beside the bars, which wraps, instead of being drawn, which would not.
 
-use super::plot::short;
-use super::text::{escape, shorten};
+use maud::{Markup, html};
 
-/// Names longer than this are cut; the whole name shows when pointed at.
+use super::axis::percentage;
+use super::text::shorten;
+
+/// Longer names are cut; the whole name is the tooltip.
 const NAME_SHOWN: usize = 120;
 
-/// One bar: from where to where in percent of the width, how it looks and what is written behind it.
+/// One bar. Positions are in percent of the width.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
-    /// Where it starts.
+    /// Where it starts; the zero line is drawn there.
     pub(crate) from: f64,
-    /// Where it ends.
+    /// Where it ends, on either side.
     pub(crate) to: f64,
     /// Its class in the style sheet.
     pub(crate) class: &'static str,
-    /// Its value, as text.
+    /// The value as text, behind the bar.
     pub(crate) value: String,
-    /// The ends of an interval around its end, in percent of the width.
+    /// The ends of an interval around its end.
     pub(crate) whisker: Option<(f64, f64)>,
 }
 
-/// One row: a name and its bars, one below the other.
+impl Bar {
+    /// A bar from the left edge without an interval.
+    pub(crate) fn new(to: f64, class: &'static str, value: String) -> Self {
+        Self {
+            from: 0.0,
+            to,
+            class,
+            value,
+            whisker: None,
+        }
+    }
+}
+
+/// One row: a name, which may be any text, and its bars, one below the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     /// The name; any text.
@@ -31,62 +46,59 @@ pub(crate) struct Row {
 }
 
 /// Rows of bars as a list. All values get the room of the longest, so that all bars share one scale.
-pub(crate) fn list(rows: &[Row]) -> String {
-    let widest = rows
+pub(crate) fn list(rows: &[Row]) -> Markup {
+    let lengths = rows
         .iter()
         .flat_map(|r| &r.bars)
-        .map(|b| b.value.chars().count())
-        .max()
-        .unwrap_or(0);
-    let rows: String = rows.iter().map(row).collect();
-    format!("<ul class=\"bars\" style=\"--value:{widest}ch\">{rows}</ul>")
+        .map(|b| b.value.chars().count());
+    let widest = lengths.max().unwrap_or(0);
+    html! {
+        ul.bars style={ "--value:" (widest) "ch" } {
+            @for row in rows {
+                li {
+                    (name(&row.name, NAME_SHOWN, None))
+                    span.lanes { @for bar in &row.bars { (lane(bar)) } }
+                }
+            }
+        }
+    }
 }
 
-/// What the colours mean: class and words.
-pub(crate) fn legend(keys: &[(&str, &str)]) -> String {
-    let keys: String = keys
-        .iter()
-        .map(|(class, words)| {
-            format!(
-                "<span><span class=\"key {class}\"></span>{}</span>",
-                escape(words)
-            )
-        })
-        .collect();
-    format!("<p class=\"legend\">{keys}</p>")
+/// A row's name, cut after `most` characters, with an optional detail behind it.
+pub(crate) fn name(name: &str, most: usize, detail: Option<&str>) -> Markup {
+    let short = shorten(name, most);
+    let whole = (short != name).then_some(name);
+    html! {
+        span.name title=[whole] { (short) @if let Some(detail) = detail { " " span.detail { (detail) } } }
+    }
 }
 
-fn row(row: &Row) -> String {
-    let bars: String = row.bars.iter().map(bar).collect();
-    let name = shorten(&row.name, NAME_SHOWN);
-    let whole = if name == row.name {
-        String::new()
-    } else {
-        format!(" title=\"{}\"", escape(&row.name))
-    };
-    format!(
-        "<li><span class=\"name\"{whole}>{}</span><span class=\"lanes\">{bars}</span></li>",
-        escape(&name)
-    )
+/// The meaning of colours: classes of the keys, and words.
+pub(crate) fn legend<'a>(keys: impl IntoIterator<Item = (&'a str, &'a str)>) -> Markup {
+    html! {
+        p.legend {
+            @for (class, words) in keys { span { span class={ "key " (class) } {} (words) } }
+        }
+    }
 }
 
-fn bar(bar: &Bar) -> String {
+fn lane(bar: &Bar) -> Markup {
     let (from, to) = (bar.from.min(bar.to), bar.from.max(bar.to));
-    let whisker = bar.whisker.map_or(String::new(), |(low, high)| {
-        let (low, high) = (short(low), short(high));
-        format!("<line class=\"whisker\" x1=\"{low}%\" x2=\"{high}%\" y1=\"50%\" y2=\"50%\"/>")
-    });
+    let zero = percentage(bar.from);
     // A bar too thin to be seen is still a bar.
-    format!(
-        "<span class=\"lane\"><svg aria-hidden=\"true\"><line class=\"zero\" x1=\"{zero}%\" x2=\"{zero}%\" y1=\"0\" \
-         y2=\"100%\"/><rect class=\"{}\" x=\"{}%\" width=\"{}%\" y=\"2\" height=\"12\" rx=\"2\"/>{whisker}</svg>\
-         <span class=\"value\">{}</span></span>",
-        bar.class,
-        short(from),
-        short((to - from).max(0.4)),
-        escape(&bar.value),
-        zero = short(bar.from),
-    )
+    let width = percentage((to - from).max(0.4));
+    html! {
+        span.lane {
+            svg aria-hidden="true" {
+                line.zero x1=(zero) x2=(zero) y1="0" y2="100%" {}
+                rect class=(bar.class) x=(percentage(from)) width=(width) y="2" height="12" rx="2" {}
+                @if let Some((low, high)) = bar.whisker {
+                    line.whisker x1=(percentage(low)) x2=(percentage(high)) y1="50%" y2="50%" {}
+                }
+            }
+            span.value { (bar.value) }
+        }
+    }
 }
 
 /// A part of the largest, in percent of the width.

@@ -1,140 +1,113 @@
 //! Predicted against observed churn.
 
-use super::plot::{Axis, Plot};
-use super::text::{counted, counted_share, decimals, escape, points, probability};
-use crate::card::{CurvePoint, Evaluation, Interval};
+use maud::{Markup, html};
 
-/// The calibration curve with 95 % intervals for what was observed.
-pub(crate) fn figure(horizon_days: u16, e: &Evaluation) -> String {
-    let curve = &e.calibration_curve;
-    let (id, title) = (
+use super::axis::Axis;
+use super::plot::Plot;
+use crate::card::{CurvePoint, Evaluation, Interval};
+use crate::report::number::{THIN, counted, counted_share, decimals, points, probability};
+
+const HEADING: &str = "Are the probabilities right?";
+
+/// The calibration curve with 95 % intervals of the observed churn.
+pub(crate) fn figure(horizon_days: u16, e: &Evaluation) -> Markup {
+    let gap = |c: &&CurvePoint| (c.predicted - c.observed).abs();
+    let curve = e.calibration_curve.iter();
+    match curve.max_by(|a, b| gap(a).total_cmp(&gap(b))) {
+        Some(worst) => {
+            let chart = chart(horizon_days, &e.calibration_curve);
+            super::figure("tall", HEADING, chart, caption(e, worst))
+        }
+        None => super::no_figure(HEADING, "The test has no users."),
+    }
+}
+
+fn chart(horizon_days: u16, curve: &[CurvePoint]) -> Markup {
+    let axis = |label| Axis::shares(curve.iter().flat_map(|c| [c.predicted, c.observed]), label);
+    let (x, y) = (axis("predicted churn"), axis("observed churn"));
+    let (foot, top) = (x.low, x.high);
+    let mut plot = Plot::new(
         format!("calibration-{horizon_days}"),
         format!("Calibration within {horizon_days} days"),
+        x,
+        y,
     );
-    let axis = |label| Axis::shares(curve.iter().flat_map(|c| [c.predicted, c.observed]), label);
-    let (foot, top) = (axis("").low, axis("").high);
-    let mut plot = Plot::new(&id, &title, axis("predicted churn"), axis("observed churn"));
     plot.line(&[(foot, foot), (top, top)], "reference");
-    // Where most users churn, the dots crowd the other end.
-    let crowded = foot > 0.0;
-    let (at, away, anchor) = if crowded {
-        (foot, (40, -8), "start")
+    // Where most users churn, the dots crowd the upper end of the diagonal.
+    if foot > 0.0 {
+        plot.text((foot, foot), (40, -8), "start", "as predicted");
     } else {
-        (top, (-14, 4), "end")
-    };
-    plot.text((at, at), away, anchor, "as predicted");
-    let largest = curve.iter().map(|c| c.users).max().unwrap_or(1).max(1) as f64;
-    plot.line(
-        &curve
-            .iter()
-            .map(|c| (c.predicted, c.observed))
-            .collect::<Vec<_>>(),
-        "model thin",
-    );
+        plot.text((top, top), (-14, 4), "end", "as predicted");
+    }
+    let points: Vec<(f64, f64)> = curve.iter().map(|c| (c.predicted, c.observed)).collect();
+    plot.line(&points, "model thin");
     for c in curve {
         plot.segment((c.predicted, c.low), (c.predicted, c.high), "whisker");
     }
+    let largest = curve.iter().map(|c| c.users).max().unwrap_or(1).max(1) as f64;
     for c in curve {
         // The area of a dot is in proportion to its users.
         let radius = 2.5 + 4.0 * (c.users as f64 / largest).sqrt();
         plot.dot((c.predicted, c.observed), radius, "dot", &words(c));
     }
-    let description = curve.iter().map(words).collect::<Vec<_>>().join("; ");
-    super::figure(
-        "tall",
-        "Can the probabilities be believed?",
-        &plot.finish(&description),
-        &escape(&caption(e)),
-    )
+    let description: Vec<String> = curve.iter().map(words).collect();
+    plot.finish(&description.join("; "))
 }
 
 fn words(c: &CurvePoint) -> String {
-    let (predicted, observed) = (probability(c.predicted), counted_share(c.observed));
     format!(
-        "predicted {predicted}, observed {observed}, {}",
+        "predicted {}, observed {}, {}",
+        probability(c.predicted),
+        counted_share(c.observed),
         counted(c.users, "user")
     )
 }
 
-fn caption(e: &Evaluation) -> String {
-    let curve = &e.calibration_curve;
-    let gap = |c: &&CurvePoint| (c.predicted - c.observed).abs();
-    let Some(worst) = curve.iter().max_by(|a, b| gap(a).total_cmp(&gap(b))) else {
-        return "No users were judged.".to_owned();
-    };
+fn caption(e: &Evaluation, worst: &CurvePoint) -> Markup {
     let outside = |c: &&CurvePoint| c.predicted < c.low || c.predicted > c.high;
-    format!(
-        "Dots on the diagonal can be taken at face value; vertical lines are 95{}% intervals, and {} of {} miss the \
-         diagonal. The largest gap is {} points: {} predicted, {} observed. {}",
-        super::text::THIN,
-        curve.iter().filter(outside).count(),
-        curve.len(),
-        points(gap(&worst)),
-        probability(worst.predicted),
-        counted_share(worst.observed),
-        line(e),
-    )
+    let curve = &e.calibration_curve;
+    html! {
+        "On the diagonal, predicted churn is observed churn. " (curve.iter().filter(outside).count()) " of "
+        (curve.len()) " groups miss it with their 95" (THIN) "% interval (vertical lines). Largest gap: "
+        (points((worst.predicted - worst.observed).abs())) " percentage points (" (probability(worst.predicted))
+        " predicted, " (counted_share(worst.observed)) " observed). Calibration slope "
+        (span(e.model.calibration_slope)) ", ideal 1; intercept " (span(e.model.calibration_intercept)) ", ideal 0."
+    }
 }
 
-/// What the calibration line says.
-fn line(e: &Evaluation) -> String {
-    let (slope, intercept) = (e.model.calibration_slope, e.model.calibration_intercept);
-    let said = if slope.high < 1.0 {
-        "the model is too sure of itself"
-    } else if slope.low > 1.0 {
-        "the model is not sure enough of itself"
-    } else {
-        "neither too sure nor too unsure, as far as anyone can tell"
-    };
-    let span = |i: Interval| {
-        format!(
-            "{} ({} to {})",
-            decimals(i.value, 2),
-            decimals(i.low, 2),
-            decimals(i.high, 2)
-        )
-    };
-    format!(
-        "The line through the log-odds has slope {}, ideally 1: {said}; its intercept is {}, ideally 0.",
-        span(slope),
-        span(intercept)
-    )
+fn span(i: Interval) -> String {
+    let [value, low, high] = [i.value, i.low, i.high].map(|v| decimals(v, 2));
+    format!("{value} ({low} to {high})")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::card;
+    use super::super::tests::{card, plain, snapshot};
     use super::*;
-    use crate::math::wilson_interval;
 
     #[test]
-    fn the_caption_names_the_largest_gap_and_reads_the_line() {
+    fn every_group_is_a_dot_with_its_interval() {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
-        let point = |predicted, observed| {
-            let (low, high) = wilson_interval(observed, 1_000);
-            CurvePoint {
-                predicted,
-                observed,
-                low,
-                high,
-                users: 1_000,
-            }
+        snapshot("calibration", figure(30, &e));
+        e.calibration_curve.clear();
+        assert!(plain(figure(30, &e)).contains("The test has no users."));
+    }
+
+    #[test]
+    fn groups_that_miss_the_diagonal_are_counted() {
+        let mut e = card().horizons[0].evaluation.clone().unwrap();
+        let point = |predicted, observed: f64| CurvePoint {
+            predicted,
+            observed,
+            low: observed - 0.03,
+            high: observed + 0.03,
+            users: 1_000,
         };
         e.calibration_curve = vec![point(0.1, 0.11), point(0.5, 0.42)];
-        let said = |e: &Evaluation| caption(e).replace(super::super::text::THIN, " ");
-        let all = said(&e);
+        let text = plain(figure(30, &e));
         assert!(
-            all.contains("1 of 2 miss")
-                && all.contains("8.0 points: 50 % predicted, 42 % observed"),
-            "{all}"
+            text.contains("1 of 2 groups miss it") && text.contains("8.0 percentage points (50 %"),
+            "{text}"
         );
-        assert!(
-            all.contains("slope 0.96 (0.90 to 1.03), ideally 1: neither"),
-            "{all}"
-        );
-        e.model.calibration_slope.high = 0.97;
-        assert!(said(&e).contains("ideally 1: the model is too sure of itself"));
-        e.calibration_curve.clear();
-        assert_eq!(caption(&e), "No users were judged.");
     }
 }

@@ -1,9 +1,13 @@
 //! ROC and precision-recall curves and lift, with the baselines beside the model.
 
+use maud::{Markup, html};
+
+use super::axis::{Axis, digits, ends, round_step};
+use super::bars;
 use super::names;
-use super::plot::{Axis, Plot};
-use super::text::{counted_share, decimals, escape, percent, times};
+use super::plot::Plot;
 use crate::card::{BaselineCard, Evaluation};
+use crate::report::number::{counted_share, decimals, percent, times};
 
 /// A baseline's line: its class in the style sheet and its name, with the names of those that run on the same line.
 pub(crate) struct Line<'a> {
@@ -12,7 +16,7 @@ pub(crate) struct Line<'a> {
     pub(crate) baseline: &'a BaselineCard,
 }
 
-/// The baselines that draw a line of their own: who ranks nobody is the diagonal, and equal orders share a line.
+/// The baselines that draw a line of their own: one that ranks nobody is the diagonal, and equal orders share a line.
 pub(crate) fn lines(e: &Evaluation) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     for baseline in e.baselines.iter().filter(|r| r.roc.len() > 2) {
@@ -41,222 +45,176 @@ fn class(baseline: &str) -> &'static str {
     }
 }
 
-/// What the lines are.
-pub(crate) fn legend(lines: &[Line<'_>]) -> String {
-    let own = std::iter::once(("model", "Model".to_owned()));
-    let keys = own.chain(lines.iter().map(|l| (l.class, l.name.clone())));
-    let keys: String = keys
-        .map(|(class, name)| {
-            format!(
-                "<span><span class=\"key line {class}\"></span>{}</span>",
-                escape(&name)
-            )
-        })
+/// The names of the lines.
+pub(crate) fn legend(lines: &[Line<'_>]) -> Markup {
+    let baselines: Vec<(String, &str)> = lines
+        .iter()
+        .map(|l| (format!("line {}", l.class), l.name.as_str()))
         .collect();
-    format!("<p class=\"legend\">{keys}</p>")
+    let baselines = baselines
+        .iter()
+        .map(|(class, name)| (class.as_str(), *name));
+    bars::legend(std::iter::once(("line model", "Model")).chain(baselines))
 }
 
 /// The three figures, side by side.
-pub(crate) fn figures(horizon_days: u16, e: &Evaluation) -> String {
-    format!(
-        "<div class=\"triple\">{}{}{}</div>",
-        roc(horizon_days, e),
-        precision_recall(horizon_days, e),
-        lift(horizon_days, e)
-    )
+pub(crate) fn figures(horizon_days: u16, e: &Evaluation) -> Markup {
+    html! {
+        div.triple {
+            (roc(horizon_days, e))
+            (precision_recall(horizon_days, e))
+            (lift(horizon_days, e))
+        }
+    }
 }
 
 fn share(label: &str) -> Axis {
     Axis::new(0.0, 1.0, label, percent)
 }
 
-fn roc(horizon_days: u16, e: &Evaluation) -> String {
+fn roc(horizon_days: u16, e: &Evaluation) -> Markup {
     let lines = lines(e);
-    let (id, title) = (
+    let mut plot = Plot::new(
         format!("roc-{horizon_days}"),
         format!("ROC curve within {horizon_days} days"),
-    );
-    let mut plot = Plot::new(
-        &id,
-        &title,
-        share("stayers bothered"),
+        share("false positive rate"),
         share("churners reached"),
     );
     plot.line(&[(0.0, 0.0), (1.0, 1.0)], "reference");
-    lines
-        .iter()
-        .rev()
-        .for_each(|l| plot.line(&l.baseline.roc, &format!("baseline {}", l.class)));
+    for line in lines.iter().rev() {
+        plot.line(&line.baseline.roc, &format!("baseline {}", line.class));
+    }
     plot.line(&e.roc, "model");
-    let said = [0.05, 0.1, 0.2, 0.5].map(|x| {
+    let description = [0.05, 0.1, 0.2, 0.5].map(|x| {
         format!(
-            "{} of stayers bothered, {} of churners reached",
+            "{} false positives, {} of churners reached",
             percent(x),
             percent(along(&e.roc, x))
         )
     });
-    let caption = format!(
-        "Bothering {} of the stayers reaches {} of the churners{}. The dashed diagonal is chance; the area below the curve \
-         is the AUC, {}.",
-        percent(0.1),
-        counted_share(along(&e.roc, 0.1)),
-        against(&lines, |r| along(&r.roc, 0.1)),
-        decimals(e.model.auc.value, 3),
-    );
-    let content = legend(&lines) + &plot.finish(&said.join("; "));
-    super::figure(
-        "",
-        "Can it tell churners from stayers?",
-        &content,
-        &escape(&caption),
-    )
+    let content = html! { (legend(&lines)) (plot.finish(&description.join("; "))) };
+    let caption = html! {
+        "At " (percent(0.1)) " false positives " (counted_share(along(&e.roc, 0.1))) " of the churners are reached"
+        (recency(&lines, |b| counted_share(along(&b.roc, 0.1)))) ". Dashed: chance. Area under the curve (AUC): "
+        (decimals(e.model.auc.value, 3)) "."
+    };
+    super::figure("", "Are churners ranked first?", content, caption)
 }
 
-fn precision_recall(horizon_days: u16, e: &Evaluation) -> String {
+fn precision_recall(horizon_days: u16, e: &Evaluation) -> Markup {
     let lines = lines(e);
-    let (id, title) = (
-        format!("pr-{horizon_days}"),
-        format!("Precision-recall curve within {horizon_days} days"),
-    );
-    let shown = lines
-        .iter()
-        .map(|l| &l.baseline.precision_recall)
-        .chain([&e.precision_recall])
-        .flatten()
-        .map(|p| p.1);
+    let baselines = lines.iter().map(|l| &l.baseline.precision_recall);
+    let precisions = baselines.chain([&e.precision_recall]).flatten();
     let y = Axis::shares(
-        shown.chain([e.churn_rate]),
+        precisions.map(|p| p.1).chain([e.churn_rate]),
         "contacts who churn (precision)",
     );
-    let mut plot = Plot::new(&id, &title, share("churners reached (recall)"), y);
+    let mut plot = Plot::new(
+        format!("pr-{horizon_days}"),
+        format!("Precision-recall curve within {horizon_days} days"),
+        share("churners reached (recall)"),
+        y,
+    );
     plot.line(&[(0.0, e.churn_rate), (1.0, e.churn_rate)], "reference");
-    lines.iter().rev().for_each(|l| {
+    for line in lines.iter().rev() {
         plot.line(
-            &l.baseline.precision_recall,
-            &format!("baseline {}", l.class),
-        )
-    });
+            &line.baseline.precision_recall,
+            &format!("baseline {}", line.class),
+        );
+    }
     plot.line(&e.precision_recall, "model");
-    let said = [0.1, 0.25, 0.5, 0.75].map(|x| {
+    let description = [0.1, 0.25, 0.5, 0.75].map(|x| {
         format!(
             "{} of churners reached, {} of contacts churn",
             percent(x),
             percent(along(&e.precision_recall, x))
         )
     });
-    let caption = format!(
-        "Contacting the riskiest until half of the churners are reached, {} of the contacts are churners{}; at random it \
-         would be {}, the dashed line.",
-        counted_share(along(&e.precision_recall, 0.5)),
-        against(&lines, |r| along(&r.precision_recall, 0.5)),
-        counted_share(e.churn_rate),
-    );
-    let content = legend(&lines) + &plot.finish(&said.join("; "));
-    super::figure(
-        "",
-        "How many contacts are wasted?",
-        &content,
-        &escape(&caption),
-    )
+    let content = html! { (legend(&lines)) (plot.finish(&description.join("; "))) };
+    let caption = html! {
+        "With half of the churners reached, precision is " (counted_share(along(&e.precision_recall, 0.5)))
+        (recency(&lines, |b| counted_share(along(&b.precision_recall, 0.5)))) ". Dashed: the churn rate, "
+        (counted_share(e.churn_rate)) "."
+    };
+    super::figure("", "How many contacts are churners?", content, caption)
 }
 
-fn lift(horizon_days: u16, e: &Evaluation) -> String {
+fn lift(horizon_days: u16, e: &Evaluation) -> Markup {
     let lines = lines(e);
     let curve = |gains: &[f64]| -> Vec<(f64, f64)> {
-        (1..=gains.len())
+        let points = 1..=gains.len();
+        points
             .map(|p| (p as f64 / 100.0, e.reach(gains, p).lift))
             .collect()
     };
-    let shown = lines
-        .iter()
-        .map(|l| l.baseline.gains.as_slice())
-        .chain([e.gains.as_slice()])
-        .flat_map(curve)
-        .map(|p| p.1);
-    let (id, title) = (
+    let baselines = lines.iter().map(|l| l.baseline.gains.as_slice());
+    let shown = baselines.chain([e.gains.as_slice()]).flat_map(curve);
+    let y = lift_axis(shown.map(|p| p.1));
+    let mut plot = Plot::new(
         format!("lift-{horizon_days}"),
         format!("Lift within {horizon_days} days"),
+        share("users contacted, riskiest first"),
+        y,
     );
-    let y = lifts(shown);
-    let mut plot = Plot::new(&id, &title, share("users contacted, riskiest first"), y);
     plot.line(&[(0.0, 1.0), (1.0, 1.0)], "reference");
-    lines
-        .iter()
-        .rev()
-        .for_each(|l| plot.line(&curve(&l.baseline.gains), &format!("baseline {}", l.class)));
+    for line in lines.iter().rev() {
+        plot.line(
+            &curve(&line.baseline.gains),
+            &format!("baseline {}", line.class),
+        );
+    }
     plot.line(&curve(&e.gains), "model");
-    let of = |gains: &[f64], p: usize| {
-        if gains.is_empty() {
-            f64::NAN
-        } else {
-            e.reach(gains, p).lift
-        }
+    let at = |gains: &[f64], p: usize| match gains {
+        [] => f64::NAN,
+        gains => e.reach(gains, p).lift,
     };
-    let said = [5_usize, 10, 20, 50].map(|p| {
+    let description = [5_usize, 10, 20, 50].map(|p| {
         format!(
             "the riskiest {}: {} times",
             percent(p as f64 / 100.0),
-            decimals(of(&e.gains, p), 2)
+            decimals(at(&e.gains, p), 2)
         )
     });
-    let recency = lines.iter().find(|l| l.baseline.name == "recency_only");
-    let caption = format!(
-        "The riskiest {} of users hold {} times as many churners as as many users taken at random{}; nobody could do \
-         better than {} times, with churners only.",
-        percent(0.1),
-        times(of(&e.gains, 10)),
-        recency
-            .map(|l| format!(" (recency only: {})", times(of(&l.baseline.gains, 10))))
-            .unwrap_or_default(),
-        times(e.reach(&e.gains, 10).possible_lift),
-    );
-    super::figure(
-        "",
-        "How much better than chance?",
-        &(legend(&lines) + &plot.finish(&said.join("; "))),
-        &escape(&caption),
-    )
+    let content = html! { (legend(&lines)) (plot.finish(&description.join("; "))) };
+    let caption = html! {
+        "The riskiest " (percent(0.1)) " of users: lift " (times(at(&e.gains, 10)))
+        (recency(&lines, |b| times(at(&b.gains, 10)))) ", of a perfect order "
+        (times(e.reach(&e.gains, 10).possible_lift)) ". Dashed: random contacts, lift 1."
+    };
+    super::figure("", "How much better than chance?", content, caption)
 }
 
 /// An axis of lifts: from 0, or from just below the lowest where everything lies close to 1, as when nearly all churn.
-fn lifts(values: impl Iterator<Item = f64>) -> Axis {
-    let ends = values.filter(|v| v.is_finite());
-    let (low, high) = ends.fold((1.0, 1.0), |(low, high): (f64, f64), v| {
-        (low.min(v), high.max(v))
-    });
-    let length = if low > 0.75 && high < 1.25 {
-        high - low
-    } else {
-        high
-    };
-    let step = super::plot::round_step(length.max(1e-3) / 4.0);
-    let low = if length < high {
+fn lift_axis(values: impl Iterator<Item = f64>) -> Axis {
+    let (low, high) = ends(values.chain([1.0])).unwrap_or((1.0, 1.0));
+    let narrow = low > 0.75 && high < 1.25;
+    let length = if narrow { high - low } else { high };
+    let step = round_step(length.max(1e-3) / 4.0);
+    let low = if narrow {
         (low / step + 1e-9).floor() * step
     } else {
         0.0
     };
     let high = (high / step - 1e-9).ceil() * step;
-    let digits = super::plot::digits(step);
-    Axis::new(low, high, "times as many churners", |v| {
+    let digits = digits(step);
+    Axis::new(low, high, "lift: churners over random", |v| {
         format!("{}×", decimals(v, digits))
     })
 }
 
-/// What recency alone gives, in brackets.
-fn against(lines: &[Line<'_>], of: impl Fn(&BaselineCard) -> f64) -> String {
+/// The same figure of recency alone, in brackets; empty without that baseline.
+fn recency(lines: &[Line<'_>], value: impl Fn(&BaselineCard) -> String) -> String {
     let recency = lines.iter().find(|l| l.baseline.name == "recency_only");
-    recency
-        .map(|l| format!(" (recency only: {})", counted_share(of(l.baseline))))
-        .unwrap_or_default()
+    recency.map_or_else(String::new, |l| {
+        format!(" (recency only: {})", value(l.baseline))
+    })
 }
 
 /// The height of a line through points at `x`; not a number beside it.
 fn along(points: &[(f64, f64)], x: f64) -> f64 {
     let after = points.partition_point(|p| p.0 < x);
-    match (
-        after.checked_sub(1).and_then(|i| points.get(i)),
-        points.get(after),
-    ) {
+    let before = after.checked_sub(1).and_then(|i| points.get(i));
+    match (before, points.get(after)) {
         (Some(a), Some(b)) if b.0 > a.0 => a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0),
         (_, Some(b)) => b.1,
         _ => f64::NAN,
@@ -265,46 +223,31 @@ fn along(points: &[(f64, f64)], x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::card;
+    use super::super::tests::{card, snapshot};
     use super::*;
 
     #[test]
-    fn captions_read_the_curves() {
+    fn the_curves_are_drawn_and_read_in_their_captions() {
         let e = card().horizons[0].evaluation.clone().unwrap();
+        snapshot("curves", figures(30, &e));
         assert_eq!(along(&[(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)], 0.25), 0.5);
         assert!(along(&[], 0.5).is_nan());
-        let html = figures(30, &e).replace(super::super::text::THIN, " ");
-        let at = counted_share(along(&e.roc, 0.1)).replace(super::super::text::THIN, " ");
-        assert!(
-            html.contains(&format!("reaches {at} of the churners (recency only: ")),
-            "{html}"
-        );
-        assert!(
-            html.contains("hold 2.0 times as many churners")
-                && html.contains("nobody could do better than 2.3"),
-            "{html}"
-        );
     }
 
     #[test]
     fn lifts_fit_their_axis_where_few_churn_and_where_nearly_all_do() {
         let read = |values: &[f64]| {
-            let axis = lifts(values.iter().copied());
-            assert!(
-                values.iter().all(|v| axis.low <= *v && *v <= axis.high),
-                "{axis:?}"
-            );
-            axis.ticks
-                .iter()
-                .map(|t| t.1.clone())
-                .collect::<Vec<_>>()
-                .join(" ")
+            let axis = lift_axis(values.iter().copied());
+            let inside = |v: &f64| (axis.low..=axis.high).contains(v);
+            assert!(values.iter().all(inside), "{axis:?}");
+            let labels: Vec<String> = axis.ticks.into_iter().map(|t| t.1).collect();
+            labels.join(" ")
         };
         assert_eq!(read(&[1.0, 2.3]), "0× 1× 2× 3×");
         assert_eq!(read(&[0.6, 1.0]), "0.00× 0.25× 0.50× 0.75× 1.00×");
         assert_eq!(read(&[1.0, 64.0]), "0× 20× 40× 60× 80×");
         assert_eq!(read(&[1.0, 1.0101]), "1.000× 1.005× 1.010× 1.015×");
-        assert!(lifts([f64::NAN].into_iter()).ticks.len() > 1);
+        assert!(lift_axis([f64::NAN].into_iter()).ticks.len() > 1);
     }
 
     #[test]

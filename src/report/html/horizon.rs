@@ -1,75 +1,77 @@
-//! What there is once for every horizon: in panels below tabs, one at a time.
+//! Content that exists once for every horizon: in panels below tabs, one at a time.
 
-use super::text::escape;
+use maud::{Markup, html};
+
 use super::{
-    calibration, curves, dates, drift, dropped, effects, slices, tiles, timeline, trials, versus,
+    baseline_comparison, calibration, candidates, curves, dates, drift, dropped, effects,
+    metric_tiles, slices, timeline,
 };
 use crate::card::{Card, HorizonCard};
+use crate::report::wording;
 
 /// A panel for each horizon, below tabs when there are several. Without scripts, and on paper, all are shown. `prefix`
 /// makes the ids of one group of panels; tabs of all groups turn together.
 pub(crate) fn panels(
     card: &Card,
     prefix: char,
-    content: impl Fn(&HorizonCard) -> String,
-) -> String {
+    content: impl Fn(&HorizonCard) -> Markup,
+) -> Markup {
     let several = card.horizons.len() > 1;
-    let panel = |h: &HorizonCard| {
-        let days = h.horizon_days;
-        let heading = if several {
-            format!("<h3 class=\"within\">Within {days} days</h3>")
-        } else {
-            String::new()
-        };
-        format!(
-            "<div class=\"panel\" id=\"{prefix}{days}\" data-days=\"{days}\">{heading}{}</div>",
-            content(h)
-        )
-    };
-    let panels: String = card.horizons.iter().map(panel).collect();
-    if !several {
-        return panels;
+    html! {
+        @if several {
+            // Hidden until the script has made them work.
+            div.tabs role="tablist" aria-label="Horizon" hidden {
+                @for h in &card.horizons {
+                    @let days = h.horizon_days;
+                    button type="button" role="tab" id={ "tab-" (prefix) (days) } aria-controls={ (prefix) (days) }
+                        data-days=(days) { (days) " days" }
+                }
+            }
+        }
+        @for h in &card.horizons {
+            @let days = h.horizon_days;
+            div.panel id={ (prefix) (days) } data-days=(days) {
+                @if several { h3.within { "Within " (days) " days" } }
+                (content(h))
+            }
+        }
     }
-    let tab = |h: &HorizonCard| {
-        let days = h.horizon_days;
-        format!(
-            "<button type=\"button\" role=\"tab\" id=\"tab-{prefix}{days}\" aria-controls=\"{prefix}{days}\" \
-             data-days=\"{days}\">{days} days</button>"
-        )
-    };
-    let tabs: String = card.horizons.iter().map(tab).collect();
-    format!(
-        "<div class=\"tabs\" role=\"tablist\" aria-label=\"Horizon\" hidden>{tabs}</div>{panels}"
-    )
 }
 
-/// How good the models are, and how they came about.
-pub(crate) fn evidence(card: &Card) -> String {
+/// The reason for the missing figures of a horizon without a test.
+pub(crate) fn untested(card: &Card, h: &HorizonCard) -> Markup {
+    html! { p.card.empty { (wording::untested(h, &card.label_definition)) } }
+}
+
+/// The figures on each model and on its fit.
+pub(crate) fn evidence(card: &Card) -> Markup {
     panels(card, 'h', |h| panel(card, h))
 }
 
-fn panel(card: &Card, h: &HorizonCard) -> String {
-    let judged = match &h.evaluation {
-        Some(e) => format!(
-            "{}<div class=\"pair\">{}{}</div>{}{}{}",
-            tiles::section(e),
-            calibration::figure(h.horizon_days, e),
-            versus::figure(h, e),
-            curves::figures(h.horizon_days, e),
-            dates::figure(h),
-            slices::figures(e),
-        ),
-        None => format!(
-            "<p class=\"card empty\">{}</p>",
-            escape(&crate::report::wording::untested(h, &card.label_definition))
-        ),
-    };
-    format!(
-        "{judged}<div class=\"pair\">{}{}</div><div class=\"pair\">{}<div class=\"stack\">{}{}</div></div>",
-        trials::figure(h),
-        drift::figure(h),
-        effects::figure(h),
-        timeline::figure(card, h),
-        dropped::figure(h),
-    )
+fn panel(card: &Card, h: &HorizonCard) -> Markup {
+    html! {
+        @if let Some(e) = &h.evaluation {
+            (metric_tiles::section(e))
+            div.pair {
+                (calibration::figure(h.horizon_days, e))
+                (baseline_comparison::figure(h, e))
+            }
+            (curves::figures(h.horizon_days, e))
+            (dates::figure(h))
+            (slices::figures(e))
+        } @else {
+            (untested(card, h))
+        }
+        div.pair {
+            (candidates::figure(h))
+            (drift::figure(h))
+        }
+        div.pair {
+            (effects::figure(h))
+            div.stack {
+                (timeline::figure(card, h))
+                (dropped::figure(h))
+            }
+        }
+    }
 }

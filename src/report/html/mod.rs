@@ -4,23 +4,29 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
-//! `retention` (who the users are); `gains` (whom a budget reaches); `horizon` (the evidence on each model: its files are
-//! `tiles`, `calibration`, `versus`, `curves`, `dates`, `slices`, `trials`, `drift`, `effects`, `timeline`, `dropped`);
-//! `quality` and `coverage` (the log). `plot`, `bars`, `strips` and `heat` draw, `text` writes.
+//! `retention` (the users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
+//! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `dates`, `slices`, `candidates`, `drift`, `effects`,
+//! `timeline`, `dropped`); `quality` and `coverage` (the log). `axis`, `plot`, `bars`, `interval_plot` and `heatmap`
+//! draw.
 
+pub(crate) mod axis;
 pub(crate) mod bars;
+pub(crate) mod baseline_comparison;
 pub(crate) mod calibration;
+pub(crate) mod candidates;
 pub(crate) mod coverage;
 pub(crate) mod curves;
 pub(crate) mod dates;
 pub(crate) mod drift;
 pub(crate) mod dropped;
 pub(crate) mod effects;
-pub(crate) mod gains;
-pub(crate) mod heat;
-pub(crate) mod horizon;
 #[cfg(test)]
-mod made_up;
+pub(crate) mod fixture;
+pub(crate) mod gains;
+pub(crate) mod heatmap;
+pub(crate) mod horizon;
+pub(crate) mod interval_plot;
+pub(crate) mod metric_tiles;
 pub(crate) mod names;
 pub(crate) mod plot;
 pub(crate) mod quality;
@@ -28,41 +34,40 @@ pub(crate) mod retention;
 pub(crate) mod segments;
 pub(crate) mod slices;
 pub(crate) mod stages;
-pub(crate) mod strips;
 pub(crate) mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod text;
-pub(crate) mod tiles;
 pub(crate) mod timeline;
-pub(crate) mod trials;
 pub(crate) mod verdict;
-pub(crate) mod versus;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::card::Card;
-use text::escape;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// A section of the page: its id, its name in the contents, its heading and what it holds.
+/// A section of the page.
 struct Section {
+    /// Its id, the target of its link in the contents.
     id: &'static str,
+    /// Its name in the contents.
     name: &'static str,
     heading: &'static str,
-    content: String,
+    content: Markup,
 }
 
 /// The sections in order: what to know first, what to do with it, and then the evidence.
 fn sections(card: &Card) -> [Section; 5] {
-    let users = [
-        segments::figures(card),
-        stages::figures(card),
-        retention::figures(card),
-    ]
-    .concat();
+    let users = html! {
+        (segments::figures(card))
+        (stages::figures(card))
+        (retention::figures(card))
+    };
     [
         Section {
             id: "verdict",
@@ -73,25 +78,25 @@ fn sections(card: &Card) -> [Section; 5] {
         Section {
             id: "users",
             name: "Users",
-            heading: "Who the users are",
+            heading: "Who are the users?",
             content: users,
         },
         Section {
             id: "budget",
             name: "Budget",
-            heading: "Whom to contact",
+            heading: "What does a contact budget reach?",
             content: gains::section(card),
         },
         Section {
             id: "evidence",
             name: "Evidence",
-            heading: "How good it is, and why",
+            heading: "How good is the model, and why?",
             content: horizon::evidence(card),
         },
         Section {
             id: "log",
             name: "Log",
-            heading: "The log",
+            heading: "What is in the log?",
             content: quality::section(card),
         },
     ]
@@ -100,65 +105,78 @@ fn sections(card: &Card) -> [Section; 5] {
 /// The page of a card: a whole HTML document.
 pub fn render(card: &Card) -> String {
     let sections = sections(card);
-    let links: String = sections
-        .iter()
-        .map(|s| format!("<li><a href=\"#{}\">{}</a></li>", s.id, escape(s.name)))
-        .collect();
-    let section = |s: &Section| {
-        format!(
-            "<section id=\"{0}\" aria-labelledby=\"{0}-heading\"><h2 id=\"{0}-heading\">{1}</h2>{2}</section>",
-            s.id,
-            escape(s.heading),
-            s.content
-        )
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(content_security_policy());
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (summary::title(card)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (summary::header(card))
+                (contents(&sections))
+                main { @for s in &sections { (section(s)) } }
+                (summary::footer(card))
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
     };
-    let body = [
-        summary::header(card),
-        format!("<nav class=\"contents\" aria-label=\"Contents\"><ul>{links}</ul></nav>"),
-        format!(
-            "<main>\n{}\n</main>",
-            sections.iter().map(section).collect::<Vec<_>>().join("\n")
-        ),
-        summary::footer(card),
-    ];
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{}\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
-        base64(&Sha256::digest(SCRIPT)),
-        escape(&summary::title(card)),
-        body.join("\n"),
-    )
+    without_control_characters(&page.into_string())
 }
 
-/// One chart with its heading, and below it the description that says what to see in it. `caption` is HTML.
-fn figure(class: &str, heading: &str, content: &str, caption: &str) -> String {
-    format!(
-        "<figure class=\"card {class}\"><h3>{}</h3>{content}<figcaption>{caption}</figcaption></figure>",
-        escape(heading)
-    )
-}
-
-/// RFC 4648, with padding: how a content security policy wants a hash.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for k in 0..4 {
-            let digit = ALPHABET[(bits >> (18 - 6 * k) & 63) as usize];
-            text.push(if k > chunk.len() {
-                '='
-            } else {
-                char::from(digit)
-            });
+fn contents(sections: &[Section]) -> Markup {
+    html! {
+        nav.contents aria-label="Contents" {
+            ul { @for s in sections { li { a href={ "#" (s.id) } { (s.name) } } } }
         }
     }
-    text
+}
+
+fn section(s: &Section) -> Markup {
+    html! {
+        section id=(s.id) aria-labelledby={ (s.id) "-heading" } {
+            h2 id={ (s.id) "-heading" } { (s.heading) }
+            (s.content)
+        }
+    }
+}
+
+/// Nothing may be loaded, and no script may run but the page's own.
+fn content_security_policy() -> String {
+    let hash = STANDARD.encode(Sha256::digest(SCRIPT));
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
+    )
+}
+
+/// Names from a log may hold control characters: templates let them through, and some are not legal in a page.
+fn without_control_characters(page: &str) -> String {
+    page.replace(|c: char| c.is_control() && c != '\n', " ")
+}
+
+/// One chart with its heading, and below it the caption with its figures.
+fn figure(class: &str, heading: &str, content: Markup, caption: Markup) -> Markup {
+    html! {
+        figure class={ "card " (class) } {
+            h3 { (heading) }
+            (content)
+            figcaption { (caption) }
+        }
+    }
+}
+
+/// A figure whose data is missing: its heading and the reason.
+fn no_figure(heading: &str, reason: &str) -> Markup {
+    figure("", heading, html! {}, html! { (reason) })
+}
+
+/// Facts with their names, as a list.
+fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, Markup)>) -> Markup {
+    html! {
+        dl.facts { @for (name, value) in facts { div { dt { (name) } dd { (value) } } } }
+    }
 }

@@ -1,4 +1,4 @@
-//! What things in a card are called on the page.
+//! Names in a card as words on the page.
 
 use super::text::{capital, words};
 use crate::card::{BaselineCard, HorizonCard};
@@ -17,27 +17,23 @@ pub(crate) fn baseline(baseline: &BaselineCard) -> String {
     }
 }
 
-/// What the best single feature is; recency is named by what it is called anyway.
-pub(crate) fn rival_detail(h: &HorizonCard, baseline: &BaselineCard) -> String {
-    let named = baseline
-        .feature
-        .as_ref()
-        .filter(|_| baseline.name != "recency_only");
-    let known = |name: &String| {
-        h.effects
-            .iter()
-            .find(|e| e.feature == *name)
-            .map(|e| description(&e.description))
+/// The description of the one feature that a baseline uses; empty for recency, which its name says, and for baselines
+/// of several features.
+pub(crate) fn baseline_feature(h: &HorizonCard, baseline: &BaselineCard) -> String {
+    let Some(feature) = &baseline.feature else {
+        return String::new();
     };
-    named
-        .map(|name| known(name).unwrap_or_else(|| words(name)))
-        .unwrap_or_default()
+    if baseline.name == "recency_only" {
+        return String::new();
+    }
+    let effect = h.effects.iter().find(|e| e.feature == *feature);
+    effect.map_or_else(|| words(feature), |e| description(&e.description))
 }
 
-/// Why a user was not asked about at a date.
+/// The reason for a pair of user and date that gave no row.
 pub(crate) fn drop_reason(name: &str) -> String {
     match name {
-        "not_yet_seen" => "Not yet seen: nothing had happened before the date".to_owned(),
+        "not_yet_seen" => "Not yet seen: no event before the date".to_owned(),
         "no_activity" => "No activity: events of other kinds only".to_owned(),
         "inactive" => "Inactive: the last activity was too long ago".to_owned(),
         "already_churned" => "Already churned, and no activity since".to_owned(),
@@ -45,14 +41,14 @@ pub(crate) fn drop_reason(name: &str) -> String {
     }
 }
 
-/// What a lifecycle stage means.
+/// A lifecycle stage with its meaning.
 pub(crate) fn stage(name: &str) -> String {
     match name {
-        "acquisition" => "Acquisition: just arrived".to_owned(),
-        "exploration" => "Exploration: trying things out".to_owned(),
-        "growth" => "Growth: settled in, not yet long-standing".to_owned(),
+        "acquisition" => "Acquisition: new".to_owned(),
+        "exploration" => "Exploration: first weeks".to_owned(),
+        "growth" => "Growth: past the first weeks, not yet long-standing".to_owned(),
         "mature" => "Mature: long-standing".to_owned(),
-        "churning" => "Churning: behaves as leavers do".to_owned(),
+        "churning" => "Churning: inactive, overdue or less active than before".to_owned(),
         other => capital(&words(other)),
     }
 }

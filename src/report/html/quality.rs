@@ -1,51 +1,50 @@
-//! What the log holds and what of it could not be used.
+//! The content of the log and the rows that could not be used.
 //!
 //! The report of the log reaches the card as JSON. Fields that are known are drawn; anything else is shown as names
 //! and values. Users' ids and rejected values stay out of the page: it may be passed around.
 
+use maud::{Markup, html};
 use serde_json::Value;
 
 use super::bars::{Bar, Row, list, part};
-use super::text::{capital, count, counted, escape, percent, shorten, words};
+use super::text::{capital, shorten, words};
 use crate::card::Card;
+use crate::report::number::{counted, percent, thousands};
+use crate::report::rejected;
 
 /// Kinds of events and reasons shown.
 const SHOWN: usize = 12;
 
-/// Which days the log covers, and its figures.
-pub(crate) fn section(card: &Card) -> String {
+/// The days that the log covers, and its rows and events.
+pub(crate) fn section(card: &Card) -> Markup {
     let quality = &card.data_quality;
-    let body = match (number(quality, "rows"), number(quality, "events")) {
-        (Some(rows), Some(events)) => {
-            format!(
-                "<div class=\"pair\">{}{}</div>",
-                used(quality, rows, events),
-                kinds(quality)
-            )
+    html! {
+        (super::coverage::figure(card))
+        @match (number(quality, "rows"), number(quality, "events")) {
+            (Some(rows), Some(events)) => div.pair {
+                (used(quality, rows, events))
+                (kinds(quality))
+            },
+            _ if is_empty(quality) => p.card.empty { "No report on the log was kept." },
+            _ => (super::figure(
+                "",
+                "What does its report say?",
+                plain(quality, 0),
+                html! { "As the reader of the log gave it." },
+            )),
         }
-        _ if is_empty(quality) => {
-            "<p class=\"card empty\">No report on the log was kept.</p>".to_owned()
-        }
-        _ => super::figure(
-            "",
-            "What the log reports",
-            &plain(quality, 0),
-            "As the reader of the log gave it.",
-        ),
-    };
-    super::coverage::figure(card) + &body
+    }
 }
 
-fn number(value: &Value, name: &str) -> Option<u64> {
+/// A count in a JSON object.
+pub(crate) fn number(value: &Value, name: &str) -> Option<u64> {
     value.get(name)?.as_u64()
 }
 
-fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value
-        .get(name)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+/// The items of a list in a JSON object; none where it is missing.
+pub(crate) fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    let items = value.get(name).and_then(Value::as_array);
+    items.into_iter().flatten()
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -58,100 +57,79 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn used(quality: &Value, rows: u64, events: u64) -> String {
+/// Rows that are not events, with their names on the page.
+const OTHER_ROWS: [(&str, &str); 3] = [
+    ("rows_after_as_of", "After the as-of day, not seen"),
+    ("empty_amounts", "Without an amount, counted as 0"),
+    ("duplicates", "Equal to an earlier row, kept"),
+];
+
+fn used(quality: &Value, rows: u64, events: u64) -> Markup {
     let share = |n: u64| percent(n as f64 / rows.max(1) as f64);
-    let bar = |name: String, n: u64, class: &'static str| Row {
-        name,
-        bars: vec![Bar {
-            from: 0.0,
-            to: part(n as f64, rows.max(events) as f64),
-            class,
-            value: format!("{}, {}", count(n), share(n)),
-            whisker: None,
-        }],
+    let bar = |name: String, n: u64, class: &'static str| {
+        let to = part(n as f64, rows.max(events) as f64);
+        let value = format!("{}, {}", thousands(n), share(n));
+        Row {
+            name,
+            bars: vec![Bar::new(to, class, value)],
+        }
     };
+    let rejected = rejected::reasons(quality);
     let mut bars = vec![
         bar("Rows read".to_owned(), rows, "size"),
         bar("Events kept".to_owned(), events, "stay"),
     ];
-    for rejected in items(quality, "rejected").take(SHOWN) {
-        let reason = rejected
-            .get("reason")
-            .and_then(Value::as_str)
-            .unwrap_or("other");
-        let name = format!("Rejected: {}", words(reason));
-        bars.push(bar(name, number(rejected, "rows").unwrap_or(0), "churn"));
+    for reason in rejected.iter().take(SHOWN) {
+        let name = format!("Rejected: {}", words(&reason.name));
+        bars.push(bar(name, reason.rows, "churn"));
     }
-    let more = [
-        ("rows_after_as_of", "After the as-of day, not seen", "muted"),
-        ("empty_amounts", "Without an amount, counted as 0", "muted"),
-        ("duplicates", "Equal to an earlier row, kept", "muted"),
-    ];
-    for (field, name, class) in more {
-        bars.extend(
-            number(quality, field)
-                .filter(|n| *n > 0)
-                .map(|n| bar(name.to_owned(), n, class)),
-        );
+    for (field, name) in OTHER_ROWS {
+        let rows = number(quality, field).filter(|n| *n > 0);
+        bars.extend(rows.map(|n| bar(name.to_owned(), n, "muted")));
     }
-    let rejected: u64 = items(quality, "rejected")
-        .filter_map(|r| number(r, "rows"))
-        .sum();
-    let caption = match rejected {
-        0 => format!(
-            "{} of {}: no row was rejected.",
-            counted(rows, "row"),
-            files(quality)
-        ),
-        n => format!(
-            "{} of {}: {} were rejected, {}.",
-            counted(rows, "row"),
-            files(quality),
-            share(n),
-            count(n)
-        ),
+    let all: u64 = rejected.iter().map(|reason| reason.rows).sum();
+    let files = items(quality, "files").count() as u64;
+    let caption = html! {
+        (counted(rows, "row")) " of " (counted(files, "file")) ", " (thousands(all)) " rejected (" (share(all)) ")."
     };
-    super::figure(
-        "",
-        "How much of it could be used?",
-        &list(&bars),
-        &escape(&caption),
-    )
+    super::figure("", "How much of it could be used?", list(&bars), caption)
 }
 
-fn files(quality: &Value) -> String {
-    counted(items(quality, "files").count() as u64, "file")
+/// One kind of event.
+struct Kind<'a> {
+    name: &'a str,
+    events: u64,
+    users: u64,
 }
 
-fn kinds(quality: &Value) -> String {
-    let mut found: Vec<(&str, u64, u64)> = items(quality, "kinds")
-        .filter_map(|k| {
-            Some((
-                k.get("kind")?.as_str()?,
-                number(k, "events")?,
-                number(k, "users").unwrap_or(0),
-            ))
+impl<'a> Kind<'a> {
+    fn read(value: &'a Value) -> Option<Self> {
+        Some(Self {
+            name: value.get("kind")?.as_str()?,
+            events: number(value, "events")?,
+            users: number(value, "users").unwrap_or(0),
         })
-        .collect();
-    found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    let largest = found.first().map_or(0, |k| k.1) as f64;
-    let row = |(name, events, users): &(&str, u64, u64)| Row {
-        name: capital(&words(name)),
-        bars: vec![Bar {
-            from: 0.0,
-            to: part(*events as f64, largest),
-            class: "size",
-            value: format!("{} by {}", count(*events), counted(*users, "user")),
-            whisker: None,
-        }],
+    }
+
+    fn row(&self, largest: u64) -> Row {
+        let (events, users) = (thousands(self.events), counted(self.users, "user"));
+        let to = part(self.events as f64, largest as f64);
+        Row {
+            name: capital(&words(self.name)),
+            bars: vec![Bar::new(to, "size", format!("{events} by {users}"))],
+        }
+    }
+}
+
+fn kinds(quality: &Value) -> Markup {
+    let mut kinds: Vec<Kind<'_>> = items(quality, "kinds").filter_map(Kind::read).collect();
+    kinds.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.name.cmp(b.name)));
+    let largest = kinds.first().map_or(0, |k| k.events);
+    let rows: Vec<Row> = kinds.iter().take(SHOWN).map(|k| k.row(largest)).collect();
+    let caption = html! {
+        (counted(kinds.len() as u64, "kind")) " of events, the " (rows.len()) " most frequent shown."
     };
-    let rows: Vec<Row> = found.iter().take(SHOWN).map(row).collect();
-    let caption = match found.len() {
-        0 => "The report of the log names no kinds.".to_owned(),
-        n if n > SHOWN => format!("The {SHOWN} most frequent of {n} kinds of events."),
-        n => format!("{} of events.", counted(n as u64, "kind")),
-    };
-    super::figure("", "What happens in it?", &list(&rows), &escape(&caption))
+    super::figure("", "Which events are in it?", list(&rows), caption)
 }
 
 /// Depth, entries and characters of unknown JSON that are shown.
@@ -160,81 +138,62 @@ const ENTRIES: usize = 40;
 const CHARACTERS: usize = 200;
 
 /// Any JSON as names and values.
-fn plain(value: &Value, depth: usize) -> String {
+fn plain(value: &Value, depth: usize) -> Markup {
     match value {
-        Value::Object(fields) if depth < DEPTH => {
-            let shown = fields.iter().take(ENTRIES).map(|(name, value)| {
-                let name = escape(&shorten(&capital(&words(name)), CHARACTERS));
-                format!(
-                    "<div><dt>{name}</dt><dd>{}</dd></div>",
-                    plain(value, depth + 1)
-                )
-            });
-            format!(
-                "<dl class=\"tree\">{}{}</dl>",
-                shown.collect::<String>(),
-                left_out(fields.len())
-            )
-        }
-        Value::Array(items) if depth < DEPTH => {
-            let shown = items
-                .iter()
-                .take(ENTRIES)
-                .map(|item| format!("<li>{}</li>", plain(item, depth + 1)));
-            format!(
-                "<ul>{}{}</ul>",
-                shown.collect::<String>(),
-                left_out(items.len())
-            )
-        }
-        Value::String(text) => escape(&shorten(text, CHARACTERS)),
-        Value::Number(n) => n.as_u64().map_or_else(|| n.to_string(), count),
-        Value::Null => "–".to_owned(),
-        other => escape(&shorten(&other.to_string(), CHARACTERS)),
+        Value::Object(fields) if depth < DEPTH => html! {
+            dl.tree {
+                @for (name, value) in fields.iter().take(ENTRIES) {
+                    div { dt { (shorten(&capital(&words(name)), CHARACTERS)) } dd { (plain(value, depth + 1)) } }
+                }
+                @if let Some(more) = left_out(fields.len()) { div { dt { (more) } } }
+            }
+        },
+        Value::Array(items) if depth < DEPTH => html! {
+            ul {
+                @for item in items.iter().take(ENTRIES) { li { (plain(item, depth + 1)) } }
+                @if let Some(more) = left_out(items.len()) { li { (more) } }
+            }
+        },
+        Value::String(text) => html! { (shorten(text, CHARACTERS)) },
+        Value::Number(n) => html! { (n.as_u64().map_or_else(|| n.to_string(), thousands)) },
+        Value::Null => html! { "–" },
+        other => html! { (shorten(&other.to_string(), CHARACTERS)) },
     }
 }
 
-fn left_out(entries: usize) -> String {
-    match entries.saturating_sub(ENTRIES) {
-        0 => String::new(),
-        more => format!("<div>and {more} more</div>"),
-    }
+fn left_out(entries: usize) -> Option<String> {
+    let more = entries.checked_sub(ENTRIES).filter(|more| *more > 0)?;
+    Some(format!("and {more} more"))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::card;
+    use super::super::tests::{card, snapshot};
     use super::*;
 
     #[test]
     fn known_fields_are_drawn_without_ids_or_rejected_values() {
         let html = section(&card());
-        assert!(html.contains("Rejected: &lt;bad&gt; time"), "{html}");
-        assert!(html.contains("541,909"), "{html}");
-        assert!(
-            !html.contains("secret-user") && !html.contains("secret-value"),
-            "{html}"
-        );
+        let page = html.clone().into_string();
+        assert!(!page.contains("secret-user") && !page.contains("secret-value"));
+        snapshot("quality", html);
     }
 
     #[test]
     fn unknown_fields_are_names_and_values_of_bounded_size() {
+        let long = "y".repeat(5_000);
+        let many: Vec<usize> = (0..200).collect();
+        let unknown = json!({ "<i>": [1, { "deep": { "deeper": "x" } }], "long": long, "many": many, "none": null });
+        snapshot("quality_unknown", plain(&unknown, 0));
+    }
+
+    #[test]
+    fn without_a_report_there_is_a_sentence() {
         let mut card = card();
-        card.data_quality =
-            json!({ "<i>": [1, { "deep": { "deeper": "x" } }], "long": "y".repeat(5_000) });
-        let html = section(&card);
-        assert!(
-            html.contains("<dt>&lt;i&gt;</dt>") && !html.contains("<i>"),
-            "{html}"
-        );
-        assert!(
-            html.len() < 1_500 + super::super::coverage::figure(&card).len(),
-            "{}",
-            html.len()
-        );
         card.data_quality = Value::Null;
-        assert!(section(&card).contains("No report on the log was kept."));
+        let page = section(&card).into_string();
+        assert!(page.contains("No report on the log was kept."), "{page}");
     }
 }

@@ -1,44 +1,42 @@
-//! Who comes back, by when they were first active.
+//! Retention: users that are active again, by the period of their first activity.
 
-use super::heat::{Cell, HeatRow, table};
-use super::plot::{Axis, Plot};
-use super::text::{any_of, count, counted, escape, percent, words};
-use super::timeline::MONTH_NAMES;
+use maud::{Markup, html};
+
+use super::axis::{Axis, ends};
+use super::bars;
+use super::heatmap::{Cell, HeatmapRow, table};
+use super::plot::Plot;
+use super::text::{any_of, words};
+use super::timeline::month_name;
 use crate::card::{Card, Cohort, Period, Retention};
+use crate::report::number::{counted, percent, thousands};
 
-/// Curves and table side by side; a description where no period was seen to its end after the first.
-pub(crate) fn figures(card: &Card) -> String {
-    let retention = &card.retention;
+/// Curves and table side by side; a description where no period after the first was observed to its end.
+pub(crate) fn figures(card: &Card) -> Markup {
     let heading = "Do users come back?";
-    let activity = any_of(
-        &card
-            .label_definition
-            .activity
-            .iter()
-            .map(|a| words(a))
-            .collect::<Vec<_>>(),
-    );
-    if pooled(retention).len() < 2 {
-        return super::figure(
-            "",
+    let retention = &card.retention;
+    let pooled = pooled(retention);
+    if pooled.len() < 2 {
+        return super::no_figure(
             heading,
-            "",
-            "The log is too short to see who came back a period later.",
+            "The log is too short: no later period was observed.",
         );
     }
+    let activity = card.label_definition.activity.iter();
+    let activity = any_of(&activity.map(|a| words(a)).collect::<Vec<_>>());
     let curves = super::figure(
         "",
         heading,
-        &curves(retention, &activity),
-        &escape(&caption(retention)),
+        curves(retention, &pooled, &activity),
+        pooled_caption(retention, &pooled),
     );
     let table = super::figure(
         "",
         "How does each cohort hold?",
-        &heat(retention),
-        &escape(&cohorts_caption(retention)),
+        heatmap(retention),
+        cohorts_caption(retention),
     );
-    format!("<div class=\"pair\">{curves}{table}</div>")
+    html! { div.pair { (curves) (table) } }
 }
 
 fn unit(period: Period) -> &'static str {
@@ -52,26 +50,22 @@ fn unit(period: Period) -> &'static str {
 
 fn name(period: Period, cohort: &Cohort) -> String {
     let date = cohort.from.date();
-    let month = MONTH_NAMES
-        .get((date.month() - 1) as usize)
-        .copied()
-        .unwrap_or_default();
     match period {
-        Period::Week => format!("{} {month}", date.day()),
-        Period::Month => format!("{month} {:02}", date.year().rem_euclid(100)),
+        Period::Week => format!("{} {}", date.day(), month_name(date)),
+        Period::Month => format!("{} {:02}", month_name(date), date.year().rem_euclid(100)),
         Period::Quarter => format!("{} Q{}", date.year(), (date.month() - 1) / 3 + 1),
         Period::Year => date.year().to_string(),
     }
 }
 
+/// The share of a cohort that was active so many periods later; `None` where that was not observed to its end.
 fn share(cohort: &Cohort, later: usize) -> Option<f64> {
-    cohort
-        .active
-        .get(later)
-        .map(|active| *active as f64 / cohort.users.max(1) as f64)
+    let active = cohort.active.get(later)?;
+    Some(*active as f64 / cohort.users.max(1) as f64)
 }
 
-/// Those who came after the log began. The first cohort holds old customers too, who come back more often.
+/// The cohorts of users that were new. The first cohort holds all users present when the log began, old customers too,
+/// who come back more often; it stands in where there is no other.
 fn newcomers(retention: &Retention) -> &[Cohort] {
     match retention.cohorts.as_slice() {
         [_, rest @ ..] if rest.iter().any(|c| c.active.len() > 1) => rest,
@@ -79,57 +73,58 @@ fn newcomers(retention: &Retention) -> &[Cohort] {
     }
 }
 
-/// The share of newcomers active so many periods later, over all cohorts seen that long.
+/// Whether the first cohort is drawn as that of the users present when the log began.
+fn has_first(retention: &Retention) -> bool {
+    newcomers(retention).len() < retention.cohorts.len()
+}
+
+/// Cohorts with at least one later period.
+fn followed(retention: &Retention) -> impl Iterator<Item = &Cohort> {
+    retention.cohorts.iter().filter(|c| c.active.len() > 1)
+}
+
+/// The share of newcomers active so many periods later, over all cohorts observed that long.
 fn pooled(retention: &Retention) -> Vec<f64> {
     let cohorts = newcomers(retention);
     let longest = cohorts.iter().map(|c| c.active.len()).max().unwrap_or(0);
     let at = |later: usize| {
-        let seen = cohorts
-            .iter()
-            .filter_map(|c| Some((*c.active.get(later)?, c.users)));
-        let (active, users) = seen.fold((0, 0), |(a, u), (active, users)| (a + active, u + users));
+        let (mut active, mut users) = (0, 0);
+        for cohort in cohorts.iter().filter(|c| c.active.len() > later) {
+            active += cohort.active[later];
+            users += cohort.users;
+        }
         active as f64 / users.max(1) as f64
     };
     (0..longest).map(at).collect()
 }
 
-/// The most periods that any cohort was seen for, its own included.
+/// The most periods that any cohort was observed for, its own included.
 fn longest(retention: &Retention) -> usize {
-    retention
-        .cohorts
-        .iter()
-        .map(|c| c.active.len())
-        .max()
-        .unwrap_or(0)
+    let lengths = retention.cohorts.iter().map(|c| c.active.len());
+    lengths.max().unwrap_or(0)
 }
 
-fn curves(retention: &Retention, activity: &str) -> String {
-    let pooled = pooled(retention);
+fn curves(retention: &Retention, pooled: &[f64], activity: &str) -> Markup {
     let unit = unit(retention.period);
-    let last = longest(retention) - 1;
-    let step = last.div_ceil(6).max(1);
-    let ticks = (0..=last)
-        .step_by(step)
-        .map(|k| (k as f64, k.to_string()))
-        .collect();
+    let last = longest(retention).saturating_sub(1);
+    let ticks = (0..=last).step_by(last.div_ceil(6).max(1));
     let x = Axis {
         low: 0.0,
         high: last as f64,
-        ticks,
+        ticks: ticks.map(|k| (k as f64, k.to_string())).collect(),
         label: format!("{unit}s since the first {activity}"),
     };
     let mut plot = Plot::new(
-        "retention",
-        "Retention curves by cohort",
+        "retention".to_owned(),
+        "Retention curves by cohort".to_owned(),
         x,
         Axis::new(0.0, 1.0, "users active", percent),
     );
-    for cohort in retention.cohorts.iter().filter(|c| c.active.len() > 1) {
+    for (i, cohort) in followed(retention).enumerate() {
         let points: Vec<(f64, f64)> = (0..cohort.active.len())
             .filter_map(|k| Some((k as f64, share(cohort, k)?)))
             .collect();
-        let first = newcomers(retention).len() < retention.cohorts.len()
-            && cohort.from <= retention.cohorts[0].from;
+        let first = i == 0 && has_first(retention);
         plot.line(&points, if first { "cohort first" } else { "cohort" });
     }
     let all: Vec<(f64, f64)> = pooled
@@ -139,152 +134,106 @@ fn curves(retention: &Retention, activity: &str) -> String {
         .collect();
     plot.line(&all, "model");
     for (x, share) in &all {
-        plot.dot(
-            (*x, *share),
-            3.0,
-            "dot",
-            &format!("{x} {unit}s later: {} active", percent(*share)),
-        );
+        let text = format!("{x} {unit}s later: {} active", percent(*share));
+        plot.dot((*x, *share), 3.0, "dot", &text);
     }
-    let said: Vec<String> = all
+    let description: Vec<String> = all
         .iter()
         .map(|(k, s)| format!("after {k} {unit}s {}", percent(*s)))
         .collect();
-    let mut keys = vec![
+    let first = ("line cohort first", "there when the log began");
+    let keys = [
         ("line model", "all newcomers"),
         ("line cohort", "each cohort"),
     ];
-    if newcomers(retention).len() < retention.cohorts.len() {
-        keys.push(("line cohort first", "there when the log began"));
+    html! {
+        (bars::legend(keys.into_iter().chain(has_first(retention).then_some(first))))
+        (plot.finish(&description.join("; ")))
     }
-    let legend = super::bars::legend(&keys);
-    legend + &plot.finish(&said.join("; "))
 }
 
-fn heat(retention: &Retention) -> String {
-    let longest = longest(retention);
-    let unit = unit(retention.period);
-    let columns: Vec<String> = (1..longest).map(|k| k.to_string()).collect();
-    let shares = retention
-        .cohorts
-        .iter()
-        .flat_map(|c| (1..longest).filter_map(|later| share(c, later)));
+fn heatmap(retention: &Retention) -> Markup {
+    let (longest, unit) = (longest(retention), unit(retention.period));
+    let shares = followed(retention).flat_map(|c| (1..longest).filter_map(|k| share(c, k)));
     let largest = shares.fold(0.01, f64::max);
-    let row = |cohort: &Cohort| HeatRow {
-        name: name(retention.period, cohort),
-        detail: count(cohort.users),
-        cells: (1..longest)
-            .map(|later| {
-                let share = share(cohort, later)?;
-                let title = format!(
-                    "{} later: {} of {} active",
-                    counted(later as u64, unit),
-                    percent(share),
-                    counted(cohort.users, "user")
-                );
-                Some(Cell {
-                    strength: share / largest,
-                    warm: false,
-                    text: format!("{:.0}", share * 100.0),
-                    title,
-                })
-            })
-            .collect(),
+    let cell = |cohort: &Cohort, later: usize| {
+        let share = share(cohort, later)?;
+        Some(Cell {
+            strength: share / largest,
+            warm: false,
+            text: format!("{:.0}", share * 100.0),
+            title: format!(
+                "{} later: {} of {} active",
+                counted(later as u64, unit),
+                percent(share),
+                counted(cohort.users, "user")
+            ),
+        })
     };
-    let rows: Vec<HeatRow> = retention
-        .cohorts
-        .iter()
-        .filter(|c| c.active.len() > 1)
-        .map(row)
+    let rows: Vec<HeatmapRow> = followed(retention)
+        .map(|cohort| HeatmapRow {
+            name: name(retention.period, cohort),
+            detail: thousands(cohort.users),
+            cells: (1..longest).map(|later| cell(cohort, later)).collect(),
+        })
         .collect();
-    format!(
-        "<p class=\"legend\">percent of the cohort active so many {unit}s after its first</p>{}",
-        table("cohorts", ("first seen", "users"), &columns, &rows)
-    )
+    let columns: Vec<String> = (1..longest).map(|k| k.to_string()).collect();
+    html! {
+        p.legend { "percent of the cohort active so many " (unit) "s after its first" }
+        (table("cohorts", ("first seen", "users"), &columns, &rows))
+    }
 }
 
-fn caption(retention: &Retention) -> String {
-    let pooled = pooled(retention);
+fn pooled_caption(retention: &Retention, pooled: &[f64]) -> Markup {
     let unit = unit(retention.period);
     let later = (pooled.len() - 1).min(6);
-    let next = pooled.get(1).copied().unwrap_or(f64::NAN);
-    let mut said = format!(
-        "Of all newcomers, {} were active again 1 {unit} later",
-        percent(next)
-    );
-    if later > 1 {
-        let then = pooled.get(later).copied().unwrap_or(f64::NAN);
-        said.push_str(&format!(
-            " and {} after {}",
-            percent(then),
-            counted(later as u64, unit)
-        ));
+    html! {
+        "Newcomers active again: " (percent(pooled[1])) " after 1 " (unit)
+        @if later > 1 { ", " (percent(pooled[later])) " after " (later) " " (unit) "s" }
+        "."
     }
-    said + ". A curve that flattens has found its loyal users; one that keeps falling has not."
 }
 
-fn cohorts_caption(retention: &Retention) -> String {
-    let unit = unit(retention.period);
-    let seen: Vec<&Cohort> = retention
-        .cohorts
-        .iter()
-        .skip(1)
-        .filter(|c| c.active.len() > 1)
-        .collect();
-    let next = |c: &&&Cohort| share(c, 1).unwrap_or(0.0);
-    let first =
-        "The first cohort holds everybody who was there when the log began, old customers too.";
-    let best = seen.iter().max_by(|a, b| next(a).total_cmp(&next(b)));
-    let worst = seen.iter().min_by(|a, b| next(a).total_cmp(&next(b)));
-    match (best, worst) {
-        (Some(best), Some(worst)) if seen.len() > 1 => format!(
-            "After 1 {unit}, of the cohort of {} most came back ({}), of that of {} fewest ({}). {first}",
-            name(retention.period, best),
-            percent(next(&best)),
-            name(retention.period, worst),
-            percent(next(&worst)),
-        ),
-        _ => {
-            let cohort = retention.cohorts.first();
-            let back = cohort.and_then(|c| share(c, 1)).unwrap_or(f64::NAN);
-            let name = cohort
-                .map(|c| name(retention.period, c))
-                .unwrap_or_default();
-            format!(
-                "After 1 {unit}, {} of the cohort of {name} came back. {first}",
-                percent(back)
-            )
-        }
+fn cohorts_caption(retention: &Retention) -> Markup {
+    let next = newcomers(retention).iter().filter_map(|c| share(c, 1));
+    let (low, high) = ends(next).unwrap_or((f64::NAN, f64::NAN));
+    html! {
+        "Active after 1 " (unit(retention.period)) ": from " (percent(low)) " to " (percent(high)) " of a cohort. "
+        "The first cohort of the log holds all users present when it began."
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::card;
+    use super::super::tests::{card, plain, snapshot};
     use super::*;
 
     #[test]
     fn cohorts_are_curves_and_rows() {
         let mut card = card();
-        let html = figures(&card).replace(super::super::text::THIN, " ");
-        let drawn = |class: &str| html.matches(&format!("path class=\"{class}\"")).count();
-        assert_eq!(
-            (drawn("cohort"), drawn("cohort first")),
-            (9, 1),
-            "the last cohort has no later period"
-        );
-        assert!(
-            html.contains("<th scope=\"row\">Jan 11</th>")
-                && html.contains("months since the first purchase"),
-            "{html}"
-        );
-        assert!(
-            html.contains("46 % were active again 1 month later and 33 % after 6 months"),
-            "{html}"
-        );
+        snapshot("retention", figures(&card));
         card.retention.cohorts.truncate(1);
+        snapshot("retention_one_cohort", figures(&card));
         card.retention.cohorts[0].active.truncate(1);
-        assert!(figures(&card).contains("too short to see who came back"));
+        assert!(plain(figures(&card)).contains("The log is too short"));
+    }
+
+    #[test]
+    fn cohorts_observed_too_briefly_are_left_out_of_a_later_share() {
+        let cohort = |from: &str, users, active: &[u64]| Cohort {
+            from: from.parse().unwrap(),
+            users,
+            active: active.to_vec(),
+        };
+        let retention = Retention {
+            period: Period::Month,
+            cohorts: vec![
+                cohort("2024-01-01", 1_000, &[1_000, 900, 800]),
+                cohort("2024-02-01", 100, &[100, 50, 20]),
+                cohort("2024-03-01", 300, &[300, 50]),
+            ],
+        };
+        assert_eq!(pooled(&retention), [1.0, 0.25, 0.2]);
     }
 
     #[test]

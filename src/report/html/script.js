@@ -30,7 +30,7 @@ for (const figure of document.querySelectorAll(".gains")) {
     show("budget", percent(budgetPercent / 100));
     show("contacted", grouped(contacted));
     show("reached", `${grouped(found)} (${percent(found / Math.max(churners, 1))})`);
-    show("bothered", grouped(contacted - found));
+    show("false_positives", grouped(contacted - found));
     const possible = ((Math.min(contacted, churners) / contacted) * users) / churners;
     const times = (n) => `${Number.isFinite(n) ? n.toFixed(2) : "–"}×`;
     show("lift", times(lift));

@@ -1,69 +1,66 @@
-//! Lifecycle stages: how many users stand where, over time, and where they went.
+//! Lifecycle stages: their users, now and over time, and the moves between them.
 
-use super::bars::{Bar, Row, list, part};
-use super::dates::dates;
-use super::heat::{Cell, HeatRow, table};
+use maud::{Markup, html};
+
+use super::axis::Axis;
+use super::bars::{Bar, Row, legend, list, part};
+use super::dates::date_axis;
+use super::heatmap::{Cell, HeatmapRow, table};
 use super::names;
-use super::plot::{Axis, Plot};
-use super::text::{capital, count, counted, escape, nowrap, percent, words};
+use super::plot::Plot;
+use super::text::{capital, nowrap, words};
 use crate::card::{Card, Stage, StageSizes, Transitions};
+use crate::history::Day;
+use crate::report::number::{counted, percent, thousands};
 
-/// All three figures: where users stand and go, one below the other, beside the sizes over time.
-pub(crate) fn figures(card: &Card) -> String {
-    format!(
-        "<div class=\"pair\"><div class=\"stack\">{}{}</div>{}</div>",
-        now(card),
-        moves(card),
-        over_time(card)
-    )
+/// All three figures: sizes and moves, one below the other, beside the sizes over time.
+pub(crate) fn figures(card: &Card) -> Markup {
+    html! {
+        div.pair {
+            div.stack {
+                (now(card))
+                (moves(card))
+            }
+            (over_time(card))
+        }
+    }
 }
 
-fn now(card: &Card) -> String {
-    let heading = "Where do they stand?";
+fn now(card: &Card) -> Markup {
+    let heading = "In which stages are they?";
+    if card.stages.is_empty() {
+        return super::no_figure(heading, "No user is eligible for a score.");
+    }
     let all: u64 = card.stages.values().sum();
     let largest = card.stages.values().max().copied().unwrap_or(0) as f64;
-    // The rules' order is a user's way through them; names that they don't know come last.
-    let known = Stage::ALL.map(Stage::name);
-    let others = card
-        .stages
-        .keys()
-        .map(String::as_str)
-        .filter(|name| !known.contains(name));
-    let found = known
-        .into_iter()
-        .chain(others)
-        .filter_map(|name| Some((name, *card.stages.get(name)?)));
-    let rows: Vec<Row> = found
-        .map(|(name, users)| Row {
-            name: names::stage(name),
-            bars: vec![Bar {
-                from: 0.0,
-                to: part(users as f64, largest),
-                class: class(name),
-                value: format!(
-                    "{} users, {}",
-                    count(users),
-                    percent(users as f64 / all.max(1) as f64)
-                ),
-                whisker: None,
-            }],
+    let rows: Vec<Row> = in_order(card)
+        .map(|(name, users)| {
+            let share = percent(users as f64 / all.max(1) as f64);
+            let value = format!("{} users, {share}", thousands(users));
+            Row {
+                name: names::stage(name),
+                bars: vec![Bar::new(part(users as f64, largest), class(name), value)],
+            }
         })
         .collect();
-    if rows.is_empty() {
-        return super::figure("", heading, "", "Nobody is eligible for a score.");
-    }
-    let churning = card
-        .stages
-        .get(Stage::Churning.name())
-        .copied()
-        .unwrap_or(0);
-    let caption = format!(
-        "{} eligible for a score on {}, by lifecycle stage; {} of them already behave as leavers do.",
-        counted(all, "user"),
-        card.as_of,
-        percent(churning as f64 / all.max(1) as f64)
-    );
-    super::figure("", heading, &list(&rows), &escape(&caption))
+    let churning = card.stages.get(Stage::Churning.name());
+    let churning = churning.copied().unwrap_or(0) as f64 / all.max(1) as f64;
+    let caption = html! {
+        (counted(all, "user")) " eligible for a score on " (nowrap(card.as_of)) "; " (percent(churning))
+        " are in stage churning."
+    };
+    super::figure("", heading, list(&rows), caption)
+}
+
+/// The stages in the order in which a user passes them; names of other versions come last.
+fn in_order(card: &Card) -> impl Iterator<Item = (&str, u64)> {
+    let known = Stage::ALL.map(Stage::name);
+    let names = card.stages.keys().map(String::as_str);
+    let others = names.filter(move |name| !known.contains(name));
+    known
+        .into_iter()
+        .chain(others)
+        .filter_map(|name| Some((name, *card.stages.get(name)?)))
 }
 
 /// A stage's class in the style sheet.
@@ -78,154 +75,141 @@ fn class(stage: &str) -> &'static str {
     }
 }
 
-fn over_time(card: &Card) -> String {
-    let heading = "How does that change?";
+/// Users in a stage.
+fn at(sizes: &StageSizes, stage: Stage) -> u64 {
+    sizes.users.get(stage.name()).copied().unwrap_or(0)
+}
+
+/// Users in any stage.
+fn total(sizes: &StageSizes) -> u64 {
+    Stage::ALL.iter().map(|stage| at(sizes, *stage)).sum()
+}
+
+fn over_time(card: &Card) -> Markup {
+    let heading = "How do the stages change?";
     let sizes = &card.stage_sizes;
-    let at = |s: &StageSizes, stage: Stage| s.users.get(stage.name()).copied().unwrap_or(0);
-    let total = |s: &StageSizes| Stage::ALL.map(|stage| at(s, stage)).iter().sum::<u64>();
-    let most = sizes.iter().map(total).max().unwrap_or(0);
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else {
-        return super::figure("", heading, "", "There is no date to look back to.");
+        return super::no_figure(heading, "There is no date to look back to.");
     };
-    let days: Vec<_> = sizes.iter().map(|s| s.date).collect();
-    let mut x = dates(&days);
-    // Columns leave a gap between the closest dates, and the outer ones stay inside.
-    let closest = days
-        .windows(2)
-        .map(|w| w[1].since(w[0]))
-        .min()
-        .unwrap_or(1)
-        .max(1);
-    let half = f64::from(closest) * 0.38;
-    (x.low, x.high) = (
-        f64::from(first.date.number()) - half * 1.4,
-        f64::from(last.date.number()) + half * 1.4,
+    let keys = Stage::ALL.map(|stage| (class(stage.name()), stage.name()));
+    let content = html! {
+        (legend(keys))
+        (stacks(sizes))
+    };
+    super::figure("tall", heading, content, change(first, last))
+}
+
+/// One stack of the stages for every date.
+fn stacks(sizes: &[StageSizes]) -> Markup {
+    let days: Vec<Day> = sizes.iter().map(|s| s.date).collect();
+    let mut x = date_axis(&days);
+    // Stacks leave a gap between the closest dates, and the outer ones stay inside.
+    let gaps = days.windows(2).map(|w| w[1].since(w[0]));
+    let half = f64::from(gaps.min().unwrap_or(1).max(1)) * 0.38;
+    if let [first, .., last] | [first @ last] = days.as_slice() {
+        x.low = f64::from(first.number()) - half * 1.4;
+        x.high = f64::from(last.number()) + half * 1.4;
+    }
+    let most = sizes.iter().map(total).max().unwrap_or(0);
+    let mut plot = Plot::new(
+        "stages".to_owned(),
+        "Users by lifecycle stage over time".to_owned(),
+        x,
+        Axis::new(0.0, most as f64, "users", |v| thousands(v as u64)),
     );
-    let y = Axis::new(0.0, most as f64, "users", |v| count(v as u64));
-    let mut plot = Plot::new("stages", "Users by lifecycle stage over time", x, y);
     for size in sizes {
         let (x, mut foot) = (f64::from(size.date.number()), 0.0);
         for stage in Stage::ALL {
             let users = at(size, stage);
-            let said = format!(
-                "{}: {} in {}",
-                size.date,
-                counted(users, "user"),
-                stage.name()
-            );
-            plot.rect(
-                (x - half, foot),
-                (x + half, foot + users as f64),
-                class(stage.name()),
-                &said,
-            );
-            foot += users as f64;
+            let top = foot + users as f64;
+            let name = stage.name();
+            let text = format!("{}: {} in {name}", size.date, counted(users, "user"));
+            plot.rect((x - half, foot), (x + half, top), class(name), &text);
+            foot = top;
         }
     }
-    let said: Vec<String> = sizes
+    let description: Vec<String> = sizes
         .iter()
         .map(|s| format!("{}: {}", s.date, counted(total(s), "user")))
         .collect();
-    let keys = Stage::ALL.map(|stage| (class(stage.name()), stage.name()));
-    let content = super::bars::legend(&keys) + &plot.finish(&said.join("; "));
-    super::figure("tall", heading, &content, &change(first, last, at, total))
+    plot.finish(&description.join("; "))
 }
 
-/// The stage that grew or shrank most between two dates, as HTML.
-fn change(
-    first: &StageSizes,
-    last: &StageSizes,
-    at: impl Fn(&StageSizes, Stage) -> u64,
-    total: impl Fn(&StageSizes) -> u64,
-) -> String {
-    let share = |s: &StageSizes, stage| at(s, stage) as f64 / total(s).max(1) as f64;
-    let moved = |stage: &Stage| (share(last, *stage) - share(first, *stage)).abs();
-    let most = Stage::ALL
-        .into_iter()
-        .max_by(|a, b| moved(a).total_cmp(&moved(b)))
-        .unwrap_or(Stage::Churning);
-    let gone: u64 = ["inactive", "churned"]
-        .iter()
-        .filter_map(|name| last.users.get(*name))
-        .sum();
-    format!(
-        "From {} to {} the share of users in {} went from {} to {}, more than any other. Not drawn: {} on the last date \
-         who can no longer be asked about.",
-        nowrap(first.date),
-        nowrap(last.date),
-        most.name(),
-        escape(&percent(share(first, most))),
-        escape(&percent(share(last, most))),
-        escape(&counted(gone, "user")),
-    )
+fn change(first: &StageSizes, last: &StageSizes) -> Markup {
+    let share = |s: &StageSizes| at(s, Stage::Churning) as f64 / total(s).max(1) as f64;
+    let gone = ["inactive", "churned"];
+    let gone: u64 = gone.iter().filter_map(|name| last.users.get(*name)).sum();
+    html! {
+        "Churning: " (percent(share(first))) " on " (nowrap(first.date)) ", " (percent(share(last))) " on "
+        (nowrap(last.date)) ". Not drawn: " (counted(gone, "inactive or churned user")) " of the last date."
+    }
 }
 
-fn moves(card: &Card) -> String {
-    let heading = "Where do they go from there?";
+/// Whether a state means that a user leaves or has left.
+fn is_leaving(state: &str) -> bool {
+    matches!(state, "churning" | "inactive" | "churned")
+}
+
+fn moves(card: &Card) -> Markup {
+    let heading = "Where do they move?";
     let Some(t) = &card.transitions else {
-        return super::figure(
-            "",
+        return super::no_figure(
             heading,
-            "",
             "The log is too short to follow users for a horizon.",
         );
     };
     // Nobody becomes new, so there is a row for it and no column.
-    let arrived: Vec<usize> = (0..t.states.len())
-        .filter(|k| {
-            t.users
-                .iter()
-                .any(|row| row.get(*k).is_some_and(|n| *n > 0))
-        })
-        .collect();
-    let columns: Vec<String> = arrived
+    let reached = |k: &usize| {
+        t.users
+            .iter()
+            .any(|row| row.get(*k).is_some_and(|n| *n > 0))
+    };
+    let columns: Vec<usize> = (0..t.states.len()).filter(reached).collect();
+    let headings: Vec<String> = columns
         .iter()
-        .filter_map(|k| t.states.get(*k))
-        .map(|s| capital(&words(s)))
+        .map(|k| capital(&words(&t.states[*k])))
         .collect();
-    let rows = t
+    let rows: Vec<HeatmapRow> = t
         .states
         .iter()
         .zip(&t.users)
-        .filter(|(_, users)| users.iter().sum::<u64>() > 0);
-    let row = |(state, users): (&String, &Vec<u64>)| {
-        let all: u64 = users.iter().sum();
-        let cell = |k: &usize| {
-            let n = users.get(*k).copied().unwrap_or(0);
-            let to = t.states.get(*k)?;
-            let share = n as f64 / all as f64;
-            let title = format!(
-                "{} of {} from {} to {}",
-                count(n),
-                count(all),
-                words(state),
-                words(to)
-            );
-            let warm = matches!(to.as_str(), "churning" | "inactive" | "churned");
-            (n > 0).then(|| Cell {
-                strength: share,
-                warm,
-                text: percent_short(share),
-                title,
-            })
-        };
-        HeatRow {
-            name: capital(&words(state)),
-            detail: count(all),
-            cells: arrived.iter().map(cell).collect(),
-        }
+        .filter(|(_, users)| users.iter().sum::<u64>() > 0)
+        .map(|(from, users)| HeatmapRow {
+            name: capital(&words(from)),
+            detail: thousands(users.iter().sum()),
+            cells: columns
+                .iter()
+                .map(|k| cell(from, &t.states[*k], users, *k))
+                .collect(),
+        })
+        .collect();
+    let content = html! {
+        p.legend { "percent of each row; from stages on the left to those above" }
+        (table("moves", ("from", "users"), &headings, &rows))
     };
-    let rows: Vec<HeatRow> = rows.map(row).collect();
-    let legend =
-        "<p class=\"legend\">percent of each row; from stages on the left to those above</p>";
-    let content = format!(
-        "{legend}{}",
-        table("moves", ("from", "users"), &columns, &rows)
-    );
-    super::figure("", heading, &content, &followed(t))
+    super::figure("", heading, content, moves_caption(t))
 }
 
-/// Whole percent without its sign, as the legend says it.
+/// The share of one state's users that moved to another; `None` where none did.
+fn cell(from: &str, to: &str, users: &[u64], column: usize) -> Option<Cell> {
+    let moved = users.get(column).copied().filter(|n| *n > 0)?;
+    let all: u64 = users.iter().sum();
+    let share = moved as f64 / all as f64;
+    Some(Cell {
+        strength: share,
+        warm: is_leaving(to),
+        text: percent_short(share),
+        title: format!(
+            "{} of {} from {} to {}",
+            thousands(moved),
+            thousands(all),
+            words(from),
+            words(to)
+        ),
+    })
+}
+
+/// Percent without decimals and without its sign, which the legend gives.
 fn percent_short(share: f64) -> String {
     match share {
         s if s < 0.005 => "<1".to_owned(),
@@ -234,98 +218,54 @@ fn percent_short(share: f64) -> String {
     }
 }
 
-/// The two moves that matter, as HTML: out of the settled stages, and back from churning.
-fn followed(t: &Transitions) -> String {
-    let position = |name: &str| t.states.iter().position(|s| s == name);
-    let share = |from: &str, to: &dyn Fn(&str) -> bool| -> Option<f64> {
-        let row = t.users.get(position(from)?)?;
-        let all: u64 = row.iter().sum();
-        let there: u64 = t
-            .states
-            .iter()
-            .zip(row)
-            .filter(|(s, _)| to(s))
-            .map(|(_, n)| n)
-            .sum();
-        (all > 0).then(|| there as f64 / all as f64)
+/// The two moves that matter: out of the mature stage, and back from churning.
+fn moves_caption(t: &Transitions) -> Markup {
+    let share = |from: &str, to: &dyn Fn(&str) -> bool| {
+        let row = t.states.iter().zip(&t.users).find(|(s, _)| *s == from);
+        let users = row.map_or(&[][..], |(_, users)| users);
+        let states = t.states.iter().zip(users);
+        let moved: u64 = states.filter(|(s, _)| to(s)).map(|(_, n)| n).sum();
+        // Not a number, and so a dash, without a user.
+        moved as f64 / users.iter().sum::<u64>() as f64
     };
-    let leaving = |s: &str| matches!(s, "churning" | "inactive" | "churned");
-    let mut said = format!("From {} to {}", nowrap(t.from), nowrap(t.to));
-    let drifted = ["mature", "growth", "exploration"]
-        .into_iter()
-        .find_map(|s| Some((s, share(s, &leaving)?)));
-    said.push_str(&match drifted {
-        Some((stage, share)) => format!(
-            ", {} of {stage} users began to leave or left",
-            escape(&percent(share))
-        ),
-        None => " users were followed".to_owned(),
-    });
-    let back = share("churning", &|s| !leaving(s));
-    if let (Some(back), Some(gone)) = (
-        back,
-        share("churning", &|s| matches!(s, "inactive" | "churned")),
-    ) {
-        said.push_str(&format!(
-            "; of those already churning {} came back to an earlier stage and {} were gone",
-            escape(&percent(back)),
-            escape(&percent(gone))
-        ));
+    html! {
+        "From " (nowrap(t.from)) " to " (nowrap(t.to)) ": " (percent(share("mature", &is_leaving)))
+        " of mature users moved to churning, inactive or churned; "
+        (percent(share("churning", &|s| !is_leaving(s)))) " of churning users moved back to an earlier stage."
     }
-    said + ". Point at a cell for the numbers."
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::card;
+    use super::super::tests::{card, plain, snapshot};
     use super::*;
 
     #[test]
     fn stages_are_in_order_over_time_and_followed() {
-        let html = figures(&card()).replace(super::super::text::THIN, " ");
-        let order: Vec<usize> = [
-            "Acquisition:",
-            "Growth:",
-            "Mature:",
-            "Churning:",
-            "Paused &amp; more",
-        ]
-        .map(|n| html.find(n).unwrap())
-        .into();
-        assert!(order.is_sorted(), "{html}");
-        assert_eq!(
-            html.matches("<rect class=\"s-mature\"").count(),
-            1 + 9,
-            "now, and on nine dates"
-        );
-        assert!(
-            html.contains("14 % of mature users began to leave or left; of those already churning 15 % came back"),
-            "{html}"
-        );
-        assert!(
-            html.contains("title=\"187 of 321 from acquisition to growth\">58</td>"),
-            "{html}"
-        );
-        assert!(
-            !html.contains("<th scope=\"col\"><span>New</span>"),
-            "nobody becomes new"
-        );
-        assert!(html.contains("780 users on the last date"), "{html}");
+        snapshot("stages", figures(&card()));
     }
 
     #[test]
-    fn nobody_is_said_in_words() {
+    fn missing_stages_are_no_figures() {
         let mut card = card();
         card.stages.clear();
         card.stage_sizes.clear();
         card.transitions = None;
-        let html = figures(&card);
-        for words in [
-            "Nobody is eligible",
+        let text = plain(figures(&card));
+        for reason in [
+            "No user is eligible",
             "no date to look back to",
             "too short to follow",
         ] {
-            assert!(html.contains(words), "{html}");
+            assert!(text.contains(reason), "{text}");
         }
+    }
+
+    #[test]
+    fn moves_of_no_user_are_dashes() {
+        let mut transitions = card().transitions.unwrap();
+        transitions.users.iter_mut().for_each(|row| row.fill(0));
+        let text = plain(moves_caption(&transitions));
+        assert!(text.contains(": – of mature users"), "{text}");
     }
 }

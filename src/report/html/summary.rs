@@ -1,134 +1,112 @@
-//! The head of the page: what was asked, and of which log.
+//! The head of the page: the churn question, and the model, log and configuration that the page is about.
 
-use super::text::{any_of, count, counted, escape, nowrap, shorten, words};
+use maud::{Markup, html};
+
+use super::text::{any_of, nowrap, shorten, words};
 use crate::card::Card;
+use crate::report::number::{THIN, counted, thousands};
 
 /// The page's title.
 pub(crate) fn title(card: &Card) -> String {
     format!("Churn model report as of {}", card.as_of)
 }
 
-/// The question, and which model, log and configuration the page is about.
-pub(crate) fn header(card: &Card) -> String {
-    format!(
-        "<header><p class=\"eyebrow\">Churn model report</p><h1>{}</h1><p class=\"lede\">{}</p>{}{}</header>",
-        escape(&question(card)),
-        escape(&asked(card)),
-        super::verdict::headline(card),
-        facts(card),
-    )
+/// The head of the page.
+pub(crate) fn header(card: &Card) -> Markup {
+    html! {
+        header {
+            p.eyebrow { "Churn model report" }
+            h1 { (question(card)) }
+            p.lede { (population(card)) }
+            (super::verdict::headline(card))
+            (facts(card))
+        }
+    }
 }
 
-/// Where the page comes from.
-pub(crate) fn footer(card: &Card) -> String {
-    format!(
-        "<footer>Ebb {} · data {} · seed {} · intervals are 95{}% bootstrap intervals over users</footer>",
-        escape(&card.ebb_version),
-        escape(&short(&card.data_hash)),
-        card.seed,
-        super::text::THIN,
-    )
+/// Version, data and seed, with which the report can be made again.
+pub(crate) fn footer(card: &Card) -> Markup {
+    html! {
+        footer {
+            "Ebb " (card.ebb_version) " · data " (short(&card.data_hash)) " · seed " (card.seed)
+            " · intervals are 95" (THIN) "% bootstrap intervals over users"
+        }
+    }
 }
 
-/// The churn question as a description.
+/// The churn question as a sentence.
 fn question(card: &Card) -> String {
-    let q = &card.label_definition;
-    let horizons: Vec<String> = q.horizon_days.iter().map(u16::to_string).collect();
-    let when = match q.lead_days {
-        0 => format!("in the next {} days", any_of(&horizons)),
-        lead => format!(
-            "in the {} days that start {} later",
-            any_of(&horizons),
-            counted(u64::from(lead), "day")
-        ),
+    let label = &card.label_definition;
+    let horizons: Vec<String> = label.horizon_days.iter().map(u16::to_string).collect();
+    let horizons = any_of(&horizons);
+    let when = match label.lead_days {
+        0 => format!("in the next {horizons} days"),
+        lead => {
+            let lead = counted(u64::from(lead), "day");
+            format!("in the {horizons} days that start {lead} later")
+        }
     };
-    match &q.churn_event {
+    match &label.churn_event {
         Some(event) => format!("Which users will reach “{}” {when}?", words(event)),
         None => format!("Which users will have no {} {when}?", activity(card)),
     }
 }
 
 fn activity(card: &Card) -> String {
-    any_of(
-        &card
-            .label_definition
-            .activity
-            .iter()
-            .map(|a| words(a))
-            .collect::<Vec<_>>(),
-    )
+    let kinds = card.label_definition.activity.iter();
+    any_of(&kinds.map(|kind| words(kind)).collect::<Vec<_>>())
 }
 
-/// Who was asked about.
-fn asked(card: &Card) -> String {
-    let days = u64::from(card.label_definition.active_within_days);
-    format!(
-        "Asked of every user with {} in the {} before.",
-        article(&activity(card)),
-        counted(days, "day")
-    )
+/// The users that are scored.
+fn population(card: &Card) -> String {
+    let activity = activity(card);
+    let vowel = activity.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']);
+    let article = if vowel { "an" } else { "a" };
+    let days = counted(u64::from(card.label_definition.active_within_days), "day");
+    format!("Scored: every user with {article} {activity} in the {days} before.")
 }
 
-fn article(noun: &str) -> String {
-    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']);
-    format!("{} {noun}", if vowel { "an" } else { "a" })
-}
-
-/// Names of files that are shown, and characters of one.
+/// File names shown at most, and characters of one.
 const FILES: usize = 3;
 const NAME: usize = 60;
 
-/// What tells this model from another one.
-fn facts(card: &Card) -> String {
-    let known = |hash: &str| {
-        if hash.is_empty() {
-            "not recorded".to_owned()
-        } else {
-            escape(&short(hash))
-        }
+/// The facts by which one model's report differs from another's.
+fn facts(card: &Card) -> Markup {
+    let known = |hash: &str| match hash {
+        "" => html! { "not recorded" },
+        hash => html! { (short(hash)) },
     };
-    let facts = [
+    super::facts([
         ("Model", known(&card.model_version)),
         ("Configuration (SHA-256)", known(&card.config_hash)),
-        ("Log", files(card)),
+        ("Log", html! { (files(card)) }),
         (
             "Days",
-            format!("{} to {}", nowrap(card.first_day), nowrap(card.last_day)),
+            html! { (nowrap(card.first_day)) " to " (nowrap(card.last_day)) },
         ),
         ("As of", nowrap(card.as_of)),
-        ("Users", count(card.users)),
+        ("Users", html! { (thousands(card.users)) }),
         ("Data (SHA-256)", known(&card.data_hash)),
-    ];
-    let items: String = facts
-        .iter()
-        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"))
-        .collect();
-    format!("<dl class=\"facts\">{items}</dl>")
+    ])
 }
 
-/// The names of the log's files, as HTML.
+/// The names of the log's files.
 fn files(card: &Card) -> String {
-    let files = card
-        .data_quality
-        .get("files")
-        .and_then(serde_json::Value::as_array);
-    let names: Vec<&str> = files
-        .into_iter()
-        .flatten()
-        .filter_map(|f| f.get("file")?.as_str())
-        .collect();
+    let files = super::quality::items(&card.data_quality, "files");
+    let names: Vec<&str> = files.filter_map(|f| f.get("file")?.as_str()).collect();
     let shown: Vec<String> = names
         .iter()
         .take(FILES)
-        .map(|name| escape(&shorten(name, NAME)))
+        .map(|name| shorten(name, NAME))
         .collect();
     match names.len().saturating_sub(FILES) {
         _ if names.is_empty() => "not recorded".to_owned(),
         0 => shown.join(", "),
-        more => format!("{} and {} more", shown.join(", "), count(more as u64)),
+        more => format!("{} and {} more", shown.join(", "), thousands(more as u64)),
     }
 }
 
+/// The first 12 characters of a hash: enough to tell two apart by eye.
 fn short(hash: &str) -> String {
     hash.chars().take(12).collect()
 }
@@ -137,7 +115,7 @@ fn short(hash: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::card;
+    use super::super::tests::{card, snapshot};
     use super::*;
 
     #[test]
@@ -148,8 +126,8 @@ mod tests {
             "Which users will have no purchase in the next 30 or 90 days?"
         );
         assert_eq!(
-            asked(&card),
-            "Asked of every user with a purchase in the 180 days before."
+            population(&card),
+            "Scored: every user with a purchase in the 180 days before."
         );
         card.label_definition.lead_days = 1;
         card.label_definition.churn_event = Some("plan_cancel".into());
@@ -160,26 +138,16 @@ mod tests {
     }
 
     #[test]
-    fn the_head_tells_model_configuration_and_log_apart_from_others() {
+    fn the_head_names_model_configuration_and_log() {
         let mut card = card();
-        let head = header(&card);
-        for part in [
-            "<dd>0123456789ab</dd>",
-            "<dd>fedcba987654</dd>",
-            "<dd>data/retail.csv.gz</dd>",
-            "9f86d081884c",
-        ] {
-            assert!(head.contains(part), "{part}: {head}");
-        }
-        let file = |k: u32| json!({ "file": format!("log/<{k}>.csv"), "rows": k });
+        snapshot("header", header(&card));
+        let file = |k: u32| json!({ "file": format!("log/{k}.csv"), "rows": k });
         card.data_quality = json!({ "files": (0..1_005).map(file).collect::<Vec<_>>() });
-        let head = header(&card);
-        assert!(
-            head.contains("log/&lt;0&gt;.csv, log/&lt;1&gt;.csv, log/&lt;2&gt;.csv and 1,002 more"),
-            "{head}"
+        assert_eq!(
+            files(&card),
+            "log/0.csv, log/1.csv, log/2.csv and 1,002 more"
         );
-        (card.model_version, card.config_hash, card.data_quality) =
-            (String::new(), String::new(), json!(null));
-        assert_eq!(header(&card).matches("not recorded").count(), 3);
+        card.data_quality = json!(null);
+        assert_eq!(files(&card), "not recorded");
     }
 }

@@ -1,11 +1,14 @@
-//! Which dates trained the model, at which ways to fit were compared, which tested it, and what each of them looks ahead at.
+//! The dates of the fit: training, comparison of candidates, test, and the label window of each.
 
 use jiff::civil::Date;
+use maud::{Markup, html};
 
-use super::plot::short;
-use super::text::{counted, escape, nowrap};
+use super::axis::{percentage, short};
+use super::bars;
+use super::text::nowrap;
 use crate::card::{Card, HorizonCard};
 use crate::history::Day;
+use crate::report::number::counted;
 
 /// A date with its part in the fit.
 struct Lane {
@@ -14,290 +17,214 @@ struct Lane {
     date: Day,
 }
 
-/// One lane for each date: what is known before it as a line, its label window as a bar.
-pub(crate) fn figure(card: &Card, h: &HorizonCard) -> String {
+impl Lane {
+    fn new(part: &'static str, class: &'static str, date: Day) -> Self {
+        Self { part, class, date }
+    }
+}
+
+/// One lane for each date: the days before it as a line, its label window as a bar.
+pub(crate) fn figure(card: &Card, h: &HorizonCard) -> Markup {
     let lanes = lanes(h);
-    let content = legend(&lanes) + &chart(card, h, &lanes);
+    let content = html! {
+        (legend(&lanes))
+        (chart(card, h, &lanes))
+    };
     super::figure(
         "timeline small",
-        "Which days taught it, which judged it?",
-        &content,
-        &caption(card, h),
+        "Which dates trained and tested it?",
+        content,
+        caption(card, h),
     )
 }
 
 fn lanes(h: &HorizonCard) -> Vec<Lane> {
     let Some(e) = &h.evaluation else {
-        return h
-            .snapshots
-            .iter()
-            .map(|date| Lane {
-                part: "Fit",
-                class: "train",
-                date: *date,
-            })
-            .collect();
+        let fitted = h.snapshots.iter();
+        return fitted.map(|d| Lane::new("Fit", "train", *d)).collect();
     };
-    let train = e.train.iter().map(|date| match e.calibration {
-        Some(newest) if newest == *date => Lane {
-            part: "Compare",
-            class: "compare",
-            date: *date,
-        },
-        _ => Lane {
-            part: "Train",
-            class: "train",
-            date: *date,
-        },
+    let train = e.train.iter().map(|date| {
+        if e.calibration == Some(*date) {
+            Lane::new("Compare", "compare", *date)
+        } else {
+            Lane::new("Train", "train", *date)
+        }
     });
-    train
-        .chain([Lane {
-            part: "Test",
-            class: "test",
-            date: e.test,
-        }])
-        .collect()
+    train.chain([Lane::new("Test", "test", e.test)]).collect()
 }
 
-/// What the colours of the bars mean, of those that are there.
-fn legend(lanes: &[Lane]) -> String {
+/// The colours of the bars that are there.
+fn legend(lanes: &[Lane]) -> Markup {
     let keys = [
-        ("train", "taught the model"),
-        (
-            "compare",
-            "taught it; the newest at which ways to fit were compared",
-        ),
-        ("test", "judged it"),
+        ("train", "training"),
+        ("compare", "training; newest backtest fold"),
+        ("test", "test"),
     ];
-    let shown: Vec<(&str, &str)> = keys
+    let shown = keys
         .into_iter()
-        .filter(|k| lanes.iter().any(|l| l.class == k.0))
-        .collect();
-    super::bars::legend(&shown)
+        .filter(|(class, _)| lanes.iter().any(|l| l.class == *class));
+    bars::legend(shown)
 }
 
-/// Where days lie, 0 to 100.
+/// The days that are drawn.
 struct Span {
     first: Day,
     last: Day,
 }
 
 impl Span {
+    fn new(card: &Card, lanes: &[Lane], window_days: i32) -> Self {
+        let ends = lanes.iter().map(|l| l.date.plus(window_days));
+        let last = ends
+            .chain([card.as_of, card.last_day.plus(1)])
+            .max()
+            .unwrap_or(card.as_of);
+        // Only the end of a long log is drawn, so that the bars can be told apart.
+        let earliest = lanes.iter().map(|l| l.date).min().unwrap_or(card.first_day);
+        let first = card.first_day.max(earliest.plus(-last.since(earliest) / 2));
+        Self { first, last }
+    }
+
+    /// The position of a day, 0 to 100.
     fn at(&self, day: Day) -> f64 {
-        let whole = f64::from(self.last.since(self.first).max(1));
-        (f64::from(day.since(self.first)) / whole * 100.0).clamp(0.0, 100.0)
+        let days = f64::from(self.last.since(self.first).max(1));
+        (f64::from(day.since(self.first)) / days * 100.0).clamp(0.0, 100.0)
     }
 }
 
-fn chart(card: &Card, h: &HorizonCard, lanes: &[Lane]) -> String {
-    let window = card.label_definition.lead_days as i32 + i32::from(h.horizon_days);
-    let ends = lanes
-        .iter()
-        .map(|l| l.date.plus(window))
-        .chain([card.as_of, card.last_day.plus(1)]);
-    let last = ends.max().unwrap_or(card.as_of);
-    // Of a long log only the end is drawn, so that the bars can be told apart.
-    let earliest = lanes.iter().map(|l| l.date).min().unwrap_or(card.first_day);
-    let span = Span {
-        first: card.first_day.max(earliest.plus(-last.since(earliest) / 2)),
-        last,
-    };
+fn chart(card: &Card, h: &HorizonCard, lanes: &[Lane]) -> Markup {
+    let lead_days = card.label_definition.lead_days as i32;
+    let span = Span::new(card, lanes, lead_days + i32::from(h.horizon_days));
     // Few dates get room, many still fit.
     let pitch = (220.0 / lanes.len().max(1) as f64).clamp(4.0, 18.0);
-    let height = pitch * lanes.len() as f64;
-    let mut marks = ticks(&span, height);
-    for (i, lane) in lanes.iter().enumerate() {
-        let y = pitch * (i as f64 + 0.5);
-        marks.push_str(&draw(
-            lane,
-            &span,
-            card.label_definition.lead_days as i32,
-            h.horizon_days,
-            y,
-            pitch,
-        ));
-    }
-    let today = short(span.at(card.as_of));
-    marks.push_str(&format!(
-        "<line class=\"marker-line\" x1=\"{today}%\" x2=\"{today}%\" y1=\"-4\" y2=\"{}\"/>",
-        short(height)
-    ));
+    let height = short(pitch * lanes.len() as f64);
+    let as_of = percentage(span.at(card.as_of));
     let id = format!("timeline-{}", h.horizon_days);
-    let described: Vec<String> = lanes
+    let description: Vec<String> = lanes
         .iter()
         .map(|l| format!("{} {}", l.part, l.date))
         .collect();
-    format!(
-        "<div class=\"plot lanes\"><svg role=\"img\" aria-labelledby=\"{id}-t {id}-d\" height=\"{0}\" \
-         style=\"height:{0}px\"><title id=\"{id}-t\">Dates of the fit, {1} days</title><desc id=\"{id}-d\">{2}</desc>\
-         {marks}</svg></div>",
-        short(height),
-        h.horizon_days,
-        escape(&described.join("; ")),
-    )
+    html! {
+        div.plot.lanes {
+            svg role="img" aria-labelledby={ (id) "-t " (id) "-d" } height=(height) style={ "height:" (height) "px" } {
+                title id={ (id) "-t" } { "Dates of the fit, " (h.horizon_days) " days" }
+                desc id={ (id) "-d" } { (description.join("; ")) }
+                (ticks(&span, &height))
+                @for (i, lane) in lanes.iter().enumerate() {
+                    @let from = lane.date.plus(lead_days);
+                    @let until = from.plus(i32::from(h.horizon_days));
+                    (draw(lane, &span, (from, until), pitch * (i as f64 + 0.5), (pitch * 0.62).min(10.0)))
+                }
+                line.marker-line x1=(as_of) x2=(as_of) y1="-4" y2=(height) {}
+            }
+        }
+    }
 }
 
-fn draw(lane: &Lane, span: &Span, lead_days: i32, horizon_days: u16, y: f64, pitch: f64) -> String {
-    let from = lane.date.plus(lead_days);
-    let until = from.plus(i32::from(horizon_days));
-    let thick = (pitch * 0.62).min(10.0);
-    format!(
-        "<line class=\"known\" x1=\"0\" x2=\"{date}%\" y1=\"{y}\" y2=\"{y}\"/>\
-         <rect class=\"{}\" x=\"{}%\" width=\"{}%\" y=\"{}\" height=\"{}\" rx=\"2\">\
-         <title>{} on {}: churn from {from} to {}</title></rect>\
-         <circle class=\"date\" cx=\"{date}%\" cy=\"{y}\" r=\"{}\"/>",
-        lane.class,
-        short(span.at(from)),
-        short((span.at(until) - span.at(from)).max(0.4)),
-        short(y - thick / 2.0),
-        short(thick),
-        lane.part,
-        lane.date,
-        until.plus(-1),
-        short((thick / 2.0).min(3.5)),
-        date = short(span.at(lane.date)),
-        y = short(y),
-    )
+/// A lane at height `y` with the half-open label window of its date as a bar.
+fn draw(lane: &Lane, span: &Span, (from, until): (Day, Day), y: f64, thickness: f64) -> Markup {
+    let date = percentage(span.at(lane.date));
+    let middle = short(y);
+    let length = (span.at(until) - span.at(from)).max(0.4);
+    html! {
+        line.known x1="0" x2=(date) y1=(middle) y2=(middle) {}
+        rect class=(lane.class) x=(percentage(span.at(from))) width=(percentage(length)) y=(short(y - thickness / 2.0))
+            height=(short(thickness)) rx="2" {
+            title { (lane.part) " on " (lane.date) ": churn from " (from) " to " (until.plus(-1)) }
+        }
+        circle.date cx=(date) cy=(middle) r=(short((thickness / 2.0).min(3.5))) {}
+    }
 }
 
 /// Months between ticks, tried in order until there are few enough.
 const MONTHS: [i32; 9] = [1, 2, 3, 6, 12, 24, 60, 120, 1_200];
 const MOST_TICKS: usize = 6;
-pub(crate) const MONTH_NAMES: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+
+/// The month of a date, in three letters.
+pub(crate) fn month_name(date: Date) -> &'static str {
+    const NAMES: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    NAMES[(date.month() - 1) as usize]
+}
 
 /// Ticks at the starts of months, with the year where it changes.
-fn ticks(span: &Span, height: f64) -> String {
-    let mut text = String::new();
-    let mut year = None;
-    for date in months(span) {
-        let x = short(span.at(Day::from(date)));
-        let month = MONTH_NAMES[(date.month() - 1) as usize];
-        text.push_str(&format!(
-            "<line class=\"grid\" x1=\"{x}%\" x2=\"{x}%\" y1=\"0\" y2=\"{0}\"/>\
-             <text class=\"tick\" x=\"{x}%\" y=\"{0}\" dy=\"16\" text-anchor=\"middle\">{month}</text>",
-            short(height)
-        ));
-        if year.replace(date.year()) != Some(date.year()) {
-            text.push_str(&format!(
-                "<text class=\"tick\" x=\"{x}%\" y=\"{}\" dy=\"30\" text-anchor=\"middle\">{}</text>",
-                short(height),
-                date.year()
-            ));
+fn ticks(span: &Span, height: &str) -> Markup {
+    let months = months(span);
+    let new_year = |i: usize| i == 0 || months[i - 1].year() != months[i].year();
+    html! {
+        @for (i, date) in months.iter().enumerate() {
+            @let x = percentage(span.at(Day::from(*date)));
+            line.grid x1=(x) x2=(x) y1="0" y2=(height) {}
+            text.tick x=(x) y=(height) dy="16" text-anchor="middle" { (month_name(*date)) }
+            @if new_year(i) {
+                text.tick x=(x) y=(height) dy="30" text-anchor="middle" { (date.year()) }
+            }
         }
     }
-    text
 }
 
 fn months(span: &Span) -> Vec<Date> {
     let (first, last) = (span.first.date(), span.last.date());
     let number = |d: Date| i32::from(d.year()) * 12 + i32::from(d.month()) - 1;
     let date = |n: i32| Date::new(n.div_euclid(12) as i16, (n.rem_euclid(12) + 1) as i8, 1).ok();
-    let within = |step: i32| -> Vec<Date> {
-        let starts = (number(first)..=number(last))
-            .filter(|n| n.rem_euclid(step) == 0)
-            .filter_map(date);
+    let every = |step: i32| -> Vec<Date> {
+        let numbers = (number(first)..=number(last)).filter(|n| n.rem_euclid(step) == 0);
+        let starts = numbers.filter_map(date);
         starts.filter(|d| *d >= first && *d <= last).collect()
     };
     MONTHS
         .into_iter()
-        .map(within)
+        .map(every)
         .find(|m| m.len() <= MOST_TICKS)
         .unwrap_or_default()
 }
 
-fn caption(card: &Card, h: &HorizonCard) -> String {
-    let shape = format!(
-        "Dots are dates on which users are described by all that lies to the left, back to {}; bars are the days in \
-         which they are watched for churn.",
-        nowrap(card.first_day)
-    );
-    let snapshots = counted(h.snapshots.len() as u64, "date");
-    match &h.evaluation {
-        Some(e) => {
-            let parts = e.user_parts;
-            let compared = match e.calibration {
-                Some(newest) => format!(
-                    "Ways to fit were compared on dates up to {}, in rehearsals that had learnt only from bars that \
-                     had ended by then.",
-                    nowrap(newest)
-                ),
-                None => "No date could be rehearsed to compare ways to fit.".to_owned(),
-            };
-            format!(
-                "{shape} All that taught the judged model ended before the test date. {compared} Users fall into \
-                 {parts} parts, each asked of a model that learnt from the others, so that nobody judges a model that \
-                 learnt from them. The final model is then fitted on all {snapshots}; the dashed line is {}.",
-                nowrap(card.as_of)
-            )
+fn caption(card: &Card, h: &HorizonCard) -> Markup {
+    let dates = counted(h.snapshots.len() as u64, "date");
+    html! {
+        "Dots are dates: features are of the days to the left, back to " (nowrap(card.first_day))
+        "; bars are label windows. "
+        @if let Some(e) = &h.evaluation {
+            "All training windows end by the test date, " (nowrap(e.test)) "."
+            @if let Some(newest) = e.calibration {
+                " Backtest folds go up to " (nowrap(newest)) "; each is trained on windows that ended before it."
+            }
+            " Users are tested in " (e.user_parts) " parts, each by a model trained on the others."
+            " The final model is fitted on all " (dates)
+        } @else {
+            "The model was fitted on " (dates) " and not tested"
         }
-        None => {
-            format!(
-                "{shape} The model was fitted on {snapshots} and never judged; the dashed line is {}.",
-                nowrap(card.as_of)
-            )
-        }
+        "; dashed: the as-of day, " (nowrap(card.as_of)) "."
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{card, day};
+    use super::super::tests::{card, day, plain, snapshot};
     use super::*;
 
     #[test]
     fn every_date_has_a_lane_in_order_of_time() {
-        let card = card();
-        let h = &card.horizons[0];
-        let html = figure(&card, h);
-        let e = h.evaluation.as_ref().unwrap();
-        assert_eq!(html.matches("class=\"train\"").count(), e.train.len() - 1);
-        assert_eq!(
-            (
-                html.matches("class=\"compare\"").count(),
-                html.matches("class=\"test\"").count()
-            ),
-            (1, 1)
-        );
-        assert!(
-            html.contains("Users fall into 3 parts") && html.contains("key compare"),
-            "{html}"
-        );
-        let mut alone = h.clone();
-        alone.evaluation.as_mut().unwrap().calibration = None;
-        let uncompared = figure(&card, &alone);
-        assert!(
-            uncompared.contains("No date could be rehearsed")
-                && !uncompared.contains("key compare")
-        );
-        let untested = figure(&card, card.horizons.last().unwrap());
-        assert!(
-            untested.contains("never judged") && !untested.contains("class=\"test\""),
-            "{untested}"
-        );
+        let mut card = card();
+        snapshot("timeline", figure(&card, &card.horizons[0]));
+        snapshot("timeline_untested", figure(&card, &card.horizons[2]));
+        card.horizons[0].evaluation.as_mut().unwrap().calibration = None;
+        let text = plain(figure(&card, &card.horizons[0]));
+        assert!(!text.contains("backtest fold"), "{text}");
     }
 
     #[test]
     fn ticks_are_few_whatever_the_span() {
-        for (first, last) in [
-            ("2020-01-15", "2020-01-20"),
-            ("2020-01-01", "2021-01-01"),
-            ("1970-01-01", "2199-12-31"),
-        ] {
-            let months = months(&Span {
+        let months = |first: &str, last: &str| {
+            months(&Span {
                 first: day(first),
                 last: day(last),
-            });
-            assert!(months.len() <= MOST_TICKS, "{months:?}");
-        }
-        assert_eq!(
-            months(&Span {
-                first: day("2020-01-01"),
-                last: day("2021-01-01")
             })
-            .len(),
-            5
-        );
+        };
+        assert_eq!(months("2020-01-15", "2020-01-20").len(), 0);
+        assert_eq!(months("2020-01-01", "2021-01-01").len(), 5);
+        let centuries = months("1970-01-01", "2199-12-31").len();
+        assert!((1..=MOST_TICKS).contains(&centuries), "{centuries}");
     }
 }

@@ -21,7 +21,7 @@ fn cause(untested: &Untested, definition: &LabelDefinition, horizon_days: u16) -
             span_days,
             needed_days,
         } => format!(
-            "The log is too short to judge {model} on a later date than it learnt from: it spans {span_days} days, \
+            "The log is too short to judge {model} on a date after its training: it spans {span_days} days, \
              and {needed_days} would do."
         ),
         Untested::DatesTooClose { dates, window_days } => format!(
@@ -45,7 +45,7 @@ fn cause(untested: &Untested, definition: &LabelDefinition, horizon_days: u16) -
             churned,
         } => one_class(definition, horizon_days, date, users, churned),
         Untested::TooFewEarlier { date, rows, least } => format!(
-            "Too few users to judge {model}: only {rows} rows (user, date) before {date} could be learnt from, and \
+            "Too few users to judge {model}: only {rows} rows (user, date) before {date} can train it, and \
              {least} are needed. A log of more users or a longer churn.active_within_days would do."
         ),
         Untested::TooFewOfAClass {
@@ -60,7 +60,7 @@ fn cause(untested: &Untested, definition: &LabelDefinition, horizon_days: u16) -
             };
             format!(
                 "Too few users {word} to judge {model}: of {rows} rows (user, date) before {date} {few} did, and each \
-                 third of the users is asked of what the others teach. A log of more users would do, or {}.",
+                 third of the users is predicted by a model trained on the others. A log of more users would do, or {}.",
                 horizon_advice(definition.churn_event.is_none(), word == "churned")
             )
         }

@@ -24,8 +24,8 @@ pub(crate) fn verdict(verdict: &Verdict, e: &Evaluation) -> String {
     let (churners, users) = (e.churners(), e.users);
     if churners.min(users.saturating_sub(churners)) < *min_class_users {
         return format!(
-            "Not shown to be better than its strongest baseline, {name}: {churners} of {users} users left, and with \
-             fewer than {min_class_users} on either side no difference can be told from chance"
+            "Not shown to be better than its strongest baseline, {name}: {churners} of {users} users churned, and with \
+             fewer than {min_class_users} of either class no difference can be told from chance"
         );
     }
     let [value, low, high] = [d.value, d.low, d.high].map(difference);
@@ -72,7 +72,7 @@ pub(crate) fn baseline_name(e: &Evaluation, name: &str) -> String {
 mod tests {
     use super::*;
     use crate::card::Interval;
-    use crate::report::html::tests::card;
+    use crate::report::html::fixture::card;
 
     /// The evaluation of the fixture with another strength and difference to BG/NBD, the strongest baseline.
     fn judged(strength: Strength, value: f64, low: f64, high: f64) -> (Evaluation, Verdict) {
@@ -95,10 +95,10 @@ mod tests {
             };
             let said = super::verdict(&verdict, &of);
             assert!(
-                said.contains(&format!("{churners} of 4338 users left")),
+                said.contains(&format!("{churners} of 4338 users churned")),
                 "{said}"
             );
-            assert!(said.contains("fewer than 10 on either side"), "{said}");
+            assert!(said.contains("fewer than 10 of either class"), "{said}");
         }
     }
 

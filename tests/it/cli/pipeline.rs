@@ -212,8 +212,8 @@ fn inspect_prints_the_card() {
         .collect();
     insta::assert_snapshot!(head.join("\n"), @r#"
     As of 2024-10-27, from a log of 2024-01-01 to 2024-10-26
-    401 users, 8862 records (user, day, kind)
-    Churn is no purchase within the horizon; asked of users active in the last 90 days
+    401 users, 8,862 records (user, day, kind)
+    Churn is no purchase within the horizon; users active in the last 90 days
     "#);
     for part in [
         "Horizon 30 days",
@@ -224,14 +224,10 @@ fn inspect_prints_the_card() {
     ] {
         assert!(out.contains(part), "{part}:\n{out}");
     }
-    assert_eq!(
-        out.matches("No feature saw the future: ").count(),
-        1,
-        "{out}"
-    );
+    assert_eq!(out.matches("Leakage check passed: ").count(), 1, "{out}");
     for part in [
         "  hyperparameters: L2 ",
-        "  log-odds put right with slope ",
+        "  calibration of the log-odds: slope ",
         "model less baseline",
     ] {
         assert_eq!(
@@ -242,7 +238,7 @@ fn inspect_prints_the_card() {
     }
     for part in [
         "calibration line: slope",
-        "parts of the users",
+        "groups of users",
         "stage: growth",
     ] {
         assert_eq!(

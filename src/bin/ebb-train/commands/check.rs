@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::Context;
 use ebb::card::Card;
 use ebb::model;
-use ebb::report::gate::{Floors as Thresholds, check as check_card};
+use ebb::report::gate::{Thresholds, check as check_card};
 use ebb::report::text as card_text;
 use serde_json::json;
 
