@@ -17,9 +17,9 @@ ci: fmt lint doc deny test release retrain quickstart real interop deploy report
 fmt:
     cargo fmt --all --check
 
-# Clippy without a warning: everything, the suite on real logs, and each half without the other, and traces.
+# Clippy without a warning: everything with the benchmarks, the suite on real logs, and each half without the other, and traces.
 lint:
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets -- -D warnings
     cargo clippy --locked --test real -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features serve -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features serve,otel -- -D warnings
@@ -37,14 +37,14 @@ deny:
         echo "SKIPPED deny: cargo-deny is not installed (cargo install --locked cargo-deny)"; \
     fi
 
-# All tests that need nothing but this repository; those of traces take a build with them.
+# All tests that need nothing but this repository, the benchmarks' own among them; those of traces take a build with them.
 test:
-    cargo test --locked
+    cargo test --locked --workspace
     cargo test --locked --features otel --test it traces
 
-# The release binaries, the quickstart and the client.
+# The release binaries, the quickstart, the client, and the generator of large logs.
 release:
-    cargo build --release --locked --bins --example quickstart --example client
+    cargo build --release --locked -p ebb -p ebb-benches --bin ebb-train --bin ebb-serve --bin bulk --example quickstart --example client
 
 # Train as a user's CI would, with floors: on the sample log, and on a larger one that is made up afresh.
 retrain: release

@@ -11,8 +11,6 @@ pub(super) enum Purpose {
     Life = 1,
     Dirt = 2,
     Bot = 3,
-    Shopper = 4,
-    Slice = 5,
 }
 
 /// A stream of random numbers that depends on nothing but its three keys.
@@ -22,11 +20,6 @@ impl Chance {
     pub(super) fn new(seed: u64, purpose: Purpose, user: u32) -> Self {
         let key = mix(seed ^ mix(((purpose as u64) << 32) | u64::from(user)));
         Self(Xoshiro256PlusPlus::seed_from_u64(key))
-    }
-
-    /// A stream of its own for each part of what a user does.
-    pub(super) fn of_part(seed: u64, purpose: Purpose, user: u32, part: u32) -> Self {
-        Self::new(mix(seed ^ mix(u64::from(part))), purpose, user)
     }
 
     /// Uniform in `[0, 1)`.

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::population::{MORE_VISITS, Mood, Shopper};
-use super::{Chance, DAY_SECONDS, Day, Kind, Purpose, World};
+use crate::calendar::{Calendar, DAY_SECONDS};
+use crate::chance::{Chance, Purpose};
+use crate::population::{DayHabits, MORE_VISITS, UserProfile};
 
 /// The hours between which sessions begin; most of them in the middle.
 const OPENS: f64 = 6.0;
@@ -16,71 +17,45 @@ const LONGEST_STEP: i32 = 120;
 const CHEAPEST: f64 = 100.0;
 const DEAREST: f64 = 10_000_000.0;
 
-/// The days of the log, numbered from 0, and how much happens on each.
-pub(super) struct Calendar {
-    world: World,
-    /// The sum of the season's factors before each day, and before the day after the last.
-    before: Vec<f64>,
+/// A kind of event. The order is that of the log within a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Visit,
+    Cart,
+    Purchase,
+    Return,
+    SupportTicket,
+    EmailClick,
 }
 
-impl Calendar {
-    pub(super) fn new(start: Day, days: u32) -> Self {
-        let world = World::new(start, days);
-        let mut before = vec![0.0];
-        let mut sum = 0.0;
-        for day in 0..world.end.since(world.start) {
-            sum += world.season(world.start.plus(day));
-            before.push(sum);
+impl Kind {
+    /// How the log writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Visit => "visit",
+            Self::Cart => "cart",
+            Self::Purchase => "purchase",
+            Self::Return => "return",
+            Self::SupportTicket => "support_ticket",
+            Self::EmailClick => "email_click",
         }
-        Self { world, before }
-    }
-
-    /// How many days the log covers.
-    pub(super) fn days(&self) -> i32 {
-        self.world.end.since(self.world.start)
-    }
-
-    /// The first day of a user inside the log, and whether the user joins on it.
-    pub(super) fn join(&self, chance: &mut Chance) -> (i32, bool) {
-        let joined = self.world.join(chance).since(self.world.start);
-        (joined.clamp(0, self.days() - 1), joined >= 0)
-    }
-
-    fn before(&self, day: i32) -> f64 {
-        usize::try_from(day)
-            .ok()
-            .and_then(|day| self.before.get(day))
-            .copied()
-            .unwrap_or(0.0)
-    }
-
-    /// How much happens from one day until before another, where 1 is an average day.
-    pub(super) fn weight(&self, from: i32, until: i32) -> f64 {
-        self.before(until) - self.before(from)
-    }
-
-    /// One of these days, drawn in proportion to what happens on each.
-    fn day(&self, days: &Range<i32>, chance: &mut Chance) -> i32 {
-        let place = chance.between(self.before(days.start), self.before(days.end));
-        let day = self.before.partition_point(|before| *before <= place) as i32 - 1;
-        day.clamp(days.start, days.end - 1)
     }
 }
 
 /// Something that one user did. The order is that of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct BulkEvent {
+pub struct Event {
     /// Seconds since the log began.
-    pub(super) second: i32,
-    pub(super) user: u32,
-    pub(super) kind: Kind,
+    pub second: i32,
+    pub user: u32,
+    pub kind: Kind,
     /// Money that moved or would have; 0 where none is involved.
     pence: i32,
 }
 
-impl BulkEvent {
+impl Event {
     /// The amount in pounds, for the kinds of events that have one.
-    pub(super) fn amount(&self) -> Option<f64> {
+    pub fn amount(&self) -> Option<f64> {
         match self.kind {
             Kind::Cart | Kind::Purchase | Kind::Return => Some(f64::from(self.pence) / 100.0),
             Kind::Visit | Kind::SupportTicket | Kind::EmailClick => None,
@@ -89,28 +64,28 @@ impl BulkEvent {
 }
 
 /// All that a slice follows from.
-pub(super) struct Plan {
-    pub(super) seed: u64,
-    pub(super) calendar: Calendar,
-    pub(super) shoppers: Vec<Shopper>,
+pub struct Plan {
+    pub seed: u64,
+    pub calendar: Calendar,
+    pub profiles: Vec<UserProfile>,
     /// How many slices there are.
-    pub(super) slices: u32,
+    pub slices: u32,
 }
 
 impl Plan {
     /// The events of a slice, in order of time.
-    pub(super) fn events(&self, number: u32) -> Vec<BulkEvent> {
+    pub fn events(&self, number: u32) -> Vec<Event> {
         let first_day = |slice: u32| (self.calendar.days() as u32 * slice / self.slices) as i32;
         let (from, until) = (first_day(number), first_day(number + 1));
         let mut events = Vec::new();
-        for (user, shopper) in (0..).zip(&self.shoppers) {
-            let days = from.max(shopper.joined)..until.min(shopper.left);
+        for (user, profile) in (0..).zip(&self.profiles) {
+            let days = from.max(profile.joined)..until.min(profile.left);
             if !days.is_empty() {
                 let mut chance = Chance::of_part(self.seed, Purpose::Slice, user, number);
                 self.live(
                     &User {
                         number: user,
-                        shopper,
+                        profile,
                     },
                     days,
                     &mut chance,
@@ -130,19 +105,20 @@ impl Plan {
         user: &User<'_>,
         days: Range<i32>,
         chance: &mut Chance,
-        events: &mut Vec<BulkEvent>,
+        events: &mut Vec<Event>,
     ) {
-        let shopper = user.shopper;
-        if shopper.new && days.contains(&shopper.joined) {
-            Session::open(user, shopper.joined, chance, events).play(shopper.mood(shopper.joined));
+        let profile = user.profile;
+        if profile.new && days.contains(&profile.joined) {
+            Session::open(user, profile.joined, chance, events)
+                .play(profile.habits(profile.joined));
         }
         let usual =
-            chance.count(shopper.sessions_per_day * self.calendar.weight(days.start, days.end));
+            chance.count(profile.sessions_per_day * self.calendar.weight(days.start, days.end));
         for _ in 0..usual {
             let day = self.calendar.day(&days, chance);
-            let mood = shopper.mood(day);
-            if chance.happens(mood.sessions) {
-                Session::open(user, day, chance, events).play(mood);
+            let habits = profile.habits(day);
+            if chance.happens(habits.sessions) {
+                Session::open(user, day, chance, events).play(habits);
             }
         }
     }
@@ -150,7 +126,7 @@ impl Plan {
 
 struct User<'a> {
     number: u32,
-    shopper: &'a Shopper,
+    profile: &'a UserProfile,
 }
 
 /// A session on its way.
@@ -160,7 +136,7 @@ struct Session<'a> {
     /// The last second of the day.
     ends: i32,
     chance: &'a mut Chance,
-    events: &'a mut Vec<BulkEvent>,
+    events: &'a mut Vec<Event>,
 }
 
 impl<'a> Session<'a> {
@@ -169,7 +145,7 @@ impl<'a> Session<'a> {
         user: &'a User<'a>,
         day: i32,
         chance: &'a mut Chance,
-        events: &'a mut Vec<BulkEvent>,
+        events: &'a mut Vec<Event>,
     ) -> Self {
         let hour = chance
             .between(OPENS, CLOSES)
@@ -184,8 +160,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn play(&mut self, mood: Mood) {
-        let clicked = self.chance.happens(f64::from(self.user.shopper.clicks));
+    fn play(&mut self, habits: DayHabits) {
+        let clicked = self.chance.happens(f64::from(self.user.profile.clicks));
         self.add(
             if clicked {
                 Kind::EmailClick
@@ -197,24 +173,24 @@ impl<'a> Session<'a> {
         for _ in 0..self.chance.count(MORE_VISITS) {
             self.add(Kind::Visit, 0);
         }
-        if self.chance.happens(f64::from(self.user.shopper.carts)) {
+        if self.chance.happens(f64::from(self.user.profile.carts)) {
             let price = self.price();
             self.add(Kind::Cart, price);
-            if self.chance.happens(mood.buys) {
+            if self.chance.happens(habits.buys) {
                 self.add(Kind::Purchase, price);
             }
         }
-        if self.chance.happens(mood.returns) {
+        if self.chance.happens(habits.returns) {
             let price = self.price();
             self.add(Kind::Return, -price);
         }
-        if self.chance.happens(mood.tickets) {
+        if self.chance.happens(habits.tickets) {
             self.add(Kind::SupportTicket, 0);
         }
     }
 
     fn add(&mut self, kind: Kind, pence: i32) {
-        self.events.push(BulkEvent {
+        self.events.push(Event {
             second: self.second,
             user: self.user.number,
             kind,
@@ -224,7 +200,7 @@ impl<'a> Session<'a> {
     }
 
     fn price(&mut self) -> i32 {
-        let price = f64::from(self.user.shopper.basket) * libm::exp(0.5 * self.chance.normal());
+        let price = f64::from(self.user.profile.basket) * libm::exp(0.5 * self.chance.normal());
         price.clamp(CHEAPEST, DEAREST) as i32
     }
 }
