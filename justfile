@@ -59,8 +59,14 @@ retrain: release
 quickstart: release
     {{ target }}/release/examples/quickstart
 
+# Whether EBB_REAL_DATA names a folder with the public logs.
+[private]
+real-data:
+    @test -n "${EBB_REAL_DATA:-}" || { echo "EBB_REAL_DATA is not set: it names the folder of the public logs, which datasets/fetch.sh FOLDER downloads"; exit 1; }
+    datasets/fetch.sh --check "$EBB_REAL_DATA"
+
 # The tests on real logs, in the folder that EBB_REAL_DATA names.
-real:
+real: real-data
     cargo test --release --locked --test real -- --nocapture
 
 # Clients nobody here wrote: Python's grpcio and buf curl. Needs python3 and npm.
@@ -93,9 +99,8 @@ bounded: release
 stress length="short": release
     benches/stress.sh {{ length }}
 
-# The comparison with other tools that EBB_QUALITY names; not part of CI. Needs python3.
-quality script=env("EBB_QUALITY", "../shared/quality/quality.py"): release
-    @test -f "{{ script }}" || { echo "there is no {{ script }}: EBB_QUALITY names the comparison to run"; exit 1; }
+# Predictions beside other tools' on the public logs in the folder that EBB_REAL_DATA names (datasets/fetch.sh); not part of CI. Needs python3.
+quality *arguments: real-data release
     test -x {{ target }}/quality/bin/python || python3 -m venv {{ target }}/quality
-    {{ target }}/quality/bin/pip install --quiet --disable-pip-version-check numpy pandas scipy scikit-learn
-    {{ target }}/quality/bin/python "{{ script }}" --bin {{ train }}
+    {{ target }}/quality/bin/pip install --quiet --disable-pip-version-check numpy pandas scipy scikit-learn lightgbm
+    {{ target }}/quality/bin/python benches/quality.py --bin {{ train }} {{ arguments }}
