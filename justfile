@@ -29,12 +29,13 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-# Licences, banned crates and sources of the dependencies; needs cargo-deny.
+# Licences, banned crates, sources and advisories of the dependencies. Needs cargo-deny (cargo install --locked cargo-deny).
 deny:
-    @if command -v cargo-deny >/dev/null; then \
-        cargo deny --all-features check bans licenses sources; \
+    cargo deny --workspace --all-features check bans licenses sources
+    @if problem=$(cargo deny fetch db 2>&1); then \
+        cargo deny --workspace --all-features check advisories; \
     else \
-        echo "SKIPPED deny: cargo-deny is not installed (cargo install --locked cargo-deny)"; \
+        echo "SKIPPED advisories: their database cannot be fetched, so no known vulnerability would be found: ${problem##*$'\n'}"; \
     fi
 
 # All tests that need nothing but this repository, the benchmarks' own among them; those of traces take a build with them.
