@@ -17,9 +17,9 @@ ci: fmt lint doc deny test release retrain quickstart real interop deploy report
 fmt:
     cargo fmt --all --check
 
-# Clippy without a warning: everything, the suite on real logs, and each half without the other, and traces.
+# Clippy without a warning: everything with the benchmarks, the suite on real logs, and each half without the other, and traces.
 lint:
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets -- -D warnings
     cargo clippy --locked --test real -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features serve -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features serve,otel -- -D warnings
@@ -29,12 +29,13 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-# Licences, banned crates and sources of the dependencies; needs cargo-deny.
+# Licences, banned crates, sources and advisories of the dependencies. Needs cargo-deny (cargo install --locked cargo-deny).
 deny:
-    @if command -v cargo-deny >/dev/null; then \
-        cargo deny --all-features check bans licenses sources; \
+    cargo deny --workspace --all-features check bans licenses sources
+    @if problem=$(cargo deny fetch db 2>&1); then \
+        cargo deny --workspace --all-features check advisories; \
     else \
-        echo "SKIPPED deny: cargo-deny is not installed (cargo install --locked cargo-deny)"; \
+        echo "SKIPPED advisories: their database cannot be fetched, so no known vulnerability would be found: ${problem##*$'\n'}"; \
     fi
 
 # Write the pages that are made from the code: settings, commands, errors, limits. Tests compare them with the code.
@@ -42,14 +43,14 @@ docs:
     cargo build --locked --bins --example docs
     {{ target }}/debug/examples/docs
 
-# All tests that need nothing but this repository; those of traces take a build with them.
+# All tests that need nothing but this repository, the benchmarks' own among them; those of traces take a build with them.
 test:
-    cargo test --locked
+    cargo test --locked --workspace
     cargo test --locked --features otel --test it traces
 
-# The release binaries, the quickstart and the client.
+# The release binaries, the quickstart, the client, and the generator of large logs.
 release:
-    cargo build --release --locked --bins --example quickstart --example client
+    cargo build --release --locked -p ebb -p ebb-benches --bin ebb-train --bin ebb-serve --bin bulk --example quickstart --example client
 
 # Train as a user's CI would, with a quality gate: on the sample log, and on a larger one that is simulated afresh.
 retrain: release
@@ -64,8 +65,14 @@ retrain: release
 quickstart: release
     {{ target }}/release/examples/quickstart
 
+# Whether EBB_REAL_DATA names a folder with the public logs.
+[private]
+real-data:
+    @test -n "${EBB_REAL_DATA:-}" || { echo "EBB_REAL_DATA is not set: it names the folder of the public logs, which datasets/fetch.sh FOLDER downloads"; exit 1; }
+    datasets/fetch.sh --check "$EBB_REAL_DATA"
+
 # The tests on real logs, in the folder that EBB_REAL_DATA names.
-real:
+real: real-data
     cargo test --release --locked --test real -- --nocapture
 
 # Clients nobody here wrote: Python's grpcio and buf curl. Needs python3 and npm.
@@ -109,9 +116,8 @@ bounded: release
 stress length="short": release
     benches/stress.sh {{ length }}
 
-# The comparison with other tools that EBB_QUALITY names; not part of CI. Needs python3.
-quality script=env("EBB_QUALITY", "../shared/quality/quality.py"): release
-    @test -f "{{ script }}" || { echo "there is no {{ script }}: EBB_QUALITY names the comparison to run"; exit 1; }
+# Predictions beside other tools' on the public logs in the folder that EBB_REAL_DATA names (datasets/fetch.sh); not part of CI. Needs python3.
+quality *arguments: real-data release
     test -x {{ target }}/quality/bin/python || python3 -m venv {{ target }}/quality
-    {{ target }}/quality/bin/pip install --quiet --disable-pip-version-check numpy pandas scipy scikit-learn
-    {{ target }}/quality/bin/python "{{ script }}" --bin {{ train }}
+    {{ target }}/quality/bin/pip install --quiet --disable-pip-version-check numpy pandas scipy scikit-learn lightgbm
+    {{ target }}/quality/bin/python benches/quality.py --bin {{ train }} {{ arguments }}

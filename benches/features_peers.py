@@ -4,7 +4,7 @@
     features_peers.py duckdb|polars LOG_FOLDER --as-of DAY [--as-of DAY ...] --out features.parquet
     features_peers.py duckdb|polars LOG_FOLDER --roll-up-only --out rollup.parquet
 
-LOG_FOLDER is what `ebb-train simulate --bulk` makes: events/part-*.parquet or .csv and ebb.toml, in UTC. One row for
+LOG_FOLDER is what `bulk` makes: events/part-*.parquet or .csv and ebb.toml, in UTC. One row for
 every user with activity before the day, with the columns user_id, as_of and the features by their names in the
 catalogue; null where a value cannot be known. DuckDB makes a folder with a file for each day where there are several.
 EBB_PEER_THREADS (2) threads.

@@ -13,5 +13,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
-cargo build --quiet --release --locked --example fitters
-"${PYTHON:-python3}" benches/fitters.py "$target/release/examples/fitters" "$target/bench/fitters" "${1:-3}" "${2:-}"
+cargo build --quiet --release --locked -p ebb-benches --bin fitters
+"${PYTHON:-python3}" benches/fitters.py "$target/release/fitters" "$target/bench/fitters" "${1:-3}" "${2:-}"

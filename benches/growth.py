@@ -2,7 +2,9 @@
 
     python3 benches/growth.py target/release/ebb-train [WORK_FOLDER]
 
-Makes the logs with `ebb-train simulate --bulk` (Parquet) where they are missing, and prints a Markdown table.
+Makes the logs (Parquet) where they are missing with `bulk`, which lies beside ebb-train, and prints a Markdown table:
+
+    cargo build --release -p ebb -p ebb-benches --bin ebb-train --bin bulk
 """
 
 import os
@@ -35,6 +37,7 @@ def run(*command):
 
 def main():
     train = os.path.realpath(sys.argv[1])
+    bulk = os.path.join(os.path.dirname(train), "bulk")
     work = Path(sys.argv[2] if len(sys.argv) > 2 else "target/bench/growth")
     work.mkdir(parents=True, exist_ok=True)
     print("| events | users | roll-up | fit | score | peak of roll-up / fit / score |")
@@ -42,7 +45,7 @@ def main():
     for events, users in LOGS:
         log = work / f"log-{events}-{users}"
         if not (log / "ebb.toml").exists():
-            run(train, "simulate", "--quiet", "--bulk", str(events), "--users", str(users), "--out", str(log))
+            run(bulk, "--quiet", str(events), "--users", str(users), "--out", str(log))
         config = ("--quiet", "--config", str(log / "ebb.toml"))
         out = work / "out"
         shutil.rmtree(out, ignore_errors=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 TRAIN = TARGET / "release" / "ebb-train"
+BULK = TRAIN.with_name("bulk")
 WORK = TARGET / "bench"
 PEERS = ROOT / "benches"
 
@@ -24,7 +25,7 @@ def arguments(description, parts):
     parser.add_argument("--only", action="append", choices=parts, help="a part to run; may be repeated")
     parser.add_argument("--tool", action="append", choices=["ebb", "duckdb", "polars"], help="a tool to run; may be repeated")
     parser.add_argument("--python", default=sys.executable, help="the interpreter of the peers")
-    parser.add_argument("--no-build", action="store_true", help="take ebb-train as it was built")
+    parser.add_argument("--no-build", action="store_true", help="take ebb-train and bulk as they were built")
     return parser
 
 
@@ -32,7 +33,8 @@ def prepare(args, parts):
     args.only = args.only or parts
     args.tool = args.tool or ["ebb", "duckdb", "polars"]
     if not args.no_build:
-        subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", "--bins"], cwd=ROOT, check=True)
+        programs = ["-p", "ebb", "-p", "ebb-benches", "--bin", "ebb-train", "--bin", "bulk"]
+        subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", *programs], cwd=ROOT, check=True)
     WORK.mkdir(parents=True, exist_ok=True)
 
 
@@ -43,8 +45,8 @@ def log(events, users, form):
     if not (folder / "ebb.toml").exists():
         made = folder.with_suffix(".part")
         shutil.rmtree(made, ignore_errors=True)
-        simulate = ["simulate", "--quiet", "--bulk", str(events), "--users", str(users), "--format", form]
-        subprocess.run([TRAIN, *simulate, "--out", made], check=True)
+        size = [str(events), "--users", str(users), "--format", form]
+        subprocess.run([BULK, "--quiet", *size, "--out", made], check=True)
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
     return folder

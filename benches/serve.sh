@@ -11,10 +11,9 @@ model=$(realpath "${1:?usage: benches/serve.sh MODEL_DIR [ROUNDS]}")
 rounds=${2:-3}
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
-features=(--no-default-features --features serve)
-cargo build --quiet --release "${features[@]}" --bin ebb-serve --example serve_echo
+cargo build --quiet --release --locked -p ebb -p ebb-benches --bin ebb-serve --bin serve_echo
 work=$target/bench-serve
-echo_server=$target/release/examples/serve_echo
+echo_server=$target/release/serve_echo
 
 start() { # start COMMAND...: runs it on core 0 and leaves its process id in `started`.
     taskset -c 0 "$@" >"$work/server.log" &

@@ -17,10 +17,10 @@ cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 work=$target/serve-peers
 ebb=${EBB_SERVE:-$target/release/ebb-serve}
-stress=$target/release/examples/stress
+stress=$target/release/stress
 mkdir -p "$work/stubs"
 if [ -z "${SKIP_BUILD:-}" ]; then
-    cargo build --quiet --release --no-default-features --features serve --bin ebb-serve --example stress
+    cargo build --quiet --release --locked -p ebb -p ebb-benches --bin ebb-serve --bin stress
 fi
 python=${PEER_PYTHON:-$work/venv/bin/python}
 if [ -z "${PEER_PYTHON:-}" ]; then

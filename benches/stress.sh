@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts ebb-serve under stress, one promise after another, and says which were kept: benches/stress/main.rs.
+# Puts ebb-serve under stress, one promise after another, and says which were kept: benches/src/bin/stress/main.rs.
 #
 #   benches/stress.sh [short|long] [MODEL_DIR]
 #
 # `short` (the default) takes some two minutes and shows that everything works; `long` gives the figures for RESULTS.md
 # and starts the server with a million known users. The server runs on core 0, the client on core 1. EBB_SERVE and
-# EBB_TRAIN name the programs, by default the release builds. Exit code 1 when a promise was broken.
+# EBB_TRAIN name the programs, by default the release builds; SKIP_BUILD takes those of the target folder as they are. Exit code 1 when a promise was broken.
 set -euo pipefail
 
 length=${1:-short}
@@ -20,8 +20,7 @@ long) swap=60 swaps=120 bad=30 overload=60 drain=30 useless=1000 watch=10 users=
 esac
 
 if [ -z "${SKIP_BUILD:-}" ]; then
-    cargo build --quiet --release --bin ebb-train
-    cargo build --quiet --release --no-default-features --features serve --bin ebb-serve --example stress
+    cargo build --quiet --release --locked -p ebb -p ebb-benches --bin ebb-train --bin ebb-serve --bin bulk --bin stress
 fi
 train=${EBB_TRAIN:-$target/release/ebb-train}
 # Thousands of connections are opened here, each of them a descriptor.
@@ -29,7 +28,7 @@ ulimit -n 8192
 mkdir -p "$work"
 rollup=$work/rollup-$users
 if [ ! -d "$rollup" ]; then
-    "$train" simulate --bulk "$events" --users "$users" --out "$work/log" >&2
+    "$target/release/bulk" "$events" --users "$users" --out "$work/log" >&2
     "$train" rollup --quiet --config "$work/log/ebb.toml" --out "$rollup" >&2
     rm -r "$work/log"
 fi
@@ -38,7 +37,7 @@ broken=()
 stress() { # stress NAME OPTIONS...
     echo
     echo "== $*"
-    if ! taskset -c 1 "$target/release/examples/stress" --model "$model" --work "$work" --server-cpu 0 \
+    if ! taskset -c 1 "$target/release/stress" --model "$model" --work "$work" --server-cpu 0 \
         ${EBB_SERVE:+--server "$EBB_SERVE"} "$@"; then
         broken+=("$*")
     fi

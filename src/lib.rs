@@ -21,7 +21,7 @@
 //! | [`lifecycle`] | who is asked about; stages and the rules that decide them | `history`, `features`, `math` |
 //! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files, publishing | `math`, `output`, `history`, `features`, `lifecycle` |
 //! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
-//! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `math`, `output`, `history` |
+//! | [`simulate`] | a synthetic shop whose churn causes are known | `math`, `output`, `history` |
 //! | [`serve`] | wire types, RPCs, models in use, keys, limits, health | all above but `train`, `events`, `simulate` and `output` |
 //!
 //! `train` and `serve` meet only in the bundle's files. A test reads the sources and fails on an import that runs

@@ -26,12 +26,11 @@ use tempfile::TempDir;
 fn data(name: &str) -> PathBuf {
     let folder = std::env::var_os("EBB_REAL_DATA").map(PathBuf::from);
     let folder =
-        folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets"));
+        folder.expect("EBB_REAL_DATA is set: the folder that datasets/fetch.sh downloads to");
     let path = folder.join(name);
     assert!(
         path.is_file(),
-        "the real logs are not there: no {name} in {}. Set EBB_REAL_DATA to the folder that holds online-retail/, \
-         cdnow/ and complete-journey/.",
+        "there is no {name} in {}: datasets/fetch.sh downloads it",
         folder.display()
     );
     // The program runs in a folder of its own, where a relative path would lead elsewhere.

@@ -25,20 +25,6 @@ pub enum Kind {
     EmailClick,
 }
 
-impl Kind {
-    /// How the log writes it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Visit => "visit",
-            Self::Cart => "cart",
-            Self::Purchase => "purchase",
-            Self::Return => "return",
-            Self::SupportTicket => "support_ticket",
-            Self::EmailClick => "email_click",
-        }
-    }
-}
-
 /// Where an event happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,10 +12,7 @@
 //! A life depends on the seed and the user's number alone, so the log of fewer users is a part of the log of more,
 //! row by row. Real logs have noise, and so has this one: rows without a user, times that are none, repeated rows,
 //! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
-//!
-//! [`simulate_bulk`] is another thing: a plain log of any size, for measuring speed.
 
-pub(crate) mod bulk;
 pub(crate) mod event;
 pub(crate) mod exit;
 pub(crate) mod life;
@@ -27,7 +24,6 @@ mod tests;
 pub(crate) mod world;
 pub(crate) mod write;
 
-pub use bulk::{BulkFormat, BulkOptions, BulkSummary, DEFAULT_BULK_EVENTS, simulate_bulk};
 pub use event::{Channel, Kind};
 pub use exit::Cause;
 pub use persona::Persona;
@@ -67,31 +63,6 @@ pub enum SimulateError {
     CorruptionRate {
         /// What was given.
         share: f64,
-    },
-    /// A bulk log with fewer events than it takes to join, or more than users can make.
-    #[error(
-        "bulk is {events}; with users = {users}, ask for {fewest} to {most} events, or for other users"
-    )]
-    Events {
-        /// What was given.
-        events: u64,
-        /// For so many users.
-        users: u32,
-        /// The fewest events for so many users.
-        fewest: u64,
-        /// The most events for so many users and days.
-        most: u64,
-    },
-    /// Nobody to do the work.
-    #[error("threads is 0; work on at least one thread")]
-    NoThreads,
-    /// A Parquet file that could not be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Parquet {
-        /// The file.
-        path: PathBuf,
-        /// What the writer said.
-        source: parquet::errors::ParquetError,
     },
     /// A file that no simulation wrote.
     #[error("{} would be replaced, and was not written by simulate; choose another folder", path.display())]
@@ -160,7 +131,12 @@ impl SimulateOptions {
         if self.users == 0 {
             return Err(SimulateError::NoUsers);
         }
-        check_calendar(self.days, self.start)?;
+        if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&self.days) {
+            return Err(SimulateError::Days { days: self.days });
+        }
+        if !self.start.is_in_years() {
+            return Err(SimulateError::Start { start: self.start });
+        }
         if !(0.0..=0.5).contains(&self.corruption_rate) {
             return Err(SimulateError::CorruptionRate {
                 share: self.corruption_rate,
@@ -168,17 +144,6 @@ impl SimulateOptions {
         }
         Ok(())
     }
-}
-
-/// Refuses a log that is too short or too long, or that starts in years that no log has.
-fn check_calendar(days: u32, start: Day) -> Result<(), SimulateError> {
-    if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&days) {
-        return Err(SimulateError::Days { days });
-    }
-    if !start.is_in_years() {
-        return Err(SimulateError::Start { start });
-    }
-    Ok(())
 }
 
 /// What was simulated, in numbers.

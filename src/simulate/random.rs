@@ -13,8 +13,6 @@ pub(crate) enum Purpose {
     Life = 1,
     Noise = 2,
     Bot = 3,
-    Shopper = 4,
-    Slice = 5,
 }
 
 /// A stream of random numbers that depends on nothing but its three keys.
@@ -24,15 +22,6 @@ impl Rng {
     pub(crate) fn new(seed: u64, purpose: Purpose, user: u32) -> Self {
         let key = splitmix64(seed ^ splitmix64(((purpose as u64) << 32) | u64::from(user)));
         Self(Xoshiro256PlusPlus::seed_from_u64(key))
-    }
-
-    /// A stream of its own for each part of what a user does.
-    pub(crate) fn of_part(seed: u64, purpose: Purpose, user: u32, part: u32) -> Self {
-        Self::new(
-            splitmix64(seed ^ splitmix64(u64::from(part))),
-            purpose,
-            user,
-        )
     }
 
     /// Uniform in `[0, 1)`.

@@ -30,7 +30,7 @@ pub(crate) struct Files {
 impl Files {
     /// Fails where they cannot be written, or would replace what no simulation wrote.
     pub(crate) fn new(out: &Path) -> Result<Self, SimulateError> {
-        refuse_others(out, &["events.csv.gz", "truth.csv"])?;
+        refuse_others(out)?;
         let staged = |name| Staged::new(Destination::file(&out.join(name))?);
         Ok(Self {
             events: staged("events.csv.gz")?,
@@ -60,13 +60,12 @@ impl Files {
 /// How the configurations of simulated logs begin.
 const MARK: &str = "# How to read the ";
 
-/// Refuses a folder with files of some names, or a configuration, beside a configuration that no simulation wrote.
-pub(crate) fn refuse_others(out: &Path, names: &[&str]) -> Result<(), SimulateError> {
+/// Refuses a folder with such files, or a configuration, beside a configuration that no simulation wrote.
+fn refuse_others(out: &Path) -> Result<(), SimulateError> {
     let path = out.join("ebb.toml");
     let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
-    let mut there = ["ebb.toml"]
-        .iter()
-        .chain(names)
+    let mut there = ["ebb.toml", "events.csv.gz", "truth.csv"]
+        .into_iter()
         .filter(|name| out.join(name).exists());
     match there.next() {
         Some(name) if !ours => Err(SimulateError::Occupied {

@@ -18,7 +18,7 @@ limited() { (ulimit -v "$limit" && MALLOC_ARENA_MAX=1 exec "$@"); }
 empty() { [ -z "$(ls -A temp)" ] && passed "$1" || fail "$1: $(ls -A temp)"; }
 
 log=log-$events-$users
-[ -f "$log/ebb.toml" ] || "$train" simulate --quiet --bulk "$events" --users "$users" --out "$log"
+[ -f "$log/ebb.toml" ] || "$(dirname "$train")/bulk" --quiet "$events" --users "$users" --out "$log"
 rm -rf limited free temp
 mkdir temp
 rollup=("$train" rollup --quiet --config "$log/ebb.toml" --partitions 8)

@@ -99,7 +99,7 @@ local = work / "logs/returns/local.toml"
 local.write_text((work / "logs/returns/ebb.toml").read_text().replace("[churn]", 'timezone = "Europe/London"\n[churn]', 1))
 compare_scores("expressions", local, "2024-07-01")
 if not (work / "bulk/ebb.toml").exists():
-    run(train, "simulate", "--bulk", events, "--users", users, "--format", "parquet", "--out", work / "bulk")
+    run(train.with_name("bulk"), events, "--users", users, "--out", work / "bulk")
 run(train, "fit", "--quiet", "--allow-below-baseline", "--sample-users", "0.1", "--config", work / "bulk/ebb.toml", "--out", work / "model")
 compare_scores(f"{events} events", work / "bulk/ebb.toml", "2025-06-24", work / "model")
 end()

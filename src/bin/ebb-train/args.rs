@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use ebb::history::{Day, MemoryBudget, Partition};
 
 use crate::values::{Dialect, TimeType, bytes, share, share_of_rows};
@@ -74,39 +74,11 @@ impl Log {
     }
 }
 
-/// How a bulk log is written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum BulkFormat {
-    /// Parquet, compressed with Snappy.
-    Parquet,
-    /// CSV, uncompressed.
-    Csv,
-}
-
-impl From<BulkFormat> for ebb::simulate::BulkFormat {
-    fn from(format: BulkFormat) -> Self {
-        match format {
-            BulkFormat::Parquet => Self::Parquet,
-            BulkFormat::Csv => Self::Csv,
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
-    /// Simulate a plain log of about so many events instead (50 million when no number is given): heavy-tailed, clean,
-    /// for measuring speed; the causes of churn are not written down.
-    #[arg(long, value_name = "EVENTS")]
-    pub(crate) bulk: Option<Option<u64>>,
-    /// How the bulk log is written.
-    #[arg(long, value_enum, default_value_t = BulkFormat::Parquet, requires = "bulk")]
-    pub(crate) format: BulkFormat,
-    /// Threads that make the bulk log, which does not depend on them [default: all processors].
-    #[arg(long, value_name = "N", requires = "bulk")]
-    pub(crate) threads: Option<usize>,
-    /// How many users [default: 20000, or one for every 50 events of a bulk log].
-    #[arg(long)]
-    pub(crate) users: Option<u32>,
+    /// How many users.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) users: u32,
     /// How many days.
     #[arg(long, default_value_t = 540)]
     pub(crate) days: u32,
@@ -117,7 +89,7 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "DATE", default_value_t = ebb::simulate::default_start())]
     pub(crate) start: Day,
     /// The share of rows that are late, repeated or broken, as in real logs.
-    #[arg(long, default_value_t = ebb::simulate::DEFAULT_CORRUPTION_RATE, conflicts_with = "bulk")]
+    #[arg(long, default_value_t = ebb::simulate::DEFAULT_CORRUPTION_RATE)]
     pub(crate) corruption_rate: f64,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]

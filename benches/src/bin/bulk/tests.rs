@@ -1,22 +1,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::simulate::bulk::*;
+use ebb::history::Day;
+use ebb::model::store::sha256_hex;
+
+use crate::calendar::Calendar;
+use crate::log::{Format, Options, make_log};
+use crate::population;
 
 /// User, time, kind and amount, as CSV writes them.
 type Row = [String; 4];
 
-fn options(events: u64, format: BulkFormat, out: &Path) -> BulkOptions {
-    BulkOptions {
+fn options(events: u64, format: Format, out: &Path) -> Options {
+    Options {
         format,
         threads: 2,
-        ..BulkOptions::new(events, 90, 7, out.to_owned())
+        ..Options::new(events, 90, 7, out.to_owned())
     }
 }
 
@@ -116,18 +121,18 @@ fn batch_rows(batch: &RecordBatch) -> Vec<Row> {
 
 #[test]
 fn equal_options_give_equal_bytes_on_any_number_of_threads() {
-    for format in [BulkFormat::Parquet, BulkFormat::Csv] {
+    for format in [Format::Parquet, Format::Csv] {
         let made = [1, 2, 2, 5].map(|threads| {
             let folder = tempfile::tempdir().unwrap();
-            let options = BulkOptions {
+            let options = Options {
                 threads,
                 ..options(20_000, format, folder.path())
             };
-            (simulate_bulk(&options).unwrap(), files(folder.path()))
+            (make_log(&options).unwrap(), files(folder.path()))
         });
         assert!(made.iter().all(|again| *again == made[0]));
         let folder = tempfile::tempdir().unwrap();
-        simulate_bulk(&BulkOptions {
+        make_log(&Options {
             seed: 8,
             ..options(20_000, format, folder.path())
         })
@@ -137,11 +142,25 @@ fn equal_options_give_equal_bytes_on_any_number_of_threads() {
 }
 
 #[test]
+fn logs_are_those_that_were_measured_before() {
+    let folder = tempfile::tempdir().unwrap();
+    make_log(&options(20_000, Format::Csv, folder.path())).unwrap();
+    let mut parts = files(folder.path());
+    parts.remove("ebb.toml");
+    let all: Vec<u8> = parts.into_values().flatten().collect();
+    // Of the first version of this program; another sum means that RESULTS.md cannot be compared with.
+    assert_eq!(
+        sha256_hex(&all),
+        "2f23dce735b311d9c72a4296956316ef225116cc1b9c7de4fc59e6994108a94b"
+    );
+}
+
+#[test]
 fn csv_and_parquet_hold_the_same_events_in_order_of_time() {
     let folder = tempfile::tempdir().unwrap();
     let (csv, parquet) = (folder.path().join("csv"), folder.path().join("parquet"));
-    let summary = simulate_bulk(&options(20_000, BulkFormat::Csv, &csv)).unwrap();
-    simulate_bulk(&options(20_000, BulkFormat::Parquet, &parquet)).unwrap();
+    let summary = make_log(&options(20_000, Format::Csv, &csv)).unwrap();
+    make_log(&options(20_000, Format::Parquet, &parquet)).unwrap();
     let rows = csv_rows(&csv);
     assert_eq!(rows, parquet_rows(&parquet));
     assert_eq!(
@@ -172,11 +191,11 @@ fn csv_and_parquet_hold_the_same_events_in_order_of_time() {
 #[test]
 fn the_log_is_as_large_as_asked_for_and_has_a_heavy_tail() {
     let folder = tempfile::tempdir().unwrap();
-    let options = BulkOptions {
+    let options = Options {
         days: 540,
-        ..options(500_000, BulkFormat::Csv, folder.path())
+        ..options(500_000, Format::Csv, folder.path())
     };
-    let summary = simulate_bulk(&options).unwrap();
+    let summary = make_log(&options).unwrap();
     assert!(summary.events.abs_diff(500_000) < 5_000, "{summary}");
     let (mut of_user, mut of_kind) = (BTreeMap::<_, u32>::new(), BTreeMap::<_, f64>::new());
     for [user, _, kind, _] in csv_rows(folder.path()) {
@@ -210,16 +229,16 @@ fn the_log_is_as_large_as_asked_for_and_has_a_heavy_tail() {
 #[test]
 fn users_have_trouble_before_they_leave() {
     let folder = tempfile::tempdir().unwrap();
-    let options = options(200_000, BulkFormat::Csv, folder.path());
+    let options = options(200_000, Format::Csv, folder.path());
     let calendar = Calendar::new(options.start, options.days);
-    let shoppers = population::draw(&options, &calendar);
+    let profiles = population::draw(&options, &calendar);
     let name = |user: usize| format!("U{:07}", user + 1);
-    let left: BTreeMap<_, _> = shoppers
+    let left: BTreeMap<_, _> = profiles
         .iter()
         .enumerate()
-        .map(|(user, shopper)| (name(user), shopper.left))
+        .map(|(user, profile)| (name(user), profile.left))
         .collect();
-    simulate_bulk(&options).unwrap();
+    make_log(&options).unwrap();
     let (mut last_days, mut before) = ([0.0; 2], [0.0; 2]);
     for [user, time, kind, _] in csv_rows(folder.path()) {
         let day = time[..10].parse::<Day>().unwrap().since(options.start);
@@ -242,9 +261,9 @@ fn users_have_trouble_before_they_leave() {
 fn an_earlier_bulk_log_is_replaced_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("events");
-    simulate_bulk(&options(2_000, BulkFormat::Parquet, folder.path())).unwrap();
+    make_log(&options(2_000, Format::Parquet, folder.path())).unwrap();
     fs::write(events.join("part-00099.csv"), "").unwrap();
-    simulate_bulk(&options(2_000, BulkFormat::Csv, folder.path())).unwrap();
+    make_log(&options(2_000, Format::Csv, folder.path())).unwrap();
     let before = files(folder.path());
     let parts = (0..8).map(|part| format!("part-{part:05}.csv"));
     let expected: BTreeSet<String> = ["ebb.toml".to_owned()].into_iter().chain(parts).collect();
@@ -252,7 +271,7 @@ fn an_earlier_bulk_log_is_replaced_and_nothing_else() {
     // With anything else in it the folder is refused, and nothing is touched.
     for name in ["part-1.csv", "notes.txt"] {
         fs::write(events.join(name), "").unwrap();
-        let message = simulate_bulk(&options(3_000, BulkFormat::Csv, folder.path()))
+        let message = make_log(&options(3_000, Format::Csv, folder.path()))
             .unwrap_err()
             .to_string();
         assert!(
@@ -264,7 +283,7 @@ fn an_earlier_bulk_log_is_replaced_and_nothing_else() {
     }
     // So is a folder with a configuration that was written by hand.
     fs::write(folder.path().join("ebb.toml"), "[events]\n").unwrap();
-    let message = simulate_bulk(&options(3_000, BulkFormat::Csv, folder.path()))
+    let message = make_log(&options(3_000, Format::Csv, folder.path()))
         .unwrap_err()
         .to_string();
     assert!(message.contains("ebb.toml would be replaced"), "{message}");
@@ -273,45 +292,45 @@ fn an_earlier_bulk_log_is_replaced_and_nothing_else() {
 #[test]
 fn options_out_of_range_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let good = options(1_000, BulkFormat::Parquet, &folder.path().join("log"));
-    let bad = |options: BulkOptions| simulate_bulk(&options).unwrap_err().to_string();
+    let good = options(1_000, Format::Parquet, &folder.path().join("log"));
+    let bad = |options: Options| make_log(&options).unwrap_err().to_string();
     assert_eq!(
-        bad(BulkOptions {
+        bad(Options {
             events: 99,
             ..good.clone()
         }),
-        "bulk is 99; with users = 20, ask for 100 to 18000 events, or for other users"
+        "events is 99; with users = 20, ask for 100 to 18000 events, or for other users"
     );
     assert!(
-        bad(BulkOptions {
+        bad(Options {
             events: 18_001,
             ..good.clone()
         })
-        .contains("bulk is 18001")
+        .contains("events is 18001")
     );
     assert!(
-        bad(BulkOptions {
+        bad(Options {
             users: 0,
             ..good.clone()
         })
         .contains("users is 0")
     );
     assert!(
-        bad(BulkOptions {
+        bad(Options {
             days: 59,
             ..good.clone()
         })
         .contains("days is 59")
     );
     assert!(
-        bad(BulkOptions {
+        bad(Options {
             threads: 0,
             ..good.clone()
         })
         .contains("threads is 0")
     );
     assert!(
-        bad(BulkOptions {
+        bad(Options {
             start: jiff::civil::date(1815, 6, 18).into(),
             ..good.clone()
         })
@@ -328,15 +347,19 @@ fn options_out_of_range_are_named() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
-    for format in [BulkFormat::Parquet, BulkFormat::Csv] {
+    for format in [Format::Parquet, Format::Csv] {
         let folder = tempfile::tempdir().unwrap();
         let options = options(1_000, format, folder.path());
         let taken = format!("part-00003.{}", format.extension());
         fs::create_dir_all(options.out.join("events").join(&taken)).unwrap();
-        let message = simulate_bulk(&options).unwrap_err().to_string();
+        let message = make_log(&options).unwrap_err().to_string();
         assert!(message.contains("would be replaced"), "{message}");
-        fs::write(folder.path().join("ebb.toml"), "# How to read the log").unwrap();
-        let message = simulate_bulk(&options).unwrap_err().to_string();
+        fs::write(
+            folder.path().join("ebb.toml"),
+            "# How to read the log in this folder, made up in bulk",
+        )
+        .unwrap();
+        let message = make_log(&options).unwrap_err().to_string();
         assert!(message.contains(&taken), "{message}");
     }
 }
@@ -344,7 +367,7 @@ fn a_file_that_cannot_be_written_is_named() {
 #[test]
 fn the_summary_reads_as_text() {
     let folder = tempfile::tempdir().unwrap();
-    let text = simulate_bulk(&options(1_000, BulkFormat::Parquet, folder.path()))
+    let text = make_log(&options(1_000, Format::Parquet, folder.path()))
         .unwrap()
         .to_string();
     assert!(

@@ -1,7 +1,7 @@
 //! How often the rule of what a log covers is wrong: false alarms on made-up and real logs, and power.
 //!
-//! `cargo run --release --example coverage [ROLLUP ...]`; a roll-up is judged as of every seventh day of its life.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+//! `cargo run --release -p ebb-benches --bin coverage [ROLLUP ...]`; a roll-up is judged as of every seventh day of its life.
+#![expect(clippy::unwrap_used, reason = "a measurement may end loudly")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

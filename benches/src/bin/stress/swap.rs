@@ -80,24 +80,7 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         .pop()
         .context("no connection")?;
     let mut control = ModelServiceClient::new(control);
-    for (name, truth) in NAMES.into_iter().zip(&truths) {
-        let request = LoadModelRequest {
-            name: name.to_owned(),
-            validate_only: false,
-        };
-        let loaded = control
-            .load_model(request)
-            .await?
-            .into_inner()
-            .model
-            .context("no model was loaded")?;
-        ensure!(
-            loaded.version == truth.0,
-            "{name} is {}, not {}",
-            loaded.version,
-            truth.0
-        );
-    }
+    load_all(&mut control, &truths).await?;
     let call = Call::new(
         &connect(&server.address, options.connections).await?,
         SCORE_USER,
@@ -128,6 +111,39 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         exchange(&mut control, options.swaps, time)
     );
     let swaps = swaps?;
+    promises.hold(
+        swaps.len() == options.swaps as usize,
+        format!("all {} exchanges were made", options.swaps),
+    );
+    report_exchanges(&run, &swaps, promises);
+    Ok(())
+}
+
+/// Has the server load both models, and makes sure that they are those that answers are compared with.
+async fn load_all(control: &mut ModelServiceClient<Channel>, truths: &[Truth; 2]) -> Result<()> {
+    for (name, truth) in NAMES.into_iter().zip(truths) {
+        let request = LoadModelRequest {
+            name: name.to_owned(),
+            validate_only: false,
+        };
+        let loaded = control
+            .load_model(request)
+            .await?
+            .into_inner()
+            .model
+            .context("no model was loaded")?;
+        ensure!(
+            loaded.version == truth.0,
+            "{name} is {}, not {}",
+            loaded.version,
+            truth.0
+        );
+    }
+    Ok(())
+}
+
+/// What the run under exchanges came to.
+fn report_exchanges(run: &Run<Outcome>, swaps: &[Swap], promises: &mut Promises) {
     let durations: Latencies = swaps.iter().map(|s| s.done - s.asked).collect();
     promises.figure(format!(
         "with {} exchanges: {}",
@@ -138,13 +154,9 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         "an exchange takes {durations}; calls were sent late by {}",
         run.lateness()
     ));
-    promises.hold(
-        swaps.len() == options.swaps as usize,
-        format!("all {} exchanges were made", options.swaps),
-    );
-    report(&run, promises);
+    report(run, promises);
     let stale = run.samples.iter().filter(|s| match s.outcome {
-        Outcome::Right(model) => is_stale(&swaps, model, s.sent, s.done),
+        Outcome::Right(model) => is_stale(swaps, model, s.sent, s.done),
         Outcome::Wrong(_) | Outcome::Failed(_) => false,
     });
     let stale = stale.count();
@@ -160,7 +172,6 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         by(0) > 0 && by(1) > 0,
         format!("both models answer: {} and {} calls", by(0), by(1)),
     );
-    Ok(())
 }
 
 fn right(outcome: &Outcome) -> bool {

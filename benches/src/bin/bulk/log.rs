@@ -1,34 +1,18 @@
-//! A plain heavy-tailed log of any size, for measuring speed.
-//!
-//! Users come at rates that differ by orders of magnitude, join through the log, and leave; some fade before they do,
-//! and some have trouble first. That is enough for a model to learn more than recency, but no causes are planted and
-//! no truth is written down: for those, see [`simulate`](super::simulate()).
-//!
-//! The calendar is cut into slices, each a file. What a user does in a slice depends on the seed, the user and the
-//! slice alone, so slices are made on any number of threads, and in memory for a few slices only. The cut follows from
-//! the options, never from the threads: equal options give equal bytes.
-
-pub(crate) mod population;
-pub(crate) mod slice;
-#[cfg(test)]
-mod tests;
-pub(crate) mod write;
+//! What to make up, and the work shared out among threads.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde::Serialize;
+use clap::ValueEnum;
+use ebb::history::{Day, YEARS};
+use ebb::output::OutputError;
+use ebb::simulate::{LONGEST_DAYS, SHORTEST_DAYS, default_start};
 
-use super::event::{DAY_SECONDS, Kind};
-use super::random::{Purpose, Rng};
-use super::world::World;
-use super::{SimulateError, check_calendar, default_start};
-use crate::history::Day;
-use slice::{Calendar, Plan};
-
-/// The events of a bulk log unless another number is asked for.
-pub const DEFAULT_BULK_EVENTS: u64 = 50_000_000;
+use crate::calendar::Calendar;
+use crate::population;
+use crate::slice::Plan;
+use crate::write;
 
 /// How many events there are for each user unless the number of users is given.
 const EVENTS_PER_USER: u64 = 50;
@@ -45,10 +29,47 @@ const EVENTS_PER_SLICE: u64 = 3_000_000;
 /// The fewest slices, so that a log is always several files.
 const FEWEST_SLICES: u64 = 8;
 
+/// What can go wrong with a bulk log.
+#[derive(Debug, thiserror::Error)]
+pub enum BulkError {
+    #[error("users is 0; make up at least one user")]
+    NoUsers,
+    #[error("days is {days}; make up {SHORTEST_DAYS} to {LONGEST_DAYS} days")]
+    Days { days: u32 },
+    #[error("start is {start}; start in the years {} to {}", YEARS.start(), YEARS.end())]
+    Start { start: Day },
+    /// Fewer events than it takes to join, or more than users can make.
+    #[error(
+        "events is {events}; with users = {users}, ask for {fewest} to {most} events, or for other users"
+    )]
+    Events {
+        events: u64,
+        users: u32,
+        fewest: u64,
+        most: u64,
+    },
+    #[error("threads is 0; work on at least one thread")]
+    NoThreads,
+    /// A file that would be replaced, in a folder whose configuration this program did not write.
+    #[error("{} would be replaced, and was not written by this program; choose another folder", path.display())]
+    Occupied { path: PathBuf },
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("cannot write {}: {source}", path.display())]
+    Parquet {
+        path: PathBuf,
+        source: parquet::errors::ParquetError,
+    },
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+}
+
 /// How a bulk log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BulkFormat {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
     /// Parquet, packed with Snappy; times are UTC timestamps in microseconds.
     #[default]
     Parquet,
@@ -56,9 +77,9 @@ pub enum BulkFormat {
     Csv,
 }
 
-impl BulkFormat {
+impl Format {
     /// The ending of its files' names.
-    fn extension(self) -> &'static str {
+    pub fn extension(self) -> &'static str {
         match self {
             Self::Parquet => "parquet",
             Self::Csv => "csv",
@@ -66,22 +87,22 @@ impl BulkFormat {
     }
 }
 
-/// What to make up in bulk. [`simulate_bulk`] checks the values.
+/// What to make up in bulk. [`make_log`] validates it.
 #[derive(Clone, Debug)]
-pub struct BulkOptions {
+pub struct Options {
     /// How many events are expected: at least 5 for each user, and at most 10 a day. The true number differs by chance,
     /// by less than 1 % in logs of a million events or more.
     pub events: u64,
     /// How many users there are or will be, at least one. A few have no event.
     pub users: u32,
-    /// How many days the log covers, [`SHORTEST_DAYS`](super::SHORTEST_DAYS) to [`LONGEST_DAYS`](super::LONGEST_DAYS).
+    /// How many days the log covers, [`SHORTEST_DAYS`] to [`LONGEST_DAYS`].
     pub days: u32,
     /// Equal seeds give equal logs.
     pub seed: u64,
     /// The first day of the log.
     pub start: Day,
     /// How to write the events.
-    pub format: BulkFormat,
+    pub format: Format,
     /// How many threads work, at least one. The log does not depend on it.
     pub threads: usize,
     /// The folder to write to; made when it is not there. An earlier bulk log in it is replaced, in one step and once the
@@ -89,7 +110,7 @@ pub struct BulkOptions {
     pub out: PathBuf,
 }
 
-impl BulkOptions {
+impl Options {
     /// Options for so many events over so many days, with a user for every 50 events, as Parquet, on all processors.
     pub fn new(events: u64, days: u32, seed: u64, out: PathBuf) -> Self {
         let users = u32::try_from(events.div_ceil(EVENTS_PER_USER)).unwrap_or(u32::MAX);
@@ -100,21 +121,26 @@ impl BulkOptions {
             days,
             seed,
             start: default_start(),
-            format: BulkFormat::default(),
+            format: Format::default(),
             threads,
             out,
         }
     }
 
-    fn check(&self) -> Result<(), SimulateError> {
+    fn validate(&self) -> Result<(), BulkError> {
         if self.users == 0 {
-            return Err(SimulateError::NoUsers);
+            return Err(BulkError::NoUsers);
         }
-        check_calendar(self.days, self.start)?;
+        if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&self.days) {
+            return Err(BulkError::Days { days: self.days });
+        }
+        if !self.start.is_in_years() {
+            return Err(BulkError::Start { start: self.start });
+        }
         let fewest = u64::from(self.users) * FEWEST_EVENTS_PER_USER;
         let most = u64::from(self.users) * u64::from(self.days) * MOST_EVENTS_PER_USER_AND_DAY;
         if !(fewest..=most).contains(&self.events) {
-            return Err(SimulateError::Events {
+            return Err(BulkError::Events {
                 events: self.events,
                 users: self.users,
                 fewest,
@@ -122,7 +148,7 @@ impl BulkOptions {
             });
         }
         if self.threads == 0 {
-            return Err(SimulateError::NoThreads);
+            return Err(BulkError::NoThreads);
         }
         Ok(())
     }
@@ -138,8 +164,8 @@ impl BulkOptions {
 }
 
 /// What was made up in bulk, in numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BulkSummary {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
     /// Rows in the log.
     pub events: u64,
     /// Users who may have events.
@@ -151,10 +177,10 @@ pub struct BulkSummary {
     /// Files that hold the log, in order of time.
     pub files: u32,
     /// How they are written.
-    pub format: BulkFormat,
+    pub format: Format,
 }
 
-impl fmt::Display for BulkSummary {
+impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             events,
@@ -178,22 +204,22 @@ impl fmt::Display for BulkSummary {
 ///
 /// Files and the rows in them are in order of time, and no row repeats another. Equal options give equal bytes,
 /// whatever the number of threads. Fails when an option is out of range or a file cannot be written.
-pub fn simulate_bulk(options: &BulkOptions) -> Result<BulkSummary, SimulateError> {
-    options.check()?;
+pub fn make_log(options: &Options) -> Result<Summary, BulkError> {
+    options.validate()?;
     let files = write::Files::new(options)?;
     let calendar = Calendar::new(options.start, options.days);
-    let shoppers = population::draw(options, &calendar);
+    let profiles = population::draw(options, &calendar);
     let plan = Plan {
         seed: options.seed,
         calendar,
-        shoppers,
+        profiles,
         slices: options.slices(),
     };
     let events = in_parallel(options.threads, plan.slices, |number| {
         files.part(options, number, &plan.events(number))
     })?;
     files.finish(options)?;
-    Ok(BulkSummary {
+    Ok(Summary {
         events,
         users: options.users,
         start: options.start,
@@ -207,8 +233,8 @@ pub fn simulate_bulk(options: &BulkOptions) -> Result<BulkSummary, SimulateError
 fn in_parallel(
     threads: usize,
     count: u32,
-    work: impl Fn(u32) -> Result<u64, SimulateError> + Sync,
-) -> Result<u64, SimulateError> {
+    work: impl Fn(u32) -> Result<u64, BulkError> + Sync,
+) -> Result<u64, BulkError> {
     let next = AtomicU32::new(0);
     let worker = || {
         let mut sum = 0;

@@ -2,6 +2,7 @@
 //! an idle peer nor a long stream nor a health watch keeps it.
 
 use std::net::TcpStream;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::load::{Call, connect, connection_lost, open_loop, tally};
+use crate::load::{Call, Run, connect, connection_lost, open_loop, tally};
 use crate::promises::Promises;
 use crate::questions::{SCORE_USER, about_many, about_one};
 use crate::server::Setup;
@@ -106,6 +107,30 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         options.rate,
         run.latencies(Result::is_ok)
     ));
+    report_end(options, ended, took, promises);
+    report_calls(&run, promises);
+    let retried = client.retried.load(Ordering::Relaxed);
+    let left = client.left_first.load(Ordering::Relaxed);
+    promises.hold(
+        left,
+        format!("the client went to the second server, {retried} calls were made again there"),
+    );
+    // A companion that was never there keeps no server from stopping.
+    let (attached, text) = told(watch).await;
+    promises.hold(attached, format!("a health watch was attached: {text}"));
+    let (attached, text) = told(stream).await;
+    promises.hold(attached, format!("a stream was attached: {text}"));
+    Ok(())
+}
+
+/// How the server ended.
+fn report_end(
+    options: &Options,
+    ended: Option<ExitStatus>,
+    took: Duration,
+    promises: &mut Promises,
+) {
+    let limit = Duration::from_secs(options.drain_seconds + 1);
     let code = ended.map(|status| status.to_string());
     let clean = ended.is_some_and(|status| status.success());
     promises.hold(
@@ -124,6 +149,10 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
             took.as_secs_f64()
         ),
     );
+}
+
+/// How many calls failed.
+fn report_calls(run: &Run<Result<Bytes, Status>>, promises: &mut Promises) {
     let failures: Vec<&Status> = run
         .samples
         .iter()
@@ -138,18 +167,6 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
             run.samples.len()
         ),
     );
-    let retried = client.retried.load(Ordering::Relaxed);
-    let left = client.left_first.load(Ordering::Relaxed);
-    promises.hold(
-        left,
-        format!("the client went to the second server, {retried} calls were made again there"),
-    );
-    // A companion that was never there keeps no server from stopping.
-    let (attached, text) = told(watch).await;
-    promises.hold(attached, format!("a health watch was attached: {text}"));
-    let (attached, text) = told(stream).await;
-    promises.hold(attached, format!("a stream was attached: {text}"));
-    Ok(())
 }
 
 /// Whether a companion of the load was attached, and how it ended.

@@ -16,7 +16,7 @@ pub struct Setup {
     /// The model bundle to serve.
     #[arg(long, default_value = "models/shop")]
     pub model: PathBuf,
-    /// The server's program [default: ebb-serve, built with the same profile]
+    /// The server's program [default: ebb-serve, which lies beside this program]
     #[arg(long)]
     server: Option<PathBuf>,
     /// The processor to pin the server to, such as 0; give this program another one with taskset.
@@ -41,15 +41,9 @@ impl Setup {
     pub fn launch(&self, model: &Path) -> Result<Launch> {
         let program = match &self.server {
             Some(program) => program.clone(),
-            // Examples lie in a folder beside the programs.
-            None => {
-                let own = std::env::current_exe().context("where this program lies is unknown")?;
-                let folder = own
-                    .parent()
-                    .and_then(Path::parent)
-                    .context("this program lies nowhere")?;
-                folder.join("ebb-serve")
-            }
+            None => std::env::current_exe()
+                .context("where this program lies is unknown")?
+                .with_file_name("ebb-serve"),
         };
         ensure!(
             program.exists(),

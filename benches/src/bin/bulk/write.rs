@@ -2,25 +2,30 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use ebb::history::Day;
+use ebb::output::{Destination, Staged, commit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::slice::BulkEvent;
-use super::{BulkFormat, BulkOptions, DAY_SECONDS, Day, SimulateError};
-use crate::output::{Destination, Staged, commit};
-use crate::simulate::write::refuse_others;
+use crate::calendar::DAY_SECONDS;
+use crate::log::{BulkError, Format, Options};
+use crate::slice::Event;
 
 /// The folder of the log's files, inside that of the configuration.
 const FOLDER: &str = "events";
+
+/// How the configurations of these logs begin.
+const MARK: &str = "# How to read the log in this folder, made up in bulk";
 
 /// The most rows of a row group, and those handed to the Parquet writer at once.
 const GROUP_ROWS: usize = 1_048_576;
@@ -30,15 +35,15 @@ const BATCH_ROWS: usize = 65_536;
 const LEAST_DIGITS: usize = 7;
 
 /// The log and its configuration under temporary names.
-pub(crate) struct Files {
+pub struct Files {
     events: Staged,
     configuration: Staged,
 }
 
 impl Files {
-    /// Fails where they cannot be written, or would replace what no simulation wrote.
-    pub(crate) fn new(options: &BulkOptions) -> Result<Self, SimulateError> {
-        refuse_others(&options.out, &[FOLDER])?;
+    /// Fails where they cannot be written, or would replace what this program did not write.
+    pub fn new(options: &Options) -> Result<Self, BulkError> {
+        refuse_others(&options.out)?;
         let events = Destination::folder(&options.out.join(FOLDER), is_part)?;
         let configuration = Destination::file(&options.out.join("ebb.toml"))?;
         Ok(Self {
@@ -48,12 +53,7 @@ impl Files {
     }
 
     /// Writes the events of a slice; how many they were.
-    pub(crate) fn part(
-        &self,
-        options: &BulkOptions,
-        number: u32,
-        events: &[BulkEvent],
-    ) -> Result<u64, SimulateError> {
+    pub fn part(&self, options: &Options, number: u32, events: &[Event]) -> Result<u64, BulkError> {
         let name = format!("part-{number:05}.{}", options.format.extension());
         let path = self.events.destination().given().join(&name);
         let file = self.events.create(&name)?;
@@ -62,25 +62,25 @@ impl Files {
             digits: options.users.to_string().len().max(LEAST_DIGITS),
         };
         match options.format {
-            BulkFormat::Parquet => {
+            Format::Parquet => {
                 names
                     .parquet(file, events)
-                    .map_err(|source| SimulateError::Parquet { path, source })?;
+                    .map_err(|source| BulkError::Parquet { path, source })?;
             }
-            BulkFormat::Csv => names
+            Format::Csv => names
                 .csv(file, events)
-                .map_err(|source| SimulateError::Write { path, source })?,
+                .map_err(|source| BulkError::Write { path, source })?,
         }
         Ok(events.len() as u64)
     }
 
     /// Writes the configuration, and lets both take their places together.
-    pub(crate) fn finish(self, options: &BulkOptions) -> Result<(), SimulateError> {
+    pub fn finish(self, options: &Options) -> Result<(), BulkError> {
         let written = self
             .configuration
             .file()?
             .write_all(configuration(options).as_bytes());
-        written.map_err(|source| SimulateError::Write {
+        written.map_err(|source| BulkError::Write {
             path: options.out.join("ebb.toml"),
             source,
         })?;
@@ -88,9 +88,24 @@ impl Files {
     }
 }
 
+/// Refuses a folder with a log or a configuration whose configuration this program did not write.
+fn refuse_others(out: &Path) -> Result<(), BulkError> {
+    let path = out.join("ebb.toml");
+    let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
+    let mut there = ["ebb.toml", FOLDER]
+        .into_iter()
+        .filter(|name| out.join(name).exists());
+    match there.next() {
+        Some(name) if !ours => Err(BulkError::Occupied {
+            path: out.join(name),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn is_part(name: &OsStr) -> bool {
     let name = name.to_str().unwrap_or_default();
-    let stem = [BulkFormat::Parquet, BulkFormat::Csv]
+    let stem = [Format::Parquet, Format::Csv]
         .into_iter()
         .find_map(|format| name.strip_suffix(format.extension())?.strip_suffix('.'));
     let digits = stem.and_then(|stem| stem.strip_prefix("part-"));
@@ -106,7 +121,7 @@ struct Names {
 }
 
 impl Names {
-    fn parquet(&self, file: File, events: &[BulkEvent]) -> Result<(), ParquetError> {
+    fn parquet(&self, file: File, events: &[Event]) -> Result<(), ParquetError> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -120,7 +135,7 @@ impl Names {
         Ok(())
     }
 
-    fn batch(&self, events: &[BulkEvent], schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
+    fn batch(&self, events: &[Event], schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
         let mut users =
             StringBuilder::with_capacity(events.len(), events.len() * (self.digits + 1));
         for event in events {
@@ -138,14 +153,12 @@ impl Names {
             Arc::new(StringArray::from_iter_values(
                 events.iter().map(|event| event.kind.name()),
             )),
-            Arc::new(Float64Array::from_iter(
-                events.iter().map(BulkEvent::amount),
-            )),
+            Arc::new(Float64Array::from_iter(events.iter().map(Event::amount))),
         ];
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
-    fn csv(&self, file: File, events: &[BulkEvent]) -> io::Result<()> {
+    fn csv(&self, file: File, events: &[Event]) -> io::Result<()> {
         let mut file = BufWriter::with_capacity(1 << 20, file);
         file.write_all(b"user_id,time,kind,amount\n")?;
         let (mut line, mut day, mut date) = (String::new(), -1, String::new());
@@ -162,7 +175,7 @@ impl Names {
         file.flush()
     }
 
-    fn line(&self, line: &mut String, event: &BulkEvent, date: &str) -> std::fmt::Result {
+    fn line(&self, line: &mut String, event: &Event, date: &str) -> std::fmt::Result {
         let second = event.second % DAY_SECONDS;
         self.user(line, event.user)?;
         write!(
@@ -203,8 +216,8 @@ fn schema() -> SchemaRef {
 }
 
 /// The text of the configuration next to the log.
-fn configuration(options: &BulkOptions) -> String {
-    let BulkOptions {
+fn configuration(options: &Options) -> String {
+    let Options {
         events,
         users,
         days,
@@ -216,11 +229,11 @@ fn configuration(options: &BulkOptions) -> String {
     } = options;
     let extension = format.extension();
     let time_format = match format {
-        BulkFormat::Parquet => "",
-        BulkFormat::Csv => "time_format = \"%Y-%m-%d %H:%M:%S\"\n",
+        Format::Parquet => "",
+        Format::Csv => "time_format = \"%Y-%m-%d %H:%M:%S\"\n",
     };
     format!(
-        r#"# How to read the log in this folder, made up in bulk to measure speed: no causes of churn are planted in it.
+        r#"{MARK} to measure speed: no causes of churn are planted in it.
 # Made with bulk = {events}, users = {users}, days = {days}, seed = {seed}, start = {start}, format = {extension}.
 
 [events]

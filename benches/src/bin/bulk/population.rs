@@ -1,7 +1,8 @@
 //! Who the users of a bulk log are: how often they come, from when to when, and how their last days differ.
 
-use super::slice::Calendar;
-use super::{BulkOptions, Purpose, Rng};
+use crate::calendar::Calendar;
+use crate::chance::{Chance, Purpose};
+use crate::log::Options;
 
 /// Spread of the logarithm of users' rates. The mean is some three times the median, and the busiest of a million
 /// users comes hundreds of times as often as the mean.
@@ -20,74 +21,74 @@ const UPSET: f64 = 0.35;
 const UPSET_DAYS: i32 = 21;
 
 /// Mean visits of a session after the one that opens it.
-pub(crate) const MORE_VISITS: f64 = 0.8;
+pub const MORE_VISITS: f64 = 0.8;
 
 /// Probability that a filled cart is paid for.
 const BUYS: f64 = 0.9;
 
 /// A user of a bulk log. Days are counted from the first of the log.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shopper {
+pub struct UserProfile {
     /// Mean sessions on an average day.
-    pub(crate) sessions_per_day: f64,
+    pub sessions_per_day: f64,
     /// First day inside the log.
-    pub(crate) joined: i32,
+    pub joined: i32,
     /// Whether the user joins on that day, in a session, and was not there before the log.
-    pub(crate) new: bool,
+    pub new: bool,
     /// First day on which the user is gone; may lie beyond the log.
-    pub(crate) left: i32,
+    pub left: i32,
     /// How many days before leaving the user begins to fade; 0 for never.
     fades_days: i32,
     /// Whether something goes wrong shortly before the user leaves.
     upset: bool,
     /// Probability that a session fills a cart.
-    pub(crate) carts: f32,
+    pub carts: f32,
     /// Probability that a session begins with a click in a newsletter.
-    pub(crate) clicks: f32,
+    pub clicks: f32,
     /// Median price of a cart, in pence.
-    pub(crate) basket: f32,
+    pub basket: f32,
 }
 
 /// How a user's day differs from another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Mood {
+pub struct DayHabits {
     /// Share of the usual sessions.
-    pub(crate) sessions: f64,
+    pub sessions: f64,
     /// Probability that a filled cart is paid for.
-    pub(crate) buys: f64,
+    pub buys: f64,
     /// Probability that a session ends with goods sent back.
-    pub(crate) returns: f64,
+    pub returns: f64,
     /// Probability that a session ends with a call for help.
-    pub(crate) tickets: f64,
+    pub tickets: f64,
 }
 
-impl Shopper {
-    fn draw(options: &BulkOptions, calendar: &Calendar, user: u32) -> Self {
-        let mut rng = Rng::new(options.seed, Purpose::Shopper, user);
-        let (joined, new) = calendar.join(&mut rng);
-        let mean_days = if rng.happens(TRIES) {
+impl UserProfile {
+    fn draw(options: &Options, calendar: &Calendar, user: u32) -> Self {
+        let mut chance = Chance::new(options.seed, Purpose::Profile, user);
+        let (joined, new) = calendar.join(&mut chance);
+        let mean_days = if chance.happens(TRIES) {
             TRIES_FOR_DAYS
         } else {
             STAYS_FOR_DAYS
         };
-        let stays = 1.0 + rng.wait(mean_days).min(1e6);
-        let fades_days = rng.whole(20, 90);
+        let stays = 1.0 + chance.wait(mean_days).min(1e6);
+        let fades_days = chance.whole(20, 90);
         Self {
-            sessions_per_day: libm::exp(RATE_SPREAD * rng.normal()),
+            sessions_per_day: libm::exp(RATE_SPREAD * chance.normal()),
             joined,
             new,
             left: joined + stays as i32,
-            fades_days: if rng.happens(FADES) { fades_days } else { 0 },
-            upset: rng.happens(UPSET),
-            carts: rng.between(0.4, 1.0) as f32,
-            clicks: (0.12 * rng.gamma(1.0)).min(0.9) as f32,
-            basket: (3_000.0 * libm::exp(0.6 * rng.normal())) as f32,
+            fades_days: if chance.happens(FADES) { fades_days } else { 0 },
+            upset: chance.happens(UPSET),
+            carts: chance.between(0.4, 1.0) as f32,
+            clicks: (0.12 * chance.gamma(1.0)).min(0.9) as f32,
+            basket: (3_000.0 * libm::exp(0.6 * chance.normal())) as f32,
         }
     }
 
     /// What is different on this day.
-    pub(crate) fn mood(&self, day: i32) -> Mood {
-        let mut mood = Mood {
+    pub fn habits(&self, day: i32) -> DayHabits {
+        let mut habits = DayHabits {
             sessions: 1.0,
             buys: BUYS,
             returns: 0.03,
@@ -96,24 +97,27 @@ impl Shopper {
         let days_left = self.left - day;
         if days_left < self.fades_days {
             let rest = f64::from(days_left) / f64::from(self.fades_days);
-            mood.sessions = rest.max(0.05);
-            mood.buys = BUYS * (0.4 + 0.6 * rest);
+            habits.sessions = rest.max(0.05);
+            habits.buys = BUYS * (0.4 + 0.6 * rest);
         }
         if self.upset && days_left <= UPSET_DAYS {
-            (mood.returns, mood.tickets) = (0.30, 0.25);
+            (habits.returns, habits.tickets) = (0.30, 0.25);
         }
-        mood
+        habits
     }
 
     /// Mean events of a session.
-    fn events_per_session(&self, mood: Mood) -> f64 {
-        1.0 + MORE_VISITS + f64::from(self.carts) * (1.0 + mood.buys) + mood.returns + mood.tickets
+    fn events_per_session(&self, habits: DayHabits) -> f64 {
+        1.0 + MORE_VISITS
+            + f64::from(self.carts) * (1.0 + habits.buys)
+            + habits.returns
+            + habits.tickets
     }
 
     /// Mean events of the session in which the user joins.
     fn expected_at_first(&self) -> f64 {
         if self.new {
-            self.events_per_session(self.mood(self.joined))
+            self.events_per_session(self.habits(self.joined))
         } else {
             0.0
         }
@@ -125,27 +129,27 @@ impl Shopper {
         let changes = (self.left - self.fades_days.max(UPSET_DAYS)).clamp(self.joined, end);
         let sessions = |from, until| self.sessions_per_day * calendar.weight(from, until);
         let on = |day| {
-            let mood = self.mood(day);
-            sessions(day, day + 1) * mood.sessions * self.events_per_session(mood)
+            let habits = self.habits(day);
+            sessions(day, day + 1) * habits.sessions * self.events_per_session(habits)
         };
-        let usual = self.mood(i32::MIN / 2);
+        let usual = self.habits(i32::MIN / 2);
         sessions(self.joined, changes) * self.events_per_session(usual)
             + (changes..end).map(on).sum::<f64>()
     }
 }
 
 /// All users, at rates that make `options.events` the expected number of events.
-pub(crate) fn draw(options: &BulkOptions, calendar: &Calendar) -> Vec<Shopper> {
-    let mut shoppers: Vec<Shopper> = (0..options.users)
-        .map(|user| Shopper::draw(options, calendar, user))
+pub fn draw(options: &Options, calendar: &Calendar) -> Vec<UserProfile> {
+    let mut profiles: Vec<UserProfile> = (0..options.users)
+        .map(|user| UserProfile::draw(options, calendar, user))
         .collect();
-    let at_first: f64 = shoppers.iter().map(Shopper::expected_at_first).sum();
-    let expected: f64 = shoppers
+    let at_first: f64 = profiles.iter().map(UserProfile::expected_at_first).sum();
+    let expected: f64 = profiles
         .iter()
-        .map(|shopper| shopper.expected_events(calendar))
+        .map(|profile| profile.expected_events(calendar))
         .sum();
-    for shopper in &mut shoppers {
-        shopper.sessions_per_day *= (options.events as f64 - at_first) / expected;
+    for profile in &mut profiles {
+        profile.sessions_per_day *= (options.events as f64 - at_first) / expected;
     }
-    shoppers
+    profiles
 }
