@@ -117,7 +117,9 @@ impl<const N: usize> Kernel<N> {
             self.terms
                 .extend(hinges.first.iter().map(|first| z[*first]));
             for (term, knot) in self.terms.iter_mut().zip(hinges.clip_min) {
-                *term = term.map(|z| above(z, *knot));
+                for z in term {
+                    *z = above(*z, *knot);
+                }
             }
             hinges.weigh(&mut self.terms);
             for (term, first) in self.terms.iter().zip(hinges.first) {
@@ -137,7 +139,9 @@ impl<const N: usize> Kernel<N> {
             }));
             let ranges = interactions.clip_min.iter().zip(interactions.clip_max);
             for (term, (clip_min, clip_max)) in self.terms.iter_mut().zip(ranges) {
-                *term = term.map(|product| clamp(product, *clip_min, *clip_max));
+                for product in term {
+                    *product = clamp(*product, *clip_min, *clip_max);
+                }
             }
             interactions.weigh(&mut self.terms);
             // Half of it to each factor: the weights are halved already.
