@@ -52,7 +52,7 @@ fn chart(trials: &[TrialCard]) -> String {
         signed,
     );
     let strip = |t: &TrialCard| Strip {
-        name: capital(&name(t)),
+        name: capital(name(t)),
         detail: if t.selected {
             "taken".to_owned()
         } else {
@@ -109,7 +109,7 @@ fn caption(h: &HorizonCard, trials: &[TrialCard], default: &TrialCard) -> String
         };
         format!(
             "{} was selected: {}. The default stays unless another beats it by {margin} standard errors; {rest}.",
-            capital(&name(taken)),
+            capital(name(taken)),
             gap(taken)
         )
     };
