@@ -14,6 +14,7 @@
 
 pub mod client;
 pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod convert;
 pub(crate) mod engine;
 pub(crate) mod errors;

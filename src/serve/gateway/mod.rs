@@ -26,6 +26,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service as _;
 
 use super::config::CallLog;
+use super::context::CallContext;
 use super::errors::{CallError, explained};
 use super::gateway::admission::{Admission, Admitted, LATE};
 use super::gateway::api_keys::KeyRing;
@@ -167,14 +168,12 @@ impl Shared {
                 allowance,
             }) => {
                 ended.key = key;
-                let request = request.map(|body| RequestBody::new(body, allowance));
-                (
-                    ended
-                        .span
-                        .around(self.dispatch(rpc, request, deadline))
-                        .await,
-                    permits,
-                )
+                let mut request = request.map(|body| RequestBody::new(body, allowance));
+                request.extensions_mut().insert(CallContext {
+                    deadline,
+                    span: ended.span.parent(),
+                });
+                (self.dispatch(rpc, request, deadline).await, permits)
             }
             Err(error) => {
                 if let CallError::NotPermitted { key, .. } = &error {
@@ -210,7 +209,7 @@ impl Shared {
         &self,
         rpc: &Rpc,
         request: Request<RequestBody>,
-        deadline: Option<Instant>,
+        deadline: Instant,
     ) -> Response<Body> {
         let Services {
             scoring,
@@ -229,11 +228,7 @@ impl Shared {
             };
             answered.unwrap_or_else(|never| match never {})
         };
-        in_time(
-            deadline.filter(|_| !rpc.form.lasts()),
-            deadline::within(deadline, answer),
-        )
-        .await
+        in_time(deadline, answer).await
     }
 
     /// Gives details to a status that came from under the services, which know of none. Returns its new code.
@@ -267,7 +262,7 @@ fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// An answer, or the refusal that it came too late. Most calls are answered at once and need no clock.
 async fn in_time(
-    deadline: Option<Instant>,
+    deadline: Instant,
     answer: impl Future<Output = Response<Body>>,
 ) -> Response<Body> {
     let mut answer = pin!(answer);
@@ -276,13 +271,8 @@ async fn in_time(
     {
         return answer;
     }
-    match deadline {
-        None => answer.await,
-        Some(deadline) => {
-            let answer = tokio::time::timeout_at(deadline.into(), answer).await;
-            answer.unwrap_or_else(|_| Status::from(LATE).into_http())
-        }
-    }
+    let answer = tokio::time::timeout_at(deadline.into(), answer).await;
+    answer.unwrap_or_else(|_| Status::from(LATE).into_http())
 }
 
 /// Whether a request is one of gRPC's.

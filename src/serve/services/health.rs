@@ -13,9 +13,13 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use crate::serve::context::CallContext;
 use crate::serve::errors::CallError;
 use crate::serve::gateway::methods::RPCS;
 use crate::serve::state::{Phase, ServerState};
+
+/// Why a watch ends before its client ends it.
+const LATE: CallError = CallError::DeadlinePassed("the watch's deadline passed");
 
 /// The health service.
 pub(crate) struct HealthDesk {
@@ -72,7 +76,8 @@ impl Health for HealthDesk {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let HealthCheckRequest { service } = request.into_inner();
+        let (_, extensions, HealthCheckRequest { service }) = request.into_parts();
+        let deadline = CallContext::of(&extensions).deadline;
         let (updates, receiver) = tokio::sync::mpsc::channel(2);
         let mut phase = self.state.phase.subscribe();
         tokio::spawn(async move {
@@ -92,6 +97,10 @@ impl Health for HealthDesk {
                 }
                 tokio::select! {
                     () = updates.closed() => return,
+                    () = tokio::time::sleep_until(deadline.into()) => {
+                        let _ = updates.send(Err(LATE.into())).await;
+                        return;
+                    }
                     changed = phase.changed() => if changed.is_err() { return },
                 }
             }

@@ -7,8 +7,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::stream;
+use crate::serve::context::CallContext;
 use crate::serve::convert::request::Asked;
-use crate::serve::engine::pool::guarded;
+use crate::serve::engine::pool::catch_panic;
 use crate::serve::engine::scorer;
 use crate::serve::errors::CallError;
 use crate::serve::registry::{Label, Loaded};
@@ -45,18 +46,20 @@ impl ScoringService for Scoring {
         &self,
         request: Request<wire::ScoreUserRequest>,
     ) -> Result<Response<wire::ScoreUserResponse>, Status> {
-        let request = request.into_inner();
+        let (_, extensions, request) = request.into_parts();
         let model = self.state.model(&request.model)?;
         let shadow = Shadowed::of(&self.state, &model, || request.clone());
         let units = request.subject.as_ref().map_or(0, units);
         let score = if units <= INLINE_UNITS {
-            guarded(|| scorer::single(self.state.asked(&model), request))?
+            catch_panic(|| scorer::single(self.state.asked(&model), request))?
         } else {
             let state = Arc::clone(&self.state);
             let model = Arc::clone(&model);
             self.state
                 .compute
-                .run(units, move || scorer::single(state.asked(&model), request))
+                .run(CallContext::of(&extensions), units, move || {
+                    scorer::single(state.asked(&model), request)
+                })
                 .await?
         };
         self.state
@@ -80,13 +83,18 @@ impl ScoringService for Scoring {
         &self,
         request: Request<wire::BatchScoreUsersRequest>,
     ) -> Result<Response<wire::BatchScoreUsersResponse>, Status> {
-        let request = request.into_inner();
+        let (_, extensions, request) = request.into_parts();
         let units = request.subjects.iter().map(units).sum();
         let answer = if units <= INLINE_UNITS {
-            batch(&self.state, request, |job| std::future::ready(guarded(job))).await
+            batch(&self.state, request, |job| {
+                std::future::ready(catch_panic(job))
+            })
+            .await
         } else {
             batch(&self.state, request, |job| {
-                self.state.compute.run(units, job)
+                self.state
+                    .compute
+                    .run(CallContext::of(&extensions), units, job)
             })
             .await
         };
@@ -98,13 +106,14 @@ impl ScoringService for Scoring {
         request: Request<Streaming<wire::StreamScoreUsersRequest>>,
     ) -> Result<Response<Self::StreamScoreUsersStream>, Status> {
         self.state.not_draining()?;
+        let (_, extensions, batches) = request.into_parts();
         // One answer ready while the next is computed.
         let (answers, receiver) = tokio::sync::mpsc::channel(1);
         tokio::spawn(stream::answer_all(
             Arc::clone(&self.state),
-            request.into_inner(),
+            batches,
             answers,
-            crate::serve::gateway::deadline::deadline(),
+            CallContext::of(&extensions).clone(),
         ));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
@@ -226,7 +235,7 @@ impl<R: Send + 'static> Shadowed<R> {
             return;
         }
         let (own, given) = (Arc::clone(state), given());
-        state.compute.run_in_spare_time(move || {
+        state.compute.run_when_idle(move || {
             let answers = ask(own.asked(&shadow), request);
             own.models.compare(&stable, &shadow, |comparison| {
                 for (i, given) in given.iter().enumerate() {

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::Sender;
 use tonic::{Status, Streaming};
 
 use super::scoring;
+use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, explained};
 use crate::serve::limits::seconds;
 use crate::serve::state::{Phase, ServerState};
@@ -22,18 +23,18 @@ pub(crate) async fn answer_all(
     state: Arc<ServerState>,
     mut batches: Streaming<wire::StreamScoreUsersRequest>,
     answers: Sender<Result<wire::StreamScoreUsersResponse, Status>>,
-    deadline: Option<Instant>,
+    call: CallContext,
 ) {
     let mut last = None;
     loop {
-        let outcome = match next(&state, &mut batches, &answers, deadline).await {
+        let outcome = match next(&state, &mut batches, &answers, call.deadline).await {
             Ok(None) => return,
-            Ok(Some(request)) => answer(&state, request, &mut last).await,
+            Ok(Some(request)) => answer(&state, &call, request, &mut last).await,
             Err(status) => Err(status),
         };
         let ends = outcome.is_err();
         // A client that does not read must hold up neither a stop nor others for ever.
-        let heard = tell(&state, answers.send(outcome), deadline).await;
+        let heard = tell(&state, answers.send(outcome), call.deadline).await;
         if ends || !heard {
             return;
         }
@@ -44,7 +45,7 @@ pub(crate) async fn answer_all(
 async fn tell<E>(
     state: &ServerState,
     sent: impl Future<Output = Result<(), E>>,
-    deadline: Option<Instant>,
+    deadline: Instant,
 ) -> bool {
     let mut phase = state.phase.subscribe();
     let until = until(state, deadline);
@@ -56,9 +57,9 @@ async fn tell<E>(
 }
 
 /// Until when a stream may be silent.
-fn until(state: &ServerState, deadline: Option<Instant>) -> Instant {
+fn until(state: &ServerState, deadline: Instant) -> Instant {
     let idle = Instant::now() + seconds(state.limits.stream_idle_seconds);
-    deadline.map_or(idle, |deadline| deadline.min(idle))
+    deadline.min(idle)
 }
 
 /// The next batch; `None` when there is none or nobody to answer.
@@ -66,7 +67,7 @@ async fn next(
     state: &ServerState,
     batches: &mut Streaming<wire::StreamScoreUsersRequest>,
     answers: &Sender<Result<wire::StreamScoreUsersResponse, Status>>,
-    deadline: Option<Instant>,
+    deadline: Instant,
 ) -> Result<Option<wire::StreamScoreUsersRequest>, Status> {
     let mut phase = state.phase.subscribe();
     let until = until(state, deadline);
@@ -77,7 +78,7 @@ async fn next(
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return Err(CallError::Draining.into()),
         message = tokio::time::timeout_at(until.into(), batches.message()) => message,
     };
-    let late = if Some(until) == deadline { LATE } else { IDLE };
+    let late = if until == deadline { LATE } else { IDLE };
     message
         .map_err(|_| CallError::DeadlinePassed(late))?
         .map_err(|status| framing(state, status))
@@ -94,6 +95,7 @@ fn framing(state: &ServerState, status: Status) -> Status {
 
 async fn answer(
     state: &Arc<ServerState>,
+    call: &CallContext,
     request: wire::StreamScoreUsersRequest,
     last: &mut Option<u64>,
 ) -> Result<wire::StreamScoreUsersResponse, Status> {
@@ -108,7 +110,12 @@ async fn answer(
     *last = Some(sequence);
     let outcome = match batch {
         None => Err(CallError::field("batch", "is required")),
-        Some(batch) => scoring::batch(state, batch, |job| state.compute.run_patiently(job)).await,
+        Some(batch) => {
+            scoring::batch(state, batch, |job| {
+                state.compute.run_with_backpressure(call, job)
+            })
+            .await
+        }
     };
     let outcome = match outcome {
         Ok(answer) => Outcome::Batch(answer),

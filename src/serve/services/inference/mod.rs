@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use crate::serve::engine::pool::guarded;
+use crate::serve::context::CallContext;
+use crate::serve::engine::pool::catch_panic;
 use crate::serve::errors::CallError;
 use crate::serve::limits::size;
 use crate::serve::registry::Loaded;
@@ -122,15 +123,16 @@ impl GrpcInferenceService for Inference {
         &self,
         request: Request<wire::ModelInferRequest>,
     ) -> Result<Response<wire::ModelInferResponse>, Status> {
-        let request = request.into_inner();
+        let (_, extensions, request) = request.into_parts();
         let model = self.model(&request.model_name, &request.model_version)?;
         let rows = inputs::rows(&request);
         let state = Arc::clone(&self.state);
         let job = move || infer(&state, &model, request);
         let answer = if rows <= INLINE_ROWS {
-            guarded(job)
+            catch_panic(job)
         } else {
-            self.state.compute.run(rows, job).await
+            let call = CallContext::of(&extensions);
+            self.state.compute.run(call, rows, job).await
         };
         Ok(Response::new(answer?))
     }
