@@ -99,9 +99,9 @@ def open_server(address):
         "/churn.v1.ScoringService/Nothing", lambda raw: raw, lambda raw: raw)(b""), Code.UNIMPLEMENTED, "METHOD_UNKNOWN")
     fails("features of another model", lambda: stub.ScoreUser(scoring.ScoreUserRequest(
         subject=subject_pb2.Subject(packed_features=subject_pb2.PackedFeatures(values=[1.0])), feature_hash="beef")),
-          Code.FAILED_PRECONDITION, "FEATURES_OF_ANOTHER_MODEL")
+          Code.FAILED_PRECONDITION, "FEATURE_HASH_MISMATCH")
     fails("no folder of models", lambda: service.LoadModel(models.LoadModelRequest(name="next")),
-          Code.FAILED_PRECONDITION, "MODELS_FIXED")
+          Code.FAILED_PRECONDITION, "MODEL_LOADING_DISABLED")
     # grpcio gives up by itself when its own deadline passes; curl waits for what the server says.
     frame = scoring.ScoreUserRequest().SerializeToString()
     told = subprocess.run(
@@ -136,7 +136,7 @@ def guarded_server(address, keys, pid):
           resource=("model", "damaged"))
     etag = service.ListModels(models.ListModelsRequest(), metadata=key("read")).etag
     service.LoadModel(models.LoadModelRequest(name="next"), metadata=key("manage"))
-    fails("an etag out of date", lambda: activate("next", etag), Code.ABORTED, "ETAG_STALE")
+    fails("an etag out of date", lambda: activate("next", etag), Code.ABORTED, "ETAG_MISMATCH")
     activate("next")
     check("a model is exchanged", stub.ScoreUser(request, metadata=key("score")).score.HasField("segment"))
 

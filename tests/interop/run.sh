@@ -34,14 +34,14 @@ mkdir -p "$guarded/models"
 for name in live next damaged; do cp -r "$model" "$guarded/models/$name"; done
 echo ' ' >>"$guarded/models/damaged/bundle.json"
 for may in score read manage; do
-    "$server" --new-key "test" --may "$may" >"$guarded/made"
+    "$server" --new-key "test" --permissions "$may" >"$guarded/made"
     echo "$may $(sed -n 2p "$guarded/made")" >>"$guarded/clients"
     sed -n 5p "$guarded/made" >>"$guarded/keys"
 done
 cat >"$guarded/ebb-serve.toml" <<END
 model = "models/live"
 models = "models"
-keys = "keys"
+api_keys_file = "keys"
 listen = "127.0.0.1:0"
 [limits]
 queue_length = 1

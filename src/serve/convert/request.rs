@@ -137,7 +137,7 @@ impl<'s> Question<'s> {
             feature_hash,
             model: _,
         } = request;
-        let most = size(asked.limits.batch_subjects);
+        let most = size(asked.limits.max_batch_size);
         if subjects.len() > most {
             return Err(CallError::TooMany {
                 field: "subjects".into(),

@@ -122,7 +122,7 @@ fn inline(
     };
     let wire::History { events, days } = history;
     let entries = events.len() + days.len();
-    let most = size(question.asked.limits.history_entries);
+    let most = size(question.asked.limits.max_history_entries);
     if entries > most {
         return Err(CallError::TooMany {
             field: format!("{place}.history"),

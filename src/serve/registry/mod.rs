@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use super::errors::{CallError, ServeError};
 use super::registry::served::Served;
-use super::telemetry::metrics::{Metrics, Swap};
+use super::telemetry::metrics::{Metrics, Reload};
 use shadow::Tally;
 
 /// A label's meaning is in `ModelLabel` of the protocol.
@@ -176,7 +176,7 @@ impl Models {
                 let told = tell(&shelf);
                 drop(shelf);
                 if in_use {
-                    self.metrics.swapped(Swap::Done);
+                    self.metrics.reloaded(Reload::Success);
                 }
                 tracing::info!(
                     model = name,
@@ -188,7 +188,7 @@ impl Models {
             Err(problem) => {
                 shelf.fail(name, problem.clone());
                 drop(shelf);
-                self.metrics.swapped(Swap::Refused);
+                self.metrics.reloaded(Reload::Failure);
                 tracing::warn!(model = name, reason = problem, "model refused");
                 Err(refused(name, problem))
             }
@@ -217,11 +217,11 @@ impl Models {
                 .unwrap_or_default();
             drop(shelf);
             if renewed {
-                self.metrics.swapped(Swap::Done);
+                self.metrics.reloaded(Reload::Success);
                 tracing::info!(model = old.name, version, "model loaded again");
             }
             if let Some(reason) = problem {
-                self.metrics.swapped(Swap::Refused);
+                self.metrics.reloaded(Reload::Failure);
                 tracing::warn!(
                     model = old.name,
                     reason,
@@ -243,10 +243,10 @@ impl Models {
         let outcome = shelf.activate(label, name, etag).map(|()| tell(&shelf));
         self.tally().follow(&shelf);
         drop(shelf);
-        self.metrics.swapped(if outcome.is_ok() {
-            Swap::Done
+        self.metrics.reloaded(if outcome.is_ok() {
+            Reload::Success
         } else {
-            Swap::Refused
+            Reload::Failure
         });
         if outcome.is_ok() {
             tracing::info!(label = label.name(), model = name, "label given");

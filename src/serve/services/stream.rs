@@ -89,8 +89,12 @@ fn framing(state: &ServerState, status: Status) -> Status {
     if !status.details().is_empty() {
         return status;
     }
-    explained(status.code(), status.message(), state.limits.message_bytes)
-        .map_or(status, Status::from)
+    explained(
+        status.code(),
+        status.message(),
+        state.limits.max_message_bytes,
+    )
+    .map_or(status, Status::from)
 }
 
 async fn answer(

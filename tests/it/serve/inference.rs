@@ -241,7 +241,7 @@ async fn chosen_outputs_come_in_the_order_asked_for() {
 #[tokio::test]
 async fn what_is_wrong_with_a_tensor_is_named() {
     let limits = Limits {
-        batch_subjects: 3,
+        max_batch_size: 3,
         ..Limits::default()
     };
     let server = Running::with(limits, None).await;
@@ -531,7 +531,7 @@ async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
     let version = save(first).version().to_owned();
     let path = live.clone();
     let load = move || {
-        Stock::load(&Config {
+        InitialState::load(&Config {
             model: Some(path),
             ..Config::default()
         })

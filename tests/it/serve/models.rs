@@ -38,12 +38,12 @@ async fn server_of_two() -> (tempfile::TempDir, Running, [String; 2]) {
         },
         ..Config::default()
     };
-    let stock = move || -> Result<Stock, ServeError> {
-        let stock = Stock::load(&Config {
+    let stock = move || -> Result<InitialState, ServeError> {
+        let stock = InitialState::load(&Config {
             model: config.model.clone(),
             ..Config::default()
         })?;
-        Ok(Stock {
+        Ok(InitialState {
             users: known(Some(histories(&log())))?,
             ..stock
         })
@@ -195,7 +195,7 @@ async fn decisions_on_old_news_and_impossible_ones_are_refused() {
         .activate(ModelLabel::Stable, "next", &before)
         .await
         .unwrap_err();
-    assert_eq!(told(&stale), (Code::Aborted, "ETAG_STALE".into()));
+    assert_eq!(told(&stale), (Code::Aborted, "ETAG_MISMATCH".into()));
     assert_eq!(
         stale.get_error_details().error_info().unwrap().metadata["etag"],
         server.list().await.etag
@@ -258,7 +258,7 @@ async fn decisions_on_old_news_and_impossible_ones_are_refused() {
         .unwrap_err();
     assert_eq!(
         told(&fixed),
-        (Code::FailedPrecondition, "MODELS_FIXED".into())
+        (Code::FailedPrecondition, "MODEL_LOADING_DISABLED".into())
     );
 }
 
@@ -273,7 +273,7 @@ async fn models_have_a_limit_and_come_in_pages() {
     }
     assert_eq!(
         told(&server.load_model("d", false).await.unwrap_err()),
-        (Code::FailedPrecondition, "MODELS_FIXED".into())
+        (Code::FailedPrecondition, "MODEL_LOADING_DISABLED".into())
     );
     let (mut names, mut page_token) = (Vec::new(), String::new());
     for expected in [3, 1] {

@@ -163,7 +163,7 @@ fn infer(
         &model.served,
         &inputs,
         &raw,
-        size(state.limits.batch_subjects),
+        size(state.limits.max_batch_size),
     )?;
     let answers = outputs::Answers::of(&model.served, &matrix)?;
     state.metrics.probability.observe_all(answers.shortest());
