@@ -4,6 +4,7 @@
 pub mod codec;
 pub(crate) mod connection;
 pub(crate) mod credentials;
+pub(crate) mod field_limits;
 pub(crate) mod listener;
 pub(crate) mod tls;
 pub(crate) mod tracker;
