@@ -188,7 +188,7 @@ impl Models {
             Err(problem) => {
                 shelf.fail(name, problem.clone());
                 drop(shelf);
-                self.metrics.reloaded(Reload::Failure);
+                self.metrics.reloaded(Reload::Refused);
                 tracing::warn!(model = name, reason = problem, "model refused");
                 Err(refused(name, problem))
             }
@@ -221,7 +221,7 @@ impl Models {
                 tracing::info!(model = old.name, version, "model loaded again");
             }
             if let Some(reason) = problem {
-                self.metrics.reloaded(Reload::Failure);
+                self.metrics.reloaded(Reload::Refused);
                 tracing::warn!(
                     model = old.name,
                     reason,
@@ -246,7 +246,7 @@ impl Models {
         self.metrics.reloaded(if outcome.is_ok() {
             Reload::Success
         } else {
-            Reload::Failure
+            Reload::Refused
         });
         if outcome.is_ok() {
             tracing::info!(label = label.name(), model = name, "label given");

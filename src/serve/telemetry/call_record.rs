@@ -89,6 +89,7 @@ impl Drop for CallRecord {
         log.metrics.handled(*position, *code, seconds);
         if log.level.includes(*code) {
             tracing::info!(
+                target: "ebb::serve::gateway",
                 method = position.map_or("unknown", |position| RPCS[position].path),
                 code = ?code,
                 seconds,

@@ -149,7 +149,7 @@ label_values! {
         /// It was made.
         Success "success"
         /// It was refused; the models before it serve on.
-        Failure "failure"
+        Refused "refused"
     }
 }
 
