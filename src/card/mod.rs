@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::Theme;
+use crate::features::FeatureGroup;
 use crate::history::{Coverage, Day};
 use crate::model::Calibration;
 use crate::train::checks::leakage::LeakageProbe;
@@ -15,15 +15,20 @@ use crate::train::data::labels::{ChurnConfig, DropCounts};
 use crate::train::evaluation::metrics::{CurvePoint, Interval, Metrics};
 use crate::train::population::retention::Retention;
 use crate::train::population::{SegmentCard, StageSizes, Transitions};
-use crate::train::selection::backtest::OriginCard;
-use crate::train::selection::candidate::Recipe;
+use crate::train::selection::backtest::BacktestFold;
+use crate::train::selection::candidate::Hyperparameters;
 use crate::train::selection::search::TrialCard;
 use untested::Untested;
 use verdict::Verdict;
 
+/// The version of the card's keys that this build writes.
+pub const SCHEMA_VERSION: u32 = 2;
+
 /// The card of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
+    /// Version of the card\'s keys: 2.
+    pub schema_version: u32,
     /// Version of the trainer.
     pub ebb_version: String,
     /// The bundle's version; empty in cards of older trainers.
@@ -47,7 +52,7 @@ pub struct Card {
     /// Seed of everything drawn at random.
     pub seed: u64,
     /// The churn question.
-    pub question: ChurnConfig,
+    pub label_definition: ChurnConfig,
     /// One entry for each horizon.
     pub horizons: Vec<HorizonCard>,
     /// The segments, lowest churn rate first.
@@ -87,14 +92,14 @@ pub struct HorizonCard {
     /// `newton` or `linfa`.
     pub solver: String,
     /// How the model was fitted.
-    pub recipe: Recipe,
+    pub hyperparameters: Hyperparameters,
     /// The same in words.
-    pub recipe_name: String,
+    pub candidate: String,
     /// The ways to fit that were compared at dates in the past, each having learnt only from label windows that had
     /// ended by then and from other users than it was asked about.
     pub trials: Vec<TrialCard>,
     /// What the chosen way said at those dates and before, newest first.
-    pub origins: Vec<OriginCard>,
+    pub backtest: Vec<BacktestFold>,
     /// The line through the log-odds: what those dates had in common is put right by it.
     pub calibration: Calibration,
     /// How the model did on the test date; `None` when it could not be judged.
@@ -114,11 +119,11 @@ pub struct EffectCard {
     /// The feature's name.
     pub feature: String,
     /// What it is, in one sentence.
-    pub sentence: String,
+    pub description: String,
     /// What it is about.
-    pub theme: Theme,
+    pub group: FeatureGroup,
     /// Change of the log-odds of churn for one standard deviation more of it.
-    pub impact: f64,
+    pub standardized_effect: f64,
 }
 
 /// What became of the users of one date.
@@ -155,10 +160,10 @@ pub struct Evaluation {
     /// How far it is shown to beat its strongest baseline; `None` without one, and in cards of older trainers.
     #[serde(default)]
     pub verdict: Option<Verdict>,
-    /// Whether its log loss is lower than that of recency alone; `None` without that rival.
+    /// Whether its log loss is lower than that of recency alone; `None` without that baseline.
     pub beats_recency_only: Option<bool>,
     /// What it has to beat, the simplest first.
-    pub rivals: Vec<RivalCard>,
+    pub baselines: Vec<BaselineCard>,
     /// The model on parts of the users.
     pub slices: Vec<SliceCard>,
     /// Predicted against observed churn in ten bins of equal size.
@@ -175,7 +180,7 @@ impl HorizonCard {
     /// Why the model was not judged, in a sentence or two.
     pub fn untested_words(&self, question: &ChurnConfig) -> String {
         match &self.untested {
-            Some(why) => why.sentence(question, self.horizon_days),
+            Some(why) => why.description(question, self.horizon_days),
             None => format!(
                 "The {}-day model was not judged on a later date.",
                 self.horizon_days
@@ -190,15 +195,15 @@ impl Evaluation {
         (self.churn_rate * self.users as f64).round() as u64
     }
 
-    /// The rival of a name.
-    pub fn rival(&self, name: &str) -> Option<&RivalCard> {
-        self.rivals.iter().find(|r| r.name == name)
+    /// The baseline of a name.
+    pub fn baseline(&self, name: &str) -> Option<&BaselineCard> {
+        self.baselines.iter().find(|r| r.name == name)
     }
 }
 
 /// Another way to tell who will churn, judged on the same users.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RivalCard {
+pub struct BaselineCard {
     /// `base_rate` (the churn rate of the training rows for everyone), `recency_only` and `best_single` (logistic
     /// models on one feature), `random_forest`, ...
     pub name: String,
@@ -206,9 +211,9 @@ pub struct RivalCard {
     pub feature: Option<String>,
     /// How good it is.
     pub metrics: Metrics,
-    /// Log loss of the model less that of the rival on the same resampled users; below 0 the model is better.
+    /// Log loss of the model less that of the baseline on the same resampled users; below 0 the model is better.
     pub log_loss_difference: Interval,
-    /// AUC of the model less that of the rival; above 0 the model is better.
+    /// AUC of the model less that of the baseline; above 0 the model is better.
     pub auc_difference: Interval,
     /// See [`Evaluation::gains`]; to four decimals.
     pub gains: Vec<f64>,

@@ -72,7 +72,7 @@ pub fn horizon_advice(silence: bool, more_churn: bool) -> &'static str {
 
 impl Untested {
     /// The cause and what would help, in two sentences.
-    pub fn sentence(&self, question: &ChurnConfig, horizon_days: u16) -> String {
+    pub fn description(&self, question: &ChurnConfig, horizon_days: u16) -> String {
         let model = format!("the {horizon_days}-day model");
         match *self {
             Self::TooFewDays {
@@ -234,7 +234,7 @@ mod tests {
             ),
         ];
         for (k, (cause, words)) in causes.iter().enumerate() {
-            let said = cause.sentence(&question(None), 30);
+            let said = cause.description(&question(None), 30);
             assert!(said.contains(words), "{said}");
             assert_eq!(said.contains("too short"), k == 0, "{said}");
             let json = serde_json::to_string(cause).unwrap();
@@ -252,7 +252,7 @@ mod tests {
                 users: 9,
                 churned,
             }
-            .sentence(&question(event), 30)
+            .description(&question(event), 30)
         };
         assert!(said(None, true).ends_with("otherwise lengthen churn.horizon_days."));
         assert!(said(None, true).contains(

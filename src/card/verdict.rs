@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evaluation, RivalCard};
+use super::{BaselineCard, Evaluation};
 use crate::train::evaluation::metrics::Interval;
 
 /// How far a model is shown to beat the strongest baseline.
@@ -33,7 +33,7 @@ impl Strength {
 pub struct Verdict {
     /// How far it is shown to beat the baseline.
     pub strength: Strength,
-    /// The rival's name: of those that are baselines the one with the lowest log loss on the test date.
+    /// The baseline's name: of those that are baselines the one with the lowest log loss on the test date.
     pub baseline: String,
     /// Log loss of the model less that of the baseline on the same resampled users; below 0 the model is better.
     pub log_loss_difference: Interval,
@@ -45,15 +45,15 @@ pub const STRONG_GAIN: f64 = 0.02;
 /// With fewer churners or stayers on the test date resampling says nothing: the interval would be that of a few users.
 pub const LEAST_OF_A_CLASS: u64 = 10;
 
-/// The rival that is no baseline: as heavy as the model itself, and only fitted on demand.
-pub const CHALLENGER: &str = "random_forest";
+/// The baseline that is no baseline: as heavy as the model itself, and only fitted on demand.
+pub const RANDOM_FOREST: &str = "random_forest";
 
 impl Verdict {
-    /// The verdict on a model whose rivals were judged on `users` users, of whom `churners` left; `None` without a
+    /// The verdict on a model whose baselines were judged on `users` users, of whom `churners` left; `None` without a
     /// baseline.
-    pub fn new(rivals: &[RivalCard], users: u64, churners: u64) -> Option<Self> {
-        let baselines = rivals.iter().filter(|r| r.name != CHALLENGER);
-        let loss = |r: &RivalCard| r.metrics.log_loss.value;
+    pub fn new(baselines: &[BaselineCard], users: u64, churners: u64) -> Option<Self> {
+        let baselines = baselines.iter().filter(|r| r.name != RANDOM_FOREST);
+        let loss = |r: &BaselineCard| r.metrics.log_loss.value;
         let strongest = baselines.min_by(|a, b| loss(a).total_cmp(&loss(b)))?;
         let difference = strongest.log_loss_difference;
         let few = churners.min(users.saturating_sub(churners)) < LEAST_OF_A_CLASS;
@@ -71,8 +71,8 @@ impl Verdict {
         })
     }
 
-    /// The verdict as a sentence without its full stop.
-    pub fn sentence(&self, e: &Evaluation) -> String {
+    /// The verdict as a description without its full stop.
+    pub fn description(&self, e: &Evaluation) -> String {
         let Self {
             strength,
             baseline,
@@ -117,17 +117,17 @@ fn difference(d: f64) -> String {
     }
 }
 
-/// A rival within a sentence.
+/// A baseline within a sentence.
 pub fn in_words(e: &Evaluation, name: &str) -> String {
     match name {
         "bg_nbd" => "BG/NBD".to_owned(),
         "base_rate" => "the base rate".to_owned(),
         "recency_only" => "recency alone".to_owned(),
-        "best_single" => match e.rival(name).and_then(|r| r.feature.as_ref()) {
+        "best_single" => match e.baseline(name).and_then(|r| r.feature.as_ref()) {
             Some(feature) => format!("the best single feature ({feature})"),
             None => "the best single feature".to_owned(),
         },
-        CHALLENGER => "a random forest".to_owned(),
+        RANDOM_FOREST => "a random forest".to_owned(),
         other => other.replace('_', " "),
     }
 }
@@ -140,9 +140,9 @@ mod tests {
     /// The made-up evaluation with its difference to BG/NBD, the strongest baseline, replaced.
     fn judged(value: f64, low: f64, high: f64) -> (Evaluation, Verdict) {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
-        let rival = e.rivals.iter_mut().find(|r| r.name == "bg_nbd").unwrap();
-        rival.log_loss_difference = Interval { value, low, high };
-        let verdict = Verdict::new(&e.rivals, e.users, e.churners()).unwrap();
+        let baseline = e.baselines.iter_mut().find(|r| r.name == "bg_nbd").unwrap();
+        baseline.log_loss_difference = Interval { value, low, high };
+        let verdict = Verdict::new(&e.baselines, e.users, e.churners()).unwrap();
         (e, verdict)
     }
 
@@ -171,13 +171,13 @@ mod tests {
     fn a_challenger_is_no_baseline_and_no_baseline_is_no_verdict() {
         let (mut e, _) = judged(-0.02, -0.03, -0.015);
         assert!(
-            e.rivals
+            e.baselines
                 .iter()
-                .any(|r| r.name == CHALLENGER && r.metrics.log_loss.value < 0.571),
+                .any(|r| r.name == RANDOM_FOREST && r.metrics.log_loss.value < 0.571),
             "it is stronger"
         );
-        e.rivals.retain(|r| r.name == CHALLENGER);
-        assert_eq!(Verdict::new(&e.rivals, e.users, e.churners()), None);
+        e.baselines.retain(|r| r.name == RANDOM_FOREST);
+        assert_eq!(Verdict::new(&e.baselines, e.users, e.churners()), None);
     }
 
     #[test]
@@ -185,20 +185,20 @@ mod tests {
         let (e, clear) = judged(-0.02, -0.03, -0.015);
         assert_eq!(clear.strength, Strength::Strong);
         for churners in [9, e.users - 9] {
-            let few = Verdict::new(&e.rivals, e.users, churners).unwrap();
+            let few = Verdict::new(&e.baselines, e.users, churners).unwrap();
             assert_eq!(few.strength, Strength::NotShown);
             let of = Evaluation {
                 churn_rate: churners as f64 / e.users as f64,
                 ..e.clone()
             };
-            let said = few.sentence(&of);
+            let said = few.description(&of);
             assert!(
                 said.contains(&format!("{churners} of 4338 users left")),
                 "{said}"
             );
         }
         assert_eq!(
-            Verdict::new(&e.rivals, e.users, 10).unwrap().strength,
+            Verdict::new(&e.baselines, e.users, 10).unwrap().strength,
             Strength::Strong
         );
     }
@@ -207,7 +207,7 @@ mod tests {
     fn the_sentence_names_the_baseline_and_its_interval() {
         let said = |value, low, high| {
             let (e, verdict) = judged(value, low, high);
-            verdict.sentence(&e)
+            verdict.description(&e)
         };
         assert_eq!(
             said(-0.048, -0.0649, -0.0323),

@@ -254,7 +254,7 @@ mod tests {
             ("amount_30d", 20.0),
             ("amount_240d", 60.0),
             ("gap_mean_days", 20.0),
-            ("gap_spread_days", 200.0_f64.sqrt()),
+            ("gap_std_days", 200.0_f64.sqrt()),
             ("gap_last_days", 30.0),
             ("gap_max_days", 30.0),
             (
@@ -264,7 +264,7 @@ mod tests {
             ("trend_60d_over_240d", 0.0),
             ("amount", 60.0),
             ("amount_mean", 20.0),
-            ("amount_spread", 10.0),
+            ("amount_std", 10.0),
             ("amount_last", 20.0),
             ("amount_max", 30.0),
             ("return_count", 1.0),
@@ -340,7 +340,7 @@ mod tests {
         let one = [(0, 0, 1, 9.0)];
         for name in [
             "gap_mean_days",
-            "gap_spread_days",
+            "gap_std_days",
             "gap_last_days",
             "overdue_ratio",
             "return_recency_days",

@@ -1,5 +1,5 @@
 //! What a model may know of a user on a date: an ordered [`Catalogue`] of numbers, each with a name, a unit and
-//! a plain sentence, and the pure function that computes them from a history.
+//! a plain description, and the pure function that computes them from a history.
 //!
 //! A window of `w` days is the half-open range `[as_of - w, as_of)`. Nothing on `as_of` or later can be seen:
 //! [`Extractor::extract`] cuts the history there before it reads anything.
@@ -14,7 +14,7 @@ pub(crate) mod phrase;
 pub(crate) mod summary;
 
 pub use catalogue::{
-    Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest,
+    Catalogue, Feature, FeatureGroup, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, nearest,
 };
 pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;

@@ -22,11 +22,11 @@ pub use bundle::{
 pub use golden::{Golden, GoldenCase};
 pub use predict::matrix::{MatrixScores, RowOutcome};
 pub use predict::score::{
-    Assessment, Assessor, HorizonScore, Reason, Score, SegmentMatch, Subject,
+    HorizonScore, Prediction, Predictor, Reason, Score, SegmentMatch, Subject,
 };
 pub use publish::{Published, publish, roll_back};
 pub use store::{Saved, destination, load, save, version};
-pub use transform::{Column, Derived, Design, Expansion, Kink, Pair};
+pub use transform::{Column, Derived, Expansion, Hinge, Interaction, Preprocessing};
 
 use std::path::PathBuf;
 

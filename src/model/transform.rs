@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bg_nbd::{BgNbd, MOST_ACTIVE_DAYS, Purchases};
-use crate::features::{Catalogue, Quantity, Scale, Theme};
+use crate::features::{Catalogue, FeatureGroup, Quantity, Scale};
 use crate::math::signed_log1p;
 
 /// How one number is standardised: bent by its scale, held inside the range that training saw, centred and divided. An
@@ -16,13 +16,13 @@ pub struct Column {
     /// How the raw value is bent first.
     pub scale: Scale,
     /// Mean of the bent values in training.
-    pub center: f64,
+    pub mean: f64,
     /// Standard deviation of the bent values in training; positive.
-    pub spread: f64,
+    pub std_dev: f64,
     /// Smallest bent value in training.
-    pub low: f64,
+    pub clip_min: f64,
     /// Largest bent value in training.
-    pub high: f64,
+    pub clip_max: f64,
 }
 
 /// Probabilities are held this far from 0 and 1 before their log-odds are taken.
@@ -49,16 +49,16 @@ impl Column {
         if raw.is_nan() {
             return 0.0;
         }
-        (Self::bend(self.scale, raw).clamp(self.low, self.high) - self.center) / self.spread
+        (Self::bend(self.scale, raw).clamp(self.clip_min, self.clip_max) - self.mean) / self.std_dev
     }
 
     /// What is wrong with the numbers; `None` when they are in order.
     pub(crate) fn problem(&self) -> Option<&'static str> {
-        let finite = [self.center, self.spread, self.low, self.high]
+        let finite = [self.mean, self.std_dev, self.clip_min, self.clip_max]
             .iter()
             .all(|x| x.is_finite());
-        let legal = finite && self.spread > 0.0 && self.low <= self.high;
-        (!legal).then_some("needs finite numbers, a positive spread and low <= high")
+        let legal = finite && self.std_dev > 0.0 && self.clip_min <= self.clip_max;
+        (!legal).then_some("needs finite numbers, a positive std_dev and clip_min <= clip_max")
     }
 }
 
@@ -92,10 +92,10 @@ impl Derived {
     }
 
     /// What it is about.
-    pub fn theme(self) -> Theme {
+    pub fn group(self) -> FeatureGroup {
         match self {
-            Self::Rate => Theme::Frequency,
-            Self::Alive | Self::Silent(_) => Theme::Recency,
+            Self::Rate => FeatureGroup::Frequency,
+            Self::Alive | Self::Silent(_) => FeatureGroup::Recency,
         }
     }
 
@@ -117,7 +117,7 @@ impl Derived {
     }
 
     /// What it is, in one sentence.
-    pub fn sentence(self) -> String {
+    pub fn description(self) -> String {
         match self {
             Self::Alive => {
                 "Probability of still being there by recency, frequency and age (BG/NBD)."
@@ -171,14 +171,14 @@ impl Derived {
 /// How a raw feature vector becomes standardised numbers: the features in catalogue order, then the derived numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Design {
+pub struct Preprocessing {
     /// One entry for each feature of the catalogue, then one for each derived number.
     pub columns: Vec<Column>,
     /// Where the derived numbers come from; `None` when nobody in training ever came back.
     pub bg_nbd: Option<BgNbd>,
 }
 
-impl Design {
+impl Preprocessing {
     /// The derived numbers, in the order of their columns.
     pub fn derived(&self, catalogue: &Catalogue) -> Vec<Derived> {
         match self.bg_nbd {
@@ -247,46 +247,46 @@ pub(crate) fn purchases_of(days: f64, recency: f64, age: f64) -> Option<Purchase
     Purchases::new(again, if again == 0 { 0.0 } else { age - recency }, age)
 }
 
-/// A kink at `knot` in how a column counts: what lies above the knot, standardised.
+/// A hinge at `knot` in how a column counts: what lies above the knot, standardised.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kink {
+pub struct Hinge {
     /// Position of the column.
     pub column: usize,
-    /// Where the kink is, in standardised units.
+    /// Where the hinge is, in standardised units.
     pub knot: f64,
     /// Mean of what lies above the knot in training.
-    pub center: f64,
+    pub mean: f64,
     /// Its standard deviation; positive.
-    pub spread: f64,
+    pub std_dev: f64,
 }
 
 /// The product of two columns, held inside the range that training saw and standardised.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pair {
+pub struct Interaction {
     /// Position of the one column.
     pub first: usize,
     /// Position of the other; the same for a square.
     pub second: usize,
     /// Mean of the product in training.
-    pub center: f64,
+    pub mean: f64,
     /// Its standard deviation; positive.
-    pub spread: f64,
+    pub std_dev: f64,
     /// Smallest product in training.
-    pub low: f64,
+    pub clip_min: f64,
     /// Largest product in training.
-    pub high: f64,
+    pub clip_max: f64,
 }
 
 /// What a model weighs beyond the columns themselves.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expansion {
-    /// Kinks.
-    pub kinks: Vec<Kink>,
+    /// Hinges.
+    pub hinges: Vec<Hinge>,
     /// Products.
-    pub pairs: Vec<Pair>,
+    pub interactions: Vec<Interaction>,
 }
 
 /// What lies above a knot.
@@ -296,24 +296,25 @@ pub(crate) fn above(z: f64, knot: f64) -> f64 {
     if more > 0.0 { more } else { 0.0 }
 }
 
-impl Kink {
+impl Hinge {
     fn value(&self, z: &[f64]) -> f64 {
-        (above(z.get(self.column).copied().unwrap_or_default(), self.knot) - self.center)
-            / self.spread
+        (above(z.get(self.column).copied().unwrap_or_default(), self.knot) - self.mean)
+            / self.std_dev
     }
 }
 
-impl Pair {
+impl Interaction {
     fn value(&self, z: &[f64]) -> f64 {
         let at = |column: usize| z.get(column).copied().unwrap_or_default();
-        ((at(self.first) * at(self.second)).clamp(self.low, self.high) - self.center) / self.spread
+        ((at(self.first) * at(self.second)).clamp(self.clip_min, self.clip_max) - self.mean)
+            / self.std_dev
     }
 }
 
 impl Expansion {
     /// How many numbers it adds to a row.
     pub fn len(&self) -> usize {
-        self.kinks.len() + self.pairs.len()
+        self.hinges.len() + self.interactions.len()
     }
 
     /// Whether it adds nothing.
@@ -321,43 +322,43 @@ impl Expansion {
         self.len() == 0
     }
 
-    /// Appends the kinks and products of the row that `row` ends with, which begins at `start`.
+    /// Appends the hinges and interactions of the row that `row` ends with, which begins at `start`.
     pub fn extend(&self, row: &mut Vec<f64>, start: usize) {
         let width = row.len();
-        for kink in &self.kinks {
-            row.push(kink.value(&row[start..width]));
+        for hinge in &self.hinges {
+            row.push(hinge.value(&row[start..width]));
         }
-        for pair in &self.pairs {
+        for pair in &self.interactions {
             row.push(pair.value(&row[start..width]));
         }
     }
 
     /// What is wrong with it for a number of columns; `None` when it is in order.
     pub(crate) fn problem(&self, columns: usize) -> Option<&'static str> {
-        let kink = |k: &Kink| {
-            k.column < columns && finite(&[k.knot, k.center, k.spread]) && k.spread > 0.0
+        let hinge = |k: &Hinge| {
+            k.column < columns && finite(&[k.knot, k.mean, k.std_dev]) && k.std_dev > 0.0
         };
-        let pair = |p: &Pair| {
-            let within = p.first < columns && p.second < columns && p.low <= p.high;
-            within && finite(&[p.center, p.spread, p.low, p.high]) && p.spread > 0.0
+        let pair = |p: &Interaction| {
+            let within = p.first < columns && p.second < columns && p.clip_min <= p.clip_max;
+            within && finite(&[p.mean, p.std_dev, p.clip_min, p.clip_max]) && p.std_dev > 0.0
         };
-        let legal = self.kinks.iter().all(kink) && self.pairs.iter().all(pair);
+        let legal = self.hinges.iter().all(hinge) && self.interactions.iter().all(pair);
         (!legal).then_some("needs finite numbers, positive spreads and columns that exist")
     }
 
-    /// Adds every kink's and product's share of the log-odds to the columns that it is made of, half and half for a
+    /// Adds every hinge's and product's share of the log-odds to the columns that it is made of, half and half for a
     /// product.
     pub(crate) fn share(&self, z: &[f64], weights: &[f64], shares: &mut [f64]) {
-        let (kinks, pairs) = weights.split_at(self.kinks.len().min(weights.len()));
+        let (hinges, interactions) = weights.split_at(self.hinges.len().min(weights.len()));
         let mut add = |column: usize, share: f64| {
             if let Some(sum) = shares.get_mut(column) {
                 *sum += share;
             }
         };
-        for (kink, weight) in self.kinks.iter().zip(kinks) {
-            add(kink.column, weight * kink.value(z));
+        for (hinge, weight) in self.hinges.iter().zip(hinges) {
+            add(hinge.column, weight * hinge.value(z));
         }
-        for (pair, weight) in self.pairs.iter().zip(pairs) {
+        for (pair, weight) in self.interactions.iter().zip(interactions) {
             let half = 0.5 * weight * pair.value(z);
             add(pair.first, half);
             add(pair.second, half);
@@ -385,14 +386,14 @@ mod tests {
         .unwrap()
     }
 
-    fn design(catalogue: &Catalogue) -> Design {
+    fn design(catalogue: &Catalogue) -> Preprocessing {
         let plain = |feature: String, scale| Column {
             feature,
             scale,
-            center: 0.0,
-            spread: 1.0,
-            low: -9.0,
-            high: 9.0,
+            mean: 0.0,
+            std_dev: 1.0,
+            clip_min: -9.0,
+            clip_max: 9.0,
         };
         let features = catalogue
             .features()
@@ -405,7 +406,7 @@ mod tests {
             a: 0.793,
             b: 2.426,
         });
-        Design {
+        Preprocessing {
             columns: features.chain(more).collect(),
             bg_nbd,
         }
@@ -470,23 +471,23 @@ mod tests {
 
     #[test]
     fn shares_of_kinks_and_products_add_up_to_their_part_of_the_log_odds() {
-        let kinks = vec![Kink {
+        let hinges = vec![Hinge {
             column: 1,
             knot: 0.5,
-            center: 0.2,
-            spread: 0.7,
+            mean: 0.2,
+            std_dev: 0.7,
         }];
-        let pair = |first, second| Pair {
+        let pair = |first, second| Interaction {
             first,
             second,
-            center: 0.1,
-            spread: 1.3,
-            low: -4.0,
-            high: 1.5,
+            mean: 0.1,
+            std_dev: 1.3,
+            clip_min: -4.0,
+            clip_max: 1.5,
         };
         let expansion = Expansion {
-            kinks,
-            pairs: vec![pair(0, 1), pair(2, 2)],
+            hinges,
+            interactions: vec![pair(0, 1), pair(2, 2)],
         };
         let mut row = vec![9.0, 1.0, 2.0, -3.0];
         expansion.extend(&mut row, 1);

@@ -93,7 +93,7 @@ fn mark(passed: bool) -> &'static str {
 fn figures(card: &Card, horizon: &HorizonCard, floors: &Floors) -> Vec<Finding> {
     let days = horizon.horizon_days;
     let Some(evaluation) = &horizon.evaluation else {
-        let why = horizon.untested_words(&card.question);
+        let why = horizon.untested_words(&card.label_definition);
         return vec![Finding {
             passed: false,
             line: format!("horizon {days}: not tested: FAILED. {why}"),
@@ -122,7 +122,7 @@ fn figures(card: &Card, horizon: &HorizonCard, floors: &Floors) -> Vec<Finding> 
             Some(Finding { passed, line })
         });
     let verdict = evaluation.verdict.as_ref().map(|verdict| {
-        let (strength, said) = (verdict.strength.words(), verdict.sentence(evaluation));
+        let (strength, said) = (verdict.strength.words(), verdict.description(evaluation));
         Finding::remark(format!("horizon {days}: verdict {strength}. {said}."))
     });
     held.chain(verdict).collect()

@@ -16,7 +16,7 @@ pub(crate) struct Reach {
 }
 
 impl Evaluation {
-    /// What the riskiest `percent` of users reach by the `gains` of the model or of a rival: as many as the gains were
+    /// What the riskiest `percent` of users reach by the `gains` of the model or of a baseline: as many as the gains were
     /// counted on, which is more than the percentage where it is no whole number of users.
     pub(crate) fn reach(&self, gains: &[f64], percent: usize) -> Reach {
         let churners = self.churners();

@@ -15,7 +15,7 @@ pub fn render(card: &Card) -> String {
 }
 
 fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
-    let q = &card.question;
+    let q = &card.label_definition;
     writeln!(
         out,
         "As of {}, from a log of {} to {}",
@@ -95,7 +95,7 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> std::fmt::Re
         h.solver,
     )?;
     let line = &h.calibration;
-    writeln!(out, "  recipe: {}", h.recipe_name)?;
+    writeln!(out, "  hyperparameters: {}", h.candidate)?;
     writeln!(
         out,
         "  log-odds put right with slope {:.3}, intercept {:+.3}",
@@ -115,14 +115,22 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> std::fmt::Re
     }
     match &h.evaluation {
         Some(evaluation) => write_evaluation(out, evaluation)?,
-        None => writeln!(out, "  not tested: {}", h.untested_words(&card.question))?,
+        None => writeln!(
+            out,
+            "  not tested: {}",
+            h.untested_words(&card.label_definition)
+        )?,
     }
     writeln!(
         out,
         "  strongest effects on the log-odds of churn, per standard deviation"
     )?;
     for effect in h.effects.iter().take(8) {
-        writeln!(out, "    {:<34} {:>+8.3}", effect.feature, effect.impact)?;
+        writeln!(
+            out,
+            "    {:<34} {:>+8.3}",
+            effect.feature, effect.standardized_effect
+        )?;
     }
     Ok(())
 }
@@ -140,7 +148,7 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
             out,
             "  verdict {}: {}",
             verdict.strength.words(),
-            verdict.sentence(e)
+            verdict.description(e)
         )?;
     }
     writeln!(
@@ -149,8 +157,8 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
         "", "log loss", "AUC", "ECE", "bias"
     )?;
     write_metrics(out, "model", &e.model)?;
-    for rival in &e.rivals {
-        write_metrics(out, &rival.name, &rival.metrics)?;
+    for baseline in &e.baselines {
+        write_metrics(out, &baseline.name, &baseline.metrics)?;
     }
     let (slope, intercept) = (
         span(&e.model.calibration_slope, 3),
@@ -165,7 +173,7 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
 }
 
 fn write_rivals(out: &mut String, e: &Evaluation) -> std::fmt::Result {
-    let recency = e.rival("recency_only").map(|r| r.log_loss_difference);
+    let recency = e.baseline("recency_only").map(|r| r.log_loss_difference);
     let verdict = match e.beats_recency_only {
         Some(true) if recency.is_some_and(|d| d.high >= 0.0) => {
             "; that it beats recency alone may be chance"
@@ -174,23 +182,27 @@ fn write_rivals(out: &mut String, e: &Evaluation) -> std::fmt::Result {
         Some(false) => "; it does NOT beat recency alone",
         None => "",
     };
-    writeln!(out, "  model less rival, on the same users{verdict}")?;
+    writeln!(out, "  model less baseline, on the same users{verdict}")?;
     writeln!(
         out,
         "    {:<14} {:>27} {:>27}",
         "", "log loss (below 0: better)", "AUC (above 0: better)"
     )?;
-    for rival in &e.rivals {
+    for baseline in &e.baselines {
         let (loss, auc) = (
-            signed_span(&rival.log_loss_difference),
-            signed_span(&rival.auc_difference),
+            signed_span(&baseline.log_loss_difference),
+            signed_span(&baseline.auc_difference),
         );
-        let feature = rival
+        let feature = baseline
             .feature
             .as_ref()
             .map(|f| format!("  {f}"))
             .unwrap_or_default();
-        writeln!(out, "    {:<14} {loss:>27} {auc:>27}{feature}", rival.name)?;
+        writeln!(
+            out,
+            "    {:<14} {loss:>27} {auc:>27}{feature}",
+            baseline.name
+        )?;
     }
     Ok(())
 }

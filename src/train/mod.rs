@@ -4,9 +4,9 @@
 //! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates),
 //! `dataset` (the rows), `few_rows` (why there are hardly any), [`suspects`] (what is too good to be true) and `doubts`
 //! (what is merely odd), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits), `design` (what is weighed), [`segments`],
-//! [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon` and `judge` (one model,
-//! fitted and judged), [`untested`] (why it was not judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
-//! `challenger` (against what), [`verdict`] (whether that is enough), `slices`, [`population`] and [`retention`] (of whom),
+//! [`hyperparameters`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon` and `judge` (one model,
+//! fitted and judged), [`untested`] (why it was not judged), [`metrics`] and `evaluation` (how good it is), `baselines` and
+//! `random_forest` (against what), [`verdict`] (whether that is enough), `slices`, [`population`] and [`retention`] (of whom),
 //! [`probe`] (no feature sees the future), [`fit`] (all of it), [`card`], `reach` (what contacting some users reaches),
 //! [`refused`] (what of the log was not used), [`check`], [`inspect`], [`report`]; [`scores`] and [`features`] of
 //! everybody, in a `table`.
@@ -131,13 +131,13 @@ pub enum TrainError {
     },
     /// Input that is too odd or too good to be true.
     #[error(
-        "{first}; if it is meant, add to model.allow_suspect: {}",
+        "{first}; if it is meant, add to model.allow_leakage: {}",
         names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     )]
     Suspect {
         /// The first of what was found.
         first: Box<checks::target_leakage::Suspicion>,
-        /// What `model.allow_suspect` must also hold for everything that was found to be let through.
+        /// What `model.allow_leakage` must also hold for everything that was found to be let through.
         names: Vec<String>,
     },
     /// A feature that sees the future.
@@ -169,8 +169,8 @@ pub enum TrainError {
         /// Why.
         source: estimators::kmeans::KMeansError,
     },
-    /// The challenger could not be fitted.
-    #[error("challenger: {problem}")]
+    /// The random_forest could not be fitted.
+    #[error("random_forest: {problem}")]
     Challenger {
         /// What the library said.
         problem: String,
@@ -186,7 +186,7 @@ pub enum TrainError {
     History(#[from] HistoryError),
 }
 
-/// The holes, for the end of a sentence.
+/// The holes, for the end of a description.
 fn without(holes: &[Stretch]) -> String {
     let days = |hole: &Stretch| format!("{} to {}", hole.from, hole.until.plus(-1));
     match holes {

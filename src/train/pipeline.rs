@@ -20,7 +20,7 @@ use super::settings::TrainConfig;
 
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
-use crate::model::{BundleSpec, Design, FORMAT_VERSION, Segments, Training, version};
+use crate::model::{BundleSpec, FORMAT_VERSION, Preprocessing, Segments, Training, version};
 
 /// What a fit works on.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ pub struct FitInput<'a> {
     /// No event at or after this day is used.
     pub as_of: Day,
     /// Whether to fit the random forest beside the model.
-    pub challenger: bool,
+    pub random_forest: bool,
     /// The data-quality report, for the card.
     pub data_quality: &'a serde_json::Value,
 }
@@ -62,7 +62,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     let Some((first, last)) = span else {
         return Err(TrainError::NoEvents { as_of });
     };
-    let mut notes = target_leakage::in_columns(histories, &config.model.allow_suspect)?;
+    let mut notes = target_leakage::in_columns(histories, &config.model.allow_leakage)?;
     let schema = schema(histories, config, &mut notes)?;
     let catalogue = Catalogue::new(schema.clone())?;
     let observed = Observed::new(first, coverage, as_of);
@@ -84,7 +84,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
             &data,
             &catalogue,
             horizon_days,
-            &config.model.allow_suspect,
+            &config.model.allow_leakage,
         )?);
         let shared = match &mut shared {
             Some(shared) => &*shared,
@@ -110,7 +110,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         active_within_days: config.churn.active_within_days,
         lead_days: config.churn.lead_days,
         churn_event: config.churn.churn_event.clone(),
-        design,
+        preprocessing: design,
         models: fitted.iter().map(|f| f.model.clone()).collect(),
         bands: config.bands,
         segments,
@@ -146,7 +146,7 @@ struct Ground<'a> {
 
 /// What all horizons have in common, made from the rows of the shortest.
 struct Shared {
-    design: Design,
+    design: Preprocessing,
     segments: Segments,
     users: Described,
 }
@@ -318,7 +318,7 @@ impl Ground<'_> {
             catalogue: self.catalogue,
             horizon_days,
             config: &self.input.config.model,
-            challenger: self.input.challenger,
+            random_forest: self.input.random_forest,
             slicer: &self.slicer(shared),
         })
     }
@@ -459,6 +459,7 @@ fn card(
     } = users;
     let training = &spec.training;
     Card {
+        schema_version: crate::card::SCHEMA_VERSION,
         ebb_version: training.ebb_version.clone(),
         model_version: String::new(),
         config_hash: input.config.hash.clone(),
@@ -469,7 +470,7 @@ fn card(
         records: input.histories.record_count() as u64,
         data_hash: training.data_hash.clone(),
         seed: training.seed,
-        question: ChurnConfig {
+        label_definition: ChurnConfig {
             horizon_days: spec.schema.horizon_days.clone(),
             ..input.config.churn.clone()
         },

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::history::{Day, Histories, HistoryError, Span};
 use crate::lifecycle::NotEligible;
-use crate::model::{Assessment, Assessor, Bundle, ModelError, Subject};
+use crate::model::{Bundle, ModelError, Prediction, Predictor, Subject};
 use crate::output::{Destination, OutputError, commit};
 use rows::{Chunk, Form, Rows};
 use sink::{Sink, Skipped};
@@ -162,7 +162,7 @@ pub fn write_scores(
     let mut skipped = Skipped::open(target)?;
     let mut summary = Summary::default();
     let scorer = Scorer {
-        assessor: bundle.assessor(histories.kinds()),
+        predictor: bundle.predictor(histories.kinds()),
         as_of,
         form,
     };
@@ -195,34 +195,34 @@ struct Scored {
 
 /// What is the same for all users.
 struct Scorer<'a> {
-    assessor: Assessor<'a>,
+    predictor: Predictor<'a>,
     as_of: Day,
     form: Form,
 }
 
 impl Scorer<'_> {
     fn score(&self, span: Span<'_>) -> Result<Scored, ScoresError> {
-        let mut assessor = self.assessor.clone();
+        let mut predictor = self.predictor.clone();
         let mut rows = Rows::default();
         let (mut users, mut skipped) = (0, Vec::new());
         span.for_each(|user, history| {
             let unseen = history.before(self.as_of).records().is_empty();
-            let assessed = assessor
-                .assess(Subject::History(history), self.as_of, REASONS)
+            let assessed = predictor
+                .predict(Subject::History(history), self.as_of, REASONS)
                 .map_err(|source| ScoresError::Model {
                     user: user.to_owned(),
                     source,
                 })?;
             let reason = match assessed {
-                Assessment::Scored(score) => {
+                Prediction::Scored(score) => {
                     users += 1;
                     rows.push(user, self.as_of, &score);
                     return Ok(());
                 }
-                Assessment::TooNew if unseen => NotEligible::NotYetSeen,
-                Assessment::TooNew => NotEligible::NoActivity,
-                Assessment::Inactive { .. } => NotEligible::Inactive,
-                Assessment::AlreadyChurned => NotEligible::AlreadyChurned,
+                Prediction::TooNew if unseen => NotEligible::NotYetSeen,
+                Prediction::TooNew => NotEligible::NoActivity,
+                Prediction::Inactive { .. } => NotEligible::Inactive,
+                Prediction::AlreadyChurned => NotEligible::AlreadyChurned,
             };
             skipped.push((user.to_owned(), reason));
             Ok::<_, ScoresError>(())

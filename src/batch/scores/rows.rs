@@ -38,9 +38,9 @@ pub(crate) enum Chunk {
     Parquet(RowGroup),
 }
 
-/// A reason as a sentence with its contribution: "last purchase 47 days ago; usually every 12 (+0.83)".
-fn sentence(reason: &Reason<'_>) -> String {
-    format!("{} ({:+.2})", reason.sentence, reason.contribution)
+/// A reason as a description with its contribution: "last purchase 47 days ago; usually every 12 (+0.83)".
+fn description(reason: &Reason<'_>) -> String {
+    format!("{} ({:+.2})", reason.description, reason.contribution)
 }
 
 #[derive(Default)]
@@ -70,7 +70,7 @@ impl Rows {
             self.segment_name
                 .append_option(score.segment.as_ref().map(|s| s.name));
             for (k, column) in self.reasons.iter_mut().enumerate() {
-                column.append_option(h.reasons.get(k).map(sentence));
+                column.append_option(h.reasons.get(k).map(description));
             }
         }
     }

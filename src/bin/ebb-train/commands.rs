@@ -139,14 +139,14 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         coverage: &coverage,
         config: &config.train,
         as_of,
-        challenger: args.challenger,
+        random_forest: args.random_forest,
         data_quality: &quality.without_users(),
     };
     let fitted = fit_all(&input).map_err(|error| match error {
         TrainError::Setting(_) => usage(error),
         _ => failed(error),
     })?;
-    if !args.allow_weak {
+    if !args.allow_below_baseline {
         refuse_weak(&fitted.card, output)?;
     }
     let card = fitted.card.to_json().map_err(failed)?;
@@ -181,7 +181,7 @@ fn refuse_weak(card: &Card, output: Output) -> Outcome {
     )?;
     let days: Vec<String> = weak.iter().map(|days| format!("{days}-day")).collect();
     Err(Failure::Verdict(Some(format!(
-        "the {} model does not beat a model that knows recency only, so nothing was written; --allow-weak writes it all \
+        "the {} model does not beat a model that knows recency only, so nothing was written; --allow-below-baseline writes it all \
          the same",
         days.join(" and the ")
     ))))

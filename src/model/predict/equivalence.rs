@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use crate::features::Theme;
+use crate::features::FeatureGroup;
 use crate::math::sigmoid;
 use crate::model::tests::spec;
 use crate::model::*;
@@ -66,44 +66,48 @@ fn asked() -> impl Strategy<Value = (usize, Vec<Vec<f64>>)> {
     })
 }
 
-/// A horizon's log-odds and themes by decreasing effect, from the formulas.
-fn formulas(bundle: &Bundle, model: &ChurnModel, vector: &[f64]) -> (f64, Vec<(Theme, f64)>) {
+/// A horizon's log-odds and groups by decreasing effect, from the formulas.
+fn formulas(
+    bundle: &Bundle,
+    model: &ChurnModel,
+    vector: &[f64],
+) -> (f64, Vec<(FeatureGroup, f64)>) {
     let mut z = Vec::new();
     bundle
         .spec()
-        .design
+        .preprocessing
         .standardise(bundle.catalogue(), vector, &mut z);
     let shares: Vec<f64> = model
         .contributions(&z)
         .into_iter()
         .map(|c| model.calibration.slope * c)
         .collect();
-    let of: Vec<Theme> = bundle
+    let of: Vec<FeatureGroup> = bundle
         .catalogue()
         .features()
         .iter()
-        .map(|f| f.theme)
-        .chain(bundle.derived().iter().map(|d| d.theme()))
+        .map(|f| f.group)
+        .chain(bundle.derived().iter().map(|d| d.group()))
         .collect();
-    let themes = [
-        Theme::Recency,
-        Theme::Frequency,
-        Theme::Tenure,
-        Theme::Rhythm,
-        Theme::Amount,
-        Theme::OtherKinds,
+    let groups = [
+        FeatureGroup::Recency,
+        FeatureGroup::Frequency,
+        FeatureGroup::Tenure,
+        FeatureGroup::Rhythm,
+        FeatureGroup::Amount,
+        FeatureGroup::OtherEvents,
     ];
-    let sum = |theme| {
+    let sum = |group| {
         of.iter()
             .zip(&shares)
-            .filter(|(t, _)| **t == theme)
+            .filter(|(t, _)| **t == group)
             .map(|(_, c)| c)
             .sum::<f64>()
     };
-    let mut effects: Vec<(Theme, f64)> = themes
+    let mut effects: Vec<(FeatureGroup, f64)> = groups
         .into_iter()
         .filter(|t| of.contains(t))
-        .map(|theme| (theme, sum(theme)))
+        .map(|group| (group, sum(group)))
         .collect();
     effects.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let base = model.calibration.intercept + model.calibration.slope * model.intercept;
@@ -114,8 +118,8 @@ fn score<'m>(
     bundle: &'m Bundle,
     vector: &[f64],
     told: usize,
-) -> Result<Assessment<'m>, ModelError> {
-    bundle.assessor(&[]).assess(
+) -> Result<Prediction<'m>, ModelError> {
+    bundle.predictor(&[]).predict(
         Subject::Features(vector),
         bundle.spec().training.as_of,
         told,
@@ -129,15 +133,15 @@ proptest! {
     fn one_row_is_the_formulas((which, vectors) in asked(), told in 0..8_usize) {
         let bundle = &BUNDLES[which];
         for vector in &vectors {
-            let Ok(Assessment::Scored(score)) = score(bundle, vector, told) else { continue };
-            let mut shorter: Option<(f64, Vec<(Theme, f64)>)> = None;
+            let Ok(Prediction::Scored(score)) = score(bundle, vector, told) else { continue };
+            let mut shorter: Option<(f64, Vec<(FeatureGroup, f64)>)> = None;
             for (horizon, model) in score.horizons.iter().zip(&bundle.spec().models) {
                 let own = formulas(bundle, model, vector);
                 let held = shorter.take().filter(|s| if which == 1 { s.0 > own.0 } else { s.0 < own.0 });
                 let (log_odds, effects) = held.unwrap_or(own);
                 prop_assert_eq!(horizon.log_odds.to_bits(), log_odds.to_bits());
                 prop_assert_eq!(horizon.probability.to_bits(), sigmoid(log_odds).to_bits());
-                let told_effects: Vec<(Theme, f64)> = horizon.reasons.iter().map(|r| (r.theme, r.contribution)).collect();
+                let told_effects: Vec<(FeatureGroup, f64)> = horizon.reasons.iter().map(|r| (r.group, r.contribution)).collect();
                 prop_assert_eq!(&told_effects[..], &effects[..told.min(effects.len())]);
                 let others = effects.iter().skip(told).fold(0.0, |sum, (_, c)| sum + c);
                 prop_assert_eq!(horizon.other_contribution.to_bits(), others.to_bits());
@@ -156,15 +160,15 @@ proptest! {
             let found = (scores.outcomes[row], scores.segments[row]);
             let probabilities = &scores.probabilities[row * horizons..(row + 1) * horizons];
             let expected = match score(bundle, vector, 0) {
-                Ok(Assessment::Scored(score)) => {
+                Ok(Prediction::Scored(score)) => {
                     for (found, horizon) in probabilities.iter().zip(&score.horizons) {
                         prop_assert_eq!(found.to_bits(), horizon.probability.to_bits());
                     }
                     prop_assert_eq!(found, (RowOutcome::Scored, score.segment.map(|s| s.id)));
                     continue;
                 }
-                Ok(Assessment::TooNew | Assessment::AlreadyChurned) => RowOutcome::TooNew,
-                Ok(Assessment::Inactive { .. }) => RowOutcome::Inactive,
+                Ok(Prediction::TooNew | Prediction::AlreadyChurned) => RowOutcome::TooNew,
+                Ok(Prediction::Inactive { .. }) => RowOutcome::Inactive,
                 Err(_) => RowOutcome::Incomplete,
             };
             prop_assert_eq!(found, (expected, None));

@@ -1,5 +1,5 @@
 //! Many feature vectors at once: column by column, so that the processor does several rows at a time. Every row gets the
-//! bits that [`Assessor::assess`](crate::model::Assessor::assess) gives it alone.
+//! bits that [`Predictor::predict`](crate::model::Predictor::predict) gives it alone.
 
 use super::plan::{Plan, Weighing, bend, standard};
 use super::score::{Ordered, contradicts};
@@ -8,7 +8,7 @@ use crate::math::{Log1p, sigmoid};
 use crate::model::bg_nbd::Purchases;
 use crate::model::bundle::Bundle;
 use crate::model::transform::{Derived, purchases_of};
-use crate::model::{Assessment, ModelError, Subject};
+use crate::model::{ModelError, Prediction, Subject};
 
 /// Rows of a block: two columns for each feature, the numbers and what they add, stay in the fastest cache or nearly so.
 const ROWS: usize = 64;
@@ -24,9 +24,9 @@ type Lane = [f64; ROWS];
 pub enum RowOutcome {
     /// It has probabilities.
     Scored,
-    /// No activity to judge by: [`Assessment::TooNew`].
+    /// No activity to judge by: [`Prediction::TooNew`].
     TooNew,
-    /// No activity for longer than users count as active: [`Assessment::Inactive`].
+    /// No activity for longer than users count as active: [`Prediction::Inactive`].
     Inactive,
     /// A feature that every answer needs is NaN: [`ModelError::Needed`].
     Incomplete,
@@ -70,7 +70,7 @@ impl Bundle {
             let mut block = Block::new(self);
             blocks
                 .chunks(ROWS * width)
-                .for_each(|rows| block.assess(rows, &mut scores));
+                .for_each(|rows| block.predict(rows, &mut scores));
         }
         self.assess_few(rest.chunks_exact(width), &mut scores)?;
         Ok(scores)
@@ -81,11 +81,11 @@ impl Bundle {
         rows: impl Iterator<Item = &'r [f64]>,
         scores: &mut MatrixScores,
     ) -> Result<(), ModelError> {
-        let mut assessor = self.assessor(&[]);
+        let mut predictor = self.predictor(&[]);
         for row in rows {
             let outcome =
-                match assessor.assess(Subject::Features(row), self.spec().training.as_of, 0) {
-                    Ok(Assessment::Scored(score)) => {
+                match predictor.predict(Subject::Features(row), self.spec().training.as_of, 0) {
+                    Ok(Prediction::Scored(score)) => {
                         scores.outcomes.push(RowOutcome::Scored);
                         scores
                             .probabilities
@@ -93,8 +93,8 @@ impl Bundle {
                         scores.segments.push(score.segment.map(|s| s.id));
                         continue;
                     }
-                    Ok(Assessment::TooNew | Assessment::AlreadyChurned) => RowOutcome::TooNew,
-                    Ok(Assessment::Inactive { .. }) => RowOutcome::Inactive,
+                    Ok(Prediction::TooNew | Prediction::AlreadyChurned) => RowOutcome::TooNew,
+                    Ok(Prediction::Inactive { .. }) => RowOutcome::Inactive,
                     Err(ModelError::Needed { .. }) => RowOutcome::Incomplete,
                     Err(error) => return Err(error),
                 };
@@ -116,7 +116,7 @@ struct Block<'m> {
     columns: Vec<Lane>,
     /// What each column adds to the log-odds of a horizon.
     shares: Vec<Lane>,
-    /// What each theme adds.
+    /// What each group adds.
     effects: Vec<Lane>,
     /// The log-odds of each horizon.
     log_odds: Vec<Lane>,
@@ -127,7 +127,7 @@ impl<'m> Block<'m> {
         let lanes = |count| vec![[f64::NAN; ROWS]; count];
         let Plan {
             scales,
-            themes,
+            groups,
             models,
             ..
         } = bundle.plan();
@@ -136,13 +136,13 @@ impl<'m> Block<'m> {
             log: Log1p::new(),
             columns: lanes(scales.len()),
             shares: lanes(scales.len()),
-            effects: lanes(themes.len()),
+            effects: lanes(groups.len()),
             log_odds: lanes(models.len()),
         }
     }
 
     /// Appends the answers for at most [`ROWS`] vectors.
-    fn assess(&mut self, values: &[f64], scores: &mut MatrixScores) {
+    fn predict(&mut self, values: &[f64], scores: &mut MatrixScores) {
         let width = self.bundle.catalogue().len();
         for (row, vector) in values.chunks_exact(width).enumerate() {
             for (column, value) in self.columns.iter_mut().zip(vector) {
@@ -202,7 +202,7 @@ impl<'m> Block<'m> {
 
     /// Puts the derived numbers of rows that are scored after their features.
     fn derive(&mut self, is_scored: impl Fn(usize) -> bool) {
-        let Some(model) = &self.bundle.spec().design.bg_nbd else {
+        let Some(model) = &self.bundle.spec().preprocessing.bg_nbd else {
             return;
         };
         let Plan {
@@ -228,7 +228,7 @@ impl<'m> Block<'m> {
         for ((lane, column), scale) in self
             .columns
             .iter_mut()
-            .zip(&self.bundle.spec().design.columns)
+            .zip(&self.bundle.spec().preprocessing.columns)
             .zip(scales)
         {
             lane.iter_mut()
@@ -236,10 +236,10 @@ impl<'m> Block<'m> {
             for value in lane {
                 *value = standard(
                     *value,
-                    column.center,
-                    column.spread,
-                    column.low,
-                    column.high,
+                    column.mean,
+                    column.std_dev,
+                    column.clip_min,
+                    column.clip_max,
                 );
             }
         }
@@ -269,7 +269,7 @@ impl<'m> Block<'m> {
         weighing.contributions_of_block(&self.columns, &mut self.shares);
         // What every sum starts from, whichever sign the standard library gives to nothing.
         let nothing: f64 = std::iter::empty::<f64>().sum();
-        for (effect, (_, members)) in self.effects.iter_mut().zip(&self.bundle.plan().themes) {
+        for (effect, (_, members)) in self.effects.iter_mut().zip(&self.bundle.plan().groups) {
             *effect = [nothing; ROWS];
             for share in members.iter().filter_map(|member| self.shares.get(*member)) {
                 effect
@@ -293,14 +293,14 @@ impl<'m> Block<'m> {
         let mut least = [f64::INFINITY; ROWS];
         for (id, segment) in self.bundle.spec().segments.items.iter().enumerate() {
             let mut squared = [0.0; ROWS];
-            for (center, position) in segment.centroid.iter().zip(self.bundle.segment_positions()) {
+            for (mean, position) in segment.centroid.iter().zip(self.bundle.segment_positions()) {
                 let Some(column) = self.columns.get(*position) else {
                     continue;
                 };
                 squared
                     .iter_mut()
                     .zip(column)
-                    .for_each(|(sum, x)| *sum += (center - x) * (center - x));
+                    .for_each(|(sum, x)| *sum += (mean - x) * (mean - x));
             }
             for ((nearest, least), squared) in nearest.iter_mut().zip(&mut least).zip(squared) {
                 if nearest.is_none() || squared < *least {

@@ -1,20 +1,20 @@
 //! What scoring reads over and over, looked up once: positions instead of names, columns of numbers instead of rows.
 
-use crate::features::{Catalogue, Feature, Quantity, Scale, Theme};
+use crate::features::{Catalogue, Feature, FeatureGroup, Quantity, Scale};
 use crate::lifecycle::Places;
 use crate::math::{Log1p, logit};
 use crate::model::bg_nbd::Purchases;
 use crate::model::bundle::{BundleSpec, ChurnModel};
 use crate::model::transform::{Column, Derived, above, purchases_of};
 
-/// The themes, in the order in which equal effects are told.
-const THEMES: [Theme; 6] = [
-    Theme::Recency,
-    Theme::Frequency,
-    Theme::Tenure,
-    Theme::Rhythm,
-    Theme::Amount,
-    Theme::OtherKinds,
+/// The groups, in the order in which equal effects are told.
+const THEMES: [FeatureGroup; 6] = [
+    FeatureGroup::Recency,
+    FeatureGroup::Frequency,
+    FeatureGroup::Tenure,
+    FeatureGroup::Rhythm,
+    FeatureGroup::Amount,
+    FeatureGroup::OtherEvents,
 ];
 
 /// See the module.
@@ -30,24 +30,24 @@ pub(crate) struct Plan {
     spreads: Vec<f64>,
     lows: Vec<f64>,
     highs: Vec<f64>,
-    /// The themes that have columns, each with theirs, in order.
-    pub(crate) themes: Vec<(Theme, Vec<usize>)>,
+    /// The groups that have columns, each with theirs, in order.
+    pub(crate) groups: Vec<(FeatureGroup, Vec<usize>)>,
     pub(crate) models: Vec<Weighing>,
 }
 
 impl Plan {
     /// The plan of a bundle whose parts fit each other.
     pub(crate) fn new(spec: &BundleSpec, catalogue: &Catalogue, derived: &[Derived]) -> Self {
-        let columns = &spec.design.columns;
-        let of_columns: Vec<Theme> = catalogue
+        let columns = &spec.preprocessing.columns;
+        let of_columns: Vec<FeatureGroup> = catalogue
             .features()
             .iter()
-            .map(|f| f.theme)
-            .chain(derived.iter().map(|d| d.theme()))
+            .map(|f| f.group)
+            .chain(derived.iter().map(|d| d.group()))
             .collect();
-        let members = |theme: Theme| -> Vec<usize> {
+        let members = |group: FeatureGroup| -> Vec<usize> {
             (0..of_columns.len())
-                .filter(|k| of_columns.get(*k) == Some(&theme))
+                .filter(|k| of_columns.get(*k) == Some(&group))
                 .collect()
         };
         let number = |of: fn(&Column) -> f64| columns.iter().map(of).collect();
@@ -58,12 +58,12 @@ impl Plan {
                 .unwrap_or(usize::MAX),
             derived_names: derived.iter().map(|d| d.name()).collect(),
             scales: columns.iter().map(|c| c.scale).collect(),
-            centers: number(|c| c.center),
-            spreads: number(|c| c.spread),
-            lows: number(|c| c.low),
-            highs: number(|c| c.high),
-            themes: THEMES
-                .map(|theme| (theme, members(theme)))
+            centers: number(|c| c.mean),
+            spreads: number(|c| c.std_dev),
+            lows: number(|c| c.clip_min),
+            highs: number(|c| c.clip_max),
+            groups: THEMES
+                .map(|group| (group, members(group)))
                 .into_iter()
                 .filter(|(_, m)| !m.is_empty())
                 .collect(),
@@ -93,8 +93,8 @@ impl Plan {
         }
         let ranges = self.lows.iter().zip(&self.highs);
         let columns = self.centers.iter().zip(&self.spreads).zip(ranges);
-        for (value, ((center, spread), (low, high))) in values.iter_mut().zip(columns) {
-            *value = standard(*value, *center, *spread, *low, *high);
+        for (value, ((mean, std_dev), (clip_min, clip_max))) in values.iter_mut().zip(columns) {
+            *value = standard(*value, *mean, *std_dev, *clip_min, *clip_max);
         }
     }
 }
@@ -114,19 +114,19 @@ pub(crate) fn bend(log: Log1p, scale: Scale, raw: f64) -> f64 {
 
 /// [`Column::standardise`] of a bent value, written so that the compiler does several at once; 0 for NaN.
 #[inline]
-pub(crate) fn standard(bent: f64, center: f64, spread: f64, low: f64, high: f64) -> f64 {
-    let z = (held(bent, low, high) - center) / spread;
+pub(crate) fn standard(bent: f64, mean: f64, std_dev: f64, clip_min: f64, clip_max: f64) -> f64 {
+    let z = (held(bent, clip_min, clip_max) - mean) / std_dev;
     if bent.is_nan() { 0.0 } else { z }
 }
 
 /// `f64::clamp` without its check of the range.
 #[inline]
-pub(crate) fn held(x: f64, low: f64, high: f64) -> f64 {
-    let x = if x < low { low } else { x };
-    if x > high { high } else { x }
+pub(crate) fn held(x: f64, clip_min: f64, clip_max: f64) -> f64 {
+    let x = if x < clip_min { clip_min } else { x };
+    if x > clip_max { clip_max } else { x }
 }
 
-/// One horizon's model, with what its kinks and products need side by side.
+/// One horizon's model, with what its hinges and interactions need side by side.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Weighing {
     /// The calibrated log-odds of the average user.
@@ -139,24 +139,24 @@ pub(crate) struct Weighing {
     kind_counts: Vec<bool>,
     /// The weights of the columns themselves.
     own: Vec<f64>,
-    kinks: Terms,
-    pairs: Terms,
+    hinges: Terms,
+    interactions: Terms,
 }
 
-/// Kinks or products in columns: `weight * ((x - center) / spread)`, where `x` is what lies above a knot, or a product
+/// Hinges or products in columns: `weight * ((x - mean) / std_dev)`, where `x` is what lies above a knot, or a product
 /// held in its range.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Terms {
     first: Vec<usize>,
-    /// The other factor of a product; none for kinks.
+    /// The other factor of a product; none for hinges.
     second: Vec<usize>,
-    /// The knot of a kink, the low end of a product.
-    low: Vec<f64>,
-    /// The high end of a product; none for kinks.
-    high: Vec<f64>,
-    center: Vec<f64>,
-    spread: Vec<f64>,
-    /// The weight of a kink; half of that of a product, whose factors have half of it each.
+    /// The knot of a hinge, the clip_min end of a product.
+    clip_min: Vec<f64>,
+    /// The clip_max end of a product; none for hinges.
+    clip_max: Vec<f64>,
+    mean: Vec<f64>,
+    std_dev: Vec<f64>,
+    /// The weight of a hinge; half of that of a product, whose factors have half of it each.
     weight: Vec<f64>,
 }
 
@@ -167,19 +167,19 @@ impl Weighing {
         let (own, more) = model
             .weights
             .split_at(model.weights.len().saturating_sub(expansion.len()));
-        let (kink_weights, pair_weights) = more.split_at(expansion.kinks.len().min(more.len()));
-        let (mut kinks, mut pairs) = (Terms::default(), Terms::default());
-        for (kink, weight) in expansion.kinks.iter().zip(kink_weights) {
-            kinks.first.push(kink.column);
-            kinks.low.push(kink.knot);
-            kinks.push(kink.center, kink.spread, *weight);
+        let (kink_weights, pair_weights) = more.split_at(expansion.hinges.len().min(more.len()));
+        let (mut hinges, mut interactions) = (Terms::default(), Terms::default());
+        for (hinge, weight) in expansion.hinges.iter().zip(kink_weights) {
+            hinges.first.push(hinge.column);
+            hinges.clip_min.push(hinge.knot);
+            hinges.push(hinge.mean, hinge.std_dev, *weight);
         }
-        for (pair, weight) in expansion.pairs.iter().zip(pair_weights) {
-            pairs.first.push(pair.first);
-            pairs.second.push(pair.second);
-            pairs.low.push(pair.low);
-            pairs.high.push(pair.high);
-            pairs.push(pair.center, pair.spread, 0.5 * weight);
+        for (pair, weight) in expansion.interactions.iter().zip(pair_weights) {
+            interactions.first.push(pair.first);
+            interactions.second.push(pair.second);
+            interactions.clip_min.push(pair.clip_min);
+            interactions.clip_max.push(pair.clip_max);
+            interactions.push(pair.mean, pair.std_dev, 0.5 * weight);
         }
         let base_log_odds = model.calibration.intercept + slope * model.intercept;
         let leaving = expectations(own, catalogue, derived);
@@ -194,8 +194,8 @@ impl Weighing {
             leaving,
             kind_counts,
             own: own.to_vec(),
-            kinks,
-            pairs,
+            hinges,
+            interactions,
         }
     }
 
@@ -220,29 +220,33 @@ impl Weighing {
         shares.clear();
         shares.extend(self.own.iter().zip(z).map(|(weight, z)| weight * z));
         terms.clear();
-        terms.extend(self.kinks.first.iter().map(at));
-        for (term, knot) in terms.iter_mut().zip(&self.kinks.low) {
+        terms.extend(self.hinges.first.iter().map(at));
+        for (term, knot) in terms.iter_mut().zip(&self.hinges.clip_min) {
             *term = above(*term, *knot);
         }
-        self.kinks.weigh(terms);
-        add(shares, self.kinks.first.iter().zip(terms.iter()));
+        self.hinges.weigh(terms);
+        add(shares, self.hinges.first.iter().zip(terms.iter()));
         terms.clear();
         terms.extend(
-            self.pairs
+            self.interactions
                 .first
                 .iter()
-                .zip(&self.pairs.second)
+                .zip(&self.interactions.second)
                 .map(|(first, second)| at(first) * at(second)),
         );
-        for ((term, low), high) in terms.iter_mut().zip(&self.pairs.low).zip(&self.pairs.high) {
-            *term = held(*term, *low, *high);
+        for ((term, clip_min), clip_max) in terms
+            .iter_mut()
+            .zip(&self.interactions.clip_min)
+            .zip(&self.interactions.clip_max)
+        {
+            *term = held(*term, *clip_min, *clip_max);
         }
-        self.pairs.weigh(terms);
+        self.interactions.weigh(terms);
         let factors = self
-            .pairs
+            .interactions
             .first
             .iter()
-            .zip(&self.pairs.second)
+            .zip(&self.interactions.second)
             .zip(terms.iter());
         add(
             shares,
@@ -262,33 +266,33 @@ impl Weighing {
         }
         let Terms {
             first,
-            low,
-            center,
-            spread,
+            clip_min,
+            mean,
+            std_dev,
             weight,
             ..
-        } = &self.kinks;
-        let numbers = center.iter().zip(spread).zip(weight);
-        for ((column, knot), ((center, spread), weight)) in first.iter().zip(low).zip(numbers) {
+        } = &self.hinges;
+        let numbers = mean.iter().zip(std_dev).zip(weight);
+        for ((column, knot), ((mean, std_dev), weight)) in first.iter().zip(clip_min).zip(numbers) {
             let (Some(z), Some(share)) = (z.get(*column), shares.get_mut(*column)) else {
                 continue;
             };
             for (share, z) in share.iter_mut().zip(z) {
-                *share += weight * ((above(*z, *knot) - center) / spread);
+                *share += weight * ((above(*z, *knot) - mean) / std_dev);
             }
         }
         let Terms {
             first,
             second,
-            low,
-            high,
-            center,
-            spread,
+            clip_min,
+            clip_max,
+            mean,
+            std_dev,
             weight,
-        } = &self.pairs;
-        let ranges = low.iter().zip(high);
-        let numbers = center.iter().zip(spread).zip(weight);
-        for (((first, second), (low, high)), ((center, spread), weight)) in
+        } = &self.interactions;
+        let ranges = clip_min.iter().zip(clip_max);
+        let numbers = mean.iter().zip(std_dev).zip(weight);
+        for (((first, second), (clip_min, clip_max)), ((mean, std_dev), weight)) in
             first.iter().zip(second).zip(ranges).zip(numbers)
         {
             let (Some(one), Some(other)) = (z.get(*first), z.get(*second)) else {
@@ -296,7 +300,7 @@ impl Weighing {
             };
             let mut half = [0.0; N];
             for (half, (one, other)) in half.iter_mut().zip(one.iter().zip(other)) {
-                *half = weight * ((held(one * other, *low, *high) - center) / spread);
+                *half = weight * ((held(one * other, *clip_min, *clip_max) - mean) / std_dev);
             }
             for column in [first, second] {
                 let Some(share) = shares.get_mut(*column) else {
@@ -346,16 +350,16 @@ fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<
 }
 
 impl Terms {
-    fn push(&mut self, center: f64, spread: f64, weight: f64) {
-        self.center.push(center);
-        self.spread.push(spread);
+    fn push(&mut self, mean: f64, std_dev: f64, weight: f64) {
+        self.mean.push(mean);
+        self.std_dev.push(std_dev);
         self.weight.push(weight);
     }
 
     fn weigh(&self, terms: &mut [f64]) {
-        let numbers = self.center.iter().zip(&self.spread).zip(&self.weight);
-        for (term, ((center, spread), weight)) in terms.iter_mut().zip(numbers) {
-            *term = weight * ((*term - center) / spread);
+        let numbers = self.mean.iter().zip(&self.std_dev).zip(&self.weight);
+        for (term, ((mean, std_dev), weight)) in terms.iter_mut().zip(numbers) {
+            *term = weight * ((*term - mean) / std_dev);
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::plan::Weighing;
-use crate::features::{Contrast, Extractor, Quantity, Theme};
+use crate::features::{Contrast, Extractor, FeatureGroup, Quantity};
 use crate::history::{Day, HistoryView};
 use crate::lifecycle::{Eligibility, NotEligible, Rule, Stage, classify, is_inactive};
 use crate::math::sigmoid;
@@ -18,7 +18,7 @@ pub enum Subject<'a> {
 
 /// What a model can say of a user; names are the bundle's.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Assessment<'m> {
+pub enum Prediction<'m> {
     /// A full answer.
     Scored(Score<'m>),
     /// There is no activity before the as-of day to judge by.
@@ -58,27 +58,27 @@ pub struct HorizonScore<'m> {
     pub log_odds: f64,
     /// Log-odds of the average user.
     pub base_log_odds: f64,
-    /// What themes add to the log-odds, largest effect first; as many as were to be told.
+    /// What groups add to the log-odds, largest effect first; as many as were to be told.
     pub reasons: Vec<Reason<'m>>,
-    /// The sum of what the other themes add.
+    /// The sum of what the other groups add.
     pub other_contribution: f64,
 }
 
-/// What one theme adds to a user's log-odds, told by its most telling feature.
+/// What one group adds to a user's log-odds, told by its most telling feature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reason<'m> {
-    /// The theme.
-    pub theme: Theme,
-    /// The sum of the contributions of the theme's features to the log-odds; positive raises churn.
+    /// The group.
+    pub group: FeatureGroup,
+    /// The sum of the contributions of the group's features to the log-odds; positive raises churn.
     pub contribution: f64,
-    /// The theme's feature that tells it: its own contribution goes the same way, and its value does as a reader expects.
+    /// The group's feature that tells it: its own contribution goes the same way, and its value does as a reader expects.
     pub feature: &'m str,
     /// That feature's raw value; `None` when it is unknown.
     pub value: Option<f64>,
     /// The unit of the value.
     pub unit: &'static str,
-    /// A sentence on it.
-    pub sentence: String,
+    /// A description on it.
+    pub description: String,
 }
 
 /// The segment nearest to a user.
@@ -92,9 +92,9 @@ pub struct SegmentMatch<'m> {
     pub distance: f64,
 }
 
-/// Scores subject after subject, keeping its buffers; comes from [`Bundle::assessor`].
+/// Scores subject after subject, keeping its buffers; comes from [`Bundle::predictor`].
 #[derive(Clone, Debug)]
-pub struct Assessor<'m> {
+pub struct Predictor<'m> {
     bundle: &'m Bundle,
     kinds: &'m [String],
     /// Made for the first history.
@@ -115,13 +115,13 @@ struct Scratch {
     terms: Vec<f64>,
 }
 
-/// Positions in the plan's themes and what they add to the log-odds, the largest effect first.
+/// Positions in the plan's groups and what they add to the log-odds, the largest effect first.
 type Effects = Ordered<6>;
 
 impl Bundle {
     /// Scores subjects one after another. Histories' records refer to `kinds`.
-    pub fn assessor<'m>(&'m self, kinds: &'m [String]) -> Assessor<'m> {
-        Assessor {
+    pub fn predictor<'m>(&'m self, kinds: &'m [String]) -> Predictor<'m> {
+        Predictor {
             bundle: self,
             kinds,
             reader: None,
@@ -138,16 +138,16 @@ impl Bundle {
     }
 }
 
-impl<'m> Assessor<'m> {
+impl<'m> Predictor<'m> {
     /// Scores a subject as known at the start of `as_of`. The first `told` reasons of each horizon are told; putting
     /// them into words takes longer than scoring. Fails on a vector of the wrong width or without recency, tenure or
     /// active days.
-    pub fn assess(
+    pub fn predict(
         &mut self,
         subject: Subject<'_>,
         as_of: Day,
         told: usize,
-    ) -> Result<Assessment<'m>, ModelError> {
+    ) -> Result<Prediction<'m>, ModelError> {
         let history = match subject {
             Subject::Features(vector) => return self.vector(vector, told),
             Subject::History(history) => history,
@@ -158,9 +158,9 @@ impl<'m> Assessor<'m> {
             .get_or_insert_with(|| (bundle.eligibility(kinds), bundle.extractor(kinds)));
         match eligibility.at(history, as_of) {
             Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => {
-                return Ok(Assessment::TooNew);
+                return Ok(Prediction::TooNew);
             }
-            Err(NotEligible::AlreadyChurned) => return Ok(Assessment::AlreadyChurned),
+            Err(NotEligible::AlreadyChurned) => return Ok(Prediction::AlreadyChurned),
             // The features tell for how long.
             Ok(()) | Err(NotEligible::Inactive) => {}
         }
@@ -172,7 +172,7 @@ impl<'m> Assessor<'m> {
         assessed
     }
 
-    fn vector(&mut self, vector: &[f64], told: usize) -> Result<Assessment<'m>, ModelError> {
+    fn vector(&mut self, vector: &[f64], told: usize) -> Result<Prediction<'m>, ModelError> {
         let Self {
             bundle, scratch, ..
         } = self;
@@ -184,7 +184,7 @@ impl<'m> Assessor<'m> {
             });
         }
         if vector.get(places.active_days) == Some(&0.0) {
-            return Ok(Assessment::TooNew);
+            return Ok(Prediction::TooNew);
         }
         let behaviour = places
             .behaviour(vector)
@@ -196,7 +196,7 @@ impl<'m> Assessor<'m> {
                     .unwrap_or_default(),
             })?;
         if is_inactive(behaviour.recency_days, spec.active_within_days) {
-            return Ok(Assessment::Inactive {
+            return Ok(Prediction::Inactive {
                 recency_days: behaviour.recency_days,
             });
         }
@@ -204,7 +204,7 @@ impl<'m> Assessor<'m> {
         scratch.standardise(bundle, vector);
         let segment = bundle.segment(&scratch.z);
         let horizons = scratch.horizons(bundle, vector, told);
-        Ok(Assessment::Scored(Score {
+        Ok(Prediction::Scored(Score {
             horizons,
             stage,
             rule,
@@ -216,7 +216,7 @@ impl<'m> Assessor<'m> {
 impl Scratch {
     fn standardise(&mut self, bundle: &Bundle, vector: &[f64]) {
         self.derived.clear();
-        if let Some(model) = &bundle.spec().design.bg_nbd {
+        if let Some(model) = &bundle.spec().preprocessing.bg_nbd {
             self.derived.extend(Derived::values(
                 bundle.derived(),
                 model,
@@ -275,11 +275,11 @@ impl Scratch {
         answers
     }
 
-    /// The log-odds by one model, and what each theme adds to them.
+    /// The log-odds by one model, and what each group adds to them.
     fn weigh(&mut self, bundle: &Bundle, weighing: &Weighing) -> (f64, Effects) {
         weighing.contributions(&self.z, &mut self.shares, &mut self.terms);
         let mut effects = Effects::default();
-        for (number, (_, members)) in bundle.plan().themes.iter().enumerate() {
+        for (number, (_, members)) in bundle.plan().groups.iter().enumerate() {
             effects.insert(
                 number,
                 members.iter().filter_map(|k| self.shares.get(*k)).sum(),
@@ -291,7 +291,7 @@ impl Scratch {
         )
     }
 
-    /// What a theme's effect on the last weighed horizon is told by.
+    /// What a group's effect on the last weighed horizon is told by.
     fn reason<'m>(
         &self,
         bundle: &'m Bundle,
@@ -300,14 +300,14 @@ impl Scratch {
         vector: &[f64],
     ) -> Reason<'m> {
         let (number, contribution) = effect;
-        let (theme, members) = bundle
+        let (group, members) = bundle
             .plan()
-            .themes
+            .groups
             .get(number)
-            .map_or((Theme::Recency, &[][..]), |(theme, members)| {
-                (*theme, members)
+            .map_or((FeatureGroup::Recency, &[][..]), |(group, members)| {
+                (*group, members)
             });
-        let (position, sentence) = self.telling(bundle, weighing, members, contribution, vector);
+        let (position, description) = self.telling(bundle, weighing, members, contribution, vector);
         let known = |value: &f64| !value.is_nan();
         let (feature, unit, value) = match bundle.catalogue().features().get(position) {
             Some(f) => (
@@ -326,22 +326,23 @@ impl Scratch {
                 (name, unit, self.derived.get(k).copied().filter(known))
             }
         };
-        let sentence = sentence.unwrap_or_else(|| bundle.sentence(position, vector, value));
+        let description =
+            description.unwrap_or_else(|| bundle.description(position, vector, value));
         Reason {
-            theme,
+            group,
             contribution,
             feature,
             value,
             unit,
-            sentence,
+            description,
         }
     }
 }
 
 impl Scratch {
-    /// Which of a theme's columns its effect is told by, and the sentence if it takes more than the column's own value.
+    /// Which of a group's columns its effect is told by, and the description if it takes more than the column's own value.
     ///
-    /// Only a column whose own contribution goes the theme's way can tell it. Of those the largest is taken whose value
+    /// Only a column whose own contribution goes the group's way can tell it. Of those the largest is taken whose value
     /// goes that way as a reader expects: many purchases for staying, few for leaving. Where the weights of columns that
     /// say nearly the same make up for each other, a value may go the other way; that is understood only in contrast to
     /// what the user did lately, if there is one.
@@ -443,7 +444,7 @@ impl<const N: usize> Ordered<N> {
 }
 
 impl Bundle {
-    fn sentence(&self, position: usize, vector: &[f64], value: Option<f64>) -> String {
+    fn description(&self, position: usize, vector: &[f64], value: Option<f64>) -> String {
         let derived = position
             .checked_sub(self.catalogue().len())
             .and_then(|k| self.derived().get(k));
@@ -463,11 +464,11 @@ impl Bundle {
                 .catalogue()
                 .features()
                 .get(position)
-                .map(|f| f.sentence.clone());
-            let sentence = feature
-                .or_else(|| derived.map(|d| d.sentence()))
+                .map(|f| f.description.clone());
+            let description = feature
+                .or_else(|| derived.map(|d| d.description()))
                 .unwrap_or_default();
-            format!("{}: unknown", sentence.trim_end_matches('.'))
+            format!("{}: unknown", description.trim_end_matches('.'))
         })
     }
 

@@ -1,38 +1,38 @@
-//! ROC and precision-recall curves and lift, with the rivals beside the model.
+//! ROC and precision-recall curves and lift, with the baselines beside the model.
 
 use super::names;
 use super::plot::{Axis, Plot};
 use super::text::{counted_share, decimals, escape, percent, times};
-use crate::card::{Evaluation, RivalCard};
+use crate::card::{BaselineCard, Evaluation};
 
-/// A rival's line: its class in the style sheet and its name, with the names of those that run on the same line.
+/// A baseline's line: its class in the style sheet and its name, with the names of those that run on the same line.
 pub(crate) struct Line<'a> {
     pub(crate) class: &'static str,
     pub(crate) name: String,
-    pub(crate) rival: &'a RivalCard,
+    pub(crate) baseline: &'a BaselineCard,
 }
 
-/// The rivals that draw a line of their own: who ranks nobody is the diagonal, and equal orders share a line.
+/// The baselines that draw a line of their own: who ranks nobody is the diagonal, and equal orders share a line.
 pub(crate) fn lines(e: &Evaluation) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
-    for rival in e.rivals.iter().filter(|r| r.roc.len() > 2) {
-        let name = names::rival(rival);
-        match lines.iter_mut().find(|l| l.rival.roc == rival.roc) {
+    for baseline in e.baselines.iter().filter(|r| r.roc.len() > 2) {
+        let name = names::baseline(baseline);
+        match lines.iter_mut().find(|l| l.baseline.roc == baseline.roc) {
             Some(same) => same
                 .name
                 .push_str(&format!(", also {}", name.to_lowercase())),
             None => lines.push(Line {
-                class: class(&rival.name),
+                class: class(&baseline.name),
                 name,
-                rival,
+                baseline,
             }),
         }
     }
     lines
 }
 
-fn class(rival: &str) -> &'static str {
-    match rival {
+fn class(baseline: &str) -> &'static str {
+    match baseline {
         "recency_only" => "r-recency",
         "best_single" => "r-single",
         "bg_nbd" => "r-bgnbd",
@@ -86,7 +86,7 @@ fn roc(horizon_days: u16, e: &Evaluation) -> String {
     lines
         .iter()
         .rev()
-        .for_each(|l| plot.line(&l.rival.roc, &format!("rival {}", l.class)));
+        .for_each(|l| plot.line(&l.baseline.roc, &format!("baseline {}", l.class)));
     plot.line(&e.roc, "model");
     let said = [0.05, 0.1, 0.2, 0.5].map(|x| {
         format!(
@@ -120,7 +120,7 @@ fn precision_recall(horizon_days: u16, e: &Evaluation) -> String {
     );
     let shown = lines
         .iter()
-        .map(|l| &l.rival.precision_recall)
+        .map(|l| &l.baseline.precision_recall)
         .chain([&e.precision_recall])
         .flatten()
         .map(|p| p.1);
@@ -130,10 +130,12 @@ fn precision_recall(horizon_days: u16, e: &Evaluation) -> String {
     );
     let mut plot = Plot::new(&id, &title, share("churners reached (recall)"), y);
     plot.line(&[(0.0, e.churn_rate), (1.0, e.churn_rate)], "reference");
-    lines
-        .iter()
-        .rev()
-        .for_each(|l| plot.line(&l.rival.precision_recall, &format!("rival {}", l.class)));
+    lines.iter().rev().for_each(|l| {
+        plot.line(
+            &l.baseline.precision_recall,
+            &format!("baseline {}", l.class),
+        )
+    });
     plot.line(&e.precision_recall, "model");
     let said = [0.1, 0.25, 0.5, 0.75].map(|x| {
         format!(
@@ -167,7 +169,7 @@ fn lift(horizon_days: u16, e: &Evaluation) -> String {
     };
     let shown = lines
         .iter()
-        .map(|l| l.rival.gains.as_slice())
+        .map(|l| l.baseline.gains.as_slice())
         .chain([e.gains.as_slice()])
         .flat_map(curve)
         .map(|p| p.1);
@@ -181,7 +183,7 @@ fn lift(horizon_days: u16, e: &Evaluation) -> String {
     lines
         .iter()
         .rev()
-        .for_each(|l| plot.line(&curve(&l.rival.gains), &format!("rival {}", l.class)));
+        .for_each(|l| plot.line(&curve(&l.baseline.gains), &format!("baseline {}", l.class)));
     plot.line(&curve(&e.gains), "model");
     let of = |gains: &[f64], p: usize| {
         if gains.is_empty() {
@@ -197,14 +199,14 @@ fn lift(horizon_days: u16, e: &Evaluation) -> String {
             decimals(of(&e.gains, p), 2)
         )
     });
-    let recency = lines.iter().find(|l| l.rival.name == "recency_only");
+    let recency = lines.iter().find(|l| l.baseline.name == "recency_only");
     let caption = format!(
         "The riskiest {} of users hold {} times as many churners as as many users taken at random{}; nobody could do \
          better than {} times, with churners only.",
         percent(0.1),
         times(of(&e.gains, 10)),
         recency
-            .map(|l| format!(" (recency only: {})", times(of(&l.rival.gains, 10))))
+            .map(|l| format!(" (recency only: {})", times(of(&l.baseline.gains, 10))))
             .unwrap_or_default(),
         times(e.reach(&e.gains, 10).possible_lift),
     );
@@ -241,10 +243,10 @@ fn lifts(values: impl Iterator<Item = f64>) -> Axis {
 }
 
 /// What recency alone gives, in brackets.
-fn against(lines: &[Line<'_>], of: impl Fn(&RivalCard) -> f64) -> String {
-    let recency = lines.iter().find(|l| l.rival.name == "recency_only");
+fn against(lines: &[Line<'_>], of: impl Fn(&BaselineCard) -> f64) -> String {
+    let recency = lines.iter().find(|l| l.baseline.name == "recency_only");
     recency
-        .map(|l| format!(" (recency only: {})", counted_share(of(l.rival))))
+        .map(|l| format!(" (recency only: {})", counted_share(of(l.baseline))))
         .unwrap_or_default()
 }
 

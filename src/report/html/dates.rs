@@ -64,7 +64,7 @@ fn chart(h: &HorizonCard) -> String {
     let expected: Vec<(f64, f64)> = predicted(h)
         .filter_map(|d| Some((x(d), d.predicted?)))
         .collect();
-    plot.line(&expected, "rival r-recency");
+    plot.line(&expected, "baseline r-recency");
     plot.line(
         &h.by_date
             .iter()

@@ -7,7 +7,7 @@ use super::text::{capital, counted, counted_share, decimals, escape, nowrap, pro
 use crate::card::{Card, HorizonCard};
 use crate::history::Day;
 use crate::math::mean;
-use crate::train::selection::backtest::OriginCard;
+use crate::train::selection::backtest::BacktestFold;
 use crate::train::selection::search::{apart, lasting_shift};
 
 const HEADING: &str = "Does the churn rate drift?";
@@ -20,7 +20,7 @@ const LEAST_SHOWN: f64 = 0.05;
 /// What had to be added to the log-odds at each rehearsed date, and what is added from now on.
 pub(crate) fn figure(card: &Card, h: &HorizonCard) -> String {
     // The card has the newest first; time runs to the right.
-    let origins: Vec<&OriginCard> = h.origins.iter().rev().collect();
+    let origins: Vec<&BacktestFold> = h.backtest.iter().rev().collect();
     if origins.is_empty() {
         let said = "No date in the past could be rehearsed: whether the churn rate drifts is not known, and nothing is \
                     carried forward.";
@@ -37,19 +37,23 @@ pub(crate) fn figure(card: &Card, h: &HorizonCard) -> String {
 
 /// The part of the shifts that the calibration adds.
 fn carried(card: &Card, h: &HorizonCard) -> f64 {
-    let (Some(newest), Some(oldest)) = (h.origins.first(), h.origins.last()) else {
+    let (Some(newest), Some(oldest)) = (h.backtest.first(), h.backtest.last()) else {
         return 0.0;
     };
-    let window_days = card.question.lead_days as i32 + i32::from(h.horizon_days);
-    let shifts: Vec<f64> = h.origins.iter().map(|o| o.shift).collect();
+    let window_days = card.label_definition.lead_days as i32 + i32::from(h.horizon_days);
+    let shifts: Vec<f64> = h.backtest.iter().map(|o| o.shift).collect();
     lasting_shift(
         &shifts,
-        apart(newest.date.since(oldest.date), shifts.len(), window_days),
+        apart(
+            newest.cutoff.since(oldest.cutoff),
+            shifts.len(),
+            window_days,
+        ),
     )
 }
 
-fn chart(h: &HorizonCard, origins: &[&OriginCard], carried: f64) -> String {
-    let days: Vec<Day> = origins.iter().map(|o| o.date).collect();
+fn chart(h: &HorizonCard, origins: &[&BacktestFold], carried: f64) -> String {
+    let days: Vec<Day> = origins.iter().map(|o| o.cutoff).collect();
     // Shifts that matter to nobody are drawn small.
     let shown = origins
         .iter()
@@ -65,7 +69,7 @@ fn chart(h: &HorizonCard, origins: &[&OriginCard], carried: f64) -> String {
     plot.segment((first, carried), (last, carried), "marker-line");
     let points: Vec<(f64, f64)> = origins
         .iter()
-        .map(|o| (f64::from(o.date.number()), o.shift))
+        .map(|o| (f64::from(o.cutoff.number()), o.shift))
         .collect();
     plot.line(&points, "model thin");
     for (o, point) in origins.iter().zip(&points) {
@@ -76,14 +80,14 @@ fn chart(h: &HorizonCard, origins: &[&OriginCard], carried: f64) -> String {
             "dot",
             &format!(
                 "{}: {shift}; {rate} of {} left",
-                o.date,
+                o.cutoff,
                 counted(o.users, "user")
             ),
         );
     }
     let said: Vec<String> = origins
         .iter()
-        .map(|o| format!("{}: {}", o.date, signed(o.shift, 3)))
+        .map(|o| format!("{}: {}", o.cutoff, signed(o.shift, 3)))
         .collect();
     plot.finish(&format!(
         "{}; from now on {}",
@@ -92,7 +96,7 @@ fn chart(h: &HorizonCard, origins: &[&OriginCard], carried: f64) -> String {
     ))
 }
 
-fn caption(h: &HorizonCard, origins: &[&OriginCard], carried: f64) -> String {
+fn caption(h: &HorizonCard, origins: &[&BacktestFold], carried: f64) -> String {
     let line = &h.calibration;
     let bold = line.slope < 0.995;
     let slope = if bold {
@@ -111,7 +115,7 @@ fn caption(h: &HorizonCard, origins: &[&OriginCard], carried: f64) -> String {
 }
 
 /// On which side the predictions were off.
-fn signs(origins: &[&OriginCard]) -> String {
+fn signs(origins: &[&BacktestFold]) -> String {
     let above = origins.iter().filter(|o| o.shift > 0.0).count();
     let way = |more: bool| if more { "more" } else { "fewer" };
     let all = origins.len();
@@ -137,14 +141,14 @@ fn signs(origins: &[&OriginCard]) -> String {
 }
 
 /// The largest shift with the rates that belong to it, as HTML.
-fn largest(h: &HorizonCard, origins: &[&OriginCard]) -> String {
+fn largest(h: &HorizonCard, origins: &[&BacktestFold]) -> String {
     // What was predicted in a rehearsal is on the card, unless the date has the judged model's predictions.
     let judged = h.evaluation.as_ref().map(|e| e.test);
-    let predicted = |o: &OriginCard| {
+    let predicted = |o: &BacktestFold| {
         let date = h
             .by_date
             .iter()
-            .find(|d| d.date == o.date && Some(d.date) != judged)?;
+            .find(|d| d.date == o.cutoff && Some(d.date) != judged)?;
         date.predicted
     };
     let told = origins.iter().filter_map(|o| Some((o, predicted(o)?)));
@@ -161,7 +165,7 @@ fn largest(h: &HorizonCard, origins: &[&OriginCard]) -> String {
         };
         format!(
             "{most} {}, {}: {p} had been predicted, {rate} left. ",
-            nowrap(o.date),
+            nowrap(o.cutoff),
             escape(&signed(o.shift, 2))
         )
     });
@@ -169,7 +173,7 @@ fn largest(h: &HorizonCard, origins: &[&OriginCard]) -> String {
 }
 
 /// What is carried forward, and why not more.
-fn forward(origins: &[&OriginCard], carried: f64) -> String {
+fn forward(origins: &[&BacktestFold], carried: f64) -> String {
     let above = origins.iter().filter(|o| o.shift > 0.0).count();
     let one_sign = above == 0 || above == origins.len();
     let middle = signed(
@@ -199,13 +203,13 @@ mod tests {
 
     fn with_shifts(shifts: &[f64]) -> (Card, String) {
         let mut card = card();
-        let first = card.horizons[0].origins[0].clone();
-        let origin = |(k, shift): (usize, &f64)| OriginCard {
-            date: first.date.plus(-15 * k as i32),
+        let first = card.horizons[0].backtest[0].clone();
+        let origin = |(k, shift): (usize, &f64)| BacktestFold {
+            cutoff: first.cutoff.plus(-15 * k as i32),
             shift: *shift,
             ..first.clone()
         };
-        card.horizons[0].origins = shifts.iter().enumerate().map(origin).collect();
+        card.horizons[0].backtest = shifts.iter().enumerate().map(origin).collect();
         let html = figure(&card, &card.horizons[0]);
         (card, html)
     }
@@ -296,11 +300,11 @@ mod tests {
         let mut card = card();
         let h = &mut card.horizons[0];
         let date = h.by_date[4].date;
-        h.origins.truncate(1);
+        h.backtest.truncate(1);
         (
-            h.origins[0].date,
-            h.origins[0].shift,
-            h.origins[0].churn_rate,
+            h.backtest[0].cutoff,
+            h.backtest[0].shift,
+            h.backtest[0].churn_rate,
         ) = (date, -0.3, 0.35);
         let html = figure(&card, &card.horizons[0]).replace(super::super::text::THIN, " ");
         assert!(

@@ -13,19 +13,28 @@ pub(crate) fn figure(h: &HorizonCard) -> String {
     let effects: Vec<&EffectCard> = h
         .effects
         .iter()
-        .filter(|e| e.impact.is_finite())
+        .filter(|e| e.standardized_effect.is_finite())
         .take(SHOWN)
         .collect();
-    let largest = effects.iter().map(|e| e.impact.abs()).fold(0.0, f64::max);
+    let largest = effects
+        .iter()
+        .map(|e| e.standardized_effect.abs())
+        .fold(0.0, f64::max);
     let row = |effect: &&EffectCard| Row {
-        name: names::sentence(&effect.sentence),
+        name: names::description(&effect.description),
         bars: vec![Bar {
             from: 50.0,
             to: 50.0
-                + 50.0 * super::bars::part(effect.impact.abs(), largest).copysign(effect.impact)
+                + 50.0
+                    * super::bars::part(effect.standardized_effect.abs(), largest)
+                        .copysign(effect.standardized_effect)
                     / 100.0,
-            class: if effect.impact > 0.0 { "churn" } else { "stay" },
-            value: signed(effect.impact, 2),
+            class: if effect.standardized_effect > 0.0 {
+                "churn"
+            } else {
+                "stay"
+            },
+            value: signed(effect.standardized_effect, 2),
             whisker: None,
         }],
     };
@@ -51,14 +60,14 @@ fn caption(h: &HorizonCard, strongest: Option<&EffectCard>) -> String {
     let Some(effect) = strongest else {
         return "The model has no features.".to_owned();
     };
-    let factor = libm::exp(effect.impact.abs());
+    let factor = libm::exp(effect.standardized_effect.abs());
     format!(
         "Change of the log-odds for one standard deviation more, the largest {} of {}. Strongest: “{}”, which {} the \
          odds of leaving by {}. Features that move together share their effect, so read neighbours as a group.",
         SHOWN.min(h.effects.len()),
         h.effects.len(),
-        names::sentence(&effect.sentence),
-        if effect.impact > 0.0 {
+        names::description(&effect.description),
+        if effect.standardized_effect > 0.0 {
             "multiplies"
         } else {
             "divides"

@@ -13,7 +13,7 @@ pub(crate) fn section(card: &Card) -> String {
     let panel = |h: &HorizonCard| match &h.evaluation {
         Some(e) => figure(h.horizon_days, e),
         None => {
-            let why = super::text::escape(&h.untested_words(&card.question));
+            let why = super::text::escape(&h.untested_words(&card.label_definition));
             format!("<p class=\"card empty\">{why}</p>")
         }
     };
@@ -85,14 +85,14 @@ fn chart(horizon_days: u16, e: &Evaluation) -> String {
     for line in super::curves::lines(e).iter().rev() {
         let points: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
             .chain(
-                line.rival
+                line.baseline
                     .gains
                     .iter()
                     .enumerate()
                     .map(|(i, share)| ((i + 1) as f64 / 100.0, *share)),
             )
             .collect();
-        plot.line(&points, &format!("rival {}", line.class));
+        plot.line(&points, &format!("baseline {}", line.class));
     }
     plot.line(&curve, "model");
     let (x, share) = (

@@ -61,7 +61,7 @@ fn panel(card: &Card, h: &HorizonCard) -> String {
         ),
         None => format!(
             "<p class=\"card empty\">{}</p>",
-            escape(&h.untested_words(&card.question))
+            escape(&h.untested_words(&card.label_definition))
         ),
     };
     format!(

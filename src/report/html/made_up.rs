@@ -5,9 +5,9 @@ use serde_json::json;
 use crate::card::untested::Untested;
 use crate::card::verdict::Verdict;
 use crate::card::{
-    Card, DateCard, EffectCard, Evaluation, HorizonCard, RivalCard, SliceCard, SliceMetrics,
+    BaselineCard, Card, DateCard, EffectCard, Evaluation, HorizonCard, SliceCard, SliceMetrics,
 };
-use crate::features::Theme;
+use crate::features::FeatureGroup;
 use crate::history::Day;
 use crate::model::Calibration;
 use crate::train::checks::leakage::LeakageProbe;
@@ -15,8 +15,8 @@ use crate::train::data::labels::ChurnConfig;
 use crate::train::evaluation::metrics::{CurvePoint, Interval, Metrics, share_interval};
 use crate::train::population::retention::{Cohort, Period, Retention};
 use crate::train::population::{ProfileCard, SegmentCard, StageSizes, Transitions};
-use crate::train::selection::backtest::OriginCard;
-use crate::train::selection::candidate::Recipe;
+use crate::train::selection::backtest::BacktestFold;
+use crate::train::selection::candidate::Hyperparameters;
 use crate::train::selection::search::TrialCard;
 
 /// The day written so.
@@ -80,18 +80,18 @@ fn reached(share: f64, bend: f64) -> f64 {
     1.0 - libm::pow(1.0 - share, bend)
 }
 
-fn rival(
+fn baseline(
     name: &str,
     feature: Option<&str>,
     metrics: Metrics,
     bend: f64,
-    difference: f64,
-) -> RivalCard {
+    log_loss_delta: f64,
+) -> BaselineCard {
     let share = |k: i32, of: i32| f64::from(k) / f64::from(of);
-    RivalCard {
+    BaselineCard {
         name: name.to_owned(),
         feature: feature.map(str::to_owned),
-        log_loss_difference: around(difference, 0.009),
+        log_loss_difference: around(log_loss_delta, 0.009),
         auc_difference: around(0.711 - metrics.auc.value, 0.011),
         metrics,
         gains: (1..=100).map(|k| reached(share(k, 100), bend)).collect(),
@@ -128,25 +128,25 @@ fn slice(dimension: &str, name: &str, users: u64, churn_rate: f64) -> SliceCard 
     }
 }
 
-fn rivals() -> Vec<RivalCard> {
+fn baselines() -> Vec<BaselineCard> {
     vec![
-        rival("base_rate", None, metrics(0.642, 0.5, 0.021), 1.0, -0.091),
-        rival(
+        baseline("base_rate", None, metrics(0.642, 0.5, 0.021), 1.0, -0.091),
+        baseline(
             "recency_only",
             Some("recency_days"),
             metrics(0.583, 0.668, 0.013),
             1.8,
             -0.032,
         ),
-        rival(
+        baseline(
             "best_single",
             Some("recency_days"),
             metrics(0.583, 0.668, 0.013),
             1.8,
             -0.032,
         ),
-        rival("bg_nbd", None, metrics(0.571, 0.688, 0.03), 1.95, -0.02),
-        rival(
+        baseline("bg_nbd", None, metrics(0.571, 0.688, 0.03), 1.95, -0.02),
+        baseline(
             "random_forest",
             None,
             metrics(0.556, 0.705, 0.019),
@@ -158,10 +158,10 @@ fn rivals() -> Vec<RivalCard> {
 
 fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
     let window = i32::from(horizon_days);
-    let model = rival("model", None, metrics(0.551, 0.7115, 0.008), 2.142, 0.0);
-    let rivals = rivals();
+    let model = baseline("model", None, metrics(0.551, 0.7115, 0.008), 2.142, 0.0);
+    let baselines = baselines();
     Evaluation {
-        verdict: Verdict::new(&rivals, 4_338, (4_338.0 * churn_rate) as u64),
+        verdict: Verdict::new(&baselines, 4_338, (4_338.0 * churn_rate) as u64),
         train: (0..6)
             .map(|k| test.plus(-window - (5 - k) * window / 4))
             .collect(),
@@ -171,7 +171,7 @@ fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
         churn_rate,
         beats_recency_only: Some(true),
         model: model.metrics,
-        rivals,
+        baselines,
         slices: vec![
             slice("stage", "acquisition", 421, 0.51),
             slice("stage", "growth", 902, 0.31),
@@ -194,35 +194,40 @@ fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
     }
 }
 
-pub(crate) fn effect(feature: &str, sentence: &str, theme: Theme, impact: f64) -> EffectCard {
+pub(crate) fn effect(
+    feature: &str,
+    description: &str,
+    group: FeatureGroup,
+    standardized_effect: f64,
+) -> EffectCard {
     EffectCard {
         feature: feature.to_owned(),
-        sentence: sentence.to_owned(),
-        theme,
-        impact,
+        description: description.to_owned(),
+        group,
+        standardized_effect,
     }
 }
 
-/// The recipe that was taken.
-const TAKEN: Recipe = Recipe {
+/// The hyperparameters that was taken.
+const TAKEN: Hyperparameters = Hyperparameters {
     l2: 300.0,
     half_life: Some(3.0),
-    ..Recipe::DEFAULT
+    ..Hyperparameters::DEFAULT
 };
 
 /// Ways to fit with their difference to the default and its standard error.
 fn trials() -> Vec<TrialCard> {
-    let of = |l2: f64| Recipe {
+    let of = |l2: f64| Hyperparameters {
         l2,
-        ..Recipe::DEFAULT
+        ..Hyperparameters::DEFAULT
     };
     let tried = [
         (of(300.0), -0.0067, 0.0012),
-        (Recipe::DEFAULT, 0.0, 0.0),
+        (Hyperparameters::DEFAULT, 0.0, 0.0),
         (of(3_000.0), 0.0126, 0.0011),
         (of(10_000.0), 0.0317, 0.0022),
         (
-            Recipe {
+            Hyperparameters {
                 half_life: None,
                 ..of(300.0)
             },
@@ -231,7 +236,7 @@ fn trials() -> Vec<TrialCard> {
         ),
         (TAKEN, -0.0077, 0.0012),
         (
-            Recipe {
+            Hyperparameters {
                 spacing: 2,
                 ..of(1_000.0)
             },
@@ -239,30 +244,30 @@ fn trials() -> Vec<TrialCard> {
             0.0011,
         ),
         (
-            Recipe {
-                expanded: false,
+            Hyperparameters {
+                nonlinear_terms: false,
                 ..of(300.0)
             },
             0.0028,
             0.0017,
         ),
     ];
-    let card = |(recipe, difference, error): (Recipe, f64, f64)| TrialCard {
-        recipe,
-        name: recipe.name(),
+    let card = |(hyperparameters, difference, error): (Hyperparameters, f64, f64)| TrialCard {
+        hyperparameters,
+        name: hyperparameters.name(),
         log_loss: 0.5549 + difference,
-        difference,
-        error,
-        default: recipe == Recipe::DEFAULT,
-        taken: recipe == TAKEN,
+        log_loss_delta: difference,
+        standard_error: error,
+        default: hyperparameters == Hyperparameters::DEFAULT,
+        selected: hyperparameters == TAKEN,
     };
     tried.map(card).into()
 }
 
-fn origin(date: Day, k: i32) -> OriginCard {
+fn origin(date: Day, k: i32) -> BacktestFold {
     let shift = 0.08 * f64::from(k) - 0.17;
-    OriginCard {
-        date,
+    BacktestFold {
+        cutoff: date,
         users: 4_000,
         churn_rate: 0.4 + shift / 4.0,
         log_loss: 0.55 + 0.002 * f64::from(k),
@@ -275,45 +280,46 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
         effect(
             "recency_days",
             "Days since the last purchase.",
-            Theme::Recency,
+            FeatureGroup::Recency,
             0.79,
         ),
         effect(
             "active_days_half_life_30d",
             "Days with a purchase, counting half for every 30 days of age.",
-            Theme::Frequency,
+            FeatureGroup::Frequency,
             -0.41,
         ),
         effect(
             "support_ticket_count_30d",
             "Number of support ticket events in the last 30 days.",
-            Theme::OtherKinds,
+            FeatureGroup::OtherEvents,
             0.36,
         ),
         effect(
             "a_<made-up>_feature",
             "A <made-up> feature.",
-            Theme::OtherKinds,
+            FeatureGroup::OtherEvents,
             -0.33,
         ),
         effect(
             "gap_mean_days",
             "Mean days between days with a purchase.",
-            Theme::Rhythm,
+            FeatureGroup::Rhythm,
             0.28,
         ),
     ];
     for k in 0..14 {
-        let impact = (0.25 - 0.014 * f64::from(k)) * if k % 2 == 0 { 1.0 } else { -1.0 };
-        let sentence = format!(
+        let standardized_effect =
+            (0.25 - 0.014 * f64::from(k)) * if k % 2 == 0 { 1.0 } else { -1.0 };
+        let description = format!(
             "Total amount of purchase events in the last {} days.",
             7 * (k + 1)
         );
         effects.push(effect(
             &format!("amount_{}d", 7 * (k + 1)),
-            &sentence,
-            Theme::Amount,
-            impact,
+            &description,
+            FeatureGroup::Amount,
+            standardized_effect,
         ));
     }
     let snapshots: Vec<Day> = (0..9)
@@ -349,10 +355,10 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
         .map(|(name, n)| (name.to_owned(), n))
         .into(),
         solver: "newton".to_owned(),
-        recipe: TAKEN,
-        recipe_name: TAKEN.name(),
+        hyperparameters: TAKEN,
+        candidate: TAKEN.name(),
         trials: trials(),
-        origins: (1..5)
+        backtest: (1..5)
             .map(|k| origin(last.plus(-k * i32::from(horizon_days) / 2), k))
             .collect(),
         calibration: Calibration::IDENTITY,
@@ -368,9 +374,9 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
 
 fn segment(name: &str, users: u64, churn_rate: f64, recency: f64, rank: f64) -> SegmentCard {
     let (churn_low, churn_high) = share_interval(churn_rate, users);
-    let profile = |feature: &str, sentence: &str, unit: &str, median, rank| ProfileCard {
+    let profile = |feature: &str, description: &str, unit: &str, median, rank| ProfileCard {
         feature: feature.to_owned(),
-        sentence: sentence.to_owned(),
+        description: description.to_owned(),
         unit: unit.to_owned(),
         median,
         median_of_all: Some(31.0),
@@ -462,6 +468,7 @@ fn retention() -> Retention {
 /// A card with three horizons, the last of them not tested, and markup wherever data could bring some.
 pub(crate) fn card() -> Card {
     Card {
+        schema_version: crate::card::SCHEMA_VERSION,
         coverage: None,
         ebb_version: "0.1.0".to_owned(),
         model_version: "0123456789ab".to_owned(),
@@ -473,7 +480,7 @@ pub(crate) fn card() -> Card {
         records: 44_876,
         data_hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
         seed: 7,
-        question: ChurnConfig {
+        label_definition: ChurnConfig {
             activity: vec!["purchase".to_owned()],
             horizon_days: vec![30, 90],
             active_within_days: 180,

@@ -134,7 +134,7 @@ pub fn render(card: &Card) -> String {
     )
 }
 
-/// One chart with its heading, and below it the sentence that says what to see in it. `caption` is HTML.
+/// One chart with its heading, and below it the description that says what to see in it. `caption` is HTML.
 fn figure(class: &str, heading: &str, content: &str, caption: &str) -> String {
     format!(
         "<figure class=\"card {class}\"><h3>{}</h3>{content}<figcaption>{caption}</figcaption></figure>",

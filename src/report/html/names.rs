@@ -1,16 +1,16 @@
 //! What things in a card are called on the page.
 
 use super::text::{capital, words};
-use crate::card::{HorizonCard, RivalCard};
+use crate::card::{BaselineCard, HorizonCard};
 
-/// A feature's sentence as a name: without its full stop.
-pub(crate) fn sentence(sentence: &str) -> String {
-    sentence.trim_end_matches('.').to_owned()
+/// A feature's description as a name: without its full stop.
+pub(crate) fn description(description: &str) -> String {
+    description.trim_end_matches('.').to_owned()
 }
 
-/// A rival's name.
-pub(crate) fn rival(rival: &RivalCard) -> String {
-    match rival.name.as_str() {
+/// A baseline's name.
+pub(crate) fn baseline(baseline: &BaselineCard) -> String {
+    match baseline.name.as_str() {
         "bg_nbd" => "BG/NBD".to_owned(),
         "best_single" => "Best single feature".to_owned(),
         other => capital(&words(other)),
@@ -18,16 +18,16 @@ pub(crate) fn rival(rival: &RivalCard) -> String {
 }
 
 /// What the best single feature is; recency is named by what it is called anyway.
-pub(crate) fn rival_detail(h: &HorizonCard, rival: &RivalCard) -> String {
-    let named = rival
+pub(crate) fn rival_detail(h: &HorizonCard, baseline: &BaselineCard) -> String {
+    let named = baseline
         .feature
         .as_ref()
-        .filter(|_| rival.name != "recency_only");
+        .filter(|_| baseline.name != "recency_only");
     let known = |name: &String| {
         h.effects
             .iter()
             .find(|e| e.feature == *name)
-            .map(|e| sentence(&e.sentence))
+            .map(|e| description(&e.description))
     };
     named
         .map(|name| known(name).unwrap_or_else(|| words(name)))

@@ -7,13 +7,13 @@ use super::timeline::MONTH_NAMES;
 use crate::card::Card;
 use crate::train::population::retention::{Cohort, Period, Retention};
 
-/// Curves and table side by side; a sentence where no period was seen to its end after the first.
+/// Curves and table side by side; a description where no period was seen to its end after the first.
 pub(crate) fn figures(card: &Card) -> String {
     let retention = &card.retention;
     let heading = "Do users come back?";
     let activity = any_of(
         &card
-            .question
+            .label_definition
             .activity
             .iter()
             .map(|a| words(a))

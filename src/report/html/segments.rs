@@ -10,7 +10,7 @@ use crate::train::population::{ProfileCard, SegmentCard};
 
 /// Sizes with churn, and profiles, side by side.
 pub(crate) fn figures(card: &Card) -> String {
-    let horizon_days = card.question.horizon_days.iter().copied().min();
+    let horizon_days = card.label_definition.horizon_days.iter().copied().min();
     if card.segments.is_empty() {
         return super::figure(
             "",
@@ -103,7 +103,7 @@ fn profiles(segments: &[SegmentCard]) -> String {
     };
     let columns: Vec<String> = features
         .iter()
-        .map(|p| names::sentence(&p.sentence))
+        .map(|p| names::description(&p.description))
         .collect();
     let row = |s: &SegmentCard| HeatRow {
         name: capital(&s.name),
@@ -176,7 +176,7 @@ fn caption(segments: &[SegmentCard]) -> String {
         "Each cell is the median of a segment; the stronger its colour, the further from the middle user. What stands out \
          most is “{}” in “{}”: {}, against {} of all users.",
         segment.name,
-        names::sentence(&p.sentence),
+        names::description(&p.description),
         number(median),
         p.median_of_all.map_or("nothing known".to_owned(), number),
     )

@@ -30,9 +30,9 @@ pub(crate) fn footer(card: &Card) -> String {
     )
 }
 
-/// The churn question as a sentence.
+/// The churn question as a description.
 fn question(card: &Card) -> String {
-    let q = &card.question;
+    let q = &card.label_definition;
     let horizons: Vec<String> = q.horizon_days.iter().map(u16::to_string).collect();
     let when = match q.lead_days {
         0 => format!("in the next {} days", any_of(&horizons)),
@@ -51,7 +51,7 @@ fn question(card: &Card) -> String {
 fn activity(card: &Card) -> String {
     any_of(
         &card
-            .question
+            .label_definition
             .activity
             .iter()
             .map(|a| words(a))
@@ -61,7 +61,7 @@ fn activity(card: &Card) -> String {
 
 /// Who was asked about.
 fn asked(card: &Card) -> String {
-    let days = u64::from(card.question.active_within_days);
+    let days = u64::from(card.label_definition.active_within_days);
     format!(
         "Asked of every user with {} in the {} before.",
         article(&activity(card)),
@@ -151,8 +151,8 @@ mod tests {
             asked(&card),
             "Asked of every user with a purchase in the 180 days before."
         );
-        card.question.lead_days = 1;
-        card.question.churn_event = Some("plan_cancel".into());
+        card.label_definition.lead_days = 1;
+        card.label_definition.churn_event = Some("plan_cancel".into());
         assert_eq!(
             question(&card),
             "Which users will reach “plan cancel” in the 30 or 90 days that start 1 day later?"

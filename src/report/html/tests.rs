@@ -5,7 +5,7 @@ use serde_json::json;
 use super::made_up::effect;
 pub(crate) use super::made_up::{card, day};
 use super::render;
-use crate::features::Theme;
+use crate::features::FeatureGroup;
 
 /// With `EBB_REPORT_OUT` set, also writes the page there: `tests/report/run.sh` opens it in a browser.
 #[test]
@@ -37,7 +37,7 @@ fn data_never_becomes_markup() {
     card.ebb_version = evil.into();
     (card.model_version, card.config_hash) = (evil.into(), evil.into());
     card.data_hash = evil.into();
-    card.question.activity = vec![evil.into()];
+    card.label_definition.activity = vec![evil.into()];
     card.notes = vec![evil.into()];
     card.stages = [(evil.to_owned(), 3)].into();
     for segment in &mut card.segments {
@@ -45,7 +45,7 @@ fn data_never_becomes_markup() {
         segment
             .profile
             .iter_mut()
-            .for_each(|p| (p.sentence, p.unit) = (evil.into(), evil.into()));
+            .for_each(|p| (p.description, p.unit) = (evil.into(), evil.into()));
     }
     card.stage_sizes
         .iter_mut()
@@ -55,12 +55,12 @@ fn data_never_becomes_markup() {
     }
     card.data_quality = json!({ evil: evil, "kinds": [{ "kind": evil }] });
     for h in &mut card.horizons {
-        (h.solver, h.recipe_name) = (evil.into(), evil.into());
+        (h.solver, h.candidate) = (evil.into(), evil.into());
         h.trials.iter_mut().for_each(|t| t.name = evil.into());
         h.dropped = [(evil.to_owned(), 3)].into();
-        h.effects = vec![effect(evil, evil, Theme::Recency, 0.5)];
+        h.effects = vec![effect(evil, evil, FeatureGroup::Recency, 0.5)];
         if let Some(e) = &mut h.evaluation {
-            e.rivals
+            e.baselines
                 .iter_mut()
                 .for_each(|r| (r.name, r.feature) = (evil.into(), Some(evil.into())));
             e.slices
@@ -176,18 +176,18 @@ fn rare_and_common_churn_are_never_none_or_all_of_it_in_words() {
             h.by_date
                 .iter_mut()
                 .for_each(|d| (d.churn_rate, d.predicted) = (rate, d.predicted.map(|_| rate)));
-            h.origins.iter_mut().for_each(|o| o.churn_rate = rate);
+            h.backtest.iter_mut().for_each(|o| o.churn_rate = rate);
         }
         let page = render(&card).replace(super::text::THIN, " ");
-        for sentence in page
+        for description in page
             .split("<figcaption>")
             .skip(1)
             .filter_map(|rest| rest.split("</figcaption>").next())
         {
             let bad = [" 0 %", " 100 %", "(0 %", "(100 %"]
                 .into_iter()
-                .find(|bad| sentence.contains(bad));
-            assert!(bad.is_none(), "{rate}: {sentence}");
+                .find(|bad| description.contains(bad));
+            assert!(bad.is_none(), "{rate}: {description}");
         }
         assert!(
             !page.contains(
@@ -210,7 +210,7 @@ fn no_number_is_left_unwritten() {
                 (e.users, e.churn_rate) = (0, 0.0);
                 (e.gains, e.calibration_curve, e.train) = (Vec::new(), Vec::new(), Vec::new());
                 (e.roc, e.precision_recall) = (Vec::new(), Vec::new());
-                (e.rivals, e.slices) = (Vec::new(), Vec::new());
+                (e.baselines, e.slices) = (Vec::new(), Vec::new());
             }
             h.by_date.clear();
         });

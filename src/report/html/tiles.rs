@@ -70,7 +70,7 @@ fn three(number: f64) -> String {
     decimals(number, 3)
 }
 
-/// All tiles, and a sentence on what they were measured on.
+/// All tiles, and a description on what they were measured on.
 pub(crate) fn section(e: &Evaluation) -> String {
     let rows = contenders(e);
     let tiles: String = MERITS.iter().map(|merit| tile(merit, &rows)).collect();
@@ -83,7 +83,12 @@ pub(crate) fn section(e: &Evaluation) -> String {
 /// The model first, then what it has to beat.
 fn contenders(e: &Evaluation) -> Vec<(String, &Metrics)> {
     let mut rows = vec![("Model".to_owned(), &e.model)];
-    rows.extend(e.rivals.iter().rev().map(|r| (names::rival(r), &r.metrics)));
+    rows.extend(
+        e.baselines
+            .iter()
+            .rev()
+            .map(|r| (names::baseline(r), &r.metrics)),
+    );
     rows
 }
 

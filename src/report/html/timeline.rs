@@ -91,7 +91,7 @@ impl Span {
 }
 
 fn chart(card: &Card, h: &HorizonCard, lanes: &[Lane]) -> String {
-    let window = card.question.lead_days as i32 + i32::from(h.horizon_days);
+    let window = card.label_definition.lead_days as i32 + i32::from(h.horizon_days);
     let ends = lanes
         .iter()
         .map(|l| l.date.plus(window))
@@ -112,7 +112,7 @@ fn chart(card: &Card, h: &HorizonCard, lanes: &[Lane]) -> String {
         marks.push_str(&draw(
             lane,
             &span,
-            card.question.lead_days as i32,
+            card.label_definition.lead_days as i32,
             h.horizon_days,
             y,
             pitch,

@@ -1,7 +1,7 @@
 //! The verdict on each model in plain words, and what to be careful about.
 
 use super::text::{counted, counted_share, decimals, escape, nowrap, percent, points, times};
-use crate::card::verdict::{CHALLENGER, Strength};
+use crate::card::verdict::{RANDOM_FOREST, Strength};
 use crate::card::{Card, Evaluation, HorizonCard};
 use crate::report::rejected::Refused;
 use crate::train::checks::leakage::LeakageProbe;
@@ -115,7 +115,7 @@ fn verdict(card: &Card, h: &HorizonCard) -> String {
 fn untested(card: &Card, h: &HorizonCard) -> String {
     format!(
         "{} Nobody knows yet how good it is. It was fitted on {} with a churn rate of {}.",
-        escape(&h.untested_words(&card.question)),
+        escape(&h.untested_words(&card.label_definition)),
         counted(h.rows, "row"),
         escape(&counted_share(h.churn_rate))
     )
@@ -126,7 +126,7 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> String {
     let verdict = e
         .verdict
         .as_ref()
-        .map(|v| format!("{}. ", thin(&v.sentence(e))))
+        .map(|v| format!("{}. ", thin(&v.description(e))))
         .unwrap_or_default();
     let mut said = format!(
         "{verdict}Of {} on {}, {} left within {} days.",
@@ -160,10 +160,10 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> String {
     said + &challenged(e)
 }
 
-/// What a challenger came to, if one was fitted: it is no baseline, and counts only where it is shown to be better.
+/// What a random_forest came to, if one was fitted: it is no baseline, and counts only where it is shown to be better.
 fn challenged(e: &Evaluation) -> String {
     let better = e
-        .rival(CHALLENGER)
+        .baseline(RANDOM_FOREST)
         .map(|r| r.log_loss_difference)
         .filter(|d| d.low > 0.0);
     let said = better.map(|d| {
@@ -298,7 +298,7 @@ mod tests {
             low: -0.012,
             high: -0.002,
         };
-        e.rivals.last_mut().unwrap().log_loss_difference = Interval {
+        e.baselines.last_mut().unwrap().log_loss_difference = Interval {
             value: 0.02,
             low: 0.01,
             high: 0.03,
@@ -338,7 +338,7 @@ mod tests {
     fn the_lift_in_words_is_never_above_what_is_possible() {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         (e.users, e.churn_rate, e.gains) = (7, 6.0 / 7.0, vec![1.0; 100]);
-        e.verdict = Verdict::new(&e.rivals, e.users, 6);
+        e.verdict = Verdict::new(&e.baselines, e.users, 6);
         let said = plain(&tested(&card().horizons[0], &e));
         assert!(
             said.contains("1.17 times their share where 1.17 are possible"),

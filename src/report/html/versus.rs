@@ -4,13 +4,13 @@ use super::names;
 use super::strips::{Strip, axis, list};
 use super::text::{counted, decimals, escape, signed};
 use crate::card::verdict::in_words;
-use crate::card::{Evaluation, HorizonCard, RivalCard};
+use crate::card::{BaselineCard, Evaluation, HorizonCard};
 use crate::train::evaluation::metrics::Interval;
 
 /// Differences in log loss and in AUC as a forest plot.
 pub(crate) fn figure(h: &HorizonCard, e: &Evaluation) -> String {
     let heading = "Is it better than simpler ways?";
-    if e.rivals.is_empty() {
+    if e.baselines.is_empty() {
         return super::figure("", heading, "", "There was nothing to compare it with.");
     }
     let loss = plot(
@@ -30,15 +30,15 @@ pub(crate) fn figure(h: &HorizonCard, e: &Evaluation) -> String {
     super::figure("versus", heading, &(loss + &auc), &escape(&caption(e)))
 }
 
-/// One difference against every rival. `better` is the sign that favours the model.
+/// One difference against every baseline. `better` is the sign that favours the model.
 fn plot(
     h: &HorizonCard,
     e: &Evaluation,
     label: &str,
-    of: fn(&RivalCard) -> Interval,
+    of: fn(&BaselineCard) -> Interval,
     better: f64,
 ) -> String {
-    let all = || e.rivals.iter().map(of);
+    let all = || e.baselines.iter().map(of);
     let ends = all().flat_map(|d| [d.low, d.high, d.value]).chain([0.0]);
     let axis = axis(ends, label, signed);
     let digits = if all().all(|d| d.value.abs() < 0.05) {
@@ -46,10 +46,10 @@ fn plot(
     } else {
         3
     };
-    let strip = |r: &RivalCard| {
+    let strip = |r: &BaselineCard| {
         let d = of(r);
         Strip {
-            name: names::rival(r),
+            name: names::baseline(r),
             detail: names::rival_detail(h, r),
             interval: (d.low, d.value, d.high),
             mark: None,
@@ -58,7 +58,7 @@ fn plot(
         }
     };
     list(
-        &[(String::new(), e.rivals.iter().rev().map(strip).collect())],
+        &[(String::new(), e.baselines.iter().rev().map(strip).collect())],
         &axis,
         Some(0.0),
     )
@@ -77,12 +77,12 @@ fn verdict(d: Interval, better: f64) -> &'static str {
 
 fn caption(e: &Evaluation) -> String {
     let count = |class: &str| {
-        e.rivals
+        e.baselines
             .iter()
             .filter(|r| verdict(r.log_loss_difference, -1.0) == class)
             .count()
     };
-    let (all, better, worse) = (e.rivals.len(), count("better"), count("worse"));
+    let (all, better, worse) = (e.baselines.len(), count("better"), count("worse"));
     let score = match (better, worse) {
         (b, 0) if b == all => {
             format!(
@@ -105,7 +105,7 @@ fn caption(e: &Evaluation) -> String {
             if w == 1 { "is" } else { "are" }
         ),
     };
-    let strongest = e.rivals.iter().max_by(|a, b| {
+    let strongest = e.baselines.iter().max_by(|a, b| {
         a.log_loss_difference
             .value
             .total_cmp(&b.log_loss_difference.value)
@@ -115,12 +115,12 @@ fn caption(e: &Evaluation) -> String {
         let name = in_words(e, &r.name);
         match decimals(d.value.abs(), 4) {
             none if none == "0.0000" => {
-                format!("; the strongest rival is {name}, as good to four decimals of log loss")
+                format!("; the strongest baseline is {name}, as good to four decimals of log loss")
             }
             off => {
                 let way = if d.value <= 0.0 { "above" } else { "below" };
                 format!(
-                    "; the strongest rival is {name}, whose log loss is {off} {way} the model’s"
+                    "; the strongest baseline is {name}, whose log loss is {off} {way} the model’s"
                 )
             }
         }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rivals_are_beaten_or_not_as_their_intervals_say() {
+    fn baselines_are_beaten_or_not_as_their_intervals_say() {
         let h = &card().horizons[0];
         let mut e = h.evaluation.clone().unwrap();
         let said = caption(&e);
@@ -150,7 +150,7 @@ mod tests {
         );
         assert!(
             said.contains(
-                "strongest rival is a random forest, whose log loss is 0.0050 above the model’s"
+                "strongest baseline is a random forest, whose log loss is 0.0050 above the model’s"
             ),
             "{said}"
         );
@@ -161,7 +161,7 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("BG/NBD") && html.contains("+0.211"), "{html}");
-        let forest = e.rivals.last_mut().unwrap();
+        let forest = e.baselines.last_mut().unwrap();
         forest.log_loss_difference = Interval {
             value: 0.02,
             low: 0.01,
@@ -172,13 +172,13 @@ mod tests {
             said.contains("and 1 is better than it") && said.contains("0.0200 below"),
             "{said}"
         );
-        e.rivals.last_mut().unwrap().log_loss_difference.value = 0.00004;
+        e.baselines.last_mut().unwrap().log_loss_difference.value = 0.00004;
         assert!(
             caption(&e).contains("a random forest, as good to four decimals"),
             "{}",
             caption(&e)
         );
-        e.rivals.clear();
+        e.baselines.clear();
         assert!(figure(h, &e).contains("nothing to compare"));
     }
 }

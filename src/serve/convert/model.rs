@@ -72,9 +72,9 @@ impl From<Comparison> for wire::ShadowReport {
         let Comparison {
             name,
             compared,
-            other_band,
-            other_stage,
-            other_status,
+            risk_band_mismatches,
+            stage_mismatches,
+            unscored,
             skipped,
             sum: _,
             largest,
@@ -82,9 +82,9 @@ impl From<Comparison> for wire::ShadowReport {
         Self {
             name,
             compared,
-            other_band,
-            other_stage,
-            other_status,
+            risk_band_mismatches,
+            stage_mismatches,
+            unscored,
             skipped,
             mean_difference,
             max_difference: largest,
@@ -133,8 +133,8 @@ fn complete(model: &mut wire::Model, served: &Served) {
     let feature = |(position, feature): (usize, &crate::features::Feature)| wire::Feature {
         name: feature.name.clone(),
         unit: feature.unit.to_owned(),
-        sentence: feature.sentence.clone(),
-        theme: wire::Theme::from(feature.theme).into(),
+        description: feature.description.clone(),
+        group: wire::FeatureGroup::from(feature.group).into(),
         required: served.requires(position),
     };
     model.features = features.map(feature).collect();

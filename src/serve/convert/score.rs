@@ -2,15 +2,15 @@
 
 use super::request::Question;
 use super::vocabulary::{UnknownKind, UnknownKinds};
-use crate::features::Theme;
+use crate::features::FeatureGroup;
 use crate::lifecycle::{Rule, Stage};
-use crate::model::{Assessment, HorizonScore, Reason, RiskBand, Score, SegmentMatch};
+use crate::model::{HorizonScore, Prediction, Reason, RiskBand, Score, SegmentMatch};
 use crate::serve::wire;
 
-/// The message for a subject's assessment.
+/// The message for a subject's prediction.
 pub(crate) fn score(
     question: &Question<'_>,
-    assessment: Assessment<'_>,
+    prediction: Prediction<'_>,
     events_after_as_of: u64,
     unknown: UnknownKinds,
 ) -> wire::Score {
@@ -22,15 +22,15 @@ pub(crate) fn score(
         model_version: question.served().bundle().version().to_owned(),
         ..wire::Score::default()
     };
-    match assessment {
-        Assessment::TooNew => answer.set_status(wire::ScoreStatus::TooNew),
-        Assessment::AlreadyChurned => answer.set_status(wire::ScoreStatus::AlreadyChurned),
-        Assessment::Inactive { recency_days } => {
+    match prediction {
+        Prediction::TooNew => answer.set_status(wire::ScoreStatus::TooNew),
+        Prediction::AlreadyChurned => answer.set_status(wire::ScoreStatus::AlreadyChurned),
+        Prediction::Inactive { recency_days } => {
             answer.set_status(wire::ScoreStatus::Inactive);
             answer.recency_days = Some(recency_days);
             set_stage(&mut answer, Stage::Churning, Rule::Inactive);
         }
-        Assessment::Scored(score) => {
+        Prediction::Scored(score) => {
             let Score {
                 horizons,
                 stage,
@@ -52,7 +52,7 @@ pub(crate) fn score(
 fn set_stage(answer: &mut wire::Score, stage: Stage, rule: Rule) {
     answer.set_stage(stage.into());
     answer.set_stage_rule(rule.into());
-    sentence(rule).clone_into(&mut answer.stage_sentence);
+    description(rule).clone_into(&mut answer.stage_explanation);
 }
 
 fn horizon(score: HorizonScore<'_>) -> wire::HorizonScore {
@@ -79,21 +79,21 @@ fn horizon(score: HorizonScore<'_>) -> wire::HorizonScore {
 impl From<Reason<'_>> for wire::Reason {
     fn from(reason: Reason<'_>) -> Self {
         let Reason {
-            theme,
+            group,
             contribution,
             feature,
             value,
             unit,
-            sentence,
+            description,
         } = reason;
-        let theme = wire::Theme::from(theme).into();
+        let group = wire::FeatureGroup::from(group).into();
         Self {
-            theme,
+            group,
             contribution,
             feature: feature.to_owned(),
             value,
             unit: unit.to_owned(),
-            sentence,
+            description,
         }
     }
 }
@@ -134,15 +134,15 @@ impl From<RiskBand> for wire::RiskBand {
     }
 }
 
-impl From<Theme> for wire::Theme {
-    fn from(theme: Theme) -> Self {
-        match theme {
-            Theme::Recency => Self::Recency,
-            Theme::Frequency => Self::Frequency,
-            Theme::Tenure => Self::Tenure,
-            Theme::Rhythm => Self::Rhythm,
-            Theme::Amount => Self::Amount,
-            Theme::OtherKinds => Self::OtherKinds,
+impl From<FeatureGroup> for wire::FeatureGroup {
+    fn from(group: FeatureGroup) -> Self {
+        match group {
+            FeatureGroup::Recency => Self::Recency,
+            FeatureGroup::Frequency => Self::Frequency,
+            FeatureGroup::Tenure => Self::Tenure,
+            FeatureGroup::Rhythm => Self::Rhythm,
+            FeatureGroup::Amount => Self::Amount,
+            FeatureGroup::OtherEvents => Self::OtherEvents,
         }
     }
 }
@@ -174,7 +174,7 @@ impl From<Rule> for wire::StageRule {
     }
 }
 
-fn sentence(rule: Rule) -> &'static str {
+fn description(rule: Rule) -> &'static str {
     match rule {
         Rule::Inactive => "no activity for longer than users count as active",
         Rule::Overdue => "silent for several times the usual gap",

@@ -1,7 +1,7 @@
 //! From checked requests to answers, without waiting for anything.
 
 use crate::history::{Day, DayClock, HistoryView};
-use crate::model::{Assessment, Assessor, ModelError, Subject};
+use crate::model::{ModelError, Prediction, Predictor, Subject};
 use crate::serve::convert::request::{Asked, Question};
 use crate::serve::convert::score;
 use crate::serve::convert::subject::{Checked, Inline, Place, check};
@@ -47,8 +47,8 @@ pub(crate) fn batch(
 struct Scorer<'q, 's> {
     question: &'q Question<'s>,
     clock: DayClock,
-    inline: Assessor<'s>,
-    known: Option<Assessor<'q>>,
+    inline: Predictor<'s>,
+    known: Option<Predictor<'q>>,
 }
 
 impl<'q, 's> Scorer<'q, 's> {
@@ -57,7 +57,7 @@ impl<'q, 's> Scorer<'q, 's> {
         Self {
             question,
             clock: served.clock(),
-            inline: served.bundle().assessor(served.kinds()),
+            inline: served.bundle().predictor(served.kinds()),
             known: None,
         }
     }
@@ -65,7 +65,7 @@ impl<'q, 's> Scorer<'q, 's> {
     fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
         let question = self.question;
         let mut unknown = UnknownKinds::default();
-        let (assessment, later) = match check(question, &mut self.clock, subject, place)? {
+        let (prediction, later) = match check(question, &mut self.clock, subject, place)? {
             Checked::User(history, as_of) => {
                 let later = events_from(history.view(), as_of);
                 (self.known(history.view(), as_of)?, later)
@@ -78,7 +78,7 @@ impl<'q, 's> Scorer<'q, 's> {
             }) => {
                 unknown = found;
                 (
-                    self.inline.assess(
+                    self.inline.predict(
                         Subject::History(history.view()),
                         as_of,
                         question.reason_count,
@@ -98,31 +98,31 @@ impl<'q, 's> Scorer<'q, 's> {
                 )
             }
         };
-        Ok(score::score(question, assessment, later, unknown))
+        Ok(score::score(question, prediction, later, unknown))
     }
 
-    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Assessment<'q>, ModelError> {
+    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Prediction<'q>, ModelError> {
         let question = self.question;
-        let assessor = self.known.get_or_insert_with(|| {
+        let predictor = self.known.get_or_insert_with(|| {
             let kinds = question
                 .asked
                 .users
                 .as_ref()
                 .map(|users| users.histories().kinds())
                 .unwrap_or_default();
-            question.served().bundle().assessor(kinds)
+            question.served().bundle().predictor(kinds)
         });
-        assessor.assess(Subject::History(view), as_of, question.reason_count)
+        predictor.predict(Subject::History(view), as_of, question.reason_count)
     }
 
-    fn vector(&mut self, vector: &[f64]) -> Result<Assessment<'s>, ModelError> {
+    fn vector(&mut self, vector: &[f64]) -> Result<Prediction<'s>, ModelError> {
         // The day plays no part: a vector has been computed for one already.
         let as_of = self
             .question
             .as_of
             .unwrap_or(self.question.served().bundle().spec().training.as_of);
         self.inline
-            .assess(Subject::Features(vector), as_of, self.question.reason_count)
+            .predict(Subject::Features(vector), as_of, self.question.reason_count)
     }
 }
 

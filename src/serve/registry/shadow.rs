@@ -11,11 +11,11 @@ pub(crate) struct Comparison {
     /// Answers compared.
     pub(crate) compared: u64,
     /// Of them, those with another risk band at the shortest horizon.
-    pub(crate) other_band: u64,
+    pub(crate) risk_band_mismatches: u64,
     /// Of them, those with another stage.
-    pub(crate) other_stage: u64,
+    pub(crate) stage_mismatches: u64,
     /// Users whom the shadow did not score.
-    pub(crate) other_status: u64,
+    pub(crate) unscored: u64,
     /// Users passed over.
     pub(crate) skipped: u64,
     /// The sum of the absolute differences of the probability at the shortest horizon.
@@ -40,12 +40,12 @@ impl Comparison {
             Some((shadow, ours, theirs))
         });
         let Some((shadow, ours, theirs)) = both else {
-            self.other_status += 1;
+            self.unscored += 1;
             return;
         };
         self.compared += 1;
-        self.other_band += u64::from(ours.risk_band != theirs.risk_band);
-        self.other_stage += u64::from(given.stage != shadow.stage);
+        self.risk_band_mismatches += u64::from(ours.risk_band != theirs.risk_band);
+        self.stage_mismatches += u64::from(given.stage != shadow.stage);
         let difference = (ours.churn_probability - theirs.churn_probability).abs();
         self.sum += difference;
         self.largest = self.largest.max(difference);

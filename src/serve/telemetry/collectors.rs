@@ -106,11 +106,11 @@ impl Collector for ModelMetrics {
         let help = "Users scored by the shadow too, by what came of it.";
         let mut family =
             encoder.encode_descriptor("ebb_shadow_users", help, None, MetricType::Gauge)?;
-        let alike = comparison.compared - comparison.other_band;
+        let alike = comparison.compared - comparison.risk_band_mismatches;
         for (result, count) in [
             ("same_band", alike),
-            ("risk_band_mismatches", comparison.other_band),
-            ("unscored", comparison.other_status),
+            ("risk_band_mismatches", comparison.risk_band_mismatches),
+            ("unscored", comparison.unscored),
             ("skipped", comparison.skipped),
         ] {
             ConstGauge::new(count).encode(family.encode_family(&[("result", result)])?)?;

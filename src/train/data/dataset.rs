@@ -65,7 +65,7 @@ impl Dataset {
             },
         )?;
         if data.len() < labelled {
-            *dropped.entry("thinned".to_owned()).or_default() += (labelled - data.len()) as u64;
+            *dropped.entry("subsampled".to_owned()).or_default() += (labelled - data.len()) as u64;
         }
         Ok(data)
     }

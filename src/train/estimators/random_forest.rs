@@ -1,4 +1,4 @@
-//! A random forest as challenger: is there anything in the features that a logistic model misses?
+//! A random forest as random_forest: is there anything in the features that a logistic model misses?
 
 use smartcore::ensemble::random_forest_regressor::{
     RandomForestRegressor, RandomForestRegressorParameters,

@@ -1,10 +1,12 @@
-//! How feature vectors become the numbers that a model weighs: scales, BG/NBD, kinks and products, from data.
+//! How feature vectors become the numbers that a model weighs: scales, BG/NBD, hinges and interactions, from data.
 
 use super::bg_nbd;
 use crate::features::{Catalogue, Quantity, Scale};
 use crate::history::{Day, Histories, HistoryError};
 use crate::math::{evenly, quantile_sorted};
-use crate::model::{BgNbd, Column, Derived, Design, Expansion, Kink, Pair, Purchases};
+use crate::model::{
+    BgNbd, Column, Derived, Expansion, Hinge, Interaction, Preprocessing, Purchases,
+};
 use crate::train::data::dataset::Dataset;
 use crate::train::data::labels::Labeller;
 
@@ -26,12 +28,16 @@ pub(crate) fn fit_bg_nbd(
 }
 
 /// How the rows' features and derived numbers are standardised.
-pub(crate) fn fit_design(data: &Dataset, catalogue: &Catalogue, bg_nbd: Option<BgNbd>) -> Design {
+pub(crate) fn fit_design(
+    data: &Dataset,
+    catalogue: &Catalogue,
+    bg_nbd: Option<BgNbd>,
+) -> Preprocessing {
     let features = catalogue.features().iter().enumerate();
     let mut columns: Vec<Column> = features
         .map(|(position, f)| column(&f.name, f.scale, data.column(position)))
         .collect();
-    let bare = &Design {
+    let bare = &Preprocessing {
         columns: Vec::new(),
         bg_nbd,
     };
@@ -45,7 +51,7 @@ pub(crate) fn fit_design(data: &Dataset, catalogue: &Catalogue, bg_nbd: Option<B
             .iter()
             .map(|d| column(&d.name(), d.scale(), own(*d))),
     );
-    Design { columns, bg_nbd }
+    Preprocessing { columns, bg_nbd }
 }
 
 fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>) -> Column {
@@ -53,62 +59,62 @@ fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>) -> Column
         .filter(|v| !v.is_nan())
         .map(|raw| Column::bend(scale, raw));
     let Moments {
-        center,
-        spread,
-        low,
-        high,
+        mean,
+        std_dev,
+        clip_min,
+        clip_max,
     } = moments(known);
     Column {
         feature: name.to_owned(),
         scale,
-        center,
-        spread,
-        low,
-        high,
+        mean,
+        std_dev,
+        clip_min,
+        clip_max,
     }
 }
 
 struct Moments {
-    center: f64,
-    /// 1 where nothing varies: such numbers say nothing, and any spread will do.
-    spread: f64,
-    low: f64,
-    high: f64,
+    mean: f64,
+    /// 1 where nothing varies: such numbers say nothing, and any std_dev will do.
+    std_dev: f64,
+    clip_min: f64,
+    clip_max: f64,
 }
 
 fn moments(values: impl Iterator<Item = f64>) -> Moments {
-    let (mut count, mut center, mut squares) = (0.0, 0.0, 0.0);
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    let (mut clip_min, mut clip_max) = (f64::INFINITY, f64::NEG_INFINITY);
     for value in values {
         count += 1.0;
-        let delta = value - center;
-        center += delta / count;
-        squares += delta * (value - center);
-        (low, high) = (low.min(value), high.max(value));
+        let delta = value - mean;
+        mean += delta / count;
+        squares += delta * (value - mean);
+        (clip_min, clip_max) = (clip_min.min(value), clip_max.max(value));
     }
     if count == 0.0 {
-        (low, high) = (0.0, 0.0);
+        (clip_min, clip_max) = (0.0, 0.0);
     }
-    let spread = if high - low > 1e-9 {
+    let std_dev = if clip_max - clip_min > 1e-9 {
         (squares / count).sqrt()
     } else {
         1.0
     };
     Moments {
-        center,
-        spread,
-        low,
-        high,
+        mean,
+        std_dev,
+        clip_min,
+        clip_max,
     }
 }
 
-/// Kinks at these quantiles of every column that varies enough to have them.
+/// Hinges at these quantiles of every column that varies enough to have them.
 const KNOTS: [f64; 3] = [0.25, 0.5, 0.75];
 
-/// Rows from which kinks and products get their knots, means and ranges at most.
+/// Rows from which hinges and interactions get their knots, means and ranges at most.
 const EXPANSION_ROWS: usize = 20_000;
 
-/// The kinks of the columns `bent` and the products of the columns `telling`, from standardised rows of `width` columns.
+/// The hinges of the columns `bent` and the products of the columns `telling`, from standardised rows of `width` columns.
 pub(crate) fn fit_expansion(
     z: &[f64],
     width: usize,
@@ -118,11 +124,11 @@ pub(crate) fn fit_expansion(
     let rows = z.len() / width.max(1);
     let taken: Vec<usize> = evenly(rows, EXPANSION_ROWS).collect();
     let values = |column: usize| taken.iter().map(move |row| z[row * width + column]);
-    let mut kinks = Vec::new();
+    let mut hinges = Vec::new();
     for &column in bent {
         let mut sorted: Vec<f64> = values(column).collect();
         sorted.sort_by(f64::total_cmp);
-        let inside = |knot: &f64| sorted.first().is_some_and(|low| low < knot);
+        let inside = |knot: &f64| sorted.first().is_some_and(|clip_min| clip_min < knot);
         let mut knots: Vec<f64> = KNOTS
             .iter()
             .filter_map(|q| quantile_sorted(&sorted, *q))
@@ -131,47 +137,50 @@ pub(crate) fn fit_expansion(
         knots.dedup();
         for knot in knots {
             let Moments {
-                center,
-                spread,
-                low,
-                high,
+                mean,
+                std_dev,
+                clip_min,
+                clip_max,
             } = moments(values(column).map(|z| (z - knot).max(0.0)));
-            if high - low > 1e-9 {
-                kinks.push(Kink {
+            if clip_max - clip_min > 1e-9 {
+                hinges.push(Hinge {
                     column,
                     knot,
-                    center,
-                    spread,
+                    mean,
+                    std_dev,
                 });
             }
         }
     }
-    let mut pairs = Vec::new();
+    let mut interactions = Vec::new();
     for (k, &first) in telling.iter().enumerate() {
         for &second in &telling[k..] {
             let Moments {
-                center,
-                spread,
-                low,
-                high,
+                mean,
+                std_dev,
+                clip_min,
+                clip_max,
             } = moments(values(first).zip(values(second)).map(|(a, b)| a * b));
-            if high - low > 1e-9 {
-                pairs.push(Pair {
+            if clip_max - clip_min > 1e-9 {
+                interactions.push(Interaction {
                     first,
                     second,
-                    center,
-                    spread,
-                    low,
-                    high,
+                    mean,
+                    std_dev,
+                    clip_min,
+                    clip_max,
                 });
             }
         }
     }
-    Expansion { kinks, pairs }
+    Expansion {
+        hinges,
+        interactions,
+    }
 }
 
-/// The columns that get kinks in the model of a horizon: all but those made for other horizons.
-pub(crate) fn bent(catalogue: &Catalogue, design: &Design, horizon_days: u16) -> Vec<usize> {
+/// The columns that get hinges in the model of a horizon: all but those made for other horizons.
+pub(crate) fn bent(catalogue: &Catalogue, design: &Preprocessing, horizon_days: u16) -> Vec<usize> {
     let h = horizon_days;
     let near = |w: u16| (h.div_ceil(4)..=h.saturating_mul(4)).contains(&w);
     let own = |quantity| match quantity {
@@ -196,7 +205,11 @@ pub(crate) fn bent(catalogue: &Catalogue, design: &Design, horizon_days: u16) ->
 
 /// The columns whose products are looked at: recency, frequency, age and rhythm, the things of which one changes what
 /// another means.
-pub(crate) fn telling(catalogue: &Catalogue, design: &Design, horizon_days: u16) -> Vec<usize> {
+pub(crate) fn telling(
+    catalogue: &Catalogue,
+    design: &Preprocessing,
+    horizon_days: u16,
+) -> Vec<usize> {
     let features = [
         Quantity::Recency,
         Quantity::ActiveDays,
@@ -219,7 +232,7 @@ pub(crate) fn telling(catalogue: &Catalogue, design: &Design, horizon_days: u16)
 /// Rows of weighed numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Matrix {
-    /// Numbers per row: columns, kinks, products.
+    /// Numbers per row: columns, hinges, products.
     pub(crate) width: usize,
     /// The first of them that are columns.
     pub(crate) columns: usize,
@@ -231,7 +244,7 @@ impl Matrix {
     pub(crate) fn new(
         data: &Dataset,
         catalogue: &Catalogue,
-        design: &Design,
+        design: &Preprocessing,
         expansion: &Expansion,
     ) -> Self {
         let columns = design.columns.len();
@@ -249,8 +262,8 @@ impl Matrix {
         }
     }
 
-    /// The same rows with kinks and products after the columns.
-    pub(crate) fn expanded(&self, expansion: &Expansion) -> Self {
+    /// The same rows with hinges and interactions after the columns.
+    pub(crate) fn nonlinear_terms(&self, expansion: &Expansion) -> Self {
         let width = self.columns + expansion.len();
         let mut values = Vec::with_capacity(self.values.len() / self.width.max(1) * width);
         for row in self.values.chunks_exact(self.width.max(1)) {
@@ -284,7 +297,7 @@ mod tests {
         let expansion = fit_expansion(&z, 3, &[0, 1, 2], &[0, 1]);
         let of = |column| {
             expansion
-                .kinks
+                .hinges
                 .iter()
                 .filter(|k| k.column == column)
                 .map(|k| k.knot)
@@ -297,7 +310,7 @@ mod tests {
             "nothing lies above the top"
         );
         assert_eq!(of(2), [0.0; 0]);
-        assert_eq!(expansion.pairs.len(), 3);
+        assert_eq!(expansion.interactions.len(), 3);
         let mut row = vec![9.9, 1.0, 4.0];
         expansion.extend(&mut row, 0);
         assert!(row.iter().all(|x| x.is_finite()));
@@ -311,7 +324,7 @@ mod tests {
             horizon_days: horizon_days.to_vec(),
             amounts: true,
         };
-        let bare = Design {
+        let bare = Preprocessing {
             columns: Vec::new(),
             bg_nbd: Some(BgNbd {
                 r: 1.0,
@@ -345,10 +358,13 @@ mod tests {
 
     #[test]
     fn moments_of_nothing_and_of_a_constant_divide_by_one() {
-        assert_eq!(moments(std::iter::empty()).spread, 1.0);
+        assert_eq!(moments(std::iter::empty()).std_dev, 1.0);
         let m = moments([3.0, 3.0].into_iter());
-        assert_eq!((m.center, m.spread, m.low, m.high), (3.0, 1.0, 3.0, 3.0));
-        assert_eq!(moments([1.0, 3.0].into_iter()).spread, 1.0);
-        assert_eq!(moments([1.0, 5.0].into_iter()).spread, 2.0);
+        assert_eq!(
+            (m.mean, m.std_dev, m.clip_min, m.clip_max),
+            (3.0, 1.0, 3.0, 3.0)
+        );
+        assert_eq!(moments([1.0, 3.0].into_iter()).std_dev, 1.0);
+        assert_eq!(moments([1.0, 5.0].into_iter()).std_dev, 2.0);
     }
 }

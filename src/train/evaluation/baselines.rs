@@ -7,7 +7,7 @@ use crate::train::data::dataset::Dataset;
 
 /// Another way to tell who will churn.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rival {
+pub struct Baseline {
     /// Its name in the card.
     pub name: String,
     /// The feature that it goes by, if it is a single one.
@@ -16,8 +16,8 @@ pub struct Rival {
     pub predicted: Vec<f64>,
 }
 
-impl Rival {
-    /// A rival that goes by more than one feature, or by none.
+impl Baseline {
+    /// A baseline that goes by more than one feature, or by none.
     pub fn new(name: &str, predicted: Vec<f64>) -> Self {
         Self {
             name: name.to_owned(),
@@ -92,10 +92,10 @@ pub(crate) mod tests {
         let column = |name: &str| Column {
             feature: name.to_owned(),
             scale: Scale::Linear,
-            center: 0.0,
-            spread: 1.0,
-            low: -1e9,
-            high: 1e9,
+            mean: 0.0,
+            std_dev: 1.0,
+            clip_min: -1e9,
+            clip_max: 1e9,
         };
         let columns = ["noise", "falls", "constant"].map(column);
         assert_eq!(best_feature(&dataset(), &columns), Some(1));

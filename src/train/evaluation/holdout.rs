@@ -1,16 +1,16 @@
 //! The fitting procedure as it would have been carried out at the test date, judged on what then happened.
 //!
-//! Nothing that was only known later takes part: not even the scales, BG/NBD or the recipe. Nor does any user judge a
+//! Nothing that was only known later takes part: not even the scales, BG/NBD or the hyperparameters. Nor does any user judge a
 //! model that learnt from that user: users fall into parts, each of which is predicted by a fit on the others.
 
-use super::baselines::{Rival, best_feature};
+use super::baselines::{Baseline, best_feature};
 use super::{Judged, JudgedOn, Predictions, evaluation};
 use crate::card::untested::Untested;
-use crate::card::verdict::CHALLENGER;
+use crate::card::verdict::RANDOM_FOREST;
 use crate::features::Quantity;
 use crate::history::Day;
 use crate::math::{evenly, sigmoid};
-use crate::model::{Column, Derived, Design};
+use crate::model::{Column, Derived, Preprocessing};
 use crate::train::TrainError;
 use crate::train::data::dataset::Dataset;
 use crate::train::estimators::logistic::{Fitted, NewtonLogistic, Rows, fit_rows};
@@ -75,7 +75,7 @@ pub(crate) fn judge(input: &HorizonInput<'_>) -> Result<Judgement, TrainError> {
     };
     let mut start: Option<Fitted> = choice.near.clone();
     let log_odds = court.by_part(|learnt, part| {
-        let fitted = table.fit(&choice.recipe, learnt, start.as_ref(), TOLERANCE)?;
+        let fitted = table.fit(&choice.hyperparameters, learnt, start.as_ref(), TOLERANCE)?;
         let answers = part
             .iter()
             .map(|row| fitted.log_odds(&asked.row(*row)[..fitted.weights.len()]))
@@ -88,13 +88,13 @@ pub(crate) fn judge(input: &HorizonInput<'_>) -> Result<Judgement, TrainError> {
         .iter()
         .map(|x| sigmoid(line.intercept + line.slope * x))
         .collect();
-    let rivals = court.rivals(&design)?;
+    let baselines = court.baselines(&design)?;
     let slicings = input.slicer.slicings(&test);
     let judged = Judged {
         users: &test.users,
         churned: &test.labels,
         model: &p,
-        rivals,
+        baselines,
         slicings,
     };
     let calibration = choice.rehearsals.first().map(|r| r.date);
@@ -207,9 +207,9 @@ impl Court<'_> {
         Ok(answers)
     }
 
-    fn rivals(&self, design: &Design) -> Result<Vec<Rival>, TrainError> {
+    fn baselines(&self, design: &Preprocessing) -> Result<Vec<Baseline>, TrainError> {
         let features = self.input.catalogue.features();
-        let mut rivals = vec![Rival::new(
+        let mut baselines = vec![Baseline::new(
             "base_rate",
             vec![self.known.data.churn_rate(); self.test.len()],
         )];
@@ -218,7 +218,7 @@ impl Court<'_> {
         for (name, position) in [("recency_only", recency), ("best_single", best)] {
             if let Some((position, feature)) = position.and_then(|p| Some((p, features.get(p)?))) {
                 let predicted = self.by_part(|learnt, part| self.single(position, learnt, part))?;
-                rivals.push(Rival::new(name, predicted).on(&feature.name));
+                baselines.push(Baseline::new(name, predicted).on(&feature.name));
             }
         }
         let derived = design.derived(self.input.catalogue);
@@ -230,15 +230,18 @@ impl Court<'_> {
                     .derive(self.input.catalogue, raw, silent)
                     .unwrap_or(rate)
             };
-            rivals.push(Rival::new("bg_nbd", self.test.rows().map(told).collect()));
+            baselines.push(Baseline::new(
+                "bg_nbd",
+                self.test.rows().map(told).collect(),
+            ));
         }
-        if self.input.challenger {
-            rivals.push(Rival::new(
-                CHALLENGER,
+        if self.input.random_forest {
+            baselines.push(Baseline::new(
+                RANDOM_FOREST,
                 self.by_part(|learnt, part| self.forest(learnt, part))?,
             ));
         }
-        Ok(rivals)
+        Ok(baselines)
     }
 
     /// A logistic model on one feature alone.

@@ -6,13 +6,13 @@ pub mod metrics;
 pub(crate) mod slices;
 
 use super::data::dataset::Dataset;
-use super::evaluation::baselines::Rival;
+use super::evaluation::baselines::Baseline;
 use super::evaluation::metrics::{
     FIGURES, Metrics, Ranking, bootstrap, calibration_curve, gains, precision_recall, roc,
 };
 use super::evaluation::slices::Slicing;
 use crate::card::verdict::Verdict;
-use crate::card::{DateCard, Evaluation, RivalCard, SliceCard, SliceMetrics};
+use crate::card::{BaselineCard, DateCard, Evaluation, SliceCard, SliceMetrics};
 use crate::history::Day;
 
 /// Rows that were judged: one entry for each in every list.
@@ -25,7 +25,7 @@ pub struct Judged<'a> {
     /// The probability that the model gave.
     pub model: &'a [f64],
     /// What the model has to beat, the simplest first.
-    pub rivals: Vec<Rival>,
+    pub baselines: Vec<Baseline>,
     /// Parts of the rows to look at.
     pub slicings: Vec<Slicing>,
 }
@@ -52,7 +52,7 @@ pub struct Predictions {
     pub churned: Vec<bool>,
 }
 
-/// Points of the model's curves, and of each rival's.
+/// Points of the model's curves, and of each baseline's.
 const POINTS: usize = 100;
 const RIVAL_POINTS: usize = 50;
 /// Parts with fewer users say nothing.
@@ -75,7 +75,7 @@ pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
         .collect();
     let slices = slices(judged, &users);
     let contenders =
-        std::iter::once(*model).chain(judged.rivals.iter().map(|r| r.predicted.as_slice()));
+        std::iter::once(*model).chain(judged.baselines.iter().map(|r| r.predicted.as_slice()));
     let mut rankings: Vec<Ranking> = contenders
         .map(|p| Ranking::new(p, churned, &users))
         .collect();
@@ -83,26 +83,26 @@ pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
     let draws = bootstrap(known.len(), seed, |counts| {
         rankings.iter().flat_map(|r| r.figures(counts)).collect()
     });
-    let rival = |(k, rival): (usize, &Rival)| {
+    let baseline = |(k, baseline): (usize, &Baseline)| {
         let first = (k + 1) * FIGURES;
-        RivalCard {
-            name: rival.name.clone(),
-            feature: rival.feature.clone(),
+        BaselineCard {
+            name: baseline.name.clone(),
+            feature: baseline.feature.clone(),
             metrics: Metrics::from_draws(&draws, first),
             log_loss_difference: draws.difference(0, first),
             auc_difference: draws.difference(1, first + 1),
-            gains: gains(&rival.predicted, churned)
+            gains: gains(&baseline.predicted, churned)
                 .into_iter()
                 .map(|g| (g * 1e4).round() / 1e4)
                 .collect(),
-            roc: roc(&rival.predicted, churned, RIVAL_POINTS),
-            precision_recall: precision_recall(&rival.predicted, churned, RIVAL_POINTS),
+            roc: roc(&baseline.predicted, churned, RIVAL_POINTS),
+            precision_recall: precision_recall(&baseline.predicted, churned, RIVAL_POINTS),
         }
     };
-    let rivals: Vec<RivalCard> = judged.rivals.iter().enumerate().map(rival).collect();
+    let baselines: Vec<BaselineCard> = judged.baselines.iter().enumerate().map(baseline).collect();
     let model_metrics = Metrics::from_draws(&draws, 0);
-    let recency = rivals.iter().find(|r| r.name == "recency_only");
-    let mut at = (1 + rivals.len()) * FIGURES;
+    let recency = baselines.iter().find(|r| r.name == "recency_only");
+    let mut at = (1 + baselines.len()) * FIGURES;
     let slices = slices.into_iter().map(|(mut slice, ranking)| {
         if ranking.is_some() {
             let Metrics {
@@ -128,7 +128,7 @@ pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
         test: on.test,
         users: known.len() as u64,
         churn_rate: share(churned),
-        verdict: Verdict::new(&rivals, churned.len() as u64, churners),
+        verdict: Verdict::new(&baselines, churned.len() as u64, churners),
         beats_recency_only: recency
             .map(|r| model_metrics.log_loss.value < r.metrics.log_loss.value),
         model: model_metrics,
@@ -136,7 +136,7 @@ pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
         gains: gains(model, churned),
         roc: roc(model, churned, POINTS),
         precision_recall: precision_recall(model, churned, POINTS),
-        rivals,
+        baselines,
     }
 }
 
@@ -238,16 +238,16 @@ mod tests {
     }
 
     fn judge(made: &Made, slicings: Vec<Slicing>) -> Evaluation {
-        let rivals = vec![
-            Rival::new("base_rate", vec![0.5; made.users.len()]),
-            Rival::new("recency_only", made.recency.clone()).on("recency_days"),
-            Rival::new("twin", made.model.clone()),
+        let baselines = vec![
+            Baseline::new("base_rate", vec![0.5; made.users.len()]),
+            Baseline::new("recency_only", made.recency.clone()).on("recency_days"),
+            Baseline::new("twin", made.model.clone()),
         ];
         let judged = Judged {
             users: &made.users,
             churned: &made.churned,
             model: &made.model,
-            rivals,
+            baselines,
             slicings,
         };
         let day = |text: &str| text.parse().unwrap();
@@ -267,21 +267,21 @@ mod tests {
         let mut made = made();
         let e = judge(&made, Vec::new());
         assert_eq!(e.beats_recency_only, Some(true));
-        let twin = e.rival("twin").unwrap();
+        let twin = e.baseline("twin").unwrap();
         assert_eq!(
             (twin.log_loss_difference.low, twin.log_loss_difference.high),
             (0.0, 0.0),
             "paired: nothing is left"
         );
         assert!(twin.metrics.log_loss.high - twin.metrics.log_loss.low > 0.01);
-        let recency = e.rival("recency_only").unwrap();
+        let recency = e.baseline("recency_only").unwrap();
         let d = recency.log_loss_difference;
         assert!(
             (d.value - (e.model.log_loss.value - recency.metrics.log_loss.value)).abs() < 1e-12
                 && d.high < 0.0
         );
         assert!(recency.auc_difference.value.abs() < 1e-12, "the same order");
-        assert_eq!(e.rival("base_rate").unwrap().metrics.auc.value, 0.5);
+        assert_eq!(e.baseline("base_rate").unwrap().metrics.auc.value, 0.5);
         std::mem::swap(&mut made.model, &mut made.recency);
         assert_eq!(judge(&made, Vec::new()).beats_recency_only, Some(false));
         made.recency = made.model.clone();

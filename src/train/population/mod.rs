@@ -42,7 +42,7 @@ pub struct ProfileCard {
     /// The feature's name.
     pub feature: String,
     /// What it is, in one sentence.
-    pub sentence: String,
+    pub description: String,
     /// The unit of its values.
     pub unit: String,
     /// The segment's median; `None` where it is unknown of all its users.
@@ -307,7 +307,7 @@ fn segment_cards(slicer: &Slicer<'_>, data: &Dataset) -> Vec<SegmentCard> {
             let median = quantile_sorted(&own, 0.5);
             card.profile.push(ProfileCard {
                 feature: feature.name.clone(),
-                sentence: feature.sentence.clone(),
+                description: feature.description.clone(),
                 unit: feature.unit.to_owned(),
                 median,
                 median_of_all: quantile_sorted(&all, 0.5),

@@ -1,18 +1,18 @@
-//! Dates in the past as dress rehearsals: what a recipe learnt by then, held against what happened next.
+//! Dates in the past as dress rehearsals: what a hyperparameters learnt by then, held against what happened next.
 //!
 //! A rehearsal at a date knows only labels whose windows ended by that date, and nobody is asked about from whom it
 //! learnt: users fall into two halves, each of which is predicted from the other.
 
 use serde::{Deserialize, Serialize};
 
-use super::candidate::{Recipe, Table, usable};
+use super::candidate::{Hyperparameters, Table, usable};
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
 use crate::train::TrainError;
 use crate::train::data::dataset::Dataset;
 use crate::train::estimators::logistic::Fitted;
 
-/// What a recipe said at one date in the past, and what happened.
+/// What a hyperparameters said at one date in the past, and what happened.
 #[derive(Clone, Debug)]
 pub(crate) struct Rehearsal {
     pub(crate) date: Day,
@@ -51,9 +51,9 @@ impl Rehearsal {
 
 /// How one rehearsal went, for the card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OriginCard {
-    /// The date.
-    pub date: Day,
+pub struct BacktestFold {
+    /// Labels were known up to this day, and the users active before it were predicted.
+    pub cutoff: Day,
     /// Users who were asked about.
     pub users: u64,
     /// The share of them that churned.
@@ -90,27 +90,27 @@ fn sides(data: &Dataset, date: Day, window_days: i32, half: u32) -> (Vec<usize>,
     (learnt, asked)
 }
 
-/// Rehearses every recipe at a date; `None` where too little was known by then, or nobody can be judged. `near` is where
+/// Rehearses every hyperparameters at a date; `None` where too little was known by then, or nobody can be judged. `near` is where
 /// fits start from, and the last of them: it decides how soon they are done, not where they end.
 pub(crate) fn rehearse(
     table: &Table<'_>,
     date: Day,
-    recipes: &[Recipe],
+    candidates: &[Hyperparameters],
     near: &mut Option<Fitted>,
 ) -> Result<Option<Vec<Rehearsal>>, TrainError> {
     let data = table.data;
-    let mut answers = vec![(Vec::new(), Vec::new()); recipes.len()];
+    let mut answers = vec![(Vec::new(), Vec::new()); candidates.len()];
     for half in 0..2 {
         let (learnt, asked) = sides(data, date, table.window_days, half);
         if !usable(data, &learnt) || !usable(data, &asked) {
             return Ok(None);
         }
         let learnt: Vec<usize> = evenly(learnt.len(), ROWS).map(|k| learnt[k]).collect();
-        for (recipe, (log_odds, churned)) in recipes.iter().zip(&mut answers) {
-            let fitted = table.fit(recipe, &learnt, near.as_ref(), TOLERANCE)?;
+        for (hyperparameters, (log_odds, churned)) in candidates.iter().zip(&mut answers) {
+            let fitted = table.fit(hyperparameters, &learnt, near.as_ref(), TOLERANCE)?;
             log_odds.extend(asked.iter().map(|row| table.log_odds(&fitted, *row)));
             churned.extend(asked.iter().map(|row| data.labels[*row]));
-            if recipe.expanded || near.is_none() {
+            if hyperparameters.nonlinear_terms || near.is_none() {
                 *near = Some(fitted);
             }
         }
@@ -156,11 +156,11 @@ fn base_rate_shift(log_odds: &[f64], churned: &[bool]) -> f64 {
     shift
 }
 
-impl From<&Rehearsal> for OriginCard {
+impl From<&Rehearsal> for BacktestFold {
     fn from(r: &Rehearsal) -> Self {
         let churned = r.churned.iter().filter(|y| **y).count();
         Self {
-            date: r.date,
+            cutoff: r.date,
             users: r.churned.len() as u64,
             churn_rate: churned as f64 / r.churned.len().max(1) as f64,
             log_loss: r.loss(),

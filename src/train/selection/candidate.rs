@@ -1,4 +1,4 @@
-//! One way to fit: how strong a penalty, with kinks and products or without, and which dates count how much.
+//! One way to fit: how strong a penalty, with hinges and interactions or without, and which dates count how much.
 
 use std::borrow::Cow;
 
@@ -14,29 +14,29 @@ use crate::train::settings::Solver;
 
 /// One way to fit a model on labelled rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
+pub struct Hyperparameters {
     /// The strength of the L2 penalty on the summed loss.
     pub l2: f64,
-    /// Whether kinks and products are weighed, or only the columns.
-    pub expanded: bool,
+    /// Whether hinges and interactions are weighed, or only the columns.
+    pub nonlinear_terms: bool,
     /// How many label windows ago a row counts half; `None` when all rows count the same.
     pub half_life: Option<f64>,
     /// Every so many dates one is used, counted back from the newest.
     pub spacing: usize,
 }
 
-impl Recipe {
+impl Hyperparameters {
     /// Taken for some 60,000 rows unless dates in the past speak clearly for another.
     pub const DEFAULT: Self = Self {
         l2: 1_000.0,
-        expanded: true,
+        nonlinear_terms: true,
         half_life: Some(1.0),
         spacing: 1,
     };
     /// The same for a solver that knows no row weights and takes long.
     pub const REFERENCE: Self = Self {
         l2: 10.0,
-        expanded: false,
+        nonlinear_terms: false,
         half_life: None,
         spacing: 1,
     };
@@ -63,7 +63,7 @@ impl Recipe {
         self.parts().join(", ")
     }
 
-    /// In words, but only what differs from another recipe; empty when nothing does.
+    /// In words, but only what differs from another hyperparameters; empty when nothing does.
     pub fn apart_from(&self, other: &Self) -> String {
         let (own, theirs) = (self.parts(), other.parts());
         let apart: Vec<String> = own
@@ -76,8 +76,8 @@ impl Recipe {
     }
 
     fn parts(&self) -> [String; 4] {
-        let terms = if self.expanded {
-            "kinks and products"
+        let terms = if self.nonlinear_terms {
+            "hinges and interactions"
         } else {
             "columns only"
         };
@@ -109,9 +109,9 @@ pub(crate) struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// How many numbers a recipe weighs.
-    pub(crate) fn width(&self, recipe: &Recipe) -> usize {
-        if recipe.expanded {
+    /// How many numbers a hyperparameters weighs.
+    pub(crate) fn width(&self, hyperparameters: &Hyperparameters) -> usize {
+        if hyperparameters.nonlinear_terms {
             self.matrix.width
         } else {
             self.matrix.columns
@@ -123,18 +123,18 @@ impl Table<'_> {
         fitted.log_odds(&self.matrix.row(row)[..fitted.weights.len()])
     }
 
-    /// Fits a recipe on some rows, starting from `start` if that is as wide, to a mean gradient
+    /// Fits a hyperparameters on some rows, starting from `start` if that is as wide, to a mean gradient
     /// of at most `tolerance`.
     pub(crate) fn fit(
         &self,
-        recipe: &Recipe,
+        hyperparameters: &Hyperparameters,
         rows: &[usize],
         start: Option<&Fitted>,
         tolerance: f64,
     ) -> Result<Fitted, TrainError> {
-        let rows = self.of_spacing(rows, recipe.spacing);
-        let (rows, weights) = self.weights(&rows, recipe.half_life);
-        let width = self.width(recipe);
+        let rows = self.of_spacing(rows, hyperparameters.spacing);
+        let (rows, weights) = self.weights(&rows, hyperparameters.half_life);
+        let width = self.width(hyperparameters);
         let values: Cow<'_, [f64]> = if rows.len() == self.data.len() && width == self.matrix.width
         {
             Cow::Borrowed(&self.matrix.values)
@@ -154,12 +154,12 @@ impl Table<'_> {
         let fitted = match self.solver {
             Solver::Newton => {
                 let params = NewtonLogistic::default()
-                    .l2(recipe.l2)
+                    .l2(hyperparameters.l2)
                     .tolerance(tolerance)
                     .check();
                 params.and_then(|params| fit_rows(&params, &rows, start))
             }
-            Solver::Linfa => fit_reference(recipe.l2, &rows),
+            Solver::Linfa => fit_reference(hyperparameters.l2, &rows),
         };
         fitted.map_err(|source| TrainError::Logistic {
             horizon_days: self.horizon_days,
@@ -298,32 +298,32 @@ mod tests {
 
     #[test]
     fn the_usual_penalty_grows_with_the_root_of_the_rows() {
-        let l2 = |rows| Recipe::usual(rows).l2;
+        let l2 = |rows| Hyperparameters::usual(rows).l2;
         assert_eq!(
             (l2(50), l2(2_240), l2(62_500), l2(200_000)),
             (28.0, 190.0, 1_000.0, 1_800.0)
         );
-        assert_eq!(Recipe::usual(62_500), Recipe::DEFAULT);
+        assert_eq!(Hyperparameters::usual(62_500), Hyperparameters::DEFAULT);
         assert!(l2(0) > 0.0);
     }
 
     #[test]
     fn a_recipe_is_told_whole_or_by_what_differs() {
-        let other = Recipe {
+        let other = Hyperparameters {
             half_life: Some(3.0),
             spacing: 2,
-            ..Recipe::DEFAULT
+            ..Hyperparameters::DEFAULT
         };
         assert_eq!(
-            Recipe::DEFAULT.name(),
-            "L2 1000, kinks and products, half-life 1 window, every date"
+            Hyperparameters::DEFAULT.name(),
+            "L2 1000, hinges and interactions, half-life 1 window, every date"
         );
         assert_eq!(
-            other.apart_from(&Recipe::DEFAULT),
+            other.apart_from(&Hyperparameters::DEFAULT),
             "half-life 3 windows, one date in 2"
         );
         assert_eq!(
-            Recipe::REFERENCE.apart_from(&Recipe::DEFAULT),
+            Hyperparameters::REFERENCE.apart_from(&Hyperparameters::DEFAULT),
             "L2 10, columns only, all rows alike"
         );
         assert_eq!(other.apart_from(&other), "");

@@ -1,10 +1,10 @@
-//! The whole fitting procedure for one horizon: dates in the past choose the recipe, the recipe is fitted on
+//! The whole fitting procedure for one horizon: dates in the past choose the hyperparameters, the hyperparameters is fitted on
 //! everything, and what went wrong at every rehearsal in the same way is put right.
 
 use serde::{Deserialize, Serialize};
 
 use super::backtest::{Rehearsal, origins, rehearse};
-use super::candidate::{Recipe, Table};
+use super::candidate::{Hyperparameters, Table};
 use crate::history::Day;
 use crate::math::{mean, sigmoid};
 use crate::model::Calibration;
@@ -13,31 +13,31 @@ use crate::train::estimators::logistic::Fitted;
 use crate::train::evaluation::metrics::calibration_line;
 use crate::train::settings::{ModelConfig, Solver};
 
-/// How one recipe did in rehearsals, for the card.
+/// How one hyperparameters did in rehearsals, for the card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialCard {
-    /// The recipe.
-    pub recipe: Recipe,
-    /// The recipe in words.
+    /// The hyperparameters.
+    pub hyperparameters: Hyperparameters,
+    /// The hyperparameters in words.
     pub name: String,
     /// Its mean log loss over the rehearsals.
     pub log_loss: f64,
-    /// Its log loss minus the default recipe's on the same users.
-    pub difference: f64,
+    /// Its log loss minus the default hyperparameters's on the same users.
+    pub log_loss_delta: f64,
     /// The standard error of that difference.
-    pub error: f64,
+    pub standard_error: f64,
     /// Whether it is the default.
     pub default: bool,
     /// Whether it was taken.
-    pub taken: bool,
+    pub selected: bool,
 }
 
 /// What rehearsals decide.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
-    pub(crate) recipe: Recipe,
+    pub(crate) hyperparameters: Hyperparameters,
     pub(crate) trials: Vec<TrialCard>,
-    /// Rehearsals of the chosen recipe, newest first.
+    /// Rehearsals of the chosen hyperparameters, newest first.
     pub(crate) rehearsals: Vec<Rehearsal>,
     pub(crate) calibration: Calibration,
     /// A fit of fewer rows, to start from.
@@ -46,14 +46,14 @@ pub(crate) struct Choice {
 
 /// The penalties that are tried, over the default's.
 const L2_GRID: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
-/// Standard errors by which a recipe must beat the default.
+/// Standard errors by which a hyperparameters must beat the default.
 pub(crate) const CLEAR: f64 = 2.0;
-/// Rehearsals at which recipes are compared at most.
+/// Rehearsals at which candidates are compared at most.
 pub(crate) const COMPARED: usize = 4;
-/// Rehearsals of the chosen recipe at most.
+/// Rehearsals of the chosen hyperparameters at most.
 const TRACKED: usize = 8;
 
-/// Chooses a recipe by rehearsals at the dates of the table. The default stays unless another clearly does
+/// Chooses a hyperparameters by rehearsals at the dates of the table. The default stays unless another clearly does
 /// better.
 pub(crate) fn choose(
     table: &Table<'_>,
@@ -65,11 +65,11 @@ pub(crate) fn choose(
     let compared = origins
         .get(..COMPARED.min(origins.len()))
         .unwrap_or_default();
-    let with_l2: Vec<Recipe> = match config.l2 {
+    let with_l2: Vec<Hyperparameters> = match config.l2 {
         Some(_) => vec![default],
         None => L2_GRID
             .iter()
-            .map(|times| Recipe {
+            .map(|times| Hyperparameters {
                 l2: round(times * default.l2),
                 ..default
             })
@@ -78,18 +78,19 @@ pub(crate) fn choose(
     let mut trials = Trials::new(default);
     let mut near = None;
     trials.run(table, compared, &with_l2, &mut near)?;
-    let recipe = trials.best();
-    let alternatives = alternatives(&recipe, config);
+    let hyperparameters = trials.best();
+    let alternatives = alternatives(&hyperparameters, config);
     trials.run(table, compared, &alternatives, &mut near)?;
-    let recipe = trials.best();
-    let mut rehearsals = trials.rehearsals_of(&recipe).to_vec();
+    let hyperparameters = trials.best();
+    let mut rehearsals = trials.rehearsals_of(&hyperparameters).to_vec();
     for date in origins.iter().skip(COMPARED).take(TRACKED - COMPARED) {
-        rehearsals.extend(rehearse(table, *date, &[recipe], &mut near)?.unwrap_or_default());
+        rehearsals
+            .extend(rehearse(table, *date, &[hyperparameters], &mut near)?.unwrap_or_default());
     }
     let calibration = calibration(&rehearsals, table.window_days);
     Ok(Choice {
-        recipe,
-        trials: trials.cards(&recipe),
+        hyperparameters,
+        trials: trials.cards(&hyperparameters),
         rehearsals,
         calibration,
         near,
@@ -99,16 +100,16 @@ pub(crate) fn choose(
 /// The mean gradient at which a model counts as fitted.
 pub(crate) const TOLERANCE: f64 = 1e-7;
 
-/// The recipe that stays unless another is clearly better: what is set, and the default for the rest.
-fn default(config: &ModelConfig, rows: usize) -> Recipe {
+/// The hyperparameters that stays unless another is clearly better: what is set, and the default for the rest.
+fn default(config: &ModelConfig, rows: usize) -> Hyperparameters {
     let usual = if config.solver == Solver::Linfa {
-        Recipe::REFERENCE
+        Hyperparameters::REFERENCE
     } else {
-        Recipe::usual(rows)
+        Hyperparameters::usual(rows)
     };
-    Recipe {
+    Hyperparameters {
         l2: config.l2.unwrap_or(usual.l2),
-        expanded: config.expanded.unwrap_or(usual.expanded),
+        nonlinear_terms: config.nonlinear_terms.unwrap_or(usual.nonlinear_terms),
         half_life: config
             .half_life_windows
             .map_or(usual.half_life, |h| (h > 0.0).then_some(h)),
@@ -121,50 +122,55 @@ fn round(l2: f64) -> f64 {
     (l2 * 10.0).round() / 10.0
 }
 
-/// What is tried beside a recipe: one thing changed, of those that are not set.
-fn alternatives(recipe: &Recipe, config: &ModelConfig) -> Vec<Recipe> {
+/// What is tried beside a hyperparameters: one thing changed, of those that are not set.
+fn alternatives(hyperparameters: &Hyperparameters, config: &ModelConfig) -> Vec<Hyperparameters> {
     let mut all = Vec::new();
     if config.solver == Solver::Linfa {
         return all;
     }
     if config.half_life_windows.is_none() {
-        all.extend([None, Some(3.0)].map(|half_life| Recipe {
+        all.extend([None, Some(3.0)].map(|half_life| Hyperparameters {
             half_life,
-            ..*recipe
+            ..*hyperparameters
         }));
     }
     if config.spacing_days.is_none() {
-        all.push(Recipe {
+        all.push(Hyperparameters {
             spacing: 2,
-            ..*recipe
+            ..*hyperparameters
         });
     }
-    if config.expanded.is_none() {
-        let l2 = config.l2.unwrap_or(round(0.1 * recipe.l2));
-        all.push(Recipe {
-            expanded: false,
+    if config.nonlinear_terms.is_none() {
+        let l2 = config.l2.unwrap_or(round(0.1 * hyperparameters.l2));
+        all.push(Hyperparameters {
+            nonlinear_terms: false,
             l2,
-            ..*recipe
+            ..*hyperparameters
         });
     }
     all
 }
 
-/// Fits the chosen recipe on all rows of the table.
+/// Fits the chosen hyperparameters on all rows of the table.
 pub(crate) fn carry_out(table: &Table<'_>, choice: &Choice) -> Result<Fitted, TrainError> {
     let rows: Vec<usize> = (0..table.data.len()).collect();
-    table.fit(&choice.recipe, &rows, choice.near.as_ref(), TOLERANCE)
+    table.fit(
+        &choice.hyperparameters,
+        &rows,
+        choice.near.as_ref(),
+        TOLERANCE,
+    )
 }
 
-/// Rehearsals of several recipes at the same dates.
+/// Rehearsals of several candidates at the same dates.
 struct Trials {
-    default: Recipe,
-    /// Each recipe with its rehearsals, one for each date that could be rehearsed.
-    run: Vec<(Recipe, Vec<Rehearsal>)>,
+    default: Hyperparameters,
+    /// Each hyperparameters with its rehearsals, one for each date that could be rehearsed.
+    run: Vec<(Hyperparameters, Vec<Rehearsal>)>,
 }
 
 impl Trials {
-    fn new(default: Recipe) -> Self {
+    fn new(default: Hyperparameters) -> Self {
         Self {
             default,
             run: Vec::new(),
@@ -175,14 +181,17 @@ impl Trials {
         &mut self,
         table: &Table<'_>,
         dates: &[Day],
-        recipes: &[Recipe],
+        candidates: &[Hyperparameters],
         near: &mut Option<Fitted>,
     ) -> Result<(), TrainError> {
         let from = self.run.len();
-        self.run
-            .extend(recipes.iter().map(|recipe| (*recipe, Vec::new())));
+        self.run.extend(
+            candidates
+                .iter()
+                .map(|hyperparameters| (*hyperparameters, Vec::new())),
+        );
         for date in dates {
-            let Some(rehearsals) = rehearse(table, *date, recipes, near)? else {
+            let Some(rehearsals) = rehearse(table, *date, candidates, near)? else {
                 continue;
             };
             for ((_, all), rehearsal) in self.run[from..].iter_mut().zip(rehearsals) {
@@ -192,15 +201,15 @@ impl Trials {
         Ok(())
     }
 
-    fn rehearsals_of(&self, recipe: &Recipe) -> &[Rehearsal] {
+    fn rehearsals_of(&self, hyperparameters: &Hyperparameters) -> &[Rehearsal] {
         self.run
             .iter()
-            .find(|(r, _)| r == recipe)
+            .find(|(r, _)| r == hyperparameters)
             .map(|(_, all)| all.as_slice())
             .unwrap_or_default()
     }
 
-    /// The mean difference of a recipe's losses to the default's, and its standard error.
+    /// The mean difference of a hyperparameters's losses to the default's, and its standard error.
     fn against_default(&self, rehearsals: &[Rehearsal]) -> (f64, f64) {
         let default = self.rehearsals_of(&self.default);
         let apart = |(own, other): (&Rehearsal, &Rehearsal)| {
@@ -223,37 +232,37 @@ impl Trials {
         )
     }
 
-    /// The recipe with the least loss among those that beat the default clearly and at more than one
+    /// The hyperparameters with the least loss among those that beat the default clearly and at more than one
     /// date; the default if none does.
-    fn best(&self) -> Recipe {
+    fn best(&self) -> Hyperparameters {
         let several = self
             .run
             .iter()
             .filter(|(_, rehearsals)| rehearsals.len() > 1);
-        let clear = several.filter_map(|(recipe, rehearsals)| {
+        let clear = several.filter_map(|(hyperparameters, rehearsals)| {
             let (difference, error) = self.against_default(rehearsals);
-            (difference < -CLEAR * error).then_some((*recipe, difference))
+            (difference < -CLEAR * error).then_some((*hyperparameters, difference))
         });
         clear
             .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(self.default, |(recipe, _)| recipe)
+            .map_or(self.default, |(hyperparameters, _)| hyperparameters)
     }
 
-    fn cards(&self, taken: &Recipe) -> Vec<TrialCard> {
+    fn cards(&self, selected: &Hyperparameters) -> Vec<TrialCard> {
         let rehearsed = self
             .run
             .iter()
             .filter(|(_, rehearsals)| !rehearsals.is_empty());
-        let card = |(recipe, rehearsals): &(Recipe, Vec<Rehearsal>)| {
+        let card = |(hyperparameters, rehearsals): &(Hyperparameters, Vec<Rehearsal>)| {
             let (difference, error) = self.against_default(rehearsals);
             TrialCard {
-                recipe: *recipe,
-                name: recipe.name(),
+                hyperparameters: *hyperparameters,
+                name: hyperparameters.name(),
                 log_loss: mean(&rehearsals.iter().map(Rehearsal::loss).collect::<Vec<_>>()),
-                difference,
-                error,
-                default: *recipe == self.default,
-                taken: recipe == taken,
+                log_loss_delta: difference,
+                standard_error: error,
+                default: *hyperparameters == self.default,
+                selected: hyperparameters == selected,
             }
         };
         rehearsed.map(card).collect()
@@ -290,12 +299,12 @@ pub(crate) fn apart(days: i32, rehearsals: usize, window_days: i32) -> f64 {
 /// The part of the shifts at rehearsals that is taken to last on, of which `apart` tell something of their own.
 pub(crate) fn lasting_shift(shifts: &[f64], apart: f64) -> f64 {
     let middle = mean(shifts);
-    let spread = shifts
+    let std_dev = shifts
         .iter()
         .map(|s| (s - middle) * (s - middle))
         .sum::<f64>()
         / (shifts.len() as f64 - 1.0).max(1.0);
-    let variance = (spread * (apart - 1.0) + SHIFT_VARIANCE) / apart;
+    let variance = (std_dev * (apart - 1.0) + SHIFT_VARIANCE) / apart;
     SHIFT_SHARE
         * middle
         * (1.0 - SHIFT_DOUBT * variance / apart / (middle * middle).max(1e-12)).max(0.0)
@@ -316,11 +325,11 @@ fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
     );
     let shift = lasting_shift(&shifts, apart);
     let (mut predicted, mut churned) = (Vec::new(), Vec::new());
-    let (mut center, mut bend) = (0.0, 0.0);
+    let (mut mean, mut bend) = (0.0, 0.0);
     for r in rehearsals {
         for (x, y) in r.log_odds.iter().zip(&r.churned) {
             let p = sigmoid(x + r.shift);
-            (center, bend) = (center + p * (1.0 - p) * x, bend + p * (1.0 - p));
+            (mean, bend) = (mean + p * (1.0 - p) * x, bend + p * (1.0 - p));
             predicted.push(p);
             churned.push(*y);
         }
@@ -330,7 +339,7 @@ fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
     let slope = 1.0 + (bold.clamp(0.5, 1.0) - 1.0) * apart / (apart + SLOPE_DOUBT);
     // Turned about the middle of the log-odds, so that the slope leaves the churn rate as it was.
     Calibration {
-        intercept: shift + (1.0 - slope) * center / bend.max(1e-12),
+        intercept: shift + (1.0 - slope) * mean / bend.max(1e-12),
         slope,
     }
 }

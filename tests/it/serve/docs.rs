@@ -9,7 +9,7 @@ use super::*;
 /// The page of the reasons that a call can fail for.
 const ERRORS: &str = "docs/errors.md";
 /// The page that has the table of limits.
-const LIMITS: &str = "docs/serving.md";
+const LIMITS: &str = "docs/serving/tune.md";
 
 fn path(page: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(page)

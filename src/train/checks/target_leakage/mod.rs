@@ -1,5 +1,5 @@
 //! Inputs that are too odd or too good to be true: columns that were mapped to identifiers or times, and features that
-//! give the answer away. Each stops a fit until `model.allow_suspect` says that it is meant.
+//! give the answer away. Each stops a fit until `model.allow_leakage` says that it is meant.
 
 pub(crate) mod columns;
 pub(crate) mod rows;
@@ -78,7 +78,7 @@ pub enum Suspicion {
          or name it in churn.churn_event",
         100.0 * .churned, 100.0 * .others
     )]
-    TellTale {
+    LeakyEventType {
         /// The feature.
         feature: String,
         /// The kind that it counts.
@@ -103,20 +103,20 @@ const RARE_USERS: u32 = 2;
 const COLUMNS: [&str; 2] = ["events.kind", "events.amount"];
 
 impl Suspicion {
-    /// What `model.allow_suspect` must hold for it to be let through.
+    /// What `model.allow_leakage` must hold for it to be let through.
     pub fn allowed_by(&self) -> &str {
         match self {
             Self::KindIdentifier { .. } => COLUMNS[0],
             Self::AmountIdentifier { .. } | Self::AmountTime { .. } => COLUMNS[1],
             Self::TooGood { name, .. } => name,
-            Self::TellTale { kind, .. } => kind,
+            Self::LeakyEventType { kind, .. } => kind,
         }
     }
 
     fn is_allowed(&self, allow: &[String]) -> bool {
         let named = |name: &str| allow.iter().any(|a| a == name);
         let own = match self {
-            Self::TooGood { feature, .. } | Self::TellTale { feature, .. } => named(feature),
+            Self::TooGood { feature, .. } | Self::LeakyEventType { feature, .. } => named(feature),
             _ => false,
         };
         own || named(self.allowed_by())
@@ -159,7 +159,7 @@ pub(crate) fn in_rows(
         .filter(|name| !COLUMNS.contains(&name.as_str()) && !catalogue.kinds().contains(name))
     {
         if let Err(error) = catalogue.position_of(name) {
-            return Err(TrainError::Setting(format!("model.allow_suspect: {error}")));
+            return Err(TrainError::Setting(format!("model.allow_leakage: {error}")));
         }
     }
     let (mut found, easy) = rows::too_good(data, catalogue, horizon_days);

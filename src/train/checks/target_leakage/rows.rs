@@ -1,5 +1,5 @@
 use super::Suspicion;
-use crate::features::{Catalogue, Feature, Quantity, Theme};
+use crate::features::{Catalogue, Feature, FeatureGroup, Quantity};
 use crate::math::evenly;
 use crate::train::data::dataset::Dataset;
 
@@ -52,7 +52,7 @@ pub(crate) fn too_good(
         name: kind_of(feature.quantity, catalogue)
             .unwrap_or(&feature.name)
             .to_owned(),
-        column: if feature.theme == Theme::Amount {
+        column: if feature.group == FeatureGroup::Amount {
             "events.amount"
         } else {
             "events.kind"
@@ -183,7 +183,7 @@ pub(crate) fn tell_tales(
         let by_chance = seen.users as f64 * libm::log(others) <= libm::log(BY_CHANCE);
         // Without other rows there is nothing to tell apart, and their share is not a number.
         (seen.users >= LEAST && churned >= TELLING && others < USUAL && by_chance).then(|| {
-            Suspicion::TellTale {
+            Suspicion::LeakyEventType {
                 feature: feature.name.clone(),
                 kind: kind_of(feature.quantity, catalogue)
                     .cloned()

@@ -239,7 +239,7 @@ fn features_that_are_too_good_are_found_in_both_directions() {
         let text = error.to_string();
         assert!(
             text.contains("`amount_last` alone")
-                && text.contains("model.allow_suspect: \"amount_last\""),
+                && text.contains("model.allow_leakage: \"amount_last\""),
             "{text}"
         );
     }
@@ -304,7 +304,7 @@ fn kinds_after_which_everybody_churns_are_found() {
     let TrainError::Suspect { first, names } = &error else {
         panic!("{error}")
     };
-    let Suspicion::TellTale {
+    let Suspicion::LeakyEventType {
         feature,
         kind,
         users,
@@ -381,7 +381,7 @@ fn a_name_that_allows_nothing_is_a_mistake() {
     assert!(matches!(&error, TrainError::Setting(_)), "{error}");
     let text = error.to_string();
     assert!(
-        text.contains("model.allow_suspect") && text.contains("the nearest is `amount_last`"),
+        text.contains("model.allow_leakage") && text.contains("the nearest is `amount_last`"),
         "{text}"
     );
 }

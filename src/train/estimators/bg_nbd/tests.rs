@@ -241,11 +241,11 @@ fn odd_customers_give_a_finite_answer() {
 #[test]
 fn many_customers_are_thinned_evenly_and_few_fit_in_any_order() {
     let mut customers = counts(&cohort(&TRUTH[0], 30_000, 9));
-    let thinned = fit(&customers).unwrap();
-    assert_eq!(thinned.customers, MOST_CUSTOMERS);
+    let subsampled = fit(&customers).unwrap();
+    assert_eq!(subsampled.customers, MOST_CUSTOMERS);
     let by_hand: Vec<Purchases> = (0..MOST_CUSTOMERS).map(|k| customers[k * 3 / 2]).collect();
-    assert_eq!(fit(&by_hand), Ok(thinned));
-    assert_ne!(fit(&customers[..MOST_CUSTOMERS]), Ok(thinned));
+    assert_eq!(fit(&by_hand), Ok(subsampled));
+    assert_ne!(fit(&customers[..MOST_CUSTOMERS]), Ok(subsampled));
     customers.truncate(5_000);
     let fitted = fit(&customers);
     customers.reverse();

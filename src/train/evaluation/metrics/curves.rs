@@ -114,7 +114,7 @@ pub fn roc(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
     let all = std::iter::once((0.0, 0.0))
         .chain(runs.iter().map(point))
         .collect();
-    thinned(
+    subsampled(
         all,
         |point| point.0 + point.1,
         2.0 / most.saturating_sub(2).max(1) as f64,
@@ -134,7 +134,7 @@ pub fn precision_recall(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
         .map(point)
         .filter(|point| point.0 >= 0.01)
         .collect();
-    thinned(
+    subsampled(
         all,
         |point| point.0,
         1.0 / most.saturating_sub(2).max(1) as f64,
@@ -142,7 +142,7 @@ pub fn precision_recall(p: &[f64], y: &[bool], most: usize) -> Vec<(f64, f64)> {
 }
 
 /// The first point, then each that lies at least `step` further than the one kept before it, and the last.
-fn thinned(
+fn subsampled(
     points: Vec<(f64, f64)>,
     along: impl Fn(&(f64, f64)) -> f64,
     step: f64,

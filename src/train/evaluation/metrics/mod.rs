@@ -111,7 +111,8 @@ impl Metrics {
 }
 
 /// All metrics of one row for each user; `seed` draws the resamples.
-pub fn evaluate(p: &[f64], y: &[bool], seed: u64) -> Metrics {
+#[cfg(test)]
+pub(crate) fn evaluate(p: &[f64], y: &[bool], seed: u64) -> Metrics {
     let users: Vec<u32> = (0..p.len() as u32).collect();
     let ranking = Ranking::new(p, y, &users);
     let draws = bootstrap(users.len(), seed, |counts| ranking.figures(counts).to_vec());
