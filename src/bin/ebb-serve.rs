@@ -203,7 +203,7 @@ fn ready_line(config: &Config, stock: &Stock) -> String {
         .as_ref()
         .map(|path| path.display().to_string())
         .unwrap_or_default();
-    let Some(bundle) = stock.stable().map(|model| model.served.bundle()) else {
+    let Some(bundle) = stock.stable().map(|model| model.bundle()) else {
         return "no model".into();
     };
     let horizons: Vec<String> = bundle

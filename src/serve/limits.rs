@@ -77,6 +77,9 @@ limits! {
     header_bytes = 16 << 10, 1 << 10, 1 << 20;
     /// The longest a call may take, in seconds; a shorter deadline of the client's holds.
     call_seconds = 30, 1, 3_600;
+    /// The longest a stream of batches, a health watch or a reflection may take, in seconds; a shorter deadline of the
+    /// client's holds.
+    stream_timeout_seconds = 86_400, 1, 604_800;
     /// How long a stream of batches may be silent, in seconds.
     stream_idle_seconds = 300, 1, 86_400;
     /// Computations that wait for a thread; further ones are refused.
@@ -144,6 +147,11 @@ impl Limits {
             "limits.{} is {value}: it must be from {} to {}",
             row.name, row.least, row.most
         ))
+    }
+
+    /// The longest a stream may take.
+    pub(crate) fn stream_time(&self) -> Duration {
+        seconds(self.stream_timeout_seconds)
     }
 
     /// The longest a call may take.

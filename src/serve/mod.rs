@@ -14,6 +14,7 @@
 
 pub mod client;
 pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod convert;
 pub(crate) mod engine;
 pub(crate) mod errors;
@@ -28,11 +29,10 @@ pub(crate) mod transport;
 pub(crate) mod wire;
 
 pub use config::{CallLog, Config, LogFormat, LogSettings, MetricsPort, TraceSettings};
-pub use engine::users::KnownUsers;
 pub use errors::{ServeError, errors_page};
 pub use gateway::api_keys::new_key;
 pub use limits::{LimitRow, Limits};
-pub use registry::served::Served;
-pub use registry::{Label, Loaded};
+pub use registry::users::KnownUsers;
+pub use registry::{Label, ServedModel};
 pub use server::{Labelled, Stock, Stopped, check, listen, run};
 pub use transport::tls::TlsFiles;

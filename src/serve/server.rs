@@ -7,12 +7,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::config::Config;
+use super::engine::Engine;
 use super::engine::pool::Compute;
-use super::engine::users::KnownUsers;
 use super::errors::ServeError;
 use super::gateway::Front;
 use super::limits::size;
-use super::registry::{Label, Loaded, Models};
+use super::registry::users::KnownUsers;
+use super::registry::{Label, ModelRegistry, ServedModel};
 use super::state::{Phase, ServerState};
 use super::telemetry::http;
 use super::telemetry::metrics::Metrics;
@@ -38,7 +39,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 /// A model with its labels.
-pub type Labelled = (Arc<Loaded>, Vec<Label>);
+pub type Labelled = (Arc<ServedModel>, Vec<Label>);
 
 /// What a server needs before it can answer.
 #[derive(Debug)]
@@ -81,19 +82,19 @@ impl Stock {
             let Some(folder) = folder else { continue };
             match models
                 .iter_mut()
-                .find(|(model, _)| model.folder.as_ref() == Some(folder))
+                .find(|(model, _)| model.folder() == Some(folder.as_path()))
             {
                 Some((_, labels)) => labels.push(label),
                 None => {
-                    let model = Loaded::load(folder)?;
-                    if Label::ALL.iter().any(|label| label.name() == model.name) {
+                    let model = ServedModel::load(folder)?;
+                    if Label::ALL.iter().any(|label| label.name() == model.name()) {
                         let problem = "is the name of a label; rename the folder".to_owned();
                         return Err(ServeError::Folder {
                             path: folder.clone(),
                             problem,
                         });
                     }
-                    if models.iter().any(|(other, _)| other.name == model.name) {
+                    if models.iter().any(|(other, _)| other.name() == model.name()) {
                         let problem =
                             "is the name of two models; rename one of the folders".to_owned();
                         return Err(ServeError::Folder {
@@ -109,7 +110,7 @@ impl Stock {
     }
 
     /// The stable model.
-    pub fn stable(&self) -> Option<&Loaded> {
+    pub fn stable(&self) -> Option<&ServedModel> {
         self.models
             .iter()
             .find(|(_, labels)| labels.contains(&Label::Stable))
@@ -240,16 +241,17 @@ fn install(state: &ServerState, stock: &Stock) {
 
 fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
     let (limits, metrics) = (config.limits.clone(), Arc::new(Metrics::default()));
-    let models = Models::new(
+    let models = Arc::new(ModelRegistry::new(
         config.models.clone(),
         size(limits.models),
         salt()?,
         Arc::clone(&metrics),
-    );
+    ));
+    let pool = Compute::start(&limits, Arc::clone(&metrics))?;
     Ok(Arc::new(ServerState {
-        models: Arc::new(models),
+        engine: Engine::new(pool, Arc::clone(&models), Arc::clone(&metrics)),
+        models,
         users: RwLock::default(),
-        compute: Compute::start(&limits, Arc::clone(&metrics))?,
         limits,
         metrics,
         traces: Traces::start(config.traces.as_ref())?,

@@ -24,7 +24,7 @@ use ebb::history::Histories;
 use ebb::model::{Bundle, BundleSpec, Saved};
 use ebb::serve::client::*;
 use ebb::serve::{
-    Config, KnownUsers, Label, Limits, Loaded, ServeError, Served, Stock, Stopped, listen, run,
+    Config, KnownUsers, Label, Limits, ServeError, ServedModel, Stock, Stopped, listen, run,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -153,12 +153,12 @@ fn limited(limits: Limits) -> Config {
     }
 }
 
-fn served() -> Served {
-    Served::new(Saved {
+fn served_model() -> ServedModel {
+    let saved = Saved {
         bundle: Bundle::new(spec(), VERSION.into()).unwrap(),
         card: CARD.into(),
-    })
-    .unwrap()
+    };
+    ServedModel::new("shop", saved).unwrap()
 }
 
 fn stock(users: Option<Histories>) -> Result<Stock, ServeError> {
@@ -175,13 +175,9 @@ fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<Stock, ServeEr
         bundle: Bundle::new(spec, VERSION.into())?,
         card: CARD.into(),
     };
-    let loaded = Loaded {
-        name: "shop".into(),
-        folder: None,
-        served: Served::new(saved)?,
-    };
+    let model = ServedModel::new("shop", saved)?;
     Ok(Stock {
-        models: vec![(Arc::new(loaded), vec![Label::Stable])],
+        models: vec![(Arc::new(model), vec![Label::Stable])],
         users: known(users)?,
     })
 }
@@ -263,10 +259,10 @@ fn as_days(log: &[LogEvent], user: &str) -> Subject {
 
 /// The features of a user as Ebb itself extracts them.
 fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
-    let served = served();
+    let model = served_model();
     let rolled = histories(log);
-    let mut out = vec![f64::NAN; served.bundle().catalogue().len()];
-    let mut extractor = served.bundle().extractor(rolled.kinds());
+    let mut out = vec![f64::NAN; model.bundle().catalogue().len()];
+    let mut extractor = model.bundle().extractor(rolled.kinds());
     extractor.extract(
         rolled.get(user).unwrap().unwrap().view(),
         as_of.parse().unwrap(),
@@ -276,8 +272,8 @@ fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
 }
 
 fn as_features(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
-    let served = served();
-    let names = served
+    let model = served_model();
+    let names = model
         .bundle()
         .catalogue()
         .features()

@@ -29,7 +29,7 @@ pub(crate) struct Admitted {
     /// Its method.
     pub(crate) rpc: &'static Rpc,
     /// Until when it may take.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Instant,
     /// What it occupies.
     pub(crate) permits: [Option<Permit>; 2],
     /// The name of the caller's key.
@@ -80,7 +80,7 @@ impl Admission {
         let key = self.keys.admit(headers, rpc.permission)?;
         let permits = self.permits(rpc)?;
         if rpc.form == Form::Bulk {
-            self.state.compute.not_overloaded()?;
+            self.state.engine.pool.not_overloaded()?;
         }
         let deadline = self.deadline(headers, rpc, started)?;
         Ok(Admitted {
@@ -119,15 +119,16 @@ impl Admission {
         headers: &HeaderMap,
         rpc: &Rpc,
         started: Instant,
-    ) -> Result<Option<Instant>, CallError> {
+    ) -> Result<Instant, CallError> {
         let timeout = deadline::timeout(headers)
             .map_err(|problem| CallError::malformed(problem.to_owned()))?;
-        let longest = (!rpc.form.lasts()).then(|| self.state.limits.call_time());
-        let time = timeout.map_or(longest, |timeout| {
-            Some(longest.map_or(timeout, |longest| longest.min(timeout)))
-        });
-        let deadline = time.and_then(|time| started.checked_add(time));
-        match deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        let longest = if rpc.form.lasts() {
+            self.state.limits.stream_time()
+        } else {
+            self.state.limits.call_time()
+        };
+        let deadline = started + timeout.map_or(longest, |timeout| timeout.min(longest));
+        match deadline <= Instant::now() {
             true => Err(LATE),
             false => Ok(deadline),
         }

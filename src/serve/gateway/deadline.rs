@@ -1,23 +1,8 @@
-//! What belongs to the call in progress and not to its message.
+//! How long a call may take.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::HeaderMap;
-
-tokio::task_local! {
-    /// When the call in progress must have been answered; `None` for calls that last.
-    static DEADLINE: Option<Instant>;
-}
-
-/// When the call in progress must have been answered.
-pub(crate) fn deadline() -> Option<Instant> {
-    DEADLINE.try_with(|deadline| *deadline).ok().flatten()
-}
-
-/// Runs a future as a call with this deadline.
-pub(crate) async fn within<F: Future>(deadline: Option<Instant>, call: F) -> F::Output {
-    DEADLINE.scope(deadline, call).await
-}
 
 /// How long the client is willing to wait, from the header `grpc-timeout`; an error says what is wrong with it.
 pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, &'static str> {

@@ -26,15 +26,16 @@ use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service as _;
 
 use super::config::CallLog;
+use super::context::CallContext;
 use super::errors::{CallError, explained};
 use super::gateway::admission::{Admission, Admitted, LATE};
 use super::gateway::api_keys::KeyRing;
 use super::gateway::methods::{RPCS, Rpc, Service, find};
 use super::limits::size;
-use super::services::health::HealthDesk;
-use super::services::inference::Inference;
-use super::services::models::ModelDesk;
-use super::services::scoring::Scoring;
+use super::services::health::HealthServiceImpl;
+use super::services::inference::InferenceServiceImpl;
+use super::services::models::ModelServiceImpl;
+use super::services::scoring::ScoringServiceImpl;
 use super::state::ServerState;
 use super::telemetry::traces::CallSpan;
 use super::transport::body::{RequestBody, ResponseBody, grpc_status};
@@ -50,10 +51,10 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// What stands behind the door.
 struct Services {
-    scoring: ScoringServiceServer<Scoring>,
-    models: ModelServiceServer<ModelDesk>,
-    inference: GrpcInferenceServiceServer<Inference>,
-    health: HealthServer<HealthDesk>,
+    scoring: ScoringServiceServer<ScoringServiceImpl>,
+    models: ModelServiceServer<ModelServiceImpl>,
+    inference: GrpcInferenceServiceServer<InferenceServiceImpl>,
+    health: HealthServer<HealthServiceImpl>,
     reflection: tonic::service::Routes,
 }
 
@@ -69,11 +70,14 @@ impl Services {
         };
         let both = tonic::service::Routes::new(reflection().build_v1()?);
         Ok(Self {
-            scoring: ScoringServiceServer::new(Scoring::new(own())).max_decoding_message_size(most),
-            models: ModelServiceServer::new(ModelDesk::new(own())).max_decoding_message_size(most),
-            inference: GrpcInferenceServiceServer::new(Inference::new(own()))
+            scoring: ScoringServiceServer::new(ScoringServiceImpl::new(own()))
                 .max_decoding_message_size(most),
-            health: HealthServer::new(HealthDesk::new(own())).max_decoding_message_size(most),
+            models: ModelServiceServer::new(ModelServiceImpl::new(own()))
+                .max_decoding_message_size(most),
+            inference: GrpcInferenceServiceServer::new(InferenceServiceImpl::new(own()))
+                .max_decoding_message_size(most),
+            health: HealthServer::new(HealthServiceImpl::new(own()))
+                .max_decoding_message_size(most),
             reflection: both.add_service(reflection().build_v1alpha()?).prepare(),
         })
     }
@@ -167,14 +171,12 @@ impl Shared {
                 allowance,
             }) => {
                 ended.key = key;
-                let request = request.map(|body| RequestBody::new(body, allowance));
-                (
-                    ended
-                        .span
-                        .around(self.dispatch(rpc, request, deadline))
-                        .await,
-                    permits,
-                )
+                let mut request = request.map(|body| RequestBody::new(body, allowance));
+                request.extensions_mut().insert(CallContext {
+                    deadline,
+                    span: ended.span.parent(),
+                });
+                (self.dispatch(rpc, request, deadline).await, permits)
             }
             Err(error) => {
                 if let CallError::NotPermitted { key, .. } = &error {
@@ -210,7 +212,7 @@ impl Shared {
         &self,
         rpc: &Rpc,
         request: Request<RequestBody>,
-        deadline: Option<Instant>,
+        deadline: Instant,
     ) -> Response<Body> {
         let Services {
             scoring,
@@ -229,11 +231,7 @@ impl Shared {
             };
             answered.unwrap_or_else(|never| match never {})
         };
-        in_time(
-            deadline.filter(|_| !rpc.form.lasts()),
-            deadline::within(deadline, answer),
-        )
-        .await
+        in_time(deadline, answer).await
     }
 
     /// Gives details to a status that came from under the services, which know of none. Returns its new code.
@@ -267,7 +265,7 @@ fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// An answer, or the refusal that it came too late. Most calls are answered at once and need no clock.
 async fn in_time(
-    deadline: Option<Instant>,
+    deadline: Instant,
     answer: impl Future<Output = Response<Body>>,
 ) -> Response<Body> {
     let mut answer = pin!(answer);
@@ -276,13 +274,8 @@ async fn in_time(
     {
         return answer;
     }
-    match deadline {
-        None => answer.await,
-        Some(deadline) => {
-            let answer = tokio::time::timeout_at(deadline.into(), answer).await;
-            answer.unwrap_or_else(|_| Status::from(LATE).into_http())
-        }
-    }
+    let answer = tokio::time::timeout_at(deadline.into(), answer).await;
+    answer.unwrap_or_else(|_| Status::from(LATE).into_http())
 }
 
 /// Whether a request is one of gRPC's.

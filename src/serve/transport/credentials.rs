@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 
 use super::tls::{Tls, TlsFiles};
 use crate::serve::config::Config;
-use crate::serve::engine::users::{KnownUsers, fingerprint};
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::api_keys::{KeyRing, Keys};
+use crate::serve::registry::users::{KnownUsers, fingerprint};
 use crate::serve::state::{Phase, ServerState};
 
 /// How often the files are looked at.

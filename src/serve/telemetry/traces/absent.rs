@@ -47,24 +47,20 @@ impl Traces {
 pub(crate) struct CallSpan(());
 
 impl CallSpan {
-    /// The call itself.
-    pub(crate) fn around<F: Future>(&self, call: F) -> F {
-        call
+    /// No span for children.
+    pub(crate) fn parent(&self) -> TraceParent {
+        TraceParent
     }
 
     /// Tells nobody.
     pub(crate) fn end(self, _: Code, _: Option<&HeaderValue>) {}
 }
 
-/// The span of the call in progress, which has none.
-pub(crate) fn current() -> Parent {
-    Parent
-}
-
 /// A span without children.
-pub(crate) struct Parent;
+#[derive(Clone, Default)]
+pub(crate) struct TraceParent;
 
-impl Parent {
+impl TraceParent {
     /// Tells nobody.
     pub(crate) fn child(&self, _: &'static str, _: Instant, _: Instant) {}
 }

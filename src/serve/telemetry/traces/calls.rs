@@ -23,11 +23,6 @@ use crate::serve::config::TraceSettings;
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::methods::Rpc;
 
-tokio::task_local! {
-    /// The span of the call in progress; unset when the call is not traced.
-    static CALL: Live;
-}
-
 /// What is wrong with the settings.
 pub(crate) fn problem(settings: &TraceSettings) -> Option<String> {
     let TraceSettings {
@@ -177,12 +172,9 @@ fn is_fault(code: Code) -> bool {
 pub(crate) struct CallSpan(Option<Live>);
 
 impl CallSpan {
-    /// Runs the call so that [`current`] finds its span.
-    pub(crate) async fn around<F: Future>(&self, call: F) -> F::Output {
-        match &self.0 {
-            None => call.await,
-            Some(live) => CALL.scope(live.clone(), call).await,
-        }
+    /// The span as its children need it, on whatever thread they begin and end.
+    pub(crate) fn parent(&self) -> TraceParent {
+        TraceParent(self.0.clone())
     }
 
     /// Ends the span with the call's status and request id.
@@ -201,15 +193,11 @@ impl Drop for CallSpan {
     }
 }
 
-/// The span of the call in progress, for whoever works for it on another thread.
-pub(crate) fn current() -> Parent {
-    Parent(CALL.try_with(Live::clone).ok())
-}
-
 /// A span that may get children.
-pub(crate) struct Parent(Option<Live>);
+#[derive(Clone, Default)]
+pub(crate) struct TraceParent(Option<Live>);
 
-impl Parent {
+impl TraceParent {
     /// Adds a child that began and ended at these times.
     pub(crate) fn child(&self, name: &'static str, began: Instant, ended: Instant) {
         let Some(Live { tracer, context }) = &self.0 else {
