@@ -56,10 +56,10 @@ impl ServerState {
     pub(crate) fn context(
         &self,
         call: &CallContext,
-        model: Arc<ServedModel>,
         options: ScoreOptions,
-    ) -> Result<RequestContext, CallError> {
-        RequestContext::new(call, model, self.known_users(), &self.limits, options)
+    ) -> Result<Arc<RequestContext>, CallError> {
+        let (model, users) = (self.model(&options.model)?, self.known_users());
+        RequestContext::new(call, model, users, &self.limits, options).map(Arc::new)
     }
 
     /// The users known by id.

@@ -15,6 +15,8 @@ const DEFAULT_REASON_COUNT: usize = 3;
 /// What a scoring request says beside its subjects, as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct ScoreOptions {
+    /// The name or label of the model; empty for the stable one.
+    pub(crate) model: String,
     as_of: String,
     reason_count: Option<u32>,
     horizon_days: Vec<u32>,
@@ -101,6 +103,7 @@ impl ScoreParams {
         users: Option<&KnownUsers>,
     ) -> Result<Self, CallError> {
         let ScoreOptions {
+            model: _,
             as_of,
             reason_count,
             horizon_days,
@@ -162,11 +165,12 @@ pub(crate) fn single(
         reason_count,
         horizon_days,
         feature_hash,
-        model: _,
+        model,
     } = request;
     let subject =
         subject.ok_or_else(|| CallError::field(FieldPath::Subject.to_string(), "is required"))?;
     let options = ScoreOptions {
+        model,
         as_of,
         reason_count,
         horizon_days,
@@ -187,7 +191,7 @@ pub(crate) fn batch(
         reason_count,
         horizon_days,
         feature_hash,
-        model: _,
+        model,
     } = request;
     let most = size(limits.batch_subjects);
     if subjects.len() > most {
@@ -198,6 +202,7 @@ pub(crate) fn batch(
         });
     }
     let options = ScoreOptions {
+        model,
         as_of,
         reason_count,
         horizon_days,

@@ -14,15 +14,13 @@ use crate::serve::telemetry::metrics::Metrics;
 use crate::serve::wire;
 use crate::serve::wire::subject::Subject as SubjectForm;
 use pool::{Compute, catch_panic};
+use scorer::BatchResults;
 use shadow::ShadowRequest;
 
 /// Subjects that are scored on the thread that read them: less work than a hand-off to another thread.
 const INLINE_SUBJECTS: usize = 4;
 /// So many entries of a history take as long as a subject.
 const ENTRIES_PER_SUBJECT: usize = 64;
-
-/// The results of a batch, one for each subject.
-pub(crate) type BatchResults = Vec<Result<wire::Score, CallError>>;
 
 /// How much work a job is.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,10 @@ use crate::serve::convert::subject::{ParsedSubject, parse};
 use crate::serve::errors::{CallError, FieldPath};
 use crate::serve::wire;
 
-use super::BatchResults;
+/// The results of a batch, one for each subject, in order.
+pub(crate) type BatchResults = Vec<Result<wire::Score, CallError>>;
 
-/// The score of the subject of a request for one user.
+/// Scores the subject of a request for one user.
 pub(crate) fn score_user(
     context: &RequestContext,
     subject: wire::Subject,
@@ -17,7 +18,7 @@ pub(crate) fn score_user(
     Scorer::new(context).score(subject, FieldPath::Subject)
 }
 
-/// The scores of the subjects of a batch, in order.
+/// Scores the subjects of a batch. One that is not legal fails alone.
 pub(crate) fn score_batch(context: &RequestContext, subjects: Vec<wire::Subject>) -> BatchResults {
     let mut scorer = Scorer::new(context);
     let subjects = subjects.into_iter().enumerate();

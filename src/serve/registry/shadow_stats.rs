@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use super::{Label, ModelTable, ServedModel};
+use super::labels::Label;
+use super::served_model::ServedModel;
+use super::table::ModelTable;
 use crate::serve::wire;
 
 /// How the shadow's scores differ from the stable model's.

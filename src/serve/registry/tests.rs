@@ -1,5 +1,6 @@
 use crate::model::{Saved, load};
 use crate::serve::registry::*;
+use crate::serve::wire;
 
 /// A model of this name; all are the sample's.
 fn model(name: &str) -> Arc<ServedModel> {
@@ -138,4 +139,62 @@ fn pages_of_models_join_to_the_list() {
     assert!(!table.page("", 3).unwrap().has_more);
     assert!(table.page("c", 3).unwrap().models.is_empty());
     assert!(matches!(table.page("aa", 2), Err(CallError::Field { .. })));
+}
+
+/// A score with one horizon of 30 days.
+fn score(probability: f64, band: wire::RiskBand, stage: wire::Stage) -> wire::Score {
+    wire::Score {
+        status: wire::ScoreStatus::Scored.into(),
+        stage: stage.into(),
+        horizons: vec![wire::HorizonScore {
+            horizon_days: 30,
+            churn_probability: probability,
+            risk_band: band.into(),
+            ..wire::HorizonScore::default()
+        }],
+        ..wire::Score::default()
+    }
+}
+
+#[test]
+fn statistics_count_each_difference_from_the_score_that_was_returned() {
+    use wire::{RiskBand, Stage};
+    let returned = score(0.5, RiskBand::Medium, Stage::Growth);
+    let mut stats = ShadowStats::default();
+    assert_eq!(stats.mean_difference(), 0.0);
+    stats.add(
+        &returned,
+        Some(&score(0.25, RiskBand::Medium, Stage::Mature)),
+    );
+    stats.add(
+        &returned,
+        Some(&score(0.625, RiskBand::High, Stage::Growth)),
+    );
+    let counts = |stats: &ShadowStats| {
+        [
+            stats.compared,
+            stats.risk_band_mismatches,
+            stats.stage_mismatches,
+            stats.unscored,
+        ]
+    };
+    assert_eq!(counts(&stats), [2, 1, 1, 0]);
+    assert_eq!(
+        (stats.mean_difference(), stats.max_difference),
+        (0.1875, 0.25)
+    );
+    // A failure, another status and other horizons leave nothing to compare with.
+    let inactive = wire::Score {
+        status: wire::ScoreStatus::Inactive.into(),
+        ..returned.clone()
+    };
+    let mut longer = returned.clone();
+    longer.horizons[0].horizon_days = 60;
+    for shadow in [None, Some(&inactive), Some(&longer)] {
+        stats.add(&returned, shadow);
+    }
+    assert_eq!(counts(&stats), [2, 1, 1, 3]);
+    // A user without a returned score is not compared at all.
+    stats.add(&inactive, Some(&returned));
+    assert_eq!(counts(&stats), [2, 1, 1, 3]);
 }

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use crate::serve::context::CallContext;
 use crate::serve::convert::{request, score};
 use crate::serve::engine::Queueing;
@@ -14,9 +12,8 @@ pub(super) async fn answer(
     request: wire::BatchScoreUsersRequest,
     queueing: Queueing,
 ) -> Result<wire::BatchScoreUsersResponse, CallError> {
-    let model = state.model(&request.model)?;
     let (options, subjects) = request::batch(request, &state.limits)?;
-    let context = Arc::new(state.context(call, model, options)?);
+    let context = state.context(call, options)?;
     let results = state
         .engine
         .score_batch(&context, subjects, queueing)

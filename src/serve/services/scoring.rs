@@ -36,10 +36,9 @@ impl ScoringService for ScoringServiceImpl {
         request: Request<wire::ScoreUserRequest>,
     ) -> Result<Response<wire::ScoreUserResponse>, Status> {
         let (_, extensions, request) = request.into_parts();
-        let model = self.state.model(&request.model)?;
         let (options, subject) = request::single(request)?;
         let call = CallContext::of(&extensions);
-        let context = Arc::new(self.state.context(call, model, options)?);
+        let context = self.state.context(call, options)?;
         let score = self.state.engine.score_user(&context, subject).await?;
         Ok(Response::new(wire::ScoreUserResponse {
             score: Some(score),
