@@ -207,7 +207,7 @@ fn ready_line(config: &Config, initial: &InitialState) -> String {
         .as_ref()
         .map(|path| path.display().to_string())
         .unwrap_or_default();
-    let Some(bundle) = initial.stable().map(|model| model.served.bundle()) else {
+    let Some(bundle) = initial.stable().map(|model| model.bundle()) else {
         return "no model".into();
     };
     let horizons: Vec<String> = bundle

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::Config;
-use super::engine::users::KnownUsers;
 use super::errors::ServeError;
-use super::registry::{Label, Loaded};
+use super::registry::users::KnownUsers;
+use super::registry::{Label, ServedModel};
 use super::transport::credentials::Credentials;
 
 /// A model with its labels.
-pub type ModelWithLabels = (Arc<Loaded>, Vec<Label>);
+pub type ModelWithLabels = (Arc<ServedModel>, Vec<Label>);
 
 /// What a server needs before it can answer.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl InitialState {
     }
 
     /// The stable model.
-    pub fn stable(&self) -> Option<&Loaded> {
+    pub fn stable(&self) -> Option<&ServedModel> {
         self.models
             .iter()
             .find(|(_, labels)| labels.contains(&Label::Stable))
@@ -57,7 +57,7 @@ fn load_models(config: &Config) -> Result<Vec<ModelWithLabels>, ServeError> {
         let Some(folder) = folder else { continue };
         let same = models
             .iter_mut()
-            .find(|(model, _)| model.folder.as_ref() == Some(folder));
+            .find(|(model, _)| model.folder() == Some(folder.as_path()));
         match same {
             Some((_, labels)) => labels.push(label),
             None => {
@@ -70,16 +70,16 @@ fn load_models(config: &Config) -> Result<Vec<ModelWithLabels>, ServeError> {
 }
 
 /// The model of a folder, whose name must be nothing else's.
-fn load_model(folder: &Path, others: &[ModelWithLabels]) -> Result<Loaded, ServeError> {
+fn load_model(folder: &Path, others: &[ModelWithLabels]) -> Result<ServedModel, ServeError> {
     let fault = |problem: &str| ServeError::Folder {
         path: folder.to_owned(),
         problem: problem.to_owned(),
     };
-    let model = Loaded::load(folder)?;
-    if Label::ALL.iter().any(|label| label.name() == model.name) {
+    let model = ServedModel::load(folder)?;
+    if Label::ALL.iter().any(|label| label.name() == model.name()) {
         return Err(fault("is the name of a label; rename the folder"));
     }
-    if others.iter().any(|(other, _)| other.name == model.name) {
+    if others.iter().any(|(other, _)| other.name() == model.name()) {
         return Err(fault(
             "is the name of two models; rename one of the folders",
         ));

@@ -10,12 +10,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::config::Config;
+use super::engine::Engine;
 use super::engine::pool::Compute;
 use super::errors::ServeError;
 use super::gateway::gateway;
 use super::initial_state::{InitialState, check_folder};
 use super::limits::size;
-use super::registry::Models;
+use super::registry::ModelRegistry;
 use super::state::{Phase, ServerState, Stopped};
 use super::telemetry::http::MetricsServer;
 use super::telemetry::metrics::Metrics;
@@ -177,16 +178,17 @@ fn install(state: &ServerState, initial: &InitialState) {
 
 fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
     let (limits, metrics) = (config.limits.clone(), Arc::new(Metrics::default()));
-    let models = Models::new(
+    let models = Arc::new(ModelRegistry::new(
         config.models.clone(),
         size(limits.models),
         salt()?,
         Arc::clone(&metrics),
-    );
+    ));
+    let pool = Compute::start(&limits, Arc::clone(&metrics))?;
     Ok(Arc::new(ServerState {
-        models: Arc::new(models),
+        engine: Engine::new(pool, Arc::clone(&models), Arc::clone(&metrics)),
+        models,
         users: RwLock::default(),
-        compute: Compute::start(&limits, Arc::clone(&metrics))?,
         limits,
         metrics,
         traces: Traces::start(config.traces.as_ref())?,

@@ -185,7 +185,7 @@ echo "metrics.listen = '127.0.0.1:$metrics_port'" >"$site/plain.toml"
 started plain "$server" --config "$site/plain.toml" --model "$model" ${rollup:+--rollup "$rollup"} --listen 127.0.0.1:0
 plain=$address plain_pid=$pid
 
-whole='stream 3: 20 answers .*a mistake: .*FIELD_INVALID'
+whole='stream 3: 20 answers .*an error: .*FIELD_INVALID'
 user=(${rollup:+--user "${EBB_USER:-U000053}"})
 own=(--ca "$site/tls/ca.crt" --certificate "$site/tls/client.crt" --certificate-key "$site/tls/client.key")
 # prints_all PATTERN COMMAND...: as `prints`, for a pattern over several lines.

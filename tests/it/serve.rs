@@ -24,8 +24,8 @@ use ebb::history::Histories;
 use ebb::model::{Bundle, BundleSpec, Saved};
 use ebb::serve::client::*;
 use ebb::serve::{
-    Config, InitialState, KnownUsers, Label, Lifecycle, Limits, Loaded, ServeError, Served,
-    Stopped, listen, run,
+    Config, InitialState, KnownUsers, Label, Lifecycle, Limits, ServeError, ServedModel, Stopped,
+    listen, run,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -164,12 +164,12 @@ fn limited(limits: Limits) -> Config {
     }
 }
 
-fn served() -> Served {
-    Served::new(Saved {
+fn served_model() -> ServedModel {
+    let saved = Saved {
         bundle: Bundle::new(spec(), VERSION.into()).unwrap(),
         card: CARD.into(),
-    })
-    .unwrap()
+    };
+    ServedModel::new("shop", saved).unwrap()
 }
 
 fn stock(users: Option<Histories>) -> Result<InitialState, ServeError> {
@@ -186,13 +186,9 @@ fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<InitialState, 
         bundle: Bundle::new(spec, VERSION.into())?,
         card: CARD.into(),
     };
-    let loaded = Loaded {
-        name: "shop".into(),
-        folder: None,
-        served: Served::new(saved)?,
-    };
+    let model = ServedModel::new("shop", saved)?;
     Ok(InitialState {
-        models: vec![(Arc::new(loaded), vec![Label::Stable])],
+        models: vec![(Arc::new(model), vec![Label::Stable])],
         users: known(users)?,
     })
 }
@@ -274,10 +270,10 @@ fn as_days(log: &[LogEvent], user: &str) -> Subject {
 
 /// The features of a user as Ebb itself extracts them.
 fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
-    let served = served();
+    let model = served_model();
     let rolled = histories(log);
-    let mut out = vec![f64::NAN; served.bundle().catalogue().len()];
-    let mut extractor = served.bundle().extractor(rolled.kinds());
+    let mut out = vec![f64::NAN; model.bundle().catalogue().len()];
+    let mut extractor = model.bundle().extractor(rolled.kinds());
     extractor.extract(
         rolled.get(user).unwrap().unwrap().view(),
         as_of.parse().unwrap(),
@@ -287,8 +283,8 @@ fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
 }
 
 fn as_features(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
-    let served = served();
-    let names = served
+    let model = served_model();
+    let names = model
         .bundle()
         .catalogue()
         .features()

@@ -141,7 +141,7 @@ impl Shared {
         // Large messages are refused before they are read: to read them only to refuse them later would leave no time for
         // anything else.
         if rpc.kind == MethodKind::Bulk {
-            state.compute.not_overloaded()?;
+            state.engine.pool.not_overloaded()?;
         }
         Ok(permits)
     }

@@ -15,10 +15,10 @@ use tower::Service;
 use crate::serve::context::CallContext;
 use crate::serve::limits::size;
 use crate::serve::methods;
-use crate::serve::services::health::HealthDesk;
-use crate::serve::services::inference::Inference;
-use crate::serve::services::models::ModelDesk;
-use crate::serve::services::scoring::Scoring;
+use crate::serve::services::health::HealthServiceImpl;
+use crate::serve::services::inference::InferenceServiceImpl;
+use crate::serve::services::models::ModelServiceImpl;
+use crate::serve::services::scoring::ScoringServiceImpl;
 use crate::serve::state::ServerState;
 use crate::serve::wire;
 use crate::serve::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
@@ -30,10 +30,10 @@ use crate::serve::wire::scoring_service_server::ScoringServiceServer;
 pub(crate) struct Services(Arc<Shared>);
 
 struct Shared {
-    scoring: ScoringServiceServer<Scoring>,
-    models: ModelServiceServer<ModelDesk>,
-    inference: GrpcInferenceServiceServer<Inference>,
-    health: HealthServer<HealthDesk>,
+    scoring: ScoringServiceServer<ScoringServiceImpl>,
+    models: ModelServiceServer<ModelServiceImpl>,
+    inference: GrpcInferenceServiceServer<InferenceServiceImpl>,
+    health: HealthServer<HealthServiceImpl>,
     reflection: tonic::service::Routes,
 }
 
@@ -50,11 +50,14 @@ impl Services {
         };
         let both = tonic::service::Routes::new(reflection().build_v1()?);
         Ok(Self(Arc::new(Shared {
-            scoring: ScoringServiceServer::new(Scoring::new(own())).max_decoding_message_size(most),
-            models: ModelServiceServer::new(ModelDesk::new(own())).max_decoding_message_size(most),
-            inference: GrpcInferenceServiceServer::new(Inference::new(own()))
+            scoring: ScoringServiceServer::new(ScoringServiceImpl::new(own()))
                 .max_decoding_message_size(most),
-            health: HealthServer::new(HealthDesk::new(own())).max_decoding_message_size(most),
+            models: ModelServiceServer::new(ModelServiceImpl::new(own()))
+                .max_decoding_message_size(most),
+            inference: GrpcInferenceServiceServer::new(InferenceServiceImpl::new(own()))
+                .max_decoding_message_size(most),
+            health: HealthServer::new(HealthServiceImpl::new(own()))
+                .max_decoding_message_size(most),
             reflection: both.add_service(reflection().build_v1alpha()?).prepare(),
         })))
     }

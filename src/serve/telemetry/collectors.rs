@@ -10,7 +10,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::serve::engine::users::KnownUsers;
+use crate::serve::registry::users::KnownUsers;
+use crate::serve::registry::{Label, ModelStatus};
 use crate::serve::state::ServerState;
 
 /// The roll-up's metrics: how many users it holds, and how old it is.
@@ -71,26 +72,19 @@ impl fmt::Debug for ModelMetrics {
 impl Collector for ModelMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let models = &self.0.models;
-        let rows: Vec<[(&str, String); 3]> = {
-            let shelf = models.shelf();
-            let row = |(name, entry): (&String, &crate::serve::registry::Entry)| {
-                let version = entry.model.as_ref()?.served.bundle().version().to_owned();
-                let labels: Vec<&str> = shelf
-                    .labels()
-                    .of(name)
-                    .map(crate::serve::registry::Label::name)
-                    .collect();
-                Some([
-                    ("model", name.clone()),
-                    ("version", version),
-                    ("labels", labels.join(",")),
-                ])
-            };
-            shelf.entries().iter().filter_map(row).collect()
+        let row = |status: ModelStatus| {
+            let labels: Vec<&str> = status.labels.into_iter().map(Label::name).collect();
+            // A model that could not be loaded has no version, and cannot answer.
+            Some([
+                ("model", status.name),
+                ("version", status.version?),
+                ("labels", labels.join(",")),
+            ])
         };
+        let rows = models.table().statuses().into_iter().filter_map(row);
         let mut family = encoder.encode_descriptor(
             "ebb_model_info",
-            "Models that can be asked.",
+            "Models that can answer.",
             None,
             MetricType::Gauge,
         )?;
@@ -100,18 +94,17 @@ impl Collector for ModelMetrics {
         if let Some(users) = self.0.known_users() {
             encode_users(&mut encoder, &users)?;
         }
-        let Some(comparison) = models.comparison() else {
+        let Some(stats) = models.shadow_stats() else {
             return Ok(());
         };
-        let help = "Users scored by the shadow too, by what came of it.";
+        let help = "Users that the shadow scored too, by result.";
         let mut family =
             encoder.encode_descriptor("ebb_shadow_users", help, None, MetricType::Gauge)?;
-        let alike = comparison.compared - comparison.risk_band_mismatches;
         for (result, count) in [
-            ("same_band", alike),
-            ("risk_band_mismatches", comparison.risk_band_mismatches),
-            ("unscored", comparison.unscored),
-            ("skipped", comparison.skipped),
+            ("same_band", stats.compared - stats.risk_band_mismatches),
+            ("risk_band_mismatches", stats.risk_band_mismatches),
+            ("unscored", stats.unscored),
+            ("skipped", stats.skipped),
         ] {
             ConstGauge::new(count).encode(family.encode_family(&[("result", result)])?)?;
         }
@@ -122,6 +115,6 @@ impl Collector for ModelMetrics {
             None,
             MetricType::Gauge,
         )?;
-        ConstGauge::new(comparison.mean()).encode(family)
+        ConstGauge::new(stats.mean_difference()).encode(family)
     }
 }

@@ -9,10 +9,10 @@ use tokio::sync::{Notify, mpsc};
 
 use super::tls::{Tls, TlsFiles};
 use crate::serve::config::Config;
-use crate::serve::engine::users::{KnownUsers, fingerprint};
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::api_keys::Keys;
 use crate::serve::gateway::authorization::KeyRing;
+use crate::serve::registry::users::{KnownUsers, fingerprint};
 use crate::serve::state::{Phase, ServerState};
 
 /// How often the files are looked at.

@@ -191,12 +191,12 @@ async fn reasons_and_the_rest_add_up_to_the_log_odds() {
                 h.reasons
                     .is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs())
             );
-            let told = |r: &Reason| {
-                !r.description.is_empty()
+            let is_complete = |r: &Reason| {
+                !r.explanation.is_empty()
                     && !r.unit.is_empty()
                     && r.group() != FeatureGroup::Unspecified
             };
-            assert!(h.reasons.iter().all(told));
+            assert!(h.reasons.iter().all(is_complete));
             assert_ne!(h.risk_band(), RiskBand::Unspecified);
         }
     }

@@ -66,10 +66,10 @@ fn matrix(rows: &[Vec<f64>]) -> ModelInferRequest {
 
 /// The same rows in every form that the protocol allows.
 fn forms(rows: &[Vec<f64>]) -> Vec<(&'static str, ModelInferRequest)> {
-    let served = served();
+    let model = served_model();
     let (n, width) = (rows.len(), rows[0].len());
     let column = |i: usize| rows.iter().map(move |row| row[i]);
-    let names: Vec<&str> = served
+    let names: Vec<&str> = model
         .bundle()
         .catalogue()
         .features()
@@ -197,7 +197,11 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
     // The negative control: another number is another answer.
     let mut other = rows.clone();
     for (name, value) in [("gap_std_days", 2.0), ("weekday_regularity", 0.5)] {
-        other[0][served().bundle().catalogue().position_of(name).unwrap()] = value;
+        other[0][served_model()
+            .bundle()
+            .catalogue()
+            .position_of(name)
+            .unwrap()] = value;
     }
     let answers = (
         server.infer(matrix(&rows)).await.unwrap(),
@@ -406,7 +410,13 @@ async fn rows_that_contradict_themselves_are_named() {
     let server = Running::ready().await;
     let rows = rows();
     let width = rows[0].len();
-    let position = |name: &str| served().bundle().catalogue().position_of(name).unwrap();
+    let position = |name: &str| {
+        served_model()
+            .bundle()
+            .catalogue()
+            .position_of(name)
+            .unwrap()
+    };
     let mut bad = rows.clone();
     bad[2][position("active_age_days")] = 9.0;
     let status = server.infer(matrix(&bad)).await.unwrap_err();
@@ -435,7 +445,7 @@ async fn rows_that_contradict_themselves_are_named() {
             ..tensor(&feature.name, &[rows.len()])
         };
         request(
-            served()
+            served_model()
                 .bundle()
                 .catalogue()
                 .features()
@@ -609,7 +619,10 @@ async fn the_model_tells_its_tensors() {
     };
     let metadata = client.model_metadata(request).await.unwrap().into_inner();
     assert_eq!(metadata.versions, [VERSION]);
-    assert_eq!(metadata.inputs.len(), served().bundle().catalogue().len());
+    assert_eq!(
+        metadata.inputs.len(),
+        served_model().bundle().catalogue().len()
+    );
     assert!(
         metadata
             .inputs

@@ -595,7 +595,7 @@ async fn a_shadow_is_compared_and_never_answers() {
             .unwrap(),
     );
     assert_eq!(ours.model_version, live);
-    // Whoever is asked while another question waits for a thread is skipped: ask until enough were compared.
+    // Users are skipped while a computation waits for a thread: repeat until enough were compared.
     until(async || {
         let subjects = ["ann", "dan", "ola", "nobody"].map(user).to_vec();
         server
