@@ -29,6 +29,10 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
+# Write the pages that are made from tables in the code: the reasons of errors and the limits.
+docs:
+    cargo test --locked --test it serve::docs::write_the_pages -- --exact --ignored
+
 # Licences, banned crates and sources of the dependencies; needs cargo-deny.
 deny:
     @if command -v cargo-deny >/dev/null; then \

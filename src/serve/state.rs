@@ -14,15 +14,24 @@ use super::registry::{ModelRegistry, ServedModel};
 use super::telemetry::metrics::Metrics;
 use super::telemetry::traces::Traces;
 
-/// Where the server stands in its life.
+/// The phase of a server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It is loading its models.
+    /// It loads its models.
     Starting,
     /// It answers.
     Serving,
-    /// It has been asked to stop.
+    /// It is to stop.
     Draining,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// All calls were finished.
+    Drained,
+    /// Some connections were still open at the limit and were cut off.
+    CutOff,
 }
 
 /// The shared state.

@@ -75,7 +75,7 @@ else
     skipped "users known by id" "no roll-up was given"
     sed -i '/^rollup = /d' "$site/ebb-serve.toml"
 fi
-new_key() { "$server" --new-key "$1" --may "$2" >"$site/$1.txt" && sed -n 2p "$site/$1.txt" >"$site/$1.key"; }
+new_key() { "$server" --new-key "$1" --permissions "$2" >"$site/$1.txt" && sed -n 2p "$site/$1.txt" >"$site/$1.key"; }
 line_of() { sed -n 5p "$site/$1.txt"; }
 new_key caller score,read
 new_key keeper read,manage

@@ -68,7 +68,7 @@ impl RequestContext {
             call: call.clone(),
             model,
             users,
-            max_history_entries: size(limits.history_entries),
+            max_history_entries: size(limits.max_history_entries),
             options,
         })
     }
@@ -193,7 +193,7 @@ pub(crate) fn batch(
         feature_hash,
         model,
     } = request;
-    let most = size(limits.batch_subjects);
+    let most = size(limits.max_batch_size);
     if subjects.len() > most {
         return Err(CallError::TooMany {
             field: "subjects".into(),

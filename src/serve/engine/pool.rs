@@ -53,7 +53,7 @@ impl Compute {
             job_ns: Arc::default(),
             threads,
             queue_length: size(limits.queue_length),
-            queue_wait: Duration::from_millis(u64::from(limits.queue_wait_ms)),
+            queue_wait: Duration::from_millis(u64::from(limits.max_queue_wait_ms)),
         })
     }
 
@@ -152,7 +152,7 @@ impl Compute {
                     "the deadline passed while the call waited for a thread",
                 ))
             } else if answer.is_closed() {
-                metrics.shed(Shed::HungUp);
+                metrics.shed(Shed::ClientCancelled);
                 return;
             } else if let Some(longest) = longest_wait.filter(|longest| waited > *longest) {
                 metrics.shed(Shed::QueueWait);
@@ -203,13 +203,13 @@ mod tests {
 
     /// A call that has a minute.
     fn call() -> CallContext {
-        CallContext::until(Instant::now() + Duration::from_secs(60))
+        CallContext::within(Duration::from_secs(60))
     }
 
     fn pool(queue_length: u32, queue_wait_ms: u32) -> Arc<Compute> {
         let limits = Limits {
             queue_length,
-            queue_wait_ms,
+            max_queue_wait_ms: queue_wait_ms,
             compute_threads: 1,
             ..Limits::default()
         };

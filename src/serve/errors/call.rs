@@ -227,12 +227,12 @@ impl CallError {
             Self::UnknownModel { .. } => Reason::ModelUnknown,
             Self::NoKnownUsers { .. } => Reason::NoRollup,
             Self::OtherFeatures { .. } | Self::FeaturesChanged { .. } => {
-                Reason::FeaturesOfAnotherModel
+                Reason::FeatureHashMismatch
             }
             Self::ModelState { .. } => Reason::ModelState,
             Self::Refused { .. } => Reason::ModelRefused,
-            Self::ModelsFixed(_) => Reason::ModelsFixed,
-            Self::StaleEtag { .. } => Reason::EtagStale,
+            Self::ModelsFixed(_) => Reason::ModelLoadingDisabled,
+            Self::StaleEtag { .. } => Reason::EtagMismatch,
             Self::Overloaded { .. } => Reason::Overloaded,
             Self::TooManyCalls { .. } => Reason::TooManyCalls,
             Self::DeadlinePassed(_) => Reason::DeadlinePassed,

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use super::errors::CallError;
-use super::telemetry::metrics::{Metrics, Swap};
+use super::telemetry::metrics::{Metrics, Reload};
 use shadow_stats::ShadowTracker;
 
 /// The longest name of a model, in bytes.
@@ -176,14 +176,14 @@ impl ModelRegistry {
                     (in_use, Changed::of(table, name))
                 });
                 if in_use {
-                    self.metrics.swapped(Swap::Done);
+                    self.metrics.reloaded(Reload::Success);
                 }
                 tracing::info!(model = name, version = model.version(), "model loaded");
                 Ok((model, changed))
             }
             Err(problem) => {
                 self.change(|table| table.fail(name, problem.clone()));
-                self.metrics.swapped(Swap::Refused);
+                self.metrics.reloaded(Reload::Refused);
                 tracing::warn!(model = name, reason = problem, "model rejected");
                 Err(refused(name, problem))
             }
@@ -203,11 +203,11 @@ impl ModelRegistry {
             let problem = outcome.as_ref().err().cloned();
             let renewed = self.change(|table| table.renew(&old, outcome));
             if renewed {
-                self.metrics.swapped(Swap::Done);
+                self.metrics.reloaded(Reload::Success);
                 tracing::info!(model = old.name(), version, "model loaded again");
             }
             if let Some(reason) = problem {
-                self.metrics.swapped(Swap::Refused);
+                self.metrics.reloaded(Reload::Refused);
                 tracing::warn!(
                     model = old.name(),
                     reason,
@@ -228,10 +228,10 @@ impl ModelRegistry {
             table.activate(label, name, etag)?;
             Ok(Changed::of(table, name))
         });
-        self.metrics.swapped(if outcome.is_ok() {
-            Swap::Done
+        self.metrics.reloaded(if outcome.is_ok() {
+            Reload::Success
         } else {
-            Swap::Refused
+            Reload::Refused
         });
         if outcome.is_ok() {
             tracing::info!(label = label.name(), model = name, "label moved");

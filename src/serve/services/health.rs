@@ -18,7 +18,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::serve::context::CallContext;
 use crate::serve::errors::CallError;
-use crate::serve::gateway::methods::RPCS;
+use crate::serve::methods::RPCS;
 use crate::serve::state::{Phase, ServerState};
 
 /// Why a watch ends before its client ends it.

@@ -94,7 +94,7 @@ impl BatchStream {
         if !status.details().is_empty() {
             return status;
         }
-        let max_bytes = self.state.limits.message_bytes;
+        let max_bytes = self.state.limits.max_message_bytes;
         explained(status.code(), status.message(), max_bytes).map_or(status, Status::from)
     }
 

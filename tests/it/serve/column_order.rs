@@ -85,7 +85,7 @@ async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
     let version = save(first).version().to_owned();
     let path = live.clone();
     let load = move || {
-        Stock::load(&Config {
+        InitialState::load(&Config {
             model: Some(path),
             ..Config::default()
         })

@@ -183,3 +183,27 @@ async fn a_damaged_bundle_is_rejected_with_the_reason_and_the_old_one_stays_in_u
         next
     );
 }
+
+#[tokio::test]
+async fn a_reload_takes_a_new_bundle_and_leaves_a_bad_one() {
+    let (dir, server, [live, _]) = server_of_two().await;
+    let folder = dir.path().join("live");
+    assert_eq!(server.version_of("").await.unwrap(), live);
+    let newer = save_other(&folder, 0.7);
+    server.reload.send(()).await.unwrap();
+    until(async || server.version_of("").await.unwrap() == newer).await;
+    edit(&folder, "bundle.json", |t| t.replacen("0.05", "0.06", 1));
+    server.reload.send(()).await.unwrap();
+    until(async || !server.list().await.models[0].reason.is_empty()).await;
+    let entry = server.list().await.models.remove(0);
+    assert_eq!(
+        (entry.state(), entry.version.as_str()),
+        (ModelState::Active, newer.as_str())
+    );
+    assert!(entry.reason.contains("SHA-256"), "{}", entry.reason);
+    assert_eq!(server.version_of("").await.unwrap(), newer);
+    // Once the folder is well again, so is the model.
+    save_other(&folder, 0.7);
+    server.reload.send(()).await.unwrap();
+    until(async || server.list().await.models[0].reason.is_empty()).await;
+}

@@ -390,7 +390,7 @@ async fn a_batch_takes_a_thousand_subjects_and_no_more() {
 async fn a_message_beyond_the_limit_is_refused_and_the_connection_lives_on() {
     let server = Running::with(
         Limits {
-            message_bytes: 10_000,
+            max_message_bytes: 10_000,
             ..Limits::default()
         },
         None,

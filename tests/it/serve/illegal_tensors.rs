@@ -97,7 +97,7 @@ fn illegal_values(good: &ModelInferRequest) -> Vec<Illegal> {
 #[tokio::test]
 async fn an_illegal_tensor_is_named() {
     let limits = Limits {
-        batch_subjects: 3,
+        max_batch_size: 3,
         ..Limits::default()
     };
     let server = Running::with(limits, None).await;

@@ -44,7 +44,7 @@ async fn server_of(rollup: PathBuf) -> Running {
         ..Config::default()
     };
     let load = move || {
-        Ok(Stock {
+        Ok(InitialState {
             users: Some(Arc::new(KnownUsers::read(&rollup)?)),
             ..stock(None)?
         })

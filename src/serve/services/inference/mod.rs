@@ -160,7 +160,7 @@ fn infer(
     };
     order.check(model, &model_name, &inputs)?;
     let wanted = outputs::wanted(model, &outputs)?;
-    let matrix = inputs::read(model, &inputs, &raw, size(state.limits.batch_subjects))?;
+    let matrix = inputs::read(model, &inputs, &raw, size(state.limits.max_batch_size))?;
     let scores = outputs::RowScores::of(model, &matrix)?;
     state.metrics.probability.observe_all(scores.shortest());
     let (outputs, raw_output_contents) = wanted.iter().map(|output| scores.tensor(*output)).unzip();

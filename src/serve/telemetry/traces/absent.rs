@@ -6,18 +6,9 @@ use http::{HeaderMap, HeaderValue};
 use prometheus_client::registry::Registry;
 use tonic::Code;
 
-use crate::serve::config::TraceSettings;
 use crate::serve::errors::ServeError;
-use crate::serve::gateway::methods::Rpc;
-
-/// What is wrong with the settings: that they are there at all.
-pub(crate) fn problem(_: &TraceSettings) -> Option<String> {
-    Some(
-        "[traces]: this program was built without traces; build it with `cargo build --release --features otel`, or \
-         leave the section out"
-            .into(),
-    )
-}
+use crate::serve::methods::Rpc;
+use crate::serve::telemetry::settings::TraceSettings;
 
 /// No traces.
 pub(crate) struct Traces;
@@ -25,9 +16,8 @@ pub(crate) struct Traces;
 impl Traces {
     /// Refuses settings, which would have no effect.
     pub(crate) fn start(settings: Option<&TraceSettings>) -> Result<Self, ServeError> {
-        settings
-            .and_then(problem)
-            .map_or(Ok(Self), |problem| Err(ServeError::Setting(problem)))
+        settings.map_or(Ok(()), TraceSettings::validate)?;
+        Ok(Self)
     }
 
     /// Adds no metrics.
