@@ -47,7 +47,7 @@ async fn a_matrix_can_name_the_order_that_it_is_in() {
     );
 }
 
-/// A reload that exchanges columns: the same bytes are never read in another order without a word.
+/// A reload that swaps two columns: the same bytes are never read in another order without an error.
 #[tokio::test]
 async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
     let dir = tempfile::tempdir().unwrap();

@@ -387,7 +387,7 @@ async fn a_batch_takes_a_thousand_subjects_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_message_beyond_the_limit_is_refused_and_the_connection_lives_on() {
+async fn a_message_beyond_the_limit_is_rejected_and_the_connection_stays() {
     let server = Running::with(
         Limits {
             max_message_bytes: 10_000,
@@ -430,7 +430,7 @@ async fn an_enum_number_from_the_future_is_named() {
 }
 
 #[tokio::test]
-async fn without_a_roll_up_an_id_is_a_question_this_server_cannot_answer() {
+async fn without_a_roll_up_a_user_id_is_an_error() {
     let server = Running::with(Limits::default(), None).await;
     let status = server.score(ask(user("ann"))).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
@@ -460,9 +460,9 @@ async fn without_a_roll_up_an_id_is_a_question_this_server_cannot_answer() {
     assert_eq!(model.known_users, None);
 }
 
-/// An empty roll-up knows no one, which is not the same as having none.
+/// An empty roll-up has no users, which is not the same as no roll-up.
 #[tokio::test]
-async fn an_empty_roll_up_knows_nobody() {
+async fn an_empty_roll_up_has_no_users() {
     let server = Running::with(Limits::default(), Some(histories(&[]))).await;
     let status = server
         .score(ScoreUserRequest {

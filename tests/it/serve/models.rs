@@ -191,7 +191,7 @@ async fn a_model_is_loaded_labelled_and_unloaded() {
 }
 
 #[tokio::test]
-async fn decisions_on_old_news_and_impossible_ones_are_refused() {
+async fn changes_with_an_old_etag_and_impossible_ones_are_rejected() {
     let (_dir, server, _) = server_of_two().await;
     let before = server.list().await.etag;
     server.load_model("next", false).await.unwrap();
@@ -317,7 +317,7 @@ async fn models_have_a_limit_and_come_in_pages() {
     );
 }
 
-/// Every answer given while models are exchanged is that of the version it names. The control: the two versions'
+/// Every answer while models are swapped is that of the version that it names. The control: the two versions'
 /// answers differ, and both were seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn models_are_swapped_under_load_without_a_failed_or_mixed_answer() {
@@ -338,14 +338,18 @@ async fn models_are_swapped_under_load_without_a_failed_or_mixed_answer() {
         known[0].1.horizons[0].churn_probability,
         known[1].1.horizons[0].churn_probability
     );
-    let (done, asked) = (
+    let (done, answered) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new([AtomicU64::new(0), AtomicU64::new(0)]),
     );
     let callers: Vec<_> = (0..4)
         .map(|_| {
-            let (mut client, done, asked, known) =
-                (server.scoring(), done.clone(), asked.clone(), known.clone());
+            let (mut client, done, answered, known) = (
+                server.scoring(),
+                done.clone(),
+                answered.clone(),
+                known.clone(),
+            );
             tokio::spawn(async move {
                 while !done.load(Ordering::Relaxed) {
                     let score = client
@@ -360,12 +364,16 @@ async fn models_are_swapped_under_load_without_a_failed_or_mixed_answer() {
                         .position(|(version, _)| *version == score.model_version)
                         .unwrap();
                     assert_eq!(score, known[which].1);
-                    asked[which].fetch_add(1, Ordering::Relaxed);
+                    answered[which].fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
         .collect();
-    let often = || asked.iter().all(|count| count.load(Ordering::Relaxed) > 10);
+    let often = || {
+        answered
+            .iter()
+            .all(|count| count.load(Ordering::Relaxed) > 10)
+    };
     let (mut swap, begun) = (0, std::time::Instant::now());
     while swap < 120 || !often() {
         server
@@ -374,7 +382,7 @@ async fn models_are_swapped_under_load_without_a_failed_or_mixed_answer() {
             .unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
         swap += 1;
-        assert!(begun.elapsed().as_secs() < 60, "{asked:?}");
+        assert!(begun.elapsed().as_secs() < 60, "{answered:?}");
     }
     server
         .activate(ModelLabel::Stable, "live", "")
