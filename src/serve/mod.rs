@@ -1,17 +1,18 @@
 //! The gRPC scoring server: `proto/churn/v1`, the Open Inference Protocol, health and reflection.
 //!
-//! # The life of a request
+//! # Request lifecycle
 //!
-//! `transport` takes a connection (`tls` if it is encrypted) and gives each call to the `gateway`, a list of layers that
-//! every call passes: its record, its API key, the method table (`methods`), admission, its deadline, and how much of its
-//! body may be under way (`limits`). What belongs to the call and not to its message goes with it as its `context`.
-//! `transport::codec` counts what a message would unfold to before decoding it. The `services` choose a model from the
-//! `registry`, turn messages into values and values into messages by `convert`, and compute here or on the pool of the
-//! `engine`. A failure is a row of the table in `errors`. `telemetry` counts, logs and traces what happens.
+//! `transport` accepts connections, and decodes messages after a check of how much memory they need. `gateway` is the
+//! list of layers that every call passes: record, key, method, admission, deadline, body limit. `services` has a file for
+//! each service of the protocols, and a handler is three steps: `convert` checks the request and makes its context,
+//! `engine` scores on this thread or on its pool, `convert` makes the response. `registry` has the models, their labels
+//! and the users known by id. Every failure is a row of the table in `errors`. `telemetry` counts, logs and traces calls.
 //!
-//! Wire types end at `convert` and in the services; messages are taken apart in full there, so that a new field breaks the
-//! build until someone decides what it means. `server` puts everything on a port and takes it off again; `initial_state`
-//! loads what it starts with, and `transport::credentials` follows keys and certificates on disk.
+//! Messages are taken apart in full in `convert` and `services::inference`, so that a new field breaks the build until its
+//! meaning is decided. `server` runs all of it on a port, from the `initial_state` that its configuration names;
+//! `transport::credentials` follows API keys, certificates and the roll-up on disk.
+//!
+//! Below the gateway imports run one way: `services`, `engine`, `convert`, `registry`, `errors`, `wire`.
 
 pub mod client;
 pub(crate) mod config;

@@ -2,8 +2,11 @@
 
 mod answers;
 mod binary;
+mod column_order;
+mod damaged;
 mod docs;
 mod errors;
+mod illegal_tensors;
 mod inference;
 mod keys;
 mod limits;
@@ -13,6 +16,7 @@ mod mutation;
 mod operation;
 mod raw;
 mod rollup;
+mod shadow;
 mod stream;
 mod tls;
 #[cfg(feature = "otel")]

@@ -64,7 +64,7 @@ pub(super) fn packed(
     }
     let field = |position| format!("{path}.packed_features.values[{position}]");
     let is_illegal = |(position, value): &(usize, &f64)| {
-        !value.is_nan() && !(value.is_finite() && model.allows(*position, **value))
+        value.is_infinite() || (!value.is_nan() && !model.allows(*position, **value))
     };
     if let Some((position, value)) = values.iter().enumerate().find(is_illegal) {
         let problem = not_allowed(model, position, *value) + "; send NaN when it is unknown";

@@ -91,7 +91,7 @@ fn a_folder_read_again_changes_only_the_model_that_it_was_read_for() {
     );
     table.remove("b");
     assert!(
-        !table.renew(&old, again()) && !table.status("b").is_some(),
+        !table.renew(&old, again()) && table.status("b").is_none(),
         "it does not come back"
     );
     let stable = table.select("").unwrap();

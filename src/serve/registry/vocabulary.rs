@@ -46,9 +46,7 @@ impl Vocabulary {
     /// The most similar kind; empty when none is.
     fn nearest(&self, kind: &str) -> String {
         let near = nearest(&folded(kind), self.folded.keys().map(String::as_str));
-        near.and_then(|near| self.folded.get(near))
-            .cloned()
-            .unwrap_or_default()
+        near.map_or_else(String::new, |near| self.folded[near].clone())
     }
 }
 

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use crate::serve::registry::users::KnownUsers;
-use crate::serve::registry::{Label, ModelStatus};
+use crate::serve::registry::{Label, ModelStatus, ShadowStats};
 use crate::serve::state::ServerState;
 
 /// The roll-up's metrics: how many users it holds, and how old it is.
@@ -94,27 +94,28 @@ impl Collector for ModelMetrics {
         if let Some(users) = self.0.known_users() {
             encode_users(&mut encoder, &users)?;
         }
-        let Some(stats) = models.shadow_stats() else {
-            return Ok(());
-        };
-        let help = "Users that the shadow scored too, by result.";
-        let mut family =
-            encoder.encode_descriptor("ebb_shadow_users", help, None, MetricType::Gauge)?;
-        for (result, count) in [
-            ("same_band", stats.compared - stats.risk_band_mismatches),
-            ("risk_band_mismatches", stats.risk_band_mismatches),
-            ("unscored", stats.unscored),
-            ("skipped", stats.skipped),
-        ] {
-            ConstGauge::new(count).encode(family.encode_family(&[("result", result)])?)?;
-        }
-        let help = "The shadow's mean absolute difference in churn probability.";
-        let family = encoder.encode_descriptor(
-            "ebb_shadow_mean_difference",
-            help,
-            None,
-            MetricType::Gauge,
-        )?;
-        ConstGauge::new(stats.mean_difference()).encode(family)
+        models
+            .shadow_stats()
+            .map_or(Ok(()), |stats| encode_shadow(&mut encoder, &stats))
     }
+}
+
+/// The shadow's metrics. A user with another stage is also counted by its risk band.
+fn encode_shadow(encoder: &mut DescriptorEncoder<'_>, stats: &ShadowStats) -> fmt::Result {
+    let help = "Users that the stable model scored, by the shadow's result.";
+    let mut family =
+        encoder.encode_descriptor("ebb_shadow_users", help, None, MetricType::Gauge)?;
+    for (result, count) in [
+        ("same_band", stats.compared - stats.risk_band_mismatches),
+        ("risk_band_mismatch", stats.risk_band_mismatches),
+        ("stage_mismatch", stats.stage_mismatches),
+        ("unscored", stats.unscored),
+        ("skipped", stats.skipped),
+    ] {
+        ConstGauge::new(count).encode(family.encode_family(&[("result", result)])?)?;
+    }
+    let help = "The shadow's mean absolute difference in churn probability.";
+    let family =
+        encoder.encode_descriptor("ebb_shadow_mean_difference", help, None, MetricType::Gauge)?;
+    ConstGauge::new(stats.mean_difference()).encode(family)
 }

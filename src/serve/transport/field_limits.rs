@@ -73,6 +73,7 @@ const TENSORS_MOST: u32 = 1_000;
 const CONTENTS: FieldLimits = FieldLimits(&[
     numbers(2, "int_contents", NUMBERS_MOST),
     numbers(3, "int64_contents", NUMBERS_MOST),
+    numbers(4, "uint_contents", NUMBERS_MOST),
     numbers(5, "uint64_contents", NUMBERS_MOST),
     list(8, "bytes_contents", ENTRIES_MOST, NOTHING),
 ]);

@@ -251,7 +251,7 @@ impl Input<'_> {
                 format!("has {} bytes, {expected} are expected", raw.len()),
             ));
         }
-        Ok(number_type.from_raw(raw))
+        Ok(number_type.raw_numbers(raw))
     }
 
     fn typed_numbers(
@@ -262,7 +262,7 @@ impl Input<'_> {
     ) -> Result<Vec<f64>, CallError> {
         let none = InferTensorContents::default();
         let numbers = number_type
-            .from_contents(contents.unwrap_or(&none))
+            .typed_numbers(contents.unwrap_or(&none))
             .map_err(|list| {
                 let datatype = &self.tensor.datatype;
                 self.fault(

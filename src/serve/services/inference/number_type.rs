@@ -30,7 +30,7 @@ impl NumberType {
     }
 
     /// The numbers of raw contents, which are little-endian. Bytes beyond the last whole number are ignored.
-    pub(super) fn from_raw(self, bytes: &[u8]) -> Vec<f64> {
+    pub(super) fn raw_numbers(self, bytes: &[u8]) -> Vec<f64> {
         match self {
             Self::Fp64 => bytes
                 .as_chunks()
@@ -60,7 +60,7 @@ impl NumberType {
     }
 
     /// The numbers of typed contents. The error is the name of a list that belongs to another type.
-    pub(super) fn from_contents(
+    pub(super) fn typed_numbers(
         self,
         contents: &InferTensorContents,
     ) -> Result<Vec<f64>, &'static str> {
