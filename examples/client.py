@@ -1,4 +1,4 @@
-"""A client as a service would write it: deadlines, keep-alive, encryption, a key, and retries that gRPC makes itself.
+"""A client for production: deadlines, keep-alive, encryption, an API key, and retries that gRPC makes itself.
 
     pip install grpcio grpcio-tools grpcio-status
     python -m grpc_tools.protoc -I proto --python_out=stubs --grpc_python_out=stubs proto/churn/v1/*.proto
@@ -21,13 +21,12 @@ from churn.v1 import model_service_pb2, model_service_pb2_grpc, score_pb2, subje
 from churn.v1 import scoring_service_pb2 as scoring
 from churn.v1 import scoring_service_pb2_grpc
 
-# How long a call may take with all its attempts. The server learns of it and gives up at the same time.
+# The longest duration of a call with all its attempts. The server receives it and gives up at the same time.
 DEADLINE_SECONDS = 5.0
 STREAM_SECONDS = 60.0
 
-# gRPC tries calls again by itself: at most four times in all, after 0.1, 0.2 and 0.4 seconds, each a little more or less
-# at random. When many calls fail it stops trying again until more succeed. A stream is not tried again once an answer has
-# come.
+# gRPC retries calls by itself: at most four attempts, after 0.1, 0.2 and 0.4 seconds, each with a random jitter. When many
+# calls fail it stops retrying until more succeed. A stream is not retried once an answer has come.
 SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -42,14 +41,14 @@ SERVICE_CONFIG = {
         }
     ],
     "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},
-    # Of the addresses that a name has, all are used.
+    # Calls are distributed over all addresses of the server's name.
     "loadBalancingConfig": [{"round_robin": {}}],
 }
 
 OPTIONS = [
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     ("grpc.enable_retries", 1),
-    # Asks a silent server whether it is still there, so that a dead connection is not found out by a call.
+    # Pings a silent server, so that a dead connection is found before a call needs it.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -60,7 +59,7 @@ OPTIONS = [
 def connect(arguments):
     if not arguments.ca:
         if arguments.key_file:
-            raise SystemExit("a key must not travel unencrypted: --key-file needs --ca")
+            raise SystemExit("an API key must not be sent unencrypted: --key-file needs --ca")
         return grpc.insecure_channel(arguments.server, OPTIONS)
     own = None, None
     if arguments.certificate:
@@ -82,8 +81,8 @@ def weekly(kind, as_of, age):
     return subject_pb2.Subject(history=subject_pb2.History(days=days))
 
 
-def told(score):
-    """A score in a line."""
+def summary(score):
+    """A score in one line."""
     if score.status != score_pb2.SCORE_STATUS_SCORED:
         return score_pb2.ScoreStatus.Name(score.status)
     first = score.horizons[0]
@@ -98,8 +97,8 @@ def percent(probability):
     return "less than 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
 
 
-def explained(error):
-    """What an error tells beyond its code and its text; docs/errors.md lists it all."""
+def details(error):
+    """The details of an error beside its code and message; docs/errors.md lists them all."""
     parts = [error.code().name]
     status = rpc_status.from_call(error)
     for detail in status.details if status else []:
@@ -120,20 +119,20 @@ def explained(error):
 
 def batch(stub, kind, as_of):
     """Three users at once: one has no activity yet, which is a status; one is not legal and fails alone."""
-    nobody = subject_pb2.Subject(history=subject_pb2.History())
-    subjects = [weekly(kind, as_of, 3), nobody, weekly("", as_of, 3)]
+    no_activity = subject_pb2.Subject(history=subject_pb2.History())
+    subjects = [weekly(kind, as_of, 3), no_activity, weekly("", as_of, 3)]
     answer = stub.BatchScoreUsers(
         scoring.BatchScoreUsersRequest(subjects=subjects, as_of=as_of), timeout=DEADLINE_SECONDS
     )
     for position, result in enumerate(answer.results):
         if result.HasField("score"):
-            print(f"batch {position}: {told(result.score)}")
+            print(f"batch {position}: {summary(result.score)}")
         else:
             print(f"batch {position}: {result.error.reason}: {result.error.message}")
 
 
 def stream(stub, kind, as_of):
-    """Batch after batch on one call, for many users. The server reads on when it has room, and refuses nothing."""
+    """Batch after batch on one call, for many users. A busy server reads the next batch later and rejects none."""
 
     def batches():
         for sequence in range(1, 4):
@@ -155,9 +154,9 @@ def parse():
     parser.add_argument("--user", help="a user of the server's roll-up")
     parser.add_argument("--ca", type=Path, help="the authorities of the server's certificate, as PEM")
     parser.add_argument("--server-name", help="the name in the server's certificate, if it is not the host")
-    parser.add_argument("--certificate", type=Path, help="a certificate of one's own, for a server that asks for one")
+    parser.add_argument("--certificate", type=Path, help="the client's certificate, for a server that needs one")
     parser.add_argument("--certificate-key", type=Path, help="its key")
-    parser.add_argument("--key-file", type=Path, help="a file with the key that `ebb-serve --new-key` printed")
+    parser.add_argument("--key-file", type=Path, help="a file with the API key that `ebb-serve --new-key` printed")
     arguments = parser.parse_args()
     if bool(arguments.certificate) != bool(arguments.certificate_key):
         parser.error("--certificate and --certificate-key go together")
@@ -176,15 +175,15 @@ def main():
         stub = scoring_service_pb2_grpc.ScoringServiceStub(channel)
         if arguments.user:
             request = scoring.ScoreUserRequest(subject=subject_pb2.Subject(user_id=arguments.user))
-            print(f"{arguments.user}: {told(stub.ScoreUser(request, timeout=DEADLINE_SECONDS).score)}")
+            print(f"{arguments.user}: {summary(stub.ScoreUser(request, timeout=DEADLINE_SECONDS).score)}")
         request = scoring.ScoreUserRequest(subject=weekly(kind, as_of, 40), as_of=as_of)
-        print(f"a history: {told(stub.ScoreUser(request, timeout=DEADLINE_SECONDS).score)}")
+        print(f"a history: {summary(stub.ScoreUser(request, timeout=DEADLINE_SECONDS).score)}")
         batch(stub, kind, as_of)
         stream(stub, kind, as_of)
         try:
             stub.ScoreUser(scoring.ScoreUserRequest(), timeout=DEADLINE_SECONDS)
         except grpc.RpcError as error:
-            print(f"a mistake: {explained(error)}")
+            print(f"an error: {details(error)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! A client as a service would write it: deadlines, keep-alive, encryption, a key, and retries that do as the server says.
+//! A client for production: deadlines, keep-alive, encryption, an API key, and retries that follow the server's RetryInfo.
 //!
 //! ```text
 //! ebb-serve --model models/shop --rollup rollup/
@@ -23,20 +23,20 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
 
-/// How long one attempt may take. The server learns of it and gives up at the same time.
-const ATTEMPT: Duration = Duration::from_secs(1);
-/// How often a call is tried in all, and how long with all the waiting between.
-const ATTEMPTS: u32 = 4;
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a whole stream may take.
-const STREAM: Duration = Duration::from_secs(60);
+/// The longest duration of one attempt. The server receives it and gives up at the same time.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The most attempts of a call, and their longest duration together with the waits between them.
+const MAX_ATTEMPTS: u32 = 4;
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest duration of a stream.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
 
-type Scoring = ScoringServiceClient<InterceptedService<Channel, Caller>>;
+type Scoring = ScoringServiceClient<InterceptedService<Channel, ApiKey>>;
 
 /// Scores users through a running ebb-serve.
 #[derive(Parser)]
 struct Arguments {
-    /// Where the server is: http://HOST:PORT or https://HOST:PORT.
+    /// The server's address: http://HOST:PORT or https://HOST:PORT.
     server: String,
     /// A user of the server's roll-up.
     #[arg(long)]
@@ -47,12 +47,12 @@ struct Arguments {
     /// The name in the server's certificate, if it is not the host.
     #[arg(long)]
     server_name: Option<String>,
-    /// A certificate of one's own and its key, as PEM, for a server that asks for one.
+    /// The client's certificate and its key, as PEM, for a server that needs one.
     #[arg(long, requires = "certificate_key")]
     certificate: Option<PathBuf>,
     #[arg(long)]
     certificate_key: Option<PathBuf>,
-    /// A file with the key that `ebb-serve --new-key` printed.
+    /// A file with the API key that `ebb-serve --new-key` printed.
     #[arg(long)]
     key_file: Option<PathBuf>,
 }
@@ -66,16 +66,16 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let caller = Caller::new(arguments)?;
+    let api_key = ApiKey::read(arguments)?;
     // Connects when the first call needs it, and again whenever the connection is lost.
     let channel = endpoint(arguments)?.connect_lazy();
 
-    let mut models = ModelServiceClient::with_interceptor(channel.clone(), caller.clone());
+    let mut models = ModelServiceClient::with_interceptor(channel.clone(), api_key.clone());
     let basic = GetModelRequest {
         view: ModelView::Basic.into(),
         ..GetModelRequest::default()
     };
-    let model = retrying(async || models.get_model(timed(basic.clone())).await)
+    let model = retry(async || models.get_model(timed(basic.clone())).await)
         .await?
         .model
         .context("no model")?;
@@ -88,28 +88,28 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         model.version, model.horizon_days
     );
 
-    let mut scoring: Scoring = ScoringServiceClient::with_interceptor(channel, caller);
+    let mut scoring: Scoring = ScoringServiceClient::with_interceptor(channel, api_key);
     if let Some(user) = &arguments.user {
         println!(
             "{user}: {}",
-            told(&one(&mut scoring, SubjectForm::UserId(user.clone()), "").await?)
+            summary(&score_user(&mut scoring, SubjectForm::UserId(user.clone()), "").await?)
         );
     }
     let history = weekly(kind, &model.as_of, 40)?;
-    let score = one(&mut scoring, SubjectForm::History(history), &model.as_of).await?;
-    println!("a history: {}", told(&score));
+    let score = score_user(&mut scoring, SubjectForm::History(history), &model.as_of).await?;
+    println!("a history: {}", summary(&score));
     batch(&mut scoring, kind, &model.as_of).await?;
     stream(&mut scoring, kind, &model.as_of).await?;
-    mistake(&mut scoring).await
+    error_details(&mut scoring).await
 }
 
-/// The server's address and how to hold a connection to it.
+/// The server's address and the settings of connections to it.
 fn endpoint(arguments: &Arguments) -> anyhow::Result<Endpoint> {
     let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
     let endpoint = Endpoint::from_shared(arguments.server.clone())?
         .connect_timeout(Duration::from_secs(3))
-        .timeout(STREAM)
-        // Asks a silent server whether it is still there, so that a dead connection is not found out by a call.
+        .timeout(STREAM_TIMEOUT)
+        // Pings a silent server, so that a dead connection is found before a call needs it.
         .http2_keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(5))
         .keep_alive_while_idle(true);
@@ -131,18 +131,18 @@ fn endpoint(arguments: &Arguments) -> anyhow::Result<Endpoint> {
     Ok(endpoint.tls_config(tls)?)
 }
 
-/// Adds the key to every call.
+/// The caller's API key, added to every call.
 #[derive(Clone)]
-struct Caller(Option<MetadataValue<Ascii>>);
+struct ApiKey(Option<MetadataValue<Ascii>>);
 
-impl Caller {
-    fn new(arguments: &Arguments) -> anyhow::Result<Self> {
+impl ApiKey {
+    fn read(arguments: &Arguments) -> anyhow::Result<Self> {
         let Some(path) = &arguments.key_file else {
             return Ok(Self(None));
         };
         ensure!(
             arguments.ca.is_some(),
-            "a key must not travel unencrypted: --key-file needs --ca"
+            "an API key must not be sent unencrypted: --key-file needs --ca"
         );
         let key = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let mut value: MetadataValue<Ascii> = format!("Bearer {}", key.trim()).parse()?;
@@ -151,7 +151,7 @@ impl Caller {
     }
 }
 
-impl Interceptor for Caller {
+impl Interceptor for ApiKey {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         if let Some(key) = &self.0 {
             request.metadata_mut().insert("authorization", key.clone());
@@ -163,22 +163,20 @@ impl Interceptor for Caller {
 /// A request with the deadline of one attempt.
 fn timed<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.set_timeout(ATTEMPT);
+    request.set_timeout(ATTEMPT_TIMEOUT);
     request
 }
 
-/// Calls until there is an answer or an error that trying again does not mend.
-async fn retrying<T>(
-    mut call: impl AsyncFnMut() -> Result<Response<T>, Status>,
-) -> anyhow::Result<T> {
+/// Repeats a call until it succeeds or fails with an error that a retry does not mend.
+async fn retry<T>(mut call: impl AsyncFnMut() -> Result<Response<T>, Status>) -> anyhow::Result<T> {
     let start = tokio::time::Instant::now();
-    for attempt in 1..=ATTEMPTS {
+    for attempt in 1..=MAX_ATTEMPTS {
         let status = match call().await {
             Ok(answer) => return Ok(answer.into_inner()),
             Err(status) => status,
         };
-        let wait = wait_before(attempt, &status)?.filter(|_| attempt < ATTEMPTS);
-        match wait.filter(|wait| start.elapsed() + *wait < PATIENCE) {
+        let wait = wait_before(attempt, &status)?.filter(|_| attempt < MAX_ATTEMPTS);
+        match wait.filter(|wait| start.elapsed() + *wait < CALL_TIMEOUT) {
             Some(wait) => tokio::time::sleep(wait).await,
             None => return Err(status.into()),
         }
@@ -188,29 +186,32 @@ async fn retrying<T>(
 
 /// How long to wait before the next attempt; `None` when there should be none.
 fn wait_before(attempt: u32, status: &Status) -> anyhow::Result<Option<Duration>> {
-    // What passes by itself carries RetryInfo; a message that is too large, say, does not. Without an answer there are
-    // no details: the connection failed.
-    let asked = status
+    // Errors that pass have RetryInfo; one such as a message that is too large does not. When the connection failed there
+    // is no answer, and so no details.
+    let requested = status
         .get_details_retry_info()
         .and_then(|info| info.retry_delay);
-    let unheard = status.code() == Code::Unavailable && status.details().is_empty();
-    let Some(least) = asked.or(unheard.then_some(Duration::from_millis(100))) else {
+    let unanswered = status.code() == Code::Unavailable && status.details().is_empty();
+    let Some(least) = requested.or(unanswered.then_some(Duration::from_millis(100))) else {
         return Ok(None);
     };
-    // Twice as long each time, and a random time more, so that clients that were refused together do not come back
-    // together.
+    // Twice as long each time, and a random time more, so that clients that were rejected together do not retry together.
     let backoff = least * 2_u32.pow(attempt - 1);
     let share = f64::from(getrandom::u32()?) / f64::from(u32::MAX);
     Ok(Some(backoff + backoff.mul_f64(share)))
 }
 
-async fn one(scoring: &mut Scoring, subject: SubjectForm, as_of: &str) -> anyhow::Result<Score> {
+async fn score_user(
+    scoring: &mut Scoring,
+    form: SubjectForm,
+    as_of: &str,
+) -> anyhow::Result<Score> {
     let request = ScoreUserRequest {
-        subject: Some(whom(subject)),
+        subject: Some(subject(form)),
         as_of: as_of.to_owned(),
         ..Default::default()
     };
-    let answer = retrying(async || scoring.score_user(timed(request.clone())).await).await?;
+    let answer = retry(async || scoring.score_user(timed(request.clone())).await).await?;
     answer.score.context("an answer without a score")
 }
 
@@ -218,17 +219,17 @@ async fn one(scoring: &mut Scoring, subject: SubjectForm, as_of: &str) -> anyhow
 async fn batch(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Result<()> {
     let request = BatchScoreUsersRequest {
         subjects: vec![
-            whom(SubjectForm::History(weekly(kind, as_of, 3)?)),
-            whom(SubjectForm::History(History::default())),
-            whom(SubjectForm::History(weekly("", as_of, 3)?)),
+            subject(SubjectForm::History(weekly(kind, as_of, 3)?)),
+            subject(SubjectForm::History(History::default())),
+            subject(SubjectForm::History(weekly("", as_of, 3)?)),
         ],
         as_of: as_of.to_owned(),
         ..Default::default()
     };
-    let answer = retrying(async || scoring.batch_score_users(timed(request.clone())).await).await?;
+    let answer = retry(async || scoring.batch_score_users(timed(request.clone())).await).await?;
     for (position, result) in answer.results.into_iter().enumerate() {
         match result.result.context("a result without a content")? {
-            ScoreOutcome::Score(score) => println!("batch {position}: {}", told(&score)),
+            ScoreOutcome::Score(score) => println!("batch {position}: {}", summary(&score)),
             ScoreOutcome::Error(error) => {
                 println!("batch {position}: {}: {}", error.reason, error.message)
             }
@@ -237,7 +238,7 @@ async fn batch(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Result
     Ok(())
 }
 
-/// Batch after batch on one call. The server reads on when it has room, so nothing needs to be tried again.
+/// Batch after batch on one call. A busy server reads the next batch later, so nothing needs a retry.
 async fn stream(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Result<()> {
     let mut batches = Vec::new();
     for sequence in 1..=3 {
@@ -245,7 +246,7 @@ async fn stream(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Resul
             .map(|age| {
                 weekly(kind, as_of, age * 2)
                     .map(SubjectForm::History)
-                    .map(whom)
+                    .map(subject)
             })
             .collect();
         let batch = BatchScoreUsersRequest {
@@ -259,7 +260,7 @@ async fn stream(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Resul
         });
     }
     let mut request = Request::new(tokio_stream::iter(batches));
-    request.set_timeout(STREAM);
+    request.set_timeout(STREAM_TIMEOUT);
     let mut answers = scoring.stream_score_users(request).await?.into_inner();
     while let Some(answer) = answers.message().await? {
         match answer.outcome.context("an answer without an outcome")? {
@@ -276,8 +277,8 @@ async fn stream(scoring: &mut Scoring, kind: &str, as_of: &str) -> anyhow::Resul
     Ok(())
 }
 
-/// What an error tells beyond its code and its text.
-async fn mistake(scoring: &mut Scoring) -> anyhow::Result<()> {
+/// The details of an error beside its code and message.
+async fn error_details(scoring: &mut Scoring) -> anyhow::Result<()> {
     let Err(status) = scoring.score_user(timed(ScoreUserRequest::default())).await else {
         bail!("a request without a subject was answered")
     };
@@ -294,15 +295,15 @@ async fn mistake(scoring: &mut Scoring) -> anyhow::Result<()> {
         .map(|violation| violation.field)
         .collect();
     println!(
-        "a mistake: {:?}, reason {reason}, fields {fields:?}",
+        "an error: {:?}, reason {reason}, fields {fields:?}",
         status.code()
     );
     Ok(())
 }
 
-fn whom(subject: SubjectForm) -> Subject {
+fn subject(form: SubjectForm) -> Subject {
     Subject {
-        subject: Some(subject),
+        subject: Some(form),
     }
 }
 
@@ -321,8 +322,8 @@ fn weekly(kind: &str, as_of: &str, age: i32) -> anyhow::Result<History> {
     })
 }
 
-/// A score in a line.
-fn told(score: &Score) -> String {
+/// A score in one line.
+fn summary(score: &Score) -> String {
     match score.horizons.first() {
         Some(horizon) if score.status() == ScoreStatus::Scored => format!(
             "{} in {} days, {}",

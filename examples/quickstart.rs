@@ -256,7 +256,7 @@ fn print_score(name: &str, score: &Score) {
             words(horizon.risk_band().as_str_name(), "RISK_BAND_")
         );
         for reason in &horizon.reasons {
-            println!("    {:+.2}  {}", reason.contribution, reason.description);
+            println!("    {:+.2}  {}", reason.contribution, reason.explanation);
         }
     }
     println!(

@@ -9,7 +9,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use clap::error::ErrorKind;
-use ebb::serve::{Config, LogFormat, ServeError, Stock, Stopped, check, listen, new_key, run};
+use ebb::serve::{
+    Config, InitialState, Lifecycle, LogFormat, ServeError, Stopped, check, listen, new_key, run,
+    ticks,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -20,7 +23,7 @@ const BAD_USAGE: u8 = 64;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// A configuration file; docs/serving.md tells its keys. What is given here goes before it.
+    /// A configuration file; docs/ebb-serve.toml lists its keys. What is given here goes before it.
     #[arg(long)]
     config: Option<PathBuf>,
     /// The model bundle's directory, as written by `ebb-train fit`.
@@ -42,17 +45,17 @@ struct Arguments {
     /// Check the configuration and everything that it names, print what would be served, and end.
     #[arg(long)]
     check_config: bool,
-    /// Make a key for callers: the key is printed once, with the line of its hash for the key file.
+    /// Make an API key: the key is printed once, with the line of its hash for the key file.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "model", "check_config"])]
     new_key: Option<String>,
-    /// What the new key may do: score, read, manage, with commas between.
+    /// The permissions of the new key: score, read, manage, with commas between.
     #[arg(
         long,
         value_name = "PERMISSIONS",
         default_value = "score,read",
         requires = "new_key"
     )]
-    may: String,
+    permissions: String,
 }
 
 fn main() -> ExitCode {
@@ -73,7 +76,7 @@ fn main() -> ExitCode {
         }
     };
     if let Some(name) = &arguments.new_key {
-        return ended(print_new_key(name, &arguments.may), BAD_USAGE);
+        return ended(print_new_key(name, &arguments.permissions), BAD_USAGE);
     }
     let checks_only = arguments.check_config;
     let config = match configuration(arguments) {
@@ -118,7 +121,7 @@ fn configuration(arguments: Arguments) -> Result<Config, String> {
         insecure,
         check_config: _,
         new_key: _,
-        may: _,
+        permissions: _,
     } = arguments;
     let mut config = match file {
         Some(file) => Config::read(&file).map_err(|error| error.to_string())?,
@@ -129,10 +132,8 @@ fn configuration(arguments: Arguments) -> Result<Config, String> {
     config.rollup = rollup.or(config.rollup);
     config.listen = listen.or(config.listen);
     config.insecure |= insecure;
-    match config.problem() {
-        Some(problem) => Err(problem),
-        None => Ok(config),
-    }
+    config.validate().map_err(|error| error.to_string())?;
+    Ok(config)
 }
 
 fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
@@ -144,10 +145,10 @@ fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
 }
 
 fn print_check(config: &Config) -> anyhow::Result<()> {
-    let stock = check(config)?;
+    let initial = check(config)?;
     say(&format!(
         "{}\nthe configuration is in order",
-        ready_line(config, &stock)
+        ready_line(config, &initial)
     ));
     Ok(())
 }
@@ -186,24 +187,27 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         listener.local_addr().context("no local address")?
     ));
     let for_loading = config.clone();
-    let load = move || Stock::load(&for_loading);
-    let ready = |stock: &Stock| say(&ready_line(&config, stock));
-    say(
-        match run(listener, &config, load, ready, reload, shutdown).await? {
-            Stopped::Drained => "stopped",
-            Stopped::CutOff => "stopped; connections still open after the time limit were cut off",
-        },
-    );
+    let lifecycle = Lifecycle {
+        load: move || InitialState::load(&for_loading),
+        ready: |initial: &InitialState| say(&ready_line(&config, initial)),
+        reload,
+        look_at_credentials: ticks(),
+        shutdown,
+    };
+    say(match run(listener, &config, lifecycle).await? {
+        Stopped::Drained => "stopped",
+        Stopped::CutOff => "stopped; connections still open after the time limit were cut off",
+    });
     Ok(())
 }
 
-fn ready_line(config: &Config, stock: &Stock) -> String {
+fn ready_line(config: &Config, initial: &InitialState) -> String {
     let name = config
         .model
         .as_ref()
         .map(|path| path.display().to_string())
         .unwrap_or_default();
-    let Some(bundle) = stock.stable().map(|model| model.served.bundle()) else {
+    let Some(bundle) = initial.stable().map(|model| model.bundle()) else {
         return "no model".into();
     };
     let horizons: Vec<String> = bundle
@@ -213,7 +217,7 @@ fn ready_line(config: &Config, stock: &Stock) -> String {
         .iter()
         .map(u16::to_string)
         .collect();
-    let users = stock.users.as_ref().map(|users| {
+    let users = initial.users.as_ref().map(|users| {
         let as_of = users.as_of(bundle.version(), bundle.spec());
         let as_of = as_of.map(|day| format!(" as of {day}")).unwrap_or_default();
         format!(", {} known users{as_of}", users.histories().len())

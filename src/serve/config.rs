@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tonic::Code;
 
 use super::errors::ServeError;
 use super::limits::Limits;
-use super::telemetry::traces;
+use super::telemetry::settings::{LogSettings, MetricsPort, TraceSettings};
 use super::transport::tls::TlsFiles;
 
 /// The settings of a server; each is a key of the configuration file. Paths are relative to the file.
@@ -17,7 +16,7 @@ use super::transport::tls::TlsFiles;
 pub struct Config {
     /// The bundle's directory of the model that answers: required.
     pub model: Option<PathBuf>,
-    /// Another one, for whoever asks for "canary".
+    /// Another one, for callers that ask for "canary".
     pub canary: Option<PathBuf>,
     /// Another one, whose answers are only compared.
     pub shadow: Option<PathBuf>,
@@ -31,8 +30,8 @@ pub struct Config {
     pub insecure: bool,
     /// Encryption.
     pub tls: Option<TlsFiles>,
-    /// The file of the keys that callers need.
-    pub keys: Option<PathBuf>,
+    /// The file of the API keys that callers need.
+    pub api_keys_file: Option<PathBuf>,
     /// The metrics.
     pub metrics: MetricsPort,
     /// The log.
@@ -41,83 +40,6 @@ pub struct Config {
     pub traces: Option<TraceSettings>,
     /// What is taken from clients at most.
     pub limits: Limits,
-}
-
-/// The section `[metrics]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MetricsPort {
-    /// Where metrics can be read over HTTP; nowhere when absent.
-    pub listen: Option<SocketAddr>,
-    /// Whether that may be an address that others can reach.
-    pub public: bool,
-}
-
-/// The section `[log]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSettings {
-    /// How lines look.
-    pub format: LogFormat,
-    /// Which calls have a line.
-    pub calls: CallLog,
-}
-
-/// How the lines of the log look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// One JSON object in each.
-    #[default]
-    Json,
-    /// For people.
-    Text,
-}
-
-/// The section `[traces]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TraceSettings {
-    /// Where a collector takes OTLP over gRPC: `http://HOST:PORT`.
-    pub endpoint: String,
-    /// The share of calls that are traced, from 0 to 1. It holds for calls that come with no decision of their caller's.
-    pub sample_ratio: f64,
-}
-
-impl Default for TraceSettings {
-    fn default() -> Self {
-        Self {
-            endpoint: "http://127.0.0.1:4317".into(),
-            sample_ratio: 0.01,
-        }
-    }
-}
-
-/// Which calls have a line in the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CallLog {
-    /// None.
-    None,
-    /// Those that failed by the server's fault.
-    #[default]
-    Faults,
-    /// Those that failed.
-    Failed,
-    /// All.
-    All,
-}
-
-impl CallLog {
-    /// Whether a call that ended so has a line.
-    pub(crate) fn wants(self, code: Code) -> bool {
-        match self {
-            Self::None => false,
-            Self::Faults => matches!(code, Code::Internal | Code::Unknown | Code::DataLoss),
-            Self::Failed => code != Code::Ok,
-            Self::All => true,
-        }
-    }
 }
 
 /// Where the server listens when nothing is said.
@@ -129,12 +51,17 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ServeError> {
         let fault = |problem: String| ServeError::Setting(format!("{}: {problem}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| fault(error.to_string()))?;
+        let mut config = Self::parse(&text).map_err(fault)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         for own in config.paths_mut() {
             *own = folder.join(&*own);
         }
         Ok(config)
+    }
+
+    /// The settings of a configuration's text; an error says what is wrong with it.
+    fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| renamed_key(text).unwrap_or_else(|| error.to_string()))
     }
 
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
@@ -145,10 +72,10 @@ impl Config {
             models,
             rollup,
             tls,
-            keys,
+            api_keys_file,
             ..
         } = self;
-        let mut all: Vec<&mut PathBuf> = [model, canary, shadow, models, rollup, keys]
+        let mut all: Vec<&mut PathBuf> = [model, canary, shadow, models, rollup, api_keys_file]
             .into_iter()
             .flatten()
             .collect();
@@ -172,38 +99,68 @@ impl Config {
         self.listen.unwrap_or(LISTEN)
     }
 
-    /// What is wrong with the settings, before any file that they name is looked at; `None` when they are in order.
-    pub fn problem(&self) -> Option<String> {
+    /// Refuses settings that cannot be meant, before any file that they name is looked at.
+    pub fn validate(&self) -> Result<(), ServeError> {
+        let fault = |problem: String| Err(ServeError::Setting(problem));
         if self.model.is_none() {
-            return Some("no model is given: --model DIR, or `model` in the configuration".into());
+            return fault("no model is given: --model DIR, or `model` in the configuration".into());
         }
         let address = self.address();
         if !address.ip().is_loopback() && self.tls.is_none() && !self.insecure {
-            return Some(format!(
+            return fault(format!(
                 "--listen {address}: other machines can reach this address and the connection is not encrypted; set \
                  [tls], or add --insecure if that is what you want"
             ));
         }
-        if let Some(address) = self
-            .metrics
-            .listen
-            .filter(|a| !a.ip().is_loopback() && !self.metrics.public)
-        {
-            return Some(format!(
-                "metrics.listen {address}: other machines can reach this address; set metrics.public = true if that is \
-                 what you want"
-            ));
+        if let Some(address) = self.metrics.listen {
+            if !address.ip().is_loopback() && !self.metrics.public {
+                return fault(format!(
+                    "metrics.listen {address}: other machines can reach this address; set metrics.public = true if \
+                     that is what you want"
+                ));
+            }
+            // Port 0 stands for a free one, of which there is more than one.
+            if address == self.address() && address.port() != 0 {
+                return fault(format!(
+                    "metrics.listen is {address}, where calls are listened for: choose another port"
+                ));
+            }
         }
-        if self.metrics.listen == Some(address) && address.port() != 0 {
-            return Some(format!(
-                "metrics.listen is {address}, where calls are listened for: choose another port"
-            ));
+        if let Some(traces) = &self.traces {
+            traces.validate()?;
         }
-        self.traces
-            .as_ref()
-            .and_then(traces::problem)
-            .or_else(|| self.limits.problem())
+        self.limits.validate()
     }
+}
+
+/// Keys of earlier versions with those that took their place.
+const RENAMED: [(&str, &str); 12] = [
+    ("keys", "api_keys_file"),
+    ("log.calls", "log.access_log"),
+    ("limits.message_bytes", "limits.max_message_bytes"),
+    ("limits.batch_subjects", "limits.max_batch_size"),
+    ("limits.history_entries", "limits.max_history_entries"),
+    ("limits.receiving_bytes", "limits.max_inflight_bytes"),
+    ("limits.calls", "limits.max_concurrent_calls"),
+    ("limits.streams", "limits.max_streams"),
+    ("limits.open_calls", "limits.max_unauthenticated_calls"),
+    ("limits.watches", "limits.max_health_watches"),
+    ("limits.call_seconds", "limits.call_timeout_seconds"),
+    ("limits.queue_wait_ms", "limits.max_queue_wait_ms"),
+];
+
+/// What is wrong with a text that has a key of an earlier version.
+fn renamed_key(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    let has = |key: &str| match key.split_once('.') {
+        None => table.contains_key(key),
+        Some((section, key)) => table
+            .get(section)
+            .and_then(toml::Value::as_table)
+            .is_some_and(|section| section.contains_key(key)),
+    };
+    let (old, new) = RENAMED.iter().find(|(old, _)| has(old))?;
+    Some(format!("unknown field `{old}`; it is called `{new}` now"))
 }
 
 #[cfg(test)]
@@ -211,7 +168,8 @@ mod tests {
     use super::*;
 
     fn problem(text: &str) -> Option<String> {
-        toml::from_str::<Config>(text).unwrap().problem()
+        let refused = Config::parse(text).unwrap().validate().err()?;
+        Some(refused.to_string())
     }
 
     #[test]
@@ -241,9 +199,9 @@ mod tests {
             None
         );
         assert!(
-            problem("model = 'm'\n[limits]\ncalls = 0")
+            problem("model = 'm'\n[limits]\nmax_concurrent_calls = 0")
                 .unwrap()
-                .contains("limits.calls is 0")
+                .contains("limits.max_concurrent_calls is 0")
         );
     }
 
@@ -267,12 +225,12 @@ mod tests {
         let file = dir.path().join("ebb-serve.toml");
         std::fs::write(
             &file,
-            "model = 'models/shop'\nkeys = '/etc/keys'\n[tls]\ncertificate = 'c'\nkey = 'k'",
+            "model = 'models/shop'\napi_keys_file = '/etc/keys'\n[tls]\ncertificate = 'c'\nkey = 'k'",
         )
         .unwrap();
         let config = Config::read(&file).unwrap();
         assert_eq!(config.model, Some(dir.path().join("models/shop")));
-        assert_eq!(config.keys, Some("/etc/keys".into()));
+        assert_eq!(config.api_keys_file, Some("/etc/keys".into()));
         assert_eq!(config.tls.unwrap().key, dir.path().join("k"));
         std::fs::write(&file, "[limits]\nmesage_bytes = 3").unwrap();
         let problem = Config::read(&file).unwrap_err().to_string();
@@ -280,5 +238,29 @@ mod tests {
             problem.contains("mesage_bytes") && problem.contains("line 2"),
             "{problem}"
         );
+    }
+
+    #[test]
+    fn every_renamed_key_is_refused_with_its_new_name() {
+        let parse = |key: &str, value: &str| {
+            let text = match key.split_once('.') {
+                None => format!("{key} = {value}"),
+                Some((section, key)) => format!("[{section}]\n{key} = {value}"),
+            };
+            Config::parse(&text)
+        };
+        for (old, new) in RENAMED {
+            let problem = parse(old, "1").unwrap_err();
+            assert_eq!(
+                problem,
+                format!("unknown field `{old}`; it is called `{new}` now")
+            );
+            // The new key is one, and takes a value of some type.
+            let known = ["1", "'all'"].iter().any(|value| parse(new, value).is_ok());
+            assert!(known, "{new}");
+        }
+        // A key that never was one is not explained by another.
+        let problem = parse("limits.call", "1").unwrap_err();
+        assert!(problem.contains("unknown field `call`"), "{problem}");
     }
 }

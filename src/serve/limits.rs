@@ -1,10 +1,12 @@
-//! What the server takes from its clients at most: each limit is a setting of the section `[limits]`.
+//! The limits on what clients may send, occupy and wait for: each is a setting of the section `[limits]`.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// One limit as the documentation tells of it.
+use super::errors::ServeError;
+
+/// One limit, as the documentation lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitRow {
     /// The setting's name.
@@ -54,21 +56,21 @@ macro_rules! limits {
 
 limits! {
     /// The largest request message in bytes.
-    message_bytes = 4 << 20, 1 << 10, 64 << 20;
+    max_message_bytes = 4 << 20, 1 << 10, 64 << 20;
     /// Subjects in one batch, and rows of one inference request.
-    batch_subjects = 1_000, 1, SUBJECTS_MOST;
+    max_batch_size = 1_000, 1, SUBJECTS_MOST;
     /// Events and daily activities together in one inline history.
-    history_entries = 10_000, 1, ENTRIES_MOST;
+    max_history_entries = 10_000, 1, ENTRIES_MOST;
     /// Request bytes of all calls together that have arrived and are not yet decoded.
-    receiving_bytes = 256 << 20, 1 << 20, u32::MAX;
+    max_inflight_bytes = 256 << 20, 1 << 20, u32::MAX;
     /// Calls at the same time, on all connections together, of those that may need a key.
-    calls = 8_192, 1, 1_000_000;
-    /// Of them, calls that last: streams of batches and of reflection.
-    streams = 512, 1, 1_000_000;
+    max_concurrent_calls = 8_192, 1, 1_000_000;
+    /// Of them, streaming calls: streams of batches and of reflection.
+    max_streams = 512, 1, 1_000_000;
     /// Calls at the same time that never need a key: whether the server is there and well.
-    open_calls = 1_024, 1, 1_000_000;
+    max_unauthenticated_calls = 1_024, 1, 1_000_000;
     /// Health watches at the same time.
-    watches = 1_024, 1, 1_000_000;
+    max_health_watches = 1_024, 1, 1_000_000;
     /// Calls at the same time on one connection; further ones wait at the client.
     streams_per_connection = 1_024, 1, 100_000;
     /// Connections at the same time. It is lowered to what the open files of the process allow.
@@ -76,18 +78,21 @@ limits! {
     /// The headers of one request in bytes.
     header_bytes = 16 << 10, 1 << 10, 1 << 20;
     /// The longest a call may take, in seconds; a shorter deadline of the client's holds.
-    call_seconds = 30, 1, 3_600;
+    call_timeout_seconds = 30, 1, 3_600;
+    /// The longest a stream of batches, a health watch or a reflection may take, in seconds; a shorter deadline of the
+    /// client's holds.
+    stream_timeout_seconds = 86_400, 1, 604_800;
     /// How long a stream of batches may be silent, in seconds.
     stream_idle_seconds = 300, 1, 86_400;
     /// Computations that wait for a thread; further ones are refused.
     queue_length = 256, 1, 1_000_000;
     /// The longest a computation may wait for a thread, in milliseconds; after that it is refused.
-    queue_wait_ms = 25, 1, 60_000;
+    max_queue_wait_ms = 25, 1, 60_000;
     /// Threads that compute. 0: one for each processor.
     compute_threads = 0, 0, 1_024;
     /// Models loaded at the same time, failed ones included.
     models = 16, 1, 1_000;
-    /// How long a new connection may take to greet, TLS included, in seconds.
+    /// How long the handshake of a new connection may take, HTTP/2's and TLS's, in seconds.
     handshake_seconds = 10, 1, 600;
     /// The age in seconds, give or take a tenth, at which a client is asked to connect again, so that servers added later get
     /// their share. 0: never.
@@ -136,19 +141,25 @@ impl Limits {
         head.to_owned() + &Self::ROWS.iter().map(row).collect::<String>()
     }
 
-    /// What is wrong with the values; `None` when each is within its range.
-    pub fn problem(&self) -> Option<String> {
+    /// Refuses values that are not within their ranges.
+    pub fn validate(&self) -> Result<(), ServeError> {
         let wrong = |(row, value): &(&LimitRow, u32)| !(row.least..=row.most).contains(value);
-        let (row, value) = Self::ROWS.iter().zip(self.values()).find(wrong)?;
-        Some(format!(
-            "limits.{} is {value}: it must be from {} to {}",
-            row.name, row.least, row.most
-        ))
+        match Self::ROWS.iter().zip(self.values()).find(wrong) {
+            None => Ok(()),
+            Some((row, value)) => Err(ServeError::Setting(format!(
+                "limits.{} is {value}: it must be from {} to {}",
+                row.name, row.least, row.most
+            ))),
+        }
     }
 
     /// The longest a call may take.
-    pub(crate) fn call_time(&self) -> Duration {
-        seconds(self.call_seconds)
+    pub(crate) fn longest(&self, is_streaming: bool) -> Duration {
+        seconds(if is_streaming {
+            self.stream_timeout_seconds
+        } else {
+            self.call_timeout_seconds
+        })
     }
 
     /// How many threads compute.
@@ -176,23 +187,23 @@ mod tests {
 
     #[test]
     fn defaults_are_legal_and_what_is_beyond_a_range_is_named() {
-        assert_eq!(Limits::default().problem(), None);
-        let problem = Limits {
+        assert!(Limits::default().validate().is_ok());
+        let refused = Limits {
             queue_length: 0,
             ..Limits::default()
         }
-        .problem();
+        .validate();
         assert_eq!(
-            problem.as_deref(),
-            Some("limits.queue_length is 0: it must be from 1 to 1000000")
+            refused.unwrap_err().to_string(),
+            "limits.queue_length is 0: it must be from 1 to 1000000"
         );
         assert!(
             Limits {
-                batch_subjects: SUBJECTS_MOST + 1,
+                max_batch_size: SUBJECTS_MOST + 1,
                 ..Limits::default()
             }
-            .problem()
-            .is_some()
+            .validate()
+            .is_err()
         );
     }
 }

@@ -1,24 +1,29 @@
 //! The gRPC scoring server: `proto/churn/v1`, the Open Inference Protocol, health and reflection.
 //!
-//! # The way of a call
+//! # Request lifecycle
 //!
-//! `listener` takes the connection (`tls` if it is encrypted) and hands each call to `front`, the one door: it looks
-//! the method up in `rpc`, lets `admission` ask `keys` and hold `limits`, and counts in `metrics`. `codec` counts
-//! what a message would unfold to before decoding it. The services (`scoring`, `stream`, `model_service`, `inference`,
-//! `health`) choose a model from `models` and compute here or on the pool of `compute`: `question` (what is asked) and
-//! `subject` (about whom, with `vocabulary` for the kinds of a history), the model, `answer`. Whatever fails is a row of the table in `errors`. Beside it all, `traces` follows calls for OpenTelemetry.
+//! `transport` accepts connections, and decodes messages after a check of how much memory they need. `gateway` is the
+//! list of layers that every call passes: record, key, method, admission, deadline, body limit. `services` has a file for
+//! each service of the protocols, and a handler is three steps: `convert` checks the request and makes its context,
+//! `engine` scores on this thread or on its pool, `convert` makes the response. `registry` has the models, their labels
+//! and the users known by id. Every failure is a row of the table in `errors`. `telemetry` counts, logs and traces calls.
 //!
-//! Wire types end at `question`, `subject`, `answer`, `describe` and `inference`; messages are taken apart in full there,
-//! so that a new field breaks the build until someone decides what it means. `server` puts everything on a port and
-//! takes it off again; `reload` follows keys and certificates on disk.
+//! Messages are taken apart in full in `convert` and `services::inference`, so that a new field breaks the build until its
+//! meaning is decided. `server` runs all of it on a port, from the `initial_state` that its configuration names;
+//! `transport::credentials` follows API keys, certificates and the roll-up on disk.
+//!
+//! Below the gateway imports run one way: `services`, `engine`, `convert`, `registry`, `errors`, `wire`.
 
 pub mod client;
 pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod convert;
 pub(crate) mod engine;
 pub(crate) mod errors;
 pub(crate) mod gateway;
+pub(crate) mod initial_state;
 pub(crate) mod limits;
+pub(crate) mod methods;
 pub(crate) mod registry;
 pub(crate) mod server;
 pub(crate) mod services;
@@ -27,12 +32,14 @@ pub(crate) mod telemetry;
 pub(crate) mod transport;
 pub(crate) mod wire;
 
-pub use config::{CallLog, Config, LogFormat, LogSettings, MetricsPort, TraceSettings};
-pub use engine::users::KnownUsers;
+pub use config::Config;
 pub use errors::{ServeError, errors_page};
 pub use gateway::api_keys::new_key;
+pub use initial_state::{InitialState, ModelWithLabels, check};
 pub use limits::{LimitRow, Limits};
-pub use registry::served::Served;
-pub use registry::{Label, Loaded};
-pub use server::{Labelled, Stock, Stopped, check, listen, run};
+pub use registry::users::KnownUsers;
+pub use registry::{Label, ServedModel};
+pub use server::{Lifecycle, listen, run, ticks};
+pub use state::Stopped;
+pub use telemetry::settings::{AccessLog, LogFormat, LogSettings, MetricsPort, TraceSettings};
 pub use transport::tls::TlsFiles;

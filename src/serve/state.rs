@@ -4,34 +4,44 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::convert::request::Asked;
-use super::engine::pool::Compute;
-use super::engine::users::KnownUsers;
+use super::context::CallContext;
+use super::convert::request::{RequestContext, ScoreOptions};
+use super::engine::Engine;
 use super::errors::CallError;
 use super::limits::Limits;
-use super::registry::{Loaded, Models};
+use super::registry::users::KnownUsers;
+use super::registry::{ModelRegistry, ServedModel};
 use super::telemetry::metrics::Metrics;
 use super::telemetry::traces::Traces;
 
-/// Where the server stands in its life.
+/// The phase of a server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It is loading its models.
+    /// It loads its models.
     Starting,
     /// It answers.
     Serving,
-    /// It has been asked to stop.
+    /// It is to stop.
     Draining,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// All calls were finished.
+    Drained,
+    /// Some connections were still open at the limit and were cut off.
+    CutOff,
 }
 
 /// The shared state.
 pub(crate) struct ServerState {
     /// The models.
-    pub(crate) models: Arc<Models>,
+    pub(crate) models: Arc<ModelRegistry>,
     /// The users known by id, once they are read.
     pub(crate) users: RwLock<Option<Arc<KnownUsers>>>,
-    /// Where computations go.
-    pub(crate) compute: Compute,
+    /// What computes scores.
+    pub(crate) engine: Engine,
     /// What may be asked.
     pub(crate) limits: Limits,
     /// What is counted.
@@ -43,21 +53,22 @@ pub(crate) struct ServerState {
 }
 
 impl ServerState {
-    /// The model to ask, by label or name.
-    pub(crate) fn model(&self, name: &str) -> Result<Arc<Loaded>, CallError> {
+    /// The model of a label or name.
+    pub(crate) fn model(&self, name: &str) -> Result<Arc<ServedModel>, CallError> {
         if self.phase() == Phase::Starting {
             return Err(CallError::NotReady);
         }
         self.models.select(name)
     }
 
-    /// Everything that an answer of this model is made from.
-    pub(crate) fn asked<'s>(&'s self, model: &'s Loaded) -> Asked<'s> {
-        Asked {
-            served: &model.served,
-            users: self.known_users(),
-            limits: &self.limits,
-        }
+    /// Everything that the scores of one request are computed from.
+    pub(crate) fn context(
+        &self,
+        call: &CallContext,
+        options: ScoreOptions,
+    ) -> Result<Arc<RequestContext>, CallError> {
+        let (model, users) = (self.model(&options.model)?, self.known_users());
+        RequestContext::new(call, model, users, &self.limits, options).map(Arc::new)
     }
 
     /// The users known by id.

@@ -75,7 +75,7 @@ else
     skipped "users known by id" "no roll-up was given"
     sed -i '/^rollup = /d' "$site/ebb-serve.toml"
 fi
-new_key() { "$server" --new-key "$1" --may "$2" >"$site/$1.txt" && sed -n 2p "$site/$1.txt" >"$site/$1.key"; }
+new_key() { "$server" --new-key "$1" --permissions "$2" >"$site/$1.txt" && sed -n 2p "$site/$1.txt" >"$site/$1.key"; }
 line_of() { sed -n 5p "$site/$1.txt"; }
 new_key caller score,read
 new_key keeper read,manage
@@ -185,7 +185,7 @@ echo "metrics.listen = '127.0.0.1:$metrics_port'" >"$site/plain.toml"
 started plain "$server" --config "$site/plain.toml" --model "$model" ${rollup:+--rollup "$rollup"} --listen 127.0.0.1:0
 plain=$address plain_pid=$pid
 
-whole='stream 3: 20 answers .*a mistake: .*FIELD_INVALID'
+whole='stream 3: 20 answers .*an error: .*FIELD_INVALID'
 user=(${rollup:+--user "${EBB_USER:-U000053}"})
 own=(--ca "$site/tls/ca.crt" --certificate "$site/tls/client.crt" --certificate-key "$site/tls/client.key")
 # prints_all PATTERN COMMAND...: as `prints`, for a pattern over several lines.

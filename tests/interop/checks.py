@@ -1,4 +1,4 @@
-"""Prints one "ok" or "FAILED" line for each check, and remembers whether one failed."""
+"""Prints one "ok" or "FAILED" line for each check, and counts failures."""
 
 
 class Checks:

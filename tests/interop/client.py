@@ -1,7 +1,7 @@
 """Calls a running ebb-serve through grpcio with stubs generated from the proto.
 
-client.py HOST:PORT [FILE] prints one "ok" or "FAILED" line for each check, and writes a question as JSON for other
-clients to ask.
+client.py HOST:PORT [FILE] prints one "ok" or "FAILED" line for each check, and writes a request as JSON for other
+clients.
 """
 
 import datetime
@@ -49,15 +49,15 @@ def main():
 
     as_of = datetime.date.fromisoformat(model.as_of)
     daily, events = history(model.activity_kinds[0], as_of)
-    ask = lambda **more: scoring.ScoreUserRequest(as_of=as_of.isoformat(), feature_hash=model.feature_hash, **more)
-    request = ask(subject=subject_pb2.Subject(history=daily))
+    score_request = lambda **more: scoring.ScoreUserRequest(as_of=as_of.isoformat(), feature_hash=model.feature_hash, **more)
+    request = score_request(subject=subject_pb2.Subject(history=daily))
     if len(sys.argv) > 2:
         Path(sys.argv[2]).write_text(json_format.MessageToJson(request, indent=None))
     score = stub.ScoreUser(request).score
     print(json_format.MessageToJson(score, preserving_proto_field_name=True))
     check("a history is scored", score.status == score_pb2.SCORE_STATUS_SCORED)
     check("events and days give the same bits",
-          stub.ScoreUser(ask(subject=subject_pb2.Subject(history=events))).score == score)
+          stub.ScoreUser(score_request(subject=subject_pb2.Subject(history=events))).score == score)
     for h in score.horizons:
         total = h.base_log_odds + sum(r.contribution for r in h.reasons) + h.other_contribution
         check(f"reasons at {h.horizon_days} days add up and give the probability",
@@ -68,9 +68,9 @@ def main():
     named = subject_pb2.Subject(features=subject_pb2.NamedFeatures(values=values))
     packed = [values.get(f.name, math.nan) for f in model.features]
     in_order = subject_pb2.Subject(packed_features=subject_pb2.PackedFeatures(values=packed))
-    by_name = stub.ScoreUser(ask(subject=named)).score
+    by_name = stub.ScoreUser(score_request(subject=named)).score
     check("features are scored", by_name.status == score_pb2.SCORE_STATUS_SCORED)
-    check("packed features give the same bits", stub.ScoreUser(ask(subject=in_order)).score == by_name)
+    check("packed features give the same bits", stub.ScoreUser(score_request(subject=in_order)).score == by_name)
 
     bad = subject_pb2.Subject(features=subject_pb2.NamedFeatures(values=values | {"recency_day": 1.0}))
     batch = stub.BatchScoreUsers(scoring.BatchScoreUsersRequest(

@@ -1,8 +1,8 @@
 """Every kind of error as Python's grpcio sees it on the wire: code, reason and details.
 
-errors.py HOST:PORT GUARDED_HOST:PORT KEYS PID prints one "ok" or "FAILED" line for each check. The first server is open
-and knows users. The second one asks for keys (KEYS holds lines of a permission and a key), has one thread, a queue of one
-and folders of models; PID is its process, which is asked to stop at the end.
+errors.py HOST:PORT GUARDED_HOST:PORT KEYS PID prints one "ok" or "FAILED" line for each check. The first server needs no
+key and has a roll-up. The second one needs API keys (KEYS holds lines of a permission and a key), has one thread, a queue
+of one and folders of models; PID is its process, which gets SIGTERM at the end.
 """
 
 import math
@@ -68,9 +68,9 @@ def open_server(address):
     stub = scoring_service_pb2_grpc.ScoringServiceStub(channel)
     service = model_service_pb2_grpc.ModelServiceStub(channel)
     model = service.GetModel(models.GetModelRequest()).model
-    ask = lambda **form: scoring.ScoreUserRequest(subject=subject_pb2.Subject(**form), as_of=model.as_of)
-    history = lambda *days: ask(history=subject_pb2.History(days=days))
-    named = lambda **values: ask(features=subject_pb2.NamedFeatures(values=values))
+    score_request = lambda **form: scoring.ScoreUserRequest(subject=subject_pb2.Subject(**form), as_of=model.as_of)
+    history = lambda *days: score_request(history=subject_pb2.History(days=days))
+    named = lambda **values: score_request(features=subject_pb2.NamedFeatures(values=values))
     invalid = (Code.INVALID_ARGUMENT, "FIELD_INVALID")
     fails("a bad field", lambda: stub.ScoreUser(history(day(1), day(0))), *invalid,
           field="subject.history.days[1].count")
@@ -84,13 +84,13 @@ def open_server(address):
     fails("NaN", lambda: stub.ScoreUser(named(tenure_days=math.nan)), *invalid,
           field="subject.features.values[tenure_days]")
     fails("an unknown enum number", lambda: service.GetModel(models.GetModelRequest(view=77)), *invalid, field="view")
-    fails("an unknown user", lambda: stub.ScoreUser(ask(user_id="nobody at all")), Code.NOT_FOUND, "USER_UNKNOWN",
+    fails("an unknown user", lambda: stub.ScoreUser(score_request(user_id="nobody at all")), Code.NOT_FOUND, "USER_UNKNOWN",
           resource=("user", "nobody at all"))
     fails("an unknown model", lambda: service.GetModel(models.GetModelRequest(model="nothing")), Code.NOT_FOUND,
           "MODEL_UNKNOWN", resource=("model", "nothing"))
     fails("a batch too large", lambda: stub.BatchScoreUsers(scoring.BatchScoreUsersRequest(
         subjects=[named(tenure_days=1.0).subject] * 1001)), Code.INVALID_ARGUMENT, "BATCH_TOO_LARGE", field="subjects")
-    fails("a message too large", lambda: stub.ScoreUser(ask(user_id="x" * (5 << 20))), Code.RESOURCE_EXHAUSTED,
+    fails("a message too large", lambda: stub.ScoreUser(score_request(user_id="x" * (5 << 20))), Code.RESOURCE_EXHAUSTED,
           "MESSAGE_TOO_LARGE")
     fails("bytes that are no message", lambda: channel.unary_unary(
         "/churn.v1.ScoringService/ScoreUser", lambda raw: raw, lambda raw: raw)(b"\xff" * 9),
@@ -99,25 +99,25 @@ def open_server(address):
         "/churn.v1.ScoringService/Nothing", lambda raw: raw, lambda raw: raw)(b""), Code.UNIMPLEMENTED, "METHOD_UNKNOWN")
     fails("features of another model", lambda: stub.ScoreUser(scoring.ScoreUserRequest(
         subject=subject_pb2.Subject(packed_features=subject_pb2.PackedFeatures(values=[1.0])), feature_hash="beef")),
-          Code.FAILED_PRECONDITION, "FEATURES_OF_ANOTHER_MODEL")
+          Code.FAILED_PRECONDITION, "FEATURE_HASH_MISMATCH")
     fails("no folder of models", lambda: service.LoadModel(models.LoadModelRequest(name="next")),
-          Code.FAILED_PRECONDITION, "MODELS_FIXED")
-    # grpcio gives up by itself when its own deadline passes; curl waits for what the server says.
+          Code.FAILED_PRECONDITION, "MODEL_LOADING_DISABLED")
+    # grpcio ends a call by itself when its deadline passes; curl waits for the server's answer.
     frame = scoring.ScoreUserRequest().SerializeToString()
-    told = subprocess.run(
+    headers = subprocess.run(
         ["curl", "-s", "--http2-prior-knowledge", "-D", "-", "-o", "/dev/null", "-H", "content-type: application/grpc",
          "-H", "te: trailers", "-H", "grpc-timeout: 1n", "--data-binary", "@-",
          f"http://{address}/churn.v1.ScoringService/ScoreUser"],
         input=b"\0" + len(frame).to_bytes(4, "big") + frame, capture_output=True, check=False).stdout.decode()
-    check("a deadline that has passed: DEADLINE_EXCEEDED by curl", "grpc-status: 4" in told
-          and "grpc-status-details-bin" in told)
+    check("a deadline that has passed: DEADLINE_EXCEEDED by curl", "grpc-status: 4" in headers
+          and "grpc-status-details-bin" in headers)
 
 
 def guarded_server(address, keys, pid):
     channel = grpc.insecure_channel(address)
     stub = scoring_service_pb2_grpc.ScoringServiceStub(channel)
     service = model_service_pb2_grpc.ModelServiceStub(channel)
-    key = lambda may: [("authorization", f"Bearer {keys[may]}")]
+    key = lambda permission: [("authorization", f"Bearer {keys[permission]}")]
     request = scoring.ScoreUserRequest(subject=subject_pb2.Subject(features=subject_pb2.NamedFeatures(values={
         "recency_days": 3.0, "tenure_days": 100.0, "active_days": 3.0, "active_days_30d": 1.0})))
     fails("no key", lambda: stub.ScoreUser(request), Code.UNAUTHENTICATED, "UNAUTHENTICATED")
@@ -136,18 +136,18 @@ def guarded_server(address, keys, pid):
           resource=("model", "damaged"))
     etag = service.ListModels(models.ListModelsRequest(), metadata=key("read")).etag
     service.LoadModel(models.LoadModelRequest(name="next"), metadata=key("manage"))
-    fails("an etag out of date", lambda: activate("next", etag), Code.ABORTED, "ETAG_STALE")
+    fails("an etag out of date", lambda: activate("next", etag), Code.ABORTED, "ETAG_MISMATCH")
     activate("next")
-    check("a model is exchanged", stub.ScoreUser(request, metadata=key("score")).score.HasField("segment"))
+    check("a model is swapped", stub.ScoreUser(request, metadata=key("score")).score.HasField("segment"))
 
     heavy = scoring.BatchScoreUsersRequest(subjects=[request.subject] * 1000)
     calls = [stub.BatchScoreUsers.future(heavy, metadata=key("score")) for _ in range(24)]
     outcomes = [call.exception() for call in calls]
-    refused = [error for error in outcomes if error is not None]
-    check(f"of 24 heavy calls at once {24 - len(refused)} are answered", 0 < len(refused) < 24)
+    rejected = [error for error in outcomes if error is not None]
+    check(f"of 24 heavy calls at once {24 - len(rejected)} are answered", 0 < len(rejected) < 24)
 
     def raise_first():
-        raise refused[0]
+        raise rejected[0]
     fails("a full queue", raise_first, Code.RESOURCE_EXHAUSTED, "OVERLOADED", retry=True)
 
     batches = queue.Queue()

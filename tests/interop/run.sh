@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Calls ebb-serve with clients that nobody here wrote: Python's grpcio, from the proto, NVIDIA's tritonclient, curl, and
-# buf curl, which knows the protocol from reflection alone. The protocol must not break for clients of the last release.
+# Calls ebb-serve with independent clients: Python's grpcio with stubs from the proto, NVIDIA's tritonclient, curl, and
+# buf curl, which gets the protocol by reflection alone. The protocol must not break for clients of the last release.
 #
 #   tests/interop/run.sh MODEL_DIR [ROLLUP]
 #
-# Needs python3 and npm; what they download stays under the target folder. EBB_SERVE names the server's binary, by
-# default the release build, which is built when it is missing.
+# Needs python3 and npm; downloads stay below the target folder. EBB_SERVE names the server's binary, by default the
+# release build, which is built when it is missing.
 set -euo pipefail
 
 model=$(realpath "${1:?usage: run.sh MODEL_DIR [ROLLUP]}")
@@ -18,7 +18,7 @@ mkdir -p "$work/stubs"
 
 if [ ! -x "$server" ]; then cargo build --release --bin ebb-serve; fi
 if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
-# tritonclient holds protobuf, and with it the others, at these versions.
+# tritonclient needs this version of protobuf, and so do the others.
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'grpcio==1.81.*' 'grpcio-tools==1.81.*' \
     'grpcio-health-checking==1.81.*' 'grpcio-status==1.81.*' 'protobuf<7' 'tritonclient[grpc]>=2.50'
 if [ ! -x "$work/npm/node_modules/.bin/buf" ]; then npm install --silent --prefix "$work/npm" @bufbuild/buf; fi
@@ -27,21 +27,21 @@ buf=$(realpath "$work/npm/node_modules/.bin/buf")
     proto/churn/v1/*.proto
 
 export PYTHONPATH=$work/stubs
-# The second server: keys, a queue of one, and models to load, one of them damaged.
+# The second server: API keys, a queue of one, and models to load, one of them damaged.
 guarded=$work/guarded
 rm -rf "$guarded"
 mkdir -p "$guarded/models"
 for name in live next damaged; do cp -r "$model" "$guarded/models/$name"; done
 echo ' ' >>"$guarded/models/damaged/bundle.json"
-for may in score read manage; do
-    "$server" --new-key "test" --may "$may" >"$guarded/made"
-    echo "$may $(sed -n 2p "$guarded/made")" >>"$guarded/clients"
+for permission in score read manage; do
+    "$server" --new-key "test" --permissions "$permission" >"$guarded/made"
+    echo "$permission $(sed -n 2p "$guarded/made")" >>"$guarded/clients"
     sed -n 5p "$guarded/made" >>"$guarded/keys"
 done
 cat >"$guarded/ebb-serve.toml" <<END
 model = "models/live"
 models = "models"
-keys = "keys"
+api_keys_file = "keys"
 listen = "127.0.0.1:0"
 [limits]
 queue_length = 1
@@ -92,11 +92,11 @@ transcript=$work/transcript.txt
     url=http://$address
     call=(curl --protocol grpc --http2-prior-knowledge)
     check "the protocol passes buf lint" '^$' lint proto
-    check "nothing breaks for clients of 0.1.0" '^$' breaking proto --against tests/interop/released/churn-v1-0.1.0.binpb
+    check "nothing breaks for clients of 0.2.0" '^$' breaking proto --against tests/interop/released/churn-v1-0.2.0.binpb
     check "reflection lists the services" 'churn.v1.ScoringService' "${call[@]}" --list-services "$url"
     check "health is SERVING" '"status": *"SERVING"' \
         "${call[@]}" -d '{"service":"churn.v1.ScoringService"}' "$url/grpc.health.v1.Health/Check"
-    check "the model tells its version" '"version": *"[0-9a-f]{12}"' \
+    check "GetModel returns the version" '"version": *"[0-9a-f]{12}"' \
         "${call[@]}" -d '{"view":"MODEL_VIEW_BASIC"}' "$url/churn.v1.ModelService/GetModel"
     check "a history is scored" 'SCORE_STATUS_SCORED' "${call[@]}" -d "$(cat "$work/history.json")" \
         "$url/churn.v1.ScoringService/ScoreUser"

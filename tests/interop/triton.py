@@ -1,4 +1,4 @@
-"""Asks a running ebb-serve through NVIDIA's tritonclient, and compares with the native answers bit for bit.
+"""Calls a running ebb-serve through NVIDIA's tritonclient, and compares with the scoring service bit for bit.
 
 triton.py HOST:PORT prints one "ok" or "FAILED" line for each check.
 """
@@ -22,17 +22,17 @@ ROWS = 50
 
 
 def matrix(model):
-    """Users made up, each as a history could leave it; most features are unknown."""
-    dice = random.Random(7)
+    """Synthetic users, each one possible for a history; most features are unknown."""
+    rng = random.Random(7)
     names = [f.name for f in model.features]
     rows = np.full((ROWS, len(names)), math.nan)
     horizon = model.horizon_days[0]
     for row in rows:
-        recency, days = dice.randint(1, 120), dice.randint(2, 30)
-        lately = dice.randint(1, min(days, horizon - recency + 1)) if recency <= horizon else 0
-        user = {"recency_days": recency, "recency_any_days": dice.randint(1, recency), "tenure_days": recency + 400,
-                "active_days": days, f"active_days_{horizon}d": lately, "weekday_regularity": round(dice.random(), 3),
-                "amount_last": round(dice.expovariate(0.1), 2)}
+        recency, days = rng.randint(1, 120), rng.randint(2, 30)
+        lately = rng.randint(1, min(days, horizon - recency + 1)) if recency <= horizon else 0
+        user = {"recency_days": recency, "recency_any_days": rng.randint(1, recency), "tenure_days": recency + 400,
+                "active_days": days, f"active_days_{horizon}d": lately, "weekday_regularity": round(rng.random(), 3),
+                "amount_last": round(rng.expovariate(0.1), 2)}
         for name, value in user.items():
             row[names.index(name)] = value
     return rows
@@ -104,14 +104,14 @@ def main():
           and not any(output.HasField("contents") for output in response.outputs))
     check("typed columns by name", equal(triton.InferResult(response).as_numpy, model, expected))
 
-    less = rows.copy()
-    less[0, [f.name for f in model.features].index("tenure_days")] += 1.0
-    whole.set_data_from_numpy(less)
+    changed = rows.copy()
+    changed[0, [f.name for f in model.features].index("tenure_days")] += 1.0
+    whole.set_data_from_numpy(changed)
     check("another number is another answer", not equal(client.infer("stable", [whole]).as_numpy, model, expected))
 
-    hashed = lambda text: client.infer("stable", [whole], parameters={"feature_hash": text})
-    check("the order of the columns can be named", hashed(model.feature_hash) is not None)
-    fails("another order", lambda: hashed("beef"), "feature_hash: the features are for beef")
+    with_hash = lambda text: client.infer("stable", [whole], parameters={"feature_hash": text})
+    check("the order of the columns can be named", with_hash(model.feature_hash) is not None)
+    fails("another order", lambda: with_hash("beef"), "feature_hash: the features are for beef")
     whole.set_data_from_numpy(np.where(np.isnan(rows), rows, 500.0))
     fails("what no history gives", lambda: client.infer("stable", [whole]), "row 0: ")
     fails("an unknown model", lambda: client.infer("nothing", [whole]), "nothing")

@@ -2,8 +2,11 @@
 
 mod answers;
 mod binary;
+mod column_order;
+mod damaged;
 mod docs;
 mod errors;
+mod illegal_tensors;
 mod inference;
 mod keys;
 mod limits;
@@ -13,6 +16,7 @@ mod mutation;
 mod operation;
 mod raw;
 mod rollup;
+mod shadow;
 mod stream;
 mod tls;
 #[cfg(feature = "otel")]
@@ -24,7 +28,8 @@ use ebb::history::Histories;
 use ebb::model::{Bundle, BundleSpec, Saved};
 use ebb::serve::client::*;
 use ebb::serve::{
-    Config, KnownUsers, Label, Limits, Loaded, ServeError, Served, Stock, Stopped, listen, run,
+    Config, InitialState, KnownUsers, Label, Lifecycle, Limits, ServeError, ServedModel, Stopped,
+    listen, run,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -44,6 +49,7 @@ struct Running {
     address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
     reload: tokio::sync::mpsc::Sender<()>,
+    look: tokio::sync::mpsc::Sender<()>,
     ended: JoinHandle<Result<Stopped, ServeError>>,
 }
 
@@ -51,25 +57,24 @@ impl Running {
     /// Starts a server; the receiver hears when it is ready.
     async fn start(
         config: Config,
-        load: impl FnOnce() -> Result<Stock, ServeError> + Send + 'static,
+        load: impl FnOnce() -> Result<InitialState, ServeError> + Send + 'static,
     ) -> (Self, oneshot::Receiver<()>) {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let ((stop, stopped), (ready, is_ready)) = (oneshot::channel::<()>(), oneshot::channel());
         let (reload, reloads) = tokio::sync::mpsc::channel(1);
+        let (look, looks) = tokio::sync::mpsc::channel(1);
         let ended = tokio::spawn(async move {
-            let shutdown = async {
-                let _ = stopped.await;
-            };
-            run(
-                listener,
-                &config,
+            let lifecycle = Lifecycle {
                 load,
-                |_| ready.send(()).unwrap(),
-                reloads,
-                shutdown,
-            )
-            .await
+                ready: |_: &InitialState| ready.send(()).unwrap(),
+                reload: reloads,
+                look_at_credentials: looks,
+                shutdown: async {
+                    let _ = stopped.await;
+                },
+            };
+            run(listener, &config, lifecycle).await
         });
         let channel = Endpoint::from_shared(format!("http://{address}"))
             .unwrap()
@@ -80,6 +85,7 @@ impl Running {
                 address,
                 stop,
                 reload,
+                look,
                 ended,
             },
             is_ready,
@@ -97,7 +103,7 @@ impl Running {
 
     async fn of(
         config: Config,
-        load: impl FnOnce() -> Result<Stock, ServeError> + Send + 'static,
+        load: impl FnOnce() -> Result<InitialState, ServeError> + Send + 'static,
     ) -> Self {
         let (running, ready) = Self::start(config, load).await;
         ready.await.unwrap();
@@ -133,6 +139,15 @@ impl Running {
             .into_inner())
     }
 
+    /// Has keys and certificates on disk looked at. Returns when the server has done so.
+    async fn look_at_credentials(&self) {
+        // The channel holds one message, and the server takes the next one when it is done with the one before: once the
+        // third is in, the first has been dealt with.
+        for _ in 0..3 {
+            self.look.send(()).await.unwrap();
+        }
+    }
+
     async fn stop(self) -> Stopped {
         let Self {
             channel,
@@ -153,15 +168,15 @@ fn limited(limits: Limits) -> Config {
     }
 }
 
-fn served() -> Served {
-    Served::new(Saved {
+fn served_model() -> ServedModel {
+    let saved = Saved {
         bundle: Bundle::new(spec(), VERSION.into()).unwrap(),
         card: CARD.into(),
-    })
-    .unwrap()
+    };
+    ServedModel::new("shop", saved).unwrap()
 }
 
-fn stock(users: Option<Histories>) -> Result<Stock, ServeError> {
+fn stock(users: Option<Histories>) -> Result<InitialState, ServeError> {
     stock_of(spec(), users)
 }
 
@@ -170,18 +185,14 @@ fn known(users: Option<Histories>) -> Result<Option<Arc<KnownUsers>>, ServeError
 }
 
 /// A model called "shop" that nobody can load again, as the stable one.
-fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<Stock, ServeError> {
+fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<InitialState, ServeError> {
     let saved = Saved {
         bundle: Bundle::new(spec, VERSION.into())?,
         card: CARD.into(),
     };
-    let loaded = Loaded {
-        name: "shop".into(),
-        folder: None,
-        served: Served::new(saved)?,
-    };
-    Ok(Stock {
-        models: vec![(Arc::new(loaded), vec![Label::Stable])],
+    let model = ServedModel::new("shop", saved)?;
+    Ok(InitialState {
+        models: vec![(Arc::new(model), vec![Label::Stable])],
         users: known(users)?,
     })
 }
@@ -189,7 +200,7 @@ fn stock_of(spec: BundleSpec, users: Option<Histories>) -> Result<Stock, ServeEr
 /// A load that waits until it is let go.
 fn held_load() -> (
     mpsc::Sender<()>,
-    impl FnOnce() -> Result<Stock, ServeError> + Send + 'static,
+    impl FnOnce() -> Result<InitialState, ServeError> + Send + 'static,
 ) {
     let (go, wait) = mpsc::channel();
     (go, move || {
@@ -263,10 +274,10 @@ fn as_days(log: &[LogEvent], user: &str) -> Subject {
 
 /// The features of a user as Ebb itself extracts them.
 fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
-    let served = served();
+    let model = served_model();
     let rolled = histories(log);
-    let mut out = vec![f64::NAN; served.bundle().catalogue().len()];
-    let mut extractor = served.bundle().extractor(rolled.kinds());
+    let mut out = vec![f64::NAN; model.bundle().catalogue().len()];
+    let mut extractor = model.bundle().extractor(rolled.kinds());
     extractor.extract(
         rolled.get(user).unwrap().unwrap().view(),
         as_of.parse().unwrap(),
@@ -276,8 +287,8 @@ fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
 }
 
 fn as_features(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
-    let served = served();
-    let names = served
+    let model = served_model();
+    let names = model
         .bundle()
         .catalogue()
         .features()

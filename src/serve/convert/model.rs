@@ -1,57 +1,69 @@
-//! From a model to the messages that tell of it.
-
 use super::score::number;
-use crate::features::FeatureSchema;
+use crate::features::{Feature, FeatureSchema};
 use crate::lifecycle::Thresholds;
-use crate::model::{Bands, Bundle, BundleSpec, Segment};
-use crate::serve::engine::users::KnownUsers;
-use crate::serve::registry::served::Served;
-use crate::serve::registry::{Comparison, Entry, Label, Shelf, State};
+use crate::model::{Bands, BundleSpec, Segment};
+use crate::serve::errors::CallError;
+use crate::serve::registry::users::KnownUsers;
+use crate::serve::registry::{Label, ModelState, ModelStatus, ServedModel, ShadowStats};
 use crate::serve::wire;
 
-/// A model in one of its views.
-pub(crate) fn model(served: &Served, view: wire::ModelView) -> wire::Model {
-    let mut model = basic(served);
-    match view {
-        wire::ModelView::Basic => {}
-        wire::ModelView::Unspecified | wire::ModelView::Full => complete(&mut model, served),
+/// The view that a request names.
+pub(crate) fn view(view: i32) -> Result<wire::ModelView, CallError> {
+    wire::ModelView::try_from(view)
+        .map_err(|_| CallError::field("view", format!("{view} is not a ModelView of this version")))
+}
+
+/// The label that a request names.
+pub(crate) fn label(label: i32) -> Result<Label, CallError> {
+    match wire::ModelLabel::try_from(label) {
+        Ok(wire::ModelLabel::Stable) => Ok(Label::Stable),
+        Ok(wire::ModelLabel::Canary) => Ok(Label::Canary),
+        Ok(wire::ModelLabel::Shadow) => Ok(Label::Shadow),
+        Ok(wire::ModelLabel::Unspecified) => Err(CallError::field("label", "is required")),
+        Err(_) => Err(CallError::field(
+            "label",
+            format!("{label} is not a ModelLabel of this version"),
+        )),
     }
-    model
 }
 
-/// Where a model stands; `None` for one that is not on the shelf.
-pub(crate) fn status(shelf: &Shelf, name: &str) -> Option<wire::ModelStatus> {
-    let Entry {
-        state,
-        reason,
-        model,
-    } = shelf.entries().get(name)?;
-    let version = model
-        .as_ref()
-        .map(|model| model.served.bundle().version().to_owned())
-        .unwrap_or_default();
-    let mut status = wire::ModelStatus {
-        name: name.to_owned(),
-        reason: reason.clone(),
-        version,
-        ..Default::default()
-    };
-    status.set_state((*state).into());
-    status.labels = shelf
-        .labels()
-        .of(name)
-        .map(|label| wire::ModelLabel::from(label).into())
-        .collect();
-    Some(status)
+/// A model in one of its views.
+pub(crate) fn model(model: &ServedModel, view: wire::ModelView) -> wire::Model {
+    match view {
+        wire::ModelView::Basic => basic(model),
+        wire::ModelView::Unspecified | wire::ModelView::Full => full(model),
+    }
 }
 
-impl From<State> for wire::ModelState {
-    fn from(state: State) -> Self {
+impl From<ModelStatus> for wire::ModelStatus {
+    fn from(status: ModelStatus) -> Self {
+        let ModelStatus {
+            name,
+            state,
+            reason,
+            version,
+            labels,
+        } = status;
+        Self {
+            name,
+            state: wire::ModelState::from(state).into(),
+            reason,
+            version: version.unwrap_or_default(),
+            labels: labels
+                .into_iter()
+                .map(|label| wire::ModelLabel::from(label).into())
+                .collect(),
+        }
+    }
+}
+
+impl From<ModelState> for wire::ModelState {
+    fn from(state: ModelState) -> Self {
         match state {
-            State::Loading => Self::Loading,
-            State::Active => Self::Active,
-            State::Unloading => Self::Unloading,
-            State::Failed => Self::Failed,
+            ModelState::Loading => Self::Loading,
+            ModelState::Active => Self::Active,
+            ModelState::Unloading => Self::Unloading,
+            ModelState::Failed => Self::Failed,
         }
     }
 }
@@ -66,19 +78,19 @@ impl From<Label> for wire::ModelLabel {
     }
 }
 
-impl From<Comparison> for wire::ShadowReport {
-    fn from(comparison: Comparison) -> Self {
-        let mean_difference = comparison.mean();
-        let Comparison {
+impl From<ShadowStats> for wire::ShadowReport {
+    fn from(stats: ShadowStats) -> Self {
+        let mean_difference = stats.mean_difference();
+        let ShadowStats {
             name,
             compared,
             risk_band_mismatches,
             stage_mismatches,
             unscored,
             skipped,
-            sum: _,
-            largest,
-        } = comparison;
+            max_difference,
+            ..
+        } = stats;
         Self {
             name,
             compared,
@@ -87,13 +99,13 @@ impl From<Comparison> for wire::ShadowReport {
             unscored,
             skipped,
             mean_difference,
-            max_difference: largest,
+            max_difference,
         }
     }
 }
 
-fn basic(served: &Served) -> wire::Model {
-    let spec = served.bundle().spec();
+fn basic(model: &ServedModel) -> wire::Model {
+    let spec = model.spec();
     let BundleSpec {
         schema,
         feature_hash,
@@ -110,7 +122,7 @@ fn basic(served: &Served) -> wire::Model {
         amounts: _,
     } = schema;
     wire::Model {
-        version: served.bundle().version().to_owned(),
+        version: model.version().to_owned(),
         feature_hash: feature_hash.clone(),
         as_of: spec.training.as_of.to_string(),
         timezone: timezone.clone(),
@@ -128,19 +140,22 @@ fn basic(served: &Served) -> wire::Model {
     }
 }
 
-fn complete(model: &mut wire::Model, served: &Served) {
-    let features = served.bundle().catalogue().features().iter().enumerate();
-    let feature = |(position, feature): (usize, &crate::features::Feature)| wire::Feature {
+fn full(model: &ServedModel) -> wire::Model {
+    let features = model.catalogue().features().iter().enumerate();
+    let feature = |(position, feature): (usize, &Feature)| wire::Feature {
         name: feature.name.clone(),
         unit: feature.unit.to_owned(),
         description: feature.description.clone(),
         group: wire::FeatureGroup::from(feature.group).into(),
-        required: served.requires(position),
+        required: model.requires(position),
     };
-    model.features = features.map(feature).collect();
-    let segments = served.bundle().spec().segments.items.iter().enumerate();
-    model.segments = segments.map(wire::Segment::from).collect();
-    served.card().clone_into(&mut model.card_json);
+    let segments = model.spec().segments.items.iter().enumerate();
+    wire::Model {
+        features: features.map(feature).collect(),
+        segments: segments.map(wire::Segment::from).collect(),
+        card_json: model.card().to_owned(),
+        ..basic(model)
+    }
 }
 
 impl From<(usize, &Segment)> for wire::Segment {
@@ -194,14 +209,11 @@ impl From<&Thresholds> for wire::StageThresholds {
     }
 }
 
-/// The users known by id, as a model is asked about them.
-pub(crate) fn known_users(known: &KnownUsers, bundle: &Bundle) -> wire::KnownUsers {
-    let as_of = known
-        .as_of(bundle.version(), bundle.spec())
-        .map(|day| day.to_string())
-        .unwrap_or_default();
+/// The users known by id, with the as-of day of requests to this model that give none.
+pub(crate) fn known_users(users: &KnownUsers, model: &ServedModel) -> wire::KnownUsers {
+    let as_of = users.as_of(model.version(), model.spec());
     wire::KnownUsers {
-        users: known.histories().len() as u64,
-        as_of,
+        users: users.histories().len() as u64,
+        as_of: as_of.map_or_else(String::new, |day| day.to_string()),
     }
 }

@@ -1,34 +1,42 @@
-//! From the model's answers to the wire's messages.
-
-use super::request::Question;
-use super::vocabulary::{UnknownKind, UnknownKinds};
+use super::request::RequestContext;
 use crate::features::FeatureGroup;
 use crate::lifecycle::{Rule, Stage};
 use crate::model::{HorizonScore, Prediction, Reason, RiskBand, Score, SegmentMatch};
+use crate::serve::errors::CallError;
+use crate::serve::registry::vocabulary::{UnknownKind, UnknownKinds};
 use crate::serve::wire;
+use crate::serve::wire::score_result::Result as Outcome;
+
+/// What is reported of a subject beside its prediction.
+#[derive(Debug, Default)]
+pub(crate) struct InputReport {
+    /// How many events were not used because they lie on the as-of day or later.
+    pub(crate) events_after_as_of: u64,
+    /// The events of kinds that the model's log did not have.
+    pub(crate) unknown: UnknownKinds,
+}
 
 /// The message for a subject's prediction.
 pub(crate) fn score(
-    question: &Question<'_>,
+    context: &RequestContext,
     prediction: Prediction<'_>,
-    events_after_as_of: u64,
-    unknown: UnknownKinds,
+    input: InputReport,
 ) -> wire::Score {
-    let unknown = unknown.told(question.served().vocabulary());
-    let mut answer = wire::Score {
-        events_after_as_of,
+    let unknown = input.unknown.reported(context.model.vocabulary());
+    let mut message = wire::Score {
+        events_after_as_of: input.events_after_as_of,
         unknown_kinds: unknown.into_iter().map(wire::UnknownKind::from).collect(),
-        as_of: question.as_of_text(),
-        model_version: question.served().bundle().version().to_owned(),
+        as_of: context.as_of_text(),
+        model_version: context.model.version().to_owned(),
         ..wire::Score::default()
     };
     match prediction {
-        Prediction::TooNew => answer.set_status(wire::ScoreStatus::TooNew),
-        Prediction::AlreadyChurned => answer.set_status(wire::ScoreStatus::AlreadyChurned),
+        Prediction::TooNew => message.set_status(wire::ScoreStatus::TooNew),
+        Prediction::AlreadyChurned => message.set_status(wire::ScoreStatus::AlreadyChurned),
         Prediction::Inactive { recency_days } => {
-            answer.set_status(wire::ScoreStatus::Inactive);
-            answer.recency_days = Some(recency_days);
-            set_stage(&mut answer, Stage::Churning, Rule::Inactive);
+            message.set_status(wire::ScoreStatus::Inactive);
+            message.recency_days = Some(recency_days);
+            set_stage(&mut message, Stage::Churning, Rule::Inactive);
         }
         Prediction::Scored(score) => {
             let Score {
@@ -37,22 +45,40 @@ pub(crate) fn score(
                 rule,
                 segment,
             } = score;
-            answer.set_status(wire::ScoreStatus::Scored);
+            message.set_status(wire::ScoreStatus::Scored);
             let wanted = horizons
                 .into_iter()
-                .filter(|h| question.wants(h.horizon_days));
-            answer.horizons = wanted.map(horizon).collect();
-            answer.segment = segment.map(wire::SegmentMatch::from);
-            set_stage(&mut answer, stage, rule);
+                .filter(|h| context.wants(h.horizon_days));
+            message.horizons = wanted.map(horizon).collect();
+            message.segment = segment.map(wire::SegmentMatch::from);
+            set_stage(&mut message, stage, rule);
         }
     }
-    answer
+    message
 }
 
-fn set_stage(answer: &mut wire::Score, stage: Stage, rule: Rule) {
-    answer.set_stage(stage.into());
-    answer.set_stage_rule(rule.into());
-    description(rule).clone_into(&mut answer.stage_explanation);
+/// The message for the results of a batch, in order.
+pub(crate) fn batch(
+    context: &RequestContext,
+    results: Vec<Result<wire::Score, CallError>>,
+) -> wire::BatchScoreUsersResponse {
+    let results = results.into_iter().map(|result| wire::ScoreResult {
+        result: Some(match result {
+            Ok(score) => Outcome::Score(score),
+            Err(error) => Outcome::Error(error.into()),
+        }),
+    });
+    wire::BatchScoreUsersResponse {
+        results: results.collect(),
+        model_version: context.model.version().to_owned(),
+        as_of: context.as_of_text(),
+    }
+}
+
+fn set_stage(message: &mut wire::Score, stage: Stage, rule: Rule) {
+    message.set_stage(stage.into());
+    message.set_stage_rule(rule.into());
+    explanation(rule).clone_into(&mut message.stage_explanation);
 }
 
 fn horizon(score: HorizonScore<'_>) -> wire::HorizonScore {
@@ -93,7 +119,7 @@ impl From<Reason<'_>> for wire::Reason {
             feature: feature.to_owned(),
             value,
             unit: unit.to_owned(),
-            description,
+            explanation: description,
         }
     }
 }
@@ -174,7 +200,8 @@ impl From<Rule> for wire::StageRule {
     }
 }
 
-fn description(rule: Rule) -> &'static str {
+/// A rule in plain words.
+fn explanation(rule: Rule) -> &'static str {
     match rule {
         Rule::Inactive => "no activity for longer than users count as active",
         Rule::Overdue => "silent for several times the usual gap",

@@ -1,5 +1,176 @@
-//! The compute pool and the scoring that runs on it.
+//! Computes scores: small requests on the thread that read them, all others on a pool.
 
 pub(crate) mod pool;
 pub(crate) mod scorer;
-pub(crate) mod users;
+mod shadow;
+
+use std::sync::Arc;
+
+use crate::serve::context::CallContext;
+use crate::serve::convert::request::RequestContext;
+use crate::serve::errors::CallError;
+use crate::serve::registry::{ModelRegistry, ServedModel};
+use crate::serve::telemetry::metrics::Metrics;
+use crate::serve::wire;
+use crate::serve::wire::subject::Subject as SubjectForm;
+use pool::{Compute, catch_panic};
+use scorer::BatchResults;
+use shadow::ShadowRequest;
+
+/// Subjects that are scored on the thread that read them: less work than a hand-off to another thread.
+const INLINE_SUBJECTS: usize = 4;
+/// So many entries of a history take as long as a subject.
+const ENTRIES_PER_SUBJECT: usize = 64;
+
+/// How much work a job is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// Users, or rows.
+    pub(crate) units: usize,
+    /// So many units are computed at once, on the calling thread.
+    pub(crate) inline_units: usize,
+}
+
+/// How a batch waits for a thread of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queueing {
+    /// Small ones not at all, others in a queue of bounded length, which rejects what it cannot hold.
+    Bounded,
+    /// As long as needed: the client of a stream is held back instead.
+    Backpressure,
+}
+
+/// The threads that compute, with everything that a computation is counted in.
+pub(crate) struct Engine {
+    /// The pool.
+    pub(crate) pool: Compute,
+    registry: Arc<ModelRegistry>,
+    metrics: Arc<Metrics>,
+}
+
+impl Engine {
+    /// An engine on this pool.
+    pub(crate) fn new(pool: Compute, registry: Arc<ModelRegistry>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            pool,
+            registry,
+            metrics,
+        }
+    }
+
+    /// Runs a job where its cost says. A crash of the job is an error of its call alone.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        call: &CallContext,
+        cost: Cost,
+        job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        if cost.units <= cost.inline_units {
+            catch_panic(job)
+        } else {
+            self.pool.run(call, cost.units, job).await
+        }
+    }
+
+    /// Scores the subject of a request for one user.
+    pub(crate) async fn score_user(
+        &self,
+        context: &Arc<RequestContext>,
+        subject: wire::Subject,
+    ) -> Result<wire::Score, CallError> {
+        let shadow = self.shadow_request(context, std::slice::from_ref(&subject));
+        let cost = cost(std::slice::from_ref(&subject));
+        let shared = Arc::clone(context);
+        let job = move || scorer::score_user(&shared, subject);
+        let score = self.run(&context.call, cost, job).await?;
+        self.count(&context.model, [&score]);
+        if let Some(shadow) = shadow {
+            self.compare(shadow, || vec![Some(score.clone())]);
+        }
+        Ok(score)
+    }
+
+    /// Scores the subjects of a batch. One that is not legal fails alone.
+    pub(crate) async fn score_batch(
+        &self,
+        context: &Arc<RequestContext>,
+        subjects: Vec<wire::Subject>,
+        queueing: Queueing,
+    ) -> Result<BatchResults, CallError> {
+        let shadow = self.shadow_request(context, &subjects);
+        let cost = cost(&subjects);
+        let shared = Arc::clone(context);
+        let job = move || Ok(scorer::score_batch(&shared, subjects));
+        let results = match queueing {
+            Queueing::Bounded => self.run(&context.call, cost, job).await?,
+            Queueing::Backpressure => self.pool.run_with_backpressure(&context.call, job).await?,
+        };
+        self.count(&context.model, results.iter().flatten());
+        if let Some(shadow) = shadow {
+            self.compare(shadow, || scores(&results));
+        }
+        Ok(results)
+    }
+
+    /// Counts the probabilities at the model's shortest horizon, of requests that wanted it.
+    fn count<'s>(&self, model: &ServedModel, scores: impl IntoIterator<Item = &'s wire::Score>) {
+        let shortest = model.spec().schema.horizon_days.first().copied();
+        let first = scores
+            .into_iter()
+            .filter_map(|score| score.horizons.first())
+            .filter(|first| Some(first.horizon_days) == shortest.map(u32::from));
+        self.metrics
+            .probability
+            .observe_all(first.map(|first| first.churn_probability));
+    }
+
+    /// The same request to the shadow; `None` unless the stable model has one.
+    fn shadow_request(
+        &self,
+        context: &Arc<RequestContext>,
+        subjects: &[wire::Subject],
+    ) -> Option<ShadowRequest> {
+        let shadow = self.registry.shadow_of(&context.model)?;
+        Some(ShadowRequest {
+            shadow,
+            context: Arc::clone(context),
+            subjects: subjects.to_vec(),
+        })
+    }
+
+    /// Has the shadow score what has been scored, when the pool is idle, and compares; otherwise counts the users skipped.
+    fn compare(&self, request: ShadowRequest, returned: impl FnOnce() -> Vec<Option<wire::Score>>) {
+        if !self.pool.is_idle() {
+            request.skip(&self.registry);
+            return;
+        }
+        let (registry, returned) = (Arc::clone(&self.registry), returned());
+        self.pool
+            .run_when_idle(move || request.compare(&registry, &returned));
+    }
+}
+
+/// The scores of a batch, in order; `None` for a subject that failed.
+fn scores(results: &BatchResults) -> Vec<Option<wire::Score>> {
+    results
+        .iter()
+        .map(|result| result.as_ref().ok().cloned())
+        .collect()
+}
+
+/// How much work subjects are.
+fn cost(subjects: &[wire::Subject]) -> Cost {
+    let units = |subject: &wire::Subject| match &subject.subject {
+        Some(SubjectForm::History(history)) => {
+            1 + (history.events.len() + history.days.len()) / ENTRIES_PER_SUBJECT
+        }
+        Some(
+            SubjectForm::UserId(_) | SubjectForm::Features(_) | SubjectForm::PackedFeatures(_),
+        )
+        | None => 1,
+    };
+    Cost {
+        units: subjects.iter().map(units).sum(),
+        inline_units: INLINE_SUBJECTS,
+    }
+}

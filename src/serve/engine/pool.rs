@@ -2,9 +2,9 @@
 //!
 //! Computing on the threads that serve connections would stop them from reading; computing elsewhere without a bound
 //! would let work pile up until every answer is too late. So a call waits in a queue of limited length, for a limited
-//! time, and when its turn comes it is looked at once more: whoever has hung up, is past the deadline or has waited
-//! too long costs nothing more. A queue that is known to take too long is told of before a call's message is even read,
-//! because reading large messages only to refuse them would leave no time for anything else.
+//! time, and when its turn comes it is looked at once more: a call whose client has hung up, whose deadline has passed or
+//! that has waited too long costs nothing more. When the queue is known to take too long, calls are refused before their
+//! messages are even read, because reading large messages only to refuse them would leave no time for anything else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, ServeError};
-use crate::serve::gateway::deadline;
 use crate::serve::limits::{Limits, size};
 use crate::serve::telemetry::metrics::{Metrics, Shed};
-use crate::serve::telemetry::traces;
 
 /// So many jobs for each thread may always wait, however long each of them takes.
 const ALWAYS_WAITING: usize = 8;
@@ -29,7 +28,7 @@ const PATIENCE_UNITS: usize = 256;
 pub(crate) struct Compute {
     pool: rayon::ThreadPool,
     waiting: Arc<AtomicUsize>,
-    /// Places for work that may wait: see [`Compute::run_patiently`].
+    /// Places for work that may wait: see [`Compute::run_with_backpressure`].
     patient: Semaphore,
     metrics: Arc<Metrics>,
     /// How long a job takes, in nanoseconds: each one counts an eighth.
@@ -54,7 +53,7 @@ impl Compute {
             job_ns: Arc::default(),
             threads,
             queue_length: size(limits.queue_length),
-            queue_wait: Duration::from_millis(u64::from(limits.queue_wait_ms)),
+            queue_wait: Duration::from_millis(u64::from(limits.max_queue_wait_ms)),
         })
     }
 
@@ -82,6 +81,7 @@ impl Compute {
     /// comes too late.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        call: &CallContext,
         units: usize,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
@@ -90,6 +90,7 @@ impl Compute {
         }
         let patience = 1 + units / PATIENCE_UNITS;
         self.submit(
+            call,
             job,
             Some(self.queue_wait * u32::try_from(patience).unwrap_or(u32::MAX)),
         )
@@ -98,16 +99,17 @@ impl Compute {
 
     /// Runs a job of a stream, whose client is held back instead of refused when the server is busy. At most one for
     /// each thread is under way.
-    pub(crate) async fn run_patiently<T: Send + 'static>(
+    pub(crate) async fn run_with_backpressure<T: Send + 'static>(
         &self,
+        call: &CallContext,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
-        let _place = self
+        let _slot = self
             .patient
             .acquire()
             .await
             .map_err(|_| CallError::Draining)?;
-        self.submit(job, None).await
+        self.submit(call, job, None).await
     }
 
     /// Whether nothing waits for a thread.
@@ -116,10 +118,10 @@ impl Compute {
     }
 
     /// Runs a job that nobody waits for; to be asked only when [`Self::is_idle`].
-    pub(crate) fn run_in_spare_time(&self, job: impl FnOnce() + Send + 'static) {
-        let place = Place::take(&self.waiting);
+    pub(crate) fn run_when_idle(&self, job: impl FnOnce() + Send + 'static) {
+        let slot = QueueSlot::take(&self.waiting);
         self.pool.spawn_fifo(move || {
-            drop(place);
+            drop(slot);
             // A crash is counted by what is missing; it must not end the process.
             let _ = catch_unwind(AssertUnwindSafe(job));
         });
@@ -127,29 +129,30 @@ impl Compute {
 
     async fn submit<T: Send + 'static>(
         &self,
+        call: &CallContext,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
         longest_wait: Option<Duration>,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let (place, metrics, job_ns) = (
-            Place::take(&self.waiting),
+        let (slot, metrics, job_ns) = (
+            QueueSlot::take(&self.waiting),
             Arc::clone(&self.metrics),
             Arc::clone(&self.job_ns),
         );
-        let (entered, deadline, span) = (Instant::now(), deadline::deadline(), traces::current());
+        let (entered, deadline, span) = (Instant::now(), call.deadline, call.span.clone());
         self.pool.spawn_fifo(move || {
-            drop(place);
+            drop(slot);
             let now = Instant::now();
             let waited = now.duration_since(entered);
             metrics.queue_wait.observe(waited.as_secs_f64());
             span.child("queue", entered, now);
-            let outcome = if deadline.is_some_and(|deadline| deadline <= now) {
+            let outcome = if deadline <= now {
                 metrics.shed(Shed::Deadline);
                 Err(CallError::DeadlinePassed(
                     "the deadline passed while the call waited for a thread",
                 ))
             } else if answer.is_closed() {
-                metrics.shed(Shed::HungUp);
+                metrics.shed(Shed::ClientCancelled);
                 return;
             } else if let Some(longest) = longest_wait.filter(|longest| waited > *longest) {
                 metrics.shed(Shed::QueueWait);
@@ -157,7 +160,7 @@ impl Compute {
                     retry_after: longest,
                 })
             } else {
-                let outcome = guarded(job);
+                let outcome = catch_panic(job);
                 span.child("compute", now, Instant::now());
                 let took = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 let before = job_ns.load(Ordering::Relaxed);
@@ -172,21 +175,21 @@ impl Compute {
 }
 
 /// Runs a job here and now; a crash of it is the call's failure and nothing else's.
-pub(crate) fn guarded<T>(job: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
+pub(crate) fn catch_panic<T>(job: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
     catch_unwind(AssertUnwindSafe(job)).unwrap_or(Err(CallError::Crashed("scoring")))
 }
 
-/// A place in the queue, given back when dropped.
-struct Place(Arc<AtomicUsize>);
+/// A slot of the queue, given back when dropped.
+struct QueueSlot(Arc<AtomicUsize>);
 
-impl Place {
+impl QueueSlot {
     fn take(waiting: &Arc<AtomicUsize>) -> Self {
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(waiting))
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -198,10 +201,15 @@ mod tests {
 
     use super::*;
 
+    /// A call that has a minute.
+    fn call() -> CallContext {
+        CallContext::within(Duration::from_secs(60))
+    }
+
     fn pool(queue_length: u32, queue_wait_ms: u32) -> Arc<Compute> {
         let limits = Limits {
             queue_length,
-            queue_wait_ms,
+            max_queue_wait_ms: queue_wait_ms,
             compute_threads: 1,
             ..Limits::default()
         };
@@ -218,7 +226,7 @@ mod tests {
                 let _ = held.recv();
                 Ok(())
             };
-            compute.run(1, job).await
+            compute.run_with_backpressure(&call(), job).await
         });
         has_begun.await.unwrap();
         let_go
@@ -231,14 +239,14 @@ mod tests {
         let waiting: Vec<_> = (0..2)
             .map(|i| {
                 let compute = Arc::clone(&compute);
-                tokio::spawn(async move { compute.run(1, move || Ok(i)).await })
+                tokio::spawn(async move { compute.run(&call(), 1, move || Ok(i)).await })
             })
             .collect();
         while compute.waiting.load(Ordering::Relaxed) < 2 {
             tokio::task::yield_now().await;
         }
         assert!(matches!(
-            compute.run(1, || Ok(())).await,
+            compute.run(&call(), 1, || Ok(())).await,
             Err(CallError::Overloaded { .. })
         ));
         assert!(!compute.is_idle());
@@ -246,25 +254,32 @@ mod tests {
         for (i, call) in waiting.into_iter().enumerate() {
             assert_eq!(call.await.unwrap().unwrap(), i);
         }
-        assert_eq!(compute.run(1, || Ok(7)).await.unwrap(), 7);
+        assert_eq!(compute.run(&call(), 1, || Ok(7)).await.unwrap(), 7);
     }
 
     #[tokio::test]
     async fn who_has_waited_too_long_is_not_computed_for() {
-        let compute = pool(10, 1);
+        let limits = Limits {
+            compute_threads: 1,
+            ..Limits::default()
+        };
+        // However short the wait is, it is too long.
+        let compute = Arc::new(Compute {
+            queue_wait: Duration::ZERO,
+            ..Compute::start(&limits, Arc::default()).unwrap()
+        });
         let held = hold(&compute).await;
         let late = {
             let compute = Arc::clone(&compute);
             tokio::spawn(async move {
                 compute
-                    .run(1, || -> Result<(), _> { panic!("must not run") })
+                    .run(&call(), 1, || -> Result<(), _> { panic!("must not run") })
                     .await
             })
         };
         while compute.waiting.load(Ordering::Relaxed) < 1 {
             tokio::task::yield_now().await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
         drop(held);
         assert!(matches!(
             late.await.unwrap(),
@@ -276,9 +291,9 @@ mod tests {
     async fn a_crash_fails_its_own_call_only() {
         let compute = pool(10, 1_000);
         let crash = compute
-            .run(1, || -> Result<(), _> { panic!("for the test") })
+            .run(&call(), 1, || -> Result<(), _> { panic!("for the test") })
             .await;
         assert!(matches!(crash, Err(CallError::Crashed(_))));
-        assert_eq!(compute.run(1, || Ok(1)).await.unwrap(), 1);
+        assert_eq!(compute.run(&call(), 1, || Ok(1)).await.unwrap(), 1);
     }
 }

@@ -1,128 +1,106 @@
-//! From checked requests to answers, without waiting for anything.
-
 use crate::history::{Day, DayClock, HistoryView};
 use crate::model::{ModelError, Prediction, Predictor, Subject};
-use crate::serve::convert::request::{Asked, Question};
-use crate::serve::convert::score;
-use crate::serve::convert::subject::{Checked, Inline, Place, check};
-use crate::serve::convert::vocabulary::UnknownKinds;
-use crate::serve::errors::CallError;
+use crate::serve::convert::history::InlineHistory;
+use crate::serve::convert::request::RequestContext;
+use crate::serve::convert::score::{InputReport, score};
+use crate::serve::convert::subject::{ParsedSubject, parse};
+use crate::serve::errors::{CallError, FieldPath};
 use crate::serve::wire;
-use crate::serve::wire::score_result::Result as Outcome;
 
-/// The answer about one user.
-pub(crate) fn single(
-    asked: Asked<'_>,
-    request: wire::ScoreUserRequest,
+/// The results of a batch, one for each subject, in order.
+pub(crate) type BatchResults = Vec<Result<wire::Score, CallError>>;
+
+/// Scores the subject of a request for one user.
+pub(crate) fn score_user(
+    context: &RequestContext,
+    subject: wire::Subject,
 ) -> Result<wire::Score, CallError> {
-    let (question, subject) = Question::single(asked, request)?;
-    Scorer::new(&question).score(subject, Place::Single)
+    Scorer::new(context).score(subject, FieldPath::Subject)
 }
 
-/// The answers about many users.
-pub(crate) fn batch(
-    asked: Asked<'_>,
-    request: wire::BatchScoreUsersRequest,
-) -> Result<wire::BatchScoreUsersResponse, CallError> {
-    let (question, subjects) = Question::batch(asked, request)?;
-    let mut scorer = Scorer::new(&question);
-    let mut results = Vec::with_capacity(subjects.len());
-    for (i, subject) in subjects.into_iter().enumerate() {
-        let outcome = match scorer.score(subject, Place::Batch(i)) {
-            Ok(score) => Outcome::Score(score),
-            Err(error) => Outcome::Error(error.into()),
-        };
-        results.push(wire::ScoreResult {
-            result: Some(outcome),
-        });
-    }
-    Ok(wire::BatchScoreUsersResponse {
-        results,
-        model_version: question.served().bundle().version().to_owned(),
-        as_of: question.as_of_text(),
-    })
+/// Scores the subjects of a batch. One that is not legal fails alone.
+pub(crate) fn score_batch(context: &RequestContext, subjects: Vec<wire::Subject>) -> BatchResults {
+    let mut scorer = Scorer::new(context);
+    let subjects = subjects.into_iter().enumerate();
+    subjects
+        .map(|(i, subject)| scorer.score(subject, FieldPath::Subjects(i)))
+        .collect()
 }
 
-/// Answers one question for subject after subject, keeping its buffers.
-struct Scorer<'q, 's> {
-    question: &'q Question<'s>,
+/// Scores subject after subject of one request, in the same buffers.
+struct Scorer<'c> {
+    context: &'c RequestContext,
     clock: DayClock,
-    inline: Predictor<'s>,
-    known: Option<Predictor<'q>>,
+    /// Of inline histories and vectors, whose records refer to the model's kinds.
+    inline: Predictor<'c>,
+    /// Of the roll-up's users, whose records refer to the roll-up's kinds; made for the first of them.
+    known: Option<Predictor<'c>>,
 }
 
-impl<'q, 's> Scorer<'q, 's> {
-    fn new(question: &'q Question<'s>) -> Self {
-        let served = question.served();
+impl<'c> Scorer<'c> {
+    fn new(context: &'c RequestContext) -> Self {
+        let model = &context.model;
         Self {
-            question,
-            clock: served.clock(),
-            inline: served.bundle().predictor(served.kinds()),
+            context,
+            clock: model.clock(),
+            inline: model.bundle().predictor(model.kinds()),
             known: None,
         }
     }
 
-    fn score(&mut self, subject: wire::Subject, place: Place) -> Result<wire::Score, CallError> {
-        let question = self.question;
-        let mut unknown = UnknownKinds::default();
-        let (prediction, later) = match check(question, &mut self.clock, subject, place)? {
-            Checked::User(history, as_of) => {
-                let later = events_from(history.view(), as_of);
-                (self.known(history.view(), as_of)?, later)
+    fn score(&mut self, subject: wire::Subject, path: FieldPath) -> Result<wire::Score, CallError> {
+        let subject = parse(self.context, &mut self.clock, subject, path)?;
+        let mut report = InputReport::default();
+        let prediction = match subject {
+            ParsedSubject::User(history, as_of) => {
+                report.events_after_as_of = events_from(history.view(), as_of);
+                self.known_user(history.view(), as_of)?
             }
-            Checked::Inline(Inline {
-                history,
-                as_of,
-                later,
-                unknown: found,
-            }) => {
-                unknown = found;
-                (
-                    self.inline.predict(
-                        Subject::History(history.view()),
-                        as_of,
-                        question.reason_count,
-                    )?,
-                    later,
-                )
+            ParsedSubject::Inline(inline) => {
+                let InlineHistory {
+                    history,
+                    as_of,
+                    events_after_as_of,
+                    unknown,
+                } = inline;
+                report = InputReport {
+                    events_after_as_of,
+                    unknown,
+                };
+                let subject = Subject::History(history.view());
+                self.inline
+                    .predict(subject, as_of, self.context.params.reason_count)?
             }
-            Checked::Named(vector) => {
-                let assessed = self.vector(&vector);
-                (assessed.map_err(|e| named_feature_needed(e, place))?, 0)
-            }
-            Checked::Packed(vector) => {
-                let assessed = self.vector(&vector);
-                (
-                    assessed.map_err(|e| packed_feature_needed(e, question, place))?,
-                    0,
-                )
-            }
+            ParsedSubject::Named(vector) => self
+                .vector(&vector)
+                .map_err(|error| named_feature_needed(error, path))?,
+            ParsedSubject::Packed(vector) => self
+                .vector(&vector)
+                .map_err(|error| packed_feature_needed(error, self.context, path))?,
         };
-        Ok(score::score(question, prediction, later, unknown))
+        Ok(score(self.context, prediction, report))
     }
 
-    fn known(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Prediction<'q>, ModelError> {
-        let question = self.question;
+    fn known_user(
+        &mut self,
+        view: HistoryView<'_>,
+        as_of: Day,
+    ) -> Result<Prediction<'c>, ModelError> {
+        let context = self.context;
         let predictor = self.known.get_or_insert_with(|| {
-            let kinds = question
-                .asked
-                .users
-                .as_ref()
-                .map(|users| users.histories().kinds())
-                .unwrap_or_default();
-            question.served().bundle().predictor(kinds)
+            let users = context.users.as_ref();
+            let kinds = users.map_or(&[][..], |users| users.histories().kinds());
+            context.model.bundle().predictor(kinds)
         });
-        predictor.predict(Subject::History(view), as_of, question.reason_count)
+        predictor.predict(Subject::History(view), as_of, context.params.reason_count)
     }
 
-    fn vector(&mut self, vector: &[f64]) -> Result<Prediction<'s>, ModelError> {
-        // The day plays no part: a vector has been computed for one already.
-        let as_of = self
-            .question
-            .as_of
-            .unwrap_or(self.question.served().bundle().spec().training.as_of);
+    fn vector(&mut self, vector: &[f64]) -> Result<Prediction<'c>, ModelError> {
+        let RequestContext { params, model, .. } = self.context;
+        // The day has no effect: a vector has been computed for one already.
+        let as_of = params.as_of.unwrap_or(model.spec().training.as_of);
         self.inline
-            .predict(Subject::Features(vector), as_of, self.question.reason_count)
+            .predict(Subject::Features(vector), as_of, params.reason_count)
     }
 }
 
@@ -137,25 +115,29 @@ fn events_from(view: HistoryView<'_>, as_of: Day) -> u64 {
 
 const NEEDED: &str = "every subject must have this feature, and it was not given";
 
-fn named_feature_needed(error: ModelError, place: Place) -> CallError {
+fn named_feature_needed(error: ModelError, path: FieldPath) -> CallError {
     match error {
         ModelError::Needed { name } => {
-            CallError::field(format!("{place}.features.values[{name}]"), NEEDED)
+            CallError::field(format!("{path}.features.values[{name}]"), NEEDED)
         }
         other => other.into(),
     }
 }
 
-fn packed_feature_needed(error: ModelError, question: &Question<'_>, place: Place) -> CallError {
-    match error {
-        ModelError::Needed { name } => {
-            let position = question.served().position(&name).unwrap_or_default();
-            let problem = format!("`{name}`: {NEEDED}");
-            CallError::field(
-                format!("{place}.packed_features.values[{position}]"),
-                problem,
-            )
-        }
-        other => other.into(),
+fn packed_feature_needed(
+    error: ModelError,
+    context: &RequestContext,
+    path: FieldPath,
+) -> CallError {
+    let ModelError::Needed { name } = error else {
+        return error.into();
+    };
+    match context.model.position(&name) {
+        Ok(position) => CallError::field(
+            format!("{path}.packed_features.values[{position}]"),
+            format!("`{name}`: {NEEDED}"),
+        ),
+        // The model needs a feature that it does not have: its own fault.
+        Err(_) => ModelError::Needed { name }.into(),
     }
 }

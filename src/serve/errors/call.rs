@@ -5,10 +5,10 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::field_path::FieldPath;
 use super::table::{Detail, Reason};
 use crate::history::HistoryError;
 use crate::model::ModelError;
-use crate::serve::convert::subject::Place;
 use crate::serve::wire;
 
 /// `ErrorInfo.domain`.
@@ -54,10 +54,10 @@ pub(crate) enum CallError {
         most: u32,
     },
     /// A user id that the roll-up does not have.
-    #[error("{place}.user_id: the roll-up has no user `{user}`")]
+    #[error("{subject}.user_id: the roll-up has no user `{user}`")]
     UnknownUser {
         /// Which subject.
-        place: Place,
+        subject: FieldPath,
         /// The id.
         user: String,
     },
@@ -71,11 +71,11 @@ pub(crate) enum CallError {
     },
     /// A user id, and no roll-up to look it up in.
     #[error(
-        "{place}.user_id: this server was started without --rollup and knows no users; send history or features"
+        "{subject}.user_id: this server was started without --rollup and knows no users; send history or features"
     )]
     NoKnownUsers {
         /// Which subject.
-        place: Place,
+        subject: FieldPath,
     },
     /// Features that were made for another model.
     #[error(
@@ -194,9 +194,9 @@ impl CallError {
     }
 
     /// A user that the roll-up does not have.
-    pub(crate) fn unknown_user(place: Place, user: String) -> Self {
+    pub(crate) fn unknown_user(subject: FieldPath, user: String) -> Self {
         Self::UnknownUser {
-            place,
+            subject,
             user: clip(user),
         }
     }
@@ -227,12 +227,12 @@ impl CallError {
             Self::UnknownModel { .. } => Reason::ModelUnknown,
             Self::NoKnownUsers { .. } => Reason::NoRollup,
             Self::OtherFeatures { .. } | Self::FeaturesChanged { .. } => {
-                Reason::FeaturesOfAnotherModel
+                Reason::FeatureHashMismatch
             }
             Self::ModelState { .. } => Reason::ModelState,
             Self::Refused { .. } => Reason::ModelRefused,
-            Self::ModelsFixed(_) => Reason::ModelsFixed,
-            Self::StaleEtag { .. } => Reason::EtagStale,
+            Self::ModelsFixed(_) => Reason::ModelLoadingDisabled,
+            Self::StaleEtag { .. } => Reason::EtagMismatch,
             Self::Overloaded { .. } => Reason::Overloaded,
             Self::TooManyCalls { .. } => Reason::TooManyCalls,
             Self::DeadlinePassed(_) => Reason::DeadlinePassed,
@@ -249,8 +249,8 @@ impl CallError {
     fn path(&self) -> String {
         match self {
             Self::Field { field, .. } | Self::TooMany { field, .. } => field.clone(),
-            Self::UnknownUser { place, .. } | Self::NoKnownUsers { place } => {
-                format!("{place}.user_id")
+            Self::UnknownUser { subject, .. } | Self::NoKnownUsers { subject } => {
+                format!("{subject}.user_id")
             }
             Self::OtherFeatures { .. } => "feature_hash".to_owned(),
             _ => String::new(),
@@ -288,7 +288,7 @@ impl CallError {
         }
     }
 
-    /// What ErrorInfo tells for programs.
+    /// The metadata of ErrorInfo, for programs.
     fn metadata(&self) -> HashMap<String, String> {
         let pair = |key: &str, value: String| HashMap::from([(key.to_owned(), value)]);
         match self {
@@ -385,12 +385,12 @@ mod tests {
         let errors = [
             (CallError::field("a", "b"), wire::ErrorCode::InvalidArgument),
             (
-                CallError::unknown_user(Place::Single, "u".into()),
+                CallError::unknown_user(FieldPath::Subject, "u".into()),
                 wire::ErrorCode::NotFound,
             ),
             (
                 CallError::NoKnownUsers {
-                    place: Place::Batch(3),
+                    subject: FieldPath::Subjects(3),
                 },
                 wire::ErrorCode::FailedPrecondition,
             ),
@@ -407,7 +407,7 @@ mod tests {
             assert_eq!(wire::SubjectError::from(error).code(), code);
         }
         let path = CallError::NoKnownUsers {
-            place: Place::Batch(3),
+            subject: FieldPath::Subjects(3),
         }
         .path();
         assert_eq!(path, "subjects[3].user_id");

@@ -2,10 +2,12 @@
 //! fills them in.
 
 pub(crate) mod call;
+pub(crate) mod field_path;
 pub(crate) mod page;
 pub(crate) mod table;
 
 pub(crate) use call::{CallError, explained};
+pub(crate) use field_path::FieldPath;
 pub use page::errors_page;
 
 use std::net::SocketAddr;

@@ -67,40 +67,40 @@ reasons! {
         "The bytes are not a message of the method's type, or the request has none or more than one."
         "Use stubs generated from this version's proto files."
     MessageTooLarge "MESSAGE_TOO_LARGE" ResourceExhausted []
-        "The message has more bytes than `limits.message_bytes`."
+        "The message has more bytes than `limits.max_message_bytes`."
         "Send several smaller requests. Waiting does not help."
     UserUnknown "USER_UNKNOWN" NotFound [ResourceInfo]
         "The server's roll-up has no user of that id."
         "Send the user's history or features instead, or give the server a newer roll-up."
     ModelUnknown "MODEL_UNKNOWN" NotFound [ResourceInfo]
         "There is no model, model version, label or model folder of that name, or no service to ask for the health of."
-        "ListModels tells what models there are, reflection what services."
+        "ListModels lists the models, reflection the services."
     NoRollup "NO_ROLLUP" FailedPrecondition []
         "A user id was sent to a server that was started without a roll-up."
         "Start it with --rollup, or send the user's history or features."
-    FeaturesOfAnotherModel "FEATURES_OF_ANOTHER_MODEL" FailedPrecondition []
+    FeatureHashMismatch "FEATURE_HASH_MISMATCH" FailedPrecondition []
         "The request's feature_hash is not that of the model that would answer; or a matrix without one came after the order of features had changed."
         "Ask GetModel again, make the vector in the order that it lists, and send the feature_hash that goes with it."
     ModelState "MODEL_STATE" FailedPrecondition [ResourceInfo]
         "The model is not in a state that allows this: it is loading, failed, unloading, or has a label and cannot be unloaded."
-        "ListModels tells each model's state and the reason for it."
+        "ListModels has each model's state and the reason for it."
     ModelRefused "MODEL_REFUSED" FailedPrecondition [ResourceInfo]
         "The folder holds no usable model: it is damaged, of another format, or does not give its own golden answers. What was served before is served on."
         "The message names the file and the fault; fit or copy the model again."
-    ModelsFixed "MODELS_FIXED" FailedPrecondition []
+    ModelLoadingDisabled "MODEL_LOADING_DISABLED" FailedPrecondition []
         "This server was started without a folder to load models from, or holds as many as `limits.models` allows."
         "Start it with --models, or unload a model first."
-    EtagStale "ETAG_STALE" Aborted []
+    EtagMismatch "ETAG_MISMATCH" Aborted []
         "Models or labels have changed since the etag was handed out."
         "Read ListModels again, decide again, and send its etag."
     Overloaded "OVERLOADED" ResourceExhausted [RetryInfo]
-        "More work is waiting than `limits.queue_length` or `limits.queue_wait_ms` allows."
+        "More work is waiting than `limits.queue_length` or `limits.max_queue_wait_ms` allows."
         "Wait as long as RetryInfo says and a random time more, then try again; at most a few times."
     TooManyCalls "TOO_MANY_CALLS" ResourceExhausted [RetryInfo]
-        "`limits.calls`, `limits.streams` or `limits.receiving_bytes` is reached."
+        "`limits.max_concurrent_calls`, `limits.max_streams`, `limits.max_inflight_bytes` or another limit that the message names is reached."
         "As for OVERLOADED."
     DeadlinePassed "DEADLINE_PASSED" DeadlineExceeded []
-        "The client's deadline or `limits.call_seconds` passed before there was an answer, or a stream was silent for `limits.stream_idle_seconds`."
+        "The client's deadline or `limits.call_timeout_seconds` passed before there was an answer; or a stream went on for `limits.stream_timeout_seconds`, or was silent for `limits.stream_idle_seconds`."
         "Allow more time, or ask for less at once."
     NotReady "NOT_READY" Unavailable [RetryInfo]
         "The server has started and is still loading its model."

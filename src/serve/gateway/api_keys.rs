@@ -1,18 +1,17 @@
-//! Who is calling: keys from a file, of which only hashes are kept.
+//! The key file: the names, hashes and permissions of the API keys that callers may have. Of the keys themselves nothing is
+//! kept.
 //!
 //! Each line of the file is `NAME sha256:HEX PERMISSION[,PERMISSION...]`; `#` begins a comment. A name may come twice, so
 //! that an old key is valid beside the new one until everybody has changed.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::methods::Permission;
-use crate::serve::errors::{CallError, ServeError};
+use crate::serve::errors::ServeError;
+use crate::serve::methods::Permission;
 
 /// How keys begin, so that scanners for leaked secrets recognise them.
 const PREFIX: &str = "ebb_";
@@ -23,7 +22,7 @@ const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// One line of a key file.
 #[derive(Clone, PartialEq, Eq)]
-struct Key {
+pub(crate) struct Key {
     name: Arc<str>,
     hash: [u8; 32],
     permissions: Vec<Permission>,
@@ -68,7 +67,7 @@ impl Keys {
     }
 
     /// The key that was sent. Every key is compared, each in the same time whatever it holds.
-    fn find(&self, sent: &str) -> Option<&Key> {
+    pub(crate) fn find(&self, sent: &str) -> Option<&Key> {
         let hash = Sha256::digest(sent.as_bytes());
         let mut found = None;
         for key in &self.0 {
@@ -81,6 +80,16 @@ impl Keys {
 }
 
 impl Key {
+    /// The caller's name, which may come twice while keys are rotated.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What the key allows.
+    pub(crate) fn permissions(&self) -> &[Permission] {
+        &self.permissions
+    }
+
     fn parse(line: &str) -> Result<Self, &'static str> {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [name, hash, permissions] = fields.as_slice() else {
@@ -108,94 +117,6 @@ fn parse_permissions(text: &str) -> Result<Vec<Permission>, &'static str> {
     let named = |name: &str| Permission::ALL.into_iter().find(|p| p.name() == name);
     let all: Option<Vec<_>> = text.split(',').map(named).collect();
     all.ok_or("permissions are score, read and manage, with commas between")
-}
-
-/// The keys in use.
-pub(crate) struct KeyRing {
-    /// `None`: the server asks for no key.
-    keys: Option<RwLock<Arc<Keys>>>,
-    /// What callers may do when it asks for none.
-    anybody: Vec<Permission>,
-}
-
-impl KeyRing {
-    /// Callers need one of these keys.
-    pub(crate) fn guarded(keys: Keys) -> Self {
-        Self {
-            keys: Some(RwLock::new(Arc::new(keys))),
-            anybody: Vec::new(),
-        }
-    }
-
-    /// Callers need no key. Models are managed from this machine only.
-    pub(crate) fn open(loopback: bool) -> Self {
-        let all = Permission::ALL.into_iter();
-        Self {
-            keys: None,
-            anybody: all
-                .filter(|p| loopback || *p != Permission::Manage)
-                .collect(),
-        }
-    }
-
-    /// Exchanges the keys.
-    pub(crate) fn replace(&self, keys: Keys) {
-        if let Some(current) = &self.keys {
-            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
-        }
-    }
-
-    /// Lets a call pass, or says why not. `needed` is `None` for what anybody may ask. Returns the key's name, if it
-    /// took one.
-    pub(crate) fn admit(
-        &self,
-        headers: &HeaderMap,
-        needed: Option<Permission>,
-    ) -> Result<Option<Arc<str>>, CallError> {
-        let Some(needed) = needed else {
-            return Ok(None);
-        };
-        let Some(keys) = &self.keys else {
-            return match self.anybody.contains(&needed) {
-                true => Ok(None),
-                false => Err(CallError::Unauthenticated(
-                    "models are managed by callers with a key; start the server with a key file",
-                )),
-            };
-        };
-        let keys = Arc::clone(&keys.read().unwrap_or_else(PoisonError::into_inner));
-        let key = sent(headers)
-            .and_then(|sent| keys.find(sent))
-            .ok_or(NO_KEY)?;
-        if !key.permissions.contains(&needed) {
-            return Err(CallError::NotPermitted {
-                key: key.name.to_string(),
-                permission: needed.name(),
-            });
-        }
-        Ok(Some(Arc::clone(&key.name)))
-    }
-
-    /// Whether a caller of a method that does not exist may be told so.
-    pub(crate) fn known(&self, headers: &HeaderMap) -> Result<(), CallError> {
-        let Some(keys) = &self.keys else {
-            return Ok(());
-        };
-        let keys = Arc::clone(&keys.read().unwrap_or_else(PoisonError::into_inner));
-        sent(headers)
-            .and_then(|sent| keys.find(sent))
-            .map(|_| ())
-            .ok_or(NO_KEY)
-    }
-}
-
-const NO_KEY: CallError =
-    CallError::Unauthenticated("a valid key is needed: send `authorization: Bearer KEY`");
-
-/// The key in a call's headers.
-fn sent(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 /// A new key and its line for the key file. `permissions` are words with commas between.
@@ -227,42 +148,8 @@ pub fn new_key(name: &str, permissions: &str) -> Result<(String, String), ServeE
 mod tests {
     use super::*;
 
-    fn headers(value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])
-    }
-
     fn parse(text: &str) -> Result<Keys, String> {
         Keys::parse(Path::new("keys"), text.as_bytes()).map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn two_keys_of_one_name_are_valid_at_once_and_each_does_what_it_may() {
-        let (old, old_line) = new_key("shop", "score").unwrap();
-        let (new, new_line) = new_key("shop", "score,read").unwrap();
-        let ring = KeyRing::guarded(
-            parse(&format!("# keys\n{old_line}\n\n{new_line} # since May\n")).unwrap(),
-        );
-        let admit =
-            |key: &str, needed| ring.admit(&headers(&format!("Bearer {key}")), Some(needed));
-        assert!(admit(&old, Permission::Score).is_ok() && admit(&new, Permission::Score).is_ok());
-        assert!(matches!(
-            admit(&old, Permission::Read),
-            Err(CallError::NotPermitted {
-                permission: "read",
-                ..
-            })
-        ));
-        assert!(admit(&new, Permission::Read).is_ok());
-        assert!(matches!(
-            admit(&old[..old.len() - 1], Permission::Score),
-            Err(CallError::Unauthenticated(_))
-        ));
-        ring.replace(parse(&new_line).unwrap());
-        assert!(matches!(
-            ring.known(&headers(&format!("bearer {old}"))),
-            Err(CallError::Unauthenticated(_))
-        ));
-        assert!(ring.known(&headers(&format!("bearer {new}"))).is_ok());
     }
 
     #[test]
@@ -289,25 +176,5 @@ mod tests {
                 "{problem}"
             );
         }
-    }
-
-    #[test]
-    fn without_keys_models_are_managed_from_this_machine_only() {
-        let empty = HeaderMap::new();
-        assert!(
-            KeyRing::open(true)
-                .admit(&empty, Some(Permission::Manage))
-                .is_ok()
-        );
-        assert!(
-            KeyRing::open(false)
-                .admit(&empty, Some(Permission::Manage))
-                .is_err()
-        );
-        assert!(
-            KeyRing::open(false)
-                .admit(&empty, Some(Permission::Score))
-                .is_ok()
-        );
     }
 }

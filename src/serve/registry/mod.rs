@@ -1,267 +1,252 @@
-//! The models that are loaded, and what each is for.
+//! What the server has loaded: models with their labels, the shadow's statistics, and the users of a roll-up.
 //!
-//! [`Shelf`] is the plain data and its rules; [`Models`] guards it and does the reading of folders. A call takes its
-//! model once and keeps it to its end, so that exchanging models never mixes two of them in one answer.
+//! [`ModelTable`] is plain data and its rules; [`ModelRegistry`] guards it and reads folders. A call takes its model once
+//! and keeps it to its end, so that a swap of models never mixes two of them in one answer.
 
-pub(crate) mod served;
-pub(crate) mod shadow;
-pub(crate) mod shelf;
+pub(crate) mod feature_orders;
+pub(crate) mod labels;
+pub(crate) mod served_model;
+pub(crate) mod shadow_stats;
+pub(crate) mod status;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod users;
+pub(crate) mod vocabulary;
 
-pub(crate) use shadow::Comparison;
-pub(crate) use shelf::{Entry, Shelf, State};
+pub use labels::Label;
+pub use served_model::ServedModel;
+pub(crate) use shadow_stats::ShadowStats;
+pub(crate) use status::{ModelPage, ModelState, ModelStatus};
+pub(crate) use table::ModelTable;
 
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use super::errors::{CallError, ServeError};
-use super::registry::served::Served;
-use super::telemetry::metrics::{Metrics, Swap};
-use shadow::Tally;
+use super::errors::CallError;
+use super::telemetry::metrics::{Metrics, Reload};
+use shadow_stats::ShadowTracker;
 
-/// A label's meaning is in `ModelLabel` of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Label {
-    /// Answers whoever names no model.
-    Stable,
-    /// Answers whoever asks for it.
-    Canary,
-    /// Is compared with the stable one.
-    Shadow,
-}
+/// The longest name of a model, in bytes.
+const MAX_NAME_BYTES: usize = 128;
 
-impl Label {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Stable, Self::Canary, Self::Shadow];
-
-    /// The label's name in requests and settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stable => "stable",
-            Self::Canary => "canary",
-            Self::Shadow => "shadow",
-        }
-    }
-}
-
-/// A model with the name that it goes by.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The name of its folder.
-    pub name: String,
-    /// The folder, to read it again; `None` for a model that came from elsewhere.
-    pub folder: Option<PathBuf>,
-    /// The model.
-    pub served: Served,
-}
-
-impl Loaded {
-    /// A model from its directory, named after it.
-    pub fn load(folder: &Path) -> Result<Self, ServeError> {
-        let name = folder
-            .canonicalize()
-            .ok()
-            .and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
-        let own = folder
-            .file_name()
-            .and_then(|name| name.to_str())
-            .map(str::to_owned);
-        let fault = || ServeError::Folder {
-            path: folder.to_owned(),
-            problem: "has no name that is text".into(),
-        };
-        let name = own.or(name).ok_or_else(fault)?;
-        Ok(Self {
-            name,
-            folder: Some(folder.to_owned()),
-            served: Served::load(folder)?,
-        })
-    }
-}
-
-/// The longest name of a model.
-const NAME_BYTES_MAX: usize = 128;
+/// How often the calls of an unloaded model are checked for their end.
+const FINISHED_CHECK: Duration = Duration::from_millis(20);
 
 /// All models of a server.
-pub(crate) struct Models {
-    shelf: RwLock<Shelf>,
-    tally: Mutex<Tally>,
+pub(crate) struct ModelRegistry {
+    table: RwLock<ModelTable>,
+    shadow: Mutex<ShadowTracker>,
     /// The folder below which models may be loaded from.
     folder: Option<PathBuf>,
-    /// Reading is heavy: one at a time.
+    /// Reading a model takes memory and a processor: one at a time.
     reading: tokio::sync::Mutex<()>,
     metrics: Arc<Metrics>,
 }
 
-impl Models {
-    /// No models yet. `salt` tells this run's etags from another's.
+/// What a change of models or labels led to, before anything else could change.
+pub(crate) struct Changed {
+    /// The model's state; `None` when no model is meant, or none is loaded.
+    pub(crate) status: Option<ModelStatus>,
+    /// The etag after the change.
+    pub(crate) etag: String,
+}
+
+impl Changed {
+    fn of(table: &ModelTable, name: &str) -> Self {
+        Self {
+            status: table.status(name),
+            etag: table.etag(),
+        }
+    }
+}
+
+impl ModelRegistry {
+    /// No models yet. `salt` makes this run's etags differ from another's.
     pub(crate) fn new(
         folder: Option<PathBuf>,
-        most: usize,
+        max_models: usize,
         salt: u32,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let shelf = RwLock::new(Shelf::new(most, salt));
         Self {
-            shelf,
-            tally: Mutex::default(),
+            table: RwLock::new(ModelTable::new(max_models, salt)),
+            shadow: Mutex::default(),
             folder,
             reading: tokio::sync::Mutex::new(()),
             metrics,
         }
     }
 
-    /// The models and labels as they are now.
-    pub(crate) fn shelf(&self) -> RwLockReadGuard<'_, Shelf> {
-        // Every change of the shelf is complete before anything in it could panic.
-        self.shelf.read().unwrap_or_else(PoisonError::into_inner)
+    /// The models and labels as they are now. The guard holds up every change: drop it soon.
+    pub(crate) fn table(&self) -> RwLockReadGuard<'_, ModelTable> {
+        // Every change of the table is complete before anything in it could panic.
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shelf_mut(&self) -> RwLockWriteGuard<'_, Shelf> {
-        self.shelf.write().unwrap_or_else(PoisonError::into_inner)
+    /// Changes the table, and lets the shadow's statistics follow before anybody else sees the change.
+    fn change<T>(&self, change: impl FnOnce(&mut ModelTable) -> T) -> T {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let outcome = change(&mut table);
+        self.shadow().follow(&table);
+        outcome
     }
 
-    /// The model to ask: a label's, or one by name; the stable one when the name is empty.
-    pub(crate) fn select(&self, name: &str) -> Result<Arc<Loaded>, CallError> {
-        self.shelf().select(name)
+    fn shadow(&self) -> MutexGuard<'_, ShadowTracker> {
+        self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the order of features has changed, since the server started, under the name that a call asks by: a matrix that
-    /// does not say which order it is in may be in another one.
+    /// The model of a label or of a name; the stable one when the name is empty.
+    pub(crate) fn select(&self, name: &str) -> Result<Arc<ServedModel>, CallError> {
+        self.table().select(name)
+    }
+
+    /// Whether the order of features under this name or label has changed since the start: a matrix that does not name
+    /// its order may be in another one.
     pub(crate) fn has_changed_features(&self, name: &str) -> bool {
-        self.shelf().has_changed_features(name)
+        self.table().has_changed_features(name)
     }
 
-    /// Puts the models in place that the server starts with.
-    pub(crate) fn install(&self, models: Vec<(Arc<Loaded>, Vec<Label>)>) {
-        let mut shelf = self.shelf_mut();
-        for (model, labels) in models {
-            let name = model.name.clone();
-            shelf.put(model);
-            for label in labels {
-                shelf.set_label(label, Some(name.clone()));
-            }
+    /// The shadow of this model: `None` unless it is the stable one, and another model is its shadow.
+    pub(crate) fn shadow_of(&self, model: &Arc<ServedModel>) -> Option<Arc<ServedModel>> {
+        let table = self.table();
+        let shadow = table
+            .labelled_by(Label::Shadow)
+            .filter(|shadow| !Arc::ptr_eq(shadow, model))?;
+        let stable = table.labelled_by(Label::Stable);
+        stable
+            .is_some_and(|stable| Arc::ptr_eq(stable, model))
+            .then(|| Arc::clone(shadow))
+    }
+
+    /// The shadow's statistics so far; `None` without a shadow.
+    pub(crate) fn shadow_stats(&self) -> Option<ShadowStats> {
+        self.shadow().stats()
+    }
+
+    /// Adds to the statistics of these two models, unless another pair is compared by now.
+    pub(crate) fn compare(
+        &self,
+        stable: &Arc<ServedModel>,
+        shadow: &Arc<ServedModel>,
+        add: impl FnOnce(&mut ShadowStats),
+    ) {
+        if let Some(stats) = self.shadow().of_pair(stable, shadow) {
+            add(stats);
         }
-        self.tally().follow(&shelf);
     }
 
-    /// Loads a model from the folder of that name, or only proves that it could be loaded.
-    /// `tell` looks at what came of it before anything else can change.
-    pub(crate) async fn load<T>(
+    /// Adds the models that the server starts with.
+    pub(crate) fn install(&self, models: Vec<(Arc<ServedModel>, Vec<Label>)>) {
+        self.change(|table| {
+            for (model, labels) in models {
+                let name = model.name().to_owned();
+                table.put(model);
+                for label in labels {
+                    table.set_label(label, Some(name.clone()));
+                }
+            }
+        });
+    }
+
+    /// Loads the model of the folder of that name, or with `validate_only` reads and tests it without any change.
+    pub(crate) async fn load(
         &self,
         name: &str,
         validate_only: bool,
-        tell: impl FnOnce(&Shelf) -> T,
-    ) -> Result<(Arc<Loaded>, T), CallError> {
+    ) -> Result<(Arc<ServedModel>, Changed), CallError> {
         let folder = self.folder_of(name)?;
         let _one_at_a_time = self.reading.lock().await;
         if !folder.exists() {
             return Err(CallError::unknown_model("model folder", name));
         }
         if validate_only {
-            let model = read(folder)
+            let model = read(name, folder)
                 .await
                 .map_err(|problem| refused(name, problem))?;
-            return Ok((Arc::new(model), tell(&self.shelf())));
+            return Ok((Arc::new(model), Changed::of(&self.table(), name)));
         }
-        self.shelf_mut().begin(name)?;
-        let outcome = read(folder).await.map(Arc::new);
-        let mut shelf = self.shelf_mut();
-        match outcome {
+        self.change(|table| table.begin(name))?;
+        match read(name, folder).await.map(Arc::new) {
             Ok(model) => {
-                let in_use = shelf.labels().of(name).next().is_some();
-                shelf.put(Arc::clone(&model));
-                self.tally().follow(&shelf);
-                let told = tell(&shelf);
-                drop(shelf);
+                let (in_use, changed) = self.change(|table| {
+                    let in_use = table.has_label(name);
+                    table.put(Arc::clone(&model));
+                    (in_use, Changed::of(table, name))
+                });
                 if in_use {
-                    self.metrics.swapped(Swap::Done);
+                    self.metrics.reloaded(Reload::Success);
                 }
-                tracing::info!(
-                    model = name,
-                    version = model.served.bundle().version(),
-                    "model loaded"
-                );
-                Ok((model, told))
+                tracing::info!(model = name, version = model.version(), "model loaded");
+                Ok((model, changed))
             }
             Err(problem) => {
-                shelf.fail(name, problem.clone());
-                drop(shelf);
-                self.metrics.swapped(Swap::Refused);
-                tracing::warn!(model = name, reason = problem, "model refused");
+                self.change(|table| table.fail(name, problem.clone()));
+                self.metrics.reloaded(Reload::Refused);
+                tracing::warn!(model = name, reason = problem, "model rejected");
                 Err(refused(name, problem))
             }
         }
     }
 
-    /// Reads the folders of all models with a label again. What fails is served on as it was.
+    /// Reads the folders of all models with a label again. A model whose folder cannot be used stays in use.
     pub(crate) async fn reload(&self) {
         let _one_at_a_time = self.reading.lock().await;
-        let labelled: Vec<Arc<Loaded>> = self.shelf().labelled();
+        let labelled = self.table().labelled();
         for old in labelled {
-            let Some(folder) = old.folder.clone() else {
+            let Some(folder) = old.folder() else {
                 continue;
             };
-            let outcome = read(folder).await;
+            let outcome = read(old.name(), folder.to_owned()).await;
+            let version = outcome.as_ref().ok().map(|new| new.version().to_owned());
             let problem = outcome.as_ref().err().cloned();
-            let mut shelf = self.shelf_mut();
-            let renewed = shelf.renew(&old, outcome);
-            self.tally().follow(&shelf);
-            let version = shelf
-                .entries()
-                .get(&old.name)
-                .and_then(|entry| entry.model.as_ref());
-            let version = version
-                .map(|model| model.served.bundle().version().to_owned())
-                .unwrap_or_default();
-            drop(shelf);
+            let renewed = self.change(|table| table.renew(&old, outcome));
             if renewed {
-                self.metrics.swapped(Swap::Done);
-                tracing::info!(model = old.name, version, "model loaded again");
+                self.metrics.reloaded(Reload::Success);
+                tracing::info!(model = old.name(), version, "model loaded again");
             }
             if let Some(reason) = problem {
-                self.metrics.swapped(Swap::Refused);
+                self.metrics.reloaded(Reload::Refused);
                 tracing::warn!(
-                    model = old.name,
+                    model = old.name(),
                     reason,
-                    "model refused; the one in use serves on"
+                    "model rejected; the one in use stays"
                 );
             }
         }
     }
 
-    /// Gives a label to a model, or takes it away. `tell` looks at what came of it before anything else can change.
-    pub(crate) fn activate<T>(
+    /// Assigns a label to a model, or removes it from its model when the name is empty.
+    pub(crate) fn activate(
         &self,
         label: Label,
         name: &str,
         etag: &str,
-        tell: impl FnOnce(&Shelf) -> T,
-    ) -> Result<T, CallError> {
-        let mut shelf = self.shelf_mut();
-        let outcome = shelf.activate(label, name, etag).map(|()| tell(&shelf));
-        self.tally().follow(&shelf);
-        drop(shelf);
-        self.metrics.swapped(if outcome.is_ok() {
-            Swap::Done
+    ) -> Result<Changed, CallError> {
+        let outcome = self.change(|table| {
+            table.activate(label, name, etag)?;
+            Ok(Changed::of(table, name))
+        });
+        self.metrics.reloaded(if outcome.is_ok() {
+            Reload::Success
         } else {
-            Swap::Refused
+            Reload::Refused
         });
         if outcome.is_ok() {
-            tracing::info!(label = label.name(), model = name, "label given");
+            tracing::info!(label = label.name(), model = name, "label moved");
         }
         outcome
     }
 
-    /// Forgets a model without labels, once the calls that it began are finished.
+    /// Unloads a model without labels, and removes it once its calls are finished. Returns the etag.
     pub(crate) fn unload(self: &Arc<Self>, name: &str, etag: &str) -> Result<String, CallError> {
-        let mut shelf = self.shelf_mut();
-        let last = shelf.unload(name, etag)?;
-        let etag = shelf.etag();
-        drop(shelf);
+        let (last, etag) = self.change(|table| {
+            let last = table.unload(name, etag)?;
+            Ok::<_, CallError>((last, table.etag()))
+        })?;
         tracing::info!(model = name, "model unloading");
-        let (models, name) = (Arc::clone(self), name.to_owned());
+        let (registry, name) = (Arc::clone(self), name.to_owned());
         tokio::spawn(async move {
             while last
                 .as_ref()
@@ -269,7 +254,7 @@ impl Models {
             {
                 tokio::time::sleep(FINISHED_CHECK).await;
             }
-            models.shelf_mut().forget(&name);
+            registry.change(|table| table.remove(&name));
         });
         Ok(etag)
     }
@@ -277,13 +262,12 @@ impl Models {
     /// The folder that a name stands for: directly below the models' folder and nowhere else.
     fn folder_of(&self, name: &str) -> Result<PathBuf, CallError> {
         let mut parts = Path::new(name).components();
-        let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
-        let label = Label::ALL.iter().any(|label| label.name() == name);
-        if !plain
+        let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+        if !is_plain
             || name.starts_with('.')
-            || name.len() > NAME_BYTES_MAX
+            || name.len() > MAX_NAME_BYTES
             || name.contains(char::is_control)
-            || label
+            || Label::from_name(name).is_some()
         {
             let problem =
                 "must be the name of a folder below the server's model folder, and no label";
@@ -296,36 +280,13 @@ impl Models {
         };
         Ok(self.folder.as_ref().ok_or_else(fixed)?.join(name))
     }
-
-    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The shadow's comparison so far; `None` without a shadow.
-    pub(crate) fn comparison(&self) -> Option<Comparison> {
-        self.tally().comparison()
-    }
-
-    /// Adds to the comparison of these two models, unless others are compared by now.
-    pub(crate) fn compare(
-        &self,
-        stable: &Arc<Loaded>,
-        shadow: &Arc<Loaded>,
-        add: impl FnOnce(&mut Comparison),
-    ) {
-        if let Some(comparison) = self.tally().of_pair(stable, shadow) {
-            add(comparison);
-        }
-    }
 }
 
-/// How often it is looked whether an unloaded model's calls are finished.
-const FINISHED_CHECK: std::time::Duration = std::time::Duration::from_millis(20);
-
-/// Reads and proves a folder on a thread of its own. The error is for people.
-async fn read(folder: PathBuf) -> Result<Loaded, String> {
+/// Reads and tests a model on a thread of its own. The error is in plain words.
+async fn read(name: &str, folder: PathBuf) -> Result<ServedModel, String> {
+    let name = name.to_owned();
     let job = tokio::task::spawn_blocking(move || {
-        Loaded::load(&folder).map_err(|error| error.to_string())
+        ServedModel::load_as(name, &folder).map_err(|error| error.to_string())
     });
     job.await
         .unwrap_or_else(|_| Err("reading it crashed".into()))

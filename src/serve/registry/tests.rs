@@ -1,131 +1,200 @@
 use crate::model::{Saved, load};
 use crate::serve::registry::*;
+use crate::serve::wire;
 
 /// A model of this name; all are the sample's.
-fn model(name: &str) -> Arc<Loaded> {
+fn model(name: &str) -> Arc<ServedModel> {
     let saved: Saved = load(Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/models/shop"
     )))
     .unwrap();
-    Arc::new(Loaded {
-        name: name.into(),
-        folder: None,
-        served: Served::new(saved).unwrap(),
-    })
+    Arc::new(ServedModel::new(name, saved).unwrap())
 }
 
-fn shelf(names: &[&str]) -> Shelf {
-    let mut shelf = Shelf::new(3, 7);
-    names.iter().for_each(|name| shelf.put(model(name)));
-    shelf.set_label(Label::Stable, names.first().map(|name| (*name).to_owned()));
-    shelf
+fn table(names: &[&str]) -> ModelTable {
+    let mut table = ModelTable::new(3, 7);
+    names.iter().for_each(|name| table.put(model(name)));
+    table.set_label(Label::Stable, names.first().map(|name| (*name).to_owned()));
+    table
 }
 
 #[test]
 fn every_change_has_another_etag_and_old_ones_are_refused() {
-    let mut shelf = shelf(&["a", "b"]);
-    let first = shelf.etag();
-    shelf.activate(Label::Canary, "b", &first).unwrap();
+    let mut table = table(&["a", "b"]);
+    let first = table.etag();
+    table.activate(Label::Canary, "b", &first).unwrap();
     assert!(matches!(
-        shelf.activate(Label::Canary, "a", &first),
+        table.activate(Label::Canary, "a", &first),
         Err(CallError::StaleEtag { .. })
     ));
-    let second = shelf.etag();
-    shelf.begin("c").unwrap();
-    let third = shelf.etag();
-    shelf.fail("c", "for the test".into());
-    let fourth = shelf.etag();
-    assert!(shelf.unload("c", &third).is_err());
-    shelf.unload("c", &fourth).unwrap();
-    shelf.forget("c");
-    let mut all = vec![first, second, third, fourth, shelf.etag()];
+    let second = table.etag();
+    table.begin("c").unwrap();
+    let third = table.etag();
+    table.fail("c", "for the test".into());
+    let fourth = table.etag();
+    assert!(table.unload("c", &third).is_err());
+    table.unload("c", &fourth).unwrap();
+    table.remove("c");
+    let mut all = vec![first, second, third, fourth, table.etag()];
     all.dedup();
     assert_eq!(all.len(), 5);
 }
 
 #[test]
-fn a_model_is_asked_only_while_it_can_answer() {
-    let mut shelf = shelf(&["a", "b"]);
-    assert!(shelf.select("b").is_ok());
-    shelf.unload("b", "").unwrap();
+fn a_model_is_selected_only_while_it_can_answer() {
+    let mut table = table(&["a", "b"]);
+    assert!(table.select("b").is_ok());
+    table.unload("b", "").unwrap();
     assert!(matches!(
-        shelf.select("b"),
+        table.select("b"),
         Err(CallError::ModelState { .. })
     ));
     assert!(
-        shelf.begin("b").is_err(),
+        table.begin("b").is_err(),
         "what is being unloaded is not loaded meanwhile"
     );
-    shelf.forget("b");
+    table.remove("b");
     assert!(matches!(
-        shelf.select("b"),
+        table.select("b"),
         Err(CallError::UnknownModel { .. })
     ));
-    shelf.begin("b").unwrap();
+    table.begin("b").unwrap();
     assert!(matches!(
-        shelf.select("b"),
+        table.select("b"),
         Err(CallError::ModelState { .. })
     ));
-    shelf.forget("b");
+    table.remove("b");
     assert!(
-        shelf.entries().contains_key("b"),
-        "only what is being unloaded is forgotten"
+        table.status("b").is_some(),
+        "only what is being unloaded is removed"
     );
     // A model that is loaded again answers in the meantime, and after a failure.
-    shelf.begin("a").unwrap();
-    assert!(shelf.select("").is_ok());
-    shelf.fail("a", "for the test".into());
-    assert!(shelf.select("a").is_ok() && shelf.entries()["a"].state == State::Active);
+    table.begin("a").unwrap();
+    assert!(table.select("").is_ok());
+    table.fail("a", "for the test".into());
+    assert!(table.select("a").is_ok() && table.status("a").unwrap().state == ModelState::Active);
 }
 
 #[test]
 fn a_folder_read_again_changes_only_the_model_that_it_was_read_for() {
-    let mut shelf = shelf(&["a", "b"]);
-    let old = shelf.select("b").unwrap();
-    shelf.unload("b", "").unwrap();
+    let mut table = table(&["a", "b"]);
+    let old = table.select("b").unwrap();
+    table.unload("b", "").unwrap();
     let again = || Ok(Arc::try_unwrap(model("b")).unwrap());
-    assert!(!shelf.renew(&old, again()));
-    assert!(!shelf.renew(&old, Err("for the test".into())));
+    assert!(!table.renew(&old, again()));
+    assert!(!table.renew(&old, Err("for the test".into())));
     assert_eq!(
-        shelf.entries()["b"].state,
-        State::Unloading,
+        table.status("b").unwrap().state,
+        ModelState::Unloading,
         "it stays on its way out"
     );
-    shelf.forget("b");
+    table.remove("b");
     assert!(
-        !shelf.renew(&old, again()) && !shelf.entries().contains_key("b"),
+        !table.renew(&old, again()) && table.status("b").is_none(),
         "it does not come back"
     );
-    let stable = shelf.select("").unwrap();
-    shelf.renew(&stable, Err("for the test".into()));
-    assert_eq!(shelf.entries()["a"].reason, "for the test");
-    assert!(!shelf.renew(&stable, Ok(Arc::try_unwrap(model("a")).unwrap())));
+    let stable = table.select("").unwrap();
+    table.renew(&stable, Err("for the test".into()));
+    assert_eq!(table.status("a").unwrap().reason, "for the test");
+    assert!(!table.renew(&stable, Ok(Arc::try_unwrap(model("a")).unwrap())));
     assert_eq!(
-        shelf.entries()["a"].reason,
+        table.status("a").unwrap().reason,
         "",
         "the same version is well again"
     );
 }
 
 #[test]
-fn a_comparison_begins_anew_with_another_pair_and_not_otherwise() {
-    let mut shelf = shelf(&["a", "b"]);
-    let (a, b) = (shelf.select("a").unwrap(), shelf.select("b").unwrap());
-    let mut tally = Tally::default();
-    tally.follow(&shelf);
-    assert!(tally.comparison().is_none());
-    shelf.set_label(Label::Shadow, Some("b".into()));
-    tally.follow(&shelf);
-    tally.of_pair(&a, &b).unwrap().skipped = 5;
-    shelf.set_label(Label::Canary, Some("b".into()));
-    tally.follow(&shelf);
-    assert_eq!(tally.comparison().unwrap().skipped, 5);
-    shelf.put(model("b"));
-    tally.follow(&shelf);
-    assert_eq!(tally.comparison().unwrap().skipped, 0);
+fn statistics_begin_anew_with_another_pair_and_not_otherwise() {
+    let mut table = table(&["a", "b"]);
+    let (a, b) = (table.select("a").unwrap(), table.select("b").unwrap());
+    let mut tracker = ShadowTracker::default();
+    tracker.follow(&table);
+    assert!(tracker.stats().is_none());
+    table.set_label(Label::Shadow, Some("b".into()));
+    tracker.follow(&table);
+    tracker.of_pair(&a, &b).unwrap().skipped = 5;
+    table.set_label(Label::Canary, Some("b".into()));
+    tracker.follow(&table);
+    assert_eq!(tracker.stats().unwrap().skipped, 5);
+    table.put(model("b"));
+    tracker.follow(&table);
+    assert_eq!(tracker.stats().unwrap().skipped, 0);
     assert!(
-        tally.of_pair(&a, &b).is_none(),
+        tracker.of_pair(&a, &b).is_none(),
         "answers of the old pair come too late"
     );
+}
+
+#[test]
+fn pages_of_models_join_to_the_list() {
+    let table = table(&["a", "b", "c"]);
+    let first = table.page("", 2).unwrap();
+    assert!(first.has_more && first.etag == table.etag());
+    let rest = table.page(&first.models[1].name, 2).unwrap();
+    assert!(!rest.has_more);
+    let whole: Vec<ModelStatus> = first.models.into_iter().chain(rest.models).collect();
+    assert_eq!(whole, table.statuses());
+    assert!(!table.page("", 3).unwrap().has_more);
+    assert!(table.page("c", 3).unwrap().models.is_empty());
+    assert!(matches!(table.page("aa", 2), Err(CallError::Field { .. })));
+}
+
+/// A score with one horizon of 30 days.
+fn score(probability: f64, band: wire::RiskBand, stage: wire::Stage) -> wire::Score {
+    wire::Score {
+        status: wire::ScoreStatus::Scored.into(),
+        stage: stage.into(),
+        horizons: vec![wire::HorizonScore {
+            horizon_days: 30,
+            churn_probability: probability,
+            risk_band: band.into(),
+            ..wire::HorizonScore::default()
+        }],
+        ..wire::Score::default()
+    }
+}
+
+#[test]
+fn statistics_count_each_difference_from_the_score_that_was_returned() {
+    use wire::{RiskBand, Stage};
+    let returned = score(0.5, RiskBand::Medium, Stage::Growth);
+    let mut stats = ShadowStats::default();
+    assert_eq!(stats.mean_difference(), 0.0);
+    stats.add(
+        &returned,
+        Some(&score(0.25, RiskBand::Medium, Stage::Mature)),
+    );
+    stats.add(
+        &returned,
+        Some(&score(0.625, RiskBand::High, Stage::Growth)),
+    );
+    let counts = |stats: &ShadowStats| {
+        [
+            stats.compared,
+            stats.risk_band_mismatches,
+            stats.stage_mismatches,
+            stats.unscored,
+        ]
+    };
+    assert_eq!(counts(&stats), [2, 1, 1, 0]);
+    assert_eq!(
+        (stats.mean_difference(), stats.max_difference),
+        (0.1875, 0.25)
+    );
+    // A failure, another status and other horizons leave nothing to compare with.
+    let inactive = wire::Score {
+        status: wire::ScoreStatus::Inactive.into(),
+        ..returned.clone()
+    };
+    let mut longer = returned.clone();
+    longer.horizons[0].horizon_days = 60;
+    for shadow in [None, Some(&inactive), Some(&longer)] {
+        stats.add(&returned, shadow);
+    }
+    assert_eq!(counts(&stats), [2, 1, 1, 3]);
+    // A user without a returned score is not compared at all.
+    stats.add(&inactive, Some(&returned));
+    assert_eq!(counts(&stats), [2, 1, 1, 3]);
 }

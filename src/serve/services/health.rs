@@ -1,29 +1,36 @@
-//! `grpc.health.v1`: health that tells the truth.
+//! `grpc.health.v1`.
 //!
 //! `""`, `readiness` and every service are SERVING from the first possible score until the server is asked to stop, under
-//! whatever load. `liveness` is SERVING for as long as the process answers at all, so that nobody kills a server that is
+//! any load. `liveness` is SERVING for as long as the process answers at all, so that no supervisor ends a server that is
 //! loading or finishing its calls.
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use crate::serve::context::CallContext;
 use crate::serve::errors::CallError;
-use crate::serve::gateway::methods::RPCS;
+use crate::serve::methods::RPCS;
 use crate::serve::state::{Phase, ServerState};
 
-/// The health service.
-pub(crate) struct HealthDesk {
+/// Why a watch ends before its client ends it.
+const LATE: CallError = CallError::DeadlinePassed("the watch's deadline passed");
+
+/// `grpc.health.v1.Health`.
+pub(crate) struct HealthServiceImpl {
     state: Arc<ServerState>,
 }
 
-impl HealthDesk {
-    /// Tells of this state.
+impl HealthServiceImpl {
+    /// The service of this state.
     pub(crate) fn new(state: Arc<ServerState>) -> Self {
         Self { state }
     }
@@ -31,71 +38,93 @@ impl HealthDesk {
 
 /// The health of a name in a phase; `None` for a name that stands for nothing.
 fn status(name: &str, phase: Phase) -> Option<ServingStatus> {
-    let ready = || {
-        if phase == Phase::Serving {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        }
+    let ready = if phase == Phase::Serving {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
     };
     match name {
         "liveness" => Some(ServingStatus::Serving),
-        "" | "readiness" => Some(ready()),
-        _ => RPCS.iter().any(|rpc| rpc.service_name == name).then(ready),
+        "" | "readiness" => Some(ready),
+        _ => {
+            let is_service = RPCS.iter().any(|rpc| rpc.service_name == name);
+            is_service.then_some(ready)
+        }
     }
 }
 
-fn answer(status: ServingStatus) -> HealthCheckResponse {
+fn response(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse {
         status: status.into(),
     }
 }
 
 #[tonic::async_trait]
-impl Health for HealthDesk {
+impl Health for HealthServiceImpl {
     async fn check(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let HealthCheckRequest { service } = request.into_inner();
-        let known = status(&service, self.state.phase());
-        Ok(Response::new(answer(known.ok_or_else(|| {
-            CallError::unknown_model("service", &service)
-        })?)))
+        let status = status(&service, self.state.phase())
+            .ok_or_else(|| CallError::unknown_model("service", &service))?;
+        Ok(Response::new(response(status)))
     }
 
     type WatchStream =
         Pin<Box<dyn tokio_stream::Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
-    /// Ends when the server is asked to stop, after telling so: an open watch must not hold it up.
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let HealthCheckRequest { service } = request.into_inner();
+        let (_, extensions, HealthCheckRequest { service }) = request.into_parts();
         let (updates, receiver) = tokio::sync::mpsc::channel(2);
-        let mut phase = self.state.phase.subscribe();
-        tokio::spawn(async move {
-            let mut told = None;
-            loop {
-                let now = *phase.borrow_and_update();
-                // The protocol asks to go on watching for a name that may come to stand for something.
-                let health = status(&service, now).unwrap_or(ServingStatus::ServiceUnknown);
-                if told != Some(health) && updates.send(Ok(answer(health))).await.is_err() {
-                    return;
-                }
-                told = Some(health);
-                if now == Phase::Draining {
-                    // Whoever does not listen need not know.
-                    let _ = updates.send(Err(CallError::Draining.into())).await;
-                    return;
-                }
-                tokio::select! {
-                    () = updates.closed() => return,
-                    changed = phase.changed() => if changed.is_err() { return },
-                }
-            }
-        });
+        let watch = HealthWatch {
+            service,
+            phase: self.state.phase.subscribe(),
+            deadline: CallContext::of(&extensions).deadline,
+            updates,
+        };
+        tokio::spawn(watch.run());
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+/// One call of `Watch`.
+struct HealthWatch {
+    service: String,
+    phase: watch::Receiver<Phase>,
+    deadline: Instant,
+    updates: Sender<Result<HealthCheckResponse, Status>>,
+}
+
+impl HealthWatch {
+    /// Sends every change of the health. Ends when the server is asked to stop, after the last change: an open watch
+    /// must not hold up the stop.
+    async fn run(mut self) {
+        let mut sent = None;
+        loop {
+            let phase = *self.phase.borrow_and_update();
+            // The protocol asks for a watch to go on for a name that may come to stand for something.
+            let health = status(&self.service, phase).unwrap_or(ServingStatus::ServiceUnknown);
+            if sent != Some(health) && self.updates.send(Ok(response(health))).await.is_err() {
+                return;
+            }
+            sent = Some(health);
+            if phase == Phase::Draining {
+                return self.end(CallError::Draining).await;
+            }
+            tokio::select! {
+                () = self.updates.closed() => return,
+                () = tokio::time::sleep_until(self.deadline.into()) => return self.end(LATE).await,
+                changed = self.phase.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Ends the stream with an error. A client that is gone has no need of it.
+    async fn end(&self, error: CallError) {
+        let _ = self.updates.send(Err(error.into())).await;
     }
 }

@@ -1,5 +1,7 @@
-//! One file for each RPC service.
+//! One file for each service of the protocols. A handler is three steps: context and conversion in, engine, conversion
+//! out.
 
+pub(crate) mod batch;
 pub(crate) mod health;
 pub(crate) mod inference;
 pub(crate) mod models;

@@ -1,5 +1,3 @@
-//! The model service: tells of models, loads them, gives labels.
-
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
@@ -7,46 +5,49 @@ use tonic::{Request, Response, Status};
 use crate::serve::convert::model;
 use crate::serve::errors::CallError;
 use crate::serve::limits::size;
-use crate::serve::registry::{Label, Shelf};
+use crate::serve::registry::{Changed, ModelPage};
 use crate::serve::state::ServerState;
 use crate::serve::wire;
 use crate::serve::wire::model_service_server::ModelService;
 
 /// How many models a page has when the request does not say.
-const PAGE_SIZE: u32 = 20;
+const DEFAULT_PAGE_SIZE: u32 = 20;
 /// How many it has at most.
-const PAGE_SIZE_MAX: u32 = 100;
+const MAX_PAGE_SIZE: u32 = 100;
 
-/// The model service.
-pub(crate) struct ModelDesk {
+/// `churn.v1.ModelService`.
+pub(crate) struct ModelServiceImpl {
     state: Arc<ServerState>,
 }
 
-impl ModelDesk {
-    /// Tells of the models of this state.
+impl ModelServiceImpl {
+    /// The service of this state.
     pub(crate) fn new(state: Arc<ServerState>) -> Self {
         Self { state }
+    }
+
+    /// Models change only while the server serves.
+    fn check_changeable(&self) -> Result<(), CallError> {
+        self.state.not_draining()?;
+        self.state.model("").map(|_| ())
     }
 }
 
 #[tonic::async_trait]
-impl ModelService for ModelDesk {
+impl ModelService for ModelServiceImpl {
     async fn get_model(
         &self,
         request: Request<wire::GetModelRequest>,
     ) -> Result<Response<wire::GetModelResponse>, Status> {
-        let wire::GetModelRequest { view, model } = request.into_inner();
-        let view = wire::ModelView::try_from(view).map_err(|_| {
-            CallError::field("view", format!("{view} is not a ModelView of this version"))
-        })?;
-        let loaded = self.state.model(&model)?;
+        let wire::GetModelRequest { view, model: name } = request.into_inner();
+        let view = model::view(view)?;
+        let model = self.state.model(&name)?;
+        let users = self.state.known_users();
+        let status = self.state.models.table().status(model.name());
         Ok(Response::new(wire::GetModelResponse {
-            model: Some(model::model(&loaded.served, view)),
-            known_users: self
-                .state
-                .known_users()
-                .map(|known| model::known_users(&known, loaded.served.bundle())),
-            status: model::status(&self.state.models.shelf(), &loaded.name),
+            model: Some(model::model(&model, view)),
+            known_users: users.map(|users| model::known_users(&users, &model)),
+            status: status.map(wire::ModelStatus::from),
         }))
     }
 
@@ -58,37 +59,28 @@ impl ModelService for ModelDesk {
             page_size,
             page_token,
         } = request.into_inner();
-        let shadow = self.state.models.comparison().map(wire::ShadowReport::from);
-        let shelf = self.state.models.shelf();
+        let page_size = match page_size {
+            0 => DEFAULT_PAGE_SIZE,
+            given => given.min(MAX_PAGE_SIZE),
+        };
+        let shadow = self.state.models.shadow_stats();
         // The token is the last name of the page before.
-        if !page_token.is_empty() && !shelf.entries().contains_key(&page_token) {
-            let problem = "is not a token of this list any more; begin with an empty one";
-            return Err(CallError::field("page_token", problem).into());
-        }
-        let page_size = size(if page_size == 0 {
-            PAGE_SIZE
-        } else {
-            page_size.min(PAGE_SIZE_MAX)
-        });
-        let names: Vec<&String> = shelf
-            .entries()
-            .keys()
-            .filter(|name| **name > page_token)
-            .collect();
-        let page = names.get(..page_size).unwrap_or(&names);
-        let more = page.len() < names.len();
+        let page = self
+            .state
+            .models
+            .table()
+            .page(&page_token, size(page_size))?;
+        let ModelPage {
+            models,
+            has_more,
+            etag,
+        } = page;
+        let last = models.last().filter(|_| has_more);
         Ok(Response::new(wire::ListModelsResponse {
-            models: page
-                .iter()
-                .filter_map(|name| model::status(&shelf, name))
-                .collect(),
-            next_page_token: page
-                .last()
-                .filter(|_| more)
-                .map(|name| (*name).clone())
-                .unwrap_or_default(),
-            etag: shelf.etag(),
-            shadow,
+            next_page_token: last.map_or_else(String::new, |last| last.name.clone()),
+            models: models.into_iter().map(wire::ModelStatus::from).collect(),
+            etag,
+            shadow: shadow.map(wire::ShadowReport::from),
         }))
     }
 
@@ -100,17 +92,15 @@ impl ModelService for ModelDesk {
             name,
             validate_only,
         } = request.into_inner();
-        self.may_change()?;
+        self.check_changeable()?;
         let models = Arc::clone(&self.state.models);
-        let named = name.clone();
-        // In a task of its own: a client that hangs up does not leave a model half loaded.
-        let tell = move |shelf: &Shelf| (model::status(shelf, &name), shelf.etag());
-        let job = tokio::spawn(async move { models.load(&named, validate_only, tell).await });
-        let (loaded, (status, etag)) = job.await.map_err(|_| CallError::Crashed("loading"))??;
-        let model = Some(model::model(&loaded.served, wire::ModelView::Basic));
+        // In a task of its own: a client that cancels its call does not leave a model half loaded.
+        let job = tokio::spawn(async move { models.load(&name, validate_only).await });
+        let (model, Changed { status, etag }) =
+            job.await.map_err(|_| CallError::Crashed("loading"))??;
         Ok(Response::new(wire::LoadModelResponse {
-            model,
-            status,
+            model: Some(model::model(&model, wire::ModelView::Basic)),
+            status: status.map(wire::ModelStatus::from),
             etag,
         }))
     }
@@ -120,13 +110,13 @@ impl ModelService for ModelDesk {
         request: Request<wire::ActivateModelRequest>,
     ) -> Result<Response<wire::ActivateModelResponse>, Status> {
         let wire::ActivateModelRequest { label, name, etag } = request.into_inner();
-        self.may_change()?;
-        let tell = |shelf: &Shelf| (model::status(shelf, &name), shelf.etag());
-        let (status, etag) = self
-            .state
-            .models
-            .activate(label_of(label)?, &name, &etag, tell)?;
-        Ok(Response::new(wire::ActivateModelResponse { status, etag }))
+        self.check_changeable()?;
+        let label = model::label(label)?;
+        let Changed { status, etag } = self.state.models.activate(label, &name, &etag)?;
+        Ok(Response::new(wire::ActivateModelResponse {
+            status: status.map(wire::ModelStatus::from),
+            etag,
+        }))
     }
 
     async fn unload_model(
@@ -134,29 +124,8 @@ impl ModelService for ModelDesk {
         request: Request<wire::UnloadModelRequest>,
     ) -> Result<Response<wire::UnloadModelResponse>, Status> {
         let wire::UnloadModelRequest { name, etag } = request.into_inner();
-        self.may_change()?;
+        self.check_changeable()?;
         let etag = self.state.models.unload(&name, &etag)?;
         Ok(Response::new(wire::UnloadModelResponse { etag }))
-    }
-}
-
-impl ModelDesk {
-    /// Models change only while the server serves.
-    fn may_change(&self) -> Result<(), CallError> {
-        self.state.not_draining()?;
-        self.state.model("").map(|_| ())
-    }
-}
-
-fn label_of(label: i32) -> Result<Label, CallError> {
-    match wire::ModelLabel::try_from(label) {
-        Ok(wire::ModelLabel::Stable) => Ok(Label::Stable),
-        Ok(wire::ModelLabel::Canary) => Ok(Label::Canary),
-        Ok(wire::ModelLabel::Shadow) => Ok(Label::Shadow),
-        Ok(wire::ModelLabel::Unspecified) => Err(CallError::field("label", "is required")),
-        Err(_) => Err(CallError::field(
-            "label",
-            format!("{label} is not a ModelLabel of this version"),
-        )),
     }
 }

@@ -1,12 +1,12 @@
-//! `StreamScoreUsers`: batch after batch, each answered before the next is read.
-
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc::Sender;
 use tonic::{Status, Streaming};
 
-use super::scoring;
+use super::batch;
+use crate::serve::context::CallContext;
+use crate::serve::engine::Queueing;
 use crate::serve::errors::{CallError, explained};
 use crate::serve::limits::seconds;
 use crate::serve::state::{Phase, ServerState};
@@ -17,105 +17,123 @@ use crate::serve::wire::stream_score_users_response::Outcome;
 const IDLE: &str = "the stream was silent for longer than limits.stream_idle_seconds";
 const LATE: &str = "the stream's deadline passed";
 
-/// Answers a stream's batches until it ends, the client is gone, it is silent for too long or the server stops.
-pub(crate) async fn answer_all(
+/// One call of `StreamScoreUsers`: batch after batch, each answered before the next is read.
+pub(super) struct BatchStream {
     state: Arc<ServerState>,
-    mut batches: Streaming<wire::StreamScoreUsersRequest>,
+    call: CallContext,
     answers: Sender<Result<wire::StreamScoreUsersResponse, Status>>,
-    deadline: Option<Instant>,
-) {
-    let mut last = None;
-    loop {
-        let outcome = match next(&state, &mut batches, &answers, deadline).await {
-            Ok(None) => return,
-            Ok(Some(request)) => answer(&state, request, &mut last).await,
-            Err(status) => Err(status),
-        };
-        let ends = outcome.is_err();
-        // A client that does not read must hold up neither a stop nor others for ever.
-        let heard = tell(&state, answers.send(outcome), deadline).await;
-        if ends || !heard {
-            return;
+    /// The number of the last batch.
+    last: Option<u64>,
+}
+
+impl BatchStream {
+    /// A stream without batches so far.
+    pub(super) fn new(
+        state: Arc<ServerState>,
+        call: CallContext,
+        answers: Sender<Result<wire::StreamScoreUsersResponse, Status>>,
+    ) -> Self {
+        Self {
+            state,
+            call,
+            answers,
+            last: None,
         }
     }
-}
 
-/// Hands an answer over; returns whether it was taken in time.
-async fn tell<E>(
-    state: &ServerState,
-    sent: impl Future<Output = Result<(), E>>,
-    deadline: Option<Instant>,
-) -> bool {
-    let mut phase = state.phase.subscribe();
-    let until = until(state, deadline);
-    tokio::select! {
-        biased;
-        sent = tokio::time::timeout_at(until.into(), sent) => sent.is_ok_and(|sent| sent.is_ok()),
-        _ = phase.wait_for(|phase| *phase == Phase::Draining) => false,
+    /// Answers until the stream ends, the client is gone, the stream is silent for too long or the server stops.
+    pub(super) async fn answer_all(
+        mut self,
+        mut batches: Streaming<wire::StreamScoreUsersRequest>,
+    ) {
+        loop {
+            let answer = match self.next(&mut batches).await {
+                Ok(None) => return,
+                Ok(Some(request)) => self.answer(request).await,
+                Err(status) => Err(status),
+            };
+            let ends = answer.is_err();
+            if !self.send(answer).await || ends {
+                return;
+            }
+        }
     }
-}
 
-/// Until when a stream may be silent.
-fn until(state: &ServerState, deadline: Option<Instant>) -> Instant {
-    let idle = Instant::now() + seconds(state.limits.stream_idle_seconds);
-    deadline.map_or(idle, |deadline| deadline.min(idle))
-}
-
-/// The next batch; `None` when there is none or nobody to answer.
-async fn next(
-    state: &ServerState,
-    batches: &mut Streaming<wire::StreamScoreUsersRequest>,
-    answers: &Sender<Result<wire::StreamScoreUsersResponse, Status>>,
-    deadline: Option<Instant>,
-) -> Result<Option<wire::StreamScoreUsersRequest>, Status> {
-    let mut phase = state.phase.subscribe();
-    let until = until(state, deadline);
-    let message = tokio::select! {
-        biased;
-        () = answers.closed() => return Ok(None),
-        // The sender lives as long as the state does.
-        _ = phase.wait_for(|phase| *phase == Phase::Draining) => return Err(CallError::Draining.into()),
-        message = tokio::time::timeout_at(until.into(), batches.message()) => message,
-    };
-    let late = if Some(until) == deadline { LATE } else { IDLE };
-    message
-        .map_err(|_| CallError::DeadlinePassed(late))?
-        .map_err(|status| framing(state, status))
-}
-
-/// What a message that could not be read ends the stream with: what the decoder says, or what there is to say of a frame.
-fn framing(state: &ServerState, status: Status) -> Status {
-    if !status.details().is_empty() {
-        return status;
+    /// The next batch; `None` at the end of the stream, or without a client.
+    async fn next(
+        &self,
+        batches: &mut Streaming<wire::StreamScoreUsersRequest>,
+    ) -> Result<Option<wire::StreamScoreUsersRequest>, Status> {
+        let mut phase = self.state.phase.subscribe();
+        let until = self.silent_until();
+        let message = tokio::select! {
+            biased;
+            () = self.answers.closed() => return Ok(None),
+            // The sender lives as long as the state does.
+            _ = phase.wait_for(|phase| *phase == Phase::Draining) => return Err(CallError::Draining.into()),
+            message = tokio::time::timeout_at(until.into(), batches.message()) => message,
+        };
+        let late = if until == self.call.deadline {
+            LATE
+        } else {
+            IDLE
+        };
+        message
+            .map_err(|_| CallError::DeadlinePassed(late))?
+            .map_err(|status| self.unreadable(status))
     }
-    explained(status.code(), status.message(), state.limits.message_bytes)
-        .map_or(status, Status::from)
-}
 
-async fn answer(
-    state: &Arc<ServerState>,
-    request: wire::StreamScoreUsersRequest,
-    last: &mut Option<u64>,
-) -> Result<wire::StreamScoreUsersResponse, Status> {
-    let wire::StreamScoreUsersRequest { sequence, batch } = request;
-    if let Some(last) = last.filter(|last| *last >= sequence) {
-        return Err(CallError::field(
-            "sequence",
-            format!("{sequence} comes after {last}: numbers must increase"),
-        )
-        .into());
+    /// Until when the stream may be silent, in either direction.
+    fn silent_until(&self) -> Instant {
+        let idle = Instant::now() + seconds(self.state.limits.stream_idle_seconds);
+        self.call.deadline.min(idle)
     }
-    *last = Some(sequence);
-    let outcome = match batch {
-        None => Err(CallError::field("batch", "is required")),
-        Some(batch) => scoring::batch(state, batch, |job| state.compute.run_patiently(job)).await,
-    };
-    let outcome = match outcome {
-        Ok(answer) => Outcome::Batch(answer),
-        Err(error) => Outcome::Error(error.into()),
-    };
-    Ok(wire::StreamScoreUsersResponse {
-        sequence,
-        outcome: Some(outcome),
-    })
+
+    /// The error that a message that cannot be read ends the stream with: the decoder's own, or one for its frame.
+    fn unreadable(&self, status: Status) -> Status {
+        if !status.details().is_empty() {
+            return status;
+        }
+        let max_bytes = self.state.limits.max_message_bytes;
+        explained(status.code(), status.message(), max_bytes).map_or(status, Status::from)
+    }
+
+    /// The answer to one batch. Only a number out of order ends the stream.
+    async fn answer(
+        &mut self,
+        request: wire::StreamScoreUsersRequest,
+    ) -> Result<wire::StreamScoreUsersResponse, Status> {
+        let wire::StreamScoreUsersRequest { sequence, batch } = request;
+        if let Some(last) = self.last.filter(|last| *last >= sequence) {
+            let problem = format!("{sequence} comes after {last}: numbers must increase");
+            return Err(CallError::field("sequence", problem).into());
+        }
+        self.last = Some(sequence);
+        let outcome = match batch {
+            None => Err(CallError::field("batch", "is required")),
+            Some(batch) => {
+                batch::answer(&self.state, &self.call, batch, Queueing::Backpressure).await
+            }
+        };
+        let outcome = match outcome {
+            Ok(answer) => Outcome::Batch(answer),
+            Err(error) => Outcome::Error(error.into()),
+        };
+        Ok(wire::StreamScoreUsersResponse {
+            sequence,
+            outcome: Some(outcome),
+        })
+    }
+
+    /// Hands an answer over; returns whether the client took it in time.
+    async fn send(&self, answer: Result<wire::StreamScoreUsersResponse, Status>) -> bool {
+        let mut phase = self.state.phase.subscribe();
+        let sent = tokio::time::timeout_at(self.silent_until().into(), self.answers.send(answer));
+        // A client that does not read must hold up neither a stop nor other streams for ever.
+        tokio::select! {
+            biased;
+            sent = sent => sent.is_ok_and(|sent| sent.is_ok()),
+            _ = phase.wait_for(|phase| *phase == Phase::Draining) => false,
+        }
+    }
 }

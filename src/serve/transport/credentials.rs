@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use super::tls::{Tls, TlsFiles};
 use crate::serve::config::Config;
-use crate::serve::engine::users::{KnownUsers, fingerprint};
 use crate::serve::errors::ServeError;
-use crate::serve::gateway::api_keys::{KeyRing, Keys};
+use crate::serve::gateway::api_keys::Keys;
+use crate::serve::gateway::authorization::KeyRing;
+use crate::serve::registry::users::{KnownUsers, fingerprint};
 use crate::serve::state::{Phase, ServerState};
 
 /// How often the files are looked at.
-const EVERY: Duration = Duration::from_secs(1);
+pub(crate) const EVERY: Duration = Duration::from_secs(1);
 
 /// Who may call and how it is kept secret, with the files that say so.
 pub(crate) struct Credentials {
@@ -30,7 +31,7 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Reads the files that a configuration names.
     pub(crate) fn read(config: &Config) -> Result<Self, ServeError> {
-        let keys = match &config.keys {
+        let keys = match &config.api_keys_file {
             None => KeyRing::open(config.address().ip().is_loopback()),
             Some(path) => KeyRing::guarded(read_keys(path)?),
         };
@@ -41,13 +42,14 @@ impl Credentials {
         Ok(Self {
             keys: Arc::new(keys),
             tls: tls.transpose()?,
-            key_file: config.keys.clone(),
+            key_file: config.api_keys_file.clone(),
             tls_files: config.tls.clone(),
         })
     }
 
-    /// Takes over what changes on disk, for ever. Files that cannot be used are told of once and change nothing.
-    pub(crate) async fn follow(self) {
+    /// Takes over what has changed on disk, at each tick, for as long as there are ticks. Files that cannot be used are
+    /// logged once and change nothing.
+    pub(crate) async fn follow(self, mut ticks: mpsc::Receiver<()>) {
         let Self {
             keys,
             tls,
@@ -59,42 +61,50 @@ impl Credentials {
             .iter()
             .flat_map(|files| files.paths().map(Path::to_owned))
             .collect();
-        if key_files.is_empty() && tls_paths.is_empty() {
-            return std::future::pending().await;
-        }
         let (mut keys_seen, mut tls_seen) = (digest(&key_files), digest(&tls_paths));
-        loop {
-            tokio::time::sleep(EVERY).await;
-            let now = digest(&key_files);
-            if let Some(path) = key_file.as_ref().filter(|_| now != keys_seen) {
-                keys_seen = now;
-                match read_keys(path) {
-                    Ok(new) => {
-                        tracing::info!(keys = new.len(), "keys taken over");
-                        keys.replace(new);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "the key file is not usable; the keys before it stay valid")
-                    }
-                }
-            }
-            let now = digest(&tls_paths);
-            if let Some((files, tls)) = tls_files
-                .as_ref()
-                .zip(tls.as_ref())
-                .filter(|_| now != tls_seen)
+        while ticks.recv().await.is_some() {
+            if let Some(path) = &key_file
+                && has_changed(&key_files, &mut keys_seen)
             {
-                tls_seen = now;
-                match files.read() {
-                    Ok(new) => {
-                        tracing::info!("certificates taken over");
-                        tls.replace(new);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "certificates not usable; those before them stay in use")
-                    }
-                }
+                rotate_keys(&keys, path);
             }
+            if let (Some(files), Some(tls)) = (&tls_files, &tls)
+                && has_changed(&tls_paths, &mut tls_seen)
+            {
+                replace_certificates(tls, files);
+            }
+        }
+    }
+}
+
+/// Whether the files hold something else than when they were looked at last.
+fn has_changed(paths: &[PathBuf], seen: &mut Vec<u8>) -> bool {
+    let now = digest(paths);
+    let changed = now != *seen;
+    *seen = now;
+    changed
+}
+
+fn rotate_keys(keys: &KeyRing, path: &Path) {
+    match read_keys(path) {
+        Ok(new) => {
+            tracing::info!(keys = new.len(), "keys taken over");
+            keys.replace(new);
+        }
+        Err(error) => {
+            tracing::error!(%error, "the key file is not usable; the keys before it stay valid");
+        }
+    }
+}
+
+fn replace_certificates(tls: &Tls, files: &TlsFiles) {
+    match files.read() {
+        Ok(new) => {
+            tracing::info!("certificates taken over");
+            tls.replace(new);
+        }
+        Err(error) => {
+            tracing::error!(%error, "certificates not usable; those before them stay in use");
         }
     }
 }
@@ -108,28 +118,24 @@ fn read_keys(path: &Path) -> Result<Keys, ServeError> {
     Keys::parse(path, &text)
 }
 
-/// Reads the roll-up again when its files change, or when asked to, for ever. One that cannot be read is told of and changes
+/// Reads the roll-up again when its files change, or when asked to, for ever. One that cannot be read is logged and changes
 /// nothing. What changes is left alone until two looks find it the same, so that a roll-up that is being written is not
 /// read in the middle; one that was exchanged in one step is read at the second look.
-pub(crate) async fn follow_rollup(
-    state: &ServerState,
-    rollup: Option<PathBuf>,
-    asked: Arc<Notify>,
-) {
+pub(crate) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, asked: &Notify) {
     let Some(rollup) = rollup else {
         return std::future::pending().await;
     };
     let mut read = look(&rollup).await;
     let mut last = read.clone();
     loop {
-        let told = tokio::select! {
+        let was_asked = tokio::select! {
             () = tokio::time::sleep(EVERY) => false,
             () = asked.notified() => true,
         };
         let now = look(&rollup).await;
         let settled = now == last && now != read;
         last.clone_from(&now);
-        if !(told || settled) || state.phase() == Phase::Starting {
+        if !(was_asked || settled) || state.phase() == Phase::Starting {
             continue;
         }
         read = now;
@@ -146,7 +152,7 @@ pub(crate) async fn follow_rollup(
     }
 }
 
-/// What tells the roll-up's files from others, looked up where waiting for a disk holds up nobody.
+/// The fingerprint of the roll-up's files, taken where waiting for a disk holds up no call.
 async fn look(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
     let path = rollup.to_owned();
     tokio::task::spawn_blocking(move || fingerprint(&path))

@@ -1,7 +1,10 @@
-//! Sockets, TLS, HTTP/2 bodies and the codec of messages.
+//! Connections: taken by `listener`, served by `connection`, encrypted by `tls`; `codec` makes messages of bytes, and
+//! `credentials` follows what changes on disk.
 
-pub(crate) mod body;
 pub mod codec;
+pub(crate) mod connection;
 pub(crate) mod credentials;
+pub(crate) mod field_limits;
 pub(crate) mod listener;
 pub(crate) mod tls;
+pub(crate) mod tracker;

@@ -1,6 +1,6 @@
 use super::*;
 
-/// All forms of one user, and what is asked beside them.
+/// Requests for one user, in all forms of a subject.
 fn forms(user_id: &str, as_of: &str) -> Vec<(&'static str, ScoreUserRequest)> {
     let log = log();
     let ask = |subject| ScoreUserRequest {
@@ -82,9 +82,9 @@ async fn events_and_days_add_up() {
     assert_eq!(mixed, server.score(ask(user("ann"))).await.unwrap());
 }
 
-/// Blanks around ids and kinds count as little as they do in a log.
+/// As in a log, whitespace around ids and kinds is ignored.
 #[tokio::test]
-async fn blanks_around_ids_and_kinds_change_nothing() {
+async fn whitespace_around_ids_and_kinds_changes_nothing() {
     let server = Running::ready().await;
     let expected = server.score(ask(user("ann"))).await.unwrap();
     let mut padded = log();
@@ -103,7 +103,7 @@ async fn blanks_around_ids_and_kinds_change_nothing() {
 }
 
 #[tokio::test]
-async fn kinds_that_the_model_never_saw_are_told_back() {
+async fn kinds_that_were_not_in_the_log_are_reported() {
     let server = Running::ready().await;
     let mut misspelt = log();
     for event in misspelt
@@ -120,7 +120,7 @@ async fn kinds_that_the_model_never_saw_are_told_back() {
         .score(ask(as_events(&misspelt, "ann")))
         .await
         .unwrap();
-    let told = |kind: &str, events: usize, nearest: &str| UnknownKind {
+    let unknown = |kind: &str, events: usize, nearest: &str| UnknownKind {
         kind: kind.into(),
         events: events as u64,
         nearest: nearest.into(),
@@ -134,8 +134,8 @@ async fn kinds_that_the_model_never_saw_are_told_back() {
     assert_eq!(
         score.unknown_kinds,
         [
-            told("visits", count("visits"), "visit"),
-            told("qqq", count("qqq"), "")
+            unknown("visits", count("visits"), "visit"),
+            unknown("qqq", count("qqq"), "")
         ]
     );
     // A kind that was in the log and has no features is known, though it changes no answer either.
@@ -148,7 +148,7 @@ async fn kinds_that_the_model_never_saw_are_told_back() {
             .unknown_kinds,
         []
     );
-    // All of them unknown: there is nothing to judge by, and the answer says why.
+    // All of them unknown: there is no activity to score, and the kinds explain it.
     let days = vec![DayActivity {
         day: "2011-09-01".into(),
         kind: "purchases".into(),
@@ -163,7 +163,7 @@ async fn kinds_that_the_model_never_saw_are_told_back() {
         .await
         .unwrap();
     assert_eq!(score.status(), ScoreStatus::TooNew);
-    assert_eq!(score.unknown_kinds, [told("purchases", 3, "purchase")]);
+    assert_eq!(score.unknown_kinds, [unknown("purchases", 3, "purchase")]);
 }
 
 #[tokio::test]
@@ -191,12 +191,12 @@ async fn reasons_and_the_rest_add_up_to_the_log_odds() {
                 h.reasons
                     .is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs())
             );
-            let told = |r: &Reason| {
-                !r.description.is_empty()
+            let is_complete = |r: &Reason| {
+                !r.explanation.is_empty()
                     && !r.unit.is_empty()
                     && r.group() != FeatureGroup::Unspecified
             };
-            assert!(h.reasons.iter().all(told));
+            assert!(h.reasons.iter().all(is_complete));
             assert_ne!(h.risk_band(), RiskBand::Unspecified);
         }
     }
@@ -278,7 +278,7 @@ async fn a_churn_event_without_features_of_its_own_is_seen_in_every_form_of_hist
 }
 
 #[tokio::test]
-async fn the_day_of_the_question_hides_what_came_later_and_counts_it() {
+async fn events_after_the_as_of_day_are_counted_and_not_used() {
     let server = Running::ready().await;
     let log = log();
     let as_of = "2011-04-20";
@@ -385,7 +385,7 @@ async fn a_batch_is_its_single_answers_in_order() {
 }
 
 #[tokio::test]
-async fn the_model_tells_about_itself() {
+async fn get_model_returns_the_whole_model() {
     let server = Running::ready().await;
     let GetModelResponse {
         model,

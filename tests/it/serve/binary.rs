@@ -123,7 +123,7 @@ fn configured(more: &str) -> (tempfile::TempDir, String) {
 
 #[test]
 fn a_configuration_is_checked_as_a_start_would() {
-    let (_dir, config) = configured("[limits]\ncalls = 10\n");
+    let (_dir, config) = configured("[limits]\nmax_concurrent_calls = 10\n");
     let (code, text) = run_to_end(&["--config", &config, "--check-config"]);
     assert!(
         code == Some(0) && text.contains("ready: model") && text.contains("is in order"),
@@ -131,9 +131,18 @@ fn a_configuration_is_checked_as_a_start_would() {
     );
     for (more, expected, part) in [
         ("calls = 3", 64, "calls"),
-        ("[limits]\ncalls = 0", 64, "limits.calls is 0"),
-        ("[limits]\ncalls = 'x'", 64, "line 4"),
-        ("keys = 'none'", 1, "none"),
+        (
+            "[limits]\nmax_concurrent_calls = 0",
+            64,
+            "limits.max_concurrent_calls is 0",
+        ),
+        ("[limits]\nmax_streams = 'x'", 64, "line 4"),
+        (
+            "[limits]\ncalls = 3",
+            64,
+            "it is called `limits.max_concurrent_calls` now",
+        ),
+        ("api_keys_file = 'none'", 1, "none"),
         ("canary = 'none'", 1, "none"),
         ("rollup = 'none'", 1, "none"),
         (
@@ -159,7 +168,7 @@ fn a_configuration_is_checked_as_a_start_would() {
 
 #[test]
 fn a_new_key_is_shown_once_with_a_line_that_the_server_reads() {
-    let (code, text) = run_to_end(&["--new-key", "shop", "--may", "score,manage"]);
+    let (code, text) = run_to_end(&["--new-key", "shop", "--permissions", "score,manage"]);
     let lines: Vec<&str> = text.lines().collect();
     let [
         "the key, which is not shown again:",
@@ -175,7 +184,7 @@ fn a_new_key_is_shown_once_with_a_line_that_the_server_reads() {
         code == Some(0) && key.starts_with("ebb_") && !line.contains(&key[4..]),
         "{text}"
     );
-    let (dir, config) = configured("keys = 'keys'");
+    let (dir, config) = configured("api_keys_file = 'keys'");
     std::fs::write(dir.path().join("keys"), line).unwrap();
     assert_eq!(
         run_to_end(&["--config", &config, "--check-config"]).0,
@@ -189,12 +198,15 @@ fn a_new_key_is_shown_once_with_a_line_that_the_server_reads() {
         "{text}"
     );
     assert_eq!(run_to_end(&["--new-key", "a b"]).0, Some(64));
-    assert_eq!(run_to_end(&["--new-key", "a", "--may", "all"]).0, Some(64));
+    assert_eq!(
+        run_to_end(&["--new-key", "a", "--permissions", "all"]).0,
+        Some(64)
+    );
 }
 
 #[tokio::test]
 async fn a_hangup_signal_has_the_bundle_read_again_and_calls_are_logged_as_json() {
-    let (dir, config) = configured("[log]\ncalls = 'all'\n");
+    let (dir, config) = configured("[log]\naccess_log = 'all'\n");
     let mut child = ebb_serve(&["--config", &config]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address = lines

@@ -1,4 +1,4 @@
-//! Pages that are made from tables in the code. `EBB_WRITE_DOCS=1 cargo test --test it docs` writes them anew.
+//! Pages that are made from tables in the code. `just docs` writes them anew.
 
 use std::path::{Path, PathBuf};
 
@@ -6,23 +6,32 @@ use ebb::serve::errors_page;
 
 use super::*;
 
-fn page(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("docs")
-        .join(name)
+/// The page of the reasons that a call can fail for.
+const ERRORS: &str = "docs/errors.md";
+/// The page that has the table of limits.
+const LIMITS: &str = "docs/serving/tune.md";
+
+fn path(page: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(page)
 }
 
-fn check(path: &Path, expected: &str) {
-    if std::env::var_os("EBB_WRITE_DOCS").is_some() {
-        std::fs::write(path, expected).unwrap();
-    }
-    let found = std::fs::read_to_string(path).unwrap();
-    assert_eq!(
-        found,
-        expected,
-        "{}: EBB_WRITE_DOCS=1 cargo test --test it docs writes it anew",
-        path.display()
-    );
+fn read(page: &str) -> String {
+    std::fs::read_to_string(path(page)).unwrap()
+}
+
+/// The page of limits with the table as it is in the code.
+fn limits_page() -> String {
+    let text = read(LIMITS);
+    let (before, rest) = text.split_once("<!-- limits -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of limits -->").unwrap();
+    format!(
+        "{before}<!-- limits -->\n{}<!-- end of limits -->{after}",
+        Limits::table()
+    )
+}
+
+fn check(page: &str, expected: &str) {
+    assert_eq!(read(page), expected, "{page}: `just docs` writes it anew");
 }
 
 #[test]
@@ -32,20 +41,18 @@ fn the_page_of_errors_is_the_table() {
         text.matches("\n| ").count() > 15
             && text.contains("| FIELD_INVALID | INVALID_ARGUMENT | ErrorInfo, BadRequest |")
     );
-    check(&page("errors.md"), &text);
+    check(ERRORS, &text);
 }
 
 #[test]
-fn the_page_on_serving_has_every_limit() {
-    let path = page("serving.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once("<!-- limits -->\n").unwrap();
-    let (_, after) = rest.split_once("<!-- end of limits -->").unwrap();
-    check(
-        &path,
-        &format!(
-            "{before}<!-- limits -->\n{}<!-- end of limits -->{after}",
-            Limits::table()
-        ),
-    );
+fn the_page_of_limits_has_every_limit() {
+    check(LIMITS, &limits_page());
+}
+
+/// Writes the pages, for the tests above to find them so.
+#[test]
+#[ignore = "writes into the source tree: `just docs` runs it"]
+fn write_the_pages() {
+    std::fs::write(path(ERRORS), errors_page()).unwrap();
+    std::fs::write(path(LIMITS), limits_page()).unwrap();
 }

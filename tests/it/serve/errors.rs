@@ -52,14 +52,26 @@ fn packed(position: usize, value: f64) -> Subject {
     subject(SubjectForm::PackedFeatures(PackedFeatures { values }))
 }
 
-/// Subjects that are not legal, the path below the subject that is to blame, and a part of the message.
-fn illegal() -> Vec<(Subject, &'static str, &'static str)> {
-    let good = || activity("2011-01-02", "visit", 1, 0.0);
-    let mut wide = vector(&log(), "ann", END);
-    wide.push(0.0);
-    vec![
+/// A subject that is not legal, the path of the field at fault below the subject's, and a part of the message.
+type Illegal = (Subject, &'static str, &'static str);
+
+fn illegal() -> Vec<Illegal> {
+    let without_form = vec![
         (Subject::default(), "", "set one of user_id"),
         (user(""), ".user_id", "must not be empty"),
+        (user("  "), ".user_id", "must not be empty"),
+    ];
+    [
+        without_form,
+        illegal_events(),
+        illegal_days(),
+        illegal_features(),
+    ]
+    .concat()
+}
+
+fn illegal_events() -> Vec<Illegal> {
+    vec![
         (
             events(vec![event("", 0, 0, 0.0)]),
             ".history.events[0].kind",
@@ -93,6 +105,17 @@ fn illegal() -> Vec<(Subject, &'static str, &'static str)> {
             ".history.events[0].amount",
             "finite",
         ),
+        (
+            events(vec![event("book ing", 0, 0, 0.0)]),
+            ".history.events[0].kind",
+            "`book ing` is not a kind",
+        ),
+    ]
+}
+
+fn illegal_days() -> Vec<Illegal> {
+    let good = || activity("2011-01-02", "visit", 1, 0.0);
+    vec![
         (
             days(vec![good(), activity("2011-02-30", "visit", 1, 0.0)]),
             ".history.days[1].day",
@@ -129,6 +152,23 @@ fn illegal() -> Vec<(Subject, &'static str, &'static str)> {
             "there are 10001, at most 10000",
         ),
         (
+            days(vec![activity("2011-01-02", " Visit", 1, 0.0)]),
+            ".history.days[0].kind",
+            "write `visit`",
+        ),
+        (
+            days(vec![activity("2011-01-02", " ", 1, 0.0)]),
+            ".history.days[0].kind",
+            "must not be empty",
+        ),
+    ]
+}
+
+fn illegal_features() -> Vec<Illegal> {
+    let mut wide = vector(&log(), "ann", END);
+    wide.push(0.0);
+    vec![
+        (
             features(&[("recency_days", Some(f64::NAN))]),
             ".features.values[recency_days]",
             "finite",
@@ -163,22 +203,6 @@ fn illegal() -> Vec<(Subject, &'static str, &'static str)> {
             ".packed_features.values[0]",
             "`active_age_days` is 271",
         ),
-        (
-            days(vec![activity("2011-01-02", " Visit", 1, 0.0)]),
-            ".history.days[0].kind",
-            "write `visit`",
-        ),
-        (
-            days(vec![activity("2011-01-02", " ", 1, 0.0)]),
-            ".history.days[0].kind",
-            "must not be empty",
-        ),
-        (
-            events(vec![event("book ing", 0, 0, 0.0)]),
-            ".history.events[0].kind",
-            "`book ing` is not a kind",
-        ),
-        (user("  "), ".user_id", "must not be empty"),
         (
             features(&[("recency_day", Some(1.0))]),
             ".features.values[recency_day]",
@@ -363,10 +387,10 @@ async fn a_batch_takes_a_thousand_subjects_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_message_beyond_the_limit_is_refused_and_the_connection_lives_on() {
+async fn a_message_beyond_the_limit_is_rejected_and_the_connection_stays() {
     let server = Running::with(
         Limits {
-            message_bytes: 10_000,
+            max_message_bytes: 10_000,
             ..Limits::default()
         },
         None,
@@ -406,7 +430,7 @@ async fn an_enum_number_from_the_future_is_named() {
 }
 
 #[tokio::test]
-async fn without_a_roll_up_an_id_is_a_question_this_server_cannot_answer() {
+async fn without_a_roll_up_a_user_id_is_an_error() {
     let server = Running::with(Limits::default(), None).await;
     let status = server.score(ask(user("ann"))).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
@@ -436,9 +460,9 @@ async fn without_a_roll_up_an_id_is_a_question_this_server_cannot_answer() {
     assert_eq!(model.known_users, None);
 }
 
-/// An empty roll-up knows no one, which is not the same as having none.
+/// An empty roll-up has no users, which is not the same as no roll-up.
 #[tokio::test]
-async fn an_empty_roll_up_knows_nobody() {
+async fn an_empty_roll_up_has_no_users() {
     let server = Running::with(Limits::default(), Some(histories(&[]))).await;
     let status = server
         .score(ScoreUserRequest {

@@ -14,7 +14,7 @@ use super::*;
 #[tokio::test]
 async fn entries_of_a_history() {
     let limits = Limits {
-        history_entries: 100,
+        max_history_entries: 100,
         ..Limits::default()
     };
     let server = Running::with(limits, None).await;
@@ -45,10 +45,10 @@ async fn entries_of_a_history() {
 async fn bytes_of_a_message() {
     let request = ask(user(&"x".repeat(2_000)));
     let size = prost::Message::encoded_len(&request) as u32;
-    for (message_bytes, code) in [(size, Code::NotFound), (size - 1, Code::ResourceExhausted)] {
+    for (max_message_bytes, code) in [(size, Code::NotFound), (size - 1, Code::ResourceExhausted)] {
         let server = Running::with(
             Limits {
-                message_bytes,
+                max_message_bytes,
                 ..Limits::default()
             },
             Some(histories(&log())),
@@ -130,7 +130,7 @@ async fn unfinished(server: &Running, bytes: &[u8]) -> TcpStream {
 async fn calls_at_the_same_time() {
     let server = Running::with(
         Limits {
-            calls: 2,
+            max_concurrent_calls: 2,
             ..Limits::default()
         },
         Some(histories(&log())),
@@ -149,7 +149,7 @@ async fn calls_at_the_same_time() {
     .await;
     let status = server.score(ask(user("ann"))).await.unwrap_err();
     assert!(
-        status.message().contains("limits.calls"),
+        status.message().contains("limits.max_concurrent_calls"),
         "{}",
         status.message()
     );
@@ -168,7 +168,7 @@ async fn calls_at_the_same_time() {
 #[tokio::test]
 async fn bytes_under_way() {
     let limits = Limits {
-        receiving_bytes: 1 << 20,
+        max_inflight_bytes: 1 << 20,
         ..Limits::default()
     };
     let server = Running::with(limits, Some(histories(&log()))).await;
@@ -183,7 +183,7 @@ async fn bytes_under_way() {
     until(async || {
         let answer = raw.send(SCORE_USER, &[], body()).await.unwrap();
         answer.code() == Code::ResourceExhausted
-            && format!("{answer:?}").contains("limits.receiving_bytes")
+            && format!("{answer:?}").contains("limits.max_inflight_bytes")
     })
     .await;
     drop(held);
@@ -197,7 +197,7 @@ async fn bytes_under_way() {
 async fn time_of_a_call() {
     let server = Running::with(
         Limits {
-            call_seconds: 1,
+            call_timeout_seconds: 1,
             ..Limits::default()
         },
         Some(histories(&log())),
@@ -219,6 +219,42 @@ async fn time_of_a_call() {
         .await
         .unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(server.score(ask(user("ann"))).await.is_ok());
+}
+
+#[tokio::test]
+async fn time_of_a_stream() {
+    let server = Running::with(
+        Limits {
+            stream_timeout_seconds: 1,
+            ..Limits::default()
+        },
+        Some(histories(&log())),
+    )
+    .await;
+    let begun = Instant::now();
+    // A stream of batches whose client says nothing, and a health watch that nothing happens to.
+    let mut answers = server
+        .scoring()
+        .stream_score_users(tokio_stream::pending())
+        .await
+        .unwrap()
+        .into_inner();
+    let mut health = tonic_health::pb::health_client::HealthClient::new(server.channel.clone());
+    let mut watch = health
+        .watch(tonic_health::pb::HealthCheckRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(watch.message().await.unwrap().is_some());
+    let ends = async { (answers.message().await, watch.message().await) };
+    let (stream, watch) = tokio::time::timeout(Duration::from_secs(10), ends)
+        .await
+        .unwrap();
+    assert_eq!(stream.unwrap_err().code(), Code::DeadlineExceeded);
+    assert_eq!(watch.unwrap_err().code(), Code::DeadlineExceeded);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    // Calls that are no streams have their own time.
     assert!(server.score(ask(user("ann"))).await.is_ok());
 }
 

@@ -135,13 +135,16 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
         "queue_full",
         "queue_wait",
         "deadline",
-        "hung_up",
+        "client_cancelled",
         "calls",
         "connections",
     ] {
         value(&page, &format!("ebb_shed_total{{reason=\"{reason}\"}}"));
     }
-    assert_eq!(value(&page, "ebb_model_swaps_total{result=\"done\"}"), 0.0);
+    assert_eq!(
+        value(&page, "ebb_model_reloads_total{result=\"success\"}"),
+        0.0
+    );
     value(&page, "ebb_queue_wait_seconds_count");
     let buckets = page
         .lines()

@@ -89,7 +89,7 @@ async fn a_model_that_cannot_be_loaded_ends_the_server_with_the_reason() {
     save_bundle(&path);
     std::fs::write(path.join("bundle.json"), "{}").unwrap();
     let (server, _ready) = Running::start(Config::default(), move || {
-        Stock::load(&Config {
+        InitialState::load(&Config {
             model: Some(path),
             ..Config::default()
         })
@@ -122,7 +122,7 @@ async fn a_roll_up_on_disk_gives_the_known_users() {
         rollup: Some(rollup),
         ..Config::default()
     };
-    let server = Running::of(config.clone(), move || Stock::load(&config)).await;
+    let server = Running::of(config.clone(), move || InitialState::load(&config)).await;
     let in_memory = Running::ready().await;
     for id in ["ann", "dan", "ola"] {
         let mut score = server.score(ask(user(id))).await.unwrap();

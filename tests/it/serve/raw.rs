@@ -285,10 +285,10 @@ async fn a_call_keeps_its_name_and_gets_one_when_it_has_none() {
 #[tokio::test]
 async fn what_needs_no_key_cannot_take_the_room_of_what_does() {
     let limits = Limits {
-        open_calls: 2,
-        watches: 1,
-        calls: 2,
-        streams: 1,
+        max_unauthenticated_calls: 2,
+        max_health_watches: 1,
+        max_concurrent_calls: 2,
+        max_streams: 1,
         ..Limits::default()
     };
     let server = Running::with(limits, Some(histories(&log()))).await;
@@ -309,7 +309,8 @@ async fn what_needs_no_key_cannot_take_the_room_of_what_does() {
         .await
         .unwrap_err();
     assert!(
-        second.code() == Code::ResourceExhausted && second.message().contains("limits.watches"),
+        second.code() == Code::ResourceExhausted
+            && second.message().contains("limits.max_health_watches"),
         "{second:?}"
     );
     // Watches leave streams and calls alone.
@@ -331,8 +332,8 @@ async fn what_needs_no_key_cannot_take_the_room_of_what_does() {
 #[tokio::test]
 async fn a_client_that_does_not_read_gives_its_place_back() {
     let limits = Limits {
-        calls: 1,
-        call_seconds: 1,
+        max_concurrent_calls: 1,
+        call_timeout_seconds: 1,
         ..Limits::default()
     };
     let server = Running::with(limits, Some(histories(&log()))).await;
@@ -353,7 +354,10 @@ async fn a_client_that_does_not_read_gives_its_place_back() {
         .unwrap();
     // Its answer is made and cannot be sent, so the only place is taken ...
     let refused = server.score(ask(user("ann"))).await.unwrap_err();
-    assert!(refused.message().contains("limits.calls"), "{refused:?}");
+    assert!(
+        refused.message().contains("limits.max_concurrent_calls"),
+        "{refused:?}"
+    );
     // ... and comes free.
     until(async || server.score(ask(user("ann"))).await.is_ok()).await;
     drop(unread);

@@ -1,4 +1,4 @@
-//! The roll-up: which day it is asked about as of, and how another takes its place.
+//! The roll-up: its as-of day, and its replacement by a newer one.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ async fn server_of(rollup: PathBuf) -> Running {
         ..Config::default()
     };
     let load = move || {
-        Ok(Stock {
+        Ok(InitialState {
             users: Some(Arc::new(KnownUsers::read(&rollup)?)),
             ..stock(None)?
         })
@@ -130,7 +130,7 @@ async fn a_roll_up_that_changes_is_read_again_and_a_bad_one_changes_nothing() {
         })
         .await
         .unwrap();
-    // When asked to; one that cannot be read is left alone.
+    // On a reload; one that cannot be read changes nothing.
     let file = folder.join("part-00000-of-00001.parquet");
     let good = std::fs::read(&file).unwrap();
     std::fs::write(&file, b"no parquet").unwrap();

@@ -132,7 +132,7 @@ async fn a_bad_batch_fails_alone_and_a_bad_order_ends_the_stream() {
 #[tokio::test]
 async fn a_silent_stream_and_one_too_many_are_ended() {
     let limits = Limits {
-        streams: 1,
+        max_streams: 1,
         stream_idle_seconds: 1,
         ..Limits::default()
     };
@@ -143,7 +143,7 @@ async fn a_silent_stream_and_one_too_many_are_ended() {
     let status = Talk::begin(&server).await.err().unwrap();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(
-        status.message().contains("limits.streams")
+        status.message().contains("limits.max_streams")
             && status.get_error_details().retry_info().is_some()
     );
     assert_eq!(

@@ -1,20 +1,23 @@
-//! The Open Inference Protocol, version 2: a bundle as a model of tensors, for clients that know no other protocol.
+//! The Open Inference Protocol, version 2: a bundle as a model of tensors, for clients of KServe or Triton.
 //!
 //! Inputs are the named features, each a tensor of one value for each row; or all of them as one matrix, `features`, in
-//! the catalogue's order, of which the request parameter `feature_hash` is the proof. NaN, or a feature that is left out, is unknown. Outputs are the churn probability for each
-//! horizon, the segment and the status, always as raw contents. Numbers are those of the scoring service, bit for bit.
+//! the catalogue's order, which the request parameter `feature_hash` proves. NaN, or a feature that is left out, is
+//! unknown. Outputs are the churn probability for each horizon, the segment and the status, always as raw contents.
+//! Numbers are those of the scoring service, bit for bit.
 
 pub(crate) mod inputs;
+pub(crate) mod number_type;
 pub(crate) mod outputs;
 
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use crate::serve::engine::pool::guarded;
+use crate::serve::context::CallContext;
+use crate::serve::engine::Cost;
 use crate::serve::errors::CallError;
 use crate::serve::limits::size;
-use crate::serve::registry::Loaded;
+use crate::serve::registry::ServedModel;
 use crate::serve::state::{Phase, ServerState};
 use crate::serve::wire::inference as wire;
 use crate::serve::wire::inference::grpc_inference_service_server::GrpcInferenceService;
@@ -23,26 +26,26 @@ use crate::serve::wire::inference::grpc_inference_service_server::GrpcInferenceS
 const MATRIX: &str = "features";
 /// The request parameter that names the order of a matrix's columns.
 const FEATURE_HASH: &str = "feature_hash";
-/// What the protocol calls the kind of model.
+/// The protocol's name for the kind of model.
 const PLATFORM: &str = "ebb_churn";
-/// So many rows cost less than the way to another thread.
+/// Rows that are scored on the thread that read them: less work than a hand-off to another thread.
 const INLINE_ROWS: usize = 16;
 
-/// The inference service.
-pub(crate) struct Inference {
+/// `inference.GRPCInferenceService`.
+pub(crate) struct InferenceServiceImpl {
     state: Arc<ServerState>,
 }
 
-impl Inference {
-    /// Asks the models of this state.
+impl InferenceServiceImpl {
+    /// The service of this state.
     pub(crate) fn new(state: Arc<ServerState>) -> Self {
         Self { state }
     }
 
     /// A model by name or label and, if given, version.
-    fn model(&self, name: &str, version: &str) -> Result<Arc<Loaded>, CallError> {
+    fn model(&self, name: &str, version: &str) -> Result<Arc<ServedModel>, CallError> {
         let model = self.state.model(name)?;
-        match version.is_empty() || model.served.bundle().version() == version {
+        match version.is_empty() || model.version() == version {
             true => Ok(model),
             false => Err(CallError::unknown_model("model version", version)),
         }
@@ -50,7 +53,7 @@ impl Inference {
 }
 
 #[tonic::async_trait]
-impl GrpcInferenceService for Inference {
+impl GrpcInferenceService for InferenceServiceImpl {
     async fn server_live(
         &self,
         _: Request<wire::ServerLiveRequest>,
@@ -95,7 +98,6 @@ impl GrpcInferenceService for Inference {
     ) -> Result<Response<wire::ModelMetadataResponse>, Status> {
         let wire::ModelMetadataRequest { name, version } = request.into_inner();
         let model = self.model(&name, &version)?;
-        let bundle = model.served.bundle();
         let tensor = |name: &str, datatype: &str| wire::model_metadata_response::TensorMetadata {
             name: name.to_owned(),
             datatype: datatype.to_owned(),
@@ -103,15 +105,15 @@ impl GrpcInferenceService for Inference {
         };
         Ok(Response::new(wire::ModelMetadataResponse {
             name,
-            versions: vec![bundle.version().to_owned()],
+            versions: vec![model.version().to_owned()],
             platform: PLATFORM.to_owned(),
-            inputs: bundle
+            inputs: model
                 .catalogue()
                 .features()
                 .iter()
                 .map(|feature| tensor(&feature.name, "FP64"))
                 .collect(),
-            outputs: outputs::all(bundle)
+            outputs: outputs::all(&model)
                 .iter()
                 .map(|output| tensor(&output.name(), output.datatype()))
                 .collect(),
@@ -122,23 +124,24 @@ impl GrpcInferenceService for Inference {
         &self,
         request: Request<wire::ModelInferRequest>,
     ) -> Result<Response<wire::ModelInferResponse>, Status> {
-        let request = request.into_inner();
+        let (_, extensions, request) = request.into_parts();
         let model = self.model(&request.model_name, &request.model_version)?;
-        let rows = inputs::rows(&request);
+        let cost = Cost {
+            units: inputs::claimed_rows(&request),
+            inline_units: INLINE_ROWS,
+        };
         let state = Arc::clone(&self.state);
         let job = move || infer(&state, &model, request);
-        let answer = if rows <= INLINE_ROWS {
-            guarded(job)
-        } else {
-            self.state.compute.run(rows, job).await
-        };
-        Ok(Response::new(answer?))
+        let call = CallContext::of(&extensions);
+        let response = self.state.engine.run(call, cost, job).await?;
+        Ok(Response::new(response))
     }
 }
 
+/// Tensors in, scores, tensors out.
 fn infer(
     state: &ServerState,
-    model: &Loaded,
+    model: &ServedModel,
     request: wire::ModelInferRequest,
 ) -> Result<wire::ModelInferResponse, CallError> {
     let wire::ModelInferRequest {
@@ -150,26 +153,20 @@ fn infer(
         outputs,
         raw_input_contents: raw,
     } = request;
-    let order = inputs::Order {
+    let order = inputs::ColumnOrder {
         given: parameters.get(FEATURE_HASH),
         // A version has one order.
-        is_sure: !model_version.is_empty() || !state.models.has_changed_features(&model_name),
+        is_certain: !model_version.is_empty() || !state.models.has_changed_features(&model_name),
     };
-    order.check(&model.served, &model_name, &inputs)?;
-    let wanted = outputs::wanted(model.served.bundle(), &outputs)?;
-    let matrix = inputs::read(
-        &model.served,
-        &inputs,
-        &raw,
-        size(state.limits.batch_subjects),
-    )?;
-    let answers = outputs::Answers::of(&model.served, &matrix)?;
-    state.metrics.probability.observe_all(answers.shortest());
-    let (outputs, raw_output_contents) =
-        wanted.iter().map(|output| answers.tensor(*output)).unzip();
+    order.check(model, &model_name, &inputs)?;
+    let wanted = outputs::wanted(model, &outputs)?;
+    let matrix = inputs::read(model, &inputs, &raw, size(state.limits.max_batch_size))?;
+    let scores = outputs::RowScores::of(model, &matrix)?;
+    state.metrics.probability.observe_all(scores.shortest());
+    let (outputs, raw_output_contents) = wanted.iter().map(|output| scores.tensor(*output)).unzip();
     Ok(wire::ModelInferResponse {
         model_name,
-        model_version: model.served.bundle().version().to_owned(),
+        model_version: model.version().to_owned(),
         id,
         parameters: Default::default(),
         outputs,

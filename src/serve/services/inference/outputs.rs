@@ -1,13 +1,11 @@
-//! From a matrix of features to tensors of answers.
-
 use bytes::Bytes;
 
 use super::inputs::Matrix;
 use super::wire::model_infer_request::InferRequestedOutputTensor;
 use super::wire::model_infer_response::InferOutputTensor;
-use crate::model::{Bundle, MatrixScores, RowOutcome};
+use crate::model::{MatrixScores, RowOutcome};
 use crate::serve::errors::CallError;
-use crate::serve::registry::served::Served;
+use crate::serve::registry::ServedModel;
 use crate::serve::wire::ScoreStatus;
 
 /// One output of the model.
@@ -46,8 +44,8 @@ impl Output {
 }
 
 /// All outputs of a model.
-pub(crate) fn all(bundle: &Bundle) -> Vec<Output> {
-    let horizons = bundle.spec().schema.horizon_days.iter().enumerate();
+pub(crate) fn all(model: &ServedModel) -> Vec<Output> {
+    let horizons = model.spec().schema.horizon_days.iter().enumerate();
     let probabilities = horizons.map(|(position, days)| Output::Probability {
         position,
         horizon_days: *days,
@@ -57,62 +55,52 @@ pub(crate) fn all(bundle: &Bundle) -> Vec<Output> {
         .collect()
 }
 
-/// The outputs that a request asks for, in its order; all of them when it names none.
+/// The outputs that a request names, in its order; all of them when it names none.
 pub(crate) fn wanted(
-    bundle: &Bundle,
-    asked: &[InferRequestedOutputTensor],
+    model: &ServedModel,
+    requested: &[InferRequestedOutputTensor],
 ) -> Result<Vec<Output>, CallError> {
-    let all = all(bundle);
-    if asked.is_empty() {
+    let all = all(model);
+    if requested.is_empty() {
         return Ok(all);
     }
-    let find = |(i, output): (usize, &InferRequestedOutputTensor)| {
-        let found = all
-            .iter()
-            .find(|known| known.name() == output.name)
-            .copied();
-        if asked
-            .iter()
-            .take(i)
-            .any(|before| before.name == output.name)
-        {
-            return Err(CallError::field(
-                format!("outputs[{i}].name"),
-                "is asked for twice",
-            ));
-        }
-        found.ok_or_else(|| {
+    let mut wanted = Vec::with_capacity(requested.len());
+    for (i, InferRequestedOutputTensor { name, .. }) in requested.iter().enumerate() {
+        let field = || format!("outputs[{i}].name");
+        let Some(output) = all.iter().find(|output| output.name() == *name) else {
             let names: Vec<String> = all.iter().map(|output| output.name()).collect();
-            CallError::field(
-                format!("outputs[{i}].name"),
-                format!("is none of {}", names.join(", ")),
-            )
-        })
-    };
-    asked.iter().enumerate().map(find).collect()
+            let problem = format!("is none of {}", names.join(", "));
+            return Err(CallError::field(field(), problem));
+        };
+        if wanted.contains(output) {
+            return Err(CallError::field(field(), "is named twice"));
+        }
+        wanted.push(*output);
+    }
+    Ok(wanted)
 }
 
-/// The model's answers to all rows.
-pub(crate) struct Answers {
+/// The model's scores of all rows.
+pub(crate) struct RowScores {
     scores: MatrixScores,
     horizons: usize,
 }
 
-impl Answers {
-    /// Asks the model.
-    pub(crate) fn of(served: &Served, matrix: &Matrix) -> Result<Self, CallError> {
-        let scores = served.bundle().predict_matrix(&matrix.values)?;
-        if let Some(row) = scores
+impl RowScores {
+    /// Scores every row. A row that lacks a required feature is an error.
+    pub(crate) fn of(model: &ServedModel, matrix: &Matrix) -> Result<Self, CallError> {
+        let scores = model.bundle().predict_matrix(&matrix.values)?;
+        let incomplete = scores
             .outcomes
             .iter()
-            .position(|outcome| *outcome == RowOutcome::Incomplete)
-        {
-            return Err(incomplete(served, matrix, row));
+            .position(|outcome| *outcome == RowOutcome::Incomplete);
+        match incomplete {
+            Some(row) => Err(lacks_required(model, matrix, row)),
+            None => Ok(Self {
+                scores,
+                horizons: model.spec().models.len(),
+            }),
         }
-        Ok(Self {
-            scores,
-            horizons: served.bundle().spec().models.len(),
-        })
     }
 
     fn probabilities(&self, position: usize) -> impl Iterator<Item = f64> {
@@ -124,7 +112,7 @@ impl Answers {
             .copied()
     }
 
-    /// The probabilities at the shortest horizon that were given.
+    /// The probabilities at the shortest horizon, of rows with a score.
     pub(crate) fn shortest(&self) -> impl Iterator<Item = f64> {
         self.probabilities(0).filter(|p| !p.is_nan())
     }
@@ -173,19 +161,15 @@ fn status(outcome: RowOutcome) -> ScoreStatus {
     }
 }
 
-/// Names the features that a row lacks and every subject must have.
-fn incomplete(served: &Served, matrix: &Matrix, row: usize) -> CallError {
-    let features = served.bundle().catalogue().features();
-    let vector = matrix
-        .values
-        .chunks_exact(features.len())
-        .nth(row)
-        .unwrap_or_default();
+/// Names the required features that a row lacks.
+fn lacks_required(model: &ServedModel, matrix: &Matrix, row: usize) -> CallError {
+    let features = model.catalogue().features();
+    let vector = &matrix.values[row * features.len()..][..features.len()];
     let lacking = features
         .iter()
         .zip(vector)
         .enumerate()
-        .filter(|(i, (_, value))| value.is_nan() && served.requires(*i));
+        .filter(|(i, (_, value))| value.is_nan() && model.requires(*i));
     let names: Vec<&str> = lacking
         .map(|(_, (feature, _))| feature.name.as_str())
         .collect();

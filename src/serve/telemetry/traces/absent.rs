@@ -6,18 +6,9 @@ use http::{HeaderMap, HeaderValue};
 use prometheus_client::registry::Registry;
 use tonic::Code;
 
-use crate::serve::config::TraceSettings;
 use crate::serve::errors::ServeError;
-use crate::serve::gateway::methods::Rpc;
-
-/// What is wrong with the settings: that they are there at all.
-pub(crate) fn problem(_: &TraceSettings) -> Option<String> {
-    Some(
-        "[traces]: this program was built without traces; build it with `cargo build --release --features otel`, or \
-         leave the section out"
-            .into(),
-    )
-}
+use crate::serve::methods::Rpc;
+use crate::serve::telemetry::settings::TraceSettings;
 
 /// No traces.
 pub(crate) struct Traces;
@@ -25,9 +16,8 @@ pub(crate) struct Traces;
 impl Traces {
     /// Refuses settings, which would have no effect.
     pub(crate) fn start(settings: Option<&TraceSettings>) -> Result<Self, ServeError> {
-        settings
-            .and_then(problem)
-            .map_or(Ok(Self), |problem| Err(ServeError::Setting(problem)))
+        settings.map_or(Ok(()), TraceSettings::validate)?;
+        Ok(Self)
     }
 
     /// Adds no metrics.
@@ -47,24 +37,20 @@ impl Traces {
 pub(crate) struct CallSpan(());
 
 impl CallSpan {
-    /// The call itself.
-    pub(crate) fn around<F: Future>(&self, call: F) -> F {
-        call
+    /// No span for children.
+    pub(crate) fn parent(&self) -> TraceParent {
+        TraceParent
     }
 
     /// Tells nobody.
     pub(crate) fn end(self, _: Code, _: Option<&HeaderValue>) {}
 }
 
-/// The span of the call in progress, which has none.
-pub(crate) fn current() -> Parent {
-    Parent
-}
-
 /// A span without children.
-pub(crate) struct Parent;
+#[derive(Clone, Default)]
+pub(crate) struct TraceParent;
 
-impl Parent {
+impl TraceParent {
     /// Tells nobody.
     pub(crate) fn child(&self, _: &'static str, _: Instant, _: Instant) {}
 }

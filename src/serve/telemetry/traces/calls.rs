@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
@@ -19,37 +19,9 @@ use prometheus_client::registry::Registry;
 use tonic::Code;
 
 use super::delivery::{Collected, Delivery};
-use crate::serve::config::TraceSettings;
 use crate::serve::errors::ServeError;
-use crate::serve::gateway::methods::Rpc;
-
-tokio::task_local! {
-    /// The span of the call in progress; unset when the call is not traced.
-    static CALL: Live;
-}
-
-/// What is wrong with the settings.
-pub(crate) fn problem(settings: &TraceSettings) -> Option<String> {
-    let TraceSettings {
-        endpoint,
-        sample_ratio,
-    } = settings;
-    let plain = |uri: Uri| {
-        uri.scheme_str() == Some("http") && uri.authority().is_some() && uri.path() == "/"
-    };
-    if !endpoint.parse().is_ok_and(plain) {
-        return Some(format!(
-            "traces.endpoint is {endpoint}: it must be http://HOST:PORT, where a collector takes OTLP over gRPC \
-             unencrypted"
-        ));
-    }
-    if !(0.0..=1.0).contains(sample_ratio) {
-        return Some(format!(
-            "traces.sample_ratio is {sample_ratio}: it must be from 0 to 1"
-        ));
-    }
-    None
-}
+use crate::serve::methods::Rpc;
+use crate::serve::telemetry::settings::TraceSettings;
 
 /// Where spans begin; nowhere without the section `[traces]`.
 pub(crate) struct Traces(Option<(Arc<SdkTracer>, Delivery)>);
@@ -60,9 +32,7 @@ impl Traces {
         let Some(settings) = settings else {
             return Ok(Self(None));
         };
-        if let Some(problem) = problem(settings) {
-            return Err(ServeError::Setting(problem));
-        }
+        settings.validate()?;
         let version = env!("CARGO_PKG_VERSION");
         // What OTEL_RESOURCE_ATTRIBUTES says is added, as users of OpenTelemetry expect.
         let named = Resource::builder().with_service_name("ebb-serve");
@@ -177,12 +147,9 @@ fn is_fault(code: Code) -> bool {
 pub(crate) struct CallSpan(Option<Live>);
 
 impl CallSpan {
-    /// Runs the call so that [`current`] finds its span.
-    pub(crate) async fn around<F: Future>(&self, call: F) -> F::Output {
-        match &self.0 {
-            None => call.await,
-            Some(live) => CALL.scope(live.clone(), call).await,
-        }
+    /// The span as its children need it, on whatever thread they begin and end.
+    pub(crate) fn parent(&self) -> TraceParent {
+        TraceParent(self.0.clone())
     }
 
     /// Ends the span with the call's status and request id.
@@ -201,15 +168,11 @@ impl Drop for CallSpan {
     }
 }
 
-/// The span of the call in progress, for whoever works for it on another thread.
-pub(crate) fn current() -> Parent {
-    Parent(CALL.try_with(Live::clone).ok())
-}
-
 /// A span that may get children.
-pub(crate) struct Parent(Option<Live>);
+#[derive(Clone, Default)]
+pub(crate) struct TraceParent(Option<Live>);
 
-impl Parent {
+impl TraceParent {
     /// Adds a child that began and ended at these times.
     pub(crate) fn child(&self, name: &'static str, began: Instant, ended: Instant) {
         let Some(Live { tracer, context }) = &self.0 else {
@@ -236,42 +199,5 @@ impl Extractor for Headers<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(HeaderName::as_str).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_out_of_range_are_named() {
-        let of = |endpoint: &str, sample_ratio| {
-            problem(&TraceSettings {
-                endpoint: endpoint.into(),
-                sample_ratio,
-            })
-        };
-        assert_eq!(problem(&TraceSettings::default()), None);
-        assert_eq!(of("http://collector:4317/", 1.0), None);
-        for endpoint in [
-            "",
-            "collector:4317",
-            "/x",
-            "https://collector:4317",
-            "http://collector:4317/v1/traces",
-        ] {
-            assert!(
-                of(endpoint, 0.5).unwrap().contains("traces.endpoint"),
-                "{endpoint}"
-            );
-        }
-        for ratio in [-0.1, 1.1, f64::NAN] {
-            assert!(
-                of("http://[::1]:4317", ratio)
-                    .unwrap()
-                    .contains("traces.sample_ratio"),
-                "{ratio}"
-            );
-        }
     }
 }

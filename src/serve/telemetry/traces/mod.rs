@@ -11,6 +11,6 @@ pub(crate) mod calls;
 pub(crate) mod delivery;
 
 #[cfg(not(feature = "otel"))]
-pub(crate) use absent::{CallSpan, Traces, current, problem};
+pub(crate) use absent::{CallSpan, TraceParent, Traces};
 #[cfg(feature = "otel")]
-pub(crate) use calls::{CallSpan, Traces, current, problem};
+pub(crate) use calls::{CallSpan, TraceParent, Traces};

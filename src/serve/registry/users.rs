@@ -12,7 +12,7 @@ use crate::serve::errors::ServeError;
 
 /// Days after today (in UTC) whose rows are not yet set aside: time zones differ by about one.
 const FUTURE_DAYS: i32 = 2;
-/// Days that the roll-up's last one may lie behind before that is warned of.
+/// The age of a roll-up, in days, beyond which the log has a warning.
 const STALE_DAYS: i64 = 3;
 
 /// The users that can be scored by id.
@@ -24,7 +24,7 @@ pub struct KnownUsers {
     span: Option<Stretch>,
     rows_set_aside: u64,
     read_at: SystemTime,
-    /// The as-of days of questions that give none, by the version of the model.
+    /// The as-of days of requests that give none, by the version of the model.
     as_of: Mutex<BTreeMap<String, Option<Day>>>,
 }
 
@@ -47,8 +47,8 @@ impl KnownUsers {
         })
     }
 
-    /// The users of a roll-up: a Parquet file or a directory of them. Rows on days that it does not cover, or that have not
-    /// come yet, are set aside, as when a model is fitted.
+    /// The users of a roll-up: a Parquet file or a directory of them. Rows on days that it does not cover, or in the
+    /// future, are set aside, as when a model is fitted.
     ///
     /// # Errors
     /// [`ServeError`] names the file that cannot be read.
@@ -83,7 +83,7 @@ impl KnownUsers {
         Ok((Self::new(builder.finish()?)?, read))
     }
 
-    /// Says what was read, and how old it is.
+    /// Logs what was read, and how old it is.
     fn log(&self, rollup: &Path) {
         let (users, set_aside) = (self.histories.len(), self.rows_set_aside);
         let text = |day: Option<Day>| day.map(|day| day.to_string()).unwrap_or_default();
@@ -104,7 +104,7 @@ impl KnownUsers {
             tracing::warn!(
                 rollup,
                 age_days,
-                "the roll-up is old: whoever came since looks silent"
+                "the roll-up is old: users look inactive since its last day"
             );
         }
         if set_aside > 0 {
@@ -121,8 +121,8 @@ impl KnownUsers {
         &self.histories
     }
 
-    /// The as-of day of a question that gives none: the day after the last one on which what tells churn was observed, as when
-    /// a model is fitted. `None` when there are no events.
+    /// The as-of day of a request that gives none: the day after the last one on which the events that decide churn were
+    /// observed, as when a model is fitted. `None` when there are no events.
     pub fn as_of(&self, version: &str, spec: &BundleSpec) -> Option<Day> {
         let mut known = self.as_of.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(as_of) = known.get(version) {
@@ -153,7 +153,7 @@ impl KnownUsers {
         self.rows_set_aside
     }
 
-    /// How many days the day after the last one that was observed lies behind today (in UTC).
+    /// Days from the day after the last one that was observed to today (in UTC).
     fn age_days(&self) -> Option<i64> {
         Some(i64::from(today()?.since(self.covered_until()?)))
     }
@@ -167,10 +167,10 @@ fn today() -> Option<Day> {
     Day::new(i32::try_from(passed.as_secs() / 86_400).ok()?)
 }
 
-/// Folders within folders that are looked into.
-const DEPTH: usize = 16;
+/// How deep folders within folders are searched; symbolic links could form a circle.
+const MAX_DEPTH: usize = 16;
 
-/// What tells whether the files of a roll-up are others than before: their names, sizes and times of writing.
+/// The names, sizes and modification times of a roll-up's files: equal for files that have not changed.
 pub(crate) fn fingerprint(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
     let mut files = Vec::new();
     let mut folders = vec![(rollup.to_owned(), 0)];
@@ -180,7 +180,7 @@ pub(crate) fn fingerprint(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime
         };
         if !metadata.is_dir() {
             files.push((path, metadata.len(), metadata.modified().ok()));
-        } else if depth < DEPTH {
+        } else if depth < MAX_DEPTH {
             let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
             folders.extend(entries.map(|entry| (entry.path(), depth + 1)));
         }

@@ -1,4 +1,4 @@
-//! The one table of methods: which service answers, what permission it takes, whether it lasts. What is not in it is
+//! The one table of methods: which service answers, what permission it takes, whether it streams. What is not in it is
 //! denied.
 
 /// What a caller may do.
@@ -43,20 +43,20 @@ pub(crate) enum Service {
 
 /// How a method's messages come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// One question, one answer.
+pub(crate) enum MethodKind {
+    /// One request, one response.
     Unary,
-    /// One large question, whose answer is computed on the pool.
+    /// One large request, whose response is computed on the pool.
     Bulk,
-    /// One question, answers for as long as the client listens.
+    /// One request, responses for as long as the client listens.
     ServerStream,
-    /// Questions and answers for as long as the client likes.
+    /// Requests and responses for as long as the client likes.
     BidiStream,
 }
 
-impl Form {
-    /// Whether a call lasts for as long as the client likes.
-    pub(crate) fn lasts(self) -> bool {
+impl MethodKind {
+    /// Whether messages come one after another, for as long as the client likes and the limits allow.
+    pub(crate) fn is_streaming(self) -> bool {
         matches!(self, Self::ServerStream | Self::BidiStream)
     }
 
@@ -84,11 +84,11 @@ pub(crate) struct Rpc {
     /// What it takes; `None` for what anybody may ask.
     pub(crate) permission: Option<Permission>,
     /// How its messages come and go.
-    pub(crate) form: Form,
+    pub(crate) kind: MethodKind,
 }
 
 macro_rules! rpcs {
-    ($($service:ident $name:literal { $($method:literal $form:ident $permission:expr;)+ })+) => {
+    ($($service:ident $name:literal { $($method:literal $kind:ident $permission:expr;)+ })+) => {
         /// All methods, those called most often first.
         pub(crate) const RPCS: &[Rpc] = &[$($(Rpc {
             service_name: $name,
@@ -96,7 +96,7 @@ macro_rules! rpcs {
             path: concat!("/", $name, "/", $method),
             service: Service::$service,
             permission: $permission,
-            form: Form::$form,
+            kind: MethodKind::$kind,
         }),+),+];
     };
 }
@@ -163,14 +163,14 @@ mod tests {
             for service in &file.service {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    let form = match (method.client_streaming(), method.server_streaming()) {
+                    let kind = match (method.client_streaming(), method.server_streaming()) {
                         (false, false) => "unary",
                         (false, true) => "server_stream",
                         (true, _) => "bidi_stream",
                     };
                     if !table
                         .iter()
-                        .any(|rpc| rpc.path == path && rpc.form.name() == form)
+                        .any(|rpc| rpc.path == path && rpc.kind.name() == kind)
                     {
                         found.push(path);
                     }

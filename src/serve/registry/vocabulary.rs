@@ -1,4 +1,4 @@
-//! The kinds of events that a model has seen, and what becomes of one that it has not.
+//! The kinds of events of a model's log, and how kinds of a request that are not among them are reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,16 +8,16 @@ use crate::features::nearest;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vocabulary {
     kinds: BTreeSet<String>,
-    /// The kinds by how they are written without blanks and in small letters.
+    /// The kinds by their spelling without whitespace and in lower case.
     folded: BTreeMap<String, String>,
 }
 
-/// How a kind differs from all that were seen.
+/// How a kind differs from all of the model's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unseen {
-    /// In capitals or blanks alone; the kind that is meant.
+    /// Only in case or whitespace; the kind that is probably meant.
     Spelling(String),
-    /// Otherwise.
+    /// In more than that.
     Kind,
 }
 
@@ -46,9 +46,7 @@ impl Vocabulary {
     /// The most similar kind; empty when none is.
     fn nearest(&self, kind: &str) -> String {
         let near = nearest(&folded(kind), self.folded.keys().map(String::as_str));
-        near.and_then(|near| self.folded.get(near))
-            .cloned()
-            .unwrap_or_default()
+        near.map_or_else(String::new, |near| self.folded[near].clone())
     }
 }
 
@@ -59,23 +57,23 @@ fn folded(kind: &str) -> String {
         .collect()
 }
 
-/// The most kinds that are told of.
-const TOLD: usize = 10;
-/// The most characters of a kind that are repeated.
-const KIND_CHARS: usize = 100;
+/// The most kinds that an answer reports.
+const MAX_REPORTED: usize = 10;
+/// The most characters of a kind in an answer.
+const MAX_KIND_CHARS: usize = 100;
 
-/// A kind that the model has not seen.
+/// A kind that was not in the model's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnknownKind {
-    /// The kind, or the beginning of it.
+    /// The kind, at most its first 100 characters.
     pub(crate) kind: String,
-    /// How many events the history has of it.
+    /// How many events of the history are of this kind.
     pub(crate) events: u64,
     /// The most similar kind; empty when none is.
     pub(crate) nearest: String,
 }
 
-/// How many events a history has of kinds that the model has not seen.
+/// How many events a history has of kinds that were not in the model's log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UnknownKinds(BTreeMap<String, u64>);
 
@@ -85,19 +83,19 @@ impl UnknownKinds {
         *self.0.entry(kind.to_owned()).or_default() += u64::from(events);
     }
 
-    /// Those that an answer tells of, the ones with the most events first.
-    pub(crate) fn told(self, vocabulary: &Vocabulary) -> Vec<UnknownKind> {
+    /// The kinds that an answer reports, the most frequent first.
+    pub(crate) fn reported(self, vocabulary: &Vocabulary) -> Vec<UnknownKind> {
         let mut all: Vec<(String, u64)> = self.0.into_iter().collect();
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let told = all
+        let reported = all
             .into_iter()
-            .take(TOLD)
+            .take(MAX_REPORTED)
             .map(|(kind, events)| UnknownKind {
                 nearest: vocabulary.nearest(&kind),
-                kind: kind.chars().take(KIND_CHARS).collect(),
+                kind: kind.chars().take(MAX_KIND_CHARS).collect(),
                 events,
             });
-        told.collect()
+        reported.collect()
     }
 }
 
@@ -106,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_is_known_or_meant_or_told_of() {
+    fn a_kind_is_known_or_corrected_or_reported() {
         let kinds = ["purchase", "sign up", "Visit"].map(str::to_owned);
         let vocabulary = Vocabulary::new(kinds.iter());
         assert_eq!(vocabulary.check("purchase"), Ok(()));
@@ -127,13 +125,13 @@ mod tests {
         for (kind, events) in [("purchases", 2), ("zzz", 3), ("purchases", 2)] {
             unknown.add(kind, events);
         }
-        let told: Vec<_> = unknown
-            .told(&vocabulary)
+        let reported: Vec<_> = unknown
+            .reported(&vocabulary)
             .into_iter()
             .map(|u| (u.kind, u.events, u.nearest))
             .collect();
         assert_eq!(
-            told,
+            reported,
             [
                 ("purchases".into(), 4, "purchase".into()),
                 ("zzz".into(), 3, String::new())
@@ -142,10 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_sent_the_answer_stays_small() {
+    fn an_answer_stays_small_for_any_number_of_kinds() {
         let mut unknown = UnknownKinds::default();
         (0..10_000).for_each(|i| unknown.add(&format!("{i}{}", "x".repeat(1_000)), u32::MAX));
-        let told = unknown.told(&Vocabulary::default());
-        assert!(told.len() == TOLD && told.iter().all(|u| u.kind.len() == KIND_CHARS));
+        let reported = unknown.reported(&Vocabulary::default());
+        assert_eq!(reported.len(), MAX_REPORTED);
+        assert!(reported.iter().all(|u| u.kind.len() == MAX_KIND_CHARS));
     }
 }

@@ -1,0 +1,103 @@
+//! What is counted, logged and traced of each call when it has ended, in whatever way.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::HeaderValue;
+use tonic::Code;
+
+use super::metrics::Metrics;
+use super::settings::AccessLog;
+use super::traces::CallSpan;
+use crate::serve::context::{CallContext, Caller};
+use crate::serve::methods::RPCS;
+
+/// Where the records of calls go.
+pub(crate) struct CallLog {
+    metrics: Arc<Metrics>,
+    level: AccessLog,
+}
+
+impl CallLog {
+    /// Counts all calls in `metrics` and writes those of `level` into the log.
+    pub(crate) fn new(metrics: Arc<Metrics>, level: AccessLog) -> Self {
+        Self { metrics, level }
+    }
+
+    /// Begins the record of a call of the method at this position of [`RPCS`]; `None` for one that does not exist.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        position: Option<usize>,
+        call: &CallContext,
+        id: Option<HeaderValue>,
+        span: CallSpan,
+    ) -> CallRecord {
+        self.metrics.started(position);
+        CallRecord {
+            log: Arc::clone(self),
+            position,
+            started: call.started,
+            id,
+            caller: call.caller.clone(),
+            code: Code::Cancelled,
+            span,
+        }
+    }
+}
+
+/// The record of a call in progress; dropped, it is counted, logged and traced.
+pub(crate) struct CallRecord {
+    log: Arc<CallLog>,
+    position: Option<usize>,
+    started: Instant,
+    id: Option<HeaderValue>,
+    caller: Caller,
+    /// How the call ended: by its client's going away, unless [`Self::finish`] says otherwise.
+    code: Code,
+    span: CallSpan,
+}
+
+impl CallRecord {
+    /// The call's name.
+    pub(crate) fn id(&self) -> Option<&HeaderValue> {
+        self.id.as_ref()
+    }
+
+    /// Names the call unless its client has.
+    pub(crate) fn name(&mut self, id: impl FnOnce() -> HeaderValue) {
+        self.id.get_or_insert_with(id);
+    }
+
+    /// The call has ended with this status.
+    pub(crate) fn finish(mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for CallRecord {
+    fn drop(&mut self) {
+        let Self {
+            log,
+            position,
+            started,
+            id,
+            caller,
+            code,
+            span,
+        } = self;
+        let seconds = started.elapsed().as_secs_f64();
+        log.metrics.handled(*position, *code, seconds);
+        if log.level.includes(*code) {
+            tracing::info!(
+                target: "ebb::serve::gateway",
+                method = position.map_or("unknown", |position| RPCS[position].path),
+                code = ?code,
+                seconds,
+                key = caller.name(),
+                request_id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default(),
+                "call"
+            );
+        }
+        std::mem::take(span).end(*code, id.as_ref());
+    }
+}
