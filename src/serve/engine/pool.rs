@@ -226,7 +226,7 @@ mod tests {
                 let _ = held.recv();
                 Ok(())
             };
-            compute.run(&call(), 1, job).await
+            compute.run_with_backpressure(&call(), job).await
         });
         has_begun.await.unwrap();
         let_go
@@ -259,7 +259,15 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_waited_too_long_is_not_computed_for() {
-        let compute = pool(10, 1);
+        let limits = Limits {
+            compute_threads: 1,
+            ..Limits::default()
+        };
+        // However short the wait is, it is too long.
+        let compute = Arc::new(Compute {
+            queue_wait: Duration::ZERO,
+            ..Compute::start(&limits, Arc::default()).unwrap()
+        });
         let held = hold(&compute).await;
         let late = {
             let compute = Arc::clone(&compute);
@@ -272,7 +280,6 @@ mod tests {
         while compute.waiting.load(Ordering::Relaxed) < 1 {
             tokio::task::yield_now().await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
         drop(held);
         assert!(matches!(
             late.await.unwrap(),

@@ -223,6 +223,42 @@ async fn time_of_a_call() {
 }
 
 #[tokio::test]
+async fn time_of_a_stream() {
+    let server = Running::with(
+        Limits {
+            stream_timeout_seconds: 1,
+            ..Limits::default()
+        },
+        Some(histories(&log())),
+    )
+    .await;
+    let begun = Instant::now();
+    // A stream of batches whose client says nothing, and a health watch that nothing happens to.
+    let mut answers = server
+        .scoring()
+        .stream_score_users(tokio_stream::pending())
+        .await
+        .unwrap()
+        .into_inner();
+    let mut health = tonic_health::pb::health_client::HealthClient::new(server.channel.clone());
+    let mut watch = health
+        .watch(tonic_health::pb::HealthCheckRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(watch.message().await.unwrap().is_some());
+    let ends = async { (answers.message().await, watch.message().await) };
+    let (stream, watch) = tokio::time::timeout(Duration::from_secs(10), ends)
+        .await
+        .unwrap();
+    assert_eq!(stream.unwrap_err().code(), Code::DeadlineExceeded);
+    assert_eq!(watch.unwrap_err().code(), Code::DeadlineExceeded);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    // Calls that are no streams have their own time.
+    assert!(server.score(ask(user("ann"))).await.is_ok());
+}
+
+#[tokio::test]
 async fn calls_on_one_connection_wait_their_turn() {
     let limits = Limits {
         streams_per_connection: 1,
