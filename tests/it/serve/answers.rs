@@ -240,7 +240,21 @@ async fn get_model_returns_the_whole_model() {
             high: 0.6
         }
     );
-    let required: Vec<&str> = model
+}
+
+#[tokio::test]
+async fn get_model_lists_features_in_the_order_of_vectors_and_only_in_the_full_view() {
+    let server = Running::ready().await;
+    let model = async |view: ModelView| {
+        let request = GetModelRequest {
+            view: view.into(),
+            ..GetModelRequest::default()
+        };
+        let answer = server.models().get_model(request).await.unwrap();
+        answer.into_inner().model.unwrap()
+    };
+    let full = model(ModelView::Full).await;
+    let required: Vec<&str> = full
         .features
         .iter()
         .filter(|f| f.required)
@@ -255,28 +269,12 @@ async fn get_model_returns_the_whole_model() {
             "active_days_30d"
         ]
     );
-    let names: Vec<&str> = model.features.iter().map(|f| f.name.as_str()).collect();
-    assert_eq!(
-        names,
-        spec.preprocessing
-            .columns
-            .iter()
-            .take(names.len())
-            .map(|c| c.feature.as_str())
-            .collect::<Vec<_>>()
-    );
-    let request = GetModelRequest {
-        view: ModelView::Basic.into(),
-        ..GetModelRequest::default()
-    };
-    let basic = server
-        .models()
-        .get_model(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .model
-        .unwrap();
+    let names: Vec<&str> = full.features.iter().map(|f| f.name.as_str()).collect();
+    let spec = spec();
+    let columns = spec.preprocessing.columns.iter().take(names.len());
+    let expected: Vec<&str> = columns.map(|c| c.feature.as_str()).collect();
+    assert_eq!(names, expected);
+    let basic = model(ModelView::Basic).await;
     assert!(basic.features.is_empty() && basic.segments.is_empty() && basic.card_json.is_empty());
-    assert_eq!(basic.version, model.version);
+    assert_eq!(basic.version, full.version);
 }
