@@ -2,9 +2,9 @@
 //!
 //! Computing on the threads that serve connections would stop them from reading; computing elsewhere without a bound
 //! would let work pile up until every answer is too late. So a call waits in a queue of limited length, for a limited
-//! time, and when its turn comes it is looked at once more: whoever has hung up, is past the deadline or has waited
-//! too long costs nothing more. A queue that is known to take too long is told of before a call's message is even read,
-//! because reading large messages only to refuse them would leave no time for anything else.
+//! time, and when its turn comes it is looked at once more: a call whose client has hung up, whose deadline has passed or
+//! that has waited too long costs nothing more. When the queue is known to take too long, calls are refused before their
+//! messages are even read, because reading large messages only to refuse them would leave no time for anything else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

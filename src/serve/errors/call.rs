@@ -288,7 +288,7 @@ impl CallError {
         }
     }
 
-    /// What ErrorInfo tells for programs.
+    /// The metadata of ErrorInfo, for programs.
     fn metadata(&self) -> HashMap<String, String> {
         let pair = |key: &str, value: String| HashMap::from([(key.to_owned(), value)]);
         match self {

@@ -74,7 +74,7 @@ reasons! {
         "Send the user's history or features instead, or give the server a newer roll-up."
     ModelUnknown "MODEL_UNKNOWN" NotFound [ResourceInfo]
         "There is no model, model version, label or model folder of that name, or no service to ask for the health of."
-        "ListModels tells what models there are, reflection what services."
+        "ListModels lists the models, reflection the services."
     NoRollup "NO_ROLLUP" FailedPrecondition []
         "A user id was sent to a server that was started without a roll-up."
         "Start it with --rollup, or send the user's history or features."
@@ -83,7 +83,7 @@ reasons! {
         "Ask GetModel again, make the vector in the order that it lists, and send the feature_hash that goes with it."
     ModelState "MODEL_STATE" FailedPrecondition [ResourceInfo]
         "The model is not in a state that allows this: it is loading, failed, unloading, or has a label and cannot be unloaded."
-        "ListModels tells each model's state and the reason for it."
+        "ListModels has each model's state and the reason for it."
     ModelRefused "MODEL_REFUSED" FailedPrecondition [ResourceInfo]
         "The folder holds no usable model: it is damaged, of another format, or does not give its own golden answers. What was served before is served on."
         "The message names the file and the fault; fit or copy the model again."

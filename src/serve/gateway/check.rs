@@ -134,3 +134,89 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use http_body::Frame;
+    use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+    use super::*;
+    use crate::serve::methods::{RPCS, find};
+    use crate::serve::telemetry::traces::TraceParent;
+
+    const UNARY: &str = "/churn.v1.ScoringService/ScoreUser";
+    const STREAM: &str = "/churn.v1.ScoringService/StreamScoreUsers";
+
+    /// Lets every call pass, or none.
+    #[derive(Clone)]
+    struct Fixed(bool);
+
+    impl Check for Fixed {
+        fn check<B>(&self, _: &Request<B>) -> Result<(), CallError> {
+            match self.0 {
+                true => Ok(()),
+                false => Err(CallError::Draining),
+            }
+        }
+    }
+
+    /// A message in frames of one byte, which counts those that were read.
+    struct Message {
+        left: usize,
+        read: Arc<AtomicUsize>,
+    }
+
+    impl Body for Message {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            self.left -= 1;
+            self.read.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    /// Calls a method behind a check with a message of so many bytes, of which a refused one may have 100. Returns whether
+    /// the service was reached, and how much of the message was read.
+    async fn call(passes: bool, path: &str, bytes: usize) -> (bool, usize) {
+        let read = Arc::<AtomicUsize>::default();
+        let mut request = Request::new(Message {
+            left: bytes,
+            read: Arc::clone(&read),
+        });
+        let rpc = &RPCS[find(path).unwrap()];
+        request.extensions_mut().insert(CallContext::new(
+            Some(rpc),
+            Instant::now(),
+            Duration::from_secs(60),
+            TraceParent::default(),
+        ));
+        let service = ServiceBuilder::new()
+            .layer(CheckLayer::new(Fixed(passes), 100))
+            .service(service_fn(|_| std::future::ready(Ok::<_, CallError>(()))));
+        let outcome = service.oneshot(request).await;
+        assert!(matches!(outcome, Ok(()) | Err(CallError::Draining)));
+        (outcome.is_ok(), read.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn a_refused_message_is_read_up_to_a_limit_and_the_service_never_sees_it() {
+        assert_eq!(call(true, UNARY, 10).await, (true, 0));
+        assert_eq!(call(false, UNARY, 10).await, (false, 10));
+        assert_eq!(call(false, UNARY, 1_000).await, (false, 101));
+        // The messages of a stream may never end.
+        assert_eq!(call(false, STREAM, 10).await, (false, 0));
+    }
+}

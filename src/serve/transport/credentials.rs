@@ -152,7 +152,7 @@ pub(crate) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, 
     }
 }
 
-/// What tells the roll-up's files from others, looked up where waiting for a disk holds up nobody.
+/// The fingerprint of the roll-up's files, taken where waiting for a disk holds up no call.
 async fn look(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
     let path = rollup.to_owned();
     tokio::task::spawn_blocking(move || fingerprint(&path))

@@ -34,14 +34,14 @@ const GATHER: Duration = Duration::from_secs(1);
 const SEND: Duration = Duration::from_secs(5);
 /// How long a stop waits for the rest to be sent.
 const FINISH: Duration = Duration::from_secs(1);
-/// The log tells of lost spans at most this often.
-const TELL: Duration = Duration::from_secs(60);
+/// Lost spans are logged at most this often.
+const LOG_LOST: Duration = Duration::from_secs(60);
 
 /// What waits to be sent.
 #[derive(Debug)]
 enum Item {
     Span(Box<SpanData>),
-    /// Tells once everything before it is sent or lost.
+    /// Answered once everything before it is sent or lost.
     Finish(oneshot::Sender<()>),
 }
 
@@ -79,8 +79,8 @@ impl Delivery {
             Sending {
                 exporter,
                 counts: Arc::clone(&counts),
-                told: None,
-                told_lost: 0,
+                logged: None,
+                logged_lost: 0,
             },
         ));
         Ok(Self { items, counts })
@@ -158,7 +158,7 @@ async fn deliver(mut waiting: mpsc::Receiver<Item>, mut sending: Sending) {
         }
         sending.send(take(&mut batch)).await;
         if let Some(done) = finish {
-            // Whoever asked may have stopped waiting.
+            // The stop may have given up waiting.
             let _ = done.send(());
         }
     }
@@ -168,9 +168,9 @@ async fn deliver(mut waiting: mpsc::Receiver<Item>, mut sending: Sending) {
 struct Sending {
     exporter: SpanExporter,
     counts: Arc<Counts>,
-    /// When the log last told of lost spans, and how many were lost by then.
-    told: Option<Instant>,
-    told_lost: u64,
+    /// When lost spans were logged last, and how many were lost by then.
+    logged: Option<Instant>,
+    logged_lost: u64,
 }
 
 impl Sending {
@@ -189,21 +189,21 @@ impl Sending {
             &self.counts.lost
         };
         count.fetch_add(spans, Ordering::Relaxed);
-        self.tell(outcome.err());
+        self.log_lost(outcome.err());
     }
 
-    /// Tells the log of lost spans, unless it was told a moment ago.
-    fn tell(&mut self, error: Option<String>) {
+    /// Logs lost spans, unless some were logged a moment ago.
+    fn log_lost(&mut self, error: Option<String>) {
         let all_lost = self.counts.lost.load(Ordering::Relaxed);
-        let lost = all_lost - self.told_lost;
-        if lost > 0 && self.told.is_none_or(|told| told.elapsed() >= TELL) {
+        let lost = all_lost - self.logged_lost;
+        if lost > 0 && self.logged.is_none_or(|at| at.elapsed() >= LOG_LOST) {
             let error = error.as_deref().unwrap_or("too many at once");
             tracing::warn!(
                 lost,
                 error,
                 "spans were lost on the way to the collector of traces"
             );
-            (self.told, self.told_lost) = (Some(Instant::now()), all_lost);
+            (self.logged, self.logged_lost) = (Some(Instant::now()), all_lost);
         }
     }
 }
