@@ -41,6 +41,11 @@ deny:
         echo "SKIPPED deny: cargo-deny is not installed (cargo install --locked cargo-deny)"; \
     fi
 
+# Write the pages that are made from the code: settings, commands, errors, limits. Tests compare them with the code.
+docs:
+    cargo build --locked --bins --example docs
+    {{ target }}/debug/examples/docs
+
 # All tests that need nothing but this repository; those of traces take a build with them.
 test:
     cargo test --locked
@@ -84,6 +89,10 @@ report: retrain
 # The printed queries in DuckDB and Spark, and the Spark job on two executors of which one is killed. Needs python3 and java.
 cluster: retrain
     tests/cluster/run.sh {{ train }} {{ work }}/shop
+
+# Simulate datasets/shop again, to be committed when a change of it is meant.
+sample-log: release
+    {{ train }} simulate --users 2700 --days 540 --seed 7 --out datasets/shop
 
 # Build models/shop again, to be committed when a change of it is meant.
 sample-model: release

@@ -14,13 +14,14 @@
 //! | --- | --- | --- |
 //! | [`math`] | numeric kernels on slices | nothing |
 //! | [`output`] | writing files and folders whole or not at all: exchange, locks, cleaning up, what must not be replaced | nothing |
-//! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | `output` |
+//! | [`configuration`] | settings of both programs: how they are described, and errors that name them | nothing |
+//! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | `math`, `output` |
 //! | [`events`] | reading logs: files, column mapping, the data-quality report; the roll-up as SQL | `history` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | who is asked about; stages and the rules that decide them | `history`, `features`, `math` |
 //! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files, publishing | `math`, `output`, `history`, `features`, `lifecycle` |
 //! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
-//! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `output`, `history` |
+//! | [`simulate`] | a made-up shop whose churn causes are known, and plain logs of any size | `math`, `output`, `history` |
 //! | [`serve`] | wire types, RPCs, models in use, keys, limits, health | all above but `train`, `events`, `simulate` and `output` |
 //!
 //! `train` and `serve` meet only in the bundle's files. A test reads the sources and fails on an import that runs
@@ -29,7 +30,7 @@
 //!
 //! # Decisions that are not obvious from the code
 //!
-//! - Amounts are whole millionths ([`history::Amount`]), because floating-point sums depend on their order.
+//! - Amounts are fixed-point numbers of six decimals ([`history::Amount`]), because floating-point sums depend on their order.
 //! - Rows are scattered over 64 partitions of users by a hash, and become runs of compact records there; runs that take too
 //!   much memory go to files without a name. Users are put in order at the end, so neither threads nor spills change a byte.
 //!   Everything that looks at all users does so by blocks of 256 that are decoded on the way, on all processors.
@@ -102,6 +103,7 @@ pub mod batch;
 #[cfg(feature = "train")]
 pub mod card;
 pub mod columnar;
+pub mod configuration;
 #[cfg(feature = "train")]
 pub mod events;
 pub mod features;

@@ -213,8 +213,8 @@ fn auc(rows: &[(f64, bool)]) -> f64 {
     of(true).map(rank).sum::<f64>() / (of(true).count() * stayers.len()) as f64
 }
 
-fn refused(quality: &Value, reason: &str) -> u64 {
-    let rows = quality["refused"]
+fn rejected(quality: &Value, reason: &str) -> u64 {
+    let rows = quality["rejected"]
         .as_array()
         .unwrap()
         .iter()
@@ -241,7 +241,7 @@ fn online_retail() {
         (Some(541_909), Some(4_372))
     );
     assert_eq!(
-        (refused(&quality, "empty_user"), quality["events"].as_u64()),
+        (rejected(&quality, "empty_user"), quality["events"].as_u64()),
         (135_080, Some(406_829))
     );
     assert_eq!(
@@ -290,7 +290,7 @@ fn cdnow() {
     );
     assert_eq!(
         (
-            quality["refused"].as_array().map(Vec::len),
+            quality["rejected"].as_array().map(Vec::len),
             quality["events"].as_u64()
         ),
         (Some(0), Some(69_659))
@@ -330,7 +330,7 @@ fn complete_journey() {
         (quality["rows"].as_u64(), quality["users"].as_u64()),
         (Some(75_000), Some(2_377))
     );
-    assert_eq!(quality["refused"].as_array().map(Vec::len), Some(0));
+    assert_eq!(quality["rejected"].as_array().map(Vec::len), Some(0));
 
     let mut purchases = Purchases::new();
     let mut amount = 0.0;

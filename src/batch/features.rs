@@ -10,12 +10,9 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
 use crate::columnar::table::{Encoder, RowGroup, Table};
-use crate::features::{Catalogue, Extractor, FeatureError};
+use crate::features::{Catalogue, Extractor, FeatureError, FeatureSchema};
 use crate::history::{BLOCK_USERS, Day, Histories, HistoryError, Span};
 use crate::output::{Destination, OutputError, Staged};
-use crate::train::TrainError;
-use crate::train::pipeline::schema;
-use crate::train::settings::TrainConfig;
 
 /// Rows of a row group, about.
 const GROUP_ROWS: usize = 65_536;
@@ -24,7 +21,7 @@ const GROUP_ROWS: usize = 65_536;
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
     /// A name that tells no format.
-    #[error("--out {}: the name must end in .parquet", path.display())]
+    #[error("{}: the name must end in .parquet", path.display())]
     Name {
         /// The name.
         path: PathBuf,
@@ -40,18 +37,12 @@ pub enum FeaturesError {
         /// What the writer said.
         source: parquet::errors::ParquetError,
     },
-    /// A log without the configured kinds.
+    /// A schema that makes no catalogue.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Feature(#[from] FeatureError),
     /// Histories that could not be read.
     #[error(transparent)]
     History(#[from] HistoryError),
-}
-
-impl From<FeatureError> for FeaturesError {
-    fn from(error: FeatureError) -> Self {
-        Self::Train(error.into())
-    }
 }
 
 /// What was written.
@@ -64,20 +55,18 @@ pub struct FeaturesWritten {
 }
 
 /// Writes a row for every user and day of `dates` before which the user was active, in order of users and then days:
-/// `user_id`, `as_of`, and the features by their names, null where a value cannot be known. The kinds that have features
-/// of their own are those of all `histories`.
+/// `user_id`, `as_of`, and the features by their names, null where a value cannot be known.
 ///
 /// # Errors
 /// [`FeaturesError`] names the file or the setting at fault.
 pub fn write_features(
     histories: &Histories,
-    config: &TrainConfig,
+    schema: FeatureSchema,
     dates: &[Day],
     out: &Path,
 ) -> Result<FeaturesWritten, FeaturesError> {
     let destination = features_destination(out)?;
-    config.check()?;
-    let catalogue = Catalogue::new(schema(histories, config, &mut Vec::new())?)?;
+    let catalogue = Catalogue::new(schema)?;
     let mut dates = dates.to_vec();
     dates.sort_unstable();
     dates.dedup();

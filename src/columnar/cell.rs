@@ -19,9 +19,9 @@ pub(crate) enum Cell<'a> {
     Null,
     /// Text.
     Text(&'a str),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A whole number beyond the signed range.
+    /// An integer beyond the signed range.
     Uint(u64),
     /// A floating-point number.
     Float(f64),
@@ -34,7 +34,7 @@ pub(crate) enum Cell<'a> {
         /// The number of digits after the point.
         scale: i8,
     },
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A date, in days since 1970-01-01.
     Day(i32),
@@ -75,7 +75,7 @@ impl Cell<'_> {
         }
     }
 
-    /// Whether it is a floating-point number so large that whole numbers next to it look the same.
+    /// Whether it is a floating-point number so large that integers next to it look the same.
     pub(crate) fn is_inexact(self) -> bool {
         match self {
             Cell::Float(value) => value.abs() >= EXACT_DOUBLES as f64,

@@ -1,3 +1,5 @@
+//! A column of an Arrow array whose values are read as [cells](super::Cell).
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::*;

@@ -8,7 +8,7 @@ use parquet::basic::Type as Physical;
 use parquet::errors::ParquetError;
 use parquet::schema::types::Type;
 
-/// The metadata of a file with its INT96 times in milliseconds: in nanoseconds, as they are read unless told otherwise,
+/// The metadata of a file with its INT96 times in milliseconds: in nanoseconds, as they are read by default,
 /// years before 1677 and after 2262 wrap around into years between.
 pub(crate) fn exact_int96(
     stored: ArrowReaderMetadata,

@@ -1,3 +1,5 @@
+//! The `[events]` table of `ebb.toml`.
+
 use std::fmt;
 use std::num::NonZeroUsize;
 
@@ -5,6 +7,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::input::csv_record::Limits;
+use super::quality::rejection::Field;
 use crate::history::Day;
 
 /// How large a record may be unless the configuration says otherwise.
@@ -22,7 +25,7 @@ pub struct EventsConfig {
     /// The time of the event. Not needed for a roll-up.
     pub time: Option<Mapping>,
     /// How times are written: `rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a `strftime` pattern. A
-    /// pattern that holds `Z`, `UTC`, `GMT` or an offset tells instants; `%Z` stands for these names and no others.
+    /// pattern with `Z`, `UTC`, `GMT` or an offset gives instants; `%Z` stands for these names and no others.
     /// Without it times are ISO 8601, where a time without an offset is local. Not used for columns that hold dates
     /// or timestamps by their own type.
     pub time_format: Option<String>,
@@ -34,30 +37,30 @@ pub struct EventsConfig {
     pub timezone: TimeZoneName,
     /// What to do about a row that cannot be read.
     pub on_bad_row: OnBadRow,
-    /// The largest share of rows that may be refused for a model to be fitted, but for those without a user; 0.2 unless
+    /// The largest share of rows that may be rejected for a model to be fitted, but for those without a user; 0.2 unless
     /// given.
-    pub max_refused_share: Option<Share>,
-    /// The largest share of rows that may lack a user for a model to be fitted; 0.5 unless given. Shops know the buyer
-    /// of three purchases out of four, so it is judged apart.
+    pub max_rejected_share: Option<Share>,
+    /// The largest share of rows that may lack a user for a model to be fitted; 0.5 unless given. In shops a quarter of the
+    /// purchases often have no user, so they are judged apart.
     pub max_rows_without_user_share: Option<Share>,
-    /// The format of the files; without it their names and contents tell.
+    /// The format of the files; without it, by their names and contents.
     pub format: Option<Format>,
     /// What separates the columns of a text file; without it a comma, or a tab in `.tsv` files.
     pub delimiter: Option<Delimiter>,
     /// The names of the columns of text files that have no header line.
     pub columns: Option<Vec<String>>,
-    /// The first day that the log covers; rows before it are set aside. Without it the log's own traffic tells.
+    /// The first day that the log covers; rows before it are set aside. Without it, by the log's own traffic.
     pub from: Option<Day>,
-    /// The day after the last one that the log covers; rows on or after it are set aside. Without it the log's own traffic
-    /// tells.
+    /// The day after the last one that the log covers; rows on or after it are set aside. Without it, by the
+    /// log's own traffic.
     pub until: Option<Day>,
     /// What to do about rows on days that the log does not cover, or that have not come yet.
     pub stray: OnStray,
     /// What to do about long silences inside of the log that its traffic does not explain.
     pub hole: OnHole,
-    /// What makes a quote inside of a quoted text part of it; without it the beginning of each file tells.
+    /// What makes a quote inside of a quoted text part of it; without it, by the beginning of each file.
     pub escape: Option<Escape>,
-    /// The most bytes of a record of a text file, 1 MiB unless given; a longer one is refused.
+    /// The most bytes of a record of a text file, 1 MiB unless given; a longer one is rejected.
     pub max_record_bytes: Option<NonZeroUsize>,
     /// The most lines of a record of a text file, 1,000 unless given. A quoted text that goes over more is not closed.
     pub max_record_lines: Option<NonZeroUsize>,
@@ -90,6 +93,17 @@ pub enum OnHole {
 }
 
 impl EventsConfig {
+    /// What a field is mapped to, where it is.
+    pub(crate) fn mapping(&self, field: Field) -> Option<&Mapping> {
+        match field {
+            Field::User => self.user.as_ref(),
+            Field::Time => self.time.as_ref(),
+            Field::Kind => self.kind.as_ref(),
+            Field::Amount => self.amount.as_ref(),
+            Field::Row => None,
+        }
+    }
+
     /// How large a record may be.
     pub(crate) fn limits(&self) -> Limits {
         let or = |limit: Option<NonZeroUsize>, default| limit.map_or(default, NonZeroUsize::get);
@@ -157,6 +171,16 @@ impl fmt::Display for Mapping {
     }
 }
 
+impl Mapping {
+    /// The column or the expression as a report on a rejected value shows it.
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::Column(name) => format!("column `{name}`"),
+            Self::Expression(text) => format!("`{text}`"),
+        }
+    }
+}
+
 impl Serialize for Mapping {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -215,7 +239,7 @@ pub enum OnBadRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// Columns separated by a character or by blanks, one event a record.
+    /// Columns separated by a character or by whitespace, one event a record.
     Csv,
     /// One JSON object a line.
     Jsonl,
@@ -241,7 +265,7 @@ impl fmt::Display for Format {
 pub enum Delimiter {
     /// One ASCII character.
     Byte(u8),
-    /// Any run of blanks; blanks at either end of a line do not count.
+    /// Any run of whitespace; whitespace at either end of a line does not count.
     Whitespace,
 }
 
@@ -298,7 +322,7 @@ mod tests {
             amount = { expr = 'double(Quantity) * double(UnitPrice)' }
             timezone = "Europe/London"
             on_bad_row = "fail"
-            max_refused_share = 0.05
+            max_rejected_share = 0.05
             max_rows_without_user_share = 1
             delimiter = "tab"
             escape = '\'
@@ -346,10 +370,10 @@ mod tests {
             ("escape = '/'", "unknown variant `/`"),
             ("max_record_bytes = 0", "expected a nonzero usize"),
             (
-                "max_refused_share = 20",
+                "max_rejected_share = 20",
                 "20 is not a share; give a number from 0 to 1",
             ),
-            ("max_refused_share = nan", "NaN is not a share"),
+            ("max_rejected_share = nan", "NaN is not a share"),
             ("max_rows_without_user_share = -0.1", "-0.1 is not a share"),
         ] {
             let message = toml::from_str::<EventsConfig>(text)

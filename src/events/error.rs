@@ -1,10 +1,38 @@
+//! Errors of reading a log.
+
+use std::borrow::Cow;
+use std::fmt;
 use std::path::PathBuf;
 
 use super::quality::printable::shown;
-use super::quality::rejected_share::TooManyRefused;
-use super::quality::rejection::RefusalReason;
-use super::quality::report::{LeftOut, Place};
+use super::quality::rejected_share::TooManyRejected;
+use super::quality::rejection::RejectionReason;
+use super::quality::report::{LeftOut, RowLocation};
 use crate::history::{Day, HistoryError};
+
+/// What to do about something that SQL cannot say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SqlRemedy {
+    /// Change the configuration or the log, as this text says.
+    Setting(Cow<'static, str>),
+    /// Read the table or view that this text describes: [`SqlRequest::table`](crate::rollup_sql::SqlRequest::table).
+    Table(Cow<'static, str>),
+    /// Say what the time column is: [`SqlRequest::time_type`](crate::rollup_sql::SqlRequest::time_type).
+    TimeType(Cow<'static, str>),
+}
+
+impl From<&'static str> for SqlRemedy {
+    fn from(text: &'static str) -> Self {
+        Self::Setting(text.into())
+    }
+}
+
+impl fmt::Display for SqlRemedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Setting(text) | Self::Table(text) | Self::TimeType(text)) = self;
+        f.write_str(text)
+    }
+}
 
 /// What can go wrong with reading a log.
 #[derive(Debug, thiserror::Error)]
@@ -126,9 +154,9 @@ pub enum EventsError {
         /// The file.
         path: PathBuf,
     },
-    /// A file whose format neither its name nor the configuration tells.
+    /// A file of unknown format.
     #[error(
-        "{}: neither the name nor the first line tells the format; set `events.format` to csv, jsonl, parquet or rollup",
+        "{}: the format is not known by the name or the first line; set `events.format` to csv, jsonl, parquet or rollup",
         shown(path)
     )]
     UnknownFormat {
@@ -292,7 +320,7 @@ pub enum EventsError {
         /// What is wrong.
         message: String,
     },
-    /// A setting that a SQL engine cannot be told to honour as the reader does.
+    /// A setting that SQL cannot honour as the reader does.
     #[error(
         "`events.{setting}`: {construct} cannot be written in SQL for {dialect} so that it means the same; {instead}"
     )]
@@ -304,18 +332,18 @@ pub enum EventsError {
         /// What cannot be written.
         construct: String,
         /// What to do instead.
-        instead: String,
+        instead: SqlRemedy,
     },
     /// A row that cannot be read, where the configuration says to stop at the first one.
     #[error(
         "{}: {} ({reason}), since `events.on_bad_row` is \"fail\"; with \"report\" such rows are counted and passed over",
         place.position(), place.problem()
     )]
-    Refused {
-        /// Why it was refused.
-        reason: RefusalReason,
+    Rejected {
+        /// Why it was rejected.
+        reason: RejectionReason,
         /// Where, and what was found.
-        place: Place,
+        place: RowLocation,
     },
     /// A row on a day that the log does not cover, where the configuration says to stop at the first one.
     #[error(
@@ -325,9 +353,9 @@ pub enum EventsError {
     )]
     Stray {
         /// Why it does not belong.
-        reason: RefusalReason,
+        reason: RejectionReason,
         /// Where, and which day.
-        place: Place,
+        place: RowLocation,
     },
     /// Rows on days that the log does not cover, in a log that can be read only once.
     #[error(
@@ -355,9 +383,9 @@ pub enum EventsError {
         /// Users that could be expected.
         expected: f64,
     },
-    /// More refused rows than the settings allow.
+    /// More rejected rows than the settings allow.
     #[error("{0}")]
-    TooManyRefused(Box<TooManyRefused>),
+    TooManyRejected(Box<TooManyRejected>),
     /// A log in which no event is left.
     #[error("no events{}: {detail}", as_of.map(|day| format!(" before {day}")).unwrap_or_default())]
     Empty {
@@ -405,11 +433,11 @@ impl EventsError {
             | Self::Parquet { .. }
             | Self::RollupCase { .. }
             | Self::NoHeader { .. }
-            | Self::Refused { .. }
+            | Self::Rejected { .. }
             | Self::Stray { .. }
             | Self::StrayInput { .. }
             | Self::Hole { .. }
-            | Self::TooManyRefused(_)
+            | Self::TooManyRejected(_)
             | Self::Empty { .. }
             | Self::History(_) => false,
         }

@@ -3,7 +3,7 @@
 use super::config::{EventsConfig, OnHole, OnStray};
 use super::input::files::LogFile;
 use super::input::open::STANDARD_INPUT;
-use super::row_reader::Progress;
+use super::reader::Progress;
 use super::{EventsError, LogRequest, QualityReport, reader};
 use crate::history::{Coverage, CoverageSettings, DailyCounts, DayBounds, Histories};
 
@@ -53,6 +53,7 @@ pub(crate) fn read(
                 until: coverage.span.until,
             });
         }
+        // Both readings at once would take twice the memory.
         drop(histories);
         let days = DayBounds {
             from: Some(coverage.span.from),
@@ -67,6 +68,7 @@ pub(crate) fn read(
         };
         let labels_until = coverage.labels_until;
         coverage = judge(request, &histories, settled)?;
+        // With a given last day no feed is looked at for an earlier end: the first judgement has found it.
         coverage.labels_until = labels_until;
     }
     if let (OnHole::Fail, Some(hole)) = (config.hole, coverage.holes.first()) {

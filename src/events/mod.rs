@@ -2,8 +2,8 @@
 //!
 //! [`read_log`] finds the files, maps their columns as [`EventsConfig`] says, and hands every event to a
 //! [`crate::history::HistoriesBuilder`]. A row that cannot be used is never dropped in silence: the [`QualityReport`]
-//! counts it by a stable [`RefusalReason`] and shows the first places with their line numbers. Files are read in pieces
-//! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`Space`].
+//! counts it by a stable [`RejectionReason`] and shows the first places with their line numbers. Files are read in chunks
+//! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`MemoryBudget`].
 
 pub(crate) mod config;
 pub(crate) mod error;
@@ -13,29 +13,27 @@ pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reader;
-pub(crate) mod row_reader;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use crate::rollup_sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 pub use config::{
     Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,
 };
-pub use error::EventsError;
+pub use error::{EventsError, SqlRemedy};
 pub use input::log_files::LogFiles;
 pub use log::ReadLog;
-pub use quality::rejected_share::TooManyRefused;
-pub use quality::rejection::RefusalReason;
+pub use quality::rejected_share::TooManyRejected;
+pub use quality::rejection::RejectionReason;
 pub use quality::report::{
-    FileQuality, KindQuality, LeftOut, LeftOutReason, Place, QualityReport, RefusedRows,
+    FileQuality, KindQuality, LeftOut, LeftOutReason, QualityReport, RejectedRows, RowLocation,
     UserQuality,
 };
-pub use row_reader::Progress;
+pub use reader::Progress;
 
-use crate::history::{Day, LabelKinds, Space, Users, check_complete, part_of_path};
+use crate::history::{Day, LabelKinds, MemoryBudget, Users, check_complete, part_of_path};
 use input::files::{FoundFiles, LogFile};
 use mapping::mapper::Mapper;
 
@@ -56,10 +54,10 @@ pub struct LogRequest<'a> {
     /// Which users are read; the rows of the others are counted.
     pub users: Users,
     /// How much memory the events may take before they go to disk.
-    pub space: &'a Space,
-    /// The kinds that tell churn: a log may cover them for a shorter time than others.
+    pub memory: &'a MemoryBudget,
+    /// The kinds that labels are made of: a log may cover them for a shorter time than others.
     pub labels: LabelKinds<'a>,
-    /// The present day in the log's time zone; rows of days after tomorrow are set aside. `None` to know of no future.
+    /// The present day in the log's time zone; rows of days after tomorrow are set aside. `None` where no day is in the future.
     pub today: Option<Day>,
 }
 
@@ -70,7 +68,7 @@ pub struct LogRequest<'a> {
 /// now and then, and at the end.
 ///
 /// # Errors
-/// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is refused and the
+/// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is rejected and the
 /// configuration says to fail, where the log has strays or holes and the configuration says to fail, and where no event is
 /// left.
 pub fn read_log(
@@ -93,17 +91,17 @@ pub fn read_log(
         }
     }
     check_not_mixed(&files)?;
-    // Of a roll-up in as many partitions as are asked for, one is all that has to be read, or there.
-    let asked = |file: &LogFile| match (request.users, part_of_path(&file.path)) {
-        (Users::Partition(asked), Some((number, of))) if of == asked.of() => {
-            Some(number == asked.number())
+    // Of a roll-up in as many partitions as the users are read in, one is all that has to be read, or there.
+    let is_read = |file: &LogFile| match (request.users, part_of_path(&file.path)) {
+        (Users::Partition(read), Some((number, of))) if of == read.of() => {
+            Some(number == read.number())
         }
         _ => None,
     };
-    files.retain(|file| file.format != Format::Rollup || asked(file) != Some(false));
+    files.retain(|file| file.format != Format::Rollup || is_read(file) != Some(false));
     let rollups = files
         .iter()
-        .filter(|file| file.format == Format::Rollup && asked(file).is_none());
+        .filter(|file| file.format == Format::Rollup && is_read(file).is_none());
     check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     let mut read = log::read(request, &files, on_progress)?;
     read.quality.left_out = left_out;

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::FeatureError;
 use super::list::List;
+use super::{Feature, FeatureError, Quantity, Scale};
 
 /// The longest horizon, in days.
 pub const HORIZON_LIMIT: u16 = 3_660;
@@ -19,147 +19,6 @@ pub struct FeatureSchema {
     pub horizon_days: Vec<u16>,
     /// Whether events carry amounts.
     pub amounts: bool,
-}
-
-/// What a feature is about. Features of one group tell one story, so reasons name the strongest of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FeatureGroup {
-    /// How long ago the user was last active, also against the usual gap.
-    Recency,
-    /// How often the user is active.
-    Frequency,
-    /// How long the user has been known.
-    Tenure,
-    /// How regular the activity is.
-    Rhythm,
-    /// How much the user spends.
-    Amount,
-    /// What else the user does.
-    OtherEvents,
-}
-
-/// How a feature's raw value is bent before it is standardised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// `ln(1 + x)`: counts, days, money. The value cannot be negative.
-    Log,
-    /// `ln(1 + |x|)` with the sign of `x`.
-    SignedLog,
-    /// As it is.
-    Linear,
-    /// `ln(p / (1 - p))`: probabilities.
-    Logit,
-}
-
-/// What a feature measures. Windows and half-lives are in days; kinds are positions in
-/// [`Catalogue::kinds`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Quantity {
-    /// Days from the last active day to the as-of day; at least 1.
-    Recency,
-    /// The same for events of any kind.
-    RecencyAny,
-    /// Days from the first event of any kind.
-    Tenure,
-    /// Days from the first active day.
-    ActiveAge,
-    /// Days with activity, ever.
-    ActiveDays,
-    /// Days with activity in a window.
-    ActiveDaysIn(u16),
-    /// Activity events, ever.
-    Events,
-    /// Activity events in a window.
-    EventsIn(u16),
-    /// Active days, each weighed by `2^(-age / half-life)`.
-    DecayedDays(u16),
-    /// 1 for a user with a single active day, else 0.
-    OneDay,
-    /// Mean days between neighbouring active days.
-    GapMean,
-    /// Standard deviation of those gaps.
-    GapSpread,
-    /// The last of those gaps.
-    GapLast,
-    /// The longest of those gaps.
-    GapMax,
-    /// Recency over the mean gap (plus one day each).
-    Overdue,
-    /// The share of the gaps between neighbouring active days that are shorter than the recency; one gap more, half
-    /// shorter, is added to what was seen.
-    GapsExceeded,
-    /// Recency over tenure.
-    RecencyShare,
-    /// `ln` of the rate of active days in the short window over that in the long one, with half a day added to the long
-    /// window and its share of it to the short one.
-    Trend(u16, u16),
-    /// How much the active days cluster on weekdays: 1 - entropy / ln 7.
-    WeekdayRegularity,
-    /// Sum of the amounts of activity, ever.
-    Amount,
-    /// Sum of the amounts of activity in a window.
-    AmountIn(u16),
-    /// Mean amount of an active day.
-    AmountMean,
-    /// Standard deviation of the amounts of active days.
-    AmountSpread,
-    /// Amount of the last active day.
-    AmountLast,
-    /// Largest amount of an active day.
-    AmountMax,
-    /// Events of one kind, ever.
-    KindCount(u16),
-    /// Events of one kind in a window.
-    KindCountIn(u16, u16),
-    /// Days from the last event of one kind.
-    KindRecency(u16),
-}
-
-impl Quantity {
-    /// What a larger value than other users' makes likelier as anyone would expect it: `Some(true)` for leaving,
-    /// `Some(false)` for staying, `None` where it may be either.
-    pub fn larger_means_leaving(self) -> Option<bool> {
-        match self {
-            Self::Recency
-            | Self::RecencyAny
-            | Self::Overdue
-            | Self::GapsExceeded
-            | Self::RecencyShare => Some(true),
-            Self::OneDay | Self::GapMean => Some(true),
-            Self::ActiveDays | Self::ActiveDaysIn(_) | Self::Events | Self::EventsIn(_) => {
-                Some(false)
-            }
-            Self::DecayedDays(_) | Self::Trend(..) | Self::Amount | Self::AmountIn(_) => {
-                Some(false)
-            }
-            Self::Tenure | Self::ActiveAge | Self::GapSpread | Self::GapLast | Self::GapMax => None,
-            Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => {
-                None
-            }
-            Self::AmountMax | Self::KindCount(_) | Self::KindCountIn(..) | Self::KindRecency(_) => {
-                None
-            }
-        }
-    }
-}
-
-/// One entry of the catalogue.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Feature {
-    /// The name, unique in its catalogue, such as `active_days_60d`.
-    pub name: String,
-    /// The unit of the raw value: `days`, `active days`, `events`, `amount`, `ratio` or `flag`.
-    pub unit: &'static str,
-    /// What it is, in one sentence.
-    pub description: String,
-    /// What it is about.
-    pub group: FeatureGroup,
-    /// How it is bent before it is standardised.
-    pub scale: Scale,
-    /// What it measures.
-    pub quantity: Quantity,
 }
 
 fn decay(age: u32, half_life: u16) -> f64 {
@@ -237,20 +96,21 @@ impl Catalogue {
         })
     }
 
-    /// What is left of days of these ages: a half of each after one half-life.
+    /// What is left of days of these ages by one of the catalogue's half-lives: a half of each after one of them.
+    #[expect(
+        clippy::expect_used,
+        reason = "every half-life comes from a feature of this catalogue: no input leads there"
+    )]
     pub(crate) fn decayed(&self, half_life: u16, ages: impl Iterator<Item = u32>) -> f64 {
-        let table = self
-            .decays
-            .iter()
+        let mut tables = self.decays.iter();
+        let (_, table) = tables
             .find(|(known, _)| *known == half_life)
-            .map_or(&[][..], |(_, table)| table);
-        ages.map(|age| {
-            table
-                .get(age as usize)
-                .copied()
-                .unwrap_or_else(|| decay(age, half_life))
-        })
-        .sum()
+            .expect("a half-life in use has a table");
+        let left = |age: u32| match table.get(age as usize) {
+            Some(left) => *left,
+            None => decay(age, half_life),
+        };
+        ages.map(left).sum()
     }
 
     /// The schema it was made from.
@@ -288,6 +148,16 @@ impl Catalogue {
         self.features.iter().position(|f| f.quantity == quantity)
     }
 
+    /// The position of a feature that every catalogue has.
+    #[expect(
+        clippy::expect_used,
+        reason = "a catalogue without it was put together wrongly: no input leads there"
+    )]
+    pub(crate) fn required(&self, quantity: Quantity) -> usize {
+        self.position(quantity)
+            .expect("every catalogue has recency, tenure, age, active days, the mean gap and the shortest window")
+    }
+
     /// The position of the feature called `name`; the error names the most similar one.
     pub fn position_of(&self, name: &str) -> Result<usize, FeatureError> {
         self.features
@@ -311,10 +181,7 @@ impl Catalogue {
         let mut vector = vec![f64::NAN; self.len()];
         for (name, value) in named {
             let position = self.position_of(name)?;
-            let non_negative = self
-                .features
-                .get(position)
-                .is_some_and(|f| f.scale == Scale::Log);
+            let non_negative = self.features[position].scale == Scale::Log;
             if !value.is_finite() || (non_negative && value < 0.0) {
                 return Err(FeatureError::Value {
                     name: name.to_owned(),
@@ -322,9 +189,7 @@ impl Catalogue {
                     non_negative,
                 });
             }
-            if let Some(slot) = vector.get_mut(position) {
-                *slot = value;
-            }
+            vector[position] = value;
         }
         Ok(vector)
     }
@@ -372,8 +237,7 @@ pub fn nearest<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Option<&
 
 /// Windows from a quarter of the shortest horizon, doubling, up to four times the longest.
 fn windows(horizons: &[u16]) -> Vec<u16> {
-    let shortest = horizons.first().copied().unwrap_or(1);
-    let longest = horizons.last().copied().unwrap_or(shortest) * 4;
+    let (shortest, longest) = (horizons[0], horizons[horizons.len() - 1] * 4);
     let mut all = vec![shortest.div_ceil(4), shortest.div_ceil(2)];
     all.extend(
         std::iter::successors(Some(shortest), |w| w.checked_mul(2)).take_while(|w| *w < longest),

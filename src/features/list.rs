@@ -1,4 +1,4 @@
-use super::catalogue::{Feature, FeatureGroup, Quantity, Scale};
+use super::{Feature, FeatureGroup, Quantity, Scale};
 
 /// The features of a catalogue, as they are listed one after another.
 pub(crate) struct List {

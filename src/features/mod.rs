@@ -1,4 +1,4 @@
-//! What a model may know of a user on a date: an ordered [`Catalogue`] of numbers, each with a name, a unit and
+//! What a model may use of a user on a date: an ordered [`Catalogue`] of numbers, each with a name, a unit and
 //! a plain description, and the pure function that computes them from a history.
 //!
 //! A window of `w` days is the half-open range `[as_of - w, as_of)`. Nothing on `as_of` or later can be seen:
@@ -9,22 +9,22 @@
 pub(crate) mod catalogue;
 pub(crate) mod constraints;
 pub(crate) mod extract;
+pub(crate) mod feature;
 pub(crate) mod list;
 pub(crate) mod phrase;
 pub(crate) mod summary;
 
-pub use catalogue::{
-    Catalogue, Feature, FeatureGroup, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, nearest,
-};
+pub use catalogue::{Catalogue, FeatureSchema, HORIZON_LIMIT, nearest};
 pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;
+pub use feature::{Feature, FeatureGroup, Quantity, Scale};
 pub use phrase::{Contrast, percent};
 
 /// What can go wrong with a catalogue or a feature vector.
 #[derive(Debug, thiserror::Error)]
 pub enum FeatureError {
     /// A schema without a kind that counts as activity.
-    #[error("no kind of event counts as activity; set `churn.activity`")]
+    #[error("no kind of event counts as activity")]
     NoActivity,
     /// A schema whose horizons are missing, zero or not increasing.
     #[error(

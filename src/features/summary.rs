@@ -53,9 +53,7 @@ impl Summary {
             if self.kinds.len() <= usize::from(kind) {
                 self.kinds.resize_with(usize::from(kind) + 1, Vec::new);
             }
-            if let Some(days) = self.kinds.get_mut(usize::from(kind)) {
-                days.push(KindDay { age, count });
-            }
+            self.kinds[usize::from(kind)].push(KindDay { age, count });
             if kind >= activity {
                 continue;
             }
@@ -84,7 +82,7 @@ impl Summary {
     /// The active days of the last `window` days.
     pub(crate) fn within(&self, window: u16) -> &[ActiveDay] {
         let start = self.active.partition_point(|d| d.age > u32::from(window));
-        self.active.get(start..).unwrap_or_default()
+        &self.active[start..]
     }
 
     /// Days between neighbouring active days, oldest first.

@@ -6,12 +6,12 @@
 //! | header bits | meaning |
 //! | --- | --- |
 //! | 0 | the count is not 1, and follows |
-//! | 1-2 | the amount: 0 is nothing, 1 follows in hundredths, 2 follows in millionths (zigzag) |
+//! | 1-2 | the amount: 0 is nothing, 1 follows in hundredths, 2 follows in micros of 1e-6 (zigzag) |
 //! | 3-7 | the kind's number; 31 says that it follows |
 
 use super::{Amount, Day, DayRecord};
 
-/// Millionths in a hundredth.
+/// Micros in a hundredth.
 const HUNDREDTH: i64 = 10_000;
 const NOTHING: u8 = 0;
 const HUNDREDTHS: u8 = 1;
@@ -19,7 +19,7 @@ const MILLIONTHS: u8 = 2;
 /// The first kind that does not fit into the header.
 const LONG_KIND: u16 = 31;
 
-/// Appends a whole number.
+/// Appends an integer.
 pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -28,7 +28,7 @@ pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Takes a whole number off the front; `None` when the bytes end too early.
+/// Takes an integer off the front; `None` when the bytes end too early.
 #[inline]
 pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let (first, rest) = bytes.split_first()?;
@@ -39,7 +39,7 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     take_more(u64::from(first & 0x7f), bytes)
 }
 
-/// Takes the rest of a whole number of more than one byte.
+/// Takes the rest of an integer of more than one byte.
 fn take_more(mut value: u64, bytes: &mut &[u8]) -> Option<u64> {
     for shift in (7..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;

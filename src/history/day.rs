@@ -1,3 +1,5 @@
+//! Days of the calendar, and the clock of a time zone that gives the day of an instant.
+
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
@@ -168,7 +170,7 @@ impl DayClock {
     fn seek(&mut self, unix_s: i64) -> Option<()> {
         let at = Timestamp::from_second(unix_s).ok()?;
         self.offset_s = i64::from(self.zone.to_offset(at).seconds());
-        // `preceding` looks strictly before its argument, so ask from just after `at`.
+        // `preceding` looks strictly before its argument, so the search begins just after `at`.
         let after = Timestamp::from_second(unix_s.checked_add(1)?).ok()?;
         self.from_s = self
             .zone

@@ -1,7 +1,7 @@
-//! What a user did, rolled up once into records of (day, kind, count, amount).
+//! The events of each user, rolled up once into records of (day, kind, count, amount).
 //!
-//! Everything Ebb knows of a user is a [`History`]: records sorted by day and kind. Amounts are whole
-//! millionths, so sums do not depend on their order: merging is commutative and associative, and late,
+//! All that is kept of a user is a [`History`]: records sorted by day and kind. Amounts are fixed-point numbers with a
+//! unit of 1e-6 (micros), so sums do not depend on their order: merging is commutative and associative, and late,
 //! out-of-order and partitioned logs give the same bytes.
 
 pub(crate) mod bounds;
@@ -27,12 +27,12 @@ pub use rollup::{
     RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination,
     write_rollup,
 };
-pub use store::builder::{HistoriesBuilder, Space};
-pub use store::histories::{BLOCK_USERS, Block, Histories, Span};
-#[cfg(feature = "train")]
-pub(crate) use store::interner::keyed;
-
+pub use store::blocks::{BLOCK_USERS, Block};
+pub use store::builder::{HistoriesBuilder, MemoryBudget};
+pub use store::histories::{Histories, Span};
 pub use store::sampling::{Partition, Users};
+#[cfg(feature = "train")]
+pub(crate) use store::secret_hash::SecretState;
 pub use store::totals::{KindTotals, Totals};
 
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ pub enum HistoryError {
         /// What was given.
         day: Day,
     },
-    /// A time zone that the IANA database does not know.
+    /// A time zone that is not in the IANA database.
     #[error("`{name}` is not an IANA time zone; write it like `Europe/London` or `UTC`")]
     TimeZone {
         /// What was given.
@@ -84,7 +84,7 @@ pub enum HistoryError {
         /// The most there can be.
         limit: usize,
     },
-    /// Names of kinds of megabytes.
+    /// StringInterner of kinds of megabytes.
     #[error(
         "the names of the kinds take {bytes} bytes, which is more than can be held; check the mapping of `events.kind`"
     )]
@@ -93,7 +93,7 @@ pub enum HistoryError {
         bytes: usize,
     },
     /// More users than can be numbered.
-    #[error("the log has too many users to be numbered; take a share of them by --sample-users")]
+    #[error("the log has too many users to be numbered; read a share of them")]
     TooManyUsers,
     /// Users' ids of gigabytes.
     #[error(
@@ -110,10 +110,7 @@ pub enum HistoryError {
     #[error("the histories in memory are damaged")]
     Damaged,
     /// A temporary file that could not be written or read.
-    #[error(
-        "temporary file in {}: {source}; name a folder with more room by --temp, or allow more memory by --memory",
-        folder.display()
-    )]
+    #[error("temporary file in {}: {source}", folder.display())]
     Spill {
         /// The folder.
         folder: PathBuf,
@@ -158,7 +155,7 @@ pub const AMOUNT_LIMIT: f64 = 1e12;
 
 const MICROS: f64 = 1e6;
 
-/// An amount of money (or any quantity) in whole millionths, so that sums are exact in any order.
+/// An amount of money (or any quantity) as a fixed-point number with a unit of 1e-6, so that sums are exact in any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);
 
@@ -178,23 +175,23 @@ impl Amount {
         }
     }
 
-    /// The amount of so many millionths.
+    /// The amount of so many micros (1e-6).
     pub fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// The amount in whole units.
+    /// The amount in units of the log.
     pub fn value(self) -> f64 {
         self.0 as f64 / MICROS
     }
 
-    /// The amount in millionths.
+    /// The amount in micros (1e-6).
     pub fn micros(self) -> i64 {
         self.0
     }
 }
 
-/// What a user did of one kind on one day.
+/// The events of one user, kind and day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayRecord {
     /// The sum of the events' amounts.
@@ -217,6 +214,7 @@ impl DayRecord {
             day: other.day,
             kind: other.kind,
         };
+        // A sum that wrapped would be a wrong model without any sign of it.
         self.count = self.count.checked_add(other.count).ok_or_else(overflow)?;
         self.amount = Amount(
             self.amount
@@ -281,7 +279,7 @@ impl<'a> HistoryView<'a> {
     pub fn before(self, day: Day) -> Self {
         let end = self.records.partition_point(|r| r.day < day);
         Self {
-            records: self.records.get(..end).unwrap_or_default(),
+            records: &self.records[..end],
         }
     }
 
@@ -290,31 +288,24 @@ impl<'a> HistoryView<'a> {
         let upto = self.before(until).records;
         let start = upto.partition_point(|r| r.day < from);
         Self {
-            records: upto.get(start..).unwrap_or_default(),
+            records: &upto[start..],
         }
     }
 }
 
 /// Puts records in order that come in order of time, so that few of them have far to go; `false` when many have.
 fn nearly_sorted(records: &mut [DayRecord]) -> bool {
+    // An insertion sort: few moves suffice where logs are almost in order of time.
     let mut moves_left = 8 * records.len();
     for end in 1..records.len() {
-        let Some(sorted) = records.get_mut(..=end) else {
-            return false;
-        };
         let mut at = end;
-        while let Some([before, here]) = at
-            .checked_sub(1)
-            .and_then(|before| sorted.get_mut(before..=at))
-        {
-            if before.key() <= here.key() {
-                break;
-            }
+        while at > 0 && records[at - 1].key() > records[at].key() {
+            // Beyond this a general sort is faster.
             if moves_left == 0 {
                 return false;
             }
             moves_left -= 1;
-            std::mem::swap(before, here);
+            records.swap(at - 1, at);
             at -= 1;
         }
     }
@@ -326,6 +317,7 @@ fn compact(records: &mut Vec<DayRecord>) -> Result<(), HistoryError> {
     if !records.is_sorted_by(|a, b| a.key() < b.key()) && !nearly_sorted(records) {
         records.sort_unstable_by_key(DayRecord::key);
     }
+    // The closure cannot return an error, so it is kept for the end.
     let mut overflow = None;
     records.dedup_by(|next, kept| {
         next.key() == kept.key() && {

@@ -1,10 +1,10 @@
-//! Who is asked about at a date: one rule for training and for scoring.
+//! Which users are eligible at a date: one rule for training and for scoring.
 
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Day, HistoryView};
 
-/// Why a user is not asked about at a date.
+/// Why a user is not eligible at a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotEligible {
@@ -30,7 +30,7 @@ impl NotEligible {
     }
 }
 
-/// Decides who is asked about, for histories whose kinds are numbered by one table.
+/// The rule, for histories whose kinds are numbered by one table.
 #[derive(Clone, Debug)]
 pub struct Eligibility {
     activity: Vec<bool>,
@@ -60,8 +60,11 @@ impl Eligibility {
         }
     }
 
-    /// Whether a user is asked about at `date`: active in `[date - active_within_days, date)` and not gone. A churn
-    /// event that no activity followed says more than the silence behind it, so it is the reason that is given.
+    /// Whether a user is eligible at `date`: active in `[date - active_within_days, date)` and not gone. A churn event
+    /// that no activity followed says more than the silence behind it, so it comes first.
+    ///
+    /// # Errors
+    /// [`NotEligible`] with the reason.
     pub fn at(&self, history: HistoryView<'_>, date: Day) -> Result<(), NotEligible> {
         let seen = history.before(date).records();
         if seen.is_empty() {
@@ -101,7 +104,7 @@ impl Eligibility {
     }
 }
 
-/// Whether the last activity is too long ago for a user to be asked about.
+/// Whether the last activity is too long ago for a user to be eligible.
 pub fn is_inactive(recency_days: f64, active_within_days: u32) -> bool {
     recency_days > f64::from(active_within_days)
 }
@@ -115,7 +118,11 @@ mod tests {
     const PURCHASE: u16 = 1;
     const VISIT: u16 = 2;
 
-    fn ask(churn_event: Option<&str>, rows: &[(i32, u16)], date: i32) -> Result<(), NotEligible> {
+    fn eligible(
+        churn_event: Option<&str>,
+        rows: &[(i32, u16)],
+        date: i32,
+    ) -> Result<(), NotEligible> {
         let kinds = ["cancel", "purchase", "visit"].map(str::to_owned);
         let day = |number| Day::new(number).unwrap();
         let record = |&(d, kind): &(i32, u16)| DayRecord {
@@ -130,43 +137,43 @@ mod tests {
     }
 
     #[test]
-    fn activity_within_the_window_is_asked_for() {
-        assert_eq!(ask(None, &[(70, PURCHASE)], 100), Ok(()));
+    fn activity_within_the_window_is_eligible() {
+        assert_eq!(eligible(None, &[(70, PURCHASE)], 100), Ok(()));
         assert_eq!(
-            ask(None, &[(69, PURCHASE)], 100),
+            eligible(None, &[(69, PURCHASE)], 100),
             Err(NotEligible::Inactive)
         );
         assert_eq!(
-            ask(None, &[(100, PURCHASE)], 100),
+            eligible(None, &[(100, PURCHASE)], 100),
             Err(NotEligible::NotYetSeen),
             "exactly at the date"
         );
         assert_eq!(
-            ask(None, &[(99, VISIT)], 100),
+            eligible(None, &[(99, VISIT)], 100),
             Err(NotEligible::NoActivity),
             "only what is no activity"
         );
-        assert_eq!(ask(None, &[], 100), Err(NotEligible::NotYetSeen));
+        assert_eq!(eligible(None, &[], 100), Err(NotEligible::NotYetSeen));
     }
 
     #[test]
     fn a_churn_event_counts_however_old_until_the_user_returns() {
         let cancels = Some("cancel");
         assert_eq!(
-            ask(cancels, &[(90, PURCHASE), (95, CANCEL)], 100),
+            eligible(cancels, &[(90, PURCHASE), (95, CANCEL)], 100),
             Err(NotEligible::AlreadyChurned)
         );
         assert_eq!(
-            ask(cancels, &[(90, PURCHASE), (95, CANCEL)], 1_000),
+            eligible(cancels, &[(90, PURCHASE), (95, CANCEL)], 1_000),
             Err(NotEligible::AlreadyChurned)
         );
         assert_eq!(
-            ask(cancels, &[(95, PURCHASE), (95, CANCEL)], 100),
+            eligible(cancels, &[(95, PURCHASE), (95, CANCEL)], 100),
             Err(NotEligible::AlreadyChurned),
             "one day"
         );
         assert_eq!(
-            ask(
+            eligible(
                 cancels,
                 &[(90, PURCHASE), (95, CANCEL), (97, PURCHASE)],
                 100
@@ -174,7 +181,7 @@ mod tests {
             Ok(())
         );
         assert_eq!(
-            ask(
+            eligible(
                 cancels,
                 &[(90, PURCHASE), (95, CANCEL), (97, PURCHASE)],
                 200
@@ -182,10 +189,22 @@ mod tests {
             Err(NotEligible::Inactive)
         );
         assert_eq!(
-            ask(cancels, &[(95, CANCEL)], 100),
+            eligible(cancels, &[(95, CANCEL)], 100),
             Err(NotEligible::NoActivity)
         );
         // The negative control: where churn is silence the same event means nothing.
-        assert_eq!(ask(None, &[(90, PURCHASE), (95, CANCEL)], 100), Ok(()));
+        assert_eq!(eligible(None, &[(90, PURCHASE), (95, CANCEL)], 100), Ok(()));
+    }
+
+    #[test]
+    fn names_are_those_in_files() {
+        for reason in [
+            NotEligible::NotYetSeen,
+            NotEligible::NoActivity,
+            NotEligible::Inactive,
+            NotEligible::AlreadyChurned,
+        ] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
     }
 }

@@ -13,7 +13,7 @@ pub struct Log1p {
 }
 
 impl Log1p {
-    /// The function; the table is filled when it is first asked for.
+    /// The function; the table is filled at its first use.
     pub fn new() -> Self {
         Self { table: &TABLE }
     }

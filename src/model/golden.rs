@@ -3,11 +3,11 @@ use serde::{Deserialize, Serialize};
 use super::{Bundle, ModelError, Prediction, Score, Subject};
 use crate::history::{Amount, Day, DayRecord, History};
 
-/// One made-up user and the answer that the bundle gave when it was fitted.
+/// One synthetic user and the answer that the bundle gave when it was fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoldenCase {
-    /// The day of the question.
+    /// The as-of day of the prediction.
     pub as_of: Day,
     /// (days before `as_of`, kind as a position in the catalogue's kinds, count, amount in millionths).
     pub history: Vec<(u16, u16, u32, i64)>,
@@ -21,7 +21,7 @@ pub struct GoldenCase {
     pub segment: Option<(usize, f64)>,
 }
 
-/// Recorded questions and answers, replayed bit for bit whenever the bundle is loaded.
+/// Recorded users and answers, replayed bit for bit whenever the bundle is loaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Golden {
@@ -29,21 +29,24 @@ pub struct Golden {
     pub cases: Vec<GoldenCase>,
 }
 
-/// How many made-up users there are.
+/// How many synthetic users there are.
 const CASES: u32 = 12;
 
 impl Golden {
-    /// Asks `bundle` about made-up users: regular and irregular, new and old, active and gone. They come from a
-    /// fixed hyperparameters and describe nobody.
+    /// The answers of `bundle` for synthetic users: regular and irregular, new and old, active and gone. They come from
+    /// a fixed formula and describe no real user.
     pub fn record(bundle: &Bundle) -> Result<Self, ModelError> {
         let as_of = bundle.spec().training.as_of;
-        let cases = (0..CASES).map(|case| answer(bundle, as_of, made_up_history(bundle, case)));
+        let cases = (0..CASES).map(|case| answer(bundle, as_of, synthetic_history(bundle, case)));
         Ok(Self {
             cases: cases.collect::<Result<_, _>>()?,
         })
     }
 
-    /// Asks again and compares every bit.
+    /// Predicts again and compares every bit.
+    ///
+    /// # Errors
+    /// [`ModelError::Golden`] with the first difference, or when there is no case.
     pub fn replay(&self, bundle: &Bundle) -> Result<(), ModelError> {
         if self.cases.is_empty() {
             let expected = format!("{CASES} cases");
@@ -91,17 +94,9 @@ impl Golden {
     }
 }
 
-fn made_up_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
+fn synthetic_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
     let kinds = bundle.catalogue().kinds().len() as u32;
-    let horizon = u32::from(
-        bundle
-            .spec()
-            .schema
-            .horizon_days
-            .first()
-            .copied()
-            .unwrap_or(30),
-    );
+    let horizon = u32::from(bundle.spec().schema.horizon_days[0]);
     let step = 1 + horizon * (case + 1) / 8;
     let visits = 1 + case * case % 17;
     let rows = (0..visits).map(|visit| {

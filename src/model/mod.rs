@@ -1,32 +1,43 @@
 //! The model bundle: everything needed to score a user, and nothing about any user.
 //!
-//! [`Bundle`] is the checked content of `bundle.json`. [`store`] writes and reads its directory, and refuses one
-//! that is incomplete, altered, of another format, or that does not reproduce its own golden answers. [`bgnbd`] is
-//! the one model that tells a story of its own: users who come at random and drop out at random.
+//! [`Bundle`] is the checked content of `bundle.json`; its parts have a file each, from raw features to a churn
+//! probability: [`Preprocessing`], [`Derived`] and [`bg_nbd`], [`Expansion`], [`ChurnModel`], [`Bands`], [`Segments`].
+//! [`Bundle::predictor`] scores one user after another, [`Bundle::predict_matrix`] many at once. [`store`] writes and reads
+//! a bundle's directory, and refuses one that is incomplete, altered, of another format, or that does not reproduce its own
+//! golden answers.
 
+pub(crate) mod bands;
 pub mod bg_nbd;
 pub(crate) mod bundle;
+pub(crate) mod churn;
+pub(crate) mod derived;
+pub(crate) mod expansion;
+mod figures;
 pub(crate) mod golden;
 pub(crate) mod predict;
 pub(crate) mod publish;
+pub(crate) mod segments;
 pub mod store;
 #[cfg(test)]
 mod tests;
 pub(crate) mod transform;
 
+pub use bands::{Bands, RiskBand};
 pub use bg_nbd::{BgNbd, Purchases};
-pub use bundle::{
-    Bands, Bundle, BundleSpec, Calibration, ChurnModel, FORMAT_VERSION, RiskBand, Segment,
-    Segments, Training,
-};
+pub use bundle::{Bundle, BundleSpec, FORMAT_VERSION, Training};
+pub use churn::{Calibration, ChurnModel};
+pub use derived::Derived;
+pub use expansion::{Expansion, Hinge, Interaction};
+pub use figures::FigureError;
+pub(crate) use figures::all_finite;
 pub use golden::{Golden, GoldenCase};
+pub use predict::Predictor;
+pub use predict::answer::{HorizonScore, Prediction, Reason, Score, SegmentMatch, Subject};
 pub use predict::matrix::{MatrixScores, RowOutcome};
-pub use predict::score::{
-    HorizonScore, Prediction, Predictor, Reason, Score, SegmentMatch, Subject,
-};
 pub use publish::{Published, publish, roll_back};
+pub use segments::{Segment, Segments};
 pub use store::{Saved, destination, load, save, version};
-pub use transform::{Column, Derived, Expansion, Hinge, Interaction, Preprocessing};
+pub use transform::{Column, Preprocessing};
 
 use std::path::PathBuf;
 
@@ -34,7 +45,7 @@ use crate::features::FeatureError;
 use crate::history::HistoryError;
 use crate::output::OutputError;
 
-/// What can go wrong with a bundle or a question to it.
+/// What can go wrong with a bundle or a prediction.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file that could not be read or written.
@@ -42,7 +53,7 @@ pub enum ModelError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A directory that is not to be overwritten.
@@ -101,7 +112,7 @@ pub enum ModelError {
     Json {
         /// The file.
         path: PathBuf,
-        /// What the parser said, with line and column.
+        /// The parser's error, with line and column.
         source: serde_json::Error,
     },
     /// A bundle whose features this build does not compute.

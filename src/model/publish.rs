@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(fs::read_to_string(live.join("card.json")).unwrap(), "two");
         let files = Files::read(&begun).unwrap();
         assert!(files.manifest == manifest && files.contents[1] == b"one");
-        // Once its files are gone, it has to begin again; that it was replaced tells it so.
+        // Once its files are gone, loading has to begin again, because the folder was replaced.
         publish(&one, &live).unwrap();
         assert!(Files::read(&begun).is_err() && begun.was_replaced());
         assert_eq!(card(&live), "one");

@@ -1,3 +1,5 @@
+//! Where an output goes, and whether it may.
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -33,7 +35,7 @@ impl Destination {
         Self::new(given, Form::File)
     }
 
-    /// A folder in which `belongs` tells the names of its own files: one that holds anything else is refused. A link is
+    /// A folder whose own files have the names for which `belongs` holds: one that holds anything else is refused. A link is
     /// followed.
     ///
     /// # Errors

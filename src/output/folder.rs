@@ -1,3 +1,5 @@
+//! A folder that is read, and whether another one takes its place meanwhile.
+
 #[cfg(unix)]
 use std::fs::File;
 use std::io;

@@ -1,3 +1,5 @@
+//! Outputs that must not be written over inputs.
+
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
@@ -18,7 +20,7 @@ struct Input {
 }
 
 impl Inputs {
-    /// Adds a file, or a folder with all that is below it. What is not there is left to whoever reads it.
+    /// Adds a file, or a folder with all that is below it. What is not there is left to its reader.
     pub fn add(&mut self, given: &Path) {
         if let (Ok(path), Ok(metadata)) = (given.canonicalize(), given.metadata()) {
             let (identity, is_folder) = (Identity::of(&metadata), metadata.is_dir());
@@ -38,7 +40,7 @@ impl Inputs {
 /// [`OutputError`] names the output and the input.
 pub fn check_apart(outputs: &[Destination], inputs: &Inputs) -> Result<(), OutputError> {
     for (position, output) in outputs.iter().enumerate() {
-        let before = outputs.get(..position).unwrap_or_default();
+        let before = &outputs[..position];
         let near = |other: &&Destination| {
             output.path().starts_with(other.path()) || other.path().starts_with(output.path())
         };

@@ -1,3 +1,5 @@
+//! Outputs under temporary names, which take their places in one step.
+
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;

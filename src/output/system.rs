@@ -51,7 +51,7 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// An old kernel or a file system that knows no flags of `renameat2`.
+/// An old kernel or a file system without the flags of `renameat2`.
 fn is_unsupported(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -22,7 +22,7 @@ pub(crate) type Unfinished = BTreeMap<PathBuf, Vec<PathBuf>>;
 
 static UNFINISHED: Mutex<Unfinished> = Mutex::new(BTreeMap::new());
 
-/// What the process has not finished; whoever holds it may finish or remove it.
+/// What the process has not finished; the holder of the lock may finish or remove it.
 pub(crate) fn unfinished() -> MutexGuard<'static, Unfinished> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -31,14 +31,14 @@ pub(crate) fn unfinished() -> MutexGuard<'static, Unfinished> {
 /// end by a signal. Waits for an exchange that has begun.
 pub fn abandon() {
     let unfinished = unfinished();
-    // There is nobody left to tell; the next writer tries again.
+    // There is no way to report it here; the next writer tries again.
     unfinished.keys().for_each(|path| drop(remove(path)));
     unfinished.values().for_each(|made| remove_empty(made));
-    // Whoever is about to finish or remove an output waits for the end of the process.
+    // A thread that is about to finish or remove an output waits for the end of the process.
     std::mem::forget(unfinished);
 }
 
-/// A temporary file or folder, removed when it is dropped. It stays locked while it is open, which tells it from what
+/// A temporary file or folder, removed when it is dropped. It stays locked while it is open, by which it differs from what
 /// somebody left behind.
 #[derive(Debug)]
 pub(crate) struct Temporary {

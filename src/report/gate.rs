@@ -1,9 +1,10 @@
 //! Floors for CI: does a bundle's card meet them?
 
-use super::rejected::{CAUTION_SHARE, Refused, in_words};
+use super::rejected::{CAUTION_SHARE, Rejected, in_words};
+use super::wording;
 use crate::card::{Card, HorizonCard};
 
-/// The least that a model must reach on its test date, and the most of its log that may have been refused; `None` leaves
+/// The least that a model must reach on its test date, and the most of its log that may have been rejected; `None` leaves
 /// a figure of the model unchecked.
 #[derive(Clone, Copy, Debug)]
 pub struct Floors {
@@ -13,8 +14,8 @@ pub struct Floors {
     pub max_log_loss: Option<f64>,
     /// The largest acceptable expected calibration error.
     pub max_ece: Option<f64>,
-    /// The largest acceptable share of refused rows; rows that name no user are not among them.
-    pub max_refused_share: f64,
+    /// The largest acceptable share of rejected rows; rows that name no user are not among them.
+    pub max_rejected_share: f64,
 }
 
 impl Default for Floors {
@@ -23,7 +24,7 @@ impl Default for Floors {
             min_auc: None,
             max_log_loss: None,
             max_ece: None,
-            max_refused_share: CAUTION_SHARE,
+            max_rejected_share: CAUTION_SHARE,
         }
     }
 }
@@ -46,7 +47,7 @@ impl Finding {
 /// Holds the log and every horizon of a card against the floors. A horizon that was not tested fails: what was not
 /// measured can't be vouched for.
 pub fn check(card: &Card, floors: &Floors) -> Vec<Finding> {
-    let mut findings = log(card, floors.max_refused_share);
+    let mut findings = log(card, floors.max_rejected_share);
     for horizon in &card.horizons {
         findings.extend(figures(card, horizon, floors));
     }
@@ -56,29 +57,29 @@ pub fn check(card: &Card, floors: &Floors) -> Vec<Finding> {
 /// How much of the log could not be used. A card without a report on its log, as of a roll-up made elsewhere or of an
 /// older trainer, has nothing to hold against the floor.
 fn log(card: &Card, most: f64) -> Vec<Finding> {
-    let Some(refused) = Refused::of(card) else {
+    let Some(rejected) = Rejected::of(card) else {
         return Vec::new();
     };
-    let share = refused.share();
+    let share = rejected.share();
     let passed = share <= most;
-    let reason = match &refused.most {
+    let reason = match &rejected.most {
         Some((reason, rows)) if !passed => {
-            format!(", {rows} of {} rows for {reason}", refused.rows)
+            format!(", {rows} of {} rows for {reason}", rejected.rows)
         }
         _ => String::new(),
     };
-    let rows = if refused.refused == 0 {
+    let rows = if rejected.rejected == 0 {
         "no row".to_owned()
     } else {
         format!("{} of rows", in_words(share))
     };
     let line = format!(
-        "log: {rows} refused{reason}, at most {most}: {}",
+        "log: {rows} rejected{reason}, at most {most}: {}",
         mark(passed)
     );
     let mut findings = vec![Finding { passed, line }];
     findings.extend(
-        refused
+        rejected
             .remark()
             .map(|remark| Finding::remark(format!("log: {remark}"))),
     );
@@ -93,7 +94,7 @@ fn mark(passed: bool) -> &'static str {
 fn figures(card: &Card, horizon: &HorizonCard, floors: &Floors) -> Vec<Finding> {
     let days = horizon.horizon_days;
     let Some(evaluation) = &horizon.evaluation else {
-        let why = horizon.untested_words(&card.label_definition);
+        let why = wording::untested(horizon, &card.label_definition);
         return vec![Finding {
             passed: false,
             line: format!("horizon {days}: not tested: FAILED. {why}"),
@@ -122,7 +123,10 @@ fn figures(card: &Card, horizon: &HorizonCard, floors: &Floors) -> Vec<Finding> 
             Some(Finding { passed, line })
         });
     let verdict = evaluation.verdict.as_ref().map(|verdict| {
-        let (strength, said) = (verdict.strength.words(), verdict.description(evaluation));
+        let (strength, said) = (
+            wording::strength(verdict.strength),
+            wording::verdict(verdict, evaluation),
+        );
         Finding::remark(format!("horizon {days}: verdict {strength}. {said}."))
     });
     held.chain(verdict).collect()
@@ -136,14 +140,14 @@ mod tests {
     use crate::report::html::tests::card;
 
     /// The made-up card, its first horizon only, with a log of 4,105 rows.
-    fn with_log(refused: &[(&str, u64)]) -> Card {
+    fn with_log(rejected: &[(&str, u64)]) -> Card {
         let mut card = card();
         card.horizons.truncate(1);
-        let reasons: Vec<_> = refused
+        let reasons: Vec<_> = rejected
             .iter()
             .map(|(reason, rows)| json!({ "reason": reason, "rows": rows }))
             .collect();
-        card.data_quality = json!({ "rows": 4_105, "refused": reasons });
+        card.data_quality = json!({ "rows": 4_105, "rejected": reasons });
         card
     }
 
@@ -159,20 +163,20 @@ mod tests {
         min_auc: Some(0.6),
         max_log_loss: None,
         max_ece: None,
-        max_refused_share: 0.05,
+        max_rejected_share: 0.05,
     };
 
     #[test]
-    fn a_log_of_which_most_was_refused_fails_unless_it_may() {
+    fn a_log_of_which_most_was_rejected_fails_unless_it_may() {
         let card = with_log(&[("bad_time", 2_400), ("bad_amount", 77)]);
         let line =
-            "log: 60.3 % of rows refused, 2400 of 4105 rows for bad_time, at most 0.05: FAILED";
+            "log: 60.3 % of rows rejected, 2400 of 4105 rows for bad_time, at most 0.05: FAILED";
         assert_eq!(failed(&card, AUC), [line]);
         assert_eq!(
             failed(
                 &card,
                 Floors {
-                    max_refused_share: 0.61,
+                    max_rejected_share: 0.61,
                     ..AUC
                 }
             ),
@@ -188,7 +192,7 @@ mod tests {
             failed(
                 &with_log(&[]),
                 Floors {
-                    max_refused_share: 0.0,
+                    max_rejected_share: 0.0,
                     ..AUC
                 }
             ),
@@ -207,7 +211,7 @@ mod tests {
                 .any(|l| l.contains("24.9 % of the log (1022 of 4105 rows) names no user")),
             "{lines:?}"
         );
-        // Nor do they hide what was refused of the others.
+        // Nor do they hide what was rejected of the others.
         assert_eq!(
             failed(&with_log(&[("empty_user", 3_905), ("bad_time", 20)]), AUC).len(),
             1
@@ -226,13 +230,14 @@ mod tests {
             .clone()
             .unwrap();
         assert!(
-            lines.iter().any(|f| f
-                .line
-                .contains(&format!("verdict {}. ", verdict.strength.words()))),
+            lines.iter().any(|f| f.line.contains(&format!(
+                "verdict {}. ",
+                wording::strength(verdict.strength)
+            ))),
             "{lines:?}"
         );
         card.horizons[0].evaluation = None;
-        card.horizons[0].untested = Some(crate::card::untested::Untested::TooFewUsers {
+        card.horizons[0].untested = Some(crate::card::Untested::TooFewUsers {
             date: "2011-11-10".parse().unwrap(),
             users: 22,
             least: 50,

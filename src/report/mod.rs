@@ -5,3 +5,4 @@ pub mod html;
 pub(crate) mod reach;
 pub mod rejected;
 pub mod text;
+pub(crate) mod wording;

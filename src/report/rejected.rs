@@ -6,25 +6,25 @@ use crate::card::Card;
 
 /// Rows of a log by whether they could be used.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Refused {
+pub struct Rejected {
     /// Rows read.
     pub rows: u64,
-    /// Rows refused because they name no user. Shops have them by the nature of their log, such as guests without an
+    /// Rows rejected because they name no user. Shops have them by the nature of their log, such as guests without an
     /// account; they tell nothing of how the rest was read.
     pub without_user: u64,
-    /// Rows refused for any other reason.
-    pub refused: u64,
+    /// Rows rejected for any other reason.
+    pub rejected: u64,
     /// The reason for most of these, and its rows.
     pub most: Option<(String, u64)>,
 }
 
-/// A share of refused rows that is worth a caution.
+/// A share of rejected rows that is worth a caution.
 pub const CAUTION_SHARE: f64 = 0.05;
 
 /// The reason of rows without a user.
 const EMPTY_USER: &str = "empty_user";
 
-impl Refused {
+impl Rejected {
     /// The rows of a card's log; `None` where no report on it was kept.
     pub fn of(card: &Card) -> Option<Self> {
         let quality = &card.data_quality;
@@ -35,22 +35,22 @@ impl Refused {
             ..Self::default()
         };
         for reason in quality
-            .get("refused")
+            .get("rejected")
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
         {
-            let refused = number(reason, "rows").unwrap_or(0);
+            let rejected = number(reason, "rows").unwrap_or(0);
             match reason
                 .get("reason")
                 .and_then(Value::as_str)
                 .unwrap_or("other")
             {
-                EMPTY_USER => found.without_user += refused,
+                EMPTY_USER => found.without_user += rejected,
                 name => {
-                    found.refused = found.refused.saturating_add(refused);
-                    if refused > found.most.as_ref().map_or(0, |most| most.1) {
-                        found.most = Some((name.to_owned(), refused));
+                    found.rejected = found.rejected.saturating_add(rejected);
+                    if rejected > found.most.as_ref().map_or(0, |most| most.1) {
+                        found.most = Some((name.to_owned(), rejected));
                     }
                 }
             }
@@ -58,9 +58,9 @@ impl Refused {
         Some(found)
     }
 
-    /// The share of refused rows, of those that name a user or can't be read so far; 0 without rows.
+    /// The share of rejected rows, of those that name a user or can't be read so far; 0 without rows.
     pub fn share(&self) -> f64 {
-        self.refused as f64 / self.rows.saturating_sub(self.without_user).max(1) as f64
+        self.rejected as f64 / self.rows.saturating_sub(self.without_user).max(1) as f64
     }
 
     /// The share of rows that name no user.
@@ -68,16 +68,16 @@ impl Refused {
         self.without_user as f64 / self.rows.max(1) as f64
     }
 
-    /// What to be careful about; `None` while few rows were refused.
+    /// What to be careful about; `None` while few rows were rejected.
     pub fn caution(&self) -> Option<String> {
         (self.share() > CAUTION_SHARE).then(|| {
             let (reason, rows) = self.most.clone().unwrap_or_default();
             format!(
-                "{} of the log was refused ({} of {} rows, {rows} of them for {reason}): the model and its figures are \
+                "{} of the log was rejected ({} of {} rows, {rows} of them for {reason}): the model and its figures are \
                  those of the rest, which may have been misread as well. See the data-quality report of the fit, and the \
                  settings in [events].",
                 in_words(self.share()),
-                self.refused,
+                self.rejected,
                 self.rows
             )
         })

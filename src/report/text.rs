@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::rejected::Refused;
-use crate::card::{Card, Evaluation, HorizonCard, SliceCard};
-use crate::train::evaluation::metrics::{Interval, Metrics};
+use super::rejected::Rejected;
+use super::wording;
+use crate::card::{Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard};
 
 /// The card, readable.
 pub fn render(card: &Card) -> String {
@@ -49,8 +49,8 @@ fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
         "No feature saw the future: {} vectors of {} users at {} dates were held against other futures",
         probe.comparisons, probe.users, probe.dates
     )?;
-    if let Some(refused) = Refused::of(card) {
-        for (name, said) in [("Caution", refused.caution()), ("Rows", refused.remark())] {
+    if let Some(rejected) = Rejected::of(card) {
+        for (name, said) in [("Caution", rejected.caution()), ("Rows", rejected.remark())] {
             said.map_or(Ok(()), |said| writeln!(out, "{name}: {said}"))?;
         }
     }
@@ -78,7 +78,7 @@ fn write_card(out: &mut String, card: &Card) -> std::fmt::Result {
             writeln!(out, "  {stage:<12} {users:>8}")?;
         }
     }
-    for note in &card.notes {
+    for note in wording::notes(card) {
         writeln!(out, "\nNote: {note}")?;
     }
     Ok(())
@@ -118,7 +118,7 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> std::fmt::Re
         None => writeln!(
             out,
             "  not tested: {}",
-            h.untested_words(&card.label_definition)
+            wording::untested(h, &card.label_definition)
         )?,
     }
     writeln!(
@@ -147,8 +147,8 @@ fn write_evaluation(out: &mut String, e: &Evaluation) -> std::fmt::Result {
         writeln!(
             out,
             "  verdict {}: {}",
-            verdict.strength.words(),
-            verdict.description(e)
+            wording::strength(verdict.strength),
+            wording::verdict(verdict, e)
         )?;
     }
     writeln!(

@@ -6,7 +6,7 @@ use super::dialect::Dialect::{self, BigQuery, ClickHouse, DuckDb, Postgres, Snow
 const SECONDS: [i64; 2] = [-2_209_075_200, 7_258_204_800];
 
 impl Dialect {
-    /// The date that a text of the form `YYYY-MM-DD` tells; NULL where the calendar has no such day.
+    /// The date of a text of the form `YYYY-MM-DD`; NULL where the calendar has no such day.
     pub(crate) fn try_date(self, text: &str) -> String {
         match self {
             Spark | Snowflake | DuckDb => format!("TRY_CAST({text} AS DATE)"),
@@ -41,7 +41,7 @@ impl Dialect {
         }
     }
 
-    /// The instant that a text of the form `YYYY-MM-DD HH:MM:SS` with `Z`, `+HH` or `+HH:MM` tells, or NULL.
+    /// The instant of a text of the form `YYYY-MM-DD HH:MM:SS` with `Z`, `+HH` or `+HH:MM`, or NULL.
     pub(crate) fn try_instant(self, text: &str) -> String {
         match self {
             Spark => format!("TRY_CAST({text} AS TIMESTAMP)"),
@@ -69,7 +69,7 @@ impl Dialect {
         format!("CASE WHEN {seconds} BETWEEN {first} AND {last} THEN {instant} END")
     }
 
-    /// A whole number of ticks, `per_s` a second, as whole seconds, rounded towards the past.
+    /// An integer of ticks, `per_s` a second, as whole seconds, rounded towards the past.
     pub(crate) fn seconds_of_ticks(self, ticks: &str, per_s: i64) -> String {
         if per_s == 1 {
             return ticks.to_owned();
@@ -128,34 +128,32 @@ impl Dialect {
         }
     }
 
-    /// The exact sum of amounts, each rounded to millionths as the reader rounds it: halves away from zero.
+    /// The exact sum of amounts, each rounded to six decimals as the reader rounds it: halves away from zero.
     pub(crate) fn sum_of_amounts(self, amount: &str) -> String {
-        let millionths = format!("({amount} * 1000000)");
+        let micros = format!("({amount} * 1000000)");
         let by_hand = |trunc: &str| {
-            let whole = format!("{trunc}({millionths})");
+            let whole = format!("{trunc}({micros})");
             format!(
-                "{whole} + CASE WHEN ABS({millionths} - {whole}) >= 0.5 THEN SIGN({millionths}) ELSE 0 END"
+                "{whole} + CASE WHEN ABS({micros} - {whole}) >= 0.5 THEN SIGN({micros}) ELSE 0 END"
             )
         };
         match self {
             Spark => {
                 format!(
-                    "CAST(CAST(SUM(CAST(ROUND({millionths}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
+                    "CAST(CAST(SUM(CAST(ROUND({micros}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
                 )
             }
             DuckDb => {
                 format!(
-                    "CAST(CAST(SUM(CAST(ROUND({millionths}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
+                    "CAST(CAST(SUM(CAST(ROUND({micros}) AS BIGINT)) AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(25, 6))"
                 )
             }
             BigQuery => {
-                format!(
-                    "SUM(CAST(CAST(ROUND({millionths}) AS INT64) AS NUMERIC)) * NUMERIC '0.000001'"
-                )
+                format!("SUM(CAST(CAST(ROUND({micros}) AS INT64) AS NUMERIC)) * NUMERIC '0.000001'")
             }
             Snowflake => {
                 format!(
-                    "CAST(SUM(CAST(ROUND({millionths}) AS NUMBER(19, 0))) * 0.000001 AS NUMBER(25, 6))"
+                    "CAST(SUM(CAST(ROUND({micros}) AS NUMBER(19, 0))) * 0.000001 AS NUMBER(25, 6))"
                 )
             }
             // These round halves to even numbers.

@@ -7,9 +7,9 @@ use arrow_schema::DataType;
 
 use super::dialect::Dialect;
 use super::expression::{Result, Term};
-use crate::events::EventsError;
 use crate::events::mapping::field;
 use crate::events::quality::rejection::Field;
+use crate::events::{EventsError, SqlRemedy};
 
 /// The name of the first step of the query, which holds the log's columns.
 pub(crate) const LOG: &str = "raw_events";
@@ -18,9 +18,9 @@ pub(crate) const LOG: &str = "raw_events";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Type {
     Text,
-    /// A whole number that 64 bits with a sign hold.
+    /// An integer that 64 bits with a sign hold.
     Int,
-    /// A whole number that may need all of 64 bits.
+    /// An integer that may need all of 64 bits.
     Uint,
     Float,
     /// A floating-point number of 32 bits, in a column of its own.
@@ -42,11 +42,11 @@ impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text => "text",
-            Self::Int => "a whole number",
+            Self::Int => "an integer",
             Self::Uint => "an unsigned number of 64 bits",
             Self::Float | Self::Single => "a decimal or floating-point number",
             Self::Decimal => "a decimal number",
-            Self::Bool => "a truth value",
+            Self::Bool => "a boolean",
             Self::Date => "a date",
             Self::Local => "a date or local time",
             Self::Instant => "an instant",
@@ -99,7 +99,7 @@ pub(crate) type Known = (PathBuf, Vec<(String, Type)>);
 /// What is known of the log's columns.
 #[derive(Debug)]
 pub(crate) struct Columns {
-    /// Their names and types, where a file told them.
+    /// Their names and types, where a file has them.
     pub(crate) known: Option<Known>,
     /// Whether all are text, where nothing is the empty text.
     pub(crate) text: bool,
@@ -124,8 +124,12 @@ impl Columns {
             return Err(EventsError::Sql {
                 setting: field.setting(),
                 dialect: dialect.name(),
-                construct: "an expression over JSON Lines, where each line has types of its own,".to_owned(),
-                instead: "name a column, or compute the value in a view and give the view's name as --table".to_owned(),
+                construct: "an expression over JSON Lines, where each line has types of its own,"
+                    .to_owned(),
+                instead: SqlRemedy::Table(
+                    "name a column, or compute the value in a view and read the view instead"
+                        .into(),
+                ),
             });
         }
         let (name, kind) = self.find(field, identifier, |columns| {
@@ -206,7 +210,7 @@ pub(crate) fn computed(
                 construct: format!(
                     "an expression over the decimal `{name}`, which may have more digits than it computes with,"
                 ),
-                instead: "name the column itself, without an expression".to_owned(),
+                instead: "name the column itself, without an expression".into(),
             });
         }
         Type::Decimal if term.kind == Type::Decimal => {
@@ -216,7 +220,7 @@ pub(crate) fn computed(
                 ..term
             });
         }
-        // The reader refuses ids that so large a number does not tell from the next one.
+        // The reader rejects ids that are rounded, as numbers so large are.
         Type::Float if term.kind == Type::Float && field == Field::User => 1_u64 << 53,
         Type::Single if term.kind == Type::Float && field == Field::User => 1 << 24,
         _ => return Ok(term),

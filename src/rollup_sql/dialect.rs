@@ -7,9 +7,9 @@ use std::fmt;
 pub enum Dialect {
     /// Spark SQL, 4.0 or newer.
     Spark,
-    /// BigQuery's GoogleSQL.
+    /// BigQuery's GoogleSQL. Experimental: its queries were never run.
     BigQuery,
-    /// Snowflake.
+    /// Snowflake. Experimental: its queries were never run.
     Snowflake,
     /// ClickHouse.
     ClickHouse,
@@ -35,6 +35,11 @@ impl Dialect {
             DuckDb => "duckdb",
             Postgres => "postgres",
         }
+    }
+
+    /// Whether queries for the engine were never run on it, for lack of a copy that runs on one's own machine.
+    pub fn is_experimental(self) -> bool {
+        matches!(self, BigQuery | Snowflake)
     }
 
     /// Whether the query itself can read files.
@@ -66,7 +71,7 @@ impl Dialect {
         }
     }
 
-    /// `text` without the ASCII blanks around it.
+    /// `text` without the ASCII whitespace around it.
     pub(crate) fn trim(self, text: &str) -> String {
         match self {
             Spark => format!(r"TRIM(BOTH ' \t\n\u000B\u000C\r' FROM {text})"),
@@ -109,7 +114,7 @@ impl Dialect {
         self.replace_match(&text, "[.]0*$", "")
     }
 
-    /// A number as a whole number of 64 bits.
+    /// A number as an integer of 64 bits.
     pub(crate) fn whole_number(self, number: &str) -> String {
         let kind = match self {
             Spark | DuckDb | Postgres => "BIGINT",
@@ -134,7 +139,7 @@ impl Dialect {
         }
     }
 
-    /// The double that a text tells, which is known to look like one; NULL where it is too large.
+    /// The double of a text that has the form of one; NULL where it is too large.
     pub(crate) fn try_double(self, text: &str) -> String {
         match self {
             Spark | Snowflake | DuckDb => format!("TRY_CAST({text} AS DOUBLE)"),
@@ -148,7 +153,7 @@ impl Dialect {
         }
     }
 
-    /// The whole number that a text tells, which is known to look like one; NULL where it is too large.
+    /// The integer of a text that has the form of one; NULL where it is too large.
     pub(crate) fn try_whole(self, text: &str) -> String {
         match self {
             Spark | DuckDb => format!("TRY_CAST({text} AS BIGINT)"),
@@ -165,7 +170,7 @@ impl Dialect {
     /// The whole part of a double; NULL where it is too large.
     pub(crate) fn truncate(self, double: &str) -> String {
         match self {
-            // A cast to whole numbers cuts the fraction off.
+            // A cast to integers cuts the fraction off.
             Spark => format!("TRY_CAST({double} AS BIGINT)"),
             DuckDb => format!("TRY_CAST(TRUNC({double}) AS BIGINT)"),
             BigQuery => format!("SAFE_CAST(TRUNC({double}) AS INT64)"),
@@ -182,14 +187,14 @@ impl Dialect {
         }
     }
 
-    /// A wide whole number; NULL where it is beyond 64 bits.
+    /// A wide integer; NULL where it is beyond 64 bits.
     fn in_range(self, number: &str) -> String {
         format!(
             "CASE WHEN {number} BETWEEN -9223372036854775808 AND 9223372036854775807 THEN {number} END"
         )
     }
 
-    /// The sum, difference or product of two whole numbers; NULL where it is beyond 64 bits.
+    /// The sum, difference or product of two integers; NULL where it is beyond 64 bits.
     pub(crate) fn whole(self, operator: char, left: &str, right: &str) -> String {
         let name = match operator {
             '+' => "ADD",
@@ -211,7 +216,7 @@ impl Dialect {
         }
     }
 
-    /// The quotient of two whole numbers without its fraction; NULL where the divisor is 0.
+    /// The quotient of two integers without its fraction; NULL where the divisor is 0.
     pub(crate) fn quotient(self, left: &str, right: &str) -> String {
         match self {
             Spark => format!("({left} DIV NULLIF({right}, 0))"),

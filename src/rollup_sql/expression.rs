@@ -1,16 +1,20 @@
 //! Expressions of CEL as SQL. Where CEL fails, SQL has NULL; CEL's `&&`, `||` and `?:` then do what `AND`, `OR` and
 //! `CASE` do.
 
+use std::borrow::Cow;
+
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
 use super::columns::{Columns, Type, computed};
 use super::dialect::Dialect;
-use crate::events::EventsError;
 use crate::events::quality::rejection::Field;
+use crate::events::{EventsError, SqlRemedy};
 
 /// What to do about anything that is not translated.
-const IN_A_VIEW: &str = "compute it in a view, and give the view's name as --table";
+pub(super) const IN_A_VIEW: SqlRemedy = SqlRemedy::Table(Cow::Borrowed(
+    "compute it in a view, and read the view instead",
+));
 
 /// A value in SQL.
 #[derive(Clone, Debug)]
@@ -58,12 +62,16 @@ pub(crate) type Result<T> = std::result::Result<T, EventsError>;
 
 impl Translator<'_> {
     /// The error for something that SQL cannot say as CEL does.
-    pub(crate) fn refuse(&self, construct: &str, instead: &str) -> EventsError {
+    pub(crate) fn unsupported(
+        &self,
+        construct: &str,
+        instead: impl Into<SqlRemedy>,
+    ) -> EventsError {
         EventsError::Sql {
             setting: self.field.setting(),
             dialect: self.dialect.name(),
             construct: construct.to_owned(),
-            instead: instead.to_owned(),
+            instead: instead.into(),
         }
     }
 
@@ -106,14 +114,14 @@ impl Translator<'_> {
             Expr::Select(select) => {
                 let structure = self.term(&select.operand)?;
                 let Type::Struct(members) = &structure.kind else {
-                    return Err(self.refuse(
+                    return Err(self.unsupported(
                         &format!("`.{}` of what is no structure", select.field),
                         IN_A_VIEW,
                     ));
                 };
                 let Some((_, stored)) = members.iter().find(|(name, _)| *name == select.field)
                 else {
-                    return Err(self.refuse(
+                    return Err(self.unsupported(
                         &format!("the member `{}`, which is not there,", select.field),
                         IN_A_VIEW,
                     ));
@@ -141,14 +149,14 @@ impl Translator<'_> {
             }
             Expr::Call(call) => self.call(call),
             Expr::List(_) => {
-                Err(self.refuse("a list other than of literals after `in`", IN_A_VIEW))
+                Err(self.unsupported("a list other than of literals after `in`", IN_A_VIEW))
             }
-            Expr::Map(_) | Expr::Struct(_) => Err(self.refuse("a map", IN_A_VIEW)),
-            Expr::Comprehension(_) => Err(self.refuse(
+            Expr::Map(_) | Expr::Struct(_) => Err(self.unsupported("a map", IN_A_VIEW)),
+            Expr::Comprehension(_) => Err(self.unsupported(
                 "a loop such as `all`, `exists`, `map` or `filter`",
                 IN_A_VIEW,
             )),
-            Expr::Unspecified => Err(self.refuse("an empty expression", "write one")),
+            Expr::Unspecified => Err(self.unsupported("an empty expression", "write one")),
         }
     }
 
@@ -176,12 +184,14 @@ impl Translator<'_> {
             ),
             LiteralValue::Null => {
                 return Err(
-                    self.refuse("`null` other than in a comparison with a column", IN_A_VIEW)
+                    self.unsupported("`null` other than in a comparison with a column", IN_A_VIEW)
                 );
             }
-            LiteralValue::Bytes(_) => return Err(self.refuse("a literal of bytes", "write text")),
+            LiteralValue::Bytes(_) => {
+                return Err(self.unsupported("a literal of bytes", "write text"));
+            }
             LiteralValue::UInt(_) => {
-                return Err(self.refuse("an unsigned number", "write it without the `u`"));
+                return Err(self.unsupported("an unsigned number", "write it without the `u`"));
             }
         };
         Ok(Term {
@@ -242,7 +252,9 @@ impl Translator<'_> {
                 };
                 Ok(Term::of(sql, operand.kind.clone(), &[&operand]).failing())
             }
-            (operators::INDEX | operators::OPT_INDEX, _) => Err(self.refuse("an index", IN_A_VIEW)),
+            (operators::INDEX | operators::OPT_INDEX, _) => {
+                Err(self.unsupported("an index", IN_A_VIEW))
+            }
             (name, operands) => self.function(name, operands),
         }
     }
@@ -254,7 +266,7 @@ impl Translator<'_> {
         branch: &dyn Fn(&IdedExpr) -> Result<Term>,
     ) -> Result<Term> {
         let [condition, yes, no] = call.args.as_slice() else {
-            return Err(self.refuse("`?:` without three parts", IN_A_VIEW));
+            return Err(self.unsupported("`?:` without three parts", IN_A_VIEW));
         };
         let (condition, yes, no) = (
             self.of_kind(condition, &Type::Bool, "?:")?,
@@ -266,7 +278,7 @@ impl Translator<'_> {
                 "`?:` with {} on one side and {} on the other",
                 yes.kind, no.kind
             );
-            return Err(self.refuse(
+            return Err(self.unsupported(
                 &construct,
                 "convert one of them with double(), int() or string()",
             ));
@@ -292,124 +304,6 @@ impl Translator<'_> {
         })
     }
 
-    fn equality(&self, left: &IdedExpr, right: &IdedExpr) -> Result<Term> {
-        let is_null = |side: &IdedExpr| matches!(side.expr, Expr::Literal(LiteralValue::Null));
-        if is_null(left) || is_null(right) {
-            let other = self.term(if is_null(left) { right } else { left })?;
-            if other.fails {
-                return Err(self.refuse("a comparison of a computed value with `null`", IN_A_VIEW));
-            }
-            return Ok(Term::of(
-                format!("({} IS NULL)", other.sql),
-                Type::Bool,
-                &[],
-            ));
-        }
-        let (left, right) = (self.term(left)?, self.term(right)?);
-        if !left.kind.compares_with(&right.kind) {
-            let never = if [&left.kind, &right.kind].contains(&&Type::Uint) {
-                ""
-            } else {
-                ", which are never equal,"
-            };
-            let construct = format!("a comparison of {} with {}{never}", left.kind, right.kind);
-            return Err(self.refuse(
-                &construct,
-                "convert one of them with double(), int() or string()",
-            ));
-        }
-        let plain = format!("({} = {})", left.sql, right.sql);
-        if !left.nullable && !right.nullable {
-            return Ok(Term::of(plain, Type::Bool, &[&left, &right]));
-        }
-        // A missing value equals a missing value and nothing else; a failure stays one.
-        let known = format!(
-            "COALESCE({plain}, {} IS NULL AND {} IS NULL)",
-            left.sql, right.sql
-        );
-        let failing: Vec<String> = [&left, &right]
-            .iter()
-            .filter(|term| term.fails)
-            .map(|term| format!("{} IS NOT NULL", term.sql))
-            .collect();
-        let sql = match failing.as_slice() {
-            [] => known,
-            some => format!("CASE WHEN {} THEN {known} END", some.join(" AND ")),
-        };
-        Ok(Term {
-            sql,
-            kind: Type::Bool,
-            nullable: false,
-            fails: !failing.is_empty(),
-            literal: None,
-        })
-    }
-
-    fn order(&self, left: &IdedExpr, operator: &str, right: &IdedExpr) -> Result<Term> {
-        let (left, right) = (self.term(left)?, self.term(right)?);
-        let ordered = left.kind.compares_with(&right.kind) && left.kind != Type::Bool;
-        if !ordered {
-            let construct = format!("`{operator}` between {} and {}", left.kind, right.kind);
-            return Err(self.refuse(
-                &construct,
-                "convert one of them with double(), int() or string()",
-            ));
-        }
-        let sql = match left.kind {
-            Type::Text => format!(
-                "({} {operator} {})",
-                self.dialect.in_byte_order(&left.sql),
-                right.sql
-            ),
-            _ => format!("({} {operator} {})", left.sql, right.sql),
-        };
-        Ok(Term::of(sql, Type::Bool, &[&left, &right]))
-    }
-
-    fn logic(&self, left: &IdedExpr, operator: &str, right: &IdedExpr) -> Result<Term> {
-        let shown = if operator == "AND" { "&&" } else { "||" };
-        let (left, right) = (
-            self.of_kind(left, &Type::Bool, shown)?,
-            self.of_kind(right, &Type::Bool, shown)?,
-        );
-        Ok(Term::of(
-            format!("({} {operator} {})", left.sql, right.sql),
-            Type::Bool,
-            &[&left, &right],
-        ))
-    }
-
-    fn in_list(&self, value: &IdedExpr, list: &IdedExpr) -> Result<Term> {
-        let Expr::List(list) = &list.expr else {
-            return Err(self.refuse("`in` something that is no list of literals", IN_A_VIEW));
-        };
-        let value = self.term(value)?;
-        let mut elements = Vec::new();
-        for element in &list.elements {
-            let term = self.term(element)?;
-            if !matches!(element.expr, Expr::Literal(_)) || !value.kind.compares_with(&term.kind) {
-                let construct = format!(
-                    "`in` a list that holds more than literals of the same type ({})",
-                    value.kind
-                );
-                return Err(self.refuse(&construct, "write literals of that type"));
-            }
-            elements.push(term.sql);
-        }
-        if elements.is_empty() {
-            return Err(self.refuse("`in` an empty list", "name what the list holds"));
-        }
-        let found = format!("({} IN ({}))", value.sql, elements.join(", "));
-        if value.nullable && !value.fails {
-            return Ok(Term::of(
-                format!("COALESCE({found}, FALSE)"),
-                Type::Bool,
-                &[],
-            ));
-        }
-        Ok(Term::of(found, Type::Bool, &[&value]))
-    }
-
     fn arithmetic(&self, left: &IdedExpr, operator: char, right: &IdedExpr) -> Result<Term> {
         let (left, right) = (self.term(left)?, self.term(right)?);
         let sql = match (&left.kind, operator, &right.kind) {
@@ -431,7 +325,7 @@ impl Translator<'_> {
             }
             (one, _, other) => {
                 let construct = format!("`{operator}` between {one} and {other}");
-                return Err(self.refuse(
+                return Err(self.unsupported(
                     &construct,
                     "convert with double() or int(), as CEL needs too",
                 ));
@@ -447,10 +341,10 @@ impl Translator<'_> {
             return Ok(term);
         }
         let construct = format!("`{user}` of {} instead of {kind}", term.kind);
-        Err(self.refuse(&construct, "convert it with double(), int() or string()"))
+        Err(self.unsupported(&construct, "convert it with double(), int() or string()"))
     }
 
-    fn number(&self, expression: &IdedExpr, user: &str) -> Result<Term> {
+    pub(super) fn number(&self, expression: &IdedExpr, user: &str) -> Result<Term> {
         let term = self.term(expression)?;
         match term.kind {
             Type::Int | Type::Float => Ok(term),

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::columns::{Columns, Known, Type};
 use super::dialect::Dialect;
 use super::expression::Result;
-use super::{SqlRequest, refuse};
-use crate::events::EventsError;
+use super::{SqlRequest, unsupported};
 use crate::events::config::{Delimiter, EventsConfig, Format};
 use crate::events::input::files;
 use crate::events::input::files::LogFile;
 use crate::events::input::format::extension;
 use crate::events::input::open::open_text;
 use crate::events::input::{parquet, text_chunks};
+use crate::events::{EventsError, SqlRemedy};
 
 /// The name of the table where none is given.
 const DEFAULT_TABLE: &str = "events";
@@ -33,7 +33,7 @@ pub(crate) struct From {
 const LOOKED_AT: u64 = 1 << 20;
 
 /// Whether the beginning of a text file has line ends of two kinds, or quotes where DuckDB's strict mode wants none, for
-/// which it refuses the whole file.
+/// which it rejects the whole file.
 fn is_irregular(file: &LogFile) -> Result<bool> {
     let fail = |source| EventsError::Io {
         path: file.path.clone(),
@@ -245,25 +245,25 @@ fn format(request: &SqlRequest<'_>, found: &[LogFile]) -> Result<Option<Format>>
     formats.dedup();
     let reads_files = request.table.is_none() && request.dialect.reads_files();
     match formats.as_slice() {
-        [Some(Format::Rollup)] => Err(refuse(
+        [Some(Format::Rollup)] => Err(unsupported(
             request,
             "format",
             "a roll-up",
             "it needs no query; give it to ebb-train",
         )),
-        [Some(Format::Jsonl)] if reads_files => Err(refuse(
+        [Some(Format::Jsonl)] if reads_files => Err(unsupported(
             request,
             "format",
             "JSON Lines",
-            "load them into a table, and give its name as --table",
+            SqlRemedy::Table("load them into a table, and read the table instead".into()),
         )),
         [] | [None] if !reads_files => Ok(None),
         [Some(format)] => Ok(Some(*format)),
-        _ => Err(refuse(
+        _ => Err(unsupported(
             request,
             "paths",
             "a log of several or unknown formats",
-            "set events.format, or give --table",
+            SqlRemedy::Table("set events.format, or read a table instead".into()),
         )),
     }
 }
@@ -297,12 +297,12 @@ fn delimiter(request: &SqlRequest<'_>) -> Result<u8> {
     match request.config.delimiter {
         Some(Delimiter::Byte(byte)) => Ok(byte),
         Some(Delimiter::Whitespace) => {
-            let instead = "load the files into a table, and give its name as --table";
-            Err(refuse(
+            let instead = "load the files into a table, and read the table instead";
+            Err(unsupported(
                 request,
                 "delimiter",
-                "columns between runs of blanks",
-                instead,
+                "columns between runs of whitespace",
+                SqlRemedy::Table(instead.into()),
             ))
         }
         None if request
@@ -319,11 +319,11 @@ fn delimiter(request: &SqlRequest<'_>) -> Result<u8> {
             .iter()
             .any(|path| extension(Path::new(path)) == "tsv") =>
         {
-            Err(refuse(
+            Err(unsupported(
                 request,
                 "paths",
                 "a mix of .csv and .tsv files",
-                "set events.delimiter, or give --table",
+                SqlRemedy::Table("set events.delimiter, or read a table instead".into()),
             ))
         }
         None => Ok(b','),

@@ -1,10 +1,13 @@
 //! CEL's functions on text and numbers as SQL.
 
+use std::borrow::Cow;
+
 use cel::IdedExpr;
 
 use super::columns::Type;
 use super::dialect::Part;
 use super::expression::{Result, Term, Translator};
+use crate::events::SqlRemedy;
 
 /// Numbers as the reader reads them from text.
 pub(crate) const NUMBER: &str = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$";
@@ -15,9 +18,10 @@ const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// The functions that are translated.
-const KNOWN: &str = "the functions that are translated are startsWith, endsWith, contains, matches, size, lowerAscii, \
-     upperAscii, trim, replace, substring, double, int and string; compute others in a view, and give the view's name as \
-     --table";
+const KNOWN: SqlRemedy = SqlRemedy::Table(Cow::Borrowed(
+    "the functions that are translated are startsWith, endsWith, contains, matches, size, lowerAscii, upperAscii, trim, \
+     replace, substring, double, int and string; compute others in a view, and read the view instead",
+));
 
 impl Translator<'_> {
     pub(crate) fn function(&self, name: &str, operands: &[&IdedExpr]) -> Result<Term> {
@@ -53,7 +57,9 @@ impl Translator<'_> {
             ("double", [number]) => self.double(self.term(number)?),
             ("int", [number]) => self.int(self.term(number)?),
             ("string", [value]) => self.string(self.term(value)?),
-            _ => Err(self.refuse(&format!("`{name}` with {} operands", operands.len()), KNOWN)),
+            _ => {
+                Err(self.unsupported(&format!("`{name}` with {} operands", operands.len()), KNOWN))
+            }
         }
     }
 
@@ -70,7 +76,7 @@ impl Translator<'_> {
         let instead = "write a literal with characters, `.`, classes such as [0-9], groups, `|`, `*`, `+`, `?`, `{2,3}`, \
                        `^` and `$` only";
         let Some(text) = &pattern.literal else {
-            return Err(self.refuse("`matches` with a computed pattern", instead));
+            return Err(self.unsupported("`matches` with a computed pattern", instead));
         };
         let escapes = text.contains('\\')
             || text.contains("[:")
@@ -80,7 +86,7 @@ impl Translator<'_> {
             .iter()
             .any(|suffix| text.contains(suffix));
         if escapes || lazy || !text.is_ascii() {
-            return Err(self.refuse(&format!("the pattern `{text}`"), instead));
+            return Err(self.unsupported(&format!("the pattern `{text}`"), instead));
         }
         Ok(Term::of(
             self.dialect.matches(&whole.sql, text),
@@ -90,7 +96,7 @@ impl Translator<'_> {
     }
 
     fn letters(&self, whole: &Term, from: &str, to: &str) -> Term {
-        // ClickHouse knows it in lower case only.
+        // ClickHouse has it in lower case only.
         Term::of(
             format!("translate({}, '{from}', '{to}')", whole.sql),
             Type::Text,
@@ -100,7 +106,7 @@ impl Translator<'_> {
 
     fn replace(&self, whole: &Term, from: &Term, to: &Term) -> Result<Term> {
         if from.literal.as_ref().is_none_or(String::is_empty) {
-            return Err(self.refuse(
+            return Err(self.unsupported(
                 "`replace` of what may be empty",
                 "write a literal that is not",
             ));
@@ -135,7 +141,7 @@ impl Translator<'_> {
         .failing())
     }
 
-    /// The number as a double. Text must be a number without blanks around it.
+    /// The number as a double. Text must be a number without whitespace around it.
     pub(crate) fn double(&self, number: Term) -> Result<Term> {
         let sql = match number.kind {
             Type::Float => return Ok(number),
@@ -154,7 +160,7 @@ impl Translator<'_> {
                 )
             }
             _ => {
-                return Err(self.refuse(
+                return Err(self.unsupported(
                     &format!("`double` of {}", number.kind),
                     "give text or a number",
                 ));
@@ -176,7 +182,7 @@ impl Translator<'_> {
                 )
             }
             _ => {
-                return Err(self.refuse(
+                return Err(self.unsupported(
                     &format!("`int` of {}", number.kind),
                     "give text or a number",
                 ));
@@ -196,8 +202,8 @@ impl Translator<'_> {
                 value.sql
             ),
             _ => {
-                let instead = "make a whole number of it first: string(int(...))";
-                return Err(self.refuse(&format!("{} as text", value.kind), instead));
+                let instead = "make an integer of it first: string(int(...))";
+                return Err(self.unsupported(&format!("{} as text", value.kind), instead));
             }
         };
         Ok(Term::of(sql, Type::Text, &[&value]))

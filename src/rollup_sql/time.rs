@@ -5,7 +5,8 @@ use jiff::tz::Offset;
 use super::columns::Type;
 use super::expression::{Result, Translator};
 use super::functions::{NUMBER, WHOLE};
-use crate::events::mapping::time_format::{Pattern, Tells, TimeFormat};
+use crate::events::SqlRemedy;
+use crate::events::mapping::time_format::{Pattern, PatternTime, TimeFormat};
 
 /// `HH:MM:SS`, with the leap second that some clocks write.
 const CLOCK: &str = "([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)";
@@ -36,7 +37,7 @@ impl Translator<'_> {
             (Type::Int | Type::Uint, _) => self.day_of_text(&dialect.to_text(time), format, zone),
             (Type::Decimal, _) => self.day_of_text(&dialect.decimal_text(time), format, zone),
             (Type::Text, _) => self.day_of_text(time, format, zone),
-            _ => Err(self.refuse(
+            _ => Err(self.unsupported(
                 &format!("a time that is {kind}"),
                 "give text, a number, a date or a timestamp",
             )),
@@ -80,7 +81,7 @@ impl Translator<'_> {
         })
     }
 
-    /// Whether a text tells an instant, and its day. `UTC` and `GMT` may stand for `Z` where the format says so.
+    /// Whether a text is an instant, and its day. `UTC` and `GMT` may stand for `Z` where the format says so.
     fn day_of_instant_text(&self, text: &str, utc: &str, zone: &str) -> (String, String) {
         let pattern = format!(
             "^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[Tt ](([01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?([.,][0-9]{{1,9}})?\
@@ -118,14 +119,17 @@ impl Translator<'_> {
     /// The day of a time in a pattern of digits.
     fn day_of_pattern(&self, text: &str, pattern: &Pattern, zone: &str) -> Result<String> {
         let dialect = self.dialect;
-        let (written, tells) = pattern.single();
+        let (written, time) = pattern.single();
         let instead = "write the time as rfc3339 or in digits (%Y, %m, %d, %H, %M, %S), or put a date or timestamp into a \
-                       table and give --table and --time-type";
-        let fail = || self.refuse(&format!("the time format `{written}`"), instead);
+                       table and read the table instead";
+        let instead = SqlRemedy::Table(instead.into());
+        let fail = || self.unsupported(&format!("the time format `{written}`"), instead.clone());
         let digits = Digits::of(written).ok_or_else(fail)?;
-        let day = match tells {
-            Some(Tells::Local) => dialect.try_date(&self.padded(text, &digits, &digits.date())),
-            Some(Tells::Offset(Offset::UTC)) => {
+        let day = match time {
+            Some(PatternTime::Local) => {
+                dialect.try_date(&self.padded(text, &digits, &digits.date()))
+            }
+            Some(PatternTime::Offset(Offset::UTC)) => {
                 let time = self.padded(text, &digits, &digits.date_and_time().ok_or_else(fail)?);
                 // Engines differ about leap seconds; the reader takes them for the second before.
                 let time = dialect.replace_match(&time, ":60$", ":59");
@@ -149,7 +153,7 @@ impl Translator<'_> {
         let used = if template.contains(' ') {
             padding.as_slice()
         } else {
-            padding.get(..2).unwrap_or_default()
+            &padding[..2]
         };
         let parts = self.dialect.replace_match(text, &digits.regex, template);
         used.iter().fold(parts, |text, (from, to)| {
@@ -211,9 +215,7 @@ impl Digits {
                 _ => return None,
             };
             groups += 1;
-            if let Some(place) = places.get_mut(place) {
-                *place = Some(groups);
-            }
+            places[place] = Some(groups);
             regex.push_str(&format!("({part})"));
         }
         let [Some(year), Some(month), Some(day), hour, minute, second] = places else {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::chance::Chance;
 use super::persona::Traits;
+use super::random::Rng;
 use super::world::World;
 use crate::history::Day;
 
@@ -37,10 +37,10 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The share of price-sensitive users whom the price rise drives away.
+/// The share of price-sensitive users that leave because of the price rise.
 const PRICE_RISE_SHARE: f64 = 0.55;
 
-/// The share of all users whom the competitor wins over.
+/// The share of all users that leave for the competitor.
 const COMPETITOR_SHARE: f64 = 0.18;
 
 /// A user's way out.
@@ -76,27 +76,22 @@ impl Pull {
 
 impl Exit {
     /// The first of the reasons that will meet this user whatever the user does; `None` outside the log.
-    pub(crate) fn plan(
-        world: &World,
-        traits: &Traits,
-        joined: Day,
-        chance: &mut Chance,
-    ) -> Option<Self> {
+    pub(crate) fn plan(world: &World, traits: &Traits, joined: Day, rng: &mut Rng) -> Option<Self> {
         // Every number is drawn whether or not it is used, so that one reason's odds do not disturb another's.
         let known_since = joined.max(world.start);
-        let fade = known_since.plus(chance.wait(traits.fades_after_days).min(1e6) as i32);
+        let fade = known_since.plus(rng.wait(traits.fades_after_days).min(1e6) as i32);
         let drift = Self {
             cause: Cause::Drift,
             onset: fade,
-            left: fade.plus(chance.whole(30, 90)),
+            left: fade.plus(rng.whole(30, 90)),
         };
-        let (minds, rise_days) = (chance.happens(PRICE_RISE_SHARE), chance.whole(21, 60));
+        let (minds, rise_days) = (rng.happens(PRICE_RISE_SHARE), rng.whole(21, 60));
         let price_rise = Self {
             cause: Cause::PriceRise,
             onset: world.price_rise,
             left: world.price_rise.plus(rise_days),
         };
-        let (tempted, open_days) = (chance.happens(COMPETITOR_SHARE), chance.whole(28, 75));
+        let (tempted, open_days) = (rng.happens(COMPETITOR_SHARE), rng.whole(28, 75));
         let competitor = Self {
             cause: Cause::Competitor,
             onset: world.competitor,

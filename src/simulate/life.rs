@@ -1,9 +1,9 @@
 //! One user's life in the shop, day by day.
 
-use super::chance::{Chance, Purpose};
 use super::event::{Channel, Event, Kind};
 use super::exit::{Cause, Exit, Pull};
 use super::persona::Traits;
+use super::random::{Purpose, Rng};
 use super::world::World;
 use crate::history::Day;
 
@@ -36,17 +36,17 @@ pub(crate) struct Life {
 impl Life {
     /// The life of the user with this number. It depends on the world, the seed and the number, never on others.
     pub(crate) fn live(world: &World, seed: u64, user: u32) -> Self {
-        let mut chance = Chance::new(seed, Purpose::Life, user);
-        let traits = Traits::draw(&mut chance);
-        let joined = world.join(&mut chance);
-        let exit = Exit::plan(world, &traits, joined, &mut chance);
+        let mut rng = Rng::new(seed, Purpose::Life, user);
+        let traits = Traits::draw(&mut rng);
+        let joined = world.join(&mut rng);
+        let exit = Exit::plan(world, &traits, joined, &mut rng);
         // New users buy on the day they join; the others are somewhere between two purchases.
-        let gap = chance.gamma(traits.regularity) * chance.unit();
+        let gap = rng.gamma(traits.regularity) * rng.unit();
         let until_purchase = if joined < world.start { gap } else { 0.0 };
         let mut walk = Walk {
             world,
             traits,
-            chance,
+            rng,
             exit,
             until_purchase,
             bought: 0,
@@ -83,7 +83,7 @@ impl Life {
 struct Walk<'a> {
     world: &'a World,
     traits: Traits,
-    chance: Chance,
+    rng: Rng,
     exit: Option<Exit>,
     /// What is left of the gap to the next purchase, in mean gaps of this user.
     until_purchase: f64,
@@ -106,17 +106,16 @@ impl Walk<'_> {
         while self.until_purchase <= 0.0
             && self.traits.needs.is_none_or(|needs| self.bought < needs)
         {
-            self.until_purchase += self.chance.gamma(self.traits.regularity).max(1e-3);
+            self.until_purchase += self.rng.gamma(self.traits.regularity).max(1e-3);
             self.buy(day, pull);
         }
         let visits = self
-            .chance
+            .rng
             .count(self.traits.visits_per_30_days / 30.0 * season * pull.visits);
         for _ in 0..visits {
             self.browse(day, pull);
         }
-        if day.weekday() == NEWSLETTER_WEEKDAY
-            && self.chance.happens(self.traits.clicks * pull.clicks)
+        if day.weekday() == NEWSLETTER_WEEKDAY && self.rng.happens(self.traits.clicks * pull.clicks)
         {
             let second = self.time_of_day();
             self.events
@@ -128,9 +127,9 @@ impl Walk<'_> {
         let (second, channel) = (self.time_of_day(), self.channel());
         self.events
             .push(Event::new(day, second, Kind::Visit, channel));
-        if self.chance.happens(ABANDONED * pull.abandoned) {
+        if self.rng.happens(ABANDONED * pull.abandoned) {
             let pence = self.basket(day, pull);
-            let second = second + self.chance.whole(30, 900);
+            let second = second + self.rng.whole(30, 900);
             self.events
                 .push(Event::new(day, second, Kind::Cart, channel).worth(pence));
         }
@@ -141,26 +140,26 @@ impl Walk<'_> {
         let (paid, channel, pence) = (self.time_of_day(), self.channel(), self.basket(day, pull));
         // Nobody sees what goes into a basket in a store.
         if channel != Channel::Store {
-            let filled = paid - self.chance.whole(40, 1_500);
+            let filled = paid - self.rng.whole(40, 1_500);
             self.events
                 .push(Event::new(day, filled, Kind::Cart, channel).worth(pence));
         }
         self.events
             .push(Event::new(day, paid, Kind::Purchase, channel).worth(pence));
-        if self.chance.happens(GOES_WRONG) {
+        if self.rng.happens(GOES_WRONG) {
             self.complain(day, channel, pence);
-        } else if self.chance.happens(self.traits.returns) {
-            let back = (pence as f64 * self.chance.between(0.2, 1.0)).round() as i64;
-            let later = day.plus(self.chance.whole(3, 14));
+        } else if self.rng.happens(self.traits.returns) {
+            let back = (pence as f64 * self.rng.between(0.2, 1.0)).round() as i64;
+            let later = day.plus(self.rng.whole(3, 14));
             let second = self.time_of_day();
             self.events
                 .push(Event::new(later, second, Kind::Return, channel).worth(-back));
-        } else if self.chance.happens(ASKS) {
-            let later = day.plus(self.chance.whole(0, 5));
+        } else if self.rng.happens(ASKS) {
+            let later = day.plus(self.rng.whole(0, 5));
             self.ask(later);
         }
         if self.traits.needs.is_some_and(|needs| self.bought >= needs) {
-            let left = day.plus(self.chance.whole(6, 20));
+            let left = day.plus(self.rng.whole(6, 20));
             self.leave(Exit {
                 cause: Cause::EndOfNeed,
                 onset: day.plus(1),
@@ -171,17 +170,17 @@ impl Walk<'_> {
 
     /// A purchase that went wrong: a ticket or two, the goods sent back, and often the end.
     fn complain(&mut self, bought: Day, channel: Channel, pence: i64) {
-        let noticed = bought.plus(self.chance.whole(2, 6));
+        let noticed = bought.plus(self.rng.whole(2, 6));
         self.ask(noticed);
-        if self.chance.happens(0.4) {
-            let again = noticed.plus(self.chance.whole(1, 3));
+        if self.rng.happens(0.4) {
+            let again = noticed.plus(self.rng.whole(1, 3));
             self.ask(again);
         }
-        let sent_back = noticed.plus(self.chance.whole(0, 4));
+        let sent_back = noticed.plus(self.rng.whole(0, 4));
         let second = self.time_of_day();
         self.events
             .push(Event::new(sent_back, second, Kind::Return, channel).worth(-pence));
-        let (leaves, days) = (self.chance.happens(LEAVES_AFTER), self.chance.whole(5, 12));
+        let (leaves, days) = (self.rng.happens(LEAVES_AFTER), self.rng.whole(5, 12));
         if leaves {
             self.leave(Exit {
                 cause: Cause::BadExperience,
@@ -192,7 +191,7 @@ impl Walk<'_> {
     }
 
     fn ask(&mut self, day: Day) {
-        let channel = if self.chance.happens(0.3) {
+        let channel = if self.rng.happens(0.3) {
             Channel::Phone
         } else {
             Channel::Web
@@ -211,16 +210,16 @@ impl Walk<'_> {
 
     /// The price of a basket, in pence, at least one.
     fn basket(&mut self, day: Day, pull: Pull) -> i64 {
-        let spread = libm::exp(0.5 * self.chance.normal());
+        let spread = libm::exp(0.5 * self.rng.normal());
         let pounds = self.traits.basket * spread * self.world.price(day) * pull.basket;
         ((pounds * 100.0).round() as i64).max(1)
     }
 
     fn channel(&mut self) -> Channel {
         let other = self
-            .chance
+            .rng
             .pick(&[(Channel::Web, 0.6), (Channel::App, 0.4)], Channel::Web);
-        if self.chance.happens(0.88) {
+        if self.rng.happens(0.88) {
             self.traits.channel
         } else {
             other
@@ -230,12 +229,12 @@ impl Walk<'_> {
     /// A second of the day, around lunch or in the evening. Nobody is awake between midnight and six, so no time
     /// falls into an hour that a change of clocks skips or repeats.
     fn time_of_day(&mut self) -> i32 {
-        let (hour, spread) = if self.chance.happens(0.4) {
+        let (hour, spread) = if self.rng.happens(0.4) {
             (12.8, 2.2)
         } else {
             (19.3, 1.8)
         };
-        let hour: f64 = hour + spread * self.chance.normal();
-        (hour.clamp(6.5, 23.4) * 3_600.0) as i32 + self.chance.whole(0, 1_700)
+        let hour: f64 = hour + spread * self.rng.normal();
+        (hour.clamp(6.5, 23.4) * 3_600.0) as i32 + self.rng.whole(0, 1_700)
     }
 }

@@ -10,18 +10,18 @@
 //! - may leave for a planted [`Cause`], each with its own trace before.
 //!
 //! A life depends on the seed and the user's number alone, so the log of fewer users is a part of the log of more,
-//! row by row. Real logs are dirty, and so is this one: rows without a user, times that are none, repeated rows,
+//! row by row. Real logs have noise, and so has this one: rows without a user, times that are none, repeated rows,
 //! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
 //!
 //! [`simulate_bulk`] is another thing: a plain log of any size, for measuring speed.
 
 pub(crate) mod bulk;
-pub(crate) mod chance;
-pub(crate) mod dirt;
 pub(crate) mod event;
 pub(crate) mod exit;
 pub(crate) mod life;
+pub(crate) mod noise;
 pub(crate) mod persona;
+pub(crate) mod random;
 #[cfg(test)]
 mod tests;
 pub(crate) mod world;
@@ -40,8 +40,8 @@ use serde::Serialize;
 
 use crate::history::{Day, YEARS};
 use crate::output::OutputError;
-use dirt::Dirt;
 use life::Life;
+use noise::Noise;
 use world::World;
 
 /// What can go wrong with a simulation.
@@ -62,9 +62,9 @@ pub enum SimulateError {
         /// What was given.
         start: Day,
     },
-    /// A share of dirty rows that is no share.
-    #[error("dirty_share is {share}; give a share from 0 to 0.5")]
-    DirtyShare {
+    /// A share of corrupted rows that is no share.
+    #[error("corruption_rate is {share}; give a share from 0 to 0.5")]
+    CorruptionRate {
         /// What was given.
         share: f64,
     },
@@ -118,10 +118,10 @@ pub const SHORTEST_DAYS: u32 = 60;
 /// The most days that can be simulated, ten years.
 pub const LONGEST_DAYS: u32 = 3_652;
 
-/// The share of dirty rows unless another one is asked for.
-pub const DEFAULT_DIRTY_SHARE: f64 = 0.01;
+/// The share of corrupted rows by default.
+pub const DEFAULT_CORRUPTION_RATE: f64 = 0.01;
 
-/// The first day unless another one is asked for: 2024-01-01.
+/// The first day by default: 2024-01-01.
 pub fn default_start() -> Day {
     Day::from(jiff::civil::Date::constant(2024, 1, 1))
 }
@@ -140,11 +140,11 @@ pub struct SimulateOptions {
     /// The first day of the log.
     pub start: Day,
     /// The share of rows, 0 to 0.5, that are damaged or repeated; as many come late. With 0 there is no bot either.
-    pub dirty_share: f64,
+    pub corruption_rate: f64,
 }
 
 impl SimulateOptions {
-    /// Options with the default first day and share of dirty rows.
+    /// Options with the default first day and share of corrupted rows.
     pub fn new(users: u32, days: u32, seed: u64, out: PathBuf) -> Self {
         Self {
             users,
@@ -152,7 +152,7 @@ impl SimulateOptions {
             seed,
             out,
             start: default_start(),
-            dirty_share: DEFAULT_DIRTY_SHARE,
+            corruption_rate: DEFAULT_CORRUPTION_RATE,
         }
     }
 
@@ -161,9 +161,9 @@ impl SimulateOptions {
             return Err(SimulateError::NoUsers);
         }
         check_calendar(self.days, self.start)?;
-        if !(0.0..=0.5).contains(&self.dirty_share) {
-            return Err(SimulateError::DirtyShare {
-                share: self.dirty_share,
+        if !(0.0..=0.5).contains(&self.corruption_rate) {
+            return Err(SimulateError::CorruptionRate {
+                share: self.corruption_rate,
             });
         }
         Ok(())
@@ -186,7 +186,7 @@ fn check_calendar(days: u32, start: Day) -> Result<(), SimulateError> {
 pub struct Summary {
     /// Users in the ground truth.
     pub users: u32,
-    /// Rows in the log, dirty ones and the bot's included.
+    /// Rows in the log, corrupted ones and the bot's included.
     pub rows: u64,
     /// Purchases, each counted once.
     pub purchases: u64,
@@ -201,19 +201,19 @@ pub struct Summary {
     /// Users who left inside the log, by cause.
     pub left: BTreeMap<Cause, u32>,
     /// What is wrong with the log.
-    pub dirt: DirtCounts,
+    pub noise: NoiseCounts,
 }
 
-/// How many rows of a log are dirty, and in which way.
+/// How many rows of a log are corrupted, and in which way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct DirtCounts {
+pub struct NoiseCounts {
     /// Rows whose user is empty.
     pub without_user: u64,
     /// Rows whose time cannot be read.
     pub bad_time: u64,
     /// Rows that are there a second time.
     pub repeated: u64,
-    /// Rows below others that happened later. They are legal, and not part of the share of dirty rows.
+    /// Rows below others that happened later. They are legal, and not part of the share of corrupted rows.
     pub late: u64,
     /// Visits of the bot.
     pub bot_visits: u64,
@@ -241,13 +241,13 @@ impl fmt::Display for Summary {
                 if index == 0 { ": " } else { ", " }
             )?;
         }
-        let DirtCounts {
+        let NoiseCounts {
             without_user,
             bad_time,
             repeated,
             late,
             bot_visits,
-        } = &self.dirt;
+        } = &self.noise;
         write!(
             f,
             "\nrows without user {without_user}, bad times {bad_time}, repeated {repeated}, "
@@ -263,7 +263,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     options.check()?;
     let files = write::Files::new(&options.out)?;
     let world = World::new(options.start, options.days);
-    let mut dirt = Dirt::new(options.seed, options.dirty_share);
+    let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
     let mut left = BTreeMap::new();
     let mut purchases = 0;
@@ -278,10 +278,10 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
             *left.entry(exit.cause).or_default() += 1;
         }
         truths.push(write::Truth::new(&world, user, &life));
-        dirt.add(user, &life.events);
+        noise.add(user, &life.events);
     }
-    dirt.add_bot(&world);
-    let (rows, dirt) = dirt.finish();
+    noise.add_bot(&world);
+    let (rows, noise) = noise.finish();
     files.write(options, &rows, &truths)?;
     let World {
         start,
@@ -298,6 +298,6 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
         competitor,
         price_rise,
         left,
-        dirt,
+        noise,
     })
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::chance::Chance;
 use super::event::Channel;
+use super::random::Rng;
 
 /// A kind of shopper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -103,14 +103,14 @@ pub(crate) struct Traits {
 }
 
 impl Traits {
-    pub(crate) fn draw(chance: &mut Chance) -> Self {
-        let persona = chance.pick(&PERSONAS, Persona::Casual);
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let persona = rng.pick(&PERSONAS, Persona::Casual);
         let profile = persona.profile();
         // Purchase rates of real customers are gamma distributed (Ehrenberg 1959); shape 2.5 spreads them well.
-        let purchases_per_30_days = profile.purchases_per_30_days * chance.gamma(2.5).max(0.05);
-        let basket = profile.basket * libm::exp(0.45 * chance.normal());
-        let visits = profile.visits_per_purchase * chance.gamma(2.0);
-        let needs = if chance.happens(0.7) { 1 } else { 2 };
+        let purchases_per_30_days = profile.purchases_per_30_days * rng.gamma(2.5).max(0.05);
+        let basket = profile.basket * libm::exp(0.45 * rng.normal());
+        let visits = profile.visits_per_purchase * rng.gamma(2.0);
+        let needs = if rng.happens(0.7) { 1 } else { 2 };
         let channels = [
             (Channel::Web, 0.55),
             (Channel::App, 0.35),
@@ -122,12 +122,12 @@ impl Traits {
             regularity: profile.regularity,
             basket,
             visits_per_30_days: visits * purchases_per_30_days,
-            clicks: (profile.clicks * chance.gamma(2.0)).min(0.9),
+            clicks: (profile.clicks * rng.gamma(2.0)).min(0.9),
             returns: profile.returns,
-            price_sensitive: chance.happens(profile.price_sensitive),
+            price_sensitive: rng.happens(profile.price_sensitive),
             fades_after_days: profile.fades_after_days,
             needs: (persona == Persona::OneOff).then_some(needs),
-            channel: chance.pick(&channels, Channel::Web),
+            channel: rng.pick(&channels, Channel::Web),
         }
     }
 }

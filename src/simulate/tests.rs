@@ -40,10 +40,10 @@ fn rows_of(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-fn simulated(users: u32, days: u32, dirty_share: f64) -> (tempfile::TempDir, Summary) {
+fn simulated(users: u32, days: u32, corruption_rate: f64) -> (tempfile::TempDir, Summary) {
     let folder = tempfile::tempdir().unwrap();
     let options = SimulateOptions {
-        dirty_share,
+        corruption_rate,
         ..SimulateOptions::new(users, days, 7, folder.path().join("shop"))
     };
     let summary = simulate(&options).unwrap();
@@ -66,12 +66,6 @@ fn purchases(events: &[Event], from: Day, until: Day) -> usize {
 }
 
 #[test]
-#[ignore = "remakes the committed sample"]
-fn remake_the_sample() {
-    println!("{}", simulate(&sample(sample_folder())).unwrap());
-}
-
-#[test]
 fn the_committed_sample_is_what_its_options_make() {
     let folder = tempfile::tempdir().unwrap();
     let options = sample(folder.path().to_owned());
@@ -80,7 +74,7 @@ fn the_committed_sample_is_what_its_options_make() {
     for file in ["events.csv.gz", "ebb.toml", "truth.csv"] {
         assert!(
             text_of(&sample_folder(), file) == text_of(folder.path(), file),
-            "{file} differs; remake the sample"
+            "{file} differs; if the change is meant, run `just sample-log` and commit the result"
         );
     }
     let readme = text_of(&sample_folder().join(".."), "README.md");
@@ -246,7 +240,7 @@ fn the_truth_agrees_with_the_log() {
     let folder = folder.path().join("shop");
     let log = rows_of(&folder);
     assert_eq!(summary.rows, log.len() as u64);
-    assert_eq!(summary.dirt, DirtCounts::default());
+    assert_eq!(summary.noise, NoiseCounts::default());
     assert!(log.is_sorted_by_key(|row| row.split(',').nth(1).unwrap().to_owned()));
     let truth = text_of(&folder, "truth.csv");
     let mut reader = csv::Reader::from_reader(truth.as_bytes());
@@ -275,17 +269,17 @@ fn the_truth_agrees_with_the_log() {
 }
 
 #[test]
-fn the_dirt_is_as_counted_and_as_ordered() {
+fn the_noise_is_as_counted_and_as_ordered() {
     let (folder, summary) = simulated(300, 300, 0.04);
     let log = rows_of(&folder.path().join("shop"));
     let count = |test: &dyn Fn(&str) -> bool| log.iter().filter(|row| test(row)).count() as u64;
-    let DirtCounts {
+    let NoiseCounts {
         without_user,
         bad_time,
         repeated,
         late,
         bot_visits,
-    } = summary.dirt;
+    } = summary.noise;
     assert_eq!(count(&|row| row.starts_with(',')), without_user);
     assert_eq!(count(&|row| row.starts_with("B000001")), bot_visits);
     let readable = |row: &str| {
@@ -336,10 +330,10 @@ fn options_out_of_range_are_named() {
     );
     assert!(
         bad(SimulateOptions {
-            dirty_share: f64::NAN,
+            corruption_rate: f64::NAN,
             ..good.clone()
         })
-        .contains("dirty_share is NaN")
+        .contains("corruption_rate is NaN")
     );
     assert!(
         bad(SimulateOptions {

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::chance::Chance;
+use super::random::Rng;
 use crate::history::Day;
 
 /// Purchases relative to an average day, Monday to Sunday: a quiet Sunday, a peak on Friday and Saturday.
@@ -67,14 +67,14 @@ impl World {
         }
     }
 
-    /// The day a user joins; before the log for those who were already there.
-    pub(crate) fn join(&self, chance: &mut Chance) -> Day {
-        if chance.happens(ALREADY_THERE) {
-            return self.start.plus(-chance.whole(1, OLDEST_DAYS));
+    /// The day a user joins; before the log for users that were already there.
+    pub(crate) fn join(&self, rng: &mut Rng) -> Day {
+        if rng.happens(ALREADY_THERE) {
+            return self.start.plus(-rng.whole(1, OLDEST_DAYS));
         }
         // Twice as many join on the last day as on the first: the inverse of the distribution with density
         // proportional to 1 + t for t in [0, 1).
-        let t = (1.0 + 3.0 * chance.unit()).sqrt() - 1.0;
+        let t = (1.0 + 3.0 * rng.unit()).sqrt() - 1.0;
         self.start.plus((t * self.days()) as i32)
     }
 }

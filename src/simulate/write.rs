@@ -7,10 +7,10 @@ use std::path::Path;
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
-use super::dirt::{BOT, Flaw, Row};
 use super::event::{Channel, Event, Kind};
 use super::exit::Cause;
 use super::life::Life;
+use super::noise::{BOT, Flaw, Row};
 use super::persona::Persona;
 use super::world::World;
 use super::{SimulateError, SimulateOptions};
@@ -221,12 +221,12 @@ fn configuration(options: &SimulateOptions) -> String {
         days,
         seed,
         start,
-        dirty_share,
+        corruption_rate,
         out: _,
     } = options;
     format!(
         r#"# How to read the simulated log in this folder, and what counts as leaving.
-# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, dirty_share = {dirty_share}.
+# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}.
 
 [events]
 paths = ["events.csv.gz"]           # next to this file

@@ -24,6 +24,7 @@ pub mod settings;
 
 pub use checks::few_rows::FewRows;
 
+use crate::configuration::SettingError;
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError, Stretch};
 use crate::model::ModelError;
@@ -32,10 +33,10 @@ use crate::model::ModelError;
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// A setting that is out of range.
-    #[error("{0}")]
-    Setting(String),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// Nothing happened before the as-of day.
-    #[error("there is no event before {as_of}; choose a later --as-of, or check `events.paths`")]
+    #[error("there is no event before {as_of}; choose a later as-of day, or check `events.paths`")]
     NoEvents {
         /// The as-of day.
         as_of: Day,
@@ -107,8 +108,8 @@ pub enum TrainError {
     #[error(
         "all {rows} labelled rows (user, date) for horizon {horizon_days} {}: there is nothing to tell apart; {}{}",
         if *churned { "churned" } else { "stayed" },
-        crate::card::untested::horizon_advice(*silence, !churned),
-        if *churned == *silence { ", or choose an earlier --as-of if the feed of these events stopped before the log ends" }
+        horizon_advice(*silence, !churned),
+        if *churned == *silence { ", or choose an earlier as-of day if the feed of these events stopped before the log ends" }
         else { "" }
     )]
     OneClass {
@@ -198,5 +199,14 @@ fn without(holes: &[Stretch]) -> String {
                 holes.join(", ")
             )
         }
+    }
+}
+
+/// The setting that makes more users churn, or fewer: silence is rarer the longer one waits, an event likelier.
+fn horizon_advice(silence: bool, more_churn: bool) -> &'static str {
+    if silence == more_churn {
+        "shorten churn.horizon_days"
+    } else {
+        "lengthen churn.horizon_days"
     }
 }

@@ -2,15 +2,16 @@
 
 use super::TrainError;
 use super::checks::few_rows::few_rows;
-use super::checks::leakage::{LeakageProbe, probe_catalogue};
+use super::checks::leakage::probe_catalogue;
 use super::checks::mapping_doubts::{Returning, no_amounts};
 use super::data::dataset::Dataset;
-use super::data::labels::{ChurnConfig, DropCounts, Labeller};
+use super::data::labels::Labeller;
+use super::data::schema::{absent_activity, feature_schema};
 use super::estimators::transform::{fit_bg_nbd, fit_design};
 use super::horizon::{FittedHorizon, HorizonInput, fit_horizon};
 use super::population::{Described, Population};
 use super::selection::candidate::LEAST_ROWS;
-use crate::card::{Card, HorizonCard};
+use crate::card::{Card, DropCounts, HorizonCard, LabelDefinition, LeakageProbe};
 
 use super::checks::target_leakage;
 use super::data::snapshots::{Observed, Schedule, Spacing};
@@ -18,7 +19,7 @@ use super::estimators::segments::fit_segments;
 use super::evaluation::slices::Slicer;
 use super::settings::TrainConfig;
 
-use crate::features::{Catalogue, FeatureSchema};
+use crate::features::Catalogue;
 use crate::history::{Coverage, Day, Histories};
 use crate::model::{BundleSpec, FORMAT_VERSION, Preprocessing, Segments, Training, version};
 
@@ -57,13 +58,14 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         as_of,
         ..
     } = *input;
-    config.check()?;
+    config.validate()?;
     let span = histories.span().filter(|(first, _)| *first < as_of);
     let Some((first, last)) = span else {
         return Err(TrainError::NoEvents { as_of });
     };
     let mut notes = target_leakage::in_columns(histories, &config.model.allow_leakage)?;
-    let schema = schema(histories, config, &mut notes)?;
+    let schema = feature_schema(histories, config)?;
+    notes.extend(absent_activity(histories.kinds(), &config.churn.activity));
     let catalogue = Catalogue::new(schema.clone())?;
     let observed = Observed::new(first, coverage, as_of);
     notes.extend(coverage_notes(coverage, &observed, as_of));
@@ -373,83 +375,14 @@ fn training(
     })
 }
 
-/// Which kinds and horizons the catalogue is made from.
-pub(crate) fn schema(
-    histories: &Histories,
-    config: &TrainConfig,
-    notes: &mut Vec<String>,
-) -> Result<FeatureSchema, TrainError> {
-    let kinds = histories.kinds();
-    let churn = &config.churn;
-    let (present, absent): (Vec<&String>, Vec<&String>) =
-        churn.activity.iter().partition(|k| kinds.contains(k));
-    if present.is_empty() {
-        return Err(TrainError::NoActivity {
-            activity: churn.activity.clone(),
-            kinds: kinds.to_vec(),
-        });
-    }
-    if let Some(name) = churn
-        .churn_event
-        .as_ref()
-        .filter(|name| !kinds.contains(name))
-    {
-        return Err(TrainError::NoChurnEvent {
-            name: name.clone(),
-            kinds: kinds.to_vec(),
-        });
-    }
-    notes.extend(
-        absent
-            .iter()
-            .map(|k| format!("The activity kind `{k}` does not occur in the log.")),
-    );
-    let users = histories.totals().kinds().iter().map(|kind| kind.users);
-    let widespread = (histories.len() as u64 / 100).max(10);
-    let mut others: Vec<(u64, &String)> = users
-        .zip(kinds)
-        .filter(|(n, k)| *n >= widespread && !churn.activity.contains(k))
-        .collect();
-    others.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    // The most widespread are chosen, and stand in order of their names: how widespread they are changes with every log,
-    // and the order of features must not.
-    let mut other_kinds: Vec<String> = others
-        .into_iter()
-        .take(config.model.kinds)
-        .map(|(_, k)| k.clone())
-        .collect();
-    other_kinds.sort_unstable();
-    let mut horizon_days = churn.horizon_days.clone();
-    horizon_days.sort_unstable();
-    horizon_days.dedup();
-    Ok(FeatureSchema {
-        activity: present.into_iter().cloned().collect(),
-        other_kinds,
-        horizon_days,
-        amounts: histories.totals().has_amounts(),
-    })
-}
-
 fn card(
     input: &FitInput<'_>,
     spec: &BundleSpec,
     horizons: Vec<HorizonCard>,
     users: Described,
     leakage_probe: LeakageProbe,
-    mut notes: Vec<String>,
+    notes: Vec<String>,
 ) -> Card {
-    for horizon in &horizons {
-        let days = horizon.horizon_days;
-        match horizon.evaluation.as_ref().map(|e| e.beats_recency_only) {
-            None => notes.push(horizon.untested_words(&input.config.churn)),
-            Some(Some(false)) => {
-                notes.push(format!(
-                    "The {days}-day model does not beat a model that knows recency only."
-                ));
-            }
-            Some(_) => {}
-        }
-    }
     let Described {
         segments,
         stages,
@@ -470,9 +403,9 @@ fn card(
         records: input.histories.record_count() as u64,
         data_hash: training.data_hash.clone(),
         seed: training.seed,
-        label_definition: ChurnConfig {
+        label_definition: LabelDefinition {
             horizon_days: spec.schema.horizon_days.clone(),
-            ..input.config.churn.clone()
+            ..LabelDefinition::from(&input.config.churn)
         },
         horizons,
         segments,

@@ -1,10 +1,10 @@
 //! Everything that decides a fit, beside the histories.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
-use super::data::labels::ChurnConfig;
-use super::estimators::segments::SegmentConfig;
+use crate::configuration::SettingError;
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
@@ -76,34 +76,176 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
-    fn problem(&self) -> Option<String> {
-        if self.l2.is_some_and(|l2| !(l2.is_finite() && l2 > 0.0)) {
-            return Some("model.l2 must be positive".into());
+    /// Checks every key of `[model]` against its range.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first key at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let illegal = |key, value: &dyn fmt::Display, requirement: &str| {
+            Err(SettingError::illegal("model", key, value, requirement))
+        };
+        if let Some(l2) = self.l2.filter(|l2| !(l2.is_finite() && *l2 > 0.0)) {
+            return illegal("l2", &l2, "be above 0");
         }
         if let Some(half_life) = self
             .half_life_windows
             .filter(|h| !(h.is_finite() && *h >= 0.0))
         {
-            return Some(format!(
-                "model.half_life_windows is {half_life}: it must be 0 or more"
-            ));
+            return illegal("half_life_windows", &half_life, "be 0 or more");
         }
         if self.solver == Solver::Linfa && self.half_life_windows.is_some_and(|h| h > 0.0) {
-            return Some(
-                "model.half_life_windows must be 0 with model.solver = \"linfa\": it weighs all rows alike".into(),
-            );
-        }
-        if self.most_rows < 1_000 {
-            return Some(format!(
-                "model.most_rows is {}: it must be at least 1000",
-                self.most_rows
+            return Err(SettingError::new(
+                "model",
+                "half_life_windows",
+                "model.half_life_windows must be 0 with model.solver = \"linfa\": it weighs all rows alike",
             ));
         }
-        if self.spacing_days == Some(0) {
-            return Some("model.spacing_days must be at least 1".into());
+        if self.most_rows < 1_000 {
+            return illegal("most_rows", &self.most_rows, "be at least 1000");
         }
-        (!(1..=100).contains(&self.snapshots))
-            .then(|| "model.snapshots must lie between 1 and 100".into())
+        if self.spacing_days == Some(0) {
+            return illegal("spacing_days", &0, "be at least 1");
+        }
+        if !(1..=100).contains(&self.snapshots) {
+            return illegal("snapshots", &self.snapshots, "lie between 1 and 100");
+        }
+        Ok(())
+    }
+}
+
+/// The churn question: the `[churn]` table of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChurnConfig {
+    /// The kinds of events that count as staying.
+    pub activity: Vec<String>,
+    /// The horizons in days; sorted and without repeats once checked.
+    pub horizon_days: Vec<u16>,
+    /// Users with activity in this many days before a date are asked about at that date.
+    pub active_within_days: u32,
+    /// Days between a date and the start of its horizon.
+    #[serde(default)]
+    pub lead_days: u32,
+    /// The kind of event that is churn; without it churn is silence.
+    #[serde(default)]
+    pub churn_event: Option<String>,
+}
+
+impl ChurnConfig {
+    /// Checks every key of `[churn]` against its range.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first key at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self {
+            activity,
+            horizon_days,
+            active_within_days,
+            lead_days,
+            churn_event,
+        } = self;
+        if activity.is_empty() {
+            let problem = "churn.activity names no kind of event";
+            return Err(SettingError::new("churn", "activity", problem));
+        }
+        let legal = |horizon: &u16| (1..=HORIZON_LIMIT).contains(horizon);
+        if horizon_days.is_empty() || !horizon_days.iter().all(legal) {
+            return Err(SettingError::illegal(
+                "churn",
+                "horizon_days",
+                format_args!("{horizon_days:?}"),
+                format_args!("hold numbers of days from 1 to {HORIZON_LIMIT}"),
+            ));
+        }
+        if !(1..=36_600).contains(active_within_days) {
+            return Err(SettingError::illegal(
+                "churn",
+                "active_within_days",
+                active_within_days,
+                "lie between 1 and 36600",
+            ));
+        }
+        if *lead_days > 3_660 {
+            let requirement = "be at most 3660";
+            return Err(SettingError::illegal(
+                "churn",
+                "lead_days",
+                lead_days,
+                requirement,
+            ));
+        }
+        if churn_event.as_ref().is_some_and(|e| activity.contains(e)) {
+            let problem =
+                "churn.churn_event is also in churn.activity: an event can't be both".to_owned();
+            return Err(SettingError::new("churn", "churn_event", problem));
+        }
+        Ok(())
+    }
+}
+
+/// Which solver finds the segments' centres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentSolver {
+    /// Lloyd's method.
+    #[default]
+    Lloyd,
+    /// `linfa-clustering`, the reference.
+    Linfa,
+}
+
+/// How segments are made: the `[segments]` table of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SegmentConfig {
+    /// The solver of k-means.
+    pub solver: SegmentSolver,
+    /// The fewest segments to try.
+    pub k_min: usize,
+    /// The most segments to try; the number with the best silhouette is taken.
+    pub k_max: usize,
+    /// Users that the centres are fitted on at most; all users are assigned afterwards.
+    pub sample_users: usize,
+}
+
+impl Default for SegmentConfig {
+    fn default() -> Self {
+        Self {
+            solver: SegmentSolver::Lloyd,
+            k_min: 3,
+            k_max: 6,
+            sample_users: 10_000,
+        }
+    }
+}
+
+impl SegmentConfig {
+    /// Checks every key of `[segments]` against its range.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first key at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self {
+            k_min,
+            k_max,
+            sample_users,
+            ..
+        } = *self;
+        if k_min < 2 || k_max < k_min || k_max > 20 {
+            let problem = format!(
+                "segments: k_min = {k_min} and k_max = {k_max} must be 2 <= k_min <= k_max <= 20"
+            );
+            return Err(SettingError::new("segments", "k_min", problem));
+        }
+        if sample_users < 100 {
+            return Err(SettingError::illegal(
+                "segments",
+                "sample_users",
+                sample_users,
+                "be at least 100",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -127,50 +269,31 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
-    /// Checks every setting against its range; the error names the one at fault.
-    pub fn check(&self) -> Result<(), TrainError> {
-        let churn = &self.churn;
-        let within = |days: u32| (1..=36_600).contains(&days);
-        let own = if churn.activity.is_empty() {
-            Some("churn.activity names no kind of event".to_owned())
-        } else if churn.horizon_days.is_empty()
-            || !churn
-                .horizon_days
-                .iter()
-                .all(|h| (1..=HORIZON_LIMIT).contains(h))
-        {
-            let given = &churn.horizon_days;
-            Some(format!(
-                "churn.horizon_days is {given:?}: it must hold numbers of days from 1 to {HORIZON_LIMIT}"
-            ))
-        } else if !within(churn.active_within_days) {
-            Some(format!(
-                "churn.active_within_days is {}: it must lie between 1 and 36600",
-                churn.active_within_days
-            ))
-        } else if churn.lead_days > 3_660 {
-            Some(format!(
-                "churn.lead_days is {}: it must be at most 3660",
-                churn.lead_days
-            ))
-        } else if churn
-            .churn_event
-            .as_ref()
-            .is_some_and(|e| churn.activity.contains(e))
-        {
-            Some("churn.churn_event is also in churn.activity: an event can't be both".to_owned())
-        } else {
-            None
-        };
-        let problem = own
-            .or_else(|| self.model.problem())
-            .or_else(|| self.segments.problem())
-            .or_else(|| {
-                self.bands
-                    .problem()
-                    .map(|problem| format!("risk_bands: {problem}"))
-            })
-            .or_else(|| self.lifecycle.problem());
-        problem.map_or(Ok(()), |p| Err(TrainError::Setting(p)))
+    /// Checks every table of the configuration.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first setting at fault.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self {
+            churn,
+            model,
+            segments,
+            bands,
+            lifecycle,
+            timezone: _,
+            hash: _,
+        } = self;
+        churn.validate()?;
+        model.validate()?;
+        segments.validate()?;
+        // Bands and thresholds are parts of a bundle too, which has no sections.
+        if let Err(problem) = bands.validate() {
+            let problem = format!("risk_bands: {problem}");
+            return Err(SettingError::new("risk_bands", "medium", problem));
+        }
+        if let Err(problem) = lifecycle.validate() {
+            return Err(SettingError::new("lifecycle", "", problem.to_string()));
+        }
+        Ok(())
     }
 }

@@ -1,15 +1,73 @@
-//! Bundles damaged at random and signed again: whatever is in them, loading neither crashes nor lets through what does
-//! not give its own golden answers.
+//! Bundles of every age and state: those of this format load for ever, older ones ask for another fit, and damaged ones
+//! neither crash nor pass without giving their own golden answers.
 
-use ebb::model::{load, store::sha256_hex};
+use std::path::{Path, PathBuf};
+
+use ebb::model::{ModelError, load, store::sha256_hex};
 
 use crate::dice::Dice;
 use crate::support::save_bundle;
 
 const BUNDLES: u64 = 10_000;
 
+/// The hash that names the frozen bundle.
+const FORMAT_3_VERSION: &str = "6365f293ed19";
+
+/// The first bundle of format 3, as it was written then.
+fn format_3() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bundles/format-3")
+}
+
+/// Loading replays the golden answers bit for bit, so an old bundle scores as on its first day.
 #[test]
-fn no_bundle_crashes_the_one_that_loads_it() {
+fn a_bundle_of_format_3_loads_for_ever() {
+    let saved = load(&format_3()).unwrap();
+    assert_eq!(saved.bundle.version(), FORMAT_3_VERSION);
+    assert_eq!(saved.bundle.spec().format_version, 3);
+}
+
+#[test]
+fn a_bundle_of_an_older_format_asks_for_another_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["card.json", "golden.json", "report.html"] {
+        std::fs::copy(format_3().join(name), dir.path().join(name)).unwrap();
+    }
+    let read = |name: &str| std::fs::read_to_string(format_3().join(name)).unwrap();
+    let (bundle, manifest) = (read("bundle.json"), read("MANIFEST.sha256"));
+    let write = |bundle: &str| {
+        std::fs::write(dir.path().join("bundle.json"), bundle).unwrap();
+        let signed = signed(&manifest, "bundle.json", bundle.as_bytes());
+        std::fs::write(dir.path().join("MANIFEST.sha256"), signed).unwrap();
+    };
+    write(&bundle);
+    load(dir.path()).unwrap();
+    for format in [1, 2] {
+        write(&bundle.replacen(
+            "\"format_version\": 3",
+            &format!("\"format_version\": {format}"),
+            1,
+        ));
+        let error = load(dir.path()).unwrap_err();
+        assert!(
+            matches!(error, ModelError::FormatVersion { found, .. } if found == format),
+            "{error}"
+        );
+        let message = error.to_string();
+        assert!(message.contains("fit the model again"), "{message}");
+    }
+}
+
+/// A manifest with the hash of another content of one file.
+fn signed(manifest: &str, name: &str, content: &[u8]) -> String {
+    let lines = manifest.lines().map(|line| match line.ends_with(name) {
+        true => format!("{}  {name}\n", sha256_hex(content)),
+        false => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn no_damaged_bundle_crashes_the_loader() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model");
     let version = save_bundle(&path).version().to_owned();
@@ -20,7 +78,7 @@ fn no_bundle_crashes_the_one_that_loads_it() {
         read("MANIFEST.sha256"),
     );
     let manifest = String::from_utf8(manifest).unwrap();
-    let (mut refused, mut taken) = (0, 0);
+    let (mut refused, mut loaded) = (0, 0);
     let mut dice = Dice(1);
     for round in 0..BUNDLES {
         let (name, original) = if round % 4 == 0 {
@@ -30,15 +88,12 @@ fn no_bundle_crashes_the_one_that_loads_it() {
         };
         let damaged = damaged(&mut dice, original);
         std::fs::write(path.join(name), &damaged).unwrap();
-        let signed = manifest.lines().map(|line| match line.ends_with(name) {
-            true => format!("{}  {name}\n", sha256_hex(&damaged)),
-            false => format!("{line}\n"),
-        });
-        std::fs::write(path.join("MANIFEST.sha256"), signed.collect::<String>()).unwrap();
+        let signed = signed(&manifest, name, &damaged);
+        std::fs::write(path.join("MANIFEST.sha256"), signed).unwrap();
         match load(&path) {
             // What the damage left as it was, or changed where no answer depends on it.
             Ok(saved) => {
-                taken += 1;
+                loaded += 1;
                 assert_eq!(
                     saved.bundle.version() == version,
                     name == "golden.json" || damaged == *original
@@ -52,8 +107,8 @@ fn no_bundle_crashes_the_one_that_loads_it() {
         std::fs::write(path.join(name), original).unwrap();
     }
     assert!(
-        refused > BUNDLES / 2 && taken > 0,
-        "{refused} refused, {taken} taken"
+        refused > BUNDLES / 2 && loaded > 0,
+        "{refused} refused, {loaded} loaded"
     );
 }
 

@@ -1,16 +1,17 @@
 //! The real `ebb-train`, run as a user runs it.
 
+mod below_baseline;
 mod coverage;
-mod floors;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod pipeline;
+mod quality_gate;
 mod refusals;
+mod renamed;
 mod scale;
-mod suspects;
-mod weak;
+mod target_leakage;
 
 use std::fs;
 use std::path::Path;
@@ -26,13 +27,13 @@ struct Run {
 }
 
 impl Run {
-    /// The run itself, once it is known to have ended well.
+    /// The run itself, which must have succeeded.
     fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         self
     }
 
-    /// The line that tells what went wrong, with the lines below it.
+    /// The error line, with the lines below it.
     fn error(&self) -> &str {
         let at = self
             .err
@@ -75,6 +76,12 @@ fn log_text(folder: &Path) -> String {
     let file = fs::File::open(folder.join("log/events.csv.gz")).unwrap();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(file), &mut text).unwrap();
     text
+}
+
+/// What the system says of a file that isn't there, in its own words.
+fn no_such_file() -> String {
+    let nowhere = tempfile::tempdir().unwrap().path().join("nowhere");
+    fs::read(nowhere).unwrap_err().to_string()
 }
 
 /// The names and contents of a folder's files.

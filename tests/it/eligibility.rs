@@ -1,12 +1,13 @@
-//! Who is asked about: the trainer's rows and the scorer's answers come from one rule.
+//! Which users are eligible: the trainer's rows and the predictor's answers come from one rule.
 
 use std::collections::BTreeSet;
 
 use ebb::history::{Amount, DayRecord, History};
 use ebb::lifecycle::NotEligible;
 use ebb::model::{Bundle, BundleSpec, Prediction, Subject};
-use ebb::train::data::labels::{ChurnConfig, Labeller};
+use ebb::train::data::labels::Labeller;
 use ebb::train::data::snapshots::Observed;
+use ebb::train::settings::ChurnConfig;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -24,8 +25,8 @@ fn churn_spec(churn_event: Option<&str>) -> BundleSpec {
     }
 }
 
-/// The trainer's question that goes with a model.
-fn question(spec: &BundleSpec) -> ChurnConfig {
+/// The trainer's settings that go with a model.
+fn churn_config(spec: &BundleSpec) -> ChurnConfig {
     ChurnConfig {
         activity: spec.schema.activity.clone(),
         horizon_days: spec.schema.horizon_days.clone(),
@@ -36,14 +37,14 @@ fn question(spec: &BundleSpec) -> ChurnConfig {
 }
 
 #[test]
-fn the_trainer_and_the_scorer_decide_alike() {
+fn the_trainer_and_the_predictor_decide_alike() {
     let kinds = KINDS.map(str::to_owned);
     let origin = day("2011-01-01");
     let mut decisions = BTreeSet::new();
     for churn_event in [None, Some("cancel"), Some("return"), Some("never seen")] {
         let spec = churn_spec(churn_event);
         let labeller = Labeller::new(
-            &question(&spec),
+            &churn_config(&spec),
             &kinds,
             Observed {
                 first: origin,
@@ -89,7 +90,7 @@ fn the_trainer_and_the_scorer_decide_alike() {
             Ok(())
         });
         outcome.unwrap();
-        // The control: which decisions there are to agree on.
+        // The control: every decision occurs, so there is something to agree on.
         for (at, kind) in [(0, 4), (100, 0), (0, 0)] {
             let record = DayRecord {
                 amount: Amount::default(),

@@ -14,6 +14,8 @@ mod cli;
 #[cfg(feature = "serve")]
 mod dice;
 #[cfg(all(feature = "train", feature = "serve"))]
+mod docs;
+#[cfg(all(feature = "train", feature = "serve"))]
 mod eligibility;
 mod layering;
 #[cfg(feature = "train")]

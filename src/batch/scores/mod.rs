@@ -53,7 +53,7 @@ pub enum ScoresError {
         source: csv::Error,
     },
     /// A name that tells no format.
-    #[error("--out {}: the name must end in .csv or .parquet, or be - for CSV on standard output", path.display())]
+    #[error("{}: the name must end in .csv or .parquet, or be - for CSV on standard output", path.display())]
     Format {
         /// The name.
         path: PathBuf,
@@ -93,7 +93,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The target that `--out` names.
+    /// The target that a path names.
     pub fn new(out: &Path) -> Result<Self, ScoresError> {
         match out.extension().and_then(|e| e.to_str()) {
             _ if out == Path::new("-") => Ok(Self::Stdout),

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ebb::history::{Day, Partition, Space};
+use ebb::history::{Day, MemoryBudget, Partition};
+
+use crate::values::{Dialect, TimeType, bytes, share, share_of_rows};
 
 /// Trains churn models on an event log and scores its users.
 #[derive(Debug, Parser)]
@@ -19,15 +21,15 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make up the event log of a shop, with its configuration and the true causes of churn.
+    /// Simulate the event log of a shop, with its configuration and the true causes of churn.
     Simulate(Simulate),
     /// Fit segments and churn models and write a model bundle.
     Fit(Fit),
     /// Score every user of a log.
     Score(Score),
-    /// Hold a bundle's card against floors: exit code 2 below them.
+    /// Check a bundle's card against a quality gate: exit code 2 where a figure misses its threshold.
     Check(Check),
-    /// Put a bundle in the place of the one in use, in one step, and keep that one for --rollback.
+    /// Replace the bundle in use by another one, in one step, and keep the earlier one for --rollback.
     Publish(Publish),
     /// Print a bundle's model card.
     Inspect(Inspect),
@@ -51,8 +53,8 @@ pub(crate) struct Log {
     /// Also write the data-quality report as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) quality: Option<PathBuf>,
-    /// Memory for the log's records, such as 512MiB or 4GiB; what is more goes to temporary files [default: an eighth of
-    /// what this process may take].
+    /// Memory for the log's records, such as 512MiB or 4GiB; more than that goes to temporary files [default: an eighth
+    /// of what this process may take].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) memory: Option<usize>,
     /// The folder for temporary files, of which nothing is left however the command ends [default: the system's].
@@ -61,58 +63,23 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The space that the log's records may take.
-    pub(crate) fn space(&self) -> Space {
-        let machine = Space::of_machine(self.temp.clone().unwrap_or_else(std::env::temp_dir));
-        Space {
+    /// The memory that the log's records may take.
+    pub(crate) fn memory_budget(&self) -> MemoryBudget {
+        let machine =
+            MemoryBudget::of_machine(self.temp.clone().unwrap_or_else(std::env::temp_dir));
+        MemoryBudget {
             memory_bytes: self.memory.unwrap_or(machine.memory_bytes),
             ..machine
         }
     }
 }
 
-/// Bytes, with a unit or without.
-fn bytes(text: &str) -> Result<usize, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let factor = match text.get(digits.len()..).unwrap_or_default().trim() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => 0,
-    };
-    let bytes = digits
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_mul(factor))
-        .filter(|bytes| *bytes > 0);
-    bytes.ok_or_else(|| format!("`{text}` is no size; write it like 512MiB or 4GiB"))
-}
-
-/// A share of users.
-fn share(text: &str) -> Result<f64, String> {
-    let share = text
-        .parse::<f64>()
-        .ok()
-        .filter(|share| *share > 0.0 && *share <= 1.0);
-    share.ok_or_else(|| format!("`{text}` is no share of users; give one above 0 and up to 1"))
-}
-
-/// A share of rows.
-fn share_of_rows(text: &str) -> Result<f64, String> {
-    let share = text
-        .parse::<f64>()
-        .ok()
-        .filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| format!("`{text}` is no share of rows; give one from 0 to 1"))
-}
-
 /// How a bulk log is written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum BulkFormat {
-    /// Parquet, packed with Snappy.
+    /// Parquet, compressed with Snappy.
     Parquet,
-    /// CSV, not packed.
+    /// CSV, uncompressed.
     Csv,
 }
 
@@ -127,7 +94,7 @@ impl From<BulkFormat> for ebb::simulate::BulkFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
-    /// Make up a plain log of about so many events instead (50 million when no number is given): heavy-tailed, clean,
+    /// Simulate a plain log of about so many events instead (50 million when no number is given): heavy-tailed, clean,
     /// for measuring speed; the causes of churn are not written down.
     #[arg(long, value_name = "EVENTS")]
     pub(crate) bulk: Option<Option<u64>>,
@@ -150,8 +117,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "DATE", default_value_t = ebb::simulate::default_start())]
     pub(crate) start: Day,
     /// The share of rows that are late, repeated or broken, as in real logs.
-    #[arg(long, default_value_t = ebb::simulate::DEFAULT_DIRTY_SHARE, conflicts_with = "bulk")]
-    pub(crate) dirty_share: f64,
+    #[arg(long, default_value_t = ebb::simulate::DEFAULT_CORRUPTION_RATE, conflicts_with = "bulk")]
+    pub(crate) corruption_rate: f64,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -164,13 +131,13 @@ pub(crate) struct Fit {
     /// No event at or after this day is seen [default: the day after the last one that the log covers].
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Day>,
-    /// Also fit a random forest and put its figures into the card beside the model's.
+    /// Also fit a random forest on the same rows and put its figures among the baselines of the card.
     #[arg(long = "random-forest-baseline")]
     pub(crate) random_forest: bool,
-    /// Write the bundle even if a model does not beat one that knows recency only.
+    /// Write the bundle even if a model does not beat the recency-only baseline.
     #[arg(long)]
     pub(crate) allow_below_baseline: bool,
-    /// Fit on this share of the users, such as 0.05; a hash of their ids decides who it is.
+    /// Fit on this share of the users, such as 0.05, chosen by a hash of their ids.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) sample_users: Option<f64>,
     /// The bundle's folder.
@@ -188,13 +155,13 @@ pub(crate) struct Score {
     /// Score as known at the start of this day [default: the day after the last one that the log covers].
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Day>,
-    /// Score also more than three days beyond what the log covers, where everybody looks silent.
+    /// Score also more than three days beyond what the log covers, where all users look silent.
     #[arg(long)]
     pub(crate) allow_stale: bool,
     /// Score also if the log has no event of a kind that the model uses.
     #[arg(long)]
     pub(crate) allow_missing_kinds: bool,
-    /// Succeed also if nobody is scored.
+    /// Succeed also if no user is scored.
     #[arg(long)]
     pub(crate) allow_empty: bool,
     /// Score one partition of the users only, such as 0/16; together all partitions are all users.
@@ -210,24 +177,24 @@ pub(crate) struct Check {
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) model: PathBuf,
-    /// The smallest acceptable area under the ROC curve.
+    /// Threshold: the smallest acceptable area under the ROC curve.
     #[arg(long, value_name = "AUC")]
     pub(crate) min_auc: Option<f64>,
-    /// The largest acceptable log loss.
+    /// Threshold: the largest acceptable log loss.
     #[arg(long, value_name = "LOSS")]
     pub(crate) max_log_loss: Option<f64>,
-    /// The largest acceptable expected calibration error.
+    /// Threshold: the largest acceptable expected calibration error.
     #[arg(long, value_name = "ERROR")]
     pub(crate) max_ece: Option<f64>,
-    /// The largest acceptable share of the log's rows that were refused; rows that name no user are not among them
+    /// Threshold: the largest acceptable share of the log's rows that were rejected, rows without a user apart
     /// [default: 0.05].
     #[arg(long, value_name = "SHARE", value_parser = share_of_rows)]
-    pub(crate) max_refused_share: Option<f64>,
+    pub(crate) max_rejected_share: Option<f64>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
-    /// The new bundle's folder. It is loaded and has to give its golden answers; a copy of it is published.
+    /// The new bundle's folder. It is loaded and must reproduce its golden answers; a copy of it is published.
     #[arg(
         long,
         value_name = "FOLDER",
@@ -243,7 +210,7 @@ pub(crate) struct Publish {
         required_unless_present = "rollback"
     )]
     pub(crate) live: Option<PathBuf>,
-    /// Exchange the bundle in this folder with the one that was there before; done twice, all is as it was.
+    /// Swap the bundle in this folder with the one that was there before; a second time swaps them back.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["model", "live"])]
     pub(crate) rollback: Option<PathBuf>,
 }
@@ -289,57 +256,6 @@ pub(crate) struct RollupSql {
     /// Leave out events at or after this day.
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Day>,
-}
-
-/// A SQL engine.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Dialect {
-    /// Spark SQL, 4.0 or newer.
-    Spark,
-    /// BigQuery.
-    Bigquery,
-    /// Snowflake.
-    Snowflake,
-    /// ClickHouse.
-    Clickhouse,
-    /// DuckDB, 1.2 or newer.
-    Duckdb,
-    /// PostgreSQL, 16 or newer.
-    Postgres,
-}
-
-impl From<Dialect> for ebb::events::Dialect {
-    fn from(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::Spark => Self::Spark,
-            Dialect::Bigquery => Self::BigQuery,
-            Dialect::Snowflake => Self::Snowflake,
-            Dialect::Clickhouse => Self::ClickHouse,
-            Dialect::Duckdb => Self::DuckDb,
-            Dialect::Postgres => Self::Postgres,
-        }
-    }
-}
-
-/// What the time column of a table is.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum TimeType {
-    /// Text or a number, as `events.time_format` says.
-    Text,
-    /// A date, or a timestamp without a time zone.
-    Local,
-    /// A timestamp with a time zone, or in UTC.
-    Instant,
-}
-
-impl From<TimeType> for ebb::events::TimeType {
-    fn from(kind: TimeType) -> Self {
-        match kind {
-            TimeType::Text => Self::Text,
-            TimeType::Local => Self::Local,
-            TimeType::Instant => Self::Instant,
-        }
-    }
 }
 
 #[derive(Debug, Args)]

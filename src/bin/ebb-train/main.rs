@@ -1,11 +1,13 @@
-//! The offline trainer. Exit codes: 0 done, 1 failed, 2 a model was judged and found wanting, 64 bad usage or configuration.
+//! The offline trainer. Exit codes: 0 done, 1 failed, 2 a model was evaluated and is not good enough, 64 bad usage or configuration.
 
 mod args;
 mod commands;
+mod hints;
 mod outcome;
 mod outputs;
-mod publish;
+mod renamed;
 mod signals;
+mod values;
 
 use std::process::ExitCode;
 
@@ -24,7 +26,11 @@ fn main() -> ExitCode {
             } else {
                 0
             };
-            let _ = error.print();
+            match renamed::explain(&error) {
+                Some(explanation) => say(&format!("error: {explanation}")),
+                // Nothing can be done about a closed terminal.
+                None => drop(error.print()),
+            }
             return ExitCode::from(code);
         }
     };
@@ -38,7 +44,7 @@ fn main() -> ExitCode {
         Command::Fit(fit) => commands::fit(fit, output),
         Command::Score(score) => commands::score(score, output),
         Command::Check(check) => commands::check(check, output),
-        Command::Publish(args) => publish::publish(args, output),
+        Command::Publish(args) => commands::publish(args, output),
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),

@@ -1,10 +1,12 @@
-//! How a command ends, and what it says.
+//! How a command ends, and what it prints.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use anyhow::Context;
+
+use crate::hints;
 
 /// Why a command ended without success.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub(crate) enum Failure {
     Usage(anyhow::Error),
     /// The work could not be done.
     Failed(anyhow::Error),
-    /// A model was judged and found wanting; with what there is to say, unless it has been printed already.
+    /// A model was evaluated and is not good enough; with a message, unless the figures have been printed already.
     Verdict(Option<String>),
 }
 
@@ -28,7 +30,7 @@ impl Failure {
         }
     }
 
-    /// The error with its causes, unless a cause only repeats what was said.
+    /// The error with its causes, unless a cause only repeats it, and with a hint at the flags that help.
     pub(crate) fn message(&self) -> Option<String> {
         let error = match self {
             Self::Usage(error) | Self::Failed(error) => error,
@@ -39,6 +41,9 @@ impl Failure {
             if !text.contains(&cause) {
                 let _ = write!(text, ": {cause}");
             }
+        }
+        if let Some(hint) = hints::hint(error) {
+            let _ = write!(text, "\nhint: {hint}");
         }
         Some(text)
     }
@@ -77,7 +82,7 @@ impl Output {
         };
         let mut output = std::io::stdout();
         match writeln!(output, "{line}").and_then(|()| output.flush()) {
-            // Whoever reads it has seen enough.
+            // The reader has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => written.context("standard output").map_err(Failure::Failed),
         }
@@ -88,7 +93,7 @@ impl Output {
         say(&format!("warning: {}", text.trim_end()));
     }
 
-    /// Something worth knowing on the way, on standard error.
+    /// A remark on the way, on standard error.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet && !self.json {
             say(text.trim_end());

@@ -51,49 +51,33 @@ pub(crate) fn check(
     }
 }
 
-/// What to make of an output that is refused.
+/// How the command ends after an output was refused: as bad usage where another output would do.
 pub(crate) fn refused(error: impl Into<anyhow::Error>) -> Failure {
     let error: anyhow::Error = error.into();
-    let of_model = error.downcast_ref().and_then(|e| {
-        if let ModelError::Output(e) = e {
-            Some(e)
-        } else {
-            None
-        }
-    });
-    let of_rollup = error.downcast_ref().and_then(|e| {
-        if let HistoryError::Output(e) = e {
-            Some(e)
-        } else {
-            None
-        }
-    });
-    let of_scores = error.downcast_ref().and_then(|e| {
-        if let ScoresError::Output(e) = e {
-            Some(e)
-        } else {
-            None
-        }
-    });
-    let of_features = error.downcast_ref().and_then(|e| {
-        if let FeaturesError::Output(e) = e {
-            Some(e)
-        } else {
-            None
-        }
-    });
-    let own = error
-        .downcast_ref::<OutputError>()
-        .or(of_model)
-        .or(of_rollup)
-        .or(of_scores)
-        .or(of_features);
-    let name = matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }));
-    if name || own.is_some_and(OutputError::is_usage) {
+    let is_name = matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }));
+    if is_name || output_error(&error).is_some_and(OutputError::is_usage) {
         usage(error)
     } else {
         failed(error)
     }
+}
+
+/// The error on an output that another error passes on.
+fn output_error(error: &anyhow::Error) -> Option<&OutputError> {
+    // An error that is passed on as it is doesn't appear among the causes.
+    if let Some(ModelError::Output(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(HistoryError::Output(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(ScoresError::Output(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(FeaturesError::Output(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    error.downcast_ref()
 }
 
 /// Writes the data-quality report.

@@ -1,141 +1,120 @@
+//! Rows of delimited text, and of text whose fields are separated by whitespace.
+
 use std::ops::Range;
 
-use super::chunks::TextPiece;
+use super::chunks::TextChunk;
 use super::csv_record::{Csv, Fields, Found, Limits};
 use crate::columnar::Cell;
 use crate::events::EventsError;
+use crate::events::ingest::RowSink;
 use crate::events::mapping::field::{NotUtf8, Row};
+use crate::events::mapping::mapper::Mapper;
 use crate::events::quality::duplicates::hash_bytes;
 use crate::events::quality::printable::printable;
-use crate::events::quality::rejection::RefusalReason;
-use crate::events::row_reader::Reading;
+use crate::events::quality::rejection::RejectionReason;
 
-/// Bytes of a refused row that may be shown.
+/// Bytes of a rejected row that may be shown.
 const BYTES_SHOWN: usize = 400;
 const CHARACTERS_SHOWN: usize = 80;
 
-/// Reads a piece of delimited text; the number of rows.
+/// Reads a chunk of delimited text; the number of rows.
 pub(crate) fn read_csv(
-    reading: &mut Reading<'_>,
-    piece: &TextPiece,
+    mapper: &mut Mapper,
+    sink: &mut RowSink<'_>,
+    chunk: &TextChunk,
     csv: Csv,
 ) -> Result<u64, EventsError> {
-    let bytes = piece.bytes.as_slice();
+    let bytes = chunk.bytes.as_slice();
+    // Without a quote every record is one line, and lines need not be counted.
     let has_quotes = memchr::memchr(b'"', bytes).is_some();
-    let lines = |range: Range<usize>| {
-        let bytes = bytes.get(range).unwrap_or_default();
-        memchr::memchr_iter(csv.terminator, bytes).count() as u64
-    };
+    let lines = |from: usize, to: usize| count_lines(&bytes[from..to], csv.terminator);
     let (mut fields, mut joined) = (Fields::default(), Vec::new());
-    let (mut rows, mut at, mut line) = (0, 0, piece.lines_before + 1);
+    let (mut rows, mut at, mut line) = (0, 0, chunk.lines_before + 1);
     loop {
-        let empty = bytes
-            .get(at..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(|byte| **byte == csv.terminator)
-            .count();
+        let empty = leading_terminators(&bytes[at..], csv.terminator);
         (at, line) = (at + empty, line + empty as u64);
         let Some(found) = csv.find(bytes, at, true).filter(|_| at < bytes.len()) else {
             return Ok(rows);
         };
         let next = match found {
             Found::Record { end, next } => {
-                let record = bytes.get(at..end).unwrap_or_default();
+                let record = &bytes[at..end];
                 let record = record.strip_suffix(b"\r").unwrap_or(record);
                 fields.split(record, csv);
-                if fields.len() > 1 || fields.get(record, 0).is_some_and(|field| !field.is_empty())
-                {
+                let row = CsvRow {
+                    record,
+                    fields: &fields,
+                };
+                if !row.is_blank() {
                     rows += 1;
-                    reading.intake.compare(hash_record(
-                        record,
-                        &fields,
-                        csv.delimiter,
-                        &mut joined,
-                    ));
-                    take_in(
-                        reading,
-                        &CsvRow {
-                            record,
-                            fields: &fields,
-                        },
-                        fields.len(),
-                        piece,
-                        line,
-                    )?;
+                    sink.compare(hash_record(record, &fields, csv.delimiter, &mut joined));
+                    take_in(mapper, sink, &row, fields.len(), chunk, line)?;
                 }
                 next
             }
             Found::OpenQuote { quote, next } => {
                 rows += 1;
-                refuse_open_quote(
-                    reading,
-                    bytes.get(quote..next).unwrap_or_default(),
-                    csv,
-                    line + lines(at..quote),
-                )?;
+                let line = line + lines(at, quote);
+                reject_open_quote(sink, &bytes[quote..next], csv, line)?;
                 next
             }
             Found::TooLong { next } => {
                 rows += 1;
-                refuse_too_long(
-                    reading,
-                    bytes.get(at..).unwrap_or_default(),
-                    csv.limits,
-                    line,
-                )?;
+                reject_too_long(sink, &bytes[at..], csv.limits, line)?;
                 next.unwrap_or(bytes.len())
             }
         };
-        line += if has_quotes { lines(at..next) } else { 1 };
+        line += if has_quotes { lines(at, next) } else { 1 };
         at = next;
     }
 }
 
-/// Takes in a row if it has as many columns as the header.
-fn take_in(
-    reading: &mut Reading<'_>,
-    row: &impl Row,
-    columns: usize,
-    piece: &TextPiece,
-    line: u64,
-) -> Result<(), EventsError> {
-    let expected = piece.names.len();
-    if columns == expected {
-        return reading.row(row, || line);
-    }
-    let describe = || (columns.to_string(), format!("{expected} columns"));
-    reading.refuse_row(RefusalReason::WrongColumnCount, line, describe)
+fn count_lines(bytes: &[u8], terminator: u8) -> u64 {
+    memchr::memchr_iter(terminator, bytes).count() as u64
 }
 
-fn refuse_open_quote(
-    reading: &mut Reading<'_>,
+fn leading_terminators(bytes: &[u8], terminator: u8) -> usize {
+    bytes.iter().take_while(|byte| **byte == terminator).count()
+}
+
+/// Takes in a row if it has as many columns as the header.
+fn take_in(
+    mapper: &mut Mapper,
+    sink: &mut RowSink<'_>,
+    row: &impl Row,
+    columns: usize,
+    chunk: &TextChunk,
+    line: u64,
+) -> Result<(), EventsError> {
+    let expected = chunk.names.len();
+    if columns == expected {
+        return sink.take(mapper.read(row), || line);
+    }
+    let describe = || (columns.to_string(), format!("{expected} columns"));
+    sink.reject_row(RejectionReason::WrongColumnCount, line, describe)
+}
+
+fn reject_open_quote(
+    sink: &mut RowSink<'_>,
     from_quote: &[u8],
     csv: Csv,
     line: u64,
 ) -> Result<(), EventsError> {
     let Limits { bytes, lines } = csv.limits;
     let describe = || {
+        let end = memchr::memchr(csv.terminator, from_quote).unwrap_or(from_quote.len());
         let expected = format!(
             "a quote that closes it before other rows begin, within {lines} lines and {bytes} bytes \
              (`events.max_record_lines`, `events.max_record_bytes`)"
         );
-        (
-            beginning(
-                from_quote
-                    .split(|byte| *byte == csv.terminator)
-                    .next()
-                    .unwrap_or_default(),
-            ),
-            expected,
-        )
+        (beginning(&from_quote[..end]), expected)
     };
-    reading.refuse_row(RefusalReason::OpenQuote, line, describe)
+    sink.reject_row(RejectionReason::OpenQuote, line, describe)
 }
 
-/// Counts a record that goes beyond the limit.
-pub(crate) fn refuse_too_long(
-    reading: &mut Reading<'_>,
+/// Counts a record that is longer than the limit.
+pub(crate) fn reject_too_long(
+    sink: &mut RowSink<'_>,
     record: &[u8],
     limits: Limits,
     line: u64,
@@ -147,7 +126,7 @@ pub(crate) fn refuse_too_long(
         );
         (beginning(record), expected)
     };
-    reading.refuse_row(RefusalReason::RecordTooLong, line, describe)
+    sink.reject_row(RejectionReason::RecordTooLong, line, describe)
 }
 
 /// The beginning of a text that may be long.
@@ -176,6 +155,13 @@ struct CsvRow<'a> {
     fields: &'a Fields,
 }
 
+impl CsvRow<'_> {
+    /// Whether it is a line without anything, which is no row.
+    fn is_blank(&self) -> bool {
+        self.fields.len() <= 1 && self.fields.get(self.record, 0).is_none_or(<[u8]>::is_empty)
+    }
+}
+
 impl Row for CsvRow<'_> {
     fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
         self.fields
@@ -195,45 +181,41 @@ fn text_cell(bytes: &[u8]) -> Result<Cell<'_>, NotUtf8> {
     }
 }
 
-/// Reads a piece of text whose fields are separated by blanks; the number of rows.
-pub(crate) fn read_blank_separated(
-    reading: &mut Reading<'_>,
-    piece: &TextPiece,
+/// Reads a chunk of text whose fields are separated by whitespace; the number of rows.
+pub(crate) fn read_whitespace_separated(
+    mapper: &mut Mapper,
+    sink: &mut RowSink<'_>,
+    chunk: &TextChunk,
 ) -> Result<u64, EventsError> {
     let mut fields = Vec::new();
     let mut rows = 0;
-    for (line, number) in piece
+    for (line, number) in chunk
         .bytes
         .split(|byte| *byte == b'\n')
-        .zip(piece.lines_before + 1..)
+        .zip(chunk.lines_before + 1..)
     {
-        if line.len() > piece.limits.bytes {
+        if line.len() > chunk.limits.bytes {
             rows += 1;
-            refuse_too_long(reading, line, piece.limits, number)?;
+            reject_too_long(sink, line, chunk.limits, number)?;
             continue;
         }
-        split_at_blanks(line, &mut fields);
+        split_at_whitespace(line, &mut fields);
         if fields.is_empty() {
             continue;
         }
         rows += 1;
-        reading.intake.compare(hash_bytes(0, line.trim_ascii()));
-        take_in(
-            reading,
-            &BlankRow {
-                line,
-                fields: &fields,
-            },
-            fields.len(),
-            piece,
-            number,
-        )?;
+        sink.compare(hash_bytes(0, line.trim_ascii()));
+        let row = WhitespaceRow {
+            line,
+            fields: &fields,
+        };
+        take_in(mapper, sink, &row, fields.len(), chunk, number)?;
     }
     Ok(rows)
 }
 
 /// The places of the fields of a line.
-pub(crate) fn split_at_blanks(line: &[u8], fields: &mut Vec<Range<usize>>) {
+pub(crate) fn split_at_whitespace(line: &[u8], fields: &mut Vec<Range<usize>>) {
     fields.clear();
     let mut start = None;
     for (at, byte) in line.iter().enumerate() {
@@ -249,21 +231,19 @@ pub(crate) fn split_at_blanks(line: &[u8], fields: &mut Vec<Range<usize>>) {
     fields.extend(start.map(|from| from..line.len()));
 }
 
-struct BlankRow<'a> {
+struct WhitespaceRow<'a> {
     line: &'a [u8],
     fields: &'a [Range<usize>],
 }
 
-impl BlankRow<'_> {
+impl WhitespaceRow<'_> {
     fn bytes(&self, field: usize) -> &[u8] {
-        self.fields
-            .get(field)
-            .and_then(|range| self.line.get(range.clone()))
-            .unwrap_or_default()
+        // A row is only read when it has as many fields as the log has columns.
+        &self.line[self.fields[field].clone()]
     }
 }
 
-impl Row for BlankRow<'_> {
+impl Row for WhitespaceRow<'_> {
     fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
         text_cell(self.bytes(column))
     }

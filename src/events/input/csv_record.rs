@@ -7,8 +7,8 @@
 //! - a delimiter or the end of a line follows that quote, and
 //! - the lines that it takes in don't look like rows of the log themselves.
 //!
-//! Otherwise the quote that opened it is left open by mistake: the row is refused, and reading goes on behind the line of
-//! that quote. So every row that is refused costs one line, and a text is read in linear time: the lines behind an open
+//! Otherwise the quote that opened it is left open by mistake: the row is rejected, and reading goes on behind the line of
+//! that quote. So every row that is rejected costs one line, and a text is read in linear time: the lines behind an open
 //! quote that were looked at in vain hold only pairs of quotes, none of which is open by itself.
 
 use std::ops::Range;
@@ -45,9 +45,10 @@ pub(crate) enum Found {
 }
 
 impl Csv {
-    /// What begins at `from`; `None` where more bytes are needed to tell, which is never so when these are the last.
+    /// What begins at `from`; `None` where more bytes are needed, which is never so when these are the last.
     pub(crate) fn find(self, bytes: &[u8], from: usize, are_last: bool) -> Option<Found> {
         let rest = bytes.get(from..)?;
+        // A record beyond the limit is never searched to its end: reading stays linear.
         let window = rest
             .get(..self.limits.bytes.saturating_add(1))
             .unwrap_or(rest);
@@ -117,6 +118,7 @@ impl Csv {
             };
         };
         *lines += memchr::memchr_iter(self.terminator, inside).count();
+        // A quote left open by mistake would take in the rest of the file.
         if *lines > self.limits.lines {
             return Some(Close::Open { next });
         }
@@ -164,15 +166,13 @@ impl Csv {
     /// Whether what follows a closing quote on its line ends the field.
     fn ends_field(self, behind: &[u8]) -> bool {
         let blank = |byte: &&u8| matches!(**byte, b' ' | b'\t') && **byte != self.delimiter;
-        let behind = behind
-            .get(behind.iter().take_while(blank).count()..)
-            .unwrap_or_default();
+        let behind = &behind[behind.iter().take_while(blank).count()..];
         behind.is_empty() || behind.first() == Some(&self.delimiter) || behind == b"\r"
     }
 
     /// Whether lines that a quoted text takes in look like rows: all have as many columns as the log, and one column has a
     /// number or a time in all of them. The text ends at `inside`, and so on the last line, whose rest has columns of the
-    /// text's own row, which tell nothing.
+    /// text's own row, which do not count.
     fn are_rows(self, lines: &[u8], inside: usize) -> bool {
         if self.columns < 2 {
             return false;
@@ -204,6 +204,7 @@ impl Csv {
 
 /// Whether a field begins with a digit, past a sign, and has more digits than letters, as numbers and times do.
 pub(crate) fn is_number_or_time(field: &[u8]) -> bool {
+    // Quotes and a sign come before the digits.
     let field = field.trim_ascii();
     let field = field.strip_prefix(b"\"").unwrap_or(field);
     let field = field.strip_prefix(b"-").unwrap_or(field);
@@ -262,18 +263,25 @@ impl Fields {
 
     /// A field of the record that was split last.
     pub(crate) fn get<'f>(&'f self, record: &'f [u8], field: usize) -> Option<&'f [u8]> {
-        let (in_record, range) = self.fields.get(field)?;
-        if *in_record {
+        Some(self.bytes(record, self.fields.get(field)?))
+    }
+
+    fn bytes<'f>(
+        &'f self,
+        record: &'f [u8],
+        (in_record, range): &(bool, Range<usize>),
+    ) -> &'f [u8] {
+        let source = if *in_record {
             record
         } else {
             self.unescaped.as_slice()
-        }
-        .get(range.clone())
+        };
+        &source[range.clone()]
     }
 
     /// All fields of the record that was split last.
     pub(crate) fn iter<'f>(&'f self, record: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
-        (0..self.len()).map(|field| self.get(record, field).unwrap_or_default())
+        self.fields.iter().map(|field| self.bytes(record, field))
     }
 
     /// Splits a record, which has no line end behind it.
@@ -283,7 +291,7 @@ impl Fields {
         self.is_malformed = false;
         let mut at = 0;
         loop {
-            let rest = record.get(at..).unwrap_or_default();
+            let rest = &record[at..];
             if rest.first() == Some(&b'"') {
                 at = self.quoted(record, at, csv);
             } else {

@@ -1,13 +1,13 @@
 //! Which files a log consists of, and which files of a named folder do not belong to it.
 
 use std::collections::HashMap;
-use std::fs::{FileType, Metadata};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::format::{format_by_content, format_by_name};
-use super::open::{STANDARD_INPUT, first_bytes};
-use super::unsupported;
+use super::open::STANDARD_INPUT;
+use super::paths::{file_metadata, foreign_kind, hidden, is_copy, matches};
 use crate::events::EventsError;
 use crate::events::config::{EventsConfig, Format};
 use crate::events::quality::printable::shown;
@@ -16,24 +16,7 @@ use crate::events::quality::report::{LeftOut, LeftOutReason};
 /// Left-out files that an error names.
 const NAMED_IN_ERROR: usize = 5;
 
-/// Endings of the names of backup copies and of files that are still being written.
-const COPIES: [&str; 13] = [
-    "~",
-    ".bak",
-    ".backup",
-    ".orig",
-    ".old",
-    ".tmp",
-    ".temp",
-    ".swp",
-    ".part",
-    ".partial",
-    ".filepart",
-    ".crdownload",
-    ".inprogress",
-];
-
-const NOT_A_LOG: &str = "does not tell its format by its name, and its first line has not the columns of the log; to read \
+const NOT_A_LOG: &str = "has no known ending, and its first line has not the columns of the log; to read \
                          it, name it in `events.paths`, and set `events.format`";
 
 /// A file of the log.
@@ -57,7 +40,7 @@ pub(crate) struct FoundFiles {
 /// The files of the log, each once, by whatever names and links it is found.
 ///
 /// A path that is named is read, or is an error. What is found in a folder or by a pattern is read where its name or its
-/// content tells the format, and otherwise left out by name.
+/// content gives the format, and otherwise listed as left out.
 pub(crate) fn find(
     config: &EventsConfig,
     base_dir: &Path,
@@ -93,7 +76,7 @@ pub(crate) fn find(
 /// A file that was found.
 struct Candidate {
     path: PathBuf,
-    /// What tells it from all other files; none for the standard input.
+    /// Its device and inode, by which links to one file are found; none for the standard input.
     identity: Option<(u64, u64)>,
     is_link: bool,
     format: Format,
@@ -130,7 +113,7 @@ impl Search<'_> {
                 }
             }
         }
-        match self.left_out.get(left_out..).unwrap_or_default() {
+        match &self.left_out[left_out..] {
             _ if self.files.len() > files || self.repeats > repeats => Ok(()),
             [] => Err(EventsError::NoFiles {
                 pattern: pattern.to_owned(),
@@ -320,89 +303,4 @@ impl Search<'_> {
             left_out: self.left_out,
         }
     }
-}
-
-/// The paths that match a pattern.
-fn matches(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>, EventsError> {
-    let fail = |message: String| EventsError::Pattern {
-        pattern: pattern.to_owned(),
-        message,
-    };
-    // Only the pattern itself may hold wildcards, not the folder that it is relative to.
-    let text = if Path::new(pattern).is_absolute() {
-        pattern.to_owned()
-    } else {
-        format!(
-            "{}/{pattern}",
-            glob::Pattern::escape(&folder.to_string_lossy())
-        )
-    };
-    let io = |error: glob::GlobError| EventsError::Io {
-        path: error.path().to_owned(),
-        source: error.into(),
-    };
-    let paths = glob::glob(&text).map_err(|error| fail(error.to_string()))?;
-    paths.map(|path| path.map_err(io)).collect()
-}
-
-/// What the system says about a file; an error where it is none.
-fn file_metadata(path: &Path) -> Result<Metadata, EventsError> {
-    let metadata = std::fs::metadata(path).map_err(|source| match std::fs::read_link(path) {
-        Ok(target) if source.kind() == std::io::ErrorKind::NotFound => EventsError::DanglingLink {
-            path: path.to_owned(),
-            target,
-        },
-        _ => EventsError::Io {
-            path: path.to_owned(),
-            source,
-        },
-    })?;
-    match metadata.is_file() {
-        true => Ok(metadata),
-        false => Err(EventsError::NotAFile {
-            path: path.to_owned(),
-            what: kind_name(metadata.file_type()),
-        }),
-    }
-}
-
-fn kind_name(kind: FileType) -> &'static str {
-    match () {
-        () if kind.is_fifo() => "a FIFO (a pipe)",
-        () if kind.is_socket() => "a socket",
-        () if kind.is_dir() => "a folder",
-        () => "a device",
-    }
-}
-
-/// Why a file of a folder is passed over, where its name says so.
-fn hidden(path: &Path) -> Option<&'static str> {
-    match path.file_name()?.as_encoded_bytes().first()? {
-        b'.' => Some("is hidden: the name begins with `.`"),
-        b'_' => Some("is no data by convention: the name begins with `_`"),
-        _ => None,
-    }
-}
-
-fn is_copy(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
-    COPIES.iter().any(|ending| name.ends_with(ending))
-}
-
-/// What a file is that is not read, by its name or its first bytes.
-fn foreign_kind(path: &Path) -> Option<&'static str> {
-    let name = path.file_name()?.to_string_lossy().to_lowercase();
-    let by_name = name
-        .rsplit_once('.')
-        .and_then(|(_, extension)| unsupported::by_extension(extension));
-    by_name.or_else(|| match format_by_name(path) {
-        Some(_) => None,
-        None => first_bytes(path, 64)
-            .ok()
-            .and_then(|bytes| unsupported::by_content(&bytes))
-            .map(|(what, _)| what),
-    })
 }

@@ -57,7 +57,7 @@ fn format_of_extension(extension: &str) -> Option<Format> {
     }
 }
 
-/// The format that a file's name tells.
+/// The format by a file's name.
 pub(crate) fn format_by_name(path: &Path) -> Option<Format> {
     format_of_extension(&extension(path))
 }

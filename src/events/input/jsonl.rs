@@ -1,3 +1,5 @@
+//! Rows of JSON Lines.
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -5,15 +7,17 @@ use std::path::{Path, PathBuf};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::chunks::TextPiece;
-use super::csv::refuse_too_long;
+use super::chunks::TextChunk;
+use super::csv::reject_too_long;
+use super::files::LogFile;
 use super::json_value::Slot;
 use crate::columnar::Cell;
 use crate::events::EventsError;
+use crate::events::ingest::RowSink;
 use crate::events::mapping::field::{NotUtf8, Row, unknown_column};
+use crate::events::mapping::mapper::Mapper;
 use crate::events::quality::duplicates::hash_bytes;
-use crate::events::quality::rejection::{Field, Refusal, RefusalReason};
-use crate::events::row_reader::Reading;
+use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
 
 /// Lines of a file whose keys are remembered for the message about a missing one.
 const LINES_WITH_NAMES: u64 = 1_000;
@@ -23,7 +27,7 @@ const OBJECTS_WITHOUT_USER: u64 = 10_000;
 
 /// The keys in use and which of them any line of the log has had.
 ///
-/// A key may be absent from many lines, so only the whole log can tell that it does not exist.
+/// A key may be absent from many lines, so only after the whole log is it known to be missing.
 #[derive(Default)]
 pub(crate) struct SeenKeys {
     keys: Vec<(Field, String)>,
@@ -83,35 +87,38 @@ impl SeenKeys {
     }
 }
 
-/// Reads a piece of one JSON object a line; the number of rows.
+/// Reads a chunk of one JSON object a line; the number of rows.
 pub(crate) fn read(
-    reading: &mut Reading<'_>,
-    piece: &TextPiece,
+    mapper: &mut Mapper,
+    sink: &mut RowSink<'_>,
+    file: &LogFile,
+    chunk: &TextChunk,
     keys: &mut SeenKeys,
 ) -> Result<u64, EventsError> {
     let names: Vec<String> = keys.keys.iter().map(|(_, name)| name.clone()).collect();
     let mut slots = vec![Slot::Cell(Cell::Null); names.len()];
     let mut rows = 0;
-    for (line, number) in piece
+    for (line, number) in chunk
         .bytes
         .split(|byte| *byte == b'\n')
-        .zip(piece.lines_before + 1..)
+        .zip(chunk.lines_before + 1..)
     {
         let object = line.trim_ascii();
         if object.is_empty() {
             continue;
         }
-        if piece.is_first && rows == 0 && object.starts_with(b"[") {
+        if chunk.is_first && rows == 0 && object.starts_with(b"[") {
             return Err(EventsError::JsonArray {
-                path: reading.file.path.clone(),
+                path: file.path.clone(),
             });
         }
         rows += 1;
-        if line.len() > piece.limits.bytes {
-            refuse_too_long(reading, object, piece.limits, number)?;
+        if line.len() > chunk.limits.bytes {
+            reject_too_long(sink, object, chunk.limits, number)?;
             continue;
         }
-        reading.intake.compare(hash_bytes(0, object));
+        sink.compare(hash_bytes(0, object));
+        // Keys of all lines would take too long to collect; the first lines show what there is.
         let others = (number <= LINES_WITH_NAMES).then_some(&mut keys.others);
         match parse(object, &names, &mut slots, &mut keys.seen, others) {
             Ok(()) => {
@@ -119,9 +126,9 @@ pub(crate) fn read(
                 if keys.objects == OBJECTS_WITHOUT_USER {
                     keys.check(&[Field::User, Field::Time])?;
                 }
-                reading.row(&JsonRow(&slots), || number)?;
+                sink.take(mapper.read(&JsonRow(&slots)), || number)?;
             }
-            Err(refusal) => reading.refuse(refusal, || number)?,
+            Err(rejection) => sink.reject(rejection, || number)?,
         }
     }
     Ok(rows)
@@ -133,10 +140,10 @@ fn parse<'l>(
     slots: &mut [Slot<'l>],
     seen: &mut [bool],
     others: Option<&mut BTreeSet<String>>,
-) -> Result<(), Refusal> {
-    let refuse = |reason, expected: String| {
+) -> Result<(), Rejection> {
+    let reject = |reason, expected: String| {
         let value = String::from_utf8_lossy(object).into_owned();
-        Refusal {
+        Rejection {
             reason,
             field: Field::Row,
             value,
@@ -144,7 +151,7 @@ fn parse<'l>(
         }
     };
     let text = std::str::from_utf8(object);
-    let text = text.map_err(|_| refuse(RefusalReason::NotUtf8, "text in UTF-8".to_owned()))?;
+    let text = text.map_err(|_| reject(RejectionReason::NotUtf8, "text in UTF-8".to_owned()))?;
     slots.fill(Slot::Cell(Cell::Null));
     let mut json = serde_json::Deserializer::from_str(text);
     let parsed = Object {
@@ -155,7 +162,7 @@ fn parse<'l>(
     }
     .deserialize(&mut json)
     .and_then(|()| json.end());
-    parsed.map_err(|error| refuse(RefusalReason::BadJson, format!("a JSON object: {error}")))
+    parsed.map_err(|error| reject(RejectionReason::BadJson, format!("a JSON object: {error}")))
 }
 
 /// Keeps the values of the wanted keys and passes over the rest.
@@ -186,13 +193,11 @@ impl<'l> Visitor<'l> for Object<'_, 'l> {
             names: self.names,
             others: self.others.as_deref_mut(),
         })? {
-            let slot =
-                wanted.and_then(|at| Some((self.slots.get_mut(at)?, self.seen.get_mut(at)?)));
-            match slot {
-                Some((slot, seen)) => {
+            match wanted {
+                Some(at) => {
                     let value: &'l RawValue = map.next_value()?;
-                    *slot = Slot::of(value.get()).map_err(A::Error::custom)?;
-                    *seen = true;
+                    self.slots[at] = Slot::of(value.get()).map_err(A::Error::custom)?;
+                    self.seen[at] = true;
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;

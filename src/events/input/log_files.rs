@@ -1,9 +1,11 @@
+//! The files of a log, before it is read.
+
 use std::path::{Path, PathBuf};
 
 use super::files;
 use crate::events::{EventsConfig, EventsError};
 
-/// What a log is read from, before it is read: for whoever must not write over it.
+/// The files of a log, before it is read: outputs must not be written over them.
 #[derive(Clone, Debug)]
 pub struct LogFiles {
     /// The files, and the folders that are read with all that is below them.

@@ -1,6 +1,6 @@
 //! Why a column is missing from the header of a text file: often the first line is no header of these columns at all.
 
-use super::chunks::{Layout, Piece, TextPiece};
+use super::chunks::{Chunk, Layout, TextChunk};
 use super::csv_record::is_number_or_time;
 use crate::events::EventsError;
 use crate::events::quality::printable::printable;
@@ -11,12 +11,12 @@ const DELIMITERS: [(char, &str, &str, &str); 5] = [
     (';', "`;`", "`;`", ";"),
     ('\t', "tab", "tabs", "tab"),
     ('|', "`|`", "`|`", "|"),
-    (' ', "blank", "blanks", "whitespace"),
+    (' ', "space", "spaces", "whitespace"),
 ];
 
-/// The error for the columns of a piece, with the cause where a missing column has another.
-pub(crate) fn explain(error: EventsError, piece: &Piece) -> EventsError {
-    match (error, piece) {
+/// The error for the columns of a chunk, with the cause where a missing column has another.
+pub(crate) fn explain(error: EventsError, chunk: &Chunk) -> EventsError {
+    match (error, chunk) {
         (
             EventsError::UnknownColumn {
                 path,
@@ -25,7 +25,7 @@ pub(crate) fn explain(error: EventsError, piece: &Piece) -> EventsError {
                 nearest,
                 columns,
             },
-            Piece::Text(piece),
+            Chunk::Text(chunk),
         ) => {
             let error = EventsError::UnknownColumn {
                 path,
@@ -34,22 +34,22 @@ pub(crate) fn explain(error: EventsError, piece: &Piece) -> EventsError {
                 nearest,
                 columns,
             };
-            cause(&error, piece).unwrap_or(error)
+            cause(&error, chunk).unwrap_or(error)
         }
         (error, _) => error,
     }
 }
 
-fn cause(error: &EventsError, piece: &TextPiece) -> Option<EventsError> {
+fn cause(error: &EventsError, chunk: &TextChunk) -> Option<EventsError> {
     let EventsError::UnknownColumn { path, column, .. } = error else {
         return None;
     };
     let path = path.clone();
-    let names = piece.names.as_slice();
+    let names = chunk.names.as_slice();
     if names.first()?.starts_with('{') {
         return Some(EventsError::JsonForHeader { path });
     }
-    if let Layout::Csv(csv) = piece.layout
+    if let Layout::Csv(csv) = chunk.layout
         && let Some((missing, found, setting)) = delimiter(names, char::from(csv.delimiter), column)
     {
         return Some(EventsError::WrongDelimiter {

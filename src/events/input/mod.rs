@@ -1,5 +1,6 @@
 //! Log files, from bytes to records: finding and opening them, cutting them into chunks, reading CSV, JSON Lines and Parquet.
 
+pub(crate) mod chunk_reader;
 pub(crate) mod chunks;
 pub(crate) mod csv;
 pub(crate) mod csv_record;
@@ -12,6 +13,7 @@ pub(crate) mod missing_column;
 pub(crate) mod open;
 pub(crate) mod parquet;
 pub(crate) mod parquet_fast;
+pub(crate) mod paths;
 pub(crate) mod patterns;
 pub(crate) mod preamble;
 pub(crate) mod record_boundary;

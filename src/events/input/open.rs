@@ -38,6 +38,7 @@ pub(crate) fn open_text(path: &Path, bytes_read: Arc<AtomicU64>) -> Result<Text,
         Box::new(raw)
     };
     match text.fill_buf().map_err(fail)? {
+        // The byte order mark of UTF-8 would be part of the first column's name.
         [0xef, 0xbb, 0xbf, ..] => text.consume(3),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             return Err(EventsError::Utf16 {
@@ -173,7 +174,7 @@ impl Input {
     /// The next bytes, fewer only where the file ends.
     fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         while self.buffer.len() - self.at < count && self.read_more()? > 0 {}
-        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        let rest = &self.buffer[self.at..];
         Ok(rest.get(..count).unwrap_or(rest))
     }
 
@@ -184,10 +185,7 @@ impl Input {
         let kept = self.buffer.len();
         self.buffer.resize(kept + BUFFER_BYTES, 0);
         let outcome = loop {
-            match self
-                .file
-                .read(self.buffer.get_mut(kept..).unwrap_or_default())
-            {
+            match self.file.read(&mut self.buffer[kept..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => break outcome,
             }
@@ -216,7 +214,7 @@ impl BufRead for Input {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         // A decoder that sees the magic number of a frame as a whole consumes none that isn't one.
         self.peek(8)?;
-        Ok(self.buffer.get(self.at..).unwrap_or_default())
+        Ok(&self.buffer[self.at..])
     }
 
     fn consume(&mut self, count: usize) {

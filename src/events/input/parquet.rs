@@ -1,3 +1,5 @@
+//! Rows of Parquet tables with one event a row.
+
 use std::collections::HashMap;
 use std::fs::File;
 
@@ -9,22 +11,27 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 
-use super::chunks::RowsPiece;
+use super::chunks::RowGroup;
 use super::files::LogFile;
-use super::parquet_fast::PlainBatch;
+use super::parquet_fast::{FastBatch, fast_schema};
 use crate::columnar::{Cell, Column, exact_int96, guarded};
 use crate::events::EventsError;
+use crate::events::ingest::RowSink;
 use crate::events::mapping::field::{NotUtf8, Row};
+use crate::events::mapping::mapper::{FieldColumns, Mapper};
 use crate::events::mapping::value::value_of;
-use crate::events::row_reader::Reading;
 use crate::history::ROLLUP_COLUMNS;
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
 
 /// Reads a row group of a Parquet table of one event a row; the number of rows.
-pub(crate) fn read(reading: &mut Reading<'_>, piece: RowsPiece) -> Result<u64, EventsError> {
-    let file = reading.file;
+pub(crate) fn read(
+    mapper: &mut Mapper,
+    sink: &mut RowSink<'_>,
+    file: &LogFile,
+    group: RowGroup,
+) -> Result<u64, EventsError> {
     let parquet = |source| EventsError::Parquet {
         path: file.path.clone(),
         source,
@@ -33,49 +40,53 @@ pub(crate) fn read(reading: &mut Reading<'_>, piece: RowsPiece) -> Result<u64, E
         path: file.path.clone(),
         source,
     })?;
-    let plain = reading.mapper.plain();
-    let metadata = match plain {
-        None => piece.metadata,
-        Some(columns) => {
-            let options =
-                ArrowReaderOptions::new().with_schema(columns.schema(piece.metadata.schema()));
-            // A file that cannot be read in the quickest types is read in its own.
-            let quick = guarded(|| {
-                ArrowReaderMetadata::try_new(piece.metadata.metadata().clone(), options)
-            });
-            quick.unwrap_or(piece.metadata)
-        }
-    };
+    let columns = mapper.field_columns();
+    let metadata = fast_metadata(group.metadata, columns);
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata);
     let count = builder.schema().fields().len();
-    let wanted = reading.mapper.positions();
+    let wanted = mapper.positions();
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
     let builder = builder
         .with_projection(mask)
-        .with_row_groups(vec![piece.group])
+        .with_row_groups(vec![group.number])
         .with_batch_size(BATCH_ROWS);
-    let mut rows = 0;
+    let mut rows = group.rows_before;
     let mut batches = guarded(|| builder.build()).map_err(parquet)?;
     while let Some(batch) =
         guarded(|| Ok::<_, ParquetError>(batches.next().transpose()?)).map_err(parquet)?
     {
         let mut at = BatchRow {
-            columns: columns(file, &batch, &wanted, count)?,
+            columns: batch_columns(file, &batch, &wanted, count)?,
             row: 0,
         };
-        let mut quick = plain.and_then(|columns| PlainBatch::new(&batch, &wanted, columns));
+        let mut fast = columns.and_then(|columns| FastBatch::new(&batch, &wanted, columns));
         for row in 0..batch.num_rows() {
-            if let Some(quick) = &mut quick
-                && reading.quick(quick, row)?
+            if let Some(fast) = &mut fast
+                && fast.take(row, mapper, sink)?
             {
                 continue;
             }
             at.row = row;
-            reading.row(&at, || piece.rows_before + rows + row as u64 + 1)?;
+            sink.take(mapper.read(&at), || rows + row as u64 + 1)?;
         }
         rows += batch.num_rows() as u64;
     }
-    Ok(rows)
+    Ok(rows - group.rows_before)
+}
+
+/// The metadata with the types of the fast path, where it can be taken.
+fn fast_metadata(
+    metadata: ArrowReaderMetadata,
+    columns: Option<FieldColumns>,
+) -> ArrowReaderMetadata {
+    let Some(columns) = columns else {
+        return metadata;
+    };
+    let schema = fast_schema(columns, metadata.schema());
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let fast = guarded(|| ArrowReaderMetadata::try_new(metadata.metadata().clone(), options));
+    // A file that cannot be read in the fastest types is read in its own.
+    fast.unwrap_or(metadata)
 }
 
 /// What a file says about its columns and row groups.
@@ -121,7 +132,7 @@ pub(crate) fn names(schema: &Schema) -> Vec<String> {
 }
 
 /// The columns of a batch by their positions in the file; those not in use are absent.
-fn columns<'b>(
+fn batch_columns<'b>(
     file: &LogFile,
     batch: &'b RecordBatch,
     wanted: &[usize],
@@ -139,11 +150,9 @@ fn columns<'b>(
             path: file.path.clone(),
             column: field.name().clone(),
             found: array.data_type().to_string(),
-            expected: "text, a number, a date, a time, a truth value or a structure of these",
+            expected: "text, a number, a date, a time, a boolean or a structure of these",
         })?;
-        if let Some(slot) = columns.get_mut(*position) {
-            *slot = Some(column);
-        }
+        columns[*position] = Some(column);
     }
     Ok(columns)
 }

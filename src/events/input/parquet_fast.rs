@@ -1,5 +1,7 @@
-//! The short way for Parquet rows whose fields are plain columns of common types. Whatever is odd about a row is left to the
-//! long way, so that both give the same.
+//! The fast path for Parquet rows whose fields are columns of common types. A row that is unusual in any way is left to the
+//! [mapper](crate::events::mapping::mapper::Mapper), so that both give the same events.
+
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -12,38 +14,37 @@ use arrow_array::{
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::events::row_reader::Reading;
+use crate::events::ingest::RowSink;
+use crate::events::mapping::mapper::{FieldColumns, Mapper};
 use crate::history::{HistoryError, Placement};
 
-/// The positions in a file of the columns that the fields are plain copies of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PlainColumns {
-    pub(crate) user: usize,
-    pub(crate) time: usize,
-    pub(crate) kind: Option<usize>,
-    pub(crate) amount: Option<usize>,
+/// The schema to read with: texts in the types that are quickest to compare.
+pub(crate) fn fast_schema(columns: FieldColumns, schema: &Schema) -> SchemaRef {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(position, field)| fast_field(columns, position, field))
+        .collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-impl PlainColumns {
-    /// The schema to ask a reader for: text as it is quickest to look at.
-    pub(crate) fn schema(self, schema: &Schema) -> SchemaRef {
-        let kind = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let field = |(position, field): (usize, &std::sync::Arc<Field>)| match field.data_type() {
-            DataType::Utf8 if position == self.user => {
-                field.as_ref().clone().with_data_type(DataType::Utf8View)
-            }
-            DataType::Utf8 if Some(position) == self.kind => {
-                field.as_ref().clone().with_data_type(kind())
-            }
-            _ => field.as_ref().clone(),
-        };
-        let fields: Vec<Field> = schema.fields().iter().enumerate().map(field).collect();
-        std::sync::Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+fn fast_field(columns: FieldColumns, position: usize, field: &Field) -> Field {
+    let is_text = *field.data_type() == DataType::Utf8;
+    if is_text && position == columns.user {
+        // A view needs no copy of the text.
+        field.clone().with_data_type(DataType::Utf8View)
+    } else if is_text && Some(position) == columns.kind {
+        // Kinds repeat: with a dictionary each is looked at once a batch.
+        let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        field.clone().with_data_type(kind)
+    } else {
+        field.clone()
     }
 }
 
 /// The columns of a batch.
-pub(crate) struct PlainBatch<'b> {
+pub(crate) struct FastBatch<'b> {
     user: Texts<'b>,
     ticks: &'b [i64],
     per_s: i64,
@@ -66,12 +67,12 @@ struct Kinds<'b> {
     numbers: Vec<Option<u16>>,
 }
 
-impl<'b> PlainBatch<'b> {
+impl<'b> FastBatch<'b> {
     /// The columns of a batch that holds those at `wanted`; `None` when one is of another type.
     pub(crate) fn new(
         batch: &'b RecordBatch,
         wanted: &[usize],
-        columns: PlainColumns,
+        columns: FieldColumns,
     ) -> Option<Self> {
         let find = |column: usize| {
             batch
@@ -131,11 +132,12 @@ impl<'b> PlainBatch<'b> {
         })
     }
 
-    /// Takes in one row; `false` when it is odd in any way and nothing was done.
-    pub(crate) fn row(
+    /// Takes in one row; `false` when it is unusual in any way and nothing was done.
+    pub(crate) fn take(
         &mut self,
-        reading: &mut Reading<'_>,
         row: usize,
+        mapper: &mut Mapper,
+        sink: &mut RowSink<'_>,
     ) -> Result<bool, HistoryError> {
         let Some(user) = self.user.get(row) else {
             return Ok(false);
@@ -148,11 +150,11 @@ impl<'b> PlainBatch<'b> {
         else {
             return Ok(false);
         };
-        let Reading { mapper, intake, .. } = reading;
+        // Times out of range are rejected with their values by the mapper.
         let Some(day) = mapper.day(ticks, self.per_s, self.zoned) else {
             return Ok(false);
         };
-        let is_seen = match intake.placement(day) {
+        let is_seen = match sink.placement(day) {
             Placement::Seen => true,
             Placement::AfterAsOf => false,
             Placement::Stray(_) => return Ok(false),
@@ -160,26 +162,25 @@ impl<'b> PlainBatch<'b> {
         let amount = match self.amount {
             None => Some(0.0),
             Some((_, nulls)) if !is_valid(nulls, row) => None,
-            Some((amounts, _)) => amounts.get(row).copied(),
+            Some((amounts, _)) => Some(amounts[row]),
         };
+        if !is_seen {
+            sink.pass_over(day);
+            return Ok(true);
+        }
         // A kind is only looked at, and numbered, where the row is kept.
-        let kind = if !is_seen {
-            None
-        } else {
-            match &mut self.kind {
-                None => Some(intake.kind(mapper.kind_of_all())?),
-                Some(kinds) => match kinds.number(row, |name| intake.kind(name))? {
-                    Some(kind) => Some(kind),
-                    None => return Ok(false),
-                },
-            }
+        let kind = match &mut self.kind {
+            None => sink.kind(mapper.kind_of_all())?,
+            Some(kinds) => match kinds.number(row, |name| sink.kind(name))? {
+                Some(kind) => kind,
+                None => return Ok(false),
+            },
         };
-        let name = |_: u16| {
-            self.kind
-                .as_ref()
-                .map_or(mapper.kind_of_all(), |kinds| kinds.name(row))
+        let name = || match &self.kind {
+            None => mapper.kind_of_all(),
+            Some(kinds) => kinds.name(row),
         };
-        intake.keep_plain(user, day, kind, amount, name)
+        sink.keep_numbered(user, day, kind, amount, name)
     }
 }
 
@@ -188,7 +189,7 @@ fn is_valid(nulls: Option<&NullBuffer>, row: usize) -> bool {
 }
 
 impl Texts<'_> {
-    /// A text without blanks around it.
+    /// A text without whitespace around it.
     fn get(&self, row: usize) -> Option<&str> {
         let text = match self {
             Self::Plain(array) if array.is_valid(row) => array.value(row),
@@ -228,9 +229,7 @@ impl<'b> Kinds<'b> {
         let Some(position) = self.position(row) else {
             return Ok(None);
         };
-        let Some(known) = self.numbers.get_mut(position) else {
-            return Ok(None);
-        };
+        let known = &mut self.numbers[position];
         if known.is_none() && self.names.is_valid(position) && is_trim(self.names.value(position)) {
             *known = Some(number(self.names.value(position))?);
         }

@@ -1,9 +1,9 @@
-//! What the beginning of a text file tells: how it is written, and which columns it has.
+//! The layout of a text file and its columns, from its beginning.
 
 use std::ops::Range;
 
 use super::chunks::Layout;
-use super::csv::split_at_blanks;
+use super::csv::split_at_whitespace;
 use super::csv_record::{Csv, Fields, Found};
 use super::files::LogFile;
 use super::format::extension;
@@ -19,7 +19,7 @@ pub(crate) struct Beginning {
     pub(crate) length: usize,
 }
 
-/// What the first bytes of a file tell, `are_all` when it has no more; `None` where more are needed.
+/// The layout from the first bytes of a file, `are_all` when it has no more; `None` where more are needed.
 pub(crate) fn beginning(
     bytes: &[u8],
     are_all: bool,
@@ -35,7 +35,9 @@ pub(crate) fn beginning(
                 length: 0,
             }));
         }
-        (_, Some(Delimiter::Whitespace)) => return blank_separated(bytes, are_all, file, config),
+        (_, Some(Delimiter::Whitespace)) => {
+            return whitespace_separated(bytes, are_all, file, config);
+        }
         (_, Some(Delimiter::Byte(byte))) => byte,
         (_, None) if extension(&file.path) == "tsv" => b'\t',
         (_, None) => b',',
@@ -57,7 +59,7 @@ pub(crate) fn beginning(
         },
     };
     csv.columns = names.len();
-    let rows = bytes.get(length..).unwrap_or_default();
+    let rows = &bytes[length..];
     csv.backslash = csv.backslash || config.escape.is_none() && has_backslashes(rows, are_all, csv);
     Ok(Some(Beginning {
         layout: Layout::Csv(csv),
@@ -68,6 +70,7 @@ pub(crate) fn beginning(
 
 /// What ends the lines: a carriage return by itself where there are more of these than newlines outside of quotes.
 fn terminator(bytes: &[u8], csv: Csv) -> u8 {
+    // Hardly any file is of the old Macintosh, and most have no carriage return at all.
     if memchr::memchr(b'\r', bytes).is_none() {
         return b'\n';
     }
@@ -110,11 +113,9 @@ fn header(
         };
     }
     let bad = |problem: &'static str| {
-        let line = bytes.get(from..).unwrap_or_default();
-        let line = line
-            .split(|byte| *byte == csv.terminator)
-            .next()
-            .unwrap_or_default();
+        let line = &bytes[from..];
+        let end = memchr::memchr(csv.terminator, line).unwrap_or(line.len());
+        let line = &line[..end];
         let first = printable(
             &String::from_utf8_lossy(line.get(..400).unwrap_or(line)),
             80,
@@ -130,7 +131,7 @@ fn header(
         Some(Found::OpenQuote { .. }) => bad("opens a quote and does not close it"),
         Some(Found::TooLong { .. }) => bad("has more bytes than `events.max_record_bytes`"),
         Some(Found::Record { end, next }) => {
-            let record = bytes.get(from..end).unwrap_or_default();
+            let record = &bytes[from..end];
             let record = record.strip_suffix(b"\r").unwrap_or(record);
             let mut fields = Fields::default();
             fields.split(record, csv);
@@ -145,13 +146,13 @@ fn header_names<'h>(fields: impl Iterator<Item = &'h [u8]>) -> Vec<String> {
         .collect()
 }
 
-fn blank_separated(
+fn whitespace_separated(
     bytes: &[u8],
     are_all: bool,
     file: &LogFile,
     config: &EventsConfig,
 ) -> Result<Option<Beginning>, EventsError> {
-    let layout = Layout::Blanks;
+    let layout = Layout::Whitespace;
     if let Some(names) = &config.columns {
         return Ok(Some(Beginning {
             layout,
@@ -162,9 +163,9 @@ fn blank_separated(
     let (mut length, mut fields) = (0, Vec::new());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         length += line.len();
-        split_at_blanks(line, &mut fields);
+        split_at_whitespace(line, &mut fields);
         if !fields.is_empty() && (are_all || line.ends_with(b"\n")) {
-            let field = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
+            let field = |range: &Range<usize>| &line[range.clone()];
             return Ok(Some(Beginning {
                 layout,
                 names: header_names(fields.iter().map(field)),
@@ -194,6 +195,7 @@ fn has_backslashes(rows: &[u8], are_all: bool, csv: Csv) -> bool {
     if memchr::memmem::find(rows, b"\\\"").is_none() {
         return false;
     }
+    // Both readings are tried on the beginning; the one with fewer malformed rows is right.
     let malformed = |backslash| malformed(rows, are_all, Csv { backslash, ..csv });
     malformed(true) < malformed(false)
 }
@@ -204,7 +206,7 @@ fn malformed(rows: &[u8], are_all: bool, csv: Csv) -> usize {
     while at < rows.len() {
         match csv.find(rows, at, are_all) {
             Some(Found::Record { end, next }) => {
-                let record = rows.get(at..end).unwrap_or_default();
+                let record = &rows[at..end];
                 let record = record.strip_suffix(b"\r").unwrap_or(record);
                 fields.split(record, csv);
                 count += usize::from(

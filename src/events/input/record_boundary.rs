@@ -8,7 +8,7 @@ use super::csv_record::{Found, Limits};
 pub(crate) enum Cut {
     /// Here, behind whole records.
     At(usize),
-    /// More bytes are needed to tell.
+    /// More bytes are needed.
     NotYet,
     /// The first record is beyond the limits, and its line goes on behind these bytes.
     TooLong,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::events::EventsError;
 
-/// Bytes that tell whether a text is UTF-16.
+/// Bytes that are looked at to find text in UTF-16.
 const BYTES_LOOKED_AT: usize = 512;
 
 /// What is known by its first bytes, and what to do about it.

@@ -1,3 +1,5 @@
+//! Where the value of a field comes from: a column, or an expression.
+
 use std::path::{Path, PathBuf};
 
 use super::cel::Expression;
@@ -5,10 +7,10 @@ use crate::columnar::{Cell, NoId};
 use crate::events::EventsError;
 use crate::events::config::Mapping;
 use crate::events::quality::printable::printable;
-use crate::events::quality::rejection::{Field, Refusal, RefusalReason};
+use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
 
 /// What is expected of a floating-point number that may be one of several ids.
-pub(crate) const INEXACT: &str = "text or a whole number: so large a floating-point number may stand for several ids; write ids as text";
+pub(crate) const INEXACT: &str = "text or an integer: so large a floating-point number may stand for several ids; write ids as text";
 
 /// Columns, and characters of each, that a message shows.
 const COLUMNS_SHOWN: usize = 40;
@@ -31,14 +33,14 @@ pub(crate) struct NotUtf8(pub(crate) String);
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The row is to be counted by its reason.
-    Refused(Refusal),
+    Rejected(Rejection),
     /// Reading cannot go on.
     Failed(Box<EventsError>),
 }
 
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
     }
 }
 
@@ -194,14 +196,6 @@ impl Source {
         }
     }
 
-    /// What to call it when a value is refused.
-    pub(crate) fn label(&self) -> String {
-        match &self.origin {
-            Origin::Column { name, .. } => format!("column `{name}`"),
-            Origin::Expression(expression) => format!("`{}`", expression.text()),
-        }
-    }
-
     /// The value for a row.
     pub(crate) fn cell<'s>(&'s mut self, row: &'s impl Row) -> Result<Cell<'s>, Stop> {
         match &mut self.origin {
@@ -213,26 +207,26 @@ impl Source {
     }
 }
 
-pub(crate) fn not_utf8(field: Field, NotUtf8(value): NotUtf8) -> Refusal {
-    Refusal {
-        reason: RefusalReason::NotUtf8,
+pub(crate) fn not_utf8(field: Field, NotUtf8(value): NotUtf8) -> Rejection {
+    Rejection {
+        reason: RejectionReason::NotUtf8,
         field,
         value,
         expected: "text in UTF-8".into(),
     }
 }
 
-/// The text of a user or kind, without blanks around it: numbers without a fraction are written as whole numbers.
+/// The text of a user or kind, without whitespace around it: numbers without a fraction are written as integers.
 pub(crate) fn text_of<'t>(
     cell: Cell<'t>,
     scratch: &'t mut String,
     field: Field,
-    empty: RefusalReason,
-) -> Result<&'t str, Refusal> {
+    empty: RejectionReason,
+) -> Result<&'t str, Rejection> {
     scratch.clear();
     let bad = |expected: &'static str| {
-        let reason = RefusalReason::BadType;
-        Err(Refusal {
+        let reason = RejectionReason::BadType;
+        Err(Rejection {
             reason,
             field,
             value: cell.to_string(),
@@ -248,6 +242,7 @@ pub(crate) fn text_of<'t>(
                 Ok(text)
             }
         }
+        // A flag is a fine kind of event; as a user it is a mistake of the mapping.
         Cell::Bool(value) if field == Field::Kind => Ok(if value { "true" } else { "false" }),
         _ => match cell.write_id(scratch) {
             Ok(()) => Ok(scratch),
@@ -258,13 +253,13 @@ pub(crate) fn text_of<'t>(
     }
 }
 
-fn no_text(field: Field, reason: RefusalReason) -> Refusal {
+fn no_text(field: Field, reason: RejectionReason) -> Rejection {
     let expected = if field == Field::User {
         "a user id"
     } else {
         "a kind of event"
     };
-    Refusal {
+    Rejection {
         reason,
         field,
         value: String::new(),

@@ -1,3 +1,5 @@
+//! Rows as events.
+
 use std::borrow::Cow;
 
 use super::field::{Columns, Row, Source, Stop, text_of};
@@ -5,13 +7,47 @@ use super::time::TimeReader;
 use crate::columnar::Cell;
 use crate::events::EventsError;
 use crate::events::config::EventsConfig;
-use crate::events::ingest::Intake;
-use crate::events::input::parquet_fast::PlainColumns;
-use crate::events::quality::rejection::{Field, Refusal, RefusalReason};
-use crate::history::{AMOUNT_LIMIT, Amount, Day, Placement};
+use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
+use crate::history::{AMOUNT_LIMIT, Amount, Day};
 
 /// The kind of all events of a log that has no kinds, where the caller does not name one.
 pub(crate) const KIND_OF_ALL: &str = "event";
+
+/// One event of a log.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Event<'e> {
+    pub(crate) user: &'e str,
+    pub(crate) day: Day,
+    pub(crate) kind: &'e str,
+    /// `None` where amounts are mapped and this one is empty.
+    pub(crate) amount: Option<Amount>,
+}
+
+/// A row of which the user and the day were read. The rest is read by [`Self::event`] alone: of a row after the as-of day
+/// nothing more may be seen, not even that it is wrong.
+pub(crate) struct DatedRow<'m, R> {
+    pub(crate) user: &'m str,
+    pub(crate) day: Day,
+    row: &'m R,
+    kind: KindMapping<'m>,
+    amount: Option<&'m mut Source>,
+}
+
+/// Where the kind of a row comes from.
+enum KindMapping<'m> {
+    Source(&'m mut Source, &'m mut String),
+    /// All rows are of this kind.
+    Constant(&'m str),
+}
+
+/// The positions in a file of the columns that the fields are copies of, where no field is an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FieldColumns {
+    pub(crate) user: usize,
+    pub(crate) time: usize,
+    pub(crate) kind: Option<usize>,
+    pub(crate) amount: Option<usize>,
+}
 
 /// Turns rows into events.
 pub(crate) struct Mapper {
@@ -111,18 +147,10 @@ impl Mapper {
         Ok(())
     }
 
-    /// What to call the column of a refused value.
-    pub(crate) fn label(&self, field: Field) -> String {
-        self.sources()
-            .find(|(known, _)| *known == field)
-            .map(|(_, source)| source.label())
-            .unwrap_or_default()
-    }
-
-    /// The columns of the file it is bound to, where every field is a plain one.
-    pub(crate) fn plain(&self) -> Option<PlainColumns> {
+    /// The columns of the file it is bound to; `None` where a field is an expression.
+    pub(crate) fn field_columns(&self) -> Option<FieldColumns> {
         let optional = |source: &Option<Source>| source.as_ref().map(Source::column);
-        Some(PlainColumns {
+        Some(FieldColumns {
             user: self.user.column()?,
             time: self.time.column()?,
             kind: optional(&self.kind).map_or(Some(None), |column| column.map(Some))?,
@@ -148,46 +176,66 @@ impl Mapper {
         })
     }
 
-    /// The kind of all events, where no column tells.
+    /// The kind of all events, where none is mapped.
     pub(crate) fn kind_of_all(&self) -> &str {
         &self.kind_of_all
     }
 
-    /// Hands the event of a row to `intake`. Nothing but the user and the time of a row after the as-of day is seen.
-    pub(crate) fn apply(&mut self, row: &impl Row, intake: &mut Intake) -> Result<(), Stop> {
+    /// The user and the day of a row.
+    #[inline]
+    pub(crate) fn read<'m, R: Row>(&'m mut self, row: &'m R) -> Result<DatedRow<'m, R>, Stop> {
         let user = text_of(
             self.user.cell(row)?,
             &mut self.user_text,
             Field::User,
-            RefusalReason::EmptyUser,
+            RejectionReason::EmptyUser,
         )?;
         let day = self.days.day(self.time.cell(row)?)?;
-        match intake.place(day) {
-            Placement::Seen => {}
-            Placement::AfterAsOf => return Ok(()),
-            Placement::Stray(stray) => return Err(intake.stray(stray, day).into()),
-        }
         let kind = match &mut self.kind {
-            Some(kind) => text_of(
-                kind.cell(row)?,
-                &mut self.kind_text,
-                Field::Kind,
-                RefusalReason::EmptyKind,
-            )?,
-            None => &self.kind_of_all,
+            Some(source) => KindMapping::Source(source, &mut self.kind_text),
+            None => KindMapping::Constant(&self.kind_of_all),
         };
-        let amount = match &mut self.amount {
-            Some(amount) => amount_of(amount.cell(row)?)?,
+        Ok(DatedRow {
+            user,
+            day,
+            row,
+            kind,
+            amount: self.amount.as_mut(),
+        })
+    }
+}
+
+impl<'m, R: Row> DatedRow<'m, R> {
+    /// The event of the row.
+    #[inline]
+    pub(crate) fn event(self) -> Result<Event<'m>, Stop> {
+        let kind = match self.kind {
+            KindMapping::Source(source, text) => text_of(
+                source.cell(self.row)?,
+                text,
+                Field::Kind,
+                RejectionReason::EmptyKind,
+            )?,
+            KindMapping::Constant(kind) => kind,
+        };
+        let amount = match self.amount {
+            Some(source) => amount_of(source.cell(self.row)?)?,
             None => Some(Amount::default()),
         };
-        Ok(intake.keep(user, kind, day, amount)?)
+        Ok(Event {
+            user: self.user,
+            day: self.day,
+            kind,
+            amount,
+        })
     }
 }
 
 /// The amount in a cell; `None` where it is empty.
-fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Refusal> {
+fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Rejection> {
     let number = match cell {
         Cell::Null => return Ok(None),
+        // Spreadsheets write numbers with spaces around them.
         Cell::Text(text) => match text.trim_ascii() {
             "" => return Ok(None),
             text => text.parse().ok(),
@@ -196,8 +244,8 @@ fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Refusal> {
     };
     match number.map(Amount::new) {
         Some(Ok(amount)) => Ok(Some(amount)),
-        _ => Err(Refusal {
-            reason: RefusalReason::BadAmount,
+        _ => Err(Rejection {
+            reason: RejectionReason::BadAmount,
             field: Field::Amount,
             value: cell.to_string(),
             expected: expected_amount(cell),

@@ -39,12 +39,12 @@ pub(crate) enum TimeFormat {
 pub(crate) struct Pattern {
     written: String,
     /// The patterns that it stands for: a `%Z` or `%z` can be written in several ways.
-    ways: Vec<(String, Tells)>,
+    ways: Vec<(String, PatternTime)>,
 }
 
-/// What a time in a pattern tells.
+/// What times in a pattern stand for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Tells {
+pub(crate) enum PatternTime {
     /// A local day.
     Local,
     /// An instant, by an offset in the text.
@@ -53,9 +53,9 @@ pub(crate) enum Tells {
     Offset(Offset),
 }
 
-/// What one text tells.
+/// The time of one text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Told {
+pub(crate) enum ParsedTime {
     Day(Day),
     Instant(Timestamp),
 }
@@ -111,16 +111,16 @@ impl TimeFormat {
     }
 }
 
-/// What a text in ISO 8601 tells. `UTC` and `GMT` may stand for `Z`, as BigQuery writes it.
-pub(crate) fn iso(text: &str) -> Option<Told> {
+/// The time of a text in ISO 8601. `UTC` and `GMT` may stand for `Z`, as BigQuery writes it.
+pub(crate) fn iso(text: &str) -> Option<ParsedTime> {
     if let Ok(at) = text.parse() {
-        return Some(Told::Instant(at));
+        return Some(ParsedTime::Instant(at));
     }
     if text.ends_with(']') {
         return text
             .parse::<Zoned>()
             .ok()
-            .map(|zoned| Told::Instant(zoned.timestamp()));
+            .map(|zoned| ParsedTime::Instant(zoned.timestamp()));
     }
     let utc = ["UTC", "GMT", "Z"]
         .iter()
@@ -131,7 +131,7 @@ pub(crate) fn iso(text: &str) -> Option<Told> {
         None => text
             .parse::<DateTime>()
             .ok()
-            .map(|local| Told::Day(Day::from(local.date()))),
+            .map(|local| ParsedTime::Day(Day::from(local.date()))),
     }
 }
 
@@ -159,8 +159,8 @@ pub(crate) fn seconds_of(cell: Cell<'_>, per_s: i64) -> Option<i64> {
     Some(ticks.div_euclid(per_s))
 }
 
-fn at_offset(time: DateTime, offset: Offset) -> Option<Told> {
-    offset.to_timestamp(time).ok().map(Told::Instant)
+fn at_offset(time: DateTime, offset: Offset) -> Option<ParsedTime> {
+    offset.to_timestamp(time).ok().map(ParsedTime::Instant)
 }
 
 impl Pattern {
@@ -182,53 +182,56 @@ impl Pattern {
             parts.iter().map(replace).collect::<String>()
         };
         let names = parts.iter().any(|part| directive(part) == Some('Z'));
-        let ways: Vec<(String, Tells)> = match (names, fixed) {
+        let ways: Vec<(String, PatternTime)> = match (names, fixed) {
             (true, _) if of_text => {
                 return Err("it holds both a zone's name and an offset".to_owned());
             }
             (true, _) => UTC_WORDS
                 .iter()
-                .map(|word| (replaced('Z', word), Tells::Offset(Offset::UTC)))
+                .map(|word| (replaced('Z', word), PatternTime::Offset(Offset::UTC)))
                 .collect(),
-            (false, Some(offset)) => vec![(written.to_owned(), Tells::Offset(offset))],
+            (false, Some(offset)) => vec![(written.to_owned(), PatternTime::Offset(offset))],
             (false, None) if parts.contains(&"%z") => vec![
-                (written.to_owned(), Tells::Instant),
-                (replaced('z', "%:z"), Tells::Instant),
-                (replaced('z', "Z"), Tells::Offset(Offset::UTC)),
+                (written.to_owned(), PatternTime::Instant),
+                (replaced('z', "%:z"), PatternTime::Instant),
+                (replaced('z', "Z"), PatternTime::Offset(Offset::UTC)),
             ],
             (false, None) => vec![(
                 written.to_owned(),
                 if of_text {
-                    Tells::Instant
+                    PatternTime::Instant
                 } else {
-                    Tells::Local
+                    PatternTime::Local
                 },
             )],
         };
         ways.iter()
-            .try_for_each(|(way, tells)| try_out(way, *tells))?;
+            .try_for_each(|(way, meaning)| try_out(way, *meaning))?;
         Ok(Self {
             written: written.to_owned(),
             ways,
         })
     }
 
-    /// What a text tells; `None` where it is not written so.
-    pub(crate) fn read(&self, text: &str) -> Option<Told> {
-        self.ways.iter().find_map(|(way, tells)| {
+    /// The time of a text; `None` where it is not written so.
+    pub(crate) fn read(&self, text: &str) -> Option<ParsedTime> {
+        self.ways.iter().find_map(|(way, meaning)| {
             let time = strtime::parse(way, text).ok()?;
-            match tells {
-                Tells::Local => time.to_date().ok().map(|date| Told::Day(Day::from(date))),
-                Tells::Offset(offset) => at_offset(time.to_datetime().ok()?, *offset),
-                Tells::Instant => instant(&time).map(Told::Instant),
+            match meaning {
+                PatternTime::Local => time
+                    .to_date()
+                    .ok()
+                    .map(|date| ParsedTime::Day(Day::from(date))),
+                PatternTime::Offset(offset) => at_offset(time.to_datetime().ok()?, *offset),
+                PatternTime::Instant => instant(&time).map(ParsedTime::Instant),
             }
         })
     }
 
-    /// The pattern as it was written, and what its times tell where they can be written in one way only.
-    pub(crate) fn single(&self) -> (&str, Option<Tells>) {
+    /// The pattern as it was written, and what its times stand for where they can be written in one way only.
+    pub(crate) fn single(&self) -> (&str, Option<PatternTime>) {
         match self.ways.as_slice() {
-            [(_, tells)] => (&self.written, Some(*tells)),
+            [(_, meaning)] => (&self.written, Some(*meaning)),
             _ => (&self.written, None),
         }
     }
@@ -241,25 +244,25 @@ fn instant(time: &BrokenDownTime) -> Option<Timestamp> {
 }
 
 /// Tries a pattern on a time.
-fn try_out(pattern: &str, tells: Tells) -> Result<(), String> {
+fn try_out(pattern: &str, meaning: PatternTime) -> Result<(), String> {
     let sample = Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::fixed(Offset::UTC));
     let text = BrokenDownTime::from(&sample)
         .to_string(pattern)
         .map_err(|error| error.to_string())?;
     let time = strtime::parse(pattern, &text).map_err(|error| error.to_string())?;
-    match tells {
-        Tells::Instant if instant(&time).is_some() => Ok(()),
-        Tells::Local | Tells::Instant => time
+    match meaning {
+        PatternTime::Instant if instant(&time).is_some() => Ok(()),
+        PatternTime::Local | PatternTime::Instant => time
             .to_date()
             .map(drop)
-            .map_err(|error| format!("it does not tell a day: {error}")),
-        Tells::Offset(_) if time.hour().is_none() => {
+            .map_err(|error| format!("it gives no day: {error}")),
+        PatternTime::Offset(_) if time.hour().is_none() => {
             Err("it holds a time zone, but no time of day".to_owned())
         }
-        Tells::Offset(_) => time
+        PatternTime::Offset(_) => time
             .to_datetime()
             .map(drop)
-            .map_err(|error| format!("it does not tell a time: {error}")),
+            .map_err(|error| format!("it gives no time: {error}")),
     }
 }
 
@@ -339,52 +342,4 @@ fn offset_of_digits(text: &str) -> Option<Offset> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_that_tell_no_day_are_errors() {
-        for (format, expected) in [
-            ("%H:%M", "does not tell a day"),
-            ("%d/%m", "does not tell a day"),
-            ("%H:%MZ", "does not tell a time"),
-            ("%Y-%m-%d %J", "cannot be used"),
-            ("%Y-%m-%d %", "cannot be used"),
-            ("epoch", "none of rfc3339, epoch_s"),
-            ("%Y-%m-%dZ", "holds a time zone, but no time of day"),
-            ("%Y-%m-%d %H:%M:%S EST", "`EST` would be read as text"),
-            (
-                "%Y-%m-%d %H:%M:%S %Z %z",
-                "both a zone's name and an offset",
-            ),
-        ] {
-            let message = TimeFormat::new(format).unwrap_err().to_string();
-            assert!(message.contains(expected), "{format}: {message}");
-        }
-    }
-
-    #[test]
-    fn words_that_only_look_like_zones_are_text() {
-        for pattern in [
-            "%d.%m.%Y um %H:%M Uhr",
-            "Zeit %Y-%m-%d %H:%M",
-            "%Y-%m-%d-00",
-            "%Y-%m-%d (%H)",
-            "%dZoo%m %Y %H",
-        ] {
-            let TimeFormat::Pattern(pattern) = TimeFormat::new(pattern).unwrap() else {
-                panic!("{pattern}")
-            };
-            assert_eq!(pattern.single().1, Some(Tells::Local), "{pattern:?}");
-        }
-    }
-
-    #[test]
-    fn parts_are_directives_and_the_texts_between_them() {
-        assert_eq!(
-            parts("%Y-%_m%:z Z%%"),
-            ["%Y", "-", "%_m", "%:z", " Z", "%%"]
-        );
-        assert_eq!(parts("%.3fé%"), ["%.3f", "é", "%"]);
-    }
-}
+mod tests;

@@ -1,3 +1,5 @@
+//! Values between rows and the expression engine.
+
 use cel::Value;
 use cel::objects::OptionalValue;
 use jiff::Timestamp;

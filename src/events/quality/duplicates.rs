@@ -1,7 +1,8 @@
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+//! Rows that equal an earlier row, counted in bounded memory.
 
-use crate::history::keyed;
+use std::collections::{HashMap, HashSet};
+
+use crate::history::SecretState;
 
 /// Distinct rows that are remembered one by one; beyond it a sample is.
 const EXACT_LIMIT: usize = 1_000_000;
@@ -15,9 +16,11 @@ pub(crate) struct Duplicates {
     limit: usize,
     /// How many low bits of a remembered hash are zero.
     sampled_bits: u32,
-    seen: HashSet<u64, BuildHasherDefault<Keyed>>,
+    /// Hashes of rows are the same in every process, their positions in a table are not: nobody can make up rows that all
+    /// have one position.
+    seen: HashSet<u64, SecretState>,
     /// For each hash that came again: how often it did.
-    repeats: HashMap<u64, u64, BuildHasherDefault<Keyed>>,
+    repeats: HashMap<u64, u64, SecretState>,
     compared: u64,
 }
 
@@ -46,6 +49,7 @@ impl Duplicates {
         if !self.seen.insert(hash) {
             *self.repeats.entry(hash).or_default() += 1;
         } else if self.seen.len() > self.limit {
+            // Halves the sample: one more bit of a remembered hash has to be zero.
             self.sampled_bits += 1;
             let bits = self.sampled_bits;
             self.seen.retain(|hash| hash.trailing_zeros() >= bits);
@@ -72,26 +76,10 @@ impl Duplicates {
     }
 }
 
-/// Takes hashes of rows, which are the same in every process, to places in a table, which are not: nobody can make up
-/// rows that all have one place.
-#[derive(Debug, Default)]
-pub(crate) struct Keyed(u64);
-
-impl Hasher for Keyed {
-    fn finish(&self) -> u64 {
-        keyed(self.0)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = hash_bytes(self.0, bytes);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
 /// Mixes `bytes` into the hash `seed`, eight at a time, by multiplication folded to 64 bits.
+///
+/// Written out here, since the sample of rows depends on it: a library's hash may be another one in its next release or on
+/// another processor, and equal logs are to have equal reports.
 pub(crate) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<8>();
     let mut tail = [0; 8];

@@ -1,3 +1,5 @@
+//! Values and paths as messages show them.
+
 use std::path::Path;
 
 /// Text for a message: at most `limit` characters, and without control characters, which a terminal may obey.

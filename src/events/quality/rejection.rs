@@ -1,3 +1,5 @@
+//! Why a row is rejected.
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -5,10 +7,10 @@ use serde::Serialize;
 
 use crate::history::Stray;
 
-/// Why a row was refused. The names are stable; programs may rely on them.
+/// Why a row was rejected. The names are stable; programs may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RefusalReason {
+pub enum RejectionReason {
     /// The row has more or fewer columns than the header.
     WrongColumnCount,
     /// A quote is opened and not closed, or closed only after other rows.
@@ -21,7 +23,7 @@ pub enum RefusalReason {
     NotUtf8,
     /// An expression failed for this row.
     ExpressionFailed,
-    /// A value is of a type that cannot serve: a list, a map, a truth value, or a floating-point number that is not exact.
+    /// A value is of a type that cannot serve: a list, a map, a boolean, or a floating-point number that is not exact.
     BadType,
     /// There is no user.
     EmptyUser,
@@ -44,7 +46,7 @@ pub enum RefusalReason {
     InTheFuture,
 }
 
-impl From<Stray> for RefusalReason {
+impl From<Stray> for RejectionReason {
     fn from(stray: Stray) -> Self {
         match stray {
             Stray::BeforeCoverage => Self::BeforeCoverage,
@@ -54,7 +56,7 @@ impl From<Stray> for RefusalReason {
     }
 }
 
-impl RefusalReason {
+impl RejectionReason {
     /// Every reason, in the order of reports.
     pub const ALL: [Self; 16] = [
         Self::WrongColumnCount,
@@ -106,20 +108,20 @@ impl RefusalReason {
     }
 }
 
-impl fmt::Display for RefusalReason {
+impl fmt::Display for RejectionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// One row's refusal, before it is counted.
+/// One row's rejection, before it is counted.
 #[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) reason: RefusalReason,
+pub(crate) struct Rejection {
+    pub(crate) reason: RejectionReason,
     /// The column or expression to blame; empty when the whole row is.
     pub(crate) field: Field,
     pub(crate) value: String,
-    /// Borrowed for the common reasons: logs with many refused rows must not be slow.
+    /// Borrowed for the common reasons: logs with many rejected rows must not be slow.
     pub(crate) expected: Cow<'static, str>,
 }
 

@@ -1,9 +1,11 @@
+//! The data-quality report.
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::printable::printable;
-use super::rejection::RefusalReason;
+use super::rejection::RejectionReason;
 use crate::events::config::{Escape, Format};
 use crate::history::{Coverage, Day, Histories, KindTotals};
 
@@ -16,7 +18,7 @@ const EXPECTED_SHOWN: usize = 160;
 
 /// What a log holds and what of it could not be used.
 ///
-/// Every row read is kept as an event, refused or set aside for one reason, or dated after the as-of day. Equal logs give equal
+/// Every row read is kept as an event, rejected or set aside for one reason, or dated after the as-of day. Equal logs give equal
 /// reports, whatever order the files were named in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct QualityReport {
@@ -29,18 +31,18 @@ pub struct QualityReport {
     pub rows: u64,
     /// Events kept; for a roll-up the sum of the counts.
     pub events: u64,
-    /// Rows refused, by reason; reasons without rows are left out.
-    pub refused: Vec<RefusedRows>,
+    /// Rows rejected, by reason; reasons without rows are left out.
+    pub rejected: Vec<RejectedRows>,
     /// Rows set aside because the log does not cover their days, by reason; reasons without rows are left out.
-    pub set_aside: Vec<RefusedRows>,
-    /// The share of rows that were refused for another reason than a missing user, 0 to 1, of those before the as-of day.
-    pub refused_share: f64,
-    /// The share of rows that were refused since they have no user.
+    pub set_aside: Vec<RejectedRows>,
+    /// The share of rows that were rejected for another reason than a missing user, 0 to 1, of those before the as-of day.
+    pub rejected_share: f64,
+    /// The share of rows that were rejected since they have no user.
     pub without_user_share: f64,
     /// Rows on or after the as-of day, which were not kept.
     pub rows_after_as_of: u64,
-    /// Rows of users that were not asked for, where a part of the users was.
-    pub rows_of_other_users: u64,
+    /// Rows of users that are not read, where only a part of the users is.
+    pub rows_filtered_by_user: u64,
     /// Events without an amount, where amounts are mapped; they count as 0.
     pub empty_amounts: u64,
     /// Rows of text files whose raw fields all equal those of an earlier row; they are kept.
@@ -74,7 +76,7 @@ pub struct FileQuality {
     pub format: Format,
     /// Rows read.
     pub rows: u64,
-    /// How quotes are escaped, where the beginning of the file told and not the configuration.
+    /// How quotes are escaped, where the beginning of the file shows it and the configuration does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub escape: Option<Escape>,
 }
@@ -100,7 +102,7 @@ pub enum LeftOutReason {
     Copy,
     /// The file is compressed, or of a format, as is not read.
     NotSupported,
-    /// Neither the name nor the first line tells that the file is part of the log.
+    /// Neither the name nor the first line shows that the file is part of the log.
     NotALog,
     /// There is nothing in it.
     Empty,
@@ -108,20 +110,20 @@ pub enum LeftOutReason {
     ReadAlready,
 }
 
-/// The rows refused for one reason.
+/// The rows rejected for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedRows {
+pub struct RejectedRows {
     /// The reason.
-    pub reason: RefusalReason,
+    pub reason: RejectionReason,
     /// How many rows.
     pub rows: u64,
     /// The first of them, five at most.
-    pub first: Vec<Place>,
+    pub first: Vec<RowLocation>,
 }
 
 /// A value that could not be used, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct RowLocation {
     /// The file.
     pub file: String,
     /// The line on which the record starts, from 1, after decompression; in Parquet the row, from 1.
@@ -134,7 +136,7 @@ pub struct Place {
     pub expected: String,
 }
 
-impl Place {
+impl RowLocation {
     /// A place with its value made printable and shortened.
     pub(crate) fn new(file: &str, line: u64, column: String, value: &str, expected: &str) -> Self {
         Self {
@@ -193,7 +195,7 @@ impl QualityReport {
         let mut value = serde_json::json!(self);
         if let Some(report) = value.as_object_mut() {
             report.remove("top_users");
-            for list in ["refused", "set_aside"] {
+            for list in ["rejected", "set_aside"] {
                 let reasons = report
                     .get_mut(list)
                     .and_then(|reasons| reasons.as_array_mut());
@@ -217,18 +219,16 @@ impl QualityReport {
     /// Notes which files, by their positions, have quotes escaped by backslashes without the configuration saying so.
     pub(crate) fn mark_escaped(&mut self, positions: &[usize]) {
         for position in positions {
-            if let Some(file) = self.files.get_mut(*position) {
-                file.escape = Some(Escape::Backslash);
-            }
+            self.files[*position].escape = Some(Escape::Backslash);
         }
     }
 
-    /// Rows refused, for whatever reason.
-    pub fn refused_rows(&self) -> u64 {
-        self.refused.iter().map(|refused| refused.rows).sum()
+    /// Rows rejected, for whatever reason.
+    pub fn rejected_rows(&self) -> u64 {
+        self.rejected.iter().map(|rejected| rejected.rows).sum()
     }
 
-    /// Fills in what the histories tell; `negative` holds the events below zero by kind.
+    /// Fills in what is counted over the histories; `negative` holds the events below zero by kind.
     pub(crate) fn describe(&mut self, histories: &Histories, negative: &BTreeMap<String, u64>) {
         let (span, totals) = (histories.span(), histories.totals());
         (self.first_day, self.last_day) = (span.map(|s| s.0), span.map(|s| s.1));

@@ -1,7 +1,9 @@
+//! The data-quality report as text.
+
 use std::fmt;
 
 use super::printable::printable;
-use super::report::{LeftOut, Place, QualityReport, RefusedRows};
+use super::report::{LeftOut, QualityReport, RejectedRows, RowLocation};
 use crate::events::config::Format;
 use crate::history::Stretch;
 
@@ -21,8 +23,8 @@ impl fmt::Display for QualityReport {
         render_coverage(self, f)?;
         render_kinds(self, f)?;
         render_top_users(self, f)?;
-        render_refused(&self.set_aside, f)?;
-        render_refused(&self.refused, f)
+        render_rejected(&self.set_aside, f)?;
+        render_rejected(&self.rejected, f)
     }
 }
 
@@ -102,8 +104,8 @@ fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         true => writeln!(f, "{:<18}{:>15}", "events kept", grouped(report.events))?,
         false => line(f, "events kept", report.events, "")?,
     }
-    for refused in &report.refused {
-        line(f, "rows refused", refused.rows, refused.reason.name())?;
+    for rejected in &report.rejected {
+        line(f, "rows rejected", rejected.rows, rejected.reason.name())?;
     }
     for strays in &report.set_aside {
         line(f, "rows set aside", strays.rows, strays.reason.name())?;
@@ -111,13 +113,8 @@ fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if report.rows_after_as_of > 0 {
         line(f, "after as-of day", report.rows_after_as_of, "not seen")?;
     }
-    if report.rows_of_other_users > 0 {
-        line(
-            f,
-            "other users",
-            report.rows_of_other_users,
-            "not asked for",
-        )?;
+    if report.rows_filtered_by_user > 0 {
+        line(f, "other users", report.rows_filtered_by_user, "not read")?;
     }
     if report.empty_amounts > 0 {
         line(f, "empty amounts", report.empty_amounts, "count as 0")?;
@@ -184,7 +181,11 @@ fn render_coverage(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
             from: coverage.labels_until,
             until: coverage.span.until,
         };
-        line("labels stop", days, ", without the kinds that tell churn")?;
+        line(
+            "labels stop",
+            days,
+            ", without the kinds that labels are made of",
+        )?;
     }
     for hole in &coverage.holes {
         line(
@@ -255,23 +256,23 @@ fn render_top_users(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::
     Ok(())
 }
 
-/// The refused rows with their first places.
-pub(crate) fn render_refused(refused: &[RefusedRows], f: &mut dyn fmt::Write) -> fmt::Result {
-    for refused in refused {
-        let unit = if refused.rows == 1 { "row" } else { "rows" };
+/// The rejected rows with their first places.
+pub(crate) fn render_rejected(rejected: &[RejectedRows], f: &mut dyn fmt::Write) -> fmt::Result {
+    for rejected in rejected {
+        let unit = if rejected.rows == 1 { "row" } else { "rows" };
         writeln!(
             f,
             "\n  {} ({} {unit})",
-            refused.reason,
-            grouped(refused.rows)
+            rejected.reason,
+            grouped(rejected.rows)
         )?;
-        for place in refused.first.iter().take(PLACES_PRINTED) {
+        for place in rejected.first.iter().take(PLACES_PRINTED) {
             writeln!(f, "    {}", sentence(place))?;
         }
     }
     Ok(())
 }
 
-fn sentence(place: &Place) -> String {
+fn sentence(place: &RowLocation) -> String {
     format!("{}: {}", place.position(), place.problem())
 }

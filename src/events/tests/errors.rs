@@ -150,7 +150,7 @@ fn files_that_cannot_be_read_are_named() {
         until: None,
         default_kind: None,
         users: Users::All,
-        space: &Space::default(),
+        memory: &MemoryBudget::default(),
         labels: LabelKinds::default(),
         today: None,
     };

@@ -29,7 +29,7 @@ fn a_first_line_that_is_no_header_is_told_by_its_cause() {
         (
             "log.csv",
             LOG.replace(',', " "),
-            "no comma but 3 blanks; set `events.delimiter` = \"whitespace\"",
+            "no comma but 3 spaces; set `events.delimiter` = \"whitespace\"",
         ),
         (
             "log.csv",
@@ -121,7 +121,7 @@ fn lines_that_end_by_carriage_returns_may_quote_newlines() {
         (report.events, report.kinds[1].kind.as_str()),
         (2, "buy\nmore")
     );
-    assert_eq!(refusals(&report), [("empty_time", 1, vec![4])]);
+    assert_eq!(rejections(&report), [("empty_time", 1, vec![4])]);
     // Some carriage returns in a text do not end lines.
     let (_, report) = read_csv(&LOG.replace("\nmore", "\rmore\r"), PLAIN).unwrap();
     assert_eq!(report.events, 2);

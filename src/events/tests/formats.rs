@@ -454,7 +454,7 @@ fn the_order_of_files_and_of_their_columns_does_not_matter() {
         until: None,
         default_kind: None,
         users: Users::All,
-        space: &Space::default(),
+        memory: &MemoryBudget::default(),
         labels: LabelKinds::default(),
         today: None,
     };

@@ -99,7 +99,7 @@ fn every_file_of_a_folder_is_read_or_named() {
     );
     let text = report.render();
     assert!(
-        text.contains("left out        logs/README.md does not tell its format"),
+        text.contains("left out        logs/README.md has no known ending"),
         "{text}"
     );
     assert!(
@@ -146,7 +146,7 @@ fn a_file_counts_once_by_whatever_name() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn what_is_no_file_is_rejected() {
     for (target, expected) in [
         ("/dev/zero", "is a device, not a file"),
         ("/nowhere", "is a link to /nowhere, which does not exist"),

@@ -3,7 +3,7 @@ pub(crate) mod first_lines;
 pub(crate) mod formats;
 pub(crate) mod found;
 pub(crate) mod quotes;
-pub(crate) mod refusals;
+pub(crate) mod rejections;
 pub(crate) mod values;
 
 use std::fs;
@@ -47,7 +47,7 @@ fn read_dir(
         until,
         default_kind: None,
         users: Users::All,
-        space: &Space::default(),
+        memory: &MemoryBudget::default(),
         labels: LabelKinds::default(),
         today: None,
     };
@@ -76,21 +76,21 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The reasons and places of a report's refused rows.
-fn refusals(report: &QualityReport) -> Vec<(&'static str, u64, Vec<u64>)> {
-    let lines = |refused: &RefusedRows| refused.first.iter().map(|place| place.line).collect();
+/// The reasons and places of a report's rejected rows.
+fn rejections(report: &QualityReport) -> Vec<(&'static str, u64, Vec<u64>)> {
+    let lines = |rejected: &RejectedRows| rejected.first.iter().map(|place| place.line).collect();
     report
-        .refused
+        .rejected
         .iter()
-        .map(|refused| (refused.reason.name(), refused.rows, lines(refused)))
+        .map(|rejected| (rejected.reason.name(), rejected.rows, lines(rejected)))
         .collect()
 }
 
-/// Every row is kept, refused or dated after the as-of day.
+/// Every row is kept, rejected or dated after the as-of day.
 fn assert_all_accounted_for(report: &QualityReport) {
     assert_eq!(
         report.rows,
-        report.events + report.refused_rows() + report.rows_after_as_of
+        report.events + report.rejected_rows() + report.rows_after_as_of
     );
     assert_eq!(
         report.rows,

@@ -45,7 +45,11 @@ fn an_open_quote_costs_its_own_row_alone() {
                 .unwrap() as u64;
             let (histories, report) = read_csv(&log, SETTINGS).unwrap();
             assert_all_accounted_for(&report);
-            assert_eq!(refusals(&report), [("open_quote", 1, vec![line])], "{name}");
+            assert_eq!(
+                rejections(&report),
+                [("open_quote", 1, vec![line])],
+                "{name}"
+            );
             let mut expected: Vec<String> = (2..=rows + 1)
                 .filter(|n| *n != 9)
                 .map(|n| format!("u{n}"))
@@ -71,7 +75,7 @@ fn texts_over_several_lines_are_read_up_to_the_limits() {
     };
     let settings = "user = 'user'\ntime = 'at'";
     let read = |lines, limit: &str| {
-        refusals(
+        rejections(
             &read_csv(&log(lines), &format!("{limit}\n{settings}"))
                 .unwrap()
                 .1,
@@ -88,7 +92,7 @@ fn texts_over_several_lines_are_read_up_to_the_limits() {
 }
 
 #[test]
-fn a_record_of_too_many_bytes_is_refused_in_every_format() {
+fn a_record_of_too_many_bytes_is_rejected_in_every_format() {
     let long = "x".repeat(3 << 20);
     let csv =
         format!("user,at\na,2024-01-01\n{long},2024-01-02\n\"{long}\",2024-01-03\nb,2024-01-04\n");
@@ -127,7 +131,11 @@ fn a_record_of_too_many_bytes_is_refused_in_every_format() {
     ] {
         let (histories, report) = read_bytes(name, text.as_bytes(), &settings).unwrap();
         assert_all_accounted_for(&report);
-        assert_eq!(refusals(&report), [("record_too_long", 2, lines)], "{name}");
+        assert_eq!(
+            rejections(&report),
+            [("record_too_long", 2, lines)],
+            "{name}"
+        );
         assert_eq!(users(&histories), ["a", "b"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Values that are right or refused, and never something else.
+//! Values that are right or rejected, and never something else.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ fn numbers_of_json_keep_their_digits_as_ids() {
         )
         .unwrap();
         assert_eq!(
-            (refusals(&report), histories.len()),
+            (rejections(&report), histories.len()),
             (vec![("bad_type", 1, vec![1])], 1),
             "{user}"
         );
@@ -159,7 +159,7 @@ fn numbers_of_json_keep_their_digits_as_ids() {
 }
 
 #[test]
-fn floating_point_ids_that_may_be_several_are_refused() {
+fn floating_point_ids_that_may_be_several_are_rejected() {
     let doubles = Float64Array::from_iter_values([
         9_007_199_254_740_991.0,
         9_007_199_254_740_992.0,
@@ -183,11 +183,11 @@ fn floating_point_ids_that_may_be_several_are_refused() {
             assert_eq!(users(&found), expected);
             let report = found.unwrap().1;
             assert_eq!(
-                refusals(&report),
+                rejections(&report),
                 [("bad_type", 1, vec![2]), ("empty_user", 1, vec![3])]
             );
             assert!(
-                report.refused[0].first[0]
+                report.rejected[0].first[0]
                     .expected
                     .contains("may stand for several ids")
             );
@@ -229,7 +229,7 @@ fn int96(path: &Path, days_and_nanos: &[(i64, u64)]) {
 }
 
 #[test]
-fn old_timestamps_beyond_the_years_of_a_log_are_refused_with_their_dates() {
+fn old_timestamps_beyond_the_years_of_a_log_are_rejected_with_their_dates() {
     let dir = TempDir::new().unwrap();
     let day = |year, month, day| i64::from(Day::from(jiff::civil::date(year, month, day)).number());
     let noon = 43_200_000_000_000;
@@ -252,10 +252,10 @@ fn old_timestamps_beyond_the_years_of_a_log_are_refused_with_their_dates() {
         let days: Vec<String> = kept(&histories).into_iter().map(|(_, day)| day).collect();
         assert_eq!(days, ["2024-03-01", "1900-01-01", "2199-12-31"]);
         assert_eq!(
-            refusals(&report),
+            rejections(&report),
             [("time_out_of_range", 4, vec![2, 3, 4, 5])]
         );
-        let shown: Vec<&str> = report.refused[0]
+        let shown: Vec<&str> = report.rejected[0]
             .first
             .iter()
             .map(|place| &place.value[..10])
@@ -268,12 +268,12 @@ fn old_timestamps_beyond_the_years_of_a_log_are_refused_with_their_dates() {
 }
 
 #[test]
-fn seconds_among_milliseconds_are_refused_and_alone_they_end_the_reading() {
+fn seconds_among_milliseconds_are_rejected_and_alone_they_end_the_reading() {
     let settings = format!("{USER_TIME}time_format = 'epoch_ms'");
     let log = "user,time\na,1709251200000\nb,1709251200\nc,0\nd,1709337600000\n";
     let (histories, report) = read_csv(log, &settings).unwrap();
     assert_eq!(
-        (refusals(&report), histories.len()),
+        (rejections(&report), histories.len()),
         (vec![("time_out_of_range", 2, vec![3, 4])], 2)
     );
     let message = read_csv("user,time\na,1709251200\nb,1709337600\n", &settings)
@@ -297,7 +297,7 @@ fn seconds_among_milliseconds_are_refused_and_alone_they_end_the_reading() {
         USER_TIME,
     )
     .unwrap();
-    assert_eq!(refusals(&report), [("time_out_of_range", 1, vec![1])]);
+    assert_eq!(rejections(&report), [("time_out_of_range", 1, vec![1])]);
     // Dates are dates, also those.
     let days: ArrayRef = Arc::new(Date32Array::from_iter_values([0, 19, 40]));
     assert_eq!(
@@ -343,7 +343,7 @@ fn a_zone_letter_in_the_pattern_counts() {
 }
 
 #[test]
-fn when_all_rows_are_refused_the_message_names_the_cause_and_not_the_as_of_day() {
+fn when_all_rows_are_rejected_the_message_names_the_cause_and_not_the_as_of_day() {
     let dir = TempDir::new().unwrap();
     fs::write(
         dir.path().join("log.csv"),

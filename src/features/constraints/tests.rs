@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use crate::features::constraints::*;
-use crate::features::{Extractor, FeatureSchema};
+use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
 
 /// One kind of activity and one horizon; several kinds and horizons whose windows have other lengths.
@@ -84,7 +84,7 @@ const ROWS: [Row; 7] = [
     (95, 1, 1, 0.0),
 ];
 
-/// What a change of a user's features is told as.
+/// The feature to blame and the text for a change of a user's features.
 fn problem(which: usize, changes: &[(&str, f64)]) -> Result<(), (String, String)> {
     let catalogue = &catalogues()[which];
     let mut vector = extract(catalogue, &ROWS, 100);
@@ -325,7 +325,7 @@ const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 37] = [
 ];
 
 #[test]
-fn every_contradiction_is_told_with_the_features_and_their_values() {
+fn every_contradiction_names_the_features_and_their_values() {
     assert_eq!(
         (problem(0, &[]), problem(1, &[])),
         (Ok(()), Ok(())),
@@ -333,10 +333,10 @@ fn every_contradiction_is_told_with_the_features_and_their_values() {
     );
     for (which, name, value, blamed, part) in CONTRADICTIONS {
         let (found, text) = problem(which, &[(name, value)]).unwrap_err();
-        let told = text.contains(&format!("`{name}` is {value}"))
+        let named = text.contains(&format!("`{name}` is {value}"))
             && text.contains(part)
             && found == blamed;
-        assert!(told, "{name} = {value}: {found}: {text}");
+        assert!(named, "{name} = {value}: {found}: {text}");
     }
 }
 
@@ -374,7 +374,7 @@ fn every_rule_catches_something() {
 }
 
 #[test]
-fn the_features_of_the_reported_case_are_told() {
+fn the_features_of_the_reported_case_are_named() {
     let reported = [
         ("recency_days", 60.0),
         ("recency_any_days", 4.0),
@@ -398,7 +398,7 @@ fn the_features_of_the_reported_case_are_told() {
 }
 
 #[test]
-fn the_first_bad_row_of_a_matrix_is_told() {
+fn the_first_bad_row_of_a_matrix_is_found() {
     let catalogue = &catalogues()[0];
     let constraints = Constraints::new(catalogue);
     let good = extract(catalogue, &ROWS, 100);
@@ -414,7 +414,7 @@ fn the_first_bad_row_of_a_matrix_is_told() {
 }
 
 #[test]
-fn what_no_history_tells_cannot_be_known() {
+fn what_no_history_gives_cannot_be_known() {
     let catalogue = &catalogues()[0];
     let constraints = Constraints::new(catalogue);
     let mut once = extract(catalogue, &[(0, 0, 1, 5.0)], 20);

@@ -1,3 +1,5 @@
+//! How many users each day has, in all and by kind.
+
 use std::collections::BTreeMap;
 
 use crate::history::{Day, Histories, HistoryError};
@@ -36,9 +38,7 @@ impl DailyCounts {
                 let mut cells = vec![0_u32; rows.cells()];
                 span.for_each::<HistoryError>(|_, history| {
                     for record in history.records() {
-                        if let Some(cell) = cells.get_mut(rows.cell(record.kind, record.day)) {
-                            *cell += 1;
-                        }
+                        cells[rows.cell(record.kind, record.day)] += 1;
                     }
                     Ok(())
                 })?;
@@ -99,20 +99,13 @@ impl Rows {
     fn new(histories: &Histories, named: &[&str], first: Day, last: Day) -> Self {
         let totals = histories.totals().kinds();
         let mut order: Vec<usize> = (0..histories.kinds().len()).collect();
-        let events = |kind: usize| totals.get(kind).map_or(0, |kind| kind.events);
-        let is_named = |kind: usize| {
-            histories
-                .kinds()
-                .get(kind)
-                .is_some_and(|name| named.contains(&name.as_str()))
-        };
+        let events = |kind: usize| totals[kind].events;
+        let is_named = |kind: usize| named.contains(&histories.kinds()[kind].as_str());
         order.sort_by_key(|kind| (!is_named(*kind), std::cmp::Reverse(events(*kind)), *kind));
         let rows = order.len().min(KINDS.max(named.len()));
         let mut row_of_kind = vec![rows; order.len()];
         for (row, kind) in order.iter().take(rows).enumerate() {
-            if let Some(slot) = row_of_kind.get_mut(*kind) {
-                *slot = row;
-            }
+            row_of_kind[*kind] = row;
         }
         Self {
             row_of_kind,
@@ -127,11 +120,7 @@ impl Rows {
     }
 
     fn cell(&self, kind: u16, day: Day) -> usize {
-        let row = self
-            .row_of_kind
-            .get(usize::from(kind))
-            .copied()
-            .unwrap_or(self.rows);
+        let row = self.row_of_kind[usize::from(kind)];
         row * self.days + day.since(self.first).unsigned_abs() as usize
     }
 

@@ -1,7 +1,7 @@
 //! What a log covers: from when to when it was observed, and which days inside were not.
 //!
-//! Silence is churn only where somebody would have written down the opposite. A row of a wrong clock, a feed that stopped or
-//! an outage makes days that nobody observed, so days are judged by the log's own traffic before they are taken for silence:
+//! Silence is churn only where the opposite would have been recorded. A row of a wrong clock, a feed that stopped or
+//! an outage makes days that were not observed, so days are judged by the log's own traffic before they are taken for silence:
 //!
 //! A run of (all but) empty days is a **hole** when all of these hold:
 //!
@@ -35,7 +35,7 @@ use super::Day;
 use rule::Feed;
 use series::Series;
 
-/// Days beyond what is covered that scores may be asked for.
+/// Days beyond what is covered at which users may still be scored.
 const STALE_DAYS: i32 = 3;
 
 /// The half-open range of days `[from, until)`.
@@ -93,20 +93,20 @@ pub struct Coverage {
     /// The days from the first to the last that were observed; rows outside are strays.
     #[serde(flatten)]
     pub span: Stretch,
-    /// The day after the last one on which the feeds that tell churn were observed; the as-of day where none is given.
+    /// The day after the last one on which the feeds that labels are made of were observed; the as-of day where none is given.
     pub labels_until: Day,
-    /// The days inside that were not observed, by any feed that tells churn; in order, and apart from each other.
+    /// The days inside that were not observed, by any feed that labels are made of; in order, and apart from each other.
     pub holes: Vec<Hole>,
     /// Silences of so many days are usual in this log.
     pub usual_silence_days: i32,
-    /// All kinds together, and then each feed that tells churn.
+    /// All kinds together, and then each feed that labels are made of.
     pub feeds: Vec<FeedCoverage>,
     /// All silences, of whatever length.
     #[serde(skip)]
     silences: Vec<Stretch>,
 }
 
-/// What is decided by hand.
+/// What the configuration decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CoverageSettings {
     /// The first day that is covered.
@@ -119,7 +119,7 @@ pub struct CoverageSettings {
     pub keep_holes: bool,
 }
 
-/// The feeds that tell whether a user churned.
+/// The feeds that labels are made of.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LabelKinds<'a> {
     /// The kinds that count as staying.
@@ -157,10 +157,12 @@ impl Coverage {
         let mut feeds = vec![all.coverage(&[])];
         for kinds in labels.feeds() {
             let mut counts = counts.of_kinds(kinds.iter().copied());
+            // Rows outside of what the log covers are strays of each feed too.
             counts.retain(|day, _| (all.span.from..all.span.until).contains(day));
             let judged = Series::new(&counts)
                 .and_then(|series| Feed::judge(series, Some(all.span.until), settings));
             let Some(feed) = judged else { continue };
+            // A last day that is configured counts for all feeds.
             if settings.until.is_none() {
                 labels_until = labels_until.min(feed.span.until);
             }
@@ -176,12 +178,6 @@ impl Coverage {
             feeds,
             silences: all.silences,
         })
-    }
-
-    /// Whether every day of a label window was observed.
-    pub fn observed(&self, window: Stretch) -> bool {
-        window.until <= self.labels_until
-            && !self.holes.iter().any(|hole| hole.days.overlaps(window))
     }
 
     /// Whether an as-of day lies so far beyond what is covered that scores would be wrong: more than three days, or than any
@@ -207,6 +203,7 @@ fn united(mut holes: Vec<Hole>) -> Vec<Hole> {
     let mut apart: Vec<Hole> = Vec::new();
     for hole in holes {
         match apart.last_mut() {
+            // One outage often stops several feeds on slightly different days.
             Some(last) if hole.days.from <= last.days.until => {
                 last.days.until = last.days.until.max(hole.days.until);
                 last.expected_users = last.expected_users.max(hole.expected_users);

@@ -1,3 +1,5 @@
+//! The rule for holes and strays, feed by feed.
+
 use super::series::{QUIET_SHARE, Series, Weekly};
 use super::{CoverageSettings, FeedCoverage, Hole, Stretch};
 use crate::history::Day;
@@ -144,7 +146,7 @@ impl Feed {
 
     /// How many users the days would have had.
     ///
-    /// Past the middle of the log the weeks before a silence alone tell: what comes after the end of a log may be strays.
+    /// Past the middle of the log only the weeks before a silence count: what comes after the end of a log may be strays.
     /// Before the middle the lower of both sides counts, since a log that grows is silent at first.
     fn expected(&self, silence: Stretch) -> Option<f64> {
         let before = self.series.expected_before(silence.from, silence);
@@ -173,10 +175,10 @@ impl Feed {
     /// The islands that are covered, those too small to be between them left out.
     fn covered(&self, islands: &[Stretch], settings: CoverageSettings) -> Vec<Stretch> {
         let users = |island: &Stretch| self.series.users(island.from, island.until);
-        let Some(main) = (0..islands.len()).max_by_key(|at| islands.get(*at).map(users)) else {
+        let Some(main) = (0..islands.len()).max_by_key(|at| users(&islands[*at])) else {
             return Vec::new();
         };
-        let mut covered: Vec<Stretch> = islands.get(main).copied().into_iter().collect();
+        let mut covered = vec![islands[main]];
         for island in islands.iter().skip(main + 1).copied() {
             let Some(last) = covered.last().copied() else {
                 break;

@@ -1,3 +1,5 @@
+//! The users of each day as a series, and how many a silence would have had.
+
 use std::collections::BTreeMap;
 
 use super::Stretch;
@@ -170,20 +172,10 @@ impl Series {
         let mut users = [0.0; 7];
         let mut days = [0.0_f64; 7];
         for day in beside.iter() {
-            if let (Some(users), Some(days)) =
-                (users.get_mut(day.weekday()), days.get_mut(day.weekday()))
-            {
-                *users += self.users(day, day.plus(1)) as f64;
-                *days += 1.0;
-            }
+            users[day.weekday()] += self.users(day, day.plus(1)) as f64;
+            days[day.weekday()] += 1.0;
         }
-        let rate = |day: Day| {
-            let (users, days) = users
-                .get(day.weekday())
-                .zip(days.get(day.weekday()))
-                .unwrap_or((&0.0, &1.0));
-            users / days.max(1.0)
-        };
+        let rate = |day: Day| users[day.weekday()] / days[day.weekday()].max(1.0);
         let week: f64 = Stretch {
             from: silence.from,
             until: silence.from.plus(7),

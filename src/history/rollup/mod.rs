@@ -7,12 +7,13 @@
 //! | `user` | text or number | the user's id |
 //! | `day` | date, `YYYY-MM-DD` text, or timestamp at midnight | the day in the log's time zone, in the years 1900 to 2199 |
 //! | `kind` | text | the kind of event |
-//! | `count` | whole number of any type, at least 1 | how many events |
-//! | `amount` | double, float, decimal or whole number; null is 0; the column may be absent | the sum of their amounts |
+//! | `count` | integer of any type, at least 1 | how many events |
+//! | `amount` | double, float, decimal or integer; null is 0; the column may be absent | the sum of their amounts |
 //!
 //! Several rows for one user, day and kind add up, so partial roll-ups of one log can lie side by side.
 
 pub(crate) mod read;
+pub(crate) mod row_groups;
 pub(crate) mod rows;
 #[cfg(test)]
 mod tests;

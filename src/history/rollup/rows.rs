@@ -14,7 +14,7 @@ use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, His
 const SEARCHED_KINDS: usize = 16;
 
 const INEXACT_USER: &str = "a user id: so large a floating-point number looks like its neighbours; write ids as text or \
-    whole numbers";
+    integers";
 
 /// The columns of one batch.
 pub(crate) struct Rows<'a> {
@@ -205,9 +205,8 @@ impl<'a> Rows<'a> {
         let count = whole(cell)
             .and_then(|count| u32::try_from(count).ok())
             .filter(|count| *count > 0);
-        let count = count.ok_or_else(|| {
-            self.refuse(row, "count", cell, "a whole number from 1 to 4294967295")
-        })?;
+        let count = count
+            .ok_or_else(|| self.refuse(row, "count", cell, "an integer from 1 to 4294967295"))?;
         let cell = self
             .amount
             .as_ref()
@@ -279,7 +278,7 @@ fn day(cell: Cell<'_>) -> Option<Day> {
     }
 }
 
-/// The whole number in a cell, whatever its type: some tools make floating-point numbers of counts.
+/// The integer in a cell, whatever its type: some tools make floating-point numbers of counts.
 fn whole(cell: Cell<'_>) -> Option<i128> {
     match cell {
         Cell::Int(value) => Some(i128::from(value)),

@@ -275,12 +275,12 @@ fn what_is_wrong_is_named_with_its_file_row_and_column() {
         (
             "count",
             Arc::new(Int64Array::from_iter_values([1, 0, 1, 1])),
-            "row 2: column `count`: 0 is not a whole number",
+            "row 2: column `count`: 0 is not an integer",
         ),
         (
             "count",
             Arc::new(Float64Array::from_iter_values([1.0, 1.5, 1.0, 1.0])),
-            "row 2: column `count`: 1.5 is not a whole number",
+            "row 2: column `count`: 1.5 is not an integer",
         ),
         (
             "user",

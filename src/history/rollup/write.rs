@@ -1,3 +1,5 @@
+//! Writing histories as a roll-up.
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -80,10 +82,8 @@ pub fn write_rollup(
                 path: dir.to_owned(),
                 source,
             })? {
-                if let Some(part) = parts.get_mut(part) {
-                    waiting += batch.num_rows();
-                    part.waiting.push(batch);
-                }
+                waiting += batch.num_rows();
+                parts[part].waiting.push(batch);
             }
             if waiting < WAITING_ROWS {
                 return Ok(());

@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::interner::{Names, hash};
+use super::batch::{Batch, RunScratch};
+use super::interner::StringInterner;
 use super::merge;
-use super::spill::Parcels;
-use crate::history::{Amount, Day, DayRecord, Histories, HistoryError, codec, compact};
+use super::secret_hash::hash;
+use super::spill::SpillFiles;
+use crate::history::{DayRecord, Histories, HistoryError};
 
 /// The most kinds a log may have.
 const KIND_LIMIT: usize = 1_000;
@@ -20,21 +22,19 @@ const KIND_LIMIT: usize = 1_000;
 const KIND_BYTES: usize = 16 << 20;
 /// Partitions: few enough for the buffers being written to stay in the cache, many enough for one's users to do so.
 const PARTITIONS: usize = 64;
-/// Rows of a partition that become a run.
-const BATCH_ROWS: usize = 16_384;
 /// Most logs have few kinds, which are found faster by comparing than by hashing.
 const COMPARED_KINDS: usize = 8;
 
 /// How much memory the records of a log may take, and where they go beyond it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Space {
+pub struct MemoryBudget {
     /// Bytes of records, in their compact form, and of users' ids that are held in memory at most.
     pub memory_bytes: usize,
     /// The folder for temporary files, which have no names and vanish with the process, however it ends.
     pub folder: PathBuf,
 }
 
-impl Space {
+impl MemoryBudget {
     /// An eighth of the memory this process may take, so that the rest is left for what is made of the records.
     pub fn of_machine(folder: PathBuf) -> Self {
         let bytes = usize::try_from(super::memory_limit::limit_bytes() / 8).unwrap_or(usize::MAX);
@@ -45,7 +45,7 @@ impl Space {
     }
 }
 
-impl Default for Space {
+impl Default for MemoryBudget {
     /// All the memory there is.
     fn default() -> Self {
         Self {
@@ -58,11 +58,11 @@ impl Default for Space {
 /// Collects records of many users in any order.
 #[derive(Debug, Default)]
 pub struct HistoriesBuilder {
-    shared: Arc<Gathering>,
+    shared: Arc<SharedBuilder>,
     batches: Vec<Batch>,
     /// The batch of the last record, and its user's hash.
     last: (usize, u64),
-    scratch: Scratch,
+    scratch: RunScratch,
     /// The first kinds seen here, and the others.
     compared: Vec<(String, u16)>,
     hashed: HashMap<String, u16>,
@@ -70,26 +70,26 @@ pub struct HistoriesBuilder {
 
 /// What all builders of one log share.
 #[derive(Debug)]
-struct Gathering {
-    space: Space,
+struct SharedBuilder {
+    budget: MemoryBudget,
     kinds: Mutex<Vec<String>>,
-    partitions: Vec<Mutex<Partition>>,
+    partitions: Vec<Mutex<PartitionRuns>>,
     /// Bytes held by all partitions.
     held: AtomicUsize,
     /// Builders of other threads that were not closed yet.
     open: AtomicUsize,
 }
 
-impl Default for Gathering {
+impl Default for SharedBuilder {
     fn default() -> Self {
-        Self::new(Space::default())
+        Self::new(MemoryBudget::default())
     }
 }
 
-impl Gathering {
-    fn new(space: Space) -> Self {
+impl SharedBuilder {
+    fn new(budget: MemoryBudget) -> Self {
         Self {
-            space,
+            budget,
             kinds: Mutex::default(),
             partitions: (0..PARTITIONS).map(|_| Mutex::default()).collect(),
             held: AtomicUsize::new(0),
@@ -100,61 +100,31 @@ impl Gathering {
 
 /// The runs of the users of one partition.
 #[derive(Debug, Default)]
-pub(crate) struct Partition {
-    pub(crate) names: Names,
+pub(crate) struct PartitionRuns {
+    pub(crate) names: StringInterner,
     /// For each user of a run the difference of its number from the one before, and its records with their length.
     pub(crate) runs: Vec<Vec<u8>>,
-    pub(crate) parcels: Parcels,
+    pub(crate) spilled: SpillFiles,
     held: usize,
 }
 
-/// Rows on their way to a partition.
-#[derive(Debug, Default)]
-struct Batch {
-    rows: Vec<Row>,
-    names: Vec<u8>,
-    /// Where the last row's user begins among the names.
-    last: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    amount: Amount,
-    hash: u64,
-    day: Day,
-    count: u32,
-    /// Where the user's id ends among the batch's.
-    name_end: u32,
-    kind: u16,
-    /// Whether it is of the same user as the row before.
-    continues: bool,
-}
-
-#[derive(Debug, Default)]
-struct Scratch {
-    /// The user's number in the upper half, the row's in the lower.
-    keys: Vec<u64>,
-    sorted: Vec<u64>,
-    counts: Vec<u32>,
-    records: Vec<DayRecord>,
-    bytes: Vec<u8>,
-}
-
+// A panic ends the reading, so what a thread left behind a lock is never used.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl HistoriesBuilder {
-    /// A builder that holds no more in memory than `space` allows.
-    pub fn within(space: Space) -> Self {
+    /// A builder that holds no more in memory than `budget` allows.
+    pub fn within(budget: MemoryBudget) -> Self {
         Self {
-            shared: Arc::new(Gathering::new(space)),
+            shared: Arc::new(SharedBuilder::new(budget)),
             ..Self::default()
         }
     }
 
     /// A builder for another thread, whose records end up in the same histories once it is [closed](Self::close).
     pub fn fork(&self) -> Self {
+        // Counted before the thread starts: a fork that is dropped unclosed is noticed however early the end comes.
         self.shared.open.fetch_add(1, Ordering::SeqCst);
         Self {
             shared: self.shared.clone(),
@@ -187,6 +157,7 @@ impl HistoriesBuilder {
     }
 
     fn shared_kind(&self, name: &str) -> Result<u16, HistoryError> {
+        // Every thread comes here once for each kind, so a scan under a lock is fast enough.
         let mut kinds = lock(&self.shared.kinds);
         let id = kinds
             .iter()
@@ -206,28 +177,19 @@ impl HistoriesBuilder {
     }
 
     /// Adds one record, whose `kind` came from [`Self::kind`], to the user called `user`.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where the records of a day add up to too much, where there are too many users or their ids are too
+    /// long, and where a temporary file cannot be written.
     #[inline]
     pub fn add(&mut self, user: &str, record: DayRecord) -> Result<(), HistoryError> {
         let hash = hash(user.as_bytes());
-        let index = (hash >> 58) as usize;
         if self.batches.is_empty() {
             self.batches.resize_with(PARTITIONS, Batch::default);
         }
+        let index = partition_of_hash(hash);
         self.last = (index, hash);
-        let Some(batch) = self.batches.get_mut(index) else {
-            return Ok(());
-        };
-        if batch.rows.is_empty() {
-            batch.names.clear();
-        }
-        // Sorted logs have all of a user's rows together.
-        let continues = batch.rows.last().is_some_and(|row| row.hash == hash)
-            && batch.names.get(batch.last..) == Some(user.as_bytes());
-        if !continues {
-            batch.last = batch.names.len();
-            batch.names.extend_from_slice(user.as_bytes());
-        }
-        batch.push(hash, continues, record)?;
+        self.batches[index].add(user, hash, record)?;
         self.flush_full(index)
     }
 
@@ -235,19 +197,13 @@ impl HistoriesBuilder {
     #[inline]
     pub(crate) fn add_more(&mut self, record: DayRecord) -> Result<(), HistoryError> {
         let (index, hash) = self.last;
-        let Some(batch) = self.batches.get_mut(index) else {
-            return Ok(());
-        };
-        // A batch that became a run has kept the name.
-        batch.push(hash, !batch.rows.is_empty(), record)?;
+        self.batches[index].add_more(hash, record)?;
         self.flush_full(index)
     }
 
     #[inline]
     fn flush_full(&mut self, index: usize) -> Result<(), HistoryError> {
-        let full =
-            |batch: &Batch| batch.rows.len() >= BATCH_ROWS || batch.names.len() >= 64 * BATCH_ROWS;
-        if self.batches.get(index).is_some_and(full) {
+        if self.batches[index].is_full() {
             self.flush(index)
         } else {
             Ok(())
@@ -256,42 +212,12 @@ impl HistoriesBuilder {
 
     /// Turns a partition's batch into a run.
     fn flush(&mut self, index: usize) -> Result<(), HistoryError> {
-        let (Some(batch), Some(partition)) = (
-            self.batches.get_mut(index),
-            self.shared.partitions.get(index),
-        ) else {
-            return Ok(());
-        };
-        if batch.rows.is_empty() {
+        let batch = &mut self.batches[index];
+        if batch.is_empty() {
             return Ok(());
         }
-        let mut partition = lock(partition);
-        self.scratch.number(batch, &mut partition.names)?;
-        let users = partition.names.len();
-        let keys = self.scratch.sort(users);
-        let mut run = Vec::with_capacity(batch.rows.len() * 4);
-        let mut last = 0;
-        for group in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
-            let rows = group
-                .iter()
-                .filter_map(|key| batch.rows.get(*key as u32 as usize));
-            self.scratch.records.clear();
-            self.scratch.records.extend(rows.map(Row::record));
-            compact(&mut self.scratch.records)?;
-            self.scratch.bytes.clear();
-            codec::encode(&self.scratch.records, &mut self.scratch.bytes);
-            let user = group.first().map_or(0, |key| key >> 32);
-            codec::put(&mut run, user - last);
-            codec::put_bytes(&mut run, &self.scratch.bytes);
-            last = user;
-        }
-        self.scratch.sorted = keys;
-        batch.rows.clear();
-        // The last row's user may have more.
-        batch
-            .names
-            .drain(..std::mem::take(&mut batch.last).min(batch.names.len()));
-        run.shrink_to_fit();
+        let mut partition = lock(&self.shared.partitions[index]);
+        let run = batch.make_run(&mut partition.names, &mut self.scratch)?;
         partition.runs.push(run);
         self.shared.account(&mut partition)
     }
@@ -313,115 +239,38 @@ impl HistoriesBuilder {
             .iter()
             .map(|partition| std::mem::take(&mut *lock(partition)))
             .collect();
-        let folder = self.shared.space.folder.clone();
+        let folder = self.shared.budget.folder.clone();
         drop(self);
         merge::finish(kinds, partitions, &folder)
     }
 }
 
-impl Gathering {
+/// The partition of the user whose id has this hash. Tables look at the lowest and the highest bits, so it takes others:
+/// otherwise all hashes in a partition's table would be alike in them.
+#[inline]
+fn partition_of_hash(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTITIONS
+}
+
+impl SharedBuilder {
     /// Counts what a partition holds, and sends it to disk when all of them hold too much.
-    fn account(&self, partition: &mut Partition) -> Result<(), HistoryError> {
+    fn account(&self, partition: &mut PartitionRuns) -> Result<(), HistoryError> {
         let holds = partition.runs.iter().map(Vec::len).sum::<usize>() + partition.names.memory();
         let before = std::mem::replace(&mut partition.held, holds);
         let all = self.held.fetch_add(holds, Ordering::Relaxed) + holds;
+        // Added before it is taken off: another thread may see too much held for a moment, never too little.
         self.held.fetch_sub(before, Ordering::Relaxed);
-        if all - before > self.space.memory_bytes {
+        if all - before > self.budget.memory_bytes {
             let (names, runs) = (
                 std::mem::take(&mut partition.names),
                 std::mem::take(&mut partition.runs),
             );
-            partition.parcels.put(&self.space.folder, &names, &runs)?;
+            partition
+                .spilled
+                .write(&self.budget.folder, &names, &runs)?;
             self.held
                 .fetch_sub(std::mem::take(&mut partition.held), Ordering::Relaxed);
         }
         Ok(())
-    }
-}
-
-impl Batch {
-    #[inline]
-    fn push(&mut self, hash: u64, continues: bool, record: DayRecord) -> Result<(), HistoryError> {
-        let DayRecord {
-            amount,
-            day,
-            count,
-            kind,
-        } = record;
-        let name_end = u32::try_from(self.names.len()).map_err(|_| HistoryError::LongName {
-            bytes: self.names.len(),
-        })?;
-        self.rows.push(Row {
-            amount,
-            hash,
-            day,
-            count,
-            name_end,
-            kind,
-            continues,
-        });
-        Ok(())
-    }
-}
-
-impl Row {
-    fn record(&self) -> DayRecord {
-        DayRecord {
-            amount: self.amount,
-            day: self.day,
-            count: self.count,
-            kind: self.kind,
-        }
-    }
-}
-
-impl Scratch {
-    /// Looks up the numbers of the batch's users.
-    fn number(&mut self, batch: &Batch, names: &mut Names) -> Result<(), HistoryError> {
-        self.keys.clear();
-        let (mut start, mut user) = (0, 0);
-        for (position, row) in batch.rows.iter().enumerate() {
-            if !row.continues {
-                let end = row.name_end as usize;
-                let name = batch.names.get(start..end).unwrap_or_default();
-                user = names.id(name, row.hash).ok_or(HistoryError::TooManyUsers)?;
-                start = end;
-            }
-            self.keys.push(u64::from(user) << 32 | position as u64);
-        }
-        Ok(())
-    }
-
-    /// The keys in order of users and, for each, of rows. Counting beats comparing unless most users are absent.
-    fn sort(&mut self, users: usize) -> Vec<u64> {
-        let mut sorted = std::mem::take(&mut self.sorted);
-        sorted.clear();
-        if users > 4 * self.keys.len() {
-            sorted.extend_from_slice(&self.keys);
-            sorted.sort_unstable();
-            return sorted;
-        }
-        self.counts.clear();
-        self.counts.resize(users + 1, 0);
-        for key in &self.keys {
-            if let Some(count) = self.counts.get_mut((key >> 32) as usize + 1) {
-                *count += 1;
-            }
-        }
-        let mut before = 0;
-        for count in &mut self.counts {
-            before += *count;
-            *count = before;
-        }
-        sorted.resize(self.keys.len(), 0);
-        for key in &self.keys {
-            if let Some(at) = self.counts.get_mut((key >> 32) as usize) {
-                if let Some(slot) = sorted.get_mut(*at as usize) {
-                    *slot = *key;
-                }
-                *at += 1;
-            }
-        }
-        sorted
     }
 }

@@ -1,14 +1,13 @@
+//! The histories of all users of a log.
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::spill::Places;
-use crate::history::{Day, DayRecord, History, HistoryError, HistoryView, Totals, codec};
-
-/// Users of a block, which are decoded at once.
-pub const BLOCK_USERS: usize = 256;
+use super::blocks::{BLOCK_USERS, Block, Blocks};
+use crate::history::{Day, History, HistoryError, HistoryView, Totals, codec};
 
 /// Blocks whose results are held until they are taken in order.
 const BLOCKS_AHEAD: usize = 64;
@@ -24,82 +23,6 @@ pub struct Histories {
     blocks: Arc<Blocks>,
 }
 
-/// All users, [`BLOCK_USERS`] in each block but the last: for each the id and the records, with their lengths.
-#[derive(Debug)]
-pub(crate) enum Blocks {
-    Memory(Vec<Box<[u8]>>),
-    Disk { places: Places, index: Vec<Place> },
-}
-
-impl Default for Blocks {
-    fn default() -> Self {
-        Self::Memory(Vec::new())
-    }
-}
-
-/// Where a block stands in a file, and the id of its first user.
-#[derive(Debug)]
-pub(crate) struct Place {
-    start: u64,
-    length: usize,
-    first: Box<[u8]>,
-}
-
-impl Place {
-    pub(crate) fn new(start: u64, length: usize, first: &[u8]) -> Self {
-        Self {
-            start,
-            length,
-            first: first.into(),
-        }
-    }
-}
-
-impl Blocks {
-    fn len(&self) -> usize {
-        match self {
-            Self::Memory(blocks) => blocks.len(),
-            Self::Disk { index, .. } => index.len(),
-        }
-    }
-
-    /// The bytes of a block, in `scratch` where they come from disk.
-    fn bytes<'s>(
-        &'s self,
-        number: usize,
-        scratch: &'s mut Vec<u8>,
-    ) -> Result<&'s [u8], HistoryError> {
-        match self {
-            Self::Memory(blocks) => Ok(blocks.get(number).map(AsRef::as_ref).unwrap_or_default()),
-            Self::Disk { places, index } => {
-                let Some(place) = index.get(number) else {
-                    return Ok(&[]);
-                };
-                places.read(place.start, place.length, scratch)?;
-                Ok(scratch)
-            }
-        }
-    }
-
-    /// The number of the only block that may hold the user called `id`.
-    fn of(&self, id: &[u8]) -> Option<usize> {
-        let after = match self {
-            Self::Memory(blocks) => {
-                blocks.partition_point(|block| codec::take_bytes(&mut &**block) <= Some(id))
-            }
-            Self::Disk { index, .. } => index.partition_point(|place| &*place.first <= id),
-        };
-        after.checked_sub(1)
-    }
-
-    fn damaged(&self) -> HistoryError {
-        match self {
-            Self::Memory(_) => HistoryError::Damaged,
-            Self::Disk { places, .. } => places.damaged(),
-        }
-    }
-}
-
 impl PartialEq for Histories {
     fn eq(&self, other: &Self) -> bool {
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
@@ -112,6 +35,7 @@ impl PartialEq for Histories {
         };
         self.kinds == other.kinds
             && self.totals == other.totals
+            && self.blocks.len() == other.blocks.len()
             && (0..self.blocks.len()).all(&mut equal)
     }
 }
@@ -175,12 +99,15 @@ impl Histories {
         self.find(position / BLOCK_USERS, |at, _| at == within)
     }
 
-    /// The first user of a block for whom `is` holds, given the place in the block and the id.
+    /// The first user of a block for which `is` holds, given the position in the block and the id.
     fn find(
         &self,
         number: usize,
         is: impl Fn(usize, &[u8]) -> bool,
     ) -> Result<Option<(String, History)>, HistoryError> {
+        if number >= self.blocks.len() {
+            return Ok(None);
+        }
         let mut scratch = Vec::new();
         let mut rest = self.blocks.bytes(number, &mut scratch)?;
         let damaged = || self.blocks.damaged();
@@ -211,6 +138,7 @@ impl Histories {
         }
         let block =
             |scratch: &mut Vec<u8>, number| Ok(Sha256::digest(self.blocks.bytes(number, scratch)?));
+        // Blocks are hashed on all threads, and their digests in order.
         let blocks: Vec<_> = (0..self.blocks.len())
             .into_par_iter()
             .map_init(Vec::new, block)
@@ -284,6 +212,7 @@ impl Histories {
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         for start in (0..self.blocks.len()).step_by(BLOCKS_AHEAD) {
+            // No more than these results wait to be taken, however large the log is.
             let end = self.blocks.len().min(start + BLOCKS_AHEAD);
             self.map_range(start..end, &chosen, &look)?
                 .into_iter()
@@ -374,73 +303,5 @@ impl Span<'_> {
                 .try_for_each(|(_, user, history)| look(user, history))?;
         }
         Ok(())
-    }
-}
-
-/// The decoded histories of some users that follow each other.
-#[derive(Debug, Default)]
-pub struct Block {
-    positions: Vec<usize>,
-    names: String,
-    name_ends: Vec<usize>,
-    records: Vec<DayRecord>,
-    record_ends: Vec<usize>,
-    scratch: Vec<u8>,
-}
-
-impl Block {
-    fn decode(
-        &mut self,
-        mut bytes: &[u8],
-        first: usize,
-        chosen: &impl Fn(usize) -> bool,
-    ) -> Option<()> {
-        let mut names = std::mem::take(&mut self.names).into_bytes();
-        names.clear();
-        self.positions.clear();
-        self.records.clear();
-        self.name_ends.clear();
-        self.record_ends.clear();
-        for position in first.. {
-            if bytes.is_empty() {
-                break;
-            }
-            let name = codec::take_bytes(&mut bytes)?;
-            let mut records = codec::take_bytes(&mut bytes)?;
-            if chosen(position) {
-                self.positions.push(position);
-                names.extend_from_slice(name);
-                self.name_ends.push(names.len());
-                codec::decode(&mut records, &mut self.records)?;
-                self.record_ends.push(self.records.len());
-            }
-        }
-        self.names = String::from_utf8(names).ok()?;
-        Some(())
-    }
-
-    /// How many users there are.
-    pub fn len(&self) -> usize {
-        self.name_ends.len()
-    }
-
-    /// Whether there is no user at all.
-    pub fn is_empty(&self) -> bool {
-        self.name_ends.is_empty()
-    }
-
-    /// Every user's position in the [`Histories`], id and history, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &str, HistoryView<'_>)> {
-        let (mut name_start, mut start) = (0, 0);
-        let ends = self.name_ends.iter().zip(&self.record_ends);
-        self.positions
-            .iter()
-            .zip(ends)
-            .map(move |(position, (name_end, end))| {
-                let user = self.names.get(name_start..*name_end).unwrap_or_default();
-                let records = self.records.get(start..*end).unwrap_or_default();
-                (name_start, start) = (*name_end, *end);
-                (*position, user, HistoryView { records })
-            })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::read_to_string;
 
-/// What is taken for the memory of a machine that does not tell.
+/// The memory that is assumed where the system does not report it.
 const UNKNOWN_BYTES: u64 = 4 << 30;
 
 /// The least of what the machine has and what its limits leave to this process: of the control group, and of the address

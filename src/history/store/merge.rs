@@ -6,25 +6,24 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::builder::Partition;
-use super::histories::{BLOCK_USERS, Blocks, Place};
-use super::interner::{Names, hash};
-use super::spill::{Parcel, Sequence, Written, failed};
+use super::blocks::{BLOCK_USERS, BlockLocation, Blocks};
+use super::builder::PartitionRuns;
+use super::interner::StringInterner;
+use super::secret_hash::hash;
+use super::spill::{SpillStream, SpillWriter, SpilledRuns, damaged};
 use crate::history::{DayRecord, Histories, HistoryError, Totals, codec, compact};
 
 /// The histories of all partitions' users.
 pub(crate) fn finish(
     kinds: Vec<String>,
-    partitions: Vec<Partition>,
+    partitions: Vec<PartitionRuns>,
     folder: &Path,
 ) -> Result<Histories, HistoryError> {
     let mut order: Vec<(String, usize)> = kinds.into_iter().zip(0..).collect();
     order.sort_unstable();
     let mut numbers = vec![0; order.len()];
     for (new, (_, old)) in order.iter().enumerate() {
-        if let Some(number) = numbers.get_mut(*old) {
-            *number = new as u16;
-        }
+        numbers[*old] = new as u16;
     }
     let kinds = order.into_iter().map(|(name, _)| name).collect();
     let in_order = numbers.is_sorted();
@@ -35,7 +34,7 @@ pub(crate) fn finish(
     };
     if partitions
         .iter()
-        .all(|partition| partition.parcels.is_empty())
+        .all(|partition| partition.spilled.is_empty())
     {
         merge.in_memory(kinds, partitions)
     } else {
@@ -45,7 +44,7 @@ pub(crate) fn finish(
 
 /// The users of one partition with their records, by number.
 struct Segment {
-    names: Names,
+    names: StringInterner,
     /// Where each user's records end in `bytes`.
     ends: Vec<usize>,
     bytes: Vec<u8>,
@@ -56,24 +55,18 @@ impl Segment {
     /// Appends a user as a block holds it: the id and the records, each with its length.
     fn put(&self, user: u32, into: &mut Vec<u8>) {
         let user_at = user as usize;
-        let start = user_at
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before))
-            .copied()
-            .unwrap_or(0);
+        let start = if user_at == 0 {
+            0
+        } else {
+            self.ends[user_at - 1]
+        };
         codec::put_bytes(into, self.names.get(user));
-        codec::put_bytes(
-            into,
-            self.ends
-                .get(user_at)
-                .and_then(|end| self.bytes.get(start..*end))
-                .unwrap_or_default(),
-        );
+        codec::put_bytes(into, &self.bytes[start..self.ends[user_at]]);
     }
 }
 
 /// The records that one run holds of one user.
-struct Piece {
+struct RunPart {
     user: u32,
     run: u32,
     start: usize,
@@ -91,7 +84,7 @@ impl Merge<'_> {
     fn in_memory(
         &self,
         kinds: Vec<String>,
-        partitions: Vec<Partition>,
+        partitions: Vec<PartitionRuns>,
     ) -> Result<Histories, HistoryError> {
         let segments: Vec<Segment> = partitions
             .into_par_iter()
@@ -102,88 +95,82 @@ impl Merge<'_> {
             let users = 0..segment.names.len() as u32;
             order.extend(users.map(|user| (prefix(segment.names.get(user)), number as u32, user)));
         }
-        let name = |at: &(u128, u32, u32)| {
-            segments
-                .get(at.1 as usize)
-                .map_or(&[][..], |s| s.names.get(at.2))
-        };
+        let name = |at: &(u128, u32, u32)| segments[at.1 as usize].names.get(at.2);
+        // Most ids differ in their first sixteen bytes, so few comparisons look an id up.
         order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a).cmp(name(b))));
+        // Blocks are cut in the order of ids, whatever partitions their users come from: equal logs have equal blocks.
         let block = |users: &[(u128, u32, u32)]| {
             let mut bytes = Vec::new();
             for (_, segment, user) in users {
-                if let Some(segment) = segments.get(*segment as usize) {
-                    segment.put(*user, &mut bytes);
-                }
+                segments[*segment as usize].put(*user, &mut bytes);
             }
             bytes.into_boxed_slice()
         };
         let blocks: Vec<Box<[u8]>> = order.par_chunks(BLOCK_USERS).map(block).collect();
-        let totals = segments
-            .iter()
-            .fold(Totals::of_kinds(kinds.len()), |sum, part| {
-                sum.with(part.totals.clone())
-            });
+        let totals = sum(kinds.len(), segments.iter().map(|segment| &segment.totals));
         Ok(Histories::new(kinds, totals, Blocks::Memory(blocks)))
     }
 
     fn on_disk(
         &self,
         kinds: Vec<String>,
-        partitions: Vec<Partition>,
+        partitions: Vec<PartitionRuns>,
     ) -> Result<Histories, HistoryError> {
-        let sorted: Vec<(Sequence, Totals)> = partitions
+        let sorted: Vec<(SpillStream, Totals)> = partitions
             .into_par_iter()
             .map(|partition| self.sorted(partition))
             .collect::<Result<_, _>>()?;
-        let totals = sorted
-            .iter()
-            .fold(Totals::of_kinds(kinds.len()), |sum, part| {
-                sum.with(part.1.clone())
-            });
+        let totals = sum(kinds.len(), sorted.iter().map(|(_, totals)| totals));
         let mut heap = Heap::default();
-        for (sequence, _) in sorted {
-            heap.push(sequence, Vec::new())?;
+        for (stream, _) in sorted {
+            heap.push(stream, Vec::new())?;
         }
-        let (mut written, mut index) = (Written::new(self.folder)?, Vec::new());
+        // All partitions are sorted: the next user is the first one of some partition.
+        let (mut written, mut index) = (SpillWriter::new(self.folder)?, Vec::new());
         let (mut block, mut users, mut first) = (Vec::new(), 0, Vec::new());
-        while let Some(Reverse((name, number))) = heap.next.pop() {
-            let Some((sequence, entry)) = heap.take(number) else {
-                continue;
-            };
+        while let Some((name, stream, entry)) = heap.pop() {
             if users == 0 {
                 first = name;
             }
             block.extend_from_slice(&entry);
             users += 1;
             if users == BLOCK_USERS {
-                index.push(Place::new(written.put(&block)?, block.len(), &first));
+                index.push(BlockLocation::new(
+                    written.put(&block)?,
+                    block.len(),
+                    &first,
+                ));
                 block.clear();
                 users = 0;
             }
-            heap.push(sequence, entry)?;
+            heap.push(stream, entry)?;
         }
         if users > 0 {
-            index.push(Place::new(written.put(&block)?, block.len(), &first));
+            index.push(BlockLocation::new(
+                written.put(&block)?,
+                block.len(),
+                &first,
+            ));
         }
         Ok(Histories::new(
             kinds,
             totals,
             Blocks::Disk {
-                places: written.places()?,
+                file: written.into_file()?,
                 index,
             },
         ))
     }
 
     /// A partition's users in a file, sorted by id.
-    fn sorted(&self, partition: Partition) -> Result<(Sequence, Totals), HistoryError> {
+    fn sorted(&self, partition: PartitionRuns) -> Result<(SpillStream, Totals), HistoryError> {
         let segment = self.segment(partition)?;
         let mut order: Vec<(u128, u32)> = (0..segment.names.len() as u32)
             .map(|user| (prefix(segment.names.get(user)), user))
             .collect();
         let name = |user: u32| segment.names.get(user);
         order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a.1).cmp(name(b.1))));
-        let mut written = Written::new(self.folder)?;
+        let mut written = SpillWriter::new(self.folder)?;
         let mut entry = Vec::new();
         for (_, user) in order {
             entry.clear();
@@ -193,68 +180,68 @@ impl Merge<'_> {
             written.put(&length.to_le_bytes())?;
             written.put(&entry)?;
         }
-        Ok((written.rewind()?, segment.totals))
+        Ok((written.into_stream()?, segment.totals))
     }
 
-    /// Puts the pieces of each user of a partition together.
-    fn segment(&self, partition: Partition) -> Result<Segment, HistoryError> {
-        let Partition {
+    /// Puts the parts of each user of a partition together.
+    fn segment(&self, partition: PartitionRuns) -> Result<Segment, HistoryError> {
+        let PartitionRuns {
             mut names,
             runs,
-            parcels,
+            spilled,
             ..
         } = partition;
-        let parcels = parcels.read()?;
-        let (mut slices, mut pieces): (Vec<&[u8]>, Vec<Piece>) = (Vec::new(), Vec::new());
-        let damaged = || failed(self.folder, std::io::ErrorKind::InvalidData.into());
-        for Parcel { names: texts, runs } in &parcels {
+        let spilled = spilled.read()?;
+        let (mut slices, mut parts): (Vec<&[u8]>, Vec<RunPart>) = (Vec::new(), Vec::new());
+        let damaged = || damaged(self.folder);
+        for SpilledRuns { names: texts, runs } in &spilled {
             let numbers = renumber(texts, &mut names)?;
             let mut rest = runs.as_slice();
             while !rest.is_empty() {
                 let run = codec::take_bytes(&mut rest).ok_or_else(damaged)?;
                 slices.push(run);
                 let user = |local: usize| numbers.get(local).copied();
-                pieces_of(run, slices.len() - 1, user, &mut pieces).ok_or_else(damaged)?;
+                parts_of(run, slices.len() - 1, user, &mut parts).ok_or_else(damaged)?;
             }
         }
-        // What stayed in memory counts users as they came after the last parcel: `names` held them first.
+        // What stayed in memory counts users from 0 since the last spill, and `names` held them before the spilled ones.
         for run in &runs {
             slices.push(run);
-            pieces_of(
+            parts_of(
                 run,
                 slices.len() - 1,
                 |local| u32::try_from(local).ok(),
-                &mut pieces,
+                &mut parts,
             )
             .ok_or_else(damaged)?;
         }
         // Every run is sorted already, which a stable sort takes advantage of.
-        pieces.sort_by_key(|piece| piece.user);
-        self.encode(names, &slices, &pieces).ok_or_else(damaged)?
+        parts.sort_by_key(|part| part.user);
+        self.encode(names, &slices, &parts).ok_or_else(damaged)?
     }
 
     fn encode(
         &self,
-        names: Names,
+        names: StringInterner,
         runs: &[&[u8]],
-        pieces: &[Piece],
+        parts: &[RunPart],
     ) -> Option<Result<Segment, HistoryError>> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(names.len()));
         let mut records: Vec<DayRecord> = Vec::new();
         let mut totals = Totals::of_kinds(self.numbers.len());
-        for group in pieces.chunk_by(|a, b| a.user == b.user) {
+        for group in parts.chunk_by(|a, b| a.user == b.user) {
             records.clear();
             let mut left = 0;
-            for piece in group {
-                let mut piece_bytes = runs.get(piece.run as usize)?.get(piece.start..)?;
-                codec::decode(&mut piece_bytes, &mut records)?;
-                left = piece_bytes.len();
+            for part in group {
+                let mut part_bytes = runs.get(part.run as usize)?.get(part.start..)?;
+                codec::decode(&mut part_bytes, &mut records)?;
+                left = part_bytes.len();
             }
-            if let ([piece], true) = (group, self.in_order) {
+            if let ([part], true) = (group, self.in_order) {
                 // Nothing to put together: what was encoded for the run is what would be encoded here.
-                let piece_bytes = runs.get(piece.run as usize)?.get(piece.start..)?;
-                bytes.extend_from_slice(piece_bytes.get(..piece_bytes.len() - left)?);
-                totals.add(names.get(piece.user), &records);
+                let part_bytes = runs.get(part.run as usize)?.get(part.start..)?;
+                bytes.extend_from_slice(part_bytes.get(..part_bytes.len() - left)?);
+                totals.add(names.get(part.user), &records);
                 ends.push(bytes.len());
                 continue;
             }
@@ -268,6 +255,10 @@ impl Merge<'_> {
             codec::encode(&records, &mut bytes);
             ends.push(bytes.len());
         }
+        // A temporary file that was damaged may lack users.
+        if ends.len() != names.len() {
+            return None;
+        }
         bytes.shrink_to_fit();
         Some(Ok(Segment {
             names,
@@ -278,13 +269,17 @@ impl Merge<'_> {
     }
 }
 
-/// The numbers among `names` of a parcel's names, in the order of the parcel.
-fn renumber(mut texts: &[u8], names: &mut Names) -> Result<Vec<u32>, HistoryError> {
+fn sum<'t>(kinds: usize, parts: impl Iterator<Item = &'t Totals>) -> Totals {
+    parts.fold(Totals::of_kinds(kinds), |sum, part| sum.with(part.clone()))
+}
+
+/// The numbers among `names` of names that were spilled, in the order of these.
+fn renumber(mut texts: &[u8], names: &mut StringInterner) -> Result<Vec<u32>, HistoryError> {
     let mut numbers = Vec::new();
     while let Some(name) = codec::take_bytes(&mut texts) {
         numbers.push(
             names
-                .id(name, hash(name))
+                .number(name, hash(name))
                 .ok_or(HistoryError::TooManyUsers)?,
         );
     }
@@ -292,18 +287,18 @@ fn renumber(mut texts: &[u8], names: &mut Names) -> Result<Vec<u32>, HistoryErro
 }
 
 /// Notes where a run has whose records; `None` when it is damaged.
-fn pieces_of(
+fn parts_of(
     run: &[u8],
     number: usize,
     user_of: impl Fn(usize) -> Option<u32>,
-    into: &mut Vec<Piece>,
+    into: &mut Vec<RunPart>,
 ) -> Option<()> {
     let (mut rest, mut local) = (run, 0);
     while !rest.is_empty() {
         local += codec::take(&mut rest)?;
         let records = codec::take_bytes(&mut rest)?;
         let start = run.len() - rest.len() - records.len();
-        into.push(Piece {
+        into.push(RunPart {
             user: user_of(usize::try_from(local).ok()?)?,
             run: number as u32,
             start,
@@ -325,33 +320,39 @@ fn prefix(name: &[u8]) -> u128 {
 #[derive(Default)]
 struct Heap {
     next: BinaryHeap<Reverse<(Vec<u8>, usize)>>,
-    sequences: Vec<Option<(Sequence, Vec<u8>)>>,
+    streams: Vec<Option<(SpillStream, Vec<u8>)>>,
     free: Vec<usize>,
 }
 
 impl Heap {
-    /// Reads a sequence's next user, if there is one, into `entry`.
-    fn push(&mut self, mut sequence: Sequence, mut entry: Vec<u8>) -> Result<(), HistoryError> {
-        if sequence.is_at_end() {
+    /// Reads a stream's next user, if there is one, into `entry`.
+    fn push(&mut self, mut stream: SpillStream, mut entry: Vec<u8>) -> Result<(), HistoryError> {
+        if stream.is_at_end() {
             return Ok(());
         }
-        sequence.read(&mut entry)?;
-        let name = codec::take_bytes(&mut entry.as_slice())
-            .unwrap_or_default()
-            .to_vec();
-        let number = self.free.pop().unwrap_or(self.sequences.len());
-        if number == self.sequences.len() {
-            self.sequences.push(None);
-        }
-        if let Some(slot) = self.sequences.get_mut(number) {
-            *slot = Some((sequence, entry));
-        }
+        stream.read(&mut entry)?;
+        let name = codec::take_bytes(&mut entry.as_slice());
+        let name = name.ok_or_else(|| stream.damaged())?.to_vec();
+        let slot = Some((stream, entry));
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.streams[number] = slot;
+                number
+            }
+            None => {
+                self.streams.push(slot);
+                self.streams.len() - 1
+            }
+        };
         self.next.push(Reverse((name, number)));
         Ok(())
     }
 
-    fn take(&mut self, number: usize) -> Option<(Sequence, Vec<u8>)> {
+    /// The stream with the next user, and that user's entry.
+    fn pop(&mut self) -> Option<(Vec<u8>, SpillStream, Vec<u8>)> {
+        let Reverse((name, number)) = self.next.pop()?;
+        let (stream, entry) = self.streams[number].take()?;
         self.free.push(number);
-        self.sequences.get_mut(number)?.take()
+        Some((name, stream, entry))
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::history::partition_of;
+use crate::history::rollup::fnv_1a;
+use crate::math::splitmix::splitmix64;
 
 /// All users of a log or a part that depends on their ids alone, so that every program that reads it takes the same ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,20 +44,11 @@ impl Users {
     pub fn has(self, user: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Share(share) => {
-                mixed(crate::history::rollup::fnv_1a(user)) as f64 <= share * u64::MAX as f64
-            }
+            // Mixed once more, so that a share and a partition have nothing to do with each other.
+            Self::Share(share) => splitmix64(fnv_1a(user)) as f64 <= share * u64::MAX as f64,
             Self::Partition(Partition { number, of }) => partition_of(user, of) == number,
         }
     }
-}
-
-/// The finaliser of splitmix64 (Steele, Lea, Flood 2014), so that a share and a partition have nothing to do with each other.
-fn mixed(hash: u64) -> u64 {
-    let mut z = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 impl fmt::Display for Partition {

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::interner::Names;
+use super::interner::StringInterner;
 use crate::history::{HistoryError, codec};
 
 /// Bytes read or written at once.
@@ -20,35 +20,41 @@ pub(crate) fn failed(folder: &Path, source: io::Error) -> HistoryError {
     }
 }
 
+/// An error of a temporary file in `folder` that does not hold what was written.
+pub(crate) fn damaged(folder: &Path) -> HistoryError {
+    let source = io::Error::new(io::ErrorKind::InvalidData, "a temporary file was damaged");
+    failed(folder, source)
+}
+
 fn create(folder: &Path) -> Result<File, HistoryError> {
     tempfile::tempfile_in(folder).map_err(|source| failed(folder, source))
 }
 
 /// What one partition has sent to disk.
 #[derive(Debug, Default)]
-pub(crate) struct Parcels {
+pub(crate) struct SpillFiles {
     file: Option<(File, PathBuf)>,
-    /// For each parcel the bytes of its names and of its runs.
+    /// For each time that something was sent, the bytes of its names and of its runs.
     lengths: Vec<(usize, usize)>,
 }
 
 /// Names in order of their numbers, and the runs that refer to them.
-pub(crate) struct Parcel {
+pub(crate) struct SpilledRuns {
     pub(crate) names: Vec<u8>,
     pub(crate) runs: Vec<u8>,
 }
 
-impl Parcels {
+impl SpillFiles {
     /// Whether nothing was sent to disk.
     pub(crate) fn is_empty(&self) -> bool {
         self.lengths.is_empty()
     }
 
-    /// Writes a parcel.
-    pub(crate) fn put(
+    /// Appends names and the runs that refer to them.
+    pub(crate) fn write(
         &mut self,
         folder: &Path,
-        names: &Names,
+        names: &StringInterner,
         runs: &[Vec<u8>],
     ) -> Result<(), HistoryError> {
         let (file, _) = match &mut self.file {
@@ -56,10 +62,10 @@ impl Parcels {
             none => none.insert((create(folder)?, folder.to_owned())),
         };
         let mut texts = Vec::with_capacity(names.memory());
-        for id in 0..names.len() as u32 {
-            codec::put_bytes(&mut texts, names.get(id));
+        for number in 0..names.len() as u32 {
+            codec::put_bytes(&mut texts, names.get(number));
         }
-        // Each run counts users from 0, so the runs of a parcel are told apart by their lengths.
+        // Each run counts users from 0, so each run is kept with its length.
         let mut all = Vec::with_capacity(runs.iter().map(|run| run.len() + 5).sum());
         for run in runs {
             codec::put_bytes(&mut all, run);
@@ -70,8 +76,8 @@ impl Parcels {
         Ok(())
     }
 
-    /// Reads all parcels back, in the order they were written.
-    pub(crate) fn read(self) -> Result<Vec<Parcel>, HistoryError> {
+    /// Reads everything back, in the order it was written.
+    pub(crate) fn read(self) -> Result<Vec<SpilledRuns>, HistoryError> {
         let Some((mut file, folder)) = self.file else {
             return Ok(Vec::new());
         };
@@ -81,26 +87,25 @@ impl Parcels {
             let mut bytes = vec![0; length];
             file.read_exact(&mut bytes).map_err(io).map(|()| bytes)
         };
-        self.lengths
-            .iter()
-            .map(|(names, runs)| {
-                Ok(Parcel {
-                    names: bytes(*names)?,
-                    runs: bytes(*runs)?,
-                })
-            })
-            .collect()
+        let mut all = Vec::with_capacity(self.lengths.len());
+        for (names, runs) in self.lengths {
+            all.push(SpilledRuns {
+                names: bytes(names)?,
+                runs: bytes(runs)?,
+            });
+        }
+        Ok(all)
     }
 }
 
 /// A file that is written once from its beginning to its end.
-pub(crate) struct Written {
+pub(crate) struct SpillWriter {
     writer: BufWriter<File>,
     folder: PathBuf,
     length: u64,
 }
 
-impl Written {
+impl SpillWriter {
     pub(crate) fn new(folder: &Path) -> Result<Self, HistoryError> {
         Ok(Self {
             writer: BufWriter::with_capacity(BUFFER_BYTES, create(folder)?),
@@ -128,22 +133,22 @@ impl Written {
     }
 
     /// The file, to be read from its beginning to its end.
-    pub(crate) fn rewind(self) -> Result<Sequence, HistoryError> {
+    pub(crate) fn into_stream(self) -> Result<SpillStream, HistoryError> {
         let left = self.length;
         let (mut file, folder) = self.end()?;
         file.seek(SeekFrom::Start(0))
             .map_err(|source| failed(&folder, source))?;
-        Ok(Sequence {
+        Ok(SpillStream {
             reader: BufReader::with_capacity(BUFFER_BYTES, file),
             folder,
             left,
         })
     }
 
-    /// The file, to be read at any place.
-    pub(crate) fn places(self) -> Result<Places, HistoryError> {
+    /// The file, to be read at any position.
+    pub(crate) fn into_file(self) -> Result<SpillFile, HistoryError> {
         let (file, folder) = self.end()?;
-        Ok(Places {
+        Ok(SpillFile {
             file: Mutex::new(file),
             folder,
         })
@@ -151,16 +156,21 @@ impl Written {
 }
 
 /// A file that is read from its beginning to its end.
-pub(crate) struct Sequence {
+pub(crate) struct SpillStream {
     reader: BufReader<File>,
     folder: PathBuf,
     left: u64,
 }
 
-impl Sequence {
+impl SpillStream {
     /// Whether all was read.
     pub(crate) fn is_at_end(&self) -> bool {
         self.left == 0
+    }
+
+    /// An error for bytes that are not what was written.
+    pub(crate) fn damaged(&self) -> HistoryError {
+        damaged(&self.folder)
     }
 
     /// Reads bytes that were written with their length, in four bytes, before them.
@@ -176,14 +186,14 @@ impl Sequence {
     }
 }
 
-/// A file that is read at any place, by any thread.
+/// A file that is read at any position, by any thread.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct SpillFile {
     file: Mutex<File>,
     folder: PathBuf,
 }
 
-impl Places {
+impl SpillFile {
     /// Reads `length` bytes from `start` on.
     pub(crate) fn read(
         &self,
@@ -193,6 +203,7 @@ impl Places {
     ) -> Result<(), HistoryError> {
         let io = |source| failed(&self.folder, source);
         into.resize(length, 0);
+        // Seeking and reading are two steps, so one thread at a time does both.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(start)).map_err(io)?;
         file.read_exact(into).map_err(io)
@@ -200,9 +211,6 @@ impl Places {
 
     /// An error for bytes that are not what was written.
     pub(crate) fn damaged(&self) -> HistoryError {
-        failed(
-            &self.folder,
-            io::Error::new(io::ErrorKind::InvalidData, "a temporary file was damaged"),
-        )
+        damaged(&self.folder)
     }
 }

@@ -1,8 +1,8 @@
-//! What is known of all users without looking at them again.
+//! Counts over all users, made once when the histories are.
 
 use crate::history::{Day, DayRecord};
 
-/// How many users with the most events are told.
+/// How many users with the most events are listed.
 const BUSIEST: usize = 5;
 
 /// Counts over all users.
@@ -63,10 +63,9 @@ impl Totals {
             events += u64::from(record.count);
             self.amounts |= record.amount.micros() != 0;
             let number = usize::from(record.kind);
-            let Some(kind) = self.kinds.get_mut(number) else {
-                continue;
-            };
+            let kind = &mut self.kinds[number];
             kind.events += u64::from(record.count);
+            // Users of the first 64 kinds are counted by a bit each; a set for every user would cost more than the sum.
             let bit = 1_u64.checked_shl(number as u32).unwrap_or(0);
             kind.users += u64::from(bit != 0 && seen & bit == 0);
             seen |= bit;
@@ -93,9 +92,7 @@ impl Totals {
         late.sort_unstable();
         late.dedup();
         for kind in late {
-            if let Some(kind) = self.kinds.get_mut(usize::from(kind)) {
-                kind.users += 1;
-            }
+            self.kinds[usize::from(kind)].users += 1;
         }
     }
 

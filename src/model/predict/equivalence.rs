@@ -34,7 +34,7 @@ fn value() -> impl Strategy<Value = f64> {
 
 /// A vector of a bundle, most often one that is scored.
 fn vector(bundle: &Bundle) -> impl Strategy<Value = Vec<f64>> + use<> {
-    let places = bundle.plan().places;
+    let positions = bundle.plan().positions;
     let needed = (1..300_u32, 1..200_u32, 1..40_u32, 0..20_u32);
     (
         prop::collection::vec(value(), bundle.catalogue().len()),
@@ -44,7 +44,7 @@ fn vector(bundle: &Bundle) -> impl Strategy<Value = Vec<f64>> + use<> {
         .prop_map(
             move |(mut vector, (tenure, recency, active, recent), likely)| {
                 if likely {
-                    for (position, value) in places
+                    for (position, value) in positions
                         .needed()
                         .into_iter()
                         .zip([tenure, recency, active, recent])
@@ -57,7 +57,7 @@ fn vector(bundle: &Bundle) -> impl Strategy<Value = Vec<f64>> + use<> {
         )
 }
 
-fn asked() -> impl Strategy<Value = (usize, Vec<Vec<f64>>)> {
+fn vectors() -> impl Strategy<Value = (usize, Vec<Vec<f64>>)> {
     (0..BUNDLES.len()).prop_flat_map(|which| {
         (
             Just(which),
@@ -117,12 +117,12 @@ fn formulas(
 fn score<'m>(
     bundle: &'m Bundle,
     vector: &[f64],
-    told: usize,
+    reason_count: usize,
 ) -> Result<Prediction<'m>, ModelError> {
     bundle.predictor(&[]).predict(
         Subject::Features(vector),
         bundle.spec().training.as_of,
-        told,
+        reason_count,
     )
 }
 
@@ -130,20 +130,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn one_row_is_the_formulas((which, vectors) in asked(), told in 0..8_usize) {
+    fn one_row_is_the_formulas((which, vectors) in vectors(), reason_count in 0..8_usize) {
         let bundle = &BUNDLES[which];
         for vector in &vectors {
-            let Ok(Prediction::Scored(score)) = score(bundle, vector, told) else { continue };
+            let Ok(Prediction::Scored(score)) = score(bundle, vector, reason_count) else { continue };
             let mut shorter: Option<(f64, Vec<(FeatureGroup, f64)>)> = None;
             for (horizon, model) in score.horizons.iter().zip(&bundle.spec().models) {
                 let own = formulas(bundle, model, vector);
-                let held = shorter.take().filter(|s| if which == 1 { s.0 > own.0 } else { s.0 < own.0 });
-                let (log_odds, effects) = held.unwrap_or(own);
+                let cap = shorter.take().filter(|s| if which == 1 { s.0 > own.0 } else { s.0 < own.0 });
+                let (log_odds, effects) = cap.unwrap_or(own);
                 prop_assert_eq!(horizon.log_odds.to_bits(), log_odds.to_bits());
                 prop_assert_eq!(horizon.probability.to_bits(), sigmoid(log_odds).to_bits());
-                let told_effects: Vec<(FeatureGroup, f64)> = horizon.reasons.iter().map(|r| (r.group, r.contribution)).collect();
-                prop_assert_eq!(&told_effects[..], &effects[..told.min(effects.len())]);
-                let others = effects.iter().skip(told).fold(0.0, |sum, (_, c)| sum + c);
+                let explained: Vec<(FeatureGroup, f64)> = horizon.reasons.iter().map(|r| (r.group, r.contribution)).collect();
+                prop_assert_eq!(&explained[..], &effects[..reason_count.min(effects.len())]);
+                let others = effects.iter().skip(reason_count).fold(0.0, |sum, (_, c)| sum + c);
                 prop_assert_eq!(horizon.other_contribution.to_bits(), others.to_bits());
                 shorter = Some((log_odds, effects));
             }
@@ -151,9 +151,9 @@ proptest! {
     }
 
     #[test]
-    fn blocks_of_rows_are_rows_one_by_one((which, vectors) in asked()) {
+    fn blocks_of_rows_are_rows_one_by_one((which, vectors) in vectors()) {
         let bundle = &BUNDLES[which];
-        let scores = bundle.assess_matrix(&vectors.concat()).unwrap();
+        let scores = bundle.predict_matrix(&vectors.concat()).unwrap();
         prop_assert_eq!(scores.outcomes.len(), vectors.len());
         let horizons = bundle.spec().models.len();
         for (row, vector) in vectors.iter().enumerate() {
@@ -181,8 +181,10 @@ proptest! {
 fn vectors_that_are_not_whole_are_refused() {
     let bundle = &BUNDLES[0];
     let width = bundle.catalogue().len();
-    assert_eq!(bundle.assess_matrix(&[]).unwrap(), MatrixScores::default());
-    let error = bundle.assess_matrix(&vec![1.0; 3 * width + 2]).unwrap_err();
+    assert_eq!(bundle.predict_matrix(&[]).unwrap(), MatrixScores::default());
+    let error = bundle
+        .predict_matrix(&vec![1.0; 3 * width + 2])
+        .unwrap_err();
     assert!(
         matches!(error, ModelError::Width { expected, found: 2 } if expected == width),
         "{error}"

@@ -2,8 +2,7 @@
 
 use super::plot::{Axis, Plot};
 use super::text::{counted, counted_share, decimals, escape, points, probability};
-use crate::card::Evaluation;
-use crate::train::evaluation::metrics::{CurvePoint, Interval};
+use crate::card::{CurvePoint, Evaluation, Interval};
 
 /// The calibration curve with 95 % intervals for what was observed.
 pub(crate) fn figure(horizon_days: u16, e: &Evaluation) -> String {
@@ -106,13 +105,13 @@ fn line(e: &Evaluation) -> String {
 mod tests {
     use super::super::tests::card;
     use super::*;
-    use crate::train::evaluation::metrics::share_interval;
+    use crate::math::wilson_interval;
 
     #[test]
     fn the_caption_names_the_largest_gap_and_reads_the_line() {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         let point = |predicted, observed| {
-            let (low, high) = share_interval(observed, 1_000);
+            let (low, high) = wilson_interval(observed, 1_000);
             CurvePoint {
                 predicted,
                 observed,

@@ -13,7 +13,8 @@ pub(crate) fn section(card: &Card) -> String {
     let panel = |h: &HorizonCard| match &h.evaluation {
         Some(e) => figure(h.horizon_days, e),
         None => {
-            let why = super::text::escape(&h.untested_words(&card.label_definition));
+            let why =
+                super::text::escape(&crate::report::wording::untested(h, &card.label_definition));
             format!("<p class=\"card empty\">{why}</p>")
         }
     };
@@ -213,9 +214,11 @@ mod tests {
                 .filter(|c| *c > 0)
             {
                 (e.users, e.churn_rate) = (users, churners as f64 / users as f64);
-                let p: Vec<f64> = (0..users).map(|i| i as f64).collect();
-                let y: Vec<bool> = (0..users).map(|i| i >= users - churners).collect();
-                e.gains = crate::train::evaluation::metrics::gains(&p, &y);
+                // Of a perfect order: the churners come first.
+                let reached = |percent: u64| (users * percent).div_ceil(100).min(churners);
+                e.gains = (1..=100)
+                    .map(|percent| reached(percent) as f64 / churners as f64)
+                    .collect();
                 for percent in 1..=100 {
                     let reach = e.reach(&e.gains, percent);
                     let rounded = |v: f64| decimals(v, 2).parse::<f64>().unwrap();

@@ -61,13 +61,13 @@ fn panel(card: &Card, h: &HorizonCard) -> String {
         ),
         None => format!(
             "<p class=\"card empty\">{}</p>",
-            escape(&h.untested_words(&card.label_definition))
+            escape(&crate::report::wording::untested(h, &card.label_definition))
         ),
     };
     format!(
         "{judged}<div class=\"pair\">{}{}</div><div class=\"pair\">{}<div class=\"stack\">{}{}</div></div>",
         trials::figure(h),
-        drift::figure(card, h),
+        drift::figure(h),
         effects::figure(h),
         timeline::figure(card, h),
         dropped::figure(h),

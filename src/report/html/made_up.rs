@@ -2,22 +2,13 @@
 
 use serde_json::json;
 
-use crate::card::untested::Untested;
-use crate::card::verdict::Verdict;
 use crate::card::{
-    BaselineCard, Card, DateCard, EffectCard, Evaluation, HorizonCard, SliceCard, SliceMetrics,
+    BacktestFold, BaselineCard, Calibration, Card, Cohort, CurvePoint, DateCard, Day, EffectCard,
+    Evaluation, FeatureGroup, HorizonCard, Hyperparameters, Interval, LabelDefinition,
+    LeakageProbe, Metrics, Period, ProfileCard, Retention, SegmentCard, SelectionRule, SliceCard,
+    SliceMetrics, StageSizes, Strength, Transitions, TrialCard, Untested, Verdict,
 };
-use crate::features::FeatureGroup;
-use crate::history::Day;
-use crate::model::Calibration;
-use crate::train::checks::leakage::LeakageProbe;
-use crate::train::data::labels::ChurnConfig;
-use crate::train::evaluation::metrics::{CurvePoint, Interval, Metrics, share_interval};
-use crate::train::population::retention::{Cohort, Period, Retention};
-use crate::train::population::{ProfileCard, SegmentCard, StageSizes, Transitions};
-use crate::train::selection::backtest::BacktestFold;
-use crate::train::selection::candidate::Hyperparameters;
-use crate::train::selection::search::TrialCard;
+use crate::math::wilson_interval;
 
 /// The day written so.
 pub(crate) fn day(text: &str) -> Day {
@@ -50,7 +41,7 @@ fn metrics(log_loss: f64, auc: f64, ece: f64) -> Metrics {
 }
 
 fn point(predicted: f64, observed: f64, users: u64) -> CurvePoint {
-    let (low, high) = share_interval(observed, users);
+    let (low, high) = wilson_interval(observed, users);
     CurvePoint {
         predicted,
         observed,
@@ -118,11 +109,14 @@ fn slice(dimension: &str, name: &str, users: u64, churn_rate: f64) -> SliceCard 
         auc: (churn_rate > 0.0).then(|| around(0.6 + churn_rate / 4.0, 0.04)),
         bias: around(0.02, 0.03),
     };
+    let (churn_low, churn_high) = wilson_interval(churn_rate, users);
     SliceCard {
         dimension: dimension.to_owned(),
         name: name.to_owned(),
         users,
         churn_rate,
+        churn_low,
+        churn_high,
         predicted: churn_rate + 0.02,
         metrics: (users >= 30).then_some(metrics),
     }
@@ -161,7 +155,14 @@ fn evaluation(test: Day, horizon_days: u16, churn_rate: f64) -> Evaluation {
     let model = baseline("model", None, metrics(0.551, 0.7115, 0.008), 2.142, 0.0);
     let baselines = baselines();
     Evaluation {
-        verdict: Verdict::new(&baselines, 4_338, (4_338.0 * churn_rate) as u64),
+        verdict: Some(Verdict {
+            strength: Strength::Modest,
+            baseline: "bg_nbd".to_owned(),
+            log_loss_difference: baselines[3].log_loss_difference,
+            strong_gain: 0.02,
+            min_class_users: 10,
+        }),
+        user_parts: 3,
         train: (0..6)
             .map(|k| test.plus(-window - (5 - k) * window / 4))
             .collect(),
@@ -208,61 +209,99 @@ pub(crate) fn effect(
     }
 }
 
-/// The hyperparameters that was taken.
-const TAKEN: Hyperparameters = Hyperparameters {
-    l2: 300.0,
-    half_life: Some(3.0),
-    ..Hyperparameters::DEFAULT
+/// The candidate that the others are compared with.
+pub(crate) const DEFAULT: Hyperparameters = Hyperparameters {
+    l2: 1_000.0,
+    nonlinear_terms: true,
+    half_life: Some(1.0),
+    spacing: 1,
 };
 
-/// Ways to fit with their difference to the default and its standard error.
-fn trials() -> Vec<TrialCard> {
-    let of = |l2: f64| Hyperparameters {
-        l2,
-        ..Hyperparameters::DEFAULT
-    };
-    let tried = [
-        (of(300.0), -0.0067, 0.0012),
-        (Hyperparameters::DEFAULT, 0.0, 0.0),
-        (of(3_000.0), 0.0126, 0.0011),
-        (of(10_000.0), 0.0317, 0.0022),
-        (
-            Hyperparameters {
-                half_life: None,
-                ..of(300.0)
-            },
-            -0.0071,
-            0.0015,
-        ),
-        (TAKEN, -0.0077, 0.0012),
-        (
-            Hyperparameters {
-                spacing: 2,
-                ..of(1_000.0)
-            },
-            -0.0014,
-            0.0011,
-        ),
-        (
-            Hyperparameters {
-                nonlinear_terms: false,
-                ..of(300.0)
-            },
-            0.0028,
-            0.0017,
-        ),
-    ];
-    let card = |(hyperparameters, difference, error): (Hyperparameters, f64, f64)| TrialCard {
+/// The candidate that was selected.
+const SELECTED: Hyperparameters = Hyperparameters {
+    l2: 300.0,
+    half_life: Some(3.0),
+    ..DEFAULT
+};
+
+/// A candidate in words, and what of it differs from the default.
+fn trial(
+    hyperparameters: Hyperparameters,
+    [name, difference]: [&str; 2],
+    log_loss_delta: f64,
+    standard_error: f64,
+) -> TrialCard {
+    TrialCard {
         hyperparameters,
-        name: hyperparameters.name(),
-        log_loss: 0.5549 + difference,
-        log_loss_delta: difference,
-        standard_error: error,
-        default: hyperparameters == Hyperparameters::DEFAULT,
-        selected: hyperparameters == TAKEN,
-    };
-    tried.map(card).into()
+        name: name.to_owned(),
+        difference: difference.to_owned(),
+        log_loss: 0.5549 + log_loss_delta,
+        log_loss_delta,
+        standard_error,
+        default: hyperparameters == DEFAULT,
+        selected: hyperparameters == SELECTED,
+    }
 }
+
+/// Candidates by what changes the default.
+fn trials() -> Vec<TrialCard> {
+    let of = |l2: f64| Hyperparameters { l2, ..DEFAULT };
+    let all_alike = Hyperparameters {
+        half_life: None,
+        ..of(300.0)
+    };
+    let every_second = Hyperparameters {
+        spacing: 2,
+        ..DEFAULT
+    };
+    let columns = Hyperparameters {
+        nonlinear_terms: false,
+        ..of(300.0)
+    };
+    let words = [
+        [
+            "L2 300, hinges and interactions, half-life 1 window, every date",
+            "L2 300",
+        ],
+        [
+            "L2 1000, hinges and interactions, half-life 1 window, every date",
+            "",
+        ],
+        [
+            "L2 3000, hinges and interactions, half-life 1 window, every date",
+            "L2 3000",
+        ],
+        [
+            "L2 10000, hinges and interactions, half-life 1 window, every date",
+            "L2 10000",
+        ],
+        [
+            "L2 300, hinges and interactions, all rows alike, every date",
+            "L2 300, all rows alike",
+        ],
+        [SELECTED_IN_WORDS, "L2 300, half-life 3 windows"],
+        [
+            "L2 1000, hinges and interactions, half-life 1 window, one date in 2",
+            "one date in 2",
+        ],
+        [
+            "L2 300, columns only, half-life 1 window, every date",
+            "L2 300, columns only",
+        ],
+    ];
+    vec![
+        trial(of(300.0), words[0], -0.0067, 0.0012),
+        trial(DEFAULT, words[1], 0.0, 0.0),
+        trial(of(3_000.0), words[2], 0.0126, 0.0011),
+        trial(of(10_000.0), words[3], 0.0317, 0.0022),
+        trial(all_alike, words[4], -0.0071, 0.0015),
+        trial(SELECTED, words[5], -0.0077, 0.0012),
+        trial(every_second, words[6], -0.0014, 0.0011),
+        trial(columns, words[7], 0.0028, 0.0017),
+    ]
+}
+
+const SELECTED_IN_WORDS: &str = "L2 300, hinges and interactions, half-life 3 windows, every date";
 
 fn origin(date: Day, k: i32) -> BacktestFold {
     let shift = 0.08 * f64::from(k) - 0.17;
@@ -355,13 +394,18 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
         .map(|(name, n)| (name.to_owned(), n))
         .into(),
         solver: "newton".to_owned(),
-        hyperparameters: TAKEN,
-        candidate: TAKEN.name(),
+        hyperparameters: SELECTED,
+        candidate: SELECTED_IN_WORDS.to_owned(),
         trials: trials(),
+        selection: SelectionRule {
+            margin_standard_errors: 2.0,
+            compared_folds: 4,
+        },
         backtest: (1..5)
             .map(|k| origin(last.plus(-k * i32::from(horizon_days) / 2), k))
             .collect(),
         calibration: Calibration::IDENTITY,
+        shrunk_shift: 0.0,
         untested: evaluation.is_none().then_some(Untested::TooFewDays {
             span_days: 739,
             needed_days: 731,
@@ -373,7 +417,7 @@ fn horizon(horizon_days: u16, evaluation: Option<Evaluation>, last: Day) -> Hori
 }
 
 fn segment(name: &str, users: u64, churn_rate: f64, recency: f64, rank: f64) -> SegmentCard {
-    let (churn_low, churn_high) = share_interval(churn_rate, users);
+    let (churn_low, churn_high) = wilson_interval(churn_rate, users);
     let profile = |feature: &str, description: &str, unit: &str, median, rank| ProfileCard {
         feature: feature.to_owned(),
         description: description.to_owned(),
@@ -480,7 +524,7 @@ pub(crate) fn card() -> Card {
         records: 44_876,
         data_hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
         seed: 7,
-        label_definition: ChurnConfig {
+        label_definition: LabelDefinition {
             activity: vec!["purchase".to_owned()],
             horizon_days: vec![30, 90],
             active_within_days: 180,
@@ -562,7 +606,7 @@ pub(crate) fn card() -> Card {
         data_quality: json!({
             "files": [{ "file": "data/retail.csv.gz", "format": "csv", "rows": 541_909 }],
             "rows": 541_909, "events": 406_829, "rows_after_as_of": 120, "empty_amounts": 0, "duplicates": 5_268,
-            "refused": [
+            "rejected": [
                 { "reason": "empty_user", "rows": 134_950, "first": [] },
                 { "reason": "<bad>_time", "rows": 10, "first": [
                     { "file": "data/<log>.csv", "line": 17, "column": "time", "value": "secret-value", "expected": "a time" }

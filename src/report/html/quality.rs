@@ -1,7 +1,7 @@
 //! What the log holds and what of it could not be used.
 //!
 //! The report of the log reaches the card as JSON. Fields that are known are drawn; anything else is shown as names
-//! and values. Users' ids and refused values stay out of the page: it may be passed around.
+//! and values. Users' ids and rejected values stay out of the page: it may be passed around.
 
 use serde_json::Value;
 
@@ -74,13 +74,13 @@ fn used(quality: &Value, rows: u64, events: u64) -> String {
         bar("Rows read".to_owned(), rows, "size"),
         bar("Events kept".to_owned(), events, "stay"),
     ];
-    for refused in items(quality, "refused").take(SHOWN) {
-        let reason = refused
+    for rejected in items(quality, "rejected").take(SHOWN) {
+        let reason = rejected
             .get("reason")
             .and_then(Value::as_str)
             .unwrap_or("other");
-        let name = format!("Refused: {}", words(reason));
-        bars.push(bar(name, number(refused, "rows").unwrap_or(0), "churn"));
+        let name = format!("Rejected: {}", words(reason));
+        bars.push(bar(name, number(rejected, "rows").unwrap_or(0), "churn"));
     }
     let more = [
         ("rows_after_as_of", "After the as-of day, not seen", "muted"),
@@ -94,17 +94,17 @@ fn used(quality: &Value, rows: u64, events: u64) -> String {
                 .map(|n| bar(name.to_owned(), n, class)),
         );
     }
-    let refused: u64 = items(quality, "refused")
+    let rejected: u64 = items(quality, "rejected")
         .filter_map(|r| number(r, "rows"))
         .sum();
-    let caption = match refused {
+    let caption = match rejected {
         0 => format!(
-            "{} of {}: no row was refused.",
+            "{} of {}: no row was rejected.",
             counted(rows, "row"),
             files(quality)
         ),
         n => format!(
-            "{} of {}: {} were refused, {}.",
+            "{} of {}: {} were rejected, {}.",
             counted(rows, "row"),
             files(quality),
             share(n),
@@ -209,9 +209,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_fields_are_drawn_without_ids_or_refused_values() {
+    fn known_fields_are_drawn_without_ids_or_rejected_values() {
         let html = section(&card());
-        assert!(html.contains("Refused: &lt;bad&gt; time"), "{html}");
+        assert!(html.contains("Rejected: &lt;bad&gt; time"), "{html}");
         assert!(html.contains("541,909"), "{html}");
         assert!(
             !html.contains("secret-user") && !html.contains("secret-value"),

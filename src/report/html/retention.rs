@@ -4,8 +4,7 @@ use super::heat::{Cell, HeatRow, table};
 use super::plot::{Axis, Plot};
 use super::text::{any_of, count, counted, escape, percent, words};
 use super::timeline::MONTH_NAMES;
-use crate::card::Card;
-use crate::train::population::retention::{Cohort, Period, Retention};
+use crate::card::{Card, Cohort, Period, Retention};
 
 /// Curves and table side by side; a description where no period was seen to its end after the first.
 pub(crate) fn figures(card: &Card) -> String {

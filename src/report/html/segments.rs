@@ -5,8 +5,7 @@ use super::heat::{Cell, HeatRow, table};
 use super::names;
 use super::plot::Axis;
 use super::text::{capital, count, counted_share, decimals, escape, percent};
-use crate::card::Card;
-use crate::train::population::{ProfileCard, SegmentCard};
+use crate::card::{Card, ProfileCard, SegmentCard};
 
 /// Sizes with churn, and profiles, side by side.
 pub(crate) fn figures(card: &Card) -> String {

@@ -6,7 +6,6 @@ use super::text::{
     probability, words,
 };
 use crate::card::{Evaluation, SliceCard};
-use crate::train::evaluation::metrics::share_interval;
 
 /// Both figures: whether probabilities are right, and how well users are told apart. Nothing without parts.
 pub(crate) fn figures(e: &Evaluation) -> String {
@@ -38,26 +37,22 @@ fn name(slice: &SliceCard) -> String {
 
 /// Whether what was predicted lies within the interval of what was observed.
 fn fits(slice: &SliceCard) -> bool {
-    let (low, high) = share_interval(slice.churn_rate, slice.users);
-    (low..=high).contains(&slice.predicted)
+    (slice.churn_low..=slice.churn_high).contains(&slice.predicted)
 }
 
 fn rates(e: &Evaluation) -> String {
-    let strip = |slice: &SliceCard| {
-        let (low, high) = share_interval(slice.churn_rate, slice.users);
-        Strip {
-            name: name(slice),
-            detail: count(slice.users),
-            interval: (low, slice.churn_rate, high),
-            mark: Some(slice.predicted),
-            class: if fits(slice) { "better" } else { "worse" },
-            value: percent(slice.churn_rate),
-        }
+    let strip = |slice: &SliceCard| Strip {
+        name: name(slice),
+        detail: count(slice.users),
+        interval: (slice.churn_low, slice.churn_rate, slice.churn_high),
+        mark: Some(slice.predicted),
+        class: if fits(slice) { "better" } else { "worse" },
+        value: percent(slice.churn_rate),
     };
-    let ends = e.slices.iter().flat_map(|s| {
-        let (low, high) = share_interval(s.churn_rate, s.users);
-        [low, high, s.predicted]
-    });
+    let ends = e
+        .slices
+        .iter()
+        .flat_map(|s| [s.churn_low, s.churn_high, s.predicted]);
     let axis = axis(
         ends,
         "churn; dot observed, upright bar predicted",

@@ -6,9 +6,7 @@ use super::heat::{Cell, HeatRow, table};
 use super::names;
 use super::plot::{Axis, Plot};
 use super::text::{capital, count, counted, escape, nowrap, percent, words};
-use crate::card::Card;
-use crate::lifecycle::Stage;
-use crate::train::population::{StageSizes, Transitions};
+use crate::card::{Card, Stage, StageSizes, Transitions};
 
 /// All three figures: where users stand and go, one below the other, beside the sizes over time.
 pub(crate) fn figures(card: &Card) -> String {

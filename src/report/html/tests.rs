@@ -5,7 +5,7 @@ use serde_json::json;
 use super::made_up::effect;
 pub(crate) use super::made_up::{card, day};
 use super::render;
-use crate::features::FeatureGroup;
+use crate::card::FeatureGroup;
 
 /// With `EBB_REPORT_OUT` set, also writes the page there: `tests/report/run.sh` opens it in a browser.
 #[test]
@@ -99,8 +99,8 @@ fn every_horizon_has_a_panel_and_ids_are_unique() {
     );
     assert_eq!(
         page.matches("too short to judge the 365-day model").count(),
-        3,
-        "there and in both panels"
+        4,
+        "there, among the notes and in both panels"
     );
     let mut ids: Vec<&str> = page
         .split(" id=\"")
@@ -170,8 +170,7 @@ fn rare_and_common_churn_are_never_none_or_all_of_it_in_words() {
             });
             for point in points.chain(own) {
                 (point.predicted, point.observed) = (near(point.predicted), near(point.observed));
-                (point.low, point.high) =
-                    crate::train::evaluation::metrics::share_interval(point.observed, point.users);
+                (point.low, point.high) = crate::math::wilson_interval(point.observed, point.users);
             }
             h.by_date
                 .iter_mut()

@@ -2,8 +2,7 @@
 
 use super::names;
 use super::text::{decimals, escape, nowrap, points, score, signed_points};
-use crate::card::Evaluation;
-use crate::train::evaluation::metrics::{Interval, Metrics};
+use crate::card::{Evaluation, Interval, Metrics};
 
 /// One figure of merit: where it is found, how it is written and what it means.
 struct Merit {

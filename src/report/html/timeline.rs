@@ -6,7 +6,6 @@ use super::plot::short;
 use super::text::{counted, escape, nowrap};
 use crate::card::{Card, HorizonCard};
 use crate::history::Day;
-use crate::train::evaluation::holdout::PARTS;
 
 /// A date with its part in the fit.
 struct Lane {
@@ -217,6 +216,7 @@ fn caption(card: &Card, h: &HorizonCard) -> String {
     let snapshots = counted(h.snapshots.len() as u64, "date");
     match &h.evaluation {
         Some(e) => {
+            let parts = e.user_parts;
             let compared = match e.calibration {
                 Some(newest) => format!(
                     "Ways to fit were compared on dates up to {}, in rehearsals that had learnt only from bars that \
@@ -227,7 +227,7 @@ fn caption(card: &Card, h: &HorizonCard) -> String {
             };
             format!(
                 "{shape} All that taught the judged model ended before the test date. {compared} Users fall into \
-                 {PARTS} parts, each asked of a model that learnt from the others, so that nobody judges a model that \
+                 {parts} parts, each asked of a model that learnt from the others, so that nobody judges a model that \
                  learnt from them. The final model is then fitted on all {snapshots}; the dashed line is {}.",
                 nowrap(card.as_of)
             )

@@ -2,8 +2,7 @@
 
 use super::strips::{Strip, axis, list};
 use super::text::{capital, counted, decimals, escape, nowrap, signed};
-use crate::card::HorizonCard;
-use crate::train::selection::search::{CLEAR, COMPARED, TrialCard};
+use crate::card::{HorizonCard, TrialCard};
 
 const HEADING: &str = "How was the fit chosen?";
 
@@ -29,7 +28,7 @@ pub(crate) fn figure(h: &HorizonCard) -> String {
         (trials, Some(default)) => super::figure(
             "trials",
             HEADING,
-            &chart(trials, default),
+            &chart(trials),
             &caption(h, trials, default),
         ),
     }
@@ -40,7 +39,7 @@ fn default(trials: &[TrialCard]) -> Option<&TrialCard> {
     trials.iter().find(|t| t.default)
 }
 
-fn chart(trials: &[TrialCard], default: &TrialCard) -> String {
+fn chart(trials: &[TrialCard]) -> String {
     let ends = |t: &TrialCard| {
         [
             t.log_loss_delta - t.standard_error,
@@ -53,7 +52,7 @@ fn chart(trials: &[TrialCard], default: &TrialCard) -> String {
         signed,
     );
     let strip = |t: &TrialCard| Strip {
-        name: capital(&name(t, default)),
+        name: capital(&name(t)),
         detail: if t.selected {
             "taken".to_owned()
         } else {
@@ -76,30 +75,31 @@ fn chart(trials: &[TrialCard], default: &TrialCard) -> String {
 }
 
 /// What differs from the default.
-fn name(trial: &TrialCard, default: &TrialCard) -> String {
-    match trial.hyperparameters.apart_from(&default.hyperparameters) {
-        none if none.is_empty() => "the default".to_owned(),
-        apart => apart,
+fn name(trial: &TrialCard) -> &str {
+    match trial.difference.as_str() {
+        "" => "the default",
+        difference => difference,
     }
 }
 
 fn caption(h: &HorizonCard, trials: &[TrialCard], default: &TrialCard) -> String {
+    let margin = h.selection.margin_standard_errors;
     let others = || {
         trials
             .iter()
             .filter(|t| t.hyperparameters != default.hyperparameters)
     };
-    let beat = others().filter(|t| clearly_better(t)).count();
+    let beat = others().filter(|t| clearly_better(t, margin)).count();
     let taken = trials.iter().find(|t| t.selected).unwrap_or(default);
     let verdict = if taken.hyperparameters == default.hyperparameters {
         let closest = others().min_by(|a, b| a.log_loss_delta.total_cmp(&b.log_loss_delta));
-        let closest = closest.map(|t| format!(" Closest is {}: {}.", name(t, default), gap(t)));
+        let closest = closest.map(|t| format!(" Closest is {}: {}.", name(t), gap(t)));
         let none = match others().count() {
             1 => "the other does not".to_owned(),
             n => format!("none of {n} does"),
         };
         format!(
-            "The default was selected: it stays unless another beats it by {CLEAR} standard errors, and {none}.{}",
+            "The default was selected: it stays unless another beats it by {margin} standard errors, and {none}.{}",
             closest.unwrap_or_default()
         )
     } else {
@@ -108,12 +108,12 @@ fn caption(h: &HorizonCard, trials: &[TrialCard], default: &TrialCard) -> String
             n => format!("{n} of {} do, this one by most", others().count()),
         };
         format!(
-            "{} was selected: {}. The default stays unless another beats it by {CLEAR} standard errors; {rest}.",
-            capital(&name(taken, default)),
+            "{} was selected: {}. The default stays unless another beats it by {margin} standard errors; {rest}.",
+            capital(&name(taken)),
             gap(taken)
         )
     };
-    let compared = h.backtest.len().min(COMPARED);
+    let compared = h.selection.compared_folds;
     let newest = h
         .backtest
         .first()
@@ -130,8 +130,8 @@ fn caption(h: &HorizonCard, trials: &[TrialCard], default: &TrialCard) -> String
     )
 }
 
-fn clearly_better(t: &TrialCard) -> bool {
-    t.log_loss_delta < -CLEAR * t.standard_error
+fn clearly_better(t: &TrialCard, margin: f64) -> bool {
+    t.log_loss_delta < -margin * t.standard_error
 }
 
 /// How far from the default a trial is, in words.
@@ -150,9 +150,9 @@ fn gap(t: &TrialCard) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_up::DEFAULT;
     use super::super::tests::card;
     use super::*;
-    use crate::train::selection::candidate::Hyperparameters;
 
     #[test]
     fn every_way_is_drawn_by_what_differs_and_the_taken_one_is_marked() {
@@ -182,10 +182,7 @@ mod tests {
     fn the_default_stays_where_nothing_is_clearly_better() {
         let h = &mut card().horizons[0];
         for t in &mut h.trials {
-            (t.log_loss_delta, t.selected) = (
-                t.log_loss_delta.abs(),
-                t.hyperparameters == Hyperparameters::DEFAULT,
-            );
+            (t.log_loss_delta, t.selected) = (t.log_loss_delta.abs(), t.hyperparameters == DEFAULT);
         }
         let html = figure(h);
         let said = "and none of 7 does. Closest is one date in 2: its log loss is 0.0014 above the default’s";
@@ -215,8 +212,7 @@ mod tests {
     #[test]
     fn without_a_choice_there_is_a_sentence() {
         let h = &mut card().horizons[0];
-        h.trials
-            .retain(|t| t.hyperparameters == Hyperparameters::DEFAULT);
+        h.trials.retain(|t| t.hyperparameters == DEFAULT);
         assert!(figure(h).contains(
             "Only one way to fit was rehearsed, and selected: L2 1000, hinges and interactions"
         ));

@@ -1,11 +1,11 @@
 //! The verdict on each model in plain words, and what to be careful about.
 
 use super::text::{counted, counted_share, decimals, escape, nowrap, percent, points, times};
-use crate::card::verdict::{RANDOM_FOREST, Strength};
-use crate::card::{Card, Evaluation, HorizonCard};
-use crate::report::rejected::Refused;
-use crate::train::checks::leakage::LeakageProbe;
-use crate::train::evaluation::metrics::CurvePoint;
+use crate::card::{
+    Card, CurvePoint, Evaluation, HorizonCard, LeakageProbe, RANDOM_FOREST, Strength,
+};
+use crate::report::rejected::Rejected;
+use crate::report::wording;
 
 /// Cautions, a verdict for each horizon, and notes.
 pub(crate) fn content(card: &Card) -> String {
@@ -32,7 +32,7 @@ pub(crate) fn headline(card: &Card) -> String {
     });
     let caution = cautions(card)
         .first()
-        .map(|_| "<li class=\"badge bad\">Many rows refused</li>");
+        .map(|_| "<li class=\"badge bad\">Many rows rejected</li>");
     format!(
         "<ul class=\"headline\">{}{}</ul>",
         badges.collect::<String>(),
@@ -42,8 +42,8 @@ pub(crate) fn headline(card: &Card) -> String {
 
 /// What puts all figures in doubt.
 fn cautions(card: &Card) -> Vec<String> {
-    Refused::of(card)
-        .and_then(|refused| refused.caution())
+    Rejected::of(card)
+        .and_then(|rejected| rejected.caution())
         .into_iter()
         .collect()
 }
@@ -115,7 +115,7 @@ fn verdict(card: &Card, h: &HorizonCard) -> String {
 fn untested(card: &Card, h: &HorizonCard) -> String {
     format!(
         "{} Nobody knows yet how good it is. It was fitted on {} with a churn rate of {}.",
-        escape(&h.untested_words(&card.label_definition)),
+        escape(&wording::untested(h, &card.label_definition)),
         counted(h.rows, "row"),
         escape(&counted_share(h.churn_rate))
     )
@@ -126,7 +126,7 @@ fn tested(h: &HorizonCard, e: &Evaluation) -> String {
     let verdict = e
         .verdict
         .as_ref()
-        .map(|v| format!("{}. ", thin(&v.description(e))))
+        .map(|v| format!("{}. ", thin(&wording::verdict(v, e))))
         .unwrap_or_default();
     let mut said = format!(
         "{verdict}Of {} on {}, {} left within {} days.",
@@ -180,8 +180,8 @@ fn strong(text: &str) -> String {
 }
 
 fn notes(card: &Card) -> String {
-    let remark = Refused::of(card).and_then(|refused| refused.remark());
-    let notes: Vec<&String> = remark.iter().chain(&card.notes).collect();
+    let remark = Rejected::of(card).and_then(|rejected| rejected.remark());
+    let notes: Vec<String> = remark.into_iter().chain(wording::notes(card)).collect();
     if notes.is_empty() {
         return String::new();
     }
@@ -209,9 +209,7 @@ mod tests {
 
     use super::super::tests::card;
     use super::*;
-    use crate::card::untested::Untested;
-    use crate::card::verdict::Verdict;
-    use crate::train::evaluation::metrics::Interval;
+    use crate::card::{Interval, Untested};
 
     fn plain(html: &str) -> String {
         html.replace(super::super::text::THIN, " ")
@@ -311,25 +309,25 @@ mod tests {
     }
 
     #[test]
-    fn many_refused_rows_are_a_caution_and_rows_without_a_user_are_not() {
+    fn many_rejected_rows_are_a_caution_and_rows_without_a_user_are_not() {
         let mut card = card();
         assert!(
             !content(&card).contains("class=\"caution\""),
-            "a quarter of the rows name no user, 10 were refused"
+            "a quarter of the rows name no user, 10 were rejected"
         );
         assert!(
             plain(&content(&card))
                 .contains("24.9 % of the log (134950 of 541909 rows) names no user")
         );
         card.data_quality =
-            json!({ "rows": 4_105, "refused": [{ "reason": "bad_<time>", "rows": 2_477 }] });
+            json!({ "rows": 4_105, "rejected": [{ "reason": "bad_<time>", "rows": 2_477 }] });
         let said = plain(&content(&card));
         assert!(
-            said.contains("<p class=\"caution\">60.3 % of the log was refused (2477 of 4105 rows"),
+            said.contains("<p class=\"caution\">60.3 % of the log was rejected (2477 of 4105 rows"),
             "{said}"
         );
         assert!(
-            said.contains("bad_&lt;time&gt;") && headline(&card).contains("Many rows refused"),
+            said.contains("bad_&lt;time&gt;") && headline(&card).contains("Many rows rejected"),
             "{said}"
         );
     }
@@ -338,7 +336,7 @@ mod tests {
     fn the_lift_in_words_is_never_above_what_is_possible() {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         (e.users, e.churn_rate, e.gains) = (7, 6.0 / 7.0, vec![1.0; 100]);
-        e.verdict = Verdict::new(&e.baselines, e.users, 6);
+        e.verdict.as_mut().unwrap().strength = Strength::NotShown;
         let said = plain(&tested(&card().horizons[0], &e));
         assert!(
             said.contains("1.17 times their share where 1.17 are possible"),

@@ -3,9 +3,8 @@
 use super::names;
 use super::strips::{Strip, axis, list};
 use super::text::{counted, decimals, escape, signed};
-use crate::card::verdict::in_words;
-use crate::card::{BaselineCard, Evaluation, HorizonCard};
-use crate::train::evaluation::metrics::Interval;
+use crate::card::{BaselineCard, Evaluation, HorizonCard, Interval};
+use crate::report::wording::baseline_name;
 
 /// Differences in log loss and in AUC as a forest plot.
 pub(crate) fn figure(h: &HorizonCard, e: &Evaluation) -> String {
@@ -112,7 +111,7 @@ fn caption(e: &Evaluation) -> String {
     });
     let closest = strongest.map(|r| {
         let d = r.log_loss_difference;
-        let name = in_words(e, &r.name);
+        let name = baseline_name(e, &r.name);
         match decimals(d.value.abs(), 4) {
             none if none == "0.0000" => {
                 format!("; the strongest baseline is {name}, as good to four decimals of log loss")

@@ -282,7 +282,7 @@ fn columns_of_a_typed_file_keep_their_types_and_their_nulls() {
     }
     let message = translate("quantity * amount").unwrap_err();
     assert!(
-        message.contains("`*` between a whole number and a decimal or floating-point number"),
+        message.contains("`*` between an integer and a decimal or floating-point number"),
         "{message}"
     );
 }

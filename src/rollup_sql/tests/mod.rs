@@ -8,6 +8,10 @@ use std::fs;
 
 use tempfile::TempDir;
 
+use crate::events::mapping::cel::Expression;
+use crate::events::quality::rejection::Field;
+use crate::rollup_sql::columns::{Columns, Type};
+use crate::rollup_sql::expression::Translator;
 use crate::rollup_sql::*;
 
 /// The query for the CSV file `/log/log.csv` with this header line, or the error.

@@ -34,7 +34,7 @@ fn what_cannot_be_said_in_sql_names_the_setting_and_the_way_out() {
         (
             "kind",
             "kind == 1 ? 'a' : 'b'",
-            "a comparison of text with a whole number, which are never equal,",
+            "a comparison of text with an integer, which are never equal,",
         ),
         (
             "kind",
@@ -44,12 +44,12 @@ fn what_cannot_be_said_in_sql_names_the_setting_and_the_way_out() {
         (
             "kind",
             "kind == 'a' ? 'a' : 1",
-            "`?:` with text on one side and a whole number on the other",
+            "`?:` with text on one side and an integer on the other",
         ),
         (
             "kind",
             "string(double(amount))",
-            "make a whole number of it first",
+            "make an integer of it first",
         ),
         (
             "kind",
@@ -74,7 +74,7 @@ fn what_cannot_be_said_in_sql_names_the_setting_and_the_way_out() {
         (
             "amount",
             "double(amount) * 2",
-            "`*` between a decimal or floating-point number and a whole number",
+            "`*` between a decimal or floating-point number and an integer",
         ),
         (
             "amount",
@@ -101,7 +101,7 @@ fn settings_that_an_engine_cannot_honour_are_refused() {
         (
             Dialect::Spark,
             "delimiter = 'whitespace'\ncolumns = ['user', 'time']",
-            "load the files into a table, and give its name as --table",
+            "load the files into a table, and read the table instead",
         ),
         (
             Dialect::DuckDb,
@@ -165,7 +165,7 @@ fn a_table_whose_types_are_not_known_needs_its_time_type() {
     assert!(
         ask(Some("shop.events"), None)
             .unwrap_err()
-            .contains("say what it is with --time-type")
+            .contains("say what it is, or run this where")
     );
     let query = ask(Some("shop.events"), Some(TimeType::Instant)).unwrap();
     assert!(
@@ -220,13 +220,26 @@ fn the_first_lines_say_what_differs() {
     insta::assert_snapshot!(header.join("\n"), @r#"
     -- The daily roll-up (user, day, kind, count, amount) of an event log, for Spark SQL (4.0 or newer).
     -- Written by `ebb-train rollup-sql`. Save the rows as Parquet: ebb-train reads them in place of the log.
-    -- Rows that ebb-train refuses are left out here too. What differs:
+    -- Rows that ebb-train rejects are left out here too. What differs:
     -- - Rows left out are not counted, nor are repeated ones; `ebb-train` reports on the log itself.
-    -- - Of users and kinds only ASCII blanks are trimmed.
+    -- - Of users and kinds only ASCII whitespace is trimmed.
     -- - Numbers as text are digits; `inf` and `nan` are no numbers, and dividing by zero leaves the row out.
     -- - Of ISO 8601 only YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS[.f]] and Z, +HH or +HH:MM after it are read.
     -- - `on_bad_row = "fail"` cannot be honoured.
     -- - Lines with stray quotes may be split in another way, or left out.
     -- - `multiLine` keeps line breaks inside quotes; without such, 'false' lets Spark split large files.
     "#);
+}
+
+#[test]
+fn queries_that_were_never_run_say_so() {
+    for dialect in Dialect::ALL {
+        let query = attempt(dialect, PLAIN, "user,time", None).unwrap();
+        let second = query.lines().nth(1).unwrap();
+        assert_eq!(
+            second.starts_with("-- EXPERIMENTAL: "),
+            [Dialect::BigQuery, Dialect::Snowflake].contains(&dialect),
+            "{second}"
+        );
+    }
 }

@@ -96,7 +96,7 @@ fn ids_of_all_digits_are_not_cast_to_less() {
 }
 
 #[test]
-fn times_that_may_be_in_the_wrong_unit_are_held_back_where_the_reader_refuses_them() {
+fn times_that_may_be_in_the_wrong_unit_are_held_back_where_the_reader_rejects_them() {
     let user: ArrayRef = Arc::new(UInt64Array::from_iter_values([1]));
     let timestamps: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values([
         1_709_251_200_000,

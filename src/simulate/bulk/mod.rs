@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 
-use super::chance::{Chance, Purpose};
 use super::event::{DAY_SECONDS, Kind};
+use super::random::{Purpose, Rng};
 use super::world::World;
 use super::{SimulateError, check_calendar, default_start};
 use crate::history::Day;

@@ -1,7 +1,7 @@
 //! Who the users of a bulk log are: how often they come, from when to when, and how their last days differ.
 
 use super::slice::Calendar;
-use super::{BulkOptions, Chance, Purpose};
+use super::{BulkOptions, Purpose, Rng};
 
 /// Spread of the logarithm of users' rates. The mean is some three times the median, and the busiest of a million
 /// users comes hundreds of times as often as the mean.
@@ -63,25 +63,25 @@ pub(crate) struct Mood {
 
 impl Shopper {
     fn draw(options: &BulkOptions, calendar: &Calendar, user: u32) -> Self {
-        let mut chance = Chance::new(options.seed, Purpose::Shopper, user);
-        let (joined, new) = calendar.join(&mut chance);
-        let mean_days = if chance.happens(TRIES) {
+        let mut rng = Rng::new(options.seed, Purpose::Shopper, user);
+        let (joined, new) = calendar.join(&mut rng);
+        let mean_days = if rng.happens(TRIES) {
             TRIES_FOR_DAYS
         } else {
             STAYS_FOR_DAYS
         };
-        let stays = 1.0 + chance.wait(mean_days).min(1e6);
-        let fades_days = chance.whole(20, 90);
+        let stays = 1.0 + rng.wait(mean_days).min(1e6);
+        let fades_days = rng.whole(20, 90);
         Self {
-            sessions_per_day: libm::exp(RATE_SPREAD * chance.normal()),
+            sessions_per_day: libm::exp(RATE_SPREAD * rng.normal()),
             joined,
             new,
             left: joined + stays as i32,
-            fades_days: if chance.happens(FADES) { fades_days } else { 0 },
-            upset: chance.happens(UPSET),
-            carts: chance.between(0.4, 1.0) as f32,
-            clicks: (0.12 * chance.gamma(1.0)).min(0.9) as f32,
-            basket: (3_000.0 * libm::exp(0.6 * chance.normal())) as f32,
+            fades_days: if rng.happens(FADES) { fades_days } else { 0 },
+            upset: rng.happens(UPSET),
+            carts: rng.between(0.4, 1.0) as f32,
+            clicks: (0.12 * rng.gamma(1.0)).min(0.9) as f32,
+            basket: (3_000.0 * libm::exp(0.6 * rng.normal())) as f32,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::population::{MORE_VISITS, Mood, Shopper};
-use super::{Chance, DAY_SECONDS, Day, Kind, Purpose, World};
+use super::{DAY_SECONDS, Day, Kind, Purpose, Rng, World};
 
 /// The hours between which sessions begin; most of them in the middle.
 const OPENS: f64 = 6.0;
@@ -41,8 +41,8 @@ impl Calendar {
     }
 
     /// The first day of a user inside the log, and whether the user joins on it.
-    pub(crate) fn join(&self, chance: &mut Chance) -> (i32, bool) {
-        let joined = self.world.join(chance).since(self.world.start);
+    pub(crate) fn join(&self, rng: &mut Rng) -> (i32, bool) {
+        let joined = self.world.join(rng).since(self.world.start);
         (joined.clamp(0, self.days() - 1), joined >= 0)
     }
 
@@ -60,8 +60,8 @@ impl Calendar {
     }
 
     /// One of these days, drawn in proportion to what happens on each.
-    fn day(&self, days: &Range<i32>, chance: &mut Chance) -> i32 {
-        let place = chance.between(self.before(days.start), self.before(days.end));
+    fn day(&self, days: &Range<i32>, rng: &mut Rng) -> i32 {
+        let place = rng.between(self.before(days.start), self.before(days.end));
         let day = self.before.partition_point(|before| *before <= place) as i32 - 1;
         day.clamp(days.start, days.end - 1)
     }
@@ -106,14 +106,14 @@ impl Plan {
         for (user, shopper) in (0..).zip(&self.shoppers) {
             let days = from.max(shopper.joined)..until.min(shopper.left);
             if !days.is_empty() {
-                let mut chance = Chance::of_part(self.seed, Purpose::Slice, user, number);
+                let mut rng = Rng::of_part(self.seed, Purpose::Slice, user, number);
                 self.live(
                     &User {
                         number: user,
                         shopper,
                     },
                     days,
-                    &mut chance,
+                    &mut rng,
                     &mut events,
                 );
             }
@@ -125,24 +125,18 @@ impl Plan {
     }
 
     /// Adds what a user does on these days.
-    fn live(
-        &self,
-        user: &User<'_>,
-        days: Range<i32>,
-        chance: &mut Chance,
-        events: &mut Vec<BulkEvent>,
-    ) {
+    fn live(&self, user: &User<'_>, days: Range<i32>, rng: &mut Rng, events: &mut Vec<BulkEvent>) {
         let shopper = user.shopper;
         if shopper.new && days.contains(&shopper.joined) {
-            Session::open(user, shopper.joined, chance, events).play(shopper.mood(shopper.joined));
+            Session::open(user, shopper.joined, rng, events).play(shopper.mood(shopper.joined));
         }
         let usual =
-            chance.count(shopper.sessions_per_day * self.calendar.weight(days.start, days.end));
+            rng.count(shopper.sessions_per_day * self.calendar.weight(days.start, days.end));
         for _ in 0..usual {
-            let day = self.calendar.day(&days, chance);
+            let day = self.calendar.day(&days, rng);
             let mood = shopper.mood(day);
-            if chance.happens(mood.sessions) {
-                Session::open(user, day, chance, events).play(mood);
+            if rng.happens(mood.sessions) {
+                Session::open(user, day, rng, events).play(mood);
             }
         }
     }
@@ -159,7 +153,7 @@ struct Session<'a> {
     second: i32,
     /// The last second of the day.
     ends: i32,
-    chance: &'a mut Chance,
+    rng: &'a mut Rng,
     events: &'a mut Vec<BulkEvent>,
 }
 
@@ -168,24 +162,24 @@ impl<'a> Session<'a> {
     fn open(
         user: &'a User<'a>,
         day: i32,
-        chance: &'a mut Chance,
+        rng: &'a mut Rng,
         events: &'a mut Vec<BulkEvent>,
     ) -> Self {
-        let hour = chance
+        let hour = rng
             .between(OPENS, CLOSES)
-            .midpoint(chance.between(OPENS, CLOSES));
+            .midpoint(rng.between(OPENS, CLOSES));
         let midnight = day * DAY_SECONDS;
         Self {
             user,
             second: midnight + (hour * 3_600.0) as i32,
             ends: midnight + DAY_SECONDS - 1,
-            chance,
+            rng,
             events,
         }
     }
 
     fn play(&mut self, mood: Mood) {
-        let clicked = self.chance.happens(f64::from(self.user.shopper.clicks));
+        let clicked = self.rng.happens(f64::from(self.user.shopper.clicks));
         self.add(
             if clicked {
                 Kind::EmailClick
@@ -194,21 +188,21 @@ impl<'a> Session<'a> {
             },
             0,
         );
-        for _ in 0..self.chance.count(MORE_VISITS) {
+        for _ in 0..self.rng.count(MORE_VISITS) {
             self.add(Kind::Visit, 0);
         }
-        if self.chance.happens(f64::from(self.user.shopper.carts)) {
+        if self.rng.happens(f64::from(self.user.shopper.carts)) {
             let price = self.price();
             self.add(Kind::Cart, price);
-            if self.chance.happens(mood.buys) {
+            if self.rng.happens(mood.buys) {
                 self.add(Kind::Purchase, price);
             }
         }
-        if self.chance.happens(mood.returns) {
+        if self.rng.happens(mood.returns) {
             let price = self.price();
             self.add(Kind::Return, -price);
         }
-        if self.chance.happens(mood.tickets) {
+        if self.rng.happens(mood.tickets) {
             self.add(Kind::SupportTicket, 0);
         }
     }
@@ -220,11 +214,11 @@ impl<'a> Session<'a> {
             kind,
             pence,
         });
-        self.second = (self.second + self.chance.whole(5, LONGEST_STEP)).min(self.ends);
+        self.second = (self.second + self.rng.whole(5, LONGEST_STEP)).min(self.ends);
     }
 
     fn price(&mut self) -> i32 {
-        let price = f64::from(self.user.shopper.basket) * libm::exp(0.5 * self.chance.normal());
+        let price = f64::from(self.user.shopper.basket) * libm::exp(0.5 * self.rng.normal());
         price.clamp(CHEAPEST, DEAREST) as i32
     }
 }

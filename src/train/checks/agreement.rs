@@ -1,4 +1,4 @@
-//! Whether a model, a configuration and a log belong together: what a model learnt under one must not be asked under another.
+//! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
 use crate::model::BundleSpec;
 use crate::train::settings::TrainConfig;
@@ -8,8 +8,8 @@ use crate::train::settings::TrainConfig;
 pub enum AgreementError {
     /// A setting that is another than at the fit.
     #[error(
-        "the model was fitted with {setting} = {model}, but the configuration says {config}: name the configuration that the \
-         model was fitted with by --config, or fit again"
+        "the model was fitted with {setting} = {model}, but the configuration says {config}: use the configuration that the \
+         model was fitted with, or fit again"
     )]
     Setting {
         /// The setting.
@@ -21,8 +21,7 @@ pub enum AgreementError {
     },
     /// Kinds of events that the model weighs and the log lacks.
     #[error(
-        "the model uses the {}, of which the log has no event; it has {}. Check events.kind and events.paths, or say \
-         --allow-missing-kinds",
+        "the model uses the {}, of which the log has no event; it has {}. Check events.kind and events.paths",
         kinds(missing),
         kinds(present)
     )]

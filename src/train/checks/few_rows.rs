@@ -1,7 +1,8 @@
 //! Why hardly any user of a log can be labelled.
 
-use crate::train::data::labels::{ChurnConfig, DropCounts};
+use crate::card::DropCounts;
 use crate::train::selection::candidate::LEAST_ROWS;
+use crate::train::settings::ChurnConfig;
 
 /// Why hardly any user can be labelled.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,23 +7,12 @@ use std::fmt;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use serde::{Deserialize, Serialize};
 
+use crate::card::LeakageProbe;
 use crate::features::{Catalogue, Extractor, Feature};
 use crate::history::{Amount, Day, DayRecord, Histories, History, HistoryView};
 use crate::math::evenly;
 use crate::train::TrainError;
-
-/// What the probe looked at; that it exists says that no feature moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeakageProbe {
-    /// Users.
-    pub users: u64,
-    /// Dates at which each of them was described.
-    pub dates: u64,
-    /// Pairs of feature vectors that were compared: the history as it is, and with another future.
-    pub comparisons: u64,
-}
 
 /// What is done to the future, the days from the as-of day on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

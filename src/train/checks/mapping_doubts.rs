@@ -50,9 +50,17 @@ impl Returning {
                  sessions?",
                 self.returned,
                 self.active,
-                crate::report::rejected::in_words(share)
+                share_text(share)
             )
         })
+    }
+}
+
+/// A share below [`RARE`] as percent, never rounded to nothing.
+fn share_text(share: f64) -> String {
+    match share * 100.0 {
+        percent if percent > 0.0 && percent < 0.1 => "less than 0.1 %".to_owned(),
+        percent => format!("{percent:.1} %"),
     }
 }
 

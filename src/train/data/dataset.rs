@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use crate::features::{Catalogue, Extractor};
 use crate::history::{Block, Day, Histories, HistoryError, HistoryView};
 
-use super::labels::{DropCounts, Labeller};
+use super::labels::Labeller;
+use crate::card::DropCounts;
 use crate::lifecycle::NotEligible;
 
 /// Labelled rows (user, date) of one horizon, in order of user and then date.

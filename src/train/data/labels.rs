@@ -1,33 +1,29 @@
 //! Who is asked about at a date, and what became of them.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use super::snapshots::Observed;
+use crate::card::LabelDefinition;
 use crate::history::{Day, HistoryView, Stretch};
 use crate::lifecycle::{Eligibility, NotEligible};
+use crate::train::settings::ChurnConfig;
 
-/// The churn question: the `[churn]` table of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChurnConfig {
-    /// The kinds of events that count as staying.
-    pub activity: Vec<String>,
-    /// The horizons in days; sorted and without repeats once checked.
-    pub horizon_days: Vec<u16>,
-    /// Users with activity in this many days before a date are asked about at that date.
-    pub active_within_days: u32,
-    /// Days between a date and the start of its horizon.
-    #[serde(default)]
-    pub lead_days: u32,
-    /// The kind of event that is churn; without it churn is silence.
-    #[serde(default)]
-    pub churn_event: Option<String>,
+impl From<&ChurnConfig> for LabelDefinition {
+    fn from(config: &ChurnConfig) -> Self {
+        let ChurnConfig {
+            activity,
+            horizon_days,
+            active_within_days,
+            lead_days,
+            churn_event,
+        } = config.clone();
+        Self {
+            activity,
+            horizon_days,
+            active_within_days,
+            lead_days,
+            churn_event,
+        }
+    }
 }
-
-/// How many (user, date) pairs were dropped, by the reason's name.
-pub type DropCounts = BTreeMap<String, u64>;
 
 /// Decides who is asked about and what became of them. All windows are half-open ranges of days.
 #[derive(Clone, Debug)]

@@ -2,4 +2,5 @@
 
 pub(crate) mod dataset;
 pub mod labels;
+pub mod schema;
 pub mod snapshots;

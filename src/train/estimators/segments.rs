@@ -3,109 +3,56 @@
 use linfa::metrics::SilhouetteScore;
 use linfa::{DatasetBase, ParamGuard};
 use ndarray::ArrayView2;
-use serde::{Deserialize, Serialize};
 
 use super::kmeans::{Fitted, LloydKMeans, Points, fit_points, fit_reference};
 use crate::features::{Catalogue, Quantity};
 use crate::math::{evenly, mean};
 use crate::model::{Segment, Segments};
 use crate::train::TrainError;
+use crate::train::settings::{SegmentConfig, SegmentSolver};
 
-/// Which solver finds the segments' centres.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SegmentSolver {
-    /// Lloyd's method.
-    #[default]
-    Lloyd,
-    /// `linfa-clustering`, the reference.
-    Linfa,
-}
-
-/// How segments are made: the `[segments]` table of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SegmentConfig {
-    /// The solver of k-means.
-    pub solver: SegmentSolver,
-    /// The fewest segments to try.
-    pub k_min: usize,
-    /// The most segments to try; the number with the best silhouette is taken.
-    pub k_max: usize,
-    /// Users that the centres are fitted on at most; all users are assigned afterwards.
-    pub sample_users: usize,
-}
-
-impl Default for SegmentConfig {
-    fn default() -> Self {
-        Self {
-            solver: SegmentSolver::Lloyd,
-            k_min: 3,
-            k_max: 6,
-            sample_users: 10_000,
-        }
-    }
-}
-
-impl SegmentConfig {
-    /// What is wrong with the settings, naming the one at fault; `None` when they are in order.
-    pub fn problem(&self) -> Option<String> {
-        if self.k_min < 2 || self.k_max < self.k_min || self.k_max > 20 {
-            let Self { k_min, k_max, .. } = self;
-            return Some(format!(
-                "segments: k_min = {k_min} and k_max = {k_max} must be 2 <= k_min <= k_max <= 20"
-            ));
-        }
-        (self.sample_users < 100).then(|| {
-            format!(
-                "segments.sample_users is {}: it must be at least 100",
-                self.sample_users
-            )
-        })
-    }
-}
-
-/// A segment feature: what it measures and what its high and low ends are called.
+/// A segment feature and what its high and low ends are called.
 struct Axis {
-    quantity: Quantity,
+    /// Its position in a feature vector.
+    position: usize,
     high: &'static str,
     low: &'static str,
 }
 
 /// The documented subset of features: how recent, how frequent, how long known, how much spent.
 fn axes(catalogue: &Catalogue) -> Vec<Axis> {
-    let longest = catalogue.windows().last().copied().unwrap_or_default();
+    // The longest window is the steadiest count of a habit.
+    let frequency = catalogue.windows().last();
+    let frequency = frequency.map(|longest| Quantity::ActiveDaysIn(*longest));
     let all = [
-        Axis {
-            quantity: Quantity::Recency,
-            high: "lapsed",
-            low: "recent",
-        },
-        Axis {
-            quantity: Quantity::ActiveDaysIn(longest),
-            high: "frequent",
-            low: "rare",
-        },
-        Axis {
-            quantity: Quantity::Tenure,
-            high: "long-standing",
-            low: "new",
-        },
-        Axis {
-            quantity: Quantity::AmountMean,
-            high: "high spend",
-            low: "low spend",
-        },
+        (Some(Quantity::Recency), "lapsed", "recent"),
+        (frequency, "frequent", "rare"),
+        (Some(Quantity::Tenure), "long-standing", "new"),
+        (Some(Quantity::AmountMean), "high spend", "low spend"),
     ];
     all.into_iter()
-        .filter(|axis| catalogue.position(axis.quantity).is_some())
+        .filter_map(|(quantity, high, low)| {
+            let position = catalogue.position(quantity?)?;
+            Some(Axis {
+                position,
+                high,
+                low,
+            })
+        })
         .collect()
 }
 
-/// Users on whom the silhouette is computed at most: it looks at every pair.
+/// How many times k-means starts for each number of segments.
+const RESTARTS: usize = 5;
+/// The share of the mean variance that centroids may still move, squared: next to nothing, so that segments do not depend
+/// on where it stopped.
+const TOLERANCE: f64 = 1e-8;
+/// Fewer users than this for each segment are too few to describe one.
+const LEAST_USERS: usize = 20;
+/// Users on whom the silhouette is computed at most: it compares every pair.
 const SILHOUETTE_USERS: usize = 1_000;
-/// A segment's name says what lies at least this many standard deviations off the average.
-const TELLING: f64 = 0.35;
+/// A segment's name holds what lies at least this many standard deviations off the average.
+const NOTABLE: f64 = 0.35;
 
 /// Fits segments on the standardised rows `z` (one row for each user) with their outcomes. Too few users for
 /// the smallest `k` give no segments.
@@ -117,55 +64,47 @@ pub fn fit_segments(
     seed: u64,
 ) -> Result<Segments, TrainError> {
     let axes = axes(catalogue);
-    let positions: Vec<usize> = axes
+    let (width, columns) = (axes.len(), catalogue.len());
+    let features = axes
         .iter()
-        .filter_map(|a| catalogue.position(a.quantity))
-        .collect();
-    let features = positions
-        .iter()
-        .filter_map(|p| catalogue.features().get(*p))
-        .map(|f| f.name.clone())
+        .map(|axis| catalogue.features()[axis.position].name.clone())
         .collect();
     let points: Vec<f64> = z
-        .chunks_exact(catalogue.len().max(1))
-        .flat_map(|row| positions.iter().map(|p| row[*p]))
+        .chunks_exact(columns)
+        .flat_map(|row| axes.iter().map(|axis| row[axis.position]))
         .collect();
-    let width = axes.len();
-    let users = points.len() / width.max(1);
-    if users < config.k_min * 20 {
-        return Ok(Segments {
-            features,
-            items: Vec::new(),
-        });
+    let mut items = Vec::new();
+    if points.len() / width >= config.k_min * LEAST_USERS {
+        let fitted = best_fit(config, &points, width, seed)?;
+        items = describe(&fitted, &points, churned, &axes);
     }
-    let sample = thin(&points, width, config.sample_users);
-    let judged = thin(&sample, width, SILHOUETTE_USERS);
-    let mut best: Option<(f64, Fitted)> = None;
-    for k in config.k_min..=config.k_max {
-        let fitted = fit_k(
-            config.solver,
-            Points {
-                values: &sample,
-                width,
-            },
-            k,
-            seed,
-        )?;
-        let score = silhouette(&judged, width, &fitted);
-        if best.as_ref().is_none_or(|(top, _)| score > *top) {
-            best = Some((score, fitted));
+    Ok(Segments { features, items })
+}
+
+/// The centroids of the number of segments with the best silhouette, the fewest of equals.
+fn best_fit(
+    config: &SegmentConfig,
+    points: &[f64],
+    width: usize,
+    seed: u64,
+) -> Result<Fitted, TrainError> {
+    let values = thin(points, width, config.sample_users);
+    let sample = Points {
+        values: &values,
+        width,
+    };
+    let compared = thin(&values, width, SILHOUETTE_USERS);
+    let fit = |k| fit_k(config.solver, sample, k, seed);
+    let mut best = fit(config.k_min)?;
+    let mut top = silhouette(&compared, width, &best);
+    for k in config.k_min + 1..=config.k_max {
+        let fitted = fit(k)?;
+        let score = silhouette(&compared, width, &fitted);
+        if score > top {
+            (best, top) = (fitted, score);
         }
     }
-    let Some((_, fitted)) = best else {
-        return Ok(Segments {
-            features,
-            items: Vec::new(),
-        });
-    };
-    Ok(Segments {
-        features,
-        items: describe(&fitted, &points, churned, &axes),
-    })
+    Ok(best)
 }
 
 /// At most `most` rows, evenly taken.
@@ -184,9 +123,8 @@ fn fit_k(
     seed: u64,
 ) -> Result<Fitted, TrainError> {
     let params = LloydKMeans::new(k)
-        .restarts(5)
-        .tolerance(1e-8)
-        .max_steps(300)
+        .restarts(RESTARTS)
+        .tolerance(TOLERANCE)
         .seed(seed)
         .check();
     let fitted = params.and_then(|params| match solver {
@@ -196,99 +134,82 @@ fn fit_k(
     fitted.map_err(|source| TrainError::Segments { k, source })
 }
 
-/// The mean silhouette (Rousseeuw 1987) of the rows assigned to their nearest centre; -1 if they all share one.
-fn silhouette(judged: &[f64], width: usize, fitted: &Fitted) -> f64 {
-    let Ok(rows) = ArrayView2::from_shape((judged.len() / width, width), judged) else {
+/// The mean silhouette (Rousseeuw 1987) of the rows assigned to their nearest centroid; -1 if they all share one.
+fn silhouette(rows: &[f64], width: usize, fitted: &Fitted) -> f64 {
+    let points = Points {
+        values: rows,
+        width,
+    };
+    let Ok(records) = ArrayView2::from_shape((points.len(), width), rows) else {
         return -1.0;
     };
-    let labels = ndarray::Array1::from_vec(fitted.labels(Points {
-        values: judged,
-        width,
-    }));
-    let dataset = DatasetBase::new(rows.to_owned(), labels);
-    dataset
-        .silhouette_score()
-        .ok()
-        .filter(|s: &f64| s.is_finite())
-        .unwrap_or(-1.0)
+    let labels = ndarray::Array1::from_vec(fitted.labels(points));
+    let score = DatasetBase::new(records.to_owned(), labels).silhouette_score();
+    score.ok().filter(|s: &f64| s.is_finite()).unwrap_or(-1.0)
 }
 
 /// Counts and names the segments of all users, ordered by churn rate.
 fn describe(fitted: &Fitted, points: &[f64], churned: &[bool], axes: &[Axis]) -> Vec<Segment> {
-    let k = fitted.centres.len() / axes.len();
+    let width = axes.len();
+    let points = Points {
+        values: points,
+        width,
+    };
+    let k = fitted.centres.len() / width;
     let (mut users, mut leavers) = (vec![0_u64; k], vec![0_u64; k]);
-    for (id, churned) in fitted
-        .labels(Points {
-            values: points,
-            width: axes.len(),
-        })
-        .into_iter()
-        .zip(churned)
-    {
+    for (id, churned) in fitted.labels(points).into_iter().zip(churned) {
         users[id] += 1;
         leavers[id] += u64::from(*churned);
     }
-    let centre: Vec<f64> = (0..axes.len())
-        .map(|axis| {
-            mean(
-                &points
-                    .iter()
-                    .skip(axis)
-                    .step_by(axes.len())
-                    .copied()
-                    .collect::<Vec<_>>(),
-            )
-        })
+    let average: Vec<f64> = (0..width)
+        .map(|axis| mean(&points.iter().map(|point| point[axis]).collect::<Vec<_>>()))
         .collect();
     let mut items: Vec<Segment> = fitted
         .centres
-        .chunks_exact(axes.len())
+        .chunks_exact(width)
         .zip(users.iter().zip(&leavers))
         .filter(|(_, (users, _))| **users > 0)
         .map(|(centroid, (users, leavers))| Segment {
-            name: name(centroid, &centre, axes),
+            name: name(centroid, &average, axes),
             centroid: centroid.to_vec(),
             users: *users,
             churn_rate: *leavers as f64 / *users as f64,
         })
         .collect();
     items.sort_by(|a, b| {
-        a.churn_rate
-            .total_cmp(&b.churn_rate)
-            .then_with(|| a.name.cmp(&b.name))
+        let rates = a.churn_rate.total_cmp(&b.churn_rate);
+        rates.then_with(|| a.name.cmp(&b.name))
     });
-    tell_apart(&mut items);
+    number_namesakes(&mut items);
     items
 }
 
-/// What sets a centre apart from the average user, strongest first.
+/// What sets a centroid apart from the average user, strongest first.
 fn name(centroid: &[f64], average: &[f64], axes: &[Axis]) -> String {
-    let mut words: Vec<(f64, &str)> = centroid
-        .iter()
-        .zip(average)
-        .zip(axes)
-        .map(|((c, m), axis)| (c - m, axis))
-        .filter(|(off, _)| off.abs() >= TELLING)
-        .map(|(off, axis)| (off.abs(), if off > 0.0 { axis.high } else { axis.low }))
-        .collect();
+    let mut words: Vec<(f64, &str)> = Vec::new();
+    for ((at, average), axis) in centroid.iter().zip(average).zip(axes) {
+        let off = at - average;
+        if off.abs() >= NOTABLE {
+            words.push((off.abs(), if off > 0.0 { axis.high } else { axis.low }));
+        }
+    }
     words.sort_by(|a, b| b.0.total_cmp(&a.0));
     if words.is_empty() {
-        "average".to_owned()
-    } else {
-        words.iter().map(|w| w.1).collect::<Vec<_>>().join(", ")
+        return "average".to_owned();
     }
+    let words: Vec<&str> = words.into_iter().map(|(_, word)| word).collect();
+    words.join(", ")
 }
 
 /// Numbers segments of one name: "recent, frequent (2)".
-fn tell_apart(items: &mut [Segment]) {
+fn number_namesakes(items: &mut [Segment]) {
     for i in 1..items.len() {
         let (before, rest) = items.split_at_mut(i);
-        let Some(item) = rest.first_mut() else {
-            continue;
-        };
+        let item = &mut rest[0];
+        let numbered = format!("{} (", item.name);
         let namesakes = before
             .iter()
-            .filter(|b| b.name == item.name || b.name.starts_with(&format!("{} (", item.name)));
+            .filter(|b| b.name == item.name || b.name.starts_with(&numbered));
         let number = namesakes.count() + 1;
         if number > 1 {
             item.name = format!("{} ({number})", item.name);
@@ -314,10 +235,7 @@ mod tests {
     /// Three clear groups in the standardised space, the third of them all churners.
     fn groups() -> (Vec<f64>, Vec<bool>) {
         let catalogue = catalogue();
-        let positions: Vec<usize> = axes(&catalogue)
-            .iter()
-            .map(|a| catalogue.position(a.quantity).unwrap())
-            .collect();
+        let axes = axes(&catalogue);
         let centres = [
             [-1.0, 1.2, 0.1, 1.0],
             [-0.8, -0.2, -1.5, -0.1],
@@ -327,8 +245,8 @@ mod tests {
         let mut churned = Vec::new();
         for i in 0..900_usize {
             let mut row = vec![0.0; catalogue.len()];
-            for (axis, p) in positions.iter().enumerate() {
-                row[*p] = centres[i % 3][axis] + ((i * 7 + axis * 13) % 29) as f64 / 100.0;
+            for (axis, Axis { position, .. }) in axes.iter().enumerate() {
+                row[*position] = centres[i % 3][axis] + ((i * 7 + axis * 13) % 29) as f64 / 100.0;
             }
             z.extend(row);
             churned.push(i % 3 == 2 || (i % 3 == 1 && i % 2 == 0));
@@ -374,12 +292,24 @@ mod tests {
         assert_eq!(segments.items[2].churn_rate, 1.0);
     }
 
+    /// Enough users for several parts of work, which threads share.
     #[test]
-    fn one_seed_gives_one_answer() {
-        assert_eq!(
-            fit(&SegmentConfig::default()),
-            fit(&SegmentConfig::default())
-        );
+    fn one_seed_gives_one_answer_on_any_number_of_threads() {
+        let (z, churned) = groups();
+        let (z, churned) = (z.repeat(25), churned.repeat(25));
+        let config = SegmentConfig {
+            sample_users: 20_000,
+            k_max: 4,
+            ..Default::default()
+        };
+        let on = |threads, seed| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let fit = || fit_segments(&catalogue(), &z, &churned, &config, seed).unwrap();
+            // Debug prints the shortest text that reads back as the same number, so equal text is equal bits.
+            format!("{:?}", pool.build().unwrap().install(fit))
+        };
+        let alone = on(1, 7);
+        assert_eq!(alone, on(3, 7));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) fn fit_bg_nbd(
     let fitted = bg_nbd::fit(&customers).ok();
     Ok(fitted
         .map(|fitted| fitted.params)
-        .filter(|params| params.problem().is_none()))
+        .filter(|params| params.validate().is_ok()))
 }
 
 /// How the rows' features and derived numbers are standardised.
@@ -57,7 +57,7 @@ pub(crate) fn fit_design(
 fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>) -> Column {
     let known = values
         .filter(|v| !v.is_nan())
-        .map(|raw| Column::bend(scale, raw));
+        .map(|raw| Column::transform(scale, raw));
     let Moments {
         mean,
         std_dev,

@@ -5,8 +5,6 @@
 
 use super::baselines::{Baseline, best_feature};
 use super::{Judged, JudgedOn, Predictions, evaluation};
-use crate::card::untested::Untested;
-use crate::card::verdict::RANDOM_FOREST;
 use crate::features::Quantity;
 use crate::history::Day;
 use crate::math::{evenly, sigmoid};
@@ -22,7 +20,7 @@ use crate::train::selection::candidate::{LEAST_ROWS, usable};
 use crate::train::selection::search::{TOLERANCE, choose};
 use linfa::ParamGuard;
 
-use crate::card::Evaluation;
+use crate::card::{Evaluation, RANDOM_FOREST, Untested};
 
 /// Parts of the users, each predicted from the others.
 pub(crate) const PARTS: u32 = 3;
@@ -102,6 +100,7 @@ pub(crate) fn judge(input: &HorizonInput<'_>) -> Result<Judgement, TrainError> {
         train: dates,
         calibration,
         test: test_date,
+        user_parts: PARTS,
     };
     let evaluation = evaluation(&judged, on, input.config.seed);
     let predictions = Predictions {

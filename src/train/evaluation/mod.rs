@@ -4,16 +4,17 @@ pub(crate) mod baselines;
 pub(crate) mod holdout;
 pub mod metrics;
 pub(crate) mod slices;
+pub(crate) mod verdict;
 
 use super::data::dataset::Dataset;
 use super::evaluation::baselines::Baseline;
 use super::evaluation::metrics::{
-    FIGURES, Metrics, Ranking, bootstrap, calibration_curve, gains, precision_recall, roc,
+    FIGURES, Ranking, bootstrap, calibration_curve, gains, precision_recall, roc,
 };
 use super::evaluation::slices::Slicing;
-use crate::card::verdict::Verdict;
-use crate::card::{BaselineCard, DateCard, Evaluation, SliceCard, SliceMetrics};
+use crate::card::{BaselineCard, DateCard, Evaluation, Metrics, SliceCard, SliceMetrics};
 use crate::history::Day;
+use crate::math::wilson_interval;
 
 /// Rows that were judged: one entry for each in every list.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct JudgedOn {
     pub calibration: Option<Day>,
     /// See [`Evaluation::test`].
     pub test: Day,
+    /// See [`Evaluation::user_parts`].
+    pub user_parts: u32,
 }
 
 /// Predictions for the users of one date by a model that knew only what came before it.
@@ -126,9 +129,10 @@ pub fn evaluation(judged: &Judged<'_>, on: JudgedOn, seed: u64) -> Evaluation {
         train: on.train,
         calibration: on.calibration,
         test: on.test,
+        user_parts: on.user_parts,
         users: known.len() as u64,
         churn_rate: share(churned),
-        verdict: Verdict::new(&baselines, churned.len() as u64, churners),
+        verdict: verdict::verdict(&baselines, churned.len() as u64, churners),
         beats_recency_only: recency
             .map(|r| model_metrics.log_loss.value < r.metrics.log_loss.value),
         model: model_metrics,
@@ -168,11 +172,15 @@ fn slices(judged: &Judged<'_>, users: &[u32]) -> Vec<(SliceCard, Option<Ranking>
             }
             let ranking =
                 (rows.len() >= SLICE_USERS).then(|| Ranking::new(&predicted, &churned, &own));
+            let (users, churn_rate) = (rows.len() as u64, share(&churned));
+            let (churn_low, churn_high) = wilson_interval(churn_rate, users);
             let slice = SliceCard {
                 dimension: slicing.dimension.clone(),
                 name: name.clone(),
-                users: rows.len() as u64,
-                churn_rate: share(&churned),
+                users,
+                churn_rate,
+                churn_low,
+                churn_high,
                 predicted: predicted.iter().sum::<f64>() / rows.len() as f64,
                 metrics: None,
             };
@@ -257,6 +265,7 @@ mod tests {
                 train: vec![day("2024-01-01")],
                 calibration: None,
                 test: day("2024-03-01"),
+                user_parts: 3,
             },
             7,
         )

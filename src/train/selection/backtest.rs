@@ -3,9 +3,8 @@
 //! A rehearsal at a date knows only labels whose windows ended by that date, and nobody is asked about from whom it
 //! learnt: users fall into two halves, each of which is predicted from the other.
 
-use serde::{Deserialize, Serialize};
-
-use super::candidate::{Hyperparameters, Table, usable};
+use super::candidate::{Table, usable};
+use crate::card::{BacktestFold, Hyperparameters};
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
 use crate::train::TrainError;
@@ -47,21 +46,6 @@ impl Rehearsal {
     pub(crate) fn predicted(&self) -> Vec<f64> {
         self.log_odds.iter().map(|x| sigmoid(*x)).collect()
     }
-}
-
-/// How one rehearsal went, for the card.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BacktestFold {
-    /// Labels were known up to this day, and the users active before it were predicted.
-    pub cutoff: Day,
-    /// Users who were asked about.
-    pub users: u64,
-    /// The share of them that churned.
-    pub churn_rate: f64,
-    /// Log loss, before anything is put right.
-    pub log_loss: f64,
-    /// What had to be added to all log-odds for the mean probability to be the churn rate.
-    pub shift: f64,
 }
 
 /// Rows that half of the users are learnt from in a rehearsal at most.

@@ -3,27 +3,15 @@
 use std::borrow::Cow;
 
 use linfa::ParamGuard;
-use serde::{Deserialize, Serialize};
 
+use crate::card::Hyperparameters;
 use crate::history::Day;
+use crate::math::splitmix::splitmix64;
 use crate::train::TrainError;
 use crate::train::data::dataset::Dataset;
 use crate::train::estimators::logistic::{Fitted, NewtonLogistic, Rows, fit_reference, fit_rows};
 use crate::train::estimators::transform::Matrix;
 use crate::train::settings::Solver;
-
-/// One way to fit a model on labelled rows.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hyperparameters {
-    /// The strength of the L2 penalty on the summed loss.
-    pub l2: f64,
-    /// Whether hinges and interactions are weighed, or only the columns.
-    pub nonlinear_terms: bool,
-    /// How many label windows ago a row counts half; `None` when all rows count the same.
-    pub half_life: Option<f64>,
-    /// Every so many dates one is used, counted back from the newest.
-    pub spacing: usize,
-}
 
 impl Hyperparameters {
     /// Taken for some 60,000 rows unless dates in the past speak clearly for another.
@@ -218,13 +206,10 @@ impl Table<'_> {
     }
 }
 
-/// A number that is as good as drawn for a user and a date: `SplitMix64`'s mixing, Steele, Lea and Flood (2014).
+/// A number that is as good as drawn for a user and a date.
 fn scatter(user: u32, date: Day) -> u32 {
-    let mut x = (u64::from(user) << 32 | u64::from(date.number().unsigned_abs()))
-        .wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((x ^ (x >> 31)) >> 32) as u32
+    let key = u64::from(user) << 32 | u64::from(date.number().unsigned_abs());
+    (splitmix64(key) >> 32) as u32
 }
 
 /// The fewest rows that a model is fitted on or judged on.

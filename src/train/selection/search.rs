@@ -1,10 +1,9 @@
 //! The whole fitting procedure for one horizon: dates in the past choose the hyperparameters, the hyperparameters is fitted on
 //! everything, and what went wrong at every rehearsal in the same way is put right.
 
-use serde::{Deserialize, Serialize};
-
 use super::backtest::{Rehearsal, origins, rehearse};
-use super::candidate::{Hyperparameters, Table};
+use super::candidate::Table;
+use crate::card::{Hyperparameters, SelectionRule, TrialCard};
 use crate::history::Day;
 use crate::math::{mean, sigmoid};
 use crate::model::Calibration;
@@ -12,25 +11,6 @@ use crate::train::TrainError;
 use crate::train::estimators::logistic::Fitted;
 use crate::train::evaluation::metrics::calibration_line;
 use crate::train::settings::{ModelConfig, Solver};
-
-/// How one hyperparameters did in rehearsals, for the card.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrialCard {
-    /// The hyperparameters.
-    pub hyperparameters: Hyperparameters,
-    /// The hyperparameters in words.
-    pub name: String,
-    /// Its mean log loss over the rehearsals.
-    pub log_loss: f64,
-    /// Its log loss minus the default hyperparameters's on the same users.
-    pub log_loss_delta: f64,
-    /// The standard error of that difference.
-    pub standard_error: f64,
-    /// Whether it is the default.
-    pub default: bool,
-    /// Whether it was taken.
-    pub selected: bool,
-}
 
 /// What rehearsals decide.
 #[derive(Clone, Debug)]
@@ -40,6 +20,9 @@ pub(crate) struct Choice {
     /// Rehearsals of the chosen hyperparameters, newest first.
     pub(crate) rehearsals: Vec<Rehearsal>,
     pub(crate) calibration: Calibration,
+    /// The part of its intercept that carries a lasting shift forward.
+    pub(crate) shrunk_shift: f64,
+    pub(crate) rule: SelectionRule,
     /// A fit of fewer rows, to start from.
     pub(crate) near: Option<Fitted>,
 }
@@ -47,9 +30,9 @@ pub(crate) struct Choice {
 /// The penalties that are tried, over the default's.
 const L2_GRID: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
 /// Standard errors by which a hyperparameters must beat the default.
-pub(crate) const CLEAR: f64 = 2.0;
+const CLEAR: f64 = 2.0;
 /// Rehearsals at which candidates are compared at most.
-pub(crate) const COMPARED: usize = 4;
+const COMPARED: usize = 4;
 /// Rehearsals of the chosen hyperparameters at most.
 const TRACKED: usize = 8;
 
@@ -83,12 +66,18 @@ pub(crate) fn choose(
     trials.run(table, compared, &alternatives, &mut near)?;
     let hyperparameters = trials.best();
     let mut rehearsals = trials.rehearsals_of(&hyperparameters).to_vec();
+    let rule = SelectionRule {
+        margin_standard_errors: CLEAR,
+        compared_folds: rehearsals.len(),
+    };
     for date in origins.iter().skip(COMPARED).take(TRACKED - COMPARED) {
         rehearsals
             .extend(rehearse(table, *date, &[hyperparameters], &mut near)?.unwrap_or_default());
     }
-    let calibration = calibration(&rehearsals, table.window_days);
+    let (calibration, shrunk_shift) = calibration(&rehearsals, table.window_days);
     Ok(Choice {
+        rule,
+        shrunk_shift,
         hyperparameters,
         trials: trials.cards(&hyperparameters),
         rehearsals,
@@ -258,6 +247,7 @@ impl Trials {
             TrialCard {
                 hyperparameters: *hyperparameters,
                 name: hyperparameters.name(),
+                difference: hyperparameters.apart_from(&self.default),
                 log_loss: mean(&rehearsals.iter().map(Rehearsal::loss).collect::<Vec<_>>()),
                 log_loss_delta: difference,
                 standard_error: error,
@@ -292,12 +282,12 @@ const SLOPE_DOUBT: f64 = 2.0;
 
 /// How many of some rehearsals, `days` from the first to the last, tell something of their own: neighbours share much
 /// of their label windows.
-pub(crate) fn apart(days: i32, rehearsals: usize, window_days: i32) -> f64 {
+fn apart(days: i32, rehearsals: usize, window_days: i32) -> f64 {
     (1.0 + f64::from(days) / f64::from(window_days)).min(rehearsals as f64)
 }
 
 /// The part of the shifts at rehearsals that is taken to last on, of which `apart` tell something of their own.
-pub(crate) fn lasting_shift(shifts: &[f64], apart: f64) -> f64 {
+fn lasting_shift(shifts: &[f64], apart: f64) -> f64 {
     let middle = mean(shifts);
     let std_dev = shifts
         .iter()
@@ -313,9 +303,9 @@ pub(crate) fn lasting_shift(shifts: &[f64], apart: f64) -> f64 {
 /// What all rehearsals have in common is put right, as far as it is more than chance: a shift that keeps coming back,
 /// and log-odds that are too bold. The latest shift alone says nothing of the next: on three public logs, at some 130
 /// dates, neither it nor the last weeks' activity had any correlation with it.
-fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
+fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> (Calibration, f64) {
     let (Some(newest), Some(oldest)) = (rehearsals.first(), rehearsals.last()) else {
-        return Calibration::IDENTITY;
+        return (Calibration::IDENTITY, 0.0);
     };
     let shifts: Vec<f64> = rehearsals.iter().map(|r| r.shift).collect();
     let apart = apart(
@@ -338,10 +328,11 @@ fn calibration(rehearsals: &[Rehearsal], window_days: i32) -> Calibration {
     // Fits on fewer rows are more timid under the same penalty, so that only boldness tells of the final fit.
     let slope = 1.0 + (bold.clamp(0.5, 1.0) - 1.0) * apart / (apart + SLOPE_DOUBT);
     // Turned about the middle of the log-odds, so that the slope leaves the churn rate as it was.
-    Calibration {
+    let calibration = Calibration {
         intercept: shift + (1.0 - slope) * mean / bend.max(1e-12),
         slope,
-    }
+    };
+    (calibration, shift)
 }
 
 #[cfg(test)]
@@ -370,20 +361,22 @@ mod tests {
 
     #[test]
     fn a_shift_that_keeps_coming_back_is_put_right_and_one_that_comes_and_goes_is_not() {
-        let lasting = calibration(&rehearsals(&[0.5, 0.45, 0.55, 0.5, 0.48, 0.52], 1.0), 60);
+        let (lasting, shrunk) =
+            calibration(&rehearsals(&[0.5, 0.45, 0.55, 0.5, 0.48, 0.52], 1.0), 60);
+        assert!((0.15..0.25).contains(&shrunk), "{shrunk}");
         assert!((lasting.intercept - 0.25).abs() < 0.06, "{lasting:?}");
-        let mixed = calibration(&rehearsals(&[0.5, -0.4, 0.1, -0.5, 0.45, -0.1], 1.0), 60);
+        let (mixed, _) = calibration(&rehearsals(&[0.5, -0.4, 0.1, -0.5, 0.45, -0.1], 1.0), 60);
         assert!(mixed.intercept.abs() < 0.05, "{mixed:?}");
         // Not even a large one, if it was seen once.
-        let once = calibration(&rehearsals(&[0.35], 1.0), 60);
+        let (once, _) = calibration(&rehearsals(&[0.35], 1.0), 60);
         assert!(once.intercept.abs() < 0.05, "{once:?}");
-        assert_eq!(calibration(&[], 60), Calibration::IDENTITY);
+        assert_eq!(calibration(&[], 60), (Calibration::IDENTITY, 0.0));
     }
 
     #[test]
     fn bold_log_odds_are_toned_down_without_moving_the_churn_rate() {
         let bold = rehearsals(&[0.0; 6], 1.5);
-        let line = calibration(&bold, 30);
+        let (line, _) = calibration(&bold, 30);
         assert!(line.slope < 0.85 && line.slope > 1.0 / 1.5, "{line:?}");
         let rate = |line: Calibration| {
             mean(
@@ -395,7 +388,7 @@ mod tests {
             )
         };
         assert!((rate(line) - rate(Calibration::IDENTITY)).abs() < 0.01);
-        let timid = calibration(&rehearsals(&[0.0; 6], 0.7), 30);
+        let (timid, _) = calibration(&rehearsals(&[0.0; 6], 0.7), 30);
         assert_eq!(timid.slope, 1.0);
     }
 }

@@ -344,10 +344,10 @@ fn scores_are_as_of_the_day_after_what_is_covered() {
         by_default
     );
     let run = score(&folder, "--quiet --as-of 2024-11-09").ok();
-    insta::assert_snapshot!(run.err.trim(), @"warning: 2024-11-09 lies 3 days beyond what the log covers, which ends on 2024-11-05: whoever came since looks silent");
+    insta::assert_snapshot!(run.err.trim(), @"warning: 2024-11-09 lies 3 days beyond what the log covers, which ends on 2024-11-05: users that came since look silent");
     let run = score(&folder, "--quiet --as-of 2024-11-10");
     assert_eq!(run.code, 1);
-    insta::assert_snapshot!(run.error(), @"error: 2024-11-10 lies 4 days beyond what the log covers, which ends on 2024-11-05: whoever came since looks silent; score an earlier --as-of, or say --allow-stale");
+    insta::assert_snapshot!(run.error(), @"error: 2024-11-10 lies 4 days beyond what the log covers, which ends on 2024-11-05: users that came since look silent; score an earlier --as-of, or give --allow-stale");
     assert!(
         score(&folder, "--as-of 2024-11-10 --allow-stale")
             .ok()
@@ -363,7 +363,7 @@ fn nobody_scored_is_no_success() {
     assert_eq!(run.code, 1);
     assert!(
         run.error().contains(
-            "nobody was scored: 160 users are not asked about at 2026-01-01 (160 inactive)"
+            "no user was scored: 160 users are not eligible at 2026-01-01 (160 inactive)"
         ),
         "{}",
         run.error()
@@ -384,11 +384,23 @@ fn a_model_and_a_configuration_belong_together() {
             if run.code == 0 { "" } else { run.error() }
         )
     };
-    insta::assert_snapshot!(scored_with("[events]", "[events]\ntimezone = \"Europe/Paris\""), @r#"64 error: the model was fitted with events.timezone = "UTC", but the configuration says "Europe/Paris": name the configuration that the model was fitted with by --config, or fit again"#);
-    insta::assert_snapshot!(scored_with("[\"buy\"]", "[\"look\"]"), @r#"64 error: the model was fitted with churn.activity = ["buy"], but the configuration says ["look"]: name the configuration that the model was fitted with by --config, or fit again"#);
-    insta::assert_snapshot!(scored_with("[churn]", "[churn]\nchurn_event = \"look\""), @r#"64 error: the model was fitted with churn.churn_event = none, but the configuration says "look": name the configuration that the model was fitted with by --config, or fit again"#);
+    insta::assert_snapshot!(scored_with("[events]", "[events]\ntimezone = \"Europe/Paris\""), @r#"
+    64 error: the model was fitted with events.timezone = "UTC", but the configuration says "Europe/Paris": use the configuration that the model was fitted with, or fit again
+    hint: --config names the configuration
+    "#);
+    insta::assert_snapshot!(scored_with("[\"buy\"]", "[\"look\"]"), @r#"
+    64 error: the model was fitted with churn.activity = ["buy"], but the configuration says ["look"]: use the configuration that the model was fitted with, or fit again
+    hint: --config names the configuration
+    "#);
+    insta::assert_snapshot!(scored_with("[churn]", "[churn]\nchurn_event = \"look\""), @r#"
+    64 error: the model was fitted with churn.churn_event = none, but the configuration says "look": use the configuration that the model was fitted with, or fit again
+    hint: --config names the configuration
+    "#);
     let renamed = "kind = { expr = 'kind == \"look\" ? \"view\" : kind' }";
-    insta::assert_snapshot!(scored_with("kind = \"kind\"", renamed), @"1 error: the model uses the kind `look`, of which the log has no event; it has kinds `buy`, `view`. Check events.kind and events.paths, or say --allow-missing-kinds");
+    insta::assert_snapshot!(scored_with("kind = \"kind\"", renamed), @r"
+    1 error: the model uses the kind `look`, of which the log has no event; it has kinds `buy`, `view`. Check events.kind and events.paths
+    hint: --allow-missing-kinds scores users all the same
+    ");
     assert_eq!(scored_with("", ""), "0 ", "as it was fitted");
     fs::write(
         folder.path().join("ebb.toml"),

@@ -159,9 +159,10 @@ fn parquet_holds_the_same_scores_as_csv() {
 }
 
 #[test]
-fn check_holds_every_horizon_against_the_floors() {
+fn check_compares_every_horizon_with_the_thresholds() {
     let folder = fitted();
-    let check = |floors: &str| ebb_train(folder.path(), &format!("check --model model {floors}"));
+    let check =
+        |thresholds: &str| ebb_train(folder.path(), &format!("check --model model {thresholds}"));
     let passed = check("--min-auc 0.6 --max-log-loss 0.69 --max-ece 0.2").ok();
     assert_eq!(
         passed.out.matches(": ok").count(),
@@ -187,13 +188,13 @@ fn check_holds_every_horizon_against_the_floors() {
         (nothing.code, nothing.error()),
         (
             64,
-            "error: nothing to check: give --min-auc, --max-log-loss, --max-ece or --max-refused-share"
+            "error: no threshold is given: give --min-auc, --max-log-loss, --max-ece or --max-rejected-share"
         )
     );
     assert_eq!(
         (
             check("--min-auc high").code,
-            check("--max-refused-share 2").code
+            check("--max-rejected-share 2").code
         ),
         (64, 64)
     );
@@ -353,7 +354,7 @@ fn the_card_adds_up() {
 }
 
 /// Every command that ends well, in order.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 11] = [
     "simulate --users 300 --days 200 --seed 5 --out again",
     "simulate --bulk 20000 --days 90 --format csv --threads 2 --out bulk",
     "fit --config log/ebb.toml --out model",
@@ -362,7 +363,31 @@ const COMMANDS: [&str; 8] = [
     "inspect --model model",
     "rollup --config log/ebb.toml --out rollup",
     "fit --config log/ebb.toml --events rollup --random-forest-baseline --out model",
+    "publish --model model --live live",
+    "features --config log/ebb.toml --as-of 2024-10-01 --out features.parquet",
+    "rollup-sql --config log/ebb.toml --dialect spark",
 ];
+
+/// The commands that `--help` lists.
+fn listed_commands(help: &str) -> BTreeSet<&str> {
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let (list, _) = list.split_once("\n\n").unwrap();
+    list.lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect()
+}
+
+#[test]
+fn every_command_is_among_those_that_are_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = ebb_train(folder.path(), "--help").ok().out;
+    let tried: BTreeSet<&str> = COMMANDS
+        .iter()
+        .map(|command| command.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(listed_commands(&help), tried);
+}
 
 #[test]
 fn json_is_one_object_on_standard_output() {
@@ -389,7 +414,13 @@ fn quiet_prints_nothing() {
     let folder = shop();
     for command in COMMANDS {
         let run = ebb_train(folder.path(), &format!("{command} --quiet")).ok();
-        assert_eq!((run.out.as_str(), run.err.as_str()), ("", ""), "{command}");
+        // The query is all that this command is for.
+        let prints = command.starts_with("rollup-sql");
+        assert_eq!(
+            (run.out.is_empty(), run.err.as_str()),
+            (!prints, ""),
+            "{command}"
+        );
     }
     let failed = ebb_train(folder.path(), "check --model model --min-auc 0.999 --quiet");
     assert_eq!(
@@ -401,11 +432,11 @@ fn quiet_prints_nothing() {
 #[test]
 fn help_and_version_are_no_mistakes() {
     let folder = tempfile::tempdir().unwrap();
-    let run = ebb_train(folder.path(), "--help").ok();
-    for command in [
-        "simulate", "fit", "score", "check", "publish", "inspect", "rollup",
-    ] {
-        assert!(run.out.contains(command));
+    let help = ebb_train(folder.path(), "--help").ok();
+    for command in listed_commands(&help.out) {
+        let run = ebb_train(folder.path(), &format!("{command} --help")).ok();
+        let usage = format!("Usage: ebb-train {command} ");
+        assert!(run.out.contains(&usage), "{}", run.out);
     }
     assert_eq!(
         ebb_train(folder.path(), "--version").ok().out,
@@ -419,7 +450,7 @@ fn help_and_version_are_no_mistakes() {
         "check",
         "simulate --format csv --out x",
         "simulate --threads 1 --out x",
-        "simulate --bulk 20000 --dirty-share 0.1 --out x",
+        "simulate --bulk 20000 --corruption-rate 0.1 --out x",
         "simulate --bulk 20000 --users 0 --out x",
     ] {
         assert_eq!(
@@ -438,7 +469,7 @@ fn both_solvers_give_the_same_scores() {
     let settings = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
     let scores = |solver: &str, l2: f64| -> Vec<f64> {
         let text = format!(
-            "{settings}\n[model]\nsolver = \"{solver}\"\nl2 = {l2:?}\nexpanded = false\nhalf_life_windows = 0\n"
+            "{settings}\n[model]\nsolver = \"{solver}\"\nl2 = {l2:?}\nnonlinear_terms = false\nhalf_life_windows = 0\n"
         );
         fs::write(path.join("log/solver.toml"), text).unwrap();
         ebb_train(path, "fit --config log/solver.toml --out solved").ok();

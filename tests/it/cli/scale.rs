@@ -96,7 +96,7 @@ fn a_share_of_the_users_is_always_the_same() {
         let quality = &card["card"]["data_quality"];
         (
             card["card"]["users"].as_u64().unwrap(),
-            quality["rows_of_other_users"].as_u64().unwrap(),
+            quality["rows_filtered_by_user"].as_u64().unwrap(),
         )
     };
     let (all, none) = fit("all", "");

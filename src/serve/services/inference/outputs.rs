@@ -89,7 +89,7 @@ pub(crate) struct RowScores {
 impl RowScores {
     /// Scores every row. A row that lacks a required feature is an error.
     pub(crate) fn of(model: &ServedModel, matrix: &Matrix) -> Result<Self, CallError> {
-        let scores = model.bundle().assess_matrix(&matrix.values)?;
+        let scores = model.bundle().predict_matrix(&matrix.values)?;
         let incomplete = scores
             .outcomes
             .iter()

@@ -6,6 +6,7 @@ pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 
+use crate::configuration::SettingError;
 use crate::features::Catalogue;
 use crate::history::Histories;
 use crate::train::TrainError;
@@ -159,7 +160,8 @@ pub(crate) fn in_rows(
         .filter(|name| !COLUMNS.contains(&name.as_str()) && !catalogue.kinds().contains(name))
     {
         if let Err(error) = catalogue.position_of(name) {
-            return Err(TrainError::Setting(format!("model.allow_leakage: {error}")));
+            let problem = format!("model.allow_leakage: {error}");
+            return Err(SettingError::new("model", "allow_leakage", problem).into());
         }
     }
     let (mut found, easy) = rows::too_good(data, catalogue, horizon_days);

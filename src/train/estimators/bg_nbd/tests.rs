@@ -78,7 +78,7 @@ fn a_cohort_of_known_parameters_gives_them_back() {
         let customers = counts(&cohort(truth, 6_000, seed as u64));
         let fitted = fit(&customers).unwrap();
         assert!(fitted.converged && fitted.customers == 6_000, "{fitted:?}");
-        assert_eq!(fitted.params.problem(), None);
+        assert_eq!(fitted.params.validate(), Ok(()));
         let at = |model: &BgNbd| {
             customers
                 .iter()
@@ -220,7 +220,7 @@ fn odd_customers_give_a_finite_answer() {
     for (name, customers) in cases {
         let fitted = fit(&customers).unwrap();
         assert!(
-            fitted.log_likelihood.is_finite() && fitted.params.problem().is_none(),
+            fitted.log_likelihood.is_finite() && fitted.params.validate().is_ok(),
             "{name}: {fitted:?}"
         );
         assert!(fitted.converged, "{name}: {fitted:?}");

@@ -7,9 +7,9 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
 
-use super::bounds::{Geometry, Part};
-use super::distances::{blocks, nearest, squared};
+use super::hyperparams::MAX_STEPS;
 use super::initial::draw_centres;
+use super::points::{add, nearest, squared};
 use super::{KMeansError, LloydKMeansValid, Points};
 
 /// Centres that were fitted.
@@ -28,10 +28,9 @@ pub struct Fitted {
 impl Fitted {
     /// The nearest centre of each point, the first of equals.
     pub fn labels(&self, points: Points<'_>) -> Vec<usize> {
-        let blocks = blocks(&self.centres, self.width);
         points
             .iter()
-            .map(|point| nearest(&blocks, point).label as usize)
+            .map(|point| nearest(&self.centres, point).0)
             .collect()
     }
 }
@@ -39,25 +38,25 @@ impl Fitted {
 /// How much less the centres of the end that is taken still move.
 const FINER: f64 = 100.0;
 
-/// Starts as often as asked and takes the end with the lowest inertia, the first of equals; only that one is followed
+/// Starts as often as wanted and takes the end with the lowest inertia, the first of equals; only that one is followed
 /// until the centres move 100 times less.
 ///
 /// Source: Lloyd, Least squares quantization in PCM, IEEE Transactions on Information Theory 28 (1982).
 pub fn fit_points(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fitted, KMeansError> {
-    points.check(params.k())?;
+    points.check(params.k)?;
     let variance = points.mean_variance();
     // Twice the columns' spread, all of them at once and over all points: no sum below is larger.
     if !(4.0 * variance * points.width as f64 * points.len() as f64).is_finite() {
         return Err(KMeansError::TooFarApart);
     }
-    let least_move = params.tolerance() * variance;
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(params.seed());
+    let least_move = params.tolerance * variance;
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(params.seed);
     let mut start = || {
-        let centres = draw_centres(points, params.k(), &mut random);
-        descend(params, points, centres, least_move)
+        let centres = draw_centres(points, params.k, &mut random);
+        descend(points, centres, least_move)
     };
     let mut best = start();
-    for _ in 1..params.restarts() {
+    for _ in 1..params.restarts {
         let other = start();
         best = if other.inertia < best.inertia {
             other
@@ -65,7 +64,7 @@ pub fn fit_points(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fitte
             best
         };
     }
-    let finer = descend(params, points, best.centres.clone(), least_move / FINER);
+    let finer = descend(points, best.centres.clone(), least_move / FINER);
     let steps = best.steps + finer.steps;
     Ok(Fitted {
         steps,
@@ -78,135 +77,161 @@ pub fn fit_points(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fitte
 }
 
 /// Lloyd's steps from some centres, until no point changes hands or the centres moved little.
-fn descend(
-    params: &LloydKMeansValid,
-    points: Points<'_>,
-    mut centres: Vec<f64>,
-    least_move: f64,
-) -> Fitted {
+fn descend(points: Points<'_>, mut centres: Vec<f64>, least_move: f64) -> Fitted {
     let width = points.width;
-    let mut parts: Vec<Part<'_>> = points
-        .parts()
-        .map(|points| Part::new(points, params.k()))
-        .collect();
-    let mut geometry = Geometry::new(&centres, None, width);
+    let k = centres.len() / width;
+    let mut parts: Vec<Part<'_>> = points.parts().map(|points| Part::new(points, k)).collect();
     let mut steps = 0;
-    loop {
-        let changed = assign(&mut parts, &geometry);
-        if changed == 0 || steps == params.max_steps() {
-            break;
-        }
+    while assign(&mut parts, &centres) > 0 && steps < MAX_STEPS {
         steps += 1;
         let moved = means(&mut parts, &centres);
-        let total: f64 = moved
-            .chunks_exact(width)
-            .zip(centres.chunks_exact(width))
-            .map(|(a, b)| squared(a, b))
-            .sum();
-        geometry = Geometry::new(&moved, Some(&centres), width);
+        let pairs = moved.chunks_exact(width).zip(centres.chunks_exact(width));
+        let total: f64 = pairs.map(|(a, b)| squared(a, b)).sum();
         centres = moved;
         if total <= least_move {
-            assign(&mut parts, &geometry);
+            assign(&mut parts, &centres);
             break;
         }
     }
     // Summed in the order of the parts, whichever processor was free for which.
-    let inertia = parts
-        .par_iter()
-        .map(|part| part.inertia(&centres))
-        .collect::<Vec<_>>()
-        .iter()
-        .sum();
+    let inertia: Vec<f64> = parts.par_iter().map(|p| p.inertia(&centres)).collect();
     Fitted {
         centres,
         width,
-        inertia,
+        inertia: inertia.iter().sum(),
         steps,
     }
 }
 
+/// The label of a point that belongs to no centre yet.
+const UNASSIGNED: usize = usize::MAX;
+
+/// Some points and the centres that they belong to.
+struct Part<'a> {
+    points: Points<'a>,
+    /// The centre of each point.
+    labels: Vec<usize>,
+    /// The sum of each centre's points, kept up to date point by point.
+    sums: Vec<f64>,
+    /// How many they are.
+    counts: Vec<u64>,
+}
+
+impl<'a> Part<'a> {
+    fn new(points: Points<'a>, k: usize) -> Self {
+        Self {
+            points,
+            labels: vec![UNASSIGNED; points.len()],
+            sums: vec![0.0; k * points.width],
+            counts: vec![0; k],
+        }
+    }
+
+    /// Gives every point to its nearest centre; how many changed hands.
+    fn assign(&mut self, centres: &[f64]) -> u64 {
+        let mut changed = 0;
+        for (row, point) in self.points.iter().enumerate() {
+            let (label, _) = nearest(centres, point);
+            if self.labels[row] != label {
+                self.give(row, point, label);
+                changed += 1;
+            }
+        }
+        changed
+    }
+
+    fn give(&mut self, row: usize, point: &[f64], label: usize) {
+        let width = self.points.width;
+        let before = std::mem::replace(&mut self.labels[row], label);
+        if before != UNASSIGNED {
+            self.counts[before] -= 1;
+            let sum = &mut self.sums[before * width..][..width];
+            sum.iter_mut().zip(point).for_each(|(sum, x)| *sum -= x);
+        }
+        self.counts[label] += 1;
+        add(&mut self.sums[label * width..][..width], point);
+    }
+
+    /// Each point with its label and the squared distance to its own centre.
+    fn distances(&self, centres: &[f64]) -> impl Iterator<Item = (usize, &'a [f64], f64)> {
+        let width = self.points.width;
+        let points = self.points.iter();
+        self.labels.iter().zip(points).map(move |(label, point)| {
+            let own = &centres[label * width..][..width];
+            (*label, point, squared(point, own))
+        })
+    }
+
+    fn inertia(&self, centres: &[f64]) -> f64 {
+        self.distances(centres).map(|(_, _, squared)| squared).sum()
+    }
+}
+
 /// Gives every point to its nearest centre; how many changed hands.
-fn assign(parts: &mut [Part<'_>], geometry: &Geometry) -> u64 {
-    parts
-        .par_iter_mut()
-        .map(|part| part.assign(geometry))
-        .collect::<Vec<_>>()
-        .iter()
-        .sum()
+fn assign(parts: &mut [Part<'_>], centres: &[f64]) -> u64 {
+    parts.par_iter_mut().map(|part| part.assign(centres)).sum()
 }
 
 /// The mean of each centre's points. A centre without points moves to the point that is furthest from its own, or
 /// stays when every point is on a centre.
 fn means(parts: &mut [Part<'_>], centres: &[f64]) -> Vec<f64> {
-    let (sums, counts) = sums(parts, centres.len());
-    if counts.contains(&0) {
-        return refilled(parts, centres, counts);
+    let width = parts[0].points.width;
+    let mut placed = centres.to_vec();
+    let (_, mut counts) = sums(parts);
+    let empty = (0..counts.len()).filter(|label| counts[*label] == 0);
+    for label in empty.collect::<Vec<_>>() {
+        let Some(furthest) = furthest(parts, &placed, &counts) else {
+            break;
+        };
+        let Furthest { part, row, point } = furthest;
+        parts[part].give(row, point, label);
+        placed[label * width..][..width].copy_from_slice(point);
+        counts = sums(parts).1;
     }
-    divided(sums, &counts, centres)
+    let (mut means, counts) = sums(parts);
+    let each = means
+        .chunks_exact_mut(width)
+        .zip(centres.chunks_exact(width));
+    for ((mean, centre), count) in each.zip(counts) {
+        match count {
+            0 => mean.copy_from_slice(centre),
+            _ => mean.iter_mut().for_each(|x| *x /= count as f64),
+        }
+    }
+    means
 }
 
 /// The sum and number of each centre's points, added up in the order of the parts.
-fn sums(parts: &[Part<'_>], size: usize) -> (Vec<f64>, Vec<u64>) {
-    let (mut sums, mut counts) = (
-        vec![0.0; size],
-        vec![0; parts.first().map_or(0, |p| p.counts.len())],
-    );
+fn sums(parts: &[Part<'_>]) -> (Vec<f64>, Vec<u64>) {
+    let mut sums = vec![0.0; parts[0].sums.len()];
+    let mut counts = vec![0; parts[0].counts.len()];
     for part in parts {
-        sums.iter_mut()
-            .zip(&part.sums)
-            .for_each(|(sum, x)| *sum += x);
-        counts
-            .iter_mut()
-            .zip(&part.counts)
-            .for_each(|(count, n)| *count += n);
+        add(&mut sums, &part.sums);
+        let pairs = counts.iter_mut().zip(&part.counts);
+        pairs.for_each(|(count, more)| *count += more);
     }
     (sums, counts)
 }
 
-fn divided(mut sums: Vec<f64>, counts: &[u64], centres: &[f64]) -> Vec<f64> {
-    let width = sums.len() / counts.len().max(1);
-    let each = sums
-        .chunks_exact_mut(width)
-        .zip(centres.chunks_exact(width))
-        .zip(counts);
-    for ((mean, centre), count) in each {
-        match count {
-            0 => mean.copy_from_slice(centre),
-            _ => mean.iter_mut().for_each(|x| *x /= *count as f64),
-        }
-    }
-    sums
+/// The point furthest from its centre.
+struct Furthest<'a> {
+    part: usize,
+    row: usize,
+    point: &'a [f64],
 }
 
-/// [`means`] with the centres that have no points filled.
-fn refilled(parts: &mut [Part<'_>], centres: &[f64], mut counts: Vec<u64>) -> Vec<f64> {
-    let width = centres.len() / counts.len().max(1);
-    let mut placed = centres.to_vec();
-    let empty: Vec<usize> = counts
-        .iter()
-        .enumerate()
-        .filter(|(_, n)| **n == 0)
-        .map(|(label, _)| label)
-        .collect();
-    for label in empty {
-        let of_part = |(place, part): (usize, &Part<'_>)| {
-            part.furthest(&placed, &counts)
-                .map(|(row, squared)| (place, row, squared))
-        };
-        let furthest = parts.iter().enumerate().filter_map(of_part);
-        let furthest = furthest.reduce(|best, other| if other.2 > best.2 { other } else { best });
-        let Some((place, row, _)) = furthest.filter(|(_, _, squared)| *squared > 0.0) else {
-            break;
-        };
-        let part = &mut parts[place];
-        part.reassign(row, label as u32);
-        if let Some(point) = part.points.iter().nth(row) {
-            placed[label * width..][..width].copy_from_slice(point);
+/// The first of the furthest points that are not alone and not on their centre.
+fn furthest<'a>(parts: &[Part<'a>], centres: &[f64], counts: &[u64]) -> Option<Furthest<'a>> {
+    let mut best: Option<(f64, Furthest<'a>)> = None;
+    for (part, points) in parts.iter().enumerate() {
+        for (row, (label, point, squared)) in points.distances(centres).enumerate() {
+            let least = best.as_ref().map_or(0.0, |(squared, _)| *squared);
+            if counts[label] > 1 && squared > least {
+                best = Some((squared, Furthest { part, row, point }));
+            }
         }
-        counts = sums(parts, centres.len()).1;
     }
-    let (sums, counts) = sums(parts, centres.len());
-    divided(sums, &counts, centres)
+    best.map(|(_, furthest)| furthest)
 }
 
 impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError> for LloydKMeansValid {
@@ -234,9 +259,8 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError> for LloydKMe
 /// Predicts the nearest centre.
 impl<D: Data<Elem = f64>> PredictInplace<ArrayBase<D, Ix2>, Array1<usize>> for Fitted {
     fn predict_inplace<'a>(&'a self, x: &'a ArrayBase<D, Ix2>, y: &mut Array1<usize>) {
-        let blocks = blocks(&self.centres, self.width);
         for (slot, row) in y.iter_mut().zip(x.rows()) {
-            *slot = nearest(&blocks, &row.to_vec()).label as usize;
+            *slot = nearest(&self.centres, &row.to_vec()).0;
         }
     }
 
@@ -311,12 +335,8 @@ mod tests {
             values: &values,
             width: 4,
         };
-        let fitted = fit(
-            LloydKMeans::new(11).tolerance(0.0).max_steps(1_000),
-            &values,
-            4,
-        )
-        .unwrap();
+        let fitted = fit(LloydKMeans::new(11).tolerance(0.0), &values, 4).unwrap();
+        assert!(fitted.steps < MAX_STEPS, "{}", fitted.steps);
         let (mut sums, mut counts, mut inertia) = (vec![0.0; 44], vec![0_u32; 11], 0.0);
         for (point, label) in points.iter().zip(fitted.labels(points)) {
             sums[label * 4..][..4]
@@ -388,16 +408,11 @@ mod tests {
     #[test]
     fn centres_without_points_are_moved_to_the_furthest_ones() {
         let values = [0.0, 0.1, 0.2, 10.0, 30.0];
-        let params = LloydKMeans::new(3).check().unwrap();
-        let fitted = descend(
-            &params,
-            Points {
-                values: &values,
-                width: 1,
-            },
-            vec![0.1, 900.0, -900.0],
-            0.0,
-        );
+        let points = Points {
+            values: &values,
+            width: 1,
+        };
+        let fitted = descend(points, vec![0.1, 900.0, -900.0], 0.0);
         let mut centres = fitted.centres;
         centres.sort_by(f64::total_cmp);
         assert!(
@@ -422,7 +437,6 @@ mod tests {
         assert!(message(two, &[1e200, -1e200], 1).contains("far apart"));
         assert!(message(LloydKMeans::new(0), &[1.0], 1).contains("k is 0"));
         assert!(message(two.restarts(0), &[1.0, 2.0], 1).contains("restarts"));
-        assert!(message(two.max_steps(0), &[1.0, 2.0], 1).contains("max_steps"));
         assert!(message(two.tolerance(f64::NAN), &[1.0, 2.0], 1).contains("tolerance"));
     }
 

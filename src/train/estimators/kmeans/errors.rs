@@ -1,18 +1,15 @@
 /// What can go wrong in k-means.
 #[derive(Debug, thiserror::Error)]
 pub enum KMeansError {
-    /// No cluster asked for.
+    /// No cluster wanted.
     #[error("k is 0: at least one cluster is needed")]
     Clusters,
-    /// No start asked for.
+    /// No start wanted.
     #[error("restarts is 0: at least one is needed")]
     Restarts,
     /// A tolerance that is negative or not finite.
     #[error("tolerance is {0}: it must be finite and not negative")]
     Tolerance(f64),
-    /// No step allowed.
-    #[error("max_steps is 0: at least one is needed")]
-    MaxSteps,
     /// Values that do not fill whole rows.
     #[error("{values} values do not make rows of {width}")]
     Shape {
@@ -26,7 +23,7 @@ pub enum KMeansError {
     TooFewPoints {
         /// How many points there are.
         points: usize,
-        /// How many clusters were asked for.
+        /// How many clusters were wanted.
         k: usize,
     },
     /// A value that is NaN or infinite.
@@ -40,13 +37,13 @@ pub enum KMeansError {
         "the values are so far apart that their squared distances are not finite: scale the columns"
     )]
     TooFarApart,
-    /// What linfa-clustering said.
+    /// An error of linfa-clustering.
     #[error(transparent)]
     Reference(#[from] linfa_clustering::KMeansError),
-    /// What linfa-clustering said of its settings.
+    /// An error of linfa-clustering about its hyperparameters.
     #[error(transparent)]
     ReferenceParams(#[from] linfa_clustering::KMeansParamsError),
-    /// What linfa said.
+    /// An error of linfa.
     #[error(transparent)]
     Linfa(#[from] linfa::Error),
 }

@@ -2,10 +2,7 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::Points;
-use super::distances::{Block, squared};
-
-/// Candidates whose distances are computed side by side.
-const SIDE_BY_SIDE: usize = 4;
+use super::points::squared;
 
 /// The squared distance of every point to the nearest centre so far, part by part.
 struct Part<'a> {
@@ -37,10 +34,10 @@ pub(crate) fn draw_centres(points: Points<'_>, k: usize, random: &mut impl Rng) 
     for _ in 1..k {
         let candidates: Vec<usize> = (0..trials).map(|_| draw(&parts, random)).collect();
         let mut best = (f64::INFINITY, candidates[0]);
-        for some in candidates.chunks(SIDE_BY_SIDE) {
-            let block = Block::new(some.iter().map(|row| point(*row)), width);
-            for (total, row) in totals(&parts, &block).into_iter().zip(some) {
-                best = if total < best.0 { (total, *row) } else { best };
+        for row in candidates {
+            let total = total_with(&parts, point(row));
+            if total < best.0 {
+                best = (total, row);
             }
         }
         take(&mut parts, point(best.1));
@@ -77,33 +74,24 @@ fn draw(parts: &[Part<'_>], random: &mut impl Rng) -> usize {
     last
 }
 
-/// The sums of squared distances that there would be with each of the candidates.
-fn totals(parts: &[Part<'_>], candidates: &Block<SIDE_BY_SIDE>) -> [f64; SIDE_BY_SIDE] {
+/// The sum of squared distances that there would be with another centre.
+fn total_with(parts: &[Part<'_>], centre: &[f64]) -> f64 {
     let of_part = |part: &Part<'_>| {
-        let mut sums = [0.0; SIDE_BY_SIDE];
+        let mut sum = 0.0;
         for (point, now) in part.points.iter().zip(&part.squared) {
-            for (sum, squared) in sums.iter_mut().zip(candidates.squared(point)) {
-                *sum += if squared < *now { squared } else { *now };
-            }
+            sum += squared(point, centre).min(*now);
         }
-        sums
+        sum
     };
-    let mut totals = [0.0; SIDE_BY_SIDE];
-    for part in parts.par_iter().map(of_part).collect::<Vec<_>>() {
-        totals
-            .iter_mut()
-            .zip(part)
-            .for_each(|(total, sum)| *total += sum);
-    }
-    totals
+    let totals: Vec<f64> = parts.par_iter().map(of_part).collect();
+    totals.iter().fold(0.0, |total, sum| total + sum)
 }
 
 /// Takes a centre: distances are from now on those to it where it is nearer.
 fn take(parts: &mut [Part<'_>], centre: &[f64]) {
     parts.par_iter_mut().for_each(|part| {
         for (now, point) in part.squared.iter_mut().zip(part.points.iter()) {
-            let squared = squared(point, centre);
-            *now = if squared < *now { squared } else { *now };
+            *now = squared(point, centre).min(*now);
         }
         part.total = part.squared.iter().sum();
     });

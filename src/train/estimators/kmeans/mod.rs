@@ -1,12 +1,9 @@
 //! K-means by Lloyd's method, behind linfa's traits.
 //!
-//! Minimises the sum over all points of the squared distance to the nearest of `k` centres. Distances that the triangle
-//! inequality rules out are not computed; every point is still given to the centre that computing all of them would
-//! find. One seed gives one answer, bit for bit, on any number of processors.
+//! Minimises the sum over all points of the squared distance to the nearest of `k` centres. One seed gives one answer, bit
+//! for bit, on any number of processors: whatever is added up is added up in an order that depends on the points only.
 
 pub(crate) mod algorithm;
-pub(crate) mod bounds;
-pub(crate) mod distances;
 pub(crate) mod errors;
 pub(crate) mod hyperparams;
 pub(crate) mod initial;

@@ -2,7 +2,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
 
-use super::Interval;
+use crate::card::Interval;
 use crate::math::quantile_sorted;
 
 /// How often the users are drawn again.

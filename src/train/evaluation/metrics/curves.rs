@@ -1,40 +1,7 @@
-use serde::{Deserialize, Serialize};
+use crate::card::CurvePoint;
+use crate::math::wilson_interval;
 
 const BINS: usize = 10;
-
-/// One point of the calibration curve.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CurvePoint {
-    /// Mean predicted churn of the bin.
-    pub predicted: f64,
-    /// Observed churn of the bin.
-    pub observed: f64,
-    /// The lower end of its 95 % interval.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
-    /// Users in the bin.
-    pub users: u64,
-}
-
-/// The 95 % interval of a share of `users`. Source: Wilson (1927), JASA 22.
-pub fn share_interval(share: f64, users: u64) -> (f64, f64) {
-    if users == 0 {
-        return (0.0, 1.0);
-    }
-    let (n, z) = (users as f64, 1.959_964);
-    let scale = 1.0 + z * z / n;
-    let middle = (share + z * z / (2.0 * n)) / scale;
-    let half = z / scale
-        * (share * (1.0 - share) / n + z * z / (4.0 * n * n))
-            .max(0.0)
-            .sqrt();
-    // At 0 and 1 the ends meet the share itself, which rounding would miss.
-    (
-        (middle - half).max(0.0).min(share),
-        (middle + half).min(1.0).max(share),
-    )
-}
 
 /// Predicted against observed churn in ten bins of equal size, lowest risk first.
 pub fn calibration_curve(p: &[f64], y: &[bool]) -> Vec<CurvePoint> {
@@ -49,7 +16,7 @@ pub fn calibration_curve(p: &[f64], y: &[bool]) -> Vec<CurvePoint> {
     let point = |bin: &[(f64, bool)]| {
         let users = bin.len() as u64;
         let observed = bin.iter().filter(|b| b.1).count() as f64 / users as f64;
-        let (low, high) = share_interval(observed, users);
+        let (low, high) = wilson_interval(observed, users);
         CurvePoint {
             predicted: bin.iter().map(|b| b.0).sum::<f64>() / users as f64,
             observed,
@@ -243,27 +210,6 @@ mod tests {
         let auc = super::super::area_under_roc(&p, &y);
         assert!((area(&roc(&p, &y, 100)) - auc).abs() < 0.003, "{auc}");
         assert!((area(&roc(&p, &y, 50)) - auc).abs() < 0.005);
-    }
-
-    /// `statsmodels` 0.14, `proportion_confint(30, 100, method="wilson")`: 0.218946, 0.395849.
-    #[test]
-    fn intervals_of_shares_match_statsmodels() {
-        let (low, high) = share_interval(0.3, 100);
-        assert!(
-            (low - 0.218_946).abs() < 1e-5 && (high - 0.395_849).abs() < 1e-5,
-            "{low} {high}"
-        );
-        assert_eq!(share_interval(0.3, 0), (0.0, 1.0));
-        for users in 1..500 {
-            for churned in [0, 1, users / 3, users] {
-                let share = churned as f64 / users as f64;
-                let (low, high) = share_interval(share, users);
-                assert!(
-                    0.0 <= low && low <= share && share <= high && high <= 1.0,
-                    "{churned} of {users}"
-                );
-            }
-        }
     }
 
     #[test]

@@ -9,22 +9,11 @@ pub(crate) mod line;
 pub(crate) mod ranking;
 
 pub use bootstrap::{Draws, bootstrap};
-pub use curves::{CurvePoint, calibration_curve, gains, precision_recall, roc, share_interval};
+pub use curves::{calibration_curve, gains, precision_recall, roc};
 pub use line::calibration_line;
 pub use ranking::{FIGURES, Ranking, area_under_roc};
 
-use serde::{Deserialize, Serialize};
-
-/// A figure with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// The figure.
-    pub value: f64,
-    /// The lower end, over resampled users; never above the figure.
-    pub low: f64,
-    /// The upper end; never below the figure.
-    pub high: f64,
-}
+use crate::card::{Interval, Metrics};
 
 impl Interval {
     /// The same without what lies outside of what the figure can be.
@@ -35,28 +24,6 @@ impl Interval {
             ..self
         }
     }
-}
-
-/// Metrics of churn probabilities against what happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Mean logistic loss; smaller is better.
-    pub log_loss: Interval,
-    /// Area under the ROC curve: how likely a churner ranks above a stayer.
-    pub auc: Interval,
-    /// Mean squared error of the probability.
-    pub brier: Interval,
-    /// Expected calibration error over ten bins of equal size: mean absolute difference between predicted and
-    /// observed churn.
-    pub ece: Interval,
-    /// Mean predicted minus observed churn.
-    pub bias: Interval,
-    /// Area under the precision-recall curve (average precision).
-    pub average_precision: Interval,
-    /// Slope of the observed log-odds over the predicted; 1 is calibrated, below 1 overconfident.
-    pub calibration_slope: Interval,
-    /// Intercept of the same line; 0 is calibrated.
-    pub calibration_intercept: Interval,
 }
 
 impl Metrics {

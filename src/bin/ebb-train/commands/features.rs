@@ -1,0 +1,38 @@
+use ebb::batch::features::{features_destination, write_features};
+use ebb::events::ReadLog;
+use ebb::history::Users;
+use ebb::train::config::Config;
+use ebb::train::data::schema::feature_schema;
+use serde_json::json;
+
+use super::log::{read, stale};
+use crate::args;
+use crate::outcome::{Outcome, Output, failed, shown, usage};
+use crate::outputs;
+
+pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    let destination = features_destination(&args.out).map_err(outputs::refused)?;
+    outputs::check(&args.log, &config, None, vec![destination])?;
+    let latest = args.as_of.iter().max().copied();
+    let ReadLog {
+        histories,
+        coverage,
+        ..
+    } = read(&args.log, &config, latest, Users::All, output)?;
+    if let Some(warning) = latest.and_then(|latest| stale(&coverage, latest)) {
+        output.warn(&warning);
+    }
+    let schema = feature_schema(&histories, &config.train).map_err(failed)?;
+    let written = write_features(&histories, schema, &args.as_of, &args.out).map_err(failed)?;
+    let text = format!(
+        "{} rows of {} features in {}",
+        written.rows,
+        written.features,
+        args.out.display()
+    );
+    output.result(
+        &json!({"out": shown(&args.out), "rows": written.rows, "features": written.features}),
+        &text,
+    )
+}

@@ -1,0 +1,81 @@
+use ebb::card::Card;
+use ebb::events::{EventsError, ReadLog};
+use ebb::history::Users;
+use ebb::model;
+use ebb::report::{html, text as card_text};
+use ebb::train::TrainError;
+use ebb::train::config::Config;
+use ebb::train::pipeline::{FitInput, fit as fit_all};
+use serde_json::json;
+
+use super::log::read;
+use crate::args;
+use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outputs;
+
+pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
+    let destination = model::destination(&args.out).map_err(outputs::refused)?;
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    outputs::check(&args.log, &config, None, vec![destination])?;
+    let users = args.sample_users.map_or(Users::All, Users::Share);
+    let ReadLog {
+        histories,
+        coverage,
+        quality,
+    } = read(&args.log, &config, args.as_of, users, output)?;
+    if let Some(rejected) = quality.too_many_rejected(&config.events) {
+        return Err(failed(EventsError::TooManyRejected(Box::new(rejected))));
+    }
+    let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    let input = FitInput {
+        histories: &histories,
+        coverage: &coverage,
+        config: &config.train,
+        as_of,
+        random_forest: args.random_forest,
+        data_quality: &quality.without_users(),
+    };
+    let fitted = fit_all(&input).map_err(|error| match error {
+        TrainError::Setting(_) => usage(error),
+        _ => failed(error),
+    })?;
+    if !args.allow_below_baseline {
+        refuse_below_baseline(&fitted.card, output)?;
+    }
+    let card = fitted.card.to_json().map_err(failed)?;
+    let report = html::render(&fitted.card);
+    let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
+    let text = format!(
+        "{}\nModel {} written to {}",
+        card_text::render(&fitted.card),
+        bundle.version(),
+        args.out.display()
+    );
+    output.result(
+        &json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}),
+        &text,
+    )
+}
+
+/// A model that does not beat recency alone is shown, and not written.
+fn refuse_below_baseline(card: &Card, output: Output) -> Outcome {
+    let below: Vec<u16> = card
+        .weak_horizons()
+        .iter()
+        .map(|h| h.horizon_days)
+        .collect();
+    if below.is_empty() {
+        return Ok(());
+    }
+    let text = card_text::render(card);
+    output.result(
+        &json!({"model": null, "out": null, "horizons_below_baseline": below, "card": card}),
+        &text,
+    )?;
+    let days: Vec<String> = below.iter().map(|days| format!("{days}-day")).collect();
+    Err(Failure::Verdict(Some(format!(
+        "the {} model does not beat the recency-only baseline, so nothing was written; --allow-below-baseline writes it all \
+         the same",
+        days.join(" and the ")
+    ))))
+}

@@ -1,0 +1,18 @@
+//! One function for each command: arguments are checked, the library is called once, its result is printed.
+
+mod check;
+mod features;
+mod fit;
+mod log;
+mod publish;
+mod rollup;
+mod score;
+mod simulate;
+
+pub(crate) use check::{check, inspect};
+pub(crate) use features::features;
+pub(crate) use fit::fit;
+pub(crate) use publish::publish;
+pub(crate) use rollup::{rollup, rollup_sql};
+pub(crate) use score::score;
+pub(crate) use simulate::simulate;

@@ -1,0 +1,80 @@
+use ebb::batch::scores::{Target, write_scores};
+use ebb::events::ReadLog;
+use ebb::history::Users;
+use ebb::model;
+use ebb::train::checks::agreement;
+use ebb::train::config::Config;
+use serde_json::json;
+
+use super::log::{read, stale};
+use crate::args;
+use crate::outcome::{Outcome, Output, failed, shown, usage};
+use crate::outputs;
+
+pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
+    let target = Target::new(&args.out).map_err(usage)?;
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    outputs::check(
+        &args.log,
+        &config,
+        Some(&args.model),
+        target.destinations().map_err(outputs::refused)?,
+    )?;
+    let bundle = model::load(&args.model).map_err(failed)?.bundle;
+    agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
+    if args.partition.is_some() && args.as_of.is_none() {
+        return Err(usage(anyhow::anyhow!(
+            "--partition needs --as-of, so that all partitions are scored at one day"
+        )));
+    }
+    let users = args.partition.map_or(Users::All, Users::Partition);
+    let ReadLog {
+        histories,
+        coverage,
+        ..
+    } = read(&args.log, &config, args.as_of, users, output)?;
+    if args.partition.is_none() && !args.allow_missing_kinds {
+        agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
+    }
+    let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    if let Some(warning) = stale(&coverage, as_of) {
+        if coverage.is_stale(as_of) && !args.allow_stale {
+            return Err(failed(anyhow::anyhow!(
+                "{warning}; score an earlier --as-of, or give --allow-stale"
+            )));
+        }
+        output.warn(&warning);
+    }
+    let summary = match write_scores(&bundle, &histories, as_of, &target) {
+        // The reader of the scores has enough of them.
+        Err(error) if target == Target::Stdout && error.is_broken_pipe() => return Ok(()),
+        done => done.map_err(failed)?,
+    };
+    let skipped: u64 = summary.skipped.values().sum();
+    let reasons: Vec<String> = summary
+        .skipped
+        .iter()
+        .map(|(reason, n)| format!("{n} {reason}"))
+        .collect();
+    let text = format!(
+        "as of {as_of}: {} users scored, {skipped} not ({})",
+        summary.scored,
+        reasons.join(", ")
+    );
+    if target == Target::Stdout {
+        // Standard output holds the scores themselves.
+        output.note(&text);
+    } else {
+        let json = json!({"model": bundle.version(), "as_of": as_of, "out": shown(&args.out), "summary": summary});
+        output.result(&json, &text)?;
+    }
+    // A partition may well hold no user to score.
+    if summary.scored == 0 && !args.allow_empty && args.partition.is_none() {
+        return Err(failed(anyhow::anyhow!(
+            "no user was scored: {skipped} users are not eligible at {as_of} ({}); see --as-of, and give --allow-empty if \
+             that is meant",
+            reasons.join(", ")
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+use super::bg_nbd::PARAMETER_RANGE;
+
+/// Figures of a model that are not legal, wherever they were read from.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FigureError {
+    /// Risk bands that are out of order.
+    #[error("medium = {medium} and high = {high} must be 0 < medium < high < 1")]
+    Bands {
+        /// Where the medium band starts.
+        medium: f64,
+        /// Where the high band starts.
+        high: f64,
+    },
+    /// A parameter of BG/NBD out of range.
+    #[error("{name} is {value}: it must lie between {low:e} and {high:e}", low = PARAMETER_RANGE.start(), high = PARAMETER_RANGE.end())]
+    BgNbd {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A column that cannot be standardised.
+    #[error("needs finite numbers, a positive std_dev and clip_min <= clip_max")]
+    Column,
+    /// Hinges or interactions that cannot be computed.
+    #[error("needs finite numbers, positive std_devs and columns that exist")]
+    Expansion,
+    /// A number of weights that is not the number of columns and terms.
+    #[error("has {found} weights for {expected} numbers")]
+    Weights {
+        /// How many weights there are.
+        found: usize,
+        /// How many columns, hinges and interactions.
+        expected: usize,
+    },
+    /// Weights or a calibration that give no log-odds.
+    #[error("needs finite numbers and a positive calibration slope")]
+    Churn,
+    /// A segment whose centroid is no point of the segments' features.
+    #[error("needs one finite number for each segment feature")]
+    Segment,
+}
+
+pub(crate) fn all_finite(figures: &[f64]) -> bool {
+    figures.iter().all(|x| x.is_finite())
+}

@@ -1,0 +1,283 @@
+//! The arithmetic of scoring, for `N` rows side by side. A single row is the case of one lane; a block of rows lets the
+//! processor work on several at a time. Every row gets the same bits either way, because each lane takes the same
+//! operations in the same order.
+
+use super::plan::{CompiledModel, GROUPS, Plan};
+use crate::features::Scale;
+use crate::math::{Log1p, logit};
+use crate::model::derived::{Derived, purchases_of};
+use crate::model::expansion::above;
+use crate::model::{Column, Segments};
+
+/// One number of each of `N` rows.
+type Lane<const N: usize> = [f64; N];
+
+/// What an empty sum is, whichever sign the standard library gives to its zero.
+const EMPTY_SUM: f64 = -0.0;
+
+/// The numbers of `N` rows on their way from raw features to log-odds.
+///
+/// The steps, in order: [`Self::set_row`], [`Self::derive`], [`Self::standardise`]; then for each horizon
+/// [`Self::contribute`] and, row by row, [`Self::effects`].
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel<const N: usize> {
+    /// The features, then the derived numbers: raw first, then standardised.
+    columns: Vec<Lane<N>>,
+    /// What each column adds to the log-odds of a horizon.
+    contributions: Vec<Lane<N>>,
+    /// What each feature group adds, in the order of the plan's groups.
+    group_effects: Vec<Lane<N>>,
+    /// Room for some hinges or interactions of a model.
+    terms: Vec<Lane<N>>,
+}
+
+impl<const N: usize> Kernel<N> {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let lanes = |count| vec![[f64::NAN; N]; count];
+        Self {
+            columns: lanes(plan.scales.len()),
+            contributions: lanes(plan.scales.len()),
+            group_effects: lanes(plan.groups.len()),
+            terms: Vec::new(),
+        }
+    }
+
+    /// Puts a raw feature vector into a row.
+    #[inline]
+    pub(crate) fn set_row(&mut self, row: usize, vector: &[f64]) {
+        for (column, value) in self.columns.iter_mut().zip(vector) {
+            column[row] = *value;
+        }
+    }
+
+    /// Puts the derived numbers of a row after its features.
+    #[inline]
+    pub(crate) fn derive(&mut self, plan: &Plan, row: usize) {
+        let Some(model) = &plan.bg_nbd else { return };
+        let [days, recency, age] = [
+            plan.positions.active_days,
+            plan.positions.recency,
+            plan.active_age,
+        ]
+        .map(|column| self.columns[column][row]);
+        let user = purchases_of(days, recency, age);
+        let first = self.columns.len() - plan.derived.len();
+        let values = Derived::values(&plan.derived, model, user);
+        for (column, value) in self.columns[first..].iter_mut().zip(values) {
+            column[row] = value;
+        }
+    }
+
+    /// Standardises every column where it stands.
+    pub(crate) fn standardise(&mut self, plan: &Plan) {
+        let log = Log1p::new();
+        // In two passes, because logarithms are computed one by one and the rest several at a time.
+        for (lane, scale) in self.columns.iter_mut().zip(&plan.scales) {
+            for value in lane {
+                *value = transform(log, *scale, *value);
+            }
+        }
+        let ranges = plan.clip_min.iter().zip(&plan.clip_max);
+        let figures = plan.means.iter().zip(&plan.std_devs).zip(ranges);
+        for (lane, ((mean, std_dev), (clip_min, clip_max))) in self.columns.iter_mut().zip(figures)
+        {
+            for value in lane {
+                *value = standard(*value, *mean, *std_dev, *clip_min, *clip_max);
+            }
+        }
+    }
+
+    /// What every column adds to the calibrated log-odds by one model, then every feature group.
+    pub(crate) fn contribute(&mut self, plan: &Plan, model: &CompiledModel) {
+        let z = &self.columns;
+        for ((share, z), weight) in self.contributions.iter_mut().zip(z).zip(&model.own) {
+            *share = z.map(|z| weight * z);
+        }
+        self.add_hinges(model);
+        self.add_interactions(model);
+        for share in self.contributions.iter_mut().flatten() {
+            *share *= model.slope;
+        }
+        for (effect, (_, members)) in self.group_effects.iter_mut().zip(&plan.groups) {
+            *effect = [EMPTY_SUM; N];
+            for member in members {
+                add(effect, &self.contributions[*member]);
+            }
+        }
+    }
+
+    /// How many hinges or interactions are computed before they are added: all of one row, so that the processor does
+    /// several at a time; few of many rows, so that they stay in the fastest cache.
+    const TERMS: usize = if N < 256 { 256 / N } else { 1 };
+
+    fn add_hinges(&mut self, model: &CompiledModel) {
+        for hinges in model.hinges.chunks(Self::TERMS) {
+            let z = &self.columns;
+            self.terms.clear();
+            self.terms
+                .extend(hinges.first.iter().map(|first| z[*first]));
+            for (term, knot) in self.terms.iter_mut().zip(hinges.clip_min) {
+                *term = term.map(|z| above(z, *knot));
+            }
+            hinges.weigh(&mut self.terms);
+            for (term, first) in self.terms.iter().zip(hinges.first) {
+                add(&mut self.contributions[*first], term);
+            }
+        }
+    }
+
+    fn add_interactions(&mut self, model: &CompiledModel) {
+        for interactions in model.interactions.chunks(Self::TERMS) {
+            let factors = interactions.first.iter().zip(interactions.second);
+            let z = &self.columns;
+            self.terms.clear();
+            self.terms.extend(factors.clone().map(|(first, second)| {
+                let (first, second) = (&z[*first], &z[*second]);
+                std::array::from_fn(|row| first[row] * second[row])
+            }));
+            let ranges = interactions.clip_min.iter().zip(interactions.clip_max);
+            for (term, (clip_min, clip_max)) in self.terms.iter_mut().zip(ranges) {
+                *term = term.map(|product| clamp(product, *clip_min, *clip_max));
+            }
+            interactions.weigh(&mut self.terms);
+            // Half of it to each factor: the weights are halved already.
+            for (term, (first, second)) in self.terms.iter().zip(factors) {
+                add(&mut self.contributions[*first], term);
+                add(&mut self.contributions[*second], term);
+            }
+        }
+    }
+
+    /// What the feature groups add to a row's log-odds by the model of the last [`Self::contribute`].
+    #[inline]
+    pub(crate) fn effects(&self, row: usize) -> GroupEffects {
+        let mut effects = GroupEffects::default();
+        for (group, lane) in self.group_effects.iter().enumerate() {
+            effects.insert(group, lane[row]);
+        }
+        effects
+    }
+
+    /// The nearest segment of each row, the first of those that are equally near, and the squared distance to its
+    /// centroid; `None` without segments. `positions` are the columns that segments are made of.
+    pub(crate) fn nearest_segments(
+        &self,
+        segments: &Segments,
+        positions: &[usize],
+    ) -> [Option<(usize, f64)>; N] {
+        let mut nearest = [None; N];
+        for (id, segment) in segments.items.iter().enumerate() {
+            let mut squared = [EMPTY_SUM; N];
+            for (centroid, position) in segment.centroid.iter().zip(positions) {
+                for (sum, z) in squared.iter_mut().zip(&self.columns[*position]) {
+                    *sum += (centroid - z) * (centroid - z);
+                }
+            }
+            for (nearest, squared) in nearest.iter_mut().zip(squared) {
+                if nearest.is_none_or(|(_, least)| squared < least) {
+                    *nearest = Some((id, squared));
+                }
+            }
+        }
+        nearest
+    }
+}
+
+/// One row, for explanations.
+impl Kernel<1> {
+    /// The number of a column: raw before [`Self::standardise`], standardised after it.
+    pub(crate) fn number(&self, column: usize) -> f64 {
+        self.columns[column][0]
+    }
+
+    /// What a column adds to the log-odds by the model of the last [`Self::contribute`].
+    pub(crate) fn contribution(&self, column: usize) -> f64 {
+        self.contributions[column][0]
+    }
+
+    /// All columns in order, as in [`Self::number`].
+    pub(crate) fn numbers(&self) -> &[f64] {
+        self.columns.as_flattened()
+    }
+}
+
+#[inline]
+fn add<const N: usize>(sums: &mut Lane<N>, more: &Lane<N>) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+/// [`Column::transform`] with a table of logarithms; NaN stays NaN.
+#[inline]
+fn transform(log: Log1p, scale: Scale, raw: f64) -> f64 {
+    match scale {
+        // Not `max`, which makes a number of NaN.
+        Scale::Log => log.of(if raw < 0.0 { 0.0 } else { raw }),
+        Scale::SignedLog => log.of(raw.abs()).copysign(raw),
+        Scale::Linear => raw,
+        Scale::Logit if raw.is_nan() => raw,
+        Scale::Logit => logit(Column::within_logit(raw)),
+    }
+}
+
+/// [`Column::standardise`] of a transformed value, written so that the compiler does several at once; 0 for NaN.
+#[inline]
+fn standard(value: f64, mean: f64, std_dev: f64, clip_min: f64, clip_max: f64) -> f64 {
+    let z = (clamp(value, clip_min, clip_max) - mean) / std_dev;
+    if value.is_nan() { 0.0 } else { z }
+}
+
+/// `f64::clamp` without its check of the range, which the bundle passed when it was loaded.
+#[inline]
+fn clamp(x: f64, min: f64, max: f64) -> f64 {
+    let x = if x < min { min } else { x };
+    if x > max { max } else { x }
+}
+
+/// Whether a longer horizon's own log-odds contradict a shorter one's: an event is likelier in a longer time, and so is
+/// an end of silence.
+pub(crate) fn contradicts(shorter: f64, longer: f64, silence: bool) -> bool {
+    if silence {
+        shorter < longer
+    } else {
+        shorter > longer
+    }
+}
+
+/// What each feature group, by its position in the plan, adds to the log-odds: by decreasing absolute value, equal ones
+/// in the order of the groups.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GroupEffects {
+    ranked: [(usize, f64); GROUPS.len()],
+    len: usize,
+}
+
+impl GroupEffects {
+    #[inline]
+    fn insert(&mut self, group: usize, effect: f64) {
+        let mut place = self.len;
+        while place > 0 {
+            let before = self.ranked[place - 1];
+            if before.1.abs().total_cmp(&effect.abs()).is_ge() {
+                break;
+            }
+            self.ranked[place] = before;
+            place -= 1;
+        }
+        self.ranked[place] = (group, effect);
+        self.len += 1;
+    }
+
+    /// Groups with their effects, the largest first.
+    pub(crate) fn ranked(&self) -> &[(usize, f64)] {
+        &self.ranked[..self.len]
+    }
+
+    /// The calibrated log-odds that these effects give, added in the order of their size.
+    #[inline]
+    pub(crate) fn log_odds(&self, model: &CompiledModel) -> f64 {
+        let sum: f64 = self.ranked().iter().map(|(_, effect)| effect).sum();
+        model.base_log_odds + sum
+    }
+}

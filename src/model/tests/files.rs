@@ -1,0 +1,115 @@
+use super::{bundle, spec};
+use crate::model::*;
+
+#[test]
+fn a_bundle_whose_parts_disagree_is_refused_by_name() {
+    type Change = fn(&mut BundleSpec);
+    let cases: [(Change, &str); 12] = [
+        (|s| s.feature_hash = "00".into(), "feature hash"),
+        (|s| drop(s.preprocessing.columns.pop()), "columns"),
+        (|s| s.preprocessing.columns[3].std_dev = 0.0, "columns["),
+        (
+            |s| s.preprocessing.columns[3].feature = "else".into(),
+            "columns[else]",
+        ),
+        (|s| s.preprocessing.bg_nbd = None, "preprocessing.columns"),
+        (
+            |s| s.preprocessing.bg_nbd.as_mut().unwrap().alpha = 0.0,
+            "preprocessing.bg_nbd",
+        ),
+        (
+            |s| s.models[0].expansion.hinges[0].column = 99,
+            "models[30 days].expansion",
+        ),
+        (|s| s.models[0].weights[2] = f64::NAN, "models[30 days]"),
+        (|s| drop(s.models.pop()), "models"),
+        (
+            |s| s.segments.items[0].centroid.clear(),
+            "segments.items[0]",
+        ),
+        (|s| s.bands.high = 0.1, "bands"),
+        (|s| s.timezone = "Mars/Olympus".into(), "Mars/Olympus"),
+    ];
+    for (change, expected) in cases {
+        let mut changed = spec();
+        change(&mut changed);
+        let message = Bundle::new(changed, "test".into()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_saved_bundle_loads_as_it_was_and_a_touched_one_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    let saved = save(&path, spec(), "{}", "<html></html>").unwrap();
+    let loaded = load(&path).unwrap();
+    assert_eq!(loaded.bundle, saved);
+    assert_eq!(loaded.bundle.version().len(), 12);
+    // Saving again replaces it.
+    save(&path, spec(), "{}", "<html></html>").unwrap();
+    for name in ["bundle.json", "golden.json", "card.json", "report.html"] {
+        let file = path.join(name);
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+        let message = load(&path).unwrap_err().to_string();
+        assert!(
+            message.contains(name) && message.contains("damaged"),
+            "{message}"
+        );
+        std::fs::write(&file, &whole).unwrap();
+    }
+    load(&path).unwrap();
+}
+
+#[test]
+fn a_folder_that_is_no_bundle_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model");
+    save(&path, spec(), "{}", "").unwrap();
+    let manifest = std::fs::read(path.join("MANIFEST.sha256")).unwrap();
+    std::fs::remove_file(path.join("MANIFEST.sha256")).unwrap();
+    assert!(matches!(
+        save(&path, spec(), "{}", ""),
+        Err(ModelError::NotABundle { .. })
+    ));
+    std::fs::write(path.join("MANIFEST.sha256"), manifest).unwrap();
+    std::fs::write(path.join("thesis.txt"), "years of work").unwrap();
+    let message = save(&path, spec(), "{}", "").unwrap_err().to_string();
+    assert!(
+        message.contains("holds `thesis.txt`, which was not written by ebb-train"),
+        "{message}"
+    );
+    assert!(path.join("thesis.txt").exists());
+    std::fs::remove_file(path.join("thesis.txt")).unwrap();
+    save(&path, spec(), "{}", "").unwrap();
+}
+
+/// The golden answers catch a build that computes something else, even one bit.
+#[test]
+fn golden_answers_notice_a_weight_that_moved_by_one_bit() {
+    let golden = Golden::record(&bundle()).unwrap();
+    golden.replay(&bundle()).unwrap();
+    assert!(
+        golden
+            .cases
+            .iter()
+            .filter(|c| !c.horizons.is_empty())
+            .count()
+            >= 6,
+        "most synthetic users are scored"
+    );
+    let mut changed = spec();
+    let weight = &mut changed.models[0].weights[0];
+    *weight = f64::from_bits(weight.to_bits() + 1);
+    changed.models[0].weights[0] *= 1.0 + 1e-12;
+    let other = Bundle::new(changed, "test".into()).unwrap();
+    assert!(
+        golden
+            .replay(&other)
+            .unwrap_err()
+            .to_string()
+            .contains("churn probabilities")
+    );
+    assert!(Golden { cases: vec![] }.replay(&bundle()).is_err());
+}

@@ -1,0 +1,25 @@
+//! Sentences on a card that the page, the text summary and the quality gate have in common.
+
+pub(crate) mod untested;
+pub(crate) mod verdict;
+
+pub(crate) use untested::untested;
+pub(crate) use verdict::{baseline_name, strength, verdict};
+
+use crate::card::Card;
+
+/// The notes of a card, and one for each horizon whose model was not judged or does not beat recency.
+pub(crate) fn notes(card: &Card) -> Vec<String> {
+    let mut notes = card.notes.clone();
+    for horizon in &card.horizons {
+        match horizon.evaluation.as_ref().map(|e| e.beats_recency_only) {
+            None => notes.push(untested(horizon, &card.label_definition)),
+            Some(Some(false)) => notes.push(format!(
+                "The {}-day model does not beat a model that knows recency only.",
+                horizon.horizon_days
+            )),
+            Some(_) => {}
+        }
+    }
+    notes
+}

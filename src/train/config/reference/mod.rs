@@ -1,0 +1,53 @@
+//! Every section and key of `ebb.toml`, as the page of the reference describes it. Tests compare the rows with the types: names,
+//! defaults, and both sides of every range.
+
+mod log;
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use crate::configuration::reference::{Section, Setting};
+
+/// The sections in the order of the page.
+pub static SECTIONS: [Section; 6] = [
+    Section {
+        name: "events",
+        purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
+                  column by its name, or to an expression in the Common Expression Language, `{ expr = '...' }`.",
+        settings: Cow::Borrowed(log::EVENTS),
+    },
+    Section {
+        name: "churn",
+        purpose: "What churn is, and for which users it is predicted.",
+        settings: Cow::Borrowed(log::CHURN),
+    },
+    Section {
+        name: "model",
+        purpose: "How the churn models are fitted.",
+        settings: Cow::Borrowed(model::MODEL),
+    },
+    Section {
+        name: "segments",
+        purpose: "How users are grouped by k-means.",
+        settings: Cow::Borrowed(model::SEGMENTS),
+    },
+    Section {
+        name: "risk_bands",
+        purpose: "The churn probabilities from which the risk is called medium and high; below, it is low.",
+        settings: Cow::Borrowed(model::RISK_BANDS),
+    },
+    Section {
+        name: "lifecycle",
+        purpose: "The thresholds of the lifecycle rules, which are tried in this order: inactive (`churn.active_within_days`), \
+                  overdue, activity drop, then tenure.",
+        settings: Cow::Borrowed(model::LIFECYCLE),
+    },
+];
+
+/// The description of a key.
+pub fn find(section: &str, key: &str) -> Option<&'static Setting> {
+    let section = SECTIONS.iter().find(|s| s.name == section)?;
+    section.settings.iter().find(|setting| setting.key == key)
+}

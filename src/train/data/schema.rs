@@ -1,0 +1,77 @@
+//! Which kinds of events and which horizons the features are made of.
+
+use crate::features::FeatureSchema;
+use crate::history::Histories;
+use crate::train::TrainError;
+use crate::train::settings::TrainConfig;
+
+/// The fewest users of a kind that gets features of its own, whatever the size of the log.
+const LEAST_USERS: u64 = 10;
+
+/// The schema of the features for a log under a configuration.
+///
+/// # Errors
+/// [`TrainError::NoActivity`] and [`TrainError::NoChurnEvent`] where the log lacks what the configuration names.
+pub fn feature_schema(
+    histories: &Histories,
+    config: &TrainConfig,
+) -> Result<FeatureSchema, TrainError> {
+    let kinds = histories.kinds();
+    let churn = &config.churn;
+    let activity: Vec<String> = churn
+        .activity
+        .iter()
+        .filter(|kind| kinds.contains(kind))
+        .cloned()
+        .collect();
+    if activity.is_empty() {
+        return Err(TrainError::NoActivity {
+            activity: churn.activity.clone(),
+            kinds: kinds.to_vec(),
+        });
+    }
+    if let Some(name) = &churn.churn_event
+        && !kinds.contains(name)
+    {
+        return Err(TrainError::NoChurnEvent {
+            name: name.clone(),
+            kinds: kinds.to_vec(),
+        });
+    }
+    let mut horizon_days = churn.horizon_days.clone();
+    horizon_days.sort_unstable();
+    horizon_days.dedup();
+    Ok(FeatureSchema {
+        activity,
+        other_kinds: other_kinds(histories, config),
+        horizon_days,
+        amounts: histories.totals().has_amounts(),
+    })
+}
+
+/// The most widespread kinds beside activity, in order of their names.
+fn other_kinds(histories: &Histories, config: &TrainConfig) -> Vec<String> {
+    // One user in a hundred: rarer kinds are unknown of nearly everybody.
+    let widespread = (histories.len() as u64 / 100).max(LEAST_USERS);
+    let totals = histories.totals().kinds().iter();
+    let mut others: Vec<(u64, &String)> = totals
+        .map(|total| total.users)
+        .zip(histories.kinds())
+        .filter(|(users, kind)| *users >= widespread && !config.churn.activity.contains(kind))
+        .collect();
+    others.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    others.truncate(config.model.kinds);
+    // How widespread kinds are changes with every log, and the order of features must not.
+    let mut names: Vec<String> = others.into_iter().map(|(_, kind)| kind.clone()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// A note for each configured kind of activity that the log lacks.
+pub(crate) fn absent_activity(kinds: &[String], activity: &[String]) -> Vec<String> {
+    activity
+        .iter()
+        .filter(|kind| !kinds.contains(kind))
+        .map(|kind| format!("The activity kind `{kind}` does not occur in the log."))
+        .collect()
+}
