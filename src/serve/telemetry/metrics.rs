@@ -5,15 +5,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Unit;
 use tonic::Code;
 
+use super::histogram::Histogram;
 use crate::serve::methods::{MethodKind, RPCS};
 
 /// Upper bounds of the buckets of times, in seconds.
@@ -23,85 +23,6 @@ const SECONDS: &[f64] = &[
 ];
 /// Upper bounds of the buckets of probabilities.
 const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0];
-
-/// A histogram that many threads add to without waiting for each other.
-#[derive(Debug)]
-pub(crate) struct Histogram {
-    bounds: &'static [f64],
-    counts: Vec<AtomicU64>,
-    /// The bits of the sum.
-    sum: AtomicU64,
-}
-
-impl Histogram {
-    fn new(bounds: &'static [f64]) -> Self {
-        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self {
-            bounds,
-            counts,
-            sum: AtomicU64::new(0.0_f64.to_bits()),
-        }
-    }
-
-    /// Adds one value.
-    pub(crate) fn observe(&self, value: f64) {
-        let bucket = self.bounds.partition_point(|bound| *bound < value);
-        if let Some(count) = self.counts.get(bucket) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        self.add(value);
-    }
-
-    /// Adds many values, at the cost of little more than one.
-    pub(crate) fn observe_all(&self, values: impl Iterator<Item = f64>) {
-        let (mut counts, mut sum) = ([0_u64; 16], 0.0);
-        for value in values {
-            let bucket = self.bounds.partition_point(|bound| *bound < value);
-            if let Some(count) = counts.get_mut(bucket) {
-                *count += 1;
-            }
-            sum += value;
-        }
-        for (total, count) in self
-            .counts
-            .iter()
-            .zip(counts)
-            .filter(|(_, count)| *count > 0)
-        {
-            total.fetch_add(count, Ordering::Relaxed);
-        }
-        self.add(sum);
-    }
-
-    fn add(&self, value: f64) {
-        let more = |bits| Some((f64::from_bits(bits) + value).to_bits());
-        // The closure always gives a value.
-        let _ = self
-            .sum
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-    }
-}
-
-impl EncodeMetric for Histogram {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
-        let buckets: Vec<(f64, u64)> = bounds
-            .zip(&self.counts)
-            .map(|(bound, count)| (bound, count.load(Ordering::Relaxed)))
-            .collect();
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        encoder.encode_histogram::<NoLabelSet>(
-            f64::from_bits(self.sum.load(Ordering::Relaxed)),
-            count,
-            &buckets,
-            None,
-        )
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Histogram
-    }
-}
 
 /// Names for the counters of one family: an enum whose variants are the values of a label, so that each counter is found by
 /// its variant.
@@ -338,25 +259,4 @@ fn encode_methods(encoder: &mut DescriptorEncoder<'_>, methods: &[Method]) -> fm
             .encode(family.encode_family(&method.labels())?)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_by_one_and_all_at_once_count_the_same() {
-        let (single, many) = (Histogram::new(PROBABILITIES), Histogram::new(PROBABILITIES));
-        let values = [0.0, 0.05, 0.051, 0.3, 0.99, 1.0];
-        values.iter().for_each(|value| single.observe(*value));
-        many.observe_all(values.into_iter());
-        let counts = |h: &Histogram| {
-            h.counts
-                .iter()
-                .map(|c| c.load(Ordering::Relaxed))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(counts(&single), counts(&many));
-        assert_eq!(counts(&single), [2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0]);
-    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod call_record;
 pub(crate) mod collectors;
+pub(crate) mod histogram;
 pub(crate) mod http;
 pub(crate) mod metrics;
 pub(crate) mod settings;
