@@ -6,6 +6,7 @@ mod column_order;
 mod damaged;
 mod docs;
 mod errors;
+mod illegal_subjects;
 mod illegal_tensors;
 mod inference;
 mod keys;
@@ -18,6 +19,7 @@ mod raw;
 mod rollup;
 mod shadow;
 mod stream;
+mod subject_forms;
 mod tls;
 #[cfg(feature = "otel")]
 mod traces;

@@ -33,6 +33,7 @@ pub(super) fn inline(
     };
     let wire::History { events, days } = history;
     let entries = events.len() + days.len();
+    // Before the records get memory.
     if entries > context.max_history_entries {
         return Err(CallError::TooMany {
             field: format!("{path}.history"),

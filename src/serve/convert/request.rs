@@ -76,6 +76,7 @@ impl RequestContext {
     /// The context of the same request to another model.
     pub(crate) fn with_model(&self, model: Arc<ServedModel>) -> Result<Self, CallError> {
         Ok(Self {
+            // The default day, the horizons and the feature hash are a model's own.
             params: ScoreParams::new(&self.options, &model, self.users.as_deref())?,
             model,
             ..self.clone()
@@ -193,6 +194,7 @@ pub(crate) fn batch(
         feature_hash,
         model,
     } = request;
+    // Before anything that costs time for each subject.
     let most = size(limits.max_batch_size);
     if subjects.len() > most {
         return Err(CallError::TooMany {

@@ -46,6 +46,7 @@ pub(crate) fn score(
                 segment,
             } = score;
             message.set_status(wire::ScoreStatus::Scored);
+            // All horizons are computed in any case: a longer one may not fall below a shorter one.
             let wanted = horizons
                 .into_iter()
                 .filter(|h| context.wants(h.horizon_days));

@@ -78,6 +78,7 @@ impl Engine {
         context: &Arc<RequestContext>,
         subject: wire::Subject,
     ) -> Result<wire::Score, CallError> {
+        // Before the job takes the subject; copied only for a shadow.
         let shadow = self.shadow_request(context, std::slice::from_ref(&subject));
         let cost = cost(std::slice::from_ref(&subject));
         let shared = Arc::clone(context);
@@ -103,6 +104,7 @@ impl Engine {
         let job = move || Ok(scorer::score_batch(&shared, subjects));
         let results = match queueing {
             Queueing::Bounded => self.run(&context.call, cost, job).await?,
+            // Never inline, however small: a stream may send batches without end.
             Queueing::Backpressure => self.pool.run_with_backpressure(&context.call, job).await?,
         };
         self.count(&context.model, results.iter().flatten());
@@ -140,6 +142,7 @@ impl Engine {
 
     /// Has the shadow score what has been scored, when the pool is idle, and compares; otherwise counts the users skipped.
     fn compare(&self, request: ShadowRequest, returned: impl FnOnce() -> Vec<Option<wire::Score>>) {
+        // Callers come first: a busy server must not become slower by a model that nobody waits for.
         if !self.pool.is_idle() {
             request.skip(&self.registry);
             return;

@@ -89,6 +89,7 @@ impl ModelRegistry {
     fn change<T>(&self, change: impl FnOnce(&mut ModelTable) -> T) -> T {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let outcome = change(&mut table);
+        // Still under the table's lock: a score must not be added to the statistics of the pair before.
         self.shadow().follow(&table);
         outcome
     }
@@ -162,6 +163,7 @@ impl ModelRegistry {
             return Err(CallError::unknown_model("model folder", name));
         }
         if validate_only {
+            // Not noted as loading: nothing about the model in use changes, whatever comes of it.
             let model = read(name, folder)
                 .await
                 .map_err(|problem| refused(name, problem))?;
@@ -171,6 +173,7 @@ impl ModelRegistry {
         match read(name, folder).await.map(Arc::new) {
             Ok(model) => {
                 let (in_use, changed) = self.change(|table| {
+                    // Only a model behind a label changes what callers get.
                     let in_use = table.has_label(name);
                     table.put(Arc::clone(&model));
                     (in_use, Changed::of(table, name))
@@ -201,6 +204,7 @@ impl ModelRegistry {
             let outcome = read(old.name(), folder.to_owned()).await;
             let version = outcome.as_ref().ok().map(|new| new.version().to_owned());
             let problem = outcome.as_ref().err().cloned();
+            // The table may have changed while the folder was read: `renew` compares with the model that it was read for.
             let renewed = self.change(|table| table.renew(&old, outcome));
             if renewed {
                 self.metrics.reloaded(Reload::Success);
@@ -248,6 +252,7 @@ impl ModelRegistry {
         tracing::info!(model = name, "model unloading");
         let (registry, name) = (Arc::clone(self), name.to_owned());
         tokio::spawn(async move {
+            // The table has given its own reference away: all others are of calls in progress.
             while last
                 .as_ref()
                 .is_some_and(|last| Arc::strong_count(last) > 1)
@@ -263,6 +268,8 @@ impl ModelRegistry {
     fn folder_of(&self, name: &str) -> Result<PathBuf, CallError> {
         let mut parts = Path::new(name).components();
         let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+        // Hidden folders are other programs'. Control characters would confuse readers of the log. A model with the name of
+        // a label could never be selected.
         if !is_plain
             || name.starts_with('.')
             || name.len() > MAX_NAME_BYTES

@@ -159,6 +159,7 @@ impl ModelTable {
 
     /// Notes that a model is being read.
     pub(crate) fn begin(&mut self, name: &str) -> Result<(), CallError> {
+        // A model that is loaded again takes no more room; one that failed holds its place until it is unloaded.
         let full = self.entries.len() >= self.max_models;
         match self.entries.get_mut(name) {
             Some(entry) if entry.state == ModelState::Unloading => {
@@ -203,6 +204,7 @@ impl ModelTable {
         old: &Arc<ServedModel>,
         outcome: Result<ServedModel, String>,
     ) -> bool {
+        // The same version loaded twice is two models: only the very one that was read for may be replaced.
         let current = self.entries.get_mut(old.name()).filter(|entry| {
             let model = entry.model.as_ref();
             model.is_some_and(|model| Arc::ptr_eq(model, old))
@@ -263,6 +265,7 @@ impl ModelTable {
                     "is required: some model must be stable",
                 ));
             }
+            // Canary and shadow are optional: their calls fail, or nothing is compared.
             self.set_label(label, None);
             return Ok(());
         }
@@ -302,6 +305,7 @@ impl ModelTable {
         if matches!(entry.state, ModelState::Loading | ModelState::Unloading) {
             return Err(wrong_state(name, entry.state));
         }
+        // The entry stays until the last call has ended, so that its name is not loaded again under that call.
         entry.state = ModelState::Unloading;
         self.revision += 1;
         Ok(entry.model.take())
@@ -342,6 +346,7 @@ impl ModelTable {
             .entries
             .iter()
             .filter_map(|(name, entry)| Some((name.as_str(), entry.model.as_ref()?)));
+        // Names without a model keep their entry: a client may still send the order that it knew them by.
         for (name, model) in by_label.chain(by_name) {
             self.orders.follow(name, &model.spec().feature_hash);
         }

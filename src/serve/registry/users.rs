@@ -68,6 +68,7 @@ impl KnownUsers {
                 until: Some(span.until),
                 ..days
             };
+            // Two readings of the roll-up at once could exceed the memory that one fits in.
             drop(users);
             (users, read) = Self::read_days(rollup, days)?;
             users.span = Some(span);

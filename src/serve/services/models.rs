@@ -63,6 +63,7 @@ impl ModelService for ModelServiceImpl {
             0 => DEFAULT_PAGE_SIZE,
             given => given.min(MAX_PAGE_SIZE),
         };
+        // Before the table is locked: changes lock the table first and the statistics then.
         let shadow = self.state.models.shadow_stats();
         // The token is the last name of the page before.
         let page = self

@@ -47,40 +47,42 @@ async fn a_matrix_can_name_the_order_that_it_is_in() {
     );
 }
 
+/// A bundle whose features of other kinds come in this order of kinds, and its features.
+fn spec_with_kinds(kinds: [&str; 2]) -> (BundleSpec, ebb::features::Catalogue) {
+    let mut spec = spec();
+    spec.schema.other_kinds = kinds.map(str::to_owned).to_vec();
+    let catalogue = ebb::features::Catalogue::new(spec.schema.clone()).unwrap();
+    let column = spec.preprocessing.columns[0].clone();
+    let derived = spec
+        .preprocessing
+        .columns
+        .split_off(spec.preprocessing.columns.len() - 4);
+    let features = catalogue.features().iter();
+    spec.preprocessing.columns = features
+        .map(|f| ebb::model::Column {
+            feature: f.name.clone(),
+            scale: f.scale,
+            ..column.clone()
+        })
+        .chain(derived)
+        .collect();
+    let more = spec.models[0].expansion.len();
+    for model in &mut spec.models {
+        model.weights = (0..spec.preprocessing.columns.len() + more)
+            .map(|i| (i * 5 % 7) as f64 / 30.0 - 0.1)
+            .collect();
+    }
+    spec.feature_hash = catalogue.hash();
+    (spec, catalogue)
+}
+
 /// A reload that swaps two columns: the same bytes are never read in another order without an error.
 #[tokio::test]
 async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
     let dir = tempfile::tempdir().unwrap();
     let live = dir.path().join("live");
-    let of = |kinds: [&str; 2]| {
-        let mut spec = spec();
-        spec.schema.other_kinds = kinds.map(str::to_owned).to_vec();
-        let catalogue = ebb::features::Catalogue::new(spec.schema.clone()).unwrap();
-        let column = spec.preprocessing.columns[0].clone();
-        let derived = spec
-            .preprocessing
-            .columns
-            .split_off(spec.preprocessing.columns.len() - 4);
-        let features = catalogue.features().iter();
-        spec.preprocessing.columns = features
-            .map(|f| ebb::model::Column {
-                feature: f.name.clone(),
-                scale: f.scale,
-                ..column.clone()
-            })
-            .chain(derived)
-            .collect();
-        let more = spec.models[0].expansion.len();
-        for model in &mut spec.models {
-            model.weights = (0..spec.preprocessing.columns.len() + more)
-                .map(|i| (i * 5 % 7) as f64 / 30.0 - 0.1)
-                .collect();
-        }
-        spec.feature_hash = catalogue.hash();
-        (spec, catalogue)
-    };
     let save = |spec: BundleSpec| ebb::model::save(&live, spec, CARD, "<html></html>").unwrap();
-    let (first, catalogue) = of(["return", "survey"]);
+    let (first, catalogue) = spec_with_kinds(["return", "survey"]);
     let hash = first.feature_hash.clone();
     let version = save(first).version().to_owned();
     let path = live.clone();
@@ -109,7 +111,7 @@ async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
     for request in [&unnamed, &guarded, &pinned] {
         assert!(server.infer(request.clone()).await.is_ok());
     }
-    let (second, _) = of(["survey", "return"]);
+    let (second, _) = spec_with_kinds(["survey", "return"]);
     let next = save(second.clone()).version().to_owned();
     server.reload.send(()).await.unwrap();
     until(async || server.infer(pinned.clone()).await.is_err()).await;
@@ -124,28 +126,16 @@ async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
     }
     // By name, by version and with the new hash there is no doubt.
     let by_name = tensor("recency_days", &[0]);
-    assert!(
-        server
-            .infer(request(vec![by_name], vec![raw([])]))
-            .await
-            .is_ok()
-    );
-    assert!(
-        server
-            .infer(ModelInferRequest {
-                model_version: next,
-                ..unnamed.clone()
-            })
-            .await
-            .is_ok()
-    );
-    assert!(
-        server
-            .infer(with_hash(
-                &unnamed,
-                ParameterChoice::StringParam(second.feature_hash)
-            ))
-            .await
-            .is_ok()
-    );
+    let by_version = ModelInferRequest {
+        model_version: next,
+        ..unnamed.clone()
+    };
+    let hash = ParameterChoice::StringParam(second.feature_hash);
+    for certain in [
+        request(vec![by_name], vec![raw([])]),
+        by_version,
+        with_hash(&unnamed, hash),
+    ] {
+        assert!(server.infer(certain).await.is_ok());
+    }
 }

@@ -133,12 +133,10 @@ fn ints(bytes: &Bytes) -> Vec<i32> {
         .collect()
 }
 
-#[tokio::test]
-async fn every_form_gives_the_native_answer_bit_for_bit() {
-    let server = Running::ready().await;
-    let rows = rows();
-    let mut native = Vec::new();
-    for row in &rows {
+/// The scoring service's answers for the same rows.
+async fn native(server: &Running, rows: &[Vec<f64>]) -> Vec<Score> {
+    let mut scores = Vec::new();
+    for row in rows {
         let packed = subject(SubjectForm::PackedFeatures(PackedFeatures {
             values: row.clone(),
         }));
@@ -146,8 +144,16 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
             feature_hash: feature_hash(),
             ..ask(packed)
         };
-        native.push(server.score(request).await.unwrap());
+        scores.push(server.score(request).await.unwrap());
     }
+    scores
+}
+
+#[tokio::test]
+async fn every_form_gives_the_native_answer_bit_for_bit() {
+    let server = Running::ready().await;
+    let rows = rows();
+    let native = native(&server, &rows).await;
     let probability = |score: &Score, h: usize| {
         score
             .horizons
@@ -200,7 +206,13 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
             native.iter().map(|s| s.status).collect::<Vec<_>>()
         );
     }
-    // The negative control: another number is another answer.
+}
+
+/// The negative control of the bit for bit comparison.
+#[tokio::test]
+async fn another_number_is_another_answer() {
+    let server = Running::ready().await;
+    let rows = rows();
     let mut other = rows.clone();
     for (name, value) in [("gap_std_days", 2.0), ("weekday_regularity", 0.5)] {
         other[0][served_model()
@@ -269,62 +281,43 @@ async fn the_metadata_lists_the_models_tensors() {
             .all(|input| input.datatype == "FP64" && input.shape == [-1])
     );
     assert_eq!(metadata.outputs.len(), 4);
-    let ready =
-        async |client: &mut GrpcInferenceServiceClient<Channel>, name: &str, version: &str| {
-            let request = ModelReadyRequest {
-                name: name.into(),
-                version: version.into(),
-            };
-            client
-                .model_ready(request)
-                .await
-                .unwrap()
-                .into_inner()
-                .ready
-        };
-    assert!(ready(&mut client, "shop", VERSION).await && ready(&mut client, "stable", "").await);
-    assert!(!ready(&mut client, "shop", "2").await && !ready(&mut client, "next", "").await);
-    assert!(
-        client
-            .server_live(ServerLiveRequest {})
-            .await
-            .unwrap()
-            .into_inner()
-            .live
-    );
-    assert!(
-        client
-            .server_ready(ServerReadyRequest {})
-            .await
-            .unwrap()
-            .into_inner()
-            .ready
-    );
     let server_metadata = client
         .server_metadata(ServerMetadataRequest {})
         .await
         .unwrap()
         .into_inner();
     assert_eq!(server_metadata.name, "ebb");
+}
+
+#[tokio::test]
+async fn a_model_is_ready_by_name_label_and_version() {
+    let server = Running::ready().await;
+    let ready = async |name: &str, version: &str| {
+        let request = ModelReadyRequest {
+            name: name.into(),
+            version: version.into(),
+        };
+        let answer = server.inference().model_ready(request).await.unwrap();
+        answer.into_inner().ready
+    };
+    assert!(ready("shop", VERSION).await && ready("stable", "").await);
+    assert!(!ready("shop", "2").await && !ready("next", "").await);
+}
+
+/// Whether the server says that it is live, and that it is ready.
+async fn health(server: &Running) -> (bool, bool) {
+    let mut client = server.inference();
+    let live = client.server_live(ServerLiveRequest {}).await.unwrap();
+    let ready = client.server_ready(ServerReadyRequest {}).await.unwrap();
+    (live.into_inner().live, ready.into_inner().ready)
+}
+
+#[tokio::test]
+async fn a_server_is_live_at_once_and_ready_with_its_model() {
+    assert_eq!(health(&Running::ready().await).await, (true, true));
     let (go, load) = held_load();
     let (starting, _ready) = Running::start(Config::default(), load).await;
-    let mut client = starting.inference();
-    assert!(
-        client
-            .server_live(ServerLiveRequest {})
-            .await
-            .unwrap()
-            .into_inner()
-            .live
-    );
-    assert!(
-        !client
-            .server_ready(ServerReadyRequest {})
-            .await
-            .unwrap()
-            .into_inner()
-            .ready
-    );
+    assert_eq!(health(&starting).await, (true, false));
     assert_eq!(
         starting.infer(matrix(&rows())).await.unwrap_err().code(),
         Code::Unavailable

@@ -234,6 +234,11 @@ async fn changes_with_an_old_etag_and_impossible_ones_are_rejected() {
             code
         );
     }
+}
+
+#[tokio::test]
+async fn only_the_name_of_a_folder_below_the_models_folder_is_loaded() {
+    let (_dir, server, _) = server_of_two().await;
     for name in [
         "",
         ".",
@@ -317,26 +322,27 @@ async fn models_have_a_limit_and_come_in_pages() {
     );
 }
 
+async fn score_of(server: &Running, model: &str) -> Score {
+    let request = ScoreUserRequest {
+        model: model.into(),
+        ..ask(user("ann"))
+    };
+    server.score(request).await.unwrap()
+}
+
 /// Every answer while models are swapped is that of the version that it names. The control: the two versions'
 /// answers differ, and both were seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn models_are_swapped_under_load_without_a_failed_or_mixed_answer() {
     let (_dir, server, versions) = server_of_two().await;
     server.load_model("next", false).await.unwrap();
-    let mut known = Vec::new();
-    for name in ["live", "next"] {
-        let score = server
-            .score(ScoreUserRequest {
-                model: name.into(),
-                ..ask(user("ann"))
-            })
-            .await
-            .unwrap();
-        known.push((score.model_version.clone(), score));
-    }
+    let known = [
+        score_of(&server, "live").await,
+        score_of(&server, "next").await,
+    ];
     assert_ne!(
-        known[0].1.horizons[0].churn_probability,
-        known[1].1.horizons[0].churn_probability
+        known[0].horizons[0].churn_probability,
+        known[1].horizons[0].churn_probability
     );
     let (done, answered) = (
         Arc::new(AtomicBool::new(false)),
@@ -361,9 +367,9 @@ async fn models_are_swapped_under_load_without_a_failed_or_mixed_answer() {
                         .unwrap();
                     let which = known
                         .iter()
-                        .position(|(version, _)| *version == score.model_version)
+                        .position(|known| known.model_version == score.model_version)
                         .unwrap();
-                    assert_eq!(score, known[which].1);
+                    assert_eq!(score, known[which]);
                     answered[which].fetch_add(1, Ordering::Relaxed);
                 }
             })

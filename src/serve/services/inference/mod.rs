@@ -131,6 +131,7 @@ impl GrpcInferenceService for InferenceServiceImpl {
             inline_units: INLINE_ROWS,
         };
         let state = Arc::clone(&self.state);
+        // Reading tensors is a large part of the work, so it is done on the pool, too.
         let job = move || infer(&state, &model, request);
         let call = CallContext::of(&extensions);
         let response = self.state.engine.run(call, cost, job).await?;
