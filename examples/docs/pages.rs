@@ -4,6 +4,7 @@ use std::io;
 use std::process::Command;
 
 use ebb::configuration::reference::markdown;
+use ebb::serve::reference::sections;
 use ebb::serve::{Limits, errors_page};
 use ebb::train::config::reference::SECTIONS;
 
@@ -12,9 +13,8 @@ pub fn configuration() -> String {
     let head = "\
 # Configuration
 
-Every section and key of the trainer's file. A key that is not known is an error that names the nearest known one, one of an
-earlier version an error that names its successor, and a value outside of its range an error with its line and column. Relative
-paths start at the folder of the file. Defaults are what holds where the key is left out.
+Every section and key of the files of both programs. A key that is not known is an error, one of an earlier version an error that
+names its successor, and so is a value outside of its range. Relative paths start at the folder of the file. Defaults are what holds where the key is left out.
 
 This page is made from the code by `just docs`.
 
@@ -23,7 +23,18 @@ This page is made from the code by `just docs`.
 [ebb.toml](ebb.toml) is an example with every key. [Logs](logs.md) describes `[events]` in full, the guide for
 [data scientists](data-scientists.md) says which settings are worth changing.
 ";
-    head.to_owned() + &markdown(&SECTIONS, 3)
+    let server = "
+## `ebb-serve.toml`
+
+[ebb-serve.toml](ebb-serve.toml) is an example with every key. `ebb-serve --config ebb-serve.toml --check-config` checks a file.
+";
+    [
+        head,
+        &markdown(&SECTIONS, 3),
+        server,
+        &markdown(&sections(), 3),
+    ]
+    .concat()
 }
 
 /// The page of all commands: what `--help` of both programs prints. `program` gives the command that runs one of them.

@@ -24,6 +24,7 @@ pub(crate) mod gateway;
 pub(crate) mod initial_state;
 pub(crate) mod limits;
 pub(crate) mod methods;
+pub mod reference;
 pub(crate) mod registry;
 pub(crate) mod server;
 pub(crate) mod services;

@@ -7,7 +7,8 @@ mod pages;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ebb::configuration::reference::DefaultValue;
+use ebb::configuration::reference::{DefaultValue, Section};
+use ebb::serve::reference::sections;
 use ebb::train::config::Config;
 use ebb::train::config::reference::SECTIONS;
 
@@ -53,16 +54,17 @@ fn the_page_of_commands_is_what_help_prints() {
 }
 
 /// An example of a configuration with every key that is commented out put in force.
-fn uncommented(text: &str) -> String {
+fn uncommented(text: &str, sections: &[Section]) -> String {
     let mut section = "";
     let mut lines = String::new();
     for line in text.lines() {
+        let line = line.strip_prefix("# [traces]").map_or(line, |_| "[traces]");
         if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
             section = name;
         }
         let known = |setting: &str| {
             let key = setting.split_once(" = ").map(|(key, _)| key);
-            let known = SECTIONS.iter().find(|s| s.name == section);
+            let known = sections.iter().find(|s| s.name == section);
             known.is_some_and(|s| s.settings.iter().any(|s| Some(s.key) == key))
         };
         let setting = line.strip_prefix("# ").filter(|setting| known(setting));
@@ -77,7 +79,7 @@ fn the_example_of_the_trainers_configuration_has_every_key_with_its_default() {
     let text = read("ebb.toml");
     Config::parse(&text, &docs("ebb.toml")).unwrap();
     let in_force: toml::Table = text.parse().unwrap();
-    let text = uncommented(&text);
+    let text = uncommented(&text, &SECTIONS);
     Config::parse(&text, &docs("ebb.toml")).unwrap();
     let all: toml::Table = text.parse().unwrap();
     assert_eq!(all.len(), SECTIONS.len());
@@ -91,6 +93,30 @@ fn the_example_of_the_trainers_configuration_has_every_key_with_its_default() {
                 let default: toml::Table = format!("value = {default}").parse().unwrap();
                 let found = in_force[section.name].get(setting.key);
                 assert_eq!(found, default.get("value"), "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_servers_configuration_has_every_key() {
+    let text = uncommented(&read("ebb-serve.toml"), &sections());
+    let all: toml::Table = text.parse().unwrap();
+    for section in sections() {
+        let found = match section.name {
+            "" => &all,
+            name => all[name].as_table().unwrap(),
+        };
+        for setting in section.settings.iter() {
+            let place = format!("{}.{}", section.name, setting.key);
+            assert!(found.contains_key(setting.key), "{place} is missing");
+            // Addresses and folders are examples, limits are the defaults.
+            if let DefaultValue::Number(default) = setting.default {
+                assert_eq!(
+                    found[setting.key].as_integer(),
+                    i64::try_from(default).ok(),
+                    "{place}"
+                );
             }
         }
     }

@@ -153,7 +153,7 @@ const FLOORS: [Floors; 4] = [
     Floors {
         parent: "serve",
         floors: &[
-            &["server", "client"],
+            &["server", "client", "reference"],
             &["initial_state"],
             &["config"],
             &["transport"],
