@@ -47,7 +47,7 @@ pub(crate) fn plain(markup: Markup) -> String {
     let html = markup.into_string().replace(THIN, " ");
     let text = html
         .split('<')
-        .filter_map(|part| Some(part.split_once('>').map_or(part, |tag| tag.1)));
+        .map(|part| part.split_once('>').map_or(part, |tag| tag.1));
     text.collect()
 }
 
