@@ -194,7 +194,7 @@ fn fit_horizon(
         data,
         dropped,
     } = labelled;
-    let evaluated = evaluate(ctx, &schedule, &data, &shared.segments)?;
+    let evaluated = evaluate(ctx, &schedule, &data, shared)?;
     let rows = prepare(ctx, &schedule, &data, &shared.preprocessing);
     let everything: Vec<usize> = (0..data.len()).collect();
     let (selection, mut fits) =
@@ -270,7 +270,7 @@ fn evaluate(
     ctx: &TrainContext<'_>,
     schedule: &Schedule,
     data: &Dataset,
-    segments: &Segments,
+    shared: &Shared,
 ) -> Result<Result<(Evaluation, DatePredictions), Untested>, TrainError> {
     let split = match Split::new(ctx, schedule, data) {
         Ok(split) => split,
@@ -293,7 +293,8 @@ fn evaluate(
         churned: &split.test.labels,
         model: &probabilities,
         baselines: baselines(ctx, &preprocessing, &holdout, schedule.horizon_days)?,
-        slicings: slicings(ctx, &preprocessing, segments, &split.test),
+        // Segments are those of the bundle, and so are the scales that they were made on.
+        slicings: slicings(ctx, &shared.preprocessing, &shared.segments, &split.test),
     };
     let protocol = Protocol {
         train: split.known_dates.clone(),
