@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Tensors are read where they lie in the request.
         .bytes(".inference.ModelInferRequest.raw_input_contents")
         .bytes(".inference.ModelInferResponse.raw_output_contents")
-        .codec_path("crate::serve::codec::Codec")
+        .codec_path("crate::serve::transport::codec::Codec")
         .compile_fds(documented)?;
     let descriptor = compiler
         .include_source_info(false)

@@ -47,7 +47,7 @@ test:
 release:
     cargo build --release --locked -p ebb -p ebb-benches --bin ebb-train --bin ebb-serve --bin bulk --example quickstart --example client
 
-# Train as a user's CI would, with floors: on the sample log, and on a larger one that is made up afresh.
+# Train as a user's CI would, with a quality gate: on the sample log, and on a larger one that is simulated afresh.
 retrain: release
     {{ train }} fit --quiet --config datasets/shop/ebb.toml --out {{ work }}/shop
     {{ train }} check --model {{ work }}/shop --min-auc 0.78 --max-log-loss 0.56 --max-ece 0.05
@@ -91,6 +91,13 @@ cluster: retrain
 # Build models/shop again, to be committed when a change of it is meant.
 sample-model: release
     {{ train }} fit --config datasets/shop/ebb.toml --out models/shop
+
+# Draw docs/report.png, the README's picture: the top of the sample model's report. Needs chromium.
+report-picture chromium=env("CHROMIUM", "chromium"): release
+    {{ train }} fit --quiet --config datasets/shop/ebb.toml --out {{ work }}/shop
+    {{ chromium }} --headless --no-sandbox --hide-scrollbars --force-device-scale-factor=1 --window-size=1100,1115 \
+        --screenshot="$PWD/docs/report.png" "file://$(realpath {{ work }}/shop/report.html)" 2>/dev/null
+    @test "$(stat -c %s docs/report.png)" -lt 300000 || { echo "docs/report.png has more than 300 kB"; exit 1; }
 
 # Many users in a memory that is too small for them: spilling, cleaning up, a full disk.
 bounded: release

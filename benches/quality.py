@@ -61,7 +61,7 @@ def ebb(binary, log, case, work):
     if done.returncode == 2:
         # A model that is found wanting is judged all the same, and that it was is printed.
         print(f"{case.name}: the fit was refused: {done.stderr.strip()}")
-        done = run([*fit, "--allow-weak"])
+        done = run([*fit, "--allow-below-baseline"])
     if done.returncode == 0:
         done = run([binary, "score", *shared, "--model", work / "model", "--out", work / "scores.csv"])
     if done.returncode:

@@ -256,13 +256,13 @@ fn print_score(name: &str, score: &Score) {
             words(horizon.risk_band().as_str_name(), "RISK_BAND_")
         );
         for reason in &horizon.reasons {
-            println!("    {:+.2}  {}", reason.contribution, reason.sentence);
+            println!("    {:+.2}  {}", reason.contribution, reason.description);
         }
     }
     println!(
         "  stage: {} ({})",
         words(score.stage().as_str_name(), "STAGE_"),
-        score.stage_sentence
+        score.stage_explanation
     );
     if let Some(segment) = &score.segment {
         println!("  like users who are: {}", segment.name);

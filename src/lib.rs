@@ -45,10 +45,10 @@
 //! - Several horizons have a model each; where a longer silence would come out likelier than a shorter one, the
 //!   shorter horizon's answer holds, with its reasons, so that contributions always add up to the log-odds. Each horizon
 //!   learns from the newest dates whose own windows were observed.
-//! - The model is one logistic regression on standardised features, kinks at their quartiles, products of eight of them
+//! - The model is one logistic regression on standardised features, hinges at their quartiles, products of eight of them
 //!   and BG/NBD's view, under a heavy penalty. On 19 cut-offs of three public logs, of the products of one of them as
 //!   users, and of a simulated one, its log loss was 0.002 below that of the best peer of each, and below gradient
-//!   boosting on all but one (`benches/RESULTS.md`). Under a light penalty kinks overfit.
+//!   boosting on all but one (`benches/RESULTS.md`). Under a light penalty hinges overfit.
 //! - BG/NBD's numbers are derived from three features by constants in the bundle, so a client that sends features need
 //!   not know of it. Its probability of being alive is 1 for whoever came once; the model sees that beside everything
 //!   else.
@@ -98,6 +98,11 @@
 //! ```
 
 #[cfg(feature = "train")]
+pub mod batch;
+#[cfg(feature = "train")]
+pub mod card;
+pub mod columnar;
+#[cfg(feature = "train")]
 pub mod events;
 pub mod features;
 pub mod history;
@@ -105,6 +110,10 @@ pub mod lifecycle;
 pub mod math;
 pub mod model;
 pub mod output;
+#[cfg(feature = "train")]
+pub mod report;
+#[cfg(feature = "train")]
+pub mod rollup_sql;
 #[cfg(feature = "serve")]
 pub mod serve;
 #[cfg(feature = "train")]

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 
 use ebb::history::{Day, DayBounds, HistoriesBuilder, Users, read_rollup};
 use ebb::model;
-use ebb::train::bgnbd;
+use ebb::train::estimators::bg_nbd;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -383,7 +383,7 @@ fn cdnow_sample_gives_the_published_bg_nbd() {
     assert_eq!(customers.len(), 2_357);
 
     let started = std::time::Instant::now();
-    let fitted = bgnbd::fit(&customers).unwrap();
+    let fitted = bg_nbd::fit(&customers).unwrap();
     println!("{fitted:?} in {:?}", started.elapsed());
     let model::BgNbd { r, alpha, a, b } = fitted.params;
     for (name, got, published) in [
@@ -406,7 +406,7 @@ fn cdnow_sample_gives_the_published_bg_nbd() {
     );
     // The negative control: the log in thirds, of which none gives the published figures.
     for third in customers.chunks(800) {
-        let params = bgnbd::fit(third).unwrap().params;
+        let params = bg_nbd::fit(third).unwrap().params;
         assert!(
             (params.r - 0.243).abs() > 0.001 || (params.a - 0.793).abs() > 0.001,
             "{params:?}"

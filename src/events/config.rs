@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::record::Limits;
+use super::input::csv_record::Limits;
 use crate::history::Day;
 
 /// How large a record may be unless the configuration says otherwise.
@@ -91,7 +91,7 @@ pub enum OnHole {
 
 impl EventsConfig {
     /// How large a record may be.
-    pub(super) fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let or = |limit: Option<NonZeroUsize>, default| limit.map_or(default, NonZeroUsize::get);
         Limits {
             bytes: or(self.max_record_bytes, RECORD_BYTES),

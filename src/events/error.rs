@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
-use super::printable::shown;
-use super::quality::{LeftOut, Place};
-use super::reason::RefusalReason;
-use super::refused::TooManyRefused;
+use super::quality::printable::shown;
+use super::quality::rejected_share::TooManyRefused;
+use super::quality::rejection::RefusalReason;
+use super::quality::report::{LeftOut, Place};
 use crate::history::{Day, HistoryError};
 
 /// What can go wrong with reading a log.

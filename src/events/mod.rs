@@ -5,68 +5,39 @@
 //! counts it by a stable [`RefusalReason`] and shows the first places with their line numbers. Files are read in pieces
 //! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`Space`].
 
-mod beginning;
-mod boundary;
-mod columnar;
-mod config;
-mod coverage;
-mod duplicates;
-mod error;
-mod expression;
-mod feed;
-mod files;
-mod foreign;
-mod format;
-mod header;
-mod inputs;
-mod intake;
-mod json_value;
-mod jsonl;
-mod mapper;
-mod open;
-mod patterns;
-mod plain;
-mod printable;
-mod quality;
-mod reading;
-mod reason;
-mod record;
-mod refused;
-mod render;
-mod source;
-mod sql;
-mod text;
-mod text_feed;
-mod threads;
-mod time;
-mod time_format;
-mod used;
-mod value;
-
+pub(crate) mod config;
+pub(crate) mod error;
+pub(crate) mod ingest;
+pub(crate) mod input;
+pub(crate) mod log;
+pub(crate) mod mapping;
+pub(crate) mod quality;
+pub(crate) mod reader;
+pub(crate) mod row_reader;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use crate::rollup_sql::{Dialect, SqlRequest, TimeType, rollup_sql};
 pub use config::{
     Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,
 };
-pub use coverage::ReadLog;
 pub use error::EventsError;
-pub use inputs::LogFiles;
-pub use quality::{
+pub use input::log_files::LogFiles;
+pub use log::ReadLog;
+pub use quality::rejected_share::TooManyRefused;
+pub use quality::rejection::RefusalReason;
+pub use quality::report::{
     FileQuality, KindQuality, LeftOut, LeftOutReason, Place, QualityReport, RefusedRows,
     UserQuality,
 };
-pub use reading::Progress;
-pub use reason::RefusalReason;
-pub use refused::TooManyRefused;
-pub use sql::{Dialect, SqlRequest, TimeType, rollup_sql};
+pub use row_reader::Progress;
 
 use crate::history::{Day, LabelKinds, Space, Users, check_complete, part_of_path};
-use files::{FoundFiles, LogFile};
-use mapper::Mapper;
+use input::files::{FoundFiles, LogFile};
+use mapping::mapper::Mapper;
 
 /// What to read, and up to when.
 #[derive(Clone, Copy, Debug)]
@@ -111,13 +82,13 @@ pub fn read_log(
     let FoundFiles {
         mut files,
         left_out,
-    } = files::find(config, request.base_dir, request.paths)?;
+    } = input::files::find(config, request.base_dir, request.paths)?;
     for file in files
         .iter_mut()
         .filter(|file| file.format == Format::Parquet && config.format.is_none())
     {
         let times = mapper.as_ref().map(Mapper::time_names);
-        if columnar::is_rollup(file, times.as_deref())? {
+        if input::parquet::is_rollup(file, times.as_deref())? {
             file.format = Format::Rollup;
         }
     }
@@ -134,7 +105,7 @@ pub fn read_log(
         .iter()
         .filter(|file| file.format == Format::Rollup && asked(file).is_none());
     check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
-    let mut read = coverage::read(request, &files, on_progress)?;
+    let mut read = log::read(request, &files, on_progress)?;
     read.quality.left_out = left_out;
     Ok(read)
 }

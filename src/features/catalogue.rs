@@ -21,10 +21,10 @@ pub struct FeatureSchema {
     pub amounts: bool,
 }
 
-/// What a feature is about. Features of one theme tell one story, so reasons name the strongest of each.
+/// What a feature is about. Features of one group tell one story, so reasons name the strongest of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Theme {
+pub enum FeatureGroup {
     /// How long ago the user was last active, also against the usual gap.
     Recency,
     /// How often the user is active.
@@ -36,7 +36,7 @@ pub enum Theme {
     /// How much the user spends.
     Amount,
     /// What else the user does.
-    OtherKinds,
+    OtherEvents,
 }
 
 /// How a feature's raw value is bent before it is standardised.
@@ -153,9 +153,9 @@ pub struct Feature {
     /// The unit of the raw value: `days`, `active days`, `events`, `amount`, `ratio` or `flag`.
     pub unit: &'static str,
     /// What it is, in one sentence.
-    pub sentence: String,
+    pub description: String,
     /// What it is about.
-    pub theme: Theme,
+    pub group: FeatureGroup,
     /// How it is bent before it is standardised.
     pub scale: Scale,
     /// What it measures.
@@ -238,7 +238,7 @@ impl Catalogue {
     }
 
     /// What is left of days of these ages: a half of each after one half-life.
-    pub(super) fn decayed(&self, half_life: u16, ages: impl Iterator<Item = u32>) -> f64 {
+    pub(crate) fn decayed(&self, half_life: u16, ages: impl Iterator<Item = u32>) -> f64 {
         let table = self
             .decays
             .iter()

@@ -149,14 +149,14 @@ fn spread(values: impl Iterator<Item = f64>) -> Option<f64> {
 /// `ln` of the short window's rate over the long one's, for active days in both. Half a day is added to the long window
 /// and as much of it to the short one as its length is of the long one's, so that it lies above 0 exactly when the
 /// short window's own rate is the higher one, and nothing in either is 0.
-pub(super) fn trend(short_days: f64, long_days: f64, [short, long]: [f64; 2]) -> f64 {
+pub(crate) fn trend(short_days: f64, long_days: f64, [short, long]: [f64; 2]) -> f64 {
     let share = short / long;
     libm::log((short_days + 0.5 * share) / ((long_days + 0.5) * share))
 }
 
 /// The lengths of a trend's windows. One longer than tenure counts as tenure, so that a new user has no downward trend
 /// for lack of a past.
-pub(super) fn trend_windows(short: u16, long: u16, tenure: f64) -> [f64; 2] {
+pub(crate) fn trend_windows(short: u16, long: u16, tenure: f64) -> [f64; 2] {
     [short, long].map(|window| f64::from(window).min(tenure.max(1.0)))
 }
 
@@ -254,7 +254,7 @@ mod tests {
             ("amount_30d", 20.0),
             ("amount_240d", 60.0),
             ("gap_mean_days", 20.0),
-            ("gap_spread_days", 200.0_f64.sqrt()),
+            ("gap_std_days", 200.0_f64.sqrt()),
             ("gap_last_days", 30.0),
             ("gap_max_days", 30.0),
             (
@@ -264,7 +264,7 @@ mod tests {
             ("trend_60d_over_240d", 0.0),
             ("amount", 60.0),
             ("amount_mean", 20.0),
-            ("amount_spread", 10.0),
+            ("amount_std", 10.0),
             ("amount_last", 20.0),
             ("amount_max", 30.0),
             ("return_count", 1.0),
@@ -340,7 +340,7 @@ mod tests {
         let one = [(0, 0, 1, 9.0)];
         for name in [
             "gap_mean_days",
-            "gap_spread_days",
+            "gap_std_days",
             "gap_last_days",
             "overdue_ratio",
             "return_recency_days",

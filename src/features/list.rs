@@ -1,20 +1,20 @@
-use super::catalogue::{Feature, Quantity, Scale, Theme};
+use super::catalogue::{Feature, FeatureGroup, Quantity, Scale};
 
 /// The features of a catalogue, as they are listed one after another.
-pub(super) struct List {
+pub(crate) struct List {
     features: Vec<Feature>,
     verb: String,
 }
 
 impl List {
-    pub(super) fn new(activity: &[String]) -> Self {
+    pub(crate) fn new(activity: &[String]) -> Self {
         Self {
             features: Vec::new(),
             verb: verb(activity),
         }
     }
 
-    pub(super) fn into_features(self) -> Vec<Feature> {
+    pub(crate) fn into_features(self) -> Vec<Feature> {
         self.features
     }
 
@@ -23,8 +23,8 @@ impl List {
         quantity: Quantity,
         name: impl Into<String>,
         unit: &'static str,
-        theme: Theme,
-        sentence: String,
+        group: FeatureGroup,
+        description: String,
     ) {
         let scale = match (unit, quantity) {
             ("amount", _) => Scale::SignedLog,
@@ -37,48 +37,48 @@ impl List {
         self.features.push(Feature {
             name: name.into(),
             unit,
-            sentence,
-            theme,
+            description,
+            group,
             scale,
             quantity,
         });
     }
 
-    pub(super) fn recency_and_tenure(&mut self) {
+    pub(crate) fn recency_and_tenure(&mut self) {
         let v = self.verb.clone();
         self.push(
             Quantity::Recency,
             "recency_days",
             "days",
-            Theme::Recency,
+            FeatureGroup::Recency,
             format!("Days since the last {v}."),
         );
         self.push(
             Quantity::RecencyAny,
             "recency_any_days",
             "days",
-            Theme::Recency,
+            FeatureGroup::Recency,
             "Days since the last event of any kind.".into(),
         );
         self.push(
             Quantity::Tenure,
             "tenure_days",
             "days",
-            Theme::Tenure,
+            FeatureGroup::Tenure,
             "Days since the first event of any kind.".into(),
         );
         self.push(
             Quantity::ActiveAge,
             "active_age_days",
             "days",
-            Theme::Tenure,
+            FeatureGroup::Tenure,
             format!("Days since the first {v}."),
         );
         self.push(
             Quantity::GapsExceeded,
             "gaps_exceeded",
             "ratio",
-            Theme::Recency,
+            FeatureGroup::Recency,
             format!(
                 "Share of the gaps between days with {v} that were shorter than the present one."
             ),
@@ -87,39 +87,39 @@ impl List {
             Quantity::Overdue,
             "overdue_ratio",
             "ratio",
-            Theme::Recency,
+            FeatureGroup::Recency,
             format!("Days since the last {v} over the usual gap between days with one."),
         );
         self.push(
             Quantity::RecencyShare,
             "recency_share",
             "ratio",
-            Theme::Recency,
+            FeatureGroup::Recency,
             format!("Days since the last {v} as a share of tenure."),
         );
     }
 
-    pub(super) fn frequency(&mut self, windows: &[u16]) {
+    pub(crate) fn frequency(&mut self, windows: &[u16]) {
         let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::ActiveDays,
             "active_days",
             "active days",
-            Theme::Frequency,
+            FeatureGroup::Frequency,
             format!("Days with {a}, ever."),
         );
         self.push(
             Quantity::Events,
             "events",
             "events",
-            Theme::Frequency,
+            FeatureGroup::Frequency,
             format!("Number of {v} events, ever."),
         );
         self.push(
             Quantity::OneDay,
             "one_active_day",
             "flag",
-            Theme::Frequency,
+            FeatureGroup::Frequency,
             format!("1 when there was {a} on one day only."),
         );
         for &w in windows {
@@ -127,54 +127,54 @@ impl List {
                 Quantity::ActiveDaysIn(w),
                 format!("active_days_{w}d"),
                 "active days",
-                Theme::Frequency,
+                FeatureGroup::Frequency,
                 format!("Days with {a} in the last {w} days."),
             );
             self.push(
                 Quantity::EventsIn(w),
                 format!("events_{w}d"),
                 "events",
-                Theme::Frequency,
+                FeatureGroup::Frequency,
                 format!("Number of {v} events in the last {w} days."),
             );
         }
     }
 
-    pub(super) fn rhythm(&mut self, horizons: &[u16]) {
+    pub(crate) fn rhythm(&mut self, horizons: &[u16]) {
         let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::GapMean,
             "gap_mean_days",
             "days",
-            Theme::Rhythm,
+            FeatureGroup::Rhythm,
             format!("Mean days between days with {a}."),
         );
         self.push(
             Quantity::GapSpread,
-            "gap_spread_days",
+            "gap_std_days",
             "days",
-            Theme::Rhythm,
+            FeatureGroup::Rhythm,
             format!("Standard deviation of the days between days with {a}."),
         );
         self.push(
             Quantity::GapLast,
             "gap_last_days",
             "days",
-            Theme::Rhythm,
+            FeatureGroup::Rhythm,
             format!("Days between the last two days with {a}."),
         );
         self.push(
             Quantity::GapMax,
             "gap_max_days",
             "days",
-            Theme::Rhythm,
+            FeatureGroup::Rhythm,
             format!("Longest time between two days with {a}."),
         );
         self.push(
             Quantity::WeekdayRegularity,
             "weekday_regularity",
             "ratio",
-            Theme::Rhythm,
+            FeatureGroup::Rhythm,
             format!(
                 "How much days with {a} fall on the same weekdays: 0 evenly, 1 always the same."
             ),
@@ -190,7 +190,7 @@ impl List {
                 Quantity::DecayedDays(h),
                 format!("active_days_half_life_{h}d"),
                 "active days",
-                Theme::Frequency,
+                FeatureGroup::Frequency,
                 format!("Days with {a}, counting half for every {h} days of age."),
             );
         }
@@ -199,47 +199,47 @@ impl List {
                 Quantity::Trend(h, h * 4),
                 format!("trend_{h}d_over_{}d", h * 4),
                 "ratio",
-                Theme::Frequency,
+                FeatureGroup::Frequency,
                 format!("Logarithm of the rate of {v} days in the last {h} days over that in the last {}.", h * 4),
             );
         }
     }
 
-    pub(super) fn amounts(&mut self, windows: &[u16]) {
+    pub(crate) fn amounts(&mut self, windows: &[u16]) {
         let (v, a) = (self.verb.clone(), with_article(&self.verb));
         self.push(
             Quantity::Amount,
             "amount",
             "amount",
-            Theme::Amount,
+            FeatureGroup::Amount,
             format!("Total amount of {v} events, ever."),
         );
         self.push(
             Quantity::AmountMean,
             "amount_mean",
             "amount",
-            Theme::Amount,
+            FeatureGroup::Amount,
             format!("Mean amount of a day with {a}."),
         );
         self.push(
             Quantity::AmountSpread,
-            "amount_spread",
+            "amount_std",
             "amount",
-            Theme::Amount,
+            FeatureGroup::Amount,
             format!("Standard deviation of the amounts of days with {a}."),
         );
         self.push(
             Quantity::AmountLast,
             "amount_last",
             "amount",
-            Theme::Amount,
+            FeatureGroup::Amount,
             format!("Amount of the last day with {a}."),
         );
         self.push(
             Quantity::AmountMax,
             "amount_max",
             "amount",
-            Theme::Amount,
+            FeatureGroup::Amount,
             format!("Largest amount of a day with {a}."),
         );
         for &w in windows {
@@ -247,26 +247,26 @@ impl List {
                 Quantity::AmountIn(w),
                 format!("amount_{w}d"),
                 "amount",
-                Theme::Amount,
+                FeatureGroup::Amount,
                 format!("Total amount of {v} events in the last {w} days."),
             );
         }
     }
 
-    pub(super) fn kind(&mut self, position: u16, kind: &str, horizons: &[u16]) {
+    pub(crate) fn kind(&mut self, position: u16, kind: &str, horizons: &[u16]) {
         let word = kind.replace('_', " ");
         self.push(
             Quantity::KindCount(position),
             format!("{kind}_count"),
             "events",
-            Theme::OtherKinds,
+            FeatureGroup::OtherEvents,
             format!("Number of {word} events, ever."),
         );
         self.push(
             Quantity::KindRecency(position),
             format!("{kind}_recency_days"),
             "days",
-            Theme::OtherKinds,
+            FeatureGroup::OtherEvents,
             format!("Days since the last {word}."),
         );
         for &h in horizons {
@@ -274,7 +274,7 @@ impl List {
                 Quantity::KindCountIn(position, h),
                 format!("{kind}_count_{h}d"),
                 "events",
-                Theme::OtherKinds,
+                FeatureGroup::OtherEvents,
                 format!("Number of {word} events in the last {h} days."),
             );
         }
@@ -290,7 +290,7 @@ fn verb(activity: &[String]) -> String {
 }
 
 /// "a purchase", "an activity".
-pub(super) fn with_article(noun: &str) -> String {
+pub(crate) fn with_article(noun: &str) -> String {
     let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
     } else {

@@ -1,20 +1,20 @@
 //! What a model may know of a user on a date: an ordered [`Catalogue`] of numbers, each with a name, a unit and
-//! a plain sentence, and the pure function that computes them from a history.
+//! a plain description, and the pure function that computes them from a history.
 //!
 //! A window of `w` days is the half-open range `[as_of - w, as_of)`. Nothing on `as_of` or later can be seen:
 //! [`Extractor::extract`] cuts the history there before it reads anything.
 //!
 //! A value that cannot be known (the usual gap of a user seen on one day) is NaN in a feature vector.
 
-mod catalogue;
-mod constraints;
-mod extract;
-mod list;
-mod phrase;
-mod summary;
+pub(crate) mod catalogue;
+pub(crate) mod constraints;
+pub(crate) mod extract;
+pub(crate) mod list;
+pub(crate) mod phrase;
+pub(crate) mod summary;
 
 pub use catalogue::{
-    Catalogue, Feature, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, Theme, nearest,
+    Catalogue, Feature, FeatureGroup, FeatureSchema, HORIZON_LIMIT, Quantity, Scale, nearest,
 };
 pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;

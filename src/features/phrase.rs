@@ -14,7 +14,7 @@ pub fn percent(probability: f64) -> String {
 }
 
 impl Catalogue {
-    /// One plain sentence on a user's value of a feature, such as "last purchase 47 days ago; usually every 12".
+    /// One plain description on a user's value of a feature, such as "last purchase 47 days ago; usually every 12".
     /// `vector` is the user's whole feature vector; `None` when the feature's value is unknown.
     pub fn phrase(&self, position: usize, vector: &[f64]) -> Option<String> {
         let feature = self.features().get(position)?;
@@ -248,7 +248,7 @@ pub struct Contrast {
 fn plain(feature: &Feature, value: f64) -> String {
     format!(
         "{}: {}",
-        feature.sentence.trim_end_matches('.'),
+        feature.description.trim_end_matches('.'),
         number(value)
     )
 }

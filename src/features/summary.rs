@@ -2,37 +2,37 @@ use crate::history::{Day, HistoryView};
 
 /// What one user did on one active day.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ActiveDay {
+pub(crate) struct ActiveDay {
     /// Days before the as-of day; at least 1.
-    pub(super) age: u32,
-    pub(super) weekday: usize,
-    pub(super) events: f64,
-    pub(super) amount: f64,
+    pub(crate) age: u32,
+    pub(crate) weekday: usize,
+    pub(crate) events: f64,
+    pub(crate) amount: f64,
 }
 
 /// What one user did of one kind on one day.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct KindDay {
-    pub(super) age: u32,
-    pub(super) count: f64,
+pub(crate) struct KindDay {
+    pub(crate) age: u32,
+    pub(crate) count: f64,
 }
 
 /// A history before one as-of day, laid out for the features. Its buffers are kept between users.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Summary {
+pub(crate) struct Summary {
     /// Active days, oldest first.
-    pub(super) active: Vec<ActiveDay>,
+    pub(crate) active: Vec<ActiveDay>,
     /// The records of each kind with features of its own, oldest first.
     kinds: Vec<Vec<KindDay>>,
     /// Days since the first and the last event of any kind.
-    pub(super) first_any: Option<u32>,
-    pub(super) last_any: Option<u32>,
+    pub(crate) first_any: Option<u32>,
+    pub(crate) last_any: Option<u32>,
 }
 
 impl Summary {
     /// Reads the part of `history` before `as_of`. `slots` gives each kind's position in the catalogue; the
     /// first `activity` positions count as activity.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         history: HistoryView<'_>,
         as_of: Day,
@@ -75,20 +75,20 @@ impl Summary {
     }
 
     /// The records of the kind at this position of the catalogue's.
-    pub(super) fn kind(&self, position: u16) -> &[KindDay] {
+    pub(crate) fn kind(&self, position: u16) -> &[KindDay] {
         self.kinds
             .get(usize::from(position))
             .map_or(&[], Vec::as_slice)
     }
 
     /// The active days of the last `window` days.
-    pub(super) fn within(&self, window: u16) -> &[ActiveDay] {
+    pub(crate) fn within(&self, window: u16) -> &[ActiveDay] {
         let start = self.active.partition_point(|d| d.age > u32::from(window));
         self.active.get(start..).unwrap_or_default()
     }
 
     /// Days between neighbouring active days, oldest first.
-    pub(super) fn gaps(&self) -> impl Iterator<Item = f64> {
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = f64> {
         self.active
             .iter()
             .zip(self.active.iter().skip(1))

@@ -20,7 +20,7 @@ const MILLIONTHS: u8 = 2;
 const LONG_KIND: u16 = 31;
 
 /// Appends a whole number.
-pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -30,7 +30,7 @@ pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
 
 /// Takes a whole number off the front; `None` when the bytes end too early.
 #[inline]
-pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let (first, rest) = bytes.split_first()?;
     *bytes = rest;
     if *first < 0x80 {
@@ -53,13 +53,13 @@ fn take_more(mut value: u64, bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Appends bytes with their length before them.
-pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// Takes bytes with their length before them off the front.
-pub(super) fn take_bytes<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+pub(crate) fn take_bytes<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
     let length = usize::try_from(take(bytes)?).ok()?;
     let (taken, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
@@ -75,7 +75,7 @@ fn unzigzag(value: u64) -> i64 {
 }
 
 /// Appends the records of one user, which are sorted by day.
-pub(super) fn encode(records: &[DayRecord], out: &mut Vec<u8>) {
+pub(crate) fn encode(records: &[DayRecord], out: &mut Vec<u8>) {
     put(out, records.len() as u64);
     let mut last: Option<Day> = None;
     for record in records {
@@ -113,7 +113,7 @@ fn encode_rest(record: &DayRecord, out: &mut Vec<u8>) {
 }
 
 /// Takes the records of one user off the front and appends them to `into`; `None` when the bytes are damaged.
-pub(super) fn decode(bytes: &mut &[u8], into: &mut Vec<DayRecord>) -> Option<()> {
+pub(crate) fn decode(bytes: &mut &[u8], into: &mut Vec<DayRecord>) -> Option<()> {
     let count = take(bytes)?;
     // A record takes two bytes at least, whatever damaged bytes may say of their number.
     into.reserve(usize::try_from(count).ok()?.min(bytes.len()));

@@ -4,22 +4,14 @@
 //! millionths, so sums do not depend on their order: merging is commutative and associative, and late,
 //! out-of-order and partitioned logs give the same bytes.
 
-mod bounds;
-mod codec;
-mod coverage;
-mod day;
-mod finish;
-mod gather;
-mod guard;
-mod histories;
-mod memory;
-mod names;
-mod rollup;
-mod spill;
+pub(crate) mod bounds;
+pub(crate) mod codec;
+pub(crate) mod coverage;
+pub(crate) mod day;
+pub(crate) mod rollup;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
-mod totals;
-mod users;
 
 pub use bounds::{DayBounds, Placement, Stray};
 pub use coverage::{
@@ -27,24 +19,21 @@ pub use coverage::{
     LEAST_EVIDENCE, LEAST_HOLE_DAYS, LEAST_TAIL_DAYS, LabelKinds, Stretch,
 };
 pub use day::{Day, DayClock, YEARS};
-pub use gather::{HistoriesBuilder, Space};
-#[cfg(feature = "train")]
-pub(crate) use guard::guarded;
-pub use histories::{BLOCK_USERS, Block, Histories, Span};
-#[cfg(feature = "train")]
-pub(crate) use names::keyed;
 #[cfg(feature = "train")]
 pub(crate) use rollup::{
-    Cell, Column, NoId, REQUIRED as ROLLUP_COLUMNS, check_complete, exact_int96, part_of_path,
-    read_rollup_file,
+    REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file,
 };
 pub use rollup::{
     RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination,
     write_rollup,
 };
+pub use store::builder::{HistoriesBuilder, Space};
+pub use store::histories::{BLOCK_USERS, Block, Histories, Span};
+#[cfg(feature = "train")]
+pub(crate) use store::interner::keyed;
 
-pub use totals::{KindTotals, Totals};
-pub use users::{Partition, Users};
+pub use store::sampling::{Partition, Users};
+pub use store::totals::{KindTotals, Totals};
 
 use std::path::PathBuf;
 

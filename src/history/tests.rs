@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::gather::Space;
-use super::*;
+use super::store::builder::Space;
+use crate::history::*;
 
 type Event = (u8, i32, u8, u32, i32);
 

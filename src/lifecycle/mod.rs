@@ -4,7 +4,7 @@
 //! Behaviour comes before tenure: a user who is leaving is `Churning` however new or old. The rules are pure
 //! functions of a feature vector, so every way to name a user gives the same stage.
 
-mod eligibility;
+pub(crate) mod eligibility;
 
 pub use eligibility::{Eligibility, NotEligible, is_inactive};
 

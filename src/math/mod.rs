@@ -3,8 +3,8 @@
 //! Exponentials and logarithms come from `libm`, not from the system's C library, so that a model gives the
 //! same bits on every machine.
 
-mod cholesky;
-mod log1p;
+pub(crate) mod cholesky;
+pub(crate) mod log1p;
 
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
 pub use log1p::Log1p;

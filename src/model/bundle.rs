@@ -1,15 +1,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
-use super::design::{Derived, Design, Expansion};
-use super::plan::Plan;
+use super::predict::plan::Plan;
+use super::transform::{Derived, Expansion, Preprocessing};
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::Day;
 use crate::lifecycle::{Eligibility, Thresholds};
 use crate::math::dot;
 
 /// The format of `bundle.json` that this build writes and reads.
-pub const FORMAT_VERSION: u64 = 2;
+pub const FORMAT_VERSION: u64 = 3;
 
 /// A line through the log-odds, fitted on later data than the weights: `intercept + slope * log_odds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,9 +37,9 @@ pub struct ChurnModel {
     pub horizon_days: u16,
     /// Log-odds of the average user, before calibration.
     pub intercept: f64,
-    /// What is weighed beyond the columns of the design.
+    /// What is weighed beyond the columns of the preprocessing.
     pub expansion: Expansion,
-    /// One weight for each column of the design, then for each kink and each product of the expansion.
+    /// One weight for each column of the preprocessing, then for each hinge and each product of the expansion.
     pub weights: Vec<f64>,
     /// The calibration on top.
     pub calibration: Calibration,
@@ -47,7 +47,7 @@ pub struct ChurnModel {
 
 impl ChurnModel {
     /// What each column adds to the log-odds of a user with the standardised numbers `z`, before calibration: its own
-    /// weight's part, its kinks', and half of its products'.
+    /// weight's part, its hinges', and half of its products'.
     pub fn contributions(&self, z: &[f64]) -> Vec<f64> {
         let (own, more) = self.weights.split_at(z.len().min(self.weights.len()));
         let mut shares: Vec<f64> = own.iter().zip(z).map(|(w, z)| w * z).collect();
@@ -55,7 +55,7 @@ impl ChurnModel {
         shares
     }
 
-    /// The log-odds, before calibration, of a row of columns, kinks and products.
+    /// The log-odds, before calibration, of a row of columns, hinges and interactions.
     pub fn log_odds(&self, row: &[f64]) -> f64 {
         self.intercept + dot(&self.weights, row)
     }
@@ -215,7 +215,7 @@ pub struct BundleSpec {
     /// The kind of event that is churn; `None` when churn is silence.
     pub churn_event: Option<String>,
     /// How a feature vector becomes standardised numbers.
-    pub design: Design,
+    pub preprocessing: Preprocessing,
     /// One model for each horizon.
     pub models: Vec<ChurnModel>,
     /// The risk bands.
@@ -250,8 +250,8 @@ impl Bundle {
                 found: catalogue.hash(),
             });
         }
-        let derived = spec.design.derived(&catalogue);
-        check_design(&spec.design, &catalogue, &derived)?;
+        let derived = spec.preprocessing.derived(&catalogue);
+        check_preprocessing(&spec.preprocessing, &catalogue, &derived)?;
         check_models(&spec)?;
         let segment_positions = check_segments(&spec, &catalogue)?;
         if let Some(problem) = spec.bands.problem() {
@@ -282,7 +282,7 @@ impl Bundle {
         &self.catalogue
     }
 
-    /// What is derived from the features, in the order of the design's last columns.
+    /// What is derived from the features, in the order of the preprocessing's last columns.
     pub fn derived(&self) -> &[Derived] {
         &self.derived
     }
@@ -314,12 +314,12 @@ impl Bundle {
     }
 
     /// What scoring looks up.
-    pub(super) fn plan(&self) -> &Plan {
+    pub(crate) fn plan(&self) -> &Plan {
         &self.plan
     }
 
     /// The positions in a feature vector of the features that segments are made of.
-    pub(super) fn segment_positions(&self) -> &[usize] {
+    pub(crate) fn segment_positions(&self) -> &[usize] {
         &self.segment_positions
     }
 }
@@ -331,13 +331,13 @@ fn inconsistent(field: &str, problem: &str) -> ModelError {
     }
 }
 
-fn check_design(
-    design: &Design,
+fn check_preprocessing(
+    preprocessing: &Preprocessing,
     catalogue: &Catalogue,
     derived: &[Derived],
 ) -> Result<(), ModelError> {
-    if let Some(problem) = design.bg_nbd.and_then(|model| model.problem()) {
-        return Err(inconsistent("design.bg_nbd", &problem));
+    if let Some(problem) = preprocessing.bg_nbd.and_then(|model| model.problem()) {
+        return Err(inconsistent("preprocessing.bg_nbd", &problem));
     }
     let features = catalogue
         .features()
@@ -345,15 +345,15 @@ fn check_design(
         .map(|f| (f.name.clone(), f.scale));
     let expected = features.chain(derived.iter().map(|d| (d.name(), d.scale())));
     let count = catalogue.len() + derived.len();
-    if design.columns.len() != count {
+    if preprocessing.columns.len() != count {
         let problem = format!(
             "has {} entries for {count} features and derived numbers",
-            design.columns.len()
+            preprocessing.columns.len()
         );
-        return Err(inconsistent("design.columns", &problem));
+        return Err(inconsistent("preprocessing.columns", &problem));
     }
-    for (column, (name, scale)) in design.columns.iter().zip(expected) {
-        let field = format!("design.columns[{}]", column.feature);
+    for (column, (name, scale)) in preprocessing.columns.iter().zip(expected) {
+        let field = format!("preprocessing.columns[{}]", column.feature);
         if column.feature != name || column.scale != scale {
             return Err(inconsistent(
                 &field,
@@ -380,7 +380,7 @@ fn check_models(spec: &BundleSpec) -> Result<(), ModelError> {
     }
     for model in &spec.models {
         let field = format!("models[{} days]", model.horizon_days);
-        let columns = spec.design.columns.len();
+        let columns = spec.preprocessing.columns.len();
         if let Some(problem) = model.expansion.problem(columns) {
             return Err(inconsistent(&format!("{field}.expansion"), problem));
         }

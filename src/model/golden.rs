@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Assessment, Bundle, ModelError, Score, Subject};
+use super::{Bundle, ModelError, Prediction, Score, Subject};
 use crate::history::{Amount, Day, DayRecord, History};
 
 /// One made-up user and the answer that the bundle gave when it was fitted.
@@ -34,7 +34,7 @@ const CASES: u32 = 12;
 
 impl Golden {
     /// Asks `bundle` about made-up users: regular and irregular, new and old, active and gone. They come from a
-    /// fixed recipe and describe nobody.
+    /// fixed hyperparameters and describe nobody.
     pub fn record(bundle: &Bundle) -> Result<Self, ModelError> {
         let as_of = bundle.spec().training.as_of;
         let cases = (0..CASES).map(|case| answer(bundle, as_of, made_up_history(bundle, case)));
@@ -142,12 +142,12 @@ fn answer(
     let active = extractor.extract(records.view(), as_of, &mut vector);
     let score = match active {
         true => bundle
-            .assessor(&[])
-            .assess(Subject::Features(&vector), as_of, 0)?,
-        false => Assessment::TooNew,
+            .predictor(&[])
+            .predict(Subject::Features(&vector), as_of, 0)?,
+        false => Prediction::TooNew,
     };
     let (horizons, stage, segment) = match score {
-        Assessment::Scored(score) => {
+        Prediction::Scored(score) => {
             let Score {
                 horizons,
                 stage,
@@ -164,7 +164,7 @@ fn answer(
                 segment.map(|s| (s.id, s.distance)),
             )
         }
-        Assessment::TooNew | Assessment::Inactive { .. } | Assessment::AlreadyChurned => {
+        Prediction::TooNew | Prediction::Inactive { .. } | Prediction::AlreadyChurned => {
             (Vec::new(), String::new(), None)
         }
     };

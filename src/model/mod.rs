@@ -4,31 +4,29 @@
 //! that is incomplete, altered, of another format, or that does not reproduce its own golden answers. [`bgnbd`] is
 //! the one model that tells a story of its own: users who come at random and drop out at random.
 
-pub mod bgnbd;
-mod bundle;
-mod design;
-#[cfg(test)]
-mod equivalence;
-mod golden;
-mod matrix;
-mod plan;
-mod publish;
-mod score;
+pub mod bg_nbd;
+pub(crate) mod bundle;
+pub(crate) mod golden;
+pub(crate) mod predict;
+pub(crate) mod publish;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transform;
 
-pub use bgnbd::{BgNbd, Purchases};
+pub use bg_nbd::{BgNbd, Purchases};
 pub use bundle::{
     Bands, Bundle, BundleSpec, Calibration, ChurnModel, FORMAT_VERSION, RiskBand, Segment,
     Segments, Training,
 };
-pub use design::{Column, Derived, Design, Expansion, Kink, Pair};
 pub use golden::{Golden, GoldenCase};
-pub use matrix::{MatrixScores, RowOutcome};
+pub use predict::matrix::{MatrixScores, RowOutcome};
+pub use predict::score::{
+    HorizonScore, Prediction, Predictor, Reason, Score, SegmentMatch, Subject,
+};
 pub use publish::{Published, publish, roll_back};
-pub use score::{Assessment, Assessor, HorizonScore, Reason, Score, SegmentMatch, Subject};
 pub use store::{Saved, destination, load, save, version};
+pub use transform::{Column, Derived, Expansion, Hinge, Interaction, Preprocessing};
 
 use std::path::PathBuf;
 

@@ -76,7 +76,7 @@ pub fn save(dir: &Path, spec: BundleSpec, card: &str, report: &str) -> Result<Bu
 }
 
 /// Writes a bundle's files beside its destination.
-pub(super) fn stage(
+pub(crate) fn stage(
     destination: Destination,
     manifest: &[u8],
     contents: [&[u8]; FILES.len()],
@@ -103,7 +103,7 @@ pub fn load(dir: &Path) -> Result<Saved, ModelError> {
 }
 
 /// [`load`], with the bytes of the files.
-pub(super) fn load_files(dir: &Path) -> Result<(Saved, Files), ModelError> {
+pub(crate) fn load_files(dir: &Path) -> Result<(Saved, Files), ModelError> {
     let mut attempts = ATTEMPTS;
     loop {
         let folder = Folder::open(dir).map_err(io(dir))?;
@@ -120,13 +120,13 @@ pub(super) fn load_files(dir: &Path) -> Result<(Saved, Files), ModelError> {
 
 /// The bytes of a bundle's files, which are what the manifest says.
 #[derive(PartialEq, Eq)]
-pub(super) struct Files {
-    pub(super) manifest: Vec<u8>,
-    pub(super) contents: [Vec<u8>; FILES.len()],
+pub(crate) struct Files {
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) contents: [Vec<u8>; FILES.len()],
 }
 
 impl Files {
-    pub(super) fn read(folder: &Folder) -> Result<Self, ModelError> {
+    pub(crate) fn read(folder: &Folder) -> Result<Self, ModelError> {
         let manifest_path = || folder.path_of(MANIFEST);
         let read = |name: &str| {
             folder.read(name).map_err(|source| ModelError::Io {
@@ -180,7 +180,7 @@ impl Files {
     }
 
     /// The first digits of the hash of `bundle.json`.
-    pub(super) fn version(&self) -> String {
+    pub(crate) fn version(&self) -> String {
         let [bundle, ..] = &self.contents;
         version_of(bundle)
     }

@@ -1,10 +1,10 @@
-use super::*;
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
 use crate::lifecycle::Thresholds;
+use crate::model::*;
 
 /// A bundle with made-up weights: two horizons that disagree for some users.
-pub(super) fn spec() -> BundleSpec {
+pub(crate) fn spec() -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["purchase".into()],
         other_kinds: vec!["return".into()],
@@ -19,18 +19,18 @@ pub(super) fn spec() -> BundleSpec {
         .map(|(i, f)| Column {
             feature: f.name.clone(),
             scale: f.scale,
-            center: 0.1 * (i % 7) as f64,
-            spread: 0.5 + 0.1 * (i % 5) as f64,
-            low: 0.0,
-            high: 7.0,
+            mean: 0.1 * (i % 7) as f64,
+            std_dev: 0.5 + 0.1 * (i % 5) as f64,
+            clip_min: 0.0,
+            clip_max: 7.0,
         });
     let column = |d: &Derived| Column {
         feature: d.name(),
         scale: d.scale(),
-        center: 0.2,
-        spread: 1.1,
-        low: -9.0,
-        high: 9.0,
+        mean: 0.2,
+        std_dev: 1.1,
+        clip_min: -9.0,
+        clip_max: 9.0,
     };
     let bg_nbd = Some(BgNbd {
         r: 0.243,
@@ -38,26 +38,26 @@ pub(super) fn spec() -> BundleSpec {
         a: 0.793,
         b: 2.426,
     });
-    let derived = Design {
+    let derived = Preprocessing {
         columns: Vec::new(),
         bg_nbd,
     }
     .derived(&catalogue);
     let columns: Vec<Column> = columns.chain(derived.iter().map(column)).collect();
     let expansion = Expansion {
-        kinks: vec![Kink {
+        hinges: vec![Hinge {
             column: 0,
             knot: 0.4,
-            center: 0.3,
-            spread: 0.9,
+            mean: 0.3,
+            std_dev: 0.9,
         }],
-        pairs: vec![Pair {
+        interactions: vec![Interaction {
             first: 0,
             second: columns.len() - 1,
-            center: 0.1,
-            spread: 2.0,
-            low: -5.0,
-            high: 5.0,
+            mean: 0.1,
+            std_dev: 2.0,
+            clip_min: -5.0,
+            clip_max: 5.0,
         }],
     };
     let model = |horizon_days: u16, sign: f64| ChurnModel {
@@ -82,7 +82,7 @@ pub(super) fn spec() -> BundleSpec {
         active_within_days: 180,
         lead_days: 0,
         churn_event: None,
-        design: Design {
+        preprocessing: Preprocessing {
             columns: columns.clone(),
             bg_nbd,
         },
@@ -142,11 +142,11 @@ fn users() -> impl Iterator<Item = History> {
 fn score<'m>(bundle: &'m Bundle, history: &History) -> Option<Score<'m>> {
     let as_of = bundle.spec().training.as_of;
     match bundle
-        .assessor(bundle.catalogue().kinds())
-        .assess(Subject::History(history.view()), as_of, 3)
+        .predictor(bundle.catalogue().kinds())
+        .predict(Subject::History(history.view()), as_of, 3)
         .unwrap()
     {
-        Assessment::Scored(score) => Some(score),
+        Prediction::Scored(score) => Some(score),
         _ => None,
     }
 }
@@ -164,7 +164,11 @@ fn reasons_add_up_to_the_log_odds_exactly() {
                 h.reasons
                     .is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs())
             );
-            let told: Vec<bool> = h.reasons.iter().map(|r| !r.sentence.is_empty()).collect();
+            let told: Vec<bool> = h
+                .reasons
+                .iter()
+                .map(|r| !r.description.is_empty())
+                .collect();
             assert_eq!(told, [true, true, true], "three reasons are put into words");
         }
     }
@@ -175,7 +179,7 @@ fn what_is_derived_is_told_by_what_anyone_can_check() {
     let mut spec = spec();
     // Nothing but the probability of silence counts.
     let silent = spec
-        .design
+        .preprocessing
         .columns
         .iter()
         .position(|c| c.feature == "bg_nbd_silent_30d")
@@ -196,7 +200,8 @@ fn what_is_derived_is_told_by_what_anyone_can_check() {
         "{reason:?}"
     );
     assert!(
-        reason.sentence.starts_with("last purchase ") && reason.sentence.contains("usually every"),
+        reason.description.starts_with("last purchase ")
+            && reason.description.contains("usually every"),
         "{reason:?}"
     );
 }
@@ -252,7 +257,7 @@ fn share(bundle: &Bundle, vector: &[f64], name: &str) -> f64 {
     let model = &bundle.spec().models[0];
     let column = bundle
         .spec()
-        .design
+        .preprocessing
         .columns
         .iter()
         .position(|c| c.feature == name)
@@ -263,20 +268,20 @@ fn share(bundle: &Bundle, vector: &[f64], name: &str) -> f64 {
 #[test]
 fn a_theme_is_told_by_a_feature_that_goes_its_way() {
     let (bundle, vectors) = shop();
-    let mut assessor = bundle.assessor(&[]);
+    let mut predictor = bundle.predictor(&[]);
     let (mut told, mut contrasts, mut odd) = (0, 0, Vec::new());
     for vector in &vectors {
-        let answer = assessor
-            .assess(Subject::Features(vector), bundle.spec().training.as_of, 9)
+        let answer = predictor
+            .predict(Subject::Features(vector), bundle.spec().training.as_of, 9)
             .unwrap();
-        let Assessment::Scored(score) = answer else {
+        let Prediction::Scored(score) = answer else {
             continue;
         };
         for reason in &score.horizons[0].reasons {
             let own = share(&bundle, vector, reason.feature);
             assert!(own * reason.contribution > 0.0, "{own} of {reason:?}");
             told += 1;
-            contrasts += usize::from(reason.sentence.contains("none in the last 30 days"));
+            contrasts += usize::from(reason.description.contains("none in the last 30 days"));
             // Much of what users stay for, without a word on what was lately, does not raise the risk.
             let position = bundle.catalogue().position_of(reason.feature).ok();
             let expected = position.and_then(|p| {
@@ -285,8 +290,8 @@ fn a_theme_is_told_by_a_feature_that_goes_its_way() {
                     .larger_means_leaving()
             });
             let z = position.map_or(0.0, |p| bundle.standardise(vector)[p]);
-            let plain =
-                reason.sentence.contains(": ") || reason.sentence.contains("above the longer run");
+            let plain = reason.description.contains(": ")
+                || reason.description.contains("above the longer run");
             if plain
                 && expected.is_some_and(|leaving| {
                     z * reason.contribution * if leaving { 1.0 } else { -1.0 } < 0.0
@@ -300,7 +305,7 @@ fn a_theme_is_told_by_a_feature_that_goes_its_way() {
         told > 2_000 && contrasts > 100,
         "{told} told, {contrasts} by contrast"
     );
-    // Where a theme has no feature that would be understood, its effect is next to nothing.
+    // Where a group has no feature that would be understood, its effect is next to nothing.
     assert!(
         odd.len() * 200 < told,
         "{} of {told}: {}",
@@ -327,16 +332,16 @@ fn many_visits_raise_the_risk_only_beside_none_lately() {
         .chain((0..86).map(|n| on(45 + 2 * n, visit)));
     let history = History::new(history.collect()).unwrap();
     let answer = bundle
-        .assessor(kinds)
-        .assess(Subject::History(history.view()), as_of, 9)
+        .predictor(kinds)
+        .predict(Subject::History(history.view()), as_of, 9)
         .unwrap();
-    let Assessment::Scored(score) = answer else {
+    let Prediction::Scored(score) = answer else {
         panic!("not scored")
     };
     let said: Vec<&str> = score.horizons[0]
         .reasons
         .iter()
-        .map(|reason| reason.sentence.as_str())
+        .map(|reason| reason.description.as_str())
         .collect();
     assert!(
         said.contains(&"86 visits, none in the last 30 days"),
@@ -345,7 +350,8 @@ fn many_visits_raise_the_risk_only_beside_none_lately() {
     assert!(
         !said
             .iter()
-            .any(|sentence| sentence.contains(", ever: 40") || sentence.contains(", ever: 86")),
+            .any(|description| description.contains(", ever: 40")
+                || description.contains(", ever: 86")),
         "{said:?}"
     );
 }
@@ -403,7 +409,7 @@ fn an_event_that_is_churn_is_likelier_in_a_longer_horizon() {
 fn who_gets_no_probability_is_told_why() {
     let bundle = bundle();
     let as_of = bundle.spec().training.as_of;
-    let mut assessor = bundle.assessor(bundle.catalogue().kinds());
+    let mut predictor = bundle.predictor(bundle.catalogue().kinds());
     let mut ask = |rows: &[(i32, u16)]| {
         let record = |&(age, kind): &(i32, u16)| DayRecord {
             amount: Amount::default(),
@@ -412,38 +418,38 @@ fn who_gets_no_probability_is_told_why() {
             kind,
         };
         let history = History::new(rows.iter().map(record).collect()).unwrap();
-        assessor
-            .assess(Subject::History(history.view()), as_of, 3)
+        predictor
+            .predict(Subject::History(history.view()), as_of, 3)
             .unwrap()
     };
-    assert_eq!(ask(&[]), Assessment::TooNew);
+    assert_eq!(ask(&[]), Prediction::TooNew);
     assert_eq!(
         ask(&[(0, 0)]),
-        Assessment::TooNew,
+        Prediction::TooNew,
         "an event on the as-of day is not seen"
     );
     assert_eq!(
         ask(&[(5, 1)]),
-        Assessment::TooNew,
+        Prediction::TooNew,
         "a return is no activity"
     );
     assert_eq!(
         ask(&[(181, 0)]),
-        Assessment::Inactive {
+        Prediction::Inactive {
             recency_days: 181.0
         }
     );
-    assert!(matches!(ask(&[(180, 0)]), Assessment::Scored(_)));
+    assert!(matches!(ask(&[(180, 0)]), Prediction::Scored(_)));
 }
 
 #[test]
 fn a_feature_vector_needs_what_every_answer_needs() {
     let bundle = bundle();
     let as_of = bundle.spec().training.as_of;
-    let mut assessor = bundle.assessor(&[]);
+    let mut predictor = bundle.predictor(&[]);
     let mut ask = |vector: &[f64]| {
-        assessor
-            .assess(Subject::Features(vector), as_of, 3)
+        predictor
+            .predict(Subject::Features(vector), as_of, 3)
             .unwrap_err()
             .to_string()
     };
@@ -453,12 +459,12 @@ fn a_feature_vector_needs_what_every_answer_needs() {
         .vector([("active_days", 0.0)].into_iter())
         .unwrap();
     let answer = bundle
-        .assessor(&[])
-        .assess(Subject::Features(&never), as_of, 0)
+        .predictor(&[])
+        .predict(Subject::Features(&never), as_of, 0)
         .unwrap();
     assert_eq!(
         answer,
-        Assessment::TooNew,
+        Prediction::TooNew,
         "a user without activity, whose recency cannot be known"
     );
     assert!(ask(&vec![f64::NAN; bundle.catalogue().len()]).contains("tenure_days"));
@@ -469,19 +475,19 @@ fn a_bundle_whose_parts_disagree_is_refused_by_name() {
     type Change = fn(&mut BundleSpec);
     let cases: [(Change, &str); 12] = [
         (|s| s.feature_hash = "00".into(), "feature hash"),
-        (|s| drop(s.design.columns.pop()), "columns"),
-        (|s| s.design.columns[3].spread = 0.0, "columns["),
+        (|s| drop(s.preprocessing.columns.pop()), "columns"),
+        (|s| s.preprocessing.columns[3].std_dev = 0.0, "columns["),
         (
-            |s| s.design.columns[3].feature = "else".into(),
+            |s| s.preprocessing.columns[3].feature = "else".into(),
             "columns[else]",
         ),
-        (|s| s.design.bg_nbd = None, "design.columns"),
+        (|s| s.preprocessing.bg_nbd = None, "preprocessing.columns"),
         (
-            |s| s.design.bg_nbd.as_mut().unwrap().alpha = 0.0,
-            "design.bg_nbd",
+            |s| s.preprocessing.bg_nbd.as_mut().unwrap().alpha = 0.0,
+            "preprocessing.bg_nbd",
         ),
         (
-            |s| s.models[0].expansion.kinks[0].column = 99,
+            |s| s.models[0].expansion.hinges[0].column = 99,
             "models[30 days].expansion",
         ),
         (|s| s.models[0].weights[2] = f64::NAN, "models[30 days]"),

@@ -78,11 +78,11 @@ impl Destination {
         self.path.symlink_metadata().is_ok()
     }
 
-    pub(super) fn is_folder(&self) -> bool {
+    pub(crate) fn is_folder(&self) -> bool {
         matches!(self.form, Form::Folder(_))
     }
 
-    pub(super) fn identity(&self) -> Option<Identity> {
+    pub(crate) fn identity(&self) -> Option<Identity> {
         self.path
             .symlink_metadata()
             .ok()
@@ -90,7 +90,7 @@ impl Destination {
     }
 
     /// Refuses what must not be replaced.
-    pub(super) fn check(&self) -> Result<(), OutputError> {
+    pub(crate) fn check(&self) -> Result<(), OutputError> {
         let metadata = match self.path.symlink_metadata() {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -136,7 +136,7 @@ impl Destination {
     }
 
     /// Refuses a folder at `path` with anything but plain files that belong to it.
-    pub(super) fn check_contents(&self, path: &Path) -> Result<(), OutputError> {
+    pub(crate) fn check_contents(&self, path: &Path) -> Result<(), OutputError> {
         let Form::Folder(belongs) = self.form else {
             return Ok(());
         };
@@ -151,7 +151,7 @@ impl Destination {
         })
     }
 
-    pub(super) fn failed(&self, source: io::Error) -> OutputError {
+    pub(crate) fn failed(&self, source: io::Error) -> OutputError {
         OutputError::Io {
             path: self.given.clone(),
             source,
@@ -173,7 +173,7 @@ fn foreign(folder: &Path, belongs: fn(&OsStr) -> bool) -> io::Result<Vec<OsStrin
 }
 
 /// The folder that a path lies in.
-pub(super) fn parent_of(path: &Path) -> &Path {
+pub(crate) fn parent_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))

@@ -13,12 +13,12 @@
 //! killed leaves it behind; the next writer to the same folder removes it: what bears such a name and is locked by no
 //! process. Permissions follow the umask. A link is followed: what is behind it is replaced, and the link stays.
 
-mod destination;
-mod folder;
-mod inputs;
-mod staged;
-mod system;
-mod temporary;
+pub(crate) mod destination;
+pub(crate) mod folder;
+pub(crate) mod inputs;
+pub(crate) mod staged;
+pub(crate) mod system;
+pub(crate) mod temporary;
 #[cfg(test)]
 mod tests;
 

@@ -57,7 +57,7 @@ impl Staged {
     }
 
     #[cfg(test)]
-    pub(super) fn temporary_path(&self) -> &Path {
+    pub(crate) fn temporary_path(&self) -> &Path {
         &self.temporary.path
     }
 

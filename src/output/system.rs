@@ -30,13 +30,13 @@ impl Identity {
     }
 
     /// Whether both are on one file system.
-    pub(super) fn shares_device_with(self, other: Self) -> bool {
+    pub(crate) fn shares_device_with(self, other: Self) -> bool {
         self.device == other.device
     }
 }
 
 /// Exchanges two names in one step, or in several where the file system cannot do it in one.
-pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     match exchange_at_once(one, other) {
         Err(error) if is_unsupported(&error) => exchange_in_steps(one, other),
         done => done,
@@ -44,7 +44,7 @@ pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
 }
 
 /// Gives `from` the name `to`, which nothing has.
-pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match rename_exclusively(from, to) {
         Err(error) if is_unsupported(&error) => fs::rename(from, to),
         done => done,
@@ -83,7 +83,7 @@ fn rename_exclusively(_: &Path, _: &Path) -> io::Result<()> {
 
 /// Exchanges two names by way of a third. A file at `other` is there at every moment if the file system has hard links; a
 /// folder is missing for the instant between two renames.
-pub(super) fn exchange_in_steps(one: &Path, other: &Path) -> io::Result<()> {
+pub(crate) fn exchange_in_steps(one: &Path, other: &Path) -> io::Result<()> {
     let holder = temporary::folder_in(super::destination::parent_of(other))?;
     let aside = holder.join("earlier");
     let linked = other.is_file() && fs::hard_link(other, &aside).is_ok();
@@ -103,14 +103,14 @@ pub(super) fn exchange_in_steps(one: &Path, other: &Path) -> io::Result<()> {
 }
 
 /// Waits for the lock of a folder, which lasts as long as the file is open; `None` where there are no such locks.
-pub(super) fn lock(folder: &Path) -> Option<File> {
+pub(crate) fn lock(folder: &Path) -> Option<File> {
     let file = File::open(folder).ok()?;
     lock_file(&file, true).then_some(file)
 }
 
 /// Locks an open file or folder, waiting for it or not; whether it is locked now.
 #[cfg(unix)]
-pub(super) fn lock_file(file: &File, wait: bool) -> bool {
+pub(crate) fn lock_file(file: &File, wait: bool) -> bool {
     use rustix::fs::{FlockOperation, flock};
     let how = if wait {
         FlockOperation::LockExclusive
@@ -126,25 +126,25 @@ pub(super) fn lock_file(file: &File, wait: bool) -> bool {
 }
 
 #[cfg(not(unix))]
-pub(super) fn lock_file(_: &File, _: bool) -> bool {
+pub(crate) fn lock_file(_: &File, _: bool) -> bool {
     false
 }
 
 /// Opens a file or folder to be locked, but nothing behind a link.
 #[cfg(unix)]
-pub(super) fn open_itself(path: &Path) -> io::Result<File> {
+pub(crate) fn open_itself(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(File::from(open(path, flags, Mode::empty())?))
 }
 
 #[cfg(not(unix))]
-pub(super) fn open_itself(path: &Path) -> io::Result<File> {
+pub(crate) fn open_itself(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
 /// Syncs a folder, so that names in it survive a loss of power.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(path).and_then(|folder| folder.sync_all()) {
         // A folder that may be written to and not read, or a file system that cannot sync folders.
         Err(error) if error.kind() == ErrorKind::PermissionDenied || is_unsupported(&error) => {

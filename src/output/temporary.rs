@@ -18,12 +18,12 @@ const CHANCE: usize = 12;
 const ATTEMPTS: usize = 16;
 
 /// What the process has not finished: temporary names, and the folders that were made for each.
-pub(super) type Unfinished = BTreeMap<PathBuf, Vec<PathBuf>>;
+pub(crate) type Unfinished = BTreeMap<PathBuf, Vec<PathBuf>>;
 
 static UNFINISHED: Mutex<Unfinished> = Mutex::new(BTreeMap::new());
 
 /// What the process has not finished; whoever holds it may finish or remove it.
-pub(super) fn unfinished() -> MutexGuard<'static, Unfinished> {
+pub(crate) fn unfinished() -> MutexGuard<'static, Unfinished> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -41,14 +41,14 @@ pub fn abandon() {
 /// A temporary file or folder, removed when it is dropped. It stays locked while it is open, which tells it from what
 /// somebody left behind.
 #[derive(Debug)]
-pub(super) struct Temporary {
-    pub(super) path: PathBuf,
-    pub(super) handle: File,
+pub(crate) struct Temporary {
+    pub(crate) path: PathBuf,
+    pub(crate) handle: File,
 }
 
 impl Temporary {
     /// A file or folder in `parent`, which is made if it is not there.
-    pub(super) fn new(parent: &Path, is_folder: bool) -> io::Result<Self> {
+    pub(crate) fn new(parent: &Path, is_folder: bool) -> io::Result<Self> {
         let mut attempts = ATTEMPTS;
         loop {
             match Self::attempt(parent, is_folder) {
@@ -122,7 +122,7 @@ fn forget(path: &Path) {
 }
 
 /// Removes a temporary file or folder with all that is in it.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let mut attempts = ATTEMPTS;
     loop {
         let removed = match fs::symlink_metadata(path) {
@@ -197,7 +197,7 @@ fn file_in(parent: &Path) -> io::Result<(File, PathBuf)> {
 }
 
 /// Makes an empty folder with a temporary name; its permissions follow the umask.
-pub(super) fn folder_in(parent: &Path) -> io::Result<PathBuf> {
+pub(crate) fn folder_in(parent: &Path) -> io::Result<PathBuf> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(CHANCE);
     #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::*;
+use crate::output::*;
 
 fn is_page(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with("page"))

@@ -10,13 +10,13 @@ pub use super::wire::stream_score_users_response::Outcome as StreamOutcome;
 pub use super::wire::subject::Subject as SubjectForm;
 pub use super::wire::{
     ActivateModelRequest, ActivateModelResponse, BatchScoreUsersRequest, BatchScoreUsersResponse,
-    DayActivity, ErrorCode, Event, Feature, GetModelRequest, GetModelResponse, History,
-    HorizonScore, KnownUsers, ListModelsRequest, ListModelsResponse, LoadModelRequest,
+    DayActivity, ErrorCode, Event, Feature, FeatureGroup, GetModelRequest, GetModelResponse,
+    History, HorizonScore, KnownUsers, ListModelsRequest, ListModelsResponse, LoadModelRequest,
     LoadModelResponse, Model, ModelLabel, ModelState, ModelStatus, ModelView, NamedFeatures,
     PackedFeatures, Reason, RiskBand, RiskThresholds, Score, ScoreResult, ScoreStatus,
     ScoreUserRequest, ScoreUserResponse, Segment, SegmentMatch, ShadowReport, Stage, StageRule,
     StageThresholds, StreamScoreUsersRequest, StreamScoreUsersResponse, Subject, SubjectError,
-    Theme, UnknownKind, UnloadModelRequest, UnloadModelResponse,
+    UnknownKind, UnloadModelRequest, UnloadModelResponse,
 };
 
 /// The Open Inference Protocol's client and messages.

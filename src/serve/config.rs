@@ -8,8 +8,8 @@ use tonic::Code;
 
 use super::errors::ServeError;
 use super::limits::Limits;
-use super::tls::TlsFiles;
-use super::traces;
+use super::telemetry::traces;
+use super::transport::tls::TlsFiles;
 
 /// The settings of a server; each is a key of the configuration file. Paths are relative to the file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -110,7 +110,7 @@ pub enum CallLog {
 
 impl CallLog {
     /// Whether a call that ended so has a line.
-    pub(super) fn wants(self, code: Code) -> bool {
+    pub(crate) fn wants(self, code: Code) -> bool {
         match self {
             Self::None => false,
             Self::Faults => matches!(code, Code::Internal | Code::Unknown | Code::DataLoss),

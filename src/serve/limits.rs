@@ -103,18 +103,18 @@ limits! {
 }
 
 /// The most subjects that any setting allows in a batch: more are refused before they are decoded.
-pub(super) const SUBJECTS_MOST: u32 = 10_000;
+pub(crate) const SUBJECTS_MOST: u32 = 10_000;
 /// The same for the entries of all histories of a request.
-pub(super) const ENTRIES_MOST: u32 = 100_000;
+pub(crate) const ENTRIES_MOST: u32 = 100_000;
 
 /// How many bytes of one request may be under way before the server has read them.
-pub(super) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// The same for all requests of a connection.
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// The largest HTTP/2 frame that the server reads, in bytes.
-pub(super) const FRAME_BYTES: u32 = 64 << 10;
+pub(crate) const FRAME_BYTES: u32 = 64 << 10;
 /// How many calls a client may start and cancel before the server has seen them.
-pub(super) const PENDING_RESETS: usize = 200;
+pub(crate) const PENDING_RESETS: usize = 200;
 
 impl Limits {
     /// The section `[limits]` as a Markdown table.
@@ -147,12 +147,12 @@ impl Limits {
     }
 
     /// The longest a call may take.
-    pub(super) fn call_time(&self) -> Duration {
+    pub(crate) fn call_time(&self) -> Duration {
         seconds(self.call_seconds)
     }
 
     /// How many threads compute.
-    pub(super) fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         match self.compute_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => size(n),
@@ -161,12 +161,12 @@ impl Limits {
 }
 
 /// A limit as a duration.
-pub(super) fn seconds(limit: u32) -> Duration {
+pub(crate) fn seconds(limit: u32) -> Duration {
     Duration::from_secs(u64::from(limit))
 }
 
 /// A limit as a size.
-pub(super) fn size(limit: u32) -> usize {
+pub(crate) fn size(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 

@@ -6,19 +6,20 @@ use std::sync::{Arc, RwLock};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::compute::Compute;
 use super::config::Config;
+use super::engine::pool::Compute;
+use super::engine::users::KnownUsers;
 use super::errors::ServeError;
-use super::front::Front;
+use super::gateway::Front;
 use super::limits::size;
-use super::listener::Listener;
-use super::metrics::Metrics;
-use super::metrics_page;
-use super::models::{Label, Loaded, Models};
-use super::reload::{self, Credentials};
+use super::registry::{Label, Loaded, Models};
 use super::state::{Phase, ServerState};
-use super::traces::Traces;
-use super::users::KnownUsers;
+use super::telemetry::http;
+use super::telemetry::metrics::Metrics;
+use super::telemetry::traces::Traces;
+use super::transport::credentials;
+use super::transport::credentials::Credentials;
+use super::transport::listener::Listener;
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +178,7 @@ pub async fn run(
     let mut shutdown = pin!(shutdown);
     let mut following = pin!(credentials.follow());
     let rollup_asked = Arc::new(Notify::new());
-    let mut following_rollup = pin!(reload::follow_rollup(
+    let mut following_rollup = pin!(credentials::follow_rollup(
         &state,
         config.rollup.clone(),
         Arc::clone(&rollup_asked)
@@ -185,7 +186,7 @@ pub async fn run(
     let mut page = pin!(async {
         match metrics_listener {
             None => std::future::pending().await,
-            Some(listener) => metrics_page::serve(listener, Arc::clone(&state)).await,
+            Some(listener) => http::serve(listener, Arc::clone(&state)).await,
         }
     });
     let mut loading = tokio::task::spawn_blocking(load);

@@ -4,18 +4,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::compute::Compute;
+use super::convert::request::Asked;
+use super::engine::pool::Compute;
+use super::engine::users::KnownUsers;
 use super::errors::CallError;
 use super::limits::Limits;
-use super::metrics::Metrics;
-use super::models::{Loaded, Models};
-use super::question::Asked;
-use super::traces::Traces;
-use super::users::KnownUsers;
+use super::registry::{Loaded, Models};
+use super::telemetry::metrics::Metrics;
+use super::telemetry::traces::Traces;
 
 /// Where the server stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// It is loading its models.
     Starting,
     /// It answers.
@@ -25,26 +25,26 @@ pub(super) enum Phase {
 }
 
 /// The shared state.
-pub(super) struct ServerState {
+pub(crate) struct ServerState {
     /// The models.
-    pub(super) models: Arc<Models>,
+    pub(crate) models: Arc<Models>,
     /// The users known by id, once they are read.
-    pub(super) users: RwLock<Option<Arc<KnownUsers>>>,
+    pub(crate) users: RwLock<Option<Arc<KnownUsers>>>,
     /// Where computations go.
-    pub(super) compute: Compute,
+    pub(crate) compute: Compute,
     /// What may be asked.
-    pub(super) limits: Limits,
+    pub(crate) limits: Limits,
     /// What is counted.
-    pub(super) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     /// What follows calls.
-    pub(super) traces: Traces,
+    pub(crate) traces: Traces,
     /// Where the server stands.
-    pub(super) phase: watch::Sender<Phase>,
+    pub(crate) phase: watch::Sender<Phase>,
 }
 
 impl ServerState {
     /// The model to ask, by label or name.
-    pub(super) fn model(&self, name: &str) -> Result<Arc<Loaded>, CallError> {
+    pub(crate) fn model(&self, name: &str) -> Result<Arc<Loaded>, CallError> {
         if self.phase() == Phase::Starting {
             return Err(CallError::NotReady);
         }
@@ -52,7 +52,7 @@ impl ServerState {
     }
 
     /// Everything that an answer of this model is made from.
-    pub(super) fn asked<'s>(&'s self, model: &'s Loaded) -> Asked<'s> {
+    pub(crate) fn asked<'s>(&'s self, model: &'s Loaded) -> Asked<'s> {
         Asked {
             served: &model.served,
             users: self.known_users(),
@@ -61,7 +61,7 @@ impl ServerState {
     }
 
     /// The users known by id.
-    pub(super) fn known_users(&self) -> Option<Arc<KnownUsers>> {
+    pub(crate) fn known_users(&self) -> Option<Arc<KnownUsers>> {
         self.users
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -69,17 +69,17 @@ impl ServerState {
     }
 
     /// Takes over other users, for the calls that begin from now on.
-    pub(super) fn replace_users(&self, users: Arc<KnownUsers>) {
+    pub(crate) fn replace_users(&self, users: Arc<KnownUsers>) {
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(users);
     }
 
     /// Where the server stands.
-    pub(super) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         *self.phase.borrow()
     }
 
     /// Refuses what a server that is about to stop no longer begins.
-    pub(super) fn not_draining(&self) -> Result<(), CallError> {
+    pub(crate) fn not_draining(&self) -> Result<(), CallError> {
         if self.phase() == Phase::Draining {
             Err(CallError::Draining)
         } else {

@@ -12,9 +12,9 @@
 tonic::include_proto!("churn.v1");
 
 /// The Open Inference Protocol.
-pub(super) mod inference {
+pub(crate) mod inference {
     tonic::include_proto!("inference");
 }
 
 /// The encoded descriptor of both protocols, for reflection.
-pub(super) const DESCRIPTOR: &[u8] = tonic::include_file_descriptor_set!("ebb.descriptor");
+pub(crate) const DESCRIPTOR: &[u8] = tonic::include_file_descriptor_set!("ebb.descriptor");

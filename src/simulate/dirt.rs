@@ -6,7 +6,7 @@ use super::event::{Channel, DAY_SECONDS, Event, Kind};
 use super::world::World;
 
 /// The number that stands for the bot; no user has it.
-pub(super) const BOT: u32 = u32::MAX;
+pub(crate) const BOT: u32 = u32::MAX;
 
 /// The bot's visits on a day.
 const BOT_VISITS_PER_DAY: f64 = 25.0;
@@ -16,7 +16,7 @@ const LATEST_SECONDS: i32 = 3 * 3_600;
 
 /// What is wrong with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(crate) enum Flaw {
     /// Nothing.
     None,
     /// The user is empty.
@@ -27,18 +27,18 @@ pub(super) enum Flaw {
 
 /// A row of the log.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// When the row reached the log, in wall-clock seconds since 1970-01-01; the log is in this order.
     arrival: i64,
-    pub(super) user: u32,
+    pub(crate) user: u32,
     /// The row's number among those of its user.
     number: u32,
-    pub(super) event: Event,
-    pub(super) flaw: Flaw,
+    pub(crate) event: Event,
+    pub(crate) flaw: Flaw,
 }
 
 /// Turns lives into rows. What happens to a user's rows depends on the seed and that user only.
-pub(super) struct Dirt {
+pub(crate) struct Dirt {
     seed: u64,
     share: f64,
     rows: Vec<Row>,
@@ -46,7 +46,7 @@ pub(super) struct Dirt {
 }
 
 impl Dirt {
-    pub(super) fn new(seed: u64, share: f64) -> Self {
+    pub(crate) fn new(seed: u64, share: f64) -> Self {
         Self {
             seed,
             share,
@@ -56,7 +56,7 @@ impl Dirt {
     }
 
     /// Adds a user's events, some of them damaged, repeated or late.
-    pub(super) fn add(&mut self, user: u32, events: &[Event]) {
+    pub(crate) fn add(&mut self, user: u32, events: &[Event]) {
         let mut chance = Chance::new(self.seed, Purpose::Dirt, user);
         let mut number = 0;
         for event in events {
@@ -102,7 +102,7 @@ impl Dirt {
     }
 
     /// Adds a bot that looks at the shop day and night for a third of the log; none when nothing is dirty.
-    pub(super) fn add_bot(&mut self, world: &World) {
+    pub(crate) fn add_bot(&mut self, world: &World) {
         if self.share <= 0.0 {
             return;
         }
@@ -133,7 +133,7 @@ impl Dirt {
     }
 
     /// The rows in the order of the log, and what is wrong with them.
-    pub(super) fn finish(mut self) -> (Vec<Row>, DirtCounts) {
+    pub(crate) fn finish(mut self) -> (Vec<Row>, DirtCounts) {
         self.rows
             .sort_unstable_by_key(|row| (row.arrival, row.user, row.number));
         (self.rows, self.counts)

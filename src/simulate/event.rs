@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::history::Day;
 
 /// Seconds in the 24 hours of a wall-clock day.
-pub(super) const DAY_SECONDS: i32 = 86_400;
+pub(crate) const DAY_SECONDS: i32 = 86_400;
 
 /// A kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -43,19 +43,19 @@ pub enum Channel {
 
 /// Something that one user did.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Event {
-    pub(super) day: Day,
+pub(crate) struct Event {
+    pub(crate) day: Day,
     /// Second of the wall clock's day, 0 to 86,399.
-    pub(super) second: i32,
-    pub(super) kind: Kind,
+    pub(crate) second: i32,
+    pub(crate) kind: Kind,
     /// Money that moved or would have, in pence.
-    pub(super) pence: Option<i64>,
-    pub(super) channel: Channel,
+    pub(crate) pence: Option<i64>,
+    pub(crate) channel: Channel,
 }
 
 impl Event {
     /// An event that involves no money. A second beyond the day is held at its end.
-    pub(super) fn new(day: Day, second: i32, kind: Kind, channel: Channel) -> Self {
+    pub(crate) fn new(day: Day, second: i32, kind: Kind, channel: Channel) -> Self {
         Self {
             day,
             second: second.clamp(0, DAY_SECONDS - 1),
@@ -66,7 +66,7 @@ impl Event {
     }
 
     /// The same event with an amount in pence.
-    pub(super) fn worth(self, pence: i64) -> Self {
+    pub(crate) fn worth(self, pence: i64) -> Self {
         Self {
             pence: Some(pence),
             ..self
@@ -74,7 +74,7 @@ impl Event {
     }
 
     /// Wall-clock seconds since 1970-01-01 00:00:00.
-    pub(super) fn at(&self) -> i64 {
+    pub(crate) fn at(&self) -> i64 {
         i64::from(self.day.number()) * i64::from(DAY_SECONDS) + i64::from(self.second)
     }
 }

@@ -45,27 +45,27 @@ const COMPETITOR_SHARE: f64 = 0.18;
 
 /// A user's way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Exit {
-    pub(super) cause: Cause,
+pub(crate) struct Exit {
+    pub(crate) cause: Cause,
     /// First day of changed behaviour.
-    pub(super) onset: Day,
+    pub(crate) onset: Day,
     /// First day on which the user is gone.
-    pub(super) left: Day,
+    pub(crate) left: Day,
 }
 
 /// How many times as much a user does of something than without a reason to leave.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pull {
-    pub(super) purchases: f64,
-    pub(super) basket: f64,
-    pub(super) visits: f64,
-    pub(super) abandoned: f64,
-    pub(super) clicks: f64,
+pub(crate) struct Pull {
+    pub(crate) purchases: f64,
+    pub(crate) basket: f64,
+    pub(crate) visits: f64,
+    pub(crate) abandoned: f64,
+    pub(crate) clicks: f64,
 }
 
 impl Pull {
     /// No reason to leave.
-    pub(super) const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         purchases: 1.0,
         basket: 1.0,
         visits: 1.0,
@@ -76,7 +76,7 @@ impl Pull {
 
 impl Exit {
     /// The first of the reasons that will meet this user whatever the user does; `None` outside the log.
-    pub(super) fn plan(
+    pub(crate) fn plan(
         world: &World,
         traits: &Traits,
         joined: Day,
@@ -115,7 +115,7 @@ impl Exit {
     }
 
     /// How the exit changes what the user does on `day`.
-    pub(super) fn pull(&self, day: Day) -> Pull {
+    pub(crate) fn pull(&self, day: Day) -> Pull {
         if day < self.onset {
             return Pull::NONE;
         }

@@ -24,18 +24,18 @@ const NEWSLETTER_WEEKDAY: usize = 1;
 
 /// A user's life: who the user is, when the user came and went, and what the log holds of it.
 #[derive(Clone, Debug)]
-pub(super) struct Life {
-    pub(super) traits: Traits,
-    pub(super) joined: Day,
+pub(crate) struct Life {
+    pub(crate) traits: Traits,
+    pub(crate) joined: Day,
     /// The way out, once it has begun inside the log.
-    pub(super) exit: Option<Exit>,
+    pub(crate) exit: Option<Exit>,
     /// In order of time.
-    pub(super) events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl Life {
     /// The life of the user with this number. It depends on the world, the seed and the number, never on others.
-    pub(super) fn live(world: &World, seed: u64, user: u32) -> Self {
+    pub(crate) fn live(world: &World, seed: u64, user: u32) -> Self {
         let mut chance = Chance::new(seed, Purpose::Life, user);
         let traits = Traits::draw(&mut chance);
         let joined = world.join(&mut chance);
@@ -73,7 +73,7 @@ impl Life {
     }
 
     /// The first day on which the user was gone; `None` when that is not before the end of the log.
-    pub(super) fn left(&self, world: &World) -> Option<Day> {
+    pub(crate) fn left(&self, world: &World) -> Option<Day> {
         self.exit
             .map(|exit| exit.left)
             .filter(|left| *left < world.end)

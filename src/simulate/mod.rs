@@ -13,16 +13,16 @@
 //! row by row. Real logs are dirty, and so is this one: rows without a user, times that are none, repeated rows,
 //! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
 
-mod chance;
-mod dirt;
-mod event;
-mod exit;
-mod life;
-mod persona;
+pub(crate) mod chance;
+pub(crate) mod dirt;
+pub(crate) mod event;
+pub(crate) mod exit;
+pub(crate) mod life;
+pub(crate) mod persona;
 #[cfg(test)]
 mod tests;
-mod world;
-mod write;
+pub(crate) mod world;
+pub(crate) mod write;
 
 pub use event::{Channel, Kind};
 pub use exit::Cause;

@@ -83,27 +83,27 @@ impl Persona {
 
 /// The true parameters of one user, which a model can only estimate.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Traits {
-    pub(super) persona: Persona,
+pub(crate) struct Traits {
+    pub(crate) persona: Persona,
     /// Mean purchases in 30 days of an average season, while nothing drives the user away.
-    pub(super) purchases_per_30_days: f64,
+    pub(crate) purchases_per_30_days: f64,
     /// Shape of the gaps between purchases.
-    pub(super) regularity: f64,
+    pub(crate) regularity: f64,
     /// Median basket at the prices of the first day, in pounds.
-    pub(super) basket: f64,
+    pub(crate) basket: f64,
     /// Mean visits without a purchase in 30 days.
-    pub(super) visits_per_30_days: f64,
-    pub(super) clicks: f64,
-    pub(super) returns: f64,
-    pub(super) price_sensitive: bool,
-    pub(super) fades_after_days: f64,
+    pub(crate) visits_per_30_days: f64,
+    pub(crate) clicks: f64,
+    pub(crate) returns: f64,
+    pub(crate) price_sensitive: bool,
+    pub(crate) fades_after_days: f64,
     /// Purchases after which nothing more is needed.
-    pub(super) needs: Option<u32>,
-    pub(super) channel: Channel,
+    pub(crate) needs: Option<u32>,
+    pub(crate) channel: Channel,
 }
 
 impl Traits {
-    pub(super) fn draw(chance: &mut Chance) -> Self {
+    pub(crate) fn draw(chance: &mut Chance) -> Self {
         let persona = chance.pick(&PERSONAS, Persona::Casual);
         let profile = persona.profile();
         // Purchase rates of real customers are gamma distributed (Ehrenberg 1959); shape 2.5 spreads them well.

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use super::event::{Event, Kind};
 use super::life::Life;
 use super::world::World;
-use super::*;
+use crate::simulate::*;
 
 /// The options of the committed sample, `datasets/shop`.
 fn sample(out: PathBuf) -> SimulateOptions {

@@ -24,20 +24,20 @@ const PRICE_RISE: f64 = 1.08;
 
 /// The window of the log and what happens in it to everybody.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct World {
+pub(crate) struct World {
     /// First day of the log.
-    pub(super) start: Day,
+    pub(crate) start: Day,
     /// First day after the log.
-    pub(super) end: Day,
+    pub(crate) end: Day,
     /// The day on which prices rise.
-    pub(super) price_rise: Day,
+    pub(crate) price_rise: Day,
     /// The day on which a competitor opens.
-    pub(super) competitor: Day,
+    pub(crate) competitor: Day,
 }
 
 impl World {
     /// The world of a log of `days` days: a competitor opens at two fifths of it, prices rise at three fifths.
-    pub(super) fn new(start: Day, days: u32) -> Self {
+    pub(crate) fn new(start: Day, days: u32) -> Self {
         let at = |fifths: u32| start.plus((days * fifths / 5) as i32);
         Self {
             start,
@@ -53,13 +53,13 @@ impl World {
     }
 
     /// Purchases on this day relative to an average one; about 1 over a year.
-    pub(super) fn season(&self, day: Day) -> f64 {
+    pub(crate) fn season(&self, day: Day) -> f64 {
         let weekday = WEEKDAY.get(day.weekday()).copied().unwrap_or(1.0);
         weekday * time_of_year(day.date())
     }
 
     /// Prices on this day relative to those on the first.
-    pub(super) fn price(&self, day: Day) -> f64 {
+    pub(crate) fn price(&self, day: Day) -> f64 {
         if day < self.price_rise {
             1.0
         } else {
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// The day a user joins; before the log for those who were already there.
-    pub(super) fn join(&self, chance: &mut Chance) -> Day {
+    pub(crate) fn join(&self, chance: &mut Chance) -> Day {
         if chance.happens(ALREADY_THERE) {
             return self.start.plus(-chance.whole(1, OLDEST_DAYS));
         }

@@ -21,7 +21,7 @@ use crate::output::{Destination, Staged, commit};
 const ANY_SYSTEM: u8 = 255;
 
 /// The log, the truth and the configuration under temporary names, all of them from the beginning on.
-pub(super) struct Files {
+pub(crate) struct Files {
     events: Staged,
     truth: Staged,
     configuration: Staged,
@@ -29,7 +29,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Fails where they cannot be written, or would replace what no simulation wrote.
-    pub(super) fn new(out: &Path) -> Result<Self, SimulateError> {
+    pub(crate) fn new(out: &Path) -> Result<Self, SimulateError> {
         refuse_others(out)?;
         let staged = |name| Staged::new(Destination::file(&out.join(name))?);
         Ok(Self {
@@ -40,7 +40,7 @@ impl Files {
     }
 
     /// Writes all three and lets them take their places together.
-    pub(super) fn write(
+    pub(crate) fn write(
         self,
         options: &SimulateOptions,
         rows: &[Row],
@@ -125,7 +125,7 @@ fn events(file: File, rows: &[Row]) -> io::Result<()> {
 
 /// What is true of one user, a row of `truth.csv`.
 #[derive(Serialize)]
-pub(super) struct Truth {
+pub(crate) struct Truth {
     user_id: String,
     joined: Day,
     left: Option<Day>,
@@ -141,7 +141,7 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    pub(super) fn new(world: &World, user: u32, life: &Life) -> Self {
+    pub(crate) fn new(world: &World, user: u32, life: &Life) -> Self {
         let Life {
             traits,
             joined,

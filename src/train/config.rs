@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::labels::ChurnConfig;
-use super::segments::SegmentConfig;
+use super::data::labels::ChurnConfig;
+use super::estimators::segments::SegmentConfig;
 use super::settings::{ModelConfig, TrainConfig};
 use crate::events::EventsConfig;
 use crate::lifecycle::Thresholds;

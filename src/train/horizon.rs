@@ -4,60 +4,60 @@
 use std::collections::BTreeMap;
 
 use super::TrainError;
-use super::card::{EffectCard, HorizonCard};
-use super::dataset::Dataset;
-use super::design::{Matrix, bent, fit_expansion, telling};
+use super::data::dataset::Dataset;
+use super::data::labels::Labeller;
+use super::data::snapshots::Schedule;
+use super::estimators::transform::{Matrix, bent, fit_expansion, telling};
+use super::evaluation::holdout::{Judgement, judge};
+use super::evaluation::slices::Slicer;
 use super::evaluation::{Predictions, by_date};
-use super::judge::{Judgement, judge};
-use super::labels::Labeller;
-use super::procedure::{Choice, carry_out, choose};
-use super::recipe::Table;
-use super::schedule::Schedule;
+use super::selection::candidate::Table;
+use super::selection::search::{Choice, carry_out, choose};
 use super::settings::ModelConfig;
-use super::slices::Slicer;
-use crate::features::{Catalogue, Theme};
+use crate::card::{EffectCard, HorizonCard};
+use crate::features::{Catalogue, FeatureGroup};
 use crate::history::Histories;
-use crate::model::{ChurnModel, Design, Expansion};
+use crate::model::{ChurnModel, Expansion, Preprocessing};
 
 /// What one horizon's fit works on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HorizonInput<'a> {
-    pub(super) histories: &'a Histories,
-    pub(super) labeller: &'a Labeller,
-    pub(super) data: &'a Dataset,
-    pub(super) schedule: &'a Schedule,
-    pub(super) design: &'a Design,
-    pub(super) catalogue: &'a Catalogue,
-    pub(super) horizon_days: u16,
-    pub(super) config: &'a ModelConfig,
+pub(crate) struct HorizonInput<'a> {
+    pub(crate) histories: &'a Histories,
+    pub(crate) labeller: &'a Labeller,
+    pub(crate) data: &'a Dataset,
+    pub(crate) schedule: &'a Schedule,
+    pub(crate) design: &'a Preprocessing,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) horizon_days: u16,
+    pub(crate) config: &'a ModelConfig,
     /// Whether churn is silence.
-    pub(super) silence: bool,
-    pub(super) challenger: bool,
-    pub(super) slicer: &'a Slicer<'a>,
+    pub(crate) silence: bool,
+    pub(crate) random_forest: bool,
+    pub(crate) slicer: &'a Slicer<'a>,
 }
 
 /// One horizon's model and its part of the card.
 #[derive(Clone, Debug)]
-pub(super) struct FittedHorizon {
-    pub(super) model: ChurnModel,
-    pub(super) card: HorizonCard,
+pub(crate) struct FittedHorizon {
+    pub(crate) model: ChurnModel,
+    pub(crate) card: HorizonCard,
 }
 
 /// Rows with all that is weighed in them.
-pub(super) struct Weighed<'a> {
-    pub(super) data: &'a Dataset,
-    pub(super) expansion: Expansion,
-    pub(super) matrix: Matrix,
+pub(crate) struct Weighed<'a> {
+    pub(crate) data: &'a Dataset,
+    pub(crate) expansion: Expansion,
+    pub(crate) matrix: Matrix,
 }
 
 impl HorizonInput<'_> {
-    /// Rows with kinks and products made for them.
-    pub(super) fn weighed<'d>(&self, data: &'d Dataset, design: &Design) -> Weighed<'d> {
+    /// Rows with hinges and interactions made for them.
+    pub(crate) fn weighed<'d>(&self, data: &'d Dataset, design: &Preprocessing) -> Weighed<'d> {
         let plain = Matrix::new(data, self.catalogue, design, &Expansion::default());
         let bent = bent(self.catalogue, design, self.horizon_days);
         let telling = telling(self.catalogue, design, self.horizon_days);
         let expansion = fit_expansion(&plain.values, plain.width, &bent, &telling);
-        let matrix = plain.expanded(&expansion);
+        let matrix = plain.nonlinear_terms(&expansion);
         Weighed {
             data,
             expansion,
@@ -65,7 +65,7 @@ impl HorizonInput<'_> {
         }
     }
 
-    pub(super) fn table<'t>(&self, weighed: &'t Weighed<'_>) -> Table<'t> {
+    pub(crate) fn table<'t>(&self, weighed: &'t Weighed<'_>) -> Table<'t> {
         Table {
             data: weighed.data,
             matrix: &weighed.matrix,
@@ -76,7 +76,7 @@ impl HorizonInput<'_> {
     }
 }
 
-pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
+pub(crate) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, TrainError> {
     let (evaluation, judged, untested) = match judge(input)? {
         Judgement::Judged(evaluation, judged) => (Some(*evaluation), Some(judged), None),
         Judgement::Untested(why) => (None, None, Some(why)),
@@ -85,7 +85,7 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
     let table = input.table(&weighed);
     let choice = choose(&table, &input.schedule.fit, input.config)?;
     let fitted = carry_out(&table, &choice)?;
-    let expansion = if choice.recipe.expanded {
+    let expansion = if choice.hyperparameters.nonlinear_terms {
         weighed.expansion.clone()
     } else {
         Expansion::default()
@@ -106,10 +106,10 @@ pub(super) fn fit_horizon(input: &HorizonInput<'_>) -> Result<FittedHorizon, Tra
         churn_rate: input.data.churn_rate(),
         dropped: BTreeMap::new(),
         solver: input.config.solver.name().to_owned(),
-        recipe: choice.recipe,
-        recipe_name: choice.recipe.name(),
+        hyperparameters: choice.hyperparameters,
+        candidate: choice.hyperparameters.name(),
         trials: choice.trials,
-        origins: choice.rehearsals.iter().map(Into::into).collect(),
+        backtest: choice.rehearsals.iter().map(Into::into).collect(),
         calibration: choice.calibration,
         evaluation,
         untested,
@@ -129,7 +129,7 @@ fn rehearsed(choice: &Choice) -> impl Iterator<Item = Predictions> {
 }
 
 /// What one standard deviation of each column adds to the log-odds, on average over the users of the newest date:
-/// with kinks and products in a model it is not the same for everyone.
+/// with hinges and interactions in a model it is not the same for everyone.
 fn effects(input: &HorizonInput<'_>, model: &ChurnModel, weighed: &Weighed<'_>) -> Vec<EffectCard> {
     let newest = weighed.data.dates.iter().max();
     let columns = input.design.columns.len();
@@ -148,7 +148,7 @@ fn effects(input: &HorizonInput<'_>, model: &ChurnModel, weighed: &Weighed<'_>) 
         }
     }
     let slope = model.calibration.slope;
-    let impact = |k: usize| {
+    let standardized_effect = |k: usize| {
         if squares[k] > 0.0 {
             slope * together[k] / squares[k]
         } else {
@@ -159,17 +159,23 @@ fn effects(input: &HorizonInput<'_>, model: &ChurnModel, weighed: &Weighed<'_>) 
         .catalogue
         .features()
         .iter()
-        .map(|f| (f.name.clone(), f.sentence.clone(), f.theme));
+        .map(|f| (f.name.clone(), f.description.clone(), f.group));
     let derived = input.design.derived(input.catalogue);
-    let derived = derived.iter().map(|d| (d.name(), d.sentence(), d.theme()));
-    let named: Vec<(String, String, Theme)> = features.chain(derived).collect();
-    let effect = |(k, (feature, sentence, theme))| EffectCard {
+    let derived = derived
+        .iter()
+        .map(|d| (d.name(), d.description(), d.group()));
+    let named: Vec<(String, String, FeatureGroup)> = features.chain(derived).collect();
+    let effect = |(k, (feature, description, group))| EffectCard {
         feature,
-        sentence,
-        theme,
-        impact: impact(k),
+        description,
+        group,
+        standardized_effect: standardized_effect(k),
     };
     let mut effects: Vec<EffectCard> = named.into_iter().enumerate().map(effect).collect();
-    effects.sort_by(|a, b| b.impact.abs().total_cmp(&a.impact.abs()));
+    effects.sort_by(|a, b| {
+        b.standardized_effect
+            .abs()
+            .total_cmp(&a.standardized_effect.abs())
+    });
     effects
 }

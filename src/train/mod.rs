@@ -4,54 +4,25 @@
 //! Reading order: [`settings`], [`labels`] (who is asked about, what became of them), [`schedule`] (at which dates),
 //! `dataset` (the rows), `few_rows` (why there are hardly any), [`suspects`] (what is too good to be true) and `doubts`
 //! (what is merely odd), [`bgnbd`], [`logistic`] and [`kmeans`] (the fits), `design` (what is weighed), [`segments`],
-//! [`recipe`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon` and `judge` (one model,
-//! fitted and judged), [`untested`] (why it was not judged), [`metrics`] and `evaluation` (how good it is), `rivals` and
-//! `challenger` (against what), [`verdict`] (whether that is enough), `slices`, [`population`] and [`retention`] (of whom),
+//! [`hyperparameters`], [`origins`] and [`procedure`] (how to fit, chosen by dates in the past), `horizon` and `judge` (one model,
+//! fitted and judged), [`untested`] (why it was not judged), [`metrics`] and `evaluation` (how good it is), `baselines` and
+//! `random_forest` (against what), [`verdict`] (whether that is enough), `slices`, [`population`] and [`retention`] (of whom),
 //! [`probe`] (no feature sees the future), [`fit`] (all of it), [`card`], `reach` (what contacting some users reaches),
 //! [`refused`] (what of the log was not used), [`check`], [`inspect`], [`report`]; [`scores`] and [`features`] of
 //! everybody, in a `table`.
 
-pub mod agreement;
-pub mod bgnbd;
-pub mod card;
-mod challenger;
-pub mod check;
+pub mod checks;
 pub mod config;
-mod dataset;
-mod design;
-mod doubts;
-mod evaluation;
-pub mod features;
-mod few_rows;
-pub mod fit;
-mod horizon;
-pub mod inspect;
-mod judge;
-pub mod kmeans;
-pub mod labels;
-pub mod logistic;
-pub mod metrics;
-pub mod origins;
+pub mod data;
+pub mod estimators;
+pub(crate) mod evaluation;
+pub(crate) mod horizon;
+pub mod pipeline;
 pub mod population;
-pub mod probe;
-pub mod procedure;
-mod reach;
-pub mod recipe;
-pub mod refused;
-pub mod report;
-pub mod retention;
-mod rivals;
-pub mod schedule;
-pub mod scores;
-pub mod segments;
+pub mod selection;
 pub mod settings;
-mod slices;
-pub mod suspects;
-mod table;
-pub mod untested;
-pub mod verdict;
 
-pub use few_rows::FewRows;
+pub use checks::few_rows::FewRows;
 
 use crate::features::FeatureError;
 use crate::history::{Day, HistoryError, Stretch};
@@ -136,7 +107,7 @@ pub enum TrainError {
     #[error(
         "all {rows} labelled rows (user, date) for horizon {horizon_days} {}: there is nothing to tell apart; {}{}",
         if *churned { "churned" } else { "stayed" },
-        untested::horizon_advice(*silence, !churned),
+        crate::card::untested::horizon_advice(*silence, !churned),
         if *churned == *silence { ", or choose an earlier --as-of if the feed of these events stopped before the log ends" }
         else { "" }
     )]
@@ -156,17 +127,17 @@ pub enum TrainError {
         /// The horizon.
         horizon_days: u16,
         /// Why.
-        source: logistic::LogisticError,
+        source: estimators::logistic::LogisticError,
     },
     /// Input that is too odd or too good to be true.
     #[error(
-        "{first}; if it is meant, add to model.allow_suspect: {}",
+        "{first}; if it is meant, add to model.allow_leakage: {}",
         names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     )]
     Suspect {
         /// The first of what was found.
-        first: Box<suspects::Suspicion>,
-        /// What `model.allow_suspect` must also hold for everything that was found to be let through.
+        first: Box<checks::target_leakage::Suspicion>,
+        /// What `model.allow_leakage` must also hold for everything that was found to be let through.
         names: Vec<String>,
     },
     /// A feature that sees the future.
@@ -180,7 +151,7 @@ pub enum TrainError {
         /// The as-of day.
         as_of: Day,
         /// What revealed it.
-        change: probe::OtherFuture,
+        change: checks::leakage::OtherFuture,
     },
     /// A leakage probe that found nothing to compare.
     #[error("the leakage probe compared nothing: it was given {users} users and {dates} dates")]
@@ -196,10 +167,10 @@ pub enum TrainError {
         /// The number of segments.
         k: usize,
         /// Why.
-        source: kmeans::KMeansError,
+        source: estimators::kmeans::KMeansError,
     },
-    /// The challenger could not be fitted.
-    #[error("challenger: {problem}")]
+    /// The random_forest could not be fitted.
+    #[error("random_forest: {problem}")]
     Challenger {
         /// What the library said.
         problem: String,
@@ -215,7 +186,7 @@ pub enum TrainError {
     History(#[from] HistoryError),
 }
 
-/// The holes, for the end of a sentence.
+/// The holes, for the end of a description.
 fn without(holes: &[Stretch]) -> String {
     let days = |hole: &Stretch| format!("{} to {}", hole.from, hole.until.plus(-1));
     match holes {

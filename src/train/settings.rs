@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use super::labels::ChurnConfig;
-use super::segments::SegmentConfig;
+use super::data::labels::ChurnConfig;
+use super::estimators::segments::SegmentConfig;
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
@@ -38,8 +38,8 @@ pub struct ModelConfig {
     pub solver: Solver,
     /// The strength of the L2 penalty; without it dates in the past choose it.
     pub l2: Option<f64>,
-    /// Whether kinks and products of features are weighed too; without it dates in the past choose it.
-    pub expanded: Option<bool>,
+    /// Whether hinges and interactions of features are weighed too; without it dates in the past choose it.
+    pub nonlinear_terms: Option<bool>,
     /// How many label windows (lead + horizon) ago a row counts half, 0 for all rows alike; without it dates in the past
     /// choose it.
     pub half_life_windows: Option<f64>,
@@ -54,8 +54,8 @@ pub struct ModelConfig {
     /// Seed of everything drawn at random.
     pub seed: u64,
     /// Features, kinds and columns (`events.kind`, `events.amount`) that are meant although they look like identifiers,
-    /// times or the answer itself; see [`super::suspects`].
-    pub allow_suspect: Vec<String>,
+    /// times or the answer itself; see [`super::checks::target_leakage`].
+    pub allow_leakage: Vec<String>,
 }
 
 impl Default for ModelConfig {
@@ -63,14 +63,14 @@ impl Default for ModelConfig {
         Self {
             solver: Solver::Newton,
             l2: None,
-            expanded: None,
+            nonlinear_terms: None,
             half_life_windows: None,
             spacing_days: None,
             most_rows: 200_000,
             snapshots: 12,
             kinds: 12,
             seed: 7,
-            allow_suspect: Vec::new(),
+            allow_leakage: Vec::new(),
         }
     }
 }

@@ -100,6 +100,6 @@ local.write_text((work / "logs/returns/ebb.toml").read_text().replace("[churn]",
 compare_scores("expressions", local, "2024-07-01")
 if not (work / "bulk/ebb.toml").exists():
     run(train.with_name("bulk"), events, "--users", users, "--out", work / "bulk")
-run(train, "fit", "--quiet", "--allow-weak", "--sample-users", "0.1", "--config", work / "bulk/ebb.toml", "--out", work / "model")
+run(train, "fit", "--quiet", "--allow-below-baseline", "--sample-users", "0.1", "--config", work / "bulk/ebb.toml", "--out", work / "model")
 compare_scores(f"{events} events", work / "bulk/ebb.toml", "2025-06-24", work / "model")
 end()

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use ebb::history::{Amount, DayRecord, History};
 use ebb::lifecycle::NotEligible;
-use ebb::model::{Assessment, Bundle, BundleSpec, Subject};
-use ebb::train::labels::{ChurnConfig, Labeller};
-use ebb::train::schedule::Observed;
+use ebb::model::{Bundle, BundleSpec, Prediction, Subject};
+use ebb::train::data::labels::{ChurnConfig, Labeller};
+use ebb::train::data::snapshots::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -68,16 +68,16 @@ fn the_trainer_and_the_scorer_decide_alike() {
             let date = origin.plus(date);
             let trained = labeller.eligible(history.view(), date);
             let scored = bundle
-                .assessor(&kinds)
-                .assess(Subject::History(history.view()), date, 0)
+                .predictor(&kinds)
+                .predict(Subject::History(history.view()), date, 0)
                 .unwrap();
             let agree = match trained {
-                Ok(()) => matches!(scored, Assessment::Scored(_)),
+                Ok(()) => matches!(scored, Prediction::Scored(_)),
                 Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => {
-                    scored == Assessment::TooNew
+                    scored == Prediction::TooNew
                 }
-                Err(NotEligible::Inactive) => matches!(scored, Assessment::Inactive { .. }),
-                Err(NotEligible::AlreadyChurned) => scored == Assessment::AlreadyChurned,
+                Err(NotEligible::Inactive) => matches!(scored, Prediction::Inactive { .. }),
+                Err(NotEligible::AlreadyChurned) => scored == Prediction::AlreadyChurned,
             };
             prop_assert!(
                 agree,

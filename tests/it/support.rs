@@ -6,8 +6,8 @@ use ebb::features::{Catalogue, FeatureSchema};
 use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder};
 use ebb::lifecycle::Thresholds;
 use ebb::model::{
-    Bands, BgNbd, Bundle, BundleSpec, Calibration, ChurnModel, Column, Design, Expansion,
-    FORMAT_VERSION, Kink, Pair, Segment, Segments, Training, save,
+    Bands, BgNbd, Bundle, BundleSpec, Calibration, ChurnModel, Column, Expansion, FORMAT_VERSION,
+    Hinge, Interaction, Preprocessing, Segment, Segments, Training, save,
 };
 
 pub const TIMEZONE: &str = "Europe/London";
@@ -29,10 +29,10 @@ pub fn spec() -> BundleSpec {
     let column = |feature: String, scale| Column {
         feature,
         scale,
-        center: 0.7,
-        spread: 1.3,
-        low: -9.0,
-        high: 9.0,
+        mean: 0.7,
+        std_dev: 1.3,
+        clip_min: -9.0,
+        clip_max: 9.0,
     };
     let bg_nbd = Some(BgNbd {
         r: 0.243,
@@ -40,7 +40,7 @@ pub fn spec() -> BundleSpec {
         a: 0.793,
         b: 2.426,
     });
-    let derived = Design {
+    let derived = Preprocessing {
         columns: Vec::new(),
         bg_nbd,
     }
@@ -53,19 +53,19 @@ pub fn spec() -> BundleSpec {
         .chain(derived.iter().map(|d| column(d.name(), d.scale())))
         .collect();
     let expansion = Expansion {
-        kinks: vec![Kink {
+        hinges: vec![Hinge {
             column: 0,
             knot: 0.4,
-            center: 0.3,
-            spread: 0.9,
+            mean: 0.3,
+            std_dev: 0.9,
         }],
-        pairs: vec![Pair {
+        interactions: vec![Interaction {
             first: 0,
             second: 5,
-            center: 0.1,
-            spread: 2.0,
-            low: -5.0,
-            high: 5.0,
+            mean: 0.1,
+            std_dev: 2.0,
+            clip_min: -5.0,
+            clip_max: 5.0,
         }],
     };
     let weights = |step: usize| {
@@ -117,7 +117,7 @@ pub fn spec() -> BundleSpec {
             seed: 1,
             ebb_version: "0.1.0".into(),
         },
-        design: Design { columns, bg_nbd },
+        preprocessing: Preprocessing { columns, bg_nbd },
         schema,
     }
 }

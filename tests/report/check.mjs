@@ -218,7 +218,7 @@ async function checkCharts(panel, name, card) {
     return { area: area / 10_000, versus: rows(".versus .strip"), trials: rows(".trials .strip"), strips: rows(".strips .strip"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
   }, days);
   check(`${name}: the area below the ROC curve is the AUC`, Math.abs(drawn.area - evaluation.model.auc.value) < 0.01, `${drawn.area}`);
-  check(`${name}: every rival is compared twice`, drawn.versus === 2 * evaluation.rivals.length, `${drawn.versus}`);
+  check(`${name}: every baseline is compared twice`, drawn.versus === 2 * evaluation.baselines.length, `${drawn.versus}`);
   const slices = evaluation.slices.length + evaluation.slices.filter((s) => s.metrics?.auc).length;
   check(`${name}: every part of the users is drawn`, drawn.strips - drawn.versus - drawn.trials === slices, `${drawn.strips - drawn.versus - drawn.trials} for ${slices}`);
   check(`${name}: every date is drawn`, drawn.dates === horizon.by_date.length, `${drawn.dates}`);
@@ -300,7 +300,7 @@ async function checkLift(panel, name, card) {
   const axis = await panel.evaluate((element, days) => {
     const chart = element.querySelector(`svg[aria-labelledby^="lift-${days}-t"]`);
     const ticks = [...chart.querySelectorAll(".tick[x='-8']")].map((t) => [Number.parseFloat(t.getAttribute("y")), Number.parseFloat(t.textContent)]);
-    const paths = [...chart.querySelectorAll("path.model, path.rival")].map((p) => p.getAttribute("d").slice(1).split("L").map((q) => q.split(" ").map(Number)));
+    const paths = [...chart.querySelectorAll("path.model, path.baseline")].map((p) => p.getAttribute("d").slice(1).split("L").map((q) => q.split(" ").map(Number)));
     return { ticks, paths };
   }, days);
   const [[y0, v0], [y1, v1]] = [axis.ticks[0], axis.ticks.at(-1)];

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use ebb::train::kmeans::{LloydKMeans, Points, fit_points};
-use ebb::train::logistic::{NewtonLogistic, Rows, fit_rows};
+use ebb::train::estimators::kmeans::{LloydKMeans, Points, fit_points};
+use ebb::train::estimators::logistic::{NewtonLogistic, Rows, fit_rows};
 use linfa::ParamGuard;
 use serde_json::{Value, json};
 

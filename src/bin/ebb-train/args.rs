@@ -137,11 +137,11 @@ pub(crate) struct Fit {
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Day>,
     /// Also fit a random forest and put its figures into the card beside the model's.
-    #[arg(long)]
-    pub(crate) challenger: bool,
+    #[arg(long = "random-forest-baseline")]
+    pub(crate) random_forest: bool,
     /// Write the bundle even if a model does not beat one that knows recency only.
     #[arg(long)]
-    pub(crate) allow_weak: bool,
+    pub(crate) allow_below_baseline: bool,
     /// Fit on this share of the users, such as 0.05; a hash of their ids decides who it is.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) sample_users: Option<f64>,

@@ -3,17 +3,19 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
+use ebb::batch::features::{features_destination, write_features};
+use ebb::batch::scores::{Target, write_scores};
+use ebb::card::Card;
 use ebb::events::{EventsError, LogRequest, Progress, ReadLog, SqlRequest, read_log};
 use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users, rollup_destination, write_rollup};
 use ebb::model;
+use ebb::report::gate::{Floors, check as hold};
+use ebb::report::{html, text as card_text};
 use ebb::simulate::{SimulateError, SimulateOptions};
-use ebb::train::card::Card;
-use ebb::train::check::{Floors, check as hold};
+use ebb::train::TrainError;
+use ebb::train::checks::agreement;
 use ebb::train::config::Config;
-use ebb::train::features::{features_destination, write_features};
-use ebb::train::fit::{FitInput, fit as fit_all};
-use ebb::train::scores::{Target, write_scores};
-use ebb::train::{TrainError, agreement, inspect as card_text, report};
+use ebb::train::pipeline::{FitInput, fit as fit_all};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -118,18 +120,18 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         coverage: &coverage,
         config: &config.train,
         as_of,
-        challenger: args.challenger,
+        random_forest: args.random_forest,
         data_quality: &quality.without_users(),
     };
     let fitted = fit_all(&input).map_err(|error| match error {
         TrainError::Setting(_) => usage(error),
         _ => failed(error),
     })?;
-    if !args.allow_weak {
+    if !args.allow_below_baseline {
         refuse_weak(&fitted.card, output)?;
     }
     let card = fitted.card.to_json().map_err(failed)?;
-    let report = report::render(&fitted.card);
+    let report = html::render(&fitted.card);
     let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
     let text = format!(
         "{}\nModel {} written to {}",
@@ -160,7 +162,7 @@ fn refuse_weak(card: &Card, output: Output) -> Outcome {
     )?;
     let days: Vec<String> = weak.iter().map(|days| format!("{days}-day")).collect();
     Err(Failure::Verdict(Some(format!(
-        "the {} model does not beat a model that knows recency only, so nothing was written; --allow-weak writes it all \
+        "the {} model does not beat a model that knows recency only, so nothing was written; --allow-below-baseline writes it all \
          the same",
         days.join(" and the ")
     ))))

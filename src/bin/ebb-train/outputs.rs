@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::Context;
+use ebb::batch::features::FeaturesError;
+use ebb::batch::scores::ScoresError;
 use ebb::events::{LogFiles, QualityReport};
 use ebb::history::HistoryError;
 use ebb::model::ModelError;
 use ebb::output::{self, Destination, Inputs, OutputError, check_apart};
 use ebb::train::config::Config;
-use ebb::train::features::FeaturesError;
-use ebb::train::scores::ScoresError;
 
 use crate::args;
 use crate::outcome::{Failure, Outcome, failed, usage};

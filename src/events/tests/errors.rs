@@ -1,4 +1,4 @@
-use super::*;
+use crate::events::tests::*;
 
 fn message(result: Result<(Histories, QualityReport), EventsError>) -> String {
     result.unwrap_err().to_string()

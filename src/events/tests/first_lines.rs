@@ -1,6 +1,6 @@
 //! Files whose beginning is not what it should be, and compressed files with something between or behind.
 
-use super::*;
+use crate::events::tests::*;
 
 fn message(name: &str, bytes: &[u8]) -> String {
     read_bytes(name, bytes, PLAIN).unwrap_err().to_string()

@@ -15,7 +15,7 @@ use parquet::file::properties::WriterProperties;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::*;
+use crate::events::tests::*;
 use crate::history::write_rollup;
 
 struct Event {

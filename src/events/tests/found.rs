@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use super::*;
+use crate::events::tests::*;
 
 /// A row of a user of this number.
 fn row(n: usize) -> String {

@@ -1,10 +1,10 @@
-mod errors;
-mod first_lines;
-mod formats;
-mod found;
-mod quotes;
-mod refusals;
-mod values;
+pub(crate) mod errors;
+pub(crate) mod first_lines;
+pub(crate) mod formats;
+pub(crate) mod found;
+pub(crate) mod quotes;
+pub(crate) mod refusals;
+pub(crate) mod values;
 
 use std::fs;
 use std::io::Write;
@@ -14,7 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
-use super::*;
+use crate::events::*;
 use crate::history::Histories;
 
 /// The plain mapping of the events below.

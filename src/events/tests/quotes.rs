@@ -1,6 +1,6 @@
 //! Quotes left open, escapes and records beyond the limits.
 
-use super::*;
+use crate::events::tests::*;
 
 const SETTINGS: &str = "user = 'user'\ntime = 'at'\nkind = 'what'\namount = 'price'";
 

@@ -1,4 +1,4 @@
-use super::*;
+use crate::events::tests::*;
 
 #[test]
 fn every_reason_is_counted_with_its_line() {

@@ -14,7 +14,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
-use super::*;
+use crate::events::tests::*;
 
 const USER_TIME: &str = "user = 'user'\ntime = 'time'\n";
 

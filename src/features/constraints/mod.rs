@@ -1,7 +1,7 @@
 //! What every feature vector obeys that comes from a history: a vector that does not is a mistake, such as two features
 //! exchanged, and is refused rather than scored.
 
-mod rule;
+pub(crate) mod rule;
 #[cfg(test)]
 mod tests;
 

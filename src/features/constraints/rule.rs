@@ -10,7 +10,7 @@ const ROUGHLY_LEAST: f64 = 0.05;
 /// One thing that holds of every vector that comes from a history. Features are positions; a rule that reads one that is
 /// unknown holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// A whole number of at least so many.
     Count { feature: usize, least: f64 },
     /// Between two numbers.
@@ -131,7 +131,7 @@ fn far(a: f64, b: f64) -> bool {
 impl Rule {
     /// Whether a vector's values contradict the rule.
     #[inline]
-    pub(super) fn is_broken(&self, at: impl Fn(&usize) -> f64) -> bool {
+    pub(crate) fn is_broken(&self, at: impl Fn(&usize) -> f64) -> bool {
         match self {
             Self::Count { feature, least } => {
                 at(feature) < *least || at(feature) > at(feature).trunc()
@@ -247,7 +247,7 @@ impl Rule {
     }
 
     /// The features that it reads, the one to blame first.
-    pub(super) fn features(&self) -> Vec<usize> {
+    pub(crate) fn features(&self) -> Vec<usize> {
         match self {
             Self::Count { feature, .. } | Self::Range { feature, .. } => vec![*feature],
             Self::Order { low, high } => vec![*low, *high],
@@ -314,7 +314,7 @@ impl Rule {
     }
 
     /// What holds of every history.
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Count { least, .. } => format!("it must be a whole number of at least {least}"),
             Self::Range { low, high, .. } if *high == f64::INFINITY => {

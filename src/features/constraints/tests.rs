@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::features::constraints::*;
 use crate::features::{Extractor, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
 
@@ -245,9 +245,9 @@ const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 37] = [
     ),
     (
         0,
-        "gap_spread_days",
+        "gap_std_days",
         49.0,
-        "gap_spread_days",
+        "gap_std_days",
         "cannot spread so far",
     ),
     (
@@ -313,13 +313,7 @@ const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 37] = [
         "amount_8d",
         "nothing happened in the last 8 days",
     ),
-    (
-        0,
-        "amount_spread",
-        -1.0,
-        "amount_spread",
-        "cannot be less than 0",
-    ),
+    (0, "amount_std", -1.0, "amount_std", "cannot be less than 0"),
     (
         0,
         "return_recency_days",

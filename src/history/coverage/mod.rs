@@ -20,9 +20,9 @@
 //! when the hole before it is longer than a year and than all that is covered; at the beginning, where a log may have
 //! grown from nothing, with fewer than five users or by that length.
 
-mod counts;
-mod rule;
-mod series;
+pub(crate) mod counts;
+pub(crate) mod rule;
+pub(crate) mod series;
 #[cfg(test)]
 mod tests;
 

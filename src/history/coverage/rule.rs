@@ -28,20 +28,20 @@ const LEAST_ISLAND_SHARE: f64 = 0.25;
 const FAR_DAYS: i32 = 366;
 
 /// A feed as it was judged.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     series: Series,
     /// The runs of days without users, or all but without, between days that have them.
-    pub(super) silences: Vec<Stretch>,
+    pub(crate) silences: Vec<Stretch>,
     weekly: Weekly,
-    pub(super) usual_silence_days: i32,
-    pub(super) span: Stretch,
-    pub(super) holes: Vec<Hole>,
+    pub(crate) usual_silence_days: i32,
+    pub(crate) span: Stretch,
+    pub(crate) holes: Vec<Hole>,
 }
 
 impl Feed {
     /// Judges the silences of a feed that could have been observed until `end`, or to its last day; `None` when it has no
     /// users.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         series: Series,
         end: Option<Day>,
         settings: CoverageSettings,
@@ -209,7 +209,7 @@ impl Feed {
     }
 
     /// What the card says of the feed.
-    pub(super) fn coverage(&self, kinds: &[&str]) -> FeedCoverage {
+    pub(crate) fn coverage(&self, kinds: &[&str]) -> FeedCoverage {
         let silent: i32 = self.holes.iter().map(|hole| hole.days.days()).sum();
         let days = (self.span.days() - silent).max(1);
         FeedCoverage {
@@ -233,7 +233,7 @@ fn between(pair: &[Day]) -> Option<Stretch> {
 }
 
 /// Whether a log with these silences is as silent at the same time of a year before or after.
-pub(super) fn is_season(silence: Stretch, silences: &[Stretch]) -> bool {
+pub(crate) fn is_season(silence: Stretch, silences: &[Stretch]) -> bool {
     let is_silent = |shift: i32| {
         let (from, until) = (silence.from.plus(shift), silence.until.plus(shift));
         let common = |other: &Stretch| other.until.min(until).since(other.from.max(from));

@@ -8,7 +8,7 @@ const BASELINE_WEEKS: i32 = 26;
 /// Weeks that must lie within the log for that median to be known.
 const LEAST_BASELINE_WEEKS: i32 = 13;
 /// The share of a usual week up to which a week counts as silent.
-pub(super) const QUIET_SHARE: f64 = 0.1;
+pub(crate) const QUIET_SHARE: f64 = 0.1;
 /// Days on either side of a silence whose mean is its expectation.
 const RATE_DAYS: i32 = 56;
 /// Days that must be there for that mean to be taken.
@@ -25,7 +25,7 @@ const MOST_OF_A_DAY: u64 = 2;
 
 /// Users by day of one feed; only days with users are held, so that a span of centuries costs nothing.
 #[derive(Clone, Debug)]
-pub(super) struct Series {
+pub(crate) struct Series {
     days: Vec<Day>,
     /// Users up to and including each of the days.
     sums: Vec<u64>,
@@ -35,7 +35,7 @@ pub(super) struct Series {
 
 impl Series {
     /// The series of these counts, none of which is 0; `None` when there are none.
-    pub(super) fn new(counts: &BTreeMap<Day, u64>) -> Option<Self> {
+    pub(crate) fn new(counts: &BTreeMap<Day, u64>) -> Option<Self> {
         let days: Vec<Day> = counts.keys().copied().collect();
         let most =
             MOST_OF_A_DAY * median(counts.values().map(|users| *users as f64).collect()) as u64;
@@ -60,7 +60,7 @@ impl Series {
     }
 
     /// The first day with users and the day after the last one.
-    pub(super) fn span(&self) -> Option<Stretch> {
+    pub(crate) fn span(&self) -> Option<Stretch> {
         let (first, last) = self.days.first().zip(self.days.last())?;
         Some(Stretch {
             from: *first,
@@ -69,22 +69,22 @@ impl Series {
     }
 
     /// All users.
-    pub(super) fn all_users(&self) -> u64 {
+    pub(crate) fn all_users(&self) -> u64 {
         self.sums.last().copied().unwrap_or(0)
     }
 
     /// The days between the first and the last fiftieth of the users, where strays are few.
-    pub(super) fn core(&self) -> Stretch {
+    pub(crate) fn core(&self) -> Stretch {
         self.core
     }
 
     /// The day by which half of the users had come.
-    pub(super) fn middle(&self) -> Day {
+    pub(crate) fn middle(&self) -> Day {
         self.middle
     }
 
     /// The users in the days `[from, until)`.
-    pub(super) fn users(&self, from: Day, until: Day) -> u64 {
+    pub(crate) fn users(&self, from: Day, until: Day) -> u64 {
         let before = |day: Day| {
             let at = self.days.partition_point(|other| *other < day);
             at.checked_sub(1)
@@ -97,7 +97,7 @@ impl Series {
 
     /// The days on which the feed was alive: with users, and not in a week that is all but empty beside what weeks before
     /// and after it usually hold.
-    pub(super) fn loud_days(&self) -> Vec<Day> {
+    pub(crate) fn loud_days(&self) -> Vec<Day> {
         self.days
             .iter()
             .copied()
@@ -130,7 +130,7 @@ impl Series {
 
     /// How many users the days of a silence would have had, by the mean of each weekday in the eight weeks before `day`, or the
     /// two if they had fewer: a season may be on its way down. `None` when hardly any of them lie within the log.
-    pub(super) fn expected_before(&self, day: Day, silence: Stretch) -> Option<f64> {
+    pub(crate) fn expected_before(&self, day: Day, silence: Stretch) -> Option<f64> {
         let first = self.span()?.from;
         let by = |days: i32| Stretch {
             from: day.plus(-days).max(first),
@@ -143,7 +143,7 @@ impl Series {
     }
 
     /// The same by the weeks after it.
-    pub(super) fn expected_after(&self, silence: Stretch) -> Option<f64> {
+    pub(crate) fn expected_after(&self, silence: Stretch) -> Option<f64> {
         let last = self.span()?.until;
         let by = |days: i32| Stretch {
             from: silence.until,
@@ -201,7 +201,7 @@ impl Series {
 
     /// How the counts of weeks vary, by the differences of neighbouring weeks. Weeks that touch one of `silences` are left out,
     /// and so is the tenth of the pairs that differ most, or one campaign would hide every hole.
-    pub(super) fn weekly(&self, silences: &[Stretch]) -> Weekly {
+    pub(crate) fn weekly(&self, silences: &[Stretch]) -> Weekly {
         let Some(span) = self.span() else {
             return Weekly::default();
         };
@@ -243,7 +243,7 @@ impl Series {
 
 /// The counts of weeks.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Weekly {
+pub(crate) struct Weekly {
     mean: f64,
     /// At least the mean, as of independent visits.
     variance: f64,
@@ -251,7 +251,7 @@ pub(super) struct Weekly {
 
 impl Weekly {
     /// By how much they vary more than independent visits would.
-    pub(super) fn dispersion(self) -> f64 {
+    pub(crate) fn dispersion(self) -> f64 {
         if self.mean > 0.0 {
             self.variance / self.mean
         } else {
@@ -261,7 +261,7 @@ impl Weekly {
 
     /// The logarithm of how much likelier `users` are on so many days if that is what was to be expected than if `expected`
     /// were: negative binomial weeks, which have the variance of the log's own, independent of each other.
-    pub(super) fn evidence(self, days: i32, expected: f64, users: f64) -> f64 {
+    pub(crate) fn evidence(self, days: i32, expected: f64, users: f64) -> f64 {
         let weeks = f64::from(days.max(7)) / 7.0;
         let (expected, users) = (expected / weeks, users / weeks);
         if users >= expected {

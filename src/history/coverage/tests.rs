@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::*;
+use crate::history::coverage::*;
 use crate::history::{Amount, DayRecord, HistoriesBuilder};
 
 const START: i32 = 19_700; // 2023-12-09

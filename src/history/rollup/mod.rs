@@ -12,32 +12,21 @@
 //!
 //! Several rows for one user, day and kind add up, so partial roll-ups of one log can lie side by side.
 
-mod cell;
-mod columns;
-mod int96;
-mod read;
-mod rows;
-mod write;
-
+pub(crate) mod read;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
+pub(crate) mod write;
 
 use std::path::Path;
 
-pub(crate) use cell::{Cell, NoId};
-pub(crate) use columns::Column;
-#[cfg_attr(
-    not(feature = "train"),
-    expect(unused_imports, reason = "only the log readers share it")
-)]
-pub(crate) use int96::exact_int96;
 pub use read::{RollupRead, StrayRows, read_rollup};
 #[cfg_attr(
     not(feature = "train"),
     expect(unused_imports, reason = "only the log readers share it")
 )]
 pub(crate) use read::{check_complete, read_rollup_file};
-pub(in crate::history) use write::fnv_1a;
+pub(crate) use write::fnv_1a;
 pub use write::{RollupWritten, partition_of, rollup_destination, write_rollup};
 
 /// The columns a roll-up must have.

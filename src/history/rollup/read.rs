@@ -16,10 +16,9 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
 
-use super::int96::exact_int96;
 use super::rows::{KnownKinds, Rows};
 use super::{AMOUNT, REQUIRED, part_name, part_of_path};
-use crate::history::guard::guarded;
+use crate::columnar::{exact_int96, guarded};
 use crate::history::{
     Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, Stray, Users,
 };
@@ -304,7 +303,7 @@ pub(crate) fn check_complete(paths: &[PathBuf]) -> Result<(), HistoryError> {
     Ok(())
 }
 
-pub(super) fn io_error(path: &Path, kind: io::ErrorKind, problem: &str) -> HistoryError {
+pub(crate) fn io_error(path: &Path, kind: io::ErrorKind, problem: &str) -> HistoryError {
     HistoryError::Io {
         path: path.to_owned(),
         source: io::Error::new(kind, problem),

@@ -6,7 +6,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 
-use super::{AMOUNT, Cell, Column, NoId};
+use super::AMOUNT;
+use crate::columnar::{Cell, Column, NoId};
 use crate::history::{AMOUNT_LIMIT, Amount, Day, DayRecord, HistoriesBuilder, HistoryError, YEARS};
 
 /// Kinds of a batch that are found by comparing; few logs have more.
@@ -16,7 +17,7 @@ const INEXACT_USER: &str = "a user id: so large a floating-point number looks li
     whole numbers";
 
 /// The columns of one batch.
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     path: &'a Path,
     /// Rows of the file before this batch.
     rows_before: u64,
@@ -83,14 +84,14 @@ fn views<'a>(batch: &'a RecordBatch, column: &str) -> &'a [u128] {
 
 /// The numbers of the kinds of one batch, found by their views.
 #[derive(Default)]
-pub(super) struct KnownKinds {
+pub(crate) struct KnownKinds {
     known: Vec<(u128, u16)>,
 }
 
 impl KnownKinds {
     /// The number that the builder gives to the kind of a row.
     #[inline]
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         rows: &Rows<'_>,
         row: usize,
@@ -111,7 +112,7 @@ impl KnownKinds {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         path: &'a Path,
         batch: &'a RecordBatch,
         rows_before: u64,
@@ -154,7 +155,7 @@ impl<'a> Rows<'a> {
 
     /// Whether the row is known to be of the same user as the row before in the batch.
     #[inline]
-    pub(super) fn repeats_user(&self, row: usize) -> bool {
+    pub(crate) fn repeats_user(&self, row: usize) -> bool {
         let view = |row: usize| self.user_views.get(row);
         row.checked_sub(1)
             .and_then(view)
@@ -183,7 +184,7 @@ impl<'a> Rows<'a> {
 
     /// All of a row but its user and kind, whose numbers are only given to rows that are kept.
     #[inline]
-    pub(super) fn record(&self, row: usize) -> Result<DayRecord, HistoryError> {
+    pub(crate) fn record(&self, row: usize) -> Result<DayRecord, HistoryError> {
         match self.plain.as_ref().and_then(|plain| plain.record(row)) {
             Some(record) => Ok(record),
             None => self.any_record(row),
@@ -227,7 +228,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    pub(super) fn user<'s>(
+    pub(crate) fn user<'s>(
         &'s self,
         row: usize,
         text: &'s mut String,

@@ -13,8 +13,8 @@ use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::*;
 use crate::history::DayBounds;
+use crate::history::rollup::*;
 use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError, Users};
 
 type Row = (&'static str, i32, &'static str, u32, f64);

@@ -46,7 +46,7 @@ pub fn partition_of(user: &str, partitions: usize) -> usize {
 }
 
 /// The 64-bit FNV-1a hash of the id's UTF-8 bytes.
-pub(in crate::history) fn fnv_1a(user: &str) -> u64 {
+pub(crate) fn fnv_1a(user: &str) -> u64 {
     user.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

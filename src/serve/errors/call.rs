@@ -8,7 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::table::{Detail, Reason};
 use crate::history::HistoryError;
 use crate::model::ModelError;
-use crate::serve::subject::Place;
+use crate::serve::convert::subject::Place;
 use crate::serve::wire;
 
 /// `ErrorInfo.domain`.
@@ -217,7 +217,7 @@ impl CallError {
     }
 
     /// From the payload to the table.
-    pub(super) fn reason(&self) -> Reason {
+    pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Field { .. } => Reason::FieldInvalid,
             Self::TooMany { .. } => Reason::BatchTooLarge,

@@ -1,11 +1,11 @@
 //! What keeps a server from running, and what a call can fail with: [`table`] is the one table of reasons, [`call`]
 //! fills them in.
 
-mod call;
-mod page;
-mod table;
+pub(crate) mod call;
+pub(crate) mod page;
+pub(crate) mod table;
 
-pub(super) use call::{CallError, explained};
+pub(crate) use call::{CallError, explained};
 pub use page::errors_page;
 
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use tonic::Code;
 
 /// Which details of `google.rpc` go with an error beside ErrorInfo, which always does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detail {
+pub(crate) enum Detail {
     /// BadRequest with the path of the field.
     BadRequest,
     /// RetryInfo with the time to wait.
@@ -15,33 +15,33 @@ pub(super) enum Detail {
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// `ErrorInfo.reason`.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// The gRPC status code.
-    pub(super) code: Code,
+    pub(crate) code: Code,
     /// What goes with it.
-    pub(super) details: &'static [Detail],
+    pub(crate) details: &'static [Detail],
     /// When it happens.
-    pub(super) meaning: &'static str,
+    pub(crate) meaning: &'static str,
     /// What a client does about it.
-    pub(super) remedy: &'static str,
+    pub(crate) remedy: &'static str,
 }
 
 macro_rules! reasons {
     ($($variant:ident $name:literal $code:ident [$($detail:ident)*] $meaning:literal $remedy:literal)+) => {
         /// Why a call failed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Reason {
+        pub(crate) enum Reason {
             $(#[doc = $meaning] $variant,)+
         }
 
         impl Reason {
             /// All of them, in the order of the documentation.
-            pub(super) const ALL: &[Self] = &[$(Self::$variant),+];
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The reason's row.
-            pub(super) const fn row(self) -> Row {
+            pub(crate) const fn row(self) -> Row {
                 match self {
                     $(Self::$variant => Row {
                         name: $name,

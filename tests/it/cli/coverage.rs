@@ -71,7 +71,7 @@ fn folder(log: &str, change: (&str, &str)) -> TempDir {
 fn card(folder: &TempDir) -> Value {
     let run = ebb_train(
         folder.path(),
-        "fit --allow-weak --json --config ebb.toml --out model --quality quality.json",
+        "fit --allow-below-baseline --json --config ebb.toml --out model --quality quality.json",
     );
     serde_json::from_str::<Value>(&run.ok().out).unwrap()["card"].take()
 }
@@ -314,7 +314,7 @@ fn fitted() -> TempDir {
     let folder = folder(&text(&rows()), ("", ""));
     ebb_train(
         folder.path(),
-        "fit --quiet --allow-weak --config ebb.toml --out model",
+        "fit --quiet --allow-below-baseline --config ebb.toml --out model",
     )
     .ok();
     folder

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The simulated log with every `nth` row's column `column` emptied or spoilt; fitted, and what the CI recipe says of it.
+/// The simulated log with every `nth` row's column `column` emptied or spoilt; fitted, and what the CI hyperparameters says of it.
 fn checked(nth: usize, column: usize, value: &str, floors: &str) -> Run {
     let folder = shop();
     let path = folder.path();

@@ -297,7 +297,7 @@ fn what_cannot_be_said_does_not_stop_the_work() {
     };
     let mut ends = Vec::new();
     for (out, errors) in [("full", Stdio::from(full())), ("gone", Stdio::from(gone()))] {
-        let fit = format!("fit --allow-weak --config log/ebb.toml --out {out}");
+        let fit = format!("fit --allow-below-baseline --config log/ebb.toml --out {out}");
         let done = command(path, &fit).stderr(errors).output().unwrap();
         assert!(
             String::from_utf8_lossy(&done.stdout).contains("written to"),

@@ -229,9 +229,9 @@ fn inspect_prints_the_card() {
         "{out}"
     );
     for part in [
-        "  recipe: L2 ",
+        "  hyperparameters: L2 ",
         "  log-odds put right with slope ",
-        "model less rival",
+        "model less baseline",
     ] {
         assert_eq!(
             out.matches(part).count(),
@@ -295,7 +295,7 @@ fn the_card_adds_up() {
             e["users"].as_u64().unwrap()
         );
         assert_eq!(e["calibration_curve"], judged["deciles"]);
-        let names: Vec<&str> = e["rivals"]
+        let names: Vec<&str> = e["baselines"]
             .as_array()
             .unwrap()
             .iter()
@@ -360,7 +360,7 @@ const COMMANDS: [&str; 7] = [
     "check --model model --min-auc 0.5",
     "inspect --model model",
     "rollup --config log/ebb.toml --out rollup",
-    "fit --config log/ebb.toml --events rollup --challenger --out model",
+    "fit --config log/ebb.toml --events rollup --random-forest-baseline --out model",
 ];
 
 #[test]

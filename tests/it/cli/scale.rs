@@ -89,7 +89,7 @@ fn a_share_of_the_users_is_always_the_same() {
     let fit = |out: &str, more: &str| {
         let run = ebb_train(
             path,
-            &format!("fit --allow-weak --json --config log/ebb.toml --out {out} {more}"),
+            &format!("fit --allow-below-baseline --json --config log/ebb.toml --out {out} {more}"),
         )
         .ok();
         let card: serde_json::Value = serde_json::from_str(&run.out).unwrap();

@@ -64,7 +64,7 @@ fn a_kind_that_gives_the_answer_away_stops_the_fit_until_it_is_allowed() {
     }
     assert!(
         error.contains("churn.churn_event")
-            && error.ends_with("model.allow_suspect: \"account_closed\""),
+            && error.ends_with("model.allow_leakage: \"account_closed\""),
         "{error}"
     );
     assert!(
@@ -72,7 +72,7 @@ fn a_kind_that_gives_the_answer_away_stops_the_fit_until_it_is_allowed() {
         "a stopped fit leaves no bundle behind"
     );
 
-    configure(path, "allow_suspect = [\"account_closed\"]");
+    configure(path, "allow_leakage = [\"account_closed\"]");
     ebb_train(
         path,
         "fit --config log/more.toml --events told.csv --out model --quiet",
@@ -148,7 +148,7 @@ fn columns_mapped_to_identifiers_and_times_stop_the_fit() {
             "{error}"
         );
         assert!(
-            error.ends_with(&format!("add to model.allow_suspect: \"{name}\"")),
+            error.ends_with(&format!("add to model.allow_leakage: \"{name}\"")),
             "{error}"
         );
     }
@@ -160,8 +160,8 @@ fn columns_mapped_to_identifiers_and_times_stop_the_fit() {
 fn a_name_that_nothing_is_called_is_a_setting_at_fault() {
     let folder = shop();
     let path = folder.path();
-    configure(path, "allow_suspect = [\"recency_day\"]");
+    configure(path, "allow_leakage = [\"recency_day\"]");
     let run = ebb_train(path, "fit --config log/more.toml --out model --quiet");
     assert_eq!(run.code, 64);
-    insta::assert_snapshot!(run.error(), @"error: model.allow_suspect: there is no feature `recency_day`; the nearest is `recency_days`");
+    insta::assert_snapshot!(run.error(), @"error: model.allow_leakage: there is no feature `recency_day`; the nearest is `recency_days`");
 }

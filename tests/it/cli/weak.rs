@@ -81,7 +81,7 @@ fn a_weak_model_is_shown_and_not_written() {
         (
             2,
             "error: the 30-day model does not beat a model that knows recency only, so nothing was written; \
-             --allow-weak writes it all the same"
+             --allow-below-baseline writes it all the same"
         )
     );
     assert!(
@@ -127,7 +127,7 @@ fn a_weak_model_is_written_on_demand_and_says_what_it_is() {
     let folder = folder(&turned());
     let run = ebb_train(
         folder.path(),
-        "fit --config ebb.toml --out model --allow-weak",
+        "fit --config ebb.toml --out model --allow-below-baseline",
     )
     .ok();
     assert!(
@@ -279,7 +279,7 @@ fn users_that_hardly_ever_come_back_are_doubted() {
     let folder = folder(&log.0);
     let run = ebb_train(
         folder.path(),
-        "fit --config ebb.toml --out model --allow-weak",
+        "fit --config ebb.toml --out model --allow-below-baseline",
     )
     .ok();
     let said = "Only 80 of 3080 users were active on more than one day (2.6 %): does `events.user` name users";

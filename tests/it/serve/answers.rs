@@ -192,7 +192,9 @@ async fn reasons_and_the_rest_add_up_to_the_log_odds() {
                     .is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs())
             );
             let told = |r: &Reason| {
-                !r.sentence.is_empty() && !r.unit.is_empty() && r.theme() != Theme::Unspecified
+                !r.description.is_empty()
+                    && !r.unit.is_empty()
+                    && r.group() != FeatureGroup::Unspecified
             };
             assert!(h.reasons.iter().all(told));
             assert_ne!(h.risk_band(), RiskBand::Unspecified);
@@ -209,7 +211,7 @@ async fn a_full_answer_names_stage_segment_model_and_day() {
         (score.stage(), score.stage_rule()),
         (Stage::Mature, StageRule::Established)
     );
-    assert_eq!(score.stage_sentence, "known for long");
+    assert_eq!(score.stage_explanation, "known for long");
     let segment = score.segment.unwrap();
     assert!(
         ["recent, frequent", "long gone"][segment.id as usize] == segment.name
@@ -450,7 +452,7 @@ async fn the_model_tells_about_itself() {
     let names: Vec<&str> = model.features.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(
         names,
-        spec.design
+        spec.preprocessing
             .columns
             .iter()
             .take(names.len())

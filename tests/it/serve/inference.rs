@@ -196,7 +196,7 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
     }
     // The negative control: another number is another answer.
     let mut other = rows.clone();
-    for (name, value) in [("gap_spread_days", 2.0), ("weekday_regularity", 0.5)] {
+    for (name, value) in [("gap_std_days", 2.0), ("weekday_regularity", 0.5)] {
         other[0][served().bundle().catalogue().position_of(name).unwrap()] = value;
     }
     let answers = (
@@ -505,10 +505,13 @@ async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
         let mut spec = spec();
         spec.schema.other_kinds = kinds.map(str::to_owned).to_vec();
         let catalogue = ebb::features::Catalogue::new(spec.schema.clone()).unwrap();
-        let column = spec.design.columns[0].clone();
-        let derived = spec.design.columns.split_off(spec.design.columns.len() - 4);
+        let column = spec.preprocessing.columns[0].clone();
+        let derived = spec
+            .preprocessing
+            .columns
+            .split_off(spec.preprocessing.columns.len() - 4);
         let features = catalogue.features().iter();
-        spec.design.columns = features
+        spec.preprocessing.columns = features
             .map(|f| ebb::model::Column {
                 feature: f.name.clone(),
                 scale: f.scale,
@@ -518,7 +521,7 @@ async fn a_matrix_is_not_read_in_an_order_that_changed_under_it() {
             .collect();
         let more = spec.models[0].expansion.len();
         for model in &mut spec.models {
-            model.weights = (0..spec.design.columns.len() + more)
+            model.weights = (0..spec.preprocessing.columns.len() + more)
                 .map(|i| (i * 5 % 7) as f64 / 30.0 - 0.1)
                 .collect();
         }

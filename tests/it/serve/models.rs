@@ -612,12 +612,12 @@ async fn a_shadow_is_compared_and_never_answers() {
     let report = server.list().await.shadow.unwrap();
     let difference =
         (ours.horizons[0].churn_probability - theirs.horizons[0].churn_probability).abs();
-    assert_eq!((report.name.as_str(), report.other_status), ("next", 0));
+    assert_eq!((report.name.as_str(), report.unscored), ("next", 0));
     assert!(
         difference > 0.01 && report.max_difference >= difference && report.mean_difference > 0.0
     );
     let other = u64::from(ours.horizons[0].risk_band != theirs.horizons[0].risk_band);
-    assert!(report.other_band >= other && report.other_stage == 0);
+    assert!(report.risk_band_mismatches >= other && report.stage_mismatches == 0);
     server.activate(ModelLabel::Shadow, "", "").await.unwrap();
     assert_eq!(server.list().await.shadow, None);
 }

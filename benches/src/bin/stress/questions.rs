@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use ebb::history::{
     Amount, DayBounds, DayRecord, HistoriesBuilder, History as Records, Users, read_rollup,
 };
-use ebb::model::{Assessment, Bundle, load, save};
+use ebb::model::{Bundle, Prediction, load, save};
 use ebb::serve::client::*;
 use prost::Message;
 use prost::bytes::Bytes;
@@ -136,10 +136,10 @@ pub fn about_ids(rollup: &Path, users: usize) -> Result<BatchScoreUsersRequest> 
 
 /// The churn probabilities that a model must answer [`about_one`] with.
 pub fn expected(bundle: &Bundle) -> Result<Vec<f64>> {
-    let mut assessor = bundle.assessor(bundle.catalogue().kinds());
+    let mut predictor = bundle.predictor(bundle.catalogue().kinds());
     let (vector, as_of) = (vector(bundle, 0), bundle.spec().training.as_of);
-    match assessor.assess(ebb::model::Subject::Features(&vector), as_of, 0)? {
-        Assessment::Scored(score) => Ok(score.horizons.iter().map(|h| h.probability).collect()),
+    match predictor.predict(ebb::model::Subject::Features(&vector), as_of, 0)? {
+        Prediction::Scored(score) => Ok(score.horizons.iter().map(|h| h.probability).collect()),
         other => bail!("the made-up user is {other:?}"),
     }
 }

@@ -1,0 +1,236 @@
+//! Scoring everyone in a log: `scores.csv` or `scores.parquet`, and who was left out and why.
+
+pub(crate) mod rows;
+pub(crate) mod sink;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::history::{Day, Histories, HistoryError, Span};
+use crate::lifecycle::NotEligible;
+use crate::model::{Bundle, ModelError, Prediction, Predictor, Subject};
+use crate::output::{Destination, OutputError, commit};
+use rows::{Chunk, Form, Rows};
+use sink::{Sink, Skipped};
+
+/// What can go wrong with writing scores.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoresError {
+    /// A file that could not be written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A row that could not be written as CSV.
+    #[error("{}: {source}", path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What the writer said.
+        source: csv::Error,
+    },
+    /// A batch that could not be written as Parquet.
+    #[error("{}: {source}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the writer said.
+        source: parquet::errors::ParquetError,
+    },
+    /// Rows that could not be put into a Parquet batch.
+    #[error("rows of scores: {source}")]
+    Batch {
+        /// What the library said.
+        source: parquet::errors::ParquetError,
+    },
+    /// Rows that could not be written as text.
+    #[error("rows of scores: {source}")]
+    Text {
+        /// What the writer said.
+        source: csv::Error,
+    },
+    /// A name that tells no format.
+    #[error("--out {}: the name must end in .csv or .parquet, or be - for CSV on standard output", path.display())]
+    Format {
+        /// The name.
+        path: PathBuf,
+    },
+    /// A file that could not take its place.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Histories that could not be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// A user that could not be scored.
+    #[error("user `{user}`: {source}")]
+    Model {
+        /// The user.
+        user: String,
+        /// Why.
+        source: ModelError,
+    },
+}
+
+impl ScoresError {
+    /// Whether whoever read the scores from standard output wants no more of them.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Where scores go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// CSV to standard output; nobody writes down who was left out, they are only counted.
+    Stdout,
+    /// A CSV file.
+    Csv(PathBuf),
+    /// A Parquet file.
+    Parquet(PathBuf),
+}
+
+impl Target {
+    /// The target that `--out` names.
+    pub fn new(out: &Path) -> Result<Self, ScoresError> {
+        match out.extension().and_then(|e| e.to_str()) {
+            _ if out == Path::new("-") => Ok(Self::Stdout),
+            Some("csv") => Ok(Self::Csv(out.to_owned())),
+            Some("parquet") => Ok(Self::Parquet(out.to_owned())),
+            _ => Err(ScoresError::Format {
+                path: out.to_owned(),
+            }),
+        }
+    }
+
+    /// The files that are written, checked: the scores, and those who are left out.
+    pub fn destinations(&self) -> Result<Vec<Destination>, ScoresError> {
+        match self {
+            Self::Stdout => Ok(Vec::new()),
+            Self::Csv(path) | Self::Parquet(path) => {
+                let paths = [Some(path.clone()), self.skipped_path()];
+                paths
+                    .into_iter()
+                    .flatten()
+                    .map(|path| Ok(Destination::file(&path)?))
+                    .collect()
+            }
+        }
+    }
+
+    /// `scores.skipped.csv` beside `scores.csv`.
+    fn skipped_path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Stdout => None,
+            Self::Csv(path) | Self::Parquet(path) => Some(path.with_extension("skipped.csv")),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Stdout => Path::new("standard output"),
+            Self::Csv(path) | Self::Parquet(path) => path,
+        }
+    }
+}
+
+/// How many users were scored, and how many were not, by reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Users scored.
+    pub scored: u64,
+    /// Users not scored, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+}
+
+/// Blocks of users that are scored at once, and make a row group.
+const SPAN_BLOCKS: usize = 64;
+/// Reasons in a row.
+const REASONS: usize = 3;
+
+/// Scores every user of `histories` at `as_of` into `target`, on all threads and in order of users; users that are not
+/// scored go with the reason to `scores.skipped.csv` beside `scores.csv`.
+pub fn write_scores(
+    bundle: &Bundle,
+    histories: &Histories,
+    as_of: Day,
+    target: &Target,
+) -> Result<Summary, ScoresError> {
+    let (mut sink, form) = Sink::open(target)?;
+    let mut skipped = Skipped::open(target)?;
+    let mut summary = Summary::default();
+    let scorer = Scorer {
+        predictor: bundle.predictor(histories.kinds()),
+        as_of,
+        form,
+    };
+    histories.stream_spans(
+        SPAN_BLOCKS,
+        |span| scorer.score(span),
+        |scored| {
+            summary.scored += scored.users;
+            if scored.users > 0 {
+                sink.write(scored.rows)?;
+            }
+            for (user, reason) in &scored.skipped {
+                *summary.skipped.entry(reason.name()).or_default() += 1;
+                skipped.write(user, *reason)?;
+            }
+            Ok::<_, ScoresError>(())
+        },
+    )?;
+    // The two belong together, and take their places together.
+    commit(sink.close()?.into_iter().chain(skipped.close()?).collect())?;
+    Ok(summary)
+}
+
+/// What came of some users.
+struct Scored {
+    users: u64,
+    rows: Chunk,
+    skipped: Vec<(String, NotEligible)>,
+}
+
+/// What is the same for all users.
+struct Scorer<'a> {
+    predictor: Predictor<'a>,
+    as_of: Day,
+    form: Form,
+}
+
+impl Scorer<'_> {
+    fn score(&self, span: Span<'_>) -> Result<Scored, ScoresError> {
+        let mut predictor = self.predictor.clone();
+        let mut rows = Rows::default();
+        let (mut users, mut skipped) = (0, Vec::new());
+        span.for_each(|user, history| {
+            let unseen = history.before(self.as_of).records().is_empty();
+            let assessed = predictor
+                .predict(Subject::History(history), self.as_of, REASONS)
+                .map_err(|source| ScoresError::Model {
+                    user: user.to_owned(),
+                    source,
+                })?;
+            let reason = match assessed {
+                Prediction::Scored(score) => {
+                    users += 1;
+                    rows.push(user, self.as_of, &score);
+                    return Ok(());
+                }
+                Prediction::TooNew if unseen => NotEligible::NotYetSeen,
+                Prediction::TooNew => NotEligible::NoActivity,
+                Prediction::Inactive { .. } => NotEligible::Inactive,
+                Prediction::AlreadyChurned => NotEligible::AlreadyChurned,
+            };
+            skipped.push((user.to_owned(), reason));
+            Ok::<_, ScoresError>(())
+        })?;
+        Ok(Scored {
+            users,
+            rows: rows.chunk(&self.form)?,
+            skipped,
+        })
+    }
+}

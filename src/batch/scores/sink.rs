@@ -1,0 +1,166 @@
+//! The files that scores and skipped users go to.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::rows::{COLUMNS, Chunk, Form, Rows};
+use super::{ScoresError, Target};
+use crate::columnar::table::Table;
+use crate::lifecycle::NotEligible;
+use crate::output::{Destination, Staged};
+
+/// Where rows go.
+pub(crate) enum Sink {
+    Text {
+        output: Box<dyn Write>,
+        target: Target,
+        staged: Option<Staged>,
+    },
+    Parquet {
+        table: Box<Table>,
+        path: PathBuf,
+        staged: Staged,
+    },
+}
+
+impl Sink {
+    /// A sink, and the form in which it takes rows.
+    pub(crate) fn open(target: &Target) -> Result<(Self, Form), ScoresError> {
+        let (mut output, staged): (Box<dyn Write>, _) = match target {
+            Target::Stdout => (Box::new(BufWriter::new(std::io::stdout().lock())), None),
+            Target::Csv(path) => {
+                let staged = Staged::new(Destination::file(path)?)?;
+                (Box::new(BufWriter::new(staged.file()?)), Some(staged))
+            }
+            Target::Parquet(path) => return Self::open_parquet(path),
+        };
+        let header = COLUMNS.join(",") + "\n";
+        let io = |source| ScoresError::Io {
+            path: target.path().to_owned(),
+            source,
+        };
+        output.write_all(header.as_bytes()).map_err(io)?;
+        Ok((
+            Self::Text {
+                output,
+                target: target.clone(),
+                staged,
+            },
+            Form::Csv,
+        ))
+    }
+
+    fn open_parquet(path: &Path) -> Result<(Self, Form), ScoresError> {
+        let schema = Rows::schema().map_err(|source| ScoresError::Batch {
+            source: source.into(),
+        })?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .build();
+        let failed = |source| ScoresError::Parquet {
+            path: path.to_owned(),
+            source,
+        };
+        let staged = Staged::new(Destination::file(path)?)?;
+        let (table, encoder) = Table::new(staged.file()?, &schema, properties).map_err(failed)?;
+        let sink = Self::Parquet {
+            table: Box::new(table),
+            path: path.to_owned(),
+            staged,
+        };
+        Ok((sink, Form::Parquet(Box::new(encoder))))
+    }
+
+    pub(crate) fn write(&mut self, rows: Chunk) -> Result<(), ScoresError> {
+        match (self, rows) {
+            (Self::Text { output, target, .. }, Chunk::Csv(text)) => {
+                output.write_all(&text).map_err(|source| ScoresError::Io {
+                    path: target.path().to_owned(),
+                    source,
+                })
+            }
+            (Self::Parquet { table, path, .. }, Chunk::Parquet(group)) => {
+                table.append(group).map_err(|source| ScoresError::Parquet {
+                    path: path.clone(),
+                    source,
+                })
+            }
+            // The scorer is told the form that the sink was opened for.
+            _ => Ok(()),
+        }
+    }
+
+    /// Completes the file, still under its temporary name.
+    pub(crate) fn close(self) -> Result<Option<Staged>, ScoresError> {
+        match self {
+            Self::Parquet {
+                table,
+                path,
+                staged,
+            } => {
+                table
+                    .close()
+                    .map_err(|source| ScoresError::Parquet { path, source })?;
+                Ok(Some(staged))
+            }
+            Self::Text {
+                mut output,
+                target,
+                staged,
+            } => {
+                output.flush().map_err(|source| ScoresError::Io {
+                    path: target.path().to_owned(),
+                    source,
+                })?;
+                Ok(staged)
+            }
+        }
+    }
+}
+
+/// Users that are not scored, with the reason.
+pub(crate) struct Skipped(Option<(csv::Writer<BufWriter<File>>, Staged)>);
+
+impl Skipped {
+    pub(crate) fn open(target: &Target) -> Result<Self, ScoresError> {
+        let Some(path) = target.skipped_path() else {
+            return Ok(Self(None));
+        };
+        let staged = Staged::new(Destination::file(&path)?)?;
+        let mut writer = csv::Writer::from_writer(BufWriter::new(staged.file()?));
+        let failed = |source| ScoresError::Csv {
+            path: path.clone(),
+            source,
+        };
+        writer.write_record(["user_id", "reason"]).map_err(failed)?;
+        Ok(Self(Some((writer, staged))))
+    }
+
+    pub(crate) fn write(&mut self, user: &str, reason: NotEligible) -> Result<(), ScoresError> {
+        let Some((writer, staged)) = &mut self.0 else {
+            return Ok(());
+        };
+        let failed = |source| ScoresError::Csv {
+            path: staged.destination().given().to_owned(),
+            source,
+        };
+        writer.write_record([user, reason.name()]).map_err(failed)
+    }
+
+    /// Completes the file, still under its temporary name.
+    pub(crate) fn close(self) -> Result<Option<Staged>, ScoresError> {
+        let Some((mut writer, staged)) = self.0 else {
+            return Ok(None);
+        };
+        let flushed = writer.flush();
+        flushed.map_err(|source| ScoresError::Io {
+            path: staged.destination().given().to_owned(),
+            source,
+        })?;
+        Ok(Some(staged))
+    }
+}

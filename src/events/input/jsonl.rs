@@ -1,0 +1,251 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::chunks::TextPiece;
+use super::csv::refuse_too_long;
+use super::json_value::Slot;
+use crate::columnar::Cell;
+use crate::events::EventsError;
+use crate::events::mapping::field::{NotUtf8, Row, unknown_column};
+use crate::events::quality::duplicates::hash_bytes;
+use crate::events::quality::rejection::{Field, Refusal, RefusalReason};
+use crate::events::row_reader::Reading;
+
+/// Lines of a file whose keys are remembered for the message about a missing one.
+const LINES_WITH_NAMES: u64 = 1_000;
+
+/// Objects after which every log must have had a user and a time.
+const OBJECTS_WITHOUT_USER: u64 = 10_000;
+
+/// The keys in use and which of them any line of the log has had.
+///
+/// A key may be absent from many lines, so only the whole log can tell that it does not exist.
+#[derive(Default)]
+pub(crate) struct SeenKeys {
+    keys: Vec<(Field, String)>,
+    seen: Vec<bool>,
+    others: BTreeSet<String>,
+    objects: u64,
+    file: PathBuf,
+}
+
+impl SeenKeys {
+    /// Takes up a file: the keys in use are those of the first.
+    pub(crate) fn start(&mut self, file: &Path, keys: Vec<(Field, String)>) -> Vec<String> {
+        if self.keys.is_empty() {
+            self.seen = vec![false; keys.len()];
+            self.keys = keys;
+            self.file = file.to_owned();
+        }
+        self.keys.iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Adds what another thread has seen.
+    pub(crate) fn merge(&mut self, other: Self) {
+        if self.keys.is_empty() {
+            *self = other;
+            return;
+        }
+        self.seen
+            .iter_mut()
+            .zip(other.seen)
+            .for_each(|(mine, theirs)| *mine |= theirs);
+        self.others.extend(other.others);
+        self.objects += other.objects;
+        if !other.keys.is_empty() {
+            self.file = std::mem::take(&mut self.file).min(other.file);
+        }
+    }
+
+    /// An error for the first key of these fields that no object had.
+    pub(crate) fn check(&self, fields: &[Field]) -> Result<(), EventsError> {
+        let mut missing = self
+            .keys
+            .iter()
+            .zip(&self.seen)
+            .filter(|((field, _), seen)| !**seen && fields.contains(field));
+        let Some(((field, name), _)) = missing.next().filter(|_| self.objects > 0) else {
+            return Ok(());
+        };
+        let used = self
+            .keys
+            .iter()
+            .zip(&self.seen)
+            .filter(|(_, seen)| **seen)
+            .map(|((_, name), _)| name.clone());
+        let mut names: Vec<String> = used.chain(self.others.iter().cloned()).collect();
+        names.sort();
+        Err(unknown_column(&self.file, *field, name, &names))
+    }
+}
+
+/// Reads a piece of one JSON object a line; the number of rows.
+pub(crate) fn read(
+    reading: &mut Reading<'_>,
+    piece: &TextPiece,
+    keys: &mut SeenKeys,
+) -> Result<u64, EventsError> {
+    let names: Vec<String> = keys.keys.iter().map(|(_, name)| name.clone()).collect();
+    let mut slots = vec![Slot::Cell(Cell::Null); names.len()];
+    let mut rows = 0;
+    for (line, number) in piece
+        .bytes
+        .split(|byte| *byte == b'\n')
+        .zip(piece.lines_before + 1..)
+    {
+        let object = line.trim_ascii();
+        if object.is_empty() {
+            continue;
+        }
+        if piece.is_first && rows == 0 && object.starts_with(b"[") {
+            return Err(EventsError::JsonArray {
+                path: reading.file.path.clone(),
+            });
+        }
+        rows += 1;
+        if line.len() > piece.limits.bytes {
+            refuse_too_long(reading, object, piece.limits, number)?;
+            continue;
+        }
+        reading.intake.compare(hash_bytes(0, object));
+        let others = (number <= LINES_WITH_NAMES).then_some(&mut keys.others);
+        match parse(object, &names, &mut slots, &mut keys.seen, others) {
+            Ok(()) => {
+                keys.objects += 1;
+                if keys.objects == OBJECTS_WITHOUT_USER {
+                    keys.check(&[Field::User, Field::Time])?;
+                }
+                reading.row(&JsonRow(&slots), || number)?;
+            }
+            Err(refusal) => reading.refuse(refusal, || number)?,
+        }
+    }
+    Ok(rows)
+}
+
+fn parse<'l>(
+    object: &'l [u8],
+    names: &[String],
+    slots: &mut [Slot<'l>],
+    seen: &mut [bool],
+    others: Option<&mut BTreeSet<String>>,
+) -> Result<(), Refusal> {
+    let refuse = |reason, expected: String| {
+        let value = String::from_utf8_lossy(object).into_owned();
+        Refusal {
+            reason,
+            field: Field::Row,
+            value,
+            expected: expected.into(),
+        }
+    };
+    let text = std::str::from_utf8(object);
+    let text = text.map_err(|_| refuse(RefusalReason::NotUtf8, "text in UTF-8".to_owned()))?;
+    slots.fill(Slot::Cell(Cell::Null));
+    let mut json = serde_json::Deserializer::from_str(text);
+    let parsed = Object {
+        names,
+        slots,
+        seen,
+        others,
+    }
+    .deserialize(&mut json)
+    .and_then(|()| json.end());
+    parsed.map_err(|error| refuse(RefusalReason::BadJson, format!("a JSON object: {error}")))
+}
+
+/// Keeps the values of the wanted keys and passes over the rest.
+struct Object<'a, 'l> {
+    names: &'a [String],
+    slots: &'a mut [Slot<'l>],
+    seen: &'a mut [bool],
+    others: Option<&'a mut BTreeSet<String>>,
+}
+
+impl<'l> DeserializeSeed<'l> for Object<'_, 'l> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'l> Visitor<'l> for Object<'_, 'l> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'l>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(wanted) = map.next_key_seed(Key {
+            names: self.names,
+            others: self.others.as_deref_mut(),
+        })? {
+            let slot =
+                wanted.and_then(|at| Some((self.slots.get_mut(at)?, self.seen.get_mut(at)?)));
+            match slot {
+                Some((slot, seen)) => {
+                    let value: &'l RawValue = map.next_value()?;
+                    *slot = Slot::of(value.get()).map_err(A::Error::custom)?;
+                    *seen = true;
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The position of a key among the wanted ones.
+struct Key<'a> {
+    names: &'a [String],
+    others: Option<&'a mut BTreeSet<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
+        let position = self.names.iter().position(|name| name == key);
+        if let (None, Some(others)) = (position, self.others)
+            && !others.contains(key)
+        {
+            others.insert(key.to_owned());
+        }
+        Ok(position)
+    }
+}
+
+struct JsonRow<'a>(&'a [Slot<'a>]);
+
+impl Row for JsonRow<'_> {
+    fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
+        Ok(self.0.get(column).map_or(Cell::Null, Slot::cell))
+    }
+
+    fn nested(&self, column: usize) -> cel::Value {
+        match self.0.get(column) {
+            Some(Slot::Nested(value)) => value.clone(),
+            _ => cel::Value::Null,
+        }
+    }
+}

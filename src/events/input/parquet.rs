@@ -1,0 +1,184 @@
+use std::collections::HashMap;
+use std::fs::File;
+
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+
+use super::chunks::RowsPiece;
+use super::files::LogFile;
+use super::parquet_fast::PlainBatch;
+use crate::columnar::{Cell, Column, exact_int96, guarded};
+use crate::events::EventsError;
+use crate::events::mapping::field::{NotUtf8, Row};
+use crate::events::mapping::value::value_of;
+use crate::events::row_reader::Reading;
+use crate::history::ROLLUP_COLUMNS;
+
+/// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
+const BATCH_ROWS: usize = 8_192;
+
+/// Reads a row group of a Parquet table of one event a row; the number of rows.
+pub(crate) fn read(reading: &mut Reading<'_>, piece: RowsPiece) -> Result<u64, EventsError> {
+    let file = reading.file;
+    let parquet = |source| EventsError::Parquet {
+        path: file.path.clone(),
+        source,
+    };
+    let opened = File::open(&file.path).map_err(|source| EventsError::Io {
+        path: file.path.clone(),
+        source,
+    })?;
+    let plain = reading.mapper.plain();
+    let metadata = match plain {
+        None => piece.metadata,
+        Some(columns) => {
+            let options =
+                ArrowReaderOptions::new().with_schema(columns.schema(piece.metadata.schema()));
+            // A file that cannot be read in the quickest types is read in its own.
+            let quick = guarded(|| {
+                ArrowReaderMetadata::try_new(piece.metadata.metadata().clone(), options)
+            });
+            quick.unwrap_or(piece.metadata)
+        }
+    };
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata);
+    let count = builder.schema().fields().len();
+    let wanted = reading.mapper.positions();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
+    let builder = builder
+        .with_projection(mask)
+        .with_row_groups(vec![piece.group])
+        .with_batch_size(BATCH_ROWS);
+    let mut rows = 0;
+    let mut batches = guarded(|| builder.build()).map_err(parquet)?;
+    while let Some(batch) =
+        guarded(|| Ok::<_, ParquetError>(batches.next().transpose()?)).map_err(parquet)?
+    {
+        let mut at = BatchRow {
+            columns: columns(file, &batch, &wanted, count)?,
+            row: 0,
+        };
+        let mut quick = plain.and_then(|columns| PlainBatch::new(&batch, &wanted, columns));
+        for row in 0..batch.num_rows() {
+            if let Some(quick) = &mut quick
+                && reading.quick(quick, row)?
+            {
+                continue;
+            }
+            at.row = row;
+            reading.row(&at, || piece.rows_before + rows + row as u64 + 1)?;
+        }
+        rows += batch.num_rows() as u64;
+    }
+    Ok(rows)
+}
+
+/// What a file says about its columns and row groups.
+pub(crate) fn metadata(file: &LogFile) -> Result<ArrowReaderMetadata, EventsError> {
+    let opened = File::open(&file.path).map_err(|source| EventsError::Io {
+        path: file.path.clone(),
+        source,
+    })?;
+    guarded(|| ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).and_then(exact_int96))
+        .map_err(|source| EventsError::Parquet {
+            path: file.path.clone(),
+            source,
+        })
+}
+
+/// Whether a Parquet file is a roll-up: it has a roll-up's columns, and not the columns that raw events have their
+/// time in.
+pub(crate) fn is_rollup(file: &LogFile, time_names: Option<&[&str]>) -> Result<bool, EventsError> {
+    let names = names(metadata(file)?.schema());
+    let has = |column: &str| names.iter().any(|name| name == column);
+    let has_time = time_names.is_some_and(|times| times.iter().all(|time| has(time)));
+    let in_another_case =
+        |column: &&str| names.iter().any(|name| name.eq_ignore_ascii_case(column));
+    if !has_time
+        && !ROLLUP_COLUMNS.iter().all(|column| has(column))
+        && ROLLUP_COLUMNS.iter().all(in_another_case)
+    {
+        return Err(EventsError::RollupCase {
+            path: file.path.clone(),
+            columns: names,
+        });
+    }
+    Ok(!has_time && ROLLUP_COLUMNS.iter().all(|column| has(column)))
+}
+
+/// The names of the columns.
+pub(crate) fn names(schema: &Schema) -> Vec<String> {
+    schema
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect()
+}
+
+/// The columns of a batch by their positions in the file; those not in use are absent.
+fn columns<'b>(
+    file: &LogFile,
+    batch: &'b RecordBatch,
+    wanted: &[usize],
+    count: usize,
+) -> Result<Vec<Option<Column<'b>>>, EventsError> {
+    let mut columns: Vec<Option<Column<'b>>> = Vec::new();
+    columns.resize_with(count, || None);
+    for ((array, field), position) in batch
+        .columns()
+        .iter()
+        .zip(batch.schema_ref().fields())
+        .zip(wanted)
+    {
+        let column = Column::new(array.as_ref()).ok_or_else(|| EventsError::ColumnType {
+            path: file.path.clone(),
+            column: field.name().clone(),
+            found: array.data_type().to_string(),
+            expected: "text, a number, a date, a time, a truth value or a structure of these",
+        })?;
+        if let Some(slot) = columns.get_mut(*position) {
+            *slot = Some(column);
+        }
+    }
+    Ok(columns)
+}
+
+struct BatchRow<'b> {
+    columns: Vec<Option<Column<'b>>>,
+    row: usize,
+}
+
+impl Row for BatchRow<'_> {
+    fn cell(&self, column: usize) -> Result<Cell<'_>, NotUtf8> {
+        Ok(self
+            .columns
+            .get(column)
+            .and_then(Option::as_ref)
+            .map_or(Cell::Null, |column| column.cell(self.row)))
+    }
+
+    fn nested(&self, column: usize) -> cel::Value {
+        self.columns
+            .get(column)
+            .and_then(Option::as_ref)
+            .map_or(cel::Value::Null, |column| structure(column, self.row))
+    }
+}
+
+/// A structure as a map from its members' names.
+fn structure(column: &Column<'_>, row: usize) -> cel::Value {
+    let Some(members) = column.members(row) else {
+        return cel::Value::Null;
+    };
+    let value = |member: &Column<'_>| value_of(member.cell(row), || structure(member, row));
+    let members: HashMap<String, cel::Value> = members
+        .iter()
+        .map(|(name, member)| ((*name).to_owned(), value(member)))
+        .collect();
+    members.into()
+}

@@ -1,0 +1,9 @@
+//! Columns and expressions to the fields of an event.
+
+pub(crate) mod cel;
+pub(crate) mod cel_usage;
+pub(crate) mod field;
+pub(crate) mod mapper;
+pub(crate) mod time;
+pub(crate) mod time_format;
+pub(crate) mod value;

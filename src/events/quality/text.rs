@@ -1,0 +1,277 @@
+use std::fmt;
+
+use super::printable::printable;
+use super::report::{LeftOut, Place, QualityReport, RefusedRows};
+use crate::events::config::Format;
+use crate::history::Stretch;
+
+/// Kinds, files and places shown; the rest is counted.
+const KINDS_SHOWN: usize = 10;
+const FILES_SHOWN: usize = 5;
+const PLACES_PRINTED: usize = 2;
+/// Characters of a user's or a kind's name.
+const NAME_SHOWN: usize = 60;
+
+/// Readable text of about one screen.
+impl fmt::Display for QualityReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        render_files(self, f)?;
+        render_rows(self, f)?;
+        render_contents(self, f)?;
+        render_coverage(self, f)?;
+        render_kinds(self, f)?;
+        render_top_users(self, f)?;
+        render_refused(&self.set_aside, f)?;
+        render_refused(&self.refused, f)
+    }
+}
+
+impl QualityReport {
+    /// The report as readable text of about one screen.
+    pub fn render(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn share(part: u64, whole: u64) -> String {
+    format!("{:5.1} %", 100.0 * part as f64 / whole.max(1) as f64)
+}
+
+fn render_files(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for file in report.files.iter().take(FILES_SHOWN) {
+        let escape = if file.escape.is_some() {
+            ", whose quotes are escaped by backslashes"
+        } else {
+            ""
+        };
+        writeln!(
+            f,
+            "{:<18}{:>15} rows   {} ({}{escape})",
+            "file",
+            grouped(file.rows),
+            file.file,
+            file.format
+        )?;
+    }
+    if let more @ 1.. = report.files.len().saturating_sub(FILES_SHOWN) {
+        writeln!(f, "{:<18}{:>15} more files", "", grouped(more as u64))?;
+    }
+    for LeftOut { file, detail, .. } in report.left_out.iter().take(FILES_SHOWN) {
+        writeln!(f, "{:<18}{:>15}        {file} {detail}", "file", "left out")?;
+    }
+    match report.left_out.len().saturating_sub(FILES_SHOWN) {
+        0 => Ok(()),
+        more => writeln!(
+            f,
+            "{:<18}{:>15} more files left out",
+            "",
+            grouped(more as u64)
+        ),
+    }
+}
+
+fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let line = |f: &mut fmt::Formatter<'_>, name: &str, rows: u64, note: &str| {
+        let text = format!(
+            "{name:<18}{:>15} {:>7}   {note}",
+            grouped(rows),
+            share(rows, report.rows)
+        );
+        writeln!(f, "{}", text.trim_end())
+    };
+    line(f, "rows read", report.rows, "")?;
+    // A row of a roll-up stands for several events, of which there is no share.
+    match report
+        .files
+        .iter()
+        .any(|file| file.format == Format::Rollup)
+    {
+        true => writeln!(f, "{:<18}{:>15}", "events kept", grouped(report.events))?,
+        false => line(f, "events kept", report.events, "")?,
+    }
+    for refused in &report.refused {
+        line(f, "rows refused", refused.rows, refused.reason.name())?;
+    }
+    for strays in &report.set_aside {
+        line(f, "rows set aside", strays.rows, strays.reason.name())?;
+    }
+    if report.rows_after_as_of > 0 {
+        line(f, "after as-of day", report.rows_after_as_of, "not seen")?;
+    }
+    if report.rows_of_other_users > 0 {
+        line(
+            f,
+            "other users",
+            report.rows_of_other_users,
+            "not asked for",
+        )?;
+    }
+    if report.empty_amounts > 0 {
+        line(f, "empty amounts", report.empty_amounts, "count as 0")?;
+    }
+    if report.duplicates > 0 {
+        let note = if report.duplicates_estimated {
+            "estimated from a sample; kept"
+        } else {
+            "equal rows; kept"
+        };
+        line(f, "duplicates", report.duplicates, note)?;
+    }
+    Ok(())
+}
+
+fn render_contents(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let (Some(first), Some(last)) = (report.first_day, report.last_day) {
+        let days = last.since(first).unsigned_abs() + 1;
+        writeln!(
+            f,
+            "{:<18}{:>15} days   {first} to {last}",
+            "span",
+            grouped(u64::from(days))
+        )?;
+    }
+    writeln!(f, "{:<18}{:>15}", "users", grouped(report.users as u64))?;
+    writeln!(
+        f,
+        "{:<18}{:>15}         one for each user, day and kind",
+        "records",
+        grouped(report.records as u64)
+    )
+}
+
+/// What the log covers, where that is less than its span.
+fn render_coverage(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(coverage) = &report.coverage else {
+        return Ok(());
+    };
+    let mut line = |name: &str, days: Stretch, note: &str| {
+        let (count, last) = (
+            grouped(u64::from(days.days().unsigned_abs())),
+            days.until.plus(-1),
+        );
+        writeln!(
+            f,
+            "{name:<18}{count:>15} days   {} to {last}{note}",
+            days.from
+        )
+    };
+    if Some(coverage.span)
+        != report
+            .first_day
+            .zip(report.last_day)
+            .map(|(from, last)| Stretch {
+                from,
+                until: last.plus(1),
+            })
+    {
+        line("covered", coverage.span, "")?;
+    }
+    if coverage.labels_until < coverage.span.until {
+        let days = Stretch {
+            from: coverage.labels_until,
+            until: coverage.span.until,
+        };
+        line("labels stop", days, ", without the kinds that tell churn")?;
+    }
+    for hole in &coverage.holes {
+        line(
+            "not observed",
+            hole.days,
+            &format!(", a hole: some {:.0} users expected", hole.expected_users),
+        )?;
+    }
+    Ok(())
+}
+
+/// A user or a kind as a table shows it.
+fn name(text: &str) -> String {
+    printable(text, NAME_SHOWN)
+}
+
+fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let shown = || report.kinds.iter().take(KINDS_SHOWN);
+    let width = shown()
+        .map(|kind| name(&kind.kind).chars().count())
+        .max()
+        .unwrap_or_default()
+        .max(4);
+    writeln!(
+        f,
+        "\n  {:<width$}{:>15}{:>13}{:>18}",
+        "kind", "events", "users", "negative amounts"
+    )?;
+    for kind in shown() {
+        let (events, users, negative) = (
+            grouped(kind.events),
+            grouped(kind.users),
+            grouped(kind.negative_amounts),
+        );
+        writeln!(
+            f,
+            "  {:<width$}{events:>15}{users:>13}{negative:>18}",
+            name(&kind.kind)
+        )?;
+    }
+    match report.kinds.len().saturating_sub(KINDS_SHOWN) {
+        0 => Ok(()),
+        more => writeln!(f, "  and {} more kinds", grouped(more as u64)),
+    }
+}
+
+fn render_top_users(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let width = report
+        .top_users
+        .iter()
+        .map(|user| name(&user.user).chars().count())
+        .max()
+        .unwrap_or_default()
+        .max(11);
+    writeln!(
+        f,
+        "\n  {:<width$}{:>15}{:>9}",
+        "most events", "events", "share"
+    )?;
+    for user in &report.top_users {
+        let (events, percent) = (grouped(user.events), user.share * 100.0);
+        writeln!(
+            f,
+            "  {:<width$}{events:>15}{percent:>7.1} %",
+            name(&user.user)
+        )?;
+    }
+    Ok(())
+}
+
+/// The refused rows with their first places.
+pub(crate) fn render_refused(refused: &[RefusedRows], f: &mut dyn fmt::Write) -> fmt::Result {
+    for refused in refused {
+        let unit = if refused.rows == 1 { "row" } else { "rows" };
+        writeln!(
+            f,
+            "\n  {} ({} {unit})",
+            refused.reason,
+            grouped(refused.rows)
+        )?;
+        for place in refused.first.iter().take(PLACES_PRINTED) {
+            writeln!(f, "    {}", sentence(place))?;
+        }
+    }
+    Ok(())
+}
+
+fn sentence(place: &Place) -> String {
+    format!("{}: {}", place.position(), place.problem())
+}

@@ -1,0 +1,195 @@
+//! From the model's answers to the wire's messages.
+
+use super::request::Question;
+use super::vocabulary::{UnknownKind, UnknownKinds};
+use crate::features::FeatureGroup;
+use crate::lifecycle::{Rule, Stage};
+use crate::model::{HorizonScore, Prediction, Reason, RiskBand, Score, SegmentMatch};
+use crate::serve::wire;
+
+/// The message for a subject's prediction.
+pub(crate) fn score(
+    question: &Question<'_>,
+    prediction: Prediction<'_>,
+    events_after_as_of: u64,
+    unknown: UnknownKinds,
+) -> wire::Score {
+    let unknown = unknown.told(question.served().vocabulary());
+    let mut answer = wire::Score {
+        events_after_as_of,
+        unknown_kinds: unknown.into_iter().map(wire::UnknownKind::from).collect(),
+        as_of: question.as_of_text(),
+        model_version: question.served().bundle().version().to_owned(),
+        ..wire::Score::default()
+    };
+    match prediction {
+        Prediction::TooNew => answer.set_status(wire::ScoreStatus::TooNew),
+        Prediction::AlreadyChurned => answer.set_status(wire::ScoreStatus::AlreadyChurned),
+        Prediction::Inactive { recency_days } => {
+            answer.set_status(wire::ScoreStatus::Inactive);
+            answer.recency_days = Some(recency_days);
+            set_stage(&mut answer, Stage::Churning, Rule::Inactive);
+        }
+        Prediction::Scored(score) => {
+            let Score {
+                horizons,
+                stage,
+                rule,
+                segment,
+            } = score;
+            answer.set_status(wire::ScoreStatus::Scored);
+            let wanted = horizons
+                .into_iter()
+                .filter(|h| question.wants(h.horizon_days));
+            answer.horizons = wanted.map(horizon).collect();
+            answer.segment = segment.map(wire::SegmentMatch::from);
+            set_stage(&mut answer, stage, rule);
+        }
+    }
+    answer
+}
+
+fn set_stage(answer: &mut wire::Score, stage: Stage, rule: Rule) {
+    answer.set_stage(stage.into());
+    answer.set_stage_rule(rule.into());
+    description(rule).clone_into(&mut answer.stage_explanation);
+}
+
+fn horizon(score: HorizonScore<'_>) -> wire::HorizonScore {
+    let HorizonScore {
+        horizon_days,
+        probability,
+        band,
+        log_odds,
+        base_log_odds,
+        reasons,
+        other_contribution,
+    } = score;
+    wire::HorizonScore {
+        horizon_days: u32::from(horizon_days),
+        churn_probability: probability,
+        risk_band: wire::RiskBand::from(band).into(),
+        log_odds,
+        base_log_odds,
+        reasons: reasons.into_iter().map(wire::Reason::from).collect(),
+        other_contribution,
+    }
+}
+
+impl From<Reason<'_>> for wire::Reason {
+    fn from(reason: Reason<'_>) -> Self {
+        let Reason {
+            group,
+            contribution,
+            feature,
+            value,
+            unit,
+            description,
+        } = reason;
+        let group = wire::FeatureGroup::from(group).into();
+        Self {
+            group,
+            contribution,
+            feature: feature.to_owned(),
+            value,
+            unit: unit.to_owned(),
+            description,
+        }
+    }
+}
+
+impl From<UnknownKind> for wire::UnknownKind {
+    fn from(unknown: UnknownKind) -> Self {
+        let UnknownKind {
+            kind,
+            events,
+            nearest,
+        } = unknown;
+        Self {
+            kind,
+            events,
+            nearest,
+        }
+    }
+}
+
+impl From<SegmentMatch<'_>> for wire::SegmentMatch {
+    fn from(segment: SegmentMatch<'_>) -> Self {
+        let SegmentMatch { id, name, distance } = segment;
+        Self {
+            id: number(id),
+            name: name.to_owned(),
+            distance,
+        }
+    }
+}
+
+impl From<RiskBand> for wire::RiskBand {
+    fn from(band: RiskBand) -> Self {
+        match band {
+            RiskBand::Low => Self::Low,
+            RiskBand::Medium => Self::Medium,
+            RiskBand::High => Self::High,
+        }
+    }
+}
+
+impl From<FeatureGroup> for wire::FeatureGroup {
+    fn from(group: FeatureGroup) -> Self {
+        match group {
+            FeatureGroup::Recency => Self::Recency,
+            FeatureGroup::Frequency => Self::Frequency,
+            FeatureGroup::Tenure => Self::Tenure,
+            FeatureGroup::Rhythm => Self::Rhythm,
+            FeatureGroup::Amount => Self::Amount,
+            FeatureGroup::OtherEvents => Self::OtherEvents,
+        }
+    }
+}
+
+impl From<Stage> for wire::Stage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Acquisition => Self::Acquisition,
+            Stage::Exploration => Self::Exploration,
+            Stage::Growth => Self::Growth,
+            Stage::Mature => Self::Mature,
+            Stage::Churning => Self::Churning,
+        }
+    }
+}
+
+impl From<Rule> for wire::StageRule {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::Inactive => Self::Inactive,
+            Rule::Overdue => Self::Overdue,
+            Rule::ActivityDrop => Self::ActivityDrop,
+            Rule::NewUser => Self::NewUser,
+            Rule::NotYetReturned => Self::NotYetReturned,
+            Rule::Exploring => Self::Exploring,
+            Rule::Growing => Self::Growing,
+            Rule::Established => Self::Established,
+        }
+    }
+}
+
+fn description(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Inactive => "no activity for longer than users count as active",
+        Rule::Overdue => "silent for several times the usual gap",
+        Rule::ActivityDrop => {
+            "activity fell well below the user's own earlier rate, and not by chance"
+        }
+        Rule::NewUser => "known for a short time only",
+        Rule::NotYetReturned => "known for a few weeks and seen on one day only",
+        Rule::Exploring => "known for some weeks",
+        Rule::Growing => "known for some months",
+        Rule::Established => "known for long",
+    }
+}
+
+/// A position or length as the wire's number; bundles are far too small for it to be cut.
+pub(crate) fn number(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

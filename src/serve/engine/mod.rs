@@ -1,0 +1,5 @@
+//! The compute pool and the scoring that runs on it.
+
+pub(crate) mod pool;
+pub(crate) mod scorer;
+pub(crate) mod users;

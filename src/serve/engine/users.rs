@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::history::{
+    Coverage, CoverageSettings, DailyCounts, Day, DayBounds, Histories, HistoriesBuilder,
+    LabelKinds, RollupRead, Stretch, Users, read_rollup,
+};
+use crate::model::BundleSpec;
+use crate::serve::errors::ServeError;
+
+/// Days after today (in UTC) whose rows are not yet set aside: time zones differ by about one.
+const FUTURE_DAYS: i32 = 2;
+/// Days that the roll-up's last one may lie behind before that is warned of.
+const STALE_DAYS: i64 = 3;
+
+/// The users that can be scored by id.
+#[derive(Debug)]
+pub struct KnownUsers {
+    histories: Histories,
+    counts: DailyCounts,
+    /// The days from the first to the last that were observed; `None` without rows.
+    span: Option<Stretch>,
+    rows_set_aside: u64,
+    read_at: SystemTime,
+    /// The as-of days of questions that give none, by the version of the model.
+    as_of: Mutex<BTreeMap<String, Option<Day>>>,
+}
+
+impl KnownUsers {
+    /// The users of these histories.
+    ///
+    /// # Errors
+    /// [`ServeError`] where histories on disk cannot be read.
+    pub fn new(histories: Histories) -> Result<Self, ServeError> {
+        let counts = DailyCounts::of(&histories, &[])?;
+        let coverage = Coverage::of(&counts, LabelKinds::default(), CoverageSettings::default());
+        let (span, read_at) = (coverage.map(|coverage| coverage.span), SystemTime::now());
+        Ok(Self {
+            histories,
+            counts,
+            span,
+            rows_set_aside: 0,
+            read_at,
+            as_of: Mutex::default(),
+        })
+    }
+
+    /// The users of a roll-up: a Parquet file or a directory of them. Rows on days that it does not cover, or that have not
+    /// come yet, are set aside, as when a model is fitted.
+    ///
+    /// # Errors
+    /// [`ServeError`] names the file that cannot be read.
+    pub fn read(rollup: &Path) -> Result<Self, ServeError> {
+        let days = DayBounds {
+            future: today().map(|today| today.plus(FUTURE_DAYS)),
+            ..DayBounds::default()
+        };
+        let (mut users, mut read) = Self::read_days(rollup, days)?;
+        let whole = users.histories.span().map(|(from, last)| Stretch {
+            from,
+            until: last.plus(1),
+        });
+        if let Some(span) = users.span.filter(|span| Some(*span) != whole) {
+            let days = DayBounds {
+                from: Some(span.from),
+                until: Some(span.until),
+                ..days
+            };
+            drop(users);
+            (users, read) = Self::read_days(rollup, days)?;
+            users.span = Some(span);
+        }
+        users.rows_set_aside = read.strays.values().map(|strays| strays.rows).sum();
+        users.log(rollup);
+        Ok(users)
+    }
+
+    fn read_days(rollup: &Path, days: DayBounds) -> Result<(Self, RollupRead), ServeError> {
+        let mut builder = HistoriesBuilder::default();
+        let read = read_rollup(rollup, days, Users::All, &mut builder)?;
+        Ok((Self::new(builder.finish()?)?, read))
+    }
+
+    /// Says what was read, and how old it is.
+    fn log(&self, rollup: &Path) {
+        let (users, set_aside) = (self.histories.len(), self.rows_set_aside);
+        let text = |day: Option<Day>| day.map(|day| day.to_string()).unwrap_or_default();
+        let covered_from = text(self.span.map(|span| span.from));
+        let covered_until = text(self.span.map(|span| span.until));
+        let age_days = self.age_days().unwrap_or(0);
+        let rollup = rollup.display().to_string();
+        tracing::info!(
+            rollup,
+            users,
+            covered_from,
+            covered_until,
+            age_days,
+            set_aside,
+            "roll-up read"
+        );
+        if age_days > STALE_DAYS {
+            tracing::warn!(
+                rollup,
+                age_days,
+                "the roll-up is old: whoever came since looks silent"
+            );
+        }
+        if set_aside > 0 {
+            tracing::warn!(
+                rollup,
+                set_aside,
+                "rows of the roll-up lie on days that it does not cover, and are not used"
+            );
+        }
+    }
+
+    /// Their histories.
+    pub fn histories(&self) -> &Histories {
+        &self.histories
+    }
+
+    /// The as-of day of a question that gives none: the day after the last one on which what tells churn was observed, as when
+    /// a model is fitted. `None` when there are no events.
+    pub fn as_of(&self, version: &str, spec: &BundleSpec) -> Option<Day> {
+        let mut known = self.as_of.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(as_of) = known.get(version) {
+            return *as_of;
+        }
+        let labels = LabelKinds {
+            activity: &spec.schema.activity,
+            churn_event: spec.churn_event.as_deref(),
+        };
+        let as_of = Coverage::of(&self.counts, labels, CoverageSettings::default())
+            .map(|coverage| coverage.labels_until);
+        known.insert(version.to_owned(), as_of);
+        as_of
+    }
+
+    /// The day after the last one that was observed.
+    pub(crate) fn covered_until(&self) -> Option<Day> {
+        self.span.map(|span| span.until)
+    }
+
+    /// When they were read.
+    pub(crate) fn read_at(&self) -> SystemTime {
+        self.read_at
+    }
+
+    /// Rows that were not used because of their days.
+    pub(crate) fn rows_set_aside(&self) -> u64 {
+        self.rows_set_aside
+    }
+
+    /// How many days the day after the last one that was observed lies behind today (in UTC).
+    fn age_days(&self) -> Option<i64> {
+        Some(i64::from(today()?.since(self.covered_until()?)))
+    }
+}
+
+/// The present day in UTC; `None` where the clock is out of all range.
+fn today() -> Option<Day> {
+    let passed = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    Day::new(i32::try_from(passed.as_secs() / 86_400).ok()?)
+}
+
+/// Folders within folders that are looked into.
+const DEPTH: usize = 16;
+
+/// What tells whether the files of a roll-up are others than before: their names, sizes and times of writing.
+pub(crate) fn fingerprint(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![(rollup.to_owned(), 0)];
+    while let Some((path, depth)) = folders.pop() {
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            continue;
+        };
+        if !metadata.is_dir() {
+            files.push((path, metadata.len(), metadata.modified().ok()));
+        } else if depth < DEPTH {
+            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+            folders.extend(entries.map(|entry| (entry.path(), depth + 1)));
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,109 @@
+//! TLS 1.3 by rustls, with certificates that can be exchanged while connections are open.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::TLS13;
+use rustls::{RootCertStore, ServerConfig};
+use serde::Deserialize;
+
+use crate::serve::errors::ServeError;
+
+/// The files of the section `[tls]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The server's certificate and those that lead to its authority, as PEM.
+    pub certificate: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
+    /// The authorities of client certificates, as PEM; clients must then have one.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// All files that matter.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        [
+            Some(&self.certificate),
+            Some(&self.key),
+            self.client_ca.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+    }
+
+    /// Reads and checks the files.
+    pub(crate) fn read(&self) -> Result<Arc<ServerConfig>, ServeError> {
+        let chain = certificates(&self.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|e| fault(&self.key, &format!("no private key: {e}")))?;
+        let provider = Arc::new(default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = builder
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|e| fault(&self.certificate, &e.to_string()))?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                for authority in certificates(path)? {
+                    roots
+                        .add(authority)
+                        .map_err(|e| fault(path, &e.to_string()))?;
+                }
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                builder
+                    .with_client_cert_verifier(verifier.map_err(|e| fault(path, &e.to_string()))?)
+            }
+        };
+        let config = builder.with_single_cert(chain, key);
+        let mut config = config
+            .map_err(|e| fault(&self.certificate, &format!("does not go with the key: {e}")))?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ServeError> {
+    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let all = all.map_err(|e| fault(path, &format!("cannot be read as PEM: {e}")))?;
+    if all.is_empty() {
+        Err(fault(path, "has no certificate"))
+    } else {
+        Ok(all)
+    }
+}
+
+fn fault(path: &Path, problem: &str) -> ServeError {
+    ServeError::Credentials {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    }
+}
+
+/// The TLS configuration of new connections.
+pub(crate) struct Tls(RwLock<Arc<ServerConfig>>);
+
+impl Tls {
+    /// Starts with a configuration.
+    pub(crate) fn new(config: Arc<ServerConfig>) -> Self {
+        Self(RwLock::new(config))
+    }
+
+    /// Exchanges it; connections that are open keep theirs.
+    pub(crate) fn replace(&self, config: Arc<ServerConfig>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// What accepts the next connection.
+    pub(crate) fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}

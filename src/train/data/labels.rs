@@ -1,0 +1,230 @@
+//! Who is asked about at a date, and what became of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::snapshots::Observed;
+use crate::history::{Day, HistoryView, Stretch};
+use crate::lifecycle::{Eligibility, NotEligible};
+
+/// The churn question: the `[churn]` table of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChurnConfig {
+    /// The kinds of events that count as staying.
+    pub activity: Vec<String>,
+    /// The horizons in days; sorted and without repeats once checked.
+    pub horizon_days: Vec<u16>,
+    /// Users with activity in this many days before a date are asked about at that date.
+    pub active_within_days: u32,
+    /// Days between a date and the start of its horizon.
+    #[serde(default)]
+    pub lead_days: u32,
+    /// The kind of event that is churn; without it churn is silence.
+    #[serde(default)]
+    pub churn_event: Option<String>,
+}
+
+/// How many (user, date) pairs were dropped, by the reason's name.
+pub type DropCounts = BTreeMap<String, u64>;
+
+/// Decides who is asked about and what became of them. All windows are half-open ranges of days.
+#[derive(Clone, Debug)]
+pub struct Labeller {
+    eligibility: Eligibility,
+    lead_days: i32,
+    observed: Observed,
+}
+
+impl Labeller {
+    /// A labeller for histories whose records refer to `kinds`.
+    pub fn new(config: &ChurnConfig, kinds: &[String], observed: Observed) -> Self {
+        let ChurnConfig {
+            activity,
+            active_within_days,
+            lead_days,
+            churn_event,
+            horizon_days: _,
+        } = config;
+        Self {
+            eligibility: Eligibility::new(
+                kinds,
+                activity,
+                churn_event.as_deref(),
+                *active_within_days,
+            ),
+            lead_days: *lead_days as i32,
+            observed,
+        }
+    }
+
+    /// Whether a user is asked about at `date`: see [`Eligibility::at`].
+    pub fn eligible(&self, history: HistoryView<'_>, date: Day) -> Result<(), NotEligible> {
+        self.eligibility.at(history, date)
+    }
+
+    /// Whether a user churned within `[date + lead, date + lead + horizon)`: silence there, or the churn event.
+    /// `None` unless the whole window was observed.
+    pub fn churned(&self, history: HistoryView<'_>, date: Day, horizon_days: u16) -> Option<bool> {
+        let from = date.plus(self.lead_days);
+        let until = from.plus(i32::from(horizon_days));
+        if !self.observed.covers(Stretch { from, until }) {
+            return None;
+        }
+        let window = history.between(from, until).records();
+        Some(match self.eligibility.churn_kind() {
+            Some(kind) => window.iter().any(|r| r.kind == kind),
+            None => !window.iter().any(|r| self.is_activity(r.kind)),
+        })
+    }
+
+    /// The days before `date` on which the user was active, oldest first; a day may come more than once.
+    pub fn active_days<'a>(
+        &'a self,
+        history: HistoryView<'a>,
+        date: Day,
+    ) -> impl Iterator<Item = Day> + 'a {
+        history
+            .before(date)
+            .records()
+            .iter()
+            .filter(|r| self.is_activity(r.kind))
+            .map(|r| r.day)
+    }
+
+    /// Whether events of the kind with this number count as staying.
+    pub fn is_activity(&self, kind: u16) -> bool {
+        self.eligibility.is_activity(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Amount, DayRecord, History};
+
+    fn config() -> ChurnConfig {
+        ChurnConfig {
+            activity: vec!["purchase".into()],
+            horizon_days: vec![10],
+            active_within_days: 30,
+            lead_days: 0,
+            churn_event: None,
+        }
+    }
+
+    fn day(number: i32) -> Day {
+        Day::new(number).unwrap()
+    }
+
+    fn history(rows: &[(i32, u16)]) -> History {
+        let record = |&(d, kind): &(i32, u16)| DayRecord {
+            amount: Amount::default(),
+            day: day(d),
+            count: 1,
+            kind,
+        };
+        History::new(rows.iter().map(record).collect()).unwrap()
+    }
+
+    fn labeller(config: &ChurnConfig) -> Labeller {
+        let observed = Observed {
+            first: day(0),
+            until: day(120),
+            holes: vec![Stretch {
+                from: day(60),
+                until: day(65),
+            }],
+        };
+        Labeller::new(
+            config,
+            &["cancel".into(), "purchase".into(), "visit".into()],
+            observed,
+        )
+    }
+
+    #[test]
+    fn the_window_is_half_open_at_both_ends() {
+        let label = |d| {
+            labeller(&config())
+                .churned(history(&[(d, 1)]).view(), day(100), 10)
+                .unwrap()
+        };
+        assert!(label(99), "the day before the date belongs to the past");
+        assert!(!label(100), "an event exactly at the date is the future");
+        assert!(!label(109));
+        assert!(label(110), "the first day after the window");
+    }
+
+    #[test]
+    fn a_half_observed_window_has_no_label() {
+        let labels = labeller(&config());
+        let quiet = history(&[(90, 1)]);
+        assert_eq!(labels.churned(quiet.view(), day(110), 10), Some(true));
+        assert_eq!(labels.churned(quiet.view(), day(111), 10), None);
+        // The negative control: even an event seen inside the observed part makes no label, or stayers would
+        // be labelled more often than leavers.
+        assert_eq!(
+            labels.churned(history(&[(90, 1), (112, 1)]).view(), day(111), 10),
+            None
+        );
+    }
+
+    #[test]
+    fn a_window_that_overlaps_a_hole_has_no_label() {
+        let labels = labeller(&config());
+        let quiet = history(&[(40, 1)]);
+        let label = |date| labels.churned(quiet.view(), day(date), 10);
+        assert_eq!(
+            (label(50), label(51)),
+            (Some(true), None),
+            "the hole begins on day 60"
+        );
+        assert_eq!(
+            (label(64), label(65)),
+            (None, Some(true)),
+            "and ends before day 65"
+        );
+        // Whoever was seen in the part that was observed makes no label either, or stayers would be labelled more often.
+        assert_eq!(
+            labels.churned(history(&[(40, 1), (66, 1)]).view(), day(58), 10),
+            None
+        );
+    }
+
+    #[test]
+    fn the_lead_moves_the_window() {
+        let lead = ChurnConfig {
+            lead_days: 5,
+            ..config()
+        };
+        let label = |d| labeller(&lead).churned(history(&[(d, 1)]).view(), day(100), 10);
+        assert_eq!(
+            (label(104), label(105), label(114), label(115)),
+            (Some(true), Some(false), Some(false), Some(true))
+        );
+        assert_eq!(
+            labeller(&lead).churned(history(&[(90, 1)]).view(), day(106), 10),
+            None
+        );
+    }
+
+    #[test]
+    fn a_churn_event_is_churn() {
+        let config = ChurnConfig {
+            churn_event: Some("cancel".into()),
+            ..config()
+        };
+        let labels = labeller(&config);
+        assert_eq!(
+            labels.churned(history(&[(90, 1)]).view(), day(100), 10),
+            Some(false),
+            "silence alone is not churn"
+        );
+        assert_eq!(
+            labels.churned(history(&[(90, 1), (103, 0)]).view(), day(100), 10),
+            Some(true)
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! At which dates users are described and labelled.
+
+use crate::history::{Coverage, Day, Stretch};
+
+use crate::train::TrainError;
+
+/// The dates at which users are described and labelled for one horizon, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Dates of the final fit: every one has a fully observed label window.
+    pub fit: Vec<Day>,
+    /// The latest of them, on which the model is judged; `None` when no earlier date could train for it.
+    pub test: Option<Day>,
+    /// Days from a date to the end of its label window: lead + horizon, the embargo between parts.
+    pub window_days: i32,
+}
+
+/// The days on which whoever was active would have been seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The first day with an event.
+    pub first: Day,
+    /// The day after the last one that was fully seen.
+    pub until: Day,
+    /// The days between that were not seen, in order.
+    pub holes: Vec<Stretch>,
+}
+
+impl Observed {
+    /// The days before `as_of` that a log covers, from its first event on.
+    pub fn new(first: Day, coverage: &Coverage, as_of: Day) -> Self {
+        let until = as_of.min(coverage.labels_until);
+        let holes = coverage
+            .holes
+            .iter()
+            .map(|hole| hole.days)
+            .filter(|hole| hole.from < until)
+            .collect();
+        Self {
+            first,
+            until,
+            holes,
+        }
+    }
+
+    /// Whether every day of a label window was seen.
+    pub fn covers(&self, window: Stretch) -> bool {
+        window.until <= self.until && self.hole_in(window).is_none()
+    }
+
+    /// The first hole that a window overlaps.
+    fn hole_in(&self, window: Stretch) -> Option<Stretch> {
+        self.holes
+            .iter()
+            .copied()
+            .find(|hole| hole.overlaps(window))
+    }
+}
+
+/// How dates are laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Spacing {
+    /// Days between neighbouring dates; `None` for half of lead + horizon.
+    pub days: Option<u16>,
+    /// The most dates.
+    pub most: usize,
+}
+
+impl Schedule {
+    /// Lays out dates backwards from the latest one whose label window `[date + lead, date + lead + horizon)`
+    /// is fully observed, as long as a whole horizon of past (at least half, if need be) lies before them. Where windows
+    /// would overlap a hole, it is gone on from the latest date whose window ends before the hole.
+    pub fn new(
+        observed: &Observed,
+        lead_days: u32,
+        horizon_days: u16,
+        spacing: Spacing,
+    ) -> Result<Self, TrainError> {
+        let span = observed.until.since(observed.first);
+        let window = lead_days as i32 + i32::from(horizon_days);
+        let label = |date: Day| Stretch {
+            from: date.plus(lead_days as i32),
+            until: date.plus(window),
+        };
+        let reaching_back = |past: i32| -> Vec<Day> {
+            let mut dates = Vec::new();
+            // Halves of the window, so that every second date is a whole window away.
+            let back = |k: i32| {
+                spacing
+                    .days
+                    .map_or(k * window / 2, |days| k * i32::from(days))
+            };
+            let (mut anchor, mut k) = (observed.until.plus(-window), 0);
+            while dates.len() < spacing.most {
+                let date = anchor.plus(-back(k));
+                if date.since(observed.first) < past {
+                    break;
+                }
+                k += 1;
+                match observed.hole_in(label(date)) {
+                    Some(hole) => (anchor, k) = (hole.from.plus(-window), 0),
+                    None => dates.push(date),
+                }
+            }
+            dates.reverse();
+            dates.dedup();
+            dates
+        };
+        let horizon = i32::from(horizon_days);
+        let fit = [horizon, horizon.div_euclid(2), 1]
+            .into_iter()
+            .map(reaching_back)
+            .find(|d| !d.is_empty());
+        let Some((fit, latest)) = fit.and_then(|fit| Some((fit.clone(), *fit.last()?))) else {
+            let longest = (span - 1 - lead_days as i32).max(0);
+            let holes = observed.holes.clone();
+            return Err(TrainError::HorizonNotObserved {
+                horizon_days,
+                lead_days,
+                span_days: span,
+                longest,
+                holes,
+            });
+        };
+        let mut schedule = Self {
+            fit,
+            test: Some(latest),
+            window_days: window,
+        };
+        if schedule.before(latest).is_empty() {
+            schedule.test = None;
+        }
+        Ok(schedule)
+    }
+
+    /// The dates whose label windows end by `date`: all that could be learnt from on that day.
+    pub fn before(&self, date: Day) -> Vec<Day> {
+        self.fit
+            .iter()
+            .copied()
+            .filter(|d| date.since(*d) >= self.window_days)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(span: i32, lead: u32, horizon: u16, most: usize) -> Result<Schedule, TrainError> {
+        with_holes(span, lead, horizon, most, &[])
+    }
+
+    fn with_holes(
+        span: i32,
+        lead: u32,
+        horizon: u16,
+        most: usize,
+        holes: &[(i32, i32)],
+    ) -> Result<Schedule, TrainError> {
+        let day = |number| Day::new(number).unwrap();
+        let holes = holes
+            .iter()
+            .map(|(from, until)| Stretch {
+                from: day(*from),
+                until: day(*until),
+            })
+            .collect();
+        let observed = Observed {
+            first: day(0),
+            until: day(span),
+            holes,
+        };
+        Schedule::new(&observed, lead, horizon, Spacing { days: None, most })
+    }
+
+    #[test]
+    fn no_window_overlaps_a_hole_and_none_is_wasted_beside_it() {
+        let holes = [(200, 246), (300, 320)];
+        for lead in [0, 7] {
+            let window = lead as i32 + 30;
+            let s = with_holes(400, lead, 30, 12, &holes).unwrap();
+            let overlaps = |d: &Day, (from, until): (i32, i32)| {
+                d.number() + (lead as i32) < until && d.number() + window > from
+            };
+            for hole in holes {
+                assert!(!s.fit.iter().any(|d| overlaps(d, hole)), "{:?}", s.fit);
+                // The negative control: without the hole, a date's window would overlap it.
+                assert!(
+                    schedule(400, lead, 30, 12)
+                        .unwrap()
+                        .fit
+                        .iter()
+                        .any(|d| overlaps(d, hole))
+                );
+                assert!(
+                    s.fit.iter().any(|d| d.number() + window == hole.0),
+                    "a window ends where the hole begins"
+                );
+            }
+            assert_eq!(s.fit.len(), 12, "as many dates as without holes");
+            assert_eq!(s.test.map(|d| d.number() + window), Some(400));
+        }
+        // A hole up to the end leaves what was observed before it.
+        let s = with_holes(400, 0, 30, 12, &[(390, 399)]).unwrap();
+        assert_eq!(s.test.map(|d| d.number() + 30), Some(390));
+        let message = with_holes(60, 0, 30, 12, &[(20, 40)])
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("1970-01-21 to 1970-02-09"), "{message}");
+    }
+
+    #[test]
+    fn parts_are_ordered_in_time_with_an_embargo_between_them() {
+        for (span, lead, horizon) in [(400, 0, 30), (400, 7, 30), (313, 0, 60), (1_000, 3, 90)] {
+            let s = schedule(span, lead, horizon, 100).unwrap();
+            let window = lead as i32 + i32::from(horizon);
+            let test = s.test.unwrap();
+            assert_eq!(
+                test.number() + window,
+                span,
+                "the last label window ends where the log does"
+            );
+            let train = s.before(test);
+            assert!(train.iter().all(|d| d.number() + window <= test.number()));
+            let calibration = *train.last().unwrap();
+            assert_eq!(test.since(calibration), window, "no day is wasted");
+            assert!(
+                s.before(calibration)
+                    .iter()
+                    .all(|d| d.number() + window <= calibration.number())
+            );
+            // The negative control: dates between are there, and only the embargo keeps them out.
+            assert!(
+                s.fit
+                    .iter()
+                    .any(|d| *d < test && d.number() + window > test.number())
+            );
+            assert!(s.fit.is_sorted() && s.fit.contains(&test));
+            assert!(
+                s.fit.iter().all(|d| d.number() >= i32::from(horizon)),
+                "a horizon of past before each"
+            );
+        }
+    }
+
+    #[test]
+    fn short_logs_lose_the_test_and_then_fail_with_what_would_do() {
+        let s = schedule(35 * 3, 0, 35, 100).unwrap();
+        assert!(s.test.is_some_and(|test| s.before(test).len() == 1));
+        let s = schedule(50, 0, 35, 100).unwrap();
+        assert!(s.test.is_none() && s.fit.len() == 1);
+        let message = schedule(35, 0, 35, 100).unwrap_err().to_string();
+        assert!(message.contains("34 days"), "{message}");
+    }
+}

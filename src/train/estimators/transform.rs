@@ -1,0 +1,370 @@
+//! How feature vectors become the numbers that a model weighs: scales, BG/NBD, hinges and interactions, from data.
+
+use super::bg_nbd;
+use crate::features::{Catalogue, Quantity, Scale};
+use crate::history::{Day, Histories, HistoryError};
+use crate::math::{evenly, quantile_sorted};
+use crate::model::{
+    BgNbd, Column, Derived, Expansion, Hinge, Interaction, Preprocessing, Purchases,
+};
+use crate::train::data::dataset::Dataset;
+use crate::train::data::labels::Labeller;
+
+/// BG/NBD of everybody who was active before `as_of`; `None` when nobody came back.
+pub(crate) fn fit_bg_nbd(
+    histories: &Histories,
+    labeller: &Labeller,
+    as_of: Day,
+) -> Result<Option<BgNbd>, HistoryError> {
+    // Twice as many as the fit looks at, for some of them were not active yet.
+    let looked_at = histories.evenly(2 * bg_nbd::MOST_CUSTOMERS, |history| {
+        Purchases::of_days(labeller.active_days(history, as_of), as_of)
+    })?;
+    let customers: Vec<Purchases> = looked_at.into_iter().flatten().collect();
+    let fitted = bg_nbd::fit(&customers).ok();
+    Ok(fitted
+        .map(|fitted| fitted.params)
+        .filter(|params| params.problem().is_none()))
+}
+
+/// How the rows' features and derived numbers are standardised.
+pub(crate) fn fit_design(
+    data: &Dataset,
+    catalogue: &Catalogue,
+    bg_nbd: Option<BgNbd>,
+) -> Preprocessing {
+    let features = catalogue.features().iter().enumerate();
+    let mut columns: Vec<Column> = features
+        .map(|(position, f)| column(&f.name, f.scale, data.column(position)))
+        .collect();
+    let bare = &Preprocessing {
+        columns: Vec::new(),
+        bg_nbd,
+    };
+    let derived = bare.derived(catalogue);
+    let own = |d: Derived| {
+        data.rows()
+            .filter_map(move |raw| bare.derive(catalogue, raw, d))
+    };
+    columns.extend(
+        derived
+            .iter()
+            .map(|d| column(&d.name(), d.scale(), own(*d))),
+    );
+    Preprocessing { columns, bg_nbd }
+}
+
+fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>) -> Column {
+    let known = values
+        .filter(|v| !v.is_nan())
+        .map(|raw| Column::bend(scale, raw));
+    let Moments {
+        mean,
+        std_dev,
+        clip_min,
+        clip_max,
+    } = moments(known);
+    Column {
+        feature: name.to_owned(),
+        scale,
+        mean,
+        std_dev,
+        clip_min,
+        clip_max,
+    }
+}
+
+struct Moments {
+    mean: f64,
+    /// 1 where nothing varies: such numbers say nothing, and any std_dev will do.
+    std_dev: f64,
+    clip_min: f64,
+    clip_max: f64,
+}
+
+fn moments(values: impl Iterator<Item = f64>) -> Moments {
+    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    let (mut clip_min, mut clip_max) = (f64::INFINITY, f64::NEG_INFINITY);
+    for value in values {
+        count += 1.0;
+        let delta = value - mean;
+        mean += delta / count;
+        squares += delta * (value - mean);
+        (clip_min, clip_max) = (clip_min.min(value), clip_max.max(value));
+    }
+    if count == 0.0 {
+        (clip_min, clip_max) = (0.0, 0.0);
+    }
+    let std_dev = if clip_max - clip_min > 1e-9 {
+        (squares / count).sqrt()
+    } else {
+        1.0
+    };
+    Moments {
+        mean,
+        std_dev,
+        clip_min,
+        clip_max,
+    }
+}
+
+/// Hinges at these quantiles of every column that varies enough to have them.
+const KNOTS: [f64; 3] = [0.25, 0.5, 0.75];
+
+/// Rows from which hinges and interactions get their knots, means and ranges at most.
+const EXPANSION_ROWS: usize = 20_000;
+
+/// The hinges of the columns `bent` and the products of the columns `telling`, from standardised rows of `width` columns.
+pub(crate) fn fit_expansion(
+    z: &[f64],
+    width: usize,
+    bent: &[usize],
+    telling: &[usize],
+) -> Expansion {
+    let rows = z.len() / width.max(1);
+    let taken: Vec<usize> = evenly(rows, EXPANSION_ROWS).collect();
+    let values = |column: usize| taken.iter().map(move |row| z[row * width + column]);
+    let mut hinges = Vec::new();
+    for &column in bent {
+        let mut sorted: Vec<f64> = values(column).collect();
+        sorted.sort_by(f64::total_cmp);
+        let inside = |knot: &f64| sorted.first().is_some_and(|clip_min| clip_min < knot);
+        let mut knots: Vec<f64> = KNOTS
+            .iter()
+            .filter_map(|q| quantile_sorted(&sorted, *q))
+            .filter(inside)
+            .collect();
+        knots.dedup();
+        for knot in knots {
+            let Moments {
+                mean,
+                std_dev,
+                clip_min,
+                clip_max,
+            } = moments(values(column).map(|z| (z - knot).max(0.0)));
+            if clip_max - clip_min > 1e-9 {
+                hinges.push(Hinge {
+                    column,
+                    knot,
+                    mean,
+                    std_dev,
+                });
+            }
+        }
+    }
+    let mut interactions = Vec::new();
+    for (k, &first) in telling.iter().enumerate() {
+        for &second in &telling[k..] {
+            let Moments {
+                mean,
+                std_dev,
+                clip_min,
+                clip_max,
+            } = moments(values(first).zip(values(second)).map(|(a, b)| a * b));
+            if clip_max - clip_min > 1e-9 {
+                interactions.push(Interaction {
+                    first,
+                    second,
+                    mean,
+                    std_dev,
+                    clip_min,
+                    clip_max,
+                });
+            }
+        }
+    }
+    Expansion {
+        hinges,
+        interactions,
+    }
+}
+
+/// The columns that get hinges in the model of a horizon: all but those made for other horizons.
+pub(crate) fn bent(catalogue: &Catalogue, design: &Preprocessing, horizon_days: u16) -> Vec<usize> {
+    let h = horizon_days;
+    let near = |w: u16| (h.div_ceil(4)..=h.saturating_mul(4)).contains(&w);
+    let own = |quantity| match quantity {
+        Quantity::ActiveDaysIn(w) | Quantity::EventsIn(w) | Quantity::AmountIn(w) => near(w),
+        Quantity::DecayedDays(w) => {
+            [h.div_ceil(2), h, h.saturating_mul(2), h.saturating_mul(4)].contains(&w)
+        }
+        Quantity::Trend(w, _) | Quantity::KindCountIn(_, w) => w == h,
+        _ => true,
+    };
+    let features = catalogue.features().iter().map(|f| own(f.quantity));
+    let derived = design
+        .derived(catalogue)
+        .into_iter()
+        .map(|d| !matches!(d, Derived::Silent(days) if days != h));
+    features
+        .chain(derived)
+        .enumerate()
+        .filter_map(|(column, own)| own.then_some(column))
+        .collect()
+}
+
+/// The columns whose products are looked at: recency, frequency, age and rhythm, the things of which one changes what
+/// another means.
+pub(crate) fn telling(
+    catalogue: &Catalogue,
+    design: &Preprocessing,
+    horizon_days: u16,
+) -> Vec<usize> {
+    let features = [
+        Quantity::Recency,
+        Quantity::ActiveDays,
+        Quantity::Tenure,
+        Quantity::GapMean,
+        Quantity::DecayedDays(horizon_days),
+        Quantity::RecencyShare,
+        Quantity::Overdue,
+    ];
+    let silent = design
+        .derived(catalogue)
+        .iter()
+        .position(|d| *d == Derived::Silent(horizon_days));
+    let features = features.into_iter().filter_map(|q| catalogue.position(q));
+    features
+        .chain(silent.map(|k| catalogue.len() + k))
+        .collect()
+}
+
+/// Rows of weighed numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Matrix {
+    /// Numbers per row: columns, hinges, products.
+    pub(crate) width: usize,
+    /// The first of them that are columns.
+    pub(crate) columns: usize,
+    /// Row after row.
+    pub(crate) values: Vec<f64>,
+}
+
+impl Matrix {
+    pub(crate) fn new(
+        data: &Dataset,
+        catalogue: &Catalogue,
+        design: &Preprocessing,
+        expansion: &Expansion,
+    ) -> Self {
+        let columns = design.columns.len();
+        let width = columns + expansion.len();
+        let mut values = Vec::with_capacity(data.len() * width);
+        for raw in data.rows() {
+            let start = values.len();
+            design.standardise(catalogue, raw, &mut values);
+            expansion.extend(&mut values, start);
+        }
+        Self {
+            width,
+            columns,
+            values,
+        }
+    }
+
+    /// The same rows with hinges and interactions after the columns.
+    pub(crate) fn nonlinear_terms(&self, expansion: &Expansion) -> Self {
+        let width = self.columns + expansion.len();
+        let mut values = Vec::with_capacity(self.values.len() / self.width.max(1) * width);
+        for row in self.values.chunks_exact(self.width.max(1)) {
+            let start = values.len();
+            values.extend_from_slice(&row[..self.columns]);
+            expansion.extend(&mut values, start);
+        }
+        Self {
+            width,
+            columns: self.columns,
+            values,
+        }
+    }
+
+    pub(crate) fn row(&self, row: usize) -> &[f64] {
+        &self.values[row * self.width..][..self.width]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::FeatureSchema;
+
+    #[test]
+    fn kinks_lie_inside_the_columns_that_have_an_inside() {
+        // A ramp, a flag and a constant.
+        let z: Vec<f64> = (0..100)
+            .flat_map(|i| [f64::from(i) / 10.0, f64::from(i % 2), 4.0])
+            .collect();
+        let expansion = fit_expansion(&z, 3, &[0, 1, 2], &[0, 1]);
+        let of = |column| {
+            expansion
+                .hinges
+                .iter()
+                .filter(|k| k.column == column)
+                .map(|k| k.knot)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(0).len(), 3);
+        assert!(of(0).iter().all(|knot| (0.0..9.9).contains(knot)));
+        assert!(
+            of(1).iter().all(|knot| *knot < 1.0),
+            "nothing lies above the top"
+        );
+        assert_eq!(of(2), [0.0; 0]);
+        assert_eq!(expansion.interactions.len(), 3);
+        let mut row = vec![9.9, 1.0, 4.0];
+        expansion.extend(&mut row, 0);
+        assert!(row.iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn a_horizon_bends_what_is_its_own() {
+        let schema = |horizon_days: &[u16]| FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec!["visit".into()],
+            horizon_days: horizon_days.to_vec(),
+            amounts: true,
+        };
+        let bare = Preprocessing {
+            columns: Vec::new(),
+            bg_nbd: Some(BgNbd {
+                r: 1.0,
+                alpha: 9.0,
+                a: 1.0,
+                b: 2.0,
+            }),
+        };
+        let alone = Catalogue::new(schema(&[30])).unwrap();
+        assert_eq!(
+            bent(&alone, &bare, 30).len(),
+            alone.len() + 3,
+            "one horizon: everything"
+        );
+        let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
+        let of = |h| bent(&several, &bare, h);
+        let names = |h| {
+            of(h)
+                .iter()
+                .filter_map(|c| Some(several.features().get(*c)?.name.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert!(
+            names(30).contains(&"visit_count_30d".to_owned())
+                && !names(90).contains(&"visit_count_30d".to_owned())
+        );
+        assert!([14, 30, 90].iter().all(
+            |h| of(*h).len() < several.len() && names(*h).contains(&"recency_days".to_owned())
+        ));
+    }
+
+    #[test]
+    fn moments_of_nothing_and_of_a_constant_divide_by_one() {
+        assert_eq!(moments(std::iter::empty()).std_dev, 1.0);
+        let m = moments([3.0, 3.0].into_iter());
+        assert_eq!(
+            (m.mean, m.std_dev, m.clip_min, m.clip_max),
+            (3.0, 1.0, 3.0, 3.0)
+        );
+        assert_eq!(moments([1.0, 3.0].into_iter()).std_dev, 1.0);
+        assert_eq!(moments([1.0, 5.0].into_iter()).std_dev, 2.0);
+    }
+}
