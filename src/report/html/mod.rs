@@ -21,6 +21,8 @@ pub(crate) mod heat;
 pub(crate) mod horizon;
 #[cfg(test)]
 mod made_up;
+#[cfg(test)]
+mod made_up_trials;
 pub(crate) mod names;
 pub(crate) mod plot;
 pub(crate) mod quality;

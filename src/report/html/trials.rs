@@ -150,7 +150,7 @@ fn gap(t: &TrialCard) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::DEFAULT;
+    use super::super::made_up_trials::DEFAULT;
     use super::super::tests::card;
     use super::*;
 
