@@ -13,64 +13,32 @@
 //! | module | owns | may import |
 //! | --- | --- | --- |
 //! | [`math`] | numeric kernels on slices | nothing |
-//! | [`output`] | writing files and folders whole or not at all: exchange, locks, cleaning up, what must not be replaced | nothing |
+//! | [`columnar`] | Arrow cells in, Parquet row groups out | nothing |
+//! | [`output`] | files and folders written whole or not at all: swaps, locks, clean-up | nothing |
 //! | [`configuration`] | settings of both programs: how they are described, and errors that name them | nothing |
-//! | [`history`] | days, records, [`history::Histories`], merging and spilling, the Parquet roll-up | `math`, `output` |
-//! | [`events`] | reading logs: files, column mapping, the data-quality report; the roll-up as SQL | `history` |
+//! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `output` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
-//! | [`lifecycle`] | who is asked about; stages and the rules that decide them | `history`, `features`, `math` |
-//! | [`model`] | the bundle: transforms, models, segments, scoring, reasons, files, publishing | `math`, `output`, `history`, `features`, `lifecycle` |
-//! | [`train`] | datasets, labels, fitting, evaluation, the card and the report | all above |
-//! | [`simulate`] | a synthetic shop whose churn causes are known | `math`, `output`, `history` |
-//! | [`serve`] | wire types, RPCs, models in use, keys, limits, health | all above but `train`, `events`, `simulate` and `output` |
+//! | [`lifecycle`] | which users are scored; stages and the rules that decide them | `math`, `history`, `features` |
+//! | [`events`] | reading logs: files, column mapping, the data-quality report | `columnar`, `history` |
+//! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
+//! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `output`, `history`, `features`, `lifecycle` |
+//! | [`card`] | the model card as plain data | `history`, `features`, `lifecycle`, `model` |
+//! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
+//! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `history`, `features`, `lifecycle`, `model` |
+//! | [`report`] | the card as HTML and as text, and the quality gate | `math`, `history`, `card` |
+//! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `history` |
+//! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `history`, `features`, `lifecycle`, `model` |
 //!
-//! `train` and `serve` meet only in the bundle's files. A test reads the sources and fails on an import that runs
-//! the other way. The Cargo features `train` and `serve` (both on) let each binary be built without the other's
-//! dependencies.
+//! `train` and `serve` share only the files of the bundle. A test reads the sources and fails on an import that runs
+//! the other way, between modules and between the folders of a module. The Cargo features `train` and `serve` (both on)
+//! let each binary be built without the other's dependencies.
 //!
-//! # Decisions that are not obvious from the code
-//!
-//! - Amounts are fixed-point numbers of six decimals ([`history::Amount`]), because floating-point sums depend on their order.
-//! - Rows are scattered over 64 partitions of users by a hash, and become runs of compact records there; runs that take too
-//!   much memory go to files without a name. Users are put in order at the end, so neither threads nor spills change a byte.
-//!   Everything that looks at all users does so by blocks of 256 that are decoded on the way, on all processors.
-//! - A log is cut into pieces between records; whatever depends on the order of rows (the first refused ones, line numbers,
-//!   which error comes first) is put in the order of the pieces afterwards.
-//! - A record holds no time of day: a roll-up made by a SQL engine could not be relied on to carry it, and a raw log
-//!   and its roll-up must give the same features.
-//! - Exponentials and logarithms come from `libm`: the system's C library differs between machines in the last bit,
-//!   and a bundle replays its golden answers bit for bit wherever it is loaded.
-//! - An unknown feature (the usual gap of a user seen once) is NaN in a vector and becomes the average, 0, when
-//!   standardised; a flag beside it tells the model that it was unknown.
-//! - Standardised values are held inside the range that training saw, so that no user is scored by extrapolation.
-//! - Several horizons have a model each; where a longer silence would come out likelier than a shorter one, the
-//!   shorter horizon's answer holds, with its reasons, so that contributions always add up to the log-odds. Each horizon
-//!   learns from the newest dates whose own windows were observed.
-//! - The model is one logistic regression on standardised features, hinges at their quartiles, products of eight of them
-//!   and BG/NBD's view, under a heavy penalty. On 19 cut-offs of three public logs, of the products of one of them as
-//!   users, and of a simulated one, its log loss was 0.002 below that of the best peer of each, and below gradient
-//!   boosting on all but one (`benches/RESULTS.md`). Under a light penalty hinges overfit.
-//! - BG/NBD's numbers are derived from three features by constants in the bundle, so a client that sends features need
-//!   not know of it. Its probability of being alive is 1 for whoever came once; the model sees that beside everything
-//!   else.
-//! - How to fit is chosen by rehearsals at dates in the past with an embargo, users apart, and the default stays unless
-//!   another way beats it by two standard errors: with a handful of dates the best of many is mostly luck.
-//! - The churn rate's next shift is not foretold by the last one nor by the last weeks' activity: at some 130 dates of
-//!   those logs both had a correlation of 0.0 to -0.1 with it. Only what came back at every rehearsal is carried on, by half.
-//! - The curvature of the Newton fit comes from some of the rows and is kept while its steps are good; the gradient and
-//!   the stopping rule always see all rows, so the optimum is the same.
-//! - A call whose work is less than the way to another thread is answered on the thread that read it; everything else
-//!   waits in a bounded queue for the compute pool, and is dropped there when it has waited too long. Lists of a request are
-//!   counted in its encoded form first, because megabytes of empty messages decode to hundreds of megabytes.
-//! - The server drives hyper's connections itself instead of tonic's server: certificates change while it runs, silent
-//!   peers are let go when descriptors run out, and a call passes one layer instead of several.
-//! - Labels of models are not remembered over a restart: the configuration says what is stable.
-//! - The forest that challenges the model is made of regression trees on 0 and 1: smartcore's classifier only votes.
+//! `docs/architecture.md` has the way of a row and of a request as drawings, and the decisions with their evidence.
 //!
 //! # Absent on purpose
 //!
 //! No cluster, no feature store, no deep learning, no DataFrame library: SQL engines make the roll-up where one
-//! machine is not enough, and a well-fed logistic model is within a hair of anything heavier on this question.
+//! machine is not enough, and a well-fed logistic model is within a hair of anything heavier on this problem.
 //!
 //! # Example
 //!

@@ -6,8 +6,6 @@ use std::num::NonZeroUsize;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::input::csv_record::Limits;
-use super::quality::rejection::Field;
 use crate::history::Day;
 
 /// How large a record may be unless the configuration says otherwise.
@@ -92,6 +90,39 @@ pub enum OnHole {
     Fail,
 }
 
+/// What a mapped value is for; names its key in the `[events]` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    User,
+    Time,
+    Kind,
+    Amount,
+    /// The row as a whole.
+    Row,
+}
+
+impl Field {
+    /// The key in the `[events]` table.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Time => "time",
+            Self::Kind => "kind",
+            Self::Amount => "amount",
+            Self::Row => "format",
+        }
+    }
+}
+
+/// How large a record of a text file may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordLimits {
+    /// Bytes.
+    pub(crate) bytes: usize,
+    /// Lines.
+    pub(crate) lines: usize,
+}
+
 impl EventsConfig {
     /// What a field is mapped to, where it is.
     pub(crate) fn mapping(&self, field: Field) -> Option<&Mapping> {
@@ -105,9 +136,9 @@ impl EventsConfig {
     }
 
     /// How large a record may be.
-    pub(crate) fn limits(&self) -> Limits {
+    pub(crate) fn record_limits(&self) -> RecordLimits {
         let or = |limit: Option<NonZeroUsize>, default| limit.map_or(default, NonZeroUsize::get);
-        Limits {
+        RecordLimits {
             bytes: or(self.max_record_bytes, RECORD_BYTES),
             lines: or(self.max_record_lines, RECORD_LINES),
         }
@@ -336,10 +367,10 @@ mod tests {
             (Some(Delimiter::Byte(b'\t')), OnBadRow::Fail)
         );
         assert_eq!(
-            (config.escape, config.limits()),
+            (config.escape, config.record_limits()),
             (
                 Some(Escape::Backslash),
-                Limits {
+                RecordLimits {
                     bytes: 4096,
                     lines: 1000
                 }

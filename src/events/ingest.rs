@@ -6,8 +6,9 @@ use super::EventsError;
 use super::config::{EventsConfig, Mapping, OnBadRow, OnStray};
 use super::mapping::field::{Row, Stop};
 use super::mapping::mapper::{DatedRow, Event};
-use super::quality::rejection::{Field, Rejection, RejectionReason};
+use super::quality::rejection::{Rejection, RejectionReason};
 use super::quality::report::{PLACES_SHOWN, RejectedRows, RowLocation};
+use crate::events::config::Field;
 use crate::history::{
     Amount, Day, DayBounds, DayRecord, HistoriesBuilder, HistoryError, Placement, RollupRead,
     Stray, Users,

@@ -5,6 +5,7 @@
 //! counts it by a stable [`RejectionReason`] and shows the first places with their line numbers. Files are read in chunks
 //! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`MemoryBudget`].
 
+pub(crate) mod collect;
 pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod ingest;

@@ -24,13 +24,12 @@ pub(crate) use rollup::{
     REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file,
 };
 pub use rollup::{
-    RollupRead, RollupWritten, StrayRows, partition_of, read_rollup, rollup_destination,
-    write_rollup,
+    RollupRead, RollupWritten, StrayRows, read_rollup, rollup_destination, write_rollup,
 };
 pub use store::blocks::{BLOCK_USERS, Block};
 pub use store::builder::{HistoriesBuilder, MemoryBudget};
 pub use store::histories::{Histories, Span};
-pub use store::sampling::{Partition, Users};
+pub use store::sampling::{Partition, Users, partition_of};
 #[cfg(feature = "train")]
 pub(crate) use store::secret_hash::SecretState;
 pub use store::totals::{KindTotals, Totals};

@@ -7,8 +7,8 @@ use arrow_schema::DataType;
 
 use super::dialect::Dialect;
 use super::expression::{Result, Term};
+use crate::events::config::Field;
 use crate::events::mapping::field;
-use crate::events::quality::rejection::Field;
 use crate::events::{EventsError, SqlRemedy};
 
 /// The name of the first step of the query, which holds the log's columns.

@@ -8,7 +8,7 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
 use super::columns::{Columns, Type, computed};
 use super::dialect::Dialect;
-use crate::events::quality::rejection::Field;
+use crate::events::config::Field;
 use crate::events::{EventsError, SqlRemedy};
 
 /// What to do about anything that is not translated.

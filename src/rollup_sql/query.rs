@@ -5,11 +5,11 @@ use super::expression::{Result, Term, Translator};
 use super::from::From;
 use super::{SqlRequest, TimeType, unsupported};
 use crate::events::SqlRemedy;
+use crate::events::config::Field;
 use crate::events::config::{Format, Mapping};
 use crate::events::mapping::cel::Expression;
 use crate::events::mapping::mapper::KIND_OF_ALL;
 use crate::events::mapping::time_format::TimeFormat;
-use crate::events::quality::rejection::Field;
 
 /// The time of an event.
 pub(super) struct Time {

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::errors::ServeError;
 use super::limits::Limits;
 use super::telemetry::settings::{LogSettings, MetricsPort, TraceSettings};
-use super::transport::tls::TlsFiles;
 
 /// The settings of a server; each is a key of the configuration file. Paths are relative to the file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -161,6 +160,32 @@ fn renamed_key(text: &str) -> Option<String> {
     };
     let (old, new) = RENAMED.iter().find(|(old, _)| has(old))?;
     Some(format!("unknown field `{old}`; it is called `{new}` now"))
+}
+
+/// The files of the section `[tls]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The server's certificate and those that lead to its authority, as PEM.
+    pub certificate: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
+    /// The authorities of client certificates, as PEM; clients must then have one.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// All files that matter.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        [
+            Some(&self.certificate),
+            Some(&self.key),
+            self.client_ca.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+    }
 }
 
 #[cfg(test)]

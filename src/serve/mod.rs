@@ -34,6 +34,7 @@ pub(crate) mod transport;
 pub(crate) mod wire;
 
 pub use config::Config;
+pub use config::TlsFiles;
 pub use errors::{ServeError, errors_page};
 pub use gateway::api_keys::new_key;
 pub use initial_state::{InitialState, ModelWithLabels, check};
@@ -43,4 +44,3 @@ pub use registry::{Label, ServedModel};
 pub use server::{Lifecycle, listen, run, ticks};
 pub use state::Stopped;
 pub use telemetry::settings::{AccessLog, LogFormat, LogSettings, MetricsPort, TraceSettings};
-pub use transport::tls::TlsFiles;

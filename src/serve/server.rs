@@ -18,12 +18,12 @@ use super::initial_state::{InitialState, check_folder};
 use super::limits::size;
 use super::registry::ModelRegistry;
 use super::state::{Phase, ServerState, Stopped};
-use super::telemetry::http::MetricsServer;
 use super::telemetry::metrics::Metrics;
 use super::telemetry::traces::Traces;
 use super::transport::connection::Connections;
 use super::transport::credentials::{Credentials, EVERY, follow_rollup};
 use super::transport::listener::Listener;
+use super::transport::metrics_port::MetricsServer;
 
 /// Opens the port to listen on; port 0 lets the system choose one.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod data;
 pub mod estimators;
 pub(crate) mod evaluation;
+pub(crate) mod metrics;
 pub mod pipeline;
 pub(crate) mod population;
 pub(crate) mod selection;

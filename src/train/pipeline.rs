@@ -25,6 +25,7 @@ use super::evaluation::holdout::{Holdout, Split, USER_PARTS};
 use super::evaluation::slices::slicings;
 use super::evaluation::{Predictions, Protocol, evaluation};
 use super::population::{Population, describe};
+use super::selection::backtest::Fold;
 use super::selection::candidate;
 use super::selection::search::{Selection, select};
 use crate::card::{
@@ -207,7 +208,7 @@ fn fit_horizon(
     };
     let (evaluation, test_predictions) = judged.unzip();
     let mut predictions: Vec<DatePredictions> = test_predictions.into_iter().collect();
-    predictions.extend(selection.folds.iter().map(DatePredictions::from));
+    predictions.extend(selection.folds.iter().map(fold_predictions));
     let card = HorizonCard {
         horizon_days: schedule.horizon_days,
         snapshots: schedule.fit,
@@ -228,6 +229,15 @@ fn fit_horizon(
         effects,
     };
     Ok((model, card))
+}
+
+/// What a fold of the backtest predicted for its date.
+fn fold_predictions(fold: &Fold) -> DatePredictions {
+    DatePredictions {
+        date: fold.date,
+        predicted: fold.predicted(),
+        churned: fold.churned.clone(),
+    }
 }
 
 /// The design matrix of some rows, with hinges and interactions made from them alone.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
-use super::csv_record::{Csv, Limits};
+use super::csv_record::Csv;
+use crate::events::config::RecordLimits;
 
 /// A chunk to be read, with its place in the log.
 pub(crate) struct Task {
@@ -30,7 +31,7 @@ pub(crate) struct TextChunk {
     pub(crate) lines_before: u64,
     pub(crate) is_first: bool,
     pub(crate) layout: Layout,
-    pub(crate) limits: Limits,
+    pub(crate) limits: RecordLimits,
     /// The columns; none for JSON Lines.
     pub(crate) names: Arc<Vec<String>>,
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::chunks::TextChunk;
-use super::csv_record::{Csv, Fields, Found, Limits};
+use super::csv_record::{Csv, Fields, Found};
 use crate::columnar::Cell;
 use crate::events::EventsError;
+use crate::events::config::RecordLimits;
 use crate::events::ingest::RowSink;
 use crate::events::mapping::field::{NotUtf8, Row};
 use crate::events::mapping::mapper::Mapper;
@@ -100,7 +101,7 @@ fn reject_open_quote(
     csv: Csv,
     line: u64,
 ) -> Result<(), EventsError> {
-    let Limits { bytes, lines } = csv.limits;
+    let RecordLimits { bytes, lines } = csv.limits;
     let describe = || {
         let end = memchr::memchr(csv.terminator, from_quote).unwrap_or(from_quote.len());
         let expected = format!(
@@ -116,7 +117,7 @@ fn reject_open_quote(
 pub(crate) fn reject_too_long(
     sink: &mut RowSink<'_>,
     record: &[u8],
-    limits: Limits,
+    limits: RecordLimits,
     line: u64,
 ) -> Result<(), EventsError> {
     let describe = || {

@@ -3,7 +3,7 @@
 //! The rules are those of RFC 4180, read leniently on one line and strictly beyond it. A quote opens a text only at the
 //! beginning of a field, and two of them inside are one; what stands between a closing quote and the next delimiter
 //! belongs to the field. A text over several lines is taken for one only where
-//! - a quote closes it within the [`Limits`] and before the end of the text,
+//! - a quote closes it within the [`RecordLimits`] and before the end of the text,
 //! - a delimiter or the end of a line follows that quote, and
 //! - the lines that it takes in don't look like rows of the log themselves.
 //!
@@ -13,13 +13,7 @@
 
 use std::ops::Range;
 
-/// How large a record may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Bytes without the end of the last line.
-    pub(crate) bytes: usize,
-    pub(crate) lines: usize,
-}
+use crate::events::config::RecordLimits;
 
 /// How delimited text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +24,7 @@ pub(crate) struct Csv {
     pub(crate) backslash: bool,
     /// The number of columns; 0 while it is not known.
     pub(crate) columns: usize,
-    pub(crate) limits: Limits,
+    pub(crate) limits: RecordLimits,
 }
 
 /// What begins at some place of a text.
@@ -227,12 +221,12 @@ struct Window<'t> {
 
 impl Window<'_> {
     /// Whether a record that does not end in the window is beyond the limit.
-    fn is_full(&self, limits: Limits) -> bool {
+    fn is_full(&self, limits: RecordLimits) -> bool {
         self.is_cut || self.bytes.len() > limits.bytes
     }
 
     /// Whether the text ends with the window.
-    fn is_whole(&self, limits: Limits) -> bool {
+    fn is_whole(&self, limits: RecordLimits) -> bool {
         self.is_last && !self.is_full(limits)
     }
 }

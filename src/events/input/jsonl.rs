@@ -13,11 +13,12 @@ use super::files::LogFile;
 use super::json_value::Slot;
 use crate::columnar::Cell;
 use crate::events::EventsError;
+use crate::events::config::Field;
 use crate::events::ingest::RowSink;
 use crate::events::mapping::field::{NotUtf8, Row, unknown_column};
 use crate::events::mapping::mapper::Mapper;
 use crate::events::quality::duplicates::hash_bytes;
-use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
+use crate::events::quality::rejection::{Rejection, RejectionReason};
 
 /// Lines of a file whose keys are remembered for the message about a missing one.
 const LINES_WITH_NAMES: u64 = 1_000;

@@ -14,7 +14,6 @@ pub(crate) mod open;
 pub(crate) mod parquet;
 pub(crate) mod parquet_fast;
 pub(crate) mod paths;
-pub(crate) mod patterns;
 pub(crate) mod preamble;
 pub(crate) mod record_boundary;
 pub(crate) mod text_chunks;

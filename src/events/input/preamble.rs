@@ -48,7 +48,7 @@ pub(crate) fn beginning(
         terminator: b'\n',
         backslash,
         columns: 0,
-        limits: config.limits(),
+        limits: config.record_limits(),
     };
     csv.terminator = terminator(bytes, csv);
     let (names, length) = match &config.columns {
@@ -174,7 +174,7 @@ fn whitespace_separated(
         }
     }
     let path = || file.path.clone();
-    match (are_all, bytes.len() > config.limits().bytes) {
+    match (are_all, bytes.len() > config.record_limits().bytes) {
         (true, _) => Err(EventsError::NoHeader { path: path() }),
         (false, true) => Err(EventsError::BadHeader {
             path: path(),

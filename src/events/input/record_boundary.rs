@@ -1,7 +1,8 @@
 //! Where records of a text end, so that a file can be cut between them.
 
 use super::chunks::Layout;
-use super::csv_record::{Found, Limits};
+use super::csv_record::Found;
+use crate::events::config::RecordLimits;
 
 /// Where a text can be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) enum Cut {
 ///
 /// Both parts are read like the whole: what decides on a record lies before its end, and a quote that is open by mistake
 /// is also open where the text ends sooner.
-pub(crate) fn cut(bytes: &[u8], layout: Layout, limits: Limits) -> Cut {
+pub(crate) fn cut(bytes: &[u8], layout: Layout, limits: RecordLimits) -> Cut {
     let last_end = |bytes| memchr::memrchr(layout.terminator(), bytes).map(|at| at + 1);
     let quote = memchr::memchr(b'"', bytes);
     let (Layout::Csv(csv), Some(quote)) = (layout, quote) else {

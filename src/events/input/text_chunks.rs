@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::chunks::{Layout, TextChunk};
-use super::csv_record::Limits;
 use super::files::LogFile;
 use super::open::{Text, open_text, read_error};
 use super::preamble::{Beginning, beginning};
 use super::record_boundary::{Cut, cut};
 use crate::events::EventsError;
 use crate::events::config::EventsConfig;
+use crate::events::config::RecordLimits;
 
 /// Bytes of a chunk of text, about; few in tests, so that all of them cross from one chunk to the next.
 const CHUNK_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
@@ -23,7 +23,7 @@ const BEGINNING_BYTES: usize = 1 << 20;
 pub(crate) struct TextChunks {
     text: Text,
     pub(crate) layout: Layout,
-    limits: Limits,
+    limits: RecordLimits,
     names: Arc<Vec<String>>,
     /// What was read and not handed out.
     pending: Vec<u8>,
@@ -40,7 +40,7 @@ impl TextChunks {
         bytes_read: &Arc<AtomicU64>,
     ) -> Result<Self, EventsError> {
         let mut text = open_text(&file.path, bytes_read.clone())?;
-        let limits = config.limits();
+        let limits = config.record_limits();
         let (mut pending, mut wanted) = (Vec::new(), BEGINNING_BYTES);
         let (
             Beginning {

@@ -10,9 +10,10 @@ use super::field::{Columns, INEXACT, NotUtf8, Row, Stop, not_utf8};
 use super::value::{Owned, has_many_digits, value_of, write_key};
 use crate::columnar::Cell;
 use crate::events::EventsError;
-use crate::events::input::patterns;
+use crate::events::config::Field;
+use crate::events::mapping::patterns;
 use crate::events::quality::duplicates::hash_bytes;
-use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
+use crate::events::quality::rejection::{Rejection, RejectionReason};
 use crate::history::SecretState;
 
 /// Bytes of results that are remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cel::IdedExpr;
 use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr};
 
-use crate::events::input::patterns;
+use crate::events::mapping::patterns;
 
 /// Bytes of an expression.
 const BYTES: usize = 65_536;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::cel::Expression;
 use crate::columnar::{Cell, NoId};
 use crate::events::EventsError;
-use crate::events::config::Mapping;
+use crate::events::config::{Field, Mapping};
 use crate::events::quality::printable::printable;
-use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
+use crate::events::quality::rejection::{Rejection, RejectionReason};
 
 /// What is expected of a floating-point number that may be one of several ids.
 pub(crate) const INEXACT: &str = "text or an integer: so large a floating-point number may stand for several ids; write ids as text";

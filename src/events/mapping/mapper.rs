@@ -6,8 +6,8 @@ use super::field::{Columns, Row, Source, Stop, text_of};
 use super::time::TimeReader;
 use crate::columnar::Cell;
 use crate::events::EventsError;
-use crate::events::config::EventsConfig;
-use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
+use crate::events::config::{EventsConfig, Field};
+use crate::events::quality::rejection::{Rejection, RejectionReason};
 use crate::history::{AMOUNT_LIMIT, Amount, Day};
 
 /// The kind of all events of a log that has no kinds, where the caller does not name one.

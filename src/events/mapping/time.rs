@@ -8,7 +8,8 @@ use jiff::civil::Date;
 use super::time_format::{ParsedTime, TimeFormat, iso, seconds_of};
 use crate::columnar::Cell;
 use crate::events::EventsError;
-use crate::events::quality::rejection::{Field, Rejection, RejectionReason};
+use crate::events::config::Field;
+use crate::events::quality::rejection::{Rejection, RejectionReason};
 use crate::history::{Day, DayClock, YEARS};
 
 /// The days, 1969-12-06 to 1970-03-26, on which times of all [`YEARS`] fall when they are read in a unit a thousand times

@@ -1,6 +1,5 @@
 //! Which rows were rejected, and why.
 
-pub(crate) mod collect;
 pub(crate) mod duplicates;
 pub(crate) mod printable;
 pub(crate) mod rejected_share;

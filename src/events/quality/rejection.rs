@@ -1,5 +1,6 @@
 //! Why a row is rejected.
 
+use crate::events::config::Field;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -123,28 +124,4 @@ pub(crate) struct Rejection {
     pub(crate) value: String,
     /// Borrowed for the common reasons: logs with many rejected rows must not be slow.
     pub(crate) expected: Cow<'static, str>,
-}
-
-/// What a mapped value is for; names its key in the `[events]` table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    User,
-    Time,
-    Kind,
-    Amount,
-    /// The row as a whole.
-    Row,
-}
-
-impl Field {
-    /// The key in the `[events]` table.
-    pub(crate) fn setting(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Time => "time",
-            Self::Kind => "kind",
-            Self::Amount => "amount",
-            Self::Row => "format",
-        }
-    }
 }

@@ -27,8 +27,7 @@ pub use read::{RollupRead, StrayRows, read_rollup};
     expect(unused_imports, reason = "only the log readers share it")
 )]
 pub(crate) use read::{check_complete, read_rollup_file};
-pub(crate) use write::fnv_1a;
-pub use write::{RollupWritten, partition_of, rollup_destination, write_rollup};
+pub use write::{RollupWritten, rollup_destination, write_rollup};
 
 /// The columns a roll-up must have.
 pub(crate) const REQUIRED: [&str; 4] = ["user", "day", "kind", "count"];

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::history::DayBounds;
+use crate::history::partition_of;
 use crate::history::rollup::*;
 use crate::history::{Amount, Day, DayRecord, Histories, HistoriesBuilder, HistoryError, Users};
 

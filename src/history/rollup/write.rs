@@ -17,6 +17,7 @@ use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 
 use super::{AMOUNT, part_name, part_of_name};
+use crate::history::store::sampling::partition_of;
 use crate::history::{Amount, Block, DayRecord, Histories, HistoryError};
 use crate::output::{Destination, Staged};
 
@@ -38,20 +39,6 @@ pub struct RollupWritten {
     pub files: usize,
     /// Rows, one for each user, day and kind.
     pub rows: usize,
-}
-
-/// The partition of `user` among `partitions`: the 64-bit FNV-1a hash of the id's UTF-8 bytes, modulo `partitions`.
-///
-/// <http://www.isthe.com/chongo/tech/comp/fnv/>. Stable for ever, so that other programs can find a user's file.
-pub fn partition_of(user: &str, partitions: usize) -> usize {
-    (fnv_1a(user) % partitions.max(1) as u64) as usize
-}
-
-/// The 64-bit FNV-1a hash of the id's UTF-8 bytes.
-pub(crate) fn fnv_1a(user: &str) -> u64 {
-    user.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// Writes the roll-up of `histories` to the folder `dir` as `partitions` files (1 to 99,999).

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::history::partition_of;
-use crate::history::rollup::fnv_1a;
 use crate::math::splitmix::splitmix64;
 
 /// All users of a log or a part that depends on their ids alone, so that every program that reads it takes the same ones.
@@ -71,6 +69,20 @@ impl FromStr for Partition {
             )),
         }
     }
+}
+
+/// The partition of `user` among `partitions`: the 64-bit FNV-1a hash of the id's UTF-8 bytes, modulo `partitions`.
+///
+/// <http://www.isthe.com/chongo/tech/comp/fnv/>. Stable for ever, so that other programs can find a user's file.
+pub fn partition_of(user: &str, partitions: usize) -> usize {
+    (fnv_1a(user) % partitions.max(1) as u64) as usize
+}
+
+/// The 64-bit FNV-1a hash of the id's UTF-8 bytes.
+fn fnv_1a(user: &str) -> u64 {
+    user.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
+use crate::events::config::Field;
 use crate::events::mapping::cel::Expression;
-use crate::events::quality::rejection::Field;
 use crate::rollup_sql::columns::{Columns, Type};
 use crate::rollup_sql::expression::Translator;
 use crate::rollup_sql::*;

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, mpsc};
 
-use super::tls::{Tls, TlsFiles};
+use super::tls::Tls;
 use crate::serve::config::Config;
+use crate::serve::config::TlsFiles;
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::api_keys::Keys;
 use crate::serve::gateway::authorization::KeyRing;

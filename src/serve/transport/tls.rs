@@ -1,6 +1,6 @@
 //! TLS 1.3 by rustls, with certificates that can be exchanged while connections are open.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::ring::default_provider;
@@ -9,35 +9,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use rustls::{RootCertStore, ServerConfig};
-use serde::Deserialize;
 
+use crate::serve::config::TlsFiles;
 use crate::serve::errors::ServeError;
 
-/// The files of the section `[tls]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TlsFiles {
-    /// The server's certificate and those that lead to its authority, as PEM.
-    pub certificate: PathBuf,
-    /// Its private key, as PEM.
-    pub key: PathBuf,
-    /// The authorities of client certificates, as PEM; clients must then have one.
-    pub client_ca: Option<PathBuf>,
-}
-
 impl TlsFiles {
-    /// All files that matter.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        [
-            Some(&self.certificate),
-            Some(&self.key),
-            self.client_ca.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        .map(PathBuf::as_path)
-    }
-
     /// Reads and checks the files.
     pub(crate) fn read(&self) -> Result<Arc<ServerConfig>, ServeError> {
         let chain = certificates(&self.certificate)?;

@@ -3,7 +3,6 @@
 use linfa::ParamGuard;
 
 use super::holdout::{Fold, Holdout};
-use super::metrics::area_under_roc;
 use crate::card::RANDOM_FOREST;
 use crate::features::Quantity;
 use crate::math::{evenly, sigmoid};
@@ -14,6 +13,7 @@ use crate::train::data::dataset::Dataset;
 use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
 use crate::train::estimators::random_forest::{MOST_ROWS, Sample, random_forest};
 use crate::train::estimators::transform::Matrix;
+use crate::train::metrics::area_under_roc;
 
 /// A simpler way to predict churn.
 #[derive(Clone, Debug, PartialEq)]

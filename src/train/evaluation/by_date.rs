@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::metrics::calibration_curve;
 use crate::card::DateCard;
 use crate::history::Day;
 use crate::math::mean;
 use crate::train::data::dataset::Dataset;
-use crate::train::selection::backtest::Fold;
+use crate::train::metrics::calibration_curve;
 
 /// Predictions for the users of one date by a model that was fitted on what came before it.
 #[derive(Clone, Debug)]
@@ -17,16 +16,6 @@ pub(crate) struct DatePredictions {
     pub(crate) predicted: Vec<f64>,
     /// What became of each.
     pub(crate) churned: Vec<bool>,
-}
-
-impl From<&Fold> for DatePredictions {
-    fn from(fold: &Fold) -> Self {
-        Self {
-            date: fold.date,
-            predicted: fold.predicted(),
-            churned: fold.churned.clone(),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Default)]

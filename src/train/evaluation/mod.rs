@@ -3,14 +3,13 @@
 pub(crate) mod baselines;
 pub(crate) mod by_date;
 pub(crate) mod holdout;
-pub(crate) mod metrics;
 pub(crate) mod slices;
 pub(crate) mod verdict;
 
-use baselines::Baseline;
-use metrics::{
+use super::metrics::{
     Figures, Ranking, bootstrap, calibration_curve, gains, metrics, precision_recall, roc,
 };
+use baselines::Baseline;
 use slices::{Slice, Slicing, slices};
 use verdict::verdict;
 
@@ -119,7 +118,7 @@ pub(crate) fn evaluation(
 fn baseline_card(
     baseline: &Baseline,
     k: usize,
-    draws: &metrics::Draws<Drawn>,
+    draws: &super::metrics::Draws<Drawn>,
     churned: &[bool],
 ) -> BaselineCard {
     let predicted = &baseline.predicted;
@@ -132,7 +131,7 @@ fn baseline_card(
         auc_difference: draws.interval(|drawn| drawn.model.auc - drawn.baselines[k].auc),
         gains: gains(predicted, churned)
             .into_iter()
-            .map(metrics::curves::round)
+            .map(super::metrics::curves::round)
             .collect(),
         roc: roc(predicted, churned, BASELINE_POINTS),
         precision_recall: precision_recall(predicted, churned, BASELINE_POINTS),
@@ -140,7 +139,7 @@ fn baseline_card(
 }
 
 /// The slices, those that were measured with their metrics.
-fn slice_cards(slices: Vec<Slice>, draws: &metrics::Draws<Drawn>) -> Vec<SliceCard> {
+fn slice_cards(slices: Vec<Slice>, draws: &super::metrics::Draws<Drawn>) -> Vec<SliceCard> {
     let mut measured = 0;
     let mut cards = Vec::with_capacity(slices.len());
     for Slice { mut card, ranking } in slices {
@@ -281,7 +280,8 @@ mod tests {
         );
         let most = e.slices[0].metrics.as_ref().unwrap();
         assert!((most.bias.value - (e.slices[0].predicted - e.slices[0].churn_rate)).abs() < 1e-12);
-        let alone = super::metrics::evaluate(&made.model[50..599], &made.churned[50..599], 1);
+        let alone =
+            crate::train::metrics::evaluate(&made.model[50..599], &made.churned[50..599], 1);
         assert!((most.auc.unwrap().value - alone.auc.value).abs() < 1e-12);
         assert!((most.log_loss.value - alone.log_loss.value).abs() < 1e-12);
     }

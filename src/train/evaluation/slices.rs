@@ -1,6 +1,5 @@
 //! Parts of the users by stage, segment and tenure, and how good the model is on each.
 
-use super::metrics::Ranking;
 use super::{Predictions, share};
 use crate::card::SliceCard;
 use crate::features::Quantity;
@@ -9,6 +8,7 @@ use crate::math::{quantile_sorted, wilson_interval};
 use crate::model::{Preprocessing, Segments};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
+use crate::train::metrics::Ranking;
 use crate::train::population::segments::segment_of;
 use crate::train::population::stages::stage_of;
 

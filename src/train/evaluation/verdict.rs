@@ -40,7 +40,7 @@ fn below(interval: Interval, limit: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::evaluation::metrics::evaluate;
+    use crate::train::metrics::evaluate;
 
     /// A baseline of a log loss, by which the model's differs.
     fn baseline(name: &str, log_loss: f64, difference: Interval) -> BaselineCard {

@@ -4,7 +4,7 @@
 use super::backtest::Fold;
 use crate::math::{mean, sigmoid};
 use crate::model::Calibration;
-use crate::train::evaluation::metrics::calibration_line;
+use crate::train::metrics::calibration_line;
 
 /// Variance in log-odds of the churn rate's shift from date to date where nothing is known: that of the three public
 /// logs (some 130 dates) that the method was chosen on. It counts as one fold beside those observed.

@@ -80,7 +80,7 @@ fn csv(backslash: bool, columns: usize, bytes: usize, lines: usize) -> Csv {
         terminator: b'\n',
         backslash,
         columns,
-        limits: Limits { bytes, lines },
+        limits: RecordLimits { bytes, lines },
     }
 }
 

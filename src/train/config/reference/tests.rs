@@ -65,8 +65,8 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
     let applied = |key: &str| match key {
         "max_rejected_share" => Some(toml::Value::from(REJECTED)),
         "max_rows_without_user_share" => Some(WITHOUT_USER.into()),
-        "max_record_bytes" => Some(integer(events.limits().bytes)),
-        "max_record_lines" => Some(integer(events.limits().lines)),
+        "max_record_bytes" => Some(integer(events.record_limits().bytes)),
+        "max_record_lines" => Some(integer(events.record_limits().lines)),
         _ => None,
     };
     for Section { name, settings, .. } in &SECTIONS {

@@ -1,8 +1,8 @@
 //! The report on a log, put together from what all threads counted.
 
-use super::duplicates::Duplicates;
-use super::report::{FileQuality, PLACES_SHOWN, QualityReport, RejectedRows};
-use super::text::render_rejected;
+use super::quality::duplicates::Duplicates;
+use super::quality::report::{FileQuality, PLACES_SHOWN, QualityReport, RejectedRows};
+use super::quality::text::render_rejected;
 use crate::events::EventsError;
 use crate::events::ingest::Counts;
 use crate::events::input::files::LogFile;

@@ -17,10 +17,10 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::collectors::ModelMetrics;
-use super::metrics::Collected;
+use super::model_metrics::ModelMetrics;
 use crate::serve::limits::{Limits, seconds, size};
 use crate::serve::state::{Phase, ServerState};
+use crate::serve::telemetry::metrics::Collected;
 
 /// The media type of the page.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
