@@ -194,6 +194,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn ids_have_all_their_digits() {
         for (cell, expected) in [
             (Cell::Text("a"), Ok("a")),

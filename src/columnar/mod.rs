@@ -4,6 +4,7 @@ pub(crate) mod cell;
 pub(crate) mod column;
 pub(crate) mod guard;
 pub(crate) mod int96;
+#[cfg(feature = "train")]
 pub(crate) mod table;
 
 pub(crate) use cell::{Cell, NoId};

@@ -89,7 +89,7 @@ impl CallContext {
     /// A context without a method and a caller: what calls in unit tests have.
     #[cfg(test)]
     pub(crate) fn within(longest: Duration) -> Self {
-        Self::new(None, Instant::now(), longest, TraceParent::default())
+        Self::new(None, Instant::now(), longest, TraceParent::none())
     }
 }
 

@@ -37,6 +37,10 @@ fn churn_config(spec: &BundleSpec) -> ChurnConfig {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one property, with the two rules side by side"
+)]
 fn the_trainer_and_the_predictor_decide_alike() {
     let kinds = KINDS.map(str::to_owned);
     let origin = day("2011-01-01");

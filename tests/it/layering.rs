@@ -245,6 +245,7 @@ fn files_are_short_enough_to_read() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn the_checker_sees_every_way_to_break_the_rules() {
     let found = |path: &str, source: &str| check_imports(Path::new(path), source);
     for (path, source, expected) in [
@@ -350,6 +351,7 @@ fn the_checker_sees_every_way_to_break_the_rules() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn the_checker_sees_every_way_to_climb_between_folders() {
     let found = |path: &str, source: &str| -> Vec<String> {
         let imports = check_folders(Path::new(path), source);

@@ -105,6 +105,7 @@ fn parquet_columns() -> Vec<(&'static str, ArrayRef)> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn text_formats_read_equal() {
     let (expected, report) = expected();
     assert_eq!(
@@ -180,6 +181,7 @@ fn text_formats_read_equal() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn parquet_types_and_codecs_read_equal() {
     let (expected, _) = expected();
     let events = events();

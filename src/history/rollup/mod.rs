@@ -22,10 +22,7 @@ pub(crate) mod write;
 use std::path::Path;
 
 pub use read::{RollupRead, StrayRows, read_rollup};
-#[cfg_attr(
-    not(feature = "train"),
-    expect(unused_imports, reason = "only the log readers share it")
-)]
+#[cfg(feature = "train")]
 pub(crate) use read::{check_complete, read_rollup_file};
 pub use write::{RollupWritten, rollup_destination, write_rollup};
 

@@ -190,10 +190,7 @@ fn number_kinds(groups: &[RowGroup<'_>], into: &mut HistoriesBuilder) -> Result<
 }
 
 /// [`read_rollup`] of one file, in this thread alone.
-#[cfg_attr(
-    not(feature = "train"),
-    expect(dead_code, reason = "only the log readers have threads of their own")
-)]
+#[cfg(feature = "train")]
 pub(crate) fn read_rollup_file(
     path: &Path,
     days: DayBounds,

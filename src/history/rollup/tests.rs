@@ -97,6 +97,7 @@ fn dictionary(values: [&str; 4]) -> ArrayRef {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_type_a_column_may_have_reads_equal() {
     let expected = histories(&ROWS);
     let variants: Vec<(&'static str, ArrayRef)> = vec![
@@ -269,6 +270,7 @@ fn rows_from_the_as_of_day_on_are_counted_and_not_kept() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_wrong_is_named_with_its_file_row_and_column() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("bad.parquet");

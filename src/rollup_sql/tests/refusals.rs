@@ -9,6 +9,7 @@ fn refused(dialect: Dialect, settings: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_cannot_be_said_in_sql_names_the_setting_and_the_way_out() {
     for (setting, expression, expected) in [
         (

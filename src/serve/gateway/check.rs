@@ -201,7 +201,7 @@ mod tests {
             Some(rpc),
             Instant::now(),
             Duration::from_secs(60),
-            TraceParent::default(),
+            TraceParent::none(),
         ));
         let service = ServiceBuilder::new()
             .layer(CheckLayer::new(Fixed(passes), 100))

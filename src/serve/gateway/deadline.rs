@@ -179,7 +179,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let at = |timeout: &str, now| {
             let mut request = Request::new(());
-            let context = CallContext::new(None, now, 10 * second, TraceParent::default());
+            let context = CallContext::new(None, now, 10 * second, TraceParent::none());
             request.extensions_mut().insert(context);
             if !timeout.is_empty() {
                 let value = timeout.parse().unwrap();

@@ -53,6 +53,7 @@ fn command(folder: &Path, arguments: &str) -> Command {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn outputs_that_are_inputs_are_refused_and_untouched() {
     let folder = unpacked();
     let path = folder.path();

@@ -249,6 +249,59 @@ fn inspect_prints_the_card() {
     }
 }
 
+/// The sum of a field over the items of a list.
+fn sum(list: &serde_json::Value, field: &str) -> u64 {
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item[field].as_u64().unwrap())
+        .sum()
+}
+
+/// The users of a horizon are the same in its slices, its dates and its curves.
+fn check_sums(horizon: &serde_json::Value) {
+    let e = &horizon["evaluation"];
+    let slices = e["slices"].as_array().unwrap();
+    for dimension in ["stage", "segment", "tenure"] {
+        let part: Vec<_> = slices
+            .iter()
+            .filter(|s| s["dimension"] == dimension)
+            .cloned()
+            .collect();
+        assert_eq!(
+            sum(&part.into(), "users"),
+            e["users"].as_u64().unwrap(),
+            "{dimension}"
+        );
+    }
+    assert_eq!(
+        sum(&horizon["by_date"], "users"),
+        horizon["rows"].as_u64().unwrap()
+    );
+    let judged = horizon["by_date"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&judged["date"], &judged["users"], &judged["churn_rate"]),
+        (&e["test"], &e["users"], &e["churn_rate"])
+    );
+    assert_eq!(
+        sum(&judged["deciles"], "users"),
+        e["users"].as_u64().unwrap()
+    );
+    assert_eq!(e["calibration_curve"], judged["deciles"]);
+    let names: Vec<&str> = e["baselines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["name"].as_str().unwrap())
+        .collect();
+    assert!(
+        ["base_rate", "recency_only", "best_single"]
+            .iter()
+            .all(|n| names.contains(n)),
+        "{names:?}"
+    );
+}
+
 /// The parts of a card are counted in different places and must add up to the same users.
 #[test]
 fn the_card_adds_up() {
@@ -256,54 +309,8 @@ fn the_card_adds_up() {
     let card: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("model/card.json")).unwrap())
             .unwrap();
-    let sum = |list: &serde_json::Value, field: &str| -> u64 {
-        list.as_array()
-            .unwrap()
-            .iter()
-            .map(|item| item[field].as_u64().unwrap())
-            .sum()
-    };
     for horizon in card["horizons"].as_array().unwrap() {
-        let e = &horizon["evaluation"];
-        let slices = e["slices"].as_array().unwrap();
-        for dimension in ["stage", "segment", "tenure"] {
-            let part: Vec<_> = slices
-                .iter()
-                .filter(|s| s["dimension"] == dimension)
-                .cloned()
-                .collect();
-            assert_eq!(
-                sum(&part.into(), "users"),
-                e["users"].as_u64().unwrap(),
-                "{dimension}"
-            );
-        }
-        assert_eq!(
-            sum(&horizon["by_date"], "users"),
-            horizon["rows"].as_u64().unwrap()
-        );
-        let judged = horizon["by_date"].as_array().unwrap().last().unwrap();
-        assert_eq!(
-            (&judged["date"], &judged["users"], &judged["churn_rate"]),
-            (&e["test"], &e["users"], &e["churn_rate"])
-        );
-        assert_eq!(
-            sum(&judged["deciles"], "users"),
-            e["users"].as_u64().unwrap()
-        );
-        assert_eq!(e["calibration_curve"], judged["deciles"]);
-        let names: Vec<&str> = e["baselines"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|r| r["name"].as_str().unwrap())
-            .collect();
-        assert!(
-            ["base_rate", "recency_only", "best_single"]
-                .iter()
-                .all(|n| names.contains(n)),
-            "{names:?}"
-        );
+        check_sums(horizon);
     }
     let first = card["horizons"][0]["by_date"]
         .as_array()

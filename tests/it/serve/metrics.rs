@@ -82,79 +82,8 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
     .await
     .unwrap();
     let page = ask_page(address, "GET /metrics").await;
-    assert!(
-        page.contains("grpc_method=\"ListModels\",grpc_code=\"InvalidArgument\"} 1"),
-        "{page}"
-    );
-    assert!(
-        page.starts_with("HTTP/1.1 200") && page.contains("application/openmetrics-text"),
-        "{page}"
-    );
-    let method =
-        r#"grpc_type="unary",grpc_service="churn.v1.ScoringService",grpc_method="ScoreUser""#;
-    assert_eq!(
-        value(&page, &format!("grpc_server_started_total{{{method}}}")),
-        5.0
-    );
-    for (code, count) in [("OK", 3.0), ("NotFound", 1.0), ("DeadlineExceeded", 1.0)] {
-        assert_eq!(
-            value(
-                &page,
-                &format!("grpc_server_handled_total{{{method},grpc_code=\"{code}\"}}")
-            ),
-            count,
-            "{code}"
-        );
-    }
-    assert_eq!(
-        value(
-            &page,
-            &format!("grpc_server_handling_seconds_count{{{method}}}")
-        ),
-        5.0
-    );
-    let unknown = r#"grpc_type="unary",grpc_service="unknown",grpc_method="unknown""#;
-    assert_eq!(
-        value(&page, &format!("grpc_server_started_total{{{unknown}}}")),
-        3.0
-    );
-    assert!(
-        !page.contains("grpc_method=\"ScoreUsers\""),
-        "a made-up method has a row"
-    );
-    // Three single answers and the two of the batch that have a score.
-    assert_eq!(value(&page, "ebb_score_probability_count"), 5.0);
-    assert_eq!(
-        value(
-            &page,
-            &format!("ebb_model_info{{model=\"shop\",version=\"{VERSION}\",labels=\"stable\"}}")
-        ),
-        1.0
-    );
-    for reason in [
-        "queue_full",
-        "queue_wait",
-        "deadline",
-        "client_cancelled",
-        "calls",
-        "connections",
-    ] {
-        value(&page, &format!("ebb_shed_total{{reason=\"{reason}\"}}"));
-    }
-    assert_eq!(
-        value(&page, "ebb_model_reloads_total{result=\"success\"}"),
-        0.0
-    );
-    value(&page, "ebb_queue_wait_seconds_count");
-    let buckets = page
-        .lines()
-        .filter(|line| line.starts_with("ebb_queue_wait_seconds_bucket"))
-        .collect::<Vec<_>>();
-    assert!(
-        buckets.last().unwrap().contains("le=\"+Inf\""),
-        "{buckets:?}"
-    );
-    assert!(page.trim_end().ends_with("# EOF"));
+    check_calls(&page);
+    check_models(&page);
     assert!(
         ask_page(address, "GET /live")
             .await
@@ -171,4 +100,85 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
             .await
             .starts_with("HTTP/1.1 405")
     );
+}
+
+/// Calls are counted by method and code, and a path that is no method by nothing that its caller chose.
+fn check_calls(page: &str) {
+    assert!(
+        page.contains("grpc_method=\"ListModels\",grpc_code=\"InvalidArgument\"} 1"),
+        "{page}"
+    );
+    assert!(
+        page.starts_with("HTTP/1.1 200") && page.contains("application/openmetrics-text"),
+        "{page}"
+    );
+    let method =
+        r#"grpc_type="unary",grpc_service="churn.v1.ScoringService",grpc_method="ScoreUser""#;
+    assert_eq!(
+        value(page, &format!("grpc_server_started_total{{{method}}}")),
+        5.0
+    );
+    for (code, count) in [("OK", 3.0), ("NotFound", 1.0), ("DeadlineExceeded", 1.0)] {
+        assert_eq!(
+            value(
+                page,
+                &format!("grpc_server_handled_total{{{method},grpc_code=\"{code}\"}}")
+            ),
+            count,
+            "{code}"
+        );
+    }
+    assert_eq!(
+        value(
+            page,
+            &format!("grpc_server_handling_seconds_count{{{method}}}")
+        ),
+        5.0
+    );
+    let unknown = r#"grpc_type="unary",grpc_service="unknown",grpc_method="unknown""#;
+    assert_eq!(
+        value(page, &format!("grpc_server_started_total{{{unknown}}}")),
+        3.0
+    );
+    assert!(
+        !page.contains("grpc_method=\"ScoreUsers\""),
+        "a made-up method has a row"
+    );
+}
+
+/// What was scored by which model, and what was turned away.
+fn check_models(page: &str) {
+    // Three single answers and the two of the batch that have a score.
+    assert_eq!(value(page, "ebb_score_probability_count"), 5.0);
+    assert_eq!(
+        value(
+            page,
+            &format!("ebb_model_info{{model=\"shop\",version=\"{VERSION}\",labels=\"stable\"}}")
+        ),
+        1.0
+    );
+    for reason in [
+        "queue_full",
+        "queue_wait",
+        "deadline",
+        "client_cancelled",
+        "calls",
+        "connections",
+    ] {
+        value(page, &format!("ebb_shed_total{{reason=\"{reason}\"}}"));
+    }
+    assert_eq!(
+        value(page, "ebb_model_reloads_total{result=\"success\"}"),
+        0.0
+    );
+    value(page, "ebb_queue_wait_seconds_count");
+    let buckets = page
+        .lines()
+        .filter(|line| line.starts_with("ebb_queue_wait_seconds_bucket"))
+        .collect::<Vec<_>>();
+    assert!(
+        buckets.last().unwrap().contains("le=\"+Inf\""),
+        "{buckets:?}"
+    );
+    assert!(page.trim_end().ends_with("# EOF"));
 }

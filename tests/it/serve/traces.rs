@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ebb::serve::{MetricsPort, TraceSettings};
+use ebb::serve::{Lifecycle, MetricsPort, TraceSettings};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -428,14 +428,18 @@ async fn a_collector_that_never_answers_harms_no_call_and_holds_up_no_stop() {
 async fn traces_that_cannot_be_sent_are_refused_at_the_start() {
     let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (_reload, reloads) = tokio::sync::mpsc::channel(1);
+    let (_look, look_at_credentials) = tokio::sync::mpsc::channel(1);
     let config = traced("https://127.0.0.1:4317", 1.0);
     let refused = run(
         listener,
         &config,
-        || stock(None),
-        |_| (),
-        reloads,
-        std::future::pending(),
+        Lifecycle {
+            load: || stock(None),
+            ready: |_: &_| (),
+            reload: reloads,
+            look_at_credentials,
+            shutdown: std::future::pending(),
+        },
     )
     .await;
     assert!(

@@ -173,6 +173,12 @@ impl Drop for CallSpan {
 pub(crate) struct TraceParent(Option<Live>);
 
 impl TraceParent {
+    /// No span: children of it are dropped.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
     /// Adds a child that began and ended at these times.
     pub(crate) fn child(&self, name: &'static str, began: Instant, ended: Instant) {
         let Some(Live { tracer, context }) = &self.0 else {
