@@ -47,7 +47,7 @@ impl Derived {
         }
     }
 
-    /// As [`Quantity::larger_means_leaving`].
+    /// As [`Quantity::larger_means_leaving`](crate::features::Quantity::larger_means_leaving).
     pub fn larger_means_leaving(self) -> Option<bool> {
         match self {
             Self::Silent(_) => Some(true),

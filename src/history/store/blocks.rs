@@ -138,7 +138,7 @@ impl Block {
         self.name_ends.is_empty()
     }
 
-    /// Every user's position in the [`Histories`], id and history, in order.
+    /// Every user's position in the [`Histories`](super::histories::Histories), id and history, in order.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &str, HistoryView<'_>)> {
         let (mut name_start, mut start) = (0, 0);
         let ends = self.name_ends.iter().zip(&self.record_ends);

@@ -1,7 +1,7 @@
 //! The configuration file `ebb.toml`, checked.
 //!
 //! [`Config::parse`] is the one way to read it: types and names of keys are checked by their structs, ranges by `validate` of
-//! each table, and keys of earlier versions are refused with their new names ([`renamed`]). [`reference`] describes every key.
+//! each table, and keys of earlier versions are refused with their new names ([`renamed`]). [`mod@reference`] describes every key.
 
 mod position;
 pub mod reference;

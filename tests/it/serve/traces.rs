@@ -245,6 +245,20 @@ async fn each_call_is_a_span_below_its_callers() {
     assert_eq!(server.stop().await, Stopped::Drained);
 
     let spans = collector.spans();
+    check_calls(&spans);
+    check_attributes(&spans);
+    let resource = collector.exports.lock().unwrap()[0].resources[0]
+        .resource
+        .clone()
+        .unwrap();
+    assert_eq!(
+        attribute(&resource.attributes, "service.name").as_deref(),
+        Some("ebb-serve")
+    );
+}
+
+/// One span a call, with its code; the call whose caller decided against it is not there.
+fn check_calls(spans: &[Span]) {
     let seen = |span: &Span| {
         (
             span.name.clone(),
@@ -257,7 +271,6 @@ async fn each_call_is_a_span_below_its_callers() {
         (name.to_owned(), kind, code.map(str::to_owned), failed)
     };
     let scored = "churn.v1.ScoringService/ScoreUser";
-    // The call whose caller decided against it is not there.
     assert_eq!(
         spans.iter().map(seen).collect::<Vec<_>>(),
         [
@@ -275,7 +288,11 @@ async fn each_call_is_a_span_below_its_callers() {
             ),
         ]
     );
-    let [first, second, made_up, _, queue, compute, batch] = &spans[..] else {
+}
+
+/// Spans have their callers above them, the parts of a computation below, and what is known of the call as attributes.
+fn check_attributes(spans: &[Span]) {
+    let [first, second, made_up, _, queue, compute, batch] = spans else {
         panic!("{spans:?}")
     };
     assert_eq!(
@@ -311,14 +328,6 @@ async fn each_call_is_a_span_below_its_callers() {
                 && child.end_ns <= batch.end_ns
         );
     }
-    let resource = collector.exports.lock().unwrap()[0].resources[0]
-        .resource
-        .clone()
-        .unwrap();
-    assert_eq!(
-        attribute(&resource.attributes, "service.name").as_deref(),
-        Some("ebb-serve")
-    );
 }
 
 #[tokio::test]
