@@ -5,7 +5,7 @@ use super::quality::report::{FileQuality, PLACES_SHOWN, QualityReport, RejectedR
 use super::quality::text::render_rejected;
 use crate::events::EventsError;
 use crate::events::ingest::Counts;
-use crate::events::input::files::LogFile;
+use crate::events::input::log_file::LogFile;
 use crate::history::Day;
 
 /// A chunk that was read.

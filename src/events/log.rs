@@ -1,7 +1,7 @@
 //! Reading a log as far as it covers its days.
 
 use super::config::{EventsConfig, OnHole, OnStray};
-use super::input::files::LogFile;
+use super::input::log_file::LogFile;
 use super::input::open::STANDARD_INPUT;
 use super::reader::Progress;
 use super::{EventsError, LogRequest, QualityReport, reader};

@@ -35,7 +35,8 @@ pub use quality::report::{
 pub use reader::Progress;
 
 use crate::history::{Day, LabelKinds, MemoryBudget, Users, check_complete, part_of_path};
-use input::files::{FoundFiles, LogFile};
+use input::files::FoundFiles;
+use input::log_file::LogFile;
 use mapping::mapper::Mapper;
 
 /// What to read, and up to when.

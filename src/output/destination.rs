@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
 use super::OutputError;
-use super::system::Identity;
+use super::system::{Identity, parent_of};
 
 /// Where an output goes: a path that can be written, as far as that can be known before.
 #[derive(Clone, Debug)]
@@ -172,13 +172,6 @@ fn foreign(folder: &Path, belongs: fn(&OsStr) -> bool) -> io::Result<Vec<OsStrin
         }
     }
     Ok(names)
-}
-
-/// The folder that a path lies in.
-pub(crate) fn parent_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }
 
 /// The path without links, as far as there is something.

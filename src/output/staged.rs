@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use super::destination::parent_of;
+use super::system::parent_of;
 use super::system::{self, Identity};
 use super::temporary::{Temporary, Unfinished, remove, unfinished};
 use super::{Destination, OutputError};

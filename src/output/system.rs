@@ -84,7 +84,7 @@ fn rename_exclusively(_: &Path, _: &Path) -> io::Result<()> {
 /// Exchanges two names by way of a third. A file at `other` is there at every moment if the file system has hard links; a
 /// folder is missing for the instant between two renames.
 pub(crate) fn exchange_in_steps(one: &Path, other: &Path) -> io::Result<()> {
-    let holder = temporary::folder_in(super::destination::parent_of(other))?;
+    let holder = temporary::folder_in(parent_of(other))?;
     let aside = holder.join("earlier");
     let linked = other.is_file() && fs::hard_link(other, &aside).is_ok();
     let moved = if linked {
@@ -152,4 +152,11 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
         }
         done => done,
     }
+}
+
+/// The folder that a path lies in.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }

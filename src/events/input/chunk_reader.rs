@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use super::chunks::{Chunk, Layout, RowGroup, Task};
-use super::files::LogFile;
+use super::log_file::LogFile;
 use super::parquet;
 use super::text_chunks::TextChunks;
 use crate::events::EventsError;

@@ -5,7 +5,9 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::format::{format_by_content, format_by_name};
+use super::format::format_by_content;
+use super::log_file::LogFile;
+use super::log_file::format_by_name;
 use super::open::STANDARD_INPUT;
 use super::paths::{file_metadata, foreign_kind, hidden, is_copy, matches};
 use crate::events::EventsError;
@@ -18,17 +20,6 @@ const NAMED_IN_ERROR: usize = 5;
 
 const NOT_A_LOG: &str = "has no known ending, and its first line has not the columns of the log; to read \
                          it, name it in `events.paths`, and set `events.format`";
-
-/// A file of the log.
-#[derive(Clone, Debug)]
-pub(crate) struct LogFile {
-    pub(crate) path: PathBuf,
-    /// The path as reports show it.
-    pub(crate) shown: String,
-    pub(crate) format: Format,
-    /// Bytes on the disk.
-    pub(crate) bytes: u64,
-}
 
 /// The files of the log, and those that were found and don't belong to it, each sorted by path.
 #[derive(Debug, Default)]

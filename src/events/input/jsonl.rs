@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::chunks::TextChunk;
 use super::csv::reject_too_long;
-use super::files::LogFile;
 use super::json_value::Slot;
+use super::log_file::LogFile;
 use crate::columnar::Cell;
 use crate::events::EventsError;
 use crate::events::config::Field;

@@ -8,6 +8,7 @@ pub(crate) mod files;
 pub(crate) mod format;
 pub(crate) mod json_value;
 pub(crate) mod jsonl;
+pub(crate) mod log_file;
 pub(crate) mod log_files;
 pub(crate) mod missing_column;
 pub(crate) mod open;

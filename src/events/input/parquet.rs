@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 
 use super::chunks::RowGroup;
-use super::files::LogFile;
+use super::log_file::LogFile;
 use super::parquet_fast::{FastBatch, fast_schema};
 use crate::columnar::{Cell, Column, exact_int96, guarded};
 use crate::events::EventsError;

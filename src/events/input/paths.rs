@@ -4,7 +4,7 @@ use std::fs::{FileType, Metadata};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use super::format::format_by_name;
+use super::log_file::format_by_name;
 use super::open::first_bytes;
 use super::unsupported;
 use crate::events::EventsError;

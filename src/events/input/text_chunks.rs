@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::chunks::{Layout, TextChunk};
-use super::files::LogFile;
+use super::log_file::LogFile;
 use super::open::{Text, open_text, read_error};
 use super::preamble::{Beginning, beginning};
 use super::record_boundary::{Cut, cut};
