@@ -48,11 +48,3 @@ fn the_page_of_errors_is_the_table() {
 fn the_page_of_limits_has_every_limit() {
     check(LIMITS, &limits_page());
 }
-
-/// Writes the pages, for the tests above to find them so.
-#[test]
-#[ignore = "writes into the source tree: `just docs` runs it"]
-fn write_the_pages() {
-    std::fs::write(path(ERRORS), errors_page()).unwrap();
-    std::fs::write(path(LIMITS), limits_page()).unwrap();
-}
