@@ -1,6 +1,6 @@
 """What the files for running the server say of each other.
 
-consistent.py limits: docs/ebb-serve.toml has every limit of the table in docs/serving.md, at its default
+consistent.py limits: docs/ebb-serve.toml has every limit of the table in docs/serving/tune.md, at its default
 consistent.py waits: the unit and the manifest wait longer than the server drains, and allow enough open files
 consistent.py pod FOLDER: writes the manifest's configuration, with its paths below the folder, as ebb-serve.toml
 """
@@ -16,7 +16,7 @@ LIMITS = tomllib.loads(Path("docs/ebb-serve.toml").read_text())["limits"]
 
 
 def limits():
-    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", Path("docs/serving.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", Path("docs/serving/tune.md").read_text(), re.MULTILINE)
     table = {name: int(default) for name, default in rows}
     differ = {name for name in table.keys() | LIMITS.keys() if table.get(name) != LIMITS.get(name)}
     assert table and not differ, f"{sorted(differ)}"
@@ -44,7 +44,7 @@ def pod(folder):
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert config["listen"].endswith(f":{ports['grpc']}") and config["metrics"]["listen"].endswith(f":{ports['metrics']}")
     mounted = [mount["mountPath"] + "/" for mount in container["volumeMounts"]]
-    paths = [config["model"], config["models"], config["rollup"], config["keys"], *config["tls"].values()]
+    paths = [config["model"], config["models"], config["rollup"], config["api_keys_file"], *config["tls"].values()]
     lost = [path for path in paths if not any(path.startswith(mount) for mount in mounted)]
     assert not lost, f"not mounted: {lost}"
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}

@@ -96,11 +96,7 @@ check "docs/ebb-serve.toml is in order" \
 sed 's/^queue_length/queue_lenght/' "$site/ebb-serve.toml" >"$site/misspelt.toml"
 check "a misspelt key is found" ends 64 queue_lenght "$server" --config "$site/misspelt.toml" --check-config
 check "the server tells of itself" prints '^ebb [0-9]' "$server" --version
-if grep -q '^| `message_bytes`' docs/serving.md; then
-    check "docs/ebb-serve.toml has every limit at its default" "$python" tests/deploy/consistent.py limits
-else
-    skipped "limits of docs/ebb-serve.toml" "docs/serving.md has no table of them"
-fi
+check "docs/ebb-serve.toml has every limit at its default" "$python" tests/deploy/consistent.py limits
 check "unit and manifest wait longer than the server drains" "$python" tests/deploy/consistent.py waits
 
 # --- The unit.
@@ -236,7 +232,7 @@ fi
 check "probes over TLS: readiness and liveness are SERVING" \
     "$python" tests/deploy/health.py "localhost:$port" "$site/tls" readiness liveness
 
-check "metrics are OpenMetrics, with the names that docs/serving.md tells" \
+check "metrics are OpenMetrics, with the names that docs/serving/observe.md lists" \
     "$python" tests/deploy/metrics.py "127.0.0.1:$metrics_port"
 
 # --- Keys that change while the server runs.
