@@ -35,25 +35,25 @@ class Design:
     """From raw features to the columns that the models weigh: one numpy pass over all rows."""
 
     def __init__(self, bundle):
-        columns = bundle["design"]["columns"]
+        columns = bundle["preprocessing"]["columns"]
         self.names = [c["feature"] for c in columns if not c["feature"].startswith("bg_nbd_")]
         self.width = len(self.names)
-        self.bg_nbd = bundle["design"]["bg_nbd"]
+        self.bg_nbd = bundle["preprocessing"]["bg_nbd"]
         self.horizons = np.array(bundle["schema"]["horizon_days"], float)
         self.log, self.signed = (np.array([i for i, c in enumerate(columns[: self.width]) if c["scale"] == scale], int)
                                  for scale in ("log", "signed_log"))
         assert all(c["scale"] != "logit" for c in columns[: self.width])
         self.low, self.high, self.center, spread = (
-            np.array([c[key] for c in columns]) for key in ("low", "high", "center", "spread"))
+            np.array([c[key] for c in columns]) for key in ("clip_min", "clip_max", "mean", "std_dev"))
         self.scale = 1.0 / spread
         at = self.names.index
         self.active_days, self.recency, self.age = at("active_days"), at("recency_days"), at("active_age_days")
-        # Kinks and products of all horizons' models; each model weighs the ones that are its own.
-        kinks = [k for m in bundle["models"] for k in m["expansion"]["kinks"]]
-        pairs = [p for m in bundle["models"] for p in m["expansion"]["pairs"]]
-        self.kink_column, self.knot = np.array([k["column"] for k in kinks], int), np.array([k["knot"] for k in kinks])
+        # Hinges and products of all horizons' models; each model weighs the ones that are its own.
+        hinges = [k for m in bundle["models"] for k in m["expansion"]["hinges"]]
+        pairs = [p for m in bundle["models"] for p in m["expansion"]["interactions"]]
+        self.hinge_column, self.knot = np.array([k["column"] for k in hinges], int), np.array([k["knot"] for k in hinges])
         self.first, self.second = (np.array([p[key] for p in pairs], int) for key in ("first", "second"))
-        self.pair_low, self.pair_high = (np.array([p[key] for p in pairs]) for key in ("low", "high"))
+        self.pair_low, self.pair_high = (np.array([p[key] for p in pairs]) for key in ("clip_min", "clip_max"))
 
     def derived(self, raw, out):
         """BG/NBD's probability of being alive, its rate, and its probability of silence for each horizon."""
@@ -74,9 +74,9 @@ class Design:
 
     def transform(self, raw):
         # One allocation for all columns: what is pasted together from parts takes twice as long for 1,000 rows.
-        columns, kinks = len(self.low), len(self.knot)
-        x = np.empty((len(raw), columns + kinks + len(self.pair_low)))
-        z, above, products = x[:, :columns], x[:, columns : columns + kinks], x[:, columns + kinks :]
+        columns, hinges = len(self.low), len(self.knot)
+        x = np.empty((len(raw), columns + hinges + len(self.pair_low)))
+        z, above, products = x[:, :columns], x[:, columns : columns + hinges], x[:, columns + hinges :]
         bent = z[:, : self.width]
         bent[:] = raw
         bent[:, self.log] = np.log1p(raw[:, self.log])
@@ -90,7 +90,7 @@ class Design:
         z *= self.scale
         # What is unknown is average.
         z[np.isnan(z)] = 0.0
-        np.subtract(z[:, self.kink_column], self.knot, out=above)
+        np.subtract(z[:, self.hinge_column], self.knot, out=above)
         np.maximum(above, 0.0, out=above)
         np.multiply(z[:, self.first], z[:, self.second], out=products)
         np.maximum(products, self.pair_low, out=products)
@@ -99,22 +99,22 @@ class Design:
 
 
 def regressions(bundle, columns):
-    """One fitted LogisticRegression for each horizon. Centring and scaling of kinks and products, and the calibration,
+    """One fitted LogisticRegression for each horizon. Centring and scaling of hinges and products, and the calibration,
     are linear and therefore part of the coefficients."""
-    kinks_in_all = sum(len(m["expansion"]["kinks"]) for m in bundle["models"])
-    pairs_in_all = sum(len(m["expansion"]["pairs"]) for m in bundle["models"])
-    kink_at, pair_at = columns, columns + kinks_in_all
+    hinges_in_all = sum(len(m["expansion"]["hinges"]) for m in bundle["models"])
+    pairs_in_all = sum(len(m["expansion"]["interactions"]) for m in bundle["models"])
+    hinge_at, pair_at = columns, columns + hinges_in_all
     models = []
     for m in bundle["models"]:
-        kinks, pairs = m["expansion"]["kinks"], m["expansion"]["pairs"]
+        hinges, pairs = m["expansion"]["hinges"], m["expansion"]["interactions"]
         own, rest = np.array(m["weights"][:columns]), np.array(m["weights"][columns:])
-        center = np.array([e["center"] for e in kinks + pairs])
-        scaled = rest / np.array([e["spread"] for e in kinks + pairs])
-        coefficients = np.zeros(columns + kinks_in_all + pairs_in_all)
+        center = np.array([e["mean"] for e in hinges + pairs])
+        scaled = rest / np.array([e["std_dev"] for e in hinges + pairs])
+        coefficients = np.zeros(columns + hinges_in_all + pairs_in_all)
         coefficients[:columns] = own
-        coefficients[kink_at : kink_at + len(kinks)] = scaled[: len(kinks)]
-        coefficients[pair_at : pair_at + len(pairs)] = scaled[len(kinks) :]
-        kink_at, pair_at = kink_at + len(kinks), pair_at + len(pairs)
+        coefficients[hinge_at : hinge_at + len(hinges)] = scaled[: len(hinges)]
+        coefficients[pair_at : pair_at + len(pairs)] = scaled[len(hinges) :]
+        hinge_at, pair_at = hinge_at + len(hinges), pair_at + len(pairs)
         slope, model = m["calibration"]["slope"], LogisticRegression()
         model.classes_ = np.array([0, 1])
         model.coef_ = slope * coefficients[None, :]
@@ -134,7 +134,7 @@ class Model:
         self.design = Design(bundle)
         # The steps of a Pipeline, called one after another: its own call costs more than both of them for one user.
         self.step = FunctionTransformer(self.design.transform, validate=False)
-        self.models = regressions(bundle, len(bundle["design"]["columns"]))
+        self.models = regressions(bundle, len(bundle["preprocessing"]["columns"]))
         self.horizon_days = bundle["schema"]["horizon_days"]
         self.active_within, self.silence = bundle["active_within_days"], bundle["churn_event"] is None
 
@@ -234,7 +234,7 @@ def serve(arguments):
 
 
 def vectors(model, count):
-    """Made-up users, each as some history could leave it: unknown features and gone users among them."""
+    """Synthetic users, each as some history could leave it: unknown features and gone users among them."""
     draw = np.random.default_rng(7)
     raw = np.full((count, model.design.width), np.nan)
     horizon = model.horizon_days[0]

@@ -53,10 +53,12 @@ async fn quickstart() -> anyhow::Result<()> {
             .arg(out))
     };
     let card = train("fit", &model)?;
-    card.lines()
-        .skip_while(|line| !line.contains("judged on"))
-        .take(5)
-        .for_each(|line| println!("{line}"));
+    let lines: Vec<&str> = card.lines().collect();
+    let tested = lines.iter().position(|line| line.contains("tested on"));
+    let tested = tested.context("`ebb-train fit` printed no test of the model")?;
+    for line in lines.iter().skip(tested).take(5) {
+        println!("{line}");
+    }
 
     step("ebb-train rollup: what every user did on each day, so that the server knows them by id");
     print!("{}", train("rollup", &rollup)?);

@@ -17,7 +17,7 @@ pub fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-/// A bundle with made-up weights: three kinds of activity out of alphabetical order, one other, two horizons.
+/// A bundle with synthetic weights: three kinds of activity out of alphabetical order, one other, two horizons.
 #[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
 pub fn spec() -> BundleSpec {
     let schema = FeatureSchema {
@@ -128,7 +128,7 @@ pub fn save_bundle(dir: &Path) -> Bundle {
     save(dir, spec(), CARD, "<html></html>").unwrap()
 }
 
-/// One event of a made-up log.
+/// One event of a synthetic log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogEvent {
     pub user: &'static str,

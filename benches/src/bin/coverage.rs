@@ -1,4 +1,4 @@
-//! How often the rule of what a log covers is wrong: false alarms on made-up and real logs, and power.
+//! How often the rule of what a log covers is wrong: false alarms on synthetic and real logs, and power.
 //!
 //! `cargo run --release -p ebb-benches --bin coverage [ROLLUP ...]`; a roll-up is judged as of every seventh day of its life.
 #![expect(clippy::unwrap_used, reason = "a measurement may end loudly")]

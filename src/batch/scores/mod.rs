@@ -75,7 +75,7 @@ pub enum ScoresError {
 }
 
 impl ScoresError {
-    /// Whether whoever read the scores from standard output wants no more of them.
+    /// Whether the reader of standard output closed it before all scores were written.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
     }

@@ -119,7 +119,7 @@ async fn every_method_lets_in_who_may_and_nobody_else() {
     }
 }
 
-/// The list above is complete: whoever adds a method must say there who may call it.
+/// The list above is complete: a new method needs a line there that says who may call it.
 #[tokio::test]
 async fn every_method_that_reflection_knows_is_listed() {
     let server = Running::ready().await;

@@ -21,7 +21,7 @@ use tonic::{Code, Request, Response, Status};
 /// How long the last calls are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Messages as bytes, encoded beforehand and decoded by whoever looks into them.
+/// Messages as bytes, encoded beforehand and decoded where their content matters.
 #[derive(Clone, Copy, Debug, Default)]
 struct Raw;
 

@@ -17,7 +17,7 @@ pub const SCORE_USER: &str = "/churn.v1.ScoringService/ScoreUser";
 /// The method that scores many.
 pub const BATCH_SCORE_USERS: &str = "/churn.v1.ScoringService/BatchScoreUsers";
 
-/// The features of a made-up user that every model can score: some tens of days with every kind of event, the last of
+/// The features of a synthetic user that every model can score: some tens of days with every kind of event, the last of
 /// them lately.
 pub fn vector(bundle: &Bundle, user: usize) -> Vec<f64> {
     let (catalogue, as_of) = (bundle.catalogue(), bundle.spec().training.as_of);
@@ -140,7 +140,7 @@ pub fn expected(bundle: &Bundle) -> Result<Vec<f64>> {
     let (vector, as_of) = (vector(bundle, 0), bundle.spec().training.as_of);
     match predictor.predict(ebb::model::Subject::Features(&vector), as_of, 0)? {
         Prediction::Scored(score) => Ok(score.horizons.iter().map(|h| h.probability).collect()),
-        other => bail!("the made-up user is {other:?}"),
+        other => bail!("the synthetic user is {other:?}"),
     }
 }
 

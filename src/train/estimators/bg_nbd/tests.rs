@@ -4,7 +4,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::train::estimators::bg_nbd::*;
 
-/// A made-up customer: the counts on the as-of day, and the days of activity in the 90 days after.
+/// A synthetic customer: the counts on the as-of day, and the days of activity in the 90 days after.
 struct Life {
     counts: Purchases,
     later: u32,

@@ -332,7 +332,7 @@ mod tests {
     use super::*;
     use crate::train::estimators::logistic::fit_reference;
 
-    /// `n` rows of made-up features of very different scales; about `share` of the labels are true.
+    /// `n` rows of synthetic features of very different scales; about `share` of the labels are true.
     fn data(n: usize, width: usize, share: f64, scale: f64) -> (Vec<f64>, Vec<bool>) {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut uniform = move || {
