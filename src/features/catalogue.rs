@@ -205,11 +205,7 @@ impl Catalogue {
                 f.name, f.unit, f.scale, f.quantity
             ));
         }
-        digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex::encode(digest.finalize())
     }
 }
 

@@ -28,10 +28,7 @@ pub struct Saved {
 
 /// The hexadecimal SHA-256 of some bytes.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// The version of the bundle that [`save`] makes of `spec`: a short hash of `bundle.json`.

@@ -144,11 +144,7 @@ impl Histories {
             .map_init(Vec::new, block)
             .collect::<Result<_, HistoryError>>()?;
         blocks.iter().for_each(|block| digest.update(block));
-        Ok(digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(hex::encode(digest.finalize()))
     }
 
     /// Calls `look` with every user's position, id and history, in order.

@@ -100,10 +100,7 @@ impl Key {
             .filter(|digits| digits.is_ascii() && digits.len() == 64);
         let digits = digits.ok_or("the second word must be sha256: and 64 hexadecimal digits")?;
         let mut hash = [0; 32];
-        for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| "is not hexadecimal")?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| "the hash is not hexadecimal")?;
-        }
+        hex::decode_to_slice(digits, &mut hash).map_err(|_| "the hash is not hexadecimal")?;
         Ok(Self {
             name: (*name).into(),
             hash,
@@ -130,16 +127,10 @@ pub fn new_key(name: &str, permissions: &str) -> Result<(String, String), ServeE
     parse_permissions(permissions).map_err(|problem| ServeError::Setting(problem.to_owned()))?;
     let mut random = [0; KEY_BYTES];
     getrandom::fill(&mut random).map_err(ServeError::Random)?;
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
-    let key = format!("{PREFIX}{}", hex(&random));
+    let key = format!("{PREFIX}{}", hex::encode(random));
     let line = format!(
         "{name} sha256:{} {permissions}",
-        hex(&Sha256::digest(key.as_bytes()))
+        hex::encode(Sha256::digest(key.as_bytes()))
     );
     Ok((key, line))
 }
