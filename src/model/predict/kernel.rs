@@ -2,7 +2,7 @@
 //! processor work on several at a time. Every row gets the same bits either way, because each lane takes the same
 //! operations in the same order.
 
-use super::plan::{CompiledModel, GROUPS, Plan};
+use super::plan::{CompiledModel, GROUPS, Plan, Terms};
 use crate::features::Scale;
 use crate::math::{Log1p, logit};
 use crate::model::derived::{Derived, purchases_of};
@@ -27,8 +27,8 @@ pub(crate) struct Kernel<const N: usize> {
     contributions: Vec<Lane<N>>,
     /// What each feature group adds, in the order of the plan's groups.
     group_effects: Vec<Lane<N>>,
-    /// Room for some hinges or interactions of a model.
-    terms: Vec<Lane<N>>,
+    /// Room for the hinges or interactions of a single row.
+    terms: Vec<f64>,
 }
 
 impl<const N: usize> Kernel<N> {
@@ -106,49 +106,73 @@ impl<const N: usize> Kernel<N> {
         }
     }
 
-    /// How many hinges or interactions are computed before they are added: all of one row, so that the processor does
-    /// several at a time; few of many rows, so that they stay in the fastest cache.
-    const TERMS: usize = if N < 256 { 256 / N } else { 1 };
-
     fn add_hinges(&mut self, model: &CompiledModel) {
-        for hinges in model.hinges.chunks(Self::TERMS) {
-            let z = &self.columns;
-            self.terms.clear();
-            self.terms
-                .extend(hinges.first.iter().map(|first| z[*first]));
-            for (term, knot) in self.terms.iter_mut().zip(hinges.clip_min) {
-                for z in term {
-                    *z = above(*z, *knot);
-                }
-            }
-            hinges.weigh(&mut self.terms);
-            for (term, first) in self.terms.iter().zip(hinges.first) {
-                add(&mut self.contributions[*first], term);
+        if N == 1 {
+            return self.add_hinges_of_a_row(model);
+        }
+        for hinge in model.hinges.iter() {
+            let sums = self.contributions[hinge.first].iter_mut();
+            for (sum, z) in sums.zip(&self.columns[hinge.first]) {
+                *sum += hinge.weigh(above(*z, hinge.clip_min));
             }
         }
     }
 
     fn add_interactions(&mut self, model: &CompiledModel) {
-        for interactions in model.interactions.chunks(Self::TERMS) {
-            let factors = interactions.first.iter().zip(interactions.second);
-            let z = &self.columns;
-            self.terms.clear();
-            self.terms.extend(factors.clone().map(|(first, second)| {
-                let (first, second) = (&z[*first], &z[*second]);
-                std::array::from_fn(|row| first[row] * second[row])
-            }));
-            let ranges = interactions.clip_min.iter().zip(interactions.clip_max);
-            for (term, (clip_min, clip_max)) in self.terms.iter_mut().zip(ranges) {
-                for product in term {
-                    *product = clamp(*product, *clip_min, *clip_max);
-                }
+        if N == 1 {
+            return self.add_interactions_of_a_row(model);
+        }
+        for interaction in model.interactions.iter() {
+            let factors = [interaction.first, interaction.second];
+            let [first, second] = factors.map(|column| &self.columns[column]);
+            let mut halves = [0.0; N];
+            for (half, (first, second)) in halves.iter_mut().zip(first.iter().zip(second)) {
+                let product = clamp(first * second, interaction.clip_min, interaction.clip_max);
+                *half = interaction.weigh(product);
             }
-            interactions.weigh(&mut self.terms);
             // Half of it to each factor: the weights are halved already.
-            for (term, (first, second)) in self.terms.iter().zip(factors) {
-                add(&mut self.contributions[*first], term);
-                add(&mut self.contributions[*second], term);
+            for column in factors {
+                add(&mut self.contributions[column], &halves);
             }
+        }
+    }
+
+    /// The hinges of one row, step by step for all of them, so that the processor does several at a time.
+    fn add_hinges_of_a_row(&mut self, model: &CompiledModel) {
+        let Terms { first, .. } = &model.hinges;
+        self.terms.clear();
+        self.terms
+            .extend(first.iter().map(|column| self.columns[*column][0]));
+        for (term, knot) in self.terms.iter_mut().zip(&model.hinges.clip_min) {
+            *term = above(*term, *knot);
+        }
+        model.hinges.weigh(&mut self.terms);
+        for (term, column) in self.terms.iter().zip(first) {
+            self.contributions[*column][0] += term;
+        }
+    }
+
+    /// As [`Self::add_hinges_of_a_row`].
+    fn add_interactions_of_a_row(&mut self, model: &CompiledModel) {
+        let Terms {
+            first,
+            second,
+            clip_min,
+            clip_max,
+            ..
+        } = &model.interactions;
+        let factors = first.iter().zip(second);
+        let z = |column: &usize| self.columns[*column][0];
+        self.terms.clear();
+        self.terms
+            .extend(factors.clone().map(|(first, second)| z(first) * z(second)));
+        for (term, (min, max)) in self.terms.iter_mut().zip(clip_min.iter().zip(clip_max)) {
+            *term = clamp(*term, *min, *max);
+        }
+        model.interactions.weigh(&mut self.terms);
+        for (term, (first, second)) in self.terms.iter().zip(factors) {
+            self.contributions[*first][0] += term;
+            self.contributions[*second][0] += term;
         }
     }
 
@@ -169,7 +193,8 @@ impl<const N: usize> Kernel<N> {
         segments: &Segments,
         positions: &[usize],
     ) -> [Option<(usize, f64)>; N] {
-        let mut nearest = [None; N];
+        let mut nearest = [0; N];
+        let mut least = [f64::INFINITY; N];
         for (id, segment) in segments.items.iter().enumerate() {
             let mut squared = [EMPTY_SUM; N];
             for (centroid, position) in segment.centroid.iter().zip(positions) {
@@ -177,13 +202,14 @@ impl<const N: usize> Kernel<N> {
                     *sum += (centroid - z) * (centroid - z);
                 }
             }
-            for (nearest, squared) in nearest.iter_mut().zip(squared) {
-                if nearest.is_none_or(|(_, least)| squared < least) {
-                    *nearest = Some((id, squared));
+            for ((nearest, least), squared) in nearest.iter_mut().zip(&mut least).zip(squared) {
+                if squared < *least {
+                    (*nearest, *least) = (id, squared);
                 }
             }
         }
-        nearest
+        let any = !segments.items.is_empty();
+        std::array::from_fn(|row| any.then(|| (nearest[row], least[row])))
     }
 }
 

@@ -109,13 +109,13 @@ pub(crate) struct CompiledModel {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Terms {
     /// The column of a hinge, or the one factor of an interaction.
-    first: Vec<usize>,
+    pub(crate) first: Vec<usize>,
     /// The other factor of an interaction; none for hinges.
-    second: Vec<usize>,
+    pub(crate) second: Vec<usize>,
     /// The knot of a hinge, or the lower end of an interaction.
-    clip_min: Vec<f64>,
+    pub(crate) clip_min: Vec<f64>,
     /// The upper end of an interaction; none for hinges.
-    clip_max: Vec<f64>,
+    pub(crate) clip_max: Vec<f64>,
     mean: Vec<f64>,
     std_dev: Vec<f64>,
     /// The weight of a hinge; half of that of an interaction, whose factors have half of it each.
@@ -129,47 +129,53 @@ impl Terms {
         self.weight.push(weight);
     }
 
-    /// The terms, at most `size` at a time.
+    /// The terms one by one.
     #[inline]
-    pub(crate) fn chunks(&self, size: usize) -> impl Iterator<Item = TermsChunk<'_>> {
-        let starts = (0..self.first.len()).step_by(size);
-        starts.map(move |start| {
-            let end = self.first.len().min(start + size);
-            TermsChunk {
-                first: &self.first[start..end],
-                second: self.second.get(start..end).unwrap_or(&[]),
-                clip_min: &self.clip_min[start..end],
-                clip_max: self.clip_max.get(start..end).unwrap_or(&[]),
-                mean: &self.mean[start..end],
-                std_dev: &self.std_dev[start..end],
-                weight: &self.weight[start..end],
-            }
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Term> {
+        (0..self.first.len()).map(|k| Term {
+            first: self.first[k],
+            second: self.second.get(k).copied().unwrap_or(self.first[k]),
+            clip_min: self.clip_min[k],
+            clip_max: self.clip_max.get(k).copied().unwrap_or(f64::INFINITY),
+            mean: self.mean[k],
+            std_dev: self.std_dev[k],
+            weight: self.weight[k],
         })
     }
-}
 
-/// Some of the [`Terms`].
-pub(crate) struct TermsChunk<'a> {
-    pub(crate) first: &'a [usize],
-    pub(crate) second: &'a [usize],
-    pub(crate) clip_min: &'a [f64],
-    pub(crate) clip_max: &'a [f64],
-    mean: &'a [f64],
-    std_dev: &'a [f64],
-    weight: &'a [f64],
-}
-
-impl TermsChunk<'_> {
-    /// Standardises and weighs the terms of `N` rows.
+    /// Standardises and weighs a value of each term.
     #[inline]
-    pub(crate) fn weigh<const N: usize>(&self, terms: &mut [[f64; N]]) {
-        let figures = self.mean.iter().zip(self.std_dev).zip(self.weight);
-        for (term, ((mean, std_dev), weight)) in terms.iter_mut().zip(figures) {
-            for x in term {
-                *x = weight * ((*x - mean) / std_dev);
-            }
+    pub(crate) fn weigh(&self, values: &mut [f64]) {
+        let figures = self.mean.iter().zip(&self.std_dev).zip(&self.weight);
+        for (value, ((mean, std_dev), weight)) in values.iter_mut().zip(figures) {
+            *value = weighed(*value, *mean, *std_dev, *weight);
         }
     }
+}
+
+/// One of the [`Terms`]. A hinge has one factor and no upper end.
+#[derive(Clone, Copy)]
+pub(crate) struct Term {
+    pub(crate) first: usize,
+    pub(crate) second: usize,
+    pub(crate) clip_min: f64,
+    pub(crate) clip_max: f64,
+    mean: f64,
+    std_dev: f64,
+    weight: f64,
+}
+
+impl Term {
+    /// Standardises and weighs a value.
+    #[inline]
+    pub(crate) fn weigh(&self, value: f64) -> f64 {
+        weighed(value, self.mean, self.std_dev, self.weight)
+    }
+}
+
+#[inline]
+fn weighed(value: f64, mean: f64, std_dev: f64, weight: f64) -> f64 {
+    weight * ((value - mean) / std_dev)
 }
 
 impl CompiledModel {
