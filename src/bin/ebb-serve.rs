@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ebb::serve::{
     Config, InitialState, Lifecycle, LogFormat, ServeError, Stopped, check, listen, new_key, run,
     ticks,
@@ -58,10 +58,23 @@ struct Arguments {
     permissions: String,
 }
 
+/// What to say of a flag that has another name now.
+fn renamed_flag(error: &clap::Error) -> Option<&'static str> {
+    let found = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(found)) if error.kind() == ErrorKind::UnknownArgument => found,
+        _ => return None,
+    };
+    (found == "--may").then_some("unexpected argument `--may`; it is called `--permissions` now")
+}
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            if let Some(text) = renamed_flag(&error) {
+                eprintln!("error: {text}");
+                return BAD_USAGE.into();
+            }
             // Nothing can be done about a closed terminal.
             let _ = error.print();
             let asked = matches!(

@@ -198,6 +198,9 @@ fn a_new_key_is_shown_once_with_a_line_that_the_server_reads() {
         "{text}"
     );
     assert_eq!(run_to_end(&["--new-key", "a b"]).0, Some(64));
+    let (code, text) = run_to_end(&["--new-key", "a", "--may", "score"]);
+    assert_eq!(code, Some(64));
+    assert!(text.contains("it is called `--permissions` now"), "{text}");
     assert_eq!(
         run_to_end(&["--new-key", "a", "--permissions", "all"]).0,
         Some(64)
