@@ -19,7 +19,7 @@
 //! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `output` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | which users are scored; stages and the rules that decide them | `math`, `history`, `features` |
-//! | [`events`] | reading logs: files, column mapping, the data-quality report | `columnar`, `history` |
+//! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `output`, `history`, `features`, `lifecycle` |
 //! | [`card`] | the model card as plain data | `history`, `features`, `lifecycle`, `model` |

@@ -6,10 +6,12 @@
 pub(crate) mod cholesky;
 pub(crate) mod log1p;
 pub(crate) mod splitmix;
+mod thousands;
 pub(crate) mod wilson;
 
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
 pub use log1p::Log1p;
+pub(crate) use thousands::thousands;
 pub use wilson::wilson_interval;
 
 /// The sum of products of two slices, read up to the shorter length; in four interleaved sums, so that the processor

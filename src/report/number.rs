@@ -1,23 +1,12 @@
 //! Numbers as text, the same in the page, on the terminal and in the quality gate.
 
+pub(crate) use crate::math::thousands;
+
 /// A narrow space that does not break keeps a number and its unit together.
 pub(crate) const THIN: char = '\u{202f}';
 
 /// What stands where a number is not known.
 const UNKNOWN: &str = "–";
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// `1 user`, `2 users`.
 pub(crate) fn counted(number: u64, one: &str) -> String {

@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("history", &["math", "output", "columnar"]),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
-    ("events", &["columnar", "history"]),
+    ("events", &["math", "columnar", "history"]),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
@@ -164,7 +164,7 @@ const OWNED_CRATES: [(&str, &str); 5] = [
     ("opentelemetry*", "serve"),
 ];
 
-const LONGEST_FILE_LINES: usize = 620;
+const LONGEST_FILE_LINES: usize = 450;
 
 #[test]
 fn imports_run_one_way() {

@@ -6,6 +6,7 @@ use super::printable::printable;
 use super::report::{LeftOut, QualityReport, RejectedRows, RowLocation};
 use crate::events::config::Format;
 use crate::history::Stretch;
+use crate::math::thousands;
 
 /// Kinds, files and places shown; the rest is counted.
 const KINDS_SHOWN: usize = 10;
@@ -35,19 +36,6 @@ impl QualityReport {
     }
 }
 
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn share(part: u64, whole: u64) -> String {
     format!("{:5.1} %", 100.0 * part as f64 / whole.max(1) as f64)
 }
@@ -63,13 +51,13 @@ fn render_files(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
             f,
             "{:<18}{:>15} rows   {} ({}{escape})",
             "file",
-            grouped(file.rows),
+            thousands(file.rows),
             file.file,
             file.format
         )?;
     }
     if let more @ 1.. = report.files.len().saturating_sub(FILES_SHOWN) {
-        writeln!(f, "{:<18}{:>15} more files", "", grouped(more as u64))?;
+        writeln!(f, "{:<18}{:>15} more files", "", thousands(more as u64))?;
     }
     for LeftOut { file, detail, .. } in report.left_out.iter().take(FILES_SHOWN) {
         writeln!(f, "{:<18}{:>15}        {file} {detail}", "file", "left out")?;
@@ -80,7 +68,7 @@ fn render_files(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
             f,
             "{:<18}{:>15} more files left out",
             "",
-            grouped(more as u64)
+            thousands(more as u64)
         ),
     }
 }
@@ -89,7 +77,7 @@ fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     let line = |f: &mut fmt::Formatter<'_>, name: &str, rows: u64, note: &str| {
         let text = format!(
             "{name:<18}{:>15} {:>7}   {note}",
-            grouped(rows),
+            thousands(rows),
             share(rows, report.rows)
         );
         writeln!(f, "{}", text.trim_end())
@@ -101,7 +89,7 @@ fn render_rows(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         .iter()
         .any(|file| file.format == Format::Rollup)
     {
-        true => writeln!(f, "{:<18}{:>15}", "events kept", grouped(report.events))?,
+        true => writeln!(f, "{:<18}{:>15}", "events kept", thousands(report.events))?,
         false => line(f, "events kept", report.events, "")?,
     }
     for rejected in &report.rejected {
@@ -137,15 +125,15 @@ fn render_contents(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
             f,
             "{:<18}{:>15} days   {first} to {last}",
             "span",
-            grouped(u64::from(days))
+            thousands(u64::from(days))
         )?;
     }
-    writeln!(f, "{:<18}{:>15}", "users", grouped(report.users as u64))?;
+    writeln!(f, "{:<18}{:>15}", "users", thousands(report.users as u64))?;
     writeln!(
         f,
         "{:<18}{:>15}         one for each user, day and kind",
         "records",
-        grouped(report.records as u64)
+        thousands(report.records as u64)
     )
 }
 
@@ -156,7 +144,7 @@ fn render_coverage(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
     };
     let mut line = |name: &str, days: Stretch, note: &str| {
         let (count, last) = (
-            grouped(u64::from(days.days().unsigned_abs())),
+            thousands(u64::from(days.days().unsigned_abs())),
             days.until.plus(-1),
         );
         writeln!(
@@ -216,9 +204,9 @@ fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
     )?;
     for kind in shown() {
         let (events, users, negative) = (
-            grouped(kind.events),
-            grouped(kind.users),
-            grouped(kind.negative_amounts),
+            thousands(kind.events),
+            thousands(kind.users),
+            thousands(kind.negative_amounts),
         );
         writeln!(
             f,
@@ -228,7 +216,7 @@ fn render_kinds(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::Resu
     }
     match report.kinds.len().saturating_sub(KINDS_SHOWN) {
         0 => Ok(()),
-        more => writeln!(f, "  and {} more kinds", grouped(more as u64)),
+        more => writeln!(f, "  and {} more kinds", thousands(more as u64)),
     }
 }
 
@@ -246,7 +234,7 @@ fn render_top_users(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::
         "most events", "events", "share"
     )?;
     for user in &report.top_users {
-        let (events, percent) = (grouped(user.events), user.share * 100.0);
+        let (events, percent) = (thousands(user.events), user.share * 100.0);
         writeln!(
             f,
             "  {:<width$}{events:>15}{percent:>7.1} %",
@@ -264,7 +252,7 @@ pub(crate) fn render_rejected(rejected: &[RejectedRows], f: &mut dyn fmt::Write)
             f,
             "\n  {} ({} {unit})",
             rejected.reason,
-            grouped(rejected.rows)
+            thousands(rejected.rows)
         )?;
         for place in rejected.first.iter().take(PLACES_PRINTED) {
             writeln!(f, "    {}", sentence(place))?;

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
-    LargeStringArray, RecordBatch, StringArray, StringViewArray, StructArray,
-    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
-    TimestampSecondArray,
+    LargeStringArray, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
 };
-use arrow_schema::{DataType, Field};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -18,12 +16,12 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use crate::events::tests::*;
 use crate::history::write_rollup;
 
-struct Event {
-    user: i64,
-    unix_s: i64,
-    kind: &'static str,
-    quantity: i64,
-    cents: i64,
+pub(super) struct Event {
+    pub(super) user: i64,
+    pub(super) unix_s: i64,
+    pub(super) kind: &'static str,
+    pub(super) quantity: i64,
+    pub(super) cents: i64,
 }
 
 impl Event {
@@ -40,7 +38,7 @@ impl Event {
 }
 
 /// A thousand events of a year and a half, in UTC.
-fn events() -> Vec<Event> {
+pub(super) fn events() -> Vec<Event> {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(11);
     let mut event = |_| Event {
         user: random.gen_range(1..40),
@@ -52,16 +50,16 @@ fn events() -> Vec<Event> {
     (0..1_000).map(&mut event).collect()
 }
 
-fn csv(events: &[Event]) -> String {
+pub(super) fn csv(events: &[Event]) -> String {
     let line = |e: &Event| format!("x,{},{},\"{}\",{}\n", e.user, e.local(), e.kind, e.amount());
     "id,user,at,what,price\n".to_owned() + &events.iter().map(line).collect::<String>()
 }
 
-fn expected() -> (Histories, QualityReport) {
+pub(super) fn expected() -> (Histories, QualityReport) {
     read_csv(&csv(&events()), PLAIN).unwrap()
 }
 
-fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>, codec: Codec) {
+pub(super) fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>, codec: Codec) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let properties = WriterProperties::builder().set_compression(codec).build();
     let mut writer = ArrowWriter::try_new(
@@ -74,7 +72,7 @@ fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>, codec: Codec) {
     writer.close().unwrap();
 }
 
-fn parquet_columns() -> Vec<(&'static str, ArrayRef)> {
+pub(super) fn parquet_columns() -> Vec<(&'static str, ArrayRef)> {
     let events = events();
     vec![
         (
@@ -345,80 +343,6 @@ fn a_raw_table_with_the_columns_of_a_roll_up_is_told_apart_by_its_time() {
     assert_eq!(
         (found, report.files[0].format),
         (expected().0, Format::Parquet)
-    );
-}
-
-#[test]
-fn expressions_equal_plain_columns() {
-    let (expected, _) = expected();
-    let settings = r#"
-        user = { expr = 'string(int(user))' }
-        time = { expr = 'timestamp(at.replace(" ", "T") + "Z")' }
-        kind = { expr = 'what in ["visit", "purchase"] ? what : "return"' }
-        amount = { expr = 'double(price) * 2.0 / 2.0' }
-    "#;
-    assert_eq!(read_csv(&csv(&events()), settings).unwrap().0, expected);
-    let json = |e: &Event| {
-        format!(
-            "{{\"u\":{{\"id\":{}}},\"t\":{},\"k\":{{\"name\":\"{}\"}},\"q\":{},\"c\":{}}}\n",
-            e.user, e.unix_s, e.kind, e.quantity, e.cents
-        )
-    };
-    let settings = r#"
-        user = { expr = 'u.id' }
-        time = "t"
-        time_format = "epoch_s"
-        kind = { expr = '[k].filter(x, has(x.name)).map(x, x.name)[0]' }
-        amount = { expr = 'double(q * c) / 100.0' }
-    "#;
-    let jsonl: String = events().iter().map(json).collect();
-    assert_eq!(
-        read_bytes("log.jsonl", jsonl.as_bytes(), settings)
-            .unwrap()
-            .0,
-        expected
-    );
-}
-
-#[test]
-fn expressions_reach_into_parquet_structures() {
-    let dir = TempDir::new().unwrap();
-    let (mut columns, inner) = (parquet_columns(), parquet_columns());
-    let field = |name: &str, kind: DataType| Arc::new(Field::new(name, kind, false));
-    let props = StructArray::from(vec![
-        (field("price", DataType::Float64), inner[1].1.clone()),
-        (field("what", DataType::Utf8), inner[4].1.clone()),
-    ]);
-    columns.push(("props", Arc::new(props)));
-    write_parquet(&dir.path().join("log.parquet"), columns, Codec::SNAPPY);
-    let settings = r#"
-        user = { expr = 'user' }
-        time = { expr = 'at' }
-        kind = { expr = 'props.what' }
-        amount = { expr = 'props.price' }
-    "#;
-    assert_eq!(
-        read_dir(dir.path(), settings, None).unwrap().0,
-        expected().0
-    );
-}
-
-#[test]
-fn columns_with_blanks_in_their_names_can_be_used_in_expressions() {
-    let settings =
-        "user = 'Customer ID'\ntime = 'at'\namount = { expr = 'double(Unit_Price) * double(_2x)' }";
-    let (_, report) = read_csv(
-        "Customer ID,at,Unit Price,2x\na,2020-01-01,1.5,2\n",
-        settings,
-    )
-    .unwrap();
-    assert_eq!(report.kinds[0].kind, "event");
-    assert!(
-        read_csv(
-            "Customer ID,at,Unit Price,Unit-Price,2x\na,2020-01-01,1.5,2,3\n",
-            settings
-        )
-        .is_err()
     );
 }
 

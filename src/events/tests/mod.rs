@@ -1,10 +1,12 @@
-pub(crate) mod errors;
-pub(crate) mod first_lines;
-pub(crate) mod formats;
-pub(crate) mod found;
-pub(crate) mod quotes;
-pub(crate) mod rejections;
-pub(crate) mod values;
+mod errors;
+mod expressions;
+mod first_lines;
+mod formats;
+mod found;
+mod old_timestamps;
+mod quotes;
+mod rejections;
+mod values;
 
 use std::fs;
 use std::io::Write;
