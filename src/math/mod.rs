@@ -6,11 +6,13 @@
 pub(crate) mod cholesky;
 pub(crate) mod log1p;
 pub(crate) mod splitmix;
+#[cfg(feature = "train")]
 mod thousands;
 pub(crate) mod wilson;
 
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
 pub use log1p::Log1p;
+#[cfg(feature = "train")]
 pub(crate) use thousands::thousands;
 pub use wilson::wilson_interval;
 
