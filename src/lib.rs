@@ -55,6 +55,8 @@
 //!     other_kinds: vec![],
 //!     horizon_days: vec![30],
 //!     amounts: true,
+//!     seasonal_years: 0,
+//!     lead_days: 0,
 //! })?;
 //! let mut vector = vec![0.0; catalogue.len()];
 //! let mut extractor = ebb::features::Extractor::new(&catalogue, catalogue.kinds());

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::list::List;
-use super::{Feature, FeatureError, Quantity, Scale};
+use super::{Feature, FeatureError, Quantity, SEASONAL_YEARS_LIMIT, Scale, Season};
 
 /// The longest horizon, in days.
 pub const HORIZON_LIMIT: u16 = 3_660;
@@ -19,6 +19,46 @@ pub struct FeatureSchema {
     pub horizon_days: Vec<u16>,
     /// Whether events carry amounts.
     pub amounts: bool,
+    /// How many earlier years' same season has features of its own, up to [`SEASONAL_YEARS_LIMIT`]; 0 for none.
+    // Absent where there are none, as in bundles that were written before there could be any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seasonal_years: u16,
+    /// Days between the as-of day and the start of the label window, which is the season that is meant. 0 without
+    /// `seasonal_years`: no other feature depends on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lead_days: u32,
+}
+
+fn is_zero<N: Copy + Into<u32>>(number: &N) -> bool {
+    (*number).into() == 0
+}
+
+impl FeatureSchema {
+    fn validate(&self) -> Result<(), FeatureError> {
+        if self.activity.is_empty() {
+            return Err(FeatureError::NoActivity);
+        }
+        let horizons = &self.horizon_days;
+        let legal = horizons.iter().all(|h| (1..=HORIZON_LIMIT).contains(h))
+            && horizons.is_sorted_by(|a, b| a < b);
+        if horizons.is_empty() || !legal {
+            return Err(FeatureError::Horizons {
+                horizons: horizons.clone(),
+                limit: HORIZON_LIMIT,
+            });
+        }
+        let (years, limit) = (self.seasonal_years, SEASONAL_YEARS_LIMIT);
+        if years > limit {
+            return Err(FeatureError::SeasonalYears { years, limit });
+        }
+        // One catalogue, one schema: a lead that changes no feature would make two schemas of the same features.
+        if years == 0 && self.lead_days > 0 {
+            return Err(FeatureError::UnusedLead {
+                lead_days: self.lead_days,
+            });
+        }
+        Ok(())
+    }
 }
 
 fn decay(age: u32, half_life: u16) -> f64 {
@@ -43,20 +83,14 @@ const DEFINITIONS: u32 = 2;
 const DECAY_AGES: u32 = 1_500;
 
 impl Catalogue {
-    /// The catalogue of a schema. Fails when there is no activity kind or a horizon is out of range.
+    /// The catalogue of a schema.
+    ///
+    /// # Errors
+    /// [`FeatureError`] when there is no kind of activity, or when a horizon, the earlier years or the lead are out of
+    /// range.
     pub fn new(schema: FeatureSchema) -> Result<Self, FeatureError> {
-        if schema.activity.is_empty() {
-            return Err(FeatureError::NoActivity);
-        }
+        schema.validate()?;
         let horizons = &schema.horizon_days;
-        let legal = horizons.iter().all(|h| (1..=HORIZON_LIMIT).contains(h))
-            && horizons.is_sorted_by(|a, b| a < b);
-        if horizons.is_empty() || !legal {
-            return Err(FeatureError::Horizons {
-                horizons: horizons.clone(),
-                limit: HORIZON_LIMIT,
-            });
-        }
         let kinds: Vec<String> = schema
             .activity
             .iter()
@@ -74,6 +108,10 @@ impl Catalogue {
         let own = if schema.activity.len() > 1 { 0 } else { 1 };
         for (position, kind) in kinds.iter().enumerate().skip(own) {
             list.kind(position as u16, kind, horizons);
+        }
+        // Last, so that the catalogue without them is the start of the one with them.
+        for season in Season::all(&schema) {
+            list.season(season);
         }
         let features = list.into_features();
         let half_life = |feature: &Feature| match feature.quantity {

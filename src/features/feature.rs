@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use super::Season;
+
 /// What a feature is about. Features of one group measure nearly the same, so reasons name one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -16,6 +18,8 @@ pub enum FeatureGroup {
     Amount,
     /// What else the user does.
     OtherEvents,
+    /// What the user did in the same season of earlier years.
+    Season,
 }
 
 /// How a feature's raw value is transformed before it is standardised.
@@ -94,6 +98,8 @@ pub enum Quantity {
     KindCountIn(u16, u16),
     /// Days from the last event of one kind.
     KindRecency(u16),
+    /// Days with activity in a season of an earlier year; unknown for users first seen after its start.
+    ActiveDaysInSeason(Season),
 }
 
 impl Quantity {
@@ -113,6 +119,7 @@ impl Quantity {
             Self::DecayedDays(_) | Self::Trend(..) | Self::Amount | Self::AmountIn(_) => {
                 Some(false)
             }
+            Self::ActiveDaysInSeason(_) => Some(false),
             Self::Tenure | Self::ActiveAge | Self::GapSpread | Self::GapLast | Self::GapMax => None,
             Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => {
                 None

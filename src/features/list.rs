@@ -1,3 +1,4 @@
+use super::season::{Season, SeasonSpan};
 use super::{Feature, FeatureGroup, Quantity, Scale};
 
 /// The features of a catalogue, as they are listed one after another.
@@ -278,6 +279,28 @@ impl List {
                 format!("Number of {word} events in the last {h} days."),
             );
         }
+    }
+
+    pub(crate) fn season(&mut self, season: Season) {
+        let a = with_article(&self.verb);
+        let description = match season.span {
+            SeasonSpan::Year => format!("Days with {a} {}.", season.words()),
+            SeasonSpan::Same { lead_days, .. } | SeasonSpan::Wide { lead_days, .. } => {
+                let from = match lead_days {
+                    0 => "the as-of day".to_owned(),
+                    1 => "a day after the as-of day".to_owned(),
+                    days => format!("{days} days after the as-of day"),
+                };
+                format!("Days with {a} {}, counted from {from}.", season.words())
+            }
+        };
+        self.push(
+            Quantity::ActiveDaysInSeason(season),
+            season.name(),
+            "active days",
+            FeatureGroup::Season,
+            description,
+        );
     }
 }
 

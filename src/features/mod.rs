@@ -12,6 +12,7 @@ pub(crate) mod extract;
 pub(crate) mod feature;
 pub(crate) mod list;
 pub(crate) mod phrase;
+pub(crate) mod season;
 pub(crate) mod summary;
 
 pub use catalogue::{Catalogue, FeatureSchema, HORIZON_LIMIT, nearest};
@@ -19,6 +20,7 @@ pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;
 pub use feature::{Feature, FeatureGroup, Quantity, Scale};
 pub use phrase::{Contrast, percent};
+pub use season::{SEASONAL_YEARS_LIMIT, Season, SeasonSpan};
 
 /// What can go wrong with a catalogue or a feature vector.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,24 @@ pub enum FeatureError {
         horizons: Vec<u16>,
         /// The longest horizon there can be.
         limit: u16,
+    },
+    /// A schema with features of too many earlier years.
+    #[error(
+        "seasonal_years is {years}: there are features of the same season in at most {limit} earlier years, or 0 for none"
+    )]
+    SeasonalYears {
+        /// What was given.
+        years: u16,
+        /// The most earlier years there can be.
+        limit: u16,
+    },
+    /// A schema with a lead that no feature depends on.
+    #[error(
+        "lead_days is {lead_days} and seasonal_years 0: only features of earlier years depend on the lead, so it must be 0 too"
+    )]
+    UnusedLead {
+        /// What was given.
+        lead_days: u32,
     },
     /// A name that the catalogue does not have.
     #[error("there is no feature `{name}`{}", nearest.as_ref().map(|n| format!("; the nearest is `{n}`")).unwrap_or_default())]

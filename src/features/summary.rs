@@ -1,3 +1,4 @@
+use super::season::DaysAgo;
 use crate::history::{Day, HistoryView};
 
 /// What one user did on one active day.
@@ -83,6 +84,13 @@ impl Summary {
     pub(crate) fn within(&self, window: u16) -> &[ActiveDay] {
         let start = self.active.partition_point(|d| d.age > u32::from(window));
         &self.active[start..]
+    }
+
+    /// The active days among some days.
+    pub(crate) fn among(&self, days: DaysAgo) -> &[ActiveDay] {
+        let start = self.active.partition_point(|d| d.age > days.from);
+        let end = self.active.partition_point(|d| d.age > days.until);
+        &self.active[start..end]
     }
 
     /// Days between neighbouring active days, oldest first.

@@ -127,6 +127,8 @@ mod tests {
             other_kinds: vec![],
             horizon_days,
             amounts: false,
+            seasonal_years: 0,
+            lead_days: 0,
         })
         .unwrap()
     }

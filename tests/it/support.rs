@@ -25,6 +25,8 @@ pub fn spec() -> BundleSpec {
         other_kinds: vec!["return".into()],
         horizon_days: vec![30, 90],
         amounts: true,
+        seasonal_years: 0,
+        lead_days: 0,
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let column = |feature: String, scale| Column {

@@ -13,6 +13,8 @@ fn catalogues() -> [Catalogue; 2] {
         other_kinds: vec!["return".into()],
         horizon_days: horizon_days.to_vec(),
         amounts: true,
+        seasonal_years: 0,
+        lead_days: 0,
     };
     [
         schema(&["purchase"], &[30]),

@@ -2,7 +2,7 @@
 mod tests;
 
 use super::summary::{ActiveDay, Summary};
-use super::{Catalogue, Quantity};
+use super::{Catalogue, Quantity, Season};
 use crate::history::{Day, HistoryView};
 
 /// Computes feature vectors of one catalogue for histories whose kinds are numbered by one table.
@@ -111,7 +111,14 @@ fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> 
             .map(|k| k.count)
             .sum(),
         Quantity::KindRecency(kind) => f64::from(s.kind(kind).last()?.age),
+        Quantity::ActiveDaysInSeason(season) => active_days_in(s, season)?,
     })
+}
+
+/// Unknown for a user first seen after the season's start.
+fn active_days_in(s: &Summary, season: Season) -> Option<f64> {
+    let is_known = s.first_any? >= season.least_tenure_days();
+    is_known.then(|| s.among(season.days()).len() as f64)
 }
 
 /// Unknown for a user with a single active day.

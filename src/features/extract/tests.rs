@@ -1,3 +1,5 @@
+mod seasons;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -10,6 +12,8 @@ fn catalogue() -> Catalogue {
         other_kinds: vec!["return".into()],
         horizon_days: vec![60],
         amounts: true,
+        seasonal_years: 0,
+        lead_days: 0,
     })
     .unwrap()
 }
@@ -29,14 +33,21 @@ fn history(rows: &[(i32, u16, u32, f64)]) -> History {
 }
 
 fn features(rows: &[(i32, u16, u32, f64)], as_of: i32) -> Vec<f64> {
-    let catalogue = catalogue();
+    features_of(&catalogue(), rows, as_of)
+}
+
+fn features_of(catalogue: &Catalogue, rows: &[(i32, u16, u32, f64)], as_of: i32) -> Vec<f64> {
     let mut out = vec![0.0; catalogue.len()];
-    Extractor::new(&catalogue, &kinds()).extract(
+    Extractor::new(catalogue, &kinds()).extract(
         history(rows).view(),
         Day::new(as_of).unwrap(),
         &mut out,
     );
     out
+}
+
+fn bits(vector: &[f64]) -> Vec<u64> {
+    vector.iter().map(|value| value.to_bits()).collect()
 }
 
 fn feature(rows: &[(i32, u16, u32, f64)], as_of: i32, name: &str) -> f64 {
@@ -180,7 +191,7 @@ proptest! {
         let past: Vec<_> = rows.iter().copied().filter(|r| r.0 < as_of).collect();
         let mut with_future = past.clone();
         with_future.extend(later.iter().map(|&(d, k, c, a)| (as_of + d, k, c, a)));
-        let bits = |rows: &[_]| features(rows, as_of).iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let bits = |rows: &[_]| bits(&features(rows, as_of));
         prop_assert_eq!(bits(&past), bits(&with_future));
     }
 }
@@ -203,6 +214,8 @@ fn the_catalogue_has_unique_names_and_windows_that_do_not_pile_up() {
         other_kinds: vec![],
         horizon_days: vec![14, 30, 60, 90],
         amounts: false,
+        seasonal_years: 0,
+        lead_days: 0,
     })
     .unwrap();
     let mut names: Vec<&str> = many.features().iter().map(|f| f.name.as_str()).collect();

@@ -49,6 +49,8 @@ fn catalogue() -> Catalogue {
         other_kinds: vec!["visit".into(), "order_placed".into()],
         horizon_days: vec![30],
         amounts: true,
+        seasonal_years: 0,
+        lead_days: 0,
     })
     .unwrap()
 }
@@ -242,6 +244,8 @@ fn sentences_read_as_a_person_would_say_them() {
         other_kinds: vec!["support_ticket".into()],
         horizon_days: vec![60],
         amounts: true,
+        seasonal_years: 0,
+        lead_days: 0,
     })
     .unwrap();
     let named = [

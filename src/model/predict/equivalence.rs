@@ -96,6 +96,7 @@ fn formulas(
         FeatureGroup::Rhythm,
         FeatureGroup::Amount,
         FeatureGroup::OtherEvents,
+        FeatureGroup::Season,
     ];
     let sum = |group| {
         of.iter()

@@ -6,13 +6,14 @@ use crate::lifecycle::FeaturePositions;
 use crate::model::{BgNbd, BundleSpec, ChurnModel, Column, Derived};
 
 /// The feature groups, in the order in which equal effects are reported.
-pub(crate) const GROUPS: [FeatureGroup; 6] = [
+pub(crate) const GROUPS: [FeatureGroup; 7] = [
     FeatureGroup::Recency,
     FeatureGroup::Frequency,
     FeatureGroup::Tenure,
     FeatureGroup::Rhythm,
     FeatureGroup::Amount,
     FeatureGroup::OtherEvents,
+    FeatureGroup::Season,
 ];
 
 /// See the module. Columns are those of the preprocessing: features, then derived numbers.

@@ -15,6 +15,8 @@ pub(crate) fn spec() -> BundleSpec {
         other_kinds: vec!["return".into()],
         horizon_days: vec![30, 60],
         amounts: true,
+        seasonal_years: 0,
+        lead_days: 0,
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let columns = catalogue

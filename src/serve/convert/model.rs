@@ -120,6 +120,9 @@ fn basic(model: &ServedModel) -> wire::Model {
         other_kinds,
         horizon_days,
         amounts: _,
+        seasonal_years: _,
+        // The label's is the bundle's own.
+        lead_days: _,
     } = schema;
     wire::Model {
         version: model.version().to_owned(),

@@ -170,6 +170,7 @@ impl From<FeatureGroup> for wire::FeatureGroup {
             FeatureGroup::Rhythm => Self::Rhythm,
             FeatureGroup::Amount => Self::Amount,
             FeatureGroup::OtherEvents => Self::OtherEvents,
+            FeatureGroup::Season => Self::Season,
         }
     }
 }

@@ -253,6 +253,8 @@ mod tests {
             other_kinds: vec!["visit".into()],
             horizon_days: vec![30],
             amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
         })
         .unwrap()
     }

@@ -46,6 +46,8 @@ pub fn feature_schema(
         other_kinds: other_kinds(histories, config),
         horizon_days,
         amounts: histories.totals().has_amounts(),
+        seasonal_years: 0,
+        lead_days: 0,
     })
 }
 

@@ -228,6 +228,8 @@ mod tests {
             other_kinds: vec![],
             horizon_days: vec![30],
             amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
         })
         .unwrap()
     }

@@ -345,6 +345,8 @@ mod tests {
             other_kinds: vec!["visit".into()],
             horizon_days: horizon_days.to_vec(),
             amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
         };
         let bare = Preprocessing {
             columns: Vec::new(),

@@ -218,7 +218,8 @@ fn is_activity(quantity: Quantity, activity: usize) -> bool {
         | Quantity::ActiveAge
         | Quantity::GapsExceeded
         | Quantity::Trend(..)
-        | Quantity::WeekdayRegularity => true,
+        | Quantity::WeekdayRegularity
+        | Quantity::ActiveDaysInSeason(_) => true,
         Quantity::KindCount(kind)
         | Quantity::KindCountIn(kind, _)
         | Quantity::KindRecency(kind) => usize::from(kind) < activity,

@@ -182,6 +182,8 @@ fn catalogue() -> Catalogue {
         other_kinds: vec!["closed".into(), "visit".into()],
         horizon_days: vec![30],
         amounts: true,
+        seasonal_years: 0,
+        lead_days: 0,
     })
     .unwrap()
 }
