@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::evaluation::{CurvePoint, Evaluation};
-use super::selection::{BacktestFold, Hyperparameters, SelectionRule, TrialCard};
+use super::selection::{
+    BacktestComparison, BacktestFold, Hyperparameters, SelectionRule, ShiftForecast, TrialCard,
+};
 use super::verdict::Untested;
 use crate::features::FeatureGroup;
 use crate::history::Day;
@@ -42,8 +44,18 @@ pub struct HorizonCard {
     pub backtest: Vec<BacktestFold>,
     /// The line that is applied to the log-odds, estimated from the backtest.
     pub calibration: Calibration,
-    /// The part of the calibration's intercept that carries a lasting shift of the churn rate forward, in log-odds.
+    /// The part of the calibration's intercept that forecasts a shift of the churn rate, in log-odds.
     pub shrunk_shift: f64,
+    /// Where that part comes from.
+    #[serde(default)]
+    pub forecast: ShiftForecast,
+    /// The model beside simpler ways to predict, at the dates of the backtest.
+    #[serde(default)]
+    pub against_baselines: Vec<BacktestComparison>,
+    /// How far the log-odds are drawn towards those of the base rate, because the model lost to it at the dates of the
+    /// backtest: 0 not at all, 1 wholly.
+    #[serde(default)]
+    pub shrunk_to_base_rate: f64,
     /// How the model did on the test date; `None` when it could not be judged.
     pub evaluation: Option<Evaluation>,
     /// Why it could not be judged; `None` where it was.

@@ -17,7 +17,10 @@ pub use evaluation::{
 pub use horizon::{DateCard, DropCounts, EffectCard, HorizonCard};
 pub use population::{ProfileCard, SegmentCard, StageSizes, Transitions};
 pub use retention::{Cohort, Period, Retention};
-pub use selection::{BacktestFold, Hyperparameters, SelectionRule, TrialCard};
+pub use selection::{
+    BacktestComparison, BacktestFold, ForecastMethod, Hyperparameters, SelectionRule,
+    ShiftForecast, TrialCard,
+};
 pub use verdict::{Strength, Untested, Verdict};
 
 // Plain types of other modules that are part of the card's keys.

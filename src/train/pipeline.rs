@@ -17,7 +17,7 @@ use super::data::snapshots::{Schedule, Spacing};
 use super::estimators::effects::effects;
 use super::estimators::logistic::Fitted;
 use super::estimators::segments::fit_segments;
-use super::estimators::training_rows::TrainingRows;
+use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use super::evaluation::baselines::baselines;
 use super::evaluation::by_date::{DatePredictions, by_date};
@@ -25,8 +25,11 @@ use super::evaluation::holdout::{Holdout, Split, USER_PARTS};
 use super::evaluation::slices::slicings;
 use super::evaluation::{Predictions, Protocol, evaluation};
 use super::population::{Population, describe};
-use super::selection::backtest::Fold;
+use super::selection::backtest::{Fold, known_shifts, mean_shifts};
+use super::selection::calibration::forecast_card;
 use super::selection::candidate;
+use super::selection::forecast::{KnownShifts, forecasts};
+use super::selection::guard::base_rate_log_odds;
 use super::selection::search::{Selection, select};
 use crate::card::{
     Card, DropCounts, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION,
@@ -35,7 +38,8 @@ use crate::card::{
 use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
-    BundleSpec, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments, Training, version,
+    BundleSpec, Calibration, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments,
+    Training, version,
 };
 
 pub use super::data::context::FitInput;
@@ -140,9 +144,10 @@ fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainErr
     let spacing = Spacing {
         days: ctx.config.model.spacing_days,
         most: ctx.config.model.snapshots,
+        anniversaries: ctx.config.model.most_anniversaries(),
     };
     let lead_days = ctx.config.churn.lead_days;
-    let schedule = Schedule::new(&ctx.observed, lead_days, horizon_days, spacing)?;
+    let schedule = Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)?;
     let (data, dropped) = Dataset::build(ctx, &schedule)?;
     check_rows(ctx, &data, &dropped, horizon_days)?;
     Ok(Labelled {
@@ -163,7 +168,7 @@ fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainErr
     let Labelled { schedule, data, .. } = labelled;
     let bg_nbd = fit_bg_nbd(ctx, ctx.observed.until)?;
     let preprocessing = fit_preprocessing(data, &ctx.catalogue, bg_nbd);
-    let newest = data.at(&schedule.fit[schedule.fit.len() - 1..]);
+    let newest = data.at(&schedule.regular[schedule.regular.len() - 1..]);
     let columns = &preprocessing.columns[..ctx.catalogue.len()];
     let standardised: Vec<f64> = newest
         .rows()
@@ -197,10 +202,20 @@ fn fit_horizon(
     } = labelled;
     let evaluated = evaluate(ctx, &schedule, &data, shared)?;
     let rows = prepare(ctx, &schedule, &data, &shared.preprocessing);
-    let everything: Vec<usize> = (0..data.len()).collect();
-    let (selection, mut fits) =
-        select_and_fit(ctx, &schedule, &rows, &schedule.fit, &[&everything])?;
-    let model = churn_model(schedule.horizon_days, &rows, &selection, fits.remove(0));
+    let known = (0..data.len()).filter(|row| rows.is_known(data.dates[*row], ctx.as_of));
+    let known = rows.whole(known.collect());
+    let asked = Asked {
+        date: ctx.as_of,
+        backtest: &schedule.regular,
+    };
+    let sets = std::slice::from_ref(&known);
+    let Fits {
+        selection,
+        mut fits,
+        line,
+        shift,
+    } = select_and_fit(ctx, &schedule, &rows, asked, sets)?;
+    let model = churn_model(&schedule, &rows, &selection, fits.remove(0), line);
     let effects = effects(&ctx.catalogue, &shared.preprocessing, &model, &rows);
     let (judged, untested) = match evaluated {
         Ok(judged) => (Some(judged), None),
@@ -209,9 +224,10 @@ fn fit_horizon(
     let (evaluation, test_predictions) = judged.unzip();
     let mut predictions: Vec<DatePredictions> = test_predictions.into_iter().collect();
     predictions.extend(selection.folds.iter().map(fold_predictions));
+    let backtest = selection.backtest_cards();
     let card = HorizonCard {
         horizon_days: schedule.horizon_days,
-        snapshots: schedule.fit,
+        snapshots: schedule.learnt_at(ctx.as_of, selection.candidate.anniversaries),
         rows: data.len() as u64,
         churn_rate: data.churn_rate(),
         dropped,
@@ -220,9 +236,16 @@ fn fit_horizon(
         candidate: candidate::name(&selection.candidate),
         trials: selection.trials,
         selection: selection.rule,
-        backtest: selection.folds.iter().map(Into::into).collect(),
-        calibration: selection.calibration.line,
-        shrunk_shift: selection.calibration.shrunk_shift,
+        backtest,
+        calibration: line,
+        shrunk_shift: shift,
+        forecast: forecast_card(
+            &selection.calibration.forecaster,
+            &selection.folds,
+            schedule.window_days,
+        ),
+        against_baselines: selection.guard.comparisons,
+        shrunk_to_base_rate: selection.guard.shrinkage,
         evaluation,
         untested,
         by_date: by_date(&data, &predictions),
@@ -253,26 +276,58 @@ fn prepare<'d>(
 /// The mean gradient at which a model counts as fitted.
 const TOLERANCE: f64 = 1e-7;
 
-/// Selects a candidate by a backtest at `dates`, and fits it on each of some sets of rows.
+/// The day that is predicted, and the dates at which a backtest may be carried out for it.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    date: Day,
+    backtest: &'a [Day],
+}
+
+/// The selected candidate, fitted.
+struct Fits {
+    selection: Selection,
+    /// One fit for each set of rows.
+    fits: Vec<Fitted>,
+    /// The line through their log-odds.
+    line: Calibration,
+    /// The part of its intercept that forecasts a shift of the churn rate.
+    shift: f64,
+}
+
+/// Selects a candidate by a backtest, and fits it on each of some sets of rows.
 fn select_and_fit(
     ctx: &TrainContext<'_>,
     schedule: &Schedule,
     rows: &TrainingRows<'_>,
-    dates: &[Day],
-    sets: &[&[usize]],
-) -> Result<(Selection, Vec<Fitted>), TrainError> {
+    asked: Asked<'_>,
+    sets: &[Sample],
+) -> Result<Fits, TrainError> {
     let failed = |source| TrainError::Logistic {
         horizon_days: schedule.horizon_days,
         source,
     };
-    let selection = select(rows, dates, &ctx.config.model).map_err(failed)?;
+    let config = &ctx.config.model;
+    let selection = select(rows, asked.backtest, asked.date, config).map_err(failed)?;
     let mut fits: Vec<Fitted> = Vec::with_capacity(sets.len());
     for set in sets {
         let warm_start = fits.last().or(selection.warm_start.as_ref());
-        let fitted = rows.fit(&selection.candidate, set, warm_start, TOLERANCE);
+        let fitted = rows.fit(&selection.candidate, set, asked.date, warm_start, TOLERANCE);
         fits.push(fitted.map_err(failed)?);
     }
-    Ok((selection, fits))
+    let shifts = sets.iter().zip(&fits);
+    let shifts: Vec<KnownShifts> = shifts
+        .map(|(set, fitted)| known_shifts(rows, set, fitted))
+        .collect();
+    let forecasts = forecasts(&mean_shifts(&shifts), asked.date, schedule.window_days);
+    let known: Vec<usize> = sets.iter().flat_map(|set| &set.rows).copied().collect();
+    let base_rate = base_rate_log_odds(rows.data, &known, schedule.window_days);
+    let line = selection.calibration.line(&forecasts);
+    Ok(Fits {
+        line: selection.guard.drawn(line, base_rate),
+        shift: selection.calibration.forecaster.shift(&forecasts),
+        selection,
+        fits,
+    })
 }
 
 /// Carries the fit out as it would have been on the test date, and judges it on what then happened.
@@ -290,9 +345,21 @@ fn evaluate(
     let preprocessing = fit_preprocessing(&split.known, &ctx.catalogue, bg_nbd);
     let known = prepare(ctx, schedule, &split.known, &preprocessing);
     let holdout = Holdout::new(ctx, &preprocessing, &known, &split);
-    let sets: Vec<&[usize]> = holdout.folds.iter().map(|f| f.known.as_slice()).collect();
-    let (selection, fits) = select_and_fit(ctx, schedule, &known, &split.known_dates, &sets)?;
-    let line = selection.calibration.line;
+    let sets = holdout
+        .folds
+        .iter()
+        .map(|fold| known.whole(fold.known.clone()));
+    let sets: Vec<Sample> = sets.collect();
+    let asked = Asked {
+        date: split.test_date,
+        backtest: &split.known_dates,
+    };
+    let Fits {
+        selection,
+        fits,
+        line,
+        ..
+    } = select_and_fit(ctx, schedule, &known, asked, &sets)?;
     let probabilities: Vec<f64> = holdout
         .log_odds(&fits)
         .iter()
@@ -323,22 +390,26 @@ fn evaluate(
 
 /// A fit as the bundle has it.
 fn churn_model(
-    horizon_days: u16,
+    schedule: &Schedule,
     rows: &TrainingRows<'_>,
     selection: &Selection,
     fitted: Fitted,
+    line: Calibration,
 ) -> ChurnModel {
     let expansion = if selection.candidate.nonlinear_terms {
         rows.expansion.clone()
     } else {
         Expansion::default()
     };
+    let mut weights = fitted.weights;
+    // Without hinges and interactions there are columns only.
+    weights.truncate(rows.matrix.columns + expansion.len());
     ChurnModel {
-        horizon_days,
+        horizon_days: schedule.horizon_days,
         intercept: fitted.intercept,
         expansion,
-        weights: fitted.weights,
-        calibration: selection.calibration.line,
+        weights,
+        calibration: line,
     }
 }
 

@@ -30,6 +30,9 @@ impl Solver {
     }
 }
 
+/// How many years back anniversaries are looked at at most.
+pub(crate) const MOST_ANNIVERSARIES: u8 = 3;
+
 /// How models are fitted: the `[model]` table of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -47,8 +50,11 @@ pub struct ModelConfig {
     pub spacing_days: Option<u16>,
     /// Rows (user, date) that a model is fitted on at most; beyond, every second, third, ... user is taken.
     pub most_rows: usize,
-    /// The most dates at which users are described.
+    /// The most dates at even distances at which users are described.
     pub snapshots: usize,
+    /// How many years back the anniversaries of the predicted day are dates too, and the same season has features of its
+    /// own, 0 to 3; without it as many as the log covers, unless dates in the past speak against it.
+    pub anniversaries: Option<u8>,
     /// Kinds of events, beside activity, that get features of their own at most.
     pub kinds: usize,
     /// Seed of everything drawn at random.
@@ -67,7 +73,8 @@ impl Default for ModelConfig {
             half_life_windows: None,
             spacing_days: None,
             most_rows: 200_000,
-            snapshots: 12,
+            snapshots: 26,
+            anniversaries: None,
             kinds: 12,
             seed: 7,
             allow_leakage: Vec::new(),
@@ -76,6 +83,15 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
+    /// How many years back a fit looks for the season.
+    pub(crate) fn most_anniversaries(&self) -> u8 {
+        match self.solver {
+            Solver::Newton => self.anniversaries.unwrap_or(MOST_ANNIVERSARIES),
+            // It weighs all rows alike, so the same season cannot weigh more.
+            Solver::Linfa => 0,
+        }
+    }
+
     /// Checks every key of `[model]` against its range.
     ///
     /// # Errors
@@ -108,6 +124,12 @@ impl ModelConfig {
         }
         if !(1..=100).contains(&self.snapshots) {
             return illegal("snapshots", &self.snapshots, "lie between 1 and 100");
+        }
+        if let Some(years) = self
+            .anniversaries
+            .filter(|years| *years > MOST_ANNIVERSARIES)
+        {
+            return illegal("anniversaries", &years, "lie between 0 and 3");
         }
         Ok(())
     }

@@ -93,6 +93,7 @@ fn logistic(data: &Path, width: usize, l2: f64, tolerance: f64) -> Result<Value>
         width,
         labels: &labels,
         weights: &weights,
+        penalty_factors: &[],
     };
     let params = NewtonLogistic::default()
         .l2(l2)

@@ -44,8 +44,9 @@ impl<'a> TrainContext<'a> {
     /// # Errors
     /// Those of [`feature_schema`].
     pub(crate) fn new(input: &FitInput<'a>, first_day: Day) -> Result<Self, TrainError> {
-        let catalogue = Catalogue::new(feature_schema(input.histories, input.config)?)?;
         let observed = Observed::new(first_day, input.coverage, input.as_of);
+        let schema = feature_schema(input.histories, input.config, &observed)?;
+        let catalogue = Catalogue::new(schema)?;
         let labeller = Labeller::new(
             &input.config.churn,
             input.histories.kinds(),

@@ -8,9 +8,19 @@ use super::labels::Labeller;
 use super::snapshots::Schedule;
 use crate::card::DropCounts;
 use crate::lifecycle::NotEligible;
+use crate::math::splitmix::splitmix64;
 
 /// The fewest rows that a model is fitted on or judged on.
 pub(crate) const MIN_ROWS: usize = 50;
+
+/// Rows of a date that only a backtest learns from, at most and on average.
+const MOST_BACKTEST_ROWS: usize = 4_000;
+
+/// A number from 0 to 1 that is as good as drawn for a user and a date.
+pub(crate) fn draw(user: u32, date: Day) -> f64 {
+    let key = u64::from(user) << 32 | u64::from(date.number().unsigned_abs());
+    (splitmix64(key) >> 32) as f64 / 2_f64.powi(32)
+}
 
 /// Which of `parts` parts of the users a user belongs to.
 pub(crate) fn user_part(user: u32, parts: u32) -> u32 {
@@ -31,32 +41,49 @@ pub(crate) struct Dataset {
     pub(crate) users: Vec<u32>,
     /// The row's date.
     pub(crate) dates: Vec<Day>,
+    /// How many rows of its date the row stands for: 1 unless only a part of them was taken.
+    pub(crate) counts: Vec<f64>,
 }
 
 impl Dataset {
     /// Describes and labels every eligible user at every date of the schedule, in order of users, and counts the pairs
     /// of user and date that make no row. Where there would be more than `model.most_rows` rows, every second, third, ...
-    /// user is taken with all their dates.
+    /// user is taken with all their dates; of the dates that only a backtest learns from, some [`MOST_BACKTEST_ROWS`]
+    /// rows each.
     pub(crate) fn build(
         ctx: &TrainContext<'_>,
         schedule: &Schedule,
     ) -> Result<(Self, DropCounts), HistoryError> {
-        let builder = Builder {
+        let whole = |date: &Day| !schedule.backtest_anniversaries.contains(date);
+        let mut builder = Builder {
             extractor: Extractor::new(&ctx.catalogue, ctx.histories.kinds()),
             labeller: &ctx.labeller,
-            dates: &schedule.fit,
+            dates: schedule.dates().into_iter().map(|d| (d, 1.0)).collect(),
             horizon_days: schedule.horizon_days,
         };
         let mut dropped = DropCounts::new();
-        let mut labelled = 0;
+        let mut labelled = vec![0; builder.dates.len()];
         for part in ctx.histories.map_blocks(|block| builder.count(block))? {
-            labelled += part.labelled;
+            for (sum, rows) in labelled.iter_mut().zip(part.labelled) {
+                *sum += rows;
+            }
             for (reason, pairs) in part.dropped {
                 *dropped.entry(reason.to_owned()).or_default() += pairs;
             }
         }
+        let dated = builder.dates.iter().zip(&labelled);
+        let kept: usize = dated
+            .filter(|((date, _), _)| whole(date))
+            .map(|(_, rows)| rows)
+            .sum();
         let most_rows = ctx.config.model.most_rows.max(1);
-        let every = labelled.div_ceil(most_rows).max(1);
+        let every = kept.div_ceil(most_rows).max(1);
+        for ((date, share), rows) in builder.dates.iter_mut().zip(&labelled) {
+            if !whole(date) {
+                *share = (MOST_BACKTEST_ROWS * every) as f64 / (*rows).max(1) as f64;
+            }
+        }
+        let labelled: usize = labelled.iter().sum();
         let mut data = Self {
             width: ctx.catalogue.len(),
             ..Self::default()
@@ -80,6 +107,7 @@ impl Dataset {
         self.labels.extend(rows.labels);
         self.users.extend(rows.users);
         self.dates.extend(rows.dates);
+        self.counts.extend(rows.counts);
     }
 
     /// Whether some rows are enough to fit or judge on: [`MIN_ROWS`], of both classes.
@@ -112,6 +140,7 @@ impl Dataset {
             part.labels.push(self.labels[row]);
             part.users.push(self.users[row]);
             part.dates.push(*date);
+            part.counts.push(self.counts[row]);
         }
         part
     }
@@ -135,14 +164,15 @@ impl Dataset {
 struct Builder<'a> {
     extractor: Extractor<'a>,
     labeller: &'a Labeller,
-    dates: &'a [Day],
+    /// Every date, with the share of its rows that is taken.
+    dates: Vec<(Day, f64)>,
     horizon_days: u16,
 }
 
-/// How many pairs of a user and a date make a row, and how many do not, by reason.
+/// How many pairs of a user and a date make a row, by date, and how many do not, by reason.
 #[derive(Default)]
 struct Counted {
-    labelled: usize,
+    labelled: Vec<usize>,
     dropped: BTreeMap<&'static str, u64>,
 }
 
@@ -158,11 +188,14 @@ impl Builder<'_> {
     }
 
     fn count(&self, block: &Block) -> Counted {
-        let mut counted = Counted::default();
+        let mut counted = Counted {
+            labelled: vec![0; self.dates.len()],
+            dropped: BTreeMap::new(),
+        };
         for (_, _, history) in block.iter() {
-            for &date in self.dates {
+            for (position, &(date, _)) in self.dates.iter().enumerate() {
                 match self.label(history, date) {
-                    Ok(_) => counted.labelled += 1,
+                    Ok(_) => counted.labelled[position] += 1,
                     Err(reason) => *counted.dropped.entry(reason).or_default() += 1,
                 }
             }
@@ -175,13 +208,18 @@ impl Builder<'_> {
         let mut vector = vec![f64::NAN; extractor.width()];
         let mut data = Dataset::default();
         for (user, _, history) in block.iter() {
-            for &date in self.dates {
+            for &(date, share) in &self.dates {
+                // Drawn by user and date: whatever the share, the same rows are taken again.
+                if share < 1.0 && draw(user as u32, date) >= share {
+                    continue;
+                }
                 if let Ok(churned) = self.label(history, date) {
                     extractor.extract(history, date, &mut vector);
                     data.raw.extend_from_slice(&vector);
                     data.labels.push(churned);
                     data.users.push(user as u32);
                     data.dates.push(date);
+                    data.counts.push(1.0 / share.min(1.0));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Which kinds of events and which horizons the features are made of.
 
-use crate::features::FeatureSchema;
+use super::snapshots::{Observed, YEAR_DAYS};
+use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT};
 use crate::history::Histories;
 use crate::train::TrainError;
 use crate::train::settings::TrainConfig;
@@ -15,6 +16,7 @@ const LEAST_USERS: u64 = 10;
 pub fn feature_schema(
     histories: &Histories,
     config: &TrainConfig,
+    observed: &Observed,
 ) -> Result<FeatureSchema, TrainError> {
     let kinds = histories.kinds();
     let churn = &config.churn;
@@ -41,14 +43,31 @@ pub fn feature_schema(
     let mut horizon_days = churn.horizon_days.clone();
     horizon_days.sort_unstable();
     horizon_days.dedup();
+    let seasonal_years = seasonal_years(config, observed, horizon_days[0]);
     Ok(FeatureSchema {
         activity,
         other_kinds: other_kinds(histories, config),
         horizon_days,
         amounts: histories.totals().has_amounts(),
-        seasonal_years: 0,
-        lead_days: 0,
+        seasonal_years,
+        // Only the windows of earlier years depend on it.
+        lead_days: if seasonal_years > 0 {
+            churn.lead_days
+        } else {
+            0
+        },
     })
+}
+
+/// The earlier years whose same season is known of users at the newest labelled date of the shortest horizon, and at those of
+/// a label window before it: on a single date nothing could be learnt from.
+fn seasonal_years(config: &TrainConfig, observed: &Observed, horizon_days: u16) -> u16 {
+    let window = config.churn.lead_days as i32 + i32::from(horizon_days);
+    let days = observed.until.since(observed.first) - 2 * window;
+    let years = u16::try_from(days / YEAR_DAYS).unwrap_or(0);
+    years
+        .min(SEASONAL_YEARS_LIMIT)
+        .min(u16::from(config.model.most_anniversaries()))
 }
 
 /// The most widespread kinds beside activity, in order of their names.

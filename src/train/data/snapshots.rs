@@ -1,5 +1,7 @@
 //! At which dates users are described and labelled.
 
+use std::collections::BTreeSet;
+
 use crate::history::{Coverage, Day, Stretch};
 
 use crate::train::TrainError;
@@ -9,8 +11,12 @@ use crate::train::TrainError;
 pub(crate) struct Schedule {
     /// The horizon in days.
     pub(crate) horizon_days: u16,
-    /// Dates of the final fit: every one has a fully observed label window.
-    pub(crate) fit: Vec<Day>,
+    /// Dates at even distances: every one has a fully observed label window.
+    pub(crate) regular: Vec<Day>,
+    /// Anniversaries of the as-of day and of the test date, without regular dates.
+    pub(crate) anniversaries: Vec<Day>,
+    /// Anniversaries of the backtest's dates alone. A backtest compares on few users, so a part of the users will do.
+    pub(crate) backtest_anniversaries: Vec<Day>,
     /// The latest of them, on which the model is judged; `None` when no earlier date could train for it.
     pub(crate) test: Option<Day>,
     /// Days from a date to the end of its label window: lead + horizon, the embargo between parts.
@@ -62,10 +68,23 @@ impl Observed {
 /// How dates are laid out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spacing {
-    /// Days between neighbouring dates; `None` for half of lead + horizon.
+    /// Days between neighbouring regular dates; `None` for half of lead + horizon.
     pub(crate) days: Option<u16>,
-    /// The most dates.
+    /// The most regular dates.
     pub(crate) most: usize,
+    /// How many years back anniversaries are dates too.
+    pub(crate) anniversaries: u8,
+}
+
+/// Dates that are backtested at most.
+pub(crate) const BACKTEST_DATES: usize = 8;
+
+/// The days of a year, as anniversaries and the features of earlier years count them.
+pub(crate) const YEAR_DAYS: i32 = 365;
+
+/// The day so many years of 365 days before another: the same time of the year.
+pub(crate) fn anniversary(date: Day, years: u8) -> Day {
+    date.plus(-YEAR_DAYS * i32::from(years))
 }
 
 impl Schedule {
@@ -74,6 +93,7 @@ impl Schedule {
     /// would overlap a hole, it is gone on from the latest date whose window ends before the hole.
     pub(crate) fn new(
         observed: &Observed,
+        as_of: Day,
         lead_days: u32,
         horizon_days: u16,
         spacing: Spacing,
@@ -109,11 +129,11 @@ impl Schedule {
             dates
         };
         let horizon = i32::from(horizon_days);
-        let fit = [horizon, horizon.div_euclid(2), 1]
+        let regular = [horizon, horizon.div_euclid(2), 1]
             .into_iter()
             .map(reaching_back)
             .find(|d| !d.is_empty());
-        let Some((fit, latest)) = fit.and_then(|fit| Some((fit.clone(), *fit.last()?))) else {
+        let Some((regular, latest)) = regular.and_then(|r| Some((r.clone(), *r.last()?))) else {
             let longest = (span - 1 - lead_days as i32).max(0);
             let holes = observed.holes.clone();
             return Err(TrainError::HorizonNotObserved {
@@ -126,24 +146,82 @@ impl Schedule {
         };
         let mut schedule = Self {
             horizon_days,
-            fit,
+            regular,
+            anniversaries: Vec::new(),
+            backtest_anniversaries: Vec::new(),
             test: Some(latest),
             window_days: window,
         };
         if schedule.before(latest).is_empty() {
             schedule.test = None;
         }
+        let usable = |date: &Day| {
+            date.since(observed.first) >= horizon
+                && observed.covers(label(*date))
+                && !schedule.regular.contains(date)
+        };
+        let years = 1..=spacing.anniversaries;
+        let of = |dates: Vec<Day>| -> BTreeSet<Day> {
+            let pairs = dates
+                .iter()
+                .flat_map(|date| years.clone().map(|y| anniversary(*date, y)));
+            pairs.filter(usable).collect()
+        };
+        let judged = of(schedule.test.into_iter().chain([as_of]).collect());
+        let backtested = of(schedule.backtest_dates());
+        schedule.backtest_anniversaries = backtested.difference(&judged).copied().collect();
+        schedule.anniversaries = judged.into_iter().collect();
         Ok(schedule)
     }
 
-    /// The dates whose label windows end by `date`: all that could be learnt from on that day.
+    /// The dates of both backtests: of what is known now, and of what was known on the test date.
+    fn backtest_dates(&self) -> Vec<Day> {
+        let known = self.test.map_or_else(Vec::new, |test| self.before(test));
+        let mut dates = cutoffs(&self.regular, self.window_days);
+        dates.extend(cutoffs(&known, self.window_days));
+        dates
+    }
+
+    /// All dates, oldest first.
+    pub(crate) fn dates(&self) -> Vec<Day> {
+        let anniversaries = [&self.anniversaries, &self.backtest_anniversaries];
+        let mut dates = self.regular.clone();
+        dates.extend(anniversaries.into_iter().flatten());
+        dates.sort_unstable();
+        dates
+    }
+
+    /// The dates of a fit for predictions at the day `asked` that uses anniversaries of so many years, oldest first.
+    pub(crate) fn learnt_at(&self, asked: Day, years: u8) -> Vec<Day> {
+        let own: Vec<Day> = (1..=years).map(|year| anniversary(asked, year)).collect();
+        let mut dates = self.dates();
+        dates.retain(|date| self.regular.contains(date) || own.contains(date));
+        dates
+    }
+
+    /// The regular dates whose label windows end by `date`.
     pub(crate) fn before(&self, date: Day) -> Vec<Day> {
-        self.fit
+        self.regular
             .iter()
             .copied()
             .filter(|d| date.since(*d) >= self.window_days)
             .collect()
     }
+}
+
+/// The dates that are backtested, newest first: those with a label window before them, at least half a window apart.
+pub(crate) fn cutoffs(dates: &[Day], window_days: i32) -> Vec<Day> {
+    let mut cutoffs: Vec<Day> = Vec::new();
+    for date in dates.iter().rev().copied() {
+        let known = dates.iter().any(|d| date.since(*d) >= window_days);
+        let apart = cutoffs
+            .last()
+            .is_none_or(|last| 2 * last.since(date) >= window_days - 1);
+        if known && apart && cutoffs.len() < BACKTEST_DATES {
+            cutoffs.push(date);
+        }
+    }
+    cutoffs
 }
 
 #[cfg(test)]
@@ -174,7 +252,12 @@ mod tests {
             until: day(span),
             holes,
         };
-        Schedule::new(&observed, lead, horizon, Spacing { days: None, most })
+        let spacing = Spacing {
+            days: None,
+            most,
+            anniversaries: 0,
+        };
+        Schedule::new(&observed, day(span), lead, horizon, spacing)
     }
 
     #[test]
@@ -187,21 +270,25 @@ mod tests {
                 d.number() + (lead as i32) < until && d.number() + window > from
             };
             for hole in holes {
-                assert!(!s.fit.iter().any(|d| overlaps(d, hole)), "{:?}", s.fit);
+                assert!(
+                    !s.regular.iter().any(|d| overlaps(d, hole)),
+                    "{:?}",
+                    s.regular
+                );
                 // The negative control: without the hole, a date's window would overlap it.
                 assert!(
                     schedule(400, lead, 30, 12)
                         .unwrap()
-                        .fit
+                        .regular
                         .iter()
                         .any(|d| overlaps(d, hole))
                 );
                 assert!(
-                    s.fit.iter().any(|d| d.number() + window == hole.0),
+                    s.regular.iter().any(|d| d.number() + window == hole.0),
                     "a window ends where the hole begins"
                 );
             }
-            assert_eq!(s.fit.len(), 12, "as many dates as without holes");
+            assert_eq!(s.regular.len(), 12, "as many dates as without holes");
             assert_eq!(s.test.map(|d| d.number() + window), Some(400));
         }
         // A hole up to the end leaves what was observed before it.
@@ -235,13 +322,13 @@ mod tests {
             );
             // The negative control: dates between are there, and only the embargo keeps them out.
             assert!(
-                s.fit
+                s.regular
                     .iter()
                     .any(|d| *d < test && d.number() + window > test.number())
             );
-            assert!(s.fit.is_sorted() && s.fit.contains(&test));
+            assert!(s.regular.is_sorted() && s.regular.contains(&test));
             assert!(
-                s.fit.iter().all(|d| d.number() >= i32::from(horizon)),
+                s.regular.iter().all(|d| d.number() >= i32::from(horizon)),
                 "a horizon of past before each"
             );
         }
@@ -252,7 +339,7 @@ mod tests {
         let s = schedule(35 * 3, 0, 35, 100).unwrap();
         assert!(s.test.is_some_and(|test| s.before(test).len() == 1));
         let s = schedule(50, 0, 35, 100).unwrap();
-        assert!(s.test.is_none() && s.fit.len() == 1);
+        assert!(s.test.is_none() && s.regular.len() == 1);
         let message = schedule(35, 0, 35, 100).unwrap_err().to_string();
         assert!(message.contains("34 days"), "{message}");
     }

@@ -1,18 +1,20 @@
 //! Labelled rows with their design matrix, and the weighted fit of a candidate on some of them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use linfa::ParamGuard;
 
 use super::logistic::{Fitted, LogisticError, NewtonLogistic, Rows, fit_reference, fit_rows};
 use super::transform::{Matrix, expand};
 use crate::card::Hyperparameters;
+use crate::features::{FeatureGroup, Quantity};
 use crate::history::Day;
-use crate::model::{Expansion, Preprocessing};
+use crate::model::{Column, Derived, Expansion, Preprocessing};
 use crate::train::data::context::TrainContext;
-use crate::train::data::dataset::Dataset;
-use crate::train::data::snapshots::Schedule;
-use crate::train::settings::Solver;
+use crate::train::data::dataset::{Dataset, draw};
+use crate::train::data::snapshots::{Schedule, anniversary};
+use crate::train::settings::{MOST_ANNIVERSARIES, Solver};
 
 /// Rows that are all fitted, however little the older ones count.
 const UNTHINNED_ROWS: usize = 40_000;
@@ -23,9 +25,34 @@ pub(crate) struct TrainingRows<'a> {
     pub(crate) data: &'a Dataset,
     pub(crate) expansion: Expansion,
     pub(crate) matrix: Matrix,
+    /// For each column of the matrix whether it is of the same season in earlier years.
+    seasonal: Vec<bool>,
+    /// Position of recency among the columns.
+    recency: usize,
+    /// BG/NBD's probability of silence over the horizon, where churn is silence: its position and how it is standardised.
+    silence: Option<(usize, Column)>,
+    /// The dates at even distances, oldest first.
+    regular: Vec<Day>,
     /// Days of a label window: lead + horizon.
     pub(crate) window_days: i32,
     pub(crate) solver: Solver,
+}
+
+/// Rows to fit on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sample {
+    /// Their positions.
+    pub(crate) rows: Vec<usize>,
+    /// How many rows each of them stands for.
+    pub(crate) counts: Vec<f64>,
+}
+
+/// The terms that a candidate weighs.
+struct Terms {
+    /// Positions in a row of the design matrix, increasing.
+    positions: Vec<usize>,
+    /// Each one's penalty as a multiple of the candidate's.
+    penalty_factors: Vec<f64>,
 }
 
 impl<'a> TrainingRows<'a> {
@@ -44,126 +71,265 @@ impl<'a> TrainingRows<'a> {
             &standardised,
         );
         let matrix = standardised.expanded(&expansion);
+        let features = ctx.catalogue.features().iter();
+        let mut seasonal: Vec<bool> = features
+            .map(|feature| feature.group == FeatureGroup::Season)
+            .collect();
+        seasonal.resize(matrix.columns, false);
+        let silent = Derived::Silent(schedule.horizon_days);
+        let derived = preprocessing.derived(&ctx.catalogue);
+        let silence = derived.iter().position(|d| *d == silent).map(|k| {
+            let position = ctx.catalogue.len() + k;
+            (position, preprocessing.columns[position].clone())
+        });
         Self {
             data,
             expansion,
             matrix,
+            seasonal,
+            recency: ctx.catalogue.required(Quantity::Recency),
+            silence: silence.filter(|_| ctx.churn_is_silence()),
+            regular: schedule.regular.clone(),
             window_days: schedule.window_days,
             solver: ctx.config.model.solver,
         }
     }
 
-    /// The log-odds of a row by a fit of either width.
+    /// The log-odds of a row.
     pub(crate) fn log_odds(&self, fitted: &Fitted, row: usize) -> f64 {
-        fitted.log_odds(&self.matrix.row(row)[..fitted.weights.len()])
+        fitted.log_odds(self.matrix.row(row))
     }
 
-    /// Fits a candidate on some rows to a mean gradient of at most `tolerance`. A warm start of the same width decides
-    /// how soon the fit is done, not where it ends.
+    /// A row's standardised recency.
+    pub(crate) fn recency(&self, row: usize) -> f64 {
+        self.matrix.row(row)[self.recency]
+    }
+
+    /// The log-odds of no activity in the horizon by BG/NBD alone; `None` where it was not fitted, or says nothing of churn.
+    pub(crate) fn silence_log_odds(&self, rows: &[usize]) -> Option<Vec<f64>> {
+        let (position, column) = self.silence.as_ref()?;
+        let log_odds = |row: &usize| {
+            let standardised = self.matrix.row(*row)[*position];
+            column.mean + column.std_dev * standardised
+        };
+        Some(rows.iter().map(log_odds).collect())
+    }
+
+    /// Whether features of the same season in earlier years are among the columns.
+    pub(crate) fn has_seasonal_features(&self) -> bool {
+        self.seasonal.contains(&true)
+    }
+
+    /// How many years back there are rows of anniversaries of a date.
+    pub(crate) fn anniversaries(&self, asked: Day) -> u8 {
+        let years = (1..=MOST_ANNIVERSARIES).rev();
+        let mut known = years.filter(|year| self.data.dates.contains(&anniversary(asked, *year)));
+        known.next().unwrap_or(0)
+    }
+
+    /// Whether the label of a date's rows was known on another day, and a fit for that day may use them: regular dates
+    /// and the day's own anniversaries.
+    pub(crate) fn is_known(&self, date: Day, asked: Day) -> bool {
+        let own = || (1..=MOST_ANNIVERSARIES).any(|year| anniversary(asked, year) == date);
+        asked.since(date) >= self.window_days && (self.is_regular(date) || own())
+    }
+
+    /// Whether a date is one of those at even distances.
+    pub(crate) fn is_regular(&self, date: Day) -> bool {
+        self.regular.binary_search(&date).is_ok()
+    }
+
+    /// All of some rows.
+    pub(crate) fn whole(&self, rows: Vec<usize>) -> Sample {
+        let counts = rows.iter().map(|row| self.data.counts[*row]).collect();
+        Sample { rows, counts }
+    }
+
+    /// Fits a candidate on some rows, for predictions at the day `asked`, to a mean gradient of at most `tolerance`. A
+    /// warm start decides how soon the fit is done, not where it ends. Terms that the candidate leaves out have a weight
+    /// of 0.
     pub(crate) fn fit(
         &self,
         candidate: &Hyperparameters,
-        rows: &[usize],
+        sample: &Sample,
+        asked: Day,
         warm_start: Option<&Fitted>,
         tolerance: f64,
     ) -> Result<Fitted, LogisticError> {
-        let rows = self.of_spacing(rows, candidate.spacing);
-        let (rows, weights) = self.weights(&rows, candidate.half_life);
-        let width = if candidate.nonlinear_terms {
-            self.matrix.width
-        } else {
-            self.matrix.columns
-        };
-        let values = self.values(&rows, width);
+        let (rows, weights) = self.weights(candidate, sample, asked);
+        let terms = self.terms(candidate);
+        let values = self.values(&rows, &terms.positions);
         let labels: Vec<bool> = rows.iter().map(|row| self.data.labels[*row]).collect();
         let rows = Rows {
             values: &values,
-            width,
+            width: terms.positions.len(),
             labels: &labels,
             weights: &weights,
+            penalty_factors: &terms.penalty_factors,
         };
-        match self.solver {
+        let start = warm_start.map(|fitted| narrowed(fitted, &terms.positions));
+        let fitted = match self.solver {
             Solver::Newton => {
                 let params = NewtonLogistic::default()
                     .l2(candidate.l2)
                     .tolerance(tolerance)
                     .check()?;
-                fit_rows(&params, &rows, warm_start)
+                fit_rows(&params, &rows, start.as_deref())?
             }
-            Solver::Linfa => fit_reference(candidate.l2, &rows),
+            Solver::Linfa => fit_reference(candidate.l2, &rows)?,
+        };
+        Ok(widened(fitted, &terms.positions, self.matrix.width))
+    }
+
+    /// The terms of a candidate: columns, then hinges and interactions.
+    fn terms(&self, candidate: &Hyperparameters) -> Terms {
+        let wanted = |column: usize| candidate.seasonal_features || !self.seasonal[column];
+        let columns = (0..self.matrix.columns).map(|column| (wanted(column), 1.0));
+        let hinges = self.expansion.hinges.iter().map(|hinge| {
+            let wanted = candidate.nonlinear_terms && wanted(hinge.column);
+            (wanted, candidate.hinge_penalty)
+        });
+        let interactions = self.expansion.interactions.iter().map(|pair| {
+            let columns = wanted(pair.first) && wanted(pair.second);
+            let wanted = candidate.nonlinear_terms && columns;
+            (wanted, candidate.interaction_penalty)
+        });
+        let terms = columns.chain(hinges).chain(interactions).enumerate();
+        let (positions, penalty_factors) = terms
+            .filter(|(_, (wanted, _))| *wanted)
+            .map(|(position, (_, factor))| (position, factor))
+            .unzip();
+        Terms {
+            positions,
+            penalty_factors,
         }
     }
 
-    /// The first `width` numbers of some rows, row after row; without a copy where that is the whole matrix.
-    fn values(&self, rows: &[usize], width: usize) -> Cow<'_, [f64]> {
-        if rows.len() == self.data.len() && width == self.matrix.width {
+    /// The terms of some rows, row after row; without a copy where that is the whole matrix.
+    fn values(&self, rows: &[usize], terms: &[usize]) -> Cow<'_, [f64]> {
+        let all_terms = terms.len() == self.matrix.width;
+        if all_terms && rows.len() == self.data.len() {
             return Cow::Borrowed(&self.matrix.values);
         }
-        let mut values = Vec::with_capacity(rows.len() * width);
+        let mut values = Vec::with_capacity(rows.len() * terms.len());
         for row in rows {
-            values.extend_from_slice(&self.matrix.row(*row)[..width]);
+            let row = self.matrix.row(*row);
+            if all_terms {
+                values.extend_from_slice(row);
+            } else {
+                values.extend(terms.iter().map(|term| row[*term]));
+            }
         }
         Cow::Owned(values)
     }
 
-    /// The rows whose date is the newest, or a multiple of `spacing` dates before it.
-    fn of_spacing<'r>(&self, rows: &'r [usize], spacing: usize) -> Cow<'r, [usize]> {
-        if spacing <= 1 {
-            return Cow::Borrowed(rows);
-        }
-        let dates = self.dates(rows);
-        let kept: Vec<Day> = dates.iter().rev().step_by(spacing).copied().collect();
-        Cow::Owned(
-            rows.iter()
-                .copied()
-                .filter(|row| kept.contains(&self.data.dates[*row]))
-                .collect(),
-        )
+    /// The regular dates of some rows that a candidate uses, newest first.
+    fn regular_dates(&self, rows: &[usize], candidate: &Hyperparameters) -> Vec<Day> {
+        let dates: BTreeSet<Day> = rows.iter().map(|row| self.data.dates[*row]).collect();
+        let regular = dates
+            .into_iter()
+            .rev()
+            .filter(|date| self.is_regular(*date));
+        regular.step_by(candidate.spacing.max(1)).collect()
     }
 
-    fn dates(&self, rows: &[usize]) -> Vec<Day> {
-        let mut dates: Vec<Day> = rows.iter().map(|row| self.data.dates[*row]).collect();
-        dates.sort_unstable();
-        dates.dedup();
-        dates
+    /// The dates that a candidate uses for predictions at the day `asked`, each with the square root of the weight of its
+    /// rows. The weight is 1 for the newest date and for anniversaries, and halves with age for others.
+    fn date_roots(
+        &self,
+        candidate: &Hyperparameters,
+        rows: &[usize],
+        asked: Day,
+    ) -> Vec<(Day, f64)> {
+        let regular = self.regular_dates(rows, candidate);
+        let anniversaries: Vec<Day> = (1..=candidate.anniversaries)
+            .map(|year| anniversary(asked, year))
+            .collect();
+        let days = candidate
+            .half_life
+            .map(|windows| windows * f64::from(self.window_days));
+        let root = |date: Day| match (days, regular.first()) {
+            (Some(days), Some(newest)) => libm::exp2(-0.5 * f64::from(newest.since(date)) / days),
+            _ => 1.0,
+        };
+        let own = |date: &&Day| !anniversaries.contains(date);
+        let mut roots: Vec<(Day, f64)> = anniversaries.iter().map(|date| (*date, 1.0)).collect();
+        roots.extend(regular.iter().filter(own).map(|date| (*date, root(*date))));
+        roots.sort_unstable_by_key(|(date, _)| *date);
+        roots
     }
 
-    /// The rows that are used and their weights, which halve with age and add up to the number of rows given. Of more than
+    /// The rows that are used and their weights, which add up to the number of rows that they stand for. Of more than
     /// [`UNTHINNED_ROWS`] rows, those that would count little are left out now and then, and counted more where they stay: of rows
     /// with weight `w`, the share `sqrt(w)` stays, with that weight, whichever user it is of.
-    fn weights(&self, rows: &[usize], half_life: Option<f64>) -> (Vec<usize>, Vec<f64>) {
-        let latest = rows.iter().map(|row| self.data.dates[*row]).max();
-        let (Some(half_life), Some(latest)) = (half_life, latest) else {
-            return (rows.to_vec(), vec![1.0; rows.len()]);
+    fn weights(
+        &self,
+        candidate: &Hyperparameters,
+        sample: &Sample,
+        asked: Day,
+    ) -> (Vec<usize>, Vec<f64>) {
+        let roots = self.date_roots(candidate, &sample.rows, asked);
+        let root = |row: usize| {
+            let found = roots.binary_search_by_key(&self.data.dates[row], |(date, _)| *date);
+            found.ok().map(|position| roots[position].1)
         };
-        let days = half_life * f64::from(self.window_days);
-        let root =
-            |row: usize| libm::exp2(-0.5 * f64::from(latest.since(self.data.dates[row])) / days);
-        let draw = |row: usize| {
-            f64::from(scatter(self.data.users[row], self.data.dates[row])) / 2_f64.powi(32)
-        };
-        let stays = |row: &usize| rows.len() <= UNTHINNED_ROWS || draw(*row) < root(*row);
-        let kept: Vec<usize> = rows.iter().copied().filter(stays).collect();
-        let weight = |row: &usize| {
-            if rows.len() <= UNTHINNED_ROWS {
-                root(*row).powi(2)
-            } else {
-                root(*row)
+        let pairs = sample.rows.iter().zip(&sample.counts);
+        let used: Vec<(usize, f64, f64)> = pairs
+            .filter_map(|(row, count)| Some((*row, *count, root(*row)?)))
+            .collect();
+        let total: f64 = used.iter().map(|(_, count, _)| count).sum();
+        let thinned = used.len() > UNTHINNED_ROWS;
+        let mut kept = Vec::with_capacity(used.len());
+        let mut weights = Vec::with_capacity(used.len());
+        for (row, count, root) in used {
+            if thinned && draw(self.data.users[row], self.data.dates[row]) >= root {
+                continue;
             }
-        };
-        let weights: Vec<f64> = kept.iter().map(weight).collect();
-        let scale = rows.len() as f64 / weights.iter().sum::<f64>();
-        (kept, weights.into_iter().map(|w| w * scale).collect())
+            kept.push(row);
+            weights.push(count * if thinned { root } else { root * root });
+        }
+        let scale = total / weights.iter().sum::<f64>();
+        weights.iter_mut().for_each(|weight| *weight *= scale);
+        (kept, weights)
     }
 }
 
-/// A number that is as good as drawn for a user and a date: `SplitMix64`'s mixing, Steele, Lea and Flood (2014).
-fn scatter(user: u32, date: Day) -> u32 {
-    let mut x = (u64::from(user) << 32 | u64::from(date.number().unsigned_abs()))
-        .wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((x ^ (x >> 31)) >> 32) as u32
+/// A fit restricted to some terms, to start from.
+fn narrowed<'f>(fitted: &'f Fitted, terms: &[usize]) -> Cow<'f, Fitted> {
+    let width = fitted.weights.len();
+    if terms.len() == width {
+        return Cow::Borrowed(fitted);
+    }
+    let mut curvature = Vec::new();
+    if !fitted.curvature.is_empty() {
+        // The intercept comes last.
+        let kept: Vec<usize> = terms.iter().copied().chain([width]).collect();
+        for i in &kept {
+            curvature.extend(kept.iter().map(|j| fitted.curvature[i * (width + 1) + j]));
+        }
+    }
+    Cow::Owned(Fitted {
+        weights: terms.iter().map(|term| fitted.weights[*term]).collect(),
+        curvature,
+        ..*fitted
+    })
+}
+
+/// A fit of some terms as one of all `width` terms, with a weight of 0 for the others. Its curvature is not known of them, so
+/// no fit can start from it.
+fn widened(fitted: Fitted, terms: &[usize], width: usize) -> Fitted {
+    if terms.len() == width {
+        return fitted;
+    }
+    let mut weights = vec![0.0; width];
+    for (term, weight) in terms.iter().zip(&fitted.weights) {
+        weights[*term] = *weight;
+    }
+    Fitted {
+        weights,
+        curvature: Vec::new(),
+        ..fitted
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +347,7 @@ mod tests {
             labels: vec![false; 50_000],
             users: pairs().map(|(user, _)| user).collect(),
             dates: pairs().map(|(_, date)| date).collect(),
+            counts: vec![1.0; 50_000],
         };
         let matrix = Matrix {
             width: 0,
@@ -191,11 +358,19 @@ mod tests {
             data: &data,
             expansion: Expansion::default(),
             matrix,
+            seasonal: Vec::new(),
+            regular: dates.iter().rev().copied().collect(),
             window_days: 30,
             solver: Solver::Newton,
         };
         let all: Vec<usize> = (0..50_000).collect();
-        let (kept, weights) = rows.weights(&all, Some(1.0));
+        let asked = newest.plus(30);
+        let candidate = |half_life| Hyperparameters { half_life, ..PLAIN };
+        let weights = |all: &[usize], half_life| {
+            rows.weights(&candidate(half_life), &rows.whole(all.to_vec()), asked)
+        };
+        let (kept, weights_of_all) = weights(&all, Some(1.0));
+        let weights = |all: &[usize], half_life| weights(all, half_life);
         assert!((weights.iter().sum::<f64>() - 50_000.0).abs() < 1e-6);
         let days = &data.dates;
         let of = |date: Day| {

@@ -211,6 +211,7 @@ fn hinge_columns(
             [h.div_ceil(2), h, h.saturating_mul(2), h.saturating_mul(4)].contains(&w)
         }
         Quantity::Trend(w, _) | Quantity::KindCountIn(_, w) => w == h,
+        Quantity::ActiveDaysInSeason(season) => season.horizon_days().is_none_or(|w| w == h),
         _ => true,
     };
     let features = catalogue.features().iter().map(|f| own(f.quantity));

@@ -111,6 +111,7 @@ fn single_feature(
         width: 1,
         labels: &labels,
         weights: &vec![1.0; labels.len()],
+        penalty_factors: &[],
     };
     let fitted = fit_rows(&NewtonLogistic::default().check()?, &rows, None)?;
     let predict = |row: &usize| {

@@ -20,8 +20,9 @@ pub(crate) const USER_PARTS: u32 = 3;
 /// Labelled rows divided in time: what was known by the test date, and what was to be predicted on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Split {
-    /// The dates whose label windows had ended by the test date.
+    /// The regular dates whose label windows had ended by the test date.
     pub(crate) known_dates: Vec<Day>,
+    /// The rows of all dates whose label windows had ended by then.
     pub(crate) known: Dataset,
     pub(crate) test_date: Day,
     pub(crate) test: Dataset,
@@ -38,8 +39,10 @@ impl Split {
             return Err(no_date(ctx, schedule));
         };
         let known_dates = schedule.before(test_date);
+        let mut learnt: Vec<Day> = schedule.dates();
+        learnt.retain(|date| test_date.since(*date) >= schedule.window_days);
         let split = Self {
-            known: data.at(&known_dates),
+            known: data.at(&learnt),
             known_dates,
             test_date,
             test: data.at(&[test_date]),
@@ -117,8 +120,7 @@ impl Holdout<'_> {
         let mut log_odds = vec![f64::NAN; self.test.len()];
         for (fold, fitted) in self.folds.iter().zip(fits) {
             for row in &fold.predicted {
-                let weighed = &self.test_matrix.row(*row)[..fitted.weights.len()];
-                log_odds[*row] = fitted.log_odds(weighed);
+                log_odds[*row] = fitted.log_odds(self.test_matrix.row(*row));
             }
         }
         log_odds
@@ -127,7 +129,7 @@ impl Holdout<'_> {
 
 /// Why there is no earlier date to learn from.
 fn no_date(ctx: &TrainContext<'_>, schedule: &Schedule) -> Untested {
-    let (dates, window_days) = (&schedule.fit, schedule.window_days);
+    let (dates, window_days) = (&schedule.regular, schedule.window_days);
     let newest = dates.last().copied();
     let span_days = newest.map_or(0, |newest| {
         newest.plus(window_days).since(ctx.observed.first)

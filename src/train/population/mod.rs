@@ -39,7 +39,7 @@ pub(crate) fn describe(
 ) -> Result<Population, HistoryError> {
     let end = ctx.observed.until;
     let before = end.plus(-i32::from(schedule.horizon_days));
-    let standings = tally(ctx, before, end, &schedule.fit)?;
+    let standings = tally(ctx, before, end, &schedule.regular)?;
     let at_end = sizes(end, &standings.moves);
     let mut stages = if ctx.as_of == end {
         at_end.users.clone()
@@ -47,7 +47,7 @@ pub(crate) fn describe(
         sizes(ctx.as_of, &tally(ctx, ctx.as_of, ctx.as_of, &[])?.moves).users
     };
     stages.retain(|name, _| Stage::ALL.iter().any(|stage| stage.name() == name));
-    let mut stage_sizes = sizes_of_dates(ctx, data, &schedule.fit, &standings.left_out);
+    let mut stage_sizes = sizes_of_dates(ctx, data, &schedule.regular, &standings.left_out);
     stage_sizes.push(at_end);
     let long_enough = before > ctx.observed.first;
     Ok(Population {

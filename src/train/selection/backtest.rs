@@ -3,12 +3,15 @@
 //! A fit at a date knows only labels whose windows ended by that date, and predicts no user that it was fitted on:
 //! users are divided into two halves, each of which is predicted from the other.
 
-use crate::card::{BacktestFold, Hyperparameters};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::forecast::{KnownShifts, forecasts};
+use crate::card::{BacktestFold, ForecastMethod, Hyperparameters};
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
 use crate::train::data::dataset::{Dataset, user_part};
 use crate::train::estimators::logistic::{Fitted, LogisticError};
-use crate::train::estimators::training_rows::TrainingRows;
+use crate::train::estimators::training_rows::{Sample, TrainingRows};
 
 /// What a candidate predicted at one date in the past, and what happened.
 #[derive(Clone, Debug)]
@@ -18,16 +21,24 @@ pub(crate) struct Fold {
     pub(crate) churned: Vec<bool>,
     /// What must be added to all log-odds for the mean probability to be the churn rate.
     pub(crate) shift: f64,
+    /// What each method would have forecast for the shift.
+    pub(crate) forecasts: BTreeMap<ForecastMethod, f64>,
 }
 
 impl Fold {
-    fn new(date: Day, log_odds: Vec<f64>, churned: Vec<bool>) -> Self {
+    fn new(date: Day, answers: Answers, window_days: i32) -> Self {
+        let Answers {
+            log_odds,
+            churned,
+            known_shifts,
+        } = answers;
         let shift = base_rate_shift(&log_odds, &churned);
         Self {
             date,
             log_odds,
             churned,
             shift,
+            forecasts: forecasts(&mean_shifts(&known_shifts), date, window_days),
         }
     }
 
@@ -56,12 +67,16 @@ impl From<&Fold> for BacktestFold {
             churn_rate: churned as f64 / fold.churned.len().max(1) as f64,
             log_loss: fold.loss(),
             shift: fold.shift,
+            forecast: 0.0,
         }
     }
 }
 
-/// Rows that half of the users give to a fit at most.
+/// Rows at regular dates that half of the users give to a fit at most.
 const MOST_ROWS: usize = 6_000;
+
+/// Rows of each anniversary that half of the users give to a fit at most.
+const MOST_ANNIVERSARY_ROWS: usize = 1_000;
 
 /// The mean gradient at which a fit is close enough to its optimum to be compared.
 const TOLERANCE: f64 = 1e-4;
@@ -75,6 +90,15 @@ pub(crate) struct Backtested {
     pub(crate) warm_start: Option<Fitted>,
 }
 
+/// A candidate's predictions at a date.
+#[derive(Clone, Debug, Default)]
+struct Answers {
+    log_odds: Vec<f64>,
+    churned: Vec<bool>,
+    /// Of the fit to each half of the users.
+    known_shifts: Vec<KnownShifts>,
+}
+
 /// Backtests every candidate at a date.
 pub(crate) fn backtest(
     rows: &TrainingRows<'_>,
@@ -83,70 +107,128 @@ pub(crate) fn backtest(
     mut warm_start: Option<Fitted>,
 ) -> Result<Backtested, LogisticError> {
     let data = rows.data;
-    let mut answers = vec![(Vec::new(), Vec::new()); candidates.len()];
+    let mut answers = vec![Answers::default(); candidates.len()];
     for half in 0..2 {
-        let Sides { known, predicted } = sides(data, date, rows.window_days, half);
+        let Sides {
+            known,
+            anniversaries,
+            predicted,
+        } = sides(rows, date, half);
         if !data.usable(&known) || !data.usable(&predicted) {
             return Ok(Backtested {
                 folds: None,
                 warm_start,
             });
         }
-        let known: Vec<usize> = evenly(known.len(), MOST_ROWS).map(|k| known[k]).collect();
-        for (candidate, (log_odds, churned)) in candidates.iter().zip(&mut answers) {
-            let fitted = rows.fit(candidate, &known, warm_start.as_ref(), TOLERANCE)?;
-            log_odds.extend(predicted.iter().map(|row| rows.log_odds(&fitted, *row)));
-            churned.extend(predicted.iter().map(|row| data.labels[*row]));
-            // Wide fits start from wide ones only, and most candidates are wide.
-            if candidate.nonlinear_terms || warm_start.is_none() {
+        let sample = sample(data, &known, &anniversaries);
+        for (candidate, answers) in candidates.iter().zip(&mut answers) {
+            let fitted = rows.fit(candidate, &sample, date, warm_start.as_ref(), TOLERANCE)?;
+            let log_odds = predicted.iter().map(|row| rows.log_odds(&fitted, *row));
+            answers.log_odds.extend(log_odds);
+            let churned = predicted.iter().map(|row| data.labels[*row]);
+            answers.churned.extend(churned);
+            answers
+                .known_shifts
+                .push(known_shifts(rows, &sample, &fitted));
+            // A fit of few terms has no curvature that others could start from.
+            if !fitted.curvature.is_empty() || warm_start.is_none() {
                 warm_start = Some(fitted);
             }
         }
     }
     let folds = answers
         .into_iter()
-        .map(|(log_odds, churned)| Fold::new(date, log_odds, churned));
+        .map(|answers| Fold::new(date, answers, rows.window_days));
     Ok(Backtested {
         folds: Some(folds.collect()),
         warm_start,
     })
 }
 
+/// The shift of a fit at each date of the rows that it knows.
+pub(crate) fn known_shifts(
+    rows: &TrainingRows<'_>,
+    sample: &Sample,
+    fitted: &Fitted,
+) -> KnownShifts {
+    let mut by_date: BTreeMap<Day, (Vec<f64>, Vec<bool>)> = BTreeMap::new();
+    for row in &sample.rows {
+        let (log_odds, churned) = by_date.entry(rows.data.dates[*row]).or_default();
+        log_odds.push(rows.log_odds(fitted, *row));
+        churned.push(rows.data.labels[*row]);
+    }
+    let enough = by_date.into_iter().filter(|(_, (_, churned))| {
+        let churners = churned.iter().filter(|y| **y).count();
+        churners.min(churned.len() - churners) >= LEAST_OF_A_CLASS
+    });
+    enough
+        .map(|(date, (log_odds, churned))| (date, base_rate_shift(&log_odds, &churned)))
+        .collect()
+}
+
+/// A date's shift is not looked at with fewer churners, or retained users.
+const LEAST_OF_A_CLASS: usize = 10;
+
+/// The mean shift at each date over several fits that all know it.
+pub(crate) fn mean_shifts(fits: &[KnownShifts]) -> KnownShifts {
+    let Some((first, others)) = fits.split_first() else {
+        return KnownShifts::new();
+    };
+    let in_all = first.iter().filter_map(|(date, shift)| {
+        let others: Option<Vec<f64>> = others.iter().map(|s| s.get(date).copied()).collect();
+        let sum = shift + others?.iter().sum::<f64>();
+        Some((*date, sum / fits.len() as f64))
+    });
+    in_all.collect()
+}
+
 /// Rows on the two sides of a backtest.
-struct Sides {
-    /// Rows to fit on.
-    known: Vec<usize>,
+pub(crate) struct Sides {
+    /// Rows of regular dates to fit on.
+    pub(crate) known: Vec<usize>,
+    /// Rows to fit on of the date's anniversaries that are not regular dates.
+    pub(crate) anniversaries: Vec<usize>,
     /// Rows to predict.
-    predicted: Vec<usize>,
+    pub(crate) predicted: Vec<usize>,
 }
 
 /// The rows to fit on at a date and those to predict: no user is on both sides, and no label window of the one side
 /// reaches into one of the other.
-fn sides(data: &Dataset, date: Day, window_days: i32, half: u32) -> Sides {
+pub(crate) fn sides(rows: &TrainingRows<'_>, date: Day, half: u32) -> Sides {
+    let data = rows.data;
     let own = |row: &usize| user_part(data.users[*row], 2) == half;
-    let ended = |row: &usize| date.since(data.dates[*row]) >= window_days;
-    let rows = 0..data.len();
+    let known = |row: &usize| !own(row) && rows.is_known(data.dates[*row], date);
+    let all = 0..data.len();
+    let (regular, anniversaries) = all
+        .clone()
+        .filter(known)
+        .partition(|row| rows.is_regular(data.dates[*row]));
     Sides {
-        known: rows.clone().filter(|row| !own(row) && ended(row)).collect(),
-        predicted: rows
+        known: regular,
+        anniversaries,
+        predicted: all
             .filter(|row| own(row) && data.dates[*row] == date)
             .collect(),
     }
 }
 
-/// The dates that can be backtested, newest first, at least half a window apart.
-pub(crate) fn cutoffs(dates: &[Day], window_days: i32) -> Vec<Day> {
-    let mut cutoffs: Vec<Day> = Vec::new();
-    for date in dates.iter().rev().copied() {
-        let known = dates.iter().any(|d| date.since(*d) >= window_days);
-        let apart = cutoffs
-            .last()
-            .is_none_or(|last| 2 * last.since(date) >= window_days - 1);
-        if known && apart {
-            cutoffs.push(date);
-        }
+/// Some of the rows to fit on. Anniversaries are few dates, so more of their rows are taken, and count less each.
+fn sample(data: &Dataset, known: &[usize], anniversaries: &[usize]) -> Sample {
+    let mut rows: Vec<usize> = evenly(known.len(), MOST_ROWS).map(|k| known[k]).collect();
+    let share = rows.len() as f64 / known.len() as f64;
+    let mut counts = vec![1.0; rows.len()];
+    let dates: BTreeSet<Day> = anniversaries.iter().map(|row| data.dates[*row]).collect();
+    for date in dates {
+        let own = anniversaries.iter().copied();
+        let own: Vec<usize> = own.filter(|row| data.dates[*row] == date).collect();
+        let stood_for: f64 = own.iter().map(|row| data.counts[*row]).sum();
+        let taken = evenly(own.len(), MOST_ANNIVERSARY_ROWS).map(|k| own[k]);
+        let before = rows.len();
+        rows.extend(taken);
+        let count = share * stood_for / (rows.len() - before) as f64;
+        counts.resize(rows.len(), count);
     }
-    cutoffs
+    Sample { rows, counts }
 }
 
 /// What must be added to all log-odds for the mean probability to equal the churn rate.

@@ -1,44 +1,49 @@
 //! The line through the log-odds that the backtest implies: what its folds have in common is corrected, as far as it is
 //! more than chance.
 
+use std::collections::BTreeMap;
+
 use super::backtest::Fold;
+use super::forecast::{Forecaster, LEAST_FOLDS};
+use crate::card::{ForecastMethod, Interval, ShiftForecast};
 use crate::math::{mean, sigmoid};
 use crate::model::Calibration;
 use crate::train::metrics::calibration_line;
 
-/// Variance in log-odds of the churn rate's shift from date to date where nothing is known: that of the three public
-/// logs (some 130 dates) that the method was chosen on. It counts as one fold beside those observed.
-const SHIFT_PRIOR_VARIANCE: f64 = 0.03;
-/// A mean shift counts only as far as its square exceeds its variance this many times: two standard errors. On the same
-/// logs neither the latest shift nor the last weeks' activity had any correlation with the next shift.
-const SHIFT_PRIOR_WEIGHT: f64 = 4.0;
-/// The share of a lasting shift that is taken to last on.
-const SHIFT_PERSISTENCE: f64 = 0.5;
 /// Folds' worth of belief that the slope is 1.
 const SLOPE_PRIOR_FOLDS: f64 = 2.0;
 
-/// The calibration that a backtest implies.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The calibration that a backtest implies for any day.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BacktestCalibration {
-    /// The line through the log-odds.
-    pub(crate) line: Calibration,
-    /// The part of its intercept that carries a lasting shift of the churn rate forward.
-    pub(crate) shrunk_shift: f64,
+    /// How far the churn rate will be off.
+    pub(crate) forecaster: Forecaster,
+    /// The slope of the line.
+    pub(crate) slope: f64,
+    /// The log-odds about which the slope turns the line, so that it leaves the churn rate as it was.
+    pub(crate) centre: f64,
 }
 
-/// Estimates the calibration from the folds of the selected candidate, newest first: a shift that keeps coming back, and
-/// log-odds that are too far apart.
+impl BacktestCalibration {
+    /// The calibration of a fit whose churn rate shifts by so much.
+    fn line_at(&self, shift: f64) -> Calibration {
+        Calibration {
+            intercept: shift + (1.0 - self.slope) * self.centre,
+            slope: self.slope,
+        }
+    }
+
+    /// The line for a day with these forecasts of the shift.
+    pub(crate) fn line(&self, forecasts: &BTreeMap<ForecastMethod, f64>) -> Calibration {
+        self.line_at(self.forecaster.shift(forecasts))
+    }
+}
+
+/// Estimates the calibration from the folds of the selected candidate, newest first: a shift that can be forecast or keeps
+/// coming back, and log-odds that are too far apart.
 pub(crate) fn calibrate(folds: &[Fold], window_days: i32) -> BacktestCalibration {
-    let (Some(newest), Some(oldest)) = (folds.first(), folds.last()) else {
-        return BacktestCalibration {
-            line: Calibration::IDENTITY,
-            shrunk_shift: 0.0,
-        };
-    };
-    let shifts: Vec<f64> = folds.iter().map(|fold| fold.shift).collect();
-    let span_days = newest.date.since(oldest.date);
-    let effective = effective_folds(span_days, folds.len(), window_days);
-    let shrunk_shift = shrunk_shift(&shifts, effective);
+    let effective = effective_folds(folds, window_days);
+    let forecaster = Forecaster::new(folds, effective);
     let (mut predicted, mut churned) = (Vec::new(), Vec::new());
     let (mut weighted_log_odds, mut hessian_weight) = (0.0, 0.0);
     for fold in folds {
@@ -50,32 +55,71 @@ pub(crate) fn calibrate(folds: &[Fold], window_days: i32) -> BacktestCalibration
             churned.push(*y);
         }
     }
-    let (_, observed_slope) = calibration_line(&predicted, &churned, 1e-6);
-    // Fits on fewer rows are underconfident under the same penalty, so only overconfidence says something of the final fit.
-    let slope =
-        1.0 + (observed_slope.clamp(0.5, 1.0) - 1.0) * effective / (effective + SLOPE_PRIOR_FOLDS);
-    // Turned about the middle of the log-odds, so that the slope leaves the churn rate as it was.
-    let line = Calibration {
-        intercept: shrunk_shift + (1.0 - slope) * weighted_log_odds / hessian_weight.max(1e-12),
+    let mut slope = 1.0;
+    if effective >= LEAST_FOLDS {
+        let (_, observed_slope) = calibration_line(&predicted, &churned, 1e-6);
+        // Fits on fewer rows are underconfident under the same penalty, so only overconfidence says something of the final fit.
+        slope +=
+            (observed_slope.clamp(0.5, 1.0) - 1.0) * effective / (effective + SLOPE_PRIOR_FOLDS);
+    }
+    BacktestCalibration {
+        forecaster,
         slope,
+        centre: weighted_log_odds / hessian_weight.max(1e-12),
+    }
+}
+
+/// How many independent folds some folds, newest first, are worth: neighbours share much of their label windows.
+pub(crate) fn effective_folds(folds: &[Fold], window_days: i32) -> f64 {
+    let (Some(newest), Some(oldest)) = (folds.first(), folds.last()) else {
+        return 0.0;
     };
-    BacktestCalibration { line, shrunk_shift }
+    let span_days = newest.date.since(oldest.date);
+    (1.0 + f64::from(span_days) / f64::from(window_days)).min(folds.len() as f64)
 }
 
-/// How many independent folds some folds, `span_days` from the first to the last, are worth: neighbours share much of
-/// their label windows.
-fn effective_folds(span_days: i32, folds: usize, window_days: i32) -> f64 {
-    (1.0 + f64::from(span_days) / f64::from(window_days)).min(folds as f64)
+/// What the card says of a forecaster: how far predicted and observed churn rates lay apart at the folds, with it and without.
+pub(crate) fn forecast_card(
+    forecaster: &Forecaster,
+    folds: &[Fold],
+    window_days: i32,
+) -> ShiftForecast {
+    let bias = |fold: &Fold, shift: f64| {
+        let predicted = fold.log_odds.iter().map(|x| sigmoid(x + shift));
+        let observed = fold.churned.iter().filter(|y| **y).count() as f64;
+        ((predicted.sum::<f64>() - observed) / fold.churned.len().max(1) as f64).abs()
+    };
+    let with = folds
+        .iter()
+        .map(|fold| bias(fold, forecaster.shift(&fold.forecasts)));
+    let with: Vec<f64> = with.collect();
+    let without: Vec<f64> = folds.iter().map(|fold| bias(fold, 0.0)).collect();
+    let differences: Vec<f64> = with.iter().zip(&without).map(|(a, b)| a - b).collect();
+    let some = |values: &[f64]| (!values.is_empty()).then(|| mean(values));
+    ShiftForecast {
+        method: forecaster.method.map(|(method, _)| method),
+        share: forecaster.method.map_or(0.0, |(_, share)| share),
+        lasting: forecaster.lasting,
+        bias: some(&with),
+        bias_without: some(&without),
+        bias_difference: interval_over_dates(&differences, effective_folds(folds, window_days)),
+    }
 }
 
-/// The part of the folds' mean shift that is taken to last on, shrunk by its variance.
-fn shrunk_shift(shifts: &[f64], effective_folds: f64) -> f64 {
-    let middle = mean(shifts);
-    let squares: f64 = shifts.iter().map(|s| (s - middle) * (s - middle)).sum();
-    let observed = squares / (shifts.len() as f64 - 1.0).max(1.0);
-    let variance = (observed * (effective_folds - 1.0) + SHIFT_PRIOR_VARIANCE) / effective_folds;
-    let doubt = SHIFT_PRIOR_WEIGHT * variance / effective_folds / (middle * middle).max(1e-12);
-    SHIFT_PERSISTENCE * middle * (1.0 - doubt).max(0.0)
+/// The mean of one figure for each date with its interval of two standard errors; `None` for dates worth less than two
+/// independent ones.
+pub(crate) fn interval_over_dates(values: &[f64], effective: f64) -> Option<Interval> {
+    if effective < LEAST_FOLDS {
+        return None;
+    }
+    let middle = mean(values);
+    let squares: f64 = values.iter().map(|v| (v - middle) * (v - middle)).sum();
+    let error = (squares / (values.len() as f64 - 1.0) / effective).sqrt();
+    Some(Interval {
+        value: middle,
+        low: middle - 2.0 * error,
+        high: middle + 2.0 * error,
+    })
 }
 
 #[cfg(test)]

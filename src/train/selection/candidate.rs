@@ -10,16 +10,24 @@ const L2_GRID: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
 const DEFAULT: Hyperparameters = Hyperparameters {
     l2: 1_000.0,
     nonlinear_terms: true,
-    half_life: Some(1.0),
+    hinge_penalty: 1.0,
+    interaction_penalty: 1.0,
+    half_life: Some(3.0),
     spacing: 1,
+    anniversaries: 0,
+    seasonal_features: false,
 };
 
 /// The same for a solver that knows no row weights and takes long.
 const REFERENCE: Hyperparameters = Hyperparameters {
     l2: 10.0,
     nonlinear_terms: false,
+    hinge_penalty: 1.0,
+    interaction_penalty: 1.0,
     half_life: None,
     spacing: 1,
+    anniversaries: 0,
+    seasonal_features: false,
 };
 
 /// The default for a number of rows: the penalty grows with their square root, between one that is always the same
@@ -39,10 +47,28 @@ fn usual(rows: usize) -> Hyperparameters {
     }
 }
 
-/// The candidate that stays unless another is clearly better: what is set, and the default for the rest.
-pub(crate) fn default_candidate(config: &ModelConfig, rows: usize) -> Hyperparameters {
+/// What of earlier years a fit can use.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EarlierYears {
+    /// Anniversaries of the predicted day that there are rows of.
+    pub(crate) anniversaries: u8,
+    /// Whether the same season has features of its own.
+    pub(crate) features: bool,
+}
+
+/// The candidate that stays unless another is clearly better: what is set, and the default for the rest. Of earlier years
+/// it uses all there is.
+pub(crate) fn default_candidate(
+    config: &ModelConfig,
+    rows: usize,
+    earlier: EarlierYears,
+) -> Hyperparameters {
     let usual = match config.solver {
-        Solver::Newton => usual(rows),
+        Solver::Newton => Hyperparameters {
+            anniversaries: earlier.anniversaries,
+            seasonal_features: earlier.features,
+            ..usual(rows)
+        },
         Solver::Linfa => REFERENCE,
     };
     Hyperparameters {
@@ -78,10 +104,23 @@ pub(crate) fn alternatives(
         return all;
     }
     if config.half_life_windows.is_none() {
-        all.extend([None, Some(3.0)].map(|half_life| Hyperparameters {
+        all.extend([None, Some(1.0)].map(|half_life| Hyperparameters {
             half_life,
             ..*candidate
         }));
+    }
+    if candidate.anniversaries > 0 && config.anniversaries.is_none() {
+        all.push(Hyperparameters {
+            anniversaries: 0,
+            seasonal_features: false,
+            ..*candidate
+        });
+        if candidate.seasonal_features {
+            all.push(Hyperparameters {
+                seasonal_features: false,
+                ..*candidate
+            });
+        }
     }
     if config.spacing_days.is_none() {
         all.push(Hyperparameters {
@@ -90,6 +129,13 @@ pub(crate) fn alternatives(
         });
     }
     if config.nonlinear_terms.is_none() {
+        all.extend(
+            [(4.0, 4.0), (1.0, 4.0)].map(|(hinges, interactions)| Hyperparameters {
+                hinge_penalty: hinges,
+                interaction_penalty: interactions,
+                ..*candidate
+            }),
+        );
         // Fewer numbers to weigh need a lighter penalty.
         all.push(Hyperparameters {
             nonlinear_terms: false,
@@ -107,7 +153,9 @@ fn to_tenths(l2: f64) -> f64 {
 
 /// A candidate in words.
 pub(crate) fn name(candidate: &Hyperparameters) -> String {
-    words(candidate).join(", ")
+    let mut words = words(candidate);
+    words.retain(|word| !USUAL_WORDS.contains(&word.as_str()));
+    words.join(", ")
 }
 
 /// A candidate in words, but only what differs from another; empty when nothing does.
@@ -121,7 +169,7 @@ pub(crate) fn difference(candidate: &Hyperparameters, other: &Hyperparameters) -
     different.join(", ")
 }
 
-fn words(candidate: &Hyperparameters) -> [String; 4] {
+fn words(candidate: &Hyperparameters) -> Vec<String> {
     let terms = if candidate.nonlinear_terms {
         "hinges and interactions"
     } else {
@@ -136,13 +184,38 @@ fn words(candidate: &Hyperparameters) -> [String; 4] {
         0 | 1 => "every date".to_owned(),
         n => format!("one date in {n}"),
     };
-    [
+    let anniversaries = match candidate.anniversaries {
+        0 => "no anniversary".to_owned(),
+        1 => "1 anniversary".to_owned(),
+        n => format!("{n} anniversaries"),
+    };
+    let features = if candidate.seasonal_features {
+        "features of the season in earlier years"
+    } else {
+        "no features of earlier years"
+    };
+    vec![
         format!("L2 {}", candidate.l2),
         terms.to_owned(),
+        format!("penalty of hinges x {}", candidate.hinge_penalty),
+        format!(
+            "penalty of interactions x {}",
+            candidate.interaction_penalty
+        ),
         half_life,
         dates,
+        anniversaries,
+        features.to_owned(),
     ]
 }
+
+/// Words that go without saying.
+const USUAL_WORDS: [&str; 4] = [
+    "penalty of hinges x 1",
+    "penalty of interactions x 1",
+    "no anniversary",
+    "no features of earlier years",
+];
 
 #[cfg(test)]
 mod tests {

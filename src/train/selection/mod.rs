@@ -3,4 +3,6 @@
 pub(crate) mod backtest;
 pub(crate) mod calibration;
 pub(crate) mod candidate;
+pub(crate) mod forecast;
+pub(crate) mod guard;
 pub(crate) mod search;

@@ -1,11 +1,15 @@
 //! Which candidate is fitted: the default, unless the backtest shows another to be clearly better.
 
-use super::backtest::{Fold, backtest, cutoffs};
+use super::backtest::{Fold, backtest};
 use super::calibration::{BacktestCalibration, calibrate};
-use super::candidate::{alternatives, default_candidate, difference, name, penalties};
-use crate::card::{Hyperparameters, SelectionRule, TrialCard};
+use super::candidate::{
+    EarlierYears, alternatives, default_candidate, difference, name, penalties,
+};
+use super::guard::{Guard, guard};
+use crate::card::{BacktestFold, Hyperparameters, SelectionRule, TrialCard};
 use crate::history::Day;
 use crate::math::mean;
+use crate::train::data::snapshots::cutoffs;
 use crate::train::estimators::logistic::{Fitted, LogisticError};
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::settings::ModelConfig;
@@ -19,26 +23,45 @@ pub(crate) struct Selection {
     /// Folds of the selected candidate, newest first.
     pub(crate) folds: Vec<Fold>,
     pub(crate) calibration: BacktestCalibration,
+    /// The model beside simpler ways to predict.
+    pub(crate) guard: Guard,
     /// A fit of fewer rows, to start from.
     pub(crate) warm_start: Option<Fitted>,
+}
+
+impl Selection {
+    /// The folds, for the card.
+    pub(crate) fn backtest_cards(&self) -> Vec<BacktestFold> {
+        let card = |fold: &Fold| BacktestFold {
+            forecast: self.calibration.forecaster.shift(&fold.forecasts),
+            ..fold.into()
+        };
+        self.folds.iter().map(card).collect()
+    }
 }
 
 /// Standard errors by which a candidate must beat the default.
 const MARGIN_STANDARD_ERRORS: f64 = 2.0;
 /// Folds at which candidates are compared at most.
 const COMPARED_FOLDS: usize = 4;
-/// Folds of the selected candidate at most.
-const TRACKED_FOLDS: usize = 8;
 
-/// Selects a candidate by a backtest at the dates of the rows. First the penalty, then what else may differ.
+/// Selects a candidate for predictions at the day `asked` by a backtest at some dates of the rows. First the penalty, then
+/// what else may differ.
 pub(crate) fn select(
     rows: &TrainingRows<'_>,
     dates: &[Day],
+    asked: Day,
     config: &ModelConfig,
 ) -> Result<Selection, LogisticError> {
-    let default = default_candidate(config, rows.data.len());
+    let earlier = EarlierYears {
+        anniversaries: rows.anniversaries(asked),
+        features: rows.has_seasonal_features(),
+    };
+    let known = |date: &&Day| rows.is_known(**date, asked);
+    let count = rows.data.dates.iter().filter(known).count();
+    let default = default_candidate(config, count, earlier);
     let cutoffs = cutoffs(dates, rows.window_days);
-    let (compared, earlier) = cutoffs.split_at(COMPARED_FOLDS.min(cutoffs.len()));
+    let (compared, older) = cutoffs.split_at(COMPARED_FOLDS.min(cutoffs.len()));
     let mut trials = Trials::new(default);
     let warm_start = trials.run(rows, compared, &penalties(&default, config), None)?;
     let alternatives = alternatives(&trials.best(), config);
@@ -49,16 +72,18 @@ pub(crate) fn select(
         margin_standard_errors: MARGIN_STANDARD_ERRORS,
         compared_folds: folds.len(),
     };
-    for date in earlier.iter().take(TRACKED_FOLDS - COMPARED_FOLDS) {
+    for date in older {
         let tested = backtest(rows, *date, &[candidate], warm_start)?;
         folds.extend(tested.folds.into_iter().flatten());
         warm_start = tested.warm_start;
     }
+    let calibration = calibrate(&folds, rows.window_days);
     Ok(Selection {
         candidate,
         trials: trials.cards(&candidate),
         rule,
-        calibration: calibrate(&folds, rows.window_days),
+        guard: guard(rows, &folds, &calibration)?,
+        calibration,
         folds,
         warm_start,
     })

@@ -3,6 +3,7 @@ use ebb::events::ReadLog;
 use ebb::history::Users;
 use ebb::train::config::Config;
 use ebb::train::data::schema::feature_schema;
+use ebb::train::data::snapshots::Observed;
 use serde_json::json;
 
 use super::log::{read, stale};
@@ -23,7 +24,10 @@ pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
     if let Some(warning) = latest.and_then(|latest| stale(&coverage, latest)) {
         output.warn(&warning);
     }
-    let schema = feature_schema(&histories, &config.train).map_err(failed)?;
+    let until = latest.unwrap_or(coverage.labels_until);
+    let first = histories.span().map_or(until, |(first, _)| first);
+    let observed = Observed::new(first, &coverage, until);
+    let schema = feature_schema(&histories, &config.train, &observed).map_err(failed)?;
     let written = write_features(&histories, schema, &args.as_of, &args.out).map_err(failed)?;
     let text = format!(
         "{} rows of {} features in {}",

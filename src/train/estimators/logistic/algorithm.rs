@@ -82,6 +82,7 @@ fn fit_share(params: &NewtonLogisticValid, rows: &Rows<'_>, sample: usize) -> Op
         width: rows.width,
         labels: &labels,
         weights: &weights,
+        penalty_factors: rows.penalty_factors,
     };
     share.check().ok()?;
     let tolerance = params.tolerance().max(FIRST_TOLERANCE);
@@ -117,7 +118,7 @@ fn descend(
         seen.clone_from(&start.curvature);
         last = if seen.is_empty() { 0.0 } else { f64::INFINITY };
     }
-    let mut factor = penalised(params, &seen, total, beta.len()).unwrap_or_default();
+    let mut factor = penalised(params, rows, &seen, total).unwrap_or_default();
     last = if factor.is_empty() { 0.0 } else { last };
     let mut here = slope(params, rows, &beta);
     let mut steepest = f64::INFINITY;
@@ -132,7 +133,7 @@ fn descend(
         }
         if steepest > SLOW * last {
             seen = curvature(rows, &beta, sample);
-            factor = penalised(params, &seen, total, beta.len()).ok_or(stuck)?;
+            factor = penalised(params, rows, &seen, total).ok_or(stuck)?;
             exact = sample >= rows.labels.len();
             sample = sample.saturating_mul(4);
         }
@@ -174,13 +175,16 @@ fn finish(mut beta: Vec<f64>, objective: f64, steps: usize, curvature: Vec<f64>)
 /// The Cholesky factor of a curvature for a weight of `total` with the penalty; `None` when there is none.
 fn penalised(
     params: &NewtonLogisticValid,
+    rows: &Rows<'_>,
     curvature: &[f64],
     total: f64,
-    size: usize,
 ) -> Option<Vec<f64>> {
+    let size = rows.width + 1;
     let mut matrix: Vec<f64> = curvature.iter().map(|x| x * total).collect();
-    for i in 0..(size - 1).min(matrix.len() / size) {
-        matrix[i * size + i] += params.l2();
+    // A curvature that was not looked at yet is empty.
+    let diagonal = matrix.iter_mut().step_by(size + 1);
+    for (entry, penalty) in diagonal.zip(rows.penalties(params.l2())) {
+        *entry += penalty;
     }
     cholesky_factor(&mut matrix, size).map(|()| matrix)
 }
@@ -241,12 +245,12 @@ fn slope(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> Slope {
             .zip(part.gradient)
             .for_each(|(sum, x)| *sum += x);
     }
-    slope.objective += params.l2() / 2.0 * dot(&beta[..width], &beta[..width]);
-    slope
-        .gradient
-        .iter_mut()
-        .zip(&beta[..width])
-        .for_each(|(sum, b)| *sum += params.l2() * b);
+    let penalised = rows.penalties(params.l2()).zip(&beta[..width]);
+    let (penalty, gradient) = (penalised.clone(), slope.gradient.iter_mut());
+    slope.objective += penalty.map(|(l2, b)| l2 / 2.0 * b * b).sum::<f64>();
+    for (sum, (l2, b)) in gradient.zip(penalised) {
+        *sum += l2 * b;
+    }
     slope
 }
 
@@ -304,6 +308,7 @@ impl<D: Data<Elem = f64>, T: AsSingleTargets<Elem = bool>> Fit<ArrayBase<D, Ix2>
                 width,
                 labels: &labels,
                 weights: &weights,
+                penalty_factors: &[],
             },
             None,
         )

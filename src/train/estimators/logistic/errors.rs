@@ -22,6 +22,14 @@ pub enum LogisticError {
         /// How many features a row should have.
         width: usize,
     },
+    /// Penalty factors that are not one for each feature.
+    #[error("{factors} penalty factors for {width} features")]
+    PenaltyFactors {
+        /// How many factors there are.
+        factors: usize,
+        /// How many features a row has.
+        width: usize,
+    },
     /// A value that is NaN or infinite.
     #[error("row {row} has a value or weight that is not finite (or a negative weight)")]
     NotFinite {

@@ -18,11 +18,23 @@ pub struct Rows<'a> {
     pub labels: &'a [bool],
     /// The weight of each row.
     pub weights: &'a [f64],
+    /// The penalty of each feature's weight as a multiple of the fit's; empty for 1 of all.
+    pub penalty_factors: &'a [f64],
 }
 
 impl Rows<'_> {
     pub(crate) fn check(&self) -> Result<(), LogisticError> {
         let (n, width) = (self.labels.len(), self.width);
+        let factors = self.penalty_factors;
+        if !factors.is_empty() && factors.len() != width {
+            return Err(LogisticError::PenaltyFactors {
+                factors: factors.len(),
+                width,
+            });
+        }
+        if let Some(factor) = factors.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
+            return Err(LogisticError::L2(*factor));
+        }
         if width == 0 || self.values.len() != n * width || self.weights.len() != n {
             let (values, weights) = (self.values.len(), self.weights.len());
             return Err(LogisticError::Shape {
@@ -64,6 +76,7 @@ impl Rows<'_> {
                 width: self.width,
                 labels,
                 weights,
+                penalty_factors: self.penalty_factors,
             })
             .collect();
         parts.into_par_iter().map(&work).collect()
@@ -82,6 +95,11 @@ impl Rows<'_> {
             labels,
             self.weights.iter().step_by(step).copied().collect(),
         )
+    }
+
+    /// The penalty of each feature's weight under a fit's `l2`, in order.
+    pub(crate) fn penalties(&self, l2: f64) -> impl Iterator<Item = f64> + Clone {
+        (0..self.width).map(move |k| l2 * self.penalty_factors.get(k).copied().unwrap_or(1.0))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[f64], bool, f64)> {

@@ -40,6 +40,7 @@ fn fit(values: &[f64], width: usize, labels: &[bool], l2: f64) -> Result<Fitted,
             width,
             labels,
             weights: &weights,
+            penalty_factors: &[],
         },
         None,
     )
@@ -56,6 +57,7 @@ fn the_optimum_is_that_of_linfa_logistic_with_churners_rare_and_common() {
             width: 5,
             labels: &labels,
             weights: &weights,
+            penalty_factors: &[],
         };
         let ours = fit(&values, 5, &labels, 2.0).unwrap();
         let theirs = fit_reference(2.0, &rows).unwrap();
@@ -109,6 +111,7 @@ fn a_weight_of_two_is_the_row_twice() {
             width: 3,
             labels: &labels,
             weights: &vec![2.0; 300],
+            penalty_factors: &[],
         },
         None,
     )
@@ -136,6 +139,7 @@ fn many_rows_end_where_a_start_from_zero_ends() {
             width: 3,
             labels: &labels,
             weights: &weights,
+            penalty_factors: &[],
         };
         let params = NewtonLogistic::default().check().unwrap();
         let few = descend(&params, &rows, None, LEAST_CURVATURE_ROWS).unwrap();
@@ -173,6 +177,7 @@ fn what_cannot_be_fitted_is_refused_by_name() {
         width: 4,
         labels: &labels,
         weights: &vec![1.0; 500],
+        penalty_factors: &[],
     };
     assert!(message(fit_rows(&hurried, &rows, None)).contains("no convergence after 1"));
 }

@@ -1,0 +1,166 @@
+//! Forecasts of how far a fit's churn rate will be off at a day, from how far it is off at dates that are known: the last
+//! window, its trend, and the same season of earlier years. Each counts only as far as it would have helped at the dates of
+//! the backtest.
+
+use std::collections::BTreeMap;
+
+use super::backtest::Fold;
+use crate::card::ForecastMethod;
+use crate::history::Day;
+use crate::math::mean;
+use crate::train::data::snapshots::anniversary;
+use crate::train::settings::MOST_ANNIVERSARIES;
+
+/// Variance in log-odds of what a forecast leaves of the churn rate's shift where nothing is known: that of public logs (some
+/// 130 dates). It counts as one fold beside those observed.
+pub(crate) const SHIFT_PRIOR_VARIANCE: f64 = 0.03;
+
+/// A figure counts only as far as its square exceeds its variance this many times: two standard errors.
+const PRIOR_WEIGHT: f64 = 4.0;
+
+/// The fewest independent folds that a forecast is believed from. One date is no rule.
+pub(crate) const LEAST_FOLDS: f64 = 2.0;
+
+/// By date, what must be added to all log-odds of a fit for its mean probability to be the churn rate of that date's known rows.
+pub(crate) type KnownShifts = BTreeMap<Day, f64>;
+
+/// The forecasts of the shift at the day `asked` by each method that the known dates allow.
+pub(crate) fn forecasts(
+    known: &KnownShifts,
+    asked: Day,
+    window_days: i32,
+) -> BTreeMap<ForecastMethod, f64> {
+    let mut forecasts = BTreeMap::new();
+    let own: Vec<Day> = (1..=MOST_ANNIVERSARIES)
+        .map(|year| anniversary(asked, year))
+        .collect();
+    let seasons: Vec<f64> = own
+        .iter()
+        .filter_map(|date| known.get(date))
+        .copied()
+        .collect();
+    if !seasons.is_empty() {
+        forecasts.insert(ForecastMethod::SameSeason, mean(&seasons));
+    }
+    let mut latest = known.iter().rev().filter(|(date, _)| !own.contains(date));
+    let Some((newest, last)) = latest.next() else {
+        return forecasts;
+    };
+    forecasts.insert(ForecastMethod::LastWindow, *last);
+    let apart = |(date, _): &(&Day, &f64)| newest.since(**date) >= window_days;
+    if let Some((date, before)) = latest.find(apart) {
+        let slope = (last - before) / f64::from(newest.since(*date));
+        let trend = last + slope * f64::from(asked.since(*newest));
+        forecasts.insert(ForecastMethod::Trend, trend);
+    }
+    forecasts
+}
+
+/// How much of each method's forecast is added to the log-odds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Forecaster {
+    /// The method that is used, and the share of its forecast that is.
+    pub(crate) method: Option<(ForecastMethod, f64)>,
+    /// What is added whatever the forecast: the part of the folds' shifts that keeps coming back.
+    pub(crate) lasting: f64,
+}
+
+impl Forecaster {
+    /// The shift at a day with these forecasts.
+    pub(crate) fn shift(&self, forecasts: &BTreeMap<ForecastMethod, f64>) -> f64 {
+        self.lasting + self.forecast(forecasts)
+    }
+
+    fn forecast(&self, forecasts: &BTreeMap<ForecastMethod, f64>) -> f64 {
+        let method = self
+            .method
+            .and_then(|(method, share)| Some(share * forecasts.get(&method)?));
+        method.unwrap_or(0.0)
+    }
+
+    /// A forecaster from folds that are worth `effective` independent ones, newest first.
+    pub(crate) fn new(folds: &[Fold], effective: f64) -> Self {
+        if effective < LEAST_FOLDS {
+            return Self::default();
+        }
+        let earned =
+            ForecastMethod::ALL.map(|method| (method, Earned::new(folds, method, effective)));
+        let best = earned
+            .into_iter()
+            .filter(|(_, earned)| earned.share > 0.0)
+            .max_by(|a, b| a.1.saved.total_cmp(&b.1.saved));
+        let mut forecaster = Self {
+            method: best.map(|(method, earned)| (method, earned.share)),
+            lasting: 0.0,
+        };
+        let left: Vec<f64> = folds
+            .iter()
+            .map(|fold| fold.shift - forecaster.forecast(&fold.forecasts))
+            .collect();
+        forecaster.lasting = lasting_shift(&left, effective);
+        forecaster
+    }
+}
+
+/// What a method would have been worth at the folds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Earned {
+    /// The share of its forecast that is worth adding, 0 to 1.
+    share: f64,
+    /// By how much that share would have lessened the sum of the squared shifts.
+    saved: f64,
+}
+
+impl Earned {
+    const NOTHING: Self = Self {
+        share: 0.0,
+        saved: 0.0,
+    };
+
+    /// Least squares of the shifts on the forecasts, through the origin; shrunk by its variance.
+    fn new(folds: &[Fold], method: ForecastMethod, effective: f64) -> Self {
+        let pairs: Vec<(f64, f64)> = folds
+            .iter()
+            .filter_map(|fold| Some((*fold.forecasts.get(&method)?, fold.shift)))
+            .collect();
+        let independent = effective * pairs.len() as f64 / folds.len() as f64;
+        let squares: f64 = pairs.iter().map(|(forecast, _)| forecast * forecast).sum();
+        if independent < LEAST_FOLDS || squares < 1e-9 {
+            return Self::NOTHING;
+        }
+        let products: f64 = pairs.iter().map(|(forecast, shift)| forecast * shift).sum();
+        let share = (products / squares).clamp(0.0, 1.0);
+        let left: f64 = pairs
+            .iter()
+            .map(|(f, s)| (s - share * f) * (s - share * f))
+            .sum();
+        // One fold's worth of prior variance beside those observed, one of which the share itself has used up.
+        let observed = left / (pairs.len() as f64 - 1.0);
+        let variance = (observed * (independent - 1.0) + SHIFT_PRIOR_VARIANCE) / independent;
+        let mean_square = squares / pairs.len() as f64;
+        let doubt = variance / independent / mean_square / (share * share).max(1e-12);
+        let share = share * (1.0 - PRIOR_WEIGHT * doubt).max(0.0);
+        let before: f64 = pairs.iter().map(|(_, s)| s * s).sum();
+        let after: f64 = pairs
+            .iter()
+            .map(|(f, s)| (s - share * f) * (s - share * f))
+            .sum();
+        Self {
+            share,
+            saved: before - after,
+        }
+    }
+}
+
+/// The share of a lasting shift that is taken to last on.
+const SHIFT_PERSISTENCE: f64 = 0.5;
+
+/// The part of the folds' mean shift that is taken to last on, shrunk by its variance.
+pub(crate) fn lasting_shift(shifts: &[f64], effective_folds: f64) -> f64 {
+    let middle = mean(shifts);
+    let squares: f64 = shifts.iter().map(|s| (s - middle) * (s - middle)).sum();
+    let observed = squares / (shifts.len() as f64 - 1.0).max(1.0);
+    let variance = (observed * (effective_folds - 1.0) + SHIFT_PRIOR_VARIANCE) / effective_folds;
+    let doubt = PRIOR_WEIGHT * variance / effective_folds / (middle * middle).max(1e-12);
+    SHIFT_PERSISTENCE * middle * (1.0 - doubt).max(0.0)
+}

@@ -1,0 +1,172 @@
+//! Whether the model is better than simpler ways to predict, at every date of the backtest; a model that is not is drawn towards
+//! the churn rate.
+
+use std::collections::BTreeMap;
+
+use linfa::ParamGuard;
+
+use super::backtest::{Fold, Sides, sides};
+use super::calibration::{BacktestCalibration, effective_folds, interval_over_dates};
+use crate::card::BacktestComparison;
+use crate::history::Day;
+use crate::math::{evenly, log_loss_of_logit, logit, mean};
+use crate::model::Calibration;
+use crate::train::data::dataset::Dataset;
+use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
+use crate::train::estimators::training_rows::TrainingRows;
+
+/// Label windows before a day that the base rate is taken from.
+const BASE_RATE_WINDOWS: i32 = 3;
+
+/// Rows that recency alone is fitted on at most.
+const MOST_ROWS: usize = 6_000;
+
+/// What the backtest says of the model beside simpler ways to predict.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Guard {
+    /// The comparisons, for the card.
+    pub(crate) comparisons: Vec<BacktestComparison>,
+    /// How far log-odds are drawn towards those of the base rate, 0 to 1.
+    pub(crate) shrinkage: f64,
+}
+
+impl Guard {
+    /// A line drawn towards the log-odds of the base rate.
+    pub(crate) fn drawn(&self, line: Calibration, base_rate: f64) -> Calibration {
+        let kept = 1.0 - self.shrinkage;
+        Calibration {
+            intercept: kept * line.intercept + self.shrinkage * base_rate,
+            // A slope of 0 would rank nobody.
+            slope: (kept * line.slope).max(0.01),
+        }
+    }
+}
+
+/// The log-odds of simpler ways to predict, in the order of a fold's rows.
+type Baselines = BTreeMap<&'static str, Vec<f64>>;
+
+/// Compares the calibrated folds of the selected candidate with the baselines.
+pub(crate) fn guard(
+    rows: &TrainingRows<'_>,
+    folds: &[Fold],
+    calibration: &BacktestCalibration,
+) -> Result<Guard, LogisticError> {
+    let effective = effective_folds(folds, rows.window_days);
+    let mut differences: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+    let mut pairs = Vec::new();
+    for fold in folds {
+        let line = calibration.line(&fold.forecasts);
+        let own: Vec<f64> = fold
+            .log_odds
+            .iter()
+            .map(|x| line.intercept + line.slope * x)
+            .collect();
+        let loss = |log_odds: &[f64]| mean_loss(log_odds, &fold.churned);
+        let mut baselines = baselines(rows, fold.date)?;
+        for (name, log_odds) in &baselines {
+            let difference = loss(&own) - loss(log_odds);
+            differences.entry(name).or_default().push(difference);
+        }
+        if let Some(base_rate) = baselines.remove(BASE_RATE) {
+            pairs.push((own, base_rate, &fold.churned));
+        }
+    }
+    let comparisons = differences.iter().filter_map(|(name, differences)| {
+        let effective = effective * differences.len() as f64 / folds.len() as f64;
+        Some(BacktestComparison {
+            baseline: (*name).to_owned(),
+            dates: differences.len(),
+            log_loss_difference: interval_over_dates(differences, effective)?,
+        })
+    });
+    let comparisons: Vec<BacktestComparison> = comparisons.collect();
+    let behind = comparisons
+        .iter()
+        .any(|c| c.baseline == BASE_RATE && c.log_loss_difference.value > 0.0);
+    let shrinkage = if behind { shrinkage(&pairs) } else { 0.0 };
+    Ok(Guard {
+        comparisons,
+        shrinkage,
+    })
+}
+
+const BASE_RATE: &str = "base_rate";
+
+fn mean_loss(log_odds: &[f64], churned: &[bool]) -> f64 {
+    let losses = log_odds.iter().zip(churned);
+    let losses: Vec<f64> = losses.map(|(x, y)| log_loss_of_logit(*x, *y)).collect();
+    mean(&losses)
+}
+
+/// How far log-odds are best drawn towards others, in twentieths: the least mean loss over the dates.
+fn shrinkage(pairs: &[(Vec<f64>, Vec<f64>, &Vec<bool>)]) -> f64 {
+    let loss = |share: f64| {
+        let losses = pairs.iter().map(|(own, base, churned)| {
+            let drawn = own.iter().zip(base).map(|(x, b)| x + share * (b - x));
+            mean_loss(&drawn.collect::<Vec<f64>>(), churned)
+        });
+        losses.sum::<f64>()
+    };
+    let shares = (0..=20).map(|twentieths| f64::from(twentieths) / 20.0);
+    let best = shares.map(|share| (share, loss(share)));
+    best.min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(0.0, |(share, _)| share)
+}
+
+/// The baselines at a date, none of which is fitted on a user that it predicts.
+fn baselines(rows: &TrainingRows<'_>, date: Day) -> Result<Baselines, LogisticError> {
+    let mut baselines = Baselines::new();
+    for half in 0..2 {
+        let Sides {
+            known, predicted, ..
+        } = sides(rows, date, half);
+        let rate = base_rate_log_odds(rows.data, &known, rows.window_days);
+        let base_rate = baselines.entry(BASE_RATE).or_default();
+        base_rate.resize(base_rate.len() + predicted.len(), rate);
+        let known: Vec<usize> = evenly(known.len(), MOST_ROWS).map(|k| known[k]).collect();
+        let recency = recency_only(rows, &known, &predicted)?;
+        baselines.entry("recency_only").or_default().extend(recency);
+        if let Some(silent) = rows.silence_log_odds(&predicted) {
+            baselines.entry("bg_nbd").or_default().extend(silent);
+        }
+    }
+    Ok(baselines)
+}
+
+/// The log-odds of the churn rate of rows whose dates lie within the last label windows.
+pub(crate) fn base_rate_log_odds(data: &Dataset, known: &[usize], window_days: i32) -> f64 {
+    let newest = known.iter().map(|row| data.dates[*row]).max();
+    let recent = |row: &&usize| {
+        newest.is_some_and(|n| n.since(data.dates[**row]) < BASE_RATE_WINDOWS * window_days)
+    };
+    let labels = known.iter().filter(recent).map(|row| data.labels[*row]);
+    let (rows, churned) = labels.fold((0.0, 0.0), |(n, m), y| (n + 1.0, m + f64::from(y)));
+    // Half a user of each class, so that a rate of 0 or 1 has log-odds.
+    logit((churned + 0.5) / (rows + 1.0))
+}
+
+/// A logistic model on recency alone.
+fn recency_only(
+    rows: &TrainingRows<'_>,
+    known: &[usize],
+    predicted: &[usize],
+) -> Result<Vec<f64>, LogisticError> {
+    let value = |row: &usize| rows.recency(*row);
+    let values: Vec<f64> = known.iter().map(value).collect();
+    let labels: Vec<bool> = known.iter().map(|row| rows.data.labels[*row]).collect();
+    let fitted = fit_rows(
+        &NewtonLogistic::default().tolerance(1e-6).check()?,
+        &Rows {
+            values: &values,
+            width: 1,
+            labels: &labels,
+            weights: &vec![1.0; labels.len()],
+            penalty_factors: &[],
+        },
+        None,
+    )?;
+    Ok(predicted
+        .iter()
+        .map(|row| fitted.log_odds(&[value(row)]))
+        .collect())
+}
