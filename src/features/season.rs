@@ -50,6 +50,11 @@ impl DaysAgo {
     pub(crate) fn len(self) -> u32 {
         self.from - self.until
     }
+
+    /// Whether every day of `other` is one of them.
+    pub(crate) fn contains(self, other: Self) -> bool {
+        self.from >= other.from && self.until <= other.until
+    }
 }
 
 impl Season {
@@ -102,6 +107,14 @@ impl Season {
         }
     }
 
+    /// The whole year that it lies in, or nearly.
+    pub(crate) fn whole_year(self) -> Self {
+        Self {
+            span: SeasonSpan::Year,
+            ..self
+        }
+    }
+
     /// Days since a user's first event from which on the number of active days is known.
     ///
     /// A user first seen after the start of the same window was not yet there, or the log does not reach back to it: an
@@ -151,15 +164,19 @@ impl Season {
     /// The days in words: "in the same 30 days a year ago".
     pub(crate) fn words(self) -> String {
         let ago = self.ago();
-        let same = |days: u16| match days {
-            1 => "the same day".to_owned(),
-            days => format!("the same {days} days"),
-        };
         let length = self.days().len();
         match self.span {
-            SeasonSpan::Same { horizon_days, .. } => format!("in {} {ago}", same(horizon_days)),
+            SeasonSpan::Same {
+                horizon_days: 1, ..
+            } => format!("on the same day {ago}"),
+            SeasonSpan::Wide {
+                horizon_days: 1, ..
+            } => format!("in the {length} days around the same day {ago}"),
+            SeasonSpan::Same { horizon_days, .. } => {
+                format!("in the same {horizon_days} days {ago}")
+            }
             SeasonSpan::Wide { horizon_days, .. } => {
-                format!("in the {length} days around {} {ago}", same(horizon_days))
+                format!("in the {length} days around the same {horizon_days} days {ago}")
             }
             SeasonSpan::Year if self.years_ago == 1 => format!("in the last {length} days"),
             SeasonSpan::Year => {

@@ -11,8 +11,15 @@ use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::{Day, DayClock};
 use crate::lifecycle::{Eligibility, Thresholds};
 
-/// The format of `bundle.json` that this build writes and reads.
-pub const FORMAT_VERSION: u64 = 3;
+/// The format of `bundle.json` that this build writes.
+pub const FORMAT_VERSION: u64 = 4;
+
+/// The oldest format that this build reads, with all after it. Bundles of format 3 load for ever: what later formats added
+/// is absent in them, and has a default that changes no score.
+pub const OLDEST_FORMAT_VERSION: u64 = 3;
+
+/// The format that brought features of earlier years.
+const SEASONS_FORMAT_VERSION: u64 = 4;
 
 /// Where a bundle comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +100,7 @@ impl Bundle {
                 found: catalogue.hash(),
             });
         }
+        check_seasons(&spec)?;
         let derived = spec.preprocessing.derived(&catalogue);
         check_preprocessing(&spec.preprocessing, &catalogue, &derived)?;
         check_models(&spec)?;
@@ -169,6 +177,26 @@ fn inconsistent<E: Display>(field: impl Into<String>) -> impl FnOnce(E) -> Model
         field: field.into(),
         problem: problem.to_string(),
     }
+}
+
+fn check_seasons(spec: &BundleSpec) -> Result<(), ModelError> {
+    let schema = &spec.schema;
+    if schema.seasonal_years == 0 {
+        return Ok(());
+    }
+    if spec.format_version < SEASONS_FORMAT_VERSION {
+        let problem = format!(
+            "is {} in a bundle of format {}, which has no features of earlier years",
+            schema.seasonal_years, spec.format_version
+        );
+        return Err(inconsistent("schema.seasonal_years")(problem));
+    }
+    // Else the features would describe another season than the one that is predicted.
+    if schema.lead_days != spec.lead_days {
+        let problem = format!("is {}, not {}", schema.lead_days, spec.lead_days);
+        return Err(inconsistent("schema.lead_days")(problem));
+    }
+    Ok(())
 }
 
 fn check_preprocessing(

@@ -114,7 +114,22 @@ fn synthetic_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
             amount,
         )
     });
-    rows.collect()
+    rows.chain(earlier_years(bundle, case)).collect()
+}
+
+/// Activity around the same season of earlier years, where a bundle has features of them: steps of a short horizon do not
+/// reach back so far, and what is unknown in every case would be replayed by none.
+fn earlier_years(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i64)> + use<> {
+    // The first cases stay new users.
+    let years = if case < 3 {
+        0
+    } else {
+        bundle.spec().schema.seasonal_years
+    };
+    let days = (1..=years)
+        .flat_map(move |year| [40, case * 11 % 60, case * 5 % 30].map(|day| (year, day)));
+    // 380 days before the as-of day and later: around the start of the window, and the first one before it.
+    days.map(move |(year, day)| (year * 365 + 15 - day as u16, 0, 1, 1_250_000))
 }
 
 fn answer(

@@ -24,7 +24,7 @@ pub(crate) mod transform;
 
 pub use bands::{Bands, RiskBand};
 pub use bg_nbd::{BgNbd, Purchases};
-pub use bundle::{Bundle, BundleSpec, FORMAT_VERSION, Training};
+pub use bundle::{Bundle, BundleSpec, FORMAT_VERSION, OLDEST_FORMAT_VERSION, Training};
 pub use churn::{Calibration, ChurnModel};
 pub use derived::Derived;
 pub use expansion::{Expansion, Hinge, Interaction};
@@ -100,7 +100,7 @@ pub enum ModelError {
         problem: String,
     },
     /// A bundle of another format.
-    #[error("{}: format version {found}; this build reads {FORMAT_VERSION}, fit the model again", path.display())]
+    #[error("{}: format version {found}; this build reads {OLDEST_FORMAT_VERSION} to {FORMAT_VERSION}, {}", path.display(), format_remedy(*found))]
     FormatVersion {
         /// The file.
         path: PathBuf,
@@ -167,4 +167,13 @@ pub enum ModelError {
     /// A history that is not legal.
     #[error(transparent)]
     History(#[from] HistoryError),
+}
+
+/// What to do with a bundle of a format that this build does not read.
+fn format_remedy(found: u64) -> &'static str {
+    if found > FORMAT_VERSION {
+        "upgrade ebb, or fit the model again with this version"
+    } else {
+        "fit the model again"
+    }
 }

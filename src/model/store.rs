@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::{Bundle, BundleSpec, FORMAT_VERSION, Golden, ModelError};
+use super::{Bundle, BundleSpec, FORMAT_VERSION, Golden, ModelError, OLDEST_FORMAT_VERSION};
 use crate::output::{Destination, Folder, OutputError, Staged};
 
 const MANIFEST: &str = "MANIFEST.sha256";
@@ -190,7 +190,7 @@ fn parse_spec(path: &Path, bytes: &[u8]) -> Result<BundleSpec, ModelError> {
     }
     // The version first: a bundle of another format need not have today's fields.
     let Format { format_version } = parse(path, bytes)?;
-    if format_version != FORMAT_VERSION {
+    if !(OLDEST_FORMAT_VERSION..=FORMAT_VERSION).contains(&format_version) {
         return Err(ModelError::FormatVersion {
             path: path.to_owned(),
             found: format_version,

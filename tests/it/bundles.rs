@@ -1,5 +1,5 @@
-//! Bundles of every age and state: those of this format load for ever, older ones ask for another fit, and damaged ones
-//! neither crash nor pass without giving their own golden answers.
+//! Bundles of every age and state: those from format 3 on load for ever, older ones ask for another fit, newer ones for
+//! another build, and damaged ones neither crash nor pass without giving their own golden answers.
 
 use std::path::{Path, PathBuf};
 
@@ -24,10 +24,11 @@ fn a_bundle_of_format_3_loads_for_ever() {
     let saved = load(&format_3()).unwrap();
     assert_eq!(saved.bundle.version(), FORMAT_3_VERSION);
     assert_eq!(saved.bundle.spec().format_version, 3);
+    assert_eq!(saved.bundle.spec().schema.seasonal_years, 0);
 }
 
 #[test]
-fn a_bundle_of_an_older_format_asks_for_another_fit() {
+fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["card.json", "golden.json", "report.html"] {
         std::fs::copy(format_3().join(name), dir.path().join(name)).unwrap();
@@ -41,7 +42,12 @@ fn a_bundle_of_an_older_format_asks_for_another_fit() {
     };
     write(&bundle);
     load(dir.path()).unwrap();
-    for format in [1, 2] {
+    for (format, remedy) in [
+        (1, ", fit the model again"),
+        (2, ", fit the model again"),
+        (5, ", upgrade ebb, or fit the model again with this version"),
+        (u64::MAX, ", upgrade ebb, or fit"),
+    ] {
         write(&bundle.replacen(
             "\"format_version\": 3",
             &format!("\"format_version\": {format}"),
@@ -53,7 +59,10 @@ fn a_bundle_of_an_older_format_asks_for_another_fit() {
             "{error}"
         );
         let message = error.to_string();
-        assert!(message.contains("fit the model again"), "{message}");
+        assert!(
+            message.contains("this build reads 3 to 4") && message.contains(remedy),
+            "{message}"
+        );
     }
 }
 

@@ -17,6 +17,7 @@ mod mutation;
 mod operation;
 mod raw;
 mod rollup;
+mod seasons;
 mod shadow;
 mod stream;
 mod subject_forms;
@@ -276,10 +277,13 @@ fn as_days(log: &[LogEvent], user: &str) -> Subject {
 
 /// The features of a user as Ebb itself extracts them.
 fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
-    let model = served_model();
+    vector_of(served_model().bundle(), log, user, as_of)
+}
+
+fn vector_of(bundle: &Bundle, log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
     let rolled = histories(log);
-    let mut out = vec![f64::NAN; model.bundle().catalogue().len()];
-    let mut extractor = model.bundle().extractor(rolled.kinds());
+    let mut out = vec![f64::NAN; bundle.catalogue().len()];
+    let mut extractor = bundle.extractor(rolled.kinds());
     extractor.extract(
         rolled.get(user).unwrap().unwrap().view(),
         as_of.parse().unwrap(),
@@ -289,15 +293,15 @@ fn vector(log: &[LogEvent], user: &str, as_of: &str) -> Vec<f64> {
 }
 
 fn as_features(log: &[LogEvent], user: &str, as_of: &str) -> Subject {
-    let model = served_model();
-    let names = model
-        .bundle()
-        .catalogue()
-        .features()
-        .iter()
-        .map(|f| f.name.clone());
-    let values = names
-        .zip(vector(log, user, as_of))
+    named(served_model().bundle(), vector(log, user, as_of))
+}
+
+/// What is known of a vector, by name.
+fn named(bundle: &Bundle, vector: Vec<f64>) -> Subject {
+    let features = bundle.catalogue().features().iter();
+    let values = features
+        .map(|feature| feature.name.clone())
+        .zip(vector)
         .filter(|(_, value)| !value.is_nan())
         .collect();
     subject(SubjectForm::Features(NamedFeatures { values }))

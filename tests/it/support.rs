@@ -18,15 +18,24 @@ pub fn day(text: &str) -> Day {
 }
 
 /// A bundle with synthetic weights: three kinds of activity out of alphabetical order, one other, two horizons.
-#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
 pub fn spec() -> BundleSpec {
+    spec_of(0, 0)
+}
+
+/// The same with features of two earlier years and a lead of a week.
+pub fn seasonal_spec() -> BundleSpec {
+    spec_of(2, 7)
+}
+
+#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
+fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["visit".into(), "purchase".into(), "booking".into()],
         other_kinds: vec!["return".into()],
         horizon_days: vec![30, 90],
         amounts: true,
-        seasonal_years: 0,
-        lead_days: 0,
+        seasonal_years,
+        lead_days,
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let column = |feature: String, scale| Column {
@@ -97,7 +106,7 @@ pub fn spec() -> BundleSpec {
         feature_hash: catalogue.hash(),
         timezone: TIMEZONE.into(),
         active_within_days: 180,
-        lead_days: 0,
+        lead_days,
         churn_event: None,
         models: vec![model(30, 3, 0.9), model(90, 5, 1.1)],
         bands: Bands::default(),
@@ -193,6 +202,20 @@ pub fn log() -> Vec<LogEvent> {
     events.push(once("ret", "return", 200));
     events.push(once("zed", "visit", 270));
     events
+}
+
+/// [`log`] after the same in the two years before it, in which `dan` and `zed` were not there yet.
+pub fn log_of_years() -> Vec<LogEvent> {
+    let earlier = |years: i64| {
+        log()
+            .into_iter()
+            .filter(|event| !["dan", "zed"].contains(&event.user))
+            .map(move |event| LogEvent {
+                unix_s: event.unix_s - years * 365 * DAY_S,
+                ..event
+            })
+    };
+    earlier(2).chain(earlier(1)).chain(log()).collect()
 }
 
 /// The roll-up of a log.

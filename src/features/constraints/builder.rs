@@ -1,5 +1,7 @@
 //! Which rules there are for the features of a catalogue.
 
+mod season;
+
 use super::rule::Rule;
 use crate::features::{Catalogue, Quantity};
 
@@ -13,6 +15,7 @@ pub(crate) fn rules(catalogue: &Catalogue) -> Vec<Rule> {
         builder.add(position, feature.quantity);
     }
     builder.add_sums();
+    builder.add_nested_seasons();
     builder.rules
 }
 
@@ -65,6 +68,7 @@ impl Builder<'_> {
             Q::GapMean | Q::GapSpread | Q::GapLast | Q::GapMax | Q::GapsExceeded => {
                 self.gaps(feature, quantity)
             }
+            Q::ActiveDaysInSeason(season) => self.season(feature, season),
             _ => self.figure(feature, quantity),
         }
     }

@@ -49,6 +49,12 @@ pub(crate) enum Rule {
         recency: usize,
         window: f64,
     },
+    /// Nothing is counted up to `until` days ago of a user whose first day came later.
+    NotYet {
+        count: usize,
+        age: usize,
+        until: f64,
+    },
     /// So many days have room between the last one and the first.
     Room {
         days: usize,
@@ -169,6 +175,7 @@ impl Rule {
                 recency,
                 window,
             } => at(recency) > *window && at(amount).abs() > 0.0,
+            Self::NotYet { count, age, until } => at(age) <= *until && at(count) > 0.0,
             Self::Room { days, recency, age } => at(days) > above(at(age) + 1.0, at(recency)),
             Self::RoomWithin {
                 days,
@@ -282,6 +289,7 @@ impl Rule {
             Self::Room { days, recency, age } | Self::OneDay { days, recency, age } => {
                 vec![*days, *age, *recency]
             }
+            Self::NotYet { count, age, .. } => vec![*count, *age],
             Self::RoomWithin { days, recency, .. } => vec![*days, *recency],
             Self::Single { flag, days } => vec![*flag, *days],
             Self::Needs { feature, count, .. } => vec![*feature, *count],
@@ -346,6 +354,9 @@ impl Rule {
                 )
             }
             Self::Unseen { window, .. } => format!("nothing happened in the last {window} days"),
+            Self::NotYet { until, .. } => {
+                format!("what is counted ended {until} days ago, before the first day")
+            }
             Self::Room { .. } => {
                 "so many days have no room between the first and the last one".to_owned()
             }

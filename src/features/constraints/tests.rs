@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -6,22 +7,30 @@ use crate::features::constraints::*;
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
 
-/// One kind of activity and one horizon; several kinds and horizons whose windows have other lengths.
-fn catalogues() -> [Catalogue; 2] {
-    let schema = |activity: &[&str], horizon_days: &[u16]| FeatureSchema {
-        activity: activity.iter().map(|kind| (*kind).to_owned()).collect(),
-        other_kinds: vec!["return".into()],
-        horizon_days: horizon_days.to_vec(),
-        amounts: true,
-        seasonal_years: 0,
-        lead_days: 0,
-    };
+/// One kind of activity and one horizon; several kinds and horizons whose windows have other lengths; and features of
+/// earlier years, with horizons up to a year and a lead.
+fn catalogues() -> &'static [Catalogue; 4] {
+    &CATALOGUES
+}
+
+static CATALOGUES: LazyLock<[Catalogue; 4]> = LazyLock::new(|| {
+    let schema =
+        |activity: &[&str], horizon_days: &[u16], seasonal_years, lead_days| FeatureSchema {
+            activity: activity.iter().map(|kind| (*kind).to_owned()).collect(),
+            other_kinds: vec!["return".into()],
+            horizon_days: horizon_days.to_vec(),
+            amounts: true,
+            seasonal_years,
+            lead_days,
+        };
     [
-        schema(&["purchase"], &[30]),
-        schema(&["purchase", "visit"], &[14, 30, 90]),
+        schema(&["purchase"], &[30], 0, 0),
+        schema(&["purchase", "visit"], &[14, 30, 90], 0, 0),
+        schema(&["purchase"], &[30, 60], 2, 7),
+        schema(&["purchase"], &[1, 200, 365, 400], 2, 0),
     ]
     .map(|s| Catalogue::new(s).unwrap())
-}
+});
 
 /// (day, kind, count, amount)
 type Row = (i32, u16, u32, f64);
@@ -45,7 +54,7 @@ fn extract(catalogue: &Catalogue, rows: &[Row], as_of: i32) -> Vec<f64> {
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
-    let day = prop_oneof![0..400_i32, 300..400_i32, 0..30_000_i32];
+    let day = prop_oneof![0..400_i32, 300..400_i32, 0..1_200_i32, 0..30_000_i32];
     let count = prop_oneof![9 => 1..4_u32, 1 => 1..90_000_u32];
     let amount =
         prop_oneof![4 => 0.0..900.0_f64, 1 => -90.0..90.0_f64, 1 => -1e9..1e9_f64, 2 => Just(0.1)];
@@ -61,7 +70,7 @@ proptest! {
 
     /// No vector of a history is refused, neither in whole, nor in part, nor in single precision.
     #[test]
-    fn every_history_obeys(rows in rows(), ago in 1..900_i32, which in 0..2_usize, part in any::<u64>()) {
+    fn every_history_obeys(rows in rows(), ago in 1..900_i32, which in 0..4_usize, part in any::<u64>()) {
         let catalogue = &catalogues()[which];
         let as_of = rows.iter().map(|row| row.0).max().unwrap_or(0) + if ago > 400 { ago - 400 } else { -ago / 3 };
         let vector = extract(catalogue, &rows, as_of.max(1));
@@ -86,10 +95,30 @@ const ROWS: [Row; 7] = [
     (95, 1, 1, 0.0),
 ];
 
+/// Purchases 900, 800, 705, 340 and 10 days before day 900, a return between: 705 and 340 days ago lie in the same 30
+/// days of earlier years as those from 7 days after day 900.
+const YEARS: [Row; 6] = [
+    (0, 0, 2, 30.0),
+    (100, 0, 1, 10.0),
+    (195, 0, 3, 20.0),
+    (560, 0, 1, 40.0),
+    (640, 2, 1, -5.0),
+    (890, 0, 1, 40.0),
+];
+
+/// The features of a user of a catalogue.
+fn user(which: usize) -> Vec<f64> {
+    let catalogue = &catalogues()[which];
+    match which {
+        0 | 1 => extract(catalogue, &ROWS, 100),
+        _ => extract(catalogue, &YEARS, 900),
+    }
+}
+
 /// The feature to blame and the text for a change of a user's features.
 fn problem(which: usize, changes: &[(&str, f64)]) -> Result<(), (String, String)> {
     let catalogue = &catalogues()[which];
-    let mut vector = extract(catalogue, &ROWS, 100);
+    let mut vector = user(which);
     for (name, value) in changes {
         vector[catalogue.position_of(name).unwrap()] = *value;
     }
@@ -100,7 +129,7 @@ fn problem(which: usize, changes: &[(&str, f64)]) -> Result<(), (String, String)
 }
 
 /// One feature of a good vector after the other is changed to what contradicts the others.
-const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 37] = [
+const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 46] = [
     (
         0,
         "recency_days",
@@ -324,15 +353,76 @@ const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 37] = [
         "there is something in the last 30 days",
     ),
     (1, "visit_count", 6.0, "events", "the sum of the others"),
+    (
+        2,
+        "active_days_30d_1y_ago",
+        0.5,
+        "active_days_30d_1y_ago",
+        "a whole number",
+    ),
+    (
+        2,
+        "active_days_30d_1y_ago",
+        2.0,
+        "active_days_30d_1y_ago",
+        "`active_days_30d_1y_ago_wide` is 1: the first cannot be greater",
+    ),
+    (
+        2,
+        "active_days_30d_1y_ago_wide",
+        3.0,
+        "active_days_30d_1y_ago_wide",
+        "`active_days_60d_1y_ago_wide` is 1: the first cannot be greater",
+    ),
+    (
+        2,
+        "active_days_60d_2y_ago",
+        0.0,
+        "active_days_30d_2y_ago",
+        "`active_days_60d_2y_ago` is 0: the first cannot be greater",
+    ),
+    (
+        2,
+        "active_days_year_2_back",
+        0.0,
+        "active_days_30d_2y_ago",
+        "`active_days_year_2_back` is 0: the first cannot be greater",
+    ),
+    (
+        2,
+        "active_days_year_1_back",
+        0.0,
+        "active_days_30d_1y_ago",
+        "`active_days_year_1_back` is 0: the first cannot be greater",
+    ),
+    (
+        2,
+        "active_days_year_2_back",
+        6.0,
+        "active_days_year_2_back",
+        "`active_days` is 5: the first cannot be greater",
+    ),
+    (
+        3,
+        "active_days_1d_2y_ago",
+        2.0,
+        "active_days_1d_2y_ago",
+        "it must lie between 0 and 1",
+    ),
+    (
+        3,
+        "active_days_365d_1y_ago",
+        3.0,
+        "active_days_365d_1y_ago",
+        "`active_days_year_1_back` is 2: the first cannot be greater",
+    ),
 ];
 
 #[test]
 fn every_contradiction_names_the_features_and_their_values() {
-    assert_eq!(
-        (problem(0, &[]), problem(1, &[])),
-        (Ok(()), Ok(())),
-        "the negative control"
-    );
+    for which in 0..catalogues().len() {
+        assert_eq!(problem(which, &[]), Ok(()), "the negative control");
+    }
     for (which, name, value, blamed, part) in CONTRADICTIONS {
         let (found, text) = problem(which, &[(name, value)]).unwrap_err();
         let named = text.contains(&format!("`{name}` is {value}"))
@@ -358,9 +448,10 @@ fn every_rule_catches_something() {
             ("active_days", 1.0),
             ("active_days_15d", 9.0),
             ("active_days_120d", 99.0),
+            ("active_age_days", 300.0),
         ];
         for (name, value) in changes.chain(more) {
-            let mut vector = extract(catalogue, &ROWS, 100);
+            let mut vector = user(which);
             let Ok(position) = catalogue.position_of(name) else {
                 continue;
             };
@@ -373,6 +464,45 @@ fn every_rule_catches_something() {
         }
     }
     assert_eq!(caught.len(), all.len());
+}
+
+/// What a client sends that counts days before the user's first, or after the last.
+#[test]
+fn a_season_outside_of_a_users_time_is_refused() {
+    let catalogue = &catalogues()[2];
+    let problem = |named: &[(&str, f64)]| {
+        let vector = catalogue.vector(named.iter().copied()).unwrap();
+        let checked = Constraints::new(catalogue).check(&vector);
+        checked.map_err(|contradiction| contradiction.problem)
+    };
+    let season = "active_days_30d_2y_ago";
+    let refused = |other, value, part: &str| {
+        let text = problem(&[(season, 1.0), (other, value)]).unwrap_err();
+        assert!(text.contains(part), "{text}");
+    };
+    refused(
+        "tenure_days",
+        722.0,
+        "known only where the second is at least 723",
+    );
+    refused("active_age_days", 693.0, "ended 693 days ago");
+    refused(
+        "recency_days",
+        724.0,
+        "nothing happened in the last 723 days",
+    );
+    refused("active_days_year_2_back", 0.0, "cannot be greater");
+    let text = problem(&[("active_days_year_1_back", 0.0), ("recency_days", 365.0)]).unwrap_err();
+    assert!(text.contains("in the last 365 days exactly when"), "{text}");
+    // The negative control: the first and the last day that are possible.
+    for (other, value) in [
+        ("tenure_days", 723.0),
+        ("active_age_days", 694.0),
+        ("recency_days", 723.0),
+        ("active_days_year_2_back", 1.0),
+    ] {
+        assert_eq!(problem(&[(season, 1.0), (other, value)]), Ok(()), "{other}");
+    }
 }
 
 #[test]

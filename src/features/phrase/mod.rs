@@ -9,7 +9,8 @@ pub use contrast::Contrast;
 pub use words::percent;
 
 use super::extract::trend_windows;
-use super::{Catalogue, Feature, Quantity};
+use super::list::with_article;
+use super::{Catalogue, Feature, Quantity, Season};
 use words::{days, number};
 
 impl Catalogue {
@@ -53,6 +54,7 @@ impl Catalogue {
             Quantity::KindRecency(kind) => {
                 format!("last {} {} ago", self.kind_word(kind), days(value))
             }
+            Quantity::ActiveDaysInSeason(season) => self.season(season, value, vector),
             _ => plain(feature, value),
         })
     }
@@ -130,6 +132,27 @@ impl Catalogue {
             "{last}, longer than {how_many} of the user's own {} gaps",
             number(gaps)
         )
+    }
+
+    /// A season's active days, beside those of the whole year that starts with it: whether it is one in which the user is
+    /// active.
+    fn season(&self, season: Season, value: f64, vector: &[f64]) -> String {
+        let when = season.words();
+        let count = match value {
+            0.0 => format!("no {} {when}", self.verb()),
+            some => format!("{} with {} {when}", days(some), with_article(&self.verb())),
+        };
+        let year = season.whole_year();
+        let of_year = self.known(Quantity::ActiveDaysInSeason(year), vector);
+        // A wide window of the last weeks of a year reaches beyond it, and has no part of it to give.
+        let of_year = of_year.filter(|all| *all > 0.0 && year.days().contains(season.days()));
+        match of_year.filter(|_| season != year) {
+            Some(all) if value > 0.0 => {
+                format!("{count}, of {} in the year from then on", number(all))
+            }
+            Some(all) => format!("{count}, though on {} of the year from then on", days(all)),
+            None => count,
+        }
     }
 
     fn known(&self, quantity: Quantity, vector: &[f64]) -> Option<f64> {

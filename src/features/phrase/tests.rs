@@ -287,3 +287,62 @@ fn sentences_read_as_a_person_would_say_them() {
     );
     assert_eq!(say("gap_last_days"), None);
 }
+
+#[test]
+fn a_season_is_described_beside_its_year() {
+    let schema = |activity: &[&str], lead_days| FeatureSchema {
+        activity: activity.iter().map(|kind| (*kind).to_owned()).collect(),
+        other_kinds: vec![],
+        horizon_days: vec![1, 30],
+        amounts: false,
+        seasonal_years: 2,
+        lead_days,
+    };
+    let say = |schema: FeatureSchema, named: &[(&str, f64)]| {
+        let catalogue = Catalogue::new(schema).unwrap();
+        let vector = catalogue.vector(named.iter().copied()).unwrap();
+        let position = catalogue.position_of(named[0].0).unwrap();
+        catalogue.phrase(position, &vector).unwrap()
+    };
+    let bought = |named: &[(&str, f64)]| say(schema(&["purchase"], 7), named);
+    assert_eq!(
+        bought(&[("active_days_30d_1y_ago", 2.0)]),
+        "2 days with a purchase in the same 30 days a year ago"
+    );
+    let year = ("active_days_year_1_back", 14.0);
+    assert_eq!(
+        bought(&[("active_days_30d_1y_ago", 2.0), year]),
+        "2 days with a purchase in the same 30 days a year ago, of 14 in the year from then on"
+    );
+    assert_eq!(
+        bought(&[("active_days_30d_1y_ago", 0.0), year]),
+        "no purchase in the same 30 days a year ago, though on 14 days of the year from then on"
+    );
+    assert_eq!(
+        bought(&[
+            ("active_days_30d_1y_ago", 0.0),
+            ("active_days_year_1_back", 0.0)
+        ]),
+        "no purchase in the same 30 days a year ago"
+    );
+    // Eight of the days around the season lie before the year.
+    assert_eq!(
+        bought(&[("active_days_30d_1y_ago_wide", 1.0), year]),
+        "1 day with a purchase in the 60 days around the same 30 days a year ago"
+    );
+    assert_eq!(
+        bought(&[("active_days_1d_2y_ago", 1.0)]),
+        "1 day with a purchase on the same day 2 years ago"
+    );
+    assert_eq!(
+        bought(&[year]),
+        "14 days with a purchase in the last 365 days"
+    );
+    assert_eq!(
+        say(
+            schema(&["visit", "purchase"], 0),
+            &[("active_days_year_2_back", 0.0)]
+        ),
+        "no activity in the 365 days that ended 365 days ago"
+    );
+}

@@ -7,18 +7,24 @@ use proptest::prelude::*;
 
 use crate::features::FeatureGroup;
 use crate::math::sigmoid;
-use crate::model::tests::spec;
+use crate::model::tests::{seasonal_spec, spec};
 use crate::model::*;
 
-/// Silence or an event is churn, two horizons that disagree; and the bundle that is part of the repository.
-static BUNDLES: LazyLock<[Bundle; 3]> = LazyLock::new(|| {
+/// Silence or an event is churn, two horizons that disagree; the bundle that is part of the repository; and one with
+/// features of earlier years.
+static BUNDLES: LazyLock<[Bundle; 4]> = LazyLock::new(|| {
     let event = BundleSpec {
         churn_event: Some("return".into()),
         ..spec()
     };
     let bundle = |spec| Bundle::new(spec, "test".into()).unwrap();
     let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/shop");
-    [bundle(spec()), bundle(event), load(&shop).unwrap().bundle]
+    [
+        bundle(spec()),
+        bundle(event),
+        load(&shop).unwrap().bundle,
+        bundle(seasonal_spec()),
+    ]
 });
 
 fn value() -> impl Strategy<Value = f64> {

@@ -1,4 +1,5 @@
-use super::{bundle, score, spec, standardised, users};
+use super::{bundle, score, seasonal_spec, spec, standardised, users};
+use crate::features::FeatureGroup;
 use crate::history::{Amount, DayRecord, History};
 use crate::model::*;
 
@@ -51,6 +52,57 @@ fn a_derived_number_is_described_by_what_anyone_can_check() {
             && reason.description.contains("usually every"),
         "{reason:?}"
     );
+}
+
+#[test]
+fn a_season_is_a_reason_of_its_own() {
+    let mut spec = seasonal_spec();
+    let mut columns = spec.preprocessing.columns.iter();
+    let season = columns
+        .position(|c| c.feature == "active_days_30d_1y_ago")
+        .unwrap();
+    spec.preprocessing.columns[season].mean = 0.5;
+    // More activity in it lowers churn, and nothing else counts.
+    for model in &mut spec.models {
+        model.weights.iter_mut().for_each(|w| *w = 0.0);
+        model.weights[season] = -1.0;
+    }
+    let bundle = Bundle::new(spec, "test".into()).unwrap();
+    let reason = |ages: &[i32]| {
+        let purchase = |age: &i32| DayRecord {
+            amount: Amount::default(),
+            day: bundle.spec().training.as_of.plus(-age),
+            count: 1,
+            kind: 0,
+        };
+        let history = History::new(ages.iter().map(purchase).collect()).unwrap();
+        let mut predictor = bundle.predictor(bundle.catalogue().kinds());
+        let user = Subject::History(history.view());
+        // As many reasons as there are groups, so that one without effect is among them.
+        let prediction = predictor.predict(user, bundle.spec().training.as_of, 7);
+        let Prediction::Scored(score) = prediction.unwrap() else {
+            panic!("no score");
+        };
+        let mut reasons = score.horizons[0].reasons.iter();
+        let reason = reasons.find(|r| r.group == FeatureGroup::Season).unwrap();
+        (reason.contribution, reason.description.clone())
+    };
+    // The label window that starts a week from the as-of day was 358 to 329 days ago.
+    let (stays, active) = reason(&[400, 350, 340, 330, 5]);
+    assert!(stays < 0.0, "{stays}");
+    assert_eq!(
+        active,
+        "3 days with a purchase in the same 30 days a year ago, of 4 in the year from then on"
+    );
+    let (leaves, silent) = reason(&[400, 320, 5]);
+    assert!(leaves > 0.0, "{leaves}");
+    assert_eq!(
+        silent,
+        "no purchase in the same 30 days a year ago, though on 2 days of the year from then on"
+    );
+    let (nothing, unknown) = reason(&[300, 5]);
+    assert_eq!(nothing, 0.0);
+    assert!(unknown.ends_with(": unknown"), "{unknown}");
 }
 
 /// The bundle of the repository, and feature vectors of users who did much and stopped, who do much, who did little.

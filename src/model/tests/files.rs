@@ -1,4 +1,7 @@
-use super::{bundle, spec};
+use std::collections::BTreeSet;
+
+use super::{bundle, seasonal_spec, spec};
+use crate::features::FeatureGroup;
 use crate::model::*;
 
 #[test]
@@ -112,4 +115,50 @@ fn golden_answers_notice_a_weight_that_moved_by_one_bit() {
             .contains("churn probabilities")
     );
     assert!(Golden { cases: vec![] }.replay(&bundle()).is_err());
+}
+
+#[test]
+fn a_bundle_with_features_of_earlier_years_is_of_the_format_that_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    let saved = save(&path, seasonal_spec(), "{}", "").unwrap();
+    assert_eq!(load(&path).unwrap().bundle, saved);
+    let refusal = |change: fn(&mut BundleSpec)| {
+        let mut changed = seasonal_spec();
+        change(&mut changed);
+        Bundle::new(changed, "test".into()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refusal(|s| s.format_version = 3),
+        "the bundle's `schema.seasonal_years` is 2 in a bundle of format 3, which has no features of earlier years"
+    );
+    assert_eq!(
+        refusal(|s| s.lead_days = 14),
+        "the bundle's `schema.lead_days` is 7, not 14"
+    );
+    // The negative control: a bundle of format 3 without such features.
+    let old = BundleSpec {
+        format_version: 3,
+        ..spec()
+    };
+    Bundle::new(old, "test".into()).unwrap();
+}
+
+/// What is unknown in every golden case could be computed in another way unnoticed.
+#[test]
+fn golden_answers_cover_earlier_years() {
+    let bundle = Bundle::new(seasonal_spec(), "test".into()).unwrap();
+    let golden = Golden::record(&bundle).unwrap();
+    golden.replay(&bundle).unwrap();
+    let scored = golden.cases.iter().filter(|c| !c.horizons.is_empty());
+    let features = bundle.catalogue().features().iter().enumerate();
+    for (position, feature) in features.filter(|(_, f)| f.group == FeatureGroup::Season) {
+        let values: Vec<Option<f64>> = scored.clone().map(|c| c.features[position]).collect();
+        let different: BTreeSet<String> = values.iter().map(|v| format!("{v:?}")).collect();
+        assert!(
+            different.len() >= 3 && values.contains(&None),
+            "{}: {values:?}",
+            feature.name
+        );
+    }
 }

@@ -8,15 +8,24 @@ use crate::lifecycle::Thresholds;
 use crate::model::*;
 
 /// A bundle with synthetic weights: two horizons that disagree for some users.
-#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
 pub(crate) fn spec() -> BundleSpec {
+    spec_of(0, 0)
+}
+
+/// The same with features of two earlier years and a lead.
+pub(crate) fn seasonal_spec() -> BundleSpec {
+    spec_of(2, 7)
+}
+
+#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
+fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["purchase".into()],
         other_kinds: vec!["return".into()],
         horizon_days: vec![30, 60],
         amounts: true,
-        seasonal_years: 0,
-        lead_days: 0,
+        seasonal_years,
+        lead_days,
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let columns = catalogue
@@ -87,7 +96,7 @@ pub(crate) fn spec() -> BundleSpec {
         schema,
         timezone: "Europe/London".into(),
         active_within_days: 180,
-        lead_days: 0,
+        lead_days,
         churn_event: None,
         preprocessing: Preprocessing {
             columns: columns.clone(),

@@ -121,7 +121,7 @@ fn basic(model: &ServedModel) -> wire::Model {
         horizon_days,
         amounts: _,
         seasonal_years: _,
-        // The label's is the bundle's own.
+        // Where features depend on it, the same as the bundle's own.
         lead_days: _,
     } = schema;
     wire::Model {

@@ -1,6 +1,6 @@
 //! Bundles that are refused, each with its reason.
 
-use ebb::model::FORMAT_VERSION;
+use ebb::model::{FORMAT_VERSION, OLDEST_FORMAT_VERSION};
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -132,12 +132,18 @@ fn a_manifest_without_a_file_is_refused() {
 #[test]
 fn another_format_is_refused_before_anything_else_is_read() {
     let bundle = Bundle::new();
-    for other in [FORMAT_VERSION - 1, FORMAT_VERSION + 1] {
+    for (other, remedy) in [
+        (OLDEST_FORMAT_VERSION - 1, "fit the model again"),
+        (
+            FORMAT_VERSION + 1,
+            "upgrade ebb, or fit the model again with this version",
+        ),
+    ] {
         let text = format!("{{\"format_version\": {other}, \"wheels\": 4}}");
         bundle.write("bundle.json", &text);
         bundle.fix_manifest();
         let expected = format!(
-            "error: model/bundle.json: format version {other}; this build reads {FORMAT_VERSION}, fit the model again"
+            "error: model/bundle.json: format version {other}; this build reads {OLDEST_FORMAT_VERSION} to {FORMAT_VERSION}, {remedy}"
         );
         assert_eq!(bundle.refusal(), expected);
     }

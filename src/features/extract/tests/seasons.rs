@@ -1,5 +1,7 @@
 //! Features of the same season in earlier years.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::features::{FeatureError, FeatureGroup};
 
@@ -162,6 +164,8 @@ fn a_catalogue_without_seasons_is_the_start_of_one_with_them() {
             .into_iter()
             .all(|group| group == FeatureGroup::Season)
     );
+    let unique: BTreeSet<&str> = two.features().iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(unique.len(), two.len());
     // The lead moves windows of equal names, so it is part of the hash.
     assert_ne!(two.hash(), seasonal(&horizons, 2, 7).hash());
     assert_ne!(none.hash(), one.hash());
