@@ -60,8 +60,12 @@ pub struct HorizonCard {
     pub evaluation: Option<Evaluation>,
     /// Why it could not be judged; `None` where it was.
     pub untested: Option<Untested>,
-    /// Churn at every labelled date, oldest first, with the predictions made for it where there are some.
+    /// Churn at every labelled date, oldest first, with the predictions made for it where there are some. Dates of earlier
+    /// years are anniversaries.
     pub by_date: Vec<DateCard>,
+    /// What the model predicts for the window that nobody has seen yet; `None` without users to predict.
+    #[serde(default)]
+    pub next_window: Option<NextWindow>,
     /// What each feature does to the log-odds, largest effect first.
     pub effects: Vec<EffectCard>,
 }
@@ -79,6 +83,17 @@ pub struct DateCard {
     pub predicted: Option<f64>,
     /// Its predictions in ten groups of equal size, lowest risk first.
     pub deciles: Vec<CurvePoint>,
+}
+
+/// The predictions of the final model at the as-of day.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NextWindow {
+    /// The as-of day.
+    pub date: Day,
+    /// Users asked about, or evenly taken ones of many.
+    pub users: u64,
+    /// Their mean probability of churn.
+    pub predicted: f64,
 }
 
 /// What one feature does.

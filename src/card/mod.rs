@@ -14,7 +14,7 @@ pub(crate) mod verdict;
 pub use evaluation::{
     BaselineCard, CurvePoint, Evaluation, Interval, Metrics, RANDOM_FOREST, SliceCard, SliceMetrics,
 };
-pub use horizon::{DateCard, DropCounts, EffectCard, HorizonCard};
+pub use horizon::{DateCard, DropCounts, EffectCard, HorizonCard, NextWindow};
 pub use population::{ProfileCard, SegmentCard, StageSizes, Transitions};
 pub use retention::{Cohort, Period, Retention};
 pub use selection::{

@@ -22,6 +22,7 @@ use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use super::evaluation::baselines::baselines;
 use super::evaluation::by_date::{DatePredictions, by_date};
 use super::evaluation::holdout::{Holdout, Split, USER_PARTS};
+use super::evaluation::next_window::next_window;
 use super::evaluation::slices::slicings;
 use super::evaluation::{Predictions, Protocol, evaluation};
 use super::population::{Population, describe};
@@ -249,6 +250,7 @@ fn fit_horizon(
         evaluation,
         untested,
         by_date: by_date(&data, &predictions),
+        next_window: next_window(ctx, &shared.preprocessing, &model)?,
         effects,
     };
     Ok((model, card))

@@ -343,4 +343,61 @@ mod tests {
         let message = schedule(35, 0, 35, 100).unwrap_err().to_string();
         assert!(message.contains("34 days"), "{message}");
     }
+
+    #[test]
+    fn cutoffs_are_dates_with_something_to_learn_from_half_a_window_apart() {
+        let dates: Vec<Day> = (0..12).map(|k| Day::new(500 + 15 * k).unwrap()).collect();
+        let taken = cutoffs(&dates, 30);
+        assert_eq!(taken.first(), dates.last());
+        assert_eq!(taken.len(), BACKTEST_DATES);
+        assert_eq!(
+            cutoffs(&dates[..6], 30).last(),
+            Some(&dates[2]),
+            "the first date with a whole window before it"
+        );
+        assert!(taken.windows(2).all(|two| two[0].since(two[1]) == 15));
+        assert!(
+            cutoffs(&dates, 60)
+                .windows(2)
+                .all(|two| two[0].since(two[1]) == 30)
+        );
+        assert!(cutoffs(&dates[..1], 30).is_empty());
+    }
+
+    #[test]
+    fn anniversaries_are_those_of_predicted_days_and_as_observed_as_other_dates() {
+        let day = |number| Day::new(number).unwrap();
+        let made = |first: i32, years| {
+            let observed = Observed {
+                first: day(first),
+                until: day(1_000),
+                holes: vec![Stretch {
+                    from: day(640),
+                    until: day(645),
+                }],
+            };
+            let spacing = Spacing {
+                days: None,
+                most: 12,
+                anniversaries: years,
+            };
+            Schedule::new(&observed, day(1_000), 0, 30, spacing).unwrap()
+        };
+        let s = made(0, 3);
+        // The as-of day and the test date, 970, one and two years back; the hole swallows the window from 635 on.
+        let numbers = |dates: &[Day]| dates.iter().map(|d| d.number()).collect::<Vec<_>>();
+        assert_eq!(numbers(&s.anniversaries), [240, 270, 605]);
+        assert!(numbers(&s.backtest_anniversaries).contains(&(955 - 365)));
+        assert!(!numbers(&s.backtest_anniversaries).contains(&(1_000 - 365)));
+        let window = |d: &Day| (d.number()..d.number() + 30).any(|d| (640..645).contains(&d));
+        assert!(!s.dates().iter().any(window));
+        assert!(s.dates().is_sorted());
+        assert_eq!(s.learnt_at(day(1_000), 3).len(), 12 + 1);
+        assert_eq!(s.learnt_at(day(970), 1), s.learnt_at(day(970), 3)[1..]);
+        // A horizon of past must lie before them, and none is wanted without years.
+        assert_eq!(numbers(&made(250, 3).anniversaries), [605]);
+        assert_eq!(numbers(&made(220, 3).anniversaries), [270, 605]);
+        let none = made(0, 0);
+        assert!(none.anniversaries.is_empty() && none.backtest_anniversaries.is_empty());
+    }
 }

@@ -336,6 +336,39 @@ fn widened(fitted: Fitted, terms: &[usize], width: usize) -> Fitted {
 mod tests {
     use super::*;
 
+    /// A candidate whose rows all count alike.
+    const PLAIN: Hyperparameters = Hyperparameters {
+        l2: 1.0,
+        nonlinear_terms: true,
+        hinge_penalty: 1.0,
+        interaction_penalty: 1.0,
+        half_life: None,
+        spacing: 1,
+        anniversaries: 0,
+        seasonal_features: true,
+    };
+
+    impl<'a> TrainingRows<'a> {
+        /// Rows without a single column.
+        pub(crate) fn of_dates(data: &'a Dataset, regular: &[Day], window_days: i32) -> Self {
+            Self {
+                data,
+                expansion: Expansion::default(),
+                matrix: Matrix {
+                    width: 0,
+                    columns: 0,
+                    values: Vec::new(),
+                },
+                seasonal: Vec::new(),
+                recency: 0,
+                silence: None,
+                regular: regular.to_vec(),
+                window_days,
+                solver: Solver::Newton,
+            }
+        }
+    }
+
     #[test]
     fn older_rows_count_less_and_are_fewer_but_add_up_as_they_should() {
         let newest = Day::new(400).unwrap();
@@ -349,28 +382,15 @@ mod tests {
             dates: pairs().map(|(_, date)| date).collect(),
             counts: vec![1.0; 50_000],
         };
-        let matrix = Matrix {
-            width: 0,
-            columns: 0,
-            values: Vec::new(),
-        };
-        let rows = TrainingRows {
-            data: &data,
-            expansion: Expansion::default(),
-            matrix,
-            seasonal: Vec::new(),
-            regular: dates.iter().rev().copied().collect(),
-            window_days: 30,
-            solver: Solver::Newton,
-        };
+        let regular: Vec<Day> = dates.iter().rev().copied().collect();
+        let rows = TrainingRows::of_dates(&data, &regular, 30);
         let all: Vec<usize> = (0..50_000).collect();
         let asked = newest.plus(30);
         let candidate = |half_life| Hyperparameters { half_life, ..PLAIN };
-        let weights = |all: &[usize], half_life| {
+        let weights_of = |all: &[usize], half_life| {
             rows.weights(&candidate(half_life), &rows.whole(all.to_vec()), asked)
         };
-        let (kept, weights_of_all) = weights(&all, Some(1.0));
-        let weights = |all: &[usize], half_life| weights(all, half_life);
+        let (kept, weights) = weights_of(&all, Some(1.0));
         assert!((weights.iter().sum::<f64>() - 50_000.0).abs() < 1e-6);
         let days = &data.dates;
         let of = |date: Day| {
@@ -393,11 +413,11 @@ mod tests {
                 "{k}: {sum}"
             );
         }
-        let (kept, weights) = rows.weights(&all[..40_000], Some(1.0));
+        let (kept, weights) = weights_of(&all[..40_000], Some(1.0));
         assert!(
             kept.len() == 40_000 && (weights[3] / weights[4] - 2.0).abs() < 1e-12,
             "few enough to keep all"
         );
-        assert_eq!(rows.weights(&all, None), (all.clone(), vec![1.0; 50_000]));
+        assert_eq!(weights_of(&all, None), (all.clone(), vec![1.0; 50_000]));
     }
 }

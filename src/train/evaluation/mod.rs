@@ -3,6 +3,7 @@
 pub(crate) mod baselines;
 pub(crate) mod by_date;
 pub(crate) mod holdout;
+pub(crate) mod next_window;
 pub(crate) mod slices;
 pub(crate) mod verdict;
 

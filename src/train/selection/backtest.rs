@@ -255,16 +255,18 @@ mod tests {
 
     use super::*;
 
-    /// 200 users at twelve dates, 15 days apart.
+    /// 200 users at twelve dates, 15 days apart, and at the anniversary of the ninth.
     fn data() -> (Dataset, Vec<Day>) {
-        let dates: Vec<Day> = (0..12).map(|k| Day::new(100 + 15 * k).unwrap()).collect();
-        let rows = || (0..200_u32).flat_map(|user| dates.iter().map(move |date| (user, *date)));
+        let dates: Vec<Day> = (0..12).map(|k| Day::new(500 + 15 * k).unwrap()).collect();
+        let all = [&[dates[8].plus(-365)], dates.as_slice()].concat();
+        let rows = || (0..200_u32).flat_map(|user| all.iter().map(move |date| (user, *date)));
         let data = Dataset {
             width: 0,
             raw: Vec::new(),
             labels: rows().map(|(user, _)| user % 3 == 0).collect(),
             users: rows().map(|(user, _)| user).collect(),
             dates: rows().map(|(_, date)| date).collect(),
+            counts: vec![1.0; 200 * 13],
         };
         (data, dates)
     }
@@ -272,19 +274,27 @@ mod tests {
     #[test]
     fn no_user_and_no_label_window_is_on_both_sides() {
         let (data, dates) = data();
+        let training = TrainingRows::of_dates(&data, &dates, 30);
         let date = dates[8];
         let mut asked_about = BTreeSet::new();
         for half in 0..2 {
             let Sides {
                 known: learnt,
+                anniversaries,
                 predicted: asked,
-            } = sides(&data, date, 30, half);
+            } = sides(&training, date, half);
             let users = |rows: &[usize]| {
                 rows.iter()
                     .map(|row| data.users[*row])
                     .collect::<BTreeSet<u32>>()
             };
             assert!(users(&learnt).is_disjoint(&users(&asked)));
+            assert!(users(&anniversaries).is_disjoint(&users(&asked)));
+            assert_eq!(users(&anniversaries), users(&learnt));
+            let own = |row: &usize| data.dates[*row] == date.plus(-365);
+            assert!(anniversaries.iter().all(own));
+            let next = sides(&training, dates[9], half);
+            assert!(next.anniversaries.is_empty(), "another day's anniversary");
             assert!(asked.iter().all(|row| data.dates[*row] == date));
             assert!(learnt.iter().all(|row| date.since(data.dates[*row]) >= 30));
             let newest = learnt.iter().map(|row| data.dates[*row]).max();
@@ -303,8 +313,8 @@ mod tests {
             all.iter()
                 .any(|row| (1..30).contains(&date.since(data.dates[*row])))
         );
-        let learnt = sides(&data, date, 30, 0).known;
-        let other = sides(&data, date, 30, 1).predicted;
+        let learnt = sides(&training, date, 0).known;
+        let other = sides(&training, date, 1).predicted;
         assert!(
             learnt
                 .iter()
@@ -313,29 +323,75 @@ mod tests {
     }
 
     #[test]
-    fn cutoffs_are_dates_with_something_to_learn_from_half_a_window_apart() {
-        let (_, dates) = data();
-        let taken = cutoffs(&dates, 30);
-        assert_eq!(taken.first(), dates.last());
-        assert_eq!(
-            taken.last(),
-            Some(&dates[2]),
-            "the first date with a whole window before it"
-        );
-        assert!(taken.windows(2).all(|two| two[0].since(two[1]) == 15));
+    fn anniversaries_count_as_much_as_their_rows_would_among_the_others() {
+        let (mut data, dates) = data();
+        let of = |date: Day, data: &Dataset| -> Vec<usize> {
+            (0..data.len())
+                .filter(|row| data.dates[*row] == date)
+                .collect()
+        };
+        let anniversary = of(dates[8].plus(-365), &data);
+        let known: Vec<usize> = dates.iter().flat_map(|date| of(*date, &data)).collect();
+        let all = sample(&data, &known, &anniversary);
+        assert_eq!((all.rows.len(), all.counts), (2_600, vec![1.0; 2_600]));
+        // A tenth of the users was taken at the anniversary: each stands for ten.
+        for row in &anniversary {
+            data.counts[*row] = 10.0;
+        }
+        let tenth = sample(&data, &known, &anniversary[..20]);
+        assert_eq!(tenth.counts[2_400..], [10.0; 20]);
+        // Of more regular rows than are looked at, each is worth a part.
+        let many: Vec<usize> = known.iter().cycle().take(24_000).copied().collect();
+        let thinned = sample(&data, &many, &anniversary[..20]);
+        assert_eq!(thinned.rows.len(), MOST_ROWS + 20);
+        assert_eq!(thinned.counts[MOST_ROWS..], [2.5; 20]);
+    }
+
+    #[test]
+    fn shifts_are_known_of_dates_with_enough_of_both_classes_in_every_fit() {
+        let (data, dates) = data();
+        let training = TrainingRows::of_dates(&data, &dates, 30);
+        let fitted = Fitted {
+            intercept: 0.0,
+            weights: Vec::new(),
+            objective: 0.0,
+            steps: 0,
+            curvature: Vec::new(),
+        };
+        let rows: Vec<usize> = (0..data.len()).collect();
+        let shifts = known_shifts(&training, &training.whole(rows.clone()), &fitted);
+        let rate: f64 = 67.0 / 200.0;
+        assert_eq!(shifts.len(), 13);
         assert!(
-            cutoffs(&dates, 60)
-                .windows(2)
-                .all(|two| two[0].since(two[1]) == 30)
+            shifts
+                .values()
+                .all(|s| (s - (rate / (1.0 - rate)).ln()).abs() < 1e-9)
         );
-        assert!(cutoffs(&dates[..1], 30).is_empty());
+        let few = known_shifts(
+            &training,
+            &training.whole(rows[..13 * 27].to_vec()),
+            &fitted,
+        );
+        assert!(few.is_empty(), "nine churners a date");
+        let (first, second) = (Day::new(1).unwrap(), Day::new(2).unwrap());
+        let fits = [
+            KnownShifts::from([(first, 0.2), (second, 0.5)]),
+            KnownShifts::from([(first, 0.4)]),
+        ];
+        let mean = mean_shifts(&fits);
+        assert!(mean.len() == 1 && (mean[&first] - 0.3).abs() < 1e-12);
     }
 
     #[test]
     fn the_shift_makes_the_mean_probability_the_churn_rate() {
         let log_odds: Vec<f64> = (0..100).map(|k| f64::from(k) / 10.0 - 6.0).collect();
         let churned: Vec<bool> = (0..100).map(|k| k % 4 == 0).collect();
-        let r = Fold::new(Day::new(0).unwrap(), log_odds, churned);
+        let answers = Answers {
+            log_odds,
+            churned,
+            known_shifts: Vec::new(),
+        };
+        let r = Fold::new(Day::new(0).unwrap(), answers, 30);
         let p: Vec<f64> = r.log_odds.iter().map(|x| sigmoid(x + r.shift)).collect();
         assert!((mean(&p) - 0.25).abs() < 1e-9 && (mean(&r.predicted()) - 0.25).abs() > 0.05);
     }

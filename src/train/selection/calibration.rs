@@ -142,6 +142,7 @@ mod tests {
                 log_odds,
                 churned,
                 shift: *shift,
+                forecasts: BTreeMap::new(),
             }
         };
         shifts.iter().enumerate().map(made).collect()
@@ -149,30 +150,33 @@ mod tests {
 
     #[test]
     fn a_shift_that_keeps_coming_back_is_put_right_and_one_that_comes_and_goes_is_not() {
-        let BacktestCalibration {
-            line: lasting,
-            shrunk_shift,
-        } = calibrate(&folds(&[0.5, 0.45, 0.55, 0.5, 0.48, 0.52], 1.0), 60);
-        assert!((0.15..0.25).contains(&shrunk_shift), "{shrunk_shift}");
-        assert!((lasting.intercept - 0.25).abs() < 0.06, "{lasting:?}");
-        let mixed = calibrate(&folds(&[0.5, -0.4, 0.1, -0.5, 0.45, -0.1], 1.0), 60).line;
-        assert!(mixed.intercept.abs() < 0.05, "{mixed:?}");
-        // Not even a large one, if it was seen once.
-        let once = calibrate(&folds(&[0.35], 1.0), 60).line;
-        assert!(once.intercept.abs() < 0.05, "{once:?}");
-        assert_eq!(
-            calibrate(&[], 60),
-            BacktestCalibration {
-                line: Calibration::IDENTITY,
-                shrunk_shift: 0.0
-            }
-        );
+        let intercept = |shifts: &[f64]| {
+            let line = calibrate(&folds(shifts, 1.0), 60).line(&BTreeMap::new());
+            line.intercept
+        };
+        let lasting = [0.5, 0.45, 0.55, 0.5, 0.48, 0.52];
+        let added = calibrate(&folds(&lasting, 1.0), 60).forecaster.lasting;
+        assert!((0.15..0.25).contains(&added), "{added}");
+        assert!((intercept(&lasting) - 0.25).abs() < 0.06);
+        assert!(intercept(&[0.5, -0.4, 0.1, -0.5, 0.45, -0.1]).abs() < 0.05);
+    }
+
+    #[test]
+    fn nothing_is_taken_from_a_single_date() {
+        // However large the shift, and however overconfident the log-odds.
+        for once in [folds(&[0.9], 1.0), folds(&[0.9, 0.9], 1.9), Vec::new()] {
+            let line = calibrate(&once, 60).line(&BTreeMap::new());
+            assert_eq!(line, Calibration::IDENTITY, "{} dates", once.len());
+        }
+        // The negative control: two dates a window apart are two.
+        let twice = calibrate(&folds(&[0.9, 0.9], 1.9), 30).line(&BTreeMap::new());
+        assert!(twice.intercept > 0.1 && twice.slope < 0.95, "{twice:?}");
     }
 
     #[test]
     fn overconfident_log_odds_are_drawn_together_without_moving_the_churn_rate() {
         let overconfident = folds(&[0.0; 6], 1.5);
-        let line = calibrate(&overconfident, 30).line;
+        let line = calibrate(&overconfident, 30).line(&BTreeMap::new());
         assert!(line.slope < 0.85 && line.slope > 1.0 / 1.5, "{line:?}");
         let rate = |line: Calibration| {
             mean(
@@ -184,7 +188,19 @@ mod tests {
             )
         };
         assert!((rate(line) - rate(Calibration::IDENTITY)).abs() < 0.01);
-        let underconfident = calibrate(&folds(&[0.0; 6], 0.7), 30).line;
+        let underconfident = calibrate(&folds(&[0.0; 6], 0.7), 30);
         assert_eq!(underconfident.slope, 1.0);
+    }
+
+    #[test]
+    fn the_card_compares_the_bias_with_and_without_the_forecast() {
+        let lasting = folds(&[0.5, 0.45, 0.55, 0.5, 0.48, 0.52], 1.0);
+        let card = forecast_card(&calibrate(&lasting, 30).forecaster, &lasting, 30);
+        let (with, without) = (card.bias.unwrap(), card.bias_without.unwrap());
+        assert!(without > 0.08 && with < 0.6 * without, "{card:?}");
+        let difference = card.bias_difference.unwrap();
+        assert!((difference.value - (with - without)).abs() < 1e-12 && difference.high < 0.0);
+        let once = forecast_card(&Forecaster::default(), &lasting[..1], 30);
+        assert_eq!((once.bias, once.bias_difference), (once.bias_without, None));
     }
 }
