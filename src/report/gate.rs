@@ -45,11 +45,13 @@ impl Finding {
     }
 }
 
-/// Checks the log and every horizon of a card. A horizon that was not tested fails: its quality is unknown.
+/// Checks the log and every horizon of a card. A horizon that was not tested fails: its quality is unknown. So does one
+/// that lost to the base rate at the dates of the backtest by its whole interval.
 pub fn check(card: &Card, thresholds: &Thresholds) -> Vec<Finding> {
     let mut findings = log(card, thresholds.max_rejected_share);
     for horizon in &card.horizons {
         findings.extend(figures(card, horizon, thresholds));
+        findings.extend(below_base_rate(horizon));
     }
     findings
 }
@@ -151,6 +153,17 @@ fn figures(card: &Card, horizon: &HorizonCard, thresholds: &Thresholds) -> Vec<F
         )));
     }
     findings
+}
+
+/// The failure of a model that predicts worse than the churn rate alone; `None` where that was not shown.
+fn below_base_rate(horizon: &HorizonCard) -> Option<Finding> {
+    let lost = wording::backtest::lost_to_base_rate(horizon)?;
+    let days = horizon.horizon_days;
+    let comparison = wording::backtest::comparison(lost);
+    Some(Finding {
+        passed: false,
+        line: format!("horizon {days}: below the base rate: FAILED. {comparison}."),
+    })
 }
 
 #[cfg(test)]
@@ -268,6 +281,28 @@ mod tests {
             said[0]
                 .contains("not tested: FAILED. Too few users to judge the 30-day model: 22 users"),
             "{said:?}"
+        );
+    }
+
+    #[test]
+    fn a_model_that_lost_to_the_base_rate_by_its_whole_interval_fails() {
+        let mut card = with_log(&[]);
+        let against = |card: &mut Card, baseline: &str, low: f64, high: f64| {
+            let c = &mut card.horizons[0].against_baselines[0];
+            c.baseline = baseline.to_owned();
+            (c.log_loss_difference.low, c.log_loss_difference.high) = (low, high);
+            c.log_loss_difference.value = (low + high) / 2.0;
+            failed(card, AUC)
+        };
+        assert_eq!(against(&mut card, "base_rate", -0.02, -0.01), [""; 0]);
+        assert_eq!(against(&mut card, "base_rate", -0.001, 0.1), [""; 0]);
+        assert_eq!(against(&mut card, "bg_nbd", 0.01, 0.03), [""; 0]);
+        assert_eq!(
+            against(&mut card, "base_rate", 0.01, 0.03),
+            [
+                "horizon 30: below the base rate: FAILED. At 4 dates of the backtest, the base rate is better than the \
+                 model, whose log loss is 0.0200 higher (95 % interval over dates: 0.0100 higher to 0.0300 higher)."
+            ]
         );
     }
 

@@ -2,10 +2,12 @@
 
 use std::fmt::{Result, Write};
 
-use super::number::{counted, plain_percent, thousands};
+use super::number::{THIN, counted, plain_percent, thousands};
 use super::rejected::RejectionSummary;
 use super::wording;
-use crate::card::{BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard};
+use crate::card::{
+    BacktestComparison, BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard,
+};
 
 /// The card, readable.
 pub fn render(card: &Card) -> String {
@@ -126,6 +128,7 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> Result {
             reasons.join(", ")
         )?;
     }
+    write_seasons(out, h)?;
     match &h.evaluation {
         Some(evaluation) => write_evaluation(out, evaluation)?,
         None => writeln!(
@@ -146,6 +149,32 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> Result {
         )?;
     }
     Ok(())
+}
+
+/// What is used of earlier years, the forecast, and the model beside baselines at the dates of the backtest.
+fn write_seasons(out: &mut String, h: &HorizonCard) -> Result {
+    writeln!(out, "  seasons: {}", wording::backtest::earlier_years(h))?;
+    let next = wording::backtest::next_window(h);
+    let drawn = wording::backtest::drawn_to_base_rate(h);
+    let forecast = (!h.backtest.is_empty()).then(|| wording::backtest::forecast(h));
+    for sentence in [forecast, next, drawn].into_iter().flatten() {
+        writeln!(out, "  {}", sentence.replace(THIN, " "))?;
+    }
+    if h.against_baselines.is_empty() {
+        return Ok(());
+    }
+    let against = |c: &BacktestComparison| {
+        let interval = signed_span(&c.log_loss_difference);
+        format!("{} {interval}", c.baseline)
+    };
+    let all: Vec<String> = h.against_baselines.iter().map(against).collect();
+    let dates = h.against_baselines.iter().map(|c| c.dates).max();
+    let dates = counted(dates.unwrap_or(0) as u64, "date");
+    writeln!(
+        out,
+        "  log loss of the model less that of a baseline over {dates} of the backtest: {}",
+        all.join(", ")
+    )
 }
 
 fn write_evaluation(out: &mut String, e: &Evaluation) -> Result {

@@ -67,7 +67,7 @@ fn plot(h: &HorizonCard, e: &Evaluation, difference: &Difference) -> IntervalPlo
 }
 
 /// The side of 0 on which an interval lies, as a class of the style sheet.
-fn side(d: Interval, better: f64) -> &'static str {
+pub(crate) fn side(d: Interval, better: f64) -> &'static str {
     if d.low * better > 0.0 && d.high * better > 0.0 {
         "better"
     } else if d.low * better < 0.0 && d.high * better < 0.0 {

@@ -1,4 +1,4 @@
-//! Whether the churn rate drifts away from the predictions, and the part of the drift that is carried forward.
+//! Whether the churn rate drifts away from the predictions, and what of it is forecast.
 
 use maud::{Markup, html};
 
@@ -11,6 +11,7 @@ use crate::card::{BacktestFold, HorizonCard};
 use crate::history::Day;
 use crate::math::mean;
 use crate::report::number::{counted, counted_share, decimals, signed};
+use crate::report::wording::backtest::forecast;
 
 const HEADING: &str = "Does the churn rate drift?";
 
@@ -29,21 +30,27 @@ pub(crate) fn figure(h: &HorizonCard) -> Markup {
             "No backtest: the log is too short for a fold, and the final model adds no shift.";
         return super::no_figure(HEADING, reason);
     };
+    let forecast = ("hollow", "forecast for it");
     let keys = [
         ("line model", "shift at a backtest fold"),
         ("line carried", "added by the final model"),
     ];
     let content = html! {
-        (bars::legend(keys))
+        (bars::legend(keys.into_iter().chain(has_forecasts(h).then_some(forecast))))
         (chart(h, &folds))
     };
     super::figure("", HEADING, content, caption(h, largest))
 }
 
+/// Whether anything would have been added at a fold.
+fn has_forecasts(h: &HorizonCard) -> bool {
+    h.backtest.iter().any(|fold| fold.forecast != 0.0)
+}
+
 fn chart(h: &HorizonCard, folds: &[&BacktestFold]) -> Markup {
     let added = h.shrunk_shift;
     let days: Vec<Day> = folds.iter().map(|fold| fold.cutoff).collect();
-    let shifts = folds.iter().map(|fold| fold.shift);
+    let shifts = folds.iter().flat_map(|fold| [fold.shift, fold.forecast]);
     let y = Axis::around(
         shifts.chain([added, -LEAST_SHOWN, LEAST_SHOWN]),
         "added to the log-odds",
@@ -62,6 +69,12 @@ fn chart(h: &HorizonCard, folds: &[&BacktestFold]) -> Markup {
     let at = |fold: &BacktestFold| (f64::from(fold.cutoff.number()), fold.shift);
     let points: Vec<(f64, f64)> = folds.iter().map(|fold| at(fold)).collect();
     plot.line(&points, "model thin");
+    // Below the shifts: where both agree, the dot in the ring is the shift.
+    for fold in folds.iter().filter(|_| has_forecasts(h)) {
+        let forecast = signed(fold.forecast, 3);
+        let text = format!("{}: forecast {forecast}", fold.cutoff);
+        plot.dot((at(fold).0, fold.forecast), 6.0, "hollow", &text);
+    }
     for fold in folds {
         let (share, users) = (counted_share(fold.churn_rate), counted(fold.users, "user"));
         let shift = signed(fold.shift, 3);
@@ -70,10 +83,18 @@ fn chart(h: &HorizonCard, folds: &[&BacktestFold]) -> Markup {
     }
     let mut description: Vec<String> = folds
         .iter()
-        .map(|fold| format!("{}: {}", fold.cutoff, signed(fold.shift, 3)))
+        .map(|fold| description_of(fold, has_forecasts(h)))
         .collect();
     description.push(format!("final model: {}", signed(added, 3)));
     plot.finish(&description.join("; "))
+}
+
+fn description_of(fold: &BacktestFold, forecast: bool) -> String {
+    let shift = format!("{}: {}", fold.cutoff, signed(fold.shift, 3));
+    match forecast {
+        true => format!("{shift} (forecast {})", signed(fold.forecast, 3)),
+        false => shift,
+    }
 }
 
 fn caption(h: &HorizonCard, largest: &BacktestFold) -> Markup {
@@ -82,8 +103,10 @@ fn caption(h: &HorizonCard, largest: &BacktestFold) -> Markup {
     html! {
         "Shift: the addition to the log-odds that makes predicted churn equal observed churn. Above 0 at " (above) " of "
         (counted(shifts.len() as u64, "fold")) ", mean " (signed(mean(&shifts), 3)) ", largest "
-        (signed(largest.shift, 3)) " on " (nowrap(largest.cutoff)) ". Added by the final model: " (signed(h.shrunk_shift, 3))
-        " (dashed). Calibration: intercept " (signed(h.calibration.intercept, 3)) ", slope "
+        (signed(largest.shift, 3)) " on " (nowrap(largest.cutoff)) ". " (forecast(h)) ". Added by the final model: "
+        (signed(h.shrunk_shift, 3)) " (dashed)"
+        @if h.forecast.lasting != 0.0 { ", of which " (signed(h.forecast.lasting, 3)) " whatever the forecast" }
+        ". Calibration: intercept " (signed(h.calibration.intercept, 3)) ", slope "
         (decimals(h.calibration.slope, 3)) "."
     }
 }
@@ -97,6 +120,18 @@ mod tests {
     fn every_fold_is_drawn_oldest_first() {
         let card = card();
         snapshot("drift", figure(&card.horizons[0]));
+    }
+
+    #[test]
+    fn forecasts_are_drawn_only_where_there_are_some() {
+        let mut card = card();
+        let h = &mut card.horizons[0];
+        assert!(figure(h).into_string().contains("forecast for it"));
+        h.backtest.iter_mut().for_each(|fold| fold.forecast = 0.0);
+        let page = figure(h).into_string();
+        assert!(!page.contains("hollow") && !page.contains("whatever the forecast"));
+        h.forecast.lasting = -0.12;
+        assert!(plain(figure(h)).contains("of which −0.120 whatever the forecast"));
     }
 
     #[test]

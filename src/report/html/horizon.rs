@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::{
-    baseline_comparison, calibration, candidates, curves, dates, drift, dropped, effects,
-    metric_tiles, slices, timeline,
+    backtest_baselines, baseline_comparison, calibration, candidates, curves, dates, drift,
+    dropped, effects, metric_tiles, season, slices, timeline,
 };
 use crate::card::{Card, HorizonCard};
 use crate::report::wording;
@@ -57,15 +57,18 @@ fn panel(card: &Card, h: &HorizonCard) -> Markup {
                 (baseline_comparison::figure(h, e))
             }
             (curves::figures(h.horizon_days, e))
+            (season::figure(h))
             (dates::figure(h))
             (slices::figures(e))
         } @else {
             (untested(card, h))
+            (season::figure(h))
         }
         div.pair {
             (candidates::figure(h))
             (drift::figure(h))
         }
+        (backtest_baselines::figure(h))
         div.pair {
             (effects::figure(h))
             div.stack {

@@ -5,13 +5,15 @@
 //!
 //! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
 //! `retention` (the users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
-//! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `dates`, `slices`, `candidates`, `drift`, `effects`,
-//! `timeline`, `dropped`); `quality` and `coverage` (the log). `axis`, `plot`, `bars`, `interval_plot` and `heatmap`
-//! draw.
+//! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
+//! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
+//! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw.
 
 pub(crate) mod axis;
+pub(crate) mod backtest_baselines;
 pub(crate) mod bars;
 pub(crate) mod baseline_comparison;
+pub(crate) mod beforehand;
 pub(crate) mod calibration;
 pub(crate) mod candidates;
 pub(crate) mod coverage;
@@ -31,6 +33,7 @@ pub(crate) mod names;
 pub(crate) mod plot;
 pub(crate) mod quality;
 pub(crate) mod retention;
+pub(crate) mod season;
 pub(crate) mod segments;
 pub(crate) mod slices;
 pub(crate) mod stages;

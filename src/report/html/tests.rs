@@ -222,6 +222,52 @@ fn no_number_is_left_unwritten() {
     }
 }
 
+/// Cards of before have none of the keys on seasons; the page, the text and the gate do without.
+#[test]
+fn a_card_without_the_keys_of_seasons_is_read_and_shown() {
+    let mut old = serde_json::to_value(card()).unwrap();
+    for h in old["horizons"].as_array_mut().unwrap() {
+        let h = h.as_object_mut().unwrap();
+        for key in [
+            "next_window",
+            "forecast",
+            "against_baselines",
+            "shrunk_to_base_rate",
+        ] {
+            assert!(h.remove(key).is_some(), "{key}");
+        }
+        let without_keys = |of: &mut serde_json::Value, keys: &[&str]| {
+            for key in keys {
+                assert!(of.as_object_mut().unwrap().remove(*key).is_some(), "{key}");
+            }
+        };
+        const KEYS: [&str; 4] = [
+            "anniversaries",
+            "seasonal_features",
+            "hinge_penalty",
+            "interaction_penalty",
+        ];
+        without_keys(&mut h["hyperparameters"], &KEYS);
+        for trial in h["trials"].as_array_mut().unwrap() {
+            without_keys(&mut trial["hyperparameters"], &KEYS);
+        }
+        for fold in h["backtest"].as_array_mut().unwrap() {
+            without_keys(fold, &["forecast"]);
+        }
+    }
+    let old: crate::card::Card = serde_json::from_value(old).unwrap();
+    let page = render(&old);
+    assert!(page.contains("Churn by season") && !page.contains("forecast of the next window"));
+    assert!(page.contains("Nothing of earlier years is used."));
+    let text = crate::report::text::render(&old);
+    assert!(
+        !text.contains("Next window") && !text.contains("of a baseline over"),
+        "{text}"
+    );
+    let failed = crate::report::gate::check(&old, &Default::default());
+    assert!(failed.iter().all(|f| !f.line.contains("base rate: FAILED")));
+}
+
 /// A policy with another hash would block the script, a script of data would be blocked by it.
 #[test]
 fn the_policy_allows_the_script_of_the_page() {

@@ -1,5 +1,6 @@
 //! Sentences on a card that the page, the text summary and the quality gate have in common.
 
+pub(crate) mod backtest;
 pub(crate) mod untested;
 pub(crate) mod verdict;
 
@@ -8,7 +9,7 @@ pub(crate) use verdict::{baseline_name, strength, verdict};
 
 use crate::card::Card;
 
-/// The notes of a card, and one for each horizon whose model was not judged or does not beat recency.
+/// The notes of a card, and one for each horizon whose model was not judged, does not beat recency or lost to the base rate.
 pub(crate) fn notes(card: &Card) -> Vec<String> {
     let mut notes = card.notes.clone();
     for horizon in &card.horizons {
@@ -19,6 +20,13 @@ pub(crate) fn notes(card: &Card) -> Vec<String> {
                 horizon.horizon_days
             )),
             Some(_) => {}
+        }
+        if let Some(lost) = backtest::lost_to_base_rate(horizon) {
+            let comparison = backtest::comparison(lost);
+            let days = horizon.horizon_days;
+            notes.push(format!(
+                "The {days}-day model lost to the base rate. {comparison}."
+            ));
         }
     }
     notes

@@ -44,7 +44,7 @@ pub(crate) fn verdict(verdict: &Verdict, e: &Evaluation) -> String {
 }
 
 /// A difference in log loss in words: `0.0480 lower`.
-fn difference(d: f64) -> String {
+pub(crate) fn difference(d: f64) -> String {
     let digits = if d.abs() < 0.000_5 { 6 } else { 4 };
     let off = format!("{:.digits$}", d.abs());
     match off.trim_start_matches(['0', '.']).is_empty() {
@@ -56,14 +56,21 @@ fn difference(d: f64) -> String {
 /// A baseline within a sentence.
 pub(crate) fn baseline_name(e: &Evaluation, name: &str) -> String {
     match name {
-        "bg_nbd" => "BG/NBD".to_owned(),
-        "base_rate" => "the base rate".to_owned(),
-        "recency_only" => "recency alone".to_owned(),
         "best_single" => match e.baseline(name).and_then(|r| r.feature.as_ref()) {
             Some(feature) => format!("the best single feature ({feature})"),
             None => "the best single feature".to_owned(),
         },
         RANDOM_FOREST => "a random forest".to_owned(),
+        other => simple_baseline(other),
+    }
+}
+
+/// A baseline that needs no feature to be named, within a sentence.
+pub(crate) fn simple_baseline(name: &str) -> String {
+    match name {
+        "bg_nbd" => "BG/NBD".to_owned(),
+        "base_rate" => "the base rate".to_owned(),
+        "recency_only" => "recency alone".to_owned(),
         other => other.replace('_', " "),
     }
 }
