@@ -229,3 +229,53 @@ fn error_of_mean(values: &[f64]) -> f64 {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::train::selection::candidate::penalties;
+
+    /// A fold of 200 users, half of whom churn, at which every log-odds lies on the right side by `margin`.
+    fn fold(margin: f64) -> Fold {
+        let churned: Vec<bool> = (0..200).map(|user| user % 2 == 0).collect();
+        Fold {
+            date: Day::new(500).unwrap(),
+            log_odds: churned
+                .iter()
+                .map(|y| if *y { margin } else { -margin })
+                .collect(),
+            churned,
+            shift: 0.0,
+            forecasts: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_candidate_that_was_given_up_is_not_selected_for_the_dates_it_missed() {
+        let config = ModelConfig::default();
+        let default = default_candidate(&config, 10_000, EarlierYears::default());
+        let others = penalties(&default, &config);
+        let (ahead, gone) = (others[0], others[1]);
+        let mut trials = Trials::new(default);
+        for (candidate, margins) in [
+            (default, &[1.0, 1.0, 1.0, 1.0][..]),
+            (ahead, &[1.1, 1.12, 1.1, 1.11]),
+            (gone, &[3.0, 3.0]),
+        ] {
+            trials.run.push(Trial {
+                candidate,
+                folds: margins.iter().map(|margin| fold(*margin)).collect(),
+            });
+        }
+        assert_eq!(trials.best(), ahead);
+        assert!(trials.is_promising(0) && trials.is_promising(1));
+        trials.run[1].folds = [0.9, 0.8].map(fold).into();
+        assert!(!trials.is_promising(1));
+        assert_eq!(trials.best(), default);
+        let cards = trials.cards(&default);
+        let folds: Vec<usize> = cards.iter().map(|card| card.folds).collect();
+        assert_eq!(folds, [4, 2, 2]);
+    }
+}
