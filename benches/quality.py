@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Predictions of `ebb-train` beside those of what else one would use, on public logs with the future cut off.
 
-    EBB_REAL_DATA=FOLDER benches/quality.py [--bin target/release/ebb-train] [--case NAME]... [--more] [--json FILE]
+    EBB_REAL_DATA=FOLDER benches/quality.py [--bin target/release/ebb-train] [--case NAME]... [--more] [--seasons] [--json FILE]
 
 Every tool sees a log that ends before the cut-off, and is judged by what the users did after it. Lower log loss is
 better. `vs best` is ours minus the best peer's, with a paired 95 % bootstrap interval over users. The five cases are
-those of the README; --more runs the fourteen others of RESULTS.md, as one table.
+those of the README; --more runs the fourteen others of RESULTS.md, as one table, and --seasons simulated ones with a strong season.
 
 `datasets/fetch.sh FOLDER` downloads the logs. Needs numpy, pandas, scipy and scikit-learn; LightGBM takes part where it
 is installed.
@@ -24,7 +24,7 @@ import pandas as pd
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 import quality_peers
-from quality_logs import ACTIVITY, CASES, MORE_CASES, Sources
+from quality_logs import ACTIVITY, CASES, MORE_CASES, SEASONAL_CASES, Sources
 
 NEEDED = ["online-retail/online_retail.csv.gz", "cdnow/CDNOW_master.txt", "complete-journey/transactions_sample.csv.gz"]
 
@@ -157,9 +157,10 @@ def arguments():
     parser.add_argument("--bin", type=Path, default=target / "release/ebb-train", help="the program to judge")
     parser.add_argument("--case", action="append", help="a case to run; may be repeated")
     parser.add_argument("--more", action="store_true", help="the fourteen other cases, as a table")
+    parser.add_argument("--seasons", action="store_true", help="simulated cases with a season, as a table")
     parser.add_argument("--json", type=Path, help="a file for all figures")
     args = parser.parse_args()
-    names = [case.name for case in CASES + MORE_CASES]
+    names = [case.name for case in CASES + MORE_CASES + SEASONAL_CASES]
     for name in args.case or []:
         if name not in names:
             parser.error(f"there is no case {name}; there are {', '.join(names)}")
@@ -183,16 +184,17 @@ def main():
         sys.exit(f"there is no {sources.ebb_train}: cargo build --release makes it, or --bin names another")
     if quality_peers.lightgbm is None:
         print("LightGBM cannot be imported and takes no part", file=sys.stderr)
-    cases = MORE_CASES if args.more else CASES
+    table = args.more or args.seasons
+    cases = MORE_CASES * args.more + SEASONAL_CASES * args.seasons or CASES
     if args.case:
-        cases = [case for case in CASES + MORE_CASES if case.name in args.case]
-    if args.more:
+        cases = [case for case in CASES + MORE_CASES + SEASONAL_CASES if case.name in args.case]
+    if table:
         print("| cut-off | users | churn | horizon | best peer | log loss, ours minus its | AUC, ours minus the best | ECE | bias |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     results = []
     for case in cases:
         results.append(compare(case, sources))
-        (print_row if args.more else print_case)(results[-1])
+        (print_row if table else print_case)(results[-1])
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")
 

@@ -103,16 +103,26 @@ def complete_journey_kinds(sources):
     return pd.concat(parts, ignore_index=True)
 
 
-def simulated(sources):
-    """The simulated shop, without the rows that cannot be used."""
+def read_simulated(sources, options):
+    """A simulated log, without the rows that cannot be used."""
     with tempfile.TemporaryDirectory() as work:
-        size = ["--users", "8000", "--days", "540", "--seed", "5"]
-        subprocess.run([sources.ebb_train, "simulate", "--quiet", *size, "--out", f"{work}/log"], check=True)
+        subprocess.run([sources.ebb_train, "simulate", "--quiet", *options, "--out", f"{work}/log"], check=True)
         raw = pd.read_csv(f"{work}/log/events.csv.gz")
     log = pd.DataFrame({"user": raw.user_id, "kind": raw.kind})
     log["time"] = pd.to_datetime(raw.time, errors="coerce", utc=True, format="mixed").dt.tz_localize(None)
     log["amount"] = pd.to_numeric(raw.amount, errors="coerce").fillna(0.0)
     return log.dropna(subset=["user", "time"]).drop_duplicates()[COLUMNS]
+
+
+def simulated(sources):
+    """The simulated shop."""
+    return read_simulated(sources, ["--users", "8000", "--days", "540", "--seed", "5"])
+
+
+def seasonal(season, users="5000"):
+    """Four years of a simulated business with a season."""
+    options = ["--season", season, "--users", users, "--days", "1461", "--start", "2021-01-01", "--seed", "7"]
+    return lambda sources: read_simulated(sources, options)
 
 
 # The five of the README.
@@ -140,4 +150,17 @@ MORE_CASES = [
     Case("products_june", retail_articles, "2011-06-15", 60, 180),
     Case("products_november", retail_articles, "2011-11-10", 14, 60),
     Case("simulated", simulated, "2025-05-01", 45, 120),
+]
+
+# Simulated businesses with a season, asked before and after it turns, and one without a season as a control.
+SEASONAL_CASES = [
+    Case(f"{season}_{month}_{horizon_days}", seasonal(season, users), f"2024-{month}-{day}", horizon_days, active_days)
+    for season, users, horizon_days, active_days in [
+        ("yearly", "5000", 30, 400),
+        ("yearly", "5000", 60, 400),
+        ("term", "10000", 30, 180),
+        ("closing", "5000", 60, 150),
+        ("none", "5000", 30, 150),
+    ]
+    for month, day in [("03", "01"), ("06", "15"), ("09", "01"), ("11", "01")]
 ]

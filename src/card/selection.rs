@@ -44,7 +44,10 @@ pub struct TrialCard {
     pub name: String,
     /// What of it differs from the default, in words; empty for the default.
     pub difference: String,
-    /// Its mean log loss over the folds.
+    /// Folds that it was run at, the newest ones. One that is behind the default at the newest two is given up there.
+    #[serde(default)]
+    pub folds: usize,
+    /// Its mean log loss over these folds.
     pub log_loss: f64,
     /// Its log loss minus that of the default candidate on the same users.
     pub log_loss_delta: f64,

@@ -23,6 +23,8 @@ pub enum Cause {
     Competitor,
     /// Nothing more is needed: a few visits to follow the parcel.
     EndOfNeed,
+    /// The course is over: nothing is bought from the last day of a term on. Only in a season of terms.
+    EndOfCourse,
 }
 
 impl fmt::Display for Cause {
@@ -33,6 +35,7 @@ impl fmt::Display for Cause {
             Self::PriceRise => "price rise",
             Self::Competitor => "competitor",
             Self::EndOfNeed => "end of need",
+            Self::EndOfCourse => "end of course",
         })
     }
 }
@@ -109,6 +112,15 @@ impl Exit {
             .filter(|exit| exit.onset < world.end)
     }
 
+    /// The way out of a user whose course ends on `day`.
+    pub(crate) fn with_course(day: Day, rng: &mut Rng) -> Self {
+        Self {
+            cause: Cause::EndOfCourse,
+            onset: day,
+            left: day.plus(rng.whole(6, 20)),
+        }
+    }
+
     /// How the exit changes what the user does on `day`.
     pub(crate) fn pull(&self, day: Day) -> Pull {
         if day < self.onset {
@@ -145,7 +157,7 @@ impl Exit {
                 clicks: 0.2,
                 ..Pull::NONE
             },
-            Cause::EndOfNeed => Pull {
+            Cause::EndOfNeed | Cause::EndOfCourse => Pull {
                 purchases: 0.0,
                 abandoned: 0.2,
                 clicks: 0.5,

@@ -4,6 +4,7 @@ use super::event::{Channel, Event, Kind};
 use super::exit::{Cause, Exit, Pull};
 use super::persona::Traits;
 use super::random::{Purpose, Rng};
+use super::rhythm::{Rhythm, draw_terms};
 use super::world::World;
 use crate::history::Day;
 
@@ -19,14 +20,17 @@ const ABANDONED: f64 = 0.12;
 /// The share of purchases after which a user asks something although nothing is wrong.
 const ASKS: f64 = 0.02;
 
-/// The newsletter goes out on Tuesdays.
+/// The newsletter goes out on Tuesdays, breaks apart.
 const NEWSLETTER_WEEKDAY: usize = 1;
 
 /// A user's life: who the user is, when the user came and went, and what the log holds of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
     pub(crate) traits: Traits,
+    pub(crate) rhythm: Rhythm,
     pub(crate) joined: Day,
+    /// The planned end of the user's course, which may lie after the log; `None` where there are no courses.
+    pub(crate) course_end: Option<Day>,
     /// The way out, once it has begun inside the log.
     pub(crate) exit: Option<Exit>,
     /// In order of time.
@@ -37,15 +41,25 @@ impl Life {
     /// The life of the user with this number. It depends on the world, the seed and the number, never on others.
     pub(crate) fn live(world: &World, seed: u64, user: u32) -> Self {
         let mut rng = Rng::new(seed, Purpose::Life, user);
-        let traits = Traits::draw(&mut rng);
-        let joined = world.join(&mut rng);
-        let exit = Exit::plan(world, &traits, joined, &mut rng);
+        // A stream of its own, so that a season does not change who a user is.
+        let mut season_rng = Rng::new(seed, Purpose::Season, user);
+        let rhythm = Rhythm::draw(world.season, &mut season_rng);
+        let traits = rhythm.shape(Traits::draw(&mut rng));
+        let joined = world.join_in_season(world.join(&mut rng), rhythm, &mut season_rng);
+        let course_end = draw_terms(world.season, &mut season_rng)
+            .and_then(|terms| world.end_of_term(joined, terms));
+        let finish = course_end.map(|end| Exit::with_course(end, &mut season_rng));
+        let exit = [Exit::plan(world, &traits, joined, &mut rng), finish]
+            .into_iter()
+            .flatten()
+            .min_by_key(|exit| exit.left);
         // New users buy on the day they join; the others are somewhere between two purchases.
         let gap = rng.gamma(traits.regularity) * rng.unit();
         let until_purchase = if joined < world.start { gap } else { 0.0 };
         let mut walk = Walk {
             world,
             traits,
+            rhythm,
             rng,
             exit,
             until_purchase,
@@ -66,7 +80,9 @@ impl Life {
         events.sort_by_key(Event::at);
         Self {
             traits,
+            rhythm,
             joined,
+            course_end,
             exit: exit.filter(|exit| exit.onset < world.end),
             events,
         }
@@ -83,6 +99,7 @@ impl Life {
 struct Walk<'a> {
     world: &'a World,
     traits: Traits,
+    rhythm: Rhythm,
     rng: Rng,
     exit: Option<Exit>,
     /// What is left of the gap to the next purchase, in mean gaps of this user.
@@ -100,9 +117,10 @@ impl Walk<'_> {
 
     fn live_through(&mut self, day: Day) {
         let pull = self.exit.map_or(Pull::NONE, |exit| exit.pull(day));
-        let season = self.world.season(day);
+        let tempo = self.world.tempo(day, self.rhythm);
         // A renewal process in operational time: season and mood stretch the clock, not the shape of the gaps.
-        self.until_purchase -= self.traits.purchases_per_30_days / 30.0 * season * pull.purchases;
+        self.until_purchase -=
+            self.traits.purchases_per_30_days / 30.0 * tempo.purchases * pull.purchases;
         while self.until_purchase <= 0.0
             && self.traits.needs.is_none_or(|needs| self.bought < needs)
         {
@@ -111,12 +129,12 @@ impl Walk<'_> {
         }
         let visits = self
             .rng
-            .count(self.traits.visits_per_30_days / 30.0 * season * pull.visits);
+            .count(self.traits.visits_per_30_days / 30.0 * tempo.visits * pull.visits);
         for _ in 0..visits {
             self.browse(day, pull);
         }
-        if day.weekday() == NEWSLETTER_WEEKDAY && self.rng.happens(self.traits.clicks * pull.clicks)
-        {
+        let newsletter = day.weekday() == NEWSLETTER_WEEKDAY && !self.world.rests(day);
+        if newsletter && self.rng.happens(self.traits.clicks * pull.clicks) {
             let second = self.time_of_day();
             self.events
                 .push(Event::new(day, second, Kind::EmailClick, Channel::Email));

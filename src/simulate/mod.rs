@@ -5,7 +5,7 @@
 //! log. Day by day, each user
 //!
 //! - buys as a renewal process: gamma gaps (Poisson to very regular) at a rate that is gamma distributed among users
-//!   ([`Persona`]) and follows the weekday, the time of year and the user's own way out;
+//!   ([`Persona`]) and follows the weekday, the time of year ([`Season`]) and the user's own way out;
 //! - visits, fills carts, clicks on the Tuesday newsletter, sends goods back, asks for help;
 //! - may leave for a planted [`Cause`], each with its own trace before.
 //!
@@ -13,12 +13,15 @@
 //! row by row. Real logs have noise, and so has this one: rows without a user, times that are none, repeated rows,
 //! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
 
+pub(crate) mod configuration;
 pub(crate) mod event;
 pub(crate) mod exit;
 pub(crate) mod life;
 pub(crate) mod noise;
 pub(crate) mod persona;
 pub(crate) mod random;
+pub(crate) mod rhythm;
+pub(crate) mod season;
 #[cfg(test)]
 mod tests;
 pub(crate) mod world;
@@ -27,6 +30,8 @@ pub(crate) mod write;
 pub use event::{Channel, Kind};
 pub use exit::Cause;
 pub use persona::Persona;
+pub use rhythm::RhythmKind;
+pub use season::{Break, Season};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -112,10 +117,12 @@ pub struct SimulateOptions {
     pub start: Day,
     /// The share of rows, 0 to 0.5, that are damaged or repeated; as many come late. With 0 there is no bot either.
     pub corruption_rate: f64,
+    /// What the time of year does to the business.
+    pub season: Season,
 }
 
 impl SimulateOptions {
-    /// Options with the default first day and share of corrupted rows.
+    /// Options with the default first day, share of corrupted rows and season.
     pub fn new(users: u32, days: u32, seed: u64, out: PathBuf) -> Self {
         Self {
             users,
@@ -124,6 +131,7 @@ impl SimulateOptions {
             out,
             start: default_start(),
             corruption_rate: DEFAULT_CORRUPTION_RATE,
+            season: Season::default(),
         }
     }
 
@@ -147,7 +155,7 @@ impl SimulateOptions {
 }
 
 /// What was simulated, in numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Users in the ground truth.
     pub users: u32,
@@ -165,8 +173,32 @@ pub struct Summary {
     pub price_rise: Day,
     /// Users who left inside the log, by cause.
     pub left: BTreeMap<Cause, u32>,
+    /// What the time of year does.
+    pub season: SeasonSummary,
     /// What is wrong with the log.
     pub noise: NoiseCounts,
+}
+
+/// The season of a simulated log: its true calendar.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeasonSummary {
+    /// Which one.
+    pub name: Season,
+    /// The months of the log, in order of time.
+    pub months: Vec<MonthFactor>,
+    /// Times of rest that the log has days of, in order of time.
+    pub breaks: Vec<Break>,
+    /// Users by the kind of their own time of year.
+    pub users: BTreeMap<RhythmKind, u32>,
+}
+
+/// A month of a simulated log.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct MonthFactor {
+    /// The first day of it that is in the log.
+    pub from: Day,
+    /// Purchases of users who follow the calendar on those of its days that are in the log, relative to an average day.
+    pub factor: f64,
 }
 
 /// How many rows of a log are corrupted, and in which way.
@@ -193,6 +225,7 @@ impl fmt::Display for Summary {
             self.users, self.rows, self.purchases
         )?;
         writeln!(f, "{} to {} (exclusive)", self.start, self.end)?;
+        self.season.fmt(f)?;
         writeln!(
             f,
             "competitor opens {}, prices rise {}",
@@ -221,16 +254,32 @@ impl fmt::Display for Summary {
     }
 }
 
+impl fmt::Display for SeasonSummary {
+    /// A line, or none for a mild season.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name == Season::Mild {
+            return Ok(());
+        }
+        write!(f, "season {}", self.name)?;
+        for (index, Break { from, until }) in self.breaks.iter().enumerate() {
+            let before = if index == 0 { ", rests from " } else { ", " };
+            write!(f, "{before}{from} to {until}")?;
+        }
+        writeln!(f)
+    }
+}
+
 /// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`.
 ///
 /// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
 pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     options.check()?;
     let files = write::Files::new(&options.out)?;
-    let world = World::new(options.start, options.days);
+    let world = World::new(options.start, options.days, options.season);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
     let mut left = BTreeMap::new();
+    let mut rhythms = BTreeMap::new();
     let mut purchases = 0;
     for user in 0..options.users {
         let life = Life::live(&world, options.seed, user);
@@ -242,27 +291,28 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
         if let (Some(exit), Some(_)) = (life.exit, life.left(&world)) {
             *left.entry(exit.cause).or_default() += 1;
         }
+        *rhythms.entry(life.rhythm.kind()).or_default() += 1;
         truths.push(write::Truth::new(&world, user, &life));
         noise.add(user, &life.events);
     }
     noise.add_bot(&world);
     let (rows, noise) = noise.finish();
     files.write(options, &rows, &truths)?;
-    let World {
-        start,
-        end,
-        price_rise,
-        competitor,
-    } = world;
     Ok(Summary {
         users: options.users,
         rows: rows.len() as u64,
         purchases,
-        start,
-        end,
-        competitor,
-        price_rise,
+        start: world.start,
+        end: world.end,
+        competitor: world.competitor,
+        price_rise: world.price_rise,
         left,
+        season: SeasonSummary {
+            name: world.season,
+            months: world.months(),
+            breaks: world.breaks(),
+            users: rhythms,
+        },
         noise,
     })
 }

@@ -13,6 +13,7 @@ pub(crate) enum Purpose {
     Life = 1,
     Noise = 2,
     Bot = 3,
+    Season = 4,
 }
 
 /// A stream of random numbers that depends on nothing but its three keys.

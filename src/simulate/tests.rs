@@ -1,3 +1,5 @@
+mod seasons;
+
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -6,6 +8,7 @@ use flate2::read::GzDecoder;
 
 use super::event::{Event, Kind};
 use super::life::Life;
+use super::rhythm::Rhythm;
 use super::world::World;
 use crate::simulate::*;
 
@@ -51,11 +54,13 @@ fn simulated(users: u32, days: u32, corruption_rate: f64) -> (tempfile::TempDir,
 }
 
 fn lives(users: u32) -> (World, Vec<Life>) {
-    let world = World::new(default_start(), 540);
-    (
-        world,
-        (0..users).map(|user| Life::live(&world, 7, user)).collect(),
-    )
+    lives_of(users, 540, Season::Mild)
+}
+
+fn lives_of(users: u32, days: u32, season: Season) -> (World, Vec<Life>) {
+    let world = World::new(default_start(), days, season);
+    let lives = (0..users).map(|user| Life::live(&world, 7, user)).collect();
+    (world, lives)
 }
 
 fn purchases(events: &[Event], from: Day, until: Day) -> usize {
@@ -165,7 +170,9 @@ fn every_cause_leaves_its_trace() {
                 && (life.left(&world).is_some() || wanted.is_none())
             {
                 seen += purchases(&life.events, from, until) as f64;
-                let season: f64 = (0..30).map(|d| world.season(from.plus(d))).sum();
+                let season: f64 = (0..30)
+                    .map(|d| world.tempo(from.plus(d), life.rhythm).purchases)
+                    .sum();
                 promised += life.traits.purchases_per_30_days / 30.0 * season;
             }
         }
@@ -188,7 +195,9 @@ fn every_cause_leaves_its_trace() {
         };
         match exit.cause {
             Cause::BadExperience => assert!(has(Kind::SupportTicket) && has(Kind::Return)),
-            Cause::EndOfNeed => assert_eq!(purchases(&life.events, exit.onset, world.end), 0),
+            Cause::EndOfNeed | Cause::EndOfCourse => {
+                assert_eq!(purchases(&life.events, exit.onset, world.end), 0);
+            }
             Cause::PriceRise => {
                 assert!(life.traits.price_sensitive && exit.onset == world.price_rise)
             }

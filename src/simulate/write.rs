@@ -5,17 +5,24 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
+use jiff::civil::Date;
 use serde::Serialize;
 
+use super::configuration::configuration;
 use super::event::{Channel, Event, Kind};
 use super::exit::Cause;
 use super::life::Life;
 use super::noise::{BOT, Flaw, Row};
 use super::persona::Persona;
+use super::rhythm::{Rhythm, RhythmKind};
+use super::season::Season;
 use super::world::World;
 use super::{SimulateError, SimulateOptions};
 use crate::history::Day;
 use crate::output::{Destination, Staged, commit};
+
+/// Days of a mean month.
+const MONTH_DAYS: f64 = 30.4375;
 
 /// The byte that says "unknown operating system" in a gzip header (RFC 1952).
 const ANY_SYSTEM: u8 = 255;
@@ -138,13 +145,58 @@ pub(crate) struct Truth {
     visits_per_30_days: String,
     newsletter_click_share: String,
     price_sensitive: bool,
+    #[serde(skip)]
+    season: Option<SeasonTruth>,
+}
+
+/// What is true of one user's time of year: further columns of `truth.csv`, not in a mild season.
+#[derive(Serialize)]
+pub(crate) struct SeasonTruth {
+    season: RhythmKind,
+    /// `MM-DD`.
+    peak: Option<String>,
+    course_end: Option<Day>,
+    /// Twelve numbers, January to December.
+    purchases_by_month: String,
+}
+
+impl SeasonTruth {
+    /// `None` in a mild season, in which all users have the same.
+    pub(crate) fn new(world: &World, life: &Life) -> Option<Self> {
+        if world.season == Season::Mild {
+            return None;
+        }
+        let per_month = life.traits.purchases_per_30_days / 30.0 * MONTH_DAYS;
+        let months = world.by_month(life.rhythm);
+        let peak = match life.rhythm {
+            Rhythm::Steady | Rhythm::Calendar => None,
+            Rhythm::Peak { day_of_year, .. } => Some(month_and_day(day_of_year)),
+        };
+        Some(Self {
+            season: life.rhythm.kind(),
+            peak,
+            course_end: life.course_end,
+            purchases_by_month: months
+                .map(|factor| format!("{:.3}", factor * per_month))
+                .join(" "),
+        })
+    }
+}
+
+/// The date of a day of a common year, 1 to 365, as `MM-DD`.
+fn month_and_day(day_of_year: i32) -> String {
+    let new_year = Day::from(Date::constant(2025, 1, 1));
+    let date = new_year.plus(day_of_year - 1).date();
+    format!("{:02}-{:02}", date.month(), date.day())
 }
 
 impl Truth {
     pub(crate) fn new(world: &World, user: u32, life: &Life) -> Self {
         let Life {
             traits,
+            rhythm: _,
             joined,
+            course_end: _,
             exit,
             events: _,
         } = life;
@@ -161,6 +213,7 @@ impl Truth {
             visits_per_30_days: format!("{:.2}", traits.visits_per_30_days),
             newsletter_click_share: format!("{:.3}", traits.clicks),
             price_sensitive: traits.price_sensitive,
+            season: SeasonTruth::new(world, life),
         }
     }
 }
@@ -168,7 +221,10 @@ impl Truth {
 fn truth(file: File, truths: &[Truth]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
     for truth in truths {
-        csv.serialize(truth)?;
+        match &truth.season {
+            None => csv.serialize(truth)?,
+            Some(season) => csv.serialize((truth, season))?,
+        }
     }
     csv.flush()
 }
@@ -212,36 +268,4 @@ fn bad_time(event: &Event, way: i32) -> String {
         ),
         _ => format!("{}-{:02}-32 25:61:00", date.year(), date.month()),
     }
-}
-
-fn configuration(options: &SimulateOptions) -> String {
-    let SimulateOptions {
-        users,
-        days,
-        seed,
-        start,
-        corruption_rate,
-        out: _,
-    } = options;
-    format!(
-        r#"# How to read the simulated log in this folder, and what counts as leaving.
-# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}.
-
-[events]
-paths = ["events.csv.gz"]           # next to this file
-user = "user_id"                    # empty in a few rows, as in real logs
-time = "time"
-time_format = "%Y-%m-%d %H:%M:%S"   # wall-clock time of the shop
-kind = "kind"                       # visit, cart, purchase, return, support_ticket or email_click
-amount = "amount"                   # pounds; negative for a return, empty where no money is involved
-timezone = "Europe/London"
-on_bad_row = "report"               # count the rows that cannot be used, and show the first ones
-
-[churn]
-activity = ["purchase"]             # a user who only looks around does not stay
-horizon_days = [30]                 # churn: no purchase in the 30 days after the cut-off
-active_within_days = 90             # who is scored: users with a purchase in the 90 days before
-lead_days = 0
-"#
-    )
 }

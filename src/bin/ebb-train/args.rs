@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ebb::history::{Day, MemoryBudget, Partition};
 
-use crate::values::{Dialect, TimeType, bytes, share, share_of_rows};
+use crate::values::{Dialect, Season, TimeType, bytes, share, share_of_rows};
 
 /// Trains churn models on an event log and scores its users.
 #[derive(Debug, Parser)]
@@ -91,6 +91,9 @@ pub(crate) struct Simulate {
     /// The share of rows that are late, repeated or broken, as in real logs.
     #[arg(long, default_value_t = ebb::simulate::DEFAULT_CORRUPTION_RATE)]
     pub(crate) corruption_rate: f64,
+    /// What the time of year does to the business.
+    #[arg(long, value_enum, default_value_t = Season::Mild)]
+    pub(crate) season: Season,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,

@@ -38,6 +38,33 @@ pub(crate) fn share_of_rows(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| format!("`{text}` is no share of rows; give one from 0 to 1"))
 }
 
+/// What the time of year does to a simulated business.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Season {
+    /// A shop's year: somewhat more before Christmas.
+    Mild,
+    /// Every day of the year is alike.
+    None,
+    /// Users who buy around one day of the year, many of them before Christmas.
+    Yearly,
+    /// Two terms a year, nearly nothing between them; many users finish with a term.
+    Term,
+    /// Closed for eight weeks every summer.
+    Closing,
+}
+
+impl From<Season> for ebb::simulate::Season {
+    fn from(season: Season) -> Self {
+        match season {
+            Season::Mild => Self::Mild,
+            Season::None => Self::None,
+            Season::Yearly => Self::Yearly,
+            Season::Term => Self::Term,
+            Season::Closing => Self::Closing,
+        }
+    }
+}
+
 /// A SQL engine.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Dialect {

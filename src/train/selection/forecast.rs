@@ -164,3 +164,101 @@ pub(crate) fn lasting_shift(shifts: &[f64], effective_folds: f64) -> f64 {
     let doubt = PRIOR_WEIGHT * variance / effective_folds / (middle * middle).max(1e-12);
     SHIFT_PERSISTENCE * middle * (1.0 - doubt).max(0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(number: i32) -> Day {
+        Day::new(number).unwrap()
+    }
+
+    /// Folds half a window of 30 days apart, newest first: what one method forecast, and the shift that came.
+    fn folds(method: ForecastMethod, pairs: &[(f64, f64)]) -> Vec<Fold> {
+        let fold = |(k, (forecast, shift)): (usize, &(f64, f64))| Fold {
+            date: day(1_000 - 15 * k as i32),
+            log_odds: Vec::new(),
+            churned: Vec::new(),
+            shift: *shift,
+            forecasts: BTreeMap::from([(method, *forecast)]),
+        };
+        pairs.iter().enumerate().map(fold).collect()
+    }
+
+    /// Worked out by hand: a line through 0.1 at 40 days before the asked day and 0.4 a window of 30 days before that.
+    #[test]
+    fn every_method_reads_what_it_is_named_for() {
+        let known = KnownShifts::from([
+            (day(1_000 - 2 * 365), -0.6),
+            (day(1_000 - 365), -0.8),
+            (day(900), 0.9),
+            (day(930), 0.4),
+            (day(945), 0.2),
+            (day(960), 0.1),
+        ]);
+        let made = forecasts(&known, day(1_000), 30);
+        let of = |method| made[&method];
+        assert_eq!(of(ForecastMethod::LastWindow), 0.1);
+        assert!((of(ForecastMethod::Trend) - (0.1 - 0.01 * 40.0)).abs() < 1e-12);
+        assert!((of(ForecastMethod::SameSeason) + 0.7).abs() < 1e-12);
+        // Another day has no anniversary among the dates, and two dates within a window have no trend.
+        let other = forecasts(&known, day(1_001), 70);
+        assert!(!other.contains_key(&ForecastMethod::SameSeason));
+        let near = KnownShifts::from([(day(945), 0.2), (day(960), 0.1)]);
+        let methods: Vec<ForecastMethod> = forecasts(&near, day(1_000), 30).into_keys().collect();
+        assert_eq!(methods, [ForecastMethod::LastWindow]);
+        assert!(forecasts(&KnownShifts::new(), day(1_000), 30).is_empty());
+    }
+
+    /// The season swings; its forecast is right but for noise.
+    const RIGHT: [(f64, f64); 8] = [
+        (0.8, 0.75),
+        (0.6, 0.7),
+        (0.3, 0.2),
+        (0.0, 0.05),
+        (-0.4, -0.3),
+        (-0.6, -0.7),
+        (-0.5, -0.45),
+        (-0.2, -0.3),
+    ];
+
+    #[test]
+    fn a_forecast_that_came_true_is_used_and_one_that_did_not_is_not() {
+        let right = Forecaster::new(&folds(ForecastMethod::SameSeason, &RIGHT), 4.5);
+        let (method, share) = right.method.unwrap();
+        assert_eq!(method, ForecastMethod::SameSeason);
+        assert!((0.8..=1.0).contains(&share), "{share}");
+        let at = |value| right.shift(&BTreeMap::from([(ForecastMethod::SameSeason, value)]));
+        assert!((at(1.0) - at(0.0) - share).abs() < 1e-12);
+        // The negative control: the same forecasts, in an order in which they were wrong.
+        let mut shuffled = RIGHT;
+        let shifts = [4, 7, 0, 5, 2, 1, 6, 3].map(|k: usize| RIGHT[k].1);
+        for (pair, shift) in shuffled.iter_mut().zip(shifts) {
+            pair.1 = shift;
+        }
+        let wrong = Forecaster::new(&folds(ForecastMethod::SameSeason, &shuffled), 4.5);
+        assert_eq!(wrong.method, None, "{wrong:?}");
+        // A forecast is never turned round or stretched.
+        let against = RIGHT.map(|(f, s)| (-f, s));
+        let against = Forecaster::new(&folds(ForecastMethod::Trend, &against), 4.5);
+        assert_eq!(against.method, None);
+        let small = RIGHT.map(|(f, s)| (f / 4.0, s));
+        let stretched = Forecaster::new(&folds(ForecastMethod::Trend, &small), 4.5);
+        assert!(stretched.method.unwrap().1 <= 1.0);
+    }
+
+    #[test]
+    fn one_date_is_no_rule() {
+        let once = folds(ForecastMethod::SameSeason, &RIGHT[..1]);
+        assert_eq!(Forecaster::new(&once, 1.0), Forecaster::default());
+        // Two dates half a window apart are one and a half.
+        let near = folds(ForecastMethod::SameSeason, &RIGHT[..2]);
+        assert_eq!(Forecaster::new(&near, 1.5), Forecaster::default());
+        // A method with a forecast at one of many dates has been seen once.
+        let mut lone = folds(ForecastMethod::SameSeason, &RIGHT);
+        for fold in &mut lone[1..] {
+            fold.forecasts.clear();
+        }
+        assert_eq!(Forecaster::new(&lone, 4.5).method, None);
+    }
+}

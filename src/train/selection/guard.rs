@@ -170,3 +170,115 @@ fn recency_only(
         .map(|row| fitted.log_odds(&[value(row)]))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::Interval;
+    use crate::math::sigmoid;
+    use crate::train::selection::forecast::Forecaster;
+
+    /// 400 users at four dates a window of 30 days apart. Two in five churn at each date.
+    fn data() -> (Dataset, Vec<Day>) {
+        let dates: Vec<Day> = (0..4).map(|k| Day::new(500 + 30 * k).unwrap()).collect();
+        let rows = || (0..400_u32).flat_map(|user| dates.iter().map(move |date| (user, *date)));
+        let data = Dataset {
+            width: 0,
+            raw: Vec::new(),
+            labels: rows().map(|(user, _)| user % 5 < 2).collect(),
+            users: rows().map(|(user, _)| user).collect(),
+            dates: rows().map(|(_, date)| date).collect(),
+            counts: vec![1.0; 1_600],
+        };
+        (data, dates)
+    }
+
+    /// Folds of the three newest dates with the log-odds that a model gives each user.
+    fn folds(rows: &TrainingRows<'_>, dates: &[Day], log_odds: impl Fn(u32) -> f64) -> Vec<Fold> {
+        let fold = |date: &Day| {
+            let asked: Vec<usize> = (0..2)
+                .flat_map(|half| sides(rows, *date, half).predicted)
+                .collect();
+            Fold {
+                date: *date,
+                log_odds: asked
+                    .iter()
+                    .map(|row| log_odds(rows.data.users[*row]))
+                    .collect(),
+                churned: asked.iter().map(|row| rows.data.labels[*row]).collect(),
+                shift: 0.0,
+                forecasts: BTreeMap::new(),
+            }
+        };
+        dates[1..].iter().rev().map(fold).collect()
+    }
+
+    const PLAIN: BacktestCalibration = BacktestCalibration {
+        forecaster: Forecaster {
+            method: None,
+            lasting: 0.0,
+        },
+        slope: 1.0,
+        centre: 0.0,
+    };
+
+    fn made(log_odds: impl Fn(u32) -> f64) -> Guard {
+        let (data, dates) = data();
+        let mut rows = TrainingRows::of_dates(&data, &dates, 30);
+        // Recency says nothing: all users were active on the same day.
+        rows.matrix.width = 1;
+        rows.matrix.columns = 1;
+        rows.matrix.values = vec![0.0; data.len()];
+        let folds = folds(&rows, &dates, log_odds);
+        guard(&rows, &folds, &PLAIN).unwrap()
+    }
+
+    #[test]
+    fn a_model_that_ranks_users_is_left_as_it_is() {
+        let guard = made(|user| if user % 5 < 2 { 0.5 } else { -1.0 });
+        assert_eq!(guard.shrinkage, 0.0);
+        let names: Vec<&str> = guard
+            .comparisons
+            .iter()
+            .map(|c| c.baseline.as_str())
+            .collect();
+        assert_eq!(names, ["base_rate", "recency_only"]);
+        for comparison in &guard.comparisons {
+            let Interval { value, low, high } = comparison.log_loss_difference;
+            assert_eq!(comparison.dates, 3);
+            assert!(
+                low <= value && value <= high && high < 0.0,
+                "{comparison:?}"
+            );
+        }
+        let line = Calibration {
+            intercept: 0.3,
+            slope: 0.9,
+        };
+        assert_eq!(guard.drawn(line, -2.0), line);
+    }
+
+    #[test]
+    fn a_model_that_loses_to_the_base_rate_is_drawn_towards_it() {
+        // Sure of what is not so.
+        let wrong = made(|user| if user % 3 == 0 { 2.0 } else { -2.0 });
+        let base_rate = &wrong.comparisons[0];
+        assert!(base_rate.baseline == "base_rate" && base_rate.log_loss_difference.low > 0.0);
+        assert!(wrong.shrinkage > 0.9, "{}", wrong.shrinkage);
+        let line = wrong.drawn(Calibration::IDENTITY, -0.4);
+        for log_odds in [-2.0, 2.0] {
+            let p = sigmoid(line.intercept + line.slope * log_odds);
+            assert!((p - sigmoid(-0.4)).abs() < 0.06, "{p}");
+        }
+        assert!(line.slope > 0.0, "users keep their order");
+        // Right in the ranking, but too sure: half way is best.
+        let sure = made(|user| {
+            if (user % 5 < 2) ^ (user % 10 == 9) ^ (user % 7 == 0) {
+                5.0
+            } else {
+                -6.0
+            }
+        });
+        assert!((0.2..0.95).contains(&sure.shrinkage), "{}", sure.shrinkage);
+    }
+}

@@ -44,6 +44,8 @@ impl Selection {
 const MARGIN_STANDARD_ERRORS: f64 = 2.0;
 /// Folds at which candidates are compared at most.
 const COMPARED_FOLDS: usize = 4;
+/// Folds after which a candidate that is behind the default is given up.
+const FIRST_FOLDS: usize = 2;
 
 /// Selects a candidate for predictions at the day `asked` by a backtest at some dates of the rows. First the penalty, then
 /// what else may differ.
@@ -123,22 +125,32 @@ impl Trials {
         candidates: &[Hyperparameters],
         mut warm_start: Option<Fitted>,
     ) -> Result<Option<Fitted>, LogisticError> {
-        let mut trials: Vec<Trial> = candidates
-            .iter()
-            .map(|candidate| Trial {
-                candidate: *candidate,
-                folds: Vec::new(),
-            })
-            .collect();
-        for date in dates {
-            let tested = backtest(rows, *date, candidates, warm_start)?;
+        let first = self.run.len();
+        self.run.extend(candidates.iter().map(|candidate| Trial {
+            candidate: *candidate,
+            folds: Vec::new(),
+        }));
+        for (position, date) in dates.iter().enumerate() {
+            let going_on: Vec<usize> = (first..self.run.len())
+                .filter(|trial| position < FIRST_FOLDS || self.is_promising(*trial))
+                .collect();
+            let candidates: Vec<Hyperparameters> = going_on
+                .iter()
+                .map(|trial| self.run[*trial].candidate)
+                .collect();
+            let tested = backtest(rows, *date, &candidates, warm_start)?;
             warm_start = tested.warm_start;
-            for (trial, fold) in trials.iter_mut().zip(tested.folds.into_iter().flatten()) {
-                trial.folds.push(fold);
+            for (trial, fold) in going_on.iter().zip(tested.folds.into_iter().flatten()) {
+                self.run[*trial].folds.push(fold);
             }
         }
-        self.run.extend(trials);
         Ok(warm_start)
+    }
+
+    /// Whether a trial may still beat the default clearly: one that is behind after some folds hardly will.
+    fn is_promising(&self, trial: usize) -> bool {
+        let Trial { candidate, folds } = &self.run[trial];
+        *candidate == self.default || self.against_default(folds).mean < 0.0
     }
 
     /// The folds of a candidate; none where it was not run.
@@ -165,7 +177,9 @@ impl Trials {
     /// The candidate with the least loss among those that beat the default clearly and at more than one date; the
     /// default if none does.
     fn best(&self) -> Hyperparameters {
-        let several = self.run.iter().filter(|trial| trial.folds.len() > 1);
+        let most = self.folds_of(&self.default).len().max(2);
+        // One that was given up was judged on other dates.
+        let several = self.run.iter().filter(|trial| trial.folds.len() >= most);
         let clear = several.filter_map(|trial| {
             let delta = self.against_default(&trial.folds);
             let clear = delta.mean < -MARGIN_STANDARD_ERRORS * delta.standard_error;
@@ -189,6 +203,7 @@ impl Trials {
             hyperparameters: trial.candidate,
             name: name(&trial.candidate),
             difference: difference(&trial.candidate, &self.default),
+            folds: trial.folds.len(),
             log_loss: mean(&losses),
             log_loss_delta: delta.mean,
             standard_error: delta.standard_error,
@@ -212,5 +227,55 @@ fn error_of_mean(values: &[f64]) -> f64 {
         (squares / (n - 1.0) / n).sqrt()
     } else {
         0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::train::selection::candidate::penalties;
+
+    /// A fold of 200 users, half of whom churn, at which every log-odds lies on the right side by `margin`.
+    fn fold(margin: f64) -> Fold {
+        let churned: Vec<bool> = (0..200).map(|user| user % 2 == 0).collect();
+        Fold {
+            date: Day::new(500).unwrap(),
+            log_odds: churned
+                .iter()
+                .map(|y| if *y { margin } else { -margin })
+                .collect(),
+            churned,
+            shift: 0.0,
+            forecasts: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_candidate_that_was_given_up_is_not_selected_for_the_dates_it_missed() {
+        let config = ModelConfig::default();
+        let default = default_candidate(&config, 10_000, EarlierYears::default());
+        let others = penalties(&default, &config);
+        let (ahead, gone) = (others[0], others[1]);
+        let mut trials = Trials::new(default);
+        for (candidate, margins) in [
+            (default, &[1.0, 1.0, 1.0, 1.0][..]),
+            (ahead, &[1.1, 1.12, 1.1, 1.11]),
+            (gone, &[3.0, 3.0]),
+        ] {
+            trials.run.push(Trial {
+                candidate,
+                folds: margins.iter().map(|margin| fold(*margin)).collect(),
+            });
+        }
+        assert_eq!(trials.best(), ahead);
+        assert!(trials.is_promising(0) && trials.is_promising(1));
+        trials.run[1].folds = [0.9, 0.8].map(fold).into();
+        assert!(!trials.is_promising(1));
+        assert_eq!(trials.best(), default);
+        let cards = trials.cards(&default);
+        let folds: Vec<usize> = cards.iter().map(|card| card.folds).collect();
+        assert_eq!(folds, [4, 2, 2]);
     }
 }

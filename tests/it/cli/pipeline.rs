@@ -452,6 +452,7 @@ fn help_and_version_are_no_mistakes() {
         "check",
         "simulate --users 0 --out x",
         "simulate --corruption-rate 0.6 --out x",
+        "simulate --season monsoon --out x",
     ] {
         assert_eq!(
             ebb_train(folder.path(), wrong).code,
@@ -459,6 +460,33 @@ fn help_and_version_are_no_mistakes() {
             "`ebb-train {wrong}`"
         );
     }
+}
+
+#[test]
+fn a_season_is_simulated_and_an_unknown_one_is_named_with_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = ebb_train(folder.path(), "simulate --season monsoon --out x");
+    let expected = [
+        "--season", "monsoon", "mild", "none", "yearly", "term", "closing",
+    ];
+    assert!(
+        expected.iter().all(|word| run.err.contains(word)),
+        "{}",
+        run.err
+    );
+    let options = "simulate --json --users 50 --days 400";
+    let simulated = |season: &str, out: &str| {
+        let run = ebb_train(folder.path(), &format!("{options} {season} --out {out}")).ok();
+        serde_json::from_str::<serde_json::Value>(&run.out).unwrap()
+    };
+    let closing = simulated("--season closing", "closing");
+    assert_eq!(closing["season"]["name"], "closing");
+    assert_eq!(closing["season"]["breaks"][0]["until"], "2024-08-26");
+    // The season of logs without the flag.
+    assert_eq!(simulated("", "default")["season"]["name"], "mild");
+    let log = |out: &str| fs::read(folder.path().join(out).join("events.csv.gz")).unwrap();
+    simulated("--season mild", "mild");
+    assert!(log("mild") == log("default") && log("mild") != log("closing"));
 }
 
 /// The Newton fit and linfa-logistic are two ways to one optimum, all the way to the scores.

@@ -14,6 +14,7 @@ pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
     let mut options = SimulateOptions::new(args.users, args.days, args.seed, args.out.clone());
     options.start = args.start;
     options.corruption_rate = args.corruption_rate;
+    options.season = args.season.into();
     let summary = ebb::simulate::simulate(&options).map_err(reaction)?;
     output.result(&json!(summary), &summary.to_string())
 }

@@ -53,11 +53,20 @@ pub(super) const MODEL: &[Setting] = &[
     Setting::new(
         "snapshots",
         INTEGER,
-        "The most dates at which users are described.",
+        "The most dates at even distances at which users are described; anniversaries come on top.",
     )
     .unit("dates")
-    .default("12")
+    .default("26")
     .range(Range::Integers(1, 100)),
+    Setting::new(
+        "anniversaries",
+        INTEGER,
+        "How many years back the same day of the year is a date too, which weighs as much as the newest, and the same \
+         season has features of its own (of two years at most); without it as many as the log covers, unless \
+         dates in the past speak against it. 0 with `solver = \"linfa\"`.",
+    )
+    .unit("years")
+    .range(Range::Integers(0, 3)),
     Setting::new(
         "kinds",
         INTEGER,
