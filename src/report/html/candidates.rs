@@ -45,7 +45,8 @@ fn plot(trials: &[TrialCard]) -> IntervalPlot {
         [i.low, i.high]
     });
     let axis = Axis::around(ends.chain([0.0]), "log loss minus the default’s", signed);
-    let rows = trials.iter().map(row).collect();
+    let most_folds = trials.iter().map(|t| t.folds).max().unwrap_or(0);
+    let rows = trials.iter().map(|t| row(t, most_folds)).collect();
     IntervalPlot::new(rows, axis, 0.0)
 }
 
@@ -58,14 +59,25 @@ fn interval(t: &TrialCard) -> Interval {
     }
 }
 
-fn row(t: &TrialCard) -> IntervalRow {
+fn row(t: &TrialCard, most_folds: usize) -> IntervalRow {
     IntervalRow {
         name: capital(name(t)),
-        detail: if t.selected { "selected" } else { "" }.to_owned(),
+        detail: detail(t, most_folds),
         interval: interval(t),
         mark: None,
         class: if t.selected { "own" } else { "" },
         value: signed(t.log_loss_delta, 4),
+    }
+}
+
+/// Whether it was selected, or given up before the last fold.
+fn detail(t: &TrialCard, most_folds: usize) -> String {
+    if t.selected {
+        "selected".to_owned()
+    } else if t.folds < most_folds {
+        format!("given up after {}", counted(t.folds as u64, "fold"))
+    } else {
+        String::new()
     }
 }
 
@@ -97,6 +109,20 @@ mod tests {
     #[test]
     fn every_candidate_is_drawn_and_the_selected_one_is_marked() {
         snapshot("candidates", figure(&card().horizons[0]));
+    }
+
+    #[test]
+    fn a_candidate_that_was_given_up_says_so() {
+        let h = &mut card().horizons[0];
+        assert!(!plain(figure(h)).contains("given up"));
+        h.trials[2].folds = 2;
+        assert_eq!(
+            plain(figure(h)).matches("given up after 2 folds").count(),
+            1
+        );
+        // Cards of before do not have the number.
+        h.trials.iter_mut().for_each(|t| t.folds = 0);
+        assert!(!plain(figure(h)).contains("given up"));
     }
 
     #[test]
