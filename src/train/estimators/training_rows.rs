@@ -16,7 +16,7 @@ use crate::train::data::dataset::{Dataset, draw};
 use crate::train::data::snapshots::{Schedule, anniversary};
 use crate::train::settings::{MOST_ANNIVERSARIES, Solver};
 
-/// Rows that are all fitted, however little the older ones count.
+/// Rows of a final fit that are all fitted, however little the older ones count.
 const UNTHINNED_ROWS: usize = 40_000;
 
 /// Labelled rows with their design matrix.
@@ -45,6 +45,8 @@ pub(crate) struct Sample {
     pub(crate) rows: Vec<usize>,
     /// How many rows each of them stands for.
     pub(crate) counts: Vec<f64>,
+    /// Of more rows than these, some that count little are left out.
+    pub(crate) unthinned_rows: usize,
 }
 
 /// The terms that a candidate weighs.
@@ -142,7 +144,11 @@ impl<'a> TrainingRows<'a> {
     /// All of some rows.
     pub(crate) fn whole(&self, rows: Vec<usize>) -> Sample {
         let counts = rows.iter().map(|row| self.data.counts[*row]).collect();
-        Sample { rows, counts }
+        Sample {
+            rows,
+            counts,
+            unthinned_rows: UNTHINNED_ROWS,
+        }
     }
 
     /// Fits a candidate on some rows, for predictions at the day `asked`, to a mean gradient of at most `tolerance`. A
@@ -260,7 +266,7 @@ impl<'a> TrainingRows<'a> {
     }
 
     /// The rows that are used and their weights, which add up to the number of rows that they stand for. Of more than
-    /// [`UNTHINNED_ROWS`] rows, those that would count little are left out now and then, and counted more where they stay: of rows
+    /// [`Sample::unthinned_rows`] rows, those that would count little are left out now and then, and counted more where they stay: of rows
     /// with weight `w`, the share `sqrt(w)` stays, with that weight, whichever user it is of.
     fn weights(
         &self,
@@ -278,7 +284,7 @@ impl<'a> TrainingRows<'a> {
             .filter_map(|(row, count)| Some((*row, *count, root(*row)?)))
             .collect();
         let total: f64 = used.iter().map(|(_, count, _)| count).sum();
-        let thinned = used.len() > UNTHINNED_ROWS;
+        let thinned = used.len() > sample.unthinned_rows;
         let mut kept = Vec::with_capacity(used.len());
         let mut weights = Vec::with_capacity(used.len());
         for (row, count, root) in used {

@@ -21,16 +21,18 @@ pub(crate) struct Fold {
     pub(crate) churned: Vec<bool>,
     /// What must be added to all log-odds for the mean probability to be the churn rate.
     pub(crate) shift: f64,
-    /// What each method would have forecast for the shift.
+    /// The fits to the two halves of the users.
+    pub(crate) fits: Vec<Fitted>,
+    /// What each method would have forecast for the shift; empty until [`Fold::forecast`].
     pub(crate) forecasts: BTreeMap<ForecastMethod, f64>,
 }
 
 impl Fold {
-    fn new(date: Day, answers: Answers, window_days: i32) -> Self {
+    fn new(date: Day, answers: Answers) -> Self {
         let Answers {
             log_odds,
             churned,
-            known_shifts,
+            fits,
         } = answers;
         let shift = base_rate_shift(&log_odds, &churned);
         Self {
@@ -38,8 +40,25 @@ impl Fold {
             log_odds,
             churned,
             shift,
-            forecasts: forecasts(&mean_shifts(&known_shifts), date, window_days),
+            fits,
+            forecasts: BTreeMap::new(),
         }
+    }
+
+    /// Forecasts the shift from what the fits knew. Only the folds of the selected candidate need it.
+    pub(crate) fn forecast(&mut self, rows: &TrainingRows<'_>) {
+        let halves = self.fits.iter().zip(0..);
+        let shifts: Vec<KnownShifts> = halves
+            .map(|(fitted, half)| {
+                let Sides {
+                    known,
+                    anniversaries,
+                    ..
+                } = sides(rows, self.date, half);
+                known_shifts(rows, &sample(rows.data, &known, &anniversaries), fitted)
+            })
+            .collect();
+        self.forecasts = forecasts(&mean_shifts(&shifts), self.date, rows.window_days);
     }
 
     /// The loss of every row.
@@ -75,8 +94,11 @@ impl From<&Fold> for BacktestFold {
 /// Rows at regular dates that half of the users give to a fit at most.
 const MOST_ROWS: usize = 6_000;
 
+/// Rows of a fit that are all fitted, however little the older ones count.
+const UNTHINNED_ROWS: usize = 2_000;
+
 /// Rows of each anniversary that half of the users give to a fit at most.
-const MOST_ANNIVERSARY_ROWS: usize = 1_000;
+const MOST_ANNIVERSARY_ROWS: usize = 600;
 
 /// The mean gradient at which a fit is close enough to its optimum to be compared.
 const TOLERANCE: f64 = 1e-4;
@@ -95,8 +117,8 @@ pub(crate) struct Backtested {
 struct Answers {
     log_odds: Vec<f64>,
     churned: Vec<bool>,
-    /// Of the fit to each half of the users.
-    known_shifts: Vec<KnownShifts>,
+    /// The fit to each half of the users, without its curvature.
+    fits: Vec<Fitted>,
 }
 
 /// Backtests every candidate at a date.
@@ -127,18 +149,18 @@ pub(crate) fn backtest(
             answers.log_odds.extend(log_odds);
             let churned = predicted.iter().map(|row| data.labels[*row]);
             answers.churned.extend(churned);
-            answers
-                .known_shifts
-                .push(known_shifts(rows, &sample, &fitted));
+            answers.fits.push(Fitted {
+                weights: fitted.weights.clone(),
+                curvature: Vec::new(),
+                ..fitted
+            });
             // A fit of few terms has no curvature that others could start from.
             if !fitted.curvature.is_empty() || warm_start.is_none() {
                 warm_start = Some(fitted);
             }
         }
     }
-    let folds = answers
-        .into_iter()
-        .map(|answers| Fold::new(date, answers, rows.window_days));
+    let folds = answers.into_iter().map(|answers| Fold::new(date, answers));
     Ok(Backtested {
         folds: Some(folds.collect()),
         warm_start,
@@ -228,7 +250,11 @@ fn sample(data: &Dataset, known: &[usize], anniversaries: &[usize]) -> Sample {
         let count = share * stood_for / (rows.len() - before) as f64;
         counts.resize(rows.len(), count);
     }
-    Sample { rows, counts }
+    Sample {
+        rows,
+        counts,
+        unthinned_rows: UNTHINNED_ROWS,
+    }
 }
 
 /// What must be added to all log-odds for the mean probability to equal the churn rate.
@@ -389,9 +415,9 @@ mod tests {
         let answers = Answers {
             log_odds,
             churned,
-            known_shifts: Vec::new(),
+            fits: Vec::new(),
         };
-        let r = Fold::new(Day::new(0).unwrap(), answers, 30);
+        let r = Fold::new(Day::new(0).unwrap(), answers);
         let p: Vec<f64> = r.log_odds.iter().map(|x| sigmoid(x + r.shift)).collect();
         assert!((mean(&p) - 0.25).abs() < 1e-9 && (mean(&r.predicted()) - 0.25).abs() > 0.05);
     }

@@ -142,6 +142,7 @@ mod tests {
                 log_odds,
                 churned,
                 shift: *shift,
+                fits: Vec::new(),
                 forecasts: BTreeMap::new(),
             }
         };

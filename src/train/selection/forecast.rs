@@ -180,6 +180,7 @@ mod tests {
             log_odds: Vec::new(),
             churned: Vec::new(),
             shift: *shift,
+            fits: Vec::new(),
             forecasts: BTreeMap::from([(method, *forecast)]),
         };
         pairs.iter().enumerate().map(fold).collect()

@@ -207,6 +207,7 @@ mod tests {
                     .collect(),
                 churned: asked.iter().map(|row| rows.data.labels[*row]).collect(),
                 shift: 0.0,
+                fits: Vec::new(),
                 forecasts: BTreeMap::new(),
             }
         };

@@ -79,6 +79,7 @@ pub(crate) fn select(
         folds.extend(tested.folds.into_iter().flatten());
         warm_start = tested.warm_start;
     }
+    folds.iter_mut().for_each(|fold| fold.forecast(rows));
     let calibration = calibrate(&folds, rows.window_days);
     Ok(Selection {
         candidate,
@@ -248,6 +249,7 @@ mod tests {
                 .collect(),
             churned,
             shift: 0.0,
+            fits: Vec::new(),
             forecasts: BTreeMap::new(),
         }
     }
