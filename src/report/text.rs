@@ -153,12 +153,17 @@ fn write_horizon(out: &mut String, card: &Card, h: &HorizonCard) -> Result {
 
 /// What is used of earlier years, the forecast, and the model beside baselines at the dates of the backtest.
 fn write_seasons(out: &mut String, h: &HorizonCard) -> Result {
-    writeln!(out, "  seasons: {}", wording::backtest::earlier_years(h))?;
+    let earlier_years = wording::backtest::earlier_years(h);
     let next = wording::backtest::next_window(h);
     let drawn = wording::backtest::drawn_to_base_rate(h);
     let forecast = (!h.backtest.is_empty()).then(|| wording::backtest::forecast(h));
-    for sentence in [forecast, next, drawn].into_iter().flatten() {
-        writeln!(out, "  {}", sentence.replace(THIN, " "))?;
+    let optional = [forecast, next, drawn];
+    for sentence in [earlier_years]
+        .into_iter()
+        .chain(optional.into_iter().flatten())
+    {
+        // A terminal need not have the page's spaces and signs.
+        writeln!(out, "  {}", sentence.replace(THIN, " ").replace('−', "-"))?;
     }
     if h.against_baselines.is_empty() {
         return Ok(());

@@ -32,15 +32,27 @@ fn plot(h: &HorizonCard) -> IntervalPlot {
     });
     let label = "difference in log loss; left of the line the model is better";
     let axis = Axis::around(ends.chain([0.0]), label, signed);
-    IntervalPlot::new(all.iter().map(row).collect(), axis, 0.0)
+    let rows = all.iter().map(|c| row(c, most_dates(h)));
+    IntervalPlot::new(rows.collect(), axis, 0.0)
 }
 
-fn row(c: &BacktestComparison) -> IntervalRow {
+/// The dates of most comparisons; a baseline may have no prediction at some.
+fn most_dates(h: &HorizonCard) -> usize {
+    let dates = h.against_baselines.iter().map(|c| c.dates);
+    dates.max().unwrap_or(0)
+}
+
+fn row(c: &BacktestComparison, most_dates: usize) -> IntervalRow {
     let d = c.log_loss_difference;
     let [value, low, high] = [d.value, d.low, d.high].map(|d| signed(d, 3));
+    let detail = if c.dates < most_dates {
+        counted(c.dates as u64, "date")
+    } else {
+        String::new()
+    };
     IntervalRow {
         name: capital(&simple_baseline(&c.baseline)),
-        detail: counted(c.dates as u64, "date"),
+        detail,
         interval: d,
         mark: None,
         class: side(d, -1.0),
@@ -53,8 +65,8 @@ fn caption(h: &HorizonCard) -> Markup {
         @for better in better_baselines(h) { strong { (comparison(better)) "." } " " }
         @if better_baselines(h).next().is_none() { "No baseline is better by its whole interval. " }
         @if let Some(drawn) = drawn_to_base_rate(h) { strong { (drawn) "." } " " }
-        "Log loss of the model, calibrated, less that of the baseline on the same users, in the mean over dates. Lines are 95"
-        (THIN) "% intervals over dates, which overlap and differ by more than users do. Base rate: the churn of the last three windows."
+        "Log loss of the model, calibrated, less that of the baseline on the same users, in the mean over "
+        (counted(most_dates(h) as u64, "date")) ". Lines are 95" (THIN) "% intervals over dates, which overlap and differ by more than users do. Base rate: the churn of the last three windows."
     }
 }
 
@@ -92,6 +104,18 @@ mod tests {
         );
         assert!(text.contains("drawn 40 % of the way"), "{text}");
         assert!(!text.contains("No baseline is better"), "{text}");
+    }
+
+    #[test]
+    fn a_baseline_of_fewer_dates_says_so() {
+        let h = &mut card().horizons[0];
+        assert!(!plain(figure(h)).contains("3 dates"));
+        h.against_baselines[1].dates = 3;
+        let text = plain(figure(h));
+        assert!(
+            text.contains("BG/NBD 3 dates") && text.contains("mean over 4 dates"),
+            "{text}"
+        );
     }
 
     #[test]
