@@ -5,8 +5,8 @@ use super::FeatureSchema;
 /// The most earlier years whose same season has features of its own.
 pub const SEASONAL_YEARS_LIMIT: u16 = 2;
 
-/// Days of a year. Leap days are ignored: they move a season by a day in four years.
-const YEAR_DAYS: u32 = 365;
+/// Days of a year, as features and anniversaries count them. Leap days are ignored: they move a season by a day in four years.
+pub(crate) const YEAR_DAYS: u16 = 365;
 
 /// Days of an earlier year whose active days are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,8 @@ impl Season {
     pub(crate) fn all(schema: &FeatureSchema) -> Vec<Self> {
         let lead_days = schema.lead_days;
         // A longer window would end after the as-of day even a year ago.
-        let fits = |horizon: &u16| u32::from(*horizon).saturating_add(lead_days) <= YEAR_DAYS;
+        let fits =
+            |horizon: &u16| u32::from(*horizon).saturating_add(lead_days) <= u32::from(YEAR_DAYS);
         let horizons = schema.horizon_days.iter().copied().filter(fits);
         let spans: Vec<SeasonSpan> = horizons
             .flat_map(|horizon_days| {
@@ -191,8 +192,8 @@ impl Season {
     fn year(self) -> DaysAgo {
         let years = u32::from(self.years_ago);
         DaysAgo {
-            from: years * YEAR_DAYS,
-            until: (years - 1) * YEAR_DAYS,
+            from: years * u32::from(YEAR_DAYS),
+            until: (years - 1) * u32::from(YEAR_DAYS),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which kinds of events and which horizons the features are made of.
 
-use super::snapshots::{Observed, YEAR_DAYS};
+use super::snapshots::Observed;
+use crate::features::season::YEAR_DAYS;
 use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT};
 use crate::history::Histories;
 use crate::train::TrainError;
@@ -64,7 +65,7 @@ pub fn feature_schema(
 fn seasonal_years(config: &TrainConfig, observed: &Observed, horizon_days: u16) -> u16 {
     let window = config.churn.lead_days as i32 + i32::from(horizon_days);
     let days = observed.until.since(observed.first) - 2 * window;
-    let years = u16::try_from(days / YEAR_DAYS).unwrap_or(0);
+    let years = u16::try_from(days / i32::from(YEAR_DAYS)).unwrap_or(0);
     years
         .min(SEASONAL_YEARS_LIMIT)
         .min(u16::from(config.model.most_anniversaries()))

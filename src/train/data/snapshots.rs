@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::features::season::YEAR_DAYS;
 use crate::history::{Coverage, Day, Stretch};
 
 use crate::train::TrainError;
@@ -79,12 +80,9 @@ pub(crate) struct Spacing {
 /// Dates that are backtested at most.
 pub(crate) const BACKTEST_DATES: usize = 8;
 
-/// The days of a year, as anniversaries and the features of earlier years count them.
-pub(crate) const YEAR_DAYS: i32 = 365;
-
 /// The day so many years of 365 days before another: the same time of the year.
 pub(crate) fn anniversary(date: Day, years: u8) -> Day {
-    date.plus(-YEAR_DAYS * i32::from(years))
+    date.plus(-i32::from(YEAR_DAYS) * i32::from(years))
 }
 
 impl Schedule {

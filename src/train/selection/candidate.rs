@@ -34,7 +34,7 @@ const REFERENCE: Hyperparameters = Hyperparameters {
 /// and one that is the same for every row. On public logs this did as well as the best of both with few rows and
 /// with many.
 fn usual(rows: usize) -> Hyperparameters {
-    let l2 = 4.0 * (rows as f64).sqrt();
+    let l2 = 8.0 * (rows as f64).sqrt();
     // Two digits are as much as can be meant.
     let digit = 10.0_f64.powi(if l2 >= 1_000.0 {
         2
@@ -129,13 +129,11 @@ pub(crate) fn alternatives(
         });
     }
     if config.nonlinear_terms.is_none() {
-        all.extend(
-            [(4.0, 4.0), (1.0, 4.0)].map(|(hinges, interactions)| Hyperparameters {
-                hinge_penalty: hinges,
-                interaction_penalty: interactions,
-                ..*candidate
-            }),
-        );
+        all.push(Hyperparameters {
+            hinge_penalty: 4.0,
+            interaction_penalty: 4.0,
+            ..*candidate
+        });
         // Fewer numbers to weigh need a lighter penalty.
         all.push(Hyperparameters {
             nonlinear_terms: false,
