@@ -215,13 +215,46 @@ async function checkCharts(panel, name, card) {
     let area = 0;
     for (const [i, [x, y]] of points.slice(1).entries()) area += ((x - points[i][0]) * (200 - y - points[i][1])) / 2;
     const rows = (selector) => element.querySelectorAll(selector).length;
-    return { area: area / 10_000, baselines: rows(".baselines .interval"), candidates: rows(".candidates .interval"), intervals: rows(".intervals .interval"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
+    return { area: area / 10_000, baselines: rows(".baselines .interval"), candidates: rows(".candidates .interval"), overDates: rows(".over-dates .interval"), intervals: rows(".intervals .interval"), dates: rows(`svg[aria-labelledby^="dates-${days}-t"] .dot`) };
   }, days);
   check(`${name}: the area below the ROC curve is the AUC`, Math.abs(drawn.area - evaluation.model.auc.value) < 0.01, `${drawn.area}`);
   check(`${name}: every baseline is compared twice`, drawn.baselines === 2 * evaluation.baselines.length, `${drawn.baselines}`);
   const slices = evaluation.slices.length + evaluation.slices.filter((s) => s.metrics?.auc).length;
-  check(`${name}: every part of the users is drawn`, drawn.intervals - drawn.baselines - drawn.candidates === slices, `${drawn.intervals - drawn.baselines - drawn.candidates} for ${slices}`);
-  check(`${name}: every date is drawn`, drawn.dates === horizon.by_date.length, `${drawn.dates}`);
+  const ofUsers = drawn.intervals - drawn.baselines - drawn.candidates - drawn.overDates;
+  check(`${name}: every part of the users is drawn`, ofUsers === slices, `${ofUsers} for ${slices}`);
+  check(`${name}: every baseline of the backtest is compared`, drawn.overDates === horizon.against_baselines.length, `${drawn.overDates}`);
+  const dates = datesShown(horizon);
+  check(`${name}: every date is drawn`, drawn.dates === dates, `${drawn.dates} for ${dates}`);
+}
+
+const daysBetween = (a, b) => (Date.parse(b) - Date.parse(a)) / 86_400_000;
+
+/// Dates so new that those with predictions take up half of the width.
+function datesShown({ by_date }) {
+  const oldest = by_date.find((d) => d.deciles.length > 0);
+  if (!oldest) return by_date.length;
+  const newest = by_date.at(-1).date;
+  const most = Math.max(90, 2 * daysBetween(oldest.date, newest));
+  return by_date.filter((d) => daysBetween(d.date, newest) <= most).length;
+}
+
+/// Churn by season against the card.
+async function checkSeason(panel, name, card) {
+  const days = Number((await panel.getAttribute("id")).slice(1));
+  const horizon = card?.horizons.find((h) => h.horizon_days === days);
+  check(`${name}: there are seasons`, (await panel.getByRole("heading", { name: "Churn by season", exact: true }).count()) === 1);
+  if (!horizon) return;
+  const dates = horizon.by_date.filter((d) => d.users >= 20);
+  const long = dates.length > 0 && daysBetween(dates[0].date, dates.at(-1).date) >= 395;
+  const chart = `svg[aria-labelledby^="season-${days}-t"]`;
+  const count = (mark) => panel.locator(`${chart} ${mark}`).count();
+  const observed = await count("circle[class^=year-]");
+  check(`${name}: every date has its place in the year`, observed === (long ? dates.length : 0), `${observed}`);
+  const rings = await count(".hollow");
+  const predicted = dates.filter((d) => d.predicted !== null).length;
+  check(`${name}: every prediction has a ring`, rings === (long ? predicted : 0), `${rings} for ${predicted}`);
+  const forecasts = await count(".marker");
+  check(`${name}: the forecast is drawn once`, forecasts === (long && horizon.next_window ? 1 : 0), `${forecasts}`);
 }
 
 /// How the hyperparameters were chosen and whether the churn rate drifts, against the card.
@@ -263,13 +296,19 @@ async function checkChoice(panel, name, card) {
   check(`${name}: larger shifts are higher`, ordered, `${dots}`);
   const [level, carried] = await panel.locator(`${drift} :is(.zero, .marker-line)`).evaluateAll((all) => all.map((l) => Number.parseFloat(l.getAttribute("y1"))));
   check(`${name}: dots are on their side of the zero line`, dots.every(([, y], i) => (level - y) * shifts[i] >= 0), `${level}`);
-  // Without a slope, what is carried forward is the whole intercept.
   const most = shifts.reduce((far, shift, i) => (Math.abs(shift) > Math.abs(shifts[far]) ? i : far), 0);
   const added = ((level - carried) / (level - dots[most][1])) * shifts[most];
+  check(`${name}: what is added is the card's`, Math.abs(added - horizon.shrunk_shift) < 1e-3, `${added} for ${horizon.shrunk_shift}`);
+  // Without a slope and undrawn, it is the whole intercept.
   const { intercept, slope } = horizon.calibration;
-  check(`${name}: what is carried forward is the intercept`, slope !== 1 || Math.abs(added - intercept) < 1e-3, `${added} for ${intercept}`);
+  const whole = slope === 1 && horizon.shrunk_to_base_rate === 0;
+  check(`${name}: what is added is the intercept`, !whole || Math.abs(added - intercept) < 1e-3, `${added} for ${intercept}`);
   const mean = shifts.reduce((a, b) => a + b, 0) / shifts.length;
-  check(`${name}: what is carried forward is a part of the shifts`, added * mean >= 0 && Math.abs(added) <= Math.abs(mean) + 1e-3, `${added}`);
+  const part = added * mean >= 0 && Math.abs(added) <= Math.abs(mean) + 1e-3;
+  check(`${name}: what keeps coming back is a part of the shifts`, horizon.forecast.method !== null || part, `${added}`);
+  const rings = await panel.locator(`${drift} .hollow`).count();
+  const forecast = backtest.some((fold) => fold.forecast !== 0);
+  check(`${name}: every forecast has a ring`, rings === (forecast ? backtest.length : 0), `${rings}`);
 }
 
 /// The charts of who the users are against the card.
@@ -405,6 +444,7 @@ async function checkAt(browser, report, size, scheme, stem, card) {
       check(`${name} ${i}: there is a chart gains`, (await contact.locator("svg[aria-labelledby^=gains]").count()) === 1);
     }
     if (size.name === "desktop") await checkChoice(panel, `${name} ${i}`, card);
+    if (size.name === "desktop") await checkSeason(panel, `${name} ${i}`, card);
     await page.evaluate(() => document.activeElement?.blur());
     await page.screenshot({ path: join(folder, `${stem}-${size.name}-${scheme}-${i}.png`), fullPage: true });
   }

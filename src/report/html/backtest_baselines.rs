@@ -21,7 +21,7 @@ pub(crate) fn figure(h: &HorizonCard) -> Markup {
             "The backtest has too few dates to compare the model with baselines.",
         );
     }
-    super::figure("baselines", HEADING, plot(h).draw(), caption(h))
+    super::figure("over-dates", HEADING, plot(h).draw(), caption(h))
 }
 
 fn plot(h: &HorizonCard) -> IntervalPlot {
