@@ -1,7 +1,7 @@
 //! The whole fit, top to bottom: histories in, bundle content and card out.
 //!
-//! A horizon's rows are labelled by `label`; `prepare` makes the design matrix of some of them, and `select_and_fit` selects
-//! a candidate by backtesting and fits it. Both are run twice: by `evaluate` on what was known one label window ago, and
+//! A horizon's rows are labelled by `label`; `prepare` makes the design matrix of some of them, and
+//! [`select_and_fit`](super::selection::fitting) selects a candidate by backtesting and fits it. Both are run twice: by `evaluate` on what was known one label window ago, and
 //! on all rows for the bundle.
 
 use super::TrainError;
@@ -26,12 +26,11 @@ use super::evaluation::next_window::next_window;
 use super::evaluation::slices::slicings;
 use super::evaluation::{Predictions, Protocol, evaluation};
 use super::population::{Population, describe};
-use super::selection::backtest::{Fold, known_shifts, mean_shifts};
+use super::selection::backtest::Fold;
 use super::selection::calibration::forecast_card;
 use super::selection::candidate;
-use super::selection::forecast::{KnownShifts, forecasts};
-use super::selection::guard::base_rate_log_odds;
-use super::selection::search::{Selection, select};
+use super::selection::fitting::{Asked, Fits, select_and_fit};
+use super::selection::search::Selection;
 use crate::card::{
     Card, DropCounts, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION,
     Untested,
@@ -273,63 +272,6 @@ fn prepare<'d>(
     preprocessing: &Preprocessing,
 ) -> TrainingRows<'d> {
     TrainingRows::new(ctx, schedule, data, preprocessing)
-}
-
-/// The mean gradient at which a model counts as fitted.
-const TOLERANCE: f64 = 1e-7;
-
-/// The day that is predicted, and the dates at which a backtest may be carried out for it.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    date: Day,
-    backtest: &'a [Day],
-}
-
-/// The selected candidate, fitted.
-struct Fits {
-    selection: Selection,
-    /// One fit for each set of rows.
-    fits: Vec<Fitted>,
-    /// The line through their log-odds.
-    line: Calibration,
-    /// The part of its intercept that forecasts a shift of the churn rate.
-    shift: f64,
-}
-
-/// Selects a candidate by a backtest, and fits it on each of some sets of rows.
-fn select_and_fit(
-    ctx: &TrainContext<'_>,
-    schedule: &Schedule,
-    rows: &TrainingRows<'_>,
-    asked: Asked<'_>,
-    sets: &[Sample],
-) -> Result<Fits, TrainError> {
-    let failed = |source| TrainError::Logistic {
-        horizon_days: schedule.horizon_days,
-        source,
-    };
-    let config = &ctx.config.model;
-    let selection = select(rows, asked.backtest, asked.date, config).map_err(failed)?;
-    let mut fits: Vec<Fitted> = Vec::with_capacity(sets.len());
-    for set in sets {
-        let warm_start = fits.last().or(selection.warm_start.as_ref());
-        let fitted = rows.fit(&selection.candidate, set, asked.date, warm_start, TOLERANCE);
-        fits.push(fitted.map_err(failed)?);
-    }
-    let shifts = sets.iter().zip(&fits);
-    let shifts: Vec<KnownShifts> = shifts
-        .map(|(set, fitted)| known_shifts(rows, set, fitted))
-        .collect();
-    let forecasts = forecasts(&mean_shifts(&shifts), asked.date, schedule.window_days);
-    let known: Vec<usize> = sets.iter().flat_map(|set| &set.rows).copied().collect();
-    let base_rate = base_rate_log_odds(rows.data, &known, schedule.window_days);
-    let line = selection.calibration.line(&forecasts);
-    Ok(Fits {
-        line: selection.guard.drawn(line, base_rate),
-        shift: selection.calibration.forecaster.shift(&forecasts),
-        selection,
-        fits,
-    })
 }
 
 /// Carries the fit out as it would have been on the test date, and judges it on what then happened.

@@ -153,23 +153,27 @@ impl Schedule {
         if schedule.before(latest).is_empty() {
             schedule.test = None;
         }
-        let usable = |date: &Day| {
-            date.since(observed.first) >= horizon
-                && observed.covers(label(*date))
-                && !schedule.regular.contains(date)
-        };
-        let years = 1..=spacing.anniversaries;
-        let of = |dates: Vec<Day>| -> BTreeSet<Day> {
-            let pairs = dates
-                .iter()
-                .flat_map(|date| years.clone().map(|y| anniversary(*date, y)));
-            pairs.filter(usable).collect()
-        };
-        let judged = of(schedule.test.into_iter().chain([as_of]).collect());
-        let backtested = of(schedule.backtest_dates());
-        schedule.backtest_anniversaries = backtested.difference(&judged).copied().collect();
-        schedule.anniversaries = judged.into_iter().collect();
+        schedule.add_anniversaries(as_of, spacing.anniversaries, |date| {
+            date.since(observed.first) >= horizon && observed.covers(label(date))
+        });
         Ok(schedule)
+    }
+
+    /// Adds the anniversaries of every date that is predicted, as far as they can be `described` and are no dates yet.
+    fn add_anniversaries(&mut self, as_of: Day, years: u8, described: impl Fn(Day) -> bool) {
+        let usable = |date: &Day| described(*date) && !self.regular.contains(date);
+        let of = |dates: Vec<Day>| -> BTreeSet<Day> {
+            let own = |date: &Day| (1..=years).map(|year| anniversary(*date, year)).collect();
+            dates
+                .iter()
+                .flat_map::<Vec<Day>, _>(own)
+                .filter(usable)
+                .collect()
+        };
+        let judged = of(self.test.into_iter().chain([as_of]).collect());
+        let backtested = of(self.backtest_dates());
+        self.backtest_anniversaries = backtested.difference(&judged).copied().collect();
+        self.anniversaries = judged.into_iter().collect();
     }
 
     /// The dates of both backtests: of what is known now, and of what was known on the test date.

@@ -3,6 +3,7 @@
 pub(crate) mod backtest;
 pub(crate) mod calibration;
 pub(crate) mod candidate;
+pub(crate) mod fitting;
 pub(crate) mod forecast;
 pub(crate) mod guard;
 pub(crate) mod search;
