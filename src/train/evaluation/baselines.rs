@@ -190,6 +190,7 @@ pub(crate) mod tests {
             data.labels.push(churned);
             data.users.push(i / 2);
             data.dates.push(day((i % 2) as i32 * 30));
+            data.counts.push(1.0);
         }
         data
     }

@@ -8,7 +8,7 @@ const L2_GRID: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
 
 /// Selected for some 60,000 rows unless dates in the past speak clearly for another.
 const DEFAULT: Hyperparameters = Hyperparameters {
-    l2: 1_000.0,
+    l2: 2_000.0,
     nonlinear_terms: true,
     hinge_penalty: 1.0,
     interaction_penalty: 1.0,
@@ -224,7 +224,7 @@ mod tests {
         let l2 = |rows| usual(rows).l2;
         assert_eq!(
             (l2(50), l2(2_240), l2(62_500), l2(200_000)),
-            (28.0, 190.0, 1_000.0, 1_800.0)
+            (57.0, 380.0, 2_000.0, 3_600.0)
         );
         assert_eq!(usual(62_500), DEFAULT);
         assert!(l2(0) > 0.0);
@@ -233,17 +233,31 @@ mod tests {
     #[test]
     fn a_candidate_is_named_whole_or_by_what_differs() {
         let other = Hyperparameters {
-            half_life: Some(3.0),
+            half_life: Some(1.0),
             spacing: 2,
+            ..DEFAULT
+        };
+        let seasonal = Hyperparameters {
+            hinge_penalty: 4.0,
+            anniversaries: 2,
+            seasonal_features: true,
             ..DEFAULT
         };
         assert_eq!(
             name(&DEFAULT),
-            "L2 1000, hinges and interactions, half-life 1 window, every date"
+            "L2 2000, hinges and interactions, half-life 3 windows, every date"
         );
         assert_eq!(
             difference(&other, &DEFAULT),
-            "half-life 3 windows, one date in 2"
+            "half-life 1 window, one date in 2"
+        );
+        assert_eq!(
+            difference(&seasonal, &DEFAULT),
+            "penalty of hinges x 4, 2 anniversaries, features of the season in earlier years"
+        );
+        assert_eq!(
+            difference(&DEFAULT, &seasonal),
+            "penalty of hinges x 1, no anniversary, no features of earlier years"
         );
         assert_eq!(
             difference(&REFERENCE, &DEFAULT),

@@ -243,9 +243,12 @@ mod tests {
         let against = RIGHT.map(|(f, s)| (-f, s));
         let against = Forecaster::new(&folds(ForecastMethod::Trend, &against), 4.5);
         assert_eq!(against.method, None);
-        let small = RIGHT.map(|(f, s)| (f / 4.0, s));
+        let small = RIGHT.map(|(f, s)| (f / 1.3, s));
         let stretched = Forecaster::new(&folds(ForecastMethod::Trend, &small), 4.5);
-        assert!(stretched.method.unwrap().1 <= 1.0);
+        assert!(
+            (0.7..=1.0).contains(&stretched.method.unwrap().1),
+            "{stretched:?}"
+        );
     }
 
     #[test]

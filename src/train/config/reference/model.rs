@@ -62,10 +62,10 @@ pub(super) const MODEL: &[Setting] = &[
         "anniversaries",
         INTEGER,
         "How many years back the same day of the year is a date too, which weighs as much as the newest, and the same \
-         season has features of its own (of two years at most); without it as many as the log covers, unless \
-         dates in the past speak against it. 0 with `solver = \"linfa\"`.",
+         season has features of its own (of two years at most). It is 0 with `solver = \"linfa\"`.",
     )
     .unit("years")
+    .otherwise(SELECTED)
     .range(Range::Integers(0, 3)),
     Setting::new(
         "kinds",
