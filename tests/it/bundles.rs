@@ -27,6 +27,16 @@ fn a_bundle_of_format_3_loads_for_ever() {
     assert_eq!(saved.bundle.spec().schema.seasonal_years, 0);
 }
 
+/// The first bundle of format 4, with features of two earlier years.
+#[test]
+fn a_bundle_of_format_4_loads_for_ever() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bundles/format-4");
+    let saved = load(&path).unwrap();
+    assert_eq!(saved.bundle.version(), "52a9a1240b75");
+    assert_eq!(saved.bundle.spec().format_version, 4);
+    assert_eq!(saved.bundle.spec().schema.seasonal_years, 2);
+}
+
 #[test]
 fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
     let dir = tempfile::tempdir().unwrap();

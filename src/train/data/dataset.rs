@@ -13,6 +13,12 @@ use crate::math::splitmix::splitmix64;
 /// The fewest rows that a model is fitted on or judged on.
 pub(crate) const MIN_ROWS: usize = 50;
 
+/// Of more rows than these, older dates give a part of theirs, which count more each: most fits hardly weigh old rows.
+const MANY_ROWS: usize = 40_000;
+
+/// The half-life, in label windows, of the weight whose square root is the share of a date's rows that is taken.
+const HALF_LIFE_WINDOWS: f64 = 3.0;
+
 /// Rows of a date that only a backtest learns from, at most and on average.
 const MOST_BACKTEST_ROWS: usize = 4_000;
 
@@ -43,18 +49,19 @@ pub(crate) struct Dataset {
     pub(crate) dates: Vec<Day>,
     /// How many rows of its date the row stands for: 1 unless only a part of them was taken.
     pub(crate) counts: Vec<f64>,
+    /// One in so many users was taken.
+    pub(crate) user_step: usize,
 }
 
 impl Dataset {
     /// Describes and labels every eligible user at every date of the schedule, in order of users, and counts the pairs
     /// of user and date that make no row. Where there would be more than `model.most_rows` rows, every second, third, ...
-    /// user is taken with all their dates; of the dates that only a backtest learns from, some [`MOST_BACKTEST_ROWS`]
-    /// rows each.
+    /// user is taken. Of more than [`MANY_ROWS`] rows, a part of those of older dates is left out, and of the dates that only a
+    /// backtest learns from all but some [`MOST_BACKTEST_ROWS`] rows each.
     pub(crate) fn build(
         ctx: &TrainContext<'_>,
         schedule: &Schedule,
     ) -> Result<(Self, DropCounts), HistoryError> {
-        let whole = |date: &Day| !schedule.backtest_anniversaries.contains(date);
         let mut builder = Builder {
             extractor: Extractor::new(&ctx.catalogue, ctx.histories.kinds()),
             labeller: &ctx.labeller,
@@ -71,21 +78,12 @@ impl Dataset {
                 *dropped.entry(reason.to_owned()).or_default() += pairs;
             }
         }
-        let dated = builder.dates.iter().zip(&labelled);
-        let kept: usize = dated
-            .filter(|((date, _), _)| whole(date))
-            .map(|(_, rows)| rows)
-            .sum();
         let most_rows = ctx.config.model.most_rows.max(1);
-        let every = kept.div_ceil(most_rows).max(1);
-        for ((date, share), rows) in builder.dates.iter_mut().zip(&labelled) {
-            if !whole(date) {
-                *share = (MOST_BACKTEST_ROWS * every) as f64 / (*rows).max(1) as f64;
-            }
-        }
+        let every = builder.take_shares(schedule, &labelled, most_rows);
         let labelled: usize = labelled.iter().sum();
         let mut data = Self {
             width: ctx.catalogue.len(),
+            user_step: every,
             ..Self::default()
         };
         ctx.histories.stream_chosen(
@@ -131,6 +129,7 @@ impl Dataset {
     pub(crate) fn at(&self, dates: &[Day]) -> Self {
         let mut part = Self {
             width: self.width,
+            user_step: self.user_step,
             ..Self::default()
         };
         let rows = self.dates.iter().enumerate();
@@ -143,6 +142,11 @@ impl Dataset {
             part.counts.push(self.counts[row]);
         }
         part
+    }
+
+    /// How many users of the log a row stands for.
+    pub(crate) fn users_of(&self, row: usize) -> f64 {
+        self.counts[row] * self.user_step.max(1) as f64
     }
 
     /// The raw values of one feature.
@@ -177,6 +181,32 @@ struct Counted {
 }
 
 impl Builder<'_> {
+    /// Sets the share of each date's rows that is taken, from how many have a label; and returns how many users one is taken
+    /// of, so that there are `most_rows` rows at most beside those of the backtest's anniversaries.
+    fn take_shares(&mut self, schedule: &Schedule, labelled: &[usize], most_rows: usize) -> usize {
+        let many = labelled.iter().sum::<usize>() > MANY_ROWS;
+        let newest = schedule.regular.last().copied();
+        let half_life = HALF_LIFE_WINDOWS * f64::from(schedule.window_days);
+        let backtested = |date: &Day| schedule.backtest_anniversaries.contains(date);
+        let mut kept = 0.0;
+        for ((date, share), rows) in self.dates.iter_mut().zip(labelled) {
+            if many && schedule.regular.binary_search(date).is_ok() {
+                let age = newest.map_or(0, |newest| newest.since(*date));
+                *share = libm::exp2(-0.5 * f64::from(age) / half_life);
+            }
+            if !backtested(date) {
+                kept += *share * *rows as f64;
+            }
+        }
+        let every = (kept / most_rows as f64).ceil().max(1.0) as usize;
+        for ((date, share), rows) in self.dates.iter_mut().zip(labelled) {
+            if backtested(date) {
+                *share = (MOST_BACKTEST_ROWS * every) as f64 / (*rows).max(1) as f64;
+            }
+        }
+        every
+    }
+
     /// The label of a user at a date, or why there is none.
     fn label(&self, history: HistoryView<'_>, date: Day) -> Result<bool, &'static str> {
         self.labeller
@@ -224,5 +254,90 @@ impl Builder<'_> {
             }
         }
         data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::{Catalogue, FeatureSchema};
+    use crate::train::data::snapshots::Observed;
+    use crate::train::settings::ChurnConfig;
+
+    fn day(number: i32) -> Day {
+        Day::new(number).unwrap()
+    }
+
+    /// The shares of dates at 1000, 970 and 910, an anniversary and one of the backtest alone, by how many rows each has.
+    fn shares(rows: usize, most_rows: usize) -> (Vec<f64>, usize) {
+        let schedule = Schedule {
+            horizon_days: 30,
+            regular: vec![day(910), day(970), day(1_000)],
+            anniversaries: vec![day(665)],
+            backtest_anniversaries: vec![day(605)],
+            test: None,
+            window_days: 30,
+        };
+        let activity = vec!["purchase".to_owned()];
+        let catalogue = Catalogue::new(FeatureSchema {
+            activity: activity.clone(),
+            other_kinds: Vec::new(),
+            horizon_days: vec![30],
+            amounts: false,
+            seasonal_years: 0,
+            lead_days: 0,
+        })
+        .unwrap();
+        let churn = ChurnConfig {
+            activity: activity.clone(),
+            horizon_days: vec![30],
+            active_within_days: 90,
+            lead_days: 0,
+            churn_event: None,
+        };
+        let observed = Observed {
+            first: day(0),
+            until: day(1_030),
+            holes: Vec::new(),
+        };
+        let mut builder = Builder {
+            extractor: Extractor::new(&catalogue, &activity),
+            labeller: &Labeller::new(&churn, &activity, observed),
+            dates: schedule.dates().into_iter().map(|d| (d, 1.0)).collect(),
+            horizon_days: 30,
+        };
+        let every = builder.take_shares(&schedule, &[rows; 5], most_rows);
+        (
+            builder.dates.iter().map(|(_, share)| *share).collect(),
+            every,
+        )
+    }
+
+    #[test]
+    fn old_dates_of_large_logs_give_a_part_of_their_rows_and_small_logs_all() {
+        let (small, every) = shares(8_000, 200_000);
+        assert_eq!((small[1..].to_vec(), every), (vec![1.0; 4], 1));
+        assert!(small[0] == 0.5, "{small:?}");
+        // A weight halves after three windows of 30 days, its square root after six.
+        let (large, every) = shares(16_000, 200_000);
+        assert_eq!(every, 1);
+        assert_eq!((large[0], large[1]), (0.25, 1.0));
+        assert!(
+            (large[2] - 0.5_f64.sqrt()).abs() < 1e-12 && large[4] == 1.0,
+            "{large:?}"
+        );
+        assert!((large[3] - 0.5_f64.powf(1.0 / 6.0)).abs() < 1e-12);
+        // One in two users, and of the backtest's date as many rows as before.
+        let (halved, every) = shares(16_000, 40_000);
+        assert_eq!((halved[0], every), (0.5, 2));
+    }
+
+    #[test]
+    fn draws_are_even_and_the_same_again() {
+        let draws: Vec<f64> = (0..10_000).map(|user| draw(user, day(700))).collect();
+        let below = |share: f64| draws.iter().filter(|d| **d < share).count() as f64 / 10_000.0;
+        assert!((below(0.25) - 0.25).abs() < 0.02 && (below(0.8) - 0.8).abs() < 0.02);
+        assert_eq!(draws[7], draw(7, day(700)));
+        assert_ne!(draws[7], draw(7, day(701)));
     }
 }

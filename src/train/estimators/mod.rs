@@ -6,5 +6,6 @@ pub mod kmeans;
 pub mod logistic;
 pub(crate) mod random_forest;
 pub mod segments;
+pub(crate) mod terms;
 pub(crate) mod training_rows;
 pub(crate) mod transform;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use linfa::ParamGuard;
 
 use super::logistic::{Fitted, LogisticError, NewtonLogistic, Rows, fit_reference, fit_rows};
+use super::terms::{narrowed, widened};
 use super::transform::{Matrix, expand};
 use crate::card::Hyperparameters;
 use crate::features::{FeatureGroup, Quantity};
@@ -26,7 +27,7 @@ pub(crate) struct TrainingRows<'a> {
     pub(crate) expansion: Expansion,
     pub(crate) matrix: Matrix,
     /// For each column of the matrix whether it is of the same season in earlier years.
-    seasonal: Vec<bool>,
+    pub(super) seasonal: Vec<bool>,
     /// Position of recency among the columns.
     recency: usize,
     /// BG/NBD's probability of silence over the horizon, where churn is silence: its position and how it is standardised.
@@ -47,14 +48,6 @@ pub(crate) struct Sample {
     pub(crate) counts: Vec<f64>,
     /// Of more rows than these, some that count little are left out.
     pub(crate) unthinned_rows: usize,
-}
-
-/// The terms that a candidate weighs.
-struct Terms {
-    /// Positions in a row of the design matrix, increasing.
-    positions: Vec<usize>,
-    /// Each one's penalty as a multiple of the candidate's.
-    penalty_factors: Vec<f64>,
 }
 
 impl<'a> TrainingRows<'a> {
@@ -187,30 +180,6 @@ impl<'a> TrainingRows<'a> {
         Ok(widened(fitted, &terms.positions, self.matrix.width))
     }
 
-    /// The terms of a candidate: columns, then hinges and interactions.
-    fn terms(&self, candidate: &Hyperparameters) -> Terms {
-        let wanted = |column: usize| candidate.seasonal_features || !self.seasonal[column];
-        let columns = (0..self.matrix.columns).map(|column| (wanted(column), 1.0));
-        let hinges = self.expansion.hinges.iter().map(|hinge| {
-            let wanted = candidate.nonlinear_terms && wanted(hinge.column);
-            (wanted, candidate.hinge_penalty)
-        });
-        let interactions = self.expansion.interactions.iter().map(|pair| {
-            let columns = wanted(pair.first) && wanted(pair.second);
-            let wanted = candidate.nonlinear_terms && columns;
-            (wanted, candidate.interaction_penalty)
-        });
-        let terms = columns.chain(hinges).chain(interactions).enumerate();
-        let (positions, penalty_factors) = terms
-            .filter(|(_, (wanted, _))| *wanted)
-            .map(|(position, (_, factor))| (position, factor))
-            .unzip();
-        Terms {
-            positions,
-            penalty_factors,
-        }
-    }
-
     /// The terms of some rows, row after row; without a copy where that is the whole matrix.
     fn values(&self, rows: &[usize], terms: &[usize]) -> Cow<'_, [f64]> {
         let all_terms = terms.len() == self.matrix.width;
@@ -288,53 +257,19 @@ impl<'a> TrainingRows<'a> {
         let mut kept = Vec::with_capacity(used.len());
         let mut weights = Vec::with_capacity(used.len());
         for (row, count, root) in used {
-            if thinned && draw(self.data.users[row], self.data.dates[row]) >= root {
+            // Of rows of which the share 1 / count was taken already, by the same draw.
+            let stays = (root * self.data.counts[row]).min(1.0);
+            let drawn = draw(self.data.users[row], self.data.dates[row]);
+            if thinned && drawn >= root {
                 continue;
             }
             kept.push(row);
-            weights.push(count * if thinned { root } else { root * root });
+            let weight = count * root * root;
+            weights.push(if thinned { weight / stays } else { weight });
         }
         let scale = total / weights.iter().sum::<f64>();
         weights.iter_mut().for_each(|weight| *weight *= scale);
         (kept, weights)
-    }
-}
-
-/// A fit restricted to some terms, to start from.
-fn narrowed<'f>(fitted: &'f Fitted, terms: &[usize]) -> Cow<'f, Fitted> {
-    let width = fitted.weights.len();
-    if terms.len() == width {
-        return Cow::Borrowed(fitted);
-    }
-    let mut curvature = Vec::new();
-    if !fitted.curvature.is_empty() {
-        // The intercept comes last.
-        let kept: Vec<usize> = terms.iter().copied().chain([width]).collect();
-        for i in &kept {
-            curvature.extend(kept.iter().map(|j| fitted.curvature[i * (width + 1) + j]));
-        }
-    }
-    Cow::Owned(Fitted {
-        weights: terms.iter().map(|term| fitted.weights[*term]).collect(),
-        curvature,
-        ..*fitted
-    })
-}
-
-/// A fit of some terms as one of all `width` terms, with a weight of 0 for the others. Its curvature is not known of them, so
-/// no fit can start from it.
-fn widened(fitted: Fitted, terms: &[usize], width: usize) -> Fitted {
-    if terms.len() == width {
-        return fitted;
-    }
-    let mut weights = vec![0.0; width];
-    for (term, weight) in terms.iter().zip(&fitted.weights) {
-        weights[*term] = *weight;
-    }
-    Fitted {
-        weights,
-        curvature: Vec::new(),
-        ..fitted
     }
 }
 
@@ -387,6 +322,7 @@ mod tests {
             users: pairs().map(|(user, _)| user).collect(),
             dates: pairs().map(|(_, date)| date).collect(),
             counts: vec![1.0; 50_000],
+            user_step: 1,
         };
         let regular: Vec<Day> = dates.iter().rev().copied().collect();
         let rows = TrainingRows::of_dates(&data, &regular, 30);
@@ -425,5 +361,58 @@ mod tests {
             "few enough to keep all"
         );
         assert_eq!(weights_of(&all, None), (all.clone(), vec![1.0; 50_000]));
+    }
+
+    /// Of older dates a part of the rows was taken when they were made; whatever the half-life, each date weighs as it would
+    /// with all of them.
+    #[test]
+    fn rows_that_stand_for_others_weigh_as_much_as_those() {
+        let newest = Day::new(400).unwrap();
+        let dates: Vec<Day> = (0..5).map(|k| newest.plus(-30 * k)).collect();
+        let share = |date: Day| 0.5_f64.powf(f64::from(newest.since(date)) / 180.0);
+        let mut data = Dataset::default();
+        for user in 0..20_000_u32 {
+            for date in dates.iter().rev() {
+                if draw(user, *date) < share(*date) {
+                    data.users.push(user);
+                    data.dates.push(*date);
+                    data.labels.push(false);
+                    data.counts.push(1.0 / share(*date));
+                }
+            }
+        }
+        let regular: Vec<Day> = dates.iter().rev().copied().collect();
+        let rows = TrainingRows::of_dates(&data, &regular, 30);
+        let sample = rows.whole((0..data.len()).collect());
+        assert!(data.len() > sample.unthinned_rows);
+        for half_life in [Some(1.0), Some(3.0), Some(8.0), None] {
+            let candidate = Hyperparameters { half_life, ..PLAIN };
+            let (kept, weights) = rows.weights(&candidate, &sample, newest.plus(30));
+            let of = |date: Day| {
+                let own = kept
+                    .iter()
+                    .zip(&weights)
+                    .filter(|(row, _)| data.dates[**row] == date);
+                own.map(|(_, weight)| weight).sum::<f64>()
+            };
+            for (k, date) in dates.iter().enumerate() {
+                let weight = half_life.map_or(1.0, |windows| 0.5_f64.powf(k as f64 / windows));
+                let found = of(*date) / of(newest);
+                assert!(
+                    (found / weight - 1.0).abs() < 0.03,
+                    "{half_life:?} {k}: {found}"
+                );
+            }
+        }
+        // The negative control: had nobody counted, old dates would weigh too little.
+        data.counts.fill(1.0);
+        let rows = TrainingRows::of_dates(&data, &regular, 30);
+        let (kept, weights) = rows.weights(&PLAIN, &rows.whole((0..data.len()).collect()), newest);
+        let oldest = kept
+            .iter()
+            .zip(&weights)
+            .filter(|(row, _)| data.dates[**row] == dates[4]);
+        let weight: f64 = oldest.map(|(_, weight)| weight).sum();
+        assert!(weight / weights.iter().sum::<f64>() < 0.19);
     }
 }

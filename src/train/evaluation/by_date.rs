@@ -20,17 +20,17 @@ pub(crate) struct DatePredictions {
 
 #[derive(Clone, Copy, Default)]
 struct Counts {
-    users: u64,
-    churners: u64,
+    users: f64,
+    churners: f64,
 }
 
 /// Churn at every date of the rows, with the first of the predictions for those that have some.
 pub(crate) fn by_date(data: &Dataset, predictions: &[DatePredictions]) -> Vec<DateCard> {
     let mut counts: BTreeMap<Day, Counts> = BTreeMap::new();
-    for (date, churned) in data.dates.iter().zip(&data.labels) {
+    for (row, (date, churned)) in data.dates.iter().zip(&data.labels).enumerate() {
         let counts = counts.entry(*date).or_default();
-        counts.users += 1;
-        counts.churners += u64::from(*churned);
+        counts.users += data.users_of(row);
+        counts.churners += data.users_of(row) * f64::from(*churned);
     }
     let dates = counts.into_iter();
     dates
@@ -48,8 +48,8 @@ fn card(
         .find(|p| p.date == date && !p.predicted.is_empty());
     DateCard {
         date,
-        users,
-        churn_rate: churners as f64 / users as f64,
+        users: users.round() as u64,
+        churn_rate: churners / users,
         predicted: made.map(|p| mean(&p.predicted)),
         deciles: made.map_or_else(Vec::new, |p| calibration_curve(&p.predicted, &p.churned)),
     }

@@ -126,25 +126,28 @@ pub(crate) fn sizes_of_dates(
     dates: &[Day],
     left_out: &LeftOut,
 ) -> Vec<StageSizes> {
-    let mut sizes: BTreeMap<Day, BTreeMap<String, u64>> =
+    let mut sizes: BTreeMap<Day, BTreeMap<String, f64>> =
         dates.iter().map(|date| (*date, BTreeMap::new())).collect();
-    let mut add = |date: Day, state: &str, more: u64| {
+    let mut add = |date: Day, state: &str, more: f64| {
         if let Some(users) = sizes.get_mut(&date) {
             *users.entry(state.to_owned()).or_default() += more;
         }
     };
-    for (vector, date) in data.rows().zip(&data.dates) {
+    for (row, (vector, date)) in data.rows().zip(&data.dates).enumerate() {
         if let Some(stage) = stage_of(ctx, vector) {
-            add(*date, stage.name(), 1);
+            // Of a large log only some rows were made.
+            add(*date, stage.name(), data.users_of(row));
         }
     }
     for ((date, state), users) in left_out.iter().filter(|((_, state), _)| *state != NEW) {
-        add(*date, state, *users);
+        add(*date, state, *users as f64);
     }
-    sizes
-        .into_iter()
-        .map(|(date, users)| StageSizes { date, users })
-        .collect()
+    let rounded = |(state, users): (String, f64)| (state, users.round() as u64);
+    let sizes = sizes.into_iter().map(|(date, users)| StageSizes {
+        date,
+        users: users.into_iter().map(rounded).collect(),
+    });
+    sizes.collect()
 }
 
 /// How many users stand where after some moves; those not yet active are left out.

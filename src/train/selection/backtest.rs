@@ -293,6 +293,7 @@ mod tests {
             users: rows().map(|(user, _)| user).collect(),
             dates: rows().map(|(_, date)| date).collect(),
             counts: vec![1.0; 200 * 13],
+            user_step: 1,
         };
         (data, dates)
     }

@@ -139,8 +139,11 @@ pub(crate) fn base_rate_log_odds(data: &Dataset, known: &[usize], window_days: i
     let recent = |row: &&usize| {
         newest.is_some_and(|n| n.since(data.dates[**row]) < BASE_RATE_WINDOWS * window_days)
     };
-    let labels = known.iter().filter(recent).map(|row| data.labels[*row]);
-    let (rows, churned) = labels.fold((0.0, 0.0), |(n, m), y| (n + 1.0, m + f64::from(y)));
+    let recent = known.iter().filter(recent);
+    let (rows, churned) = recent.fold((0.0, 0.0), |(n, m), row| {
+        let count = data.counts[*row];
+        (n + count, m + count * f64::from(data.labels[*row]))
+    });
     // Half a user of each class, so that a rate of 0 or 1 has log-odds.
     logit((churned + 0.5) / (rows + 1.0))
 }
@@ -189,6 +192,7 @@ mod tests {
             users: rows().map(|(user, _)| user).collect(),
             dates: rows().map(|(_, date)| date).collect(),
             counts: vec![1.0; 1_600],
+            user_step: 1,
         };
         (data, dates)
     }

@@ -59,9 +59,10 @@ pub(crate) fn select(
         anniversaries: rows.anniversaries(asked),
         features: rows.has_seasonal_features(),
     };
-    let known = |date: &&Day| rows.is_known(**date, asked);
-    let count = rows.data.dates.iter().filter(known).count();
-    let default = default_candidate(config, count, earlier);
+    let known = rows.data.dates.iter().zip(&rows.data.counts);
+    let known = known.filter(|(date, _)| rows.is_known(**date, asked));
+    let count: f64 = known.map(|(_, count)| count).sum();
+    let default = default_candidate(config, count as usize, earlier);
     let cutoffs = cutoffs(dates, rows.window_days);
     let (compared, older) = cutoffs.split_at(COMPARED_FOLDS.min(cutoffs.len()));
     let mut trials = Trials::new(default);
