@@ -11,6 +11,7 @@ mod quality_gate;
 mod refusals;
 mod renamed;
 mod scale;
+mod seasons;
 mod target_leakage;
 
 use std::fs;
