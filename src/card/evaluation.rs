@@ -59,7 +59,7 @@ impl Evaluation {
 /// A simpler way to predict churn, judged on the same users.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineCard {
-    /// `base_rate` (the churn rate of the training rows for everyone), `recency_only` and `best_single` (logistic
+    /// `base_rate` (the churn rate of the last three label windows for everyone), `recency_only` and `best_single` (logistic
     /// models on one feature), `random_forest`, ...
     pub name: String,
     /// The feature that it goes by, if it is a single one.

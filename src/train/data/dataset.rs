@@ -8,10 +8,14 @@ use super::labels::Labeller;
 use super::snapshots::Schedule;
 use crate::card::DropCounts;
 use crate::lifecycle::NotEligible;
+use crate::math::logit;
 use crate::math::splitmix::splitmix64;
 
 /// The fewest rows that a model is fitted on or judged on.
 pub(crate) const MIN_ROWS: usize = 50;
+
+/// Label windows that the base rate is taken from.
+const BASE_RATE_WINDOWS: i32 = 3;
 
 /// Of more rows than these, older dates give a part of theirs, which count more each: most fits hardly weigh old rows.
 const MANY_ROWS: usize = 40_000;
@@ -123,6 +127,22 @@ impl Dataset {
     pub(crate) fn churn_rate(&self) -> f64 {
         let churned = self.labels.iter().filter(|y| **y).count();
         churned as f64 / self.len().max(1) as f64
+    }
+
+    /// The log-odds of the churn rate of some rows, of those whose dates lie within the last [`BASE_RATE_WINDOWS`] label windows
+    /// before the newest: what one would say of everybody without a model.
+    pub(crate) fn recent_churn_log_odds(&self, rows: &[usize], window_days: i32) -> f64 {
+        let newest = rows.iter().map(|row| self.dates[*row]).max();
+        let recent = |row: &&usize| {
+            let age = newest.map_or(0, |newest| newest.since(self.dates[**row]));
+            age < BASE_RATE_WINDOWS * window_days
+        };
+        let (all, churned) = rows.iter().filter(recent).fold((0.0, 0.0), |(n, m), row| {
+            let count = self.counts[*row];
+            (n + count, m + count * f64::from(self.labels[*row]))
+        });
+        // Half a user of each class, so that a rate of 0 or 1 has log-odds.
+        logit((churned + 0.5) / (all + 1.0))
     }
 
     /// The rows of some dates.
@@ -330,6 +350,28 @@ mod tests {
         // One in two users, and of the backtest's date as many rows as before.
         let (halved, every) = shares(16_000, 40_000);
         assert_eq!((halved[0], every), (0.5, 2));
+    }
+
+    /// By hand: of the last three windows of 30 days three users of four churn, and one of them stands for two.
+    #[test]
+    fn the_base_rate_is_that_of_the_last_three_windows() {
+        let data = Dataset {
+            labels: vec![true, true, false, true, false],
+            users: vec![0; 5],
+            dates: [1_000, 950, 911, 950, 910].map(day).into(),
+            counts: vec![1.0, 1.0, 1.0, 2.0, 50.0],
+            ..Dataset::default()
+        };
+        let log_odds = data.recent_churn_log_odds(&[0, 1, 2, 3, 4], 30);
+        assert!(
+            (log_odds - (4.5_f64 / 1.5).ln()).abs() < 1e-12,
+            "{log_odds}"
+        );
+        let alone = data.recent_churn_log_odds(&[4], 30);
+        assert!(
+            (alone - (0.5_f64 / 50.5).ln()).abs() < 1e-12,
+            "the newest is of those given"
+        );
     }
 
     #[test]

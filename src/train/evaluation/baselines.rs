@@ -53,7 +53,9 @@ pub(crate) fn baselines(
     horizon_days: u16,
 ) -> Result<Vec<Baseline>, TrainError> {
     let features = ctx.catalogue.features();
-    let churn_rate = holdout.known.data.churn_rate();
+    let known = holdout.known;
+    let all: Vec<usize> = (0..known.data.len()).collect();
+    let churn_rate = sigmoid(known.data.recent_churn_log_odds(&all, known.window_days));
     let mut baselines = vec![Baseline::new(
         "base_rate",
         vec![churn_rate; holdout.test.len()],

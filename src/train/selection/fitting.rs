@@ -2,7 +2,6 @@
 
 use super::backtest::{known_shifts, mean_shifts};
 use super::forecast::{KnownShifts, forecasts};
-use super::guard::base_rate_log_odds;
 use super::search::{Selection, select};
 use crate::history::Day;
 use crate::model::Calibration;
@@ -59,7 +58,9 @@ pub(crate) fn select_and_fit(
         .collect();
     let forecasts = forecasts(&mean_shifts(&shifts), asked.date, schedule.window_days);
     let known: Vec<usize> = sets.iter().flat_map(|set| &set.rows).copied().collect();
-    let base_rate = base_rate_log_odds(rows.data, &known, schedule.window_days);
+    let base_rate = rows
+        .data
+        .recent_churn_log_odds(&known, schedule.window_days);
     let line = selection.calibration.line(&forecasts);
     Ok(Fits {
         line: selection.guard.drawn(line, base_rate),

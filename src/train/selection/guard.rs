@@ -9,14 +9,10 @@ use super::backtest::{Fold, Sides, sides};
 use super::calibration::{BacktestCalibration, effective_folds, interval_over_dates};
 use crate::card::BacktestComparison;
 use crate::history::Day;
-use crate::math::{evenly, log_loss_of_logit, logit, mean};
+use crate::math::{evenly, log_loss_of_logit, mean};
 use crate::model::Calibration;
-use crate::train::data::dataset::Dataset;
 use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
 use crate::train::estimators::training_rows::TrainingRows;
-
-/// Label windows before a day that the base rate is taken from.
-const BASE_RATE_WINDOWS: i32 = 3;
 
 /// Rows that recency alone is fitted on at most.
 const MOST_ROWS: usize = 6_000;
@@ -120,7 +116,7 @@ fn baselines(rows: &TrainingRows<'_>, date: Day) -> Result<Baselines, LogisticEr
         let Sides {
             known, predicted, ..
         } = sides(rows, date, half);
-        let rate = base_rate_log_odds(rows.data, &known, rows.window_days);
+        let rate = rows.data.recent_churn_log_odds(&known, rows.window_days);
         let base_rate = baselines.entry(BASE_RATE).or_default();
         base_rate.resize(base_rate.len() + predicted.len(), rate);
         let known: Vec<usize> = evenly(known.len(), MOST_ROWS).map(|k| known[k]).collect();
@@ -131,21 +127,6 @@ fn baselines(rows: &TrainingRows<'_>, date: Day) -> Result<Baselines, LogisticEr
         }
     }
     Ok(baselines)
-}
-
-/// The log-odds of the churn rate of rows whose dates lie within the last label windows.
-pub(crate) fn base_rate_log_odds(data: &Dataset, known: &[usize], window_days: i32) -> f64 {
-    let newest = known.iter().map(|row| data.dates[*row]).max();
-    let recent = |row: &&usize| {
-        newest.is_some_and(|n| n.since(data.dates[**row]) < BASE_RATE_WINDOWS * window_days)
-    };
-    let recent = known.iter().filter(recent);
-    let (rows, churned) = recent.fold((0.0, 0.0), |(n, m), row| {
-        let count = data.counts[*row];
-        (n + count, m + count * f64::from(data.labels[*row]))
-    });
-    // Half a user of each class, so that a rate of 0 or 1 has log-odds.
-    logit((churned + 0.5) / (rows + 1.0))
 }
 
 /// A logistic model on recency alone.
@@ -179,6 +160,7 @@ mod tests {
     use super::*;
     use crate::card::Interval;
     use crate::math::sigmoid;
+    use crate::train::data::dataset::Dataset;
     use crate::train::selection::forecast::Forecaster;
 
     /// 400 users at four dates a window of 30 days apart. Two in five churn at each date.
