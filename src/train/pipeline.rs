@@ -1,7 +1,7 @@
 //! The whole fit, top to bottom: histories in, bundle content and card out.
 //!
 //! A horizon's rows are labelled by `label`; `prepare` makes the design matrix of some of them, and
-//! [`select_and_fit`](super::selection::fitting) selects a candidate by backtesting and fits it. Both are run twice: by `evaluate` on what was known one label window ago, and
+//! `select_and_fit` selects a candidate by backtesting and fits it. Both are run twice: by `evaluate` on what was known one label window ago, and
 //! on all rows for the bundle.
 
 use super::TrainError;

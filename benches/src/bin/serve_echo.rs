@@ -218,7 +218,9 @@ fn features(model: &Model) -> Result<Vec<(String, f64)>> {
 /// One user in each form: every feature known, and a history of 30 active days.
 fn subjects(model: &Model) -> Result<Vec<(&'static str, SubjectForm)>> {
     let features = features(model)?;
-    let packed = features.iter().map(|(_, value)| *value).collect();
+    let mut packed: Vec<f64> = features.iter().map(|(_, value)| *value).collect();
+    // Features of earlier years come last.
+    packed.resize(model.features.len(), f64::NAN);
     let named = features.into_iter().collect();
     let kind = model.activity_kinds.first().cloned().unwrap_or_default();
     let last: Option<Day> = model.as_of.parse().ok();
