@@ -11,7 +11,7 @@ use super::checks::mapping_doubts::{Returning, no_amounts};
 use super::checks::target_leakage;
 use super::data::context::TrainContext;
 use super::data::coverage_notes::coverage_notes;
-use super::data::dataset::Dataset;
+use super::data::dataset::{Dataset, DroppedPairs, dropped_of};
 use super::data::schema::absent_activity;
 use super::data::snapshots::{Schedule, Spacing};
 use super::estimators::effects::effects;
@@ -32,8 +32,7 @@ use super::selection::candidate;
 use super::selection::fitting::{Asked, Fits, select_and_fit};
 use super::selection::search::Selection;
 use crate::card::{
-    Card, DropCounts, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION,
-    Untested,
+    Card, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION, Untested,
 };
 use crate::history::Day;
 use crate::math::sigmoid;
@@ -136,7 +135,7 @@ fn log_notes(input: &FitInput<'_>, ctx: &TrainContext<'_>) -> Result<Vec<String>
 struct Labelled {
     schedule: Schedule,
     data: Dataset,
-    dropped: DropCounts,
+    dropped: DroppedPairs,
 }
 
 /// Describes and labels users at the dates of a horizon.
@@ -149,7 +148,8 @@ fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainErr
     let lead_days = ctx.config.churn.lead_days;
     let schedule = Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)?;
     let (data, dropped) = Dataset::build(ctx, &schedule)?;
-    check_rows(ctx, &data, &dropped, horizon_days)?;
+    let all = dropped_of(&dropped, &schedule.dates());
+    check_rows(ctx, &data, &all, horizon_days)?;
     Ok(Labelled {
         schedule,
         data,
@@ -225,12 +225,15 @@ fn fit_horizon(
     let mut predictions: Vec<DatePredictions> = test_predictions.into_iter().collect();
     predictions.extend(selection.folds.iter().map(fold_predictions));
     let backtest = selection.backtest_cards();
+    // Other anniversaries are dates of the backtest alone.
+    let snapshots = schedule.learnt_at(ctx.as_of, selection.candidate.anniversaries);
+    let (rows_fitted, churn_rate) = data.rows_of(&snapshots);
     let card = HorizonCard {
         horizon_days: schedule.horizon_days,
-        snapshots: schedule.learnt_at(ctx.as_of, selection.candidate.anniversaries),
-        rows: data.len() as u64,
-        churn_rate: data.churn_rate(),
-        dropped,
+        rows: rows_fitted,
+        churn_rate,
+        dropped: dropped_of(&dropped, &snapshots),
+        snapshots,
         solver: ctx.config.model.solver.name().to_owned(),
         hyperparameters: selection.candidate,
         candidate: candidate::name(&selection.candidate),

@@ -57,6 +57,18 @@ pub(crate) struct Dataset {
     pub(crate) user_step: usize,
 }
 
+/// How many pairs of a user and a date make no row, by date and reason.
+pub(crate) type DroppedPairs = BTreeMap<Day, DropCounts>;
+
+/// The pairs of some dates that make no row, by reason.
+pub(crate) fn dropped_of(dropped: &DroppedPairs, dates: &[Day]) -> DropCounts {
+    let mut sum = DropCounts::new();
+    for (reason, pairs) in dates.iter().filter_map(|date| dropped.get(date)).flatten() {
+        *sum.entry(reason.clone()).or_default() += pairs;
+    }
+    sum
+}
+
 impl Dataset {
     /// Describes and labels every eligible user at every date of the schedule, in order of users, and counts the pairs
     /// of user and date that make no row. Where there would be more than `model.most_rows` rows, every second, third, ...
@@ -65,26 +77,25 @@ impl Dataset {
     pub(crate) fn build(
         ctx: &TrainContext<'_>,
         schedule: &Schedule,
-    ) -> Result<(Self, DropCounts), HistoryError> {
+    ) -> Result<(Self, DroppedPairs), HistoryError> {
         let mut builder = Builder {
             extractor: Extractor::new(&ctx.catalogue, ctx.histories.kinds()),
             labeller: &ctx.labeller,
             dates: schedule.dates().into_iter().map(|d| (d, 1.0)).collect(),
             horizon_days: schedule.horizon_days,
         };
-        let mut dropped = DropCounts::new();
+        let mut dropped = vec![DropCounts::new(); builder.dates.len()];
         let mut labelled = vec![0; builder.dates.len()];
         for part in ctx.histories.map_blocks(|block| builder.count(block))? {
             for (sum, rows) in labelled.iter_mut().zip(part.labelled) {
                 *sum += rows;
             }
-            for (reason, pairs) in part.dropped {
-                *dropped.entry(reason.to_owned()).or_default() += pairs;
+            for ((position, reason), pairs) in part.dropped {
+                *dropped[position].entry(reason.to_owned()).or_default() += pairs;
             }
         }
         let most_rows = ctx.config.model.most_rows.max(1);
         let every = builder.take_shares(schedule, &labelled, most_rows);
-        let labelled: usize = labelled.iter().sum();
         let mut data = Self {
             width: ctx.catalogue.len(),
             user_step: every,
@@ -98,10 +109,17 @@ impl Dataset {
                 Ok::<_, HistoryError>(())
             },
         )?;
-        if data.len() < labelled {
-            dropped.insert("subsampled".to_owned(), (labelled - data.len()) as u64);
+        let mut by_date = DroppedPairs::new();
+        for (((date, _), mut dropped), labelled) in
+            builder.dates.into_iter().zip(dropped).zip(labelled)
+        {
+            let (rows, _) = data.rows_of(&[date]);
+            if rows < labelled as u64 {
+                dropped.insert("subsampled".to_owned(), labelled as u64 - rows);
+            }
+            by_date.insert(date, dropped);
         }
-        Ok((data, dropped))
+        Ok((data, by_date))
     }
 
     fn append(&mut self, rows: Self) {
@@ -123,10 +141,12 @@ impl Dataset {
         self.labels.len()
     }
 
-    /// The share of rows that churned; 0 without rows.
-    pub(crate) fn churn_rate(&self) -> f64 {
-        let churned = self.labels.iter().filter(|y| **y).count();
-        churned as f64 / self.len().max(1) as f64
+    /// How many rows some dates have, and the share of them that churned; 0 without rows.
+    pub(crate) fn rows_of(&self, dates: &[Day]) -> (u64, f64) {
+        let own = self.dates.iter().zip(&self.labels);
+        let own = own.filter(|(date, _)| dates.contains(date));
+        let (rows, churned) = own.fold((0, 0), |(n, m), (_, y)| (n + 1, m + u64::from(*y)));
+        (rows, churned as f64 / rows.max(1) as f64)
     }
 
     /// The log-odds of the churn rate of some rows, of those whose dates lie within the last [`BASE_RATE_WINDOWS`] label windows
@@ -193,11 +213,11 @@ struct Builder<'a> {
     horizon_days: u16,
 }
 
-/// How many pairs of a user and a date make a row, by date, and how many do not, by reason.
+/// How many pairs of a user and a date make a row, by the date's position, and how many do not, by position and reason.
 #[derive(Default)]
 struct Counted {
     labelled: Vec<usize>,
-    dropped: BTreeMap<&'static str, u64>,
+    dropped: BTreeMap<(usize, &'static str), u64>,
 }
 
 impl Builder<'_> {
@@ -246,7 +266,9 @@ impl Builder<'_> {
             for (position, &(date, _)) in self.dates.iter().enumerate() {
                 match self.label(history, date) {
                     Ok(_) => counted.labelled[position] += 1,
-                    Err(reason) => *counted.dropped.entry(reason).or_default() += 1,
+                    Err(reason) => {
+                        *counted.dropped.entry((position, reason)).or_default() += 1;
+                    }
                 }
             }
         }
@@ -362,6 +384,8 @@ mod tests {
             counts: vec![1.0, 1.0, 1.0, 2.0, 50.0],
             ..Dataset::default()
         };
+        assert_eq!(data.rows_of(&[day(950), day(911)]), (3, 2.0 / 3.0));
+        assert_eq!(data.rows_of(&[day(1)]), (0, 0.0));
         let log_odds = data.recent_churn_log_odds(&[0, 1, 2, 3, 4], 30);
         assert!(
             (log_odds - (4.5_f64 / 1.5).ln()).abs() < 1e-12,
@@ -372,6 +396,23 @@ mod tests {
             (alone - (0.5_f64 / 50.5).ln()).abs() < 1e-12,
             "the newest is of those given"
         );
+    }
+
+    #[test]
+    fn pairs_without_a_row_are_added_up_over_some_dates() {
+        let of = |pairs: &[(&str, u64)]| -> DropCounts {
+            pairs
+                .iter()
+                .map(|(reason, n)| ((*reason).to_owned(), *n))
+                .collect()
+        };
+        let dropped = DroppedPairs::from([
+            (day(1), of(&[("inactive", 2), ("subsampled", 5)])),
+            (day(2), of(&[("inactive", 3)])),
+            (day(3), of(&[("not_yet_seen", 7)])),
+        ]);
+        let sum = dropped_of(&dropped, &[day(1), day(2), day(9)]);
+        assert_eq!(sum, of(&[("inactive", 5), ("subsampled", 5)]));
     }
 
     #[test]
