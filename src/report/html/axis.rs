@@ -73,7 +73,12 @@ impl Axis {
         let (step, digits) = steps
             .into_iter()
             .find(|(step, digits)| {
-                (high - low) / step < 1e6 && inside(*step).count() <= most_ticks(*digits)
+                let label = |k: i64| format(k as f64 * step, *digits).chars().count();
+                if (high - low) / step >= 1e6 || inside(*step).count() > 5 {
+                    return false;
+                }
+                let longest = inside(*step).map(label).max().unwrap_or(0);
+                inside(*step).count() <= most_ticks(*digits, longest)
             })
             .unwrap_or((high - low, 0));
         let margin = (high - low) * 0.04;
@@ -107,9 +112,14 @@ pub(crate) fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
         })
 }
 
-/// As many labels of this length as lie beside each other in a narrow column.
-fn most_ticks(digits: usize) -> usize {
-    if digits > 3 { 3 } else { 5 }
+/// As many labels as lie beside each other in a narrow column, by their decimals and the characters of the longest.
+fn most_ticks(digits: usize, longest: usize) -> usize {
+    match (digits, longest) {
+        (4.., _) => 3,
+        // A sign and three decimals.
+        (_, 6..) => 4,
+        _ => 5,
+    }
 }
 
 /// How many decimals multiples of a step have.
