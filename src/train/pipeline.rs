@@ -202,8 +202,7 @@ fn fit_horizon(
     } = labelled;
     let evaluated = evaluate(ctx, &schedule, &data, shared)?;
     let rows = prepare(ctx, &schedule, &data, &shared.preprocessing);
-    let known = (0..data.len()).filter(|row| rows.is_known(data.dates[*row], ctx.as_of));
-    let known = rows.whole(known.collect());
+    let known = rows.whole(rows.known_at(ctx.as_of).collect());
     let asked = Asked {
         date: ctx.as_of,
         backtest: &schedule.regular,
@@ -321,7 +320,7 @@ fn evaluate(
         slicings: slicings(ctx, &shared.preprocessing, &shared.segments, &split.test),
     };
     let protocol = Protocol {
-        train: split.known_dates.clone(),
+        train: schedule.learnt_at(split.test_date, selection.candidate.anniversaries),
         calibration: selection.folds.first().map(|fold| fold.date),
         test: split.test_date,
         user_parts: USER_PARTS,

@@ -14,12 +14,12 @@ pub(crate) struct Schedule {
     pub(crate) horizon_days: u16,
     /// Dates at even distances: every one has a fully observed label window.
     pub(crate) regular: Vec<Day>,
+    /// The latest of them, on which the model is judged; `None` when no earlier date could train for it.
+    pub(crate) test: Option<Day>,
     /// Anniversaries of the as-of day and of the test date, without regular dates.
     pub(crate) anniversaries: Vec<Day>,
     /// Anniversaries of the backtest's dates alone. A backtest compares on few users, so a part of the users will do.
     pub(crate) backtest_anniversaries: Vec<Day>,
-    /// The latest of them, on which the model is judged; `None` when no earlier date could train for it.
-    pub(crate) test: Option<Day>,
     /// Days from a date to the end of its label window: lead + horizon, the embargo between parts.
     pub(crate) window_days: i32,
 }
@@ -80,9 +80,9 @@ pub(crate) struct Spacing {
 /// Dates that are backtested at most.
 pub(crate) const BACKTEST_DATES: usize = 8;
 
-/// The day so many years of 365 days before another: the same time of the year.
-pub(crate) fn anniversary(date: Day, years: u8) -> Day {
-    date.plus(-i32::from(YEAR_DAYS) * i32::from(years))
+/// The days one, two, ... years of 365 days before another: the same time of the year.
+pub(crate) fn anniversaries(date: Day, years: u8) -> impl Iterator<Item = Day> {
+    (1..=i32::from(years)).map(move |year| date.plus(-i32::from(YEAR_DAYS) * year))
 }
 
 impl Schedule {
@@ -163,12 +163,10 @@ impl Schedule {
     fn add_anniversaries(&mut self, as_of: Day, years: u8, described: impl Fn(Day) -> bool) {
         let usable = |date: &Day| described(*date) && !self.regular.contains(date);
         let of = |dates: Vec<Day>| -> BTreeSet<Day> {
-            let own = |date: &Day| (1..=years).map(|year| anniversary(*date, year)).collect();
-            dates
-                .iter()
-                .flat_map::<Vec<Day>, _>(own)
-                .filter(usable)
-                .collect()
+            let all = dates
+                .into_iter()
+                .flat_map(|date| anniversaries(date, years));
+            all.filter(usable).collect()
         };
         let judged = of(self.test.into_iter().chain([as_of]).collect());
         let backtested = of(self.backtest_dates());
@@ -193,11 +191,15 @@ impl Schedule {
         dates
     }
 
-    /// The dates of a fit for predictions at the day `asked` that uses anniversaries of so many years, oldest first.
+    /// The dates that a fit for predictions at the day `asked` learns from if it uses anniversaries of so many years, oldest
+    /// first.
     pub(crate) fn learnt_at(&self, asked: Day, years: u8) -> Vec<Day> {
-        let own: Vec<Day> = (1..=years).map(|year| anniversary(asked, year)).collect();
+        let own: Vec<Day> = anniversaries(asked, years).collect();
         let mut dates = self.dates();
-        dates.retain(|date| self.regular.contains(date) || own.contains(date));
+        dates.retain(|date| {
+            let learnt = self.regular.contains(date) || own.contains(date);
+            learnt && asked.since(*date) >= self.window_days
+        });
         dates
     }
 
@@ -395,6 +397,8 @@ mod tests {
         assert!(!s.dates().iter().any(window));
         assert!(s.dates().is_sorted());
         assert_eq!(s.learnt_at(day(1_000), 3).len(), 12 + 1);
+        // Of the regular dates 955 and 970 are too new to be known on 970.
+        assert_eq!(s.learnt_at(day(970), 1).len(), 10 + 1);
         assert_eq!(s.learnt_at(day(970), 1), s.learnt_at(day(970), 3)[1..]);
         // A horizon of past must lie before them, and none is wanted without years.
         assert_eq!(numbers(&made(250, 3).anniversaries), [605]);

@@ -14,7 +14,7 @@ use crate::history::Day;
 use crate::model::{Column, Derived, Expansion, Preprocessing};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::{Dataset, draw};
-use crate::train::data::snapshots::{Schedule, anniversary};
+use crate::train::data::snapshots::{Schedule, anniversaries};
 use crate::train::settings::{MOST_ANNIVERSARIES, Solver};
 
 /// Rows of a final fit that are all fitted, however little the older ones count.
@@ -117,16 +117,21 @@ impl<'a> TrainingRows<'a> {
 
     /// How many years back there are rows of anniversaries of a date.
     pub(crate) fn anniversaries(&self, asked: Day) -> u8 {
-        let years = (1..=MOST_ANNIVERSARIES).rev();
-        let mut known = years.filter(|year| self.data.dates.contains(&anniversary(asked, *year)));
-        known.next().unwrap_or(0)
+        let dates = anniversaries(asked, MOST_ANNIVERSARIES).zip(1..);
+        let known = dates.filter(|(date, _)| self.data.dates.contains(date));
+        known.last().map_or(0, |(_, year)| year)
     }
 
     /// Whether the label of a date's rows was known on another day, and a fit for that day may use them: regular dates
     /// and the day's own anniversaries.
     pub(crate) fn is_known(&self, date: Day, asked: Day) -> bool {
-        let own = || (1..=MOST_ANNIVERSARIES).any(|year| anniversary(asked, year) == date);
+        let own = || anniversaries(asked, MOST_ANNIVERSARIES).any(|own| own == date);
         asked.since(date) >= self.window_days && (self.is_regular(date) || own())
+    }
+
+    /// The rows that a fit for another day may use.
+    pub(crate) fn known_at(&self, asked: Day) -> impl Iterator<Item = usize> {
+        (0..self.data.len()).filter(move |row| self.is_known(self.data.dates[*row], asked))
     }
 
     /// Whether a date is one of those at even distances.
@@ -217,9 +222,7 @@ impl<'a> TrainingRows<'a> {
         asked: Day,
     ) -> Vec<(Day, f64)> {
         let regular = self.regular_dates(rows, candidate);
-        let anniversaries: Vec<Day> = (1..=candidate.anniversaries)
-            .map(|year| anniversary(asked, year))
-            .collect();
+        let own: Vec<Day> = anniversaries(asked, candidate.anniversaries).collect();
         let days = candidate
             .half_life
             .map(|windows| windows * f64::from(self.window_days));
@@ -227,9 +230,9 @@ impl<'a> TrainingRows<'a> {
             (Some(days), Some(newest)) => libm::exp2(-0.5 * f64::from(newest.since(date)) / days),
             _ => 1.0,
         };
-        let own = |date: &&Day| !anniversaries.contains(date);
-        let mut roots: Vec<(Day, f64)> = anniversaries.iter().map(|date| (*date, 1.0)).collect();
-        roots.extend(regular.iter().filter(own).map(|date| (*date, root(*date))));
+        let others = regular.iter().filter(|date| !own.contains(date));
+        let mut roots: Vec<(Day, f64)> = own.iter().map(|date| (*date, 1.0)).collect();
+        roots.extend(others.map(|date| (*date, root(*date))));
         roots.sort_unstable_by_key(|(date, _)| *date);
         roots
     }

@@ -54,8 +54,8 @@ pub(crate) fn baselines(
 ) -> Result<Vec<Baseline>, TrainError> {
     let features = ctx.catalogue.features();
     let known = holdout.known;
-    let all: Vec<usize> = (0..known.data.len()).collect();
-    let churn_rate = sigmoid(known.data.recent_churn_log_odds(&all, known.window_days));
+    let rows: Vec<usize> = known.known_at(holdout.test_date).collect();
+    let churn_rate = sigmoid(known.data.recent_churn_log_odds(&rows, known.window_days));
     let mut baselines = vec![Baseline::new(
         "base_rate",
         vec![churn_rate; holdout.test.len()],

@@ -13,6 +13,7 @@ use crate::train::data::snapshots::Schedule;
 use crate::train::estimators::logistic::Fitted;
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::estimators::transform::Matrix;
+use crate::train::settings::MOST_ANNIVERSARIES;
 
 /// Parts of the users, each predicted from the others.
 pub(crate) const USER_PARTS: u32 = 3;
@@ -22,8 +23,10 @@ pub(crate) const USER_PARTS: u32 = 3;
 pub(crate) struct Split {
     /// The regular dates whose label windows had ended by the test date.
     pub(crate) known_dates: Vec<Day>,
-    /// The rows of all dates whose label windows had ended by then.
+    /// The rows of all dates whose label windows had ended by then; some of them only a backtest learns from.
     pub(crate) known: Dataset,
+    /// The dates that a fit for the test date may learn from.
+    learnt: Vec<Day>,
     pub(crate) test_date: Day,
     pub(crate) test: Dataset,
 }
@@ -39,17 +42,16 @@ impl Split {
             return Err(no_date(ctx, schedule));
         };
         let known_dates = schedule.before(test_date);
-        let mut learnt: Vec<Day> = schedule.dates();
-        learnt.retain(|date| test_date.since(*date) >= schedule.window_days);
+        let mut ended: Vec<Day> = schedule.dates();
+        ended.retain(|date| test_date.since(*date) >= schedule.window_days);
         let split = Self {
-            known: data.at(&learnt),
+            known: data.at(&ended),
+            learnt: schedule.learnt_at(test_date, MOST_ANNIVERSARIES),
             known_dates,
             test_date,
             test: data.at(&[test_date]),
         };
-        match not_to_judge_on(&split.test, test_date)
-            .or_else(|| not_to_learn_from(&split.known, test_date))
-        {
+        match not_to_judge_on(&split.test, test_date).or_else(|| split.not_to_learn_from()) {
             Some(untested) => Err(untested),
             None => Ok(split),
         }
@@ -58,10 +60,44 @@ impl Split {
     /// For each part of the users the known rows of all others, and the test rows of the part.
     pub(crate) fn folds(&self) -> Vec<Fold> {
         let fold = |part| Fold {
-            known: others(&self.known, part),
+            known: self.others(part),
             predicted: part_rows(&self.test.users, part),
         };
         (0..USER_PARTS).map(fold).collect()
+    }
+
+    /// The rows to learn from.
+    fn rows(&self) -> impl Iterator<Item = usize> {
+        let learnt = |row: &usize| self.learnt.contains(&self.known.dates[*row]);
+        (0..self.known.len()).filter(learnt)
+    }
+
+    /// The rows to learn from of all users but those of one part.
+    fn others(&self, part: u32) -> Vec<usize> {
+        let other = |row: &usize| user_part(self.known.users[*row], USER_PARTS) != part;
+        self.rows().filter(other).collect()
+    }
+
+    /// What is wrong with the rows to learn from, those of all users and those that each part is predicted from.
+    fn not_to_learn_from(&self) -> Option<Untested> {
+        let (known, date) = (&self.known, self.test_date);
+        let parts = (0..USER_PARTS).map(|part| self.others(part));
+        let sets = std::iter::once(self.rows().collect()).chain(parts);
+        let unusable: Vec<Vec<usize>> = sets.filter(|rows| !known.usable(rows)).collect();
+        let rows = unusable.iter().map(Vec::len).min()?;
+        if rows < MIN_ROWS {
+            return Some(Untested::TooFewEarlier {
+                date,
+                rows,
+                least: MIN_ROWS,
+            });
+        }
+        let churned = self.rows().filter(|row| known.labels[*row]).count();
+        Some(Untested::TooFewOfAClass {
+            date,
+            rows: self.rows().count(),
+            churned,
+        })
     }
 }
 
@@ -79,6 +115,7 @@ pub(crate) struct Fold {
 pub(crate) struct Holdout<'a> {
     pub(crate) known: &'a TrainingRows<'a>,
     pub(crate) test: &'a Dataset,
+    pub(crate) test_date: Day,
     pub(crate) test_matrix: Matrix,
     pub(crate) folds: Vec<Fold>,
 }
@@ -93,6 +130,7 @@ impl<'a> Holdout<'a> {
         Self {
             known,
             test: &split.test,
+            test_date: split.test_date,
             test_matrix: Matrix::new(&split.test, &ctx.catalogue, preprocessing, &known.expansion),
             folds: split.folds(),
         }
@@ -167,34 +205,6 @@ fn not_to_judge_on(test: &Dataset, date: Day) -> Option<Untested> {
             users,
             churned,
         })
-}
-
-/// What is wrong with the rows to learn from, those of all users and those that each part is predicted from.
-fn not_to_learn_from(known: &Dataset, date: Day) -> Option<Untested> {
-    let sets = std::iter::once((0..known.len()).collect())
-        .chain((0..USER_PARTS).map(|part| others(known, part)));
-    let unusable: Vec<Vec<usize>> = sets.filter(|rows| !known.usable(rows)).collect();
-    let rows = unusable.iter().map(Vec::len).min()?;
-    if rows < MIN_ROWS {
-        return Some(Untested::TooFewEarlier {
-            date,
-            rows,
-            least: MIN_ROWS,
-        });
-    }
-    let churned = known.labels.iter().filter(|churned| **churned).count();
-    Some(Untested::TooFewOfAClass {
-        date,
-        rows: known.len(),
-        churned,
-    })
-}
-
-/// The rows of all users but those of one part.
-fn others(data: &Dataset, part: u32) -> Vec<usize> {
-    (0..data.len())
-        .filter(|row| user_part(data.users[*row], USER_PARTS) != part)
-        .collect()
 }
 
 /// The rows of the users of one part.

@@ -50,12 +50,8 @@ impl Fold {
         let halves = self.fits.iter().zip(0..);
         let shifts: Vec<KnownShifts> = halves
             .map(|(fitted, half)| {
-                let Sides {
-                    known,
-                    anniversaries,
-                    ..
-                } = sides(rows, self.date, half);
-                known_shifts(rows, &sample(rows.data, &known, &anniversaries), fitted)
+                let sides = sides(rows, self.date, half);
+                known_shifts(rows, &sample(rows.data, &sides), fitted)
             })
             .collect();
         self.forecasts = forecasts(&mean_shifts(&shifts), self.date, rows.window_days);
@@ -71,23 +67,22 @@ impl Fold {
         mean(&self.losses())
     }
 
+    /// The fold on the card, beside what `forecast` would have been added to its log-odds.
+    pub(crate) fn card(&self, forecast: f64) -> BacktestFold {
+        let churned = self.churned.iter().filter(|y| **y).count();
+        BacktestFold {
+            cutoff: self.date,
+            users: self.churned.len() as u64,
+            churn_rate: churned as f64 / self.churned.len().max(1) as f64,
+            log_loss: self.loss(),
+            shift: self.shift,
+            forecast,
+        }
+    }
+
     /// The probabilities before calibration.
     pub(crate) fn predicted(&self) -> Vec<f64> {
         self.log_odds.iter().map(|x| sigmoid(*x)).collect()
-    }
-}
-
-impl From<&Fold> for BacktestFold {
-    fn from(fold: &Fold) -> Self {
-        let churned = fold.churned.iter().filter(|y| **y).count();
-        Self {
-            cutoff: fold.date,
-            users: fold.churned.len() as u64,
-            churn_rate: churned as f64 / fold.churned.len().max(1) as f64,
-            log_loss: fold.loss(),
-            shift: fold.shift,
-            forecast: 0.0,
-        }
     }
 }
 
@@ -131,18 +126,15 @@ pub(crate) fn backtest(
     let data = rows.data;
     let mut answers = vec![Answers::default(); candidates.len()];
     for half in 0..2 {
-        let Sides {
-            known,
-            anniversaries,
-            predicted,
-        } = sides(rows, date, half);
-        if !data.usable(&known) || !data.usable(&predicted) {
+        let sides = sides(rows, date, half);
+        let predicted = &sides.predicted;
+        if !data.usable(&sides.known) || !data.usable(predicted) {
             return Ok(Backtested {
                 folds: None,
                 warm_start,
             });
         }
-        let sample = sample(data, &known, &anniversaries);
+        let sample = sample(data, &sides);
         for (candidate, answers) in candidates.iter().zip(&mut answers) {
             let fitted = rows.fit(candidate, &sample, date, warm_start.as_ref(), TOLERANCE)?;
             let log_odds = predicted.iter().map(|row| rows.log_odds(&fitted, *row));
@@ -235,10 +227,15 @@ pub(crate) fn sides(rows: &TrainingRows<'_>, date: Day, half: u32) -> Sides {
 }
 
 /// Some of the rows to fit on. Anniversaries are few dates, so more of their rows are taken, and count less each.
-fn sample(data: &Dataset, known: &[usize], anniversaries: &[usize]) -> Sample {
+fn sample(data: &Dataset, sides: &Sides) -> Sample {
+    let Sides {
+        known,
+        anniversaries,
+        ..
+    } = sides;
     let mut rows: Vec<usize> = evenly(known.len(), MOST_ROWS).map(|k| known[k]).collect();
     let share = rows.len() as f64 / known.len() as f64;
-    let mut counts = vec![1.0; rows.len()];
+    let mut counts: Vec<f64> = rows.iter().map(|row| data.counts[*row]).collect();
     let dates: BTreeSet<Day> = anniversaries.iter().map(|row| data.dates[*row]).collect();
     for date in dates {
         let own = anniversaries.iter().copied();
@@ -359,6 +356,14 @@ mod tests {
         };
         let anniversary = of(dates[8].plus(-365), &data);
         let known: Vec<usize> = dates.iter().flat_map(|date| of(*date, &data)).collect();
+        let sample = |data: &Dataset, known: &[usize], anniversaries: &[usize]| {
+            let sides = Sides {
+                known: known.to_vec(),
+                anniversaries: anniversaries.to_vec(),
+                predicted: Vec::new(),
+            };
+            sample(data, &sides)
+        };
         let all = sample(&data, &known, &anniversary);
         assert_eq!((all.rows.len(), all.counts), (2_600, vec![1.0; 2_600]));
         // A tenth of the users was taken at the anniversary: each stands for ten.
@@ -372,6 +377,16 @@ mod tests {
         let thinned = sample(&data, &many, &anniversary[..20]);
         assert_eq!(thinned.rows.len(), MOST_ROWS + 20);
         assert_eq!(thinned.counts[MOST_ROWS..], [2.5; 20]);
+        // Of the oldest date half of the rows were taken: each stands for two here, too.
+        let oldest = of(dates[0], &data);
+        for row in &oldest {
+            data.counts[*row] = 2.0;
+        }
+        let halved = sample(&data, &known, &[]);
+        for (row, count) in halved.rows.iter().zip(&halved.counts) {
+            let expected = if oldest.contains(row) { 2.0 } else { 1.0 };
+            assert_eq!(*count, expected);
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(crate) fn select_and_fit(
         .map(|(set, fitted)| known_shifts(rows, set, fitted))
         .collect();
     let forecasts = forecasts(&mean_shifts(&shifts), asked.date, schedule.window_days);
-    let known: Vec<usize> = sets.iter().flat_map(|set| &set.rows).copied().collect();
+    let known: Vec<usize> = rows.known_at(asked.date).collect();
     let base_rate = rows
         .data
         .recent_churn_log_odds(&known, schedule.window_days);

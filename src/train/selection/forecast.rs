@@ -8,12 +8,17 @@ use super::backtest::Fold;
 use crate::card::ForecastMethod;
 use crate::history::Day;
 use crate::math::mean;
-use crate::train::data::snapshots::anniversary;
+use crate::train::data::snapshots::anniversaries;
 use crate::train::settings::MOST_ANNIVERSARIES;
 
 /// Variance in log-odds of what a forecast leaves of the churn rate's shift where nothing is known: that of public logs (some
 /// 130 dates). It counts as one fold beside those observed.
-pub(crate) const SHIFT_PRIOR_VARIANCE: f64 = 0.03;
+const SHIFT_PRIOR_VARIANCE: f64 = 0.03;
+
+/// A variance observed at so many folds with the prior's, which counts as one fold.
+fn with_prior(observed: f64, folds: f64) -> f64 {
+    (observed * (folds - 1.0) + SHIFT_PRIOR_VARIANCE) / folds
+}
 
 /// A figure counts only as far as its square exceeds its variance this many times: two standard errors.
 const PRIOR_WEIGHT: f64 = 4.0;
@@ -31,9 +36,7 @@ pub(crate) fn forecasts(
     window_days: i32,
 ) -> BTreeMap<ForecastMethod, f64> {
     let mut forecasts = BTreeMap::new();
-    let own: Vec<Day> = (1..=MOST_ANNIVERSARIES)
-        .map(|year| anniversary(asked, year))
-        .collect();
+    let own: Vec<Day> = anniversaries(asked, MOST_ANNIVERSARIES).collect();
     let seasons: Vec<f64> = own
         .iter()
         .filter_map(|date| known.get(date))
@@ -134,9 +137,9 @@ impl Earned {
             .iter()
             .map(|(f, s)| (s - share * f) * (s - share * f))
             .sum();
-        // One fold's worth of prior variance beside those observed, one of which the share itself has used up.
+        // The share itself has used up one of the pairs.
         let observed = left / (pairs.len() as f64 - 1.0);
-        let variance = (observed * (independent - 1.0) + SHIFT_PRIOR_VARIANCE) / independent;
+        let variance = with_prior(observed, independent);
         let mean_square = squares / pairs.len() as f64;
         let doubt = variance / independent / mean_square / (share * share).max(1e-12);
         let share = share * (1.0 - PRIOR_WEIGHT * doubt).max(0.0);
@@ -156,11 +159,11 @@ impl Earned {
 const SHIFT_PERSISTENCE: f64 = 0.5;
 
 /// The part of the folds' mean shift that is taken to last on, shrunk by its variance.
-pub(crate) fn lasting_shift(shifts: &[f64], effective_folds: f64) -> f64 {
+fn lasting_shift(shifts: &[f64], effective_folds: f64) -> f64 {
     let middle = mean(shifts);
     let squares: f64 = shifts.iter().map(|s| (s - middle) * (s - middle)).sum();
     let observed = squares / (shifts.len() as f64 - 1.0).max(1.0);
-    let variance = (observed * (effective_folds - 1.0) + SHIFT_PRIOR_VARIANCE) / effective_folds;
+    let variance = with_prior(observed, effective_folds);
     let doubt = PRIOR_WEIGHT * variance / effective_folds / (middle * middle).max(1e-12);
     SHIFT_PERSISTENCE * middle * (1.0 - doubt).max(0.0)
 }

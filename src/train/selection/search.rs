@@ -32,11 +32,11 @@ pub(crate) struct Selection {
 impl Selection {
     /// The folds, for the card.
     pub(crate) fn backtest_cards(&self) -> Vec<BacktestFold> {
-        let card = |fold: &Fold| BacktestFold {
-            forecast: self.calibration.forecaster.shift(&fold.forecasts),
-            ..fold.into()
-        };
-        self.folds.iter().map(card).collect()
+        let forecaster = &self.calibration.forecaster;
+        let folds = self.folds.iter();
+        folds
+            .map(|fold| fold.card(forecaster.shift(&fold.forecasts)))
+            .collect()
     }
 }
 
