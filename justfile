@@ -61,9 +61,13 @@ retrain: release
     {{ train }} fit --quiet --config {{ work }}/log/ebb.toml --out {{ work }}/large
     {{ train }} check --model {{ work }}/large --min-auc 0.79 --max-log-loss 0.54 --max-ece 0.03
 
-# The README's first command.
+# The README's first command, whose output must hold what the README shows of it.
 quickstart: release
-    {{ target }}/release/examples/quickstart
+    mkdir -p {{ work }}
+    {{ target }}/release/examples/quickstart | tee {{ work }}/quickstart.txt
+    @awk '/^```text/ && !n++ { shown = 1; next } /^```/ { shown = 0 } shown && NF' README.md | while IFS= read -r line; do \
+        grep -qxF -- "$line" {{ work }}/quickstart.txt || { echo "README shows a line that the quickstart does not print: $line"; exit 1; }; \
+    done
 
 # Whether EBB_REAL_DATA names a folder with the public logs.
 [private]

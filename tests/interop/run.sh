@@ -100,6 +100,22 @@ transcript=$work/transcript.txt
         "${call[@]}" -d '{"view":"MODEL_VIEW_BASIC"}' "$url/churn.v1.ModelService/GetModel"
     check "a history is scored" 'SCORE_STATUS_SCORED' "${call[@]}" -d "$(cat "$work/history.json")" \
         "$url/churn.v1.ScoringService/ScoreUser"
+    # The pages show this model's answer to this call; the explained part alone takes a roll-up.
+    if [ -n "$rollup" ]; then
+        shown=$("$work/venv/bin/python" - docs/serving/call.md <<'PYTHON'
+import json, sys
+text = open(sys.argv[1]).read()
+print(json.dumps(json.JSONDecoder().raw_decode(text, text.index('{\n  "score"'))[0], sort_keys=True))
+PYTHON
+        )
+        answer=$("$buf" "${call[@]}" -d '{"subject": {"userId": "U000053"}, "reasonCount": 2}' \
+            "$url/churn.v1.ScoringService/ScoreUser" 2>&1 | "$work/venv/bin/python" -c \
+            'import json, sys; print(json.dumps(json.load(sys.stdin), sort_keys=True))' || true)
+        echo
+        echo "$answer"
+        name="docs/serving/call.md shows the answer of the sample's model"
+        if [ "$answer" = "$shown" ]; then echo "ok buf: $name"; else echo "FAILED buf: $name"; fi
+    fi
     check "an error names its field" 'subject.history.days\[0\].count' \
         "${call[@]}" -d '{"as_of":"2011-06-01","subject":{"history":{"days":[{"day":"2011-05-01","kind":"visit"}]}}}' \
         "$url/churn.v1.ScoringService/ScoreUser"

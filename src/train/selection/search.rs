@@ -136,6 +136,9 @@ impl Trials {
             let going_on: Vec<usize> = (first..self.run.len())
                 .filter(|trial| position < FIRST_FOLDS || self.is_promising(*trial))
                 .collect();
+            if going_on.is_empty() {
+                break;
+            }
             let candidates: Vec<Hyperparameters> = going_on
                 .iter()
                 .map(|trial| self.run[*trial].candidate)
