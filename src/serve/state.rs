@@ -9,6 +9,7 @@ use super::convert::request::{RequestContext, ScoreOptions};
 use super::engine::Engine;
 use super::errors::CallError;
 use super::limits::Limits;
+use super::quota::Quotas;
 use super::registry::users::KnownUsers;
 use super::registry::{ModelRegistry, ServedModel};
 use super::telemetry::metrics::Metrics;
@@ -44,6 +45,8 @@ pub(crate) struct ServerState {
     pub(crate) engine: Engine,
     /// What may be asked.
     pub(crate) limits: Limits,
+    /// What is taken of what there is a limited number of.
+    pub(crate) quotas: Arc<Quotas>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// What follows calls.

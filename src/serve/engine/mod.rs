@@ -3,6 +3,7 @@
 pub(crate) mod pool;
 pub(crate) mod scorer;
 mod shadow;
+mod turns;
 
 use std::sync::Arc;
 
@@ -105,7 +106,11 @@ impl Engine {
         let results = match queueing {
             Queueing::Bounded => self.run(&context.call, cost, job).await?,
             // Never inline, however small: a stream may send batches without end.
-            Queueing::Backpressure => self.pool.run_with_backpressure(&context.call, job).await?,
+            Queueing::Backpressure => {
+                self.pool
+                    .run_with_backpressure(&context.call, cost.units, job)
+                    .await?
+            }
         };
         self.count(&context.model, results.iter().flatten());
         if let Some(shadow) = shadow {

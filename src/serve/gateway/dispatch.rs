@@ -1,8 +1,7 @@
-//! The services behind the layers: the method table says which of them answers.
+//! The services behind the gateway: the method table says which of them answers.
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,9 +11,8 @@ use tonic::codegen::{BoxFuture, StdError};
 use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
-use crate::serve::context::CallContext;
 use crate::serve::limits::size;
-use crate::serve::methods;
+use crate::serve::methods::{self, Rpc};
 use crate::serve::services::health::HealthServiceImpl;
 use crate::serve::services::inference::InferenceServiceImpl;
 use crate::serve::services::models::ModelServiceImpl;
@@ -24,6 +22,9 @@ use crate::serve::wire;
 use crate::serve::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
 use crate::serve::wire::model_service_server::ModelServiceServer;
 use crate::serve::wire::scoring_service_server::ScoringServiceServer;
+
+/// An answer that is being made.
+pub(super) type Answer = BoxFuture<Response<Body>, Infallible>;
 
 /// All services.
 #[derive(Clone)]
@@ -63,21 +64,13 @@ impl Services {
     }
 }
 
-impl<B> Service<Request<B>> for Services
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<StdError> + Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<Response<Body>, Infallible>;
-
-    /// Every service is ready at any time: what may wait is bounded by the layers before it.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+impl Services {
+    /// The answer of the service that has this method.
+    pub(super) fn call<B>(&self, rpc: &Rpc, request: Request<B>) -> Answer
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Send,
+    {
         let Shared {
             scoring,
             models,
@@ -85,7 +78,8 @@ where
             health,
             reflection,
         } = &*self.0;
-        match CallContext::of(request.extensions()).method().service {
+        // Every service is ready at any time: what may wait is bounded before it.
+        match rpc.service {
             methods::Service::Scoring => scoring.clone().call(request),
             methods::Service::Models => models.clone().call(request),
             methods::Service::Inference => inference.clone().call(request),

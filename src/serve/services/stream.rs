@@ -109,6 +109,13 @@ impl BatchStream {
             return Err(CallError::field("sequence", problem).into());
         }
         self.last = Some(sequence);
+        // Its key may have been taken away since the last batch.
+        if !self.call.caller.is_allowed() {
+            return Err(CallError::Unauthenticated(
+                "the key that the stream began with is not valid any more",
+            )
+            .into());
+        }
         let outcome = match batch {
             None => Err(CallError::field("batch", "is required")),
             Some(batch) => {

@@ -4,9 +4,11 @@
 pub mod codec;
 pub(crate) mod connection;
 pub(crate) mod credentials;
+pub(crate) mod exchange;
 pub(crate) mod field_limits;
 pub(crate) mod listener;
 pub(crate) mod metrics_port;
 pub(crate) mod model_metrics;
+pub(crate) mod outbox;
 pub(crate) mod tls;
 pub(crate) mod tracker;
