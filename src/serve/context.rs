@@ -6,17 +6,12 @@ use std::time::Instant;
 
 use http::{Extensions, HeaderValue};
 
-use super::methods::Rpc;
-use super::quota::{Owner, Quotas, Share};
+use super::quota::{Owner, Share};
 use super::telemetry::traces::TraceParent;
 
 /// The context of one call.
 #[derive(Clone)]
 pub(crate) struct CallContext {
-    /// The method.
-    pub(crate) rpc: &'static Rpc,
-    /// When its head arrived.
-    pub(crate) started: Instant,
     /// When the call must have been answered, or a stream must have ended: every call has such a time.
     pub(crate) deadline: Instant,
     /// The call's span, for children of it; empty when the call is not traced.
@@ -25,8 +20,6 @@ pub(crate) struct CallContext {
     pub(crate) caller: Caller,
     /// The name that the client gave to the call, if it did.
     pub(crate) request_id: Option<HeaderValue>,
-    /// What is taken of all resources.
-    pub(crate) quotas: Arc<Quotas>,
     /// Its place in the queue, if it has had one since its head arrived.
     pub(crate) queue_place: Option<Arc<Share>>,
     /// The memory that the call holds. It is given back when the last of the answer has been sent.
@@ -57,7 +50,7 @@ impl CallContext {
     /// The context of a call of nobody's: what calls in unit tests have.
     #[cfg(test)]
     pub(crate) fn within(longest: std::time::Duration) -> Self {
-        let quotas = Quotas::new(&super::limits::Limits::default());
+        let quotas = super::quota::Quotas::new(&super::limits::Limits::default());
         Self::of_owner(longest, &quotas, &Arc::default())
     }
 
@@ -65,19 +58,15 @@ impl CallContext {
     #[cfg(test)]
     pub(crate) fn of_owner(
         longest: std::time::Duration,
-        quotas: &Arc<Quotas>,
+        quotas: &Arc<super::quota::Quotas>,
         owner: &Arc<Owner>,
     ) -> Self {
-        let started = Instant::now();
         let memory = quotas.take(owner, super::quota::Resource::Memory, 0);
         Self {
-            rpc: &super::methods::RPCS[0],
-            started,
-            deadline: started + longest,
+            deadline: Instant::now() + longest,
             span: TraceParent::none(),
             caller: Caller::default(),
             request_id: None,
-            quotas: Arc::clone(quotas),
             queue_place: None,
             memory: Arc::new(memory.unwrap()),
         }

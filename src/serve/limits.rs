@@ -121,6 +121,8 @@ pub(crate) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = (64 << 10) - 1;
 /// The same for a connection with a large request in progress, if there is memory for it.
 pub(crate) const LARGE_WINDOW_BYTES: u32 = 1 << 20;
+/// What a call takes of the server's memory beside its messages, in bytes: its task, its buffers and its state in HTTP/2.
+pub(crate) const CALL_BYTES: usize = 8 << 10;
 /// How many bytes of one answer HTTP/2 keeps until they are written.
 pub(crate) const SEND_BUFFER_BYTES: usize = 64 << 10;
 /// The largest HTTP/2 frame that the server reads, in bytes.

@@ -15,6 +15,7 @@
 //! Below the gateway imports run one way: `services`, `engine`, `convert`, `registry`, `errors`, `wire`.
 
 pub mod client;
+pub(crate) mod codec;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod convert;

@@ -4,7 +4,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::context::CallContext;
 use super::convert::request::{RequestContext, ScoreOptions};
 use super::engine::Engine;
 use super::errors::CallError;
@@ -65,13 +64,9 @@ impl ServerState {
     }
 
     /// Everything that the scores of one request are computed from.
-    pub(crate) fn context(
-        &self,
-        call: &CallContext,
-        options: ScoreOptions,
-    ) -> Result<Arc<RequestContext>, CallError> {
+    pub(crate) fn context(&self, options: ScoreOptions) -> Result<Arc<RequestContext>, CallError> {
         let (model, users) = (self.model(&options.model)?, self.known_users());
-        RequestContext::new(call, model, users, &self.limits, options).map(Arc::new)
+        RequestContext::new(model, users, &self.limits, options).map(Arc::new)
     }
 
     /// The users known by id.

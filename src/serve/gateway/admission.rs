@@ -6,13 +6,11 @@
 use std::sync::Arc;
 
 use crate::serve::errors::CallError;
+use crate::serve::limits::CALL_BYTES;
 use crate::serve::methods::{MethodKind, Rpc};
 use crate::serve::quota::{Owner, Quotas, Resource, Share};
 use crate::serve::state::ServerState;
 use crate::serve::telemetry::metrics::Shed;
-
-/// What a call takes of the server's memory beside its messages: its task, its buffers and its state in HTTP/2.
-const CALL_BYTES: usize = 8 << 10;
 
 /// What one call occupies: a stream takes a place among the calls and one among the streams.
 pub(super) type Permits = [Option<Share>; 2];

@@ -21,7 +21,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -45,8 +45,6 @@ use super::telemetry::traces::TraceParent;
 const REQUEST_ID: &str = "x-request-id";
 /// The longest name that a client may give.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// The header that says how messages are compressed, the only one that a service looks at.
-const ENCODING: &str = "grpc-encoding";
 
 /// The way to the services; cheap to clone.
 #[derive(Clone)]
@@ -161,13 +159,10 @@ impl Shared {
         let admitted = admit(&self.state, &owner, rpc)?;
         let longest = self.state.limits.longest(rpc.kind.is_streaming());
         let context = CallContext {
-            rpc,
-            started,
             deadline: deadline::deadline(&head.headers, started, longest)?,
             span,
             caller,
             request_id: given_id(&head.headers),
-            quotas: Arc::clone(&self.state.quotas),
             queue_place: admitted.queue_place.clone(),
             memory: Arc::clone(&admitted.memory),
         };
@@ -190,13 +185,7 @@ impl Shared {
     {
         let deadline = context.deadline;
         let body = RequestBody::new(body, &self.state, rpc, &admitted.memory);
-        let mut request = Request::new(body);
-        // Hundreds of headers may have come; only this one must outlive the look at the head.
-        if let Some(encoding) = headers.get(ENCODING) {
-            request.headers_mut().insert(ENCODING, encoding.clone());
-        }
-        request.extensions_mut().insert(context);
-        let answer = self.services.call(rpc, request);
+        let answer = self.services.call(rpc, context, headers, body);
         Call::new(self, rpc, answer, deadline, admitted, record)
     }
 
