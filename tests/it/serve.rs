@@ -19,6 +19,7 @@ mod raw;
 mod rollup;
 mod seasons;
 mod shadow;
+mod shares;
 mod stream;
 mod subject_forms;
 mod tls;

@@ -63,8 +63,6 @@ label_values! {
         Connections "connections"
         /// `limits.memory_bytes`.
         Memory "memory"
-        /// `limits.unauthenticated_calls_per_connection`.
-        Unauthenticated "unauthenticated"
     }
 }
 
