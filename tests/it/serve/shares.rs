@@ -46,6 +46,8 @@ impl Connection {
         builder: h2::client::Builder,
     ) -> Result<Self, h2::Error> {
         let stream = TcpStream::connect(server.address).await.unwrap();
+        // Small frames must not wait for the answer to the one before.
+        stream.set_nodelay(true).unwrap();
         let (sender, connection) = builder.handshake(stream).await?;
         let ended = tokio::spawn(async move {
             let _ = connection.await;
