@@ -1,8 +1,9 @@
 //! Connections: taken by `listener`, served by `connection`, encrypted by `tls`; `codec` makes messages of bytes,
-//! `credentials` follows what changes on disk, and `metrics_port` answers probes and scrapes.
+//! `credentials` follows what changes on disk, of which `credential_files` reads keys and certificates, and `metrics_port` answers probes and scrapes.
 
 pub mod codec;
 pub(crate) mod connection;
+mod credential_files;
 pub(crate) mod credentials;
 pub(crate) mod field_limits;
 pub(crate) mod listener;

@@ -13,22 +13,42 @@ use rustls::{RootCertStore, ServerConfig};
 use crate::serve::config::TlsFiles;
 use crate::serve::errors::ServeError;
 
+/// What the files of the section `[tls]` hold.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct TlsContents {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
 impl TlsFiles {
-    /// Reads and checks the files.
-    pub(crate) fn read(&self) -> Result<Arc<ServerConfig>, ServeError> {
-        let chain = certificates(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)
+    /// The content of every file, each as `read` gives it.
+    pub(crate) fn contents<E>(
+        &self,
+        read: impl Fn(&Path) -> Result<Vec<u8>, E>,
+    ) -> Result<TlsContents, E> {
+        Ok(TlsContents {
+            certificate: read(&self.certificate)?,
+            key: read(&self.key)?,
+            client_ca: self.client_ca.as_deref().map(read).transpose()?,
+        })
+    }
+
+    /// Checks what the files hold.
+    pub(crate) fn parse(&self, contents: &TlsContents) -> Result<Arc<ServerConfig>, ServeError> {
+        let chain = certificates(&self.certificate, &contents.certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(&contents.key)
             .map_err(|e| fault(&self.key, &format!("no private key: {e}")))?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
         let builder = builder
             .with_protocol_versions(&[&TLS13])
             .map_err(|e| fault(&self.certificate, &e.to_string()))?;
-        let builder = match &self.client_ca {
+        let builder = match self.client_ca.as_ref().zip(contents.client_ca.as_ref()) {
             None => builder.with_no_client_auth(),
-            Some(path) => {
+            Some((path, pem)) => {
                 let mut roots = RootCertStore::empty();
-                for authority in certificates(path)? {
+                for authority in certificates(path, pem)? {
                     roots
                         .add(authority)
                         .map_err(|e| fault(path, &e.to_string()))?;
@@ -47,8 +67,8 @@ impl TlsFiles {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ServeError> {
-    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, ServeError> {
+    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     let all = all.map_err(|e| fault(path, &format!("cannot be read as PEM: {e}")))?;
     if all.is_empty() {
         Err(fault(path, "has no certificate"))
