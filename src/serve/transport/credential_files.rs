@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::tls::TlsContents;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
 use crate::regular_file;
 use crate::serve::config::{Config, TlsFiles};
 use crate::serve::errors::ServeError;
@@ -26,8 +28,19 @@ pub(super) struct CredentialFiles {
     current: Arc<Mutex<PathBuf>>,
 }
 
-/// What some files hold, or why one of them cannot be read.
-pub(super) type Found<T> = Result<T, Unreadable>;
+/// What a file holds, or why it cannot be read.
+pub(super) type Found = Result<Vec<u8>, Unreadable>;
+
+/// What the files of the section `[tls]` hold.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct TlsContents {
+    /// The chain of certificates.
+    pub(super) certificate: Found,
+    /// The private key.
+    pub(super) key: Found,
+    /// The authorities of client certificates.
+    pub(super) client_ca: Option<Found>,
+}
 
 /// A file that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +58,8 @@ impl From<&Unreadable> for ServeError {
 
 /// What all files hold at one look; `None` where there is no file.
 pub(super) struct Look {
-    pub(super) keys: Option<Found<Vec<u8>>>,
-    pub(super) tls: Option<Found<TlsContents>>,
+    pub(super) keys: Option<Found>,
+    pub(super) tls: Option<TlsContents>,
 }
 
 impl CredentialFiles {
@@ -66,14 +79,18 @@ impl CredentialFiles {
 
     /// Reads all of them, which may take for ever.
     pub(super) fn look(&self) -> Look {
-        let tls = self.tls.as_ref();
+        let tls = |files: &TlsFiles| TlsContents {
+            certificate: self.read(&files.certificate),
+            key: self.read(&files.key),
+            client_ca: files.client_ca.as_deref().map(|path| self.read(path)),
+        };
         Look {
             keys: self.keys.as_deref().map(|path| self.read(path)),
-            tls: tls.map(|files| files.contents(|path| self.read(path))),
+            tls: self.tls.as_ref().map(tls),
         }
     }
 
-    fn read(&self, path: &Path) -> Found<Vec<u8>> {
+    fn read(&self, path: &Path) -> Found {
         path.clone_into(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner));
         let unreadable = |error: io::Error| Unreadable {
             path: path.to_owned(),
@@ -94,14 +111,14 @@ impl CredentialFiles {
 
 /// What the latest looks at some files found.
 pub(super) struct Looks<T> {
-    last: Option<Found<T>>,
+    last: Option<T>,
     /// What two looks in a row have agreed on.
-    settled: Option<Found<T>>,
+    settled: Option<T>,
 }
 
 impl<T: Clone + PartialEq> Looks<T> {
     /// What is in use is what the first look found.
-    pub(super) fn new(first: Option<Found<T>>) -> Self {
+    pub(super) fn new(first: Option<T>) -> Self {
         Self {
             last: first.clone(),
             settled: first,
@@ -110,7 +127,7 @@ impl<T: Clone + PartialEq> Looks<T> {
 
     /// Notes what another look found. Returns it when the look before found the same, and it is another thing than before:
     /// a file that is being written differs from look to look.
-    pub(super) fn settled(&mut self, now: Option<Found<T>>) -> Option<&Found<T>> {
+    pub(super) fn settled(&mut self, now: Option<T>) -> Option<&T> {
         let is_news = now == self.last && now != self.settled;
         self.last = now;
         if !is_news {
@@ -121,28 +138,96 @@ impl<T: Clone + PartialEq> Looks<T> {
     }
 }
 
+/// Looks that are taken one after the other: while one hangs, no other begins.
+pub(super) struct LookSequence<T> {
+    current: Option<oneshot::Receiver<T>>,
+    is_late: bool,
+}
+
+/// What came of a look.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum LookOutcome<T> {
+    /// It found this.
+    Found(T),
+    /// It takes longer than allowed, and goes on.
+    Late,
+    /// It still goes on.
+    StillLate,
+    /// It crashed, or had no thread.
+    Failed,
+}
+
+impl<T> LookSequence<T> {
+    /// No look has begun.
+    pub(super) fn new() -> Self {
+        Self {
+            current: None,
+            is_late: false,
+        }
+    }
+
+    /// Waits for the look that is going on, or for the one that `begin` gives, but no longer than `limit`.
+    pub(super) async fn next(
+        &mut self,
+        limit: Duration,
+        begin: impl FnOnce() -> oneshot::Receiver<T>,
+    ) -> LookOutcome<T> {
+        let look = self.current.get_or_insert_with(begin);
+        let Ok(found) = timeout(limit, look).await else {
+            let was_late = std::mem::replace(&mut self.is_late, true);
+            return if was_late {
+                LookOutcome::StillLate
+            } else {
+                LookOutcome::Late
+            };
+        };
+        (self.current, self.is_late) = (None, false);
+        found.map_or(LookOutcome::Failed, LookOutcome::Found)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn while_a_look_hangs_no_other_begins() {
+        let mut looks = LookSequence::new();
+        let (first, hangs) = oneshot::channel();
+        let none = || -> oneshot::Receiver<u8> { panic!("a second look has begun") };
+        let next = looks.next(Duration::ZERO, || hangs).await;
+        assert_eq!(next, LookOutcome::Late);
+        assert_eq!(
+            looks.next(Duration::ZERO, none).await,
+            LookOutcome::StillLate
+        );
+        assert_eq!(
+            looks.next(Duration::ZERO, none).await,
+            LookOutcome::StillLate
+        );
+        // It comes to its end, and is worth as much as any.
+        first.send(1).unwrap();
+        assert_eq!(looks.next(READ_LIMIT, none).await, LookOutcome::Found(1));
+        let (second, crashes) = oneshot::channel::<u8>();
+        drop(second);
+        let next = looks.next(READ_LIMIT, || crashes).await;
+        assert_eq!(next, LookOutcome::Failed);
+        let (_third, hangs) = oneshot::channel();
+        let next = looks.next(Duration::ZERO, || hangs).await;
+        assert_eq!(next, LookOutcome::Late);
+    }
+
     #[test]
     fn what_two_looks_agree_on_is_news_once() {
-        let mut looks = Looks::new(Some(Ok(1)));
-        let missing = || {
-            Err(Unreadable {
-                path: "keys".into(),
-                problem: "is not there".into(),
-            })
-        };
-        let mut news = |found: Found<u8>| looks.settled(Some(found)).is_some();
-        assert!(!news(Ok(1)));
+        let mut looks = Looks::new(Some("all"));
+        let mut news = |found| looks.settled(Some(found)).is_some();
+        assert!(!news("all"));
         // Half of it, and then all.
-        assert!(!news(Ok(2)) && !news(Ok(3)) && news(Ok(3)) && !news(Ok(3)));
+        assert!(!news("ne") && !news("new") && news("new") && !news("new"));
         // A change that is taken back.
-        assert!(!news(Ok(4)) && !news(Ok(3)) && !news(Ok(3)));
-        // A fault is news as well, and so is the end of it.
-        assert!(!news(missing()) && news(missing()) && !news(missing()));
-        assert!(!news(Ok(3)) && news(Ok(3)));
+        assert!(!news("other") && !news("new") && !news("new"));
+        // A change back to what was in use before is one, too.
+        assert!(!news("all") && news("all"));
     }
 
     #[test]

@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 use tokio::sync::{Notify, mpsc};
-use tokio::time::timeout;
 
-use super::credential_files::{CredentialFiles, Found, Look, Looks, READ_LIMIT};
-use super::tls::{Tls, TlsContents};
-use crate::serve::config::{Config, TlsFiles};
+use super::credential_files::{
+    CredentialFiles, Found, Look, LookOutcome, LookSequence, Looks, READ_LIMIT,
+};
+use super::tls::Tls;
+use crate::serve::config::Config;
 use crate::serve::detached::{begin, within};
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::api_keys::Keys;
@@ -47,7 +48,7 @@ impl Credentials {
             _ => KeyRing::open(config.address().ip().is_loopback()),
         };
         let tls = match (&files.tls, &first.tls) {
-            (Some(files), Some(found)) => Some(Arc::new(Tls::new(parse_tls(files, found)?))),
+            (Some(files), Some(found)) => Some(Arc::new(Tls::new(files.parse(found)?))),
             _ => None,
         };
         Ok(Self {
@@ -69,31 +70,27 @@ impl Credentials {
             first,
         } = self;
         let (mut key_looks, mut tls_looks) = (Looks::new(first.keys), Looks::new(first.tls));
-        let (mut looking, mut is_late) = (None, false);
+        let mut looks = LookSequence::new();
         while ticks.recv().await.is_some() {
             if files.is_empty() {
                 continue;
             }
-            let look = looking.get_or_insert_with(|| {
+            let begin_look = || {
                 let files = files.clone();
                 begin(move || files.look())
-            });
-            let Ok(look) = timeout(READ_LIMIT, look).await else {
-                if !is_late {
-                    let error = files.late();
-                    tracing::error!(%error, "keys and certificates stay as they are");
-                }
-                is_late = true;
-                continue;
             };
-            (looking, is_late) = (None, false);
-            // Without a value the look crashed or had no thread: the next one may find something.
-            let Ok(Look {
+            let Look {
                 keys: now,
                 tls: new,
-            }) = look
-            else {
-                continue;
+            } = match looks.next(READ_LIMIT, begin_look).await {
+                LookOutcome::Found(look) => look,
+                LookOutcome::Late => {
+                    let error = files.late();
+                    tracing::error!(%error, "keys and certificates stay as they are");
+                    continue;
+                }
+                // The next look may find something.
+                LookOutcome::StillLate | LookOutcome::Failed => continue,
             };
             if let (Some(path), Some(found)) = (&files.keys, key_looks.settled(now)) {
                 replace_keys(&keys, parse_keys(path, found));
@@ -101,21 +98,14 @@ impl Credentials {
             if let (Some(files), Some(tls), Some(found)) =
                 (&files.tls, &tls, tls_looks.settled(new))
             {
-                replace_certificates(tls, parse_tls(files, found));
+                replace_certificates(tls, files.parse(found));
             }
         }
     }
 }
 
-fn parse_keys(path: &Path, found: &Found<Vec<u8>>) -> Result<Keys, ServeError> {
+fn parse_keys(path: &Path, found: &Found) -> Result<Keys, ServeError> {
     Keys::parse(path, found.as_ref()?)
-}
-
-fn parse_tls(
-    files: &TlsFiles,
-    found: &Found<TlsContents>,
-) -> Result<Arc<ServerConfig>, ServeError> {
-    files.parse(found.as_ref()?)
 }
 
 fn replace_keys(keys: &KeyRing, new: Result<Keys, ServeError>) {

@@ -10,34 +10,15 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use rustls::{RootCertStore, ServerConfig};
 
+use super::credential_files::TlsContents;
 use crate::serve::config::TlsFiles;
 use crate::serve::errors::ServeError;
 
-/// What the files of the section `[tls]` hold.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct TlsContents {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-    client_ca: Option<Vec<u8>>,
-}
-
 impl TlsFiles {
-    /// The content of every file, each as `read` gives it.
-    pub(crate) fn contents<E>(
-        &self,
-        read: impl Fn(&Path) -> Result<Vec<u8>, E>,
-    ) -> Result<TlsContents, E> {
-        Ok(TlsContents {
-            certificate: read(&self.certificate)?,
-            key: read(&self.key)?,
-            client_ca: self.client_ca.as_deref().map(read).transpose()?,
-        })
-    }
-
     /// Checks what the files hold.
-    pub(crate) fn parse(&self, contents: &TlsContents) -> Result<Arc<ServerConfig>, ServeError> {
-        let chain = certificates(&self.certificate, &contents.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&contents.key)
+    pub(super) fn parse(&self, contents: &TlsContents) -> Result<Arc<ServerConfig>, ServeError> {
+        let chain = certificates(&self.certificate, contents.certificate.as_ref()?)?;
+        let key = PrivateKeyDer::from_pem_slice(contents.key.as_ref()?)
             .map_err(|e| fault(&self.key, &format!("no private key: {e}")))?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
@@ -48,7 +29,7 @@ impl TlsFiles {
             None => builder.with_no_client_auth(),
             Some((path, pem)) => {
                 let mut roots = RootCertStore::empty();
-                for authority in certificates(path, pem)? {
+                for authority in certificates(path, pem.as_ref()?)? {
                     roots
                         .add(authority)
                         .map_err(|e| fault(path, &e.to_string()))?;
