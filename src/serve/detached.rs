@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+/// How long reading some small files may take, before a start gives up or goes on without news of them.
+pub(crate) const READ_LIMIT: Duration = Duration::from_secs(5);
+
 /// Begins `work` on a thread that nothing waits for. The result comes without a value when the work panics or the system
 /// gives no thread.
 pub(crate) fn begin<T: Send + 'static>(

@@ -10,12 +10,11 @@ use tokio::time::timeout;
 
 use crate::regular_file;
 use crate::serve::config::{Config, TlsFiles};
+use crate::serve::detached::READ_LIMIT;
 use crate::serve::errors::ServeError;
 
 /// The most bytes of one file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// How long reading all of the files may take.
-pub(super) const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// The files of keys and certificates.
 #[derive(Clone)]

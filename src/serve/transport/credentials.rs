@@ -9,12 +9,10 @@ use std::time::{Duration, SystemTime};
 use rustls::ServerConfig;
 use tokio::sync::{Notify, mpsc};
 
-use super::credential_files::{
-    CredentialFiles, Found, Look, LookOutcome, LookSequence, Looks, READ_LIMIT,
-};
+use super::credential_files::{CredentialFiles, Found, Look, LookOutcome, LookSequence, Looks};
 use super::tls::Tls;
 use crate::serve::config::Config;
-use crate::serve::detached::{begin, within};
+use crate::serve::detached::{READ_LIMIT, begin, within};
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::api_keys::Keys;
 use crate::serve::gateway::authorization::KeyRing;
