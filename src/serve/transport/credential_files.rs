@@ -1,6 +1,5 @@
 //! The files that decide who may connect and call: read within a size and a time, and compared with what they held before.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,45 +18,51 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The files of keys and certificates.
 #[derive(Clone)]
 pub(super) struct CredentialFiles {
-    /// The key file.
-    pub(super) keys: Option<PathBuf>,
-    /// The certificates.
-    pub(super) tls: Option<TlsFiles>,
+    keys: Option<PathBuf>,
+    tls: Option<TlsFiles>,
     /// The file that is being read, for the error of one that hangs.
     current: Arc<Mutex<PathBuf>>,
 }
 
-/// What a file holds, or why it cannot be read.
-pub(super) type Found = Result<Vec<u8>, Unreadable>;
+/// A file at one look.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct FileContent {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What it holds, or why it cannot be read.
+    content: Result<Vec<u8>, String>,
+}
 
-/// What the files of the section `[tls]` hold.
+impl FileContent {
+    /// What it holds.
+    ///
+    /// # Errors
+    /// [`ServeError::Credentials`] when it could not be read.
+    pub(super) fn bytes(&self) -> Result<&[u8], ServeError> {
+        match &self.content {
+            Ok(bytes) => Ok(bytes),
+            Err(problem) => Err(ServeError::Credentials {
+                path: self.path.clone(),
+                problem: problem.clone(),
+            }),
+        }
+    }
+}
+
+/// The files of the section `[tls]` at one look.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct TlsContents {
     /// The chain of certificates.
-    pub(super) certificate: Found,
+    pub(super) certificate: FileContent,
     /// The private key.
-    pub(super) key: Found,
-    /// The authorities of client certificates.
-    pub(super) client_ca: Option<Found>,
-}
-
-/// A file that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    path: PathBuf,
-    problem: String,
-}
-
-impl From<&Unreadable> for ServeError {
-    fn from(unreadable: &Unreadable) -> Self {
-        let Unreadable { path, problem } = unreadable.clone();
-        Self::Credentials { path, problem }
-    }
+    pub(super) key: FileContent,
+    /// The authorities of client certificates; `None` where clients need none.
+    pub(super) client_ca: Option<FileContent>,
 }
 
 /// What all files hold at one look; `None` where there is no file.
 pub(super) struct Look {
-    pub(super) keys: Option<Found>,
+    pub(super) keys: Option<FileContent>,
     pub(super) tls: Option<TlsContents>,
 }
 
@@ -89,13 +94,12 @@ impl CredentialFiles {
         }
     }
 
-    fn read(&self, path: &Path) -> Found {
+    fn read(&self, path: &Path) -> FileContent {
         path.clone_into(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner));
-        let unreadable = |error: io::Error| Unreadable {
+        FileContent {
             path: path.to_owned(),
-            problem: error.to_string(),
-        };
-        regular_file::read(path, FILE_BYTES_MAX).map_err(unreadable)
+            content: regular_file::read(path, FILE_BYTES_MAX).map_err(|error| error.to_string()),
+        }
     }
 
     /// The error of a look that takes longer than [`READ_LIMIT`].
@@ -237,7 +241,8 @@ mod tests {
         };
         let files = CredentialFiles::new(&config);
         let look = files.look();
-        let error = ServeError::from(&look.keys.unwrap().unwrap_err());
+        let keys = look.keys.unwrap();
+        let error = keys.bytes().unwrap_err();
         assert!(error.to_string().starts_with("/nowhere/keys: No such file"));
         assert!(look.tls.is_none() && !files.is_empty());
         assert_eq!(

@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 use rustls::ServerConfig;
 use tokio::sync::{Notify, mpsc};
 
-use super::credential_files::{CredentialFiles, Found, Look, LookOutcome, LookSequence, Looks};
+use super::credential_files::{
+    CredentialFiles, FileContent, Look, LookOutcome, LookSequence, Looks,
+};
 use super::tls::Tls;
 use crate::serve::config::Config;
 use crate::serve::detached::{READ_LIMIT, begin, within};
@@ -41,13 +43,13 @@ impl Credentials {
         let files = CredentialFiles::new(config);
         let looked_at = files.clone();
         let first = within(READ_LIMIT, move || looked_at.look()).ok_or_else(|| files.late())?;
-        let keys = match (&files.keys, &first.keys) {
-            (Some(path), Some(found)) => KeyRing::guarded(parse_keys(path, found)?),
-            _ => KeyRing::open(config.address().ip().is_loopback()),
+        let keys = match &first.keys {
+            None => KeyRing::open(config.address().ip().is_loopback()),
+            Some(file) => KeyRing::guarded(parse_keys(file)?),
         };
-        let tls = match (&files.tls, &first.tls) {
-            (Some(files), Some(found)) => Some(Arc::new(Tls::new(files.parse(found)?))),
-            _ => None,
+        let tls = match &first.tls {
+            None => None,
+            Some(contents) => Some(Arc::new(Tls::new(contents.parse()?))),
         };
         Ok(Self {
             keys: Arc::new(keys),
@@ -90,20 +92,18 @@ impl Credentials {
                 // The next look may find something.
                 LookOutcome::StillLate | LookOutcome::Failed => continue,
             };
-            if let (Some(path), Some(found)) = (&files.keys, key_looks.settled(now)) {
-                replace_keys(&keys, parse_keys(path, found));
+            if let Some(file) = key_looks.settled(now) {
+                replace_keys(&keys, parse_keys(file));
             }
-            if let (Some(files), Some(tls), Some(found)) =
-                (&files.tls, &tls, tls_looks.settled(new))
-            {
-                replace_certificates(tls, files.parse(found));
+            if let (Some(tls), Some(contents)) = (&tls, tls_looks.settled(new)) {
+                replace_certificates(tls, contents.parse());
             }
         }
     }
 }
 
-fn parse_keys(path: &Path, found: &Found) -> Result<Keys, ServeError> {
-    Keys::parse(path, found.as_ref()?)
+fn parse_keys(file: &FileContent) -> Result<Keys, ServeError> {
+    Keys::parse(&file.path, file.bytes()?)
 }
 
 fn replace_keys(keys: &KeyRing, new: Result<Keys, ServeError>) {
