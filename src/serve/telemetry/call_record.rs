@@ -9,7 +9,7 @@ use tonic::Code;
 use super::metrics::Metrics;
 use super::settings::AccessLog;
 use super::traces::CallSpan;
-use crate::serve::context::{CallContext, Caller};
+use crate::serve::context::Caller;
 use crate::serve::methods::RPCS;
 
 /// A line of the log.
@@ -35,7 +35,8 @@ impl CallLog {
     pub(crate) fn begin(
         self: &Arc<Self>,
         position: Option<usize>,
-        call: &CallContext,
+        started: Instant,
+        caller: &Caller,
         id: Option<HeaderValue>,
         span: CallSpan,
     ) -> CallRecord {
@@ -43,9 +44,9 @@ impl CallLog {
         CallRecord {
             log: Arc::clone(self),
             position,
-            started: call.started,
+            started,
             id,
-            caller: call.caller.clone(),
+            key: caller.key.clone(),
             code: Code::Cancelled,
             span,
         }
@@ -58,7 +59,7 @@ pub(crate) struct CallRecord {
     position: Option<usize>,
     started: Instant,
     id: Option<HeaderValue>,
-    caller: Caller,
+    key: Option<Arc<str>>,
     /// How the call ended: by its client's going away, unless [`Self::finish`] says otherwise.
     code: Code,
     span: CallSpan,
@@ -88,7 +89,7 @@ impl Drop for CallRecord {
             position,
             started,
             id,
-            caller,
+            key,
             code,
             span,
         } = self;
@@ -96,7 +97,8 @@ impl Drop for CallRecord {
         log.metrics.handled(*position, *code, seconds);
         if log.level.includes(*code) {
             let method = position.map_or("unknown", |position| RPCS[position].path);
-            let (key, id) = (caller.name(), id.as_ref().and_then(|id| id.to_str().ok()));
+            let key = key.as_deref().unwrap_or_default();
+            let id = id.as_ref().and_then(|id| id.to_str().ok());
             let request_id = id.unwrap_or_default();
             // Written at two places, because the log limits lines by place: callers without a key must not push the lines
             // of others out of it.
