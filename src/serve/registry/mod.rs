@@ -24,12 +24,19 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use super::errors::CallError;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::detached;
+use super::errors::{CallError, clip};
 use super::telemetry::metrics::{Metrics, Reload};
 use shadow_stats::ShadowTracker;
 
 /// The longest name of a model, in bytes.
 const MAX_NAME_BYTES: usize = 128;
+
+/// How many readings there may be at the same time: one, and some that hang. Each of these holds a thread.
+const READS_MAX: usize = 4;
 
 /// How often the calls of an unloaded model are checked for their end.
 const FINISHED_CHECK: Duration = Duration::from_millis(20);
@@ -42,6 +49,10 @@ pub(crate) struct ModelRegistry {
     folder: Option<PathBuf>,
     /// Reading a model takes memory and a processor: one at a time.
     reading: tokio::sync::Mutex<()>,
+    /// Places for readings, those that took too long and may never end included.
+    reads: Arc<Semaphore>,
+    /// How long reading a folder may take.
+    load_limit: Duration,
     metrics: Arc<Metrics>,
 }
 
@@ -68,6 +79,7 @@ impl ModelRegistry {
         folder: Option<PathBuf>,
         max_models: usize,
         salt: u32,
+        load_limit: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -75,6 +87,8 @@ impl ModelRegistry {
             shadow: Mutex::default(),
             folder,
             reading: tokio::sync::Mutex::new(()),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            load_limit,
             metrics,
         }
     }
@@ -159,18 +173,21 @@ impl ModelRegistry {
     ) -> Result<(Arc<ServedModel>, Changed), CallError> {
         let folder = self.folder_of(name)?;
         let _one_at_a_time = self.reading.lock().await;
-        if !folder.exists() {
+        let sought = folder.clone();
+        let exists = self.aside(move || Ok(sought.exists())).await;
+        if !exists.map_err(|problem| refused(name, problem))? {
             return Err(CallError::unknown_model("model folder", name));
         }
         if validate_only {
             // Not noted as loading: nothing about the model in use changes, whatever comes of it.
-            let model = read(name, folder)
+            let model = self
+                .read(name, folder)
                 .await
                 .map_err(|problem| refused(name, problem))?;
             return Ok((Arc::new(model), Changed::of(&self.table(), name)));
         }
         self.change(|table| table.begin(name))?;
-        match read(name, folder).await.map(Arc::new) {
+        match self.read(name, folder).await.map(Arc::new) {
             Ok(model) => {
                 let (in_use, changed) = self.change(|table| {
                     // Only a model behind a label changes what callers get.
@@ -201,7 +218,7 @@ impl ModelRegistry {
             let Some(folder) = old.folder() else {
                 continue;
             };
-            let outcome = read(old.name(), folder.to_owned()).await;
+            let outcome = self.read(old.name(), folder.to_owned()).await;
             let version = outcome.as_ref().ok().map(|new| new.version().to_owned());
             let problem = outcome.as_ref().err().cloned();
             // The table may have changed while the folder was read: `renew` compares with the model that it was read for.
@@ -218,6 +235,41 @@ impl ModelRegistry {
                     "model rejected; the one in use stays"
                 );
             }
+        }
+    }
+
+    /// Reads and tests a model. The error is in plain words, short enough for the header of a response.
+    async fn read(&self, name: &str, folder: PathBuf) -> Result<ServedModel, String> {
+        let name = name.to_owned();
+        // A reason may quote what is in the bundle, which may be long.
+        self.aside(move || {
+            ServedModel::load_as(name, &folder).map_err(|error| clip(error.to_string()))
+        })
+        .await
+    }
+
+    /// The result of work with files, on a thread of its own, for as long as a load may take. Work that takes longer holds
+    /// its place until it ends.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let place = Arc::clone(&self.reads).try_acquire_owned();
+        let place = place.map_err(|_| {
+            format!("{READS_MAX} earlier loads took too long and have not ended; is a disk or mount stuck?")
+        })?;
+        let result = detached::begin(move || {
+            let result = work();
+            drop(place);
+            result
+        });
+        match timeout(self.load_limit, result).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err("reading it crashed".into()),
+            Err(_) => Err(format!(
+                "reading it takes longer than limits.model_load_seconds allows: {} s",
+                self.load_limit.as_secs()
+            )),
         }
     }
 
@@ -287,16 +339,6 @@ impl ModelRegistry {
         };
         Ok(self.folder.as_ref().ok_or_else(fixed)?.join(name))
     }
-}
-
-/// Reads and tests a model on a thread of its own. The error is in plain words.
-async fn read(name: &str, folder: PathBuf) -> Result<ServedModel, String> {
-    let name = name.to_owned();
-    let job = tokio::task::spawn_blocking(move || {
-        ServedModel::load_as(name, &folder).map_err(|error| error.to_string())
-    });
-    job.await
-        .unwrap_or_else(|_| Err("reading it crashed".into()))
 }
 
 fn refused(name: &str, problem: String) -> CallError {

@@ -1,7 +1,8 @@
-//! Connections: taken by `listener`, served by `connection`, encrypted by `tls`;
-//! `credentials` follows what changes on disk, and `metrics_port` answers probes and scrapes.
+//! Connections: taken by `listener`, served by `connection`, encrypted by `tls`; `credentials` follows what changes on
+//! disk, of which `credential_files` reads keys and certificates, and `metrics_port` answers probes and scrapes.
 
 pub(crate) mod connection;
+mod credential_files;
 pub(crate) mod credentials;
 pub(crate) mod exchange;
 pub(crate) mod listener;

@@ -24,7 +24,7 @@ fn a_roll_up_takes_the_place_of_another_in_one_step() {
     assert!(!begun.was_replaced());
     write_rollup(&path, &histories(&ROWS), 2).unwrap();
     // What was begun on the earlier one is known to be outdated.
-    assert!(begun.was_replaced() && begun.read("part-00000-of-00003.parquet").is_err());
+    assert!(begun.was_replaced() && begun.open_file("part-00000-of-00003.parquet").is_err());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
 }
