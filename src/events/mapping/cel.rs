@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cel::{Context, Env, ExecutionError, IdedExpr, Program, extensions};
 
+use super::cel_cost::check_cost;
 use super::cel_usage::{Used, check_text};
 use super::field::{Columns, INEXACT, NotUtf8, Row, Stop, not_utf8};
 use super::value::{Owned, has_many_digits, value_of, write_key};
@@ -104,7 +105,9 @@ impl Expression {
             })
         };
         let program = env.compile(text).map_err(|errors| fail(first(errors)))?;
+        // The depth comes first: what follows goes down as deep.
         let used = Used::by(program.expression()).map_err(fail)?;
+        check_cost(program.expression()).map_err(fail)?;
         used.patterns
             .into_iter()
             .try_for_each(patterns::check)

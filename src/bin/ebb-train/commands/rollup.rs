@@ -48,7 +48,7 @@ pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
         quiet: false,
         ..output
     };
-    output.result(
+    output.document(
         &json!({"dialect": request.dialect.name(), "sql": sql}),
         &sql,
     )
