@@ -94,14 +94,15 @@ const FLOORS: [Floors; 4] = [
         parent: "history",
         floors: &[
             &["tests"],
-            &["rollup", "coverage"],
+            &["rollup"],
+            &["coverage"],
             &["store"],
             &["codec"],
             &["bounds"],
             &["day"],
         ],
         leaves: &[],
-        below_leaves: 6,
+        below_leaves: 7,
     },
     Floors {
         parent: "events",
