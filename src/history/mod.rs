@@ -19,13 +19,14 @@ pub use coverage::{
     LEAST_EVIDENCE, LEAST_HOLE_DAYS, LEAST_TAIL_DAYS, LabelKinds, Stretch,
 };
 pub use day::{Day, DayClock, YEARS};
+#[cfg(feature = "train")]
+pub(crate) use rollup::{
+    INDEX_FILE as ROLLUP_INDEX, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path,
+    read_rollup_file,
+};
 pub use rollup::{
     IndexError, RollupIndex, RollupRead, RollupWritten, StrayRows, read_rollup, rollup_destination,
     write_rollup,
-};
-#[cfg(feature = "train")]
-pub(crate) use rollup::{
-    REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file,
 };
 pub use store::blocks::{BLOCK_USERS, Block};
 pub use store::builder::{HistoriesBuilder, MemoryBudget};

@@ -22,6 +22,8 @@ pub(crate) mod write;
 
 use std::path::Path;
 
+#[cfg(feature = "train")]
+pub(crate) use index::INDEX_FILE;
 pub use index::open::{IndexError, RollupIndex};
 pub use read::{RollupRead, StrayRows, read_rollup};
 #[cfg(feature = "train")]
