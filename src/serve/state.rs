@@ -4,11 +4,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::context::CallContext;
 use super::convert::request::{RequestContext, ScoreOptions};
 use super::engine::Engine;
 use super::errors::CallError;
 use super::limits::Limits;
+use super::quota::Quotas;
 use super::registry::users::KnownUsers;
 use super::registry::{ModelRegistry, ServedModel};
 use super::telemetry::metrics::Metrics;
@@ -44,6 +44,8 @@ pub(crate) struct ServerState {
     pub(crate) engine: Engine,
     /// What may be asked.
     pub(crate) limits: Limits,
+    /// What is taken of what there is a limited number of.
+    pub(crate) quotas: Arc<Quotas>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// What follows calls.
@@ -62,13 +64,9 @@ impl ServerState {
     }
 
     /// Everything that the scores of one request are computed from.
-    pub(crate) fn context(
-        &self,
-        call: &CallContext,
-        options: ScoreOptions,
-    ) -> Result<Arc<RequestContext>, CallError> {
+    pub(crate) fn context(&self, options: ScoreOptions) -> Result<Arc<RequestContext>, CallError> {
         let (model, users) = (self.model(&options.model)?, self.known_users());
-        RequestContext::new(call, model, users, &self.limits, options).map(Arc::new)
+        RequestContext::new(model, users, &self.limits, options).map(Arc::new)
     }
 
     /// The users known by id.
