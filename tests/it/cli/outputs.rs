@@ -8,12 +8,12 @@ use std::os::unix::process::ExitStatusExt;
 use super::*;
 
 /// The sample model, which knows the kinds of simulated logs.
-fn sample_model() -> String {
+pub(super) fn sample_model() -> String {
     format!("{}/models/shop", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A simulated log that is not packed, `log/events.csv`.
-fn unpacked() -> TempDir {
+pub(super) fn unpacked() -> TempDir {
     let folder = shop();
     let path = folder.path();
     fs::write(path.join("log/events.csv"), log_text(path)).unwrap();
@@ -26,7 +26,7 @@ fn unpacked() -> TempDir {
     folder
 }
 
-fn score(out: &str) -> String {
+pub(super) fn score(out: &str) -> String {
     format!(
         "score --model {} --config log/ebb.toml --as-of 2024-10-01 --out {out}",
         sample_model()
@@ -34,7 +34,7 @@ fn score(out: &str) -> String {
 }
 
 /// All names in a folder, hidden ones too.
-fn names(folder: &Path) -> Vec<String> {
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -456,99 +456,4 @@ fn publish_puts_a_bundle_in_place_and_back() {
         "{}",
         same.err
     );
-}
-
-/// What a terminal obeys: it sets the title, the colour, and (as one character) begins a sequence.
-const OBEYED: &str = "\u{1b}]0;title\u{7}\u{1b}[31m\u{9b}1m";
-
-/// The simulated log with control characters in ids, a kind and a column, in a file whose name has some too.
-fn hostile() -> TempDir {
-    let folder = unpacked();
-    let log = folder.path().join("log");
-    let text = fs::read_to_string(log.join("events.csv")).unwrap();
-    let mut lines = text.lines();
-    let mut hostile = format!("{},{OBEYED}\n", lines.next().unwrap());
-    for line in lines {
-        let line = line.replace(",purchase,", &format!(",purchase{OBEYED},"));
-        hostile += &format!("{OBEYED}{line},{OBEYED}\n");
-    }
-    hostile += &format!("{OBEYED}bad,{OBEYED},{OBEYED},{OBEYED},,\n");
-    fs::remove_file(log.join("events.csv")).unwrap();
-    fs::remove_file(log.join("truth.csv")).unwrap();
-    fs::write(log.join(format!("{OBEYED}.csv")), hostile).unwrap();
-    let config = fs::read_to_string(log.join("ebb.toml")).unwrap();
-    let escaped: String = OBEYED
-        .chars()
-        .map(|c| format!("\\u{:04x}", u32::from(c)))
-        .collect();
-    let config = config
-        .replace("events.csv", "*.csv")
-        .replace("[\"purchase\"]", &format!("[\"purchase{escaped}\"]"));
-    fs::write(log.join("ebb.toml"), config).unwrap();
-    folder
-}
-
-#[test]
-fn what_a_log_holds_reaches_a_terminal_without_control_characters() {
-    let folder = hostile();
-    let path = folder.path();
-    let fit = "fit --config log/ebb.toml --out model --allow-below-baseline";
-    for arguments in [
-        fit,
-        "inspect --model model",
-        "inspect --model model --json",
-        "rollup --config log/ebb.toml --out rollup",
-        "score --config log/ebb.toml --model model --as-of 2024-10-27 --out scores.csv",
-        // Errors name columns and files.
-        "rollup --config column.toml --out rollup",
-        "rollup --config file.toml --out rollup",
-    ] {
-        let config = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
-        let config = config.replace("\"*.csv\"", "\"log/*.csv\"");
-        let column = config.replace("\"user_id\"", "\"no\\u001b[31m\"");
-        fs::write(path.join("column.toml"), column).unwrap();
-        let file = config.replace("log/*.csv", "no\\u001b[31m.csv");
-        fs::write(path.join("file.toml"), file).unwrap();
-        let run = ebb_train(path, arguments);
-        let printed = format!("{}{}", run.out, run.err);
-        let obeyed = |c: char| c.is_control() && c != '\n';
-        assert!(!printed.contains(obeyed), "{arguments}: {printed:?}");
-        assert_eq!(
-            run.code == 0,
-            !arguments.contains("column.toml") && !arguments.contains("file.toml"),
-            "{printed}"
-        );
-        // The negative control: there was something to write out.
-        assert!(
-            printed.contains("[31m") || arguments.starts_with("score"),
-            "{arguments}: {printed}"
-        );
-    }
-}
-
-/// Ids are keys of other tables: also those that a spreadsheet would compute.
-#[test]
-fn ids_in_scores_are_those_of_the_log() {
-    let folder = unpacked();
-    let path = folder.path();
-    let ids = ["=1+1", "@SUM(1)", "+1+1", "-1", OBEYED];
-    let log = path.join("log/events.csv");
-    let mut text = fs::read_to_string(&log).unwrap();
-    for (number, id) in ids.into_iter().enumerate() {
-        text = text.replace(&format!("U{:06},", number + 1), &format!("{id},"));
-    }
-    fs::write(&log, text).unwrap();
-    ebb_train(path, &score("scores.csv")).ok();
-    let printed = ebb_train(path, &score("-")).ok().out;
-    let written = fs::read_to_string(path.join("scores.csv")).unwrap();
-    assert_eq!(printed, written, "a pipe is no terminal");
-    let skipped = fs::read_to_string(path.join("scores.skipped.csv")).unwrap();
-    let mut found: Vec<String> = Vec::new();
-    for text in [written, skipped] {
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        found.extend(reader.records().map(|row| row.unwrap()[0].to_owned()));
-    }
-    for id in ids {
-        assert!(found.iter().any(|found| found == id), "{id:?}");
-    }
 }
