@@ -20,6 +20,8 @@ use crate::history::SecretState;
 /// Bytes of results that are remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities
 /// are few.
 const CACHE_BYTES: usize = 4 << 20;
+/// Characters of an expression that a message shows.
+const CHARACTERS_SHOWN: usize = 1_000;
 /// Inputs of more bytes hardly come again.
 const KEY_BYTES: usize = 1 << 10;
 /// What a result takes beside its inputs and its text.
@@ -87,7 +89,7 @@ impl Expression {
     pub(crate) fn compile(field: Field, text: &str) -> Result<Self, EventsError> {
         let fail = |message| EventsError::Expression {
             setting: field.setting(),
-            expression: text.to_owned(),
+            expression: shortened(text),
             message,
         };
         check_text(text).map_err(fail)?;
@@ -300,6 +302,14 @@ impl Expression {
             .filter_map(input)
             .collect::<Vec<_>>()
             .join(", ")
+    }
+}
+
+/// The beginning of an expression, for a message.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CHARACTERS_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
