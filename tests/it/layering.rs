@@ -103,14 +103,15 @@ const FLOORS: [Floors; 4] = [
         parent: "history",
         floors: &[
             &["tests"],
-            &["rollup", "coverage"],
+            &["rollup"],
+            &["coverage"],
             &["store"],
             &["codec"],
             &["bounds"],
             &["day"],
         ],
         leaves: &[],
-        below_leaves: 6,
+        below_leaves: 7,
     },
     Floors {
         parent: "events",
@@ -156,11 +157,12 @@ const FLOORS: [Floors; 4] = [
             &["convert"],
             &["registry"],
             &["config"],
+            &["codec"],
             &["errors"],
             &["wire"],
         ],
-        leaves: &["telemetry", "limits", "context", "methods", "detached"],
-        below_leaves: 10,
+        leaves: &["telemetry", "limits", "memory", "quota", "context", "methods", "detached"],
+        below_leaves: 11,
     },
 ];
 
