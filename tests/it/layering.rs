@@ -161,7 +161,15 @@ const FLOORS: [Floors; 4] = [
             &["errors"],
             &["wire"],
         ],
-        leaves: &["telemetry", "limits", "memory", "quota", "context", "methods", "detached"],
+        leaves: &[
+            "telemetry",
+            "limits",
+            "memory",
+            "quota",
+            "context",
+            "methods",
+            "detached",
+        ],
         below_leaves: 11,
     },
 ];
