@@ -160,11 +160,16 @@ impl Compute {
         self.quotas.taken(Resource::Queue) >= places - places / 4
     }
 
-    fn full(&self) -> CallError {
-        self.metrics.shed(Shed::QueueFull);
+    /// What a call fails with for which there is no room.
+    pub(crate) fn overload(&self) -> CallError {
         CallError::Overloaded {
             retry_after: self.queue_wait,
         }
+    }
+
+    fn full(&self) -> CallError {
+        self.metrics.shed(Shed::QueueFull);
+        self.overload()
     }
 
     /// Runs a job of so many units when its turn comes. Fails at once when the queue is full, and at its turn when that

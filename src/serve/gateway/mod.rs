@@ -61,6 +61,8 @@ struct Shared {
     log: Arc<CallLog>,
     services: Services,
     next_id: AtomicU64,
+    /// The answer to calls that are refused for overload, which are many: made once.
+    overloaded: HeaderMap,
 }
 
 /// What becomes of a call when its head has been looked at.
@@ -84,6 +86,7 @@ impl Gateway {
             owners: Owners::default(),
             log: Arc::new(CallLog::new(Arc::clone(&state.metrics), log)),
             services: Services::new(state)?,
+            overloaded: refusal(state.engine.pool.overload()).headers().clone(),
             next_id: AtomicU64::new(u64::from(salt) << 32),
             state: Arc::clone(state),
         })))
@@ -96,7 +99,7 @@ impl Gateway {
 
     /// How many calls of a peer's may occupy the server at the same time: few of one without a valid key, and of no other
     /// many that it has forgotten itself.
-    pub(crate) fn calls_most(&self, peer: &Peer) -> usize {
+    fn calls_most(&self, peer: &Peer) -> usize {
         let limits = &self.0.state.limits;
         match peer.is_authenticated() {
             true => FORGOTTEN * size(limits.streams_per_connection),
@@ -221,7 +224,15 @@ impl Shared {
 
     /// The answer to a call that is refused, which has no body.
     fn refused(&self, error: CallError, record: CallRecord) -> Response<()> {
-        let (response, record) = self.finish(refusal(error), Some(record), false);
+        let response = match error {
+            CallError::Overloaded { .. } => {
+                let mut response = Response::new(Body::empty());
+                response.headers_mut().clone_from(&self.overloaded);
+                response
+            }
+            other => refusal(other),
+        };
+        let (response, record) = self.finish(response, Some(record), false);
         drop(record);
         response.map(|_| ())
     }

@@ -182,10 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
     }
 
     fn begin(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-        let Connections {
-            gateway, limits, ..
-        } = self.connections;
-        let discard_bytes = size(limits.max_message_bytes);
+        let gateway = &self.connections.gateway;
         let (head, stream) = request.into_parts();
         let incoming = Incoming::new(stream);
         match gateway.begin(head, incoming.clone(), &self.peer) {
@@ -198,20 +195,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
                     outbox: Arc::clone(&self.outbox),
                     guard: self.peer.begin(),
                 };
-                tokio::spawn(exchange.run(discard_bytes));
+                tokio::spawn(exchange.run());
             }
+            // A client that has gone needs no answer. What is still to come of the request is not waited for: its stream is
+            // reset, and what is on its way is passed over.
             Begun::Refused(response) => {
-                // A client that has gone needs no answer.
-                let sent = respond.send_response(response, true).is_ok();
-                // Of a peer with many calls what is still to come is reset.
-                let has_room = self.peer.calls() < gateway.calls_most(&self.peer);
-                if sent && has_room && !incoming.is_at_end() {
-                    let guard = self.peer.begin();
-                    tokio::spawn(async move {
-                        incoming.discard(discard_bytes).await;
-                        drop((guard, respond));
-                    });
-                }
+                let _ = respond.send_response(response, true);
             }
         }
     }

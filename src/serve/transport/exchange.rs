@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -14,9 +13,6 @@ use http_body::{Body, Frame, SizeHint};
 use super::outbox::Outbox;
 use crate::serve::gateway::call::{AnswerBody, Call};
 use crate::serve::gateway::peer::PeerCall;
-
-/// How long what is left of a request may take to come once the answer has gone.
-const DISCARD: Duration = Duration::from_secs(2);
 
 /// What comes after a request's head. Clones are of the same stream: one is the service's, and one stays to the end.
 #[derive(Clone)]
@@ -46,24 +42,6 @@ impl Incoming {
             let _ = stream.flow_control().release_capacity(data.len());
         }
         Poll::Ready(data)
-    }
-
-    /// Reads what is left and forgets it, up to so many bytes.
-    ///
-    /// To reset the stream instead would be cheaper at once. But what is on its way for streams that were reset and
-    /// forgotten is an error of the peer's, and would end the connection with all its calls before long.
-    pub(super) async fn discard(&self, most: usize) {
-        let mut seen = 0;
-        let all = async {
-            while seen <= most && !self.is_at_end() {
-                match std::future::poll_fn(|cx| self.poll_data(cx)).await {
-                    Some(Ok(data)) => seen += data.len(),
-                    _ => return,
-                }
-            }
-        };
-        // Of a sender that takes longer the stream is reset.
-        let _ = tokio::time::timeout(DISCARD, all).await;
     }
 }
 
@@ -103,9 +81,10 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Answers the call. Its client may go away, or take no more; both end it, the latter after a limited time.
-    pub(super) async fn run(self, discard_bytes: usize) {
-        let (longest, is_streaming) = (self.call.longest(), self.call.rpc().kind.is_streaming());
+    /// Answers the call. Its client may go away, or take no more; both end it, the latter after a limited time. What is
+    /// left of its request then is not waited for: its stream is reset.
+    pub(super) async fn run(self) {
+        let longest = self.call.longest();
         let Self {
             call,
             incoming,
@@ -113,14 +92,8 @@ impl Exchange {
             outbox,
             guard,
         } = self;
-        let answer = answer(call, respond, &outbox);
-        if let Ok(Some(())) = tokio::time::timeout(longest, answer).await
-            && !is_streaming
-            && !incoming.is_at_end()
-        {
-            incoming.discard(discard_bytes).await;
-        }
-        drop(guard);
+        let _ = tokio::time::timeout(longest, answer(call, respond, &outbox)).await;
+        drop((incoming, guard));
     }
 }
 
