@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::Serialize;
 use tokio::sync::watch;
 
 use super::context::CallContext;
@@ -11,11 +12,13 @@ use super::errors::CallError;
 use super::limits::Limits;
 use super::registry::users::KnownUsers;
 use super::registry::{ModelRegistry, ServedModel};
+use super::telemetry::memory::MemoryUse;
 use super::telemetry::metrics::Metrics;
 use super::telemetry::traces::Traces;
 
 /// The phase of a server's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
     /// It loads its models.
     Starting,
@@ -82,6 +85,11 @@ impl ServerState {
     /// Takes over other users, for the calls that begin from now on.
     pub(crate) fn replace_users(&self, users: Arc<KnownUsers>) {
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(users);
+    }
+
+    /// The memory of the process beside the budget that callers share.
+    pub(crate) fn memory(&self) -> MemoryUse {
+        MemoryUse::beside(None)
     }
 
     /// Where the server stands.

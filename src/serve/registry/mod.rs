@@ -11,6 +11,7 @@ pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod training_scores;
 pub(crate) mod users;
 pub(crate) mod vocabulary;
 

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use super::training_scores::TrainingScores;
 use super::vocabulary::Vocabulary;
 use crate::features::{Catalogue, Constraints, Feature, FeatureError, Scale};
 use crate::history::DayClock;
@@ -15,6 +17,8 @@ pub struct ServedModel {
     folder: Option<PathBuf>,
     bundle: Bundle,
     card: String,
+    loaded_at: SystemTime,
+    training_scores: Option<TrainingScores>,
     clock: DayClock,
     /// The kinds that the model uses, sorted, so that inline records get the same order as a roll-up's.
     kinds: Vec<String>,
@@ -77,6 +81,8 @@ impl ServedModel {
         Ok(Self {
             name: name.into(),
             folder: None,
+            loaded_at: SystemTime::now(),
+            training_scores: TrainingScores::of_card(&card),
             card,
             clock,
             kinds,
@@ -116,6 +122,16 @@ impl ServedModel {
     /// The model card, a JSON object.
     pub fn card(&self) -> &str {
         &self.card
+    }
+
+    /// When the model was read.
+    pub(crate) fn loaded_at(&self) -> SystemTime {
+        self.loaded_at
+    }
+
+    /// The probabilities that it gave when it was tested; `None` when its card has none.
+    pub(crate) fn training_scores(&self) -> Option<&TrainingScores> {
+        self.training_scores.as_ref()
     }
 
     /// The features, in the order of vectors.
