@@ -161,7 +161,7 @@ fn print_check(config: &Config) -> anyhow::Result<()> {
     let initial = check(config)?;
     say(&format!(
         "{}\nthe configuration is in order",
-        ready_line(config, &initial)
+        ready_line(&initial)
     ));
     Ok(())
 }
@@ -202,7 +202,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let for_loading = config.clone();
     let lifecycle = Lifecycle {
         load: move || InitialState::load(&for_loading),
-        ready: |initial: &InitialState| say(&ready_line(&config, initial)),
+        ready: |initial: &InitialState| say(&ready_line(initial)),
         reload,
         look_at_credentials: ticks(),
         shutdown,
@@ -214,15 +214,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ready_line(config: &Config, initial: &InitialState) -> String {
-    let name = config
-        .model
-        .as_ref()
-        .map(|path| path.display().to_string())
-        .unwrap_or_default();
-    let Some(bundle) = initial.stable().map(|model| model.bundle()) else {
+fn ready_line(initial: &InitialState) -> String {
+    let Some(stable) = initial.stable() else {
         return "no model".into();
     };
+    let bundle = stable.bundle();
+    let folder = stable.folder().map(|path| path.display().to_string());
+    let name = folder.unwrap_or_default();
     let horizons: Vec<String> = bundle
         .spec()
         .schema

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use http::Extensions;
+use http::{Extensions, HeaderValue};
 
 use super::methods::Rpc;
 use super::telemetry::traces::TraceParent;
@@ -22,6 +22,8 @@ pub(crate) struct CallContext {
     pub(crate) span: TraceParent,
     /// Who calls.
     pub(crate) caller: Caller,
+    /// The call's name in the log; `None` for a call that its client gave none, and that changes nothing.
+    pub(crate) id: Option<HeaderValue>,
 }
 
 impl CallContext {
@@ -38,7 +40,14 @@ impl CallContext {
             deadline: started + longest,
             span,
             caller: Caller::default(),
+            id: None,
         }
+    }
+
+    /// The call's name in the log; empty without one.
+    pub(crate) fn request_id(&self) -> &str {
+        let id = self.id.as_ref().and_then(|id| id.to_str().ok());
+        id.unwrap_or_default()
     }
 
     /// The context of the request that these extensions belong to.

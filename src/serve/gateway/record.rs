@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 use super::admission::AdmittedBody;
 use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, explained};
-use crate::serve::methods::{RPCS, find};
+use crate::serve::methods::{Permission, RPCS, find};
 use crate::serve::state::ServerState;
 use crate::serve::telemetry::call_record::{CallLog, CallRecord};
 use crate::serve::telemetry::settings::AccessLog;
@@ -88,8 +88,11 @@ where
         let is_streaming = rpc.is_some_and(|rpc| rpc.kind.is_streaming());
         let span = state.traces.begin(rpc, request.headers());
         let longest = state.limits.longest(is_streaming);
-        let context = CallContext::new(rpc, started, longest, span.parent());
-        let id = given_id(request.headers());
+        let mut context = CallContext::new(rpc, started, longest, span.parent());
+        // What a call changes is logged with its name, also where it comes without one.
+        let changes = rpc.is_some_and(|rpc| rpc.permission == Some(Permission::Manage));
+        let id = given_id(request.headers()).or_else(|| changes.then(|| self.shared.new_id()));
+        context.id.clone_from(&id);
         let record = log.begin(position, &context, id, span);
         // What is not gRPC gets HTTP's own answer: its sender understands no other.
         let answer = speaks_grpc(&request).then(|| {

@@ -111,6 +111,11 @@ impl ModelTable {
         })
     }
 
+    /// The model that each label stands for.
+    pub(crate) fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     /// The model of a label.
     pub(crate) fn labelled_by(&self, label: Label) -> Option<&Arc<ServedModel>> {
         self.labelled[label as usize].as_ref()

@@ -131,7 +131,9 @@ mod tests {
     fn card(curve: &[(f64, u64)]) -> String {
         let points: Vec<String> = curve
             .iter()
-            .map(|(predicted, users)| format!(r#"{{"predicted":{predicted},"users":{users},"x":1}}"#))
+            .map(|(predicted, users)| {
+                format!(r#"{{"predicted":{predicted},"users":{users},"x":1}}"#)
+            })
             .collect();
         format!(
             r#"{{"a":1,"horizons":[{{"horizon_days":90,"evaluation":null}},{{"horizon_days":30,"evaluation":
@@ -155,12 +157,19 @@ mod tests {
 
     #[test]
     fn shares_of_the_sample_model_add_up_and_keep_its_mean() {
-        let card = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/shop/card.json"));
+        let card = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/models/shop/card.json"
+        ));
         let scores = TrainingScores::of_card(card).unwrap();
         let bounds: Vec<f64> = (1..=1_000).map(|i| f64::from(i) / 1_000.0).collect();
         let shares = scores.shares(&bounds);
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-        let mean: f64 = shares.iter().zip(&bounds).map(|(s, b)| s * (b - 0.0005)).sum();
+        let mean: f64 = shares
+            .iter()
+            .zip(&bounds)
+            .map(|(s, b)| s * (b - 0.0005))
+            .sum();
         assert!((mean - scores.mean).abs() < 0.01, "{mean} {}", scores.mean);
     }
 

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use crate::serve::context::CallContext;
 use crate::serve::convert::model;
 use crate::serve::errors::CallError;
 use crate::serve::limits::size;
@@ -89,14 +90,16 @@ impl ModelService for ModelServiceImpl {
         &self,
         request: Request<wire::LoadModelRequest>,
     ) -> Result<Response<wire::LoadModelResponse>, Status> {
+        let (_, extensions, message) = request.into_parts();
         let wire::LoadModelRequest {
             name,
             validate_only,
-        } = request.into_inner();
+        } = message;
         self.check_changeable()?;
+        let call = CallContext::of(&extensions).clone();
         let models = Arc::clone(&self.state.models);
         // In a task of its own: a client that cancels its call does not leave a model half loaded.
-        let job = tokio::spawn(async move { models.load(&name, validate_only).await });
+        let job = tokio::spawn(async move { models.load(&name, validate_only, &call).await });
         let (model, Changed { status, etag }) =
             job.await.map_err(|_| CallError::Crashed("loading"))??;
         Ok(Response::new(wire::LoadModelResponse {
@@ -110,10 +113,15 @@ impl ModelService for ModelServiceImpl {
         &self,
         request: Request<wire::ActivateModelRequest>,
     ) -> Result<Response<wire::ActivateModelResponse>, Status> {
-        let wire::ActivateModelRequest { label, name, etag } = request.into_inner();
+        let (_, extensions, message) = request.into_parts();
+        let wire::ActivateModelRequest { label, name, etag } = message;
         self.check_changeable()?;
         let label = model::label(label)?;
-        let Changed { status, etag } = self.state.models.activate(label, &name, &etag)?;
+        let call = CallContext::of(&extensions);
+        let models = &self.state.models;
+        let Changed { status, etag } = models.activate(label, &name, &etag, call)?;
+        // Answered after that: a label that a caller was told of survives a restart.
+        models.keep_labels().await;
         Ok(Response::new(wire::ActivateModelResponse {
             status: status.map(wire::ModelStatus::from),
             etag,
@@ -124,9 +132,11 @@ impl ModelService for ModelServiceImpl {
         &self,
         request: Request<wire::UnloadModelRequest>,
     ) -> Result<Response<wire::UnloadModelResponse>, Status> {
-        let wire::UnloadModelRequest { name, etag } = request.into_inner();
+        let (_, extensions, message) = request.into_parts();
+        let wire::UnloadModelRequest { name, etag } = message;
         self.check_changeable()?;
-        let etag = self.state.models.unload(&name, &etag)?;
+        let call = CallContext::of(&extensions);
+        let etag = self.state.models.unload(&name, &etag, call)?;
         Ok(Response::new(wire::UnloadModelResponse { etag }))
     }
 }

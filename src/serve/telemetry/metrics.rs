@@ -26,7 +26,8 @@ pub(crate) const SECONDS: &[f64] = &[
     10.0,
 ];
 /// Upper bounds of the buckets of probabilities.
-pub(crate) const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0];
+pub(crate) const PROBABILITIES: &[f64] =
+    &[0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0];
 
 /// Names for the counters of one family: an enum whose variants are the values of a label, so that each counter is found by
 /// its variant.

@@ -50,7 +50,10 @@ impl StatusPage {
 /// # Panics
 ///
 /// When the page has no such element, which is a fault of its construction.
-#[expect(clippy::expect_used, reason = "the page is a part of this program, and a test reads it")]
+#[expect(
+    clippy::expect_used,
+    reason = "the page is a part of this program, and a test reads it"
+)]
 fn hash_of(element: &str) -> String {
     let (open, close) = (format!("<{element}>"), format!("</{element}>"));
     let inside = HTML
@@ -74,10 +77,20 @@ mod tests {
         }
         assert!(!page.policy.contains("unsafe"));
         // Attributes would need `unsafe-inline`, and markup made of text could be a caller's.
-        for forbidden in [" style=\"", " onclick=", "innerHTML", "outerHTML", "insertAdjacent", "eval("] {
+        for forbidden in [
+            " style=\"",
+            " onclick=",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacent",
+            "eval(",
+        ] {
             assert!(!page.html().contains(forbidden), "{forbidden}");
         }
         let addresses = page.html().matches("//").count() - page.html().matches("// ").count();
-        assert_eq!(addresses, page.html().matches("http://www.w3.org/2000/svg").count());
+        assert_eq!(
+            addresses,
+            page.html().matches("http://www.w3.org/2000/svg").count()
+        );
     }
 }

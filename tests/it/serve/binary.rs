@@ -279,3 +279,87 @@ async fn a_hangup_signal_has_the_bundle_read_again_and_calls_are_logged_as_json(
     assert_eq!(call["method"], "/churn.v1.ScoringService/ScoreUser");
     assert_eq!(of("model loaded again")["version"], newer.version());
 }
+
+#[tokio::test]
+async fn changes_of_models_are_logged_with_the_key_and_the_request_id() {
+    let (dir, config) = configured("models = '.'\napi_keys_file = 'keys'\n");
+    save_bundle(&dir.path().join("next"));
+    let (key, line) = ebb::serve::new_key("keeper", "read,manage").unwrap();
+    std::fs::write(dir.path().join("keys"), line).unwrap();
+    let mut child = ebb_serve(&["--config", &config]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let listening = lines.next().unwrap().unwrap();
+    let address = listening.strip_prefix("listening on ").unwrap().to_owned();
+    lines.next().unwrap().unwrap();
+    let mut models = ModelServiceClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let (load, activate, unload) = (
+        |name: &str| LoadModelRequest {
+            name: name.into(),
+            validate_only: false,
+        },
+        |label: ModelLabel, name: &str| ActivateModelRequest {
+            label: label.into(),
+            name: name.into(),
+            etag: String::new(),
+        },
+        |name: &str| UnloadModelRequest {
+            name: name.into(),
+            etag: String::new(),
+        },
+    );
+    let named = |id: &str, key: &str| {
+        let mut headers = tonic::metadata::MetadataMap::new();
+        headers.insert("authorization", format!("Bearer {key}").parse().unwrap());
+        if !id.is_empty() {
+            headers.insert("x-request-id", id.parse().unwrap());
+        }
+        headers
+    };
+    macro_rules! ask {
+        ($method:ident, $id:literal, $message:expr) => {{
+            let headers = named($id, &key);
+            let request = tonic::Request::from_parts(headers, Default::default(), $message);
+            models.$method(request).await
+        }};
+    }
+    ask!(load_model, "load-1", load("next")).unwrap();
+    ask!(
+        activate_model,
+        "move-1",
+        activate(ModelLabel::Stable, "next")
+    )
+    .unwrap();
+    ask!(unload_model, "drop-1", unload("shop")).unwrap();
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    ask!(load_model, "bad-1", load("empty")).unwrap_err();
+    // A call without a name gets one, in the answer as in the log.
+    let answer = ask!(activate_model, "", activate(ModelLabel::Canary, "next")).unwrap();
+    let given = answer.metadata().get("x-request-id").unwrap().clone();
+    drop(models);
+    terminate(&child);
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap())
+        .await
+        .unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let of = |message: &str, id: &str| {
+        let lines = log
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let found: Vec<serde_json::Value> = lines
+            .filter(|line| line["message"] == message && line["request_id"] == id)
+            .collect();
+        assert_eq!(found.len(), 1, "{message} {id}: {log}");
+        assert_eq!(found[0]["key"], "keeper");
+        found[0].clone()
+    };
+    assert_eq!(of("model loaded", "load-1")["model"], "next");
+    assert_eq!(of("label moved", "move-1")["label"], "stable");
+    assert_eq!(of("model unloading", "drop-1")["model"], "shop");
+    assert_eq!(of("model rejected", "bad-1")["model"], "empty");
+    assert_eq!(
+        of("label moved", given.to_str().unwrap())["label"],
+        "canary"
+    );
+}
