@@ -10,8 +10,8 @@ use anyhow::Context;
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ebb::serve::{
-    Config, InitialState, Lifecycle, LogFormat, ServeError, Stopped, check, listen, new_key, run,
-    ticks,
+    Config, Health, InitialState, Lifecycle, LogFormat, ServeError, Stopped, check, listen,
+    new_key, probe, run, ticks,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -45,8 +45,15 @@ struct Arguments {
     /// Check the configuration and everything that it names, print what would be served, and end.
     #[arg(long)]
     check_config: bool,
+    /// Ask the server of this configuration that runs on this machine whether it is well, and end with 0 or 1: for containers
+    /// without a shell. Its metrics port is asked where there is one, its health service otherwise.
+    #[arg(long, value_name = "HEALTH", value_parser = ["readiness", "liveness"], conflicts_with = "check_config")]
+    probe: Option<String>,
+    /// The address of the calls of the server to probe, instead of what the configuration says.
+    #[arg(long, requires = "probe")]
+    address: Option<SocketAddr>,
     /// Make an API key: the key is printed once, with the line of its hash for the key file.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "model", "check_config"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "model", "check_config", "probe"])]
     new_key: Option<String>,
     /// The permissions of the new key: score, read, manage, with commas between.
     #[arg(
@@ -91,6 +98,13 @@ fn main() -> ExitCode {
     if let Some(name) = &arguments.new_key {
         return ended(print_new_key(name, &arguments.permissions), BAD_USAGE);
     }
+    if let Some(health) = &arguments.probe {
+        let health = match health.as_str() {
+            "liveness" => Health::Liveness,
+            _ => Health::Readiness,
+        };
+        return ended(print_probe(arguments, health), FAILED);
+    }
     let checks_only = arguments.check_config;
     let config = match configuration(arguments) {
         Ok(config) => config,
@@ -125,6 +139,13 @@ fn ended(outcome: anyhow::Result<()>, failure: u8) -> ExitCode {
 
 /// The configuration file's settings with those of the command line before them.
 fn configuration(arguments: Arguments) -> Result<Config, String> {
+    let config = settings(arguments).map_err(|error| error.to_string())?;
+    config.validate().map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+/// The same without a check: a probe needs no more of it than an address.
+fn settings(arguments: Arguments) -> Result<Config, ServeError> {
     let Arguments {
         config: file,
         model,
@@ -133,11 +154,13 @@ fn configuration(arguments: Arguments) -> Result<Config, String> {
         listen,
         insecure,
         check_config: _,
+        probe: _,
+        address: _,
         new_key: _,
         permissions: _,
     } = arguments;
     let mut config = match file {
-        Some(file) => Config::read(&file).map_err(|error| error.to_string())?,
+        Some(file) => Config::read(&file)?,
         None => Config::default(),
     };
     config.model = model.or(config.model);
@@ -145,7 +168,6 @@ fn configuration(arguments: Arguments) -> Result<Config, String> {
     config.rollup = rollup.or(config.rollup);
     config.listen = listen.or(config.listen);
     config.insecure |= insecure;
-    config.validate().map_err(|error| error.to_string())?;
     Ok(config)
 }
 
@@ -154,6 +176,17 @@ fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
     say(&format!(
         "the key, which is not shown again:\n{key}\n\nits line for the key file:\n{line}"
     ));
+    Ok(())
+}
+
+fn print_probe(arguments: Arguments, health: Health) -> anyhow::Result<()> {
+    let address = arguments.address;
+    let config = settings(arguments)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no threads")?;
+    say(&runtime.block_on(probe(&config, health, address))?);
     Ok(())
 }
 

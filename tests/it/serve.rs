@@ -16,6 +16,7 @@ mod models;
 mod moved_labels;
 mod mutation;
 mod operation;
+mod probe;
 mod raw;
 mod rollup;
 mod seasons;
