@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod metrics;
 mod models;
+mod monitoring;
 mod moved_labels;
 mod mutation;
 mod operation;
