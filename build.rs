@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Tensors are read where they lie in the request.
         .bytes(".inference.ModelInferRequest.raw_input_contents")
         .bytes(".inference.ModelInferResponse.raw_output_contents")
-        .codec_path("crate::serve::transport::codec::Codec")
+        // What the server reads and writes passes its own codec.
+        .build_server(false)
         .compile_fds(documented)?;
     let descriptor = compiler
         .include_source_info(false)

@@ -133,16 +133,24 @@ impl Config {
 }
 
 /// Keys of earlier versions with those that took their place.
-const RENAMED: [(&str, &str); 12] = [
+const RENAMED: [(&str, &str); 14] = [
     ("keys", "api_keys_file"),
     ("log.calls", "log.access_log"),
     ("limits.message_bytes", "limits.max_message_bytes"),
     ("limits.batch_subjects", "limits.max_batch_size"),
     ("limits.history_entries", "limits.max_history_entries"),
-    ("limits.receiving_bytes", "limits.max_inflight_bytes"),
+    ("limits.receiving_bytes", "limits.memory_bytes"),
+    ("limits.max_inflight_bytes", "limits.memory_bytes"),
     ("limits.calls", "limits.max_concurrent_calls"),
     ("limits.streams", "limits.max_streams"),
-    ("limits.open_calls", "limits.max_unauthenticated_calls"),
+    (
+        "limits.open_calls",
+        "limits.unauthenticated_calls_per_connection",
+    ),
+    (
+        "limits.max_unauthenticated_calls",
+        "limits.unauthenticated_calls_per_connection",
+    ),
     ("limits.watches", "limits.max_health_watches"),
     ("limits.call_seconds", "limits.call_timeout_seconds"),
     ("limits.queue_wait_ms", "limits.max_queue_wait_ms"),

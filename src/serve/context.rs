@@ -1,55 +1,32 @@
 //! What belongs to a call and not to its message: the gateway makes it, and the request's extensions carry it to the
 //! services.
 
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use http::{Extensions, HeaderValue};
 
-use super::methods::Rpc;
+use super::quota::{Owner, Share};
 use super::telemetry::traces::TraceParent;
 
 /// The context of one call.
 #[derive(Clone)]
 pub(crate) struct CallContext {
-    /// The method; `None` for one that does not exist, which no service ever sees.
-    rpc: Option<&'static Rpc>,
-    /// When its head arrived.
-    pub(crate) started: Instant,
     /// When the call must have been answered, or a stream must have ended: every call has such a time.
     pub(crate) deadline: Instant,
     /// The call's span, for children of it; empty when the call is not traced.
     pub(crate) span: TraceParent,
     /// Who calls.
     pub(crate) caller: Caller,
-    /// The call's name in the log; `None` for a call that its client gave none, and that changes nothing.
-    pub(crate) id: Option<HeaderValue>,
+    /// The call's name in the log: the one that its client gave, if it did. Calls that change models always have one.
+    pub(crate) request_id: Option<HeaderValue>,
+    /// Its place in the queue, if it has had one since its head arrived.
+    pub(crate) queue_place: Option<Arc<Share>>,
+    /// The memory that the call holds. It is given back when the last of the answer has been sent.
+    pub(crate) memory: Arc<Share>,
 }
 
 impl CallContext {
-    /// The context of a call whose caller is not known yet.
-    pub(crate) fn new(
-        rpc: Option<&'static Rpc>,
-        started: Instant,
-        longest: Duration,
-        span: TraceParent,
-    ) -> Self {
-        Self {
-            rpc,
-            started,
-            deadline: started + longest,
-            span,
-            caller: Caller::default(),
-            id: None,
-        }
-    }
-
-    /// The call's name in the log; empty without one.
-    pub(crate) fn request_id(&self) -> &str {
-        let id = self.id.as_ref().and_then(|id| id.to_str().ok());
-        id.unwrap_or_default()
-    }
-
     /// The context of the request that these extensions belong to.
     ///
     /// # Panics
@@ -65,56 +42,66 @@ impl CallContext {
             .expect("the gateway gives every call a context")
     }
 
-    /// The same, to change it.
-    #[expect(
-        clippy::expect_used,
-        reason = "a layer changes the context that the outermost one has made"
-    )]
-    pub(crate) fn of_mut(extensions: &mut Extensions) -> &mut Self {
-        extensions
-            .get_mut::<Self>()
-            .expect("the gateway gives every call a context")
+    /// The call's name in the log; empty without one.
+    pub(crate) fn request_id(&self) -> &str {
+        let id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
+        id.unwrap_or_default()
     }
 
-    /// The method that the caller named; `None` when there is no such method.
-    pub(crate) fn named_method(&self) -> Option<&'static Rpc> {
-        self.rpc
+    /// On whose account the call is.
+    pub(crate) fn owner(&self) -> &Arc<Owner> {
+        self.memory.owner()
     }
 
-    /// The method of a call that the method table has let pass.
-    ///
-    /// # Panics
-    ///
-    /// When the table was never looked at, which is a fault of the server's own construction.
-    #[expect(
-        clippy::expect_used,
-        reason = "the gateway lists the method table before every layer that reads the method"
-    )]
-    pub(crate) fn method(&self) -> &'static Rpc {
-        self.rpc
-            .expect("the method table lets calls of known methods pass only")
-    }
-
-    /// A context without a method and a caller: what calls in unit tests have.
+    /// The context of a call of nobody's: what calls in unit tests have.
     #[cfg(test)]
-    pub(crate) fn within(longest: Duration) -> Self {
-        Self::new(None, Instant::now(), longest, TraceParent::none())
+    pub(crate) fn within(longest: std::time::Duration) -> Self {
+        let quotas = super::quota::Quotas::new(&super::limits::Limits::default());
+        Self::of_owner(longest, &quotas, &Arc::default())
+    }
+
+    /// The same of an owner.
+    #[cfg(test)]
+    pub(crate) fn of_owner(
+        longest: std::time::Duration,
+        quotas: &Arc<super::quota::Quotas>,
+        owner: &Arc<Owner>,
+    ) -> Self {
+        let memory = quotas.take(owner, super::quota::Resource::Memory, 0);
+        Self {
+            deadline: Instant::now() + longest,
+            span: TraceParent::none(),
+            caller: Caller::default(),
+            request_id: None,
+            queue_place: None,
+            memory: Arc::new(memory.unwrap()),
+        }
     }
 }
 
-/// The name of the caller's API key. It is known once the key has been checked, and shared with the call's record, which
-/// outlives the request.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Caller(Arc<OnceLock<Arc<str>>>);
+/// Who calls.
+#[derive(Clone, Default)]
+pub(crate) struct Caller {
+    /// The name of the API key; `None` for a call that took none, or whose key is not valid.
+    pub(crate) key: Option<Arc<str>>,
+    /// Whether the key still allows the method; `None` where none was needed.
+    pub(crate) access: Option<Arc<dyn Access>>,
+}
 
 impl Caller {
-    /// Sets the name; the first one stays.
-    pub(crate) fn set(&self, key: Arc<str>) {
-        let _ = self.0.set(key);
+    /// The key's name; empty without one.
+    pub(crate) fn name(&self) -> &str {
+        self.key.as_deref().unwrap_or_default()
     }
 
-    /// The name; empty for a call that took no key, or whose key is not valid.
-    pub(crate) fn name(&self) -> &str {
-        self.0.get().map_or("", |key| key)
+    /// Whether the caller may go on. Keys are rotated while streams are open.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.access.as_ref().is_none_or(|access| access.is_valid())
     }
+}
+
+/// A permission that may be taken away.
+pub(crate) trait Access: Send + Sync {
+    /// Whether it is still there.
+    fn is_valid(&self) -> bool;
 }

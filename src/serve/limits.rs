@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::errors::ServeError;
+use super::memory;
 
 /// One limit, as the documentation lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,18 +62,20 @@ limits! {
     max_batch_size = 1_000, 1, SUBJECTS_MOST;
     /// Events and daily activities together in one inline history.
     max_history_entries = 10_000, 1, ENTRIES_MOST;
-    /// Request bytes of all calls together that have arrived and are not yet decoded.
-    max_inflight_bytes = 256 << 20, 1 << 20, u32::MAX;
-    /// Calls at the same time, on all connections together, of those that may need a key.
+    /// Bytes that connections, requests, what is decoded of them and answers may take at the same time, beside models and
+    /// known users. 0: a quarter of the memory that the process may use, from 64 to 512 MiB.
+    memory_bytes = 0, 0, u32::MAX;
+    /// Calls at the same time, on all connections together, of those that may need a key. One caller gets at most four
+    /// fifths of this and of the next limits; see "Shares" in operate.md.
     max_concurrent_calls = 8_192, 1, 1_000_000;
     /// Of them, streaming calls: streams of batches and of reflection.
     max_streams = 512, 1, 1_000_000;
-    /// Calls at the same time that never need a key: whether the server is there and well.
-    max_unauthenticated_calls = 1_024, 1, 1_000_000;
+    /// Calls at the same time on one connection that has not had a call with a valid key.
+    unauthenticated_calls_per_connection = 16, 1, 100_000;
     /// Health watches at the same time.
     max_health_watches = 1_024, 1, 1_000_000;
     /// Calls at the same time on one connection; further ones wait at the client.
-    streams_per_connection = 1_024, 1, 100_000;
+    streams_per_connection = 256, 1, 100_000;
     /// Connections at the same time. It is lowered to what the open files of the process allow.
     connections = 10_000, 1, 1_000_000;
     /// The headers of one request in bytes.
@@ -114,12 +117,23 @@ pub(crate) const ENTRIES_MOST: u32 = 100_000;
 
 /// How many bytes of one request may be under way before the server has read them.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-/// The same for all requests of a connection.
-pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// The same for all requests of a connection: the least that HTTP/2 allows.
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = (64 << 10) - 1;
+/// The same for a connection with a large request in progress, if there is memory for it.
+pub(crate) const LARGE_WINDOW_BYTES: u32 = 1 << 20;
+/// What a call takes of the server's memory beside its messages, in bytes: its task, its buffers and its state in HTTP/2.
+pub(crate) const CALL_BYTES: usize = 8 << 10;
+/// How many bytes of one answer HTTP/2 keeps until they are written.
+pub(crate) const SEND_BUFFER_BYTES: usize = 64 << 10;
 /// The largest HTTP/2 frame that the server reads, in bytes.
 pub(crate) const FRAME_BYTES: u32 = 64 << 10;
 /// How many calls a client may start and cancel before the server has seen them.
 pub(crate) const PENDING_RESETS: usize = 200;
+
+/// The part of the memory that the process may use which is for requests, answers and connections, and its bounds.
+const MEMORY_PART: usize = 4;
+const MEMORY_LEAST: usize = 64 << 20;
+const MEMORY_MOST: usize = 512 << 20;
 
 impl Limits {
     /// The section `[limits]` as a Markdown table.
@@ -160,6 +174,14 @@ impl Limits {
         } else {
             self.call_timeout_seconds
         })
+    }
+
+    /// How many bytes requests, answers and connections may take.
+    pub(crate) fn memory(&self) -> usize {
+        match self.memory_bytes {
+            0 => (memory::available() / MEMORY_PART).clamp(MEMORY_LEAST, MEMORY_MOST),
+            bytes => size(bytes),
+        }
     }
 
     /// How many threads compute.

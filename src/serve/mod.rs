@@ -15,6 +15,7 @@
 //! Below the gateway imports run one way: `services`, `engine`, `convert`, `registry`, `errors`, `wire`.
 
 pub mod client;
+pub(crate) mod codec;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod convert;
@@ -23,8 +24,10 @@ pub(crate) mod errors;
 pub(crate) mod gateway;
 pub(crate) mod initial_state;
 pub(crate) mod limits;
+pub(crate) mod memory;
 pub(crate) mod methods;
 pub(crate) mod probe;
+pub(crate) mod quota;
 pub mod reference;
 pub(crate) mod registry;
 pub(crate) mod server;

@@ -13,9 +13,10 @@ use super::config::Config;
 use super::engine::Engine;
 use super::engine::pool::Compute;
 use super::errors::ServeError;
-use super::gateway::gateway;
+use super::gateway::Gateway;
 use super::initial_state::{InitialState, check_folder, configured_labels};
 use super::limits::size;
+use super::quota::Quotas;
 use super::registry::ModelRegistry;
 use super::state::{Phase, ServerState, Stopped};
 use super::telemetry::metrics::Metrics;
@@ -151,7 +152,7 @@ fn calls(
     credentials: &Credentials,
 ) -> Result<Listener, ServeError> {
     let keys = Arc::clone(&credentials.keys);
-    let gateway = gateway(state, keys, config.log.access_log, salt()?)?;
+    let gateway = Gateway::new(state, keys, config.log.access_log, salt()?)?;
     Ok(Listener {
         tcp,
         connections: Connections {
@@ -187,12 +188,14 @@ fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
         salt()?,
         Arc::clone(&metrics),
     ));
-    let pool = Compute::start(&limits, Arc::clone(&metrics))?;
+    let quotas = Quotas::new(&limits);
+    let pool = Compute::start(&limits, &quotas, Arc::clone(&metrics))?;
     Ok(Arc::new(ServerState {
         engine: Engine::new(pool, Arc::clone(&models), Arc::clone(&metrics)),
         models,
         users: RwLock::default(),
         limits,
+        quotas,
         metrics,
         traces: Traces::start(config.traces.as_ref())?,
         phase: watch::Sender::new(Phase::Starting),

@@ -5,14 +5,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::context::CallContext;
 use super::convert::request::{RequestContext, ScoreOptions};
 use super::engine::Engine;
 use super::errors::CallError;
 use super::limits::Limits;
+use super::memory::{MemoryUse, resident};
+use super::quota::{Quotas, Resource};
 use super::registry::users::KnownUsers;
 use super::registry::{ModelRegistry, ServedModel};
-use super::telemetry::memory::MemoryUse;
 use super::telemetry::metrics::Metrics;
 use super::telemetry::traces::Traces;
 
@@ -47,6 +47,8 @@ pub(crate) struct ServerState {
     pub(crate) engine: Engine,
     /// What may be asked.
     pub(crate) limits: Limits,
+    /// What is taken of what there is a limited number of.
+    pub(crate) quotas: Arc<Quotas>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// What follows calls.
@@ -65,13 +67,9 @@ impl ServerState {
     }
 
     /// Everything that the scores of one request are computed from.
-    pub(crate) fn context(
-        &self,
-        call: &CallContext,
-        options: ScoreOptions,
-    ) -> Result<Arc<RequestContext>, CallError> {
+    pub(crate) fn context(&self, options: ScoreOptions) -> Result<Arc<RequestContext>, CallError> {
         let (model, users) = (self.model(&options.model)?, self.known_users());
-        RequestContext::new(call, model, users, &self.limits, options).map(Arc::new)
+        RequestContext::new(model, users, &self.limits, options).map(Arc::new)
     }
 
     /// The users known by id.
@@ -89,7 +87,11 @@ impl ServerState {
 
     /// The memory of the process beside the budget that callers share.
     pub(crate) fn memory(&self) -> MemoryUse {
-        MemoryUse::beside(None)
+        MemoryUse {
+            resident_bytes: resident(),
+            budget_bytes: self.quotas.most(Resource::Memory),
+            used_bytes: self.quotas.taken(Resource::Memory),
+        }
     }
 
     /// Where the server stands.

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use crate::history::Day;
-use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, FieldPath};
 use crate::serve::limits::{Limits, size};
 use crate::serve::registry::ServedModel;
@@ -41,8 +40,6 @@ pub(crate) struct ScoreParams {
 /// Everything that the scores of one request are computed from.
 #[derive(Clone)]
 pub(crate) struct RequestContext {
-    /// The call: its deadline and span.
-    pub(crate) call: CallContext,
     /// The model.
     pub(crate) model: Arc<ServedModel>,
     /// The users known by id; `None` without a roll-up.
@@ -57,7 +54,6 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     /// Checks a request's options against its model.
     pub(crate) fn new(
-        call: &CallContext,
         model: Arc<ServedModel>,
         users: Option<Arc<KnownUsers>>,
         limits: &Limits,
@@ -65,7 +61,6 @@ impl RequestContext {
     ) -> Result<Self, CallError> {
         Ok(Self {
             params: ScoreParams::new(&options, &model, users.as_deref())?,
-            call: call.clone(),
             model,
             users,
             max_history_entries: size(limits.max_history_entries),

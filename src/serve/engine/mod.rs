@@ -3,6 +3,7 @@
 pub(crate) mod pool;
 pub(crate) mod scorer;
 mod shadow;
+mod turns;
 
 use std::sync::Arc;
 
@@ -29,15 +30,6 @@ pub(crate) struct Cost {
     pub(crate) units: usize,
     /// So many units are computed at once, on the calling thread.
     pub(crate) inline_units: usize,
-}
-
-/// How a batch waits for a thread of the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Queueing {
-    /// Small ones not at all, others in a queue of bounded length, which rejects what it cannot hold.
-    Bounded,
-    /// As long as needed: the client of a stream is held back instead.
-    Backpressure,
 }
 
 /// The threads that compute, with everything that a computation is counted in.
@@ -72,18 +64,15 @@ impl Engine {
         }
     }
 
-    /// Scores the subject of a request for one user.
-    pub(crate) async fn score_user(
+    /// Scores the subject of a request for one user, here and now.
+    pub(crate) fn score_user(
         &self,
         context: &Arc<RequestContext>,
         subject: wire::Subject,
     ) -> Result<wire::Score, CallError> {
-        // Before the job takes the subject; copied only for a shadow.
+        // Before the subject is taken apart; copied only for a shadow.
         let shadow = self.shadow_request(context, std::slice::from_ref(&subject));
-        let cost = cost(std::slice::from_ref(&subject));
-        let shared = Arc::clone(context);
-        let job = move || scorer::score_user(&shared, subject);
-        let score = self.run(&context.call, cost, job).await?;
+        let score = scorer::score_user(context, subject)?;
         self.count(&context.model, [&score]);
         if let Some(shadow) = shadow {
             self.compare(shadow, || vec![Some(score.clone())]);
@@ -91,27 +80,19 @@ impl Engine {
         Ok(score)
     }
 
-    /// Scores the subjects of a batch. One that is not legal fails alone.
-    pub(crate) async fn score_batch(
+    /// Scores the subjects of a batch, here and now. One that is not legal fails alone.
+    pub(crate) fn score_batch(
         &self,
         context: &Arc<RequestContext>,
         subjects: Vec<wire::Subject>,
-        queueing: Queueing,
-    ) -> Result<BatchResults, CallError> {
+    ) -> BatchResults {
         let shadow = self.shadow_request(context, &subjects);
-        let cost = cost(&subjects);
-        let shared = Arc::clone(context);
-        let job = move || Ok(scorer::score_batch(&shared, subjects));
-        let results = match queueing {
-            Queueing::Bounded => self.run(&context.call, cost, job).await?,
-            // Never inline, however small: a stream may send batches without end.
-            Queueing::Backpressure => self.pool.run_with_backpressure(&context.call, job).await?,
-        };
+        let results = scorer::score_batch(context, subjects);
         self.count(&context.model, results.iter().flatten());
         if let Some(shadow) = shadow {
             self.compare(shadow, || scores(&results));
         }
-        Ok(results)
+        results
     }
 
     /// Counts the probabilities at the model's shortest horizon, of requests that wanted it.
@@ -162,7 +143,7 @@ fn scores(results: &BatchResults) -> Vec<Option<wire::Score>> {
 }
 
 /// How much work subjects are.
-fn cost(subjects: &[wire::Subject]) -> Cost {
+pub(crate) fn cost(subjects: &[wire::Subject]) -> Cost {
     let units = |subject: &wire::Subject| match &subject.subject {
         Some(SubjectForm::History(history)) => {
             1 + (history.events.len() + history.days.len()) / ENTRIES_PER_SUBJECT

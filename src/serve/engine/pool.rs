@@ -7,15 +7,17 @@
 //! messages are even read, because reading large messages only to refuse them would leave no time for anything else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
+use super::turns::{Patience, TurnQueue};
 use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, ServeError};
-use crate::serve::limits::{Limits, size};
+use crate::serve::limits::Limits;
+use crate::serve::quota::{Owner, Quotas, Resource, Share};
 use crate::serve::telemetry::metrics::{Metrics, Shed};
 
 /// So many jobs for each thread may always wait, however long each of them takes.
@@ -27,47 +29,94 @@ const PATIENCE_UNITS: usize = 256;
 /// The pool.
 pub(crate) struct Compute {
     pool: rayon::ThreadPool,
-    waiting: Arc<AtomicUsize>,
-    /// Places for work that may wait: see [`Compute::run_with_backpressure`].
-    patient: Semaphore,
+    queue: Arc<Queue>,
+    quotas: Arc<Quotas>,
     metrics: Arc<Metrics>,
     /// How long a job takes, in nanoseconds: each one counts an eighth.
     job_ns: Arc<AtomicU64>,
     threads: usize,
-    queue_length: usize,
     queue_wait: Duration,
+}
+
+type Task = Box<dyn FnOnce() + Send>;
+
+/// What waits for a thread.
+#[derive(Default)]
+struct Queue {
+    jobs: Mutex<TurnQueue<Task>>,
+    /// How many jobs wait, those included that nobody waits for.
+    waiting: AtomicUsize,
+    /// How many callers they are of.
+    lines: AtomicUsize,
+}
+
+impl Queue {
+    fn jobs(&self) -> MutexGuard<'_, TurnQueue<Task>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, owner: &Arc<Owner>, patience: Patience, units: usize, task: Task) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let mut jobs = self.jobs();
+        jobs.push(owner, patience, units, task);
+        self.lines.store(jobs.lines(), Ordering::Relaxed);
+    }
+
+    fn pop(&self) -> Option<Task> {
+        let mut jobs = self.jobs();
+        let task = jobs.pop()?;
+        self.lines.store(jobs.lines(), Ordering::Relaxed);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        Some(task)
+    }
 }
 
 impl Compute {
     /// Starts the threads.
-    pub(crate) fn start(limits: &Limits, metrics: Arc<Metrics>) -> Result<Self, ServeError> {
+    pub(crate) fn start(
+        limits: &Limits,
+        quotas: &Arc<Quotas>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ServeError> {
         let threads = limits.threads();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("compute-{i}"));
         Ok(Self {
             pool: pool.build()?,
-            waiting: Arc::default(),
-            patient: Semaphore::new(threads),
+            queue: Arc::default(),
+            quotas: Arc::clone(quotas),
             metrics,
             job_ns: Arc::default(),
             threads,
-            queue_length: size(limits.queue_length),
             queue_wait: Duration::from_millis(u64::from(limits.max_queue_wait_ms)),
         })
     }
 
-    /// Refuses a call that would wait for too long, before anything is done for it.
-    pub(crate) fn not_overloaded(&self) -> Result<(), CallError> {
-        let waiting = self.waiting.load(Ordering::Relaxed);
+    /// A place in the queue for a call whose message is still to come, or the refusal of a call that would wait for too
+    /// long, before anything is done for it.
+    pub(crate) fn reserve(&self, owner: &Arc<Owner>) -> Result<Share, CallError> {
+        let (waiting, own) = (
+            self.quotas.taken(Resource::Queue),
+            owner.held(Resource::Queue),
+        );
+        // Callers take turns: however many jobs others have, only so many are done before the next one of this caller's.
+        let lines = self.queue.lines.load(Ordering::Relaxed).max(1);
+        let before = waiting.min((own + 1) * lines);
         let wait = Duration::from_nanos(self.job_ns.load(Ordering::Relaxed))
-            * (waiting / self.threads) as u32;
-        if waiting < self.queue_length
-            && (waiting < ALWAYS_WAITING * self.threads || wait <= self.queue_wait)
-        {
-            return Ok(());
+            .saturating_mul(u32::try_from(before / self.threads).unwrap_or(u32::MAX));
+        if before >= ALWAYS_WAITING * self.threads && wait > self.queue_wait {
+            return Err(self.full());
         }
-        Err(self.full())
+        self.quotas
+            .take(owner, Resource::Queue, 1)
+            .ok_or_else(|| self.full())
+    }
+
+    /// Whether large requests are being refused.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        let waiting = self.quotas.taken(Resource::Queue);
+        waiting >= ALWAYS_WAITING * self.threads
     }
 
     fn full(&self) -> CallError {
@@ -85,43 +134,39 @@ impl Compute {
         units: usize,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
-        if self.waiting.load(Ordering::Relaxed) >= self.queue_length {
-            return Err(self.full());
-        }
-        let patience = 1 + units / PATIENCE_UNITS;
-        self.submit(
-            call,
-            job,
-            Some(self.queue_wait * u32::try_from(patience).unwrap_or(u32::MAX)),
-        )
-        .await
+        let place = match &call.queue_place {
+            Some(place) => Arc::clone(place),
+            None => {
+                let place = self.quotas.take(call.owner(), Resource::Queue, 1);
+                Arc::new(place.ok_or_else(|| self.full())?)
+            }
+        };
+        let patience = u32::try_from(1 + units / PATIENCE_UNITS).unwrap_or(u32::MAX);
+        let longest = self.queue_wait.saturating_mul(patience);
+        self.submit(call, units, job, Some((place, longest))).await
     }
 
-    /// Runs a job of a stream, whose client is held back instead of refused when the server is busy. At most one for
-    /// each thread is under way.
+    /// Runs a job of a stream, whose client is held back instead of refused when the server is busy.
     pub(crate) async fn run_with_backpressure<T: Send + 'static>(
         &self,
         call: &CallContext,
+        units: usize,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
-        let _slot = self
-            .patient
-            .acquire()
-            .await
-            .map_err(|_| CallError::Draining)?;
-        self.submit(call, job, None).await
+        self.submit(call, units, job, None).await
     }
 
     /// Whether nothing waits for a thread.
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0
+        self.queue.waiting.load(Ordering::Relaxed) == 0
     }
 
     /// Runs a job that nobody waits for; to be asked only when [`Self::is_idle`].
     pub(crate) fn run_when_idle(&self, job: impl FnOnce() + Send + 'static) {
-        let slot = QueueSlot::take(&self.waiting);
+        let queue = Arc::clone(&self.queue);
+        queue.waiting.fetch_add(1, Ordering::Relaxed);
         self.pool.spawn_fifo(move || {
-            drop(slot);
+            queue.waiting.fetch_sub(1, Ordering::Relaxed);
             // A crash is counted by what is missing; it must not end the process.
             let _ = catch_unwind(AssertUnwindSafe(job));
         });
@@ -130,18 +175,22 @@ impl Compute {
     async fn submit<T: Send + 'static>(
         &self,
         call: &CallContext,
+        units: usize,
         job: impl FnOnce() -> Result<T, CallError> + Send + 'static,
-        longest_wait: Option<Duration>,
+        bound: Option<(Arc<Share>, Duration)>,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let (slot, metrics, job_ns) = (
-            QueueSlot::take(&self.waiting),
-            Arc::clone(&self.metrics),
-            Arc::clone(&self.job_ns),
-        );
+        let (metrics, job_ns) = (Arc::clone(&self.metrics), Arc::clone(&self.job_ns));
         let (entered, deadline, span) = (Instant::now(), call.deadline, call.span.clone());
-        self.pool.spawn_fifo(move || {
-            drop(slot);
+        let patience = match bound {
+            Some(_) => Patience::Waiting,
+            None => Patience::Stream,
+        };
+        let task = move || {
+            let longest_wait = bound.map(|(place, longest)| {
+                place.shrink_to(0);
+                longest
+            });
             let now = Instant::now();
             let waited = now.duration_since(entered);
             metrics.queue_wait.observe(waited.as_secs_f64());
@@ -169,6 +218,15 @@ impl Compute {
             };
             // The caller may have hung up meanwhile.
             let _ = answer.send(outcome);
+        };
+        self.queue
+            .push(call.owner(), patience, units, Box::new(task));
+        let queue = Arc::clone(&self.queue);
+        // Which job it will be is decided when a thread is free.
+        self.pool.spawn_fifo(move || {
+            if let Some(task) = queue.pop() {
+                task();
+            }
         });
         answered.await.unwrap_or(Err(CallError::Crashed("scoring")))
     }
@@ -177,22 +235,6 @@ impl Compute {
 /// Runs a job here and now; a crash of it is the call's failure and nothing else's.
 pub(crate) fn catch_panic<T>(job: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
     catch_unwind(AssertUnwindSafe(job)).unwrap_or(Err(CallError::Crashed("scoring")))
-}
-
-/// A slot of the queue, given back when dropped.
-struct QueueSlot(Arc<AtomicUsize>);
-
-impl QueueSlot {
-    fn take(waiting: &Arc<AtomicUsize>) -> Self {
-        waiting.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(waiting))
-    }
-}
-
-impl Drop for QueueSlot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]
@@ -213,7 +255,13 @@ mod tests {
             compute_threads: 1,
             ..Limits::default()
         };
-        Arc::new(Compute::start(&limits, Arc::default()).unwrap())
+        let quotas = Quotas::new(&limits);
+        Arc::new(Compute::start(&limits, &quotas, Arc::default()).unwrap())
+    }
+
+    /// A call of an owner.
+    fn call_of(owner: &Arc<Owner>, compute: &Compute) -> CallContext {
+        CallContext::of_owner(Duration::from_secs(60), &compute.quotas, owner)
     }
 
     /// Keeps the pool's only thread busy until the sender is dropped.
@@ -226,7 +274,7 @@ mod tests {
                 let _ = held.recv();
                 Ok(())
             };
-            compute.run_with_backpressure(&call(), job).await
+            compute.run_with_backpressure(&call(), 1, job).await
         });
         has_begun.await.unwrap();
         let_go
@@ -242,7 +290,7 @@ mod tests {
                 tokio::spawn(async move { compute.run(&call(), 1, move || Ok(i)).await })
             })
             .collect();
-        while compute.waiting.load(Ordering::Relaxed) < 2 {
+        while compute.queue.waiting.load(Ordering::Relaxed) < 2 {
             tokio::task::yield_now().await;
         }
         assert!(matches!(
@@ -266,7 +314,7 @@ mod tests {
         // However short the wait is, it is too long.
         let compute = Arc::new(Compute {
             queue_wait: Duration::ZERO,
-            ..Compute::start(&limits, Arc::default()).unwrap()
+            ..Compute::start(&limits, &Quotas::new(&limits), Arc::default()).unwrap()
         });
         let held = hold(&compute).await;
         let late = {
@@ -277,7 +325,7 @@ mod tests {
                     .await
             })
         };
-        while compute.waiting.load(Ordering::Relaxed) < 1 {
+        while compute.queue.waiting.load(Ordering::Relaxed) < 1 {
             tokio::task::yield_now().await;
         }
         drop(held);
@@ -295,5 +343,42 @@ mod tests {
             .await;
         assert!(matches!(crash, Err(CallError::Crashed(_))));
         assert_eq!(compute.run(&call(), 1, || Ok(1)).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_polite_caller_gets_a_place_and_a_turn_beside_a_greedy_one() {
+        let compute = pool(100, 60_000);
+        let (greedy, polite) = (Arc::<Owner>::default(), Arc::<Owner>::default());
+        let held = hold(&compute).await;
+        let order = Arc::<Mutex<Vec<&str>>>::default();
+        let ask = |owner: &Arc<Owner>, name: &'static str| {
+            let (compute, order) = (Arc::clone(&compute), Arc::clone(&order));
+            let call = call_of(owner, &compute);
+            tokio::spawn(async move {
+                let job = move || {
+                    order.lock().unwrap().push(name);
+                    Ok(())
+                };
+                compute.run(&call, 200, job).await
+            })
+        };
+        let greedy: Vec<_> = (0..200).map(|_| ask(&greedy, "greedy")).collect();
+        while compute.queue.waiting.load(Ordering::Relaxed) < 80 {
+            tokio::task::yield_now().await;
+        }
+        let polite = ask(&polite, "polite");
+        while compute.queue.waiting.load(Ordering::Relaxed) < 81 {
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+        polite.await.unwrap().unwrap();
+        let mut refused = 0;
+        for call in greedy {
+            refused += usize::from(call.await.unwrap().is_err());
+        }
+        assert_eq!(refused, 120, "one caller gets four fifths of the queue");
+        let order = order.lock().unwrap();
+        let turn = order.iter().position(|name| *name == "polite").unwrap();
+        assert!(turn <= 3, "its turn came after {turn} others");
     }
 }

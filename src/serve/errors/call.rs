@@ -177,6 +177,11 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
+    /// A method that is not there, or not in that way.
+    pub(crate) fn unknown_method(problem: impl Into<String>) -> Self {
+        Self::UnknownMethod(clip(problem.into()))
+    }
+
     /// An illegal field.
     pub(crate) fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Field {

@@ -77,12 +77,23 @@ impl Keys {
         }
         found
     }
+
+    /// Whether there is a key of this hash that allows so much.
+    pub(crate) fn allows(&self, hash: &[u8; 32], needed: Permission) -> bool {
+        let is_it = |key: &&Key| key.hash == *hash && key.permissions.contains(&needed);
+        self.0.iter().any(|key| is_it(&key))
+    }
 }
 
 impl Key {
     /// The caller's name, which may come twice while keys are rotated.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// The hash of the key.
+    pub(crate) fn hash(&self) -> &[u8; 32] {
+        &self.hash
     }
 
     /// What the key allows.

@@ -1,43 +1,21 @@
-//! The layer of API keys: who calls, and whether the key allows it.
+//! API keys: who calls, and whether the key allows it.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request};
 
 use super::api_keys::Keys;
-use super::check::Check;
-use crate::serve::context::{CallContext, Caller};
+use crate::serve::context::{Access, Caller};
 use crate::serve::errors::CallError;
-use crate::serve::methods::Permission;
+use crate::serve::methods::{Permission, Rpc};
 
 const NO_KEY: CallError =
     CallError::Unauthenticated("a valid key is needed: send `authorization: Bearer KEY`");
 
-/// Lets calls pass whose key has the permission that their method takes.
-#[derive(Clone)]
-pub(crate) struct Authorization(Arc<KeyRing>);
-
-impl Authorization {
-    /// Looks keys up in this ring.
-    pub(crate) fn new(keys: Arc<KeyRing>) -> Self {
-        Self(keys)
-    }
-}
-
-impl Check for Authorization {
-    fn check<B>(&self, request: &Request<B>) -> Result<(), CallError> {
-        let call = CallContext::of(request.extensions());
-        match call.named_method() {
-            // Only callers that are known learn that there is no such method.
-            None => self.0.authenticate(request.headers()),
-            Some(rpc) => match rpc.permission {
-                None => Ok(()),
-                Some(needed) => self.0.authorize(request.headers(), needed, &call.caller),
-            },
-        }
-    }
-}
+const MANAGED_WITH_KEY: CallError = CallError::Unauthenticated(
+    "models are managed by callers with a key; start the server with a key file",
+);
 
 /// The keys in use.
 pub(crate) struct KeyRing {
@@ -81,44 +59,72 @@ impl KeyRing {
         Some(Arc::clone(&keys.unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Refuses a call without a valid key.
-    fn authenticate(&self, headers: &HeaderMap) -> Result<(), CallError> {
-        let Some(keys) = self.current() else {
-            return Ok(());
-        };
-        sent(headers)
-            .and_then(|sent| keys.find(sent))
-            .map(|_| ())
-            .ok_or(NO_KEY)
+    /// Whether the server asks for no key.
+    pub(super) fn is_open(&self) -> bool {
+        self.keys.is_none()
     }
 
-    /// Refuses a call whose key doesn't have the permission, and names the key in `caller`.
-    fn authorize(
-        &self,
+    /// Who makes a call of this method, `None` for one that does not exist, and whether that is allowed.
+    pub(super) fn authorize(
+        self: &Arc<Self>,
         headers: &HeaderMap,
-        needed: Permission,
-        caller: &Caller,
-    ) -> Result<(), CallError> {
-        let Some(keys) = self.current() else {
-            return match self.without_key.contains(&needed) {
-                true => Ok(()),
-                false => Err(CallError::Unauthenticated(
-                    "models are managed by callers with a key; start the server with a key file",
-                )),
-            };
+        rpc: Option<&Rpc>,
+    ) -> (Caller, Result<(), CallError>) {
+        let nobody = |outcome| (Caller::default(), outcome);
+        let needed = match rpc {
+            Some(rpc) => match rpc.permission {
+                None => return nobody(Ok(())),
+                needed => needed,
+            },
+            // Only callers that are known learn that there is no such method.
+            None => None,
         };
-        let key = sent(headers)
-            .and_then(|sent| keys.find(sent))
-            .ok_or(NO_KEY)?;
-        // A call that its key does not allow is logged under the key's name too.
-        caller.set(Arc::clone(key.name()));
-        match key.permissions().contains(&needed) {
-            true => Ok(()),
-            false => Err(CallError::NotPermitted {
+        let Some(keys) = self.current() else {
+            return nobody(match needed {
+                Some(needed) if !self.without_key.contains(&needed) => Err(MANAGED_WITH_KEY),
+                _ => Ok(()),
+            });
+        };
+        let Some(key) = sent(headers).and_then(|sent| keys.find(sent)) else {
+            return nobody(Err(NO_KEY));
+        };
+        let outcome = match needed {
+            Some(needed) if !key.permissions().contains(&needed) => Err(CallError::NotPermitted {
                 key: key.name().to_string(),
                 permission: needed.name(),
             }),
-        }
+            _ => Ok(()),
+        };
+        // Of a unary call the key is looked at once.
+        let is_streaming = rpc.is_some_and(|rpc| rpc.kind.is_streaming());
+        let access = needed.filter(|_| is_streaming).map(|needed| {
+            Arc::new(KeyAccess {
+                keys: Arc::clone(self),
+                hash: *key.hash(),
+                needed,
+            }) as Arc<dyn Access>
+        });
+        // A call that its key does not allow is logged under the key's name too.
+        let caller = Caller {
+            key: Some(Arc::clone(key.name())),
+            access,
+        };
+        (caller, outcome)
+    }
+}
+
+/// What a key allowed when a call began.
+struct KeyAccess {
+    keys: Arc<KeyRing>,
+    hash: [u8; 32],
+    needed: Permission,
+}
+
+impl Access for KeyAccess {
+    fn is_valid(&self) -> bool {
+        self.keys
+            .current()
+            .is_none_or(|keys| keys.allows(&self.hash, self.needed))
     }
 }
 
@@ -134,6 +140,16 @@ mod tests {
 
     use super::*;
     use crate::serve::gateway::api_keys::new_key;
+    use crate::serve::methods::{RPCS, find};
+
+    const SCORE: &str = "/churn.v1.ScoringService/ScoreUser";
+    const STREAM: &str = "/churn.v1.ScoringService/StreamScoreUsers";
+    const READ: &str = "/churn.v1.ModelService/ListModels";
+    const MANAGE: &str = "/churn.v1.ModelService/LoadModel";
+
+    fn method(path: &str) -> Option<&'static Rpc> {
+        find(path).map(|position| &RPCS[position])
+    }
 
     fn headers(value: &str) -> HeaderMap {
         HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])
@@ -147,20 +163,17 @@ mod tests {
     fn two_keys_of_one_name_are_valid_at_once_and_each_does_what_it_may() {
         let (old, old_line) = new_key("shop", "score").unwrap();
         let (new, new_line) = new_key("shop", "score,read").unwrap();
-        let ring = KeyRing::guarded(parse(&format!(
+        let ring = Arc::new(KeyRing::guarded(parse(&format!(
             "# keys\n{old_line}\n\n{new_line} # since May\n"
-        )));
-        let authorize = |key: &str, needed| {
-            let caller = Caller::default();
-            let headers = headers(&format!("Bearer {key}"));
-            (
-                ring.authorize(&headers, needed, &caller),
-                caller.name().to_owned(),
-            )
+        ))));
+        let authorize = |key: &str, path: &str| {
+            let (caller, outcome) =
+                ring.authorize(&headers(&format!("bearer {key}")), method(path));
+            (outcome, caller)
         };
-        assert!(authorize(&old, Permission::Score).0.is_ok());
-        assert!(authorize(&new, Permission::Score).0.is_ok());
-        let (refused, caller) = authorize(&old, Permission::Read);
+        assert!(authorize(&old, SCORE).0.is_ok());
+        assert!(authorize(&new, SCORE).0.is_ok());
+        let (refused, caller) = authorize(&old, READ);
         assert!(matches!(
             refused,
             Err(CallError::NotPermitted {
@@ -168,30 +181,31 @@ mod tests {
                 ..
             })
         ));
-        assert_eq!(caller, "shop");
-        assert!(authorize(&new, Permission::Read).0.is_ok());
-        let (refused, caller) = authorize(&old[..old.len() - 1], Permission::Score);
+        assert_eq!(caller.name(), "shop");
+        assert!(authorize(&new, READ).0.is_ok());
+        let (refused, caller) = authorize(&old[..old.len() - 1], SCORE);
         assert!(matches!(refused, Err(CallError::Unauthenticated(_))));
-        assert_eq!(caller, "");
+        assert_eq!(caller.name(), "");
+        // Of two streams the one with the old key must not go on once that is gone.
+        let streams = [&old, &new].map(|key| authorize(key, STREAM).1);
+        assert!(streams.iter().all(Caller::is_allowed));
         ring.replace(parse(&new_line));
+        assert_eq!(streams.map(|caller| caller.is_allowed()), [false, true]);
         assert!(matches!(
-            ring.authenticate(&headers(&format!("bearer {old}"))),
+            authorize(&old, "/none").0,
             Err(CallError::Unauthenticated(_))
         ));
-        assert!(
-            ring.authenticate(&headers(&format!("bearer {new}")))
-                .is_ok()
-        );
+        assert!(authorize(&new, "/none").0.is_ok());
     }
 
     #[test]
     fn without_keys_models_are_managed_from_this_machine_only() {
-        let allows = |ring: KeyRing, needed| {
-            ring.authorize(&HeaderMap::new(), needed, &Caller::default())
-                .is_ok()
+        let allows = |loopback, path| {
+            let ring = Arc::new(KeyRing::open(loopback));
+            ring.authorize(&HeaderMap::new(), method(path)).1.is_ok()
         };
-        assert!(allows(KeyRing::open(true), Permission::Manage));
-        assert!(!allows(KeyRing::open(false), Permission::Manage));
-        assert!(allows(KeyRing::open(false), Permission::Score));
+        assert!(allows(true, MANAGE));
+        assert!(!allows(false, MANAGE));
+        assert!(allows(false, SCORE));
     }
 }

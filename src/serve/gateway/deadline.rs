@@ -1,123 +1,26 @@
-//! The layer of deadlines: every call is answered, or told that it's too late, in a limited time.
+//! Deadlines: until when a call must have been answered.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-use http_body::Body as HttpBody;
-use tokio::time::Sleep;
-use tonic::body::Body;
-use tower::{Layer, Service};
+use http::HeaderMap;
 
-use super::check::Step;
-use crate::serve::context::CallContext;
 use crate::serve::errors::CallError;
 
-const LATE: CallError = CallError::DeadlinePassed("the deadline passed before there was an answer");
+/// What a call is refused with whose time is over.
+pub(super) const LATE: CallError =
+    CallError::DeadlinePassed("the deadline passed before there was an answer");
 
-/// Puts deadlines before a service.
-pub(crate) struct DeadlineLayer {
-    message_bytes: usize,
-}
-
-impl DeadlineLayer {
-    /// `message_bytes` is how much of a refused call's message is read.
-    pub(crate) fn new(message_bytes: usize) -> Self {
-        Self { message_bytes }
-    }
-}
-
-impl<S> Layer<S> for DeadlineLayer {
-    type Service = Deadline<S>;
-
-    fn layer(&self, inner: S) -> Deadline<S> {
-        Deadline {
-            message_bytes: self.message_bytes,
-            inner,
-        }
-    }
-}
-
-/// A service behind deadlines.
-#[derive(Clone)]
-pub(crate) struct Deadline<S> {
-    message_bytes: usize,
-    inner: S,
-}
-
-/// The deadline of a call, whose client may have set an earlier one than the server's.
-fn deadline<B>(request: &Request<B>, now: Instant) -> Result<Instant, CallError> {
-    let timeout =
-        timeout(request.headers()).map_err(|problem| CallError::malformed(problem.to_owned()))?;
-    let call = CallContext::of(request.extensions());
-    let deadline = match timeout.and_then(|timeout| call.started.checked_add(timeout)) {
-        Some(clients) => clients.min(call.deadline),
-        None => call.deadline,
-    };
-    match deadline <= now {
+/// The deadline of a call that began at `started`, whose client may have set an earlier one than the server's.
+pub(super) fn deadline(
+    headers: &HeaderMap,
+    started: Instant,
+    longest: Duration,
+) -> Result<Instant, CallError> {
+    let timeout = timeout(headers).map_err(|problem| CallError::malformed(problem.to_owned()))?;
+    let deadline = started + timeout.map_or(longest, |timeout| timeout.min(longest));
+    match deadline <= Instant::now() {
         true => Err(LATE),
         false => Ok(deadline),
-    }
-}
-
-impl<S, B> Service<Request<B>> for Deadline<S>
-where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Unpin,
-    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-{
-    type Response = Response<Body>;
-    type Error = CallError;
-    type Future = Step<InTime<S::Future>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        self.inner
-            .poll_ready(cx)
-            .map_err(|never: Infallible| match never {})
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match deadline(&request, Instant::now()) {
-            Ok(deadline) => {
-                CallContext::of_mut(request.extensions_mut()).deadline = deadline;
-                Step::Passed(InTime {
-                    answer: self.inner.call(request),
-                    deadline,
-                    timer: None,
-                })
-            }
-            Err(error) => Step::refuse(request, error, self.message_bytes),
-        }
-    }
-}
-
-/// An answer, or the refusal that it comes too late.
-pub(crate) struct InTime<F> {
-    answer: F,
-    deadline: Instant,
-    /// Made when the answer has to be waited for: most calls are answered at once and need no clock.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl<F> Future for InTime<F>
-where
-    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
-{
-    type Output = Result<Response<Body>, CallError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if let Poll::Ready(answer) = Pin::new(&mut this.answer).poll(cx) {
-            return Poll::Ready(answer.map_err(|never| match never {}));
-        }
-        let deadline = this.deadline;
-        let timer = this
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        timer.as_mut().poll(cx).map(|()| Err(LATE))
     }
 }
 
@@ -151,7 +54,6 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::telemetry::traces::TraceParent;
 
     #[test]
     fn timeouts_are_read_as_the_protocol_writes_them() {
@@ -178,14 +80,11 @@ mod tests {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let at = |timeout: &str, now| {
-            let mut request = Request::new(());
-            let context = CallContext::new(None, now, 10 * second, TraceParent::none());
-            request.extensions_mut().insert(context);
+            let mut headers = HeaderMap::new();
             if !timeout.is_empty() {
-                let value = timeout.parse().unwrap();
-                request.headers_mut().insert("grpc-timeout", value);
+                headers.insert("grpc-timeout", timeout.parse().unwrap());
             }
-            deadline(&request, now)
+            deadline(&headers, now, 10 * second)
         };
         assert_eq!(at("", now).unwrap(), now + 10 * second);
         assert_eq!(at("3S", now).unwrap(), now + 3 * second);

@@ -1,38 +1,39 @@
-//! The services behind the layers: the method table says which of them answers.
+//! The services behind the gateway: the method table says which of them answers.
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body as HttpBody;
+use prost::Message;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, StdError};
+use tonic::codegen::{BoxFuture, Service as _};
+use tonic::server::Grpc;
 use tonic_health::pb::health_server::HealthServer;
-use tower::Service;
 
+use crate::serve::codec::field_limits::Bounded;
+use crate::serve::codec::{Raw, decode, encode, framing};
 use crate::serve::context::CallContext;
+use crate::serve::errors::CallError;
 use crate::serve::limits::size;
-use crate::serve::methods;
+use crate::serve::methods::{Rpc, Service};
 use crate::serve::services::health::HealthServiceImpl;
-use crate::serve::services::inference::InferenceServiceImpl;
-use crate::serve::services::models::ModelServiceImpl;
-use crate::serve::services::scoring::ScoringServiceImpl;
+use crate::serve::services::scoring::StreamScoreUsers;
+use crate::serve::services::{inference, models, scoring};
 use crate::serve::state::ServerState;
 use crate::serve::wire;
-use crate::serve::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
-use crate::serve::wire::model_service_server::ModelServiceServer;
-use crate::serve::wire::scoring_service_server::ScoringServiceServer;
+
+/// The header that says how messages are compressed, the only one that a service looks at.
+const ENCODING: &str = "grpc-encoding";
+
+/// An answer that is being made.
+pub(super) type Answer = BoxFuture<Response<Body>, Infallible>;
 
 /// All services.
-#[derive(Clone)]
-pub(crate) struct Services(Arc<Shared>);
-
-struct Shared {
-    scoring: ScoringServiceServer<ScoringServiceImpl>,
-    models: ModelServiceServer<ModelServiceImpl>,
-    inference: GrpcInferenceServiceServer<InferenceServiceImpl>,
+pub(crate) struct Services {
+    state: Arc<ServerState>,
     health: HealthServer<HealthServiceImpl>,
     reflection: tonic::service::Routes,
 }
@@ -40,8 +41,6 @@ struct Shared {
 impl Services {
     /// The services of a state.
     pub(crate) fn new(state: &Arc<ServerState>) -> Result<Self, tonic_reflection::server::Error> {
-        let most = size(state.limits.max_message_bytes);
-        let own = || Arc::clone(state);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
@@ -49,50 +48,129 @@ impl Services {
                 .include_reflection_service(true)
         };
         let both = tonic::service::Routes::new(reflection().build_v1()?);
-        Ok(Self(Arc::new(Shared {
-            scoring: ScoringServiceServer::new(ScoringServiceImpl::new(own()))
-                .max_decoding_message_size(most),
-            models: ModelServiceServer::new(ModelServiceImpl::new(own()))
-                .max_decoding_message_size(most),
-            inference: GrpcInferenceServiceServer::new(InferenceServiceImpl::new(own()))
-                .max_decoding_message_size(most),
-            health: HealthServer::new(HealthServiceImpl::new(own()))
-                .max_decoding_message_size(most),
+        Ok(Self {
+            state: Arc::clone(state),
+            health: HealthServer::new(HealthServiceImpl::new(Arc::clone(state))),
             reflection: both.add_service(reflection().build_v1alpha()?).prepare(),
-        })))
-    }
-}
-
-impl<B> Service<Request<B>> for Services
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<StdError> + Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<Response<Body>, Infallible>;
-
-    /// Every service is ready at any time: what may wait is bounded by the layers before it.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+        })
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Shared {
-            scoring,
-            models,
-            inference,
-            health,
-            reflection,
-        } = &*self.0;
-        match CallContext::of(request.extensions()).method().service {
-            methods::Service::Scoring => scoring.clone().call(request),
-            methods::Service::Models => models.clone().call(request),
-            methods::Service::Inference => inference.clone().call(request),
-            methods::Service::Health => health.clone().call(request),
-            methods::Service::Reflection => {
-                Box::pin(reflection.clone().call(request.map(Body::new)))
+    /// The answer to a call, by the service that has its method.
+    pub(super) fn call<B>(
+        &self,
+        rpc: &Rpc,
+        context: CallContext,
+        headers: &HeaderMap,
+        body: B,
+    ) -> Answer
+    where
+        B: HttpBody<Data = Bytes, Error = Status> + Send + Unpin + 'static,
+    {
+        let state = Arc::clone(&self.state);
+        let most = state.limits.max_message_bytes;
+        match (rpc.service, rpc.kind.is_streaming()) {
+            (Service::Health, _) => {
+                let request = request(context, headers, body);
+                self.health.clone().call(request)
+            }
+            (Service::Reflection, _) => {
+                let request = request(context, headers, body).map(Body::new);
+                Box::pin(self.reflection.clone().call(request))
+            }
+            (_, true) => {
+                let request = request(context, headers, body);
+                let mut grpc = Grpc::new(Raw).max_decoding_message_size(size(most));
+                let stream = StreamScoreUsers(state);
+                Box::pin(async move { Ok(grpc.streaming(stream, request).await) })
+            }
+            (_, false) => {
+                let compression = compression(headers);
+                let method = rpc.method;
+                Box::pin(async move {
+                    let answer = async {
+                        if let Some(problem) = compression {
+                            return Err(problem.into());
+                        }
+                        let message = framing::message(body, most).await?;
+                        Ok(unary(method, state, context, message).await?)
+                    };
+                    Ok(match answer.await {
+                        Ok(frame) => framing::response(frame),
+                        Err(status) => Status::into_http(status),
+                    })
+                })
             }
         }
     }
+}
+
+/// The framed answer of a method to a message.
+async fn unary(
+    method: &'static str,
+    state: Arc<ServerState>,
+    call: CallContext,
+    message: Bytes,
+) -> Result<Bytes, CallError> {
+    match method {
+        "ScoreUser" => scoring::score_user(&state, call, message).await,
+        "BatchScoreUsers" => scoring::batch_score_users(&state, call, message).await,
+        "ModelInfer" => inference::model_infer(&state, call, message).await,
+        "ServerLive" => typed(&state, &call, message, inference::server_live),
+        "ServerReady" => typed(&state, &call, message, inference::server_ready),
+        "ModelReady" => typed(&state, &call, message, inference::model_ready),
+        "ServerMetadata" => typed(&state, &call, message, inference::server_metadata),
+        "ModelMetadata" => typed(&state, &call, message, inference::model_metadata),
+        "GetModel" => typed(&state, &call, message, models::get_model),
+        "ListModels" => typed(&state, &call, message, models::list_models),
+        "LoadModel" => {
+            let (request, memory) = (decode(message, &call.memory)?, Arc::clone(&call.memory));
+            encode(&models::load_model(state, call, request).await?, &memory)
+        }
+        "ActivateModel" => {
+            let request = decode(message, &call.memory)?;
+            let answer = models::activate_model(&state, &call, request).await?;
+            encode(&answer, &call.memory)
+        }
+        "UnloadModel" => {
+            let request = decode(message, &call.memory)?;
+            let answer = models::unload_model(&state, &call, request)?;
+            encode(&answer, &call.memory)
+        }
+        // The table of methods has no others.
+        other => Err(CallError::UnknownMethod(format!("{other} is not answered"))),
+    }
+}
+
+/// The framed answer of a method that does little.
+fn typed<Q: Bounded, A: Message>(
+    state: &ServerState,
+    call: &CallContext,
+    message: Bytes,
+    answer: fn(&ServerState, Q) -> Result<A, CallError>,
+) -> Result<Bytes, CallError> {
+    encode(
+        &answer(state, decode(message, &call.memory)?)?,
+        &call.memory,
+    )
+}
+
+/// The request as services of the library take it. Hundreds of headers may have come; only one must outlive the look at
+/// the head.
+fn request<B>(context: CallContext, headers: &HeaderMap, body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    if let Some(encoding) = headers.get(ENCODING) {
+        request.headers_mut().insert(ENCODING, encoding.clone());
+    }
+    request.extensions_mut().insert(context);
+    request
+}
+
+/// Why a request is refused that is compressed.
+fn compression(headers: &HeaderMap) -> Option<CallError> {
+    let encoding = headers.get(ENCODING)?.to_str().unwrap_or_default();
+    (encoding != "identity").then(|| {
+        CallError::unknown_method(format!(
+            "Content is compressed with `{encoding}` which isn't supported"
+        ))
+    })
 }

@@ -178,7 +178,7 @@ mod tests {
     fn a_file_that_is_none_or_of_another_form_is_refused_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE_NAME);
-        let mut refused = |text: &str| {
+        let refused = |text: &str| {
             std::fs::write(&path, text).unwrap();
             KeptLabels::read(folder.path()).unwrap_err()
         };

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use crate::model::{Saved, load};
 use crate::serve::registry::*;
 use crate::serve::wire;

@@ -1,74 +1,72 @@
-use std::pin::Pin;
+//! `churn.v1.ScoringService`.
+
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::BoxFuture;
+use tonic::server::StreamingService;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::batch;
+use super::message::Method;
 use super::stream::BatchStream;
 use crate::serve::context::CallContext;
 use crate::serve::convert::request;
-use crate::serve::engine::Queueing;
+use crate::serve::engine;
+use crate::serve::errors::CallError;
 use crate::serve::state::ServerState;
 use crate::serve::wire;
-use crate::serve::wire::scoring_service_server::ScoringService;
 
-/// `churn.v1.ScoringService`.
-pub(crate) struct ScoringServiceImpl {
-    state: Arc<ServerState>,
+/// The framed answer to `ScoreUser`.
+pub(crate) async fn score_user(
+    state: &Arc<ServerState>,
+    call: CallContext,
+    message: Bytes,
+) -> Result<Bytes, CallError> {
+    let method = Method {
+        cost: |request: &wire::ScoreUserRequest| engine::cost(request.subject.as_slice()),
+        answer: |state, request| {
+            let (options, subject) = request::single(request)?;
+            let context = state.context(options)?;
+            let score = state.engine.score_user(&context, subject)?;
+            Ok(wire::ScoreUserResponse { score: Some(score) })
+        },
+    };
+    method.call(state, call, message).await
 }
 
-impl ScoringServiceImpl {
-    /// The service of this state.
-    pub(crate) fn new(state: Arc<ServerState>) -> Self {
-        Self { state }
-    }
+/// The framed answer to `BatchScoreUsers`.
+pub(crate) async fn batch_score_users(
+    state: &Arc<ServerState>,
+    call: CallContext,
+    message: Bytes,
+) -> Result<Bytes, CallError> {
+    let method = Method {
+        cost: |request: &wire::BatchScoreUsersRequest| engine::cost(&request.subjects),
+        answer: batch::answer,
+    };
+    method.call(state, call, message).await
 }
 
-#[tonic::async_trait]
-impl ScoringService for ScoringServiceImpl {
-    type StreamScoreUsersStream = Pin<
-        Box<dyn tokio_stream::Stream<Item = Result<wire::StreamScoreUsersResponse, Status>> + Send>,
-    >;
+/// `StreamScoreUsers`.
+pub(crate) struct StreamScoreUsers(pub(crate) Arc<ServerState>);
 
-    async fn score_user(
-        &self,
-        request: Request<wire::ScoreUserRequest>,
-    ) -> Result<Response<wire::ScoreUserResponse>, Status> {
-        let (_, extensions, request) = request.into_parts();
-        let (options, subject) = request::single(request)?;
-        let call = CallContext::of(&extensions);
-        let context = self.state.context(call, options)?;
-        let score = self.state.engine.score_user(&context, subject).await?;
-        Ok(Response::new(wire::ScoreUserResponse {
-            score: Some(score),
-        }))
-    }
+impl StreamingService<Bytes> for StreamScoreUsers {
+    type Response = Bytes;
+    type ResponseStream = ReceiverStream<Result<Bytes, Status>>;
+    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
 
-    async fn batch_score_users(
-        &self,
-        request: Request<wire::BatchScoreUsersRequest>,
-    ) -> Result<Response<wire::BatchScoreUsersResponse>, Status> {
-        let (_, extensions, request) = request.into_parts();
-        let call = CallContext::of(&extensions);
-        let answer = batch::answer(&self.state, call, request, Queueing::Bounded).await?;
-        Ok(Response::new(answer))
-    }
-
-    async fn stream_score_users(
-        &self,
-        request: Request<Streaming<wire::StreamScoreUsersRequest>>,
-    ) -> Result<Response<Self::StreamScoreUsersStream>, Status> {
-        self.state.not_draining()?;
-        let (_, extensions, batches) = request.into_parts();
-        // One answer ready while the next is computed.
-        let (answers, receiver) = tokio::sync::mpsc::channel(1);
-        let stream = BatchStream::new(
-            Arc::clone(&self.state),
-            CallContext::of(&extensions).clone(),
-            answers,
-        );
-        tokio::spawn(stream.answer_all(batches));
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let state = Arc::clone(&self.0);
+        Box::pin(async move {
+            state.not_draining()?;
+            let (_, extensions, batches) = request.into_parts();
+            // One answer ready while the next is computed.
+            let (answers, receiver) = tokio::sync::mpsc::channel(1);
+            let call = CallContext::of(&extensions).clone();
+            tokio::spawn(BatchStream::new(state, call, answers).answer_all(batches));
+            Ok(Response::new(ReceiverStream::new(receiver)))
+        })
     }
 }

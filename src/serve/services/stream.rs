@@ -1,27 +1,30 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 use tonic::{Status, Streaming};
 
-use super::batch;
+use super::{batch, message};
+use crate::serve::codec::framing::unframed;
+use crate::serve::codec::{decode, encode};
 use crate::serve::context::CallContext;
-use crate::serve::engine::Queueing;
 use crate::serve::errors::{CallError, explained};
-use crate::serve::limits::seconds;
+use crate::serve::limits::{CALL_BYTES, seconds};
 use crate::serve::state::{Phase, ServerState};
 use crate::serve::wire;
 use crate::serve::wire::stream_score_users_response::Outcome;
 
 /// Why a stream ends before its client ends it.
 const IDLE: &str = "the stream was silent for longer than limits.stream_idle_seconds";
+const KEY_GONE: &str = "the key that the stream began with is not valid any more";
 const LATE: &str = "the stream's deadline passed";
 
 /// One call of `StreamScoreUsers`: batch after batch, each answered before the next is read.
 pub(super) struct BatchStream {
     state: Arc<ServerState>,
     call: CallContext,
-    answers: Sender<Result<wire::StreamScoreUsersResponse, Status>>,
+    answers: Sender<Result<Bytes, Status>>,
     /// The number of the last batch.
     last: Option<u64>,
 }
@@ -31,7 +34,7 @@ impl BatchStream {
     pub(super) fn new(
         state: Arc<ServerState>,
         call: CallContext,
-        answers: Sender<Result<wire::StreamScoreUsersResponse, Status>>,
+        answers: Sender<Result<Bytes, Status>>,
     ) -> Self {
         Self {
             state,
@@ -42,10 +45,7 @@ impl BatchStream {
     }
 
     /// Answers until the stream ends, the client is gone, the stream is silent for too long or the server stops.
-    pub(super) async fn answer_all(
-        mut self,
-        mut batches: Streaming<wire::StreamScoreUsersRequest>,
-    ) {
+    pub(super) async fn answer_all(mut self, mut batches: Streaming<Bytes>) {
         loop {
             let answer = match self.next(&mut batches).await {
                 Ok(None) => return,
@@ -60,10 +60,7 @@ impl BatchStream {
     }
 
     /// The next batch; `None` at the end of the stream, or without a client.
-    async fn next(
-        &self,
-        batches: &mut Streaming<wire::StreamScoreUsersRequest>,
-    ) -> Result<Option<wire::StreamScoreUsersRequest>, Status> {
+    async fn next(&self, batches: &mut Streaming<Bytes>) -> Result<Option<Bytes>, Status> {
         let mut phase = self.state.phase.subscribe();
         let until = self.silent_until();
         let message = tokio::select! {
@@ -98,35 +95,25 @@ impl BatchStream {
         explained(status.code(), status.message(), max_bytes).map_or(status, Status::from)
     }
 
-    /// The answer to one batch. Only a number out of order ends the stream.
-    async fn answer(
-        &mut self,
-        request: wire::StreamScoreUsersRequest,
-    ) -> Result<wire::StreamScoreUsersResponse, Status> {
-        let wire::StreamScoreUsersRequest { sequence, batch } = request;
-        if let Some(last) = self.last.filter(|last| *last >= sequence) {
-            let problem = format!("{sequence} comes after {last}: numbers must increase");
-            return Err(CallError::field("sequence", problem).into());
+    /// The answer to one message, computed when its turn comes. Only one that cannot be read, a number out of order and a
+    /// key that is not valid any more end the stream.
+    async fn answer(&mut self, message: Bytes) -> Result<Bytes, Status> {
+        // Its key may have been taken away since the last batch.
+        if !self.call.caller.is_allowed() {
+            return Err(CallError::Unauthenticated(KEY_GONE).into());
         }
+        let (state, call, last) = (Arc::clone(&self.state), self.call.clone(), self.last);
+        let units = message::units(&message);
+        let job = move || answer(&state, &call, last, message);
+        let pool = &self.state.engine.pool;
+        let answered = pool.run_with_backpressure(&self.call, units, job).await;
+        let (sequence, answer) = answered?;
         self.last = Some(sequence);
-        let outcome = match batch {
-            None => Err(CallError::field("batch", "is required")),
-            Some(batch) => {
-                batch::answer(&self.state, &self.call, batch, Queueing::Backpressure).await
-            }
-        };
-        let outcome = match outcome {
-            Ok(answer) => Outcome::Batch(answer),
-            Err(error) => Outcome::Error(error.into()),
-        };
-        Ok(wire::StreamScoreUsersResponse {
-            sequence,
-            outcome: Some(outcome),
-        })
+        Ok(answer)
     }
 
     /// Hands an answer over; returns whether the client took it in time.
-    async fn send(&self, answer: Result<wire::StreamScoreUsersResponse, Status>) -> bool {
+    async fn send(&self, answer: Result<Bytes, Status>) -> bool {
         let mut phase = self.state.phase.subscribe();
         let sent = tokio::time::timeout_at(self.silent_until().into(), self.answers.send(answer));
         // A client that does not read must hold up neither a stop nor other streams for ever.
@@ -136,4 +123,34 @@ impl BatchStream {
             _ = phase.wait_for(|phase| *phase == Phase::Draining) => false,
         }
     }
+}
+
+/// The number of a batch and the answer to it.
+fn answer(
+    state: &ServerState,
+    call: &CallContext,
+    last: Option<u64>,
+    message: Bytes,
+) -> Result<(u64, Bytes), CallError> {
+    // What the batch before has taken is free again: its answer waits for its client on the account that is left.
+    call.memory.shrink_to(CALL_BYTES + 2 * message.len());
+    let request = decode::<wire::StreamScoreUsersRequest>(message, &call.memory)?;
+    let wire::StreamScoreUsersRequest { sequence, batch } = request;
+    if let Some(last) = last.filter(|last| *last >= sequence) {
+        let problem = format!("{sequence} comes after {last}: numbers must increase");
+        return Err(CallError::field("sequence", problem));
+    }
+    let outcome = batch
+        .ok_or_else(|| CallError::field("batch", "is required"))
+        .and_then(|batch| batch::answer(state, batch));
+    let outcome = match outcome {
+        Ok(answer) => Outcome::Batch(answer),
+        Err(error) => Outcome::Error(error.into()),
+    };
+    let answer = wire::StreamScoreUsersResponse {
+        sequence,
+        outcome: Some(outcome),
+    };
+    let framed = encode(&answer, &call.memory)?;
+    Ok((sequence, unframed(&framed)))
 }

@@ -9,7 +9,7 @@ use tonic::Code;
 use super::metrics::Metrics;
 use super::settings::AccessLog;
 use super::traces::CallSpan;
-use crate::serve::context::{CallContext, Caller};
+use crate::serve::context::Caller;
 use crate::serve::methods::RPCS;
 
 /// Where the records of calls go.
@@ -28,7 +28,8 @@ impl CallLog {
     pub(crate) fn begin(
         self: &Arc<Self>,
         position: Option<usize>,
-        call: &CallContext,
+        started: Instant,
+        caller: &Caller,
         id: Option<HeaderValue>,
         span: CallSpan,
     ) -> CallRecord {
@@ -36,9 +37,9 @@ impl CallLog {
         CallRecord {
             log: Arc::clone(self),
             position,
-            started: call.started,
+            started,
             id,
-            caller: call.caller.clone(),
+            key: caller.key.clone(),
             code: Code::Cancelled,
             span,
         }
@@ -51,7 +52,7 @@ pub(crate) struct CallRecord {
     position: Option<usize>,
     started: Instant,
     id: Option<HeaderValue>,
-    caller: Caller,
+    key: Option<Arc<str>>,
     /// How the call ended: by its client's going away, unless [`Self::finish`] says otherwise.
     code: Code,
     span: CallSpan,
@@ -81,7 +82,7 @@ impl Drop for CallRecord {
             position,
             started,
             id,
-            caller,
+            key,
             code,
             span,
         } = self;
@@ -93,7 +94,7 @@ impl Drop for CallRecord {
                 method = position.map_or("unknown", |position| RPCS[position].path),
                 code = ?code,
                 seconds,
-                key = caller.name(),
+                key = key.as_deref().unwrap_or_default(),
                 request_id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default(),
                 "call"
             );

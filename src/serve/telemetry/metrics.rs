@@ -66,6 +66,10 @@ label_values! {
         Calls "calls"
         /// `limits.connections`.
         Connections "connections"
+        /// `limits.memory_bytes`.
+        Memory "memory"
+        /// `limits.unauthenticated_calls_per_connection`.
+        Unauthenticated "unauthenticated"
     }
 }
 

@@ -2,7 +2,6 @@
 
 pub(crate) mod call_record;
 pub(crate) mod histogram;
-pub(crate) mod memory;
 pub(crate) mod metrics;
 pub(crate) mod settings;
 pub(crate) mod traces;

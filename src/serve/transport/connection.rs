@@ -1,33 +1,39 @@
 //! One connection: its handshake, its calls, and its end.
 
-use std::convert::Infallible;
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use bytes::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Ping, PingPong, Reason, RecvStream};
+use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tower::ServiceExt;
-use tower::util::Oneshot;
 
+use super::exchange::{Exchange, Incoming};
+use super::outbox::Outbox;
 use super::tls::Tls;
-use super::tracker::{ConnectionGuard, CountingStream};
-use crate::serve::gateway::Gateway;
-use crate::serve::gateway::record::RecordedBody;
-use crate::serve::limits;
-use crate::serve::limits::{Limits, seconds};
-use crate::serve::methods;
+use super::tracker::{ConnectionGuard, CountingStream, Traffic};
+use crate::serve::gateway::peer::Peer;
+use crate::serve::gateway::{Begun, Gateway};
+use crate::serve::limits::{self, Limits, seconds, size};
+use crate::serve::methods::MethodKind;
+use crate::serve::quota::{Resource, Share};
 use crate::serve::state::Phase;
+use crate::serve::telemetry::metrics::Shed;
 
 /// Connections of the same time grow old at so many different times.
 const SPREAD: u64 = 64;
+/// What a connection takes of the server's memory beside its calls: its buffers and its state in HTTP/2 and TLS.
+const CONNECTION_BYTES: usize = 16 << 10;
+/// How long a large window is kept that no call needs.
+const WINDOW_KEPT: Duration = Duration::from_secs(1);
+/// How many calls may still occupy the server when their client has forgotten them, beside those that it waits for.
+const FORGOTTEN: usize = 2;
 
 /// What all connections need.
 pub(crate) struct Connections {
@@ -40,73 +46,88 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
+    /// The memory of one more connection; `None` when there is none left.
+    pub(crate) fn memory(&self, peer: &Peer) -> Option<Share> {
+        let quotas = &self.gateway.state().quotas;
+        quotas.take(&peer.owner, Resource::Memory, CONNECTION_BYTES)
+    }
+
     /// Serves a connection until its peer leaves, it is too slow to send its handshake, or the server stops.
     pub(crate) async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
+        peer: Arc<Peer>,
+        memory: Share,
         guard: ConnectionGuard,
         phase: watch::Receiver<Phase>,
     ) {
         // A connection without this option is slower and otherwise as good.
         let _ = stream.set_nodelay(true);
         let due = Instant::now() + seconds(self.limits.handshake_seconds);
-        let Some(tls) = &self.tls else {
-            let stream = CountingStream::new(stream, guard);
-            return self.serve_calls(stream, due, phase).await;
-        };
-        let mut stopping = phase.clone();
-        let accepted = tokio::select! {
-            accepted = tokio::time::timeout_at(due, tls.acceptor().accept(stream)) => accepted,
-            _ = stopping.wait_for(|phase| *phase == Phase::Draining) => return,
-        };
-        if let Ok(Ok(stream)) = accepted {
-            let stream = CountingStream::new(stream, guard);
-            self.serve_calls(stream, due, phase).await;
+        let outbox = Arc::<Outbox>::default();
+        match &self.tls {
+            None => {
+                let stream = CountingStream::new(stream, guard, &outbox);
+                self.serve_calls(stream, outbox, peer, due, phase).await;
+            }
+            Some(tls) => {
+                let mut stopping = phase.clone();
+                let accepted = tokio::select! {
+                    accepted = tokio::time::timeout_at(due, tls.acceptor().accept(stream)) => accepted,
+                    _ = stopping.wait_for(|phase| *phase == Phase::Draining) => return,
+                };
+                if let Ok(Ok(stream)) = accepted {
+                    let stream = CountingStream::new(stream, guard, &outbox);
+                    self.serve_calls(stream, outbox, peer, due, phase).await;
+                }
+            }
         }
+        drop(memory);
     }
 
     /// Speaks HTTP/2 on a stream whose handshake is due at `due`.
     async fn serve_calls<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: CountingStream<S>,
+        outbox: Arc<Outbox>,
+        peer: Arc<Peer>,
         due: Instant,
         mut phase: watch::Receiver<Phase>,
     ) {
-        let received = Arc::clone(stream.guard().received());
         let age = age(&self.limits, stream.guard().number());
-        let tasks = CallTasks::new(&self.limits);
-        let calls = Calls {
-            gateway: self.gateway.clone(),
-            tasks: tasks.clone(),
+        let traffic = Arc::clone(stream.guard().traffic());
+        let handshake = tokio::select! {
+            handshake = tokio::time::timeout_at(due, http(&self.limits).handshake(stream)) => handshake,
+            _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
         };
-        let http = http(&self.limits, tasks);
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), calls));
-        let mut old = pin!(async {
-            match age {
-                Some(age) => tokio::time::sleep(age).await,
-                None => std::future::pending().await,
-            }
-        });
-        let (mut is_ready, mut is_ending) = (false, false);
+        let Ok(Ok(mut connection)) = handshake else {
+            return;
+        };
+        let mut heartbeat = Heartbeat::new(connection.ping_pong(), &self.limits, traffic, &outbox);
+        let mut calls = Calls {
+            connections: self,
+            connection,
+            peer,
+            outbox,
+            window: None,
+        };
+        let old = Instant::now() + age.unwrap_or(Duration::MAX / 4);
+        let mut is_ending = false;
         loop {
             tokio::select! {
-                // A peer's fault or its end: nothing is left to say to it.
-                _ = connection.as_mut() => return,
-                () = tokio::time::sleep_until(due), if !is_ready => {
-                    if !received.is_ready() {
-                        return;
-                    }
-                    is_ready = true;
-                }
-                () = old.as_mut(), if !is_ending => {
-                    connection.as_mut().graceful_shutdown();
+                event = poll_fn(|cx| calls.poll(cx)) => match event {
+                    // A peer's fault or its end: nothing is left to say to it.
+                    Event::Ended => return,
+                    Event::Widened => {}
+                },
+                () = tokio::time::sleep(WINDOW_KEPT), if calls.window.is_some() => calls.narrow(),
+                () = heartbeat.missed() => return,
+                () = tokio::time::sleep_until(old), if age.is_some() && !is_ending => {
+                    calls.connection.graceful_shutdown();
                     is_ending = true;
                 }
                 _ = phase.wait_for(|phase| *phase == Phase::Draining), if !is_ending => {
-                    if !received.is_ready() {
-                        return;
-                    }
-                    connection.as_mut().graceful_shutdown();
+                    calls.connection.graceful_shutdown();
                     is_ending = true;
                 }
             }
@@ -122,80 +143,223 @@ fn age(limits: &Limits, number: u64) -> Option<Duration> {
 }
 
 /// How HTTP/2 is spoken.
-fn http(limits: &Limits, tasks: CallTasks) -> http2::Builder<CallTasks> {
-    let mut http = http2::Builder::new(tasks);
-    http.timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams_per_connection)
-        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
+fn http(limits: &Limits) -> Builder {
+    let mut http = Builder::new();
+    http.max_concurrent_streams(limits.streams_per_connection)
+        .initial_window_size(limits::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
-        .adaptive_window(false)
         .max_frame_size(limits::FRAME_BYTES)
         .max_header_list_size(limits.header_bytes)
+        .max_send_buffer_size(limits::SEND_BUFFER_BYTES)
         .max_pending_accept_reset_streams(limits::PENDING_RESETS)
-        .keep_alive_interval(seconds(limits.keepalive_seconds))
-        .keep_alive_timeout(seconds(limits.keepalive_timeout_seconds))
-        .auto_date_header(false);
+        // How many calls occupy the server is limited for each connection, reset or not. A limit on resets for all of a
+        // connection's life would end one with an honest client that gives up many calls, with all that goes over it.
+        .max_local_error_reset_streams(None);
     http
 }
 
-/// The calls of one connection as hyper makes them.
-struct Calls {
-    gateway: Gateway,
-    tasks: CallTasks,
+/// The calls of one connection.
+struct Calls<'c, S: AsyncRead + AsyncWrite + Unpin> {
+    connections: &'c Connections,
+    connection: Connection<S, Bytes>,
+    peer: Arc<Peer>,
+    outbox: Arc<Outbox>,
+    /// The memory of a large window.
+    window: Option<Share>,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Calls {
-    type Response = Response<RecordedBody>;
-    type Error = Infallible;
-    type Future = Oneshot<Gateway, Request<Incoming>>;
+impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
+    /// Begins calls as they come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        while let Some(Ok((request, respond))) = ready!(self.connection.poll_accept(cx)) {
+            let was_wide = self.window.is_some();
+            self.begin(request, respond);
+            if self.window.is_some() && !was_wide {
+                return Poll::Ready(Event::Widened);
+            }
+        }
+        Poll::Ready(Event::Ended)
+    }
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.tasks.announce(&request);
-        self.gateway.clone().oneshot(request)
+    fn begin(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+        let Connections {
+            gateway, limits, ..
+        } = self.connections;
+        if !self.may_begin() {
+            gateway.state().metrics.shed(Shed::Unauthenticated);
+            respond.send_reset(Reason::ENHANCE_YOUR_CALM);
+            return;
+        }
+        let discard_bytes = size(limits.max_message_bytes);
+        let (head, stream) = request.into_parts();
+        let incoming = Incoming::new(stream);
+        match gateway.begin(head, incoming.clone(), &self.peer) {
+            Begun::Admitted(call) => {
+                self.fit_window(call.rpc().kind);
+                let exchange = Exchange {
+                    call,
+                    incoming,
+                    respond,
+                    outbox: Arc::clone(&self.outbox),
+                    guard: self.peer.begin(),
+                };
+                tokio::spawn(exchange.run(discard_bytes));
+            }
+            Begun::Refused(response) => {
+                // A client that has gone needs no answer.
+                let sent = respond.send_response(response, true).is_ok();
+                if sent && !incoming.is_at_end() {
+                    let guard = self.peer.begin();
+                    tokio::spawn(async move {
+                        incoming.discard(discard_bytes).await;
+                        drop((guard, respond));
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether another call may begin: a peer without a valid key has few at a time, and no peer many that it has
+    /// forgotten itself.
+    fn may_begin(&self) -> bool {
+        let limits = &self.connections.limits;
+        let most = match self.peer.is_authenticated() {
+            true => FORGOTTEN * size(limits.streams_per_connection),
+            false => size(limits.unauthenticated_calls_per_connection),
+        };
+        self.peer.calls() < most
+    }
+
+    /// Lets more bytes be under way when a large request is to come and there is memory for it, and fewer while the server
+    /// is overloaded: large requests are refused then, and what is on its way of them is read in vain.
+    fn fit_window(&mut self, kind: MethodKind) {
+        let state = self.connections.gateway.state();
+        if state.engine.pool.is_overloaded() {
+            self.set_window(None);
+        } else if self.window.is_none() && matches!(kind, MethodKind::Bulk | MethodKind::BidiStream)
+        {
+            let bytes = size(limits::LARGE_WINDOW_BYTES);
+            let memory = state.quotas.take(&self.peer.owner, Resource::Memory, bytes);
+            self.set_window(memory);
+        }
+    }
+
+    /// Gives back the memory of a large window that no call needs.
+    fn narrow(&mut self) {
+        if self.peer.calls() == 0 {
+            self.set_window(None);
+        }
+    }
+
+    fn set_window(&mut self, memory: Option<Share>) {
+        if memory.is_some() != self.window.is_some() {
+            self.connection.set_target_window_size(match memory {
+                Some(_) => limits::LARGE_WINDOW_BYTES,
+                None => limits::CONNECTION_WINDOW_BYTES,
+            });
+        }
+        self.window = memory;
     }
 }
 
-/// Runs the calls of one connection as tasks, each for a limited time, its response taken or not: a client that stops
-/// reading must not hold its place for ever. Only the task's end helps against that, because hyper asks a response's body
-/// for more only when the client has room for it.
-///
-/// hyper gives a task its call as a future of an opaque type, right after the connection's service has made it. So the
-/// service says what sort of call comes next; both belong to the connection, which does one after the other.
-#[derive(Clone)]
-struct CallTasks {
-    unary: Duration,
-    streaming: Duration,
-    next_is_streaming: Arc<AtomicBool>,
+/// Why the calls of a connection are looked at.
+enum Event {
+    /// The connection has ended.
+    Ended,
+    /// Its window has become large.
+    Widened,
 }
 
-impl CallTasks {
-    /// Twice as long as a call may take to be answered is left for its response to be taken.
-    fn new(limits: &Limits) -> Self {
+/// Finds out whether the peer is still there and takes what it asked for.
+struct Heartbeat {
+    ping: Option<PingPong>,
+    every: Duration,
+    patience: Duration,
+    traffic: Arc<Traffic>,
+    outbox: Arc<Outbox>,
+    /// When the next look is due.
+    due: Instant,
+    /// What had been received at the last look.
+    received: u64,
+    /// What had been written of answers when others were found waiting, and since when.
+    stuck: Option<(u64, Instant)>,
+    /// Whether a pong is waited for.
+    is_waiting: bool,
+}
+
+impl Heartbeat {
+    fn new(
+        ping: Option<PingPong>,
+        limits: &Limits,
+        traffic: Arc<Traffic>,
+        outbox: &Arc<Outbox>,
+    ) -> Self {
+        let every = seconds(limits.keepalive_seconds);
         Self {
-            unary: 2 * limits.longest(false),
-            streaming: 2 * limits.longest(true),
-            next_is_streaming: Arc::default(),
+            ping,
+            every,
+            patience: seconds(limits.keepalive_timeout_seconds),
+            traffic,
+            outbox: Arc::clone(outbox),
+            due: Instant::now() + every,
+            received: 0,
+            stuck: None,
+            is_waiting: false,
         }
     }
 
-    fn announce<B>(&self, request: &Request<B>) {
-        let rpc = methods::find(request.uri().path()).map(|position| &methods::RPCS[position]);
-        let is_streaming = rpc.is_some_and(|rpc| rpc.kind.is_streaming());
-        self.next_is_streaming
-            .store(is_streaming, Ordering::Relaxed);
+    /// Completes when the peer does not answer in time, or takes nothing of its answers.
+    async fn missed(&mut self) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(self.due) => {
+                    if self.is_waiting || self.is_stuck() {
+                        return;
+                    }
+                    self.look();
+                }
+                () = pong(&mut self.ping), if self.is_waiting => {
+                    self.is_waiting = false;
+                    self.due = Instant::now() + self.every;
+                }
+            }
+        }
     }
 
-    fn longest(&self) -> Duration {
-        match self.next_is_streaming.load(Ordering::Relaxed) {
-            true => self.streaming,
-            false => self.unary,
-        }
+    /// Asks a peer that has been silent whether it is there.
+    fn look(&mut self) {
+        let received = self.traffic.received();
+        let is_silent = received == std::mem::replace(&mut self.received, received);
+        let asked = is_silent
+            && self
+                .ping
+                .as_mut()
+                .is_some_and(|ping| ping.send_ping(Ping::opaque()).is_ok());
+        self.is_waiting = asked;
+        self.due = Instant::now() + if asked { self.patience } else { self.every };
+    }
+
+    /// Whether answers have waited for as long as a peer may be silent, and none of them was taken.
+    fn is_stuck(&mut self) -> bool {
+        let now = Instant::now();
+        self.stuck = match (self.outbox.stuck_at(), self.stuck) {
+            (None, _) => None,
+            (Some(written), Some((before, since))) if written == before => Some((before, since)),
+            (Some(written), _) => Some((written, now)),
+        };
+        self.stuck
+            .is_some_and(|(_, since)| now.duration_since(since) >= self.every + self.patience)
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for CallTasks {
-    fn execute(&self, call: F) {
-        tokio::spawn(tokio::time::timeout(self.longest(), call));
+/// The peer's answer to a ping; a connection that ends has none, and says so elsewhere.
+async fn pong(ping: &mut Option<PingPong>) {
+    let answer = match ping {
+        Some(ping) => poll_fn(|cx| ping.poll_pong(cx)).await.is_ok(),
+        None => false,
+    };
+    if !answer {
+        std::future::pending().await
     }
 }
 
@@ -218,24 +382,5 @@ mod tests {
         );
         assert!(ages.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(age(&Limits::default(), 1), None);
-    }
-
-    #[test]
-    fn each_call_has_the_time_of_its_sort() {
-        let limits = Limits {
-            call_timeout_seconds: 3,
-            stream_timeout_seconds: 50,
-            ..Limits::default()
-        };
-        let tasks = CallTasks::new(&limits);
-        for (path, seconds) in [
-            ("/churn.v1.ScoringService/ScoreUser", 6),
-            ("/grpc.health.v1.Health/Watch", 100),
-            ("/churn.v1.ScoringService/StreamScoreUsers", 100),
-            ("/churn.v1.ScoringService/Nothing", 6),
-        ] {
-            tasks.announce(&Request::get(path).body(()).unwrap());
-            assert_eq!(tasks.longest(), Duration::from_secs(seconds), "{path}");
-        }
     }
 }

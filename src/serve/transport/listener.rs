@@ -54,22 +54,33 @@ impl Listener {
                 accepted = tcp.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    if tracker.open() >= most && !tracker.evict_oldest_pending() {
+                Ok((stream, address)) => {
+                    let peer = connections.gateway.peer(address.ip());
+                    let memory = connections.memory(&peer);
+                    let is_full = tracker.open() >= most || memory.is_none();
+                    // What an evicted connection has is free soon; until then there may be one more.
+                    let has_room = !is_full || tracker.evict();
+                    let Some(memory) = memory.filter(|_| has_room) else {
                         metrics.shed(Shed::Connections);
                         continue;
-                    }
+                    };
                     number += 1;
                     let guard = ConnectionGuard::new(&tracker, number);
-                    let received = Arc::clone(guard.received());
-                    let serving = Arc::clone(&connections).serve(stream, guard, phase.clone());
-                    tracker.track_pending(number, &received, tasks.spawn(serving));
+                    let traffic = Arc::clone(guard.traffic());
+                    let serving = Arc::clone(&connections).serve(
+                        stream,
+                        Arc::clone(&peer),
+                        memory,
+                        guard,
+                        phase.clone(),
+                    );
+                    tracker.track(number, &traffic, &peer, tasks.spawn(serving));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     metrics.shed(Shed::Connections);
                     tracing::warn!(%error, "no connection can be taken");
-                    tracker.evict_oldest_pending();
+                    tracker.evict();
                     tokio::time::sleep(NO_DESCRIPTORS_PAUSE).await;
                 }
             }

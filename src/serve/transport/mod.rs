@@ -1,15 +1,15 @@
-//! Connections: taken by `listener`, served by `connection`, encrypted by `tls`; `codec` makes messages of bytes,
-//! `credentials` follows what changes on disk. `metrics_port` answers people with `status_page` and `status`, scrapes with
-//! `model_metrics` and `process_metrics`, and probes; `http_connections` keeps it open for all of them.
+//! Connections: taken by `listener`, served by `connection`, encrypted by `tls`; `credentials` follows what changes on
+//! disk. `metrics_port` answers people with `status_page` and `status`, scrapes with `model_metrics` and
+//! `process_metrics`, and probes; `http_connections` keeps it open for all of them.
 
-pub mod codec;
 pub(crate) mod connection;
 pub(crate) mod credentials;
-pub(crate) mod field_limits;
+pub(crate) mod exchange;
 pub(crate) mod http_connections;
 pub(crate) mod listener;
 pub(crate) mod metrics_port;
 pub(crate) mod model_metrics;
+pub(crate) mod outbox;
 pub(crate) mod process_metrics;
 pub(crate) mod status;
 pub(crate) mod status_page;

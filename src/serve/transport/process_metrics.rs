@@ -7,8 +7,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
+use crate::serve::memory::MemoryUse;
 use crate::serve::state::ServerState;
-use crate::serve::telemetry::memory::{BudgetUse, MemoryUse};
 
 /// The metrics of the process: the memory that it takes, and what of its budget is in use.
 pub(crate) struct ProcessMetrics(pub(crate) Arc<ServerState>);
@@ -23,9 +23,10 @@ impl Collector for ProcessMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let MemoryUse {
             resident_bytes,
-            budget,
+            budget_bytes,
+            used_bytes,
         } = self.0.memory();
-        let mut gauge = |name: &str, help: &str, bytes: u64| {
+        let mut gauge = |name: &str, help: &str, bytes: usize| {
             let (unit, kind) = (Some(&Unit::Bytes), MetricType::Gauge);
             let family = encoder.encode_descriptor(name, help, unit, kind)?;
             ConstGauge::new(bytes as f64).encode(family)
@@ -35,16 +36,9 @@ impl Collector for ProcessMetrics {
             let help = "Resident memory of the process.";
             gauge("process_resident_memory", help, bytes)?;
         }
-        let Some(BudgetUse {
-            budget_bytes,
-            used_bytes,
-        }) = budget
-        else {
-            return Ok(());
-        };
         let help = "What callers may take of the memory together.";
         gauge("ebb_memory_budget", help, budget_bytes)?;
-        let help = "What of the memory budget is in use.";
-        gauge("ebb_memory_budget_used", help, used_bytes)
+        let help = "What of the memory budget callers have taken.";
+        gauge("ebb_memory_used", help, used_bytes)
     }
 }

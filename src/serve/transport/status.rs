@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::serve::memory::MemoryUse;
 use crate::serve::registry::users::KnownUsers;
 use crate::serve::registry::{Label, ModelStatus, ServedModel};
 use crate::serve::state::{Phase, ServerState};
 use crate::serve::telemetry::histogram::HistogramCounts;
-use crate::serve::telemetry::memory::MemoryUse;
 use crate::serve::telemetry::metrics::{MethodCounts, PROBABILITIES, SECONDS};
 
 /// The state of a server at one moment. Times are in seconds since 1970, by this machine's clock.

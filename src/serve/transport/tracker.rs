@@ -1,26 +1,73 @@
-//! Which connections there are, and which of them have not sent their handshake yet.
+//! Which connections there are, and which of them goes when there is no room for another.
 //!
-//! A peer that connects and sends nothing costs a descriptor. When connections or descriptors run out, the connection that
-//! has been pending for longest goes first, so that silence never keeps others out.
+//! A peer that connects and asks nothing costs a descriptor and some memory. When connections, descriptors or memory run
+//! out, connections whose peers have said nothing go first, then those without a call, and then those whose calls have no
+//! key: of the address that has most of them, the one that has been silent for longest. A connection with a call that had
+//! a valid key stays.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::AbortHandle;
 
-/// The client's half of an HTTP/2 handshake, its connection preface, in bytes: with less, nothing has been said.
-const PREFACE_BYTES: usize = 24;
+use super::outbox::{FrameMeter, Outbox};
+use crate::serve::gateway::peer::Peer;
 
-/// All connections, and those that are pending, oldest first.
-#[derive(Default)]
+/// The client's half of an HTTP/2 handshake, its connection preface, in bytes: with less, nothing has been said.
+const PREFACE_BYTES: u64 = 24;
+/// Of so many connections one goes at a time, so that looking for it is cheap however fast others come.
+const EVICTED_PART: usize = 64;
+
+/// All connections.
 pub(crate) struct ConnectionTracker {
     open: AtomicUsize,
-    pending: Mutex<BTreeMap<u64, AbortHandle>>,
+    tracked: Mutex<BTreeMap<u64, Tracked>>,
+    started: Instant,
+}
+
+impl Default for ConnectionTracker {
+    fn default() -> Self {
+        Self {
+            open: AtomicUsize::new(0),
+            tracked: Mutex::default(),
+            started: Instant::now(),
+        }
+    }
+}
+
+/// One connection.
+struct Tracked {
+    traffic: Arc<Traffic>,
+    peer: Arc<Peer>,
+    task: AbortHandle,
+}
+
+/// How little is lost with a connection, in increasing order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    Silent,
+    Idle,
+    Unauthenticated,
+}
+
+impl Tracked {
+    /// `None` for a connection that stays.
+    fn worth(&self) -> Option<Worth> {
+        if !self.traffic.is_ready() {
+            Some(Worth::Silent)
+        } else if self.peer.calls() == 0 {
+            Some(Worth::Idle)
+        } else {
+            (!self.peer.is_authenticated()).then_some(Worth::Unauthenticated)
+        }
+    }
 }
 
 impl ConnectionTracker {
@@ -29,35 +76,81 @@ impl ConnectionTracker {
         self.open.load(Ordering::Relaxed)
     }
 
-    fn pending(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tracked(&self) -> MutexGuard<'_, BTreeMap<u64, Tracked>> {
+        self.tracked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers the task of a connection for as long as its handshake is pending.
-    pub(crate) fn track_pending(&self, number: u64, received: &ReceivedBytes, task: AbortHandle) {
-        // A connection that becomes ready or closes sets its bytes before it takes the lock to remove itself, so it is either
-        // removed after this, or found ready here.
-        let mut pending = self.pending();
-        if !received.is_ready() {
-            pending.insert(number, task);
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Keeps the task of a connection for as long as it is open.
+    pub(crate) fn track(
+        &self,
+        number: u64,
+        traffic: &Arc<Traffic>,
+        peer: &Arc<Peer>,
+        task: AbortHandle,
+    ) {
+        // A connection that closes says so before it takes the lock to remove itself, so it is either removed after this,
+        // or found closed here.
+        let mut tracked = self.tracked();
+        if !traffic.is_closed() {
+            tracked.insert(
+                number,
+                Tracked {
+                    traffic: Arc::clone(traffic),
+                    peer: Arc::clone(peer),
+                    task,
+                },
+            );
         }
     }
 
-    /// Ends the connection that has been pending for longest; returns whether there was one.
-    pub(crate) fn evict_oldest_pending(&self) -> bool {
-        let oldest = self.pending().pop_first();
-        oldest.map(|(_, task)| task.abort()).is_some()
+    /// Ends the connections with which least is lost; returns whether there were any.
+    pub(crate) fn evict(&self) -> bool {
+        let mut tracked = self.tracked();
+        let mut candidates: Vec<_> = tracked
+            .iter()
+            .filter_map(|(number, connection)| {
+                let connections = connection.peer.owner.connections.load(Ordering::Relaxed);
+                let last = connection.traffic.last_read.load(Ordering::Relaxed);
+                Some((connection.worth()?, Reverse(connections), last, *number))
+            })
+            .collect();
+        candidates.sort_unstable();
+        let most = (tracked.len() / EVICTED_PART).max(1);
+        for (_, _, _, number) in candidates.iter().take(most) {
+            if let Some(connection) = tracked.remove(number) {
+                connection.task.abort();
+            }
+        }
+        !candidates.is_empty()
     }
 }
 
-/// How many bytes of its handshake a connection has received.
+/// What a connection has received and when.
 #[derive(Debug, Default)]
-pub(crate) struct ReceivedBytes(AtomicUsize);
+pub(crate) struct Traffic {
+    received: AtomicU64,
+    /// In milliseconds of the tracker's time.
+    last_read: AtomicU64,
+    is_closed: std::sync::atomic::AtomicBool,
+}
 
-impl ReceivedBytes {
+impl Traffic {
     /// Whether the peer has sent its preface.
     pub(crate) fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= PREFACE_BYTES
+        self.received() >= PREFACE_BYTES
+    }
+
+    /// How many bytes have been received.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 }
 
@@ -65,17 +158,19 @@ impl ReceivedBytes {
 pub(crate) struct ConnectionGuard {
     tracker: Arc<ConnectionTracker>,
     number: u64,
-    received: Arc<ReceivedBytes>,
+    traffic: Arc<Traffic>,
 }
 
 impl ConnectionGuard {
     /// Counts a connection; numbers increase with time.
     pub(crate) fn new(tracker: &Arc<ConnectionTracker>, number: u64) -> Self {
         tracker.open.fetch_add(1, Ordering::Relaxed);
+        let traffic = Traffic::default();
+        traffic.last_read.store(tracker.now(), Ordering::Relaxed);
         Self {
             tracker: Arc::clone(tracker),
             number,
-            received: Arc::default(),
+            traffic: Arc::new(traffic),
         }
     }
 
@@ -84,37 +179,47 @@ impl ConnectionGuard {
         self.number
     }
 
-    /// What has been received of the handshake.
-    pub(crate) fn received(&self) -> &Arc<ReceivedBytes> {
-        &self.received
+    /// What has been received.
+    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
     }
 
-    fn record_bytes(&self, bytes: usize) {
-        let before = self.received.0.fetch_add(bytes, Ordering::Relaxed);
-        if before < PREFACE_BYTES && before + bytes >= PREFACE_BYTES {
-            self.tracker.pending().remove(&self.number);
-        }
+    fn read(&self, bytes: usize) {
+        let Traffic {
+            received,
+            last_read,
+            is_closed: _,
+        } = &*self.traffic;
+        received.fetch_add(bytes as u64, Ordering::Relaxed);
+        last_read.store(self.tracker.now(), Ordering::Relaxed);
     }
 }
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.tracker.open.fetch_sub(1, Ordering::Relaxed);
-        self.received.0.fetch_max(PREFACE_BYTES, Ordering::Relaxed);
-        self.tracker.pending().remove(&self.number);
+        self.traffic.is_closed.store(true, Ordering::Relaxed);
+        self.tracker.tracked().remove(&self.number);
     }
 }
 
-/// A stream whose bytes are counted until its peer has sent its preface.
+/// A stream whose traffic is counted.
 pub(crate) struct CountingStream<S> {
     inner: S,
     guard: ConnectionGuard,
+    meter: FrameMeter,
+    outbox: Arc<Outbox>,
 }
 
 impl<S> CountingStream<S> {
-    /// Counts what this stream receives.
-    pub(crate) fn new(inner: S, guard: ConnectionGuard) -> Self {
-        Self { inner, guard }
+    /// Counts what this stream receives and sends.
+    pub(super) fn new(inner: S, guard: ConnectionGuard, outbox: &Arc<Outbox>) -> Self {
+        Self {
+            inner,
+            guard,
+            meter: FrameMeter::default(),
+            outbox: Arc::clone(outbox),
+        }
     }
 
     /// The connection that the stream belongs to.
@@ -131,8 +236,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountingStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        if !self.guard.received.is_ready() {
-            self.guard.record_bytes(buffer.filled().len() - before);
+        let bytes = buffer.filled().len() - before;
+        if bytes > 0 {
+            self.guard.read(bytes);
         }
         read
     }
@@ -144,7 +250,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(written)) = written {
+            this.meter
+                .count(&[IoSlice::new(bytes)], written, &this.outbox);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -158,9 +270,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
+        parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, parts)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, parts);
+        if let Poll::Ready(Ok(written)) = written {
+            this.meter.count(parts, written, &this.outbox);
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -170,59 +287,128 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::serve::quota::Owners;
 
-    /// A connection of this number whose task never ends, with the peer's end of it.
-    fn connect(
-        tracker: &Arc<ConnectionTracker>,
+    /// A connection whose task never ends, with the peer's end of it.
+    struct Connection {
+        own: CountingStream<tokio::io::DuplexStream>,
+        other: tokio::io::DuplexStream,
+        peer: Arc<Peer>,
+        task: JoinHandle<()>,
+    }
+
+    struct Connections {
+        tracker: Arc<ConnectionTracker>,
+        owners: Owners,
         number: u64,
-    ) -> (
-        CountingStream<tokio::io::DuplexStream>,
-        tokio::io::DuplexStream,
-        tokio::task::JoinHandle<()>,
-    ) {
-        let (own, peer) = tokio::io::duplex(64);
-        let stream = CountingStream::new(own, ConnectionGuard::new(tracker, number));
-        let task = tokio::spawn(std::future::pending());
-        tracker.track_pending(number, stream.guard().received(), task.abort_handle());
-        (stream, peer, task)
     }
 
-    #[tokio::test]
-    async fn the_oldest_connection_without_a_handshake_goes_first() {
-        let tracker = Arc::new(ConnectionTracker::default());
-        let (first, _first_peer, first_task) = connect(&tracker, 1);
-        let (mut second, mut second_peer, _) = connect(&tracker, 2);
-        let (_third, _third_peer, third_task) = connect(&tracker, 3);
-        assert_eq!(tracker.open(), 3);
-        // The second one has sent its preface, in two parts, and is not pending any more.
-        let mut buffer = [0; PREFACE_BYTES];
-        for part in [&[0; PREFACE_BYTES - 1][..], &[0; 1][..]] {
-            assert!(!second.guard().received().is_ready());
-            second_peer.write_all(part).await.unwrap();
-            second.read_exact(&mut buffer[..part.len()]).await.unwrap();
+    impl Connections {
+        fn new() -> Self {
+            Self {
+                tracker: Arc::default(),
+                owners: Owners::default(),
+                number: 0,
+            }
         }
-        assert!(second.guard().received().is_ready());
-        assert!(tracker.evict_oldest_pending());
-        assert!(first_task.await.unwrap_err().is_cancelled());
-        assert!(tracker.evict_oldest_pending());
-        assert!(third_task.await.unwrap_err().is_cancelled());
-        assert!(!tracker.evict_oldest_pending());
-        drop((first, second));
-        assert_eq!(tracker.open(), 1);
+
+        fn connect(&mut self, address: u8) -> Connection {
+            self.number += 1;
+            let (own, other) = tokio::io::duplex(64);
+            let guard = ConnectionGuard::new(&self.tracker, self.number);
+            let own = CountingStream::new(own, guard, &Arc::default());
+            let peer = Peer::new(&self.owners, IpAddr::from([10, 0, 0, address]));
+            let task = tokio::spawn(std::future::pending());
+            self.tracker.track(
+                self.number,
+                own.guard().traffic(),
+                &peer,
+                task.abort_handle(),
+            );
+            Connection {
+                own,
+                other,
+                peer,
+                task,
+            }
+        }
+    }
+
+    impl Connection {
+        /// The peer sends its preface, in two parts.
+        async fn greet(&mut self) {
+            let mut buffer = [0; PREFACE_BYTES as usize];
+            for part in [&[0; PREFACE_BYTES as usize - 1][..], &[0; 1][..]] {
+                assert!(!self.own.guard().traffic().is_ready());
+                self.other.write_all(part).await.unwrap();
+                self.own
+                    .read_exact(&mut buffer[..part.len()])
+                    .await
+                    .unwrap();
+            }
+            assert!(self.own.guard().traffic().is_ready());
+        }
+
+        async fn is_evicted(&mut self) -> bool {
+            tokio::task::yield_now().await;
+            self.task.is_finished()
+        }
     }
 
     #[tokio::test]
-    async fn a_connection_that_was_closed_before_it_could_be_tracked_is_not_pending() {
+    async fn who_says_nothing_goes_first_then_who_asks_nothing_of_the_address_with_most() {
+        let mut connections = Connections::new();
+        let mut silent = connections.connect(1);
+        let mut alone = connections.connect(2);
+        let mut many = [
+            connections.connect(3),
+            connections.connect(3),
+            connections.connect(3),
+        ];
+        for connection in many.iter_mut().chain([&mut alone]) {
+            connection.greet().await;
+        }
+        // One of the many has a call, without a key.
+        let call = many[0].peer.begin();
+        assert!(connections.tracker.evict() && silent.is_evicted().await);
+        assert!(connections.tracker.evict() && many[1].is_evicted().await);
+        assert!(connections.tracker.evict() && many[2].is_evicted().await);
+        assert!(!alone.is_evicted().await && !many[0].is_evicted().await);
+        assert!(connections.tracker.evict() && alone.is_evicted().await);
+        assert!(connections.tracker.evict() && many[0].is_evicted().await);
+        assert!(!connections.tracker.evict());
+        drop((silent, alone, many, call));
+        assert_eq!(connections.tracker.open(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_call_with_a_valid_key_keeps_its_connection() {
+        let mut connections = Connections::new();
+        let mut connection = connections.connect(1);
+        connection.greet().await;
+        connection.peer.authenticate();
+        let call = connection.peer.begin();
+        assert!(!connections.tracker.evict());
+        drop(call);
+        assert!(connections.tracker.evict() && connection.is_evicted().await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_before_it_could_be_tracked_is_not_there() {
         let tracker = Arc::new(ConnectionTracker::default());
         let guard = ConnectionGuard::new(&tracker, 1);
-        let received = Arc::clone(guard.received());
+        let traffic = Arc::clone(guard.traffic());
         drop(guard);
         let task = tokio::spawn(std::future::pending::<()>());
-        tracker.track_pending(1, &received, task.abort_handle());
-        assert!(!tracker.evict_oldest_pending());
+        let peer = Peer::new(&Owners::default(), IpAddr::from([10, 0, 0, 1]));
+        tracker.track(1, &traffic, &peer, task.abort_handle());
+        assert!(!tracker.evict());
         task.abort();
     }
 }

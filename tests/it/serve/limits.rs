@@ -168,22 +168,22 @@ async fn calls_at_the_same_time() {
 #[tokio::test]
 async fn bytes_under_way() {
     let limits = Limits {
-        max_inflight_bytes: 1 << 20,
+        memory_bytes: 6 << 20,
         ..Limits::default()
     };
     let server = Running::with(limits, Some(histories(&log()))).await;
+    let raw = Raw::connect(&server).await;
     // The beginnings of messages of a megabyte each, of which the last bytes never come.
     let part = [&[0, 0, 0x10, 0, 0][..], &[0; 15_000]].concat();
     let mut held = Vec::new();
     for _ in 0..80 {
         held.push(unfinished(&server, &part).await);
     }
-    let body = || super::raw::framed(&vec![0; 300_000]);
-    let raw = Raw::connect(&server).await;
+    let body = || super::raw::framed(&vec![0; 600_000]);
     until(async || {
         let answer = raw.send(SCORE_USER, &[], body()).await.unwrap();
         answer.code() == Code::ResourceExhausted
-            && format!("{answer:?}").contains("limits.max_inflight_bytes")
+            && format!("{answer:?}").contains("limits.memory_bytes")
     })
     .await;
     drop(held);

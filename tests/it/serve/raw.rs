@@ -285,7 +285,6 @@ async fn a_call_keeps_its_name_and_gets_one_when_it_has_none() {
 #[tokio::test]
 async fn what_needs_no_key_cannot_take_the_room_of_what_does() {
     let limits = Limits {
-        max_unauthenticated_calls: 2,
         max_health_watches: 1,
         max_concurrent_calls: 2,
         max_streams: 1,

@@ -11,8 +11,9 @@ pub(crate) mod outputs;
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status};
+use bytes::Bytes;
 
+use super::message::Method;
 use crate::serve::context::CallContext;
 use crate::serve::engine::Cost;
 use crate::serve::errors::CallError;
@@ -20,7 +21,6 @@ use crate::serve::limits::size;
 use crate::serve::registry::ServedModel;
 use crate::serve::state::{Phase, ServerState};
 use crate::serve::wire::inference as wire;
-use crate::serve::wire::inference::grpc_inference_service_server::GrpcInferenceService;
 
 /// The name of the input that holds all features.
 const MATRIX: &str = "features";
@@ -31,120 +31,108 @@ const PLATFORM: &str = "ebb_churn";
 /// Rows that are scored on the thread that read them: less work than a hand-off to another thread.
 const INLINE_ROWS: usize = 16;
 
-/// `inference.GRPCInferenceService`.
-pub(crate) struct InferenceServiceImpl {
-    state: Arc<ServerState>,
-}
-
-impl InferenceServiceImpl {
-    /// The service of this state.
-    pub(crate) fn new(state: Arc<ServerState>) -> Self {
-        Self { state }
-    }
-
-    /// A model by name or label and, if given, version.
-    fn model(&self, name: &str, version: &str) -> Result<Arc<ServedModel>, CallError> {
-        let model = self.state.model(name)?;
-        match version.is_empty() || model.version() == version {
-            true => Ok(model),
-            false => Err(CallError::unknown_model("model version", version)),
-        }
+/// A model by name or label and, if given, version.
+fn model(state: &ServerState, name: &str, version: &str) -> Result<Arc<ServedModel>, CallError> {
+    let model = state.model(name)?;
+    match version.is_empty() || model.version() == version {
+        true => Ok(model),
+        false => Err(CallError::unknown_model("model version", version)),
     }
 }
 
-#[tonic::async_trait]
-impl GrpcInferenceService for InferenceServiceImpl {
-    async fn server_live(
-        &self,
-        _: Request<wire::ServerLiveRequest>,
-    ) -> Result<Response<wire::ServerLiveResponse>, Status> {
-        Ok(Response::new(wire::ServerLiveResponse { live: true }))
-    }
+/// `ServerLive`.
+pub(crate) fn server_live(
+    _: &ServerState,
+    _: wire::ServerLiveRequest,
+) -> Result<wire::ServerLiveResponse, CallError> {
+    Ok(wire::ServerLiveResponse { live: true })
+}
 
-    async fn server_ready(
-        &self,
-        _: Request<wire::ServerReadyRequest>,
-    ) -> Result<Response<wire::ServerReadyResponse>, Status> {
-        Ok(Response::new(wire::ServerReadyResponse {
-            ready: self.state.phase() == Phase::Serving,
-        }))
-    }
+/// `ServerReady`.
+pub(crate) fn server_ready(
+    state: &ServerState,
+    _: wire::ServerReadyRequest,
+) -> Result<wire::ServerReadyResponse, CallError> {
+    Ok(wire::ServerReadyResponse {
+        ready: state.phase() == Phase::Serving,
+    })
+}
 
-    async fn model_ready(
-        &self,
-        request: Request<wire::ModelReadyRequest>,
-    ) -> Result<Response<wire::ModelReadyResponse>, Status> {
-        let wire::ModelReadyRequest { name, version } = request.into_inner();
-        Ok(Response::new(wire::ModelReadyResponse {
-            ready: self.model(&name, &version).is_ok(),
-        }))
-    }
+/// `ModelReady`.
+pub(crate) fn model_ready(
+    state: &ServerState,
+    request: wire::ModelReadyRequest,
+) -> Result<wire::ModelReadyResponse, CallError> {
+    let wire::ModelReadyRequest { name, version } = request;
+    Ok(wire::ModelReadyResponse {
+        ready: model(state, &name, &version).is_ok(),
+    })
+}
 
-    async fn server_metadata(
-        &self,
-        _: Request<wire::ServerMetadataRequest>,
-    ) -> Result<Response<wire::ServerMetadataResponse>, Status> {
-        let (name, version) = ("ebb".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        Ok(Response::new(wire::ServerMetadataResponse {
-            name,
-            version,
-            extensions: Vec::new(),
-        }))
-    }
+/// `ServerMetadata`.
+pub(crate) fn server_metadata(
+    _: &ServerState,
+    _: wire::ServerMetadataRequest,
+) -> Result<wire::ServerMetadataResponse, CallError> {
+    let (name, version) = ("ebb".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    Ok(wire::ServerMetadataResponse {
+        name,
+        version,
+        extensions: Vec::new(),
+    })
+}
 
-    async fn model_metadata(
-        &self,
-        request: Request<wire::ModelMetadataRequest>,
-    ) -> Result<Response<wire::ModelMetadataResponse>, Status> {
-        let wire::ModelMetadataRequest { name, version } = request.into_inner();
-        let model = self.model(&name, &version)?;
-        let tensor = |name: &str, datatype: &str| wire::model_metadata_response::TensorMetadata {
-            name: name.to_owned(),
-            datatype: datatype.to_owned(),
-            shape: vec![-1],
-        };
-        Ok(Response::new(wire::ModelMetadataResponse {
-            name,
-            versions: vec![model.version().to_owned()],
-            platform: PLATFORM.to_owned(),
-            inputs: model
-                .catalogue()
-                .features()
-                .iter()
-                .map(|feature| tensor(&feature.name, "FP64"))
-                .collect(),
-            outputs: outputs::all(&model)
-                .iter()
-                .map(|output| tensor(&output.name(), output.datatype()))
-                .collect(),
-        }))
-    }
+/// `ModelMetadata`.
+pub(crate) fn model_metadata(
+    state: &ServerState,
+    request: wire::ModelMetadataRequest,
+) -> Result<wire::ModelMetadataResponse, CallError> {
+    let wire::ModelMetadataRequest { name, version } = request;
+    let model = model(state, &name, &version)?;
+    let tensor = |name: &str, datatype: &str| wire::model_metadata_response::TensorMetadata {
+        name: name.to_owned(),
+        datatype: datatype.to_owned(),
+        shape: vec![-1],
+    };
+    Ok(wire::ModelMetadataResponse {
+        name,
+        versions: vec![model.version().to_owned()],
+        platform: PLATFORM.to_owned(),
+        inputs: model
+            .catalogue()
+            .features()
+            .iter()
+            .map(|feature| tensor(&feature.name, "FP64"))
+            .collect(),
+        outputs: outputs::all(&model)
+            .iter()
+            .map(|output| tensor(&output.name(), output.datatype()))
+            .collect(),
+    })
+}
 
-    async fn model_infer(
-        &self,
-        request: Request<wire::ModelInferRequest>,
-    ) -> Result<Response<wire::ModelInferResponse>, Status> {
-        let (_, extensions, request) = request.into_parts();
-        let model = self.model(&request.model_name, &request.model_version)?;
-        let cost = Cost {
-            units: inputs::claimed_rows(&request),
+/// The framed answer to `ModelInfer`.
+pub(crate) async fn model_infer(
+    state: &Arc<ServerState>,
+    call: CallContext,
+    message: Bytes,
+) -> Result<Bytes, CallError> {
+    let method = Method {
+        cost: |request| Cost {
+            units: inputs::claimed_rows(request),
             inline_units: INLINE_ROWS,
-        };
-        let state = Arc::clone(&self.state);
-        // Reading tensors is a large part of the work, so it is done on the pool, too.
-        let job = move || infer(&state, &model, request);
-        let call = CallContext::of(&extensions);
-        let response = self.state.engine.run(call, cost, job).await?;
-        Ok(Response::new(response))
-    }
+        },
+        answer: infer,
+    };
+    method.call(state, call, message).await
 }
 
 /// Tensors in, scores, tensors out.
 fn infer(
     state: &ServerState,
-    model: &ServedModel,
     request: wire::ModelInferRequest,
 ) -> Result<wire::ModelInferResponse, CallError> {
+    let model = &*model(state, &request.model_name, &request.model_version)?;
     let wire::ModelInferRequest {
         model_name,
         model_version,

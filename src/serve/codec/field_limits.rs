@@ -13,7 +13,7 @@ use crate::serve::wire;
 
 /// What of a message is counted before it is decoded.
 #[derive(Clone, Copy, Debug)]
-pub struct FieldLimits(&'static [FieldLimit]);
+pub(crate) struct FieldLimits(&'static [FieldLimit]);
 
 /// A field that is counted, or that leads to such fields.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,7 @@ const INFER: FieldLimits = FieldLimits(&[
 ]);
 
 /// A message whose lists are counted before it is decoded.
-pub trait Bounded: Message + Default {
+pub(crate) trait Bounded: Message + Default {
     /// What is counted.
     const LIMITS: FieldLimits = NOTHING;
 }
@@ -114,23 +114,30 @@ bounded! {
     NOTHING: wire::GetModelRequest, wire::ListModelsRequest, wire::LoadModelRequest, wire::ActivateModelRequest,
         wire::UnloadModelRequest, wire::inference::ServerLiveRequest, wire::inference::ServerReadyRequest,
         wire::inference::ModelReadyRequest, wire::inference::ServerMetadataRequest,
-        wire::inference::ModelMetadataRequest,
-        // What only clients decode.
-        wire::ScoreUserResponse, wire::BatchScoreUsersResponse, wire::StreamScoreUsersResponse, wire::GetModelResponse,
-        wire::ListModelsResponse, wire::LoadModelResponse, wire::ActivateModelResponse, wire::UnloadModelResponse,
-        wire::inference::ServerLiveResponse, wire::inference::ServerReadyResponse,
-        wire::inference::ModelReadyResponse, wire::inference::ServerMetadataResponse,
-        wire::inference::ModelMetadataResponse, wire::inference::ModelInferResponse;
+        wire::inference::ModelMetadataRequest;
 }
 
-/// Refuses bytes with more of a field than the limits allow.
-pub(super) fn check_field_counts(bytes: &[u8], limits: FieldLimits) -> Result<(), CallError> {
-    Counts::default().add_message(bytes, limits, "")
+/// Refuses bytes with more of a field than the limits allow; returns how many bytes of memory the message takes when it is
+/// decoded, rather too many than too few.
+pub(super) fn check_field_counts(bytes: &[u8], limits: FieldLimits) -> Result<usize, CallError> {
+    let mut counts = Counts::default();
+    counts.add_message(bytes, limits, "")?;
+    Ok(bytes.len().saturating_add(counts.bytes))
 }
+
+/// What an element of a list takes when it is decoded, beside its own bytes: an activity of a day has 64, two texts of 32,
+/// and as many again while its list grows; a named value 32, a text, and a place in a tree.
+const ELEMENT_BYTES: usize = 192;
+/// The same for a number.
+const NUMBER_BYTES: usize = 16;
 
 /// How many there are of each field of a request, by name.
 #[derive(Default)]
-struct Counts(Vec<(&'static str, u32)>);
+struct Counts {
+    found: Vec<(&'static str, u32)>,
+    /// The memory that all of them take.
+    bytes: usize,
+}
 
 impl Counts {
     /// Counts the fields of a message that is the field `path` of the request; the request itself has an empty path.
@@ -164,12 +171,18 @@ impl Counts {
     }
 
     fn add(&mut self, limit: &FieldLimit, elements: u32, path: &str) -> Result<(), CallError> {
-        let named = self.0.iter().position(|(name, _)| *name == limit.name);
+        let each = match limit.packed {
+            true => NUMBER_BYTES,
+            false => ELEMENT_BYTES,
+        };
+        let bytes = usize::try_from(elements).unwrap_or(usize::MAX);
+        self.bytes = self.bytes.saturating_add(bytes.saturating_mul(each));
+        let named = self.found.iter().position(|(name, _)| *name == limit.name);
         let position = named.unwrap_or_else(|| {
-            self.0.push((limit.name, 0));
-            self.0.len() - 1
+            self.found.push((limit.name, 0));
+            self.found.len() - 1
         });
-        let (_, found) = &mut self.0[position];
+        let (_, found) = &mut self.found[position];
         *found = found.saturating_add(elements);
         if *found <= limit.most {
             return Ok(());

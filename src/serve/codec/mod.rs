@@ -1,0 +1,139 @@
+//! How messages become bytes and bytes messages: prost's way, after a look at how much memory the bytes ask for.
+//!
+//! Messages that are scored stay bytes until the thread that scores them takes them apart, so that those which read from
+//! connections never spend long on one of them.
+
+pub(crate) mod field_limits;
+pub(crate) mod framing;
+
+use bytes::{Buf, BufMut, Bytes};
+use prost::Message;
+use tonic::Status;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+use self::field_limits::{Bounded, check_field_counts};
+use super::errors::CallError;
+use super::quota::{Resource, Share};
+
+/// Decodes bytes that have passed the count, on the account of a call.
+pub(crate) fn decode<U: Bounded>(bytes: Bytes, memory: &Share) -> Result<U, CallError> {
+    let needed = check_field_counts(&bytes, U::LIMITS)?;
+    if !memory.grow(needed) {
+        return Err(CallError::TooManyCalls {
+            limit: Resource::Memory.limit(),
+        });
+    }
+    U::decode(bytes).map_err(|error| CallError::malformed(error.to_string()))
+}
+
+/// Encodes an answer, on the account of a call, with room for its frame's head before it.
+pub(crate) fn encode(answer: &impl Message, memory: &Share) -> Result<Bytes, CallError> {
+    let length = answer.encoded_len();
+    if !memory.grow(length) {
+        return Err(CallError::TooManyCalls {
+            limit: Resource::Memory.limit(),
+        });
+    }
+    Ok(framing::frame(length, |buffer| answer.encode_raw(buffer)))
+}
+
+/// The codec of streams: messages are left as they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::context::CallContext;
+    use crate::serve::limits::ENTRIES_MOST;
+    use crate::serve::wire;
+
+    fn memory() -> std::sync::Arc<Share> {
+        CallContext::within(std::time::Duration::ZERO).memory
+    }
+
+    fn refused<U: Bounded + std::fmt::Debug>(bytes: Vec<u8>) -> String {
+        decode::<U>(bytes.into(), &memory())
+            .unwrap_err()
+            .to_string()
+    }
+
+    /// `subject.history` with so many empty events: two bytes each on the wire, dozens in memory.
+    fn empty_events(count: usize) -> Vec<u8> {
+        let wrap = |tag: u8, inner: Vec<u8>| {
+            let mut out = vec![tag << 3 | 2];
+            prost::encoding::encode_varint(inner.len() as u64, &mut out);
+            out.extend(inner);
+            out
+        };
+        wrap(1, wrap(2, [0x0a, 0].repeat(count)))
+    }
+
+    #[test]
+    fn lists_are_counted_before_they_are_decoded() {
+        let most = ENTRIES_MOST as usize;
+        assert!(decode::<wire::ScoreUserRequest>(empty_events(most).into(), &memory()).is_ok());
+        let problem = refused::<wire::ScoreUserRequest>(empty_events(2_000_000));
+        assert_eq!(
+            problem,
+            "subject.history.events: there are 100001, at most 100000 are allowed; send several requests"
+        );
+        // A message that comes in several parts is merged, so the parts count together.
+        let problem = refused::<wire::ScoreUserRequest>(empty_events(60_000).repeat(2));
+        assert!(problem.starts_with("subject.history.events"), "{problem}");
+        let problem = refused::<wire::BatchScoreUsersRequest>([0x0a, 0].repeat(10_001));
+        assert!(
+            problem.starts_with("subjects: there are 10001"),
+            "{problem}"
+        );
+        let problem = refused::<wire::BatchScoreUsersRequest>(
+            [&[0x22, 0xd0, 0x0f][..], &[30; 2_000]].concat(),
+        );
+        assert!(problem.starts_with("horizon_days"), "{problem}");
+        let problem = refused::<wire::inference::ModelInferRequest>([0x3a, 0].repeat(1_001));
+        assert!(problem.starts_with("raw_input_contents"), "{problem}");
+    }
+
+    #[test]
+    fn damaged_bytes_are_the_senders_fault() {
+        for bytes in [&[0x0a, 5, 1][..], &[0xff; 12], &[0x0b], &[0x08]] {
+            let error =
+                decode::<wire::ScoreUserRequest>(bytes.to_vec().into(), &memory()).unwrap_err();
+            assert!(matches!(error, CallError::Malformed { .. }), "{error}");
+        }
+    }
+}
