@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body::Body as HttpBody;
 use prost::Message;
 use tonic::Status;
@@ -70,15 +70,15 @@ impl Services {
         let most = state.limits.max_message_bytes;
         match (rpc.service, rpc.kind.is_streaming()) {
             (Service::Health, _) => {
-                let request = request(context, headers, body);
+                let request = request(rpc, context, headers, body);
                 self.health.clone().call(request)
             }
             (Service::Reflection, _) => {
-                let request = request(context, headers, body).map(Body::new);
+                let request = request(rpc, context, headers, body).map(Body::new);
                 Box::pin(self.reflection.clone().call(request))
             }
             (_, true) => {
-                let request = request(context, headers, body);
+                let request = request(rpc, context, headers, body);
                 let mut grpc = Grpc::new(Raw).max_decoding_message_size(size(most));
                 let stream = StreamScoreUsers(state);
                 Box::pin(async move { Ok(grpc.streaming(stream, request).await) })
@@ -156,8 +156,10 @@ fn typed<Q: Bounded, A: Message>(
 
 /// The request as services of the library take it. Hundreds of headers may have come; only one must outlive the look at
 /// the head.
-fn request<B>(context: CallContext, headers: &HeaderMap, body: B) -> Request<B> {
+fn request<B>(rpc: &Rpc, context: CallContext, headers: &HeaderMap, body: B) -> Request<B> {
     let mut request = Request::new(body);
+    // Health and reflection look at it for which of their methods is called.
+    *request.uri_mut() = Uri::from_static(rpc.path);
     if let Some(encoding) = headers.get(ENCODING) {
         request.headers_mut().insert(ENCODING, encoding.clone());
     }
