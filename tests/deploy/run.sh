@@ -266,8 +266,8 @@ check "a dashboard with a misspelt key is found" ends 1 gridPos "$python" tests/
 promtool=$(command -v promtool || echo "$work/prometheus/usr/bin/promtool")
 if [ ! -x "$promtool" ] && command -v apt-get >/dev/null; then
     mkdir -p "$work/packages"
-    (cd "$work/packages" && apt-get download --quiet prometheus && dpkg -x prometheus_*.deb "$work/prometheus") \
-        >"$work/promtool.log" 2>&1 || true
+    unpacked() { apt-get download --quiet prometheus && dpkg -x prometheus_*.deb "$work/prometheus"; }
+    (cd "$work/packages" && { unpacked || { apt-get update -qq && unpacked; }; }) >"$work/promtool.log" 2>&1 || true
 fi
 if [ -x "$promtool" ]; then
     check "Prometheus reads the alerts" prints 'SUCCESS: [0-9]+ rules found' "$promtool" check rules deploy/prometheus/ebb-serve.rules.yaml
