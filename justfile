@@ -117,6 +117,13 @@ report-picture chromium=env("CHROMIUM", "chromium"): release
         --screenshot="$PWD/docs/report.png" "file://$(realpath {{ work }}/shop/report.html)" 2>/dev/null
     @test "$(stat -c %s docs/report.png)" -lt 300000 || { echo "docs/report.png has more than 300 kB"; exit 1; }
 
+# Draw docs/serving/status-page.png, the picture of a server's page, for two minutes of load. Needs npm and chromium; `just page` installs them.
+page-picture chromium=env("CHROMIUM", "/usr/bin/chromium"): release
+    {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
+    mkdir -p {{ target }}/page
+    CHROMIUM={{ chromium }} PLAYWRIGHT_CORE="$(realpath {{ target }}/report/node_modules/playwright-core)" EBB_SERVE="$(realpath {{ target }}/release/ebb-serve)" \
+        node tests/page/picture.mjs {{ target }}/page models/shop {{ work }}/rollup docs/serving/status-page.png
+
 # Many users in a memory that is too small for them: spilling, cleaning up, a full disk.
 bounded: release
     tests/bounded/run.sh {{ train }} {{ target }}/bounded

@@ -11,7 +11,7 @@ import { Client, freePort, start } from "./server.mjs";
 const require = createRequire(import.meta.url);
 const { chromium } = require(process.env.PLAYWRIGHT_CORE ?? "playwright-core");
 const [folder, model, rollup, picture] = process.argv.slice(2).map((path) => resolve(path));
-const SECONDS = 150;
+const SECONDS = 120;
 
 rmSync(join(folder, "models"), { recursive: true, force: true });
 for (const name of ["shop", "shop-next"]) cpSync(model, join(folder, "models", name), { recursive: true, dereference: true });
@@ -22,7 +22,7 @@ writeFileSync(config, `model = "${path("shop")}"\nshadow = "${path("shop-next")}
 const server = await start(process.env.EBB_SERVE, config);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 try {
-  const page = await browser.newPage({ viewport: { width: 1100, height: 1060 }, colorScheme: "light" });
+  const page = await browser.newPage({ viewport: { width: 1100, height: 1330 }, colorScheme: "light" });
   await page.goto(`http://127.0.0.1:${port}/`);
   const client = new Client(server.address);
   const until = Date.now() + SECONDS * 1000;
