@@ -14,20 +14,21 @@
 //! | --- | --- | --- |
 //! | [`math`] | numeric kernels on slices | nothing |
 //! | [`columnar`] | Arrow cells in, Parquet row groups out | nothing |
-//! | [`output`] | files and folders written whole or not at all: swaps, locks, clean-up | nothing |
+//! | [`regular_file`] | reading of files that may be something else, within a size | nothing |
+//! | [`output`] | files and folders written whole or not at all: swaps, locks, clean-up | `regular_file` |
 //! | [`configuration`] | settings of both programs: how they are described, and errors that name them | nothing |
-//! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `output` |
+//! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `regular_file`, `output` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | which users are scored; stages and the rules that decide them | `math`, `history`, `features` |
 //! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
-//! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `output`, `history`, `features`, `lifecycle` |
+//! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
 //! | [`card`] | the model card as plain data | `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
 //! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `history`, `features`, `lifecycle`, `model` |
 //! | [`report`] | the card as HTML and as text, and the quality gate | `math`, `history`, `card` |
 //! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `history` |
-//! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `history`, `features`, `lifecycle`, `model` |
+//! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `regular_file`, `history`, `features`, `lifecycle`, `model` |
 //!
 //! `train` and `serve` share only the files of the bundle. A test reads the sources and fails on an import that runs
 //! the other way, between modules and between the folders of a module. The Cargo features `train` and `serve` (both on)
@@ -82,6 +83,7 @@ pub mod lifecycle;
 pub mod math;
 pub mod model;
 pub mod output;
+pub mod regular_file;
 #[cfg(feature = "train")]
 pub mod report;
 #[cfg(feature = "train")]

@@ -1,8 +1,10 @@
 //! The scoring server.
 
+use std::fs::File;
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,8 +12,8 @@ use anyhow::Context;
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ebb::serve::{
-    Config, Health, InitialState, Lifecycle, LogFormat, ServeError, Stopped, check, listen,
-    new_key, probe, run, ticks,
+    Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, ServeError, Stopped,
+    check, listen, new_key, probe, run, ticks,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -79,7 +81,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             if let Some(text) = renamed_flag(&error) {
-                eprintln!("error: {text}");
+                complain(&format!("error: {text}"));
                 return BAD_USAGE.into();
             }
             // Nothing can be done about a closed terminal.
@@ -200,31 +202,23 @@ fn print_check(config: &Config) -> anyhow::Result<()> {
 }
 
 fn start(config: Config) -> anyhow::Result<()> {
-    let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO);
-    // A log that cannot be written would otherwise be complained about where it cannot be written, with a panic.
-    let log = log.log_internal_errors(false);
-    match config.log.format {
-        LogFormat::Json => log
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .init(),
-        LogFormat::Text => log.with_ansi(false).init(),
-    }
+    let log = Log::start(&config.log, destination(std::io::stderr()))?;
+    // Its reader may be stuck as well, and often is the log's.
+    let lines = LineQueue::start(destination(std::io::stdout())).context("no threads")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("no threads")?;
-    let result = runtime.block_on(serve(config));
+    let result = runtime.block_on(serve(config, &lines));
     // A load in progress must not hold up the exit.
     runtime.shutdown_background();
+    lines.finish(LAST_LINES);
+    log.finish();
     result
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, lines: &LineQueue) -> anyhow::Result<()> {
+    let say = |line: &str| lines.push(format!("{line}\n").into());
     let shutdown = stop_signal().context("cannot wait for signals")?;
     let reload = reload_signal().context("cannot wait for signals")?;
     let listener = listen(config.address()).await?;
@@ -306,7 +300,18 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// One line on standard error, which may be closed.
+/// One line on standard error, which may be closed, or have a reader that does not read: SIGTERM would not end a wait for it.
 fn complain(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    if let Ok(lines) = LineQueue::start(destination(std::io::stderr())) {
+        lines.push(format!("{line}\n").into());
+        lines.finish(LAST_LINES);
+    }
+}
+
+/// What a standard stream leads to. The stream itself hides some errors, and locks out others while a write is stuck.
+fn destination(stream: impl AsFd + Write + Send + 'static) -> Box<dyn Write + Send> {
+    match stream.as_fd().try_clone_to_owned() {
+        Ok(descriptor) => Box::new(File::from(descriptor)),
+        Err(_) => Box::new(stream),
+    }
 }

@@ -21,10 +21,12 @@ pub use coverage::{
 pub use day::{Day, DayClock, YEARS};
 #[cfg(feature = "train")]
 pub(crate) use rollup::{
-    REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path, read_rollup_file,
+    INDEX_FILE as ROLLUP_INDEX, REQUIRED as ROLLUP_COLUMNS, check_complete, part_of_path,
+    read_rollup_file,
 };
 pub use rollup::{
-    RollupRead, RollupWritten, StrayRows, read_rollup, rollup_destination, write_rollup,
+    IndexError, RollupIndex, RollupRead, RollupWritten, StrayRows, read_rollup, rollup_destination,
+    write_rollup,
 };
 pub use store::blocks::{BLOCK_USERS, Block};
 pub use store::builder::{HistoriesBuilder, MemoryBudget};

@@ -99,6 +99,16 @@ pub enum ModelError {
         /// What is wrong.
         problem: String,
     },
+    /// A file, or a folder with all of its files, that is larger than any bundle.
+    #[error("{} has {bytes} bytes; at most {max_bytes} are read, and no bundle is as large", path.display())]
+    TooLarge {
+        /// The file or folder.
+        path: PathBuf,
+        /// How many bytes it has.
+        bytes: u64,
+        /// How many it may have.
+        max_bytes: u64,
+    },
     /// A bundle of another format.
     #[error("{}: format version {found}; this build reads {OLDEST_FORMAT_VERSION} to {FORMAT_VERSION}, {}", path.display(), format_remedy(*found))]
     FormatVersion {

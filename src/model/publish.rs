@@ -116,14 +116,20 @@ mod tests {
     use super::*;
     use crate::model::tests::spec;
     use crate::model::{load, save};
+    use crate::regular_file::contents;
 
-    /// A folder with bundles `one` and `two`, each with its name as its card.
+    /// The card of the bundle of this name.
+    fn card_of(name: &str) -> String {
+        format!("{{\"name\":\"{name}\"}}")
+    }
+
+    /// A folder with bundles `one` and `two`, each with its name on its card.
     fn two() -> TempDir {
         let dir = TempDir::new().unwrap();
         for (name, seed) in [("one", 1), ("two", 2)] {
             let mut spec = spec();
             spec.training.seed = seed;
-            save(&dir.path().join(name), spec, name, name).unwrap();
+            save(&dir.path().join(name), spec, &card_of(name), name).unwrap();
         }
         dir
     }
@@ -131,12 +137,13 @@ mod tests {
     fn card(path: &Path) -> String {
         let saved = load(path).unwrap();
         let seed = saved.bundle.spec().training.seed;
+        let name = ["", "one", "two"][seed as usize];
         assert_eq!(
             saved.card,
-            ["", "one", "two"][seed as usize],
+            card_of(name),
             "one bundle's model, the other's card"
         );
-        saved.card
+        name.to_owned()
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -225,14 +232,17 @@ mod tests {
         let [one, two, live] = ["one", "two", "live"].map(|name| dir.path().join(name));
         publish(&one, &live).unwrap();
         let begun = Folder::open(&live).unwrap();
-        let manifest = begun.read("MANIFEST.sha256").unwrap();
+        let manifest = contents(&begun.open_file("MANIFEST.sha256").unwrap(), 1_000).unwrap();
         assert!(!begun.was_replaced());
         publish(&two, &live).unwrap();
         assert!(begun.was_replaced());
         // The negative control: by its path, the card is the other bundle's.
-        assert_eq!(fs::read_to_string(live.join("card.json")).unwrap(), "two");
+        assert_eq!(
+            fs::read_to_string(live.join("card.json")).unwrap(),
+            card_of("two")
+        );
         let files = Files::read(&begun).unwrap();
-        assert!(files.manifest == manifest && files.contents[1] == b"one");
+        assert!(files.manifest == manifest && files.contents[1] == card_of("one").as_bytes());
         // Once its files are gone, loading has to begin again, because the folder was replaced.
         publish(&one, &live).unwrap();
         assert!(Files::read(&begun).is_err() && begun.was_replaced());

@@ -1,8 +1,9 @@
 //! A bundle's directory: `bundle.json`, `golden.json`, `card.json`, `report.html` and `MANIFEST.sha256`.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,9 +11,18 @@ use sha2::{Digest, Sha256};
 
 use super::{Bundle, BundleSpec, FORMAT_VERSION, Golden, ModelError, OLDEST_FORMAT_VERSION};
 use crate::output::{Destination, Folder, OutputError, Staged};
+use crate::regular_file::contents;
 
 const MANIFEST: &str = "MANIFEST.sha256";
 const FILES: [&str; 4] = ["bundle.json", "card.json", "golden.json", "report.html"];
+
+/// The most bytes of each of [`FILES`], some hundred times what they have: a folder of something else must not fill the
+/// memory. The card is sent in one message, of which gRPC's clients take 4 MiB unless told otherwise.
+const FILE_BYTES_MAX: [u64; FILES.len()] = [32 << 20, 2 << 20, 16 << 20, 32 << 20];
+/// The same for the manifest.
+const MANIFEST_BYTES_MAX: u64 = 64 << 10;
+/// The most bytes of all files together.
+const BUNDLE_BYTES_MAX: u64 = 64 << 20;
 
 /// How often a bundle is read again because another took its place meanwhile.
 const ATTEMPTS: usize = 100;
@@ -62,7 +72,12 @@ pub fn save(dir: &Path, spec: BundleSpec, card: &str, report: &str) -> Result<Bu
     let text = json(&spec, dir)?;
     let bundle = Bundle::new(spec, version_of(text.as_bytes()))?;
     let golden = json(&Golden::record(&bundle)?, dir)?;
+    check_card(&dir.join("card.json"), card)?;
     let contents = [text.as_str(), card, &golden, report].map(str::as_bytes);
+    // What is written can be read again.
+    for ((name, content), max_bytes) in FILES.iter().zip(contents).zip(FILE_BYTES_MAX) {
+        check_size(&dir.join(name), content.len() as u64, max_bytes)?;
+    }
     let lines = FILES
         .iter()
         .zip(contents)
@@ -125,20 +140,16 @@ pub(crate) struct Files {
 impl Files {
     pub(crate) fn read(folder: &Folder) -> Result<Self, ModelError> {
         let manifest_path = || folder.path_of(MANIFEST);
-        let read = |name: &str| {
-            folder.read(name).map_err(|source| ModelError::Io {
-                path: folder.path_of(name),
-                source,
-            })
-        };
-        let manifest = read(MANIFEST)?;
+        // All sizes are compared with what may be before a byte is read.
+        let (manifest, files) = open_files(folder)?;
+        let manifest = manifest.read()?;
         let not_text = || ModelError::Manifest {
             path: manifest_path(),
             problem: "is not UTF-8".into(),
         };
         let text = std::str::from_utf8(&manifest).map_err(|_| not_text())?;
         let mut contents = [const { Vec::new() }; FILES.len()];
-        for (name, content) in FILES.into_iter().zip(&mut contents) {
+        for ((name, file), content) in FILES.into_iter().zip(files).zip(&mut contents) {
             let expected = text
                 .lines()
                 .find_map(|line| line.strip_suffix(name)?.strip_suffix("  "));
@@ -150,11 +161,11 @@ impl Files {
                     problem,
                 });
             };
-            *content = read(name)?;
+            *content = file.read()?;
             let found = sha256_hex(content);
             if found != expected {
                 return Err(ModelError::Altered {
-                    path: folder.path_of(name),
+                    path: file.path,
                     expected: expected.to_owned(),
                     found,
                 });
@@ -173,6 +184,7 @@ impl Files {
             problem: "is not UTF-8".into(),
         };
         let card = String::from_utf8(card.clone()).map_err(not_text)?;
+        check_card(&folder.path_of("card.json"), &card)?;
         Ok(Saved { bundle, card })
     }
 
@@ -181,6 +193,57 @@ impl Files {
         let [bundle, ..] = &self.contents;
         version_of(bundle)
     }
+}
+
+/// A file of a bundle that is open and not larger than it may be.
+struct OpenFile {
+    path: PathBuf,
+    file: File,
+    max_bytes: u64,
+}
+
+impl OpenFile {
+    fn read(&self) -> Result<Vec<u8>, ModelError> {
+        contents(&self.file, self.max_bytes).map_err(io(&self.path))
+    }
+}
+
+/// Opens the manifest and the files of a bundle, each within its size, and all of them together.
+fn open_files(folder: &Folder) -> Result<(OpenFile, Vec<OpenFile>), ModelError> {
+    let mut all_bytes = 0;
+    let mut open = |name: &str, max_bytes: u64| {
+        let path = folder.path_of(name);
+        let file = folder.open_file(name).map_err(io(&path))?;
+        let bytes = file.metadata().map_err(io(&path))?.len();
+        check_size(&path, bytes, max_bytes)?;
+        all_bytes += bytes;
+        check_size(&folder.path_of(""), all_bytes, BUNDLE_BYTES_MAX)?;
+        Ok(OpenFile {
+            path,
+            file,
+            max_bytes,
+        })
+    };
+    let manifest = open(MANIFEST, MANIFEST_BYTES_MAX)?;
+    let sized = FILES.into_iter().zip(FILE_BYTES_MAX);
+    let files = sized.map(|(name, max_bytes)| open(name, max_bytes));
+    Ok((manifest, files.collect::<Result<_, ModelError>>()?))
+}
+
+fn check_size(path: &Path, bytes: u64, max_bytes: u64) -> Result<(), ModelError> {
+    if bytes <= max_bytes {
+        return Ok(());
+    }
+    Err(ModelError::TooLarge {
+        path: path.to_owned(),
+        bytes,
+        max_bytes,
+    })
+}
+
+/// Refuses a card that is not a JSON object: servers send it on as one.
+fn check_card(path: &Path, card: &str) -> Result<(), ModelError> {
+    parse::<serde_json::Map<String, serde_json::Value>>(path, card.as_bytes()).map(drop)
 }
 
 fn parse_spec(path: &Path, bytes: &[u8]) -> Result<BundleSpec, ModelError> {

@@ -1,33 +1,36 @@
 //! A folder that is read, and whether another one takes its place meanwhile.
 
-#[cfg(unix)]
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-#[cfg(unix)]
+use rustix::fs::{FileType, Mode, open, stat};
+
 use super::system::Identity;
+use crate::regular_file::{not_regular, open_at, unblocked};
 
 /// A folder as it was when it was opened: what is read from it is of one output, also when another takes its place
-/// meanwhile. Where the system cannot open folders, files are read by their paths.
+/// meanwhile.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    #[cfg(unix)]
     handle: File,
 }
 
 impl Folder {
-    /// Opens a folder, or the one that a link leads to.
+    /// Opens a folder, or the one that a link leads to; a regular file, too, for outputs that may be either.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says, or what else is there.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_owned(),
-            #[cfg(unix)]
-            handle: File::open(path)?,
-        })
+        match FileType::from_raw_mode(stat(path)?.st_mode) {
+            FileType::Directory | FileType::RegularFile => Ok(Self {
+                path: path.to_owned(),
+                // Not `File::open`: were a FIFO there by now, it would wait for a writer.
+                handle: File::from(open(path, unblocked(), Mode::empty())?),
+            }),
+            other => Err(not_regular(other)),
+        }
     }
 
     /// The path of a file in it.
@@ -35,35 +38,15 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// The content of a file in it.
+    /// Opens a regular file in it.
     ///
     /// # Errors
-    /// What the system says.
-    #[cfg(unix)]
-    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        use rustix::fs::{Mode, OFlags, openat};
-        let mut bytes = Vec::new();
-        let file = File::from(openat(
-            &self.handle,
-            name,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?);
-        io::Read::read_to_end(&mut &file, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// The content of a file in it.
-    ///
-    /// # Errors
-    /// What the system says.
-    #[cfg(not(unix))]
-    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        std::fs::read(self.path_of(name))
+    /// What the system says, or what else is there.
+    pub fn open_file(&self, name: &str) -> io::Result<File> {
+        open_at(&self.handle, Path::new(name))
     }
 
     /// Whether another folder has taken its place.
-    #[cfg(unix)]
     pub fn was_replaced(&self) -> bool {
         // While it is open, nothing else can have its identity.
         let opened = self
@@ -75,11 +58,5 @@ impl Folder {
             .ok()
             .and_then(|metadata| Identity::of(&metadata));
         there.is_some() && there != opened
-    }
-
-    /// Whether another folder has taken its place.
-    #[cfg(not(unix))]
-    pub fn was_replaced(&self) -> bool {
-        false
     }
 }

@@ -21,12 +21,14 @@ pub(crate) mod system;
 pub(crate) mod temporary;
 #[cfg(test)]
 mod tests;
+pub(crate) mod visible;
 
 pub use destination::Destination;
 pub use folder::Folder;
 pub use inputs::{Inputs, check_apart};
 pub use staged::{Held, Staged, commit, exchange, hold, write};
 pub use temporary::abandon;
+pub use visible::visible_lines;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

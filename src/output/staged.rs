@@ -58,6 +58,14 @@ impl Staged {
         })
     }
 
+    /// A file in the folder that was [created](Self::create) before, to be read.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(&self, name: &str) -> io::Result<File> {
+        File::open(self.temporary.path.join(name))
+    }
+
     #[cfg(test)]
     pub(crate) fn temporary_path(&self) -> &Path {
         &self.temporary.path

@@ -125,6 +125,7 @@ impl Config {
                 ));
             }
         }
+        self.log.validate()?;
         if let Some(traces) = &self.traces {
             traces.validate()?;
         }
@@ -180,20 +181,6 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// The authorities of client certificates, as PEM; clients must then have one.
     pub client_ca: Option<PathBuf>,
-}
-
-impl TlsFiles {
-    /// All files that matter.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        [
-            Some(&self.certificate),
-            Some(&self.key),
-            self.client_ca.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        .map(PathBuf::as_path)
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::Config;
+use super::detached::{READ_LIMIT, within};
 use super::errors::ServeError;
 use super::registry::label_file::{FILE_NAME, KeptLabels, OverruledLabel};
 use super::registry::labels::Labels;
@@ -199,11 +200,22 @@ pub fn check(config: &Config) -> Result<InitialState, ServeError> {
 
 /// The folder that models are loaded from may be empty, but must be there.
 pub(crate) fn check_folder(models: Option<&PathBuf>) -> Result<(), ServeError> {
-    match models.filter(|folder| !folder.is_dir()) {
-        None => Ok(()),
-        Some(folder) => Err(ServeError::Folder {
-            path: folder.clone(),
-            problem: "is no folder; `models` names the one from which models may be loaded".into(),
-        }),
+    let Some(folder) = models else {
+        return Ok(());
+    };
+    let fault = |problem: String| ServeError::Folder {
+        path: folder.clone(),
+        problem,
+    };
+    let sought = folder.clone();
+    match within(READ_LIMIT, move || sought.is_dir()) {
+        Some(true) => Ok(()),
+        Some(false) => Err(fault(
+            "is no folder; `models` names the one from which models may be loaded".into(),
+        )),
+        None => Err(fault(format!(
+            "does not answer within {} s",
+            READ_LIMIT.as_secs()
+        ))),
     }
 }

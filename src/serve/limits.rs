@@ -95,6 +95,9 @@ limits! {
     compute_threads = 0, 0, 1_024;
     /// Models loaded at the same time, failed ones included.
     models = 16, 1, 1_000;
+    /// How long reading and testing a model may take, in seconds, before it is refused. Below `call_timeout_seconds`, so that
+    /// LoadModel can give the reason.
+    model_load_seconds = 20, 1, 3_600;
     /// How long the handshake of a new connection may take, HTTP/2's and TLS's, in seconds.
     handshake_seconds = 10, 1, 600;
     /// The age in seconds, give or take a tenth, at which a client is asked to connect again, so that servers added later get

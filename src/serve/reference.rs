@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::limits::{LimitRow, Limits};
+use super::telemetry::settings::LINES_PER_SECOND_MOST;
 use crate::configuration::reference::{DefaultValue, Range, Section, Setting};
 
 const STRING: &str = "string";
@@ -150,6 +151,14 @@ const LOG: &[Setting] = &[
     )
     .default("\"server_errors\"")
     .range(Range::OneOf(&["none", "server_errors", "failed", "all"])),
+    Setting::new(
+        "max_lines_per_second",
+        "integer",
+        "Lines of each kind in a second; of more only the count is written.",
+    )
+    .default("100")
+    .unit("lines")
+    .range(Range::Integers(1, LINES_PER_SECOND_MOST as u64)),
 ];
 
 const TRACES: &[Setting] = &[

@@ -15,7 +15,7 @@ use super::engine::pool::Compute;
 use super::errors::ServeError;
 use super::gateway::Gateway;
 use super::initial_state::{InitialState, check_folder, configured_labels};
-use super::limits::size;
+use super::limits::{seconds, size};
 use super::quota::Quotas;
 use super::registry::ModelRegistry;
 use super::state::{Phase, ServerState, Stopped};
@@ -186,6 +186,7 @@ fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
         configured_labels(config),
         size(limits.models),
         salt()?,
+        seconds(limits.model_load_seconds),
         Arc::clone(&metrics),
     ));
     let quotas = Quotas::new(&limits);

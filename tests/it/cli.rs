@@ -2,6 +2,7 @@
 
 mod below_baseline;
 mod coverage;
+mod hostile;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]

@@ -7,19 +7,27 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("math", &[]),
-    ("output", &[]),
+    ("regular_file", &[]),
+    ("output", &["regular_file"]),
     ("columnar", &[]),
     ("configuration", &[]),
-    ("history", &["math", "output", "columnar"]),
+    ("history", &["math", "regular_file", "output", "columnar"]),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
     ("events", &["math", "columnar", "history"]),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
-        &["math", "output", "history", "features", "lifecycle"],
+        &[
+            "math",
+            "regular_file",
+            "output",
+            "history",
+            "features",
+            "lifecycle",
+        ],
     ),
     ("card", &["history", "features", "lifecycle", "model"]),
     (
@@ -55,6 +63,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         &[
             "math",
             "configuration",
+            "regular_file",
             "history",
             "features",
             "lifecycle",
@@ -94,14 +103,15 @@ const FLOORS: [Floors; 4] = [
         parent: "history",
         floors: &[
             &["tests"],
-            &["rollup", "coverage"],
+            &["rollup"],
+            &["coverage"],
             &["store"],
             &["codec"],
             &["bounds"],
             &["day"],
         ],
         leaves: &[],
-        below_leaves: 6,
+        below_leaves: 7,
     },
     Floors {
         parent: "events",
@@ -147,11 +157,20 @@ const FLOORS: [Floors; 4] = [
             &["convert"],
             &["registry"],
             &["config"],
+            &["codec"],
             &["errors"],
             &["wire"],
         ],
-        leaves: &["telemetry", "limits", "context", "methods"],
-        below_leaves: 10,
+        leaves: &[
+            "telemetry",
+            "limits",
+            "memory",
+            "quota",
+            "context",
+            "methods",
+            "detached",
+        ],
+        below_leaves: 11,
     },
 ];
 

@@ -11,6 +11,7 @@ mod illegal_tensors;
 mod inference;
 mod keys;
 mod limits;
+mod log;
 mod metrics;
 mod models;
 mod monitoring;
@@ -22,6 +23,7 @@ mod raw;
 mod rollup;
 mod seasons;
 mod shadow;
+mod shares;
 mod status_page;
 mod stream;
 mod subject_forms;
@@ -149,8 +151,8 @@ impl Running {
     /// Has keys and certificates on disk looked at. Returns when the server has done so.
     async fn look_at_credentials(&self) {
         // The channel holds one message, and the server takes the next one when it is done with the one before: once the
-        // third is in, the first has been dealt with.
-        for _ in 0..3 {
+        // fourth is in, the second has been dealt with, and what two looks agree on is taken over.
+        for _ in 0..4 {
             self.look.send(()).await.unwrap();
         }
     }

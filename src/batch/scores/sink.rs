@@ -1,7 +1,7 @@
 //! The files that scores and skipped users go to.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use parquet::basic::{Compression, ZstdLevel};
@@ -11,7 +11,7 @@ use super::rows::{COLUMNS, Chunk, Form, Rows};
 use super::{ScoresError, Target};
 use crate::columnar::table::Table;
 use crate::lifecycle::NotEligible;
-use crate::output::{Destination, Staged};
+use crate::output::{Destination, Staged, visible_lines};
 
 /// Where rows go.
 pub(crate) enum Sink {
@@ -31,7 +31,16 @@ impl Sink {
     /// A sink, and the form in which it takes rows.
     pub(crate) fn open(target: &Target) -> Result<(Self, Form), ScoresError> {
         let (mut output, staged): (Box<dyn Write>, _) = match target {
-            Target::Stdout => (Box::new(BufWriter::new(std::io::stdout().lock())), None),
+            Target::Stdout => {
+                let stdout = std::io::stdout().lock();
+                // Programs get the ids as they are; a terminal would obey what they hold.
+                let output: Box<dyn Write> = if stdout.is_terminal() {
+                    Box::new(Visible(stdout))
+                } else {
+                    Box::new(BufWriter::new(stdout))
+                };
+                (output, None)
+            }
             Target::Csv(path) => {
                 let staged = Staged::new(Destination::file(path)?)?;
                 (Box::new(BufWriter::new(staged.file()?)), Some(staged))
@@ -122,6 +131,21 @@ impl Sink {
     }
 }
 
+/// Whole lines of text, written with control characters written out.
+struct Visible<W>(W);
+
+impl<W: Write> Write for Visible<W> {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(lines);
+        self.0.write_all(visible_lines(&text).as_bytes())?;
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Users that are not scored, with the reason.
 pub(crate) struct Skipped(Option<(csv::Writer<BufWriter<File>>, Staged)>);
 
@@ -162,5 +186,22 @@ impl Skipped {
             source,
         })?;
         Ok(Some(staged))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_control_characters_of_ids() {
+        let mut lines = Visible(Vec::new());
+        lines
+            .write_all("u\u{1b}]0;title\u{7},2025-06-24\nü,x\n".as_bytes())
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(lines.0).unwrap(),
+            "u\\u001b]0;title\\u0007,2025-06-24\nü,x\n"
+        );
     }
 }

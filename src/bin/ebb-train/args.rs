@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Print a bundle's model card.
     Inspect(Inspect),
-    /// Write the daily roll-up of a log as Parquet.
+    /// Write the daily roll-up of a log as Parquet, with an index of its users for ebb-serve.
     Rollup(Rollup),
     /// Print the query that makes the daily roll-up of the configured log in a SQL engine.
     RollupSql(RollupSql),

@@ -1,10 +1,11 @@
 //! How a command ends, and what it prints.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context;
+use ebb::output::visible_lines;
 
 use crate::hints;
 
@@ -73,19 +74,21 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// The result: JSON or text on standard output, or nothing.
+    /// The result: JSON or text on standard output, or nothing. Control characters are written out.
     pub(crate) fn result(self, json: &serde_json::Value, text: &str) -> Outcome {
-        let line = match (self.json, self.quiet) {
-            (true, _) => json.to_string(),
-            (false, true) => return Ok(()),
-            (false, false) => text.trim_end().to_owned(),
-        };
-        let mut output = std::io::stdout();
-        match writeln!(output, "{line}").and_then(|()| output.flush()) {
-            // The reader has seen enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written.context("standard output").map_err(Failure::Failed),
+        match (self.json, self.quiet) {
+            (true, _) => print(&visible_lines(&json.to_string())),
+            (false, true) => Ok(()),
+            (false, false) => print(&visible_lines(text.trim_end())),
         }
+    }
+
+    /// A result for another program, such as a query: as it is, unless it goes to a terminal.
+    pub(crate) fn document(self, json: &serde_json::Value, text: &str) -> Outcome {
+        if self.json || std::io::stdout().is_terminal() {
+            return self.result(json, text);
+        }
+        print(text.trim_end())
     }
 
     /// Something that may make the result wrong, on standard error, also where nothing else is printed.
@@ -101,9 +104,18 @@ impl Output {
     }
 }
 
-/// A line on standard error. Where it cannot be written, the work goes on without it.
+fn print(line: &str) -> Outcome {
+    let mut output = std::io::stdout();
+    match writeln!(output, "{line}").and_then(|()| output.flush()) {
+        // The reader has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("standard output").map_err(Failure::Failed),
+    }
+}
+
+/// A line on standard error, with control characters written out. Where it cannot be written, the work goes on without it.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", visible_lines(line));
 }
 
 /// A path for people and JSON to read; what is not UTF-8 in it is replaced by U+FFFD.

@@ -14,6 +14,7 @@ use crate::events::EventsError;
 use crate::events::config::{EventsConfig, Format};
 use crate::events::quality::printable::shown;
 use crate::events::quality::report::{LeftOut, LeftOutReason};
+use crate::history::ROLLUP_INDEX;
 
 /// Left-out files that an error names.
 const NAMED_IN_ERROR: usize = 5;
@@ -159,6 +160,10 @@ impl Search<'_> {
             let mut inside = Vec::new();
             for entry in entries {
                 let path = entry.path();
+                // It holds nothing that the roll-up beside it does not.
+                if entry.file_name() == ROLLUP_INDEX {
+                    continue;
+                }
                 if let Some(detail) = hidden(&path) {
                     self.leave_out(&path, LeftOutReason::Hidden, detail.to_owned());
                 } else if path.is_dir() {

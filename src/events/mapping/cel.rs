@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cel::{Context, Env, ExecutionError, IdedExpr, Program, extensions};
 
+use super::cel_cost::check_cost;
 use super::cel_usage::{Used, check_text};
 use super::field::{Columns, INEXACT, NotUtf8, Row, Stop, not_utf8};
 use super::value::{Owned, has_many_digits, value_of, write_key};
@@ -19,6 +20,8 @@ use crate::history::SecretState;
 /// Bytes of results that are remembered. Logs repeat themselves: a receipt's lines share its number, prices and quantities
 /// are few.
 const CACHE_BYTES: usize = 4 << 20;
+/// Characters of an expression that a message shows.
+const CHARACTERS_SHOWN: usize = 1_000;
 /// Inputs of more bytes hardly come again.
 const KEY_BYTES: usize = 1 << 10;
 /// What a result takes beside its inputs and its text.
@@ -86,7 +89,7 @@ impl Expression {
     pub(crate) fn compile(field: Field, text: &str) -> Result<Self, EventsError> {
         let fail = |message| EventsError::Expression {
             setting: field.setting(),
-            expression: text.to_owned(),
+            expression: shortened(text),
             message,
         };
         check_text(text).map_err(fail)?;
@@ -104,7 +107,9 @@ impl Expression {
             })
         };
         let program = env.compile(text).map_err(|errors| fail(first(errors)))?;
+        // The depth comes first: what follows goes down as deep.
         let used = Used::by(program.expression()).map_err(fail)?;
+        check_cost(program.expression()).map_err(fail)?;
         used.patterns
             .into_iter()
             .try_for_each(patterns::check)
@@ -297,6 +302,14 @@ impl Expression {
             .filter_map(input)
             .collect::<Vec<_>>()
             .join(", ")
+    }
+}
+
+/// The beginning of an expression, for a message.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CHARACTERS_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Columns and expressions to the fields of an event.
 
 pub(crate) mod cel;
+pub(crate) mod cel_cost;
 pub(crate) mod cel_usage;
 pub(crate) mod field;
 pub(crate) mod mapper;

@@ -199,5 +199,9 @@ fn raw_events_beside_a_roll_up_are_an_error() {
             "{text}"
         );
     }
-    assert_eq!(read_paths(&dir, "'logs/rollup'").unwrap().1.events, 1);
+    let (_, report) = read_paths(&dir, "'logs/rollup'").unwrap();
+    // The index of users beside it is neither read nor worth a line.
+    assert_eq!((report.events, report.files.len()), (1, 1));
+    assert!(report.left_out.is_empty(), "{:?}", report.left_out);
+    assert!(dir.path().join("logs/rollup/_users.index").exists());
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::history::{Day, Histories, HistoryError};
 
 /// Kinds that are counted by themselves, those of [`DailyCounts::of`]'s `named` first and then the most frequent.
@@ -13,7 +15,7 @@ const SPAN_BLOCKS: usize = 64;
 /// On each day, how many users did something of each kind.
 ///
 /// Users are counted instead of events, so that one broken client that sends a thousand rows is one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DailyCounts {
     /// Users by kind and day.
     kinds: BTreeMap<String, BTreeMap<Day, u64>>,

@@ -12,6 +12,7 @@
 //!
 //! Several rows for one user, day and kind add up, so partial roll-ups of one log can lie side by side.
 
+pub(crate) mod index;
 pub(crate) mod read;
 pub(crate) mod row_groups;
 pub(crate) mod rows;
@@ -21,6 +22,9 @@ pub(crate) mod write;
 
 use std::path::Path;
 
+#[cfg(feature = "train")]
+pub(crate) use index::INDEX_FILE;
+pub use index::open::{IndexError, RollupIndex};
 pub use read::{RollupRead, StrayRows, read_rollup};
 #[cfg(feature = "train")]
 pub(crate) use read::{check_complete, read_rollup_file};

@@ -122,8 +122,7 @@ pub fn read_rollup(
         source,
     })?;
     if path.is_dir() {
-        find_files(path, &mut paths)?;
-        paths.sort();
+        paths = rollup_files(path)?;
         check_complete(&paths)?;
         if paths.is_empty() {
             return Err(io_error(
@@ -254,6 +253,14 @@ fn next_of<'p, 'f>(
 ) -> Option<(usize, &'p RowGroup<'f>)> {
     let number = next.fetch_add(1, Ordering::Relaxed);
     groups.get(number).map(|group| (number, group))
+}
+
+/// The Parquet files in the folder of a roll-up, sorted by their paths.
+pub(super) fn rollup_files(folder: &Path) -> Result<Vec<PathBuf>, HistoryError> {
+    let mut paths = Vec::new();
+    find_files(folder, &mut paths)?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn find_files(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), HistoryError> {

@@ -1,6 +1,5 @@
 //! The row groups of roll-up files, each read by one thread.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use super::rows::{KnownKinds, Rows};
 use super::{AMOUNT, REQUIRED};
 use crate::columnar::{exact_int96, guarded};
 use crate::history::{DayBounds, DayRecord, HistoriesBuilder, HistoryError, Users};
+use crate::regular_file;
 
 /// Rows per batch: large enough to amortise the set-up of a batch, small enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
@@ -52,7 +52,7 @@ impl RollupFile {
             path: path.clone(),
             source,
         };
-        let file = File::open(&path).map_err(|source| HistoryError::Io {
+        let file = regular_file::open(&path).map_err(|source| HistoryError::Io {
             path: path.clone(),
             source,
         })?;
@@ -148,7 +148,7 @@ impl RowGroup<'_> {
             .iter()
             .filter_map(|column| metadata.schema().index_of(column).ok());
         let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted);
-        let file = File::open(path).map_err(|source| HistoryError::Io {
+        let file = regular_file::open(path).map_err(|source| HistoryError::Io {
             path: path.clone(),
             source,
         })?;

@@ -16,6 +16,8 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 
+use super::index::INDEX_FILE;
+use super::index::write::write_index;
 use super::{AMOUNT, part_name, part_of_name};
 use crate::history::store::sampling::partition_of;
 use crate::history::{Amount, Block, DayRecord, Histories, HistoryError};
@@ -39,13 +41,16 @@ pub struct RollupWritten {
     pub files: usize,
     /// Rows, one for each user, day and kind.
     pub rows: usize,
+    /// Whether there is an index of the users beside the files, which a server opens instead of reading them.
+    pub indexed: bool,
 }
 
 /// Writes the roll-up of `histories` to the folder `dir` as `partitions` files (1 to 99,999).
 ///
 /// A user's rows are all in the file that [`partition_of`] names, sorted by user, day and kind. Amounts are doubles;
 /// where a sum is so large that a double would round it (beyond two thousand million), all are decimals of six places.
-/// Equal histories give equal bytes. The folder takes the place of an earlier roll-up in one step, once all files are
+/// Equal histories give equal bytes. Beside the files there is an index of the users ([`RollupIndex`](super::RollupIndex)),
+/// unless rows lie on days that the roll-up does not cover. The folder takes the place of an earlier roll-up in one step, once all files are
 /// complete on the disk.
 ///
 /// # Errors
@@ -80,10 +85,15 @@ pub fn write_rollup(
         },
     )?;
     parts.into_par_iter().try_for_each(Part::close)?;
+    let names: Vec<String> = (0..partitions)
+        .map(|number| part_name(number, partitions))
+        .collect();
+    let indexed = write_index(&staged, histories, &names)?;
     staged.commit()?;
     Ok(RollupWritten {
         files: partitions,
         rows: histories.record_count(),
+        indexed,
     })
 }
 
@@ -95,11 +105,14 @@ pub fn rollup_destination(dir: &Path) -> Result<Destination, HistoryError> {
     Ok(Destination::folder(dir, is_rollup_file)?)
 }
 
-/// Whether a name is that of a part, or of one that an earlier version of this program broke off.
+/// Whether a name is that of a part, of the index, or of a part that an earlier version of this program broke off.
 fn is_rollup_file(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else {
         return false;
     };
+    if name == INDEX_FILE {
+        return true;
+    }
     let unfinished = name
         .strip_prefix('.')
         .and_then(|name| name.strip_suffix(".tmp"));

@@ -1,5 +1,7 @@
 //! All users of a log by blocks, in their compact form, and the decoded users of one block.
 
+use std::ops::Range;
+
 use super::spill::SpillFile;
 use crate::history::{DayRecord, HistoryError, HistoryView, codec};
 
@@ -10,6 +12,11 @@ pub const BLOCK_USERS: usize = 256;
 #[derive(Debug)]
 pub(crate) enum Blocks {
     Memory(Vec<Box<[u8]>>),
+    /// What was read from the index of a roll-up: all blocks in one piece, and where each of them is.
+    Index {
+        body: Vec<u8>,
+        blocks: Vec<Range<usize>>,
+    },
     Disk {
         file: SpillFile,
         index: Vec<BlockLocation>,
@@ -45,6 +52,7 @@ impl Blocks {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Memory(blocks) => blocks.len(),
+            Self::Index { blocks, .. } => blocks.len(),
             Self::Disk { index, .. } => index.len(),
         }
     }
@@ -57,6 +65,7 @@ impl Blocks {
     ) -> Result<&'s [u8], HistoryError> {
         match self {
             Self::Memory(blocks) => Ok(&blocks[number]),
+            Self::Index { body, blocks } => Ok(&body[blocks[number].clone()]),
             Self::Disk { file, index } => {
                 let BlockLocation { start, length, .. } = index[number];
                 file.read(start, length, scratch)?;
@@ -71,6 +80,8 @@ impl Blocks {
             Self::Memory(blocks) => {
                 blocks.partition_point(|block| codec::take_bytes(&mut &**block) <= Some(id))
             }
+            Self::Index { body, blocks } => blocks
+                .partition_point(|block| codec::take_bytes(&mut &body[block.clone()]) <= Some(id)),
             Self::Disk { index, .. } => index.partition_point(|block| &*block.first <= id),
         };
         after.checked_sub(1)
@@ -79,7 +90,7 @@ impl Blocks {
     /// An error for bytes that are not what was written.
     pub(super) fn damaged(&self) -> HistoryError {
         match self {
-            Self::Memory(_) => HistoryError::Damaged,
+            Self::Memory(_) | Self::Index { .. } => HistoryError::Damaged,
             Self::Disk { file, .. } => file.damaged(),
         }
     }

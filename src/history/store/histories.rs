@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::blocks::{BLOCK_USERS, Block, Blocks};
-use crate::history::{Day, History, HistoryError, HistoryView, Totals, codec};
+use crate::history::{Day, DayRecord, History, HistoryError, HistoryView, Totals, codec};
 
 /// Blocks whose results are held until they are taken in order.
 const BLOCKS_AHEAD: usize = 64;
@@ -120,6 +120,11 @@ impl Histories {
             if is(at, name) {
                 let mut records = Vec::new();
                 codec::decode(&mut bytes, &mut records).ok_or_else(damaged)?;
+                // Records of an index were written by another process: positions in tables are looked up by their kinds.
+                let is_known = |record: &DayRecord| usize::from(record.kind) < self.kinds.len();
+                if !records.iter().all(is_known) {
+                    return Err(damaged());
+                }
                 return Ok(Some((
                     String::from_utf8_lossy(name).into_owned(),
                     History { records },
@@ -127,6 +132,20 @@ impl Histories {
             }
         }
         Ok(None)
+    }
+
+    /// How many blocks of users there are.
+    pub(crate) fn block_count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Calls `take` with every block of users in its compact form, in order.
+    pub(crate) fn for_each_encoded(
+        &self,
+        mut take: impl FnMut(&[u8]) -> Result<(), HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let mut scratch = Vec::new();
+        (0..self.blocks.len()).try_for_each(|number| take(self.blocks.bytes(number, &mut scratch)?))
     }
 
     /// SHA-256 of all kinds, users and records: of the digests of the blocks in their compact form.

@@ -1,12 +1,14 @@
 //! Counts over all users, made once when the histories are.
 
+use serde::{Deserialize, Serialize};
+
 use crate::history::{Day, DayRecord};
 
 /// How many users with the most events are listed.
 const BUSIEST: usize = 5;
 
 /// Counts over all users.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub(crate) users: usize,
     pub(crate) records: usize,
@@ -17,7 +19,7 @@ pub struct Totals {
 }
 
 /// Counts of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KindTotals {
     /// Events of this kind.
     pub events: u64,

@@ -88,6 +88,74 @@ fn a_folder_that_is_no_bundle_is_not_overwritten() {
     save(&path, spec(), "{}", "").unwrap();
 }
 
+/// A bundle in which a file is exchanged for something else, and what loading it says.
+fn refusal(exchange: impl FnOnce(&std::path::Path)) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    save(&path, spec(), "{}", "").unwrap();
+    exchange(&path);
+    load(&path).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_no_file_or_larger_than_a_bundle_is_refused_before_it_is_read() {
+    use std::os::unix::fs::symlink;
+    for name in ["MANIFEST.sha256", "bundle.json", "report.html"] {
+        let fifo = refusal(|path| {
+            std::fs::remove_file(path.join(name)).unwrap();
+            let mode = rustix::fs::Mode::RUSR;
+            rustix::fs::mkfifoat(rustix::fs::CWD, path.join(name), mode).unwrap();
+        });
+        assert!(fifo.contains(name) && fifo.contains("is a FIFO"), "{fifo}");
+        let endless = refusal(|path| {
+            std::fs::remove_file(path.join(name)).unwrap();
+            symlink("/dev/zero", path.join(name)).unwrap();
+        });
+        assert!(endless.contains("is a device"), "{endless}");
+    }
+    let grown = |name: &str, bytes: u64| {
+        refusal(|path| {
+            let file = std::fs::File::options().write(true).open(path.join(name));
+            file.unwrap().set_len(bytes).unwrap();
+        })
+    };
+    let sparse = grown("report.html", 10 << 30);
+    assert!(
+        sparse.contains("report.html has 10737418240 bytes; at most 33554432"),
+        "{sparse}"
+    );
+    // Each may have so many, and both together may not.
+    let both = refusal(|path| {
+        for (name, bytes) in [("bundle.json", 32 << 20), ("report.html", 32 << 20)] {
+            let file = std::fs::File::options().write(true).open(path.join(name));
+            file.unwrap().set_len(bytes).unwrap();
+        }
+    });
+    assert!(both.contains("at most 67108864"), "{both}");
+    // The negative control: within the sizes, it is the hash that is wrong.
+    let within = grown("report.html", 1 << 20);
+    assert!(within.contains("SHA-256"), "{within}");
+}
+
+#[test]
+fn a_card_is_a_json_object() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    for card in ["no JSON at all", "[1]", "", "{} {}"] {
+        let message = save(&path, spec(), card, "").unwrap_err().to_string();
+        assert!(message.contains("card.json"), "{message}");
+    }
+    save(&path, spec(), "{\"auc\": 0.8}", "").unwrap();
+    // A card from elsewhere, with its hash.
+    let manifest = std::fs::read_to_string(path.join("MANIFEST.sha256")).unwrap();
+    let hash = |card: &str| crate::model::store::sha256_hex(card.as_bytes());
+    let manifest = manifest.replace(&hash("{\"auc\": 0.8}"), &hash("none"));
+    std::fs::write(path.join("MANIFEST.sha256"), manifest).unwrap();
+    std::fs::write(path.join("card.json"), "none").unwrap();
+    let message = load(&path).unwrap_err().to_string();
+    assert!(message.contains("card.json: expected"), "{message}");
+}
+
 /// The golden answers catch a build that computes something else, even one bit.
 #[test]
 fn golden_answers_notice_a_weight_that_moved_by_one_bit() {

@@ -12,6 +12,8 @@ use crate::serve::quota::Owner;
 
 /// The credit of a turn, in units of work: users, or rows.
 const TURN_UNITS: usize = 256;
+/// No job counts as more than so many turns: what a request claims to hold is not known yet.
+const TURNS_MOST: usize = 64;
 
 /// How a job waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,10 @@ impl<J> TurnQueue<J> {
 
     /// Adds a job of so many units to its caller's line.
     pub(super) fn push(&mut self, owner: &Arc<Owner>, patience: Patience, units: usize, job: J) {
-        let job = Job { units, job };
+        let job = Job {
+            units: units.min(TURNS_MOST * TURN_UNITS),
+            job,
+        };
         let is_own =
             |line: &&mut Line<J>| Arc::ptr_eq(&line.owner, owner) && line.patience == patience;
         match self.lines.iter_mut().find(is_own) {
@@ -127,6 +132,19 @@ mod tests {
             .take_while(|job| *job == "greedy")
             .count();
         assert!(before <= 5, "{before} jobs went first");
+    }
+
+    #[test]
+    fn a_job_of_any_size_has_its_turn() {
+        let ([huge, small], mut queue) = (owners(), TurnQueue::default());
+        queue.push(&huge, Patience::Waiting, usize::MAX, "huge");
+        for _ in 0..100_000 {
+            queue.push(&small, Patience::Waiting, 1, "small");
+        }
+        let before = std::iter::from_fn(|| queue.pop())
+            .take_while(|job| *job == "small")
+            .count();
+        assert!((256..=20_000).contains(&before), "{before} jobs went first");
     }
 
     #[test]

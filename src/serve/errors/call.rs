@@ -369,7 +369,8 @@ pub(crate) fn explained(code: Code, message: &str, message_bytes: u32) -> Option
     }
 }
 
-fn clip(mut text: String) -> String {
+/// A text that is short enough for an error.
+pub(crate) fn clip(mut text: String) -> String {
     if text.len() > TEXT_BYTES_MAX {
         let end = (0..=TEXT_BYTES_MAX)
             .rev()

@@ -6,7 +6,7 @@ pub(crate) mod field_path;
 pub(crate) mod page;
 pub(crate) mod table;
 
-pub(crate) use call::{CallError, explained};
+pub(crate) use call::{CallError, clip, explained};
 pub(crate) use field_path::FieldPath;
 pub use page::errors_page;
 
@@ -55,6 +55,9 @@ pub enum ServeError {
     /// Threads that cannot be had.
     #[error("cannot start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A log that cannot be started.
+    #[error("the log cannot be started: {0}")]
+    Log(std::io::Error),
     /// The system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),

@@ -85,7 +85,7 @@ reasons! {
         "The model is not in a state that allows this: it is loading, failed, unloading, or has a label and cannot be unloaded."
         "ListModels has each model's state and the reason for it."
     ModelRefused "MODEL_REFUSED" FailedPrecondition [ResourceInfo]
-        "The folder holds no usable model: it is damaged, of another format, or does not give its own golden answers. What was served before is served on."
+        "The folder holds no usable model: it is damaged, of another format, too large, or does not give its own golden answers; or reading it took longer than `limits.model_load_seconds`. What was served before is served on."
         "The message names the file and the fault; fit or copy the model again."
     ModelLoadingDisabled "MODEL_LOADING_DISABLED" FailedPrecondition []
         "This server was started without a folder to load models from, or holds as many as `limits.models` allows."

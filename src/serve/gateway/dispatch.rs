@@ -158,7 +158,6 @@ fn typed<Q: Bounded, A: Message>(
 /// the head.
 fn request<B>(rpc: &Rpc, context: CallContext, headers: &HeaderMap, body: B) -> Request<B> {
     let mut request = Request::new(body);
-    // Health and reflection look at it for which of their methods is called.
     *request.uri_mut() = Uri::from_static(rpc.path);
     if let Some(encoding) = headers.get(ENCODING) {
         request.headers_mut().insert(ENCODING, encoding.clone());

@@ -34,15 +34,19 @@ use self::peer::Peer;
 use self::request_body::RequestBody;
 use super::context::{CallContext, Caller};
 use super::errors::CallError;
+use super::limits::size;
 use super::methods::{Permission, RPCS, Rpc, find};
 use super::quota::Owners;
 use super::state::ServerState;
 use super::telemetry::call_record::{CallLog, CallRecord};
+use super::telemetry::metrics::Shed;
 use super::telemetry::settings::AccessLog;
 use super::telemetry::traces::TraceParent;
 
 /// The header that names a call, in requests and responses.
 const REQUEST_ID: &str = "x-request-id";
+/// How many times as many calls as a client waits for may occupy the server: it may have forgotten others.
+const FORGOTTEN: usize = 2;
 /// The longest name that a client may give.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -90,6 +94,16 @@ impl Gateway {
         &self.0.state
     }
 
+    /// How many calls of a peer's may occupy the server at the same time: few of one without a valid key, and of no other
+    /// many that it has forgotten itself.
+    pub(crate) fn calls_most(&self, peer: &Peer) -> usize {
+        let limits = &self.0.state.limits;
+        match peer.is_authenticated() {
+            true => FORGOTTEN * size(limits.streams_per_connection),
+            false => size(limits.unauthenticated_calls_per_connection),
+        }
+    }
+
     /// A new peer at this address.
     pub(crate) fn peer(&self, address: IpAddr) -> Arc<Peer> {
         let peer = Peer::new(&self.0.owners, address);
@@ -122,8 +136,9 @@ impl Gateway {
             record.finish(Code::InvalidArgument);
             return Begun::Refused(not_grpc());
         }
-        let context =
-            authorized.and_then(|()| shared.context(rpc, started, caller, parent, &head, peer));
+        let context = authorized
+            .and_then(|()| self.check_calls(peer))
+            .and_then(|()| shared.context(rpc, started, caller, parent, &head, peer));
         match context {
             Ok((rpc, mut context, admitted)) => {
                 context.request_id = record.id().cloned();
@@ -138,6 +153,21 @@ impl Gateway {
             }
             Err(error) => Begun::Refused(shared.refused(error, record)),
         }
+    }
+}
+
+impl Gateway {
+    fn check_calls(&self, peer: &Peer) -> Result<(), CallError> {
+        if peer.calls() < self.calls_most(peer) {
+            return Ok(());
+        }
+        self.0.state.metrics.shed(Shed::Calls);
+        Err(CallError::TooManyCalls {
+            limit: match peer.is_authenticated() {
+                true => "streams_per_connection",
+                false => "unauthenticated_calls_per_connection",
+            },
+        })
     }
 }
 

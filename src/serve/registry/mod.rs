@@ -27,13 +27,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
 use super::context::CallContext;
-use super::errors::CallError;
+use super::detached;
+use super::errors::{CallError, clip};
 use super::telemetry::metrics::{Metrics, Reload};
 use labels::Labels;
 use moved_labels::MovedLabels;
 use served_model::folder_below;
 use shadow_stats::ShadowTracker;
+
+/// How many readings there may be at the same time: one, and some that hang. Each of these holds a thread.
+const READS_MAX: usize = 4;
 
 /// How often the calls of an unloaded model are checked for their end.
 const FINISHED_CHECK: Duration = Duration::from_millis(20);
@@ -48,6 +55,10 @@ pub(crate) struct ModelRegistry {
     moved_labels: Option<Arc<MovedLabels>>,
     /// Reading a model takes memory and a processor: one at a time.
     reading: tokio::sync::Mutex<()>,
+    /// Places for readings, those that took too long and may never end included.
+    reads: Arc<Semaphore>,
+    /// How long reading a folder may take.
+    load_limit: Duration,
     metrics: Arc<Metrics>,
 }
 
@@ -76,6 +87,7 @@ impl ModelRegistry {
         configured: Labels,
         max_models: usize,
         salt: u32,
+        load_limit: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -86,6 +98,8 @@ impl ModelRegistry {
                 .map(|folder| Arc::new(MovedLabels::new(folder, configured))),
             folder,
             reading: tokio::sync::Mutex::new(()),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            load_limit,
             metrics,
         }
     }
@@ -171,18 +185,21 @@ impl ModelRegistry {
     ) -> Result<(Arc<ServedModel>, Changed), CallError> {
         let folder = self.folder_of(name)?;
         let _one_at_a_time = self.reading.lock().await;
-        if !folder.exists() {
+        let sought = folder.clone();
+        let exists = self.aside(move || Ok(sought.exists())).await;
+        if !exists.map_err(|problem| refused(name, problem))? {
             return Err(CallError::unknown_model("model folder", name));
         }
         if validate_only {
             // Not noted as loading: nothing about the model in use changes, whatever comes of it.
-            let model = read(name, folder)
+            let model = self
+                .read(name, folder)
                 .await
                 .map_err(|problem| refused(name, problem))?;
             return Ok((Arc::new(model), Changed::of(&self.table(), name)));
         }
         self.change(|table| table.begin(name))?;
-        match read(name, folder).await.map(Arc::new) {
+        match self.read(name, folder).await.map(Arc::new) {
             Ok(model) => {
                 let (in_use, changed) = self.change(|table| {
                     // Only a model behind a label changes what callers get.
@@ -225,7 +242,7 @@ impl ModelRegistry {
             let Some(folder) = old.folder() else {
                 continue;
             };
-            let outcome = read(old.name(), folder.to_owned()).await;
+            let outcome = self.read(old.name(), folder.to_owned()).await;
             let version = outcome.as_ref().ok().map(|new| new.version().to_owned());
             let problem = outcome.as_ref().err().cloned();
             // The table may have changed while the folder was read: `renew` compares with the model that it was read for.
@@ -242,6 +259,41 @@ impl ModelRegistry {
                     "model rejected; the one in use stays"
                 );
             }
+        }
+    }
+
+    /// Reads and tests a model. The error is in plain words, short enough for the header of a response.
+    async fn read(&self, name: &str, folder: PathBuf) -> Result<ServedModel, String> {
+        let name = name.to_owned();
+        // A reason may quote what is in the bundle, which may be long.
+        self.aside(move || {
+            ServedModel::load_as(name, &folder).map_err(|error| clip(error.to_string()))
+        })
+        .await
+    }
+
+    /// The result of work with files, on a thread of its own, for as long as a load may take. Work that takes longer holds
+    /// its place until it ends.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let place = Arc::clone(&self.reads).try_acquire_owned();
+        let place = place.map_err(|_| {
+            format!("{READS_MAX} earlier loads took too long and have not ended; is a disk or mount stuck?")
+        })?;
+        let result = detached::begin(move || {
+            let result = work();
+            drop(place);
+            result
+        });
+        match timeout(self.load_limit, result).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err("reading it crashed".into()),
+            Err(_) => Err(format!(
+                "reading it takes longer than limits.model_load_seconds allows: {} s",
+                self.load_limit.as_secs()
+            )),
         }
     }
 
@@ -341,16 +393,6 @@ impl ModelRegistry {
         self.folder.as_ref().ok_or_else(fixed)?;
         Ok(folder)
     }
-}
-
-/// Reads and tests a model on a thread of its own. The error is in plain words.
-async fn read(name: &str, folder: PathBuf) -> Result<ServedModel, String> {
-    let name = name.to_owned();
-    let job = tokio::task::spawn_blocking(move || {
-        ServedModel::load_as(name, &folder).map_err(|error| error.to_string())
-    });
-    job.await
-        .unwrap_or_else(|_| Err("reading it crashed".into()))
 }
 
 fn refused(name: &str, problem: String) -> CallError {

@@ -200,3 +200,40 @@ fn statistics_count_each_difference_from_the_score_that_was_returned() {
     stats.add(&inactive, Some(&returned));
     assert_eq!(counts(&stats), [2, 1, 1, 3]);
 }
+
+/// A registry whose loads may take this long.
+fn registry(load_limit: Duration) -> ModelRegistry {
+    ModelRegistry::new(None, Labels::default(), 3, 7, load_limit, Arc::default())
+}
+
+#[tokio::test]
+async fn a_load_that_hangs_is_given_up_and_holds_a_place_until_it_ends() {
+    let registry = registry(Duration::ZERO);
+    let mut held = Vec::new();
+    for _ in 0..READS_MAX {
+        let (hold, hangs) = std::sync::mpsc::channel::<()>();
+        held.push(hold);
+        let given_up = registry.aside(move || Ok(hangs.recv().is_ok())).await;
+        let problem = given_up.unwrap_err();
+        assert!(problem.contains("limits.model_load_seconds"), "{problem}");
+    }
+    let problem = registry.aside(|| Ok(())).await.unwrap_err();
+    assert!(problem.contains("4 earlier loads"), "{problem}");
+    // They come to their ends.
+    drop(held);
+    let all = READS_MAX.try_into().unwrap();
+    drop(registry.reads.acquire_many(all).await.unwrap());
+}
+
+#[tokio::test]
+async fn one_load_that_hangs_does_not_hold_up_the_next() {
+    let registry = registry(Duration::from_secs(20));
+    // As one that was given up leaves it.
+    let place = Arc::clone(&registry.reads).try_acquire_owned().unwrap();
+    assert_eq!(registry.aside(|| Ok(7)).await, Ok(7));
+    let crashed: Result<u8, String> = registry.aside(|| std::panic::panic_any(())).await;
+    assert_eq!(crashed.unwrap_err(), "reading it crashed");
+    // Neither holds its place any longer.
+    drop(place);
+    assert_eq!(registry.reads.available_permits(), READS_MAX);
+}

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::history::{
     Coverage, CoverageSettings, DailyCounts, Day, DayBounds, Histories, HistoriesBuilder,
-    LabelKinds, RollupRead, Stretch, Users, read_rollup,
+    LabelKinds, RollupIndex, RollupRead, Stretch, Users, read_rollup,
 };
 use crate::model::BundleSpec;
 use crate::serve::errors::ServeError;
@@ -48,13 +48,41 @@ impl KnownUsers {
     }
 
     /// The users of a roll-up: a Parquet file or a directory of them. Rows on days that it does not cover, or in the
-    /// future, are set aside, as when a model is fitted.
+    /// future, are set aside, as when a model is fitted. Where there is an index of the users that belongs to these files, it
+    /// is opened instead: the users are the same.
     ///
     /// # Errors
     /// [`ServeError`] names the file that cannot be read.
     pub fn read(rollup: &Path) -> Result<Self, ServeError> {
+        let future = today().map(|today| today.plus(FUTURE_DAYS));
+        let (users, source) = match Self::open(rollup, future) {
+            Some(users) => (users, "index"),
+            None => (Self::parse(rollup, future)?, "parquet"),
+        };
+        users.log(rollup, source);
+        Ok(users)
+    }
+
+    /// The users of the index, if there is one that can be used.
+    fn open(rollup: &Path, future: Option<Day>) -> Option<Self> {
+        let index = RollupIndex::open(rollup, future).unwrap_or_else(|reason| {
+            let rollup = rollup.display().to_string();
+            tracing::warn!(rollup, %reason, "the index of users is not used; the Parquet files are read");
+            None
+        })?;
+        Some(Self {
+            histories: index.histories,
+            counts: index.counts,
+            span: Some(index.span),
+            rows_set_aside: 0,
+            read_at: SystemTime::now(),
+            as_of: Mutex::default(),
+        })
+    }
+
+    fn parse(rollup: &Path, future: Option<Day>) -> Result<Self, ServeError> {
         let days = DayBounds {
-            future: today().map(|today| today.plus(FUTURE_DAYS)),
+            future,
             ..DayBounds::default()
         };
         let (mut users, mut read) = Self::read_days(rollup, days)?;
@@ -74,7 +102,6 @@ impl KnownUsers {
             users.span = Some(span);
         }
         users.rows_set_aside = read.strays.values().map(|strays| strays.rows).sum();
-        users.log(rollup);
         Ok(users)
     }
 
@@ -85,7 +112,7 @@ impl KnownUsers {
     }
 
     /// Logs what was read, and how old it is.
-    fn log(&self, rollup: &Path) {
+    fn log(&self, rollup: &Path, source: &str) {
         let (users, set_aside) = (self.histories.len(), self.rows_set_aside);
         let text = |day: Option<Day>| day.map(|day| day.to_string()).unwrap_or_default();
         let covered_from = text(self.span.map(|span| span.from));
@@ -94,6 +121,7 @@ impl KnownUsers {
         let rollup = rollup.display().to_string();
         tracing::info!(
             rollup,
+            source,
             users,
             covered_from,
             covered_until,

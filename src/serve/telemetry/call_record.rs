@@ -12,6 +12,13 @@ use super::traces::CallSpan;
 use crate::serve::context::Caller;
 use crate::serve::methods::RPCS;
 
+/// A line of the log.
+macro_rules! log_call {
+    ($($field:tt)+) => {
+        tracing::info!(target: "ebb::serve::gateway", $($field)+, "call")
+    };
+}
+
 /// Where the records of calls go.
 pub(crate) struct CallLog {
     metrics: Arc<Metrics>,
@@ -89,15 +96,17 @@ impl Drop for CallRecord {
         let seconds = started.elapsed().as_secs_f64();
         log.metrics.handled(*position, *code, seconds);
         if log.level.includes(*code) {
-            tracing::info!(
-                target: "ebb::serve::gateway",
-                method = position.map_or("unknown", |position| RPCS[position].path),
-                code = ?code,
-                seconds,
-                key = key.as_deref().unwrap_or_default(),
-                request_id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default(),
-                "call"
-            );
+            let method = position.map_or("unknown", |position| RPCS[position].path);
+            let key = key.as_deref().unwrap_or_default();
+            let id = id.as_ref().and_then(|id| id.to_str().ok());
+            let request_id = id.unwrap_or_default();
+            // Written at two places, because the log limits lines by place: callers without a key must not push the lines
+            // of others out of it.
+            if *code == Code::Unauthenticated {
+                log_call!(method, code = ?code, seconds, key, request_id);
+            } else {
+                log_call!(method, code = ?code, seconds, key, request_id);
+            }
         }
         std::mem::take(span).end(*code, id.as_ref());
     }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use tonic::Code;
 
 use super::histogram::{Histogram, HistogramCounts};
+use super::log::lost_lines;
 use crate::serve::methods::{MethodKind, RPCS};
 
 /// Upper bounds of the buckets of times, in seconds.
@@ -68,8 +69,6 @@ label_values! {
         Connections "connections"
         /// `limits.memory_bytes`.
         Memory "memory"
-        /// `limits.unauthenticated_calls_per_connection`.
-        Unauthenticated "unauthenticated"
     }
 }
 
@@ -80,6 +79,35 @@ label_values! {
         Success "success"
         /// It was refused; the models before it serve on.
         Refused "refused"
+    }
+}
+
+label_values! {
+    /// Why a line of the log was not written.
+    LostLine {
+        /// As many lines as may wait for the destination waited already.
+        QueueFull "queue_full"
+        /// The destination refused it.
+        WriteFailed "write_failed"
+        /// `log.max_lines_per_second`.
+        RateLimit "rate_limit"
+    }
+}
+
+/// Counts of lines that were not written; a clone counts the same lines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LostLines(Arc<[Counter; LostLine::ALL.len()]>);
+
+impl LostLines {
+    /// A line was not written.
+    pub(crate) fn count(&self, why: LostLine) {
+        self.0[why as usize].inc();
+    }
+
+    /// How many were not written for this reason.
+    #[cfg(test)]
+    pub(crate) fn get(&self, why: LostLine) -> u64 {
+        self.0[why as usize].get()
     }
 }
 
@@ -289,6 +317,11 @@ impl Collector for Collected {
             .map(|reload| (reload.name(), &reloads[*reload as usize]));
         let help = "Changes of models or labels.";
         encode_counters(&mut encoder, "ebb_model_reloads", help, "result", reloads)?;
+        let lost = LostLine::ALL
+            .iter()
+            .map(|why| (why.name(), &lost_lines().0[*why as usize]));
+        let help = "Lines of the log that were not written, by reason.";
+        encode_counters(&mut encoder, "ebb_log_lines_lost", help, "reason", lost)?;
         let help = "Churn probabilities given, at the shortest horizon.";
         let histogram = MetricType::Histogram;
         let family = encoder.encode_descriptor("ebb_score_probability", help, None, histogram)?;

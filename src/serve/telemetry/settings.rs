@@ -18,13 +18,42 @@ pub struct MetricsPort {
 }
 
 /// The section `[log]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// How lines look.
     pub format: LogFormat,
     /// Which calls have a line.
     pub access_log: AccessLog,
+    /// How many lines of each kind are written in a second: of more, only the count.
+    pub max_lines_per_second: u32,
+}
+
+/// The most lines a second that a setting may allow.
+pub(crate) const LINES_PER_SECOND_MOST: u32 = 1_000_000;
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            access_log: AccessLog::default(),
+            // At a few hundred bytes a line, one kind fills no more than some gigabytes a day.
+            max_lines_per_second: 100,
+        }
+    }
+}
+
+impl LogSettings {
+    /// Refuses a limit that is not legal.
+    pub(crate) fn validate(&self) -> Result<(), ServeError> {
+        let max_lines = self.max_lines_per_second;
+        if (1..=LINES_PER_SECOND_MOST).contains(&max_lines) {
+            return Ok(());
+        }
+        Err(ServeError::Setting(format!(
+            "log.max_lines_per_second is {max_lines}: it must be from 1 to {LINES_PER_SECOND_MOST}"
+        )))
+    }
 }
 
 /// How the lines of the log look.
@@ -161,6 +190,19 @@ mod tests {
     fn without_the_feature_every_setting_is_refused() {
         let problem = TraceSettings::default().validate().unwrap_err().to_string();
         assert!(problem.contains("--features otel"), "{problem}");
+    }
+
+    #[test]
+    fn a_log_without_lines_is_no_setting() {
+        let refused = LogSettings {
+            max_lines_per_second: 0,
+            ..LogSettings::default()
+        };
+        assert_eq!(
+            refused.validate().unwrap_err().to_string(),
+            "log.max_lines_per_second is 0: it must be from 1 to 1000000"
+        );
+        assert!(LogSettings::default().validate().is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
-use h2::{Ping, PingPong, Reason, RecvStream};
+use h2::{Ping, PingPong, RecvStream};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -24,16 +24,15 @@ use crate::serve::limits::{self, Limits, seconds, size};
 use crate::serve::methods::MethodKind;
 use crate::serve::quota::{Resource, Share};
 use crate::serve::state::Phase;
-use crate::serve::telemetry::metrics::Shed;
 
 /// Connections of the same time grow old at so many different times.
 const SPREAD: u64 = 64;
 /// What a connection takes of the server's memory beside its calls: its buffers and its state in HTTP/2 and TLS.
 const CONNECTION_BYTES: usize = 16 << 10;
+/// How much HTTP/2 may need for small frames of each call that have not been read, beside their bytes.
+const SMALL_FRAME_BYTES: usize = 1 << 10;
 /// How long a large window is kept that no call needs.
 const WINDOW_KEPT: Duration = Duration::from_secs(1);
-/// How many calls may still occupy the server when their client has forgotten them, beside those that it waits for.
-const FORGOTTEN: usize = 2;
 
 /// What all connections need.
 pub(crate) struct Connections {
@@ -150,6 +149,7 @@ fn http(limits: &Limits) -> Builder {
         .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
         .max_frame_size(limits::FRAME_BYTES)
         .max_header_list_size(limits.header_bytes)
+        .data_frame_budget(SMALL_FRAME_BYTES * size(limits.streams_per_connection))
         .max_send_buffer_size(limits::SEND_BUFFER_BYTES)
         .max_pending_accept_reset_streams(limits::PENDING_RESETS)
         // How many calls occupy the server is limited for each connection, reset or not. A limit on resets for all of a
@@ -185,11 +185,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
         let Connections {
             gateway, limits, ..
         } = self.connections;
-        if !self.may_begin() {
-            gateway.state().metrics.shed(Shed::Unauthenticated);
-            respond.send_reset(Reason::ENHANCE_YOUR_CALM);
-            return;
-        }
         let discard_bytes = size(limits.max_message_bytes);
         let (head, stream) = request.into_parts();
         let incoming = Incoming::new(stream);
@@ -208,7 +203,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
             Begun::Refused(response) => {
                 // A client that has gone needs no answer.
                 let sent = respond.send_response(response, true).is_ok();
-                if sent && !incoming.is_at_end() {
+                // Of a peer with many calls what is still to come is reset.
+                let has_room = self.peer.calls() < gateway.calls_most(&self.peer);
+                if sent && has_room && !incoming.is_at_end() {
                     let guard = self.peer.begin();
                     tokio::spawn(async move {
                         incoming.discard(discard_bytes).await;
@@ -217,17 +214,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
                 }
             }
         }
-    }
-
-    /// Whether another call may begin: a peer without a valid key has few at a time, and no peer many that it has
-    /// forgotten itself.
-    fn may_begin(&self) -> bool {
-        let limits = &self.connections.limits;
-        let most = match self.peer.is_authenticated() {
-            true => FORGOTTEN * size(limits.streams_per_connection),
-            false => size(limits.unauthenticated_calls_per_connection),
-        };
-        self.peer.calls() < most
     }
 
     /// Lets more bytes be under way when a large request is to come and there is memory for it, and fewer while the server

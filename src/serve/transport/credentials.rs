@@ -1,15 +1,20 @@
 //! Certificates, keys and the roll-up that change on disk are taken over while the server runs; so are models, when asked to.
+//!
+//! Files are read on threads of their own: the task that follows them also accepts connections, and a mount may hang.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
+use rustls::ServerConfig;
 use tokio::sync::{Notify, mpsc};
 
+use super::credential_files::{
+    CredentialFiles, FileContent, Look, LookOutcome, LookSequence, Looks,
+};
 use super::tls::Tls;
 use crate::serve::config::Config;
-use crate::serve::config::TlsFiles;
+use crate::serve::detached::{READ_LIMIT, begin, within};
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::api_keys::Keys;
 use crate::serve::gateway::authorization::KeyRing;
@@ -25,69 +30,84 @@ pub(crate) struct Credentials {
     pub(crate) keys: Arc<KeyRing>,
     /// Encryption; `None` without.
     pub(crate) tls: Option<Arc<Tls>>,
-    key_file: Option<PathBuf>,
-    tls_files: Option<TlsFiles>,
+    files: CredentialFiles,
+    first: Look,
 }
 
 impl Credentials {
     /// Reads the files that a configuration names.
+    ///
+    /// # Errors
+    /// [`ServeError::Credentials`] names the file that cannot be used, or cannot be read in time.
     pub(crate) fn read(config: &Config) -> Result<Self, ServeError> {
-        let keys = match &config.api_keys_file {
+        let files = CredentialFiles::new(config);
+        let looked_at = files.clone();
+        let first = within(READ_LIMIT, move || looked_at.look()).ok_or_else(|| files.late())?;
+        let keys = match &first.keys {
             None => KeyRing::open(config.address().ip().is_loopback()),
-            Some(path) => KeyRing::guarded(read_keys(path)?),
+            Some(file) => KeyRing::guarded(parse_keys(file)?),
         };
-        let tls = config
-            .tls
-            .as_ref()
-            .map(|files| Ok::<_, ServeError>(Arc::new(Tls::new(files.read()?))));
+        let tls = match &first.tls {
+            None => None,
+            Some(contents) => Some(Arc::new(Tls::new(contents.parse()?))),
+        };
         Ok(Self {
             keys: Arc::new(keys),
-            tls: tls.transpose()?,
-            key_file: config.api_keys_file.clone(),
-            tls_files: config.tls.clone(),
+            tls,
+            files,
+            first,
         })
     }
 
-    /// Takes over what has changed on disk, at each tick, for as long as there are ticks. Files that cannot be used are
-    /// logged once and change nothing.
+    /// Takes over what has changed on disk, for as long as there are ticks: at each the files are read, and what two looks
+    /// in a row agree on is taken over. Files that cannot be used are logged once and change nothing. While one look
+    /// hangs, no other begins.
     pub(crate) async fn follow(self, mut ticks: mpsc::Receiver<()>) {
         let Self {
             keys,
             tls,
-            key_file,
-            tls_files,
+            files,
+            first,
         } = self;
-        let key_files: Vec<PathBuf> = key_file.iter().cloned().collect();
-        let tls_paths: Vec<PathBuf> = tls_files
-            .iter()
-            .flat_map(|files| files.paths().map(Path::to_owned))
-            .collect();
-        let (mut keys_seen, mut tls_seen) = (digest(&key_files), digest(&tls_paths));
+        let (mut key_looks, mut tls_looks) = (Looks::new(first.keys), Looks::new(first.tls));
+        let mut looks = LookSequence::new();
         while ticks.recv().await.is_some() {
-            if let Some(path) = &key_file
-                && has_changed(&key_files, &mut keys_seen)
-            {
-                rotate_keys(&keys, path);
+            if files.is_empty() {
+                continue;
             }
-            if let (Some(files), Some(tls)) = (&tls_files, &tls)
-                && has_changed(&tls_paths, &mut tls_seen)
-            {
-                replace_certificates(tls, files);
+            let begin_look = || {
+                let files = files.clone();
+                begin(move || files.look())
+            };
+            let Look {
+                keys: now,
+                tls: new,
+            } = match looks.next(READ_LIMIT, begin_look).await {
+                LookOutcome::Found(look) => look,
+                LookOutcome::Late => {
+                    let error = files.late();
+                    tracing::error!(%error, "keys and certificates stay as they are");
+                    continue;
+                }
+                // The next look may find something.
+                LookOutcome::StillLate | LookOutcome::Failed => continue,
+            };
+            if let Some(file) = key_looks.settled(now) {
+                replace_keys(&keys, parse_keys(file));
+            }
+            if let (Some(tls), Some(contents)) = (&tls, tls_looks.settled(new)) {
+                replace_certificates(tls, contents.parse());
             }
         }
     }
 }
 
-/// Whether the files hold something else than when they were looked at last.
-fn has_changed(paths: &[PathBuf], seen: &mut Vec<u8>) -> bool {
-    let now = digest(paths);
-    let changed = now != *seen;
-    *seen = now;
-    changed
+fn parse_keys(file: &FileContent) -> Result<Keys, ServeError> {
+    Keys::parse(&file.path, file.bytes()?)
 }
 
-fn rotate_keys(keys: &KeyRing, path: &Path) {
-    match read_keys(path) {
+fn replace_keys(keys: &KeyRing, new: Result<Keys, ServeError>) {
+    match new {
         Ok(new) => {
             tracing::info!(keys = new.len(), "keys taken over");
             keys.replace(new);
@@ -98,8 +118,8 @@ fn rotate_keys(keys: &KeyRing, path: &Path) {
     }
 }
 
-fn replace_certificates(tls: &Tls, files: &TlsFiles) {
-    match files.read() {
+fn replace_certificates(tls: &Tls, new: Result<Arc<ServerConfig>, ServeError>) {
+    match new {
         Ok(new) => {
             tracing::info!("certificates taken over");
             tls.replace(new);
@@ -108,15 +128,6 @@ fn replace_certificates(tls: &Tls, files: &TlsFiles) {
             tracing::error!(%error, "certificates not usable; those before them stay in use");
         }
     }
-}
-
-fn read_keys(path: &Path) -> Result<Keys, ServeError> {
-    let fault = |problem: String| ServeError::Credentials {
-        path: path.to_owned(),
-        problem,
-    };
-    let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
-    Keys::parse(path, &text)
 }
 
 /// Reads the roll-up again when its files change, or when asked to, for ever. One that cannot be read is logged and changes
@@ -141,31 +152,20 @@ pub(crate) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, 
         }
         read = now;
         let path = rollup.clone();
-        match tokio::task::spawn_blocking(move || KnownUsers::read(&path)).await {
+        match begin(move || KnownUsers::read(&path)).await {
             Ok(Ok(users)) => state.replace_users(Arc::new(users)),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the roll-up is not usable; the users before it stay known")
             }
-            Err(error) => {
-                tracing::error!(%error, "reading the roll-up crashed; the users before it stay known")
+            Err(_) => {
+                tracing::error!("reading the roll-up crashed; the users before it stay known")
             }
         }
     }
 }
 
-/// The fingerprint of the roll-up's files, taken where waiting for a disk holds up no call.
+/// The fingerprint of the roll-up's files, taken where waiting for a disk holds up nothing else.
 async fn look(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
     let path = rollup.to_owned();
-    tokio::task::spawn_blocking(move || fingerprint(&path))
-        .await
-        .unwrap_or_default()
-}
-
-/// What the files hold, in short; a file that cannot be read holds nothing.
-fn digest(paths: &[PathBuf]) -> Vec<u8> {
-    let mut all = Sha256::new();
-    for path in paths {
-        all.update(Sha256::digest(std::fs::read(path).unwrap_or_default()));
-    }
-    all.finalize().to_vec()
+    begin(move || fingerprint(&path)).await.unwrap_or_default()
 }

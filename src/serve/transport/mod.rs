@@ -1,8 +1,10 @@
 //! Connections: taken by `listener`, served by `connection`, encrypted by `tls`; `credentials` follows what changes on
-//! disk. `metrics_port` answers people with `status_page` and `status`, scrapes with `model_metrics` and
-//! `process_metrics`, and probes; `http_connections` keeps it open for all of them.
+//! disk, of which `credential_files` reads keys and certificates. `metrics_port` answers people with `status_page` and
+//! `status`, scrapes with `model_metrics` and `process_metrics`, and probes; `http_connections` keeps it open for all of
+//! them.
 
 pub(crate) mod connection;
+mod credential_files;
 pub(crate) mod credentials;
 pub(crate) mod exchange;
 pub(crate) mod http_connections;

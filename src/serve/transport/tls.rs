@@ -1,6 +1,5 @@
 //! TLS 1.3 by rustls, with certificates that can be exchanged while connections are open.
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::ring::default_provider;
@@ -10,14 +9,14 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::serve::config::TlsFiles;
+use super::credential_files::{FileContent, TlsContents};
 use crate::serve::errors::ServeError;
 
-impl TlsFiles {
-    /// Reads and checks the files.
-    pub(crate) fn read(&self) -> Result<Arc<ServerConfig>, ServeError> {
+impl TlsContents {
+    /// Checks what the files hold.
+    pub(super) fn parse(&self) -> Result<Arc<ServerConfig>, ServeError> {
         let chain = certificates(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)
+        let key = PrivateKeyDer::from_pem_slice(self.key.bytes()?)
             .map_err(|e| fault(&self.key, &format!("no private key: {e}")))?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
@@ -26,17 +25,17 @@ impl TlsFiles {
             .map_err(|e| fault(&self.certificate, &e.to_string()))?;
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
-            Some(path) => {
+            Some(file) => {
                 let mut roots = RootCertStore::empty();
-                for authority in certificates(path)? {
+                for authority in certificates(file)? {
                     roots
                         .add(authority)
-                        .map_err(|e| fault(path, &e.to_string()))?;
+                        .map_err(|e| fault(file, &e.to_string()))?;
                 }
                 let verifier =
                     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
                 builder
-                    .with_client_cert_verifier(verifier.map_err(|e| fault(path, &e.to_string()))?)
+                    .with_client_cert_verifier(verifier.map_err(|e| fault(file, &e.to_string()))?)
             }
         };
         let config = builder.with_single_cert(chain, key);
@@ -47,19 +46,19 @@ impl TlsFiles {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ServeError> {
-    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let all = all.map_err(|e| fault(path, &format!("cannot be read as PEM: {e}")))?;
+fn certificates(file: &FileContent) -> Result<Vec<CertificateDer<'static>>, ServeError> {
+    let all = CertificateDer::pem_slice_iter(file.bytes()?).collect::<Result<Vec<_>, _>>();
+    let all = all.map_err(|e| fault(file, &format!("cannot be read as PEM: {e}")))?;
     if all.is_empty() {
-        Err(fault(path, "has no certificate"))
+        Err(fault(file, "has no certificate"))
     } else {
         Ok(all)
     }
 }
 
-fn fault(path: &Path, problem: &str) -> ServeError {
+fn fault(file: &FileContent, problem: &str) -> ServeError {
     ServeError::Credentials {
-        path: path.to_owned(),
+        path: file.path.clone(),
         problem: problem.to_owned(),
     }
 }

@@ -8,12 +8,12 @@ use std::os::unix::process::ExitStatusExt;
 use super::*;
 
 /// The sample model, which knows the kinds of simulated logs.
-fn sample_model() -> String {
+pub(super) fn sample_model() -> String {
     format!("{}/models/shop", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A simulated log that is not packed, `log/events.csv`.
-fn unpacked() -> TempDir {
+pub(super) fn unpacked() -> TempDir {
     let folder = shop();
     let path = folder.path();
     fs::write(path.join("log/events.csv"), log_text(path)).unwrap();
@@ -26,7 +26,7 @@ fn unpacked() -> TempDir {
     folder
 }
 
-fn score(out: &str) -> String {
+pub(super) fn score(out: &str) -> String {
     format!(
         "score --model {} --config log/ebb.toml --as-of 2024-10-01 --out {out}",
         sample_model()
@@ -34,7 +34,7 @@ fn score(out: &str) -> String {
 }
 
 /// All names in a folder, hidden ones too.
-fn names(folder: &Path) -> Vec<String> {
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap());

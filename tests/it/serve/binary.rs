@@ -361,3 +361,31 @@ async fn changes_of_models_are_logged_with_the_key_and_the_request_id() {
         "canary"
     );
 }
+
+#[test]
+fn a_start_names_the_file_that_it_cannot_read_to_its_end() {
+    for (setting, part) in [
+        ("api_keys_file = 'fifo'", "fifo: is a FIFO"),
+        (
+            "[tls]\ncertificate = 'fifo'\nkey = 'none'",
+            "fifo: is a FIFO",
+        ),
+        ("rollup = 'rollup'", "part.parquet: is a FIFO"),
+        ("rollup = 'fifo'", "fifo: is a FIFO"),
+        ("canary = 'fifo'", "fifo: is a FIFO"),
+        ("api_keys_file = '/dev/zero'", "/dev/zero: is a device"),
+    ] {
+        let (dir, config) = configured(setting);
+        std::fs::create_dir(dir.path().join("rollup")).unwrap();
+        super::keys::make_fifo(&dir.path().join("fifo"));
+        super::keys::make_fifo(&dir.path().join("rollup/part.parquet"));
+        for more in [&["--check-config"][..], &[]] {
+            let arguments = [&["--config", &config][..], more].concat();
+            let (code, text) = run_to_end(&arguments);
+            assert!(
+                code == Some(1) && text.contains(part),
+                "{setting}: {code:?} {text}"
+            );
+        }
+    }
+}

@@ -176,3 +176,46 @@ async fn keys_change_while_the_server_runs_and_two_are_valid_at_once() {
         (Code::Unauthenticated, Code::Ok)
     );
 }
+
+pub(super) fn make_fifo(path: &Path) {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
+}
+
+/// Reading such a file would wait for ever, or until the memory is full.
+#[tokio::test]
+async fn a_key_file_that_cannot_be_read_to_its_end_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys");
+    let (old, old_line) = new_key("shop", "score").unwrap();
+    std::fs::write(&file, &old_line).unwrap();
+    let server = guarded(&file).await;
+    // A new connection each time: reading files must not hold up those who come.
+    let code = async |key: &str| {
+        let header = format!("Bearer {key}");
+        let raw = Raw::connect(&server).await;
+        raw.call(SCORE_USER, &[("authorization", &header)], &ask(user("ann")))
+            .await
+            .code()
+    };
+    let sparse = |path: &Path| {
+        let sparse = std::fs::File::create(path).unwrap();
+        sparse.set_len(10 << 30).unwrap();
+    };
+    let endless = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    let folder = |path: &Path| std::fs::create_dir(path).unwrap();
+    for make in [make_fifo, sparse, endless, folder] {
+        std::fs::remove_file(&file).unwrap();
+        make(&file);
+        server.look_at_credentials().await;
+        assert_eq!(code(&old).await, Code::Ok);
+        // The negative control: what can be read is taken over.
+        let _ = std::fs::remove_dir(&file);
+        let _ = std::fs::remove_file(&file);
+        let (new, new_line) = new_key("shop", "score").unwrap();
+        std::fs::write(&file, format!("{old_line}\n{new_line}")).unwrap();
+        server.look_at_credentials().await;
+        assert_eq!((code(&old).await, code(&new).await), (Code::Ok, Code::Ok));
+    }
+    assert_eq!(server.stop().await, Stopped::Drained);
+}

@@ -9,6 +9,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::*;
+use crate::support::TIMEZONE;
 
 /// A bundle like [`spec`]'s with another intercept, and so with other answers.
 pub(super) fn save_other(dir: &Path, intercept: f64) -> String {
@@ -399,4 +400,73 @@ async fn models_are_swapped_under_load_without_a_failed_or_mixed_answer() {
         caller.await.unwrap();
     }
     assert_eq!(server.version_of("").await.unwrap(), versions[0]);
+}
+
+/// Puts something else in the place of a file of the model "next".
+async fn refusal_of(change: impl FnOnce(&Path)) -> String {
+    let (dir, server, [live, _]) = server_of_two().await;
+    let next = dir.path().join("next");
+    save_other(&dir.path().join("good"), 0.3);
+    change(&next);
+    let refused = server.load_model("next", false).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    let mut client = server.models();
+    let listed = client.list_models(ListModelsRequest::default()).await;
+    let listed = listed.unwrap().into_inner().models;
+    let next = listed.iter().find(|model| model.name == "next").unwrap();
+    assert!(refused.message().contains(&next.reason), "{next:?}");
+    // The next load is not held up, and what was served is served on.
+    server.load_model("good", false).await.unwrap();
+    assert_eq!(score_of(&server, "").await.model_version, live);
+    refused.message().to_owned()
+}
+
+#[tokio::test]
+async fn folders_of_something_else_than_files_are_refused() {
+    use std::os::unix::fs::symlink;
+    let exchanged = |name: &'static str, make: fn(&Path)| {
+        refusal_of(move |next| {
+            let path = next.join(name);
+            std::fs::remove_file(&path).unwrap();
+            make(&path);
+        })
+    };
+    let fifo = exchanged("bundle.json", super::keys::make_fifo).await;
+    assert!(fifo.contains("bundle.json: is a FIFO"), "{fifo}");
+    let endless = |path: &Path| symlink("/dev/zero", path).unwrap();
+    let endless = exchanged("report.html", endless).await;
+    assert!(endless.contains("report.html: is a device"), "{endless}");
+    let sparse = |path: &Path| {
+        let file = std::fs::File::create(path).unwrap();
+        file.set_len(10 << 30).unwrap();
+    };
+    let sparse = exchanged("golden.json", sparse).await;
+    assert!(
+        sparse.contains("golden.json has 10737418240 bytes; at most 16777216"),
+        "{sparse}"
+    );
+    // The folder itself.
+    let folder = refusal_of(|next| {
+        std::fs::remove_dir_all(next).unwrap();
+        super::keys::make_fifo(next);
+    });
+    let folder = folder.await;
+    assert!(folder.contains("next: is a FIFO"), "{folder}");
+}
+
+#[tokio::test]
+async fn a_reason_is_short_enough_for_a_header() {
+    let long = refusal_of(|next| {
+        let bundle = std::fs::read_to_string(next.join("bundle.json")).unwrap();
+        let manifest = std::fs::read_to_string(next.join("MANIFEST.sha256")).unwrap();
+        let zone = format!("\"{}\"", "A".repeat(100_000));
+        let changed = bundle.replace(&format!("\"{TIMEZONE}\""), &zone);
+        assert!(changed.len() > 100_000, "no time zone in {bundle}");
+        let hash = ebb::model::store::sha256_hex;
+        let manifest = manifest.replace(&hash(bundle.as_bytes()), &hash(changed.as_bytes()));
+        std::fs::write(next.join("bundle.json"), changed).unwrap();
+        std::fs::write(next.join("MANIFEST.sha256"), manifest).unwrap();
+    });
+    let long = long.await;
+    assert!(long.contains("AAA") && long.len() < 400, "{long}");
 }

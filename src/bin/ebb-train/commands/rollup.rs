@@ -18,16 +18,24 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
     outputs::check(&args.log, &config, None, vec![destination])?;
     let ReadLog { histories, .. } = read(&args.log, &config, args.as_of, Users::All, output)?;
     let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
+    let index = if written.indexed {
+        "with an index of the users for ebb-serve"
+    } else {
+        "without an index of the users, since some rows lie on days that the log does not cover"
+    };
     let text = format!(
-        "{} rows (user, day, kind) in {} files in {}",
+        "{} rows (user, day, kind) in {} files in {}, {index}",
         written.rows,
         written.files,
         args.out.display()
     );
-    output.result(
-        &json!({"out": shown(&args.out), "rows": written.rows, "files": written.files}),
-        &text,
-    )
+    let json = json!({
+        "out": shown(&args.out),
+        "rows": written.rows,
+        "files": written.files,
+        "indexed": written.indexed,
+    });
+    output.result(&json, &text)
 }
 
 pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
@@ -48,7 +56,7 @@ pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
         quiet: false,
         ..output
     };
-    output.result(
+    output.document(
         &json!({"dialect": request.dialect.name(), "sql": sql}),
         &sql,
     )

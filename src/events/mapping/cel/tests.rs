@@ -134,6 +134,72 @@ fn expressions_that_are_bombs_are_rejected() {
     assert!(Expression::compile(Field::Kind, &format!("k in [{codes}] ? 'a' : 'b'")).is_ok());
 }
 
+/// An expression of few loops and operators, and what it would take.
+#[test]
+fn expressions_that_take_long_or_make_long_texts_are_rejected_before_any_row() {
+    let thousand = format!("[{}]", vec!["7"; 1_000].join(","));
+    let hundred = format!("[{}]", vec!["7"; 100].join(","));
+    let long = format!("'{}'", "x".repeat(10_000));
+    for (text, expected) in [
+        (
+            format!("{thousand}.all(a, {thousand}.all(b, true)) ? k : k"),
+            "steps for a row",
+        ),
+        (
+            format!("{hundred}.all(a, {hundred}.all(b, {hundred}.exists(c, c > 7))) ? k : k"),
+            "steps for a row",
+        ),
+        (
+            format!("k.split('').map(x, x.split('')).map(y, {thousand}.all(z, true))[0] ? k : k"),
+            "steps for a row",
+        ),
+        (
+            "[k]".to_owned() + &".map(x, x + x + x + x + x + x + x + x)".repeat(5) + "[0]",
+            "may make a text or list of",
+        ),
+        (
+            "k".to_owned() + &".replace('', k)".repeat(3),
+            "may make a text or list of",
+        ),
+        (
+            format!("k.replace('a', {long})"),
+            "may make a text or list of",
+        ),
+        (
+            format!("{thousand}.map(x, {long}).join({long})"),
+            "may make a text or list of",
+        ),
+        (
+            "('%s'.replace('s', 's%s%s%s%s')).format([k, k, k, k, k]).replace('', k)".to_owned(),
+            "may make a text or list of",
+        ),
+    ] {
+        let message = Expression::compile(Field::Kind, &text)
+            .err()
+            .map(|error| error.to_string());
+        let message = message.unwrap_or_else(|| panic!("{} is taken", &text[..80.min(text.len())]));
+        assert!(
+            message.contains(expected) && message.contains("`events.kind`"),
+            "{message}"
+        );
+        // Thousands of codes are no message.
+        assert!(message.len() < 1_400, "{message}");
+    }
+    // Loops over what columns hold, long lists of codes, and replacements are what expressions are for.
+    let codes = format!("[{}]", vec!["'A-1.x'"; 3_000].join(","));
+    for text in [
+        format!("{codes}.exists(code, k.startsWith(code)) ? 'a' : 'b'"),
+        "items.map(item, item.name).filter(name, name != '').map(name, name.trim()).join('|')"
+            .to_owned(),
+        "k.split(',').map(x, x.trim()).filter(x, x.matches('^[a-z]+$')).join(',')".to_owned(),
+        "k.replace('-', '').replace(' ', '_').replace('/', ' / ')".to_owned(),
+        "'%s-%d'.format([k, n])".to_owned(),
+    ] {
+        let compiled = Expression::compile(Field::Kind, &text).err();
+        assert!(compiled.is_none(), "{}", compiled.unwrap());
+    }
+}
+
 #[test]
 fn a_pattern_that_cannot_be_read_is_told_before_any_row_is() {
     let message = |text: &str| {

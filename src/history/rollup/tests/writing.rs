@@ -24,9 +24,10 @@ fn a_roll_up_takes_the_place_of_another_in_one_step() {
     assert!(!begun.was_replaced());
     write_rollup(&path, &histories(&ROWS), 2).unwrap();
     // What was begun on the earlier one is known to be outdated.
-    assert!(begun.was_replaced() && begun.read("part-00000-of-00003.parquet").is_err());
+    assert!(begun.was_replaced() && begun.open_file("part-00000-of-00003.parquet").is_err());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+    // Two parts and the index.
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 3);
 }
 
 #[test]
@@ -40,9 +41,13 @@ fn a_folder_of_anything_else_is_not_overwritten() {
     .unwrap();
     assert_eq!(
         write_rollup(dir.path(), &histories(&ROWS), 2).unwrap(),
-        RollupWritten { files: 2, rows: 4 }
+        RollupWritten {
+            files: 2,
+            rows: 4,
+            indexed: true
+        }
     );
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
     assert_eq!(read(dir.path(), None).unwrap().0, histories(&ROWS));
     fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
     let message = write_rollup(dir.path(), &histories(&ROWS), 2)
