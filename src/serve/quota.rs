@@ -28,7 +28,7 @@ pub(crate) enum Resource {
     Streams,
     /// Health watches.
     HealthWatches,
-    /// Computations that wait for a thread.
+    /// Computations that wait for a thread, those included whose messages are still to come.
     Queue,
     /// Bytes of requests, answers and connections.
     Memory,
@@ -63,6 +63,7 @@ impl Owner {
     }
 
     /// How much of a resource this owner holds.
+    #[cfg(test)]
     pub(crate) fn held(&self, resource: Resource) -> usize {
         self.of(resource).load(Ordering::Relaxed)
     }
@@ -71,7 +72,7 @@ impl Owner {
 /// All resources, with what is taken of each.
 #[derive(Debug)]
 pub(crate) struct Quotas {
-    most: [usize; RESOURCES],
+    most: [AtomicUsize; RESOURCES],
     taken: [AtomicUsize; RESOURCES],
 }
 
@@ -85,14 +86,20 @@ impl Quotas {
                 size(limits.max_health_watches),
                 size(limits.queue_length),
                 limits.memory(),
-            ],
+            ]
+            .map(AtomicUsize::new),
             taken: Default::default(),
         })
     }
 
     /// How much of a resource there is.
     pub(crate) fn most(&self, resource: Resource) -> usize {
-        self.most[resource as usize]
+        self.most[resource as usize].load(Ordering::Relaxed)
+    }
+
+    /// Changes how much of a resource there is. What is taken stays taken.
+    pub(crate) fn set_most(&self, resource: Resource, most: usize) {
+        self.most[resource as usize].store(most, Ordering::Relaxed);
     }
 
     /// How much of it is taken.

@@ -16,11 +16,11 @@ use tokio::sync::oneshot;
 use super::turns::{Patience, TurnQueue};
 use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, ServeError};
-use crate::serve::limits::Limits;
+use crate::serve::limits::{Limits, size};
 use crate::serve::quota::{Owner, Quotas, Resource, Share};
 use crate::serve::telemetry::metrics::{Metrics, Shed};
 
-/// So many jobs for each thread may always wait, however long each of them takes.
+/// So many calls for each thread always have a place, however long each of them takes.
 const ALWAYS_WAITING: usize = 8;
 /// A job of so many units may wait twice as long as a small one, one of twice as many three times as long, and so on:
 /// who asks for much at once is in less of a hurry.
@@ -32,9 +32,8 @@ pub(crate) struct Compute {
     queue: Arc<Queue>,
     quotas: Arc<Quotas>,
     metrics: Arc<Metrics>,
-    /// How long a job takes, in nanoseconds: each one counts an eighth.
-    job_ns: Arc<AtomicU64>,
-    threads: usize,
+    admission: Arc<Admission>,
+    queue_length: usize,
     queue_wait: Duration,
 }
 
@@ -46,8 +45,6 @@ struct Queue {
     jobs: Mutex<TurnQueue<Task>>,
     /// How many jobs wait, those included that nobody waits for.
     waiting: AtomicUsize,
-    /// How many callers they are of.
-    lines: AtomicUsize,
 }
 
 impl Queue {
@@ -57,18 +54,73 @@ impl Queue {
 
     fn push(&self, owner: &Arc<Owner>, patience: Patience, units: usize, task: Task) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let mut jobs = self.jobs();
-        jobs.push(owner, patience, units, task);
-        self.lines.store(jobs.lines(), Ordering::Relaxed);
+        self.jobs().push(owner, patience, units, task);
     }
 
     fn pop(&self) -> Option<Task> {
-        let mut jobs = self.jobs();
-        let task = jobs.pop()?;
-        self.lines.store(jobs.lines(), Ordering::Relaxed);
+        let task = self.jobs().pop()?;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         Some(task)
     }
+}
+
+/// How many calls may have a place in the queue: as many as are computed soon after their messages have come.
+///
+/// Messages take their time, of which the server knows nothing when it admits a call. So the number is found by trying: it
+/// grows while those that come find a short queue and all places are taken, and shrinks when they wait for long (additive
+/// increase, multiplicative decrease).
+struct Admission {
+    quotas: Arc<Quotas>,
+    least: usize,
+    most: usize,
+    /// A wait that is too long.
+    long: Duration,
+    /// When the number last shrank, in nanoseconds since the start.
+    shrunk_at: AtomicU64,
+    started: Instant,
+}
+
+impl Admission {
+    fn new(quotas: &Arc<Quotas>, threads: usize, queue_wait: Duration) -> Self {
+        let admission = Self {
+            quotas: Arc::clone(quotas),
+            least: ALWAYS_WAITING * threads,
+            most: quotas.most(Resource::Calls),
+            long: queue_wait / 2,
+            shrunk_at: AtomicU64::new(0),
+            started: Instant::now(),
+        };
+        quotas.set_most(Resource::Queue, 2 * admission.least);
+        admission
+    }
+
+    /// A job begins after it has waited for so long.
+    fn adapt(&self, now: Instant, waited: Duration) {
+        let places = self.quotas.most(Resource::Queue);
+        if waited < self.long / 2 {
+            let is_full = self.quotas.taken(Resource::Queue) >= places - places / 4;
+            if is_full && places < self.most {
+                self.quotas.set_most(Resource::Queue, places + 1);
+            }
+        } else if waited > self.long {
+            let now = nanoseconds(now.duration_since(self.started));
+            let before = self.shrunk_at.load(Ordering::Relaxed);
+            // Those that were admitted before it shrank say nothing of what it is now.
+            if now >= before + nanoseconds(2 * self.long)
+                && self
+                    .shrunk_at
+                    .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok()
+            {
+                let fewer = (places - places / 8).max(self.least);
+                self.quotas.set_most(Resource::Queue, fewer);
+            }
+        }
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Compute {
@@ -79,6 +131,7 @@ impl Compute {
         metrics: Arc<Metrics>,
     ) -> Result<Self, ServeError> {
         let threads = limits.threads();
+        let queue_wait = Duration::from_millis(u64::from(limits.max_queue_wait_ms));
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("compute-{i}"));
@@ -87,27 +140,15 @@ impl Compute {
             queue: Arc::default(),
             quotas: Arc::clone(quotas),
             metrics,
-            job_ns: Arc::default(),
-            threads,
-            queue_wait: Duration::from_millis(u64::from(limits.max_queue_wait_ms)),
+            admission: Arc::new(Admission::new(quotas, threads, queue_wait)),
+            queue_length: size(limits.queue_length),
+            queue_wait,
         })
     }
 
     /// A place in the queue for a call whose message is still to come, or the refusal of a call that would wait for too
     /// long, before anything is done for it.
     pub(crate) fn reserve(&self, owner: &Arc<Owner>) -> Result<Share, CallError> {
-        let (waiting, own) = (
-            self.quotas.taken(Resource::Queue),
-            owner.held(Resource::Queue),
-        );
-        // Callers take turns: however many jobs others have, only so many are done before the next one of this caller's.
-        let lines = self.queue.lines.load(Ordering::Relaxed).max(1);
-        let before = waiting.min((own + 1) * lines);
-        let wait = Duration::from_nanos(self.job_ns.load(Ordering::Relaxed))
-            .saturating_mul(u32::try_from(before / self.threads).unwrap_or(u32::MAX));
-        if before >= ALWAYS_WAITING * self.threads && wait > self.queue_wait {
-            return Err(self.full());
-        }
         self.quotas
             .take(owner, Resource::Queue, 1)
             .ok_or_else(|| self.full())
@@ -115,8 +156,8 @@ impl Compute {
 
     /// Whether large requests are being refused.
     pub(crate) fn is_overloaded(&self) -> bool {
-        let waiting = self.quotas.taken(Resource::Queue);
-        waiting >= ALWAYS_WAITING * self.threads
+        let places = self.quotas.most(Resource::Queue);
+        self.quotas.taken(Resource::Queue) >= places - places / 4
     }
 
     fn full(&self) -> CallError {
@@ -141,6 +182,9 @@ impl Compute {
                 Arc::new(place.ok_or_else(|| self.full())?)
             }
         };
+        if self.queue.waiting.load(Ordering::Relaxed) >= self.queue_length {
+            return Err(self.full());
+        }
         let patience = u32::try_from(1 + units / PATIENCE_UNITS).unwrap_or(u32::MAX);
         let longest = self.queue_wait.saturating_mul(patience);
         self.submit(call, units, job, Some((place, longest))).await
@@ -180,19 +224,20 @@ impl Compute {
         bound: Option<(Arc<Share>, Duration)>,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let (metrics, job_ns) = (Arc::clone(&self.metrics), Arc::clone(&self.job_ns));
+        let (metrics, admission) = (Arc::clone(&self.metrics), Arc::clone(&self.admission));
         let (entered, deadline, span) = (Instant::now(), call.deadline, call.span.clone());
         let patience = match bound {
             Some(_) => Patience::Waiting,
             None => Patience::Stream,
         };
         let task = move || {
+            let now = Instant::now();
+            let waited = now.duration_since(entered);
             let longest_wait = bound.map(|(place, longest)| {
+                admission.adapt(now, waited);
                 place.shrink_to(0);
                 longest
             });
-            let now = Instant::now();
-            let waited = now.duration_since(entered);
             metrics.queue_wait.observe(waited.as_secs_f64());
             span.child("queue", entered, now);
             let outcome = if deadline <= now {
@@ -211,9 +256,6 @@ impl Compute {
             } else {
                 let outcome = catch_panic(job);
                 span.child("compute", now, Instant::now());
-                let took = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                let before = job_ns.load(Ordering::Relaxed);
-                job_ns.store(before - before / 8 + took / 8, Ordering::Relaxed);
                 outcome
             };
             // The caller may have hung up meanwhile.
@@ -363,11 +405,11 @@ mod tests {
             })
         };
         let greedy: Vec<_> = (0..200).map(|_| ask(&greedy, "greedy")).collect();
-        while compute.queue.waiting.load(Ordering::Relaxed) < 80 {
+        while compute.queue.waiting.load(Ordering::Relaxed) < 13 {
             tokio::task::yield_now().await;
         }
         let polite = ask(&polite, "polite");
-        while compute.queue.waiting.load(Ordering::Relaxed) < 81 {
+        while compute.queue.waiting.load(Ordering::Relaxed) < 14 {
             tokio::task::yield_now().await;
         }
         drop(held);
@@ -376,9 +418,38 @@ mod tests {
         for call in greedy {
             refused += usize::from(call.await.unwrap().is_err());
         }
-        assert_eq!(refused, 120, "one caller gets four fifths of the queue");
+        assert_eq!(refused, 187, "one caller gets four fifths of 16 places");
         let order = order.lock().unwrap();
         let turn = order.iter().position(|name| *name == "polite").unwrap();
         assert!(turn <= 3, "its turn came after {turn} others");
+    }
+
+    #[test]
+    fn places_grow_while_the_queue_is_short_and_shrink_when_it_is_long() {
+        let quotas = Quotas::new(&Limits::default());
+        let admission = Admission::new(&quotas, 1, Duration::from_millis(25));
+        let (start, owner) = (admission.started, Arc::<Owner>::default());
+        let places = || quotas.most(Resource::Queue);
+        let (soon, late) = (Duration::from_millis(1), Duration::from_millis(20));
+        // Places that nobody takes need not be more.
+        admission.adapt(start, soon);
+        assert_eq!(places(), 16);
+        let taken: Vec<Share> =
+            std::iter::from_fn(|| quotas.take(&owner, Resource::Queue, 1)).collect();
+        for _ in 0..8 {
+            admission.adapt(start, soon);
+        }
+        assert!((17..=24).contains(&places()), "{}", places());
+        // Many that have waited for long at once count as one.
+        let (before, later) = (places(), start + Duration::from_secs(1));
+        for _ in 0..10 {
+            admission.adapt(later, late);
+        }
+        assert_eq!(places(), before - before / 8);
+        for second in 2..100 {
+            admission.adapt(start + Duration::from_secs(second), late);
+        }
+        assert_eq!(places(), ALWAYS_WAITING);
+        drop(taken);
     }
 }

@@ -53,11 +53,6 @@ impl<J> Default for TurnQueue<J> {
 }
 
 impl<J> TurnQueue<J> {
-    /// How many callers have jobs.
-    pub(super) fn lines(&self) -> usize {
-        self.lines.len()
-    }
-
     /// Adds a job of so many units to its caller's line.
     pub(super) fn push(&mut self, owner: &Arc<Owner>, patience: Patience, units: usize, job: J) {
         let job = Job {
@@ -117,7 +112,7 @@ mod tests {
         }
         let order: Vec<usize> = std::iter::from_fn(|| queue.pop()).collect();
         assert!(order.is_sorted() && order.len() == 100);
-        assert_eq!(queue.lines(), 0);
+        assert!(queue.lines.is_empty());
     }
 
     #[test]
