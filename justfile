@@ -11,7 +11,7 @@ default:
     @just --list --unsorted
 
 # Everything, quickest verdicts first; tests share the dev profile's builds, the rest the release profile's.
-ci: fmt lint doc deny test release retrain quickstart real interop deploy report cluster
+ci: fmt lint doc deny test release retrain quickstart real interop deploy report page cluster
 
 # Check the formatting.
 fmt:
@@ -84,7 +84,7 @@ interop: retrain
     {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
     tests/interop/run.sh {{ work }}/shop {{ work }}/rollup
 
-# The example of a configuration, the unit, the manifest, and the clients against a live server. Needs python3 and openssl.
+# The example of a configuration, the unit, the manifest, the alerts, and the clients against a live server. Needs python3 and openssl.
 deploy: retrain
     {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
     tests/deploy/run.sh {{ work }}/shop {{ work }}/rollup
@@ -92,6 +92,11 @@ deploy: retrain
 # The report in a real browser. Needs npm and chromium.
 report: retrain
     tests/report/run.sh {{ work }}/shop {{ work }}/large
+
+# The page of a running server in a real browser. Needs npm and chromium.
+page: retrain
+    {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
+    tests/page/run.sh {{ work }}/shop {{ work }}/rollup
 
 # The printed queries in DuckDB and Spark, and the Spark job on two executors of which one is killed. Needs python3 and java.
 cluster: retrain
@@ -111,6 +116,13 @@ report-picture chromium=env("CHROMIUM", "chromium"): release
     {{ chromium }} --headless --no-sandbox --hide-scrollbars --force-device-scale-factor=1 --window-size=1100,1115 \
         --screenshot="$PWD/docs/report.png" "file://$(realpath {{ work }}/shop/report.html)" 2>/dev/null
     @test "$(stat -c %s docs/report.png)" -lt 300000 || { echo "docs/report.png has more than 300 kB"; exit 1; }
+
+# Draw docs/serving/status-page.png, the picture of a server's page, for two minutes of load. Needs npm and chromium; `just page` installs them.
+page-picture chromium=env("CHROMIUM", "/usr/bin/chromium"): release
+    {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
+    mkdir -p {{ target }}/page
+    CHROMIUM={{ chromium }} PLAYWRIGHT_CORE="$(realpath {{ target }}/report/node_modules/playwright-core)" EBB_SERVE="$(realpath {{ target }}/release/ebb-serve)" \
+        node tests/page/picture.mjs {{ target }}/page models/shop {{ work }}/rollup docs/serving/status-page.png
 
 # Many users in a memory that is too small for them: spilling, cleaning up, a full disk.
 bounded: release

@@ -12,8 +12,8 @@ use anyhow::Context;
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ebb::serve::{
-    Config, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, ServeError, Stopped, check,
-    listen, new_key, run, ticks,
+    Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, ServeError, Stopped,
+    check, listen, new_key, probe, run, ticks,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -47,8 +47,15 @@ struct Arguments {
     /// Check the configuration and everything that it names, print what would be served, and end.
     #[arg(long)]
     check_config: bool,
+    /// Ask the server of this configuration that runs on this machine whether it is well, and end with 0 or 1: for containers
+    /// without a shell. Its metrics port is asked where there is one, its health service otherwise.
+    #[arg(long, value_name = "HEALTH", value_parser = ["readiness", "liveness"], conflicts_with = "check_config")]
+    probe: Option<String>,
+    /// The address of the calls of the server to probe, instead of what the configuration says.
+    #[arg(long, requires = "probe")]
+    address: Option<SocketAddr>,
     /// Make an API key: the key is printed once, with the line of its hash for the key file.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "model", "check_config"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "model", "check_config", "probe"])]
     new_key: Option<String>,
     /// The permissions of the new key: score, read, manage, with commas between.
     #[arg(
@@ -93,6 +100,13 @@ fn main() -> ExitCode {
     if let Some(name) = &arguments.new_key {
         return ended(print_new_key(name, &arguments.permissions), BAD_USAGE);
     }
+    if let Some(health) = &arguments.probe {
+        let health = match health.as_str() {
+            "liveness" => Health::Liveness,
+            _ => Health::Readiness,
+        };
+        return ended(print_probe(arguments, health), FAILED);
+    }
     let checks_only = arguments.check_config;
     let config = match configuration(arguments) {
         Ok(config) => config,
@@ -127,6 +141,13 @@ fn ended(outcome: anyhow::Result<()>, failure: u8) -> ExitCode {
 
 /// The configuration file's settings with those of the command line before them.
 fn configuration(arguments: Arguments) -> Result<Config, String> {
+    let config = settings(arguments).map_err(|error| error.to_string())?;
+    config.validate().map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+/// The same without a check: a probe needs no more of it than an address.
+fn settings(arguments: Arguments) -> Result<Config, ServeError> {
     let Arguments {
         config: file,
         model,
@@ -135,11 +156,13 @@ fn configuration(arguments: Arguments) -> Result<Config, String> {
         listen,
         insecure,
         check_config: _,
+        probe: _,
+        address: _,
         new_key: _,
         permissions: _,
     } = arguments;
     let mut config = match file {
-        Some(file) => Config::read(&file).map_err(|error| error.to_string())?,
+        Some(file) => Config::read(&file)?,
         None => Config::default(),
     };
     config.model = model.or(config.model);
@@ -147,7 +170,6 @@ fn configuration(arguments: Arguments) -> Result<Config, String> {
     config.rollup = rollup.or(config.rollup);
     config.listen = listen.or(config.listen);
     config.insecure |= insecure;
-    config.validate().map_err(|error| error.to_string())?;
     Ok(config)
 }
 
@@ -159,11 +181,22 @@ fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn print_probe(arguments: Arguments, health: Health) -> anyhow::Result<()> {
+    let address = arguments.address;
+    let config = settings(arguments)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no threads")?;
+    say(&runtime.block_on(probe(&config, health, address))?);
+    Ok(())
+}
+
 fn print_check(config: &Config) -> anyhow::Result<()> {
     let initial = check(config)?;
     say(&format!(
         "{}\nthe configuration is in order",
-        ready_line(config, &initial)
+        ready_line(&initial)
     ));
     Ok(())
 }
@@ -196,7 +229,7 @@ async fn serve(config: Config, lines: &LineQueue) -> anyhow::Result<()> {
     let for_loading = config.clone();
     let lifecycle = Lifecycle {
         load: move || InitialState::load(&for_loading),
-        ready: |initial: &InitialState| say(&ready_line(&config, initial)),
+        ready: |initial: &InitialState| say(&ready_line(initial)),
         reload,
         look_at_credentials: ticks(),
         shutdown,
@@ -208,15 +241,13 @@ async fn serve(config: Config, lines: &LineQueue) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ready_line(config: &Config, initial: &InitialState) -> String {
-    let name = config
-        .model
-        .as_ref()
-        .map(|path| path.display().to_string())
-        .unwrap_or_default();
-    let Some(bundle) = initial.stable().map(|model| model.bundle()) else {
+fn ready_line(initial: &InitialState) -> String {
+    let Some(stable) = initial.stable() else {
         return "no model".into();
     };
+    let bundle = stable.bundle();
+    let folder = stable.folder().map(|path| path.display().to_string());
+    let name = folder.unwrap_or_default();
     let horizons: Vec<String> = bundle
         .spec()
         .schema

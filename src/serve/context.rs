@@ -18,7 +18,7 @@ pub(crate) struct CallContext {
     pub(crate) span: TraceParent,
     /// Who calls.
     pub(crate) caller: Caller,
-    /// The name that the client gave to the call, if it did.
+    /// The call's name in the log: the one that its client gave, if it did. Calls that change models always have one.
     pub(crate) request_id: Option<HeaderValue>,
     /// Its place in the queue, if it has had one since its head arrived.
     pub(crate) queue_place: Option<Arc<Share>>,
@@ -40,6 +40,12 @@ impl CallContext {
         extensions
             .get::<Self>()
             .expect("the gateway gives every call a context")
+    }
+
+    /// The call's name in the log; empty without one.
+    pub(crate) fn request_id(&self) -> &str {
+        let id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
+        id.unwrap_or_default()
     }
 
     /// On whose account the call is.

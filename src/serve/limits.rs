@@ -109,7 +109,7 @@ limits! {
     keepalive_timeout_seconds = 4, 1, 600;
     /// How long calls in progress may take to finish once the server has been asked to stop, in seconds.
     drain_seconds = 10, 0, 3_600;
-    /// Connections to the metrics port at the same time.
+    /// Connections to the metrics port at the same time; for a further one the one idle for longest is closed.
     metrics_connections = 16, 1, 1_000;
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 /// Where the control group of a container sees its limit, in version 2 and 1 of control groups.
 const CONTROL_GROUP: [&str; 2] = [
     "/sys/fs/cgroup/memory.max",
@@ -9,6 +11,17 @@ const CONTROL_GROUP: [&str; 2] = [
 ];
 /// What is assumed where nothing says how much there is.
 const UNKNOWN: usize = 1 << 30;
+
+/// The memory of the process at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct MemoryUse {
+    /// What the process occupies, in bytes; `None` where the system does not say.
+    pub(crate) resident_bytes: Option<usize>,
+    /// What callers may take together, in bytes: `limits.memory_bytes`.
+    pub(crate) budget_bytes: usize,
+    /// What of that they have taken, in bytes.
+    pub(crate) used_bytes: usize,
+}
 
 /// How many bytes the process may use.
 pub(crate) fn available() -> usize {

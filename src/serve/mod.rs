@@ -10,7 +10,7 @@
 //!
 //! Messages are taken apart in full in `convert` and `services::inference`, so that a new field breaks the build until its
 //! meaning is decided. `server` runs all of it on a port, from the `initial_state` that its configuration names;
-//! `transport::credentials` follows API keys, certificates and the roll-up on disk.
+//! `transport::credentials` follows API keys, certificates and the roll-up on disk. `probe` asks a server that runs.
 //!
 //! Below the gateway imports run one way: `services`, `engine`, `convert`, `registry`, `errors`, `wire`.
 
@@ -27,6 +27,7 @@ pub(crate) mod initial_state;
 pub(crate) mod limits;
 pub(crate) mod memory;
 pub(crate) mod methods;
+pub(crate) mod probe;
 pub(crate) mod quota;
 pub mod reference;
 pub(crate) mod registry;
@@ -43,6 +44,7 @@ pub use errors::{ServeError, errors_page};
 pub use gateway::api_keys::new_key;
 pub use initial_state::{InitialState, ModelWithLabels, check};
 pub use limits::{LimitRow, Limits};
+pub use probe::{Health, probe};
 pub use registry::users::KnownUsers;
 pub use registry::{Label, ServedModel};
 pub use server::{Lifecycle, listen, run, ticks};

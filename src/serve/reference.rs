@@ -27,7 +27,7 @@ pub fn sections() -> Vec<Section> {
         },
         Section {
             name: "metrics",
-            purpose: "Metrics, over plain HTTP on a port of their own.",
+            purpose: "Metrics, a page for people and health, over plain HTTP on a port of their own.",
             settings: Cow::Borrowed(METRICS),
         },
         Section {
@@ -120,7 +120,7 @@ const METRICS: &[Setting] = &[
     Setting::new(
         "listen",
         STRING,
-        "The address and port to answer `GET /metrics` on.",
+        "The address and port to answer `GET /metrics`, a page for people and probes on.",
     )
     .otherwise("there is no such port")
     .range(Range::Condition {

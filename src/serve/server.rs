@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::engine::pool::Compute;
 use super::errors::ServeError;
 use super::gateway::Gateway;
-use super::initial_state::{InitialState, check_folder};
+use super::initial_state::{InitialState, check_folder, configured_labels};
 use super::limits::{seconds, size};
 use super::quota::Quotas;
 use super::registry::ModelRegistry;
@@ -119,6 +119,8 @@ where
             loaded = &mut loading, if ready.is_some() => {
                 let initial = loaded??;
                 install(&state, &initial);
+                let models = Arc::clone(&state.models);
+                tokio::spawn(async move { models.renew_kept_labels().await });
                 ready.take().into_iter().for_each(|ready| ready(&initial));
             }
             asked = reload.recv(), if ready.is_none() && !reloads_end => match asked {
@@ -181,6 +183,7 @@ fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
     let (limits, metrics) = (config.limits.clone(), Arc::new(Metrics::default()));
     let models = Arc::new(ModelRegistry::new(
         config.models.clone(),
+        configured_labels(config),
         size(limits.models),
         salt()?,
         seconds(limits.model_load_seconds),

@@ -2,20 +2,23 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::Serialize;
 use tokio::sync::watch;
 
 use super::convert::request::{RequestContext, ScoreOptions};
 use super::engine::Engine;
 use super::errors::CallError;
 use super::limits::Limits;
-use super::quota::Quotas;
+use super::memory::{MemoryUse, resident};
+use super::quota::{Quotas, Resource};
 use super::registry::users::KnownUsers;
 use super::registry::{ModelRegistry, ServedModel};
 use super::telemetry::metrics::Metrics;
 use super::telemetry::traces::Traces;
 
 /// The phase of a server's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
     /// It loads its models.
     Starting,
@@ -80,6 +83,15 @@ impl ServerState {
     /// Takes over other users, for the calls that begin from now on.
     pub(crate) fn replace_users(&self, users: Arc<KnownUsers>) {
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(users);
+    }
+
+    /// The memory of the process beside the budget that callers share.
+    pub(crate) fn memory(&self) -> MemoryUse {
+        MemoryUse {
+            resident_bytes: resident(),
+            budget_bytes: self.quotas.most(Resource::Memory),
+            used_bytes: self.quotas.taken(Resource::Memory),
+        }
     }
 
     /// Where the server stands.

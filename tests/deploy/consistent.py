@@ -2,10 +2,14 @@
 
 consistent.py limits: docs/ebb-serve.toml has every limit of the table in docs/serving/tune.md, at its default
 consistent.py waits: the unit and the manifest wait longer than the server drains, and allow enough open files
+consistent.py probe: the command of the image's and the manifest's probes, as one line of arguments after the program
+consistent.py copies DOCKERFILE FOLDER [WITHOUT]: copies what the image's build copies, all but one path
 consistent.py pod FOLDER: writes the manifest's configuration, with its paths below the folder, as ebb-serve.toml
 """
 
+import json
 import re
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -31,6 +35,34 @@ def waits():
     assert pod["terminationGracePeriodSeconds"] > pause + LIMITS["drain_seconds"], "terminationGracePeriodSeconds"
 
 
+def copies(dockerfile, folder, without=None):
+    """What reaches the build: copied from the context, and not held back from it."""
+    ignored = Path(f"{dockerfile}.dockerignore").read_text().splitlines()
+    let_in = {line[1:] for line in ignored if line.startswith("!")}
+    lines = re.findall(r"^COPY (?!--from)(.+)$", Path(dockerfile).read_text(), re.MULTILINE)
+    sources = [source for line in lines for source in line.split()[:-1]]
+    assert sources and set(sources) == let_in, f"{sorted(set(sources) ^ let_in)}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for source in set(sources) - {without}:
+        if Path(source).is_dir():
+            shutil.copytree(source, folder / source)
+        else:
+            shutil.copy(source, folder / source)
+
+
+def probe():
+    """The image's and the manifest's commands differ only in where the configuration is."""
+    image = re.search(r"^HEALTHCHECK .*\\\n\s+CMD (\[.*\])$", Path("deploy/Dockerfile").read_text(), re.MULTILINE)
+    program, *arguments = json.loads(image.group(1))
+    container = manifest()["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    own = container["startupProbe"]["exec"]["command"]
+    entry = re.search(r"^ENTRYPOINT (\[.*\])$", Path("deploy/Dockerfile").read_text(), re.MULTILINE)
+    assert [program] == json.loads(entry.group(1)) and own[0] == program, f"{program} {own}"
+    assert own[1:3] == container["args"] and own[3:] == arguments[2:], f"{own} {arguments}"
+    print(*arguments[2:])
+
+
 def manifest():
     return {part["kind"]: part for part in yaml.safe_load_all(Path("deploy/kubernetes.yaml").read_text())}
 
@@ -53,4 +85,10 @@ def pod(folder):
 
 
 if __name__ == "__main__":
-    pod(Path(sys.argv[2])) if sys.argv[1] == "pod" else {"limits": limits, "waits": waits}[sys.argv[1]]()
+    what, *arguments = sys.argv[1:]
+    if what == "pod":
+        pod(Path(arguments[0]))
+    elif what == "copies":
+        copies(arguments[0], Path(arguments[1]), *arguments[2:])
+    else:
+        {"limits": limits, "waits": waits, "probe": probe}[what]()

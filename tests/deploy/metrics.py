@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 page = urllib.request.urlopen(f"http://{sys.argv[1]}/metrics", timeout=5).read().decode()
 families = list(text_string_to_metric_families(page))
 there = {family.name + ("_total" if family.type == "counter" else "") for family in families}
-told = set(re.findall(r"^\| `((?:ebb|grpc)_\w+)` \|", Path("docs/serving/observe.md").read_text(), re.MULTILINE))
+told = set(re.findall(r"^\| `((?:ebb|grpc|process)_\w+)` \|", Path("docs/serving/observe.md").read_text(), re.MULTILINE))
 # The shadow's are there only while a model has that label.
 assert there <= told and all("shadow" in name or "trace" in name for name in told - there), f"{sorted(there ^ told)}"
 labels = {name for family in families for sample in family.samples for name in sample.labels}

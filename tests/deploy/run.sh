@@ -137,12 +137,28 @@ check "the manifest's configuration is in order" \
     prints 'the configuration is in order' "$server" --config "$work/pod/ebb-serve.toml" --check-config
 skipped "the manifest in a cluster" "there is none"
 
-# --- The image.
+# --- What the images' builds copy: the package must build from nothing else.
+# built DOCKERFILE FEATURE PROGRAM [WITHOUT]: whether cargo takes what the build copies, all but one path.
+built() {
+    "$python" tests/deploy/consistent.py copies "$1" "$work/context" "${4:-}" &&
+        (cd "$work/context" && CARGO_TARGET_DIR=$target cargo check --quiet --locked --no-default-features --features "$2" --bin "$3")
+}
+check "the server builds from what its image's build copies" built deploy/Dockerfile serve ebb-serve
+check "the trainer builds from what its image's build copies" built deploy/Dockerfile.train train ebb-train
+check "a member of the workspace that is not copied is missed" ends 101 benches built deploy/Dockerfile serve ebb-serve benches
+check "a folder that is not copied is missed" ends 101 examples built deploy/Dockerfile.train train ebb-train examples
+
+# --- The images.
 if docker info >/dev/null 2>&1; then
     check "the image is built" docker build --quiet --file deploy/Dockerfile --tag ebb-serve:test .
     check "the image runs" prints '^ebb [0-9]' docker run --rm --read-only --cap-drop ALL ebb-serve:test --version
+    check "the trainer's image is built" docker build --quiet --file deploy/Dockerfile.train --tag ebb-train:test .
+    mkdir -p "$work/fit"
+    check "the trainer's image fits a model" docker run --rm --read-only --tmpfs /tmp --cap-drop ALL \
+        --user "$(id -u):$(id -g)" -v "$PWD/datasets/shop:/work:ro" -v "$work/fit:/out" ebb-train:test \
+        fit --quiet --config ebb.toml --out /out/shop
 else
-    skipped "the image" "there is no container engine"
+    skipped "the images" "there is no container engine"
 fi
 if [ ! -x "$static" ]; then
     skipped "the static binary in an empty folder" "there is no build for x86_64-unknown-linux-musl"
@@ -229,11 +245,45 @@ if [ -x "$client" ]; then
 else
     skipped "the client in Rust" "it is not built: cargo build --release --example client"
 fi
+# --- The probe, as the image and the manifest run it.
+probe=$("$python" tests/deploy/consistent.py probe)
+check "the image's probe, on the metrics port" \
+    prints 'well, says http://127.0.0.1' "$server" --config "$site/plain.toml" $probe
+check "the image's probe, on the health service" prints 'well, says grpc' "$server" $probe --address "$plain"
+check "the probe of a server that is not there" ends 1 'cannot be asked' "$server" $probe --address 127.0.0.1:1
+
 check "probes over TLS: readiness and liveness are SERVING" \
     "$python" tests/deploy/health.py "localhost:$port" "$site/tls" readiness liveness
 
 check "metrics are OpenMetrics, with the names that docs/serving/observe.md lists" \
     "$python" tests/deploy/metrics.py "127.0.0.1:$metrics_port"
+
+# --- The dashboard and the alerts.
+check "the dashboard can be provisioned" "$python" tests/deploy/dashboard.py deploy/grafana/ebb-serve.json
+sed 's/"gridPos"/"gridpos"/' deploy/grafana/ebb-serve.json >"$work/misspelt.json"
+check "a dashboard with a misspelt key is found" ends 1 gridPos "$python" tests/deploy/dashboard.py "$work/misspelt.json"
+# Debian's package has the checker beside a server that nobody wants here: it is unpacked, not installed.
+promtool=$(command -v promtool || echo "$work/prometheus/usr/bin/promtool")
+if [ ! -x "$promtool" ] && command -v apt-get >/dev/null; then
+    mkdir -p "$work/packages"
+    unpacked() { apt-get download --quiet prometheus && dpkg -x prometheus_*.deb "$work/prometheus"; }
+    (cd "$work/packages" && { unpacked || { apt-get update -qq && unpacked; }; }) >"$work/promtool.log" 2>&1 || true
+fi
+if [ -x "$promtool" ]; then
+    check "Prometheus reads the alerts" prints 'SUCCESS: [0-9]+ rules found' "$promtool" check rules deploy/prometheus/ebb-serve.rules.yaml
+    check "each alert fires where it should, and not beside that" \
+        prints SUCCESS "$promtool" test rules tests/deploy/alerts.test.yaml
+    fired=$(grep -c '^      - alert: ' deploy/prometheus/ebb-serve.rules.yaml)
+    cases=$(grep -o 'alertname: [A-Za-z]*' tests/deploy/alerts.test.yaml | sort -u | wc -l)
+    check "each alert has a case" [ "$fired" = "$cases" ]
+    mkdir -p "$work/rules/deploy/prometheus" "$work/rules/tests/deploy"
+    sed 's/> 0.01$/> 0.2/' deploy/prometheus/ebb-serve.rules.yaml >"$work/rules/deploy/prometheus/ebb-serve.rules.yaml"
+    cp tests/deploy/alerts.test.yaml "$work/rules/tests/deploy/"
+    check "an alert with another threshold fails its case" \
+        ends 1 EbbWorkShed "$promtool" test rules "$work/rules/tests/deploy/alerts.test.yaml"
+else
+    skipped "the alerts" "there is no promtool, and Debian's package prometheus cannot be fetched: $(tail -1 "$work/promtool.log" 2>/dev/null)"
+fi
 
 # --- Keys that change while the server runs.
 until_logged() {

@@ -147,7 +147,7 @@ const FLOORS: [Floors; 4] = [
     Floors {
         parent: "serve",
         floors: &[
-            &["server", "client", "reference"],
+            &["server", "client", "reference", "probe"],
             &["initial_state"],
             &["transport"],
             &["gateway"],

@@ -64,6 +64,9 @@ pub enum ServeError {
     /// The protocol's own description is damaged: a fault of the build.
     #[error("the reflection service cannot be built: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// A server that is not as well as a probe asks for, or cannot be asked.
+    #[error("{0}")]
+    Unhealthy(String),
     /// Loading ended in a crash.
     #[error("loading the model crashed: {0}")]
     Crashed(#[from] tokio::task::JoinError),

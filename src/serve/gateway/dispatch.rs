@@ -123,11 +123,19 @@ async fn unary(
         "GetModel" => typed(&state, &call, message, models::get_model),
         "ListModels" => typed(&state, &call, message, models::list_models),
         "LoadModel" => {
-            let answer = models::load_model(state, decode(message, &call.memory)?).await?;
+            let (request, memory) = (decode(message, &call.memory)?, Arc::clone(&call.memory));
+            encode(&models::load_model(state, call, request).await?, &memory)
+        }
+        "ActivateModel" => {
+            let request = decode(message, &call.memory)?;
+            let answer = models::activate_model(&state, &call, request).await?;
             encode(&answer, &call.memory)
         }
-        "ActivateModel" => typed(&state, &call, message, models::activate_model),
-        "UnloadModel" => typed(&state, &call, message, models::unload_model),
+        "UnloadModel" => {
+            let request = decode(message, &call.memory)?;
+            let answer = models::unload_model(&state, &call, request)?;
+            encode(&answer, &call.memory)
+        }
         // The table of methods has no others.
         other => Err(CallError::UnknownMethod(format!("{other} is not answered"))),
     }

@@ -35,7 +35,7 @@ use self::request_body::RequestBody;
 use super::context::{CallContext, Caller};
 use super::errors::CallError;
 use super::limits::size;
-use super::methods::{RPCS, Rpc, find};
+use super::methods::{Permission, RPCS, Rpc, find};
 use super::quota::Owners;
 use super::state::ServerState;
 use super::telemetry::call_record::{CallLog, CallRecord};
@@ -131,7 +131,9 @@ impl Gateway {
         }
         let span = shared.state.traces.begin(rpc, &head.headers);
         let parent = span.parent();
-        let id = given_id(&head.headers);
+        // What a call changes is logged with its name, also where it comes without one.
+        let changes = rpc.is_some_and(|rpc| rpc.permission == Some(Permission::Manage));
+        let id = given_id(&head.headers).or_else(|| changes.then(|| shared.new_id()));
         let record = shared.log.begin(position, started, &caller, id, span);
         if !speaks_grpc(&head) {
             record.finish(Code::InvalidArgument);
@@ -141,14 +143,17 @@ impl Gateway {
             .and_then(|()| self.check_calls(peer))
             .and_then(|()| shared.context(rpc, started, caller, parent, &head, peer));
         match context {
-            Ok((rpc, context, admitted)) => Begun::Admitted(Box::new(shared.call(
-                rpc,
-                context,
-                admitted,
-                record,
-                &head.headers,
-                body,
-            ))),
+            Ok((rpc, mut context, admitted)) => {
+                context.request_id = record.id().cloned();
+                Begun::Admitted(Box::new(shared.call(
+                    rpc,
+                    context,
+                    admitted,
+                    record,
+                    &head.headers,
+                    body,
+                )))
+            }
             Err(error) => Begun::Refused(shared.refused(error, record)),
         }
     }
@@ -195,7 +200,8 @@ impl Shared {
             deadline: deadline::deadline(&head.headers, started, longest)?,
             span,
             caller,
-            request_id: given_id(&head.headers),
+            // The record has it.
+            request_id: None,
             queue_place: admitted.queue_place.clone(),
             memory: Arc::clone(&admitted.memory),
         };

@@ -4,13 +4,16 @@
 //! and keeps it to its end, so that a swap of models never mixes two of them in one answer.
 
 pub(crate) mod feature_orders;
+pub(crate) mod label_file;
 pub(crate) mod labels;
+pub(crate) mod moved_labels;
 pub(crate) mod served_model;
 pub(crate) mod shadow_stats;
 pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod training_scores;
 pub(crate) mod users;
 pub(crate) mod vocabulary;
 
@@ -20,20 +23,21 @@ pub(crate) use shadow_stats::ShadowStats;
 pub(crate) use status::{ModelPage, ModelState, ModelStatus};
 pub(crate) use table::ModelTable;
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::context::CallContext;
 use super::detached;
 use super::errors::{CallError, clip};
 use super::telemetry::metrics::{Metrics, Reload};
+use labels::Labels;
+use moved_labels::MovedLabels;
+use served_model::folder_below;
 use shadow_stats::ShadowTracker;
-
-/// The longest name of a model, in bytes.
-const MAX_NAME_BYTES: usize = 128;
 
 /// How many readings there may be at the same time: one, and some that hang. Each of these holds a thread.
 const READS_MAX: usize = 4;
@@ -47,6 +51,8 @@ pub(crate) struct ModelRegistry {
     shadow: Mutex<ShadowTracker>,
     /// The folder below which models may be loaded from.
     folder: Option<PathBuf>,
+    /// What keeps moved labels over a restart; `None` without that folder.
+    moved_labels: Option<Arc<MovedLabels>>,
     /// Reading a model takes memory and a processor: one at a time.
     reading: tokio::sync::Mutex<()>,
     /// Places for readings, those that took too long and may never end included.
@@ -74,9 +80,11 @@ impl Changed {
 }
 
 impl ModelRegistry {
-    /// No models yet. `salt` makes this run's etags differ from another's.
+    /// No models yet. `salt` makes this run's etags differ from another's; `configured` are the labels that the configuration
+    /// gives.
     pub(crate) fn new(
         folder: Option<PathBuf>,
+        configured: Labels,
         max_models: usize,
         salt: u32,
         load_limit: Duration,
@@ -85,6 +93,9 @@ impl ModelRegistry {
         Self {
             table: RwLock::new(ModelTable::new(max_models, salt)),
             shadow: Mutex::default(),
+            moved_labels: folder
+                .clone()
+                .map(|folder| Arc::new(MovedLabels::new(folder, configured))),
             folder,
             reading: tokio::sync::Mutex::new(()),
             reads: Arc::new(Semaphore::new(READS_MAX)),
@@ -170,6 +181,7 @@ impl ModelRegistry {
         &self,
         name: &str,
         validate_only: bool,
+        call: &CallContext,
     ) -> Result<(Arc<ServedModel>, Changed), CallError> {
         let folder = self.folder_of(name)?;
         let _one_at_a_time = self.reading.lock().await;
@@ -198,13 +210,25 @@ impl ModelRegistry {
                 if in_use {
                     self.metrics.reloaded(Reload::Success);
                 }
-                tracing::info!(model = name, version = model.version(), "model loaded");
+                tracing::info!(
+                    model = name,
+                    version = model.version(),
+                    key = call.caller.name(),
+                    request_id = call.request_id(),
+                    "model loaded"
+                );
                 Ok((model, changed))
             }
             Err(problem) => {
                 self.change(|table| table.fail(name, problem.clone()));
                 self.metrics.reloaded(Reload::Refused);
-                tracing::warn!(model = name, reason = problem, "model rejected");
+                tracing::warn!(
+                    model = name,
+                    reason = problem,
+                    key = call.caller.name(),
+                    request_id = call.request_id(),
+                    "model rejected"
+                );
                 Err(refused(name, problem))
             }
         }
@@ -279,6 +303,7 @@ impl ModelRegistry {
         label: Label,
         name: &str,
         etag: &str,
+        call: &CallContext,
     ) -> Result<Changed, CallError> {
         let outcome = self.change(|table| {
             table.activate(label, name, etag)?;
@@ -290,18 +315,53 @@ impl ModelRegistry {
             Reload::Refused
         });
         if outcome.is_ok() {
-            tracing::info!(label = label.name(), model = name, "label moved");
+            tracing::info!(
+                label = label.name(),
+                model = name,
+                key = call.caller.name(),
+                request_id = call.request_id(),
+                "label moved"
+            );
         }
         outcome
     }
 
+    /// Writes the labels as they are now, for the next start. Waits for the disk, but not for long; a failure is logged and
+    /// changes nothing here.
+    pub(crate) async fn keep_labels(self: &Arc<Self>) {
+        if let Some(moved) = &self.moved_labels {
+            let registry = Arc::clone(self);
+            moved.keep(move || registry.table().labels().clone()).await;
+        }
+    }
+
+    /// Writes the labels of a start whose configuration is not the one that the kept labels were moved under: it must not be
+    /// overruled when it changes back.
+    pub(crate) async fn renew_kept_labels(self: &Arc<Self>) {
+        if let Some(moved) = &self.moved_labels
+            && moved.are_outdated().await
+        {
+            self.keep_labels().await;
+        }
+    }
+
     /// Unloads a model without labels, and removes it once its calls are finished. Returns the etag.
-    pub(crate) fn unload(self: &Arc<Self>, name: &str, etag: &str) -> Result<String, CallError> {
+    pub(crate) fn unload(
+        self: &Arc<Self>,
+        name: &str,
+        etag: &str,
+        call: &CallContext,
+    ) -> Result<String, CallError> {
         let (last, etag) = self.change(|table| {
             let last = table.unload(name, etag)?;
             Ok::<_, CallError>((last, table.etag()))
         })?;
-        tracing::info!(model = name, "model unloading");
+        tracing::info!(
+            model = name,
+            key = call.caller.name(),
+            request_id = call.request_id(),
+            "model unloading"
+        );
         let (registry, name) = (Arc::clone(self), name.to_owned());
         tokio::spawn(async move {
             // The table has given its own reference away: all others are of calls in progress.
@@ -318,26 +378,20 @@ impl ModelRegistry {
 
     /// The folder that a name stands for: directly below the models' folder and nowhere else.
     fn folder_of(&self, name: &str) -> Result<PathBuf, CallError> {
-        let mut parts = Path::new(name).components();
-        let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
-        // Hidden folders are other programs'. Control characters would confuse readers of the log. A model with the name of
-        // a label could never be selected.
-        if !is_plain
-            || name.starts_with('.')
-            || name.len() > MAX_NAME_BYTES
-            || name.contains(char::is_control)
-            || Label::from_name(name).is_some()
-        {
+        // Without a folder every name is checked all the same: its fault comes first.
+        let below = self.folder.clone().unwrap_or_default();
+        let folder = folder_below(&below, name).ok_or_else(|| {
             let problem =
                 "must be the name of a folder below the server's model folder, and no label";
-            return Err(CallError::field("name", problem));
-        }
+            CallError::field("name", problem)
+        })?;
         let fixed = || {
             CallError::ModelsFixed(
                 "this server was started without --models and loads no others".into(),
             )
         };
-        Ok(self.folder.as_ref().ok_or_else(fixed)?.join(name))
+        self.folder.as_ref().ok_or_else(fixed)?;
+        Ok(folder)
     }
 }
 

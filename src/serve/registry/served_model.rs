@@ -1,12 +1,18 @@
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
+use super::labels::Label;
+use super::training_scores::TrainingScores;
 use super::vocabulary::Vocabulary;
 use crate::features::{Catalogue, Constraints, Feature, FeatureError, Scale};
 use crate::history::DayClock;
 use crate::lifecycle::Behaviour;
 use crate::model::{Bundle, BundleSpec, ModelError, Saved, load};
 use crate::serve::errors::ServeError;
+
+/// The longest name of a model, in bytes.
+const MAX_NAME_BYTES: usize = 128;
 
 /// A model under its name, with everything that is looked up for each call: built once, never changed.
 #[derive(Clone, Debug)]
@@ -15,6 +21,8 @@ pub struct ServedModel {
     folder: Option<PathBuf>,
     bundle: Bundle,
     card: String,
+    loaded_at: SystemTime,
+    training_scores: Option<TrainingScores>,
     clock: DayClock,
     /// The kinds that the model uses, sorted, so that inline records get the same order as a roll-up's.
     kinds: Vec<String>,
@@ -30,16 +38,10 @@ impl ServedModel {
     /// # Errors
     /// [`ServeError`] when the folder's name is not text, or when it holds no usable model.
     pub fn load(folder: &Path) -> Result<Self, ServeError> {
-        let given = folder.file_name().map(ToOwned::to_owned);
-        // A path such as `.` has no last part of its own.
-        let resolved = || Some(folder.canonicalize().ok()?.file_name()?.to_owned());
-        let name = given
-            .or_else(resolved)
-            .and_then(|name| name.into_string().ok())
-            .ok_or_else(|| ServeError::Folder {
-                path: folder.to_owned(),
-                problem: "has no name that is text".into(),
-            })?;
+        let name = name_of(folder).ok_or_else(|| ServeError::Folder {
+            path: folder.to_owned(),
+            problem: "has no name that is text".into(),
+        })?;
         Self::load_as(name, folder)
     }
 
@@ -77,6 +79,8 @@ impl ServedModel {
         Ok(Self {
             name: name.into(),
             folder: None,
+            loaded_at: SystemTime::now(),
+            training_scores: TrainingScores::of_card(&card),
             card,
             clock,
             kinds,
@@ -116,6 +120,16 @@ impl ServedModel {
     /// The model card, a JSON object.
     pub fn card(&self) -> &str {
         &self.card
+    }
+
+    /// When the model was read.
+    pub(crate) fn loaded_at(&self) -> SystemTime {
+        self.loaded_at
+    }
+
+    /// The probabilities that it gave when it was tested; `None` when its card has none.
+    pub(crate) fn training_scores(&self) -> Option<&TrainingScores> {
+        self.training_scores.as_ref()
     }
 
     /// The features, in the order of vectors.
@@ -176,6 +190,29 @@ impl ServedModel {
     pub(crate) fn requires(&self, position: usize) -> bool {
         self.required[position]
     }
+}
+
+/// The name of a folder's model: the folder's own; `None` when that is not text.
+pub(crate) fn name_of(folder: &Path) -> Option<String> {
+    let given = folder.file_name().map(ToOwned::to_owned);
+    // A path such as `.` has no last part of its own.
+    let resolved = || Some(folder.canonicalize().ok()?.file_name()?.to_owned());
+    given.or_else(resolved)?.into_string().ok()
+}
+
+/// The folder that a name stands for: directly below the models' folder and nowhere else. `None` for a name that is none of a
+/// model.
+pub(crate) fn folder_below(models: &Path, name: &str) -> Option<PathBuf> {
+    let mut parts = Path::new(name).components();
+    let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+    // Hidden folders are other programs'. Control characters would confuse readers of the log. A model with the name of a
+    // label could never be selected.
+    let is_name = is_plain
+        && !name.starts_with('.')
+        && name.len() <= MAX_NAME_BYTES
+        && !name.contains(char::is_control)
+        && Label::from_name(name).is_none();
+    is_name.then(|| models.join(name))
 }
 
 /// Which features the lifecycle rules cannot do without: each error names one more, until there is none.

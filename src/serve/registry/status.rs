@@ -14,6 +14,16 @@ pub(crate) enum ModelState {
 }
 
 impl ModelState {
+    /// The state in one word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Active => "active",
+            Self::Unloading => "unloading",
+            Self::Failed => "failed",
+        }
+    }
+
     /// The state in an error, after the model's name.
     pub(crate) fn words(self) -> &'static str {
         match self {

@@ -64,6 +64,12 @@ impl ModelTable {
             .collect()
     }
 
+    /// The states of all models as [`Self::statuses`], each with the model that answers.
+    pub(crate) fn models(&self) -> impl Iterator<Item = (ModelStatus, Option<&Arc<ServedModel>>)> {
+        let entries = self.entries.iter();
+        entries.map(|(name, entry)| (self.status_of(name, entry), entry.model.as_ref()))
+    }
+
     fn status_of(&self, name: &str, entry: &ModelEntry) -> ModelStatus {
         let ModelEntry {
             state,
@@ -103,6 +109,11 @@ impl ModelTable {
             has_more: rest.next().is_some(),
             etag: self.etag(),
         })
+    }
+
+    /// The model that each label stands for.
+    pub(crate) fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     /// The model of a label.

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use crate::model::{Saved, load};
 use crate::serve::registry::*;
 use crate::serve::wire;
@@ -201,7 +203,7 @@ fn statistics_count_each_difference_from_the_score_that_was_returned() {
 
 /// A registry whose loads may take this long.
 fn registry(load_limit: Duration) -> ModelRegistry {
-    ModelRegistry::new(None, 3, 7, load_limit, Arc::default())
+    ModelRegistry::new(None, Labels::default(), 3, 7, load_limit, Arc::default())
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::serve::context::CallContext;
 use crate::serve::convert::model;
 use crate::serve::errors::CallError;
 use crate::serve::limits::size;
@@ -71,6 +72,7 @@ pub(crate) fn list_models(
 /// `LoadModel`.
 pub(crate) async fn load_model(
     state: Arc<ServerState>,
+    call: CallContext,
     request: wire::LoadModelRequest,
 ) -> Result<wire::LoadModelResponse, CallError> {
     let wire::LoadModelRequest {
@@ -80,7 +82,7 @@ pub(crate) async fn load_model(
     check_changeable(&state)?;
     let models = Arc::clone(&state.models);
     // In a task of its own: a client that cancels its call does not leave a model half loaded.
-    let job = tokio::spawn(async move { models.load(&name, validate_only).await });
+    let job = tokio::spawn(async move { models.load(&name, validate_only, &call).await });
     let (model, Changed { status, etag }) =
         job.await.map_err(|_| CallError::Crashed("loading"))??;
     Ok(wire::LoadModelResponse {
@@ -91,14 +93,17 @@ pub(crate) async fn load_model(
 }
 
 /// `ActivateModel`.
-pub(crate) fn activate_model(
+pub(crate) async fn activate_model(
     state: &ServerState,
+    call: &CallContext,
     request: wire::ActivateModelRequest,
 ) -> Result<wire::ActivateModelResponse, CallError> {
     let wire::ActivateModelRequest { label, name, etag } = request;
     check_changeable(state)?;
     let label = model::label(label)?;
-    let Changed { status, etag } = state.models.activate(label, &name, &etag)?;
+    let Changed { status, etag } = state.models.activate(label, &name, &etag, call)?;
+    // Answered after that: a label whose move was confirmed survives a restart.
+    state.models.keep_labels().await;
     Ok(wire::ActivateModelResponse {
         status: status.map(wire::ModelStatus::from),
         etag,
@@ -108,10 +113,11 @@ pub(crate) fn activate_model(
 /// `UnloadModel`.
 pub(crate) fn unload_model(
     state: &ServerState,
+    call: &CallContext,
     request: wire::UnloadModelRequest,
 ) -> Result<wire::UnloadModelResponse, CallError> {
     let wire::UnloadModelRequest { name, etag } = request;
     check_changeable(state)?;
-    let etag = state.models.unload(&name, &etag)?;
+    let etag = state.models.unload(&name, &etag, call)?;
     Ok(wire::UnloadModelResponse { etag })
 }

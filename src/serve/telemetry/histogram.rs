@@ -5,9 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+use serde::Serialize;
 
 /// The most buckets of a histogram, that of the values beyond all bounds included.
 const BUCKETS_MOST: usize = 16;
+
+/// What a histogram held at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct HistogramCounts {
+    /// How many values were in each bucket; the last one is that beyond all bounds. Not cumulative.
+    pub(crate) counts: Vec<u64>,
+    /// The sum of all values.
+    pub(crate) sum: f64,
+}
 
 /// A histogram that many threads add to without waiting for each other.
 #[derive(Debug)]
@@ -59,6 +69,15 @@ impl Histogram {
         self.add(sum);
     }
 
+    /// What it holds now.
+    pub(crate) fn counts(&self) -> HistogramCounts {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        HistogramCounts {
+            counts: self.counts.iter().map(load).collect(),
+            sum: f64::from_bits(self.sum.load(Ordering::Relaxed)),
+        }
+    }
+
     fn add(&self, value: f64) {
         let more = |bits| Some((f64::from_bits(bits) + value).to_bits());
         // The closure always gives a value.
@@ -70,18 +89,11 @@ impl Histogram {
 
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let HistogramCounts { counts, sum } = self.counts();
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
-        let buckets: Vec<(f64, u64)> = bounds
-            .zip(&self.counts)
-            .map(|(bound, count)| (bound, count.load(Ordering::Relaxed)))
-            .collect();
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        encoder.encode_histogram::<NoLabelSet>(
-            f64::from_bits(self.sum.load(Ordering::Relaxed)),
-            count,
-            &buckets,
-            None,
-        )
+        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 
     fn metric_type(&self) -> MetricType {
@@ -101,12 +113,7 @@ mod tests {
         let values = [0.0, 0.05, 0.051, 0.3, 0.99, 1.0];
         values.iter().for_each(|value| single.observe(*value));
         many.observe_all(values.into_iter());
-        let counts = |h: &Histogram| {
-            h.counts
-                .iter()
-                .map(|c| c.load(Ordering::Relaxed))
-                .collect::<Vec<_>>()
-        };
+        let counts = |h: &Histogram| h.counts().counts;
         assert_eq!(counts(&single), counts(&many));
         assert_eq!(counts(&single), [2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0]);
     }

@@ -5,25 +5,30 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Instant, SystemTime};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
+use serde::Serialize;
 use tonic::Code;
 
-use super::histogram::Histogram;
+use super::histogram::{Histogram, HistogramCounts};
 use super::log::lost_lines;
 use crate::serve::methods::{MethodKind, RPCS};
 
 /// Upper bounds of the buckets of times, in seconds.
-const SECONDS: &[f64] = &[
+pub(crate) const SECONDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     10.0,
 ];
 /// Upper bounds of the buckets of probabilities.
-const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0];
+pub(crate) const PROBABILITIES: &[f64] =
+    &[0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0];
 
 /// Names for the counters of one family: an enum whose variants are the values of a label, so that each counter is found by
 /// its variant.
@@ -149,11 +154,56 @@ impl Method {
             ("grpc_method", self.method),
         ]
     }
+
+    fn counts(&self) -> MethodCounts {
+        let codes = self.handled.iter().enumerate();
+        let occurred = codes.filter(|(_, count)| count.get() > 0);
+        MethodCounts {
+            service: self.service,
+            method: self.method,
+            is_streaming: self.kind.is_streaming(),
+            started: self.started.get(),
+            handled: occurred
+                .map(|(code, count)| (code_name(Code::from_i32(code as i32)), count.get()))
+                .collect(),
+            seconds: self.seconds.counts(),
+        }
+    }
+}
+
+/// The counters of one method at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct MethodCounts {
+    /// The service's full name; `unknown` for calls of methods that do not exist.
+    pub(crate) service: &'static str,
+    /// The method's name.
+    pub(crate) method: &'static str,
+    /// Whether messages come one after another.
+    pub(crate) is_streaming: bool,
+    /// Calls begun.
+    pub(crate) started: u64,
+    /// Calls ended, by each status that occurred.
+    pub(crate) handled: Vec<(String, u64)>,
+    /// The seconds that calls took, in the buckets of [`SECONDS`].
+    pub(crate) seconds: HistogramCounts,
+}
+
+/// When the process began, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    /// For the time that has passed, which no change of the clock alters.
+    pub(crate) instant: Instant,
+    /// For people and for other machines.
+    pub(crate) clock: SystemTime,
 }
 
 /// Everything that is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
+    /// When counting began, which is when the server started.
+    pub(crate) started: Started,
+    /// Connections for calls that are open.
+    connections: AtomicUsize,
     methods: Vec<Method>,
     sheds: [Counter; Shed::ALL.len()],
     reloads: [Counter; Reload::ALL.len()],
@@ -169,6 +219,11 @@ impl Default for Metrics {
             .iter()
             .map(|rpc| Method::new(rpc.service_name, rpc.method, rpc.kind));
         Self {
+            started: Started {
+                instant: Instant::now(),
+                clock: SystemTime::now(),
+            },
+            connections: AtomicUsize::new(0),
             methods: methods
                 .chain([Method::new("unknown", "unknown", MethodKind::Unary)])
                 .collect(),
@@ -207,6 +262,33 @@ impl Metrics {
     pub(crate) fn reloaded(&self, result: Reload) {
         self.reloads[result as usize].inc();
     }
+
+    /// So many connections for calls are open.
+    pub(crate) fn set_connections(&self, open: usize) {
+        self.connections.store(open, Ordering::Relaxed);
+    }
+
+    /// The connections for calls that are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// The counters of every method.
+    pub(crate) fn calls(&self) -> Vec<MethodCounts> {
+        self.methods.iter().map(Method::counts).collect()
+    }
+
+    /// How often work was refused, by reason.
+    pub(crate) fn sheds(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let count = |shed: &Shed| (shed.name(), self.sheds[*shed as usize].get());
+        Shed::ALL.iter().map(count)
+    }
+
+    /// How often models or labels were changed, by result.
+    pub(crate) fn reloads(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let count = |result: &Reload| (result.name(), self.reloads[*result as usize].get());
+        Reload::ALL.iter().map(count)
+    }
 }
 
 /// The collector that a page is made with.
@@ -216,6 +298,8 @@ pub(crate) struct Collected(pub(crate) Arc<Metrics>);
 impl Collector for Collected {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Metrics {
+            started,
+            connections,
             methods,
             sheds,
             reloads,
@@ -245,7 +329,16 @@ impl Collector for Collected {
         let help = "Seconds that computations waited for a thread.";
         let seconds = Some(&Unit::Seconds);
         let family = encoder.encode_descriptor("ebb_queue_wait", help, seconds, histogram)?;
-        queue_wait.encode(family)
+        queue_wait.encode(family)?;
+        let help = "Connections for calls that are open.";
+        let open = ConstGauge::new(connections.load(Ordering::Relaxed) as f64);
+        let gauge = MetricType::Gauge;
+        open.encode(encoder.encode_descriptor("ebb_connections", help, None, gauge)?)?;
+        let since = started.clock.duration_since(SystemTime::UNIX_EPOCH);
+        let since = ConstGauge::new(since.map_or(0.0, |passed| passed.as_secs_f64()));
+        // The name that Prometheus' own libraries give it.
+        let help = "When the server started.";
+        since.encode(encoder.encode_descriptor("process_start_time", help, seconds, gauge)?)
     }
 }
 

@@ -46,6 +46,7 @@ impl Listener {
         let (tracker, mut tasks) = (Arc::new(ConnectionTracker::default()), JoinSet::new());
         let mut number = 0_u64;
         loop {
+            metrics.set_connections(tracker.open());
             let accepted = tokio::select! {
                 _ = phase.wait_for(|phase| *phase == Phase::Draining) => break,
                 // Finished tasks are taken out at once, so that they do not pile up.

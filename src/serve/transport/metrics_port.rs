@@ -1,12 +1,13 @@
-//! The port for machines that speak plain HTTP: metrics for Prometheus, and health for probes.
+//! The port for what speaks plain HTTP: a page for people, metrics for Prometheus, and health for probes.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
@@ -14,26 +15,30 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
 
+use super::http_connections::{ActiveStream, HttpConnections};
 use super::model_metrics::ModelMetrics;
+use super::process_metrics::ProcessMetrics;
+use super::status::Status;
+use super::status_page::StatusPage;
 use crate::serve::limits::{Limits, seconds, size};
 use crate::serve::state::{Phase, ServerState};
 use crate::serve::telemetry::metrics::Collected;
 
-/// The media type of the page.
+/// The media type of metrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long to wait when no connection can be taken: trying again at once would only burn the processor.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What the pages are made of.
+/// What the answers are made of.
 struct Pages {
     registry: Registry,
+    page: StatusPage,
     state: Arc<ServerState>,
 }
 
-/// Answers `GET /metrics`, `/ready` and `/live`.
+/// Answers `GET /`, `/status.json`, `/metrics`, `/ready` and `/live`.
 pub(crate) struct MetricsServer {
     listener: TcpListener,
     router: Router,
@@ -41,17 +46,22 @@ pub(crate) struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// Serves the metrics of a state on a port.
+    /// Serves the page and the metrics of a state on a port.
     pub(crate) fn new(listener: TcpListener, state: &Arc<ServerState>) -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Collected(Arc::clone(&state.metrics))));
         registry.register_collector(Box::new(ModelMetrics(Arc::clone(state))));
+        registry.register_collector(Box::new(ProcessMetrics(Arc::clone(state))));
         state.traces.register(&mut registry);
         let pages = Pages {
             registry,
+            page: StatusPage::new(),
             state: Arc::clone(state),
         };
+        // HEAD is answered wherever GET is, by the same without its body.
         let router = Router::new()
+            .route("/", get(page))
+            .route("/status.json", get(status))
             .route("/metrics", get(metrics))
             .route("/ready", get(ready))
             .route("/live", get(|| async { StatusCode::OK }))
@@ -65,34 +75,50 @@ impl MetricsServer {
 
     /// Serves until dropped. Each connection is for one request, in the time that a call may take.
     pub(crate) async fn serve(self) {
-        let Self {
-            listener,
-            router,
-            limits,
-        } = self;
-        let connections = Arc::new(Semaphore::new(size(limits.metrics_connections)));
+        let connections = HttpConnections::new(size(self.limits.metrics_connections));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(seconds(limits.handshake_seconds))
+            .header_read_timeout(seconds(self.limits.handshake_seconds))
             .keep_alive(false);
         loop {
-            // The semaphore is never closed.
-            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-                return;
-            };
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            };
-            let pages = TowerToHyperService::new(router.clone());
-            let connection = http.serve_connection(TokioIo::new(stream), pages);
-            let connection = tokio::time::timeout(limits.longest(false), connection);
-            tokio::spawn(async move {
-                // A peer that sends nonsense or takes too long gets nothing.
-                let _ = connection.await;
-                drop(permit);
-            });
+            match self.listener.accept().await {
+                Ok(accepted) => self.answer(&http, &connections, accepted),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
         }
+    }
+
+    /// Answers the one request of a connection, in a task of its own.
+    fn answer(
+        &self,
+        http: &http1::Builder,
+        connections: &Arc<HttpConnections>,
+        (stream, peer): (TcpStream, SocketAddr),
+    ) {
+        let connection = connections.admit(peer.ip());
+        let number = connection.number();
+        let stream = TokioIo::new(ActiveStream::new(stream, connection));
+        let pages = TowerToHyperService::new(self.router.clone());
+        let served = http.serve_connection(stream, pages);
+        // A peer that sends nonsense or takes too long gets nothing.
+        let task = tokio::spawn(tokio::time::timeout(self.limits.longest(false), served));
+        connections.serve_by(number, task.abort_handle());
+    }
+}
+
+async fn page(State(pages): State<Arc<Pages>>) -> Response {
+    (pages.page.headers(), pages.page.html()).into_response()
+}
+
+async fn status(State(pages): State<Arc<Pages>>) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    match serde_json::to_vec(&Status::of(&pages.state)) {
+        Ok(status) => (headers, status).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

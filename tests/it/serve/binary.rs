@@ -280,6 +280,88 @@ async fn a_hangup_signal_has_the_bundle_read_again_and_calls_are_logged_as_json(
     assert_eq!(of("model loaded again")["version"], newer.version());
 }
 
+/// A request with a key, and a name unless that is empty.
+fn named<M>(id: &str, key: &str, message: M) -> tonic::Request<M> {
+    let mut request = tonic::Request::new(message);
+    let headers = request.metadata_mut();
+    headers.insert("authorization", format!("Bearer {key}").parse().unwrap());
+    if !id.is_empty() {
+        headers.insert("x-request-id", id.parse().unwrap());
+    }
+    request
+}
+
+fn moved(label: ModelLabel, name: &str) -> ActivateModelRequest {
+    ActivateModelRequest {
+        label: label.into(),
+        name: name.into(),
+        etag: String::new(),
+    }
+}
+
+fn loaded(name: &str) -> LoadModelRequest {
+    LoadModelRequest {
+        name: name.into(),
+        validate_only: false,
+    }
+}
+
+#[tokio::test]
+async fn changes_of_models_are_logged_with_the_key_and_the_request_id() {
+    let (dir, config) = configured("models = '.'\napi_keys_file = 'keys'\n");
+    save_bundle(&dir.path().join("next"));
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    let (key, line) = ebb::serve::new_key("keeper", "read,manage").unwrap();
+    std::fs::write(dir.path().join("keys"), line).unwrap();
+    let mut child = ebb_serve(&["--config", &config]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let listening = lines.next().unwrap().unwrap();
+    let address = listening.strip_prefix("listening on ").unwrap().to_owned();
+    lines.next().unwrap().unwrap();
+    let mut models = ModelServiceClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let load = |id: &str, name: &str| named(id, &key, loaded(name));
+    let activate = |id: &str, label, name: &str| named(id, &key, moved(label, name));
+    models.load_model(load("load-1", "next")).await.unwrap();
+    let stable = activate("move-1", ModelLabel::Stable, "next");
+    models.activate_model(stable).await.unwrap();
+    let unload = UnloadModelRequest {
+        name: "shop".into(),
+        etag: String::new(),
+    };
+    let unload = named("drop-1", &key, unload);
+    models.unload_model(unload).await.unwrap();
+    models.load_model(load("bad-1", "empty")).await.unwrap_err();
+    // A call without a name gets one, in the answer as in the log.
+    let canary = activate("", ModelLabel::Canary, "next");
+    let answer = models.activate_model(canary).await.unwrap();
+    let given = answer.metadata().get("x-request-id").unwrap().clone();
+    drop(models);
+    terminate(&child);
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let log = String::from_utf8(output.await.unwrap().stderr).unwrap();
+    let of = |message: &str, id: &str| {
+        let lines = log
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let found: Vec<serde_json::Value> = lines
+            .filter(|line| line["message"] == message && line["request_id"] == id)
+            .collect();
+        assert_eq!(found.len(), 1, "{message} {id}: {log}");
+        assert_eq!(found[0]["key"], "keeper");
+        found[0].clone()
+    };
+    assert_eq!(of("model loaded", "load-1")["model"], "next");
+    assert_eq!(of("label moved", "move-1")["label"], "stable");
+    assert_eq!(of("model unloading", "drop-1")["model"], "shop");
+    assert_eq!(of("model rejected", "bad-1")["model"], "empty");
+    assert_eq!(
+        of("label moved", given.to_str().unwrap())["label"],
+        "canary"
+    );
+}
+
 #[test]
 fn a_start_names_the_file_that_it_cannot_read_to_its_end() {
     for (setting, part) in [

@@ -94,7 +94,11 @@ async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
             .await
             .starts_with("HTTP/1.1 200")
     );
-    assert!(ask_page(address, "GET /").await.starts_with("HTTP/1.1 404"));
+    assert!(
+        ask_page(address, "GET /x")
+            .await
+            .starts_with("HTTP/1.1 404")
+    );
     assert!(
         ask_page(address, "POST /metrics")
             .await
@@ -172,6 +176,10 @@ fn check_models(page: &str) {
         0.0
     );
     value(page, "ebb_queue_wait_seconds_count");
+    // That of the client of this test; the raw one sends from another.
+    assert!(value(page, "ebb_connections") >= 1.0);
+    assert!(value(page, "process_resident_memory_bytes") > 1e6);
+    assert!(value(page, "process_start_time_seconds") > 1.6e9);
     let buckets = page
         .lines()
         .filter(|line| line.starts_with("ebb_queue_wait_seconds_bucket"))

@@ -13,12 +13,12 @@ use super::raw::{Raw, SCORE_USER};
 use super::*;
 
 /// An authority that signs certificates.
-struct Authority {
+pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self {
@@ -27,7 +27,7 @@ impl Authority {
     }
 
     /// Writes a certificate for "localhost" and its key.
-    fn sign(&self, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+    pub(super) fn sign(&self, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(["localhost".into()])
             .unwrap()
@@ -42,7 +42,7 @@ impl Authority {
         paths
     }
 
-    fn write(&self, dir: &Path, name: &str) -> PathBuf {
+    pub(super) fn write(&self, dir: &Path, name: &str) -> PathBuf {
         let path = dir.join(format!("{name}.pem"));
         std::fs::write(&path, self.issuer.pem()).unwrap();
         path
@@ -104,7 +104,7 @@ async fn calls(server: &Running, client: ClientConfig) -> bool {
     sent.is_ok_and(|answer| answer.code() == Code::Ok)
 }
 
-async fn encrypted(tls: TlsFiles) -> Running {
+pub(super) async fn encrypted(tls: TlsFiles) -> Running {
     let config = Config {
         tls: Some(tls),
         ..Config::default()
