@@ -15,6 +15,8 @@ use crate::serve::limits::size;
 
 /// The bytes of a frame before its message.
 const HEAD_BYTES: usize = 5;
+/// For so many bytes of a message there is room as soon as its length is known.
+const ROOM_BYTES: usize = 64 << 10;
 /// The status that ends an answer.
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const OK: HeaderValue = HeaderValue::from_static("0");
@@ -74,7 +76,10 @@ impl Received {
             Some(rest) => rest.extend_from_slice(&data),
             None if self.first.is_empty() => self.first = data,
             None => {
-                let mut rest = BytesMut::from(&*self.first);
+                // The head may claim any length: more than this is made room for as it comes.
+                let room = length(&self.first)?.unwrap_or_default().min(ROOM_BYTES);
+                let mut rest = BytesMut::with_capacity(HEAD_BYTES + room);
+                rest.extend_from_slice(&self.first);
                 rest.extend_from_slice(&data);
                 self.rest = Some(rest);
             }

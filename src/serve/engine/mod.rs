@@ -1,5 +1,6 @@
 //! Computes scores: small requests on the thread that read them, all others on a pool.
 
+mod places;
 pub(crate) mod pool;
 pub(crate) mod scorer;
 mod shadow;

@@ -7,12 +7,13 @@
 //! messages are even read, because reading large messages only to refuse them would leave no time for anything else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::places::Places;
 use super::turns::{Patience, TurnQueue};
 use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, ServeError};
@@ -20,8 +21,6 @@ use crate::serve::limits::{Limits, size};
 use crate::serve::quota::{Owner, Quotas, Resource, Share};
 use crate::serve::telemetry::metrics::{Metrics, Shed};
 
-/// So many calls for each thread always have a place, however long each of them takes.
-const ALWAYS_WAITING: usize = 8;
 /// A job of so many units may wait twice as long as a small one, one of twice as many three times as long, and so on:
 /// who asks for much at once is in less of a hurry.
 const PATIENCE_UNITS: usize = 256;
@@ -32,7 +31,7 @@ pub(crate) struct Compute {
     queue: Arc<Queue>,
     quotas: Arc<Quotas>,
     metrics: Arc<Metrics>,
-    admission: Arc<Admission>,
+    places: Arc<Places>,
     queue_length: usize,
     queue_wait: Duration,
 }
@@ -64,65 +63,6 @@ impl Queue {
     }
 }
 
-/// How many calls may have a place in the queue: as many as are computed soon after their messages have come.
-///
-/// Messages take their time, of which the server knows nothing when it admits a call. So the number is found by trying: it
-/// grows while those that come find a short queue and all places are taken, and shrinks when they wait for long (additive
-/// increase, multiplicative decrease).
-struct Admission {
-    quotas: Arc<Quotas>,
-    least: usize,
-    most: usize,
-    /// A wait that is too long.
-    long: Duration,
-    /// When the number last shrank, in nanoseconds since the start.
-    shrunk_at: AtomicU64,
-    started: Instant,
-}
-
-impl Admission {
-    fn new(quotas: &Arc<Quotas>, threads: usize, queue_wait: Duration) -> Self {
-        let admission = Self {
-            quotas: Arc::clone(quotas),
-            least: ALWAYS_WAITING * threads,
-            most: quotas.most(Resource::Calls),
-            long: queue_wait / 2,
-            shrunk_at: AtomicU64::new(0),
-            started: Instant::now(),
-        };
-        quotas.set_most(Resource::Queue, 2 * admission.least);
-        admission
-    }
-
-    /// A job begins after it has waited for so long.
-    fn adapt(&self, now: Instant, waited: Duration) {
-        let places = self.quotas.most(Resource::Queue);
-        if waited < self.long / 2 {
-            let is_full = self.quotas.taken(Resource::Queue) >= places - places / 4;
-            if is_full && places < self.most {
-                self.quotas.set_most(Resource::Queue, places + 1);
-            }
-        } else if waited > self.long {
-            let now = nanoseconds(now.duration_since(self.started));
-            let before = self.shrunk_at.load(Ordering::Relaxed);
-            // Those that were admitted before it shrank say nothing of what it is now.
-            if now >= before + nanoseconds(2 * self.long)
-                && self
-                    .shrunk_at
-                    .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_ok()
-            {
-                let fewer = (places - places / 8).max(self.least);
-                self.quotas.set_most(Resource::Queue, fewer);
-            }
-        }
-    }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
 impl Compute {
     /// Starts the threads.
     pub(crate) fn start(
@@ -140,7 +80,7 @@ impl Compute {
             queue: Arc::default(),
             quotas: Arc::clone(quotas),
             metrics,
-            admission: Arc::new(Admission::new(quotas, threads, queue_wait)),
+            places: Arc::new(Places::new(quotas, threads, queue_wait)),
             queue_length: size(limits.queue_length),
             queue_wait,
         })
@@ -229,7 +169,7 @@ impl Compute {
         bound: Option<(Arc<Share>, Duration)>,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let (metrics, admission) = (Arc::clone(&self.metrics), Arc::clone(&self.admission));
+        let (metrics, places) = (Arc::clone(&self.metrics), Arc::clone(&self.places));
         let (entered, deadline, span) = (Instant::now(), call.deadline, call.span.clone());
         let patience = match bound {
             Some(_) => Patience::Waiting,
@@ -239,7 +179,7 @@ impl Compute {
             let now = Instant::now();
             let waited = now.duration_since(entered);
             let longest_wait = bound.map(|(place, longest)| {
-                admission.adapt(now, waited);
+                places.adapt(now, waited);
                 place.shrink_to(0);
                 longest
             });
@@ -427,34 +367,5 @@ mod tests {
         let order = order.lock().unwrap();
         let turn = order.iter().position(|name| *name == "polite").unwrap();
         assert!(turn <= 3, "its turn came after {turn} others");
-    }
-
-    #[test]
-    fn places_grow_while_the_queue_is_short_and_shrink_when_it_is_long() {
-        let quotas = Quotas::new(&Limits::default());
-        let admission = Admission::new(&quotas, 1, Duration::from_millis(25));
-        let (start, owner) = (admission.started, Arc::<Owner>::default());
-        let places = || quotas.most(Resource::Queue);
-        let (soon, late) = (Duration::from_millis(1), Duration::from_millis(20));
-        // Places that nobody takes need not be more.
-        admission.adapt(start, soon);
-        assert_eq!(places(), 16);
-        let taken: Vec<Share> =
-            std::iter::from_fn(|| quotas.take(&owner, Resource::Queue, 1)).collect();
-        for _ in 0..8 {
-            admission.adapt(start, soon);
-        }
-        assert!((17..=24).contains(&places()), "{}", places());
-        // Many that have waited for long at once count as one.
-        let (before, later) = (places(), start + Duration::from_secs(1));
-        for _ in 0..10 {
-            admission.adapt(later, late);
-        }
-        assert_eq!(places(), before - before / 8);
-        for second in 2..100 {
-            admission.adapt(start + Duration::from_secs(second), late);
-        }
-        assert_eq!(places(), ALWAYS_WAITING);
-        drop(taken);
     }
 }
