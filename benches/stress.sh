@@ -14,8 +14,8 @@ model=${2:-models/shop}
 target=${CARGO_TARGET_DIR:-target}
 work=$target/stress-work
 case $length in
-short) swap=6 swaps=12 bad=4 overload=5 drain=6 useless=200 watch=3 users=20000 events=400000 ;;
-long) swap=60 swaps=120 bad=30 overload=60 drain=30 useless=1000 watch=10 users=1000000 events=20000000 ;;
+short) swap=6 swaps=12 bad=4 overload=5 drain=6 useless=200 watch=3 memory=8 users=20000 events=400000 ;;
+long) swap=60 swaps=120 bad=30 overload=60 drain=30 useless=1000 watch=10 memory=30 users=1000000 events=20000000 ;;
 *) echo "usage: benches/stress.sh [short|long] [MODEL_DIR]" >&2; exit 64 ;;
 esac
 
@@ -48,6 +48,7 @@ stress overload --seconds "$overload" --form packed
 stress overload --seconds "$overload" --form ids --rollup "$rollup"
 stress drain --seconds "$drain"
 stress connections --useless "$useless" --seconds "$watch"
+stress memory --seconds "$memory"
 stress start --rollup "$rollup"
 
 echo

@@ -66,7 +66,7 @@ limits! {
     /// known users. 0: a quarter of the memory that the process may use, from 64 to 512 MiB.
     memory_bytes = 0, 0, u32::MAX;
     /// Calls at the same time, on all connections together, of those that may need a key. One caller gets at most four
-    /// fifths of this and of the next limits; see "Shares" in operate.md.
+    /// fifths of them, see Shares.
     max_concurrent_calls = 8_192, 1, 1_000_000;
     /// Of them, streaming calls: streams of batches and of reflection.
     max_streams = 512, 1, 1_000_000;

@@ -2,9 +2,10 @@
 //!
 //! # Request lifecycle
 //!
-//! `transport` accepts connections, and decodes messages after a check of how much memory they need. `gateway` is the
-//! list of layers that every call passes: record, key, method, admission, deadline, body limit. `services` has a file for
-//! each service of the protocols, and a handler is three steps: `convert` checks the request and makes its context,
+//! `transport` accepts connections and speaks HTTP/2. `gateway` looks at a call's head: key, method, admission, deadline;
+//! a call that is refused ends there. `codec` takes messages out of their frames, and decodes them after a check of how
+//! much memory they need. `quota` has what every caller holds of calls, streams, the queue and memory. `services` has a
+//! file for each service of the protocols, and a handler is three steps: `convert` checks the request and makes its context,
 //! `engine` scores on this thread or on its pool, `convert` makes the response. `registry` has the models, their labels
 //! and the users known by id. Every failure is a row of the table in `errors`. `telemetry` counts, logs and traces calls.
 //!

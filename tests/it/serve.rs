@@ -155,6 +155,8 @@ impl Running {
         for _ in 0..4 {
             self.look.send(()).await.unwrap();
         }
+        // None may be left: a look that comes later would find what the test writes next.
+        drop(self.look.reserve().await.unwrap());
     }
 
     async fn stop(self) -> Stopped {

@@ -210,6 +210,7 @@ fn the_roll_up_gives_the_same_model_and_scores_as_the_log() {
     assert_eq!(
         files,
         [
+            "_users.index",
             "part-00000-of-00003.parquet",
             "part-00001-of-00003.parquet",
             "part-00002-of-00003.parquet"

@@ -6,6 +6,7 @@ mod connections;
 mod drain;
 mod latency;
 mod load;
+mod memory;
 mod overload;
 mod promises;
 mod questions;
@@ -41,6 +42,8 @@ enum Command {
     Drain(drain::Options),
     /// Holds thousands of useless connections beside the useful ones.
     Connections(connections::Options),
+    /// Makes the server hold as much memory as it can be made to, beside a polite caller.
+    Memory(memory::Options),
     /// Times the start of the server.
     Start(start::Options),
     /// Measures latencies at a steady rate of calls to a server that is running.
@@ -71,6 +74,7 @@ async fn run(setup: &Setup, command: Command, promises: &mut Promises) -> Result
         Command::Overload(options) => overload::run(setup, &options, promises).await,
         Command::Drain(options) => drain::run(setup, &options, promises).await,
         Command::Connections(options) => connections::run(setup, &options, promises).await,
+        Command::Memory(options) => memory::run(setup, &options, promises).await,
         Command::Start(options) => start::run(setup, &options, promises).await,
         Command::Latency(options) => latency::run(&options, promises).await,
         Command::Bodies(options) => latency::bodies(setup, &options),

@@ -216,6 +216,17 @@ impl Server {
         cpu_of(&self.child.id().to_string())
     }
 
+    /// So many bytes of memory as this line of /proc/PID/status says, such as `VmHWM:`, the most that it has occupied.
+    pub fn memory(&self, line: &str) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+        let kibibytes = text
+            .lines()
+            .find_map(|text| text.strip_prefix(line)?.split_whitespace().next())
+            .and_then(|count| count.parse::<u64>().ok());
+        Ok(1024 * kibibytes.with_context(|| format!("{path} has no {line}"))?)
+    }
+
     /// How many files and connections it has open.
     pub fn open_descriptors(&self) -> Result<usize> {
         let folder = format!("/proc/{}/fd", self.child.id());
