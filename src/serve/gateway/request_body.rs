@@ -13,7 +13,7 @@ use crate::serve::limits::seconds;
 use crate::serve::methods::{self, Rpc};
 use crate::serve::quota::{Resource, Share};
 use crate::serve::state::{Phase, ServerState};
-use crate::serve::telemetry::metrics::Shed;
+use crate::serve::telemetry::metrics::{Metrics, Shed};
 
 /// The largest message of a call that needs no key: the name of a service.
 const OPEN_MESSAGE_BYTES: usize = 4 << 10;
@@ -56,7 +56,7 @@ pub(crate) struct RequestBody<B> {
     received: usize,
     limit: BodyLimit,
     memory: Arc<Share>,
-    state: Arc<ServerState>,
+    metrics: Arc<Metrics>,
 }
 
 impl<B> RequestBody<B> {
@@ -67,7 +67,7 @@ impl<B> RequestBody<B> {
             received: 0,
             limit: BodyLimit::new(state, rpc),
             memory: Arc::clone(memory),
-            state: Arc::clone(state),
+            metrics: Arc::clone(&state.metrics),
         }
     }
 
@@ -85,7 +85,7 @@ impl<B> RequestBody<B> {
         if self.memory.grow(2 * bytes) {
             return Ok(());
         }
-        self.state.metrics.shed(Shed::Memory);
+        self.metrics.shed(Shed::Memory);
         Err(CallError::TooManyCalls {
             limit: Resource::Memory.limit(),
         })
@@ -128,5 +128,81 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::serve::limits::Limits;
+    use crate::serve::quota::Quotas;
+
+    /// What a body gives of these bytes, frame by frame.
+    fn frame(body: &mut RequestBody<tonic::body::Body>) -> Option<Result<usize, Code>> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        match Pin::new(body).poll_frame(&mut cx) {
+            Poll::Ready(frame) => frame.map(|frame| {
+                frame
+                    .map(|frame| frame.into_data().unwrap().len())
+                    .map_err(|status| status.code())
+            }),
+            Poll::Pending => panic!("the body has all its bytes"),
+        }
+    }
+
+    fn of(bytes: usize, limit: BodyLimit, memory: &Arc<Share>) -> RequestBody<tonic::body::Body> {
+        let bytes = http_body_util::Full::new(Bytes::from(vec![0; bytes]));
+        RequestBody {
+            inner: tonic::body::Body::new(bytes),
+            received: 0,
+            limit,
+            memory: Arc::clone(memory),
+            metrics: Arc::default(),
+        }
+    }
+
+    fn memory(quotas: &Arc<Quotas>) -> Arc<Share> {
+        Arc::new(quotas.take(&Arc::default(), Resource::Memory, 0).unwrap())
+    }
+
+    #[test]
+    fn a_body_may_have_as_many_bytes_as_its_limit_and_no_more() {
+        let memory = memory(&Quotas::new(&Limits::default()));
+        assert_eq!(
+            frame(&mut of(10, BodyLimit::Own(10), &memory)),
+            Some(Ok(10))
+        );
+        assert_eq!(
+            frame(&mut of(11, BodyLimit::Own(10), &memory)),
+            Some(Err(Code::ResourceExhausted))
+        );
+    }
+
+    #[test]
+    fn what_arrives_is_on_the_calls_account_until_that_is_closed() {
+        let quotas = Quotas::new(&Limits {
+            memory_bytes: 100,
+            ..Limits::default()
+        });
+        let (first, second) = (memory(&quotas), memory(&quotas));
+        assert_eq!(frame(&mut of(30, BodyLimit::Memory, &first)), Some(Ok(30)));
+        assert_eq!(quotas.taken(Resource::Memory), 60);
+        let refused = frame(&mut of(30, BodyLimit::Memory, &second));
+        assert_eq!(refused, Some(Err(Code::ResourceExhausted)));
+        drop(first);
+        assert_eq!(frame(&mut of(30, BodyLimit::Memory, &second)), Some(Ok(30)));
+    }
+
+    #[test]
+    fn a_body_ends_with_what_it_is_limited_by() {
+        let memory = memory(&Quotas::new(&Limits::default()));
+        let ended = BodyLimit::Until(Box::pin(std::future::ready(())));
+        let mut body = of(6, ended, &memory);
+        assert_eq!(frame(&mut body), None);
+        assert_eq!(frame(&mut body), None);
+        let never = BodyLimit::Until(Box::pin(std::future::pending()));
+        assert_eq!(frame(&mut of(6, never, &memory)), Some(Ok(6)));
     }
 }

@@ -381,3 +381,32 @@ async fn a_stream_ends_with_its_key() {
     let status = Status::from_header_map(&trailers).unwrap();
     assert_eq!(status.code(), Code::Unauthenticated);
 }
+
+#[tokio::test]
+async fn a_large_message_is_decoded_beside_the_threads_that_serve_connections() {
+    let address = super::metrics::free_port();
+    let config = Config {
+        metrics: ebb::serve::MetricsPort {
+            listen: Some(address),
+            public: false,
+        },
+        ..Config::default()
+    };
+    let server = Running::of(config, || stock(Some(histories(&log())))).await;
+    let computed_by_the_pool = async || {
+        let page = super::metrics::ask_page(address, "GET /metrics").await;
+        super::metrics::value(&page, "ebb_queue_wait_seconds_count")
+    };
+    // Both are refused when they have been decoded, since there is no such model; one is just below the size.
+    for (bytes, pooled) in [(64_000, 0.0), (66_000, 1.0)] {
+        let refused = server
+            .score(ScoreUserRequest {
+                model: "x".repeat(bytes),
+                ..ask(user("ann"))
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound);
+        assert!((computed_by_the_pool().await - pooled).abs() < 0.5);
+    }
+}
