@@ -27,7 +27,7 @@ from churn.v1 import scoring_service_pb2_grpc, subject_pb2
 from inference import open_inference_grpc_pb2 as inference
 from inference import open_inference_grpc_pb2_grpc
 
-SCORED, TOO_NEW, INACTIVE = 1, 3, 4
+SCORED, TOO_NEW, INACTIVE = 1, 2, 3
 MOST_ACTIVE_DAYS, LOGIT_EDGE = 100_000, 1e-4
 
 

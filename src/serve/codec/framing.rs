@@ -15,8 +15,8 @@ use crate::serve::limits::size;
 
 /// The bytes of a frame before its message.
 const HEAD_BYTES: usize = 5;
-/// For so many bytes of a message there is room as soon as its length is known.
-const ROOM_BYTES: usize = 64 << 10;
+/// How many times as much as has come of a message there may be room for.
+const ROOM_TIMES: usize = 4;
 /// The status that ends an answer.
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const OK: HeaderValue = HeaderValue::from_static("0");
@@ -73,13 +73,14 @@ impl Received {
     /// Adds bytes, and refuses them as soon as the frame's head says that they are too many.
     fn add(&mut self, data: Bytes, most: u32) -> Result<(), CallError> {
         match &mut self.rest {
-            Some(rest) => rest.extend_from_slice(&data),
+            Some(rest) => {
+                make_room(rest, data.len())?;
+                rest.extend_from_slice(&data);
+            }
             None if self.first.is_empty() => self.first = data,
             None => {
-                // The head may claim any length: more than this is made room for as it comes.
-                let room = length(&self.first)?.unwrap_or_default().min(ROOM_BYTES);
-                let mut rest = BytesMut::with_capacity(HEAD_BYTES + room);
-                rest.extend_from_slice(&self.first);
+                let mut rest = BytesMut::from(&*self.first);
+                make_room(&mut rest, data.len())?;
                 rest.extend_from_slice(&data);
                 self.rest = Some(rest);
             }
@@ -110,6 +111,18 @@ impl Received {
         let whole = self.rest.map_or(self.first, BytesMut::freeze);
         Ok(whole.slice(HEAD_BYTES..))
     }
+}
+
+/// Makes room for more bytes of a message and for what is still to come of it. Its head may claim any length, so there is
+/// never room for more than some times what has come.
+fn make_room(received: &mut BytesMut, more: usize) -> Result<(), CallError> {
+    let come = received.len() + more;
+    if come > received.capacity() {
+        let whole = HEAD_BYTES + length(received)?.unwrap_or_default();
+        let room = whole.min(ROOM_TIMES * come).max(come);
+        received.reserve(room - received.len());
+    }
+    Ok(())
 }
 
 /// The length of the message that begins here; `None` while its head is not there.
