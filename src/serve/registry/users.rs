@@ -24,6 +24,8 @@ pub struct KnownUsers {
     span: Option<Stretch>,
     rows_set_aside: u64,
     read_at: SystemTime,
+    /// The files that they were read from, as those were just before.
+    files: Fingerprint,
     /// The as-of days of requests that give none, by the version of the model.
     as_of: Mutex<BTreeMap<String, Option<Day>>>,
 }
@@ -43,6 +45,7 @@ impl KnownUsers {
             span,
             rows_set_aside: 0,
             read_at,
+            files: Fingerprint::new(),
             as_of: Mutex::default(),
         })
     }
@@ -55,12 +58,20 @@ impl KnownUsers {
     /// [`ServeError`] names the file that cannot be read.
     pub fn read(rollup: &Path) -> Result<Self, ServeError> {
         let future = today().map(|today| today.plus(FUTURE_DAYS));
-        let (users, source) = match Self::open(rollup, future) {
+        // Files that change while they are read are found to differ, and read again.
+        let files = fingerprint(rollup);
+        let (mut users, source) = match Self::open(rollup, future) {
             Some(users) => (users, "index"),
             None => (Self::parse(rollup, future)?, "parquet"),
         };
+        users.files = files;
         users.log(rollup, source);
         Ok(users)
+    }
+
+    /// The files that they were read from; empty for users that come from none.
+    pub(crate) fn files(&self) -> &Fingerprint {
+        &self.files
     }
 
     /// The users of the index, if there is one that can be used.
@@ -76,6 +87,7 @@ impl KnownUsers {
             span: Some(index.span),
             rows_set_aside: 0,
             read_at: SystemTime::now(),
+            files: Fingerprint::new(),
             as_of: Mutex::default(),
         })
     }
@@ -200,7 +212,10 @@ fn today() -> Option<Day> {
 const MAX_DEPTH: usize = 16;
 
 /// The names, sizes and modification times of a roll-up's files: equal for files that have not changed.
-pub(crate) fn fingerprint(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+pub(crate) type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+/// The fingerprint of a roll-up's files.
+pub(crate) fn fingerprint(rollup: &Path) -> Fingerprint {
     let mut files = Vec::new();
     let mut folders = vec![(rollup.to_owned(), 0)];
     while let Some((path, depth)) = folders.pop() {

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::sync::{Notify, mpsc};
@@ -18,7 +18,7 @@ use crate::serve::detached::{READ_LIMIT, begin, within};
 use crate::serve::errors::ServeError;
 use crate::serve::gateway::api_keys::Keys;
 use crate::serve::gateway::authorization::KeyRing;
-use crate::serve::registry::users::{KnownUsers, fingerprint};
+use crate::serve::registry::users::{Fingerprint, KnownUsers, fingerprint};
 use crate::serve::state::{Phase, ServerState};
 
 /// How often the files are looked at.
@@ -137,20 +137,27 @@ pub(crate) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, 
     let Some(rollup) = rollup else {
         return std::future::pending().await;
     };
-    let mut read = look(&rollup).await;
-    let mut last = read.clone();
+    // What the users in use were read from may have changed before the first look at it.
+    let mut read = None;
+    let mut last = look(&rollup).await;
     loop {
         let was_asked = tokio::select! {
             () = tokio::time::sleep(EVERY) => false,
             () = asked.notified() => true,
         };
         let now = look(&rollup).await;
-        let settled = now == last && now != read;
+        let is_stable = now == last;
         last.clone_from(&now);
-        if !(was_asked || settled) || state.phase() == Phase::Starting {
+        if state.phase() == Phase::Starting {
             continue;
         }
-        read = now;
+        let users = state.known_users();
+        let in_use = || users.map(|users| users.files().clone()).unwrap_or_default();
+        let has_changed = *read.get_or_insert_with(in_use) != now;
+        if !(was_asked || is_stable && has_changed) {
+            continue;
+        }
+        read = Some(now);
         let path = rollup.clone();
         match begin(move || KnownUsers::read(&path)).await {
             Ok(Ok(users)) => state.replace_users(Arc::new(users)),
@@ -165,7 +172,7 @@ pub(crate) async fn follow_rollup(state: &ServerState, rollup: Option<PathBuf>, 
 }
 
 /// The fingerprint of the roll-up's files, taken where waiting for a disk holds up nothing else.
-async fn look(rollup: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+async fn look(rollup: &Path) -> Fingerprint {
     let path = rollup.to_owned();
     begin(move || fingerprint(&path)).await.unwrap_or_default()
 }

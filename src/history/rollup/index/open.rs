@@ -14,6 +14,7 @@ use crate::history::rollup::read::rollup_files;
 use crate::history::store::blocks::{BLOCK_USERS, Blocks};
 use crate::history::{DailyCounts, Day, Histories, HistoryError, Stretch};
 use crate::output::Folder;
+use crate::regular_file;
 
 /// Bytes that are read and hashed at once: what has just been read is still in the cache.
 const CHUNK_BYTES: u64 = 1 << 18;
@@ -80,7 +81,7 @@ impl RollupIndex {
             Err(error) => return Err(error.into()),
         }
         let folder = Folder::open(rollup)?;
-        let mut file = File::open(&path)?;
+        let mut file = regular_file::open(&path)?;
         let length = file.metadata()?.len();
         let (prelude, head) = read_head(&mut file, length)?;
         if head.parts != parts(rollup)? {
@@ -110,7 +111,7 @@ fn parts(rollup: &Path) -> Result<Vec<RollupPart>, IndexError> {
     let part = |path: PathBuf| {
         let name = path.strip_prefix(rollup).unwrap_or(&path);
         let name = name.to_string_lossy().into_owned();
-        RollupPart::of(name, &mut File::open(&path)?)
+        RollupPart::of(name, &mut regular_file::open(&path)?)
     };
     let files = rollup_files(rollup)?;
     Ok(files.into_iter().map(part).collect::<io::Result<_>>()?)
