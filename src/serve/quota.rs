@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -208,6 +208,18 @@ impl<K: Hash + Eq + Clone> Table<K> {
     }
 }
 
+/// What counts as one peer: an address of IPv4, also when it is written as one of IPv6, and a network of 64 bits of IPv6, all
+/// of which a single machine may have.
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 /// All owners.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
@@ -222,13 +234,13 @@ impl Owners {
         keys.get(name)
     }
 
-    /// The owner that an address stands for.
+    /// The owner that an address, or its network, stands for.
     pub(crate) fn of_address(&self, address: IpAddr) -> Arc<Owner> {
         let mut addresses = self
             .addresses
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        addresses.get(&address)
+        addresses.get(&network(address))
     }
 }
 
@@ -292,6 +304,16 @@ mod tests {
             (quotas.taken(Resource::Calls), owner.held(Resource::Calls)),
             (0, 0)
         );
+    }
+
+    #[test]
+    fn a_machine_with_many_addresses_of_one_network_is_one_owner() {
+        let owners = Owners::default();
+        let of = |text: &str| owners.of_address(text.parse().unwrap());
+        assert!(Arc::ptr_eq(&of("2001:db8::1"), &of("2001:db8::ffff:1")));
+        assert!(Arc::ptr_eq(&of("10.0.0.9"), &of("::ffff:10.0.0.9")));
+        assert!(!Arc::ptr_eq(&of("2001:db8::1"), &of("2001:db8:0:1::1")));
+        assert!(!Arc::ptr_eq(&of("10.0.0.9"), &of("10.0.0.8")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::memory::{MemoryUse, resident};
 use super::quota::{Quotas, Resource};
 use super::registry::users::KnownUsers;
 use super::registry::{ModelRegistry, ServedModel};
-use super::telemetry::metrics::Metrics;
+use super::telemetry::metrics::{Metrics, Shed};
 use super::telemetry::traces::Traces;
 
 /// The phase of a server's life.
@@ -91,6 +91,14 @@ impl ServerState {
             resident_bytes: resident(),
             budget_bytes: self.quotas.most(Resource::Memory),
             used_bytes: self.quotas.taken(Resource::Memory),
+        }
+    }
+
+    /// Counts a call that failed for want of memory after it had been admitted.
+    pub(crate) fn count_memory_refusal(&self, error: &CallError) {
+        if matches!(error, CallError::TooManyCalls { limit } if *limit == Resource::Memory.limit())
+        {
+            self.metrics.shed(Shed::Memory);
         }
     }
 

@@ -3,8 +3,7 @@
 #
 # usage: tests/report/run.sh {REPORT.html | BUNDLE}...
 #
-# Screenshots and a printed copy go to target/report/shots. Installs
-# playwright-core below target/ and, where there is none, Debian's chromium.
+# Screenshots and a printed copy go to target/report/shots. tests/browser.sh installs what is missing.
 set -eu
 
 if [ $# -eq 0 ]; then
@@ -14,23 +13,11 @@ fi
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work="${CARGO_TARGET_DIR:-$root/target}/report"
-version=1.65.1
-mkdir -p "$work"
-
-if ! [ -x "${CHROMIUM:=/usr/bin/chromium}" ]; then
-    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-    $as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
-fi
-core="$work/node_modules/playwright-core"
-if ! grep -qs "\"version\": \"$version\"" "$core/package.json"; then
-    npm install --silent --no-save --no-audit --no-fund --prefix "$work" "playwright-core@$version"
-fi
+. "$root/tests/browser.sh"
 
 for report in "$@"; do
     shift
     if [ -d "$report" ]; then report="$report/report.html"; fi
     set -- "$@" "$report"
 done
-export CHROMIUM PLAYWRIGHT_CORE="$core"
 exec node "$root/tests/report/check.mjs" "$work/shots" "$@"

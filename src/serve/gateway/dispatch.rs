@@ -92,7 +92,8 @@ impl Services {
                             return Err(problem.into());
                         }
                         let message = framing::message(body, most).await?;
-                        Ok(unary(method, state, context, message).await?)
+                        let answer = unary(method, Arc::clone(&state), context, message).await;
+                        Ok(answer.inspect_err(|error| state.count_memory_refusal(error))?)
                     };
                     Ok(match answer.await {
                         Ok(frame) => framing::response(frame),

@@ -107,6 +107,20 @@ impl Gateway {
         }
     }
 
+    /// Refuses a call of a peer that has too many already.
+    fn check_calls(&self, peer: &Peer) -> Result<(), CallError> {
+        if peer.calls() < self.calls_most(peer) {
+            return Ok(());
+        }
+        self.0.state.metrics.shed(Shed::Calls);
+        Err(CallError::TooManyCalls {
+            limit: match peer.is_authenticated() {
+                true => "streams_per_connection",
+                false => "unauthenticated_calls_per_connection",
+            },
+        })
+    }
+
     /// A new peer at this address.
     pub(crate) fn peer(&self, address: IpAddr) -> Arc<Peer> {
         let peer = Peer::new(&self.0.owners, address);
@@ -156,21 +170,6 @@ impl Gateway {
             }
             Err(error) => Begun::Refused(shared.refused(error, record)),
         }
-    }
-}
-
-impl Gateway {
-    fn check_calls(&self, peer: &Peer) -> Result<(), CallError> {
-        if peer.calls() < self.calls_most(peer) {
-            return Ok(());
-        }
-        self.0.state.metrics.shed(Shed::Calls);
-        Err(CallError::TooManyCalls {
-            limit: match peer.is_authenticated() {
-                true => "streams_per_connection",
-                false => "unauthenticated_calls_per_connection",
-            },
-        })
     }
 }
 

@@ -5,15 +5,15 @@
 //! has been edited since, and wins.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::labels::{Label, Labels};
+use crate::regular_file;
 
 /// The file's name in the models' folder.
 pub(crate) const FILE_NAME: &str = "labels.json";
@@ -54,27 +54,11 @@ pub(crate) struct OverruledLabel {
 impl KeptLabels {
     /// Those of a models' folder; `None` when it has no such file. The error is in plain words.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, String> {
-        // A pipe of that name would have an open wait for a writer.
-        let flags = OFlags::NONBLOCK.bits().cast_signed();
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags)
-            .open(folder.join(FILE_NAME));
-        let file = match opened {
+        let text = match regular_file::read(&folder.join(FILE_NAME), MAX_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(|error| error.to_string())?,
+            read => read.map_err(|error| error.to_string())?,
         };
-        let kind = file.metadata().map_err(|error| error.to_string())?;
-        if !kind.is_file() {
-            return Err("is not a file".into());
-        }
-        let mut text = String::new();
-        let read = file.take(MAX_BYTES + 1).read_to_string(&mut text);
-        read.map_err(|error| error.to_string())?;
-        if text.len() as u64 > MAX_BYTES {
-            return Err(format!("has more than {MAX_BYTES} bytes"));
-        }
-        let file: LabelFile = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let file: LabelFile = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
         if file.format != FORMAT {
             return Err(format!("has the form {}, not {FORMAT}", file.format));
         }
@@ -185,11 +169,12 @@ mod tests {
         assert!(refused("").contains("EOF"));
         assert!(refused(r#"{"format":2,"labels":{},"configured":{}}"#).contains("form 2"));
         assert!(refused(r#"{"format":1,"labels":{},"configured":{},"x":1}"#).contains("`x`"));
-        assert!(refused(&" ".repeat(70_000)).contains("more than 65536 bytes"));
+        assert!(refused(&" ".repeat(70_000)).contains("at most 65536 are read"));
         std::fs::remove_file(&path).unwrap();
         let made = std::process::Command::new("mkfifo").arg(&path).status();
         assert!(made.unwrap().success());
-        assert_eq!(KeptLabels::read(folder.path()), Err("is not a file".into()));
+        let problem = KeptLabels::read(folder.path()).unwrap_err();
+        assert_eq!(problem, "is a FIFO, and only regular files are read");
     }
 
     #[test]

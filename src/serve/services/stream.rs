@@ -107,7 +107,8 @@ impl BatchStream {
         let job = move || answer(&state, &call, last, message);
         let pool = &self.state.engine.pool;
         let answered = pool.run_with_backpressure(&self.call, units, job).await;
-        let (sequence, answer) = answered?;
+        let (sequence, answer) =
+            answered.inspect_err(|error| self.state.count_memory_refusal(error))?;
         self.last = Some(sequence);
         Ok(answer)
     }

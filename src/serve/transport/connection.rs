@@ -184,13 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
     fn begin(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let gateway = &self.connections.gateway;
         let (head, stream) = request.into_parts();
-        let incoming = Incoming::new(stream);
-        match gateway.begin(head, incoming.clone(), &self.peer) {
+        match gateway.begin(head, Incoming(stream), &self.peer) {
             Begun::Admitted(call) => {
                 self.fit_window(call.rpc().kind);
                 let exchange = Exchange {
                     call,
-                    incoming,
                     respond,
                     outbox: Arc::clone(&self.outbox),
                     guard: self.peer.begin(),

@@ -1,7 +1,7 @@
 //! One call on its connection: its request comes, its answer goes.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -14,51 +14,28 @@ use super::outbox::Outbox;
 use crate::serve::gateway::call::{AnswerBody, Call};
 use crate::serve::gateway::peer::PeerCall;
 
-/// What comes after a request's head. Clones are of the same stream: one is the service's, and one stays to the end.
-#[derive(Clone)]
-pub(super) struct Incoming(Arc<Mutex<RecvStream>>);
-
-impl Incoming {
-    /// The rest of a request.
-    pub(super) fn new(stream: RecvStream) -> Self {
-        Self(Arc::new(Mutex::new(stream)))
-    }
-
-    fn stream(&self) -> MutexGuard<'_, RecvStream> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether all of it has been read.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.stream().is_end_stream()
-    }
-
-    /// The next bytes; the peer may send as many more at once.
-    fn poll_data(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
-        let mut stream = self.stream();
-        let data = ready!(stream.poll_data(cx));
-        if let Some(Ok(data)) = &data {
-            // Fails only for more than has been received.
-            let _ = stream.flow_control().release_capacity(data.len());
-        }
-        Poll::Ready(data)
-    }
-}
+/// What comes after a request's head.
+pub(super) struct Incoming(pub(super) RecvStream);
 
 impl Body for Incoming {
     type Data = Bytes;
     type Error = h2::Error;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let data = ready!(self.0.poll_data(cx));
+        if let Some(Ok(data)) = &data {
+            // The peer may send as many more at once. Fails only for more than has been received.
+            let _ = self.0.flow_control().release_capacity(data.len());
+        }
         // gRPC's requests have no trailers that mean anything.
-        self.poll_data(cx).map(|data| Some(data?.map(Frame::data)))
+        Poll::Ready(data.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_at_end()
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -70,8 +47,6 @@ impl Body for Incoming {
 pub(super) struct Exchange {
     /// The call.
     pub(super) call: Box<Call>,
-    /// Its request.
-    pub(super) incoming: Incoming,
     /// Where its answer goes.
     pub(super) respond: SendResponse<Bytes>,
     /// Where it is counted until it has been written.
@@ -87,13 +62,12 @@ impl Exchange {
         let longest = self.call.longest();
         let Self {
             call,
-            incoming,
             respond,
             outbox,
             guard,
         } = self;
         let _ = tokio::time::timeout(longest, answer(call, respond, &outbox)).await;
-        drop((incoming, guard));
+        drop(guard);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::AbortHandle;
+
+use crate::serve::quota::network;
 
 /// A connection that is open.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl HttpConnections {
         let number = rows.next;
         rows.next += 1;
         let row = OpenConnection {
-            peer: address(peer),
+            peer: network(peer),
             last_active: Instant::now(),
             task: None,
         };
@@ -95,18 +97,6 @@ impl HttpConnections {
             Some(row) => row.task = Some(task),
             None => task.abort(),
         }
-    }
-}
-
-/// What counts as one peer: an address of IPv4, also when it is written as one of IPv6, and a network of 64 bits of IPv6, all
-/// of which a single machine may have.
-fn address(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -23,6 +23,19 @@ pub(super) async fn ask_page(address: std::net::SocketAddr, request: &str) -> St
     answer
 }
 
+/// A configuration with a metrics port, and that port.
+pub(super) fn with_metrics() -> (Config, std::net::SocketAddr) {
+    let address = free_port();
+    let config = Config {
+        metrics: ebb::serve::MetricsPort {
+            listen: Some(address),
+            public: false,
+        },
+        ..Config::default()
+    };
+    (config, address)
+}
+
 /// The value of a line that begins so.
 pub(super) fn value(page: &str, line: &str) -> f64 {
     let found = page
@@ -36,14 +49,7 @@ pub(super) fn value(page: &str, line: &str) -> f64 {
 
 #[tokio::test]
 async fn what_happens_is_counted_and_nobody_can_make_up_labels() {
-    let address = free_port();
-    let config = Config {
-        metrics: ebb::serve::MetricsPort {
-            listen: Some(address),
-            public: false,
-        },
-        ..Config::default()
-    };
+    let (config, address) = with_metrics();
     let server = Running::of(config, || stock(Some(histories(&log())))).await;
     let raw = Raw::connect(&server).await;
     for _ in 0..3 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::metrics::{ask_page, free_port};
+use super::metrics::{ask_page, with_metrics};
 use super::*;
 
 const FILES: [&str; 2] = [
@@ -57,14 +57,7 @@ fn missing(text: &str, page: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn every_metric_of_the_dashboard_and_of_the_alerts_is_one_of_a_server() {
-    let address = free_port();
-    let config = Config {
-        metrics: ebb::serve::MetricsPort {
-            listen: Some(address),
-            public: false,
-        },
-        ..Config::default()
-    };
+    let (config, address) = with_metrics();
     let server = Running::of(config, || {
         let shadow = Saved {
             bundle: Bundle::new(spec(), VERSION.into())?,

@@ -384,14 +384,7 @@ async fn a_stream_ends_with_its_key() {
 
 #[tokio::test]
 async fn a_large_message_is_decoded_beside_the_threads_that_serve_connections() {
-    let address = super::metrics::free_port();
-    let config = Config {
-        metrics: ebb::serve::MetricsPort {
-            listen: Some(address),
-            public: false,
-        },
-        ..Config::default()
-    };
+    let (config, address) = super::metrics::with_metrics();
     let server = Running::of(config, || stock(Some(histories(&log())))).await;
     let computed_by_the_pool = async || {
         let page = super::metrics::ask_page(address, "GET /metrics").await;

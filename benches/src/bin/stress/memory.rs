@@ -26,8 +26,6 @@ const POLITE: [u8; 4] = [127, 0, 0, 2];
 const UNFINISHED: usize = (4 << 20) - 1;
 /// Headers of one call, which take two bytes each once the connection knows them.
 const HEADERS: usize = 300;
-/// What the allocator may keep free, as a multiple of the budget.
-const SLACK: f64 = 1.5;
 
 /// How hard and how long.
 #[derive(clap::Args)]
@@ -111,7 +109,7 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         GREEDY.len() * deeds.len() * options.connections
     ));
     promises.hold(
-        grown as f64 <= SLACK * budget as f64,
+        grown <= budget,
         format!(
             "with a budget of {} MiB the peak is {} MiB above",
             options.budget,
