@@ -159,6 +159,11 @@ impl Share {
         fits
     }
 
+    /// Takes a share of its own for the same owner; `None` when that is more than there is.
+    pub(crate) fn another(&self, amount: usize) -> Option<Self> {
+        self.quotas.take(&self.owner, self.resource, amount)
+    }
+
     /// Gives back what is beyond `amount`.
     pub(crate) fn shrink_to(&self, amount: usize) {
         let before = self.amount.fetch_min(amount, Ordering::Relaxed);

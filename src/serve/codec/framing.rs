@@ -1,12 +1,13 @@
-//! gRPC's frames around the messages of unary calls: a byte for compression, four for the length, the message.
+//! gRPC's frames around messages: a byte for compression, four for the length, the message.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio_stream::Stream;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -23,18 +24,13 @@ const OK: HeaderValue = HeaderValue::from_static("0");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// A frame around a message of this length.
-pub(super) fn frame(length: usize, encode: impl FnOnce(&mut BytesMut)) -> Bytes {
+pub(super) fn frame(length: usize, encode: impl FnOnce(&mut BytesMut)) -> BytesMut {
     let mut buffer = BytesMut::with_capacity(HEAD_BYTES + length);
     buffer.put_u8(0);
     // Answers are bounded far below what four bytes can say.
     buffer.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
     encode(&mut buffer);
-    buffer.freeze()
-}
-
-/// The message within a frame.
-pub(crate) fn unframed(frame: &Bytes) -> Bytes {
-    frame.slice(HEAD_BYTES.min(frame.len())..)
+    buffer
 }
 
 /// The only message of a request.
@@ -136,38 +132,45 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, CallError> {
     }
 }
 
-/// The response of an answer, whose message is framed already.
-pub(crate) fn response(frame: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::new(Answer {
-        frame: Some(frame),
+/// The response of answers, which are framed already.
+pub(crate) fn response<A>(answers: A) -> Response<Body>
+where
+    A: Stream<Item = Result<Bytes, Status>> + Send + Unpin + 'static,
+{
+    let mut response = Response::new(Body::new(Answers {
+        answers,
         is_at_end: false,
     }));
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
 }
 
-/// One message and the status OK.
-struct Answer {
-    frame: Option<Bytes>,
+/// Answers, and the status that they end with.
+struct Answers<A> {
+    answers: A,
     is_at_end: bool,
 }
 
-impl HttpBody for Answer {
+impl<A: Stream<Item = Result<Bytes, Status>> + Unpin> HttpBody for Answers<A> {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(frame) = self.frame.take() {
-            return Poll::Ready(Some(Ok(Frame::data(frame))));
-        }
         if self.is_at_end {
             return Poll::Ready(None);
         }
+        let mut trailers = HeaderMap::new();
+        match ready!(Pin::new(&mut self.answers).poll_next(cx)) {
+            Some(Ok(frame)) => return Poll::Ready(Some(Ok(Frame::data(frame)))),
+            Some(Err(status)) => status.add_header(&mut trailers)?,
+            None => {
+                trailers.insert(GRPC_STATUS, OK);
+            }
+        }
         self.is_at_end = true;
-        let trailers = HeaderMap::from_iter([(GRPC_STATUS, OK)]);
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
@@ -199,7 +202,6 @@ mod tests {
     fn a_message_is_read_however_it_is_cut() {
         let framed = frame(3, |buffer| buffer.put_slice(b"abc"));
         assert_eq!(&*framed, b"\0\0\0\0\x03abc");
-        assert_eq!(&*unframed(&framed), b"abc");
         for piece in 1..=8 {
             assert_eq!(&*read(&framed, piece).unwrap(), b"abc");
         }
@@ -224,20 +226,35 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_answer_is_its_message_and_a_status() {
-        let mut body = response(frame(1, |buffer| buffer.put_u8(7))).into_body();
+    /// The frames of a response, and the status in its trailers.
+    fn frames(answers: Vec<Result<Bytes, Status>>) -> (Vec<Bytes>, Code) {
+        let mut body = response(tokio_stream::iter(answers)).into_body();
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let mut next = || match Pin::new(&mut body).poll_frame(&mut cx) {
-            Poll::Ready(frame) => frame.map(Result::unwrap),
-            Poll::Pending => panic!("all of it is there"),
-        };
-        assert_eq!(&*next().unwrap().into_data().unwrap(), [0, 0, 0, 0, 1, 7]);
-        let trailers = next().unwrap().into_trailers().unwrap();
+        let mut frames = Vec::new();
+        while let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut cx) {
+            match frame.unwrap().unwrap().into_data() {
+                Ok(data) => frames.push(data),
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap();
+                    let end = Pin::new(&mut body).poll_frame(&mut cx);
+                    assert!(matches!(end, Poll::Ready(None)) && body.is_end_stream());
+                    return (frames, Code::from_bytes(trailers["grpc-status"].as_bytes()));
+                }
+            }
+        }
+        panic!("all of it is there");
+    }
+
+    #[test]
+    fn answers_are_their_frames_and_a_status() {
+        let framed = frame(1, |buffer| buffer.put_u8(7)).freeze();
+        assert_eq!(&*framed, [0, 0, 0, 0, 1, 7]);
+        let answer = || Ok(framed.clone());
+        assert_eq!(frames(vec![answer()]), (vec![framed.clone()], Code::Ok));
+        let failed = Err(Status::aborted("on the way"));
         assert_eq!(
-            Code::from_bytes(trailers["grpc-status"].as_bytes()),
-            Code::Ok
+            frames(vec![answer(), answer(), failed, answer()]),
+            (vec![framed.clone(); 2], Code::Aborted)
         );
-        assert!(next().is_none());
     }
 }

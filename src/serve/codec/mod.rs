@@ -6,10 +6,10 @@
 pub(crate) mod field_limits;
 pub(crate) mod framing;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{DecodeBuf, Decoder};
 
 use self::field_limits::{Bounded, check_field_counts};
 use super::errors::CallError;
@@ -26,45 +26,34 @@ pub(crate) fn decode<U: Bounded>(bytes: Bytes, memory: &Share) -> Result<U, Call
     U::decode(bytes).map_err(|error| CallError::malformed(error.to_string()))
 }
 
-/// Encodes an answer, on the account of a call, with room for its frame's head before it.
+/// Encodes and frames an answer. Its bytes are on the account of the call until the last of them has been written, wherever
+/// they wait: here, in HTTP/2 or for a client that does not read.
 pub(crate) fn encode(answer: &impl Message, memory: &Share) -> Result<Bytes, CallError> {
     let length = answer.encoded_len();
-    if !memory.grow(length) {
-        return Err(CallError::TooManyCalls {
-            limit: Resource::Memory.limit(),
-        });
-    }
-    Ok(framing::frame(length, |buffer| answer.encode_raw(buffer)))
+    let memory = memory.another(length).ok_or(CallError::TooManyCalls {
+        limit: Resource::Memory.limit(),
+    })?;
+    let frame = framing::frame(length, |buffer| answer.encode_raw(buffer));
+    Ok(Bytes::from_owner(Accounted {
+        frame,
+        _memory: memory,
+    }))
 }
 
-/// The codec of streams: messages are left as they are.
-#[derive(Clone, Copy, Debug, Default)]
+/// Bytes with the memory that they are counted as.
+struct Accounted {
+    frame: BytesMut,
+    _memory: Share,
+}
+
+impl AsRef<[u8]> for Accounted {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
+}
+
+/// Takes the messages of a stream out of their frames, and leaves them as they are.
 pub(crate) struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
-        Ok(())
-    }
-}
 
 impl Decoder for Raw {
     type Item = Bytes;
@@ -77,12 +66,15 @@ impl Decoder for Raw {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::serve::context::CallContext;
-    use crate::serve::limits::ENTRIES_MOST;
+    use crate::serve::limits::{ENTRIES_MOST, Limits};
+    use crate::serve::quota::Quotas;
     use crate::serve::wire;
 
-    fn memory() -> std::sync::Arc<Share> {
+    fn memory() -> Arc<Share> {
         CallContext::within(std::time::Duration::ZERO).memory
     }
 
@@ -135,5 +127,31 @@ mod tests {
                 decode::<wire::ScoreUserRequest>(bytes.to_vec().into(), &memory()).unwrap_err();
             assert!(matches!(error, CallError::Malformed { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_on_the_account_until_the_last_of_its_bytes_is_gone() {
+        let quotas = Quotas::new(&Limits {
+            memory_bytes: 100,
+            ..Limits::default()
+        });
+        let memory = quotas.take(&Arc::default(), Resource::Memory, 10).unwrap();
+        let answer = wire::UnloadModelResponse {
+            etag: "x".repeat(50),
+        };
+        let first = encode(&answer, &memory).unwrap();
+        assert_eq!(quotas.taken(Resource::Memory), 10 + 52);
+        assert!(matches!(
+            encode(&answer, &memory),
+            Err(CallError::TooManyCalls {
+                limit: "memory_bytes"
+            })
+        ));
+        // HTTP/2 holds parts of it, and the call has long ended.
+        let part = first.slice(40..);
+        drop((first, memory));
+        assert_eq!(quotas.taken(Resource::Memory), 52);
+        drop(part);
+        assert_eq!(quotas.taken(Resource::Memory), 0);
     }
 }

@@ -34,7 +34,8 @@ pub(crate) struct Call {
     /// Made when the answer has to be waited for: most calls are answered at once and need no clock.
     timer: Option<Pin<Box<Sleep>>>,
     permits: Permits,
-    memory: Arc<Share>,
+    /// What the request takes, and the call itself.
+    _memory: Arc<Share>,
     /// Taken when there is a response.
     record: Option<CallRecord>,
 }
@@ -60,7 +61,7 @@ impl Call {
             deadline,
             timer: None,
             permits,
-            memory,
+            _memory: memory,
             record: Some(record),
         }
     }
@@ -68,11 +69,6 @@ impl Call {
     /// The method that is called.
     pub(crate) fn rpc(&self) -> &'static Rpc {
         self.rpc
-    }
-
-    /// The memory that the call holds.
-    pub(crate) fn memory(&self) -> &Arc<Share> {
-        &self.memory
     }
 
     /// How long the whole call may take, its answer taken or not.

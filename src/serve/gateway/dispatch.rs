@@ -4,15 +4,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body::Body as HttpBody;
 use prost::Message;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service as _};
-use tonic::server::Grpc;
+use tonic::{Status, Streaming};
 use tonic_health::pb::health_server::HealthServer;
 
+use super::refusal;
 use crate::serve::codec::field_limits::Bounded;
 use crate::serve::codec::{Raw, decode, encode, framing};
 use crate::serve::context::CallContext;
@@ -20,7 +20,6 @@ use crate::serve::errors::CallError;
 use crate::serve::limits::size;
 use crate::serve::methods::{Rpc, Service};
 use crate::serve::services::health::HealthServiceImpl;
-use crate::serve::services::scoring::StreamScoreUsers;
 use crate::serve::services::{inference, models, scoring};
 use crate::serve::state::ServerState;
 use crate::serve::wire;
@@ -78,25 +77,26 @@ impl Services {
                 Box::pin(self.reflection.clone().call(request))
             }
             (_, true) => {
-                let request = request(rpc, context, headers, body);
-                let mut grpc = Grpc::new(Raw).max_decoding_message_size(size(most));
-                let stream = StreamScoreUsers(state);
-                Box::pin(async move { Ok(grpc.streaming(stream, request).await) })
+                let batches = Streaming::new_request(Raw, body, None, Some(size(most)));
+                let answers = refuse_compressed(headers)
+                    .and_then(|()| scoring::stream_score_users(state, context, batches));
+                Box::pin(std::future::ready(Ok(match answers {
+                    Ok(answers) => framing::response(answers),
+                    Err(error) => refusal(error),
+                })))
             }
             (_, false) => {
-                let compression = compression(headers);
+                let compressed = refuse_compressed(headers);
                 let method = rpc.method;
                 Box::pin(async move {
                     let answer = async {
-                        if let Some(problem) = compression {
-                            return Err(problem.into());
-                        }
+                        compressed?;
                         let message = framing::message(body, most).await?;
                         let answer = unary(method, Arc::clone(&state), context, message).await;
                         Ok(answer.inspect_err(|error| state.count_memory_refusal(error))?)
                     };
                     Ok(match answer.await {
-                        Ok(frame) => framing::response(frame),
+                        Ok(frame) => framing::response(tokio_stream::once(Ok(frame))),
                         Err(status) => Status::into_http(status),
                     })
                 })
@@ -167,12 +167,14 @@ fn request<B>(rpc: &Rpc, context: CallContext, headers: &HeaderMap, body: B) -> 
     request
 }
 
-/// Why a request is refused that is compressed.
-fn compression(headers: &HeaderMap) -> Option<CallError> {
-    let encoding = headers.get(ENCODING)?.to_str().unwrap_or_default();
-    (encoding != "identity").then(|| {
-        CallError::unknown_method(format!(
-            "Content is compressed with `{encoding}` which isn't supported"
-        ))
-    })
+/// Refuses a request that is compressed.
+fn refuse_compressed(headers: &HeaderMap) -> Result<(), CallError> {
+    let encoding = headers.get(ENCODING).map(HeaderValue::to_str);
+    match encoding {
+        None | Some(Ok("identity")) => Ok(()),
+        Some(encoding) => Err(CallError::unknown_method(format!(
+            "Content is compressed with `{}` which isn't supported",
+            encoding.unwrap_or_default()
+        ))),
+    }
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::codegen::BoxFuture;
-use tonic::server::StreamingService;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use super::batch;
 use super::message::Method;
@@ -49,24 +47,15 @@ pub(crate) async fn batch_score_users(
     method.call(state, call, message).await
 }
 
-/// `StreamScoreUsers`.
-pub(crate) struct StreamScoreUsers(pub(crate) Arc<ServerState>);
-
-impl StreamingService<Bytes> for StreamScoreUsers {
-    type Response = Bytes;
-    type ResponseStream = ReceiverStream<Result<Bytes, Status>>;
-    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
-
-    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
-        let state = Arc::clone(&self.0);
-        Box::pin(async move {
-            state.not_draining()?;
-            let (_, extensions, batches) = request.into_parts();
-            // One answer ready while the next is computed.
-            let (answers, receiver) = tokio::sync::mpsc::channel(1);
-            let call = CallContext::of(&extensions).clone();
-            tokio::spawn(BatchStream::new(state, call, answers).answer_all(batches));
-            Ok(Response::new(ReceiverStream::new(receiver)))
-        })
-    }
+/// The framed answers to `StreamScoreUsers`, and the status that ends them early.
+pub(crate) fn stream_score_users(
+    state: Arc<ServerState>,
+    call: CallContext,
+    batches: Streaming<Bytes>,
+) -> Result<ReceiverStream<Result<Bytes, Status>>, CallError> {
+    state.not_draining()?;
+    // One answer ready while the next is computed.
+    let (answers, receiver) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(BatchStream::new(state, call, answers).answer_all(batches));
+    Ok(ReceiverStream::new(receiver))
 }

@@ -6,7 +6,6 @@ use tokio::sync::mpsc::Sender;
 use tonic::{Status, Streaming};
 
 use super::{batch, message};
-use crate::serve::codec::framing::unframed;
 use crate::serve::codec::{decode, encode};
 use crate::serve::context::CallContext;
 use crate::serve::errors::{CallError, explained};
@@ -133,7 +132,7 @@ fn answer(
     last: Option<u64>,
     message: Bytes,
 ) -> Result<(u64, Bytes), CallError> {
-    // What the batch before has taken is free again: its answer waits for its client on the account that is left.
+    // What the batch before has taken is free again; its answer is counted by itself.
     call.memory.shrink_to(CALL_BYTES + 2 * message.len());
     let request = decode::<wire::StreamScoreUsersRequest>(message, &call.memory)?;
     let wire::StreamScoreUsersRequest { sequence, batch } = request;
@@ -152,6 +151,5 @@ fn answer(
         sequence,
         outcome: Some(outcome),
     };
-    let framed = encode(&answer, &call.memory)?;
-    Ok((sequence, unframed(&framed)))
+    Ok((sequence, encode(&answer, &call.memory)?))
 }

@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::exchange::{Exchange, Incoming};
-use super::outbox::Outbox;
 use super::tls::Tls;
 use super::tracker::{ConnectionGuard, CountingStream, Traffic};
 use crate::serve::gateway::peer::Peer;
@@ -63,11 +62,10 @@ impl Connections {
         // A connection without this option is slower and otherwise as good.
         let _ = stream.set_nodelay(true);
         let due = Instant::now() + seconds(self.limits.handshake_seconds);
-        let outbox = Arc::<Outbox>::default();
         match &self.tls {
             None => {
-                let stream = CountingStream::new(stream, guard, &outbox);
-                self.serve_calls(stream, outbox, peer, due, phase).await;
+                let stream = CountingStream::new(stream, guard);
+                self.serve_calls(stream, peer, due, phase).await;
             }
             Some(tls) => {
                 let mut stopping = phase.clone();
@@ -76,8 +74,8 @@ impl Connections {
                     _ = stopping.wait_for(|phase| *phase == Phase::Draining) => return,
                 };
                 if let Ok(Ok(stream)) = accepted {
-                    let stream = CountingStream::new(stream, guard, &outbox);
-                    self.serve_calls(stream, outbox, peer, due, phase).await;
+                    let stream = CountingStream::new(stream, guard);
+                    self.serve_calls(stream, peer, due, phase).await;
                 }
             }
         }
@@ -88,7 +86,6 @@ impl Connections {
     async fn serve_calls<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: CountingStream<S>,
-        outbox: Arc<Outbox>,
         peer: Arc<Peer>,
         due: Instant,
         mut phase: watch::Receiver<Phase>,
@@ -102,12 +99,11 @@ impl Connections {
         let Ok(Ok(mut connection)) = handshake else {
             return;
         };
-        let mut heartbeat = Heartbeat::new(connection.ping_pong(), &self.limits, traffic, &outbox);
+        let mut heartbeat = Heartbeat::new(connection.ping_pong(), &self.limits, traffic);
         let mut calls = Calls {
             connections: self,
             connection,
             peer,
-            outbox,
             window: None,
         };
         let old = Instant::now() + age.unwrap_or(Duration::MAX / 4);
@@ -163,7 +159,6 @@ struct Calls<'c, S: AsyncRead + AsyncWrite + Unpin> {
     connections: &'c Connections,
     connection: Connection<S, Bytes>,
     peer: Arc<Peer>,
-    outbox: Arc<Outbox>,
     /// The memory of a large window.
     window: Option<Share>,
 }
@@ -190,7 +185,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
                 let exchange = Exchange {
                     call,
                     respond,
-                    outbox: Arc::clone(&self.outbox),
                     guard: self.peer.begin(),
                 };
                 tokio::spawn(exchange.run());
@@ -249,34 +243,24 @@ struct Heartbeat {
     every: Duration,
     patience: Duration,
     traffic: Arc<Traffic>,
-    outbox: Arc<Outbox>,
     /// When the next look is due.
     due: Instant,
     /// What had been received at the last look.
     received: u64,
-    /// What had been written of answers when others were found waiting, and since when.
-    stuck: Option<(u64, Instant)>,
     /// Whether a pong is waited for.
     is_waiting: bool,
 }
 
 impl Heartbeat {
-    fn new(
-        ping: Option<PingPong>,
-        limits: &Limits,
-        traffic: Arc<Traffic>,
-        outbox: &Arc<Outbox>,
-    ) -> Self {
+    fn new(ping: Option<PingPong>, limits: &Limits, traffic: Arc<Traffic>) -> Self {
         let every = seconds(limits.keepalive_seconds);
         Self {
             ping,
             every,
             patience: seconds(limits.keepalive_timeout_seconds),
             traffic,
-            outbox: Arc::clone(outbox),
             due: Instant::now() + every,
             received: 0,
-            stuck: None,
             is_waiting: false,
         }
     }
@@ -286,7 +270,9 @@ impl Heartbeat {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(self.due) => {
-                    if self.is_waiting || self.is_stuck() {
+                    // A peer may answer pings that it has never read.
+                    let is_stuck = self.traffic.blocked_for() >= self.every + self.patience;
+                    if self.is_waiting || is_stuck {
                         return;
                     }
                     self.look();
@@ -310,18 +296,6 @@ impl Heartbeat {
                 .is_some_and(|ping| ping.send_ping(Ping::opaque()).is_ok());
         self.is_waiting = asked;
         self.due = Instant::now() + if asked { self.patience } else { self.every };
-    }
-
-    /// Whether answers have waited for as long as a peer may be silent, and none of them was taken.
-    fn is_stuck(&mut self) -> bool {
-        let now = Instant::now();
-        self.stuck = match (self.outbox.stuck_at(), self.stuck) {
-            (None, _) => None,
-            (Some(written), Some((before, since))) if written == before => Some((before, since)),
-            (Some(written), _) => Some((written, now)),
-        };
-        self.stuck
-            .is_some_and(|(_, since)| now.duration_since(since) >= self.every + self.patience)
     }
 }
 

@@ -1,7 +1,6 @@
 //! One call on its connection: its request comes, its answer goes.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,7 +9,6 @@ use h2::{RecvStream, SendStream};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 
-use super::outbox::Outbox;
 use crate::serve::gateway::call::{AnswerBody, Call};
 use crate::serve::gateway::peer::PeerCall;
 
@@ -49,8 +47,6 @@ pub(super) struct Exchange {
     pub(super) call: Box<Call>,
     /// Where its answer goes.
     pub(super) respond: SendResponse<Bytes>,
-    /// Where it is counted until it has been written.
-    pub(super) outbox: Arc<Outbox>,
     /// Counts the call.
     pub(super) guard: PeerCall,
 }
@@ -63,21 +59,15 @@ impl Exchange {
         let Self {
             call,
             respond,
-            outbox,
             guard,
         } = self;
-        let _ = tokio::time::timeout(longest, answer(call, respond, &outbox)).await;
+        let _ = tokio::time::timeout(longest, answer(call, respond)).await;
         drop(guard);
     }
 }
 
 /// Answers a call; `None` when its client is gone.
-async fn answer(
-    mut call: Box<Call>,
-    mut respond: SendResponse<Bytes>,
-    outbox: &Outbox,
-) -> Option<()> {
-    let memory = Arc::clone(call.memory());
+async fn answer(mut call: Box<Call>, mut respond: SendResponse<Bytes>) -> Option<()> {
     let response = std::future::poll_fn(|cx| {
         if let Poll::Ready(response) = Pin::new(&mut call).poll(cx) {
             return Poll::Ready(Some(response));
@@ -91,15 +81,14 @@ async fn answer(
     let stream = respond
         .send_response(Response::from_parts(head, ()), is_all)
         .ok()?;
-    if !is_all {
-        send(body, stream, outbox).await?;
-        outbox.hold(&memory);
+    match is_all {
+        true => Some(()),
+        false => send(body, stream).await,
     }
-    Some(())
 }
 
 /// Sends an answer as fast as its client takes it.
-async fn send(mut body: AnswerBody, mut stream: SendStream<Bytes>, outbox: &Outbox) -> Option<()> {
+async fn send(mut body: AnswerBody, mut stream: SendStream<Bytes>) -> Option<()> {
     loop {
         let frame = std::future::poll_fn(|cx| {
             if let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(cx) {
@@ -113,7 +102,7 @@ async fn send(mut body: AnswerBody, mut stream: SendStream<Bytes>, outbox: &Outb
             return None;
         };
         match frame.ok()?.into_data() {
-            Ok(data) => send_data(data, &mut stream, outbox).await?,
+            Ok(data) => send_data(data, &mut stream).await?,
             Err(frame) => {
                 let trailers = frame.into_trailers().ok()?;
                 return stream.send_trailers(trailers).ok();
@@ -122,8 +111,8 @@ async fn send(mut body: AnswerBody, mut stream: SendStream<Bytes>, outbox: &Outb
     }
 }
 
-/// Hands bytes over when the client has room for them: until then they are on the call's account.
-async fn send_data(mut data: Bytes, stream: &mut SendStream<Bytes>, outbox: &Outbox) -> Option<()> {
+/// Hands bytes over when the client has room for them.
+async fn send_data(mut data: Bytes, stream: &mut SendStream<Bytes>) -> Option<()> {
     while !data.is_empty() {
         stream.reserve_capacity(data.len());
         if stream.capacity() == 0 {
@@ -136,7 +125,6 @@ async fn send_data(mut data: Bytes, stream: &mut SendStream<Bytes>, outbox: &Out
         }
         let part = data.split_to(stream.capacity().min(data.len()));
         if !part.is_empty() {
-            outbox.push(part.len());
             stream.send_data(part, false).ok()?;
         }
     }

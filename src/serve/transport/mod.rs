@@ -11,7 +11,6 @@ pub(crate) mod http_connections;
 pub(crate) mod listener;
 pub(crate) mod metrics_port;
 pub(crate) mod model_metrics;
-pub(crate) mod outbox;
 pub(crate) mod process_metrics;
 pub(crate) mod status;
 pub(crate) mod status_page;

@@ -7,17 +7,16 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::AbortHandle;
 
-use super::outbox::{FrameMeter, Outbox};
 use crate::serve::gateway::peer::Peer;
 
 /// The client's half of an HTTP/2 handshake, its connection preface, in bytes: with less, nothing has been said.
@@ -80,10 +79,6 @@ impl ConnectionTracker {
         self.tracked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// Keeps the task of a connection for as long as it is open.
     pub(crate) fn track(
         &self,
@@ -129,16 +124,35 @@ impl ConnectionTracker {
     }
 }
 
-/// What a connection has received and when.
-#[derive(Debug, Default)]
+/// What goes over a connection and when.
+#[derive(Debug)]
 pub(crate) struct Traffic {
+    /// The tracker's start, from which times are counted, in milliseconds.
+    started: Instant,
     received: AtomicU64,
-    /// In milliseconds of the tracker's time.
     last_read: AtomicU64,
-    is_closed: std::sync::atomic::AtomicBool,
+    /// Since when the peer takes nothing of what is to be written; 0 while it does.
+    blocked_since: AtomicU64,
+    is_closed: AtomicBool,
 }
 
 impl Traffic {
+    fn new(started: Instant) -> Self {
+        let traffic = Self {
+            started,
+            received: AtomicU64::new(0),
+            last_read: AtomicU64::new(0),
+            blocked_since: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
+        };
+        traffic.read(0);
+        traffic
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Whether the peer has sent its preface.
     pub(crate) fn is_ready(&self) -> bool {
         self.received() >= PREFACE_BYTES
@@ -149,8 +163,32 @@ impl Traffic {
         self.received.load(Ordering::Relaxed)
     }
 
+    /// How long the peer has taken nothing of what is to be written.
+    pub(crate) fn blocked_for(&self) -> Duration {
+        match self.blocked_since.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => Duration::from_millis(self.now().saturating_sub(since)),
+        }
+    }
+
     fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
+    }
+
+    fn read(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.last_read.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Something was to be written, and was or was not taken.
+    fn wrote(&self, is_blocked: bool) {
+        // Of many that were not taken the first one's time stays.
+        let since = match is_blocked {
+            true if self.blocked_since.load(Ordering::Relaxed) > 0 => return,
+            true => self.now().max(1),
+            false => 0,
+        };
+        self.blocked_since.store(since, Ordering::Relaxed);
     }
 }
 
@@ -165,12 +203,10 @@ impl ConnectionGuard {
     /// Counts a connection; numbers increase with time.
     pub(crate) fn new(tracker: &Arc<ConnectionTracker>, number: u64) -> Self {
         tracker.open.fetch_add(1, Ordering::Relaxed);
-        let traffic = Traffic::default();
-        traffic.last_read.store(tracker.now(), Ordering::Relaxed);
         Self {
             tracker: Arc::clone(tracker),
             number,
-            traffic: Arc::new(traffic),
+            traffic: Arc::new(Traffic::new(tracker.started)),
         }
     }
 
@@ -179,19 +215,9 @@ impl ConnectionGuard {
         self.number
     }
 
-    /// What has been received.
+    /// What goes over it.
     pub(crate) fn traffic(&self) -> &Arc<Traffic> {
         &self.traffic
-    }
-
-    fn read(&self, bytes: usize) {
-        let Traffic {
-            received,
-            last_read,
-            is_closed: _,
-        } = &*self.traffic;
-        received.fetch_add(bytes as u64, Ordering::Relaxed);
-        last_read.store(self.tracker.now(), Ordering::Relaxed);
     }
 }
 
@@ -207,19 +233,12 @@ impl Drop for ConnectionGuard {
 pub(crate) struct CountingStream<S> {
     inner: S,
     guard: ConnectionGuard,
-    meter: FrameMeter,
-    outbox: Arc<Outbox>,
 }
 
 impl<S> CountingStream<S> {
     /// Counts what this stream receives and sends.
-    pub(super) fn new(inner: S, guard: ConnectionGuard, outbox: &Arc<Outbox>) -> Self {
-        Self {
-            inner,
-            guard,
-            meter: FrameMeter::default(),
-            outbox: Arc::clone(outbox),
-        }
+    pub(super) fn new(inner: S, guard: ConnectionGuard) -> Self {
+        Self { inner, guard }
     }
 
     /// The connection that the stream belongs to.
@@ -238,7 +257,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountingStream<S> {
         let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
         let bytes = buffer.filled().len() - before;
         if bytes > 0 {
-            self.guard.read(bytes);
+            self.guard.traffic.read(bytes);
         }
         read
     }
@@ -250,12 +269,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(written)) = written {
-            this.meter
-                .count(&[IoSlice::new(bytes)], written, &this.outbox);
-        }
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.guard.traffic.wrote(written.is_pending());
         written
     }
 
@@ -270,13 +285,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
+        parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, parts);
-        if let Poll::Ready(Ok(written)) = written {
-            this.meter.count(parts, written, &this.outbox);
-        }
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, parts);
+        self.guard.traffic.wrote(written.is_pending());
         written
     }
 
@@ -322,7 +334,7 @@ mod tests {
             self.number += 1;
             let (own, other) = tokio::io::duplex(64);
             let guard = ConnectionGuard::new(&self.tracker, self.number);
-            let own = CountingStream::new(own, guard, &Arc::default());
+            let own = CountingStream::new(own, guard);
             let peer = Peer::new(&self.owners, IpAddr::from([10, 0, 0, address]));
             let task = tokio::spawn(std::future::pending());
             self.tracker.track(
@@ -410,5 +422,22 @@ mod tests {
         tracker.track(1, &traffic, &peer, task.abort_handle());
         assert!(!tracker.evict());
         task.abort();
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_found_and_one_that_does_is_not() {
+        let mut connections = Connections::new();
+        let mut connection = connections.connect(1);
+        let traffic = Arc::clone(connection.own.guard().traffic());
+        let wait = Duration::from_millis(30);
+        // There is room for 64 bytes.
+        connection.own.write_all(&[0; 64]).await.unwrap();
+        tokio::time::sleep(wait).await;
+        assert_eq!(traffic.blocked_for(), Duration::ZERO);
+        let blocked = tokio::time::timeout(wait, connection.own.write_all(&[0; 64])).await;
+        assert!(blocked.is_err() && traffic.blocked_for() >= wait / 2);
+        connection.other.read_exact(&mut [0; 64]).await.unwrap();
+        connection.own.write_all(&[0; 8]).await.unwrap();
+        assert_eq!(traffic.blocked_for(), Duration::ZERO);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ebb::serve::client::{BatchScoreUsersRequest, StreamScoreUsersRequest};
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -50,6 +51,8 @@ enum Deed {
     Read(Bytes),
     /// The same, whose answers are not read.
     Unread(Bytes),
+    /// Streams of such batches.
+    UnreadStreams(BatchScoreUsersRequest),
     /// Calls of a method that does not exist, with hundreds of headers each.
     Headers,
 }
@@ -70,6 +73,7 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         Deed::Unfinished(BATCH_SCORE_USERS),
         Deed::Read(framed(&about_histories(&bundle, 900, 90).encode_to_vec())),
         Deed::Unread(framed(&talkative.encode_to_vec())),
+        Deed::UnreadStreams(talkative),
         Deed::Headers,
     ];
     let before = server.memory("VmRSS:")?;
@@ -248,6 +252,26 @@ async fn misbehave(
                 request.send_data(message.clone(), true)?;
                 count(message.len());
                 held.push(response.await?);
+            }
+        }
+        Deed::UnreadStreams(batch) => {
+            builder.initial_window_size(0);
+            let sender = connect(address, from, &builder).await?;
+            let mut held = Vec::new();
+            loop {
+                let (response, mut request) = open(&sender, STREAM, 0).await?;
+                for sequence in 1..=5 {
+                    let batch = Some(batch.clone());
+                    let message = StreamScoreUsersRequest { sequence, batch };
+                    let message = framed(&message.encode_to_vec());
+                    // As much as the server lets in, which holds streams back.
+                    let _ = tokio::time::timeout(
+                        Duration::from_millis(300),
+                        push(&mut request, message, sent),
+                    )
+                    .await;
+                }
+                held.push((response, request));
             }
         }
         Deed::Headers => {
