@@ -335,7 +335,7 @@ fn what_cannot_be_said_does_not_stop_the_work() {
 /// A roll-up that is stopped by a signal while it writes its many files.
 fn stopped(folder: &Path, signal: &str) -> Option<i32> {
     let arguments = format!(
-        "rollup --quiet --config {}/datasets/shop/ebb.toml --partitions 800 --out made/log/rollup",
+        "rollup --quiet --config {}/datasets/shop/ebb.toml --partitions 4000 --out made/log/rollup",
         env!("CARGO_MANIFEST_DIR")
     );
     let mut child = command(folder, &arguments).spawn().unwrap();
