@@ -81,26 +81,7 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         Instant::now() + Duration::from_secs_f64(options.seconds),
         Arc::<AtomicU64>::default(),
     );
-    let mut tasks = JoinSet::new();
-    for from in GREEDY {
-        for deed in deeds
-            .iter()
-            .flat_map(|deed| vec![deed; options.connections])
-        {
-            let (deed, sent) = (deed.clone(), Arc::clone(&sent));
-            tasks.spawn(async move {
-                while Instant::now() < until {
-                    // The server may end a connection, and this one comes again.
-                    let _ = tokio::time::timeout_at(
-                        until.into(),
-                        misbehave(address, from, &deed, &sent),
-                    )
-                    .await;
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            });
-        }
-    }
+    let tasks = greedy(address, &deeds, options.connections, until, &sent);
     let polite = polite(address, &framed(&about_one(&bundle)), until).await;
     drop(tasks);
     let grown = server.memory("VmHWM:")?.saturating_sub(before);
@@ -130,6 +111,34 @@ pub async fn run(setup: &Setup, options: &Options, promises: &mut Promises) -> R
         format!("a polite caller is answered: {failed} of {calls} failed, the slowest took {slowest:.1?}"),
     );
     Ok(())
+}
+
+/// Connections of every greedy address, as many for each deed, that come again where the server ends them.
+fn greedy(
+    address: SocketAddr,
+    deeds: &[Deed],
+    connections: usize,
+    until: Instant,
+    sent: &Arc<AtomicU64>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for from in GREEDY {
+        for deed in deeds.iter().flat_map(|deed| vec![deed; connections]) {
+            let (deed, sent) = (deed.clone(), Arc::clone(sent));
+            tasks.spawn(async move {
+                while Instant::now() < until {
+                    // The server may end a connection, and this one comes again.
+                    let _ = tokio::time::timeout_at(
+                        until.into(),
+                        misbehave(address, from, &deed, &sent),
+                    )
+                    .await;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
+    }
+    tasks
 }
 
 /// One call after another from an address of its own: how many failed, how many there were, and how long the slowest took.
@@ -222,12 +231,7 @@ async fn misbehave(
             let mut held = Vec::new();
             loop {
                 let (response, mut request) = open(&sender, path, 0).await?;
-                // As much as the server lets in: it may refuse the call on the way.
-                let _ = tokio::time::timeout(
-                    Duration::from_millis(300),
-                    push(&mut request, part.clone(), sent),
-                )
-                .await;
+                push_for_a_while(&mut request, part.clone(), sent).await;
                 held.push((response, request));
             }
         }
@@ -264,12 +268,7 @@ async fn misbehave(
                     let batch = Some(batch.clone());
                     let message = StreamScoreUsersRequest { sequence, batch };
                     let message = framed(&message.encode_to_vec());
-                    // As much as the server lets in, which holds streams back.
-                    let _ = tokio::time::timeout(
-                        Duration::from_millis(300),
-                        push(&mut request, message, sent),
-                    )
-                    .await;
+                    push_for_a_while(&mut request, message, sent).await;
                 }
                 held.push((response, request));
             }
@@ -284,6 +283,11 @@ async fn misbehave(
             Ok(())
         }
     }
+}
+
+/// As much as the server lets in: it holds streams back, and may refuse a call on the way.
+async fn push_for_a_while(request: &mut SendStream<Bytes>, bytes: Bytes, sent: &AtomicU64) {
+    let _ = tokio::time::timeout(Duration::from_millis(300), push(request, bytes, sent)).await;
 }
 
 /// Sends bytes as the server has room for them.
