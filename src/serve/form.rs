@@ -227,7 +227,7 @@ mod tests {
             ),
             (
                 r#"{"subject":{"userId":"a","features":{}}}"#,
-                "subject.features: multiple fields provided for oneof 'subject'",
+                "subject: multiple fields provided for oneof 'subject'",
             ),
             (r#"{"reasonCount":-1}"#, "reasonCount: out of range"),
             (r#"{"reasonCount":4294967296}"#, "reasonCount: out of range"),
