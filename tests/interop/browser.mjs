@@ -1,6 +1,6 @@
 // Asks a running server from pages in a real browser: what the browser lets through and what it keeps back.
 //
-// usage: node http.mjs HTTP_ADDRESS ALLOWED_PORT OTHER_PORT
+// usage: node browser.mjs HTTP_ADDRESS ALLOWED_PORT OTHER_PORT
 //
 // The server must list http://localhost:ALLOWED_PORT among its origins, and not that of the other port. PLAYWRIGHT_CORE and
 // CHROMIUM name the library and the browser. Prints one "ok" or "FAILED" line for each check.
