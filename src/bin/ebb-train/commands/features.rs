@@ -1,6 +1,8 @@
+use std::path::PathBuf;
+
 use ebb::batch::features::{features_destination, write_features};
 use ebb::events::ReadLog;
-use ebb::history::Users;
+use ebb::history::{Day, Users};
 use ebb::train::config::Config;
 use ebb::train::data::schema::feature_schema;
 use ebb::train::data::snapshots::Observed;
@@ -11,7 +13,19 @@ use crate::args;
 use crate::outcome::{Outcome, Output, failed, shown, usage};
 use crate::outputs;
 
-pub(crate) fn features(args: &args::Features, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// Features as known at the start of this day; may be repeated.
+    #[arg(long, value_name = "DATE", required = true)]
+    pub(crate) as_of: Vec<Day>,
+    /// features.parquet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn features(args: &Args, output: Output) -> Outcome {
     let config = Config::load(&args.log.config).map_err(usage)?;
     let destination = features_destination(&args.out).map_err(outputs::refused)?;
     outputs::check(&args.log, &config, None, vec![destination])?;

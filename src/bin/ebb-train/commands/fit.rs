@@ -1,6 +1,8 @@
+use std::path::PathBuf;
+
 use ebb::card::Card;
 use ebb::events::{EventsError, ReadLog};
-use ebb::history::Users;
+use ebb::history::{Day, Users};
 use ebb::model;
 use ebb::report::{html, text as card_text};
 use ebb::train::TrainError;
@@ -12,8 +14,30 @@ use super::log::read;
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
 use crate::outputs;
+use crate::values::share;
 
-pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// No event at or after this day is seen [default: the day after the last one that the log covers].
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// Also fit a random forest on the same rows and put its figures among the baselines of the card.
+    #[arg(long = "random-forest-baseline")]
+    pub(crate) random_forest: bool,
+    /// Write the bundle even if a model does not beat the recency-only baseline.
+    #[arg(long)]
+    pub(crate) allow_below_baseline: bool,
+    /// Fit on this share of the users, such as 0.05, chosen by a hash of their ids.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) sample_users: Option<f64>,
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     let destination = model::destination(&args.out).map_err(outputs::refused)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
     outputs::check(&args.log, &config, None, vec![destination])?;

@@ -1,18 +1,23 @@
 //! One function for each command: arguments are checked, the library is called once, its result is printed.
 
-mod check;
-mod features;
-mod fit;
+mod card;
+pub(crate) mod check;
+pub(crate) mod features;
+pub(crate) mod fit;
+pub(crate) mod inspect;
 mod log;
-mod publish;
-mod rollup;
-mod score;
-mod simulate;
+pub(crate) mod publish;
+pub(crate) mod rollup;
+pub(crate) mod rollup_sql;
+pub(crate) mod score;
+pub(crate) mod simulate;
 
-pub(crate) use check::{check, inspect};
+pub(crate) use check::check;
 pub(crate) use features::features;
 pub(crate) use fit::fit;
+pub(crate) use inspect::inspect;
 pub(crate) use publish::publish;
-pub(crate) use rollup::{rollup, rollup_sql};
+pub(crate) use rollup::rollup;
+pub(crate) use rollup_sql::rollup_sql;
 pub(crate) use score::score;
 pub(crate) use simulate::simulate;

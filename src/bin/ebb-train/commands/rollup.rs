@@ -1,6 +1,7 @@
+use std::path::PathBuf;
+
 use ebb::events::ReadLog;
-use ebb::history::{Users, rollup_destination, write_rollup};
-use ebb::rollup_sql::SqlRequest;
+use ebb::history::{Day, Users, rollup_destination, write_rollup};
 use ebb::train::config::Config;
 use serde_json::json;
 
@@ -9,7 +10,22 @@ use crate::args;
 use crate::outcome::{Outcome, Output, failed, shown, usage};
 use crate::outputs;
 
-pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// Leave out events at or after this day.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// How many files, each with a share of the users.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) partitions: usize,
+    /// The folder to write.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn rollup(args: &Args, output: Output) -> Outcome {
     if args.partitions == 0 {
         return Err(usage(anyhow::anyhow!("--partitions must be at least 1")));
     }
@@ -36,28 +52,4 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
         "indexed": written.indexed,
     });
     output.result(&json, &text)
-}
-
-pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
-    let config = Config::load(&args.config).map_err(usage)?;
-    let request = SqlRequest {
-        config: &config.events,
-        base_dir: &config.folder,
-        dialect: args.dialect.into(),
-        table: args.table.as_deref(),
-        time_type: args.time_type.map(Into::into),
-        until: args.as_of,
-        default_kind: config.default_kind(),
-    };
-    let sql = ebb::rollup_sql::rollup_sql(&request)
-        .map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
-    // The query is what was asked for, so it is printed quietly too.
-    let output = Output {
-        quiet: false,
-        ..output
-    };
-    output.document(
-        &json!({"dialect": request.dialect.name(), "sql": sql}),
-        &sql,
-    )
 }

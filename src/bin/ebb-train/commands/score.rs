@@ -1,6 +1,8 @@
+use std::path::PathBuf;
+
 use ebb::batch::scores::{Target, write_scores};
 use ebb::events::ReadLog;
-use ebb::history::Users;
+use ebb::history::{Day, Partition, Users};
 use ebb::model;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
@@ -11,7 +13,34 @@ use crate::args;
 use crate::outcome::{Outcome, Output, failed, shown, usage};
 use crate::outputs;
 
-pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// Score as known at the start of this day [default: the day after the last one that the log covers].
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// Score also more than three days beyond what the log covers, where all users look silent.
+    #[arg(long)]
+    pub(crate) allow_stale: bool,
+    /// Score also if the log has no event of a kind that the model uses.
+    #[arg(long)]
+    pub(crate) allow_missing_kinds: bool,
+    /// Succeed also if no user is scored.
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    /// Score one partition of the users only, such as 0/16; together all partitions are all users.
+    #[arg(long, value_name = "NUMBER/OF")]
+    pub(crate) partition: Option<Partition>,
+    /// scores.csv, scores.parquet, or - for CSV on standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
     outputs::check(
