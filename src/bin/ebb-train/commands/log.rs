@@ -9,7 +9,7 @@ use ebb::train::config::Config;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args;
-use crate::outcome::{Failure, Output, failed, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, usage};
 use crate::outputs;
 
 /// The present day in a time zone; `None` where the clock is out of all range.
@@ -75,6 +75,27 @@ fn progress_bar(output: Output) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// Warns of an as-of day beyond what the log covers, and refuses one that is far beyond unless that is allowed; `verb` is
+/// what the command does with users.
+pub(super) fn check_stale(
+    coverage: &Coverage,
+    as_of: Day,
+    allowed: bool,
+    verb: &str,
+    output: Output,
+) -> Outcome {
+    let Some(warning) = stale(coverage, as_of) else {
+        return Ok(());
+    };
+    if coverage.is_stale(as_of) && !allowed {
+        return Err(failed(anyhow::anyhow!(
+            "{warning}; {verb} an earlier --as-of, or give --allow-stale"
+        )));
+    }
+    output.warn(&warning);
+    Ok(())
 }
 
 /// A warning of an as-of day beyond what the log covers.
