@@ -13,6 +13,7 @@ use crate::columnar::table::{Encoder, RowGroup, Table};
 use crate::features::{Catalogue, Extractor, FeatureError, FeatureSchema};
 use crate::history::{BLOCK_USERS, Day, Histories, HistoryError, Span};
 use crate::output::{Destination, OutputError, Staged};
+use crate::phases::{Phases, Unit};
 
 /// Rows of a row group, about.
 const GROUP_ROWS: usize = 65_536;
@@ -64,6 +65,7 @@ pub fn write_features(
     schema: FeatureSchema,
     dates: &[Day],
     out: &Path,
+    phases: Phases<'_>,
 ) -> Result<FeaturesWritten, FeaturesError> {
     let destination = features_destination(out)?;
     let catalogue = Catalogue::new(schema)?;
@@ -90,12 +92,14 @@ pub fn write_features(
         encoder,
     };
     let mut written = 0;
+    let extracting = phases.begin("features", histories.len() as u64, Unit::Users);
     histories.stream_spans(
         (GROUP_ROWS / BLOCK_USERS / dates.len().max(1)).max(1),
         |span| rows.of(span, &parquet),
-        |(count, group)| {
-            written += count;
-            if count == 0 {
+        |Part { users, rows, group }| {
+            extracting.advance(users);
+            written += rows;
+            if rows == 0 {
                 Ok(())
             } else {
                 table.append(group).map_err(parquet)
@@ -148,21 +152,30 @@ struct Rows<'a> {
     encoder: Encoder,
 }
 
+/// The rows of some users.
+struct Part {
+    users: u64,
+    rows: u64,
+    group: RowGroup,
+}
+
 impl Rows<'_> {
-    /// The rows of some users, and how many they are.
+    /// The rows of some users.
     fn of(
         &self,
         span: Span<'_>,
         parquet: &impl Fn(parquet::errors::ParquetError) -> FeaturesError,
-    ) -> Result<(u64, RowGroup), FeaturesError> {
+    ) -> Result<Part, FeaturesError> {
         let mut extractor = self.extractor.clone();
         let mut vector = vec![f64::NAN; extractor.width()];
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); extractor.width()];
-        let (mut users, mut days, mut rows) = (StringBuilder::new(), Date32Builder::new(), 0);
+        let (mut names, mut days) = (StringBuilder::new(), Date32Builder::new());
+        let (mut users, mut rows) = (0, 0);
         span.for_each(|user, history| {
+            users += 1;
             for date in self.dates {
                 if extractor.extract(history, *date, &mut vector) {
-                    users.append_value(user);
+                    names.append_value(user);
                     days.append_value(date.number());
                     values
                         .iter_mut()
@@ -173,7 +186,7 @@ impl Rows<'_> {
             }
             Ok::<_, FeaturesError>(())
         })?;
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new(users.finish()), Arc::new(days.finish())];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(days.finish())];
         arrays.extend(
             values
                 .into_iter()
@@ -181,7 +194,11 @@ impl Rows<'_> {
         );
         let batch = RecordBatch::try_new(self.columns.clone(), arrays)
             .map_err(|error| parquet(error.into()))?;
-        Ok((rows, self.encoder.encode(&batch).map_err(parquet)?))
+        Ok(Part {
+            users,
+            rows,
+            group: self.encoder.encode(&batch).map_err(parquet)?,
+        })
     }
 }
 

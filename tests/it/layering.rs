@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
     ("columnar", &[]),
+    ("phases", &[]),
     ("configuration", &[]),
-    ("history", &["math", "regular_file", "output", "columnar"]),
+    (
+        "history",
+        &["math", "regular_file", "output", "phases", "columnar"],
+    ),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
-    ("events", &["math", "columnar", "history"]),
+    ("events", &["math", "columnar", "phases", "history"]),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
@@ -37,6 +41,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "columnar",
             "configuration",
             "output",
+            "phases",
             "history",
             "features",
             "lifecycle",
@@ -50,6 +55,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         &[
             "columnar",
             "output",
+            "phases",
             "history",
             "features",
             "lifecycle",
@@ -57,7 +63,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         ],
     ),
     ("report", &["math", "history", "card"]),
-    ("simulate", &["math", "output", "history"]),
+    ("simulate", &["math", "output", "phases", "history"]),
     (
         "serve",
         &[
@@ -74,6 +80,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         "bin ebb-train",
         &[
             "output",
+            "phases",
             "history",
             "events",
             "rollup_sql",

@@ -8,6 +8,7 @@ use ebb::history::MemoryBudget;
 use crate::commands::{
     check, features, fit, inspect, publish, rollup, rollup_sql, score, simulate,
 };
+use crate::progress::ProgressForm;
 use crate::values::bytes;
 
 /// Trains churn models on an event log and scores its users.
@@ -22,6 +23,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object on standard output instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// How progress is shown on standard error.
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = ProgressForm::Auto)]
+    pub(crate) progress: ProgressForm,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@ mod commands;
 mod hints;
 mod outcome;
 mod outputs;
+mod progress;
 mod renamed;
 mod signals;
 mod values;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let output = Output {
         quiet: arguments.quiet,
         json: arguments.json,
+        progress: arguments.progress,
     };
     let done = match &arguments.command {
         Command::Simulate(simulate) => commands::simulate(simulate, output),

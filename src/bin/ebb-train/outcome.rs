@@ -8,6 +8,7 @@ use anyhow::Context;
 use ebb::output::visible_lines;
 
 use crate::hints;
+use crate::progress::ProgressForm;
 
 /// Why a command ended without success.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Failure {
 pub(crate) struct Output {
     pub(crate) quiet: bool,
     pub(crate) json: bool,
+    pub(crate) progress: ProgressForm,
 }
 
 impl Output {

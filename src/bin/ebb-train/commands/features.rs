@@ -12,6 +12,7 @@ use super::log::{read, stale};
 use crate::args;
 use crate::outcome::{Outcome, Output, failed, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,7 +43,10 @@ pub(crate) fn features(args: &Args, output: Output) -> Outcome {
     let first = histories.span().map_or(until, |(first, _)| first);
     let observed = Observed::new(first, &coverage, until);
     let schema = feature_schema(&histories, &config.train, &observed).map_err(failed)?;
-    let written = write_features(&histories, schema, &args.as_of, &args.out).map_err(failed)?;
+    let display = ProgressDisplay::new(output);
+    let written = write_features(&histories, schema, &args.as_of, &args.out, display.phases())
+        .map_err(failed)?;
+    drop(display);
     let text = format!(
         "{} rows of {} features in {}",
         written.rows,
