@@ -78,6 +78,8 @@ pub mod columnar;
 pub mod configuration;
 #[cfg(feature = "train")]
 pub mod events;
+#[cfg(feature = "train")]
+pub mod explain;
 pub mod features;
 pub mod history;
 pub mod lifecycle;

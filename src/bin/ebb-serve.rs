@@ -12,9 +12,10 @@ use anyhow::Context;
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ebb::serve::{
-    Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, ServeError, Stopped,
-    check, listen, new_key, probe, run, ticks,
+    Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, Ports, ServeError,
+    Stopped, check, new_key, probe, run, ticks,
 };
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -41,6 +42,9 @@ struct Arguments {
     /// The address to listen on, 127.0.0.1:50051 unless the configuration says otherwise; port 0 lets the system choose.
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// The address to answer JSON over HTTP and gRPC-Web on; nowhere unless this or the configuration says so.
+    #[arg(long, value_name = "ADDRESS")]
+    http_listen: Option<SocketAddr>,
     /// Allow an address that other machines can reach, though nothing is encrypted.
     #[arg(long)]
     insecure: bool,
@@ -154,6 +158,7 @@ fn settings(arguments: Arguments) -> Result<Config, ServeError> {
         models,
         rollup,
         listen,
+        http_listen,
         insecure,
         check_config: _,
         probe: _,
@@ -169,6 +174,7 @@ fn settings(arguments: Arguments) -> Result<Config, ServeError> {
     config.models = models.or(config.models);
     config.rollup = rollup.or(config.rollup);
     config.listen = listen.or(config.listen);
+    config.http.listen = http_listen.or(config.http.listen);
     config.insecure |= insecure;
     Ok(config)
 }
@@ -221,11 +227,12 @@ async fn serve(config: Config, lines: &LineQueue) -> anyhow::Result<()> {
     let say = |line: &str| lines.push(format!("{line}\n").into());
     let shutdown = stop_signal().context("cannot wait for signals")?;
     let reload = reload_signal().context("cannot wait for signals")?;
-    let listener = listen(config.address()).await?;
-    say(&format!(
-        "listening on {}",
-        listener.local_addr().context("no local address")?
-    ));
+    let ports = Ports::listen(&config).await?;
+    let address = |port: &TcpListener| port.local_addr().context("no local address");
+    say(&format!("listening on {}", address(&ports.grpc)?));
+    if let Some(http) = &ports.http {
+        say(&format!("answering HTTP on {}", address(http)?));
+    }
     let for_loading = config.clone();
     let lifecycle = Lifecycle {
         load: move || InitialState::load(&for_loading),
@@ -234,7 +241,7 @@ async fn serve(config: Config, lines: &LineQueue) -> anyhow::Result<()> {
         look_at_credentials: ticks(),
         shutdown,
     };
-    say(match run(listener, &config, lifecycle).await? {
+    say(match run(ports, &config, lifecycle).await? {
         Stopped::Drained => "stopped",
         Stopped::CutOff => "stopped; connections still open after the time limit were cut off",
     });

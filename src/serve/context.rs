@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use http::{Extensions, HeaderValue};
 
+use super::form::Form;
 use super::quota::{Owner, Share};
 use super::telemetry::traces::TraceParent;
 
@@ -22,6 +23,8 @@ pub(crate) struct CallContext {
     pub(crate) request_id: Option<HeaderValue>,
     /// Its place in the queue, if it has had one since its head arrived.
     pub(crate) queue_place: Option<Arc<Share>>,
+    /// How its messages are written.
+    pub(crate) form: Form,
     /// The memory that the call holds. It is given back when the last of the answer has been sent.
     pub(crate) memory: Arc<Share>,
 }
@@ -74,6 +77,7 @@ impl CallContext {
             caller: Caller::default(),
             request_id: None,
             queue_place: None,
+            form: Form::Protobuf,
             memory: Arc::new(memory.unwrap()),
         }
     }

@@ -174,6 +174,7 @@ const FLOORS: [Floors; 4] = [
             "memory",
             "quota",
             "context",
+            "form",
             "methods",
             "detached",
         ],

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),
+        Command::Explain(explain) => commands::explain(explain, output),
         Command::Features(features) => commands::features(features, output),
     };
     match done {

@@ -159,6 +159,9 @@ pub(crate) enum CallError {
         /// What is missing.
         permission: &'static str,
     },
+    /// A page that may not ask.
+    #[error("pages of {0} may not ask: `http.allow_origins` does not list that origin")]
+    Origin(String),
     /// Nothing answers to that.
     #[error("{0}")]
     UnknownMethod(String),
@@ -180,6 +183,11 @@ impl CallError {
     /// A method that is not there, or not in that way.
     pub(crate) fn unknown_method(problem: impl Into<String>) -> Self {
         Self::UnknownMethod(clip(problem.into()))
+    }
+
+    /// A page of an origin that is not listed.
+    pub(crate) fn origin(origin: String) -> Self {
+        Self::Origin(clip(origin))
     }
 
     /// An illegal field.
@@ -245,6 +253,7 @@ impl CallError {
             Self::Draining => Reason::Draining,
             Self::Unauthenticated(_) => Reason::Unauthenticated,
             Self::NotPermitted { .. } => Reason::NotPermitted,
+            Self::Origin(_) => Reason::OriginNotAllowed,
             Self::UnknownMethod(_) => Reason::MethodUnknown,
             Self::Model(_) | Self::Users { .. } | Self::Crashed(_) => Reason::Internal,
         }

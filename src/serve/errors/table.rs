@@ -114,6 +114,9 @@ reasons! {
     NotPermitted "NOT_PERMITTED" PermissionDenied []
         "The key is valid and does not allow this method."
         "Use a key with the permission that ErrorInfo names."
+    OriginNotAllowed "ORIGIN_NOT_ALLOWED" PermissionDenied []
+        "A page in a browser asks over HTTP, and `http.allow_origins` does not list the page's origin."
+        "Add the origin to the list, or have the page's own server ask."
     MethodUnknown "METHOD_UNKNOWN" Unimplemented []
         "There is no such method, or it was called in a way that this server does not speak, such as compressed."
         "Server reflection lists the methods."

@@ -4,10 +4,9 @@ use crate::features::Extractor;
 use crate::history::{Block, Day, HistoryError, HistoryView};
 
 use super::context::TrainContext;
-use super::labels::Labeller;
+use super::labels::{Labeller, NoLabel};
 use super::snapshots::Schedule;
 use crate::card::DropCounts;
-use crate::lifecycle::NotEligible;
 use crate::math::logit;
 use crate::math::splitmix::splitmix64;
 use crate::phases::Unit;
@@ -265,11 +264,8 @@ impl Builder<'_> {
     /// The label of a user at a date, or why there is none.
     fn label(&self, history: HistoryView<'_>, date: Day) -> Result<bool, &'static str> {
         self.labeller
-            .eligible(history, date)
-            .map_err(NotEligible::name)?;
-        self.labeller
-            .churned(history, date, self.horizon_days)
-            .ok_or("label_not_observed")
+            .label(history, date, self.horizon_days)
+            .map_err(NoLabel::name)
     }
 
     fn count(&self, block: &Block) -> Counted {

@@ -7,7 +7,7 @@ use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users};
 use ebb::train::config::Config;
 
 use crate::args;
-use crate::outcome::{Failure, Output, failed, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
 
@@ -54,6 +54,27 @@ pub(super) fn read(
         outputs::write_quality(path, &read.quality)?;
     }
     Ok(read)
+}
+
+/// Warns of an as-of day beyond what the log covers, and refuses one that is far beyond unless that is allowed; `verb` is
+/// what the command does with users.
+pub(super) fn check_stale(
+    coverage: &Coverage,
+    as_of: Day,
+    allowed: bool,
+    verb: &str,
+    output: Output,
+) -> Outcome {
+    let Some(warning) = stale(coverage, as_of) else {
+        return Ok(());
+    };
+    if coverage.is_stale(as_of) && !allowed {
+        return Err(failed(anyhow::anyhow!(
+            "{warning}; {verb} an earlier --as-of, or give --allow-stale"
+        )));
+    }
+    output.warn(&warning);
+    Ok(())
 }
 
 /// A warning of an as-of day beyond what the log covers.

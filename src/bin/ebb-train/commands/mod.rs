@@ -2,6 +2,7 @@
 
 mod card;
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod features;
 pub(crate) mod fit;
 pub(crate) mod inspect;
@@ -13,6 +14,7 @@ pub(crate) mod score;
 pub(crate) mod simulate;
 
 pub(crate) use check::check;
+pub(crate) use explain::explain;
 pub(crate) use features::features;
 pub(crate) use fit::fit;
 pub(crate) use inspect::inspect;

@@ -8,7 +8,7 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::json;
 
-use super::log::{read, stale};
+use super::log::{check_stale, read};
 use crate::args;
 use crate::outcome::{Outcome, Output, failed, shown, usage};
 use crate::outputs;
@@ -67,14 +67,7 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
         agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
-    if let Some(warning) = stale(&coverage, as_of) {
-        if coverage.is_stale(as_of) && !args.allow_stale {
-            return Err(failed(anyhow::anyhow!(
-                "{warning}; score an earlier --as-of, or give --allow-stale"
-            )));
-        }
-        output.warn(&warning);
-    }
+    check_stale(&coverage, as_of, args.allow_stale, "score", output)?;
     let display = ProgressDisplay::new(output);
     let summary = match write_scores(&bundle, &histories, as_of, &target, display.phases()) {
         // The reader of the scores has enough of them.
