@@ -16,6 +16,7 @@
 //! | [`columnar`] | Arrow cells in, Parquet row groups out | nothing |
 //! | [`regular_file`] | reading of files that may be something else, within a size | nothing |
 //! | [`output`] | files and folders written whole or not at all: swaps, locks, clean-up | `regular_file` |
+//! | [`terminal`] | how wide text may be | nothing |
 //! | [`phases`] | how far long work has come, for an observer | nothing |
 //! | [`configuration`] | settings of both programs: how they are described, and errors that name them | nothing |
 //! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `regular_file`, `output`, `phases` |
@@ -96,5 +97,6 @@ pub mod rollup_sql;
 pub mod serve;
 #[cfg(feature = "train")]
 pub mod simulate;
+pub mod terminal;
 #[cfg(feature = "train")]
 pub mod train;

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
     ("columnar", &[]),
+    ("terminal", &[]),
     ("phases", &[]),
     ("configuration", &[]),
     (
@@ -81,6 +82,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         &[
             "output",
             "phases",
+            "terminal",
             "history",
             "events",
             "rollup_sql",
@@ -92,7 +94,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "simulate",
         ],
     ),
-    ("bin ebb-serve", &["history", "model", "serve"]),
+    ("bin ebb-serve", &["terminal", "history", "model", "serve"]),
 ];
 
 /// The folders and files inside of a module.

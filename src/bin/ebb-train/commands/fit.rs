@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::log::read;
 use crate::args;
-use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
 use crate::values::share;
@@ -82,7 +82,12 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     output.result(
         &json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}),
         &text,
-    )
+    )?;
+    output.next(&format!(
+        "ebb-train report --model {} --open",
+        quoted(&args.out)
+    ));
+    Ok(())
 }
 
 /// A model that does not beat recency alone is shown, and not written.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::log::read;
 use crate::args;
-use crate::outcome::{Outcome, Output, failed, shown, usage};
+use crate::outcome::{Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
 
@@ -55,5 +55,10 @@ pub(crate) fn rollup(args: &Args, output: Output) -> Outcome {
         "files": written.files,
         "indexed": written.indexed,
     });
-    output.result(&json, &text)
+    output.result(&json, &text)?;
+    output.next(&format!(
+        "ebb-serve --model FOLDER --rollup {}",
+        quoted(&args.out)
+    ));
+    Ok(())
 }

@@ -4,7 +4,7 @@ use ebb::history::Day;
 use ebb::simulate::{SimulateError, SimulateOptions, simulate_observed};
 use serde_json::json;
 
-use crate::outcome::{Outcome, Output, failed, usage};
+use crate::outcome::{Outcome, Output, failed, quoted, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
 use crate::values::Season;
@@ -47,5 +47,11 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     let display = ProgressDisplay::new(output);
     let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
     drop(display);
-    output.result(&json!(summary), &summary.to_string())
+    output.result(&json!(summary), &summary.to_string())?;
+    let config = args.out.join("ebb.toml");
+    output.next(&format!(
+        "ebb-train fit --config {} --out model",
+        quoted(&config)
+    ));
+    Ok(())
 }
