@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use ebb::history::MemoryBudget;
 
 use crate::commands::{
-    check, explain, features, fit, inspect, publish, rollup, rollup_sql, score, simulate,
+    check, explain, features, fit, inspect, publish, rollup, rollup_sql, score, simulate, top,
 };
 use crate::values::bytes;
 
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Rollup(rollup::Args),
     /// Print the query that makes the daily roll-up of the configured log in a SQL engine.
     RollupSql(rollup_sql::Args),
+    /// List the users to look after first, by risk or by what would be lost with them.
+    Top(top::Args),
     /// Explain one user's answer: reasons, the weeks before, and what other events would change.
     Explain(explain::Args),
     /// Write every user's features as of some days as Parquet.

@@ -7,6 +7,7 @@ mod outcome;
 mod outputs;
 mod renamed;
 mod signals;
+mod terminal;
 mod values;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),
+        Command::Top(top) => commands::top(top, output),
         Command::Explain(explain) => commands::explain(explain, output),
         Command::Features(features) => commands::features(features, output),
     };

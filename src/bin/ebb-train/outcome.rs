@@ -6,8 +6,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use ebb::output::visible_lines;
+use ebb::report::lines::Line;
 
 use crate::hints;
+use crate::terminal;
 
 /// Why a command ended without success.
 #[derive(Debug)]
@@ -80,6 +82,15 @@ impl Output {
             (true, _) => print(&visible_lines(&json.to_string())),
             (false, true) => Ok(()),
             (false, false) => print(&visible_lines(text.trim_end())),
+        }
+    }
+
+    /// The same in lines for a terminal, in its colours.
+    pub(crate) fn painted(self, json: &serde_json::Value, lines: &[Line]) -> Outcome {
+        match (self.json, self.quiet) {
+            (true, _) => print(&visible_lines(&json.to_string())),
+            (false, true) => Ok(()),
+            (false, false) => print(&terminal::painted(lines)),
         }
     }
 

@@ -5,14 +5,16 @@ use ebb::card::Card;
 use ebb::events::ReadLog;
 use ebb::explain::{ExplainError, Question, explain as explain_user};
 use ebb::history::{Day, Users};
+use ebb::report::user;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 
 use super::card::card_of;
-use super::log::{check_stale, read};
+use super::log::{check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, usage};
 use crate::outputs;
+use crate::terminal;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -50,7 +52,7 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
         histories,
         coverage,
         ..
-    } = read(&args.log, &config, args.as_of, Users::All, output)?;
+    } = read_briefly(&args.log, &config, args.as_of, Users::All, output)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "explain", output)?;
     let question = Question {
@@ -65,7 +67,8 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
     };
     let explanation = explain_user(&question).map_err(refused)?;
     let json = serde_json::to_value(&explanation).map_err(failed)?;
-    output.result(&json, &explanation.sentences.join("\n"))
+    let lines = user::explanation(&explanation, terminal::text_columns());
+    output.painted(&json, &lines)
 }
 
 /// The churn rates of the rows that the model was fitted on.
