@@ -24,8 +24,10 @@ pub(crate) fn bars(bars: &[Bar], width: usize) -> Vec<Line> {
         .max()
         .unwrap_or(0);
     let room = width.saturating_sub(VALUE_COLUMNS + 5);
-    let names = longest.min((room * 3 / 5).max(room.saturating_sub(BAR_COLUMNS[1])));
     let [least, most] = BAR_COLUMNS;
+    // Names have three fifths, or more where the bars have enough, but never what the shortest bars need.
+    let share = (room * 3 / 5).max(room.saturating_sub(most));
+    let names = longest.min(share).min(room.saturating_sub(least));
     let columns = room.saturating_sub(names).clamp(least, most);
     let sides = Sides::new(bars, columns);
     let line = |bar: &Bar| {
@@ -67,17 +69,19 @@ impl Sides {
                 columns_per_unit: 0.0,
             };
         }
-        let left = (columns as f64 * -low / length).round() as usize;
+        let share = (columns as f64 * -low / length).round() as usize;
+        // A side with values has a column for them, however small they are.
+        let left = share.clamp(usize::from(low < 0.0), columns - usize::from(high > 0.0));
         let right = columns - left;
-        // Both ends must fit, also where a side was rounded down.
-        let fits = |columns: usize, value: f64| match value {
-            0.0 => f64::INFINITY,
-            value => columns as f64 / value,
+        // The side of the larger values says how long all are; what is too long on the other one by a part of a column is cut.
+        let columns_per_unit = match -low > high {
+            true => left as f64 / -low,
+            false => right as f64 / high,
         };
         Self {
             left,
             right,
-            columns_per_unit: fits(left, -low).min(fits(right, high)),
+            columns_per_unit,
         }
     }
 
@@ -117,7 +121,15 @@ mod tests {
             &[("last purchase", 3.0), ("amount", -1.0), ("none", 0.0)],
             45,
         );
-        insta::assert_snapshot!(lines.join("\n"));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+          last purchase      │███████████████  +3.00
+          amount        █████│                 -1.00
+          none               │                 +0.00
+        ");
+        // Values of one side next to hardly any of the other one still have bars.
+        let lines = drawn(&[("a", -9.0), ("b", -3.0), ("c", 0.01)], 45);
+        let blocks = |line: &String| line.matches('█').count();
+        assert!(blocks(&lines[0]).abs_diff(3 * blocks(&lines[1])) <= 1 && blocks(&lines[1]) > 5);
     }
 
     #[test]

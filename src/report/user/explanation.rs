@@ -6,7 +6,7 @@ use crate::explain::{Change, Contribution, HorizonAnswer, HorizonChange, UserExp
 use crate::report::lines::{Line, Tone, wrapped};
 
 /// Features with a smaller contribution are shown as one.
-const LEAST_SHOWN: f64 = 0.01;
+const LEAST_SHOWN: f64 = 0.05;
 
 /// The whole explanation in lines of at most `width` columns.
 pub fn explanation(explanation: &UserExplanation, width: usize) -> Vec<Line> {

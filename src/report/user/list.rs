@@ -1,15 +1,16 @@
 //! A list of users as a table.
 
-use crate::batch::top::{Top, TopUser};
-use crate::features::percent;
-use crate::report::lines::{Line, Tone, left, right, width_of};
-use crate::report::number::thousands;
+use crate::batch::top::{Order, Top, TopUser};
+use crate::report::lines::{Line, Tone, left, right, width_of, wrapped};
+use crate::report::number::{counted, thousands};
 
 /// Columns of an id, a segment's name and a reason at most.
 const ID_COLUMNS: usize = 40;
 const SEGMENT_COLUMNS: usize = 28;
 /// Columns of a reason at least; where there are fewer, it is left out.
 const REASON_COLUMNS: usize = 16;
+/// The rank of the column of reasons; see [`Column`].
+const REASON_RANK: u8 = 2;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
@@ -48,7 +49,11 @@ pub fn list(top: &Top, width: Option<usize>) -> Vec<Line> {
         let cells: Vec<String> = cells.map(|(c, width)| c.cell(&cell(c), *width)).collect();
         Line::new(tone, cells.join(&" ".repeat(GAP)).trim_end())
     };
-    let mut lines = vec![row(Tone::Heading, &|column| column.heading.to_owned())];
+    let mut lines = match width {
+        Some(width) => wrapped(&summary(top), width),
+        None => vec![Line::new(Tone::Plain, summary(top))],
+    };
+    lines.push(row(Tone::Heading, &|column| column.heading.to_owned()));
     lines.extend((0..top.users.len()).map(|k| {
         let tone = match top.users[k].risk_band {
             "high" => Tone::Raises,
@@ -57,6 +62,24 @@ pub fn list(top: &Top, width: Option<usize>) -> Vec<Line> {
         row(tone, &|column| column.cells[k].clone())
     }));
     lines
+}
+
+/// Which users are listed.
+pub fn summary(top: &Top) -> String {
+    let skipped: u64 = top.skipped.values().sum();
+    let order = match top.order {
+        Order::Risk => "churn probability",
+        Order::Loss => "spend at risk",
+    };
+    format!(
+        "The first {} of {} by {order} within {} days, as of {}; {} have a score, {} have none.",
+        thousands(top.users.len() as u64),
+        counted(top.matching, "user"),
+        top.horizon_days,
+        top.as_of,
+        thousands(top.scored),
+        thousands(skipped)
+    )
 }
 
 fn columns(top: &Top) -> Vec<Column> {
@@ -69,9 +92,7 @@ fn columns(top: &Top) -> Vec<Column> {
     };
     let mut columns = vec![
         column("user", 9, ID_COLUMNS, false, &|user| user.user_id.clone()),
-        column("churn", 8, 20, true, &|user| {
-            percent(user.churn_probability)
-        }),
+        column("churn", 8, 20, true, &|user| share(user.churn_probability)),
         column("band", 5, 10, false, &|user| user.risk_band.to_owned()),
     ];
     if top.users.iter().any(|user| user.expected_spend.is_some()) {
@@ -83,15 +104,30 @@ fn columns(top: &Top) -> Vec<Column> {
         }));
     }
     columns.push(column("stage", 3, 12, false, &|user| user.stage.to_owned()));
-    columns.push(column("segment", 2, SEGMENT_COLUMNS, false, &|user| {
+    columns.push(column("segment", 1, SEGMENT_COLUMNS, false, &|user| {
         let segment = user.segment.as_ref();
         segment.map_or_else(String::new, |(id, name)| format!("{id} {name}"))
     }));
-    columns.push(column("first reason", 1, usize::MAX, false, &|user| {
-        let reason = user.reasons.first();
-        reason.map_or_else(String::new, |reason| reason.description.clone())
-    }));
+    columns.push(column(
+        "first reason",
+        REASON_RANK,
+        usize::MAX,
+        false,
+        &|user| {
+            let reason = user.reasons.first();
+            reason.map_or_else(String::new, |reason| reason.description.clone())
+        },
+    ));
     columns
+}
+
+/// A probability with the digits that tell the first users apart.
+fn share(probability: f64) -> String {
+    match probability * 100.0 {
+        p if p > 99.9 => ">99.9 %".to_owned(),
+        p if p < 0.1 => "<0.1 %".to_owned(),
+        p => format!("{p:.1} %"),
+    }
 }
 
 /// A sum of money: whole from 100 on.
@@ -107,7 +143,7 @@ fn amount(amount: Option<f64>) -> String {
 fn fitting(mut columns: Vec<Column>, width: Option<usize>) -> Vec<Column> {
     let Some(width) = width else { return columns };
     let least = |column: &Column| match column.rank {
-        1 => column.width().min(REASON_COLUMNS),
+        REASON_RANK => column.width().min(REASON_COLUMNS),
         _ => column.width(),
     };
     while columns.len() > 1 {

@@ -6,4 +6,4 @@ mod list;
 mod weeks;
 
 pub use explanation::explanation;
-pub use list::list;
+pub use list::{list, summary};

@@ -6,7 +6,6 @@ use ebb::batch::top::{ChoiceError, Chosen, Order, Top, TopError, TopRequest, top
 use ebb::events::ReadLog;
 use ebb::history::{Day, Users};
 use ebb::model::{self, Bundle};
-use ebb::report::lines::{Line, Piece, Tone};
 use ebb::report::user;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
@@ -138,7 +137,6 @@ fn refused(error: TopError) -> Failure {
 }
 
 fn print(args: &Args, top: &Top, output: Output) -> Outcome {
-    let summary = summary(top);
     let mut json = json!({
         "model": top.model,
         "as_of": top.as_of,
@@ -150,33 +148,10 @@ fn print(args: &Args, top: &Top, output: Output) -> Outcome {
         "out": args.out.as_deref().map(shown),
     });
     if let Some(path) = &args.out {
-        let text = format!("{summary}\n{} users in {}", top.users.len(), path.display());
+        let text = format!("{}\nThey are in {}.", user::summary(top), path.display());
         return output.result(&json, &text);
     }
     json["users"] = top.list().to_json();
-    let mut lines = vec![Line {
-        pieces: vec![Piece {
-            text: summary,
-            tone: Tone::Faint,
-        }],
-    }];
-    lines.extend(user::list(top, terminal::columns()));
+    let lines = user::list(top, terminal::columns());
     output.painted(&json, &lines)
-}
-
-/// Which users are listed, in a line.
-fn summary(top: &Top) -> String {
-    let skipped: u64 = top.skipped.values().sum();
-    let order = match top.order {
-        Order::Risk => "churn probability",
-        Order::Loss => "spend at risk",
-    };
-    format!(
-        "the first {} of {} users by {order} within {} days, as of {}; {} have a score, {skipped} have none",
-        top.users.len(),
-        top.matching,
-        top.horizon_days,
-        top.as_of,
-        top.scored
-    )
 }
