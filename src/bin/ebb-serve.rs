@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap_complete::Shell;
 use ebb::serve::{
     Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, Ports, ServeError,
     Stopped, check, new_key, probe, run, ticks,
 };
+use ebb::terminal::columns;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -69,6 +71,33 @@ struct Arguments {
         requires = "new_key"
     )]
     permissions: String,
+    /// Print the manual page, or the script by which a shell completes the flags.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    generate: Option<Generated>,
+}
+
+/// What the server's command line gives besides a server.
+#[derive(Clone, Copy, ValueEnum)]
+enum Generated {
+    /// The manual page.
+    Man,
+    /// Completions for Bash.
+    Bash,
+    /// Completions for the Z shell.
+    Zsh,
+    /// Completions for fish.
+    Fish,
+}
+
+/// The columns that help takes at most: longer lines are hard to read.
+const HELP_COLUMNS: usize = 120;
+
+fn parsed() -> Result<Arguments, clap::Error> {
+    // 0 is any width.
+    let columns = columns(std::io::stdout()).map_or(0, |columns| columns.min(HELP_COLUMNS));
+    let mut command = Arguments::command().term_width(columns);
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// What to say of a flag that has another name now.
@@ -81,7 +110,7 @@ fn renamed_flag(error: &clap::Error) -> Option<&'static str> {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parsed() {
         Ok(arguments) => arguments,
         Err(error) => {
             if let Some(text) = renamed_flag(&error) {
@@ -101,6 +130,9 @@ fn main() -> ExitCode {
             };
         }
     };
+    if let Some(wanted) = arguments.generate {
+        return ended(print_generated(wanted), FAILED);
+    }
     if let Some(name) = &arguments.new_key {
         return ended(print_new_key(name, &arguments.permissions), BAD_USAGE);
     }
@@ -165,6 +197,7 @@ fn settings(arguments: Arguments) -> Result<Config, ServeError> {
         address: _,
         new_key: _,
         permissions: _,
+        generate: _,
     } = arguments;
     let mut config = match file {
         Some(file) => Config::read(&file)?,
@@ -177,6 +210,23 @@ fn settings(arguments: Arguments) -> Result<Config, ServeError> {
     config.http.listen = http_listen.or(config.http.listen);
     config.insecure |= insecure;
     Ok(config)
+}
+
+fn print_generated(wanted: Generated) -> anyhow::Result<()> {
+    let mut command = Arguments::command();
+    let shell = match wanted {
+        Generated::Man => None,
+        Generated::Bash => Some(Shell::Bash),
+        Generated::Zsh => Some(Shell::Zsh),
+        Generated::Fish => Some(Shell::Fish),
+    };
+    let mut text = Vec::new();
+    match shell {
+        Some(shell) => clap_complete::generate(shell, &mut command, "ebb-serve", &mut text),
+        None => clap_mangen::Man::new(command).render(&mut text)?,
+    }
+    say(String::from_utf8_lossy(&text).trim_end());
+    Ok(())
 }
 
 fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
