@@ -14,6 +14,7 @@ use crate::columnar::table::{Encoder, RowGroup, Table};
 use crate::features::{Catalogue, Extractor, FeatureError, FeatureSchema};
 use crate::history::{BLOCK_USERS, Day, Histories, HistoryError, HistoryView, Span};
 use crate::output::{Destination, OutputError, Staged};
+use crate::phases::{Phases, Unit};
 
 /// Rows of a row group, about.
 const GROUP_ROWS: usize = 65_536;
@@ -121,6 +122,7 @@ pub fn write_features(
     dates: &[Day],
     labels: Option<Labels<'_>>,
     out: &Path,
+    phases: Phases<'_>,
 ) -> Result<FeaturesWritten, FeaturesError> {
     let destination = features_destination(out)?;
     let catalogue = Catalogue::new(schema)?;
@@ -153,10 +155,12 @@ pub fn write_features(
         features: catalogue.len(),
         labels: label_counts(horizon_days),
     };
+    let extracting = phases.begin("features", histories.len() as u64, Unit::Users);
     histories.stream_spans(
         (GROUP_ROWS / BLOCK_USERS / dates.len().max(1)).max(1),
         |span| rows.of(span, &parquet),
         |group| {
+            extracting.advance(group.users);
             written.rows += group.rows;
             for (sum, part) in written.labels.iter_mut().zip(group.labels) {
                 sum.add(part);
@@ -230,6 +234,7 @@ struct Rows<'a> {
 
 /// Some users' rows, encoded.
 struct Group {
+    users: u64,
     rows: u64,
     labels: Vec<LabelCounts>,
     encoded: RowGroup,
@@ -274,11 +279,13 @@ impl Rows<'_> {
             .collect();
         let mut vector = vec![f64::NAN; extractor.width()];
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); extractor.width()];
-        let (mut users, mut days, mut rows) = (StringBuilder::new(), Date32Builder::new(), 0);
+        let (mut names, mut days) = (StringBuilder::new(), Date32Builder::new());
+        let (mut users, mut rows) = (0, 0);
         span.for_each(|user, history| {
+            users += 1;
             for date in self.dates {
                 if extractor.extract(history, *date, &mut vector) {
-                    users.append_value(user);
+                    names.append_value(user);
                     days.append_value(date.number());
                     self.label(history, *date, &mut labels);
                     values
@@ -290,7 +297,7 @@ impl Rows<'_> {
             }
             Ok::<_, FeaturesError>(())
         })?;
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new(users.finish()), Arc::new(days.finish())];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(days.finish())];
         for column in &mut labels {
             arrays.push(Arc::new(column.churned.finish()));
             arrays.push(Arc::new(column.missing.finish()));
@@ -303,6 +310,7 @@ impl Rows<'_> {
         let batch = RecordBatch::try_new(self.columns.clone(), arrays)
             .map_err(|error| parquet(error.into()))?;
         Ok(Group {
+            users,
             rows,
             labels: labels.into_iter().map(|column| column.counts).collect(),
             encoded: self.encoder.encode(&batch).map_err(parquet)?,

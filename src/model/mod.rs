@@ -39,7 +39,7 @@ pub use predict::answer::{
 pub use predict::matrix::{MatrixScores, RowOutcome};
 pub use publish::{Published, publish, roll_back};
 pub use segments::{Segment, Segments};
-pub use store::{Saved, destination, load, save, version};
+pub use store::{Report, Saved, destination, load, report, save, version};
 pub use transform::{Column, Preprocessing};
 
 use std::path::PathBuf;

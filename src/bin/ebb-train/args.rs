@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use ebb::history::MemoryBudget;
+use ebb::terminal::columns;
 
 use crate::commands::{
-    check, explain, features, fit, inspect, publish, rollup, rollup_sql, score, simulate, top,
+    check, completions, explain, features, fit, inspect, man, publish, report, rollup, rollup_sql,
+    score, simulate, top,
 };
+use crate::progress::ProgressForm;
 use crate::values::bytes;
 
 /// Trains churn models on an event log and scores its users.
@@ -22,6 +25,26 @@ pub(crate) struct Arguments {
     /// Print one JSON object on standard output instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// How progress is shown on standard error.
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = ProgressForm::Auto)]
+    pub(crate) progress: ProgressForm,
+}
+
+/// The columns that help takes at most: longer lines are hard to read.
+const HELP_COLUMNS: usize = 120;
+
+impl Arguments {
+    /// What this process was started with.
+    ///
+    /// # Errors
+    /// Mistakes, and what is printed where help or the version is asked for.
+    pub(crate) fn of_process() -> Result<Self, clap::Error> {
+        // 0 is any width.
+        let columns = columns(std::io::stdout()).map_or(0, |columns| columns.min(HELP_COLUMNS));
+        let mut command = Self::command().term_width(columns);
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +61,8 @@ pub(crate) enum Command {
     Publish(publish::Args),
     /// Print a bundle's model card.
     Inspect(inspect::Args),
+    /// Print where a bundle's report is, copy it, or open it in a browser.
+    Report(report::Args),
     /// Write the daily roll-up of a log as Parquet, with an index of its users for ebb-serve.
     Rollup(rollup::Args),
     /// Print the query that makes the daily roll-up of the configured log in a SQL engine.
@@ -48,6 +73,10 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Write every user's features as of some days as Parquet.
     Features(features::Args),
+    /// Print the script by which a shell completes commands and flags.
+    Completions(completions::Args),
+    /// Write the manual pages.
+    Man(man::Args),
 }
 
 /// Which log to read, and how.

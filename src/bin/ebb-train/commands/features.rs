@@ -19,6 +19,7 @@ use super::log::{read, stale};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -72,8 +73,11 @@ pub(crate) fn features(args: &Args, output: Output) -> Outcome {
         horizon_days: &horizon_days,
         rule: &rule,
     });
-    let written =
-        write_features(&histories, schema, &args.as_of, labels, &args.out).map_err(failed)?;
+    let display = ProgressDisplay::new(output);
+    let phases = display.phases();
+    let written = write_features(&histories, schema, &args.as_of, labels, &args.out, phases)
+        .map_err(failed)?;
+    drop(display);
     print(args, &written, output)
 }
 

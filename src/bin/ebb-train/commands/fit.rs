@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::log::read;
 use crate::args;
-use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 use crate::values::share;
 
 #[derive(Debug, clap::Args)]
@@ -51,6 +52,7 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         return Err(failed(EventsError::TooManyRejected(Box::new(rejected))));
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    let display = ProgressDisplay::new(output);
     let input = FitInput {
         histories: &histories,
         coverage: &coverage,
@@ -58,11 +60,13 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         as_of,
         random_forest: args.random_forest,
         data_quality: &quality.without_users(),
+        phases: display.phases(),
     };
     let fitted = fit_all(&input).map_err(|error| match error {
         TrainError::Setting(_) => usage(error),
         _ => failed(error),
     })?;
+    drop(display);
     if !args.allow_below_baseline {
         refuse_below_baseline(&fitted.card, output)?;
     }
@@ -78,7 +82,12 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     output.result(
         &json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}),
         &text,
-    )
+    )?;
+    output.next(&format!(
+        "ebb-train report --model {} --open",
+        quoted(&args.out)
+    ));
+    Ok(())
 }
 
 /// A model that does not beat recency alone is shown, and not written.

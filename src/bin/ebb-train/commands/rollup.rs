@@ -1,14 +1,15 @@
 use std::path::PathBuf;
 
 use ebb::events::ReadLog;
-use ebb::history::{Day, Users, rollup_destination, write_rollup};
+use ebb::history::{Day, Users, rollup_destination, write_rollup_observed};
 use ebb::train::config::Config;
 use serde_json::json;
 
 use super::log::read;
 use crate::args;
-use crate::outcome::{Outcome, Output, failed, shown, usage};
+use crate::outcome::{Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -33,7 +34,10 @@ pub(crate) fn rollup(args: &Args, output: Output) -> Outcome {
     let destination = rollup_destination(&args.out).map_err(outputs::refused)?;
     outputs::check(&args.log, &config, None, vec![destination])?;
     let ReadLog { histories, .. } = read(&args.log, &config, args.as_of, Users::All, output)?;
-    let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
+    let display = ProgressDisplay::new(output);
+    let written = write_rollup_observed(&args.out, &histories, args.partitions, display.phases())
+        .map_err(failed)?;
+    drop(display);
     let index = if written.indexed {
         "with an index of the users for ebb-serve"
     } else {
@@ -51,5 +55,10 @@ pub(crate) fn rollup(args: &Args, output: Output) -> Outcome {
         "files": written.files,
         "indexed": written.indexed,
     });
-    output.result(&json, &text)
+    output.result(&json, &text)?;
+    output.next(&format!(
+        "ebb-serve --model FOLDER --rollup {}",
+        quoted(&args.out)
+    ));
+    Ok(())
 }

@@ -12,6 +12,7 @@ use super::log::{check_stale, read};
 use crate::args;
 use crate::outcome::{Outcome, Output, failed, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -67,11 +68,13 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "score", output)?;
-    let summary = match write_scores(&bundle, &histories, as_of, &target) {
+    let display = ProgressDisplay::new(output);
+    let summary = match write_scores(&bundle, &histories, as_of, &target, display.phases()) {
         // The reader of the scores has enough of them.
         Err(error) if target == Target::Stdout && error.is_broken_pipe() => return Ok(()),
         done => done.map_err(failed)?,
     };
+    drop(display);
     let skipped: u64 = summary.skipped.values().sum();
     let reasons: Vec<String> = summary
         .skipped

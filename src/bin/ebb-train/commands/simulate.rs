@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
 use ebb::history::Day;
-use ebb::simulate::{SimulateError, SimulateOptions};
+use ebb::simulate::{SimulateError, SimulateOptions, simulate_observed};
 use serde_json::json;
 
-use crate::outcome::{Outcome, Output, failed, usage};
+use crate::outcome::{Outcome, Output, failed, quoted, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 use crate::values::Season;
 
 #[derive(Debug, clap::Args)]
@@ -43,6 +44,14 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     options.start = args.start;
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
-    let summary = ebb::simulate::simulate(&options).map_err(reaction)?;
-    output.result(&json!(summary), &summary.to_string())
+    let display = ProgressDisplay::new(output);
+    let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
+    drop(display);
+    output.result(&json!(summary), &summary.to_string())?;
+    let config = args.out.join("ebb.toml");
+    output.next(&format!(
+        "ebb-train fit --config {} --out model",
+        quoted(&config)
+    ));
+    Ok(())
 }

@@ -7,6 +7,7 @@ use ebb::events::ReadLog;
 use ebb::history::{Day, Users};
 use ebb::model::{self, Bundle};
 use ebb::report::user;
+use ebb::terminal::columns;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::json;
@@ -15,7 +16,6 @@ use super::log::{check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
 use crate::outputs;
-use crate::terminal;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -152,6 +152,6 @@ fn print(args: &Args, top: &Top, output: Output) -> Outcome {
         return output.result(&json, &text);
     }
     json["users"] = top.list().to_json();
-    let lines = user::list(top, terminal::columns());
+    let lines = user::list(top, columns(std::io::stdout()));
     output.painted(&json, &lines)
 }

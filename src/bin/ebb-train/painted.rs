@@ -1,31 +1,8 @@
-//! The terminal that standard output may be: its width, and colours.
+//! Lines in the colours of a terminal.
 
-use console::{Style, Term};
+use console::Style;
 use ebb::output::visible_lines;
 use ebb::report::lines::{Line, Piece, Tone};
-
-/// Columns of text that does not go to a terminal.
-const PLAIN_COLUMNS: usize = 100;
-/// Narrower terminals get lines of this width, which they break.
-const LEAST_COLUMNS: usize = 40;
-
-/// Columns of a line; `None` where neither `COLUMNS` nor a terminal limits them.
-pub(crate) fn columns() -> Option<usize> {
-    let given = std::env::var("COLUMNS").ok();
-    let given = given.and_then(|columns| columns.parse().ok());
-    let terminal = || {
-        let stdout = Term::stdout();
-        let size = stdout.is_term().then(|| stdout.size_checked()).flatten();
-        size.map(|(_, columns)| usize::from(columns))
-    };
-    let columns = given.filter(|columns| *columns > 0).or_else(terminal);
-    columns.map(|columns| columns.max(LEAST_COLUMNS))
-}
-
-/// Columns of text that has to have some width.
-pub(crate) fn text_columns() -> usize {
-    columns().unwrap_or(PLAIN_COLUMNS)
-}
 
 /// Lines with the colours of their tones, unless standard output is no terminal or `NO_COLOR` is set; control characters are
 /// written out.
