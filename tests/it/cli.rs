@@ -14,6 +14,7 @@ mod renamed;
 mod scale;
 mod seasons;
 mod target_leakage;
+mod users;
 
 use std::fs;
 use std::path::Path;

@@ -83,7 +83,7 @@ fn risk(weeks: &[Week]) -> Markup {
     let caption = html! {
         "Each of the " (counted(weeks.len() as u64, "week")) " is judged by what had happened by its end"
         @if unscored > 0 { "; at " (unscored) " of them the user had no score" }
-        ". The model is that of today: it has learnt from earlier days than those of its fit alone."
+        ". All weeks are judged by the model at hand, which may have been fitted later than they ended."
     };
     figure("", heading, content, caption)
 }
