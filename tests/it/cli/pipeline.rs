@@ -386,7 +386,7 @@ fn the_card_adds_up() {
 }
 
 /// Every command that ends well, in order.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "simulate --users 300 --days 200 --seed 5 --out again",
     "fit --config log/ebb.toml --out model",
     "score --model model --config log/ebb.toml --as-of 2024-10-01 --out scores.csv",
@@ -397,6 +397,8 @@ const COMMANDS: [&str; 10] = [
     "publish --model model --live live",
     "features --config log/ebb.toml --as-of 2024-10-01 --out features.parquet",
     "rollup-sql --config log/ebb.toml --dialect spark",
+    "top --model model --config log/ebb.toml --as-of 2024-10-01",
+    "explain --model model --config log/ebb.toml --as-of 2024-10-01 --user U000197",
 ];
 
 /// The commands that `--help` lists.
