@@ -97,6 +97,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "phases",
             "terminal",
             "history",
+            "features",
             "events",
             "rollup_sql",
             "model",

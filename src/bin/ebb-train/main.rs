@@ -5,10 +5,10 @@ mod commands;
 mod hints;
 mod outcome;
 mod outputs;
-mod painted;
 mod progress;
 mod renamed;
 mod signals;
+mod terminal;
 mod values;
 mod wrap;
 

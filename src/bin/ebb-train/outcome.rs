@@ -10,8 +10,8 @@ use ebb::report::lines::Line;
 use ebb::terminal::columns;
 
 use crate::hints;
-use crate::painted::painted;
 use crate::progress::ProgressForm;
+use crate::terminal;
 use crate::wrap::wrapped;
 
 /// Why a command ended without success.
@@ -100,7 +100,7 @@ impl Output {
         match (self.json, self.quiet) {
             (true, _) => print(&visible_lines(&json.to_string())),
             (false, true) => Ok(()),
-            (false, false) => print(&painted(lines)),
+            (false, false) => print(&terminal::painted(lines)),
         }
     }
 

@@ -235,7 +235,10 @@ fn error_code(path: &Path, model: &str) -> i32 {
 /// A user with a score and half a year before it, and the churn probability.
 fn scored_user(folder: &Path) -> (String, f64) {
     let scores = scores(folder);
-    let mature: Vec<_> = scores.iter().filter(|(_, row)| row[5] == "mature").collect();
+    let mature: Vec<_> = scores
+        .iter()
+        .filter(|(_, row)| row[5] == "mature")
+        .collect();
     let (user, row) = mature[mature.len() / 2];
     (user.clone(), row[3].parse().unwrap())
 }

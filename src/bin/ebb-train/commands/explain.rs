@@ -7,7 +7,6 @@ use ebb::explain::{ExplainError, Question, explain as explain_user};
 use ebb::history::Day;
 use ebb::output::{self, Destination};
 use ebb::report::{html, user};
-use ebb::terminal::columns;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 
@@ -16,9 +15,7 @@ use super::log::{check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, usage};
 use crate::outputs;
-
-/// Columns of text that does not go to a terminal.
-const PLAIN_COLUMNS: usize = 100;
+use crate::terminal;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -90,10 +87,7 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
         output::write(page_destination(path)?, page.as_bytes()).map_err(outputs::refused)?;
     }
     let json = serde_json::to_value(&explanation).map_err(failed)?;
-    let lines = user::explanation(
-        &explanation,
-        columns(std::io::stdout()).unwrap_or(PLAIN_COLUMNS),
-    );
+    let lines = user::explanation(&explanation, terminal::text_columns());
     output.painted(&json, &lines)?;
     if let Some(path) = &args.out {
         output.note(&format!("the page is {}", path.display()));

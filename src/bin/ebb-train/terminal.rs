@@ -3,6 +3,15 @@
 use console::Style;
 use ebb::output::visible_lines;
 use ebb::report::lines::{Line, Piece, Tone};
+use ebb::terminal::columns;
+
+/// Columns of text that does not go to a terminal.
+const PLAIN_COLUMNS: usize = 100;
+
+/// Columns of text that has to have some width.
+pub(crate) fn text_columns() -> usize {
+    columns(std::io::stdout()).unwrap_or(PLAIN_COLUMNS)
+}
 
 /// Lines with the colours of their tones, unless standard output is no terminal or `NO_COLOR` is set; control characters are
 /// written out.
