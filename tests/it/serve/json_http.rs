@@ -7,12 +7,16 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_types::StatusExt;
 
+use super::tls::{Authority, TLS13};
 use super::*;
+use ebb::serve::TlsFiles;
 
 /// A server that answers HTTP, too.
 pub(super) async fn with_http(config: Config) -> (Running, SocketAddr) {
@@ -544,6 +548,51 @@ async fn keys_allow_what_they_allow_over_grpc_until_they_are_removed() {
     assert_eq!(ask("POST /v1/score", score).await.status, 200);
     server.look_at_credentials().await;
     assert_eq!(ask("POST /v1/score", score).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_port_has_the_certificates_of_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (certificate, key) = ours.sign(dir.path(), "server");
+    let config = Config {
+        tls: Some(TlsFiles {
+            certificate,
+            key,
+            client_ca: None,
+        }),
+        ..Config::default()
+    };
+    let (_server, address) = with_http(config).await;
+    let connect = async |authority: &Authority, protocol: &[u8]| {
+        let mut client = authority.client(None, TLS13);
+        client.alpn_protocols = vec![protocol.to_vec()];
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        connector.connect(name, stream).await
+    };
+    let stream = connect(&ours, b"http/1.1").await.unwrap();
+    let body = json!({"subject": {"userId": "ann"}}).to_string();
+    let answer = send_over(stream, "POST /v1/score", &[JSON], body).await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        connect(&theirs, b"http/1.1").await.is_err(),
+        "another authority was believed"
+    );
+    assert!(
+        connect(&ours, b"h2").await.is_err(),
+        "HTTP/2 is not spoken here"
+    );
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    plain
+        .write_all(b"GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut read = Vec::new();
+    // An alert, or nothing.
+    let _ = plain.read_to_end(&mut read).await;
+    assert!(!read.starts_with(b"HTTP"), "{read:?}");
 }
 
 #[tokio::test]
