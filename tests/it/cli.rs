@@ -3,6 +3,7 @@
 mod below_baseline;
 mod coverage;
 mod hostile;
+mod labels;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]
@@ -14,6 +15,7 @@ mod renamed;
 mod scale;
 mod seasons;
 mod target_leakage;
+mod users;
 
 use std::fs;
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
@@ -63,7 +63,20 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "model",
         ],
     ),
-    ("report", &["math", "history", "card"]),
+    ("explain", &["history", "features", "lifecycle", "model"]),
+    (
+        "report",
+        &[
+            "math",
+            "history",
+            "features",
+            "lifecycle",
+            "model",
+            "card",
+            "batch",
+            "explain",
+        ],
+    ),
     ("simulate", &["math", "output", "phases", "history"]),
     (
         "serve",
@@ -84,12 +97,14 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "phases",
             "terminal",
             "history",
+            "features",
             "events",
             "rollup_sql",
             "model",
             "card",
             "train",
             "batch",
+            "explain",
             "report",
             "simulate",
         ],
