@@ -432,5 +432,6 @@ fn card(
         notes,
         coverage: Some(input.coverage.clone()),
         data_quality: input.data_quality.clone(),
+        made_from: None,
     }
 }
