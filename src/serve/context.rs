@@ -2,13 +2,16 @@
 //! services.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderValue};
 
 use super::form::Form;
 use super::quota::{Owner, Share};
 use super::telemetry::traces::TraceParent;
+
+/// How long work of the server's own may wait: it is given up when nobody needs it any more.
+const OWN_WORK: Duration = Duration::from_secs(86_400);
 
 /// The context of one call.
 #[derive(Clone)]
@@ -54,6 +57,19 @@ impl CallContext {
     /// On whose account the call is.
     pub(crate) fn owner(&self) -> &Arc<Owner> {
         self.memory.owner()
+    }
+
+    /// The context of work that the server does for itself, on the account that has this memory.
+    pub(crate) fn of_server(memory: Share) -> Self {
+        Self {
+            deadline: Instant::now() + OWN_WORK,
+            span: TraceParent::none(),
+            caller: Caller::default(),
+            request_id: None,
+            queue_place: None,
+            form: Form::Protobuf,
+            memory: Arc::new(memory),
+        }
     }
 
     /// The context of a call of nobody's: what calls in unit tests have.

@@ -145,6 +145,7 @@ fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainErr
         days: ctx.config.model.spacing_days,
         most: ctx.config.model.snapshots,
         anniversaries: ctx.config.model.most_anniversaries(),
+        active_within_days: ctx.config.churn.active_within_days,
     };
     let lead_days = ctx.config.churn.lead_days;
     let schedule = Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)?;

@@ -59,7 +59,7 @@ pub(crate) fn select<'p>(
 ) -> Result<Selection, LogisticError> {
     let earlier = EarlierYears {
         anniversaries: rows.anniversaries(asked),
-        features: rows.has_seasonal_features(),
+        features: rows.learns_seasons(asked),
     };
     let known = rows.data.dates.iter().zip(&rows.data.counts);
     let known = known.filter(|(date, _)| rows.is_known(**date, asked));

@@ -59,7 +59,7 @@ struct Template {
     rpc: &'static str,
 }
 
-const TEMPLATES: [Template; 4] = [
+const TEMPLATES: [Template; 5] = [
     Template {
         verb: Verb::Post,
         path: "/v1/score",
@@ -69,6 +69,11 @@ const TEMPLATES: [Template; 4] = [
         verb: Verb::Post,
         path: "/v1/score:batch",
         rpc: "/churn.v1.ScoringService/BatchScoreUsers",
+    },
+    Template {
+        verb: Verb::Get,
+        path: "/v1/users",
+        rpc: "/churn.v1.ScoringService/ListUsers",
     },
     Template {
         verb: Verb::Get,
