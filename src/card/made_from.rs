@@ -61,13 +61,13 @@ impl MadeFrom {
         }
         if *files_hash != earlier.files_hash {
             let before = (earlier.files, earlier.bytes);
+            let s = if *files == 1 { "" } else { "s" };
+            let now = format!("{files} file{s} of {bytes} bytes");
             changes.push(if (*files, *bytes) == before {
-                format!("the log has changed, though it is {files} files of {bytes} bytes as before")
+                format!("the log has changed, though it is {now} as before")
             } else {
                 let (old_files, old_bytes) = before;
-                format!(
-                    "the log has changed: {files} files of {bytes} bytes, {old_files} of {old_bytes} before"
-                )
+                format!("the log has changed: {now}, {old_files} of {old_bytes} bytes before")
             });
         }
         changes
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(grown.len(), 2);
         assert_eq!(
             grown[1],
-            "the log has changed: 2 files of 100 bytes, 2 of 90 before"
+            "the log has changed: 2 files of 100 bytes, 2 of 90 bytes before"
         );
     }
 }

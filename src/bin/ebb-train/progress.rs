@@ -26,13 +26,13 @@ pub(crate) enum ProgressForm {
 
 /// The progress of one piece of work, shown as long as this lives.
 pub(crate) struct ProgressDisplay {
-    shown: Option<Shown>,
+    screen: Option<Screen>,
 }
 
-/// The same where it is shown at all.
-struct Shown {
+/// Where progress is shown, if it is.
+struct Screen {
     form: Form,
-    current: Mutex<Option<Current>>,
+    current: Mutex<Option<RunningPhase>>,
 }
 
 enum Form {
@@ -42,7 +42,7 @@ enum Form {
 }
 
 /// The phase that goes on.
-struct Current {
+struct RunningPhase {
     phase: String,
     begun: Instant,
     /// When it was shown last; `None` where it was not yet.
@@ -62,7 +62,7 @@ struct Figures {
 
 /// A line of `--progress json`.
 #[derive(Serialize)]
-struct Line<'a> {
+struct PhaseLine<'a> {
     phase: &'a str,
     done: u64,
     total: u64,
@@ -82,7 +82,7 @@ impl ProgressDisplay {
             ProgressForm::Json => Some(Form::Json),
         };
         Self {
-            shown: form.map(|form| Shown {
+            screen: form.map(|form| Screen {
                 form,
                 current: Mutex::new(None),
             }),
@@ -91,14 +91,14 @@ impl ProgressDisplay {
 
     /// Where the work is observed.
     pub(crate) fn phases(&self) -> Phases<'_> {
-        match &self.shown {
-            Some(shown) => Phases::observed_by(shown),
+        match &self.screen {
+            Some(screen) => Phases::observed_by(screen),
             None => Phases::UNOBSERVED,
         }
     }
 }
 
-impl Drop for Shown {
+impl Drop for Screen {
     fn drop(&mut self) {
         if let Some(current) = &mut *lock(&self.current) {
             self.form.end(current);
@@ -109,7 +109,7 @@ impl Drop for Shown {
     }
 }
 
-impl Observer for Shown {
+impl Observer for Screen {
     fn observe(&self, progress: PhaseProgress<'_>) {
         let PhaseProgress {
             phase,
@@ -138,7 +138,7 @@ impl Observer for Shown {
                 if let Some(earlier) = other {
                     self.form.end(earlier);
                 }
-                self.form.begin(other.insert(Current {
+                self.form.begin(other.insert(RunningPhase {
                     phase: phase.to_owned(),
                     begun: Instant::now(),
                     shown: None,
@@ -150,7 +150,7 @@ impl Observer for Shown {
     }
 }
 
-fn lock(current: &Mutex<Option<Current>>) -> MutexGuard<'_, Option<Current>> {
+fn lock(current: &Mutex<Option<RunningPhase>>) -> MutexGuard<'_, Option<RunningPhase>> {
     // What is shown is no reason to fail.
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -173,7 +173,7 @@ impl Form {
         }
     }
 
-    fn begin(&self, current: &mut Current) {
+    fn begin(&self, current: &mut RunningPhase) {
         if let Self::Bar(bar) = self {
             bar.reset();
             bar.set_message(current.phase.clone());
@@ -183,7 +183,7 @@ impl Form {
         }
     }
 
-    fn go_on(&self, current: &mut Current) {
+    fn go_on(&self, current: &mut RunningPhase) {
         let is_due = match current.shown {
             Some(shown) => shown.elapsed() >= self.pause(),
             None => current.begun.elapsed() >= self.patience(),
@@ -196,7 +196,7 @@ impl Form {
     }
 
     /// The phase is over: its last figures are shown if they were not.
-    fn end(&self, current: &mut Current) {
+    fn end(&self, current: &mut RunningPhase) {
         match self {
             Self::Plain if current.shown.is_some() => {
                 let seconds = current.begun.elapsed().as_secs_f64();
@@ -207,7 +207,7 @@ impl Form {
         }
     }
 
-    fn show(&self, current: &mut Current) {
+    fn show(&self, current: &mut RunningPhase) {
         let Figures {
             done,
             total,
@@ -228,7 +228,7 @@ impl Form {
                 say(&format!("{}: {figures}{left}", current.phase));
             }
             Self::Json => {
-                let line = Line {
+                let line = PhaseLine {
                     phase: &current.phase,
                     done,
                     total,
@@ -246,7 +246,7 @@ impl Form {
     }
 }
 
-impl Current {
+impl RunningPhase {
     /// How long the phase is going to go on, were it to go on as it did.
     fn left(&self) -> Option<Duration> {
         let Figures { done, total, .. } = self.figures;
@@ -291,8 +291,8 @@ fn bar() -> ProgressBar {
 mod tests {
     use super::*;
 
-    fn current(done: u64, total: u64, begun: Duration) -> Current {
-        Current {
+    fn current(done: u64, total: u64, begun: Duration) -> RunningPhase {
+        RunningPhase {
             phase: "reading the log".to_owned(),
             begun: Instant::now().checked_sub(begun).unwrap(),
             shown: None,

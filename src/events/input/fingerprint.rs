@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
 use super::files::{self, FoundFiles};
 use super::log_file::LogFile;
+use super::open::STANDARD_INPUT;
 use crate::events::{EventsConfig, EventsError};
 use crate::phases::{Phase, Phases, Unit};
 
@@ -35,7 +36,7 @@ impl LogFingerprint {
     pub fn of(
         config: &EventsConfig,
         base_dir: &Path,
-        given: &[std::path::PathBuf],
+        given: &[PathBuf],
         phases: Phases<'_>,
     ) -> Result<Self, EventsError> {
         let FoundFiles { files, left_out } = files::find(config, base_dir, given)?;
@@ -77,8 +78,9 @@ fn content(path: &Path, phase: &Phase<'_>) -> Result<Content, EventsError> {
         path: path.to_owned(),
         source,
     };
-    let metadata = path.metadata().map_err(failed)?;
-    if !metadata.is_file() {
+    let is_stream =
+        path == Path::new(STANDARD_INPUT) || !path.metadata().map_err(failed)?.is_file();
+    if is_stream {
         return Err(EventsError::ReadOnce {
             path: path.to_owned(),
         });
@@ -104,7 +106,6 @@ fn content(path: &Path, phase: &Phase<'_>) -> Result<Content, EventsError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
     use tempfile::TempDir;

@@ -65,7 +65,7 @@ pub fn write_rollup(
     write_rollup_observed(dir, histories, partitions, Phases::UNOBSERVED)
 }
 
-/// [`write_rollup`], for somebody who waits for it.
+/// [`write_rollup`] in phases that are observed.
 ///
 /// # Errors
 /// As [`write_rollup`].

@@ -100,10 +100,7 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         &json!({"model": bundle.version(), "out": shown(&args.out), "unchanged": false, "card": fitted.card}),
         &text,
     )?;
-    output.next(&format!(
-        "ebb-train report --model {} --open",
-        quoted(&args.out)
-    ));
+    output.next(&format!("ebb-train report --model {}", quoted(&args.out)));
     Ok(())
 }
 
