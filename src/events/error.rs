@@ -64,12 +64,6 @@ pub enum EventsError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A pipe or standard input where files are wanted.
-    #[error("{} can be read only once, and would have to be read twice; give files", shown(path))]
-    ReadOnce {
-        /// What was given.
-        path: PathBuf,
-    },
     /// A compressed file that stops in the middle.
     #[error(
         "{}: the compressed data stops in the middle; the file was not copied or written to its end",
@@ -414,7 +408,6 @@ impl EventsError {
             | Self::UnknownFormat { .. }
             | Self::Utf16 { .. }
             | Self::NotText { .. }
-            | Self::ReadOnce { .. }
             | Self::AllLeftOut { .. }
             | Self::RawAndRollup { .. }
             | Self::BadHeader { .. }

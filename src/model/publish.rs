@@ -77,11 +77,11 @@ pub fn roll_back_to(live: &Path, version: &str) -> Result<Published, ModelError>
     let places = Places::of(live)?;
     places.check_live()?;
     let found = places.find(version)?;
-    if found == places.live.path() {
+    if found == places.live.given() {
         let version = files_at(&found).map(|files| files.version());
         return Ok(places.published(version.unwrap_or_default(), true));
     }
-    if found == places.previous.path() {
+    if found == places.previous.given() {
         return places.swap(&places.hold());
     }
     let (_, files) = load_files(&found)?;
@@ -110,7 +110,7 @@ pub fn kept_bundles(live: &Path) -> Result<Vec<KeptBundle>, ModelError> {
     let places = Places::of(live)?;
     places.check_live()?;
     let bundle = |folder: PathBuf| KeptBundle {
-        in_use: folder == places.live.path(),
+        in_use: folder == places.live.given(),
         published: published(&folder),
         saved: load(&folder),
         folder,
@@ -162,9 +162,9 @@ impl Places {
 
     /// The folders with a bundle, newest first.
     fn folders(&self) -> Result<Vec<PathBuf>, ModelError> {
-        let mut folders = vec![self.live.path().to_owned()];
+        let mut folders = vec![self.live.given().to_owned()];
         if self.previous.exists() {
-            folders.push(self.previous.path().to_owned());
+            folders.push(self.previous.given().to_owned());
         }
         folders.extend(self.archive.entries()?.into_iter().map(|entry| entry.path));
         Ok(folders)

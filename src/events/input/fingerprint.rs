@@ -10,11 +10,39 @@ use twox_hash::XxHash3_128;
 use super::files::{self, FoundFiles};
 use super::log_file::LogFile;
 use super::open::STANDARD_INPUT;
+use crate::events::quality::printable::shown;
 use crate::events::{EventsConfig, EventsError};
 use crate::phases::{Phase, Phases, Unit};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 1 << 20;
+
+/// Why there is no fingerprint.
+#[derive(Debug, thiserror::Error)]
+pub enum FingerprintError {
+    /// Files that are not there, or cannot be read.
+    #[error(transparent)]
+    Log(#[from] EventsError),
+    /// A pipe or standard input where files are wanted.
+    #[error(
+        "{} can be read only once, and would have to be read twice; give files",
+        shown(path)
+    )]
+    ReadOnce {
+        /// What was given.
+        path: PathBuf,
+    },
+}
+
+impl FingerprintError {
+    /// Whether the command or the configuration has to name other files.
+    pub fn is_setting(&self) -> bool {
+        match self {
+            Self::Log(error) => error.is_setting(),
+            Self::ReadOnce { .. } => true,
+        }
+    }
+}
 
 /// What the files of a log hold. Equal files with equal names give equal fingerprints; another byte anywhere gives another
 /// one. It finds accidents and no forgers: the hash is XXH3 of 128 bits.
@@ -32,13 +60,13 @@ impl LogFingerprint {
     /// Reads the files of the log that `config` describes, or of those `given` in place of the configured ones.
     ///
     /// # Errors
-    /// [`EventsError`] where there are none, where one cannot be read, and for what can be read only once.
+    /// [`FingerprintError`] where there are none, where one cannot be read, and for what can be read only once.
     pub fn of(
         config: &EventsConfig,
         base_dir: &Path,
         given: &[PathBuf],
         phases: Phases<'_>,
-    ) -> Result<Self, EventsError> {
+    ) -> Result<Self, FingerprintError> {
         let FoundFiles { files, left_out } = files::find(config, base_dir, given)?;
         let bytes = files.iter().map(|file| file.bytes).sum();
         let phase = phases.begin("comparing the log", bytes, Unit::Bytes);
@@ -73,7 +101,7 @@ struct Content {
     hash: u128,
 }
 
-fn content(path: &Path, phase: &Phase<'_>) -> Result<Content, EventsError> {
+fn content(path: &Path, phase: &Phase<'_>) -> Result<Content, FingerprintError> {
     let failed = |source| EventsError::Io {
         path: path.to_owned(),
         source,
@@ -81,7 +109,7 @@ fn content(path: &Path, phase: &Phase<'_>) -> Result<Content, EventsError> {
     let is_stream =
         path == Path::new(STANDARD_INPUT) || !path.metadata().map_err(failed)?.is_file();
     if is_stream {
-        return Err(EventsError::ReadOnce {
+        return Err(FingerprintError::ReadOnce {
             path: path.to_owned(),
         });
     }
@@ -114,7 +142,7 @@ mod tests {
 
     const LOG: &str = "user,time\na,2024-01-01\nb,2024-01-02\n";
 
-    fn fingerprint(dir: &TempDir, paths: &[&str]) -> Result<LogFingerprint, EventsError> {
+    fn fingerprint(dir: &TempDir, paths: &[&str]) -> Result<LogFingerprint, FingerprintError> {
         let config = EventsConfig {
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
             ..EventsConfig::default()
@@ -180,7 +208,7 @@ mod tests {
         let given = [PathBuf::from("-")];
         let found = LogFingerprint::of(&config, dir.path(), &given, Phases::UNOBSERVED);
         assert!(
-            matches!(found, Err(EventsError::ReadOnce { .. })),
+            matches!(found, Err(FingerprintError::ReadOnce { .. })),
             "{found:?}"
         );
     }

@@ -106,7 +106,7 @@ pub fn write_rollup_observed(
     let names: Vec<String> = (0..partitions)
         .map(|number| part_name(number, partitions))
         .collect();
-    let indexed = write_index(&staged, histories, &names)?;
+    let indexed = write_index(&staged, histories, &names, phases)?;
     staged.commit()?;
     Ok(RollupWritten {
         files: partitions,

@@ -52,7 +52,7 @@ fn the_history_lists_what_is_kept_and_a_version_comes_back() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 4, "{text}");
     assert!(
-        lines[1].starts_with(&made[3]) && lines[1].ends_with("in use"),
+        lines[1].starts_with(&made[3]) && lines[1].ends_with("live (in use)"),
         "{text}"
     );
     assert!(

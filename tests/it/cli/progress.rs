@@ -38,6 +38,7 @@ fn every_phase_of_a_command_is_seen_from_its_beginning_to_its_end() {
             "merging the records of users",
             "ordering users",
             "reading the log",
+            "writing the index of users",
             "writing the roll-up"
         ]
     );

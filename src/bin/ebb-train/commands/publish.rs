@@ -118,13 +118,20 @@ fn refused(error: ModelError) -> Failure {
 fn history(live: &Path, output: Output) -> Outcome {
     let bundles = model::kept_bundles(live).map_err(refused)?;
     let rows: Vec<HistoryRow> = bundles.into_iter().map(HistoryRow::from).collect();
-    let head = format!(
-        "{:<14}{:<22}{:<12}{}",
-        "version", "published", "as of", "log loss on the test date"
-    );
-    let lines: Vec<String> = std::iter::once(head)
-        .chain(rows.iter().map(HistoryRow::text))
+    let head = ["version", "published", "as of", "log loss", "folder"].map(str::to_owned);
+    let table: Vec<[String; 5]> = std::iter::once(head)
+        .chain(rows.iter().map(HistoryRow::cells))
         .collect();
+    let widths: [usize; 5] = std::array::from_fn(|column| {
+        let cells = table.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or_default()
+    });
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths);
+        let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let lines: Vec<String> = table.iter().map(line).collect();
     let bundles: Vec<Value> = rows.iter().map(HistoryRow::json).collect();
     output.result(
         &json!({"live": shown(live), "bundles": bundles}),
@@ -181,18 +188,24 @@ impl HistoryRow {
             .collect()
     }
 
-    fn text(&self) -> String {
-        let published = self
-            .published
-            .map_or("-".to_owned(), |time| time.to_string());
-        let place = if self.in_use {
-            "in use".to_owned()
-        } else {
-            shown(&self.folder)
-        };
+    /// A row of the table. A damaged bundle has the problem in the place of its log loss.
+    fn cells(&self) -> [String; 5] {
+        let published = self.published.map(|time| time.to_string());
+        let published = published.unwrap_or_default();
+        let used = if self.in_use { " (in use)" } else { "" };
+        let folder = format!("{}{used}", shown(&self.folder));
         let (version, card) = match &self.content {
             Ok(content) => content,
-            Err(problem) => return format!("{:<14}{published:<22}{problem}", "damaged"),
+            Err(problem) => {
+                let none = String::new();
+                return [
+                    "damaged".to_owned(),
+                    published,
+                    none,
+                    problem.clone(),
+                    folder,
+                ];
+            }
         };
         let losses: Vec<String> = Self::losses(card)
             .into_iter()
@@ -201,11 +214,8 @@ impl HistoryRow {
                 None => format!("not tested ({days} days)"),
             })
             .collect();
-        let losses = losses.join(", ");
-        format!(
-            "{version:<14}{published:<22}{:<12}{losses}  {place}",
-            card.as_of.to_string()
-        )
+        let as_of = card.as_of.to_string();
+        [version.clone(), published, as_of, losses.join(", "), folder]
     }
 
     fn json(&self) -> Value {
