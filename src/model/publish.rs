@@ -249,8 +249,8 @@ mod tests {
 
     use super::*;
     use crate::model::tests::spec;
-    use crate::output::Folder;
     use crate::model::{load, save};
+    use crate::output::Folder;
     use crate::regular_file::contents;
 
     /// The card of the bundle of this name.

@@ -19,11 +19,14 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 /// What Bash completes the last of these words to.
-fn completed(script: &Path, program: &str, words: &[&str]) -> Vec<String> {
-    let last = words.last().unwrap();
+fn completed(script: &Path, words: &[&str]) -> Vec<String> {
+    let (program, last) = (words[0], words[words.len() - 1]);
     let before = words[words.len() - 2];
+    // The function is asked for by the name under which Bash itself would call it.
     let source = format!(
-        "set -e; source {}; COMP_WORDS=({}); COMP_CWORD={}; _{program} {program} '{last}' '{before}'; \
+        "set -e; source {}; set -- $(complete -p {program}); \
+         while [ \"$1\" != -F ]; do shift; done; function=$2; \
+         COMP_WORDS=({}); COMP_CWORD={}; COMPREPLY=(); $function {program} '{last}' '{before}'; \
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         script.display(),
         words.join(" "),
@@ -49,7 +52,7 @@ fn bash_completes_commands_flags_and_values() {
         ebb_train(folder.path(), "completions bash").ok().out,
     )
     .unwrap();
-    let complete = |words: &[&str]| completed(&script, "ebb-train", words);
+    let complete = |words: &[&str]| completed(&script, words);
     assert_eq!(complete(&["ebb-train", "publ"]), ["publish"]);
     assert_eq!(
         complete(&["ebb-train", "publish", "--roll"]),
@@ -66,7 +69,7 @@ fn bash_completes_commands_flags_and_values() {
         .output()
         .unwrap();
     fs::write(&script, done.stdout).unwrap();
-    let found = completed(&script, "ebb-serve", &["ebb-serve", "--mod"]);
+    let found = completed(&script, &["ebb-serve", "--mod"]);
     assert_eq!(found, ["--model", "--models"]);
 }
 
@@ -93,6 +96,19 @@ fn other_shells_read_their_completions_where_they_are_there() {
         }
     }
     assert_eq!(ebb_train(folder.path(), "completions tcsh").code, 64);
+}
+
+/// What a terminal shows of a page in which bold letters are struck twice.
+fn plain(page: &str) -> String {
+    let mut shown = String::new();
+    for letter in page.chars() {
+        if letter == '\u{8}' {
+            shown.pop();
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
 }
 
 /// The commands that `--help` lists.
@@ -137,7 +153,7 @@ fn every_command_has_a_manual_page_that_man_can_show() {
             .output();
         match shown {
             Ok(shown) => {
-                let (out, problems) = (text(shown.stdout), text(shown.stderr));
+                let (out, problems) = (plain(&text(shown.stdout)), text(shown.stderr));
                 assert!(
                     shown.status.success() && problems.is_empty(),
                     "{name}: {problems}"

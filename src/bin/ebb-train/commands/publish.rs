@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "BUNDLES",
-        requires = "model",
+        conflicts_with_all = ["rollback", "history"],
         default_value_t = KEPT_BUNDLES as u16,
         value_parser = clap::value_parser!(u16).range(1..)
     )]
