@@ -36,7 +36,7 @@ pub fn publish(model: &Path, live: &Path) -> Result<Published, ModelError> {
 /// Loads the bundle at `model`, replays its golden answers, and puts a copy of exactly those bytes in the place of `live`,
 /// in one step: a reader finds the earlier bundle or this one, never none and never a mixture. The earlier one is kept at
 /// `live.previous`, and what was there goes to `live.history`, as long as it is among the newest `kept` (at least 1) of the
-/// earlier bundles. A bundle that is in use already stays, with those before it.
+/// earlier bundles. A bundle that is in use already stays.
 ///
 /// # Errors
 /// [`ModelError`] for a bundle that does not load, and for what cannot be written; nothing was changed then, unless it is
@@ -186,9 +186,10 @@ impl Places {
                 self.archive.add(&self.previous)?;
             }
             staged.commit_keeping(&self.previous, &held)?;
-            self.archive
-                .prune(kept - 1, &[&self.live, &self.previous])?;
         }
+        // Also where nothing is new: an earlier run may have been killed before it.
+        let in_use = [&self.live, &self.previous];
+        self.archive.prune(kept - 1, &in_use)?;
         Ok(self.published(files.version(), unchanged))
     }
 

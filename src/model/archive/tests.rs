@@ -65,6 +65,9 @@ fn as_many_earlier_bundles_stay_as_are_kept_newest_first() {
     // The same once more is no reason to forget one.
     publish(4, 3);
     assert_eq!(versions_of(&live), in_order(&versions, &[4, 3, 2, 1]));
+    // Fewer are kept from now on, though nothing else is new.
+    publish(4, 2);
+    assert_eq!(versions_of(&live), in_order(&versions, &[4, 3, 2]));
     // One is what is kept without a history, and nothing is left of that.
     publish(0, 1);
     assert_eq!(versions_of(&live), in_order(&versions, &[0, 4]));
