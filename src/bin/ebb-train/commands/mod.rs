@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod features;
 pub(crate) mod fit;
+mod if_changed;
 pub(crate) mod inspect;
 mod log;
 pub(crate) mod man;
