@@ -8,7 +8,7 @@ use ebb::terminal::columns;
 
 use crate::commands::{
     check, completions, explain, features, fit, inspect, man, publish, report, rollup, rollup_sql,
-    score, simulate,
+    score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Rollup(rollup::Args),
     /// Print the query that makes the daily roll-up of the configured log in a SQL engine.
     RollupSql(rollup_sql::Args),
+    /// List the users to look after first, by risk or by what would be lost with them.
+    Top(top::Args),
     /// Explain one user's answer: reasons, the weeks before, and what other events would change.
     Explain(explain::Args),
     /// Write every user's features as of some days as Parquet.

@@ -411,7 +411,10 @@ mod tests {
         assert_eq!(numbers(&made(250, 3).anniversaries), [605]);
         assert_eq!(numbers(&made(220, 3).anniversaries), [270, 605]);
         // Nor is one an example whose users cannot have been active for as long as those of the predicted day.
-        assert_eq!(numbers(&active_within(50, 220, 3).anniversaries), [270, 605]);
+        assert_eq!(
+            numbers(&active_within(50, 220, 3).anniversaries),
+            [270, 605]
+        );
         assert_eq!(numbers(&active_within(51, 220, 3).anniversaries), [605]);
         let none = made(0, 0);
         assert!(none.anniversaries.is_empty() && none.backtest_anniversaries.is_empty());
