@@ -143,7 +143,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline"],
+            &["pipeline", "matrix"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],
