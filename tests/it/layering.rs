@@ -158,7 +158,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline"],
+            &["pipeline", "matrix"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],

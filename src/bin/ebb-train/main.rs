@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         Command::Completions(completions) => commands::completions(completions, output),
         Command::Man(man) => commands::man(man, output),
         Command::Features(features) => commands::features(features, output),
+        Command::FitMatrix(args) => commands::fit_matrix(args, output),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
