@@ -20,11 +20,12 @@
 //! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `regular_file`, `output` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | which users are scored; stages and the rules that decide them | `math`, `history`, `features` |
-//! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `history` |
+//! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `configuration`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
 //! | [`card`] | the model card as plain data | `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
+//! | [`init`] | a configuration proposed from a log: columns, formats, kinds, windows | `math`, `columnar`, `history`, `events`, `train` |
 //! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `history`, `features`, `lifecycle`, `model` |
 //! | [`report`] | the card as HTML and as text, and the quality gate | `math`, `history`, `card` |
 //! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `history` |
@@ -79,6 +80,8 @@ pub mod configuration;
 pub mod events;
 pub mod features;
 pub mod history;
+#[cfg(feature = "train")]
+pub mod init;
 pub mod lifecycle;
 pub mod math;
 pub mod model;

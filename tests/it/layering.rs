@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
@@ -16,7 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("history", &["math", "regular_file", "output", "columnar"]),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
-    ("events", &["math", "columnar", "history"]),
+    ("events", &["math", "columnar", "configuration", "history"]),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
@@ -45,6 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "card",
         ],
     ),
+    ("init", &["math", "columnar", "history", "events", "train"]),
     (
         "batch",
         &[
@@ -80,6 +81,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "model",
             "card",
             "train",
+            "init",
             "batch",
             "report",
             "simulate",

@@ -21,6 +21,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Propose a configuration for a log: its columns, formats, kinds, a horizon and an active window.
+    Init(crate::commands::Init),
     /// Simulate the event log of a shop, with its configuration and the true causes of churn.
     Simulate(Simulate),
     /// Fit segments and churn models and write a model bundle.

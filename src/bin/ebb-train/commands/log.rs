@@ -13,7 +13,7 @@ use crate::outcome::{Failure, Output, failed, usage};
 use crate::outputs;
 
 /// The present day in a time zone; `None` where the clock is out of all range.
-fn today(timezone: &str) -> Result<Option<Day>, Failure> {
+pub(super) fn today(timezone: &str) -> Result<Option<Day>, Failure> {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs());
@@ -66,7 +66,7 @@ pub(super) fn read(
 }
 
 /// A bar on standard error while the log is read; hidden unless a person is watching.
-fn progress_bar(output: Output) -> ProgressBar {
+pub(super) fn progress_bar(output: Output) -> ProgressBar {
     if output.quiet || output.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

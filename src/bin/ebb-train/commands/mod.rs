@@ -3,6 +3,7 @@
 mod check;
 mod features;
 mod fit;
+mod init;
 mod log;
 mod publish;
 mod rollup;
@@ -12,6 +13,7 @@ mod simulate;
 pub(crate) use check::{check, inspect};
 pub(crate) use features::features;
 pub(crate) use fit::fit;
+pub(crate) use init::{Init, init};
 pub(crate) use publish::publish;
 pub(crate) use rollup::{rollup, rollup_sql};
 pub(crate) use score::score;
