@@ -17,7 +17,7 @@ const USUAL_GAPS: f64 = 0.85;
 /// The share of the gaps after which a user is hardly expected any more.
 const NEARLY_ALL_GAPS: f64 = 0.95;
 /// Horizons that a log must be long enough for, and how many of them the active window may have.
-const LOG_HORIZONS: i32 = 4;
+const LOG_HORIZONS: i32 = 5;
 const WINDOW_HORIZONS: u32 = 3;
 /// Users by which gaps are measured.
 const MOST_USERS: usize = 50_000;
@@ -135,7 +135,7 @@ pub(crate) fn outlook(
     let shorter = NATURAL_DAYS.into_iter().rev().filter(|days| *days < asked);
     let mut found = None;
     for horizon_days in std::iter::once(asked).chain(shorter) {
-        match schedule(&observed, as_of, horizon_days) {
+        match schedule(&observed, as_of, horizon_days, churn.active_within_days) {
             Ok(schedule) if schedule.regular.len() >= LEAST_DATES => {
                 found = Some((horizon_days, schedule));
                 break;
@@ -186,12 +186,18 @@ pub(crate) fn outlook(
 }
 
 /// The dates that a fit would lay out by default.
-fn schedule(observed: &Observed, as_of: Day, horizon_days: u16) -> Result<Schedule, TrainError> {
+fn schedule(
+    observed: &Observed,
+    as_of: Day,
+    horizon_days: u16,
+    active_within_days: u32,
+) -> Result<Schedule, TrainError> {
     let model = ModelConfig::default();
     let spacing = Spacing {
         days: model.spacing_days,
         most: model.snapshots,
         anniversaries: model.most_anniversaries(),
+        active_within_days,
     };
     Schedule::new(observed, as_of, 0, horizon_days, spacing)
 }
@@ -205,9 +211,9 @@ mod tests {
         let spread = |most: i32| -> Vec<i32> { (1..=100).map(|k| k * most / 100).collect() };
         for (gaps, span_days, expected) in [
             (spread(100), 1_000, (90, 270)),
-            (spread(100), 373, (90, 180)),
+            (spread(100), 373, (60, 180)),
             (spread(30), 540, (30, 90)),
-            (spread(30), 80, (14, 30)),
+            (spread(30), 80, (14, 45)),
             (vec![1; 50], 540, (7, 21)),
             (vec![1; 50], 10, (2, 5)),
             (Vec::new(), 540, (30, 90)),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::names::words;
-use super::vocabulary::{ATTEMPT, CANCELLATION, PASSIVE, PURCHASE, RETURN, SUPPORT, USE};
+use super::vocabulary::Table;
 
 /// What a kind of event means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,15 +29,15 @@ impl Meaning {
     /// What the name of a kind means.
     pub(crate) fn of(kind: &str) -> Self {
         let words = words(kind);
-        let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+        let has = |table: Table| table.has_any(&words);
         // The end of an order is no order, and a viewed order is none yet.
         match () {
-            () if has(CANCELLATION) => Self::Cancellation,
-            () if has(RETURN) => Self::Return,
-            () if has(SUPPORT) && !has(PURCHASE) => Self::Support,
-            () if has(PURCHASE) && !has(ATTEMPT) => Self::Purchase,
-            () if has(PASSIVE) => Self::Passive,
-            () if has(USE) || has(ATTEMPT) => Self::Use,
+            () if has(Table::Cancellation) => Self::Cancellation,
+            () if has(Table::Return) => Self::Return,
+            () if has(Table::Support) && !has(Table::Purchase) => Self::Support,
+            () if has(Table::Purchase) && !has(Table::Attempt) => Self::Purchase,
+            () if has(Table::Passive) => Self::Passive,
+            () if has(Table::Use) || has(Table::Attempt) => Self::Use,
             () => Self::Other,
         }
     }

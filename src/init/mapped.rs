@@ -7,7 +7,7 @@ use super::proposal::{LayoutFound, TimesFound};
 use super::request::{Ask, Question};
 use super::roles::{Finding, Roles};
 use super::sample::Layout;
-use super::vocabulary::ORDER;
+use super::vocabulary::Table;
 use crate::events::EventsConfig;
 use crate::events::config::{Decimal, Delimiter, Format, Mapping, TimeZoneName};
 
@@ -124,12 +124,7 @@ fn written(delimiter: Delimiter) -> String {
 
 /// The kind of all events: purchases where there is an amount, or where a name speaks of orders.
 fn kind_of_all(roles: &Roles, profiles: &[Profile]) -> &'static str {
-    let is_order = |profile: &Profile| {
-        profile
-            .words
-            .iter()
-            .any(|word| ORDER.contains(&word.as_str()))
-    };
+    let is_order = |profile: &Profile| Table::Order.has_any(&profile.words);
     match roles.amount.is_some() || profiles.iter().any(is_order) {
         true => PURCHASE,
         false => EVENT,

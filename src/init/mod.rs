@@ -24,9 +24,10 @@ pub use error::InitError;
 pub use horizon::{Outlook, Windows};
 pub use kinds::{KindFound, Meaning};
 pub use proposal::{LayoutFound, Proposal, TimesFound};
-pub use request::{Ask, Columns, InitRequest, OnProgress, Question};
+pub use request::{Ask, Columns, InitRequest, Question};
 pub use roles::{Alternative, Finding};
 
+use crate::phases::Phases;
 use columns::profile::profiles;
 use mapped::Mapped;
 use roles::Search;
@@ -39,7 +40,7 @@ use sample::Sampled;
 pub fn propose(
     request: &InitRequest<'_>,
     ask: &mut Ask<'_>,
-    on_progress: &mut OnProgress<'_>,
+    phases: Phases<'_>,
 ) -> Result<Proposal, InitError> {
     let paths = paths::as_configured(request.files, request.folder)?;
     let Sampled { layout, sample } = sample::read(request.files)?;
@@ -58,5 +59,5 @@ pub fn propose(
             Mapped::new(roles, &profiles, &layout, ask)
         }
     };
-    whole::read(request, paths, mapped, on_progress)
+    whole::read(request, paths, mapped, phases)
 }

@@ -52,8 +52,8 @@ fn plain_letter(letter: char) -> String {
     plain.to_owned()
 }
 
-/// Every word of the vocabulary.
-static KNOWN: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| vocabulary::all().collect());
+/// The words of the vocabulary that compounds are cut into.
+static KNOWN: LazyLock<BTreeSet<&'static str>> = LazyLock::new(vocabulary::parts_of_compounds);
 
 /// A run of letters as known words, where it consists of nothing else; otherwise as it is.
 fn known_parts(run: &str) -> Vec<String> {
@@ -76,32 +76,6 @@ fn known_parts(run: &str) -> Vec<String> {
         Some(cut) => cut.into_iter().map(str::to_owned).collect(),
         None => vec![run.to_owned()],
     }
-}
-
-/// The points of a table's words that a name has, and the first word that gave the most.
-pub(crate) fn points(words: &[String], table: &[(&'static str, i32)]) -> Points {
-    let mut points = Points::default();
-    for word in words {
-        let Some((known, value)) = table.iter().find(|(known, _)| known == word) else {
-            continue;
-        };
-        if *value > points.best {
-            (points.best, points.word) = (*value, known);
-        }
-        points.worst = points.worst.min(*value);
-    }
-    points
-}
-
-/// What the words of a name say for and against a role.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Points {
-    /// The most that a word says for it; 0 where none does.
-    pub(crate) best: i32,
-    /// That word.
-    pub(crate) word: &'static str,
-    /// The most that a word says against it, below 0; 0 where none does.
-    pub(crate) worst: i32,
 }
 
 #[cfg(test)]
@@ -132,20 +106,5 @@ mod tests {
         ] {
             assert_eq!(words(name).join(" "), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn the_best_and_the_worst_word_of_a_name_count() {
-        let table = [("customer", 30), ("order", -25), ("id", 10)];
-        let found = points(&words("order_customer_id"), &table);
-        assert_eq!(
-            found,
-            Points {
-                best: 30,
-                word: "customer",
-                worst: -25
-            }
-        );
-        assert_eq!(points(&words("amount"), &table), Points::default());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::events::Progress;
 use crate::history::{Day, MemoryBudget};
 
 /// What a configuration is proposed for.
@@ -46,6 +45,3 @@ pub struct Question {
 
 /// Answers a question with the position of an option; `None` where nobody can be asked.
 pub type Ask<'a> = dyn FnMut(&Question) -> Option<usize> + 'a;
-
-/// Is called now and then while the log is read.
-pub type OnProgress<'a> = dyn FnMut(Progress) + 'a;

@@ -1,823 +1,201 @@
-//! What words in the names of columns, and of kinds of events, say about them: points for and against a role.
+//! What words in the names of columns, and of kinds of events, say about them: points for and against a role. The words stand
+//! in `vocabulary.txt`.
 
-/// Words for a person or an account in names of columns.
-pub(crate) const USER: &[(&str, i32)] = &[
-    ("user", 30),
-    ("customer", 30),
-    ("client", 26),
-    ("member", 26),
-    ("visitor", 26),
-    ("household", 28),
-    ("account", 22),
-    ("subscriber", 28),
-    ("buyer", 26),
-    ("shopper", 26),
-    ("player", 26),
-    ("patient", 22),
-    ("person", 22),
-    ("consumer", 26),
-    ("contact", 16),
-    ("payer", 20),
-    ("guest", 14),
-    ("email", 18),
-    ("mail", 14),
-    ("phone", 12),
-    ("msisdn", 24),
-    ("uid", 24),
-    ("anonymous", 12),
-    ("distinct", 12),
-    ("pseudo", 8),
-    ("cookie", 12),
-    ("device", 9),
-    ("card", 9),
-    ("student", 22),
-    ("learner", 22),
-    ("rider", 22),
-    ("passenger", 22),
-    ("donor", 26),
-    ("reader", 18),
-    ("viewer", 18),
-    ("listener", 20),
-    ("tenant", 16),
-    ("company", 12),
-    ("userid", 30),
-    ("msno", 24),
-    ("kunde", 30),
-    ("kunden", 30),
-    ("nutzer", 30),
-    ("benutzer", 30),
-    ("mitglied", 26),
-    ("cliente", 30),
-    ("usuario", 30),
-    ("utilisateur", 30),
-    ("acheteur", 26),
-    ("membre", 26),
-    ("cpf", 24),
-    ("cust", 26),
-    ("usr", 24),
-    ("klient", 26),
-    ("kund", 26),
-    ("klant", 28),
-    ("utente", 24),
-    ("hh", 12),
-    ("identity", 12),
-    // What else has ids.
-    ("product", -40),
-    ("item", -40),
-    ("sku", -40),
-    ("article", -40),
-    ("artikel", -40),
-    ("produto", -40),
-    ("produit", -40),
-    ("produkt", -40),
-    ("order", -30),
-    ("invoice", -30),
-    ("basket", -30),
-    ("transaction", -30),
-    ("receipt", -30),
-    ("session", -30),
-    ("visit", -20),
-    ("store", -40),
-    ("shop", -25),
-    ("country", -40),
-    ("city", -40),
-    ("state", -40),
-    ("zip", -40),
-    ("postcode", -40),
-    ("postal", -40),
-    ("region", -40),
-    ("type", -25),
-    ("age", -40),
-    ("gender", -40),
-    ("segment", -30),
-    ("group", -30),
-    ("class", -30),
-    ("category", -40),
-    ("brand", -40),
-    ("campaign", -40),
-    ("agent", -30),
-    ("ip", -15),
-    ("price", -40),
-    ("count", -30),
-    ("position", -40),
-    ("page", -30),
-    ("url", -40),
-    ("event", -30),
-    ("message", -30),
-    ("line", -25),
-    ("seller", -40),
-    ("vendor", -40),
-    ("merchant", -40),
-    ("supplier", -40),
-    ("discount", -40),
-    ("payment", -20),
-    ("status", -40),
-    ("name", -14),
-    ("language", -40),
-    ("currency", -40),
-    ("coupon", -40),
-    ("stock", -40),
-    ("rechnung", -30),
-    ("bestellung", -30),
-    ("pedido", -30),
-    ("commande", -30),
-    ("auftrag", -30),
-    ("warehouse", -40),
-    ("employee", -20),
-    ("week", -40),
-    ("quantity", -40),
-    ("amount", -40),
-    ("total", -40),
-    ("subtotal", -40),
-    ("revenue", -40),
-    ("accepts", -30),
-    ("description", -40),
-    ("title", -30),
-    ("channel", -40),
-    ("hash", -2),
-    ("address", -14),
-    ("pin", -30),
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+
+/// The words with their points, by section.
+const TEXT: &str = include_str!("vocabulary.txt");
+
+/// A section of the vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Table {
+    /// A person or an account, against what else has ids.
+    User,
+    /// What makes an id of the word beside it.
+    Id,
+    /// A time, against other times than that of the event.
+    Time,
+    /// What happens at the time of an event.
+    EventTime,
+    /// A kind of event, against other columns with few values.
+    Kind,
+    /// An amount of money of a whole row, against other numbers.
+    Amount,
+    /// A number of pieces.
+    Quantity,
+    /// The price of one piece.
+    Price,
+    /// That a price is that of one piece.
+    Unit,
+    /// An order or an invoice.
+    Order,
+    /// Parts of compounds that say nothing by themselves.
+    Other,
+    /// That something was bought.
+    Purchase,
+    /// That nothing was bought yet, or that it failed.
+    Attempt,
+    /// That something was given back.
+    Return,
+    /// That a user or an order ended.
+    Cancellation,
+    /// What is done to users and not by them.
+    Passive,
+    /// Trouble.
+    Support,
+    /// What users do without buying.
+    Use,
+}
+
+/// All sections, in the order of the text.
+const TABLES: [(&str, Table); 18] = [
+    ("user", Table::User),
+    ("id", Table::Id),
+    ("time", Table::Time),
+    ("event_time", Table::EventTime),
+    ("kind", Table::Kind),
+    ("amount", Table::Amount),
+    ("quantity", Table::Quantity),
+    ("price", Table::Price),
+    ("unit", Table::Unit),
+    ("order", Table::Order),
+    ("other", Table::Other),
+    ("purchase", Table::Purchase),
+    ("attempt", Table::Attempt),
+    ("return", Table::Return),
+    ("cancellation", Table::Cancellation),
+    ("passive", Table::Passive),
+    ("support", Table::Support),
+    ("use", Table::Use),
 ];
 
-/// Words that make an id of the word beside them.
-pub(crate) const ID: &[(&str, i32)] = &[
-    ("id", 10),
-    ("nr", 8),
-    ("no", 8),
-    ("number", 8),
-    ("num", 8),
-    ("nummer", 8),
-    ("code", 6),
-    ("key", 8),
-    ("uuid", 10),
-    ("guid", 10),
-    ("unique", 6),
-    ("identifier", 10),
-    ("ids", 4),
-    ("numero", 8),
-    ("codigo", 6),
-    ("cod", 6),
-];
+type Words = HashMap<&'static str, i32>;
 
-/// Words for a time in names of columns.
-pub(crate) const TIME: &[(&str, i32)] = &[
-    ("timestamp", 22),
-    ("datetime", 22),
-    ("time", 20),
-    ("date", 20),
-    ("ts", 18),
-    ("tstamp", 20),
-    ("dt", 18),
-    ("dat", 16),
-    ("day", 14),
-    ("at", 16),
-    ("when", 16),
-    ("datum", 20),
-    ("data", 10),
-    ("fecha", 20),
-    ("zeit", 16),
-    ("zeitpunkt", 20),
-    ("dia", 12),
-    ("hora", 8),
-    ("jour", 12),
-    ("giorno", 12),
-    ("heure", 8),
-    ("zeitstempel", 22),
-    ("tid", 12),
-    ("dato", 16),
-    ("month", 4),
-    ("epoch", 16),
-    ("timest", 16),
-    // Other times than that of the event.
-    ("birth", -40),
-    ("birthday", -40),
-    ("birthdate", -40),
-    ("dob", -40),
-    ("geburt", -40),
-    ("geburts", -40),
-    ("nascimento", -40),
-    ("update", -18),
-    ("updated", -18),
-    ("modified", -18),
-    ("delivery", -16),
-    ("delivered", -16),
-    ("deliver", -16),
-    ("ship", -14),
-    ("shipped", -14),
-    ("shipping", -14),
-    ("estimated", -20),
-    ("approved", -8),
-    ("carrier", -16),
-    ("expire", -24),
-    ("expires", -24),
-    ("expiration", -24),
-    ("due", -20),
-    ("end", -16),
-    ("ended", -16),
-    ("until", -20),
-    ("cancelled", -20),
-    ("canceled", -20),
-    ("refunded", -20),
-    ("closed", -16),
-    ("fulfilled", -8),
-    ("loaded", -14),
-    ("received", -8),
-    ("processed", -8),
-    ("ingested", -14),
-    ("etl", -14),
-    ("limit", -20),
-    ("signup", -16),
-    ("registration", -16),
-    ("registered", -16),
-    ("joined", -16),
-    ("since", -16),
-    ("launch", -16),
-    ("valid", -12),
-    ("previous", -14),
-    ("last", -12),
-    ("next", -16),
-    ("sent", -4),
-    ("published", -6),
-    ("prior", -20),
-    ("review", -10),
-    ("liefer", -16),
-    ("aenderungs", -18),
-];
+static WORDS: LazyLock<HashMap<Table, Words>> = LazyLock::new(|| read(TEXT));
 
-/// Words for what happens at the time of an event.
-pub(crate) const EVENT_TIME: &[(&str, i32)] = &[
-    ("event", 10),
-    ("order", 9),
-    ("purchase", 10),
-    ("transaction", 10),
-    ("trans", 8),
-    ("invoice", 9),
-    ("occurred", 9),
-    ("created", 8),
-    ("placed", 9),
-    ("sale", 9),
-    ("sales", 8),
-    ("payment", 7),
-    ("paid", 8),
-    ("visit", 8),
-    ("started", 4),
-    ("start", 4),
-    ("bestell", 9),
-    ("kauf", 9),
-    ("verkaufs", 9),
-    ("rechnungs", 8),
-    ("rechnung", 8),
-    ("pedido", 9),
-    ("compra", 9),
-    ("venda", 9),
-    ("achat", 9),
-    ("commande", 9),
-    ("buchungs", 8),
-    ("booking", 8),
-    ("timestamp", 4),
-    ("redemption", 8),
-    ("session", 6),
-    ("checkin", 8),
-    ("trip", 6),
-    ("action", 8),
-    ("log", 6),
-];
+/// The sections of the text.
+fn read(text: &'static str) -> HashMap<Table, Words> {
+    let mut tables: HashMap<Table, Words> = HashMap::new();
+    let mut section = None;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = TABLES.iter().find(|(known, _)| *known == name);
+            assert!(
+                section.is_some(),
+                "vocabulary.txt has a section `{name}` that is not known"
+            );
+            continue;
+        }
+        let mut parts = line.split_whitespace();
+        let points = parts.next().and_then(|points| points.parse::<i32>().ok());
+        if let (Some(points), Some((_, table))) = (points, section) {
+            let words = tables.entry(*table).or_default();
+            words.extend(parts.map(|word| (word, points)));
+        } else {
+            assert!(
+                line.is_empty(),
+                "vocabulary.txt has a line without points or section: {line}"
+            );
+        }
+    }
+    tables
+}
 
-/// Words for a kind of event in names of columns.
-pub(crate) const KIND: &[(&str, i32)] = &[
-    ("event", 22),
-    ("kind", 24),
-    ("action", 22),
-    ("activity", 20),
-    ("behavior", 22),
-    ("behaviour", 22),
-    ("verb", 20),
-    ("type", 13),
-    ("operation", 14),
-    ("interaction", 18),
-    ("ereignis", 22),
-    ("evento", 22),
-    ("evenement", 22),
-    ("art", 8),
-    ("typ", 12),
-    ("tipo", 12),
-    ("status", 4),
-    ("method", 4),
-    ("name", 1),
-    ("country", -40),
-    ("channel", -30),
-    ("category", -30),
-    ("gender", -40),
-    ("store", -40),
-    ("product", -30),
-    ("item", -30),
-    ("currency", -40),
-    ("device", -40),
-    ("browser", -40),
-    ("os", -40),
-    ("platform", -40),
-    ("payment", -14),
-    ("language", -40),
-    ("size", -40),
-    ("color", -40),
-    ("segment", -40),
-    ("city", -40),
-    ("state", -30),
-    ("region", -40),
-    ("user", -16),
-    ("customer", -16),
-    ("age", -40),
-    ("group", -30),
-    ("brand", -40),
-    ("campaign", -30),
-    ("source", -30),
-    ("medium", -30),
-    ("quantity", -40),
-    ("discount", -40),
-    ("version", -30),
-    ("page", -16),
-    ("date", -40),
-    ("day", -40),
-    ("week", -40),
-    ("month", -40),
-    ("hour", -40),
-    ("shipping", -24),
-    ("click", -12),
-    ("position", -40),
-    ("club", -30),
-    ("fashion", -30),
-    ("sales", -16),
-];
+impl Table {
+    /// The points that a word gives to the role; `None` where it says nothing.
+    pub(crate) fn points_of(self, word: &str) -> Option<(&'static str, i32)> {
+        let words = WORDS.get(&self)?;
+        words
+            .get_key_value(word)
+            .map(|(known, points)| (*known, *points))
+    }
 
-/// Words for an amount of money, of a whole row, in names of columns.
-pub(crate) const AMOUNT: &[(&str, i32)] = &[
-    ("amount", 26),
-    ("total", 26),
-    ("revenue", 28),
-    ("sales", 24),
-    ("spend", 22),
-    ("spent", 22),
-    ("value", 18),
-    ("subtotal", 24),
-    ("gross", 18),
-    ("net", 16),
-    ("gmv", 26),
-    ("turnover", 26),
-    ("betrag", 26),
-    ("umsatz", 28),
-    ("summe", 22),
-    ("valor", 22),
-    ("importe", 24),
-    ("montant", 26),
-    ("sum", 16),
-    ("price", 16),
-    ("preis", 16),
-    ("preco", 16),
-    ("prix", 16),
-    ("precio", 16),
-    ("paid", 12),
-    ("payment", 10),
-    ("cost", 8),
-    ("dollar", 14),
-    ("eur", 8),
-    ("usd", 8),
-    ("gbp", 8),
-    ("amt", 24),
-    ("belopp", 24),
-    ("bedrag", 24),
-    ("prezzo", 16),
-    ("fare", 16),
-    ("monetary", 16),
-    ("charge", 12),
-    ("ltv", 2),
-    ("paymentvalue", 20),
-    // Numbers that are not worth what the row is.
-    ("tax", -24),
-    ("taxes", -24),
-    ("vat", -24),
-    ("mwst", -24),
-    ("shipping", -24),
-    ("freight", -24),
-    ("discount", -30),
-    ("disc", -30),
-    ("fee", -24),
-    ("tip", -14),
-    ("refund", -14),
-    ("refunded", -24),
-    ("id", -40),
-    ("count", -24),
-    ("number", -24),
-    ("rate", -24),
-    ("percent", -30),
-    ("score", -30),
-    ("age", -40),
-    ("rank", -40),
-    ("year", -40),
-    ("week", -40),
-    ("month", -40),
-    ("zip", -40),
-    ("points", -14),
-    ("balance", -18),
-    ("outstanding", -20),
-    ("compare", -20),
-    ("weight", -30),
-    ("installments", -30),
-    ("sequential", -30),
-    ("code", -30),
-    ("latitude", -40),
-    ("longitude", -40),
-    ("duration", -20),
-    ("asset", -12),
-    ("history", -20),
-    ("propensity", -30),
-    ("prior", -30),
-    ("unit", -4),
-    ("name", -30),
-    ("coupon", -24),
-    ("tax1", -24),
-    ("compared", -20),
-    ("rabatt", -30),
-    ("versand", -24),
-    ("desconto", -30),
-    ("frete", -24),
-    ("item", -1),
-    ("session", -20),
-    ("time", -30),
-    ("date", -30),
-];
+    /// Whether a name has a word of this section.
+    pub(crate) fn has_any(self, words: &[String]) -> bool {
+        words.iter().any(|word| self.points_of(word).is_some())
+    }
 
-/// Words for a number of pieces in names of columns.
-pub(crate) const QUANTITY: &[(&str, i32)] = &[
-    ("quantity", 30),
-    ("qty", 30),
-    ("units", 20),
-    ("menge", 30),
-    ("anzahl", 26),
-    ("stueck", 24),
-    ("quantidade", 30),
-    ("cantidad", 30),
-    ("quantite", 30),
-    ("pieces", 22),
-    ("pcs", 22),
-    ("amount", 6),
-    ("count", 12),
-    ("antal", 24),
-    ("aantal", 24),
-    ("quantita", 30),
-    ("num", 4),
-    ("number", 4),
-    ("items", 8),
-    ("cds", 8),
-    ("id", -40),
-    ("order", -12),
-    ("day", -40),
-    ("stock", -20),
-    ("price", -20),
-    ("total", -12),
-];
+    /// What the words of a name say for and against the role.
+    pub(crate) fn points(self, words: &[String]) -> Points {
+        let mut points = Points::default();
+        for (known, value) in words.iter().filter_map(|word| self.points_of(word)) {
+            if value > points.best {
+                (points.best, points.word) = (value, known);
+            }
+            points.worst = points.worst.min(value);
+        }
+        points
+    }
+}
 
-/// Words for the price of one piece in names of columns.
-pub(crate) const PRICE: &[(&str, i32)] = &[
-    ("price", 26),
-    ("preis", 26),
-    ("preco", 26),
-    ("prix", 26),
-    ("precio", 26),
-    ("prezzo", 26),
-    ("pris", 26),
-    ("prijs", 26),
-    ("einzelpreis", 30),
-    ("cost", 10),
-    ("rate", 6),
-    ("total", -30),
-    ("sales", -20),
-    ("sum", -20),
-    ("gesamt", -30),
-    ("id", -40),
-    ("compare", -30),
-    ("discount", -30),
-    ("tax", -30),
-    ("shipping", -30),
-    ("freight", -30),
-];
+/// What the words of a name say for and against a role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Points {
+    /// The most that a word says for it; 0 where none does.
+    pub(crate) best: i32,
+    /// That word.
+    pub(crate) word: &'static str,
+    /// The most that a word says against it, below 0; 0 where none does.
+    pub(crate) worst: i32,
+}
 
-/// Words that say that a price is that of one piece.
-pub(crate) const UNIT: &[&str] = &[
-    "unit", "einzel", "stueck", "unitario", "unitaire", "each", "line", "per",
-];
+impl Points {
+    /// Both together.
+    pub(crate) fn sum(self) -> i32 {
+        self.best + self.worst
+    }
+}
 
-/// Words for an order or an invoice in names of columns.
-pub(crate) const ORDER: &[&str] = &[
-    "order",
-    "invoice",
-    "transaction",
-    "receipt",
-    "basket",
-    "rechnung",
-    "rechnungs",
-    "bestell",
-    "bestellung",
-    "pedido",
-    "commande",
-    "facture",
-    "bon",
-    "auftrag",
-    "auftrags",
-    "venda",
-    "compra",
-];
+/// The words into which names without breaks are cut. Of those with one or two letters only the common ones for an id: the
+/// others are found in the middle of many words.
+pub(crate) fn parts_of_compounds() -> BTreeSet<&'static str> {
+    let all = WORDS.values().flat_map(HashMap::keys).copied();
+    all.filter(|word| word.len() > 2 || matches!(*word, "id" | "no" | "nr"))
+        .collect()
+}
 
-/// Words that join others and say nothing.
-pub(crate) const OTHER: &[&str] = &[
-    "properties",
-    "full",
-    "line",
-    "lineitem",
-    "item",
-    "verkauf",
-    "of",
-    "de",
-    "da",
-    "do",
-    "the",
-    "is",
-    "utc",
-    "local",
-    "first",
-    "street",
-    "tax",
-    "server",
-    "client",
-    "original",
-    "billing",
-    "product",
-    "unit",
-    "gesamt",
-    "orders",
-    "web",
-    "app",
-    "transactions",
-    "events",
-    "invoices",
-    "sale",
-    "fraud",
-    "in",
-    "to",
-    "on",
-    "by",
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Words that say that something was bought, in names of kinds.
-pub(crate) const PURCHASE: &[&str] = &[
-    "purchase",
-    "purchased",
-    "purchases",
-    "buy",
-    "buys",
-    "bought",
-    "order",
-    "ordered",
-    "orders",
-    "sale",
-    "sales",
-    "sold",
-    "transaction",
-    "transactions",
-    "payment",
-    "pay",
-    "paid",
-    "charge",
-    "charged",
-    "renewal",
-    "renewed",
-    "renew",
-    "invoice",
-    "booking",
-    "booked",
-    "reservation",
-    "donation",
-    "donated",
-    "deposit",
-    "topup",
-    "kauf",
-    "gekauft",
-    "bestellung",
-    "compra",
-    "pedido",
-    "venda",
-    "achat",
-    "commande",
-    "rebill",
-    "succeeded",
-    "checkout",
-    "delivered",
-    "shipped",
-    "complete",
-    "completed",
-];
+    #[test]
+    fn every_section_is_there_and_no_word_twice_in_one() {
+        for (name, table) in TABLES {
+            assert!(
+                WORDS.get(&table).is_some_and(|words| !words.is_empty()),
+                "{name}"
+            );
+        }
+        let mut seen = BTreeSet::new();
+        let mut section = "";
+        for line in TEXT.lines().filter(|line| !line.starts_with('#')) {
+            if line.starts_with('[') {
+                section = line;
+                continue;
+            }
+            for word in line.split_whitespace().skip(1) {
+                assert!(seen.insert((section, word)), "{section} has `{word}` twice");
+                assert!(
+                    word.bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()),
+                    "`{word}` is not as names are made into words"
+                );
+            }
+        }
+    }
 
-/// Words that say that nothing was bought yet, or that it failed.
-pub(crate) const ATTEMPT: &[&str] = &[
-    "view",
-    "viewed",
-    "views",
-    "add",
-    "added",
-    "remove",
-    "removed",
-    "cart",
-    "start",
-    "started",
-    "begin",
-    "began",
-    "initiate",
-    "initiated",
-    "fail",
-    "failed",
-    "failure",
-    "declined",
-    "decline",
-    "abandoned",
-    "abandon",
-    "wishlist",
-    "page",
-    "click",
-    "clicked",
-    "search",
-    "list",
-    "listed",
-    "pending",
-    "unpaid",
-    "impression",
-    "history",
-    "status",
-    "updated",
-    "method",
-    "info",
-    "details",
-    "detail",
-    "step",
-    "error",
-    "attempt",
-    "requested",
-    "request",
-    "tour",
-    "video",
-    "level",
-    "tutorial",
-    "registration",
-    "profile",
-    "reminder",
-    "email",
-    "created",
-];
-
-/// Words that say that something was given back.
-pub(crate) const RETURN: &[&str] = &[
-    "return",
-    "returned",
-    "returns",
-    "refund",
-    "refunded",
-    "refunds",
-    "chargeback",
-    "retoure",
-    "rueckgabe",
-    "devolucao",
-    "devolucion",
-    "retour",
-    "storno",
-    "gutschrift",
-    "reversal",
-    "reversed",
-    "disputed",
-    "dispute",
-    "voided",
-    "void",
-];
-
-/// Words that say that a user or an order ended.
-pub(crate) const CANCELLATION: &[&str] = &[
-    "cancel",
-    "cancelled",
-    "canceled",
-    "cancellation",
-    "cancels",
-    "unsubscribe",
-    "unsubscribed",
-    "churn",
-    "churned",
-    "uninstall",
-    "uninstalled",
-    "terminated",
-    "termination",
-    "deactivated",
-    "kuendigung",
-    "expired",
-    "downgrade",
-    "downgraded",
-];
-
-/// Words for what is done to users and not by them.
-pub(crate) const PASSIVE: &[&str] = &[
-    "email",
-    "mail",
-    "newsletter",
-    "push",
-    "sms",
-    "impression",
-    "impressions",
-    "notification",
-    "campaign",
-    "mailing",
-    "sent",
-    "bounce",
-    "bounced",
-    "ad",
-    "reminder",
-    "mailed",
-];
-
-/// Words for trouble.
-pub(crate) const SUPPORT: &[&str] = &[
-    "support",
-    "ticket",
-    "complaint",
-    "complained",
-    "claim",
-    "helpdesk",
-    "error",
-    "crash",
-];
-
-/// Words for what users do without buying.
-pub(crate) const USE: &[&str] = &[
-    "view",
-    "visit",
-    "visited",
-    "login",
-    "logged",
-    "session",
-    "click",
-    "play",
-    "played",
-    "listen",
-    "search",
-    "cart",
-    "open",
-    "scroll",
-    "pageview",
-    "pv",
-    "fav",
-    "favorite",
-    "like",
-    "share",
-    "comment",
-    "post",
-    "checkin",
-    "read",
-    "download",
-    "watch",
-    "log",
-    "addtocart",
-    "add",
-    "signup",
-    "register",
-    "home",
-    "nextsong",
-    "logout",
-    "engagement",
-    "trip",
-    "ride",
-    "page",
-    "screen",
-    "upgrade",
-    "submit",
-    "song",
-];
-
-/// Every word with a meaning of its own: names without breaks are cut into these.
-pub(crate) fn all() -> impl Iterator<Item = &'static str> {
-    let scored = [USER, ID, TIME, EVENT_TIME, KIND, AMOUNT, QUANTITY, PRICE]
-        .into_iter()
-        .flatten()
-        .map(|(word, _)| *word);
-    let plain = [
-        UNIT,
-        ORDER,
-        OTHER,
-        PURCHASE,
-        ATTEMPT,
-        RETURN,
-        CANCELLATION,
-        PASSIVE,
-        SUPPORT,
-    ]
-    .into_iter()
-    .flatten()
-    .copied();
-    // Words of one or two letters are found in the middle of others, but for the common ones for an id.
-    scored
-        .chain(plain)
-        .filter(|word| word.len() > 2 || matches!(*word, "id" | "no" | "nr"))
+    #[test]
+    fn the_best_and_the_worst_word_of_a_name_count() {
+        let words = ["order", "customer", "id"].map(str::to_owned);
+        let found = Table::User.points(&words);
+        assert_eq!(
+            (found.best, found.word, found.worst, found.sum()),
+            (30, "customer", -30, 0)
+        );
+        assert_eq!(
+            Table::Amount.points(&["zzyzx".to_owned()]),
+            Points::default()
+        );
+    }
 }

@@ -6,10 +6,11 @@ use super::horizon::{gaps, outlook, windows};
 use super::kinds::{KindFound, Meaning, activity};
 use super::mapped::Mapped;
 use super::proposal::Proposal;
-use super::request::{InitRequest, OnProgress};
+use super::request::InitRequest;
 use super::{InitError, text};
 use crate::events::{LogRequest, QualityReport, ReadLog, read_log};
 use crate::history::{Coverage, CoverageSettings, DailyCounts, Histories, LabelKinds, Users};
+use crate::phases::Phases;
 use crate::train::config::Config;
 use crate::train::data::dataset::MIN_ROWS;
 use crate::train::settings::ChurnConfig;
@@ -24,7 +25,7 @@ pub(crate) fn read(
     request: &InitRequest<'_>,
     paths: Vec<String>,
     mapped: Mapped,
-    on_progress: &mut OnProgress<'_>,
+    phases: Phases<'_>,
 ) -> Result<Proposal, InitError> {
     let log = LogRequest {
         config: &mapped.events,
@@ -42,7 +43,7 @@ pub(crate) fn read(
         histories,
         coverage,
         quality,
-    } = read_log(&log, on_progress)?;
+    } = read_log(&log, phases)?;
     let names: Vec<&str> = quality
         .kinds
         .iter()
@@ -137,16 +138,19 @@ fn doubts(proposal: &Proposal) -> Vec<String> {
             proposal.activity.join(", ")
         ));
     }
-    let ends: Vec<&str> = proposal
+    // Beside purchases it is orders that are cancelled.
+    let has_purchases = proposal
         .kinds
         .iter()
-        .filter(|kind| kind.meaning == Meaning::Cancellation)
-        .map(|kind| kind.kind.as_str())
-        .collect();
-    if let Some(first) = ends.first() {
+        .any(|kind| kind.meaning == Meaning::Purchase);
+    let mut ends = proposal
+        .kinds
+        .iter()
+        .filter(|kind| kind.meaning == Meaning::Cancellation && !has_purchases);
+    if let Some(KindFound { kind, .. }) = ends.next() {
         doubts.push(format!(
-            "`{first}` may be what churn is: set churn.churn_event = {} then, and churn is no longer silence",
-            text::quoted(first)
+            "`{kind}` may be what churn is: set churn.churn_event = {} then, and churn is no longer silence",
+            text::quoted(kind)
         ));
     }
     if proposal.windows.gaps == 0 {

@@ -7,16 +7,24 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
     ("columnar", &[]),
+    ("terminal", &[]),
+    ("phases", &[]),
     ("configuration", &[]),
-    ("history", &["math", "regular_file", "output", "columnar"]),
+    (
+        "history",
+        &["math", "regular_file", "output", "phases", "columnar"],
+    ),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
-    ("events", &["math", "columnar", "configuration", "history"]),
+    (
+        "events",
+        &["math", "columnar", "configuration", "phases", "history"],
+    ),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
@@ -37,6 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "columnar",
             "configuration",
             "output",
+            "phases",
             "history",
             "features",
             "lifecycle",
@@ -45,12 +54,16 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "card",
         ],
     ),
-    ("init", &["math", "columnar", "history", "events", "train"]),
+    (
+        "init",
+        &["math", "columnar", "phases", "history", "events", "train"],
+    ),
     (
         "batch",
         &[
             "columnar",
             "output",
+            "phases",
             "history",
             "features",
             "lifecycle",
@@ -58,7 +71,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         ],
     ),
     ("report", &["math", "history", "card"]),
-    ("simulate", &["math", "output", "history"]),
+    ("simulate", &["math", "output", "phases", "history"]),
     (
         "serve",
         &[
@@ -75,6 +88,8 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         "bin ebb-train",
         &[
             "output",
+            "phases",
+            "terminal",
             "history",
             "events",
             "rollup_sql",
@@ -87,7 +102,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "simulate",
         ],
     ),
-    ("bin ebb-serve", &["history", "model", "serve"]),
+    ("bin ebb-serve", &["terminal", "history", "model", "serve"]),
 ];
 
 /// The folders and files inside of a module.
@@ -169,6 +184,7 @@ const FLOORS: [Floors; 4] = [
             "memory",
             "quota",
             "context",
+            "form",
             "methods",
             "detached",
         ],

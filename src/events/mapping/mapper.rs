@@ -282,7 +282,8 @@ fn expected_amount(cell: Cell<'_>, decimal: Option<Decimal>) -> Cow<'static, str
             "a number without commas; events.decimal = \".\" reads groups of three digits"
         }
         _ => {
-            return format!("a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}").into();
+            return format!("a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}")
+                .into();
         }
     }
     .into()

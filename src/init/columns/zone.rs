@@ -45,11 +45,11 @@ pub(crate) enum Zone {
     Unknown,
 }
 
-/// The zone of texts in ISO 8601 with offsets; `None` where most have none.
-pub(crate) fn of_texts(texts: &[&str]) -> Option<Zone> {
+/// The zone of texts that end with an offset and that `read` makes instants of; `None` where most have none.
+pub(crate) fn of_texts(texts: &[&str], read: impl Fn(&str) -> Option<Timestamp>) -> Option<Zone> {
     let times: Vec<(Timestamp, Offset)> = texts
         .iter()
-        .filter_map(|text| Some((text.parse().ok()?, offset(text)?)))
+        .filter_map(|text| Some((read(text)?, offset(text)?)))
         .collect();
     if times.len() * 2 <= texts.len() {
         return None;
@@ -135,7 +135,11 @@ mod tests {
             ),
             (["2024-01-31 10:00:00", "2024-07-31"], None),
         ] {
-            assert_eq!(of_texts(&texts), expected, "{texts:?}");
+            assert_eq!(
+                of_texts(&texts, |text| text.parse().ok()),
+                expected,
+                "{texts:?}"
+            );
         }
     }
 }

@@ -5,9 +5,8 @@ use super::expression::Operand;
 use crate::events::config::{Format, Mapping};
 use crate::init::columns::number::{Numbers, parse};
 use crate::init::columns::profile::Profile;
-use crate::init::names::points;
 use crate::init::sample::Nature;
-use crate::init::vocabulary::{AMOUNT, PRICE, QUANTITY, UNIT};
+use crate::init::vocabulary::Table;
 
 /// Rows by which products are compared.
 const ROWS: usize = 1_000;
@@ -49,8 +48,8 @@ fn single(
     is_unnamed: bool,
 ) -> Option<Candidate> {
     let (name, quantity) = (
-        points(&profile.words, AMOUNT),
-        points(&profile.words, QUANTITY),
+        Table::Amount.points(&profile.words),
+        Table::Quantity.points(&profile.words),
     );
     let mut reasons = Vec::new();
     let has_fractions = numbers.whole < 0.9;
@@ -101,8 +100,9 @@ fn product(
     singles: &mut [Candidate],
 ) -> Option<Candidate> {
     let (quantity, quantities) =
-        best(numeric, QUANTITY).filter(|(_, numbers)| numbers.whole > 0.9)?;
-    let (price, prices) = best(numeric, PRICE).filter(|(p, _)| p.position != quantity.position)?;
+        best(numeric, Table::Quantity).filter(|(_, numbers)| numbers.whole > 0.9)?;
+    let (price, prices) =
+        best(numeric, Table::Price).filter(|(p, _)| p.position != quantity.position)?;
     let total = numeric.iter().find(|(total, _)| {
         total.position != quantity.position
             && total.position != price.position
@@ -134,7 +134,7 @@ fn product(
         true => value,
         false => format!("{} ? 0.0 : {value}", gaps.join(" || ")),
     };
-    let is_unit = price.words.iter().any(|word| UNIT.contains(&word.as_str()));
+    let is_unit = Table::Unit.has_any(&price.words);
     Some(Candidate {
         mapping: Mapping::Expression(expression),
         label: format!("`{}` times `{}`", quantity.name, price.name),
@@ -150,12 +150,9 @@ fn product(
 /// The column whose name says most for a role.
 fn best<'p>(
     numeric: &[(&'p Profile, &'p Numbers)],
-    table: &[(&'static str, i32)],
+    table: Table,
 ) -> Option<(&'p Profile, &'p Numbers)> {
-    let score = |profile: &Profile| {
-        let found = points(&profile.words, table);
-        found.best + found.worst
-    };
+    let score = |profile: &Profile| table.points(&profile.words).sum();
     let enough = numeric.iter().filter(|(profile, _)| score(profile) >= 20);
     enough
         .max_by_key(|(p, _)| (score(p), std::cmp::Reverse(p.position)))

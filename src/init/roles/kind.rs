@@ -5,9 +5,8 @@ use super::expression::Operand;
 use crate::events::config::{Format, Mapping};
 use crate::init::columns::profile::Profile;
 use crate::init::kinds::Meaning;
-use crate::init::names::points;
 use crate::init::sample::Nature;
-use crate::init::vocabulary::KIND;
+use crate::init::vocabulary::Table;
 
 /// The most kinds that a column of kinds has in a sample.
 const MOST_KINDS: usize = 80;
@@ -58,9 +57,9 @@ fn candidate(profile: &Profile, format: Format, is_unnamed: bool) -> Option<Cand
         .sum();
     let known = known as f64 / rows.max(1) as f64;
     let name = if is_unnamed {
-        points(&[], KIND)
+        Table::Kind.points(&[])
     } else {
-        points(&profile.words, KIND)
+        Table::Kind.points(&profile.words)
     };
     let score = name.best + name.worst + (KNOWN_VALUES * known) as i32;
     let mut reasons = Vec::new();

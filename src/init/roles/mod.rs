@@ -94,7 +94,7 @@ impl Search<'_, '_> {
     pub(crate) fn roles(mut self) -> Result<Roles, InitError> {
         let wanted = |field, name, least| Wanted { field, name, least };
         let times = time::candidates(self.profiles, self.is_unnamed);
-        let least = if self.is_unnamed { 25 } else { 36 };
+        let least = if self.is_unnamed { 20 } else { 36 };
         let given = self.given.time.clone();
         let time = self.choose(wanted(Field::Time, "time", least), times, given)?;
         let Some((time, time_position)) = time else {
@@ -237,13 +237,13 @@ impl Search<'_, '_> {
 
     fn no_column(&self, field: &'static str, wanted: &'static str) -> InitError {
         let advice = match field {
-            "user" => " (name it with `--user COLUMN` if one is meant)",
-            _ => " (name it with `--time COLUMN` if one is meant)",
+            "user" => "; give `events.user` if one of them is meant",
+            _ => "; give `events.time` if one of them is meant",
         };
         InitError::NoColumn {
             field,
             wanted,
-            advice: advice.trim_start().to_owned(),
+            advice,
             columns: self.listed(),
         }
     }

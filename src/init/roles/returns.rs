@@ -6,9 +6,8 @@ use super::Finding;
 use super::expression::Operand;
 use crate::events::config::{Format, Mapping};
 use crate::init::columns::profile::Profile;
-use crate::init::names::points;
 use crate::init::sample::{Nature, Value};
-use crate::init::vocabulary::{ORDER, QUANTITY};
+use crate::init::vocabulary::Table;
 
 /// The shares of the rows between which something may be a return.
 const SHARES: std::ops::Range<f64> = 0.0003..0.4;
@@ -28,7 +27,7 @@ fn negative_column(profiles: &[Profile], amount: Option<usize>) -> Option<&Profi
         let share = p.numbers.as_ref().map_or(0.0, |numbers| numbers.negative);
         SHARES.contains(&share) && !p.is_doubled
     };
-    let pieces = |p: &&Profile| points(&p.words, QUANTITY).best >= 20;
+    let pieces = |p: &&Profile| Table::Quantity.points(&p.words).best >= 20;
     let all = || profiles.iter().filter(is_negative);
     all()
         .find(pieces)
@@ -37,10 +36,7 @@ fn negative_column(profiles: &[Profile], amount: Option<usize>) -> Option<&Profi
 
 /// A letter before the number of an order or invoice, as in `C536379`, in rows that are otherwise numbers.
 fn marked(profile: &Profile, negative: Option<&Profile>, format: Format) -> Option<Finding> {
-    let is_order = profile
-        .words
-        .iter()
-        .any(|word| ORDER.contains(&word.as_str()));
+    let is_order = Table::Order.has_any(&profile.words);
     if !is_order || profile.nature != Nature::Text {
         return None;
     }

@@ -3,8 +3,7 @@
 use super::Candidate;
 use crate::init::columns::profile::Profile;
 use crate::init::columns::time::Times;
-use crate::init::names::points;
-use crate::init::vocabulary::{EVENT_TIME, TIME};
+use crate::init::vocabulary::Table;
 
 /// Rows from which a single time says that it is not that of the events.
 const MANY_ROWS: usize = 50;
@@ -24,14 +23,19 @@ fn candidate(profile: &Profile, times: &Times, is_unnamed: bool) -> Candidate {
     let mut score = match (times.are_numbers, is_epoch) {
         (false, _) => 40,
         (true, false) => 30,
-        (true, true) => 14,
+        (true, true) => 20,
     };
     if !is_unnamed {
         let (time, event) = (
-            points(&profile.words, TIME),
-            points(&profile.words, EVENT_TIME),
+            Table::Time.points(&profile.words),
+            Table::EventTime.points(&profile.words),
         );
         score += time.best + time.worst;
+        // The plainest name, at the top of an event, is that of the event's own time.
+        if profile.words.len() == 1 && time.best >= 16 {
+            score += 6;
+        }
+        score -= 2 * profile.name.matches('.').count() as i32;
         // Only beside a word for a time: `event` by itself is a kind.
         if time.best > 0 {
             score += event.best;

@@ -2,9 +2,8 @@
 
 use super::Candidate;
 use crate::init::columns::profile::Profile;
-use crate::init::names::points;
 use crate::init::sample::Nature;
-use crate::init::vocabulary::{ID, TIME, USER};
+use crate::init::vocabulary::Table;
 use crate::math::thousands;
 
 /// Rows from which it says something that values are few, or that each comes once.
@@ -24,10 +23,14 @@ fn may_be(profile: &Profile) -> bool {
         .times
         .as_ref()
         .is_some_and(|times| !times.are_numbers);
+    // Two numbers with a point between are an id where the name says so, as those of Google Analytics.
+    let is_named = profile.nature == Nature::Text
+        && Table::User.points(&profile.words).best >= 20
+        && Table::Id.points(&profile.words).best > 0;
     let is_fraction = profile
         .numbers
         .as_ref()
-        .is_some_and(|numbers| numbers.whole < 0.999 || numbers.negative > 0.0);
+        .is_some_and(|numbers| numbers.whole < 0.999 && !is_named || numbers.negative > 0.0);
     !profile.is_doubled
         && profile.distinct > 1
         && matches!(profile.nature, Nature::Text | Nature::Number)
@@ -54,11 +57,14 @@ fn candidate(profile: &Profile, is_unnamed: bool) -> Candidate {
 }
 
 fn by_name(profile: &Profile, reasons: &mut Vec<String>) -> i32 {
-    let (user, id) = (points(&profile.words, USER), points(&profile.words, ID));
+    let (user, id) = (
+        Table::User.points(&profile.words),
+        Table::Id.points(&profile.words),
+    );
     let is_id_alone = profile
         .words
         .iter()
-        .all(|word| ID.iter().any(|(known, _)| known == word));
+        .all(|word| Table::Id.points_of(word).is_some());
     let id_points = if user.best > 0 || is_id_alone {
         id.best
     } else {
@@ -70,7 +76,7 @@ fn by_name(profile: &Profile, reasons: &mut Vec<String>) -> i32 {
         (_, 0) => reasons.push(format!("the name says `{}`", user.word)),
         _ => reasons.push(format!("the name says `{}` and `{}`", user.word, id.word)),
     }
-    let time = points(&profile.words, TIME);
+    let time = Table::Time.points(&profile.words);
     // `user_first_seen_timestamp` is about a user and no user.
     let time_points = if time.best >= 16 { -40 } else { 0 };
     user.best + user.worst + id_points + time_points

@@ -1,16 +1,33 @@
-use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::Context;
-use ebb::card::Card;
-use ebb::model;
 use ebb::report::gate::{Thresholds, check as check_card};
-use ebb::report::text as card_text;
 use serde_json::json;
 
-use crate::args;
-use crate::outcome::{Failure, Outcome, Output, failed, usage};
+use super::card::card_of;
+use crate::outcome::{Failure, Outcome, Output, usage};
+use crate::values::share_of_rows;
 
-pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// Threshold: the smallest acceptable area under the ROC curve.
+    #[arg(long, value_name = "AUC")]
+    pub(crate) min_auc: Option<f64>,
+    /// Threshold: the largest acceptable log loss.
+    #[arg(long, value_name = "LOSS")]
+    pub(crate) max_log_loss: Option<f64>,
+    /// Threshold: the largest acceptable expected calibration error.
+    #[arg(long, value_name = "ERROR")]
+    pub(crate) max_ece: Option<f64>,
+    /// Threshold: the largest acceptable share of the log's rows that were rejected, rows without a user apart
+    /// [default: 0.05].
+    #[arg(long, value_name = "SHARE", value_parser = share_of_rows)]
+    pub(crate) max_rejected_share: Option<f64>,
+}
+
+pub(crate) fn check(args: &Args, output: Output) -> Outcome {
     let given = [
         args.min_auc,
         args.max_log_loss,
@@ -46,17 +63,4 @@ pub(crate) fn check(args: &args::Check, output: Output) -> Outcome {
     } else {
         Err(Failure::Verdict(None))
     }
-}
-
-pub(crate) fn inspect(args: &args::Inspect, output: Output) -> Outcome {
-    let (bundle, card) = card_of(&args.model)?;
-    let text = format!("Model {}\n{}", bundle.version(), card_text::render(&card));
-    output.result(&json!({"model": bundle.version(), "card": card}), &text)
-}
-
-fn card_of(dir: &Path) -> Result<(model::Bundle, Card), Failure> {
-    let model::Saved { bundle, card } = model::load(dir).map_err(failed)?;
-    let path = dir.join("card.json");
-    let card = serde_json::from_str(&card).with_context(|| path.display().to_string())?;
-    Ok((bundle, card))
 }

@@ -1,21 +1,19 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use clap::Args;
-use ebb::events::Progress;
 use ebb::history::MemoryBudget;
 use ebb::init::{Columns, InitRequest, Question, propose};
 use ebb::output::{self, Destination};
 use serde_json::json;
 
-use super::log::{progress_bar, today};
-use crate::outcome::{Outcome, Output, failed, shown, usage};
+use super::log::today;
+use crate::outcome::{Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 /// Which log, which columns, and where the configuration goes.
-#[derive(Debug, Args)]
-pub(crate) struct Init {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// Files, folders or patterns: CSV or other delimited text, JSON Lines or Parquet, as they are or compressed with gzip or
     /// zstd.
     #[arg(required = true, value_name = "FILE")]
@@ -43,7 +41,7 @@ pub(crate) struct Init {
     amount: Option<String>,
 }
 
-pub(crate) fn init(args: &Init, output: Output) -> Outcome {
+pub(crate) fn init(args: &Args, output: Output) -> Outcome {
     let is_printed = args.stdout || args.out == Path::new("-");
     let folder = match args.out.parent() {
         Some(parent) if !is_printed && !parent.as_os_str().is_empty() => parent,
@@ -72,23 +70,15 @@ pub(crate) fn init(args: &Init, output: Output) -> Outcome {
         memory: &MemoryBudget::of_machine(std::env::temp_dir()),
         today: today("UTC")?,
     };
-    let (bar, started) = (progress_bar(output), Instant::now());
-    let mut on_progress = |progress: Progress| {
-        bar.set_length(progress.bytes);
-        bar.set_position(progress.bytes_read);
-        bar.set_message(format!(
-            "{} rows, {:.0} a second",
-            progress.rows,
-            progress.rows as f64 / started.elapsed().as_secs_f64()
-        ));
-    };
     let is_watched = !output.quiet
         && !output.json
         && std::io::stdin().is_terminal()
         && std::io::stderr().is_terminal();
     let mut ask = |question: &Question| is_watched.then(|| answer(question)).flatten();
-    let proposed = propose(&request, &mut ask, &mut on_progress);
-    bar.finish_and_clear();
+    let display = ProgressDisplay::new(output);
+    let proposed = propose(&request, &mut ask, display.phases());
+    // What is said next must not run into the bar.
+    drop(display);
     let proposal = proposed.map_err(|error| {
         if error.is_usage() {
             usage(error)
@@ -110,15 +100,15 @@ pub(crate) fn init(args: &Init, output: Output) -> Outcome {
         }
         .document(&json, &text);
     }
-    let next = format!("ebb-train fit --config {} --out model", args.out.display());
     output.result(
         &json,
-        &format!(
-            "{}Wrote {}. Next: {next}",
-            proposal.summary(),
-            args.out.display()
-        ),
-    )
+        &format!("{}Wrote {}", proposal.summary(), args.out.display()),
+    )?;
+    output.next(&format!(
+        "ebb-train fit --config {} --out model",
+        quoted(&args.out)
+    ));
+    Ok(())
 }
 
 /// The answer that somebody types at a terminal: a number, or nothing for the first option.
