@@ -66,14 +66,12 @@ pub enum InitError {
         only_other: String,
     },
     /// No column that could hold what a setting needs.
-    #[error("no column looks like {wanted}{advice}; the columns are:\n{columns}")]
+    #[error("no column looks like {wanted}; the columns are:\n{columns}")]
     NoColumn {
         /// The field: `user` or `time`.
         field: &'static str,
         /// What was looked for.
         wanted: &'static str,
-        /// What to do about it.
-        advice: &'static str,
         /// A line for each column with what it looks like.
         columns: String,
     },

@@ -18,7 +18,7 @@ const EVENT: &str = "event";
 
 /// How a log is to be read, and why.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Mapped {
+pub struct Mapped {
     /// The settings, all but the paths.
     pub(crate) events: EventsConfig,
     pub(crate) layout: LayoutFound,

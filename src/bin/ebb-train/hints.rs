@@ -4,6 +4,7 @@ use ebb::batch::features::FeaturesError;
 use ebb::batch::scores::ScoresError;
 use ebb::events::{EventsError, SqlRemedy};
 use ebb::history::HistoryError;
+use ebb::init::InitError;
 use ebb::model::ModelError;
 use ebb::train::TrainError;
 use ebb::train::checks::agreement::AgreementError;
@@ -29,6 +30,14 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             SqlRemedy::Table(_) => Some("--table names the table or view"),
             SqlRemedy::TimeType(_) => Some("--time-type names the type of the time column"),
             SqlRemedy::Setting(_) => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref() {
+        return match error {
+            InitError::NoColumn { .. } | InitError::UnknownColumn { .. } => {
+                Some("--user, --time, --kind and --amount name columns")
+            }
+            _ => None,
         };
     }
     let is_bundle_folder = matches!(error.downcast_ref(), Some(ModelError::NotABundle { .. }));
@@ -120,6 +129,12 @@ mod tests {
             ModelError::NotABundle { path: path.clone() }.into(),
             ScoresError::Format { path: path.clone() }.into(),
             FeaturesError::Name { path }.into(),
+            InitError::NoColumn {
+                field: "user",
+                wanted: "the id of a user",
+                columns: String::new(),
+            }
+            .into(),
         ]
     }
 

@@ -236,14 +236,9 @@ impl Search<'_, '_> {
     }
 
     fn no_column(&self, field: &'static str, wanted: &'static str) -> InitError {
-        let advice = match field {
-            "user" => "; give `events.user` if one of them is meant",
-            _ => "; give `events.time` if one of them is meant",
-        };
         InitError::NoColumn {
             field,
             wanted,
-            advice,
             columns: self.listed(),
         }
     }

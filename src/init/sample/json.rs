@@ -9,6 +9,7 @@ use super::{Nature, Sample, SampleColumn, Value};
 use crate::events::EventsError;
 use crate::events::config::Mapping;
 use crate::events::input::log_file::LogFile;
+use crate::phases::Phase;
 
 /// Objects inside of one another that are looked into.
 const MOST_DEPTH: usize = 6;
@@ -16,12 +17,16 @@ const MOST_DEPTH: usize = 6;
 const MOST_COLUMNS: usize = 400;
 
 /// Rows of a file of one JSON object a line.
-pub(crate) fn read(file: &LogFile, most_rows: usize) -> Result<Sample, EventsError> {
+pub(crate) fn read(
+    file: &LogFile,
+    most_rows: usize,
+    phase: &Phase<'_>,
+) -> Result<Sample, EventsError> {
     let Pieces {
         head,
         is_whole,
         blocks,
-    } = pieces(&file.path)?;
+    } = pieces(&file.path, phase)?;
     if head.trim_ascii_start().starts_with(b"[") {
         return Err(EventsError::JsonArray {
             path: file.path.clone(),

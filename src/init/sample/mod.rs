@@ -17,6 +17,7 @@ use crate::events::input::log_file::{LogFile, format_by_name};
 use crate::events::input::open::{STANDARD_INPUT, first_bytes};
 use crate::events::input::parquet as parquet_reader;
 use crate::events::{EventsConfig, EventsError};
+use crate::phases::{Phases, Unit};
 
 /// Rows that are looked at in all files together.
 const MOST_ROWS: usize = 24_000;
@@ -83,14 +84,14 @@ pub(crate) struct Layout {
 
 /// How the files of a log are written, and some of their rows.
 #[derive(Debug)]
-pub(crate) struct Sampled {
+pub struct Sampled {
     pub(crate) layout: Layout,
     /// `None` where the files are a roll-up, which needs no mapping.
     pub(crate) sample: Option<Sample>,
 }
 
 /// Finds the files and reads rows of them.
-pub(crate) fn read(given: &[PathBuf]) -> Result<Sampled, InitError> {
+pub(crate) fn read(given: &[PathBuf], phases: Phases<'_>) -> Result<Sampled, InitError> {
     if given.iter().any(|path| path.as_os_str() == STANDARD_INPUT) {
         return Err(InitError::StandardInput);
     }
@@ -118,7 +119,7 @@ pub(crate) fn read(given: &[PathBuf]) -> Result<Sampled, InitError> {
     let is_rollup = first.format == Format::Parquet && parquet_reader::is_rollup(first, None)?;
     let sample = match is_rollup {
         true => None,
-        false => Some(rows(&found, &mut layout)?),
+        false => Some(rows(&found, &mut layout, phases)?),
     };
     Ok(Sampled { layout, sample })
 }
@@ -144,22 +145,24 @@ fn unnamed_format(given: &[PathBuf]) -> Result<Option<Format>, InitError> {
 }
 
 /// Rows of files at even distances.
-fn rows(found: &[LogFile], layout: &mut Layout) -> Result<Sample, InitError> {
+fn rows(found: &[LogFile], layout: &mut Layout, phases: Phases<'_>) -> Result<Sample, InitError> {
     let taken = found.len().min(MOST_FILES);
     let chosen: Vec<&LogFile> = (0..taken)
         .filter_map(|k| found.get(k * found.len() / taken))
         .collect();
     let most_rows = MOST_ROWS / taken.max(1);
+    let bytes = chosen.iter().map(|file| file.bytes).sum();
+    let phase = phases.begin("looking at the log", bytes, Unit::Bytes);
     let mut sample = Sample::default();
     for (at, file) in chosen.iter().enumerate() {
         let part = match file.format {
-            Format::Parquet | Format::Rollup => parquet::read(file, most_rows)?,
-            Format::Jsonl => json::read(file, most_rows)?,
+            Format::Parquet | Format::Rollup => parquet::read(file, most_rows, &phase)?,
+            Format::Jsonl => json::read(file, most_rows, &phase)?,
             Format::Csv => {
                 if at == 0 {
                     layout::find(file, layout)?;
                 }
-                records::read(file, layout, most_rows)?
+                records::read(file, layout, most_rows, &phase)?
             }
         };
         // Keys of JSON may be absent from a file; columns may not.
@@ -168,6 +171,7 @@ fn rows(found: &[LogFile], layout: &mut Layout) -> Result<Sample, InitError> {
         }
         sample.append(part);
     }
+    phase.finish();
     if sample.rows == 0 {
         return Err(InitError::NoRows {
             path: chosen[0].path.clone(),

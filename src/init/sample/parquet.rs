@@ -10,12 +10,17 @@ use crate::events::EventsError;
 use crate::events::config::Mapping;
 use crate::events::input::log_file::LogFile;
 use crate::events::input::parquet::metadata;
+use crate::phases::Phase;
 
 /// Rows that are read one after the other.
 const RUN_ROWS: usize = 250;
 
 /// Rows of a Parquet file, in runs spread over it.
-pub(crate) fn read(file: &LogFile, most_rows: usize) -> Result<Sample, EventsError> {
+pub(crate) fn read(
+    file: &LogFile,
+    most_rows: usize,
+    phase: &Phase<'_>,
+) -> Result<Sample, EventsError> {
     let fail = |source| EventsError::Parquet {
         path: file.path.clone(),
         source,
@@ -54,6 +59,7 @@ pub(crate) fn read(file: &LogFile, most_rows: usize) -> Result<Sample, EventsErr
             malformed: 0,
         });
     }
+    phase.advance(file.bytes);
     Ok(sample)
 }
 

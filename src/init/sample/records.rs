@@ -9,6 +9,7 @@ use crate::events::input::csv_record::{Csv, Fields, Found};
 use crate::events::input::log_file::LogFile;
 use crate::events::input::preamble::{Beginning, beginning};
 use crate::events::{EventsConfig, EventsError};
+use crate::phases::Phase;
 
 /// The share of the rows that may come from the beginning of a file where there is more of it: a third.
 const HEAD_PART: usize = 3;
@@ -18,6 +19,7 @@ pub(crate) fn read(
     file: &LogFile,
     layout: &mut Layout,
     most_rows: usize,
+    phase: &Phase<'_>,
 ) -> Result<Sample, EventsError> {
     let config = EventsConfig {
         format: Some(file.format),
@@ -29,7 +31,7 @@ pub(crate) fn read(
         head,
         is_whole,
         blocks,
-    } = pieces(&file.path)?;
+    } = pieces(&file.path, phase)?;
     let Some(Beginning {
         layout: text,
         names,

@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::events::EventsError;
 use crate::events::input::open::{first_bytes, is_compressed, open_text, read_error};
+use crate::phases::Phase;
 
 /// Bytes of the beginning of a file.
 const HEAD_BYTES: usize = if cfg!(test) { 1 << 12 } else { 1 << 19 };
@@ -36,7 +38,7 @@ pub(crate) fn head(path: &Path) -> Result<Vec<u8>, EventsError> {
 }
 
 /// The pieces of a file: of a plain one by seeking, of a compressed one by reading all of it.
-pub(crate) fn pieces(path: &Path) -> Result<Pieces, EventsError> {
+pub(crate) fn pieces(path: &Path, phase: &Phase<'_>) -> Result<Pieces, EventsError> {
     let fail = |source| read_error(path, source);
     if !is_compressed(&first_bytes(path, 4)?) {
         let head = head(path)?;
@@ -47,19 +49,27 @@ pub(crate) fn pieces(path: &Path) -> Result<Pieces, EventsError> {
         } else {
             seek_blocks(path, head.len() as u64, bytes).map_err(fail)?
         };
+        phase.advance(bytes);
         return Ok(Pieces {
             head,
             is_whole,
             blocks,
         });
     }
-    let mut text = open_text(path, Arc::default())?;
+    let bytes_read = Arc::new(AtomicU64::new(0));
+    let mut text = open_text(path, bytes_read.clone())?;
     let mut head = Vec::new();
     text.by_ref()
         .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)
         .map_err(fail)?;
-    let blocks = thinned_blocks(&mut text).map_err(fail)?;
+    let mut counted = 0;
+    let mut count = || {
+        let read = bytes_read.load(Ordering::Relaxed);
+        phase.advance(read - counted);
+        counted = read;
+    };
+    let blocks = thinned_blocks(&mut text, &mut count).map_err(fail)?;
     Ok(Pieces {
         is_whole: blocks.is_empty(),
         head,
@@ -85,13 +95,14 @@ fn seek_blocks(path: &Path, from: u64, until: u64) -> std::io::Result<Vec<Vec<u8
 }
 
 /// Blocks at even distances of a text of unknown length: whenever there are too many, every second one is dropped.
-fn thinned_blocks(text: &mut impl Read) -> std::io::Result<Vec<Vec<u8>>> {
+fn thinned_blocks(text: &mut impl Read, count: &mut impl FnMut()) -> std::io::Result<Vec<Vec<u8>>> {
     let (mut blocks, mut step) = (Vec::new(), 1_u64);
     for number in 0_u64.. {
         let mut block = Vec::with_capacity(BLOCK_BYTES);
         text.by_ref()
             .take(BLOCK_BYTES as u64)
             .read_to_end(&mut block)?;
+        count();
         if block.is_empty() {
             break;
         }
@@ -126,6 +137,7 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+    use crate::phases::{Phases, Unit};
 
     fn numbers(count: usize) -> String {
         (0..count).map(|n| format!("row {n}\n")).collect()
@@ -140,7 +152,7 @@ mod tests {
             head,
             is_whole,
             blocks,
-        } = pieces(&path).unwrap();
+        } = pieces(&path, &Phases::UNOBSERVED.begin("looking", 1, Unit::Bytes)).unwrap();
         let mut rows = Vec::new();
         let mut take = |bytes: &[u8]| {
             for line in String::from_utf8(bytes.to_vec()).unwrap().lines() {

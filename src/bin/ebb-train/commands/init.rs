@@ -2,7 +2,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use ebb::history::MemoryBudget;
-use ebb::init::{Columns, InitRequest, Question, propose};
+use ebb::init::{Columns, InitError, InitRequest, Proposal, Question, choose, examine, propose};
 use ebb::output::{self, Destination};
 use serde_json::json;
 
@@ -70,16 +70,7 @@ pub(crate) fn init(args: &Args, output: Output) -> Outcome {
         memory: &MemoryBudget::of_machine(std::env::temp_dir()),
         today: today("UTC")?,
     };
-    let is_watched = !output.quiet
-        && !output.json
-        && std::io::stdin().is_terminal()
-        && std::io::stderr().is_terminal();
-    let mut ask = |question: &Question| is_watched.then(|| answer(question)).flatten();
-    let display = ProgressDisplay::new(output);
-    let proposed = propose(&request, &mut ask, display.phases());
-    // What is said next must not run into the bar.
-    drop(display);
-    let proposal = proposed.map_err(|error| {
+    let proposal = proposed(&request, output).map_err(|error| {
         if error.is_usage() {
             usage(error)
         } else {
@@ -109,6 +100,19 @@ pub(crate) fn init(args: &Args, output: Output) -> Outcome {
         quoted(&args.out)
     ));
     Ok(())
+}
+
+/// The proposal, with progress where work is done and questions where somebody is there.
+fn proposed(request: &InitRequest<'_>, output: Output) -> Result<Proposal, InitError> {
+    let is_watched = !output.quiet
+        && !output.json
+        && std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal();
+    let mut ask = |question: &Question| is_watched.then(|| answer(question)).flatten();
+    // No bar is there while somebody is asked.
+    let sampled = examine(request, ProgressDisplay::new(output).phases())?;
+    let mapped = choose(request, sampled, &mut ask)?;
+    propose(request, mapped, ProgressDisplay::new(output).phases())
 }
 
 /// The answer that somebody types at a terminal: a number, or nothing for the first option.
