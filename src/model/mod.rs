@@ -19,7 +19,7 @@ pub(crate) mod publish;
 pub(crate) mod segments;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod transform;
 
 pub use bands::{Bands, RiskBand};

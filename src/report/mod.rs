@@ -1,9 +1,11 @@
-//! Readers of the model card: the HTML report, the text summary, the quality gate.
+//! What people read: the model card as HTML and as text, the quality gate over it, and users with their reasons.
 
 pub mod gate;
 pub mod html;
+pub mod lines;
 pub(crate) mod number;
 pub(crate) mod reach;
 pub mod rejected;
 pub mod text;
+pub mod user;
 pub(crate) mod wording;

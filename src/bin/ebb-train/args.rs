@@ -8,7 +8,7 @@ use ebb::terminal::columns;
 
 use crate::commands::{
     check, completions, explain, features, fit, init, inspect, man, publish, report, rollup,
-    rollup_sql, score, simulate,
+    rollup_sql, score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Rollup(rollup::Args),
     /// Print the query that makes the daily roll-up of the configured log in a SQL engine.
     RollupSql(rollup_sql::Args),
+    /// List the users to look after first, by risk or by what would be lost with them.
+    Top(top::Args),
     /// Explain one user's answer: reasons, the weeks before, and what other events would change.
     Explain(explain::Args),
     /// Write every user's features as of some days as Parquet.

@@ -1,8 +1,11 @@
 //! What a user of the command line can do about an error. The library has no flags, so its errors name none.
 
 use ebb::batch::features::FeaturesError;
+use ebb::batch::list::ListError;
 use ebb::batch::scores::ScoresError;
+use ebb::batch::top::TopError;
 use ebb::events::{EventsError, SqlRemedy};
+use ebb::explain::ExplainError;
 use ebb::history::HistoryError;
 use ebb::init::InitError;
 use ebb::model::ModelError;
@@ -40,9 +43,13 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             _ => None,
         };
     }
+    if let Some(TopError::NoAmounts { .. }) = error.downcast_ref() {
+        return Some("--by risk needs no amounts");
+    }
     let is_bundle_folder = matches!(error.downcast_ref(), Some(ModelError::NotABundle { .. }));
     let is_name = matches!(error.downcast_ref(), Some(ScoresError::Format { .. }))
-        || matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }));
+        || matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }))
+        || matches!(error.downcast_ref(), Some(ListError::Format { .. }));
     (is_bundle_folder || is_name).then_some("--out names what is written")
 }
 
@@ -79,6 +86,12 @@ fn history_error(error: &anyhow::Error) -> Option<&HistoryError> {
         return Some(inner);
     }
     if let Some(FeaturesError::History(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(TopError::History(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(ExplainError::History(inner)) = error.downcast_ref() {
         return Some(inner);
     }
     match error.downcast_ref() {
@@ -128,7 +141,12 @@ mod tests {
             missing.into(),
             ModelError::NotABundle { path: path.clone() }.into(),
             ScoresError::Format { path: path.clone() }.into(),
-            FeaturesError::Name { path }.into(),
+            FeaturesError::Name { path: path.clone() }.into(),
+            ListError::Format { path }.into(),
+            TopError::NoAmounts {
+                activity: "`purchase`".into(),
+            }
+            .into(),
             InitError::NoColumn {
                 field: "user",
                 wanted: "the id of a user",

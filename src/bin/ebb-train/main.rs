@@ -8,6 +8,7 @@ mod outputs;
 mod progress;
 mod renamed;
 mod signals;
+mod terminal;
 mod values;
 mod wrap;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),
+        Command::Top(top) => commands::top(top, output),
         Command::Explain(explain) => commands::explain(explain, output),
         Command::Report(report) => commands::report(report, output),
         Command::Completions(completions) => commands::completions(completions, output),

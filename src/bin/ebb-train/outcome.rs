@@ -6,10 +6,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use ebb::output::visible_lines;
+use ebb::report::lines::Line;
 use ebb::terminal::columns;
 
 use crate::hints;
 use crate::progress::ProgressForm;
+use crate::terminal;
 use crate::wrap::wrapped;
 
 /// Why a command ended without success.
@@ -90,6 +92,15 @@ impl Output {
                     None => print(&text),
                 }
             }
+        }
+    }
+
+    /// The same in lines for a terminal, in its colours.
+    pub(crate) fn painted(self, json: &serde_json::Value, lines: &[Line]) -> Outcome {
+        match (self.json, self.quiet) {
+            (true, _) => print(&visible_lines(&json.to_string())),
+            (false, true) => Ok(()),
+            (false, false) => print(&terminal::painted(lines)),
         }
     }
 

@@ -16,20 +16,29 @@ pub(crate) fn panels(
     prefix: char,
     content: impl Fn(&HorizonCard) -> Markup,
 ) -> Markup {
-    let several = card.horizons.len() > 1;
+    let horizons: Vec<(u16, &HorizonCard)> =
+        card.horizons.iter().map(|h| (h.horizon_days, h)).collect();
+    panels_of(&horizons, prefix, |h| content(h))
+}
+
+/// The same for anything that exists once for every horizon.
+pub(crate) fn panels_of<T>(
+    horizons: &[(u16, T)],
+    prefix: char,
+    content: impl Fn(&T) -> Markup,
+) -> Markup {
+    let several = horizons.len() > 1;
     html! {
         @if several {
             // Hidden until the script has made them work.
             div.tabs role="tablist" aria-label="Horizon" hidden {
-                @for h in &card.horizons {
-                    @let days = h.horizon_days;
+                @for (days, _) in horizons {
                     button type="button" role="tab" id={ "tab-" (prefix) (days) } aria-controls={ (prefix) (days) }
                         data-days=(days) { (days) " days" }
                 }
             }
         }
-        @for h in &card.horizons {
-            @let days = h.horizon_days;
+        @for (days, h) in horizons {
             div.panel id={ (prefix) (days) } data-days=(days) {
                 @if several { h3.within { "Within " (days) " days" } }
                 (content(h))

@@ -7,7 +7,7 @@
 //! `retention` (the users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
-//! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw.
+//! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` is a page of its own: one user's explanation.
 
 pub(crate) mod axis;
 pub(crate) mod backtest_baselines;
@@ -42,6 +42,7 @@ pub(crate) mod summary;
 pub(crate) mod tests;
 pub(crate) mod text;
 pub(crate) mod timeline;
+pub(crate) mod user;
 pub(crate) mod verdict;
 
 use base64::Engine;
@@ -50,6 +51,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::card::Card;
+pub use user::render as render_user;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -107,7 +109,16 @@ fn sections(card: &Card) -> [Section; 5] {
 
 /// The page of a card: a whole HTML document.
 pub fn render(card: &Card) -> String {
-    let sections = sections(card);
+    document(
+        &summary::title(card),
+        summary::header(card),
+        &sections(card),
+        summary::footer(card),
+    )
+}
+
+/// A page in this style: a whole HTML document.
+fn document(title: &str, header: Markup, sections: &[Section], footer: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -116,14 +127,14 @@ pub fn render(card: &Card) -> String {
                 meta http-equiv="Content-Security-Policy" content=(content_security_policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (summary::title(card)) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (summary::header(card))
-                (contents(&sections))
-                main { @for s in &sections { (section(s)) } }
-                (summary::footer(card))
+                (header)
+                (contents(sections))
+                main { @for s in sections { (section(s)) } }
+                (footer)
                 script { (PreEscaped(SCRIPT)) }
             }
         }

@@ -412,7 +412,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_was_closed_before_it_could_be_tracked_is_not_there() {
         let tracker = Arc::new(ConnectionTracker::default());
-        let guard = ConnectionGuard::new(&tracker, 1);
+        let guard = ConnectionGuard::new(&tracker);
         let traffic = Arc::clone(guard.traffic());
         drop(guard);
         let task = tokio::spawn(std::future::pending::<()>());

@@ -1,18 +1,21 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ebb::card::Card;
 use ebb::events::ReadLog;
 use ebb::explain::{ExplainError, Question, explain as explain_user};
 use ebb::history::{Day, Users};
+use ebb::output::{self, Destination};
+use ebb::report::{html, user};
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 
 use super::card::card_of;
-use super::log::{check_stale, read};
+use super::log::{check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, usage};
 use crate::outputs;
+use crate::terminal;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -35,6 +38,9 @@ pub(crate) struct Args {
     /// may be repeated.
     #[arg(long = "if", value_name = "EVENTS")]
     pub(crate) suppose: Vec<String>,
+    /// Also write all of it as one HTML page: explain.html
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
     /// Explain also more than three days beyond what the log covers, where all users look silent.
     #[arg(long)]
     pub(crate) allow_stale: bool,
@@ -42,7 +48,13 @@ pub(crate) struct Args {
 
 pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
     let config = Config::load(&args.log.config).map_err(usage)?;
-    outputs::check(&args.log, &config, Some(&args.model), Vec::new())?;
+    let destination = args.out.as_deref().map(page_destination).transpose()?;
+    outputs::check(
+        &args.log,
+        &config,
+        Some(&args.model),
+        destination.into_iter().collect(),
+    )?;
     let (bundle, card) = card_of(&args.model)?;
     agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     // All users are read: their traffic decides which days the log covers, and so what of this user counts.
@@ -50,7 +62,7 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
         histories,
         coverage,
         ..
-    } = read(&args.log, &config, args.as_of, Users::All, output)?;
+    } = read_briefly(&args.log, &config, args.as_of, Users::All, output)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "explain", output)?;
     let question = Question {
@@ -64,8 +76,28 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
         suppose: &args.suppose,
     };
     let explanation = explain_user(&question).map_err(refused)?;
+    if let Some(path) = &args.out {
+        let page = html::render_user(&explanation);
+        output::write(page_destination(path)?, page.as_bytes()).map_err(outputs::refused)?;
+    }
     let json = serde_json::to_value(&explanation).map_err(failed)?;
-    output.result(&json, &explanation.sentences.join("\n"))
+    let lines = user::explanation(&explanation, terminal::text_columns());
+    output.painted(&json, &lines)?;
+    if let Some(path) = &args.out {
+        output.note(&format!("the page is {}", path.display()));
+    }
+    Ok(())
+}
+
+/// Where a page can be written: a file whose name ends in `.html`.
+fn page_destination(path: &Path) -> Result<Destination, Failure> {
+    if path.extension().is_none_or(|extension| extension != "html") {
+        return Err(usage(anyhow::anyhow!(
+            "{}: the name must end in .html",
+            path.display()
+        )));
+    }
+    Destination::file(path).map_err(outputs::refused)
 }
 
 /// The churn rates of the rows that the model was fitted on.

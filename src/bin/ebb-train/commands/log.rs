@@ -21,8 +21,21 @@ pub(super) fn today(timezone: &str) -> Result<Option<Day>, Failure> {
         .day(i64::try_from(now).unwrap_or(i64::MAX)))
 }
 
-/// Reads the log that a configuration describes, as far as `until`.
+/// Reads the log that a configuration describes, as far as `until`, and prints the report on its quality.
 pub(super) fn read(
+    log: &args::Log,
+    config: &Config,
+    until: Option<Day>,
+    users: Users,
+    output: Output,
+) -> Result<ReadLog, Failure> {
+    let read = read_briefly(log, config, until, users, output)?;
+    output.note(&read.quality.render());
+    Ok(read)
+}
+
+/// The same without the report: for questions that are asked of a log again and again.
+pub(super) fn read_briefly(
     log: &args::Log,
     config: &Config,
     until: Option<Day>,
@@ -49,7 +62,6 @@ pub(super) fn read(
     // What is said next must not run into the bar.
     drop(display);
     let read = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
-    output.note(&read.quality.render());
     if let Some(path) = &log.quality {
         outputs::write_quality(path, &read.quality)?;
     }

@@ -16,6 +16,7 @@ pub(crate) mod rollup;
 pub(crate) mod rollup_sql;
 pub(crate) mod score;
 pub(crate) mod simulate;
+pub(crate) mod top;
 
 pub(crate) use check::check;
 pub(crate) use completions::completions;
@@ -31,3 +32,4 @@ pub(crate) use rollup::rollup;
 pub(crate) use rollup_sql::rollup_sql;
 pub(crate) use score::score;
 pub(crate) use simulate::simulate;
+pub(crate) use top::top;
