@@ -106,13 +106,17 @@ pub(crate) fn windows(gaps: &[i32], span_days: i32) -> Windows {
     }
 }
 
-/// The nearest number of days that people count in, by its ratio, up to `most`.
+/// The least number of days that people count in and that covers so many days, give or take a tenth; the greatest up to
+/// `most` where none does.
 fn natural(days: i32, most: i32) -> u16 {
-    let ratio = |natural: u16| (f64::from(natural) / f64::from(days.max(1))).ln().abs();
-    NATURAL_DAYS
-        .into_iter()
-        .filter(|natural| i32::from(*natural) <= most.max(1))
-        .min_by(|a, b| ratio(*a).total_cmp(&ratio(*b)))
+    let possible = || {
+        NATURAL_DAYS
+            .into_iter()
+            .filter(|natural| i32::from(*natural) <= most)
+    };
+    possible()
+        .find(|natural| 10 * i32::from(*natural) >= 9 * days)
+        .or_else(|| possible().next_back())
         .unwrap_or(1)
 }
 
@@ -213,7 +217,7 @@ mod tests {
             (spread(100), 1_000, (90, 270)),
             (spread(100), 373, (60, 180)),
             (spread(30), 540, (30, 90)),
-            (spread(30), 80, (14, 45)),
+            (spread(30), 80, (14, 30)),
             (vec![1; 50], 540, (7, 21)),
             (vec![1; 50], 10, (2, 5)),
             (Vec::new(), 540, (30, 90)),

@@ -216,6 +216,14 @@ fn named(columns: &[String], roles: &mut Roles) -> Vec<String> {
     names
 }
 
+/// A format with a word on what comes first in it.
+fn with_order(format: &str) -> String {
+    match format.starts_with("%d") {
+        true => format!("{format} (the day first)"),
+        false => format!("{format} (the month first)"),
+    }
+}
+
 /// How times are written, and what there is to say about their zone.
 fn times_found(times: &Times, ask: &mut Ask<'_>) -> TimesFound {
     let mut found = TimesFound {
@@ -229,17 +237,21 @@ fn times_found(times: &Times, ask: &mut Ask<'_>) -> TimesFound {
         let question = Question {
             field: "time_format",
             text: format!(
-                "How are dates written? {} reads them either way.",
+                "How are dates written? Both ways read them all; {}.",
                 times.order_reason.unwrap_or_default()
             ),
-            options: vec![format.clone(), other.clone()],
+            options: [format, other].map(|format| with_order(format)).to_vec(),
         };
         match ask(&question) {
             Some(1) => {
                 std::mem::swap(&mut found.format, &mut found.other_format);
-                found.order_reason = Some("the day and the month as chosen".to_owned());
+                found.order_reason =
+                    Some("The day and the month are in the order that was chosen".to_owned());
             }
-            Some(_) => found.order_reason = Some("the day and the month as chosen".to_owned()),
+            Some(_) => {
+                found.order_reason =
+                    Some("The day and the month are in the order that was chosen".to_owned())
+            }
             None => found.is_order_doubtful = true,
         }
     }

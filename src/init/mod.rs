@@ -29,6 +29,7 @@ pub use request::{Ask, Columns, InitRequest, Question};
 pub use roles::{Alternative, Finding};
 pub use sample::Sampled;
 
+use crate::events::input::open::STANDARD_INPUT;
 use crate::phases::Phases;
 use columns::profile::profiles;
 use roles::Search;
@@ -38,6 +39,13 @@ use roles::Search;
 /// # Errors
 /// [`InitError`] where the files cannot be read, or are not those of one log.
 pub fn examine(request: &InitRequest<'_>, phases: Phases<'_>) -> Result<Sampled, InitError> {
+    if request
+        .files
+        .iter()
+        .any(|path| path.as_os_str() == STANDARD_INPUT)
+    {
+        return Err(InitError::StandardInput);
+    }
     // Paths that no configuration can hold are refused before anything is read.
     paths::as_configured(request.files, request.folder)?;
     sample::read(request.files, phases)

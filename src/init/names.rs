@@ -97,7 +97,7 @@ mod tests {
             ("fullVisitorId", "full visitor id"),
             ("properties.order_total", "properties order total"),
             ("t_dat", "t dat"),
-            ("Lineitem quantity", "line item quantity"),
+            ("Lineitem quantity", "lineitem quantity"),
             ("HTTPStatus", "http status"),
             ("paid", "paid"),
             ("zzyzx", "zzyzx"),

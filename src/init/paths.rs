@@ -5,11 +5,51 @@ use std::path::{Component, Path, PathBuf};
 use super::InitError;
 use crate::events::EventsError;
 
+/// Files from which a pattern is easier to read than their names.
+const MANY_FILES: usize = 5;
+
 /// Given files, folders and patterns as a configuration in `folder` names them: relative where they lie below it, or where
 /// they were given relative to the working directory.
 pub(crate) fn as_configured(given: &[PathBuf], folder: &Path) -> Result<Vec<String>, InitError> {
     let base = real(folder)?;
-    given.iter().map(|path| one(path, &base)).collect()
+    match all_of_a_folder(given) {
+        Some(pattern) => Ok(vec![one(&pattern, &base)?]),
+        None => given.iter().map(|path| one(path, &base)).collect(),
+    }
+}
+
+/// The pattern that stands for many files, where they are all that there are with their ending in one folder, as a shell
+/// makes them of such a pattern.
+fn all_of_a_folder(given: &[PathBuf]) -> Option<PathBuf> {
+    let (folder, first) = (
+        given.first()?.parent()?,
+        given.first()?.file_name()?.to_str()?,
+    );
+    let (_, ending) = first.split_once('.')?;
+    let ending = format!(".{ending}");
+    let has_ending = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.ends_with(&ending)) && path.is_file()
+    };
+    let is_one_kind = |path: &PathBuf| path.parent() == Some(folder) && has_ending(path);
+    if given.len() < MANY_FILES || !given.iter().all(is_one_kind) {
+        return None;
+    }
+    let searched = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let entries = std::fs::read_dir(searched)
+        .ok()?
+        .collect::<Result<Vec<_>, _>>()
+        .ok()?;
+    let all = entries
+        .iter()
+        .filter(|entry| has_ending(&entry.path()))
+        .count();
+    let name = glob::Pattern::escape(&ending);
+    (all == given.len()).then(|| folder.join(format!("*{name}")))
 }
 
 fn one(path: &Path, base: &Path) -> Result<String, InitError> {
@@ -94,6 +134,22 @@ mod tests {
         assert_eq!(name("project/data/*.csv"), "data/*.csv");
         assert_eq!(name("project"), ".");
         assert_eq!(name("project/data/../log.csv"), "log.csv");
+        let parts: Vec<PathBuf> = (1..=6)
+            .map(|n| root.join(format!("elsewhere/part-{n}.csv.gz")))
+            .collect();
+        for part in &parts {
+            std::fs::write(part, "").unwrap();
+        }
+        let expected = root.join("elsewhere/*.csv.gz");
+        assert_eq!(
+            as_configured(&parts, &base).unwrap(),
+            [expected.to_str().unwrap()]
+        );
+        assert_eq!(
+            as_configured(&parts[1..], &base).unwrap().len(),
+            5,
+            "one is left out"
+        );
         let outside = root.join("elsewhere/log.csv");
         assert_eq!(name("elsewhere/log.csv"), outside.to_str().unwrap());
         assert_eq!(upwards(&outside, &base), Path::new("../elsewhere/log.csv"));

@@ -13,13 +13,13 @@ const WIDTH: usize = 118;
 /// The text of the configuration.
 pub(crate) fn toml(proposal: &Proposal) -> String {
     let mut text = String::new();
-    let rows = thousands(proposal.rows);
-    let users = thousands(proposal.users as u64);
+    let rows = counted(proposal.rows, "row");
+    let users = counted(proposal.users as u64, "user");
     comment(
         &mut text,
         &format!(
-            "How to read the log, and what counts as leaving: proposed by `ebb-train init` from what the log holds, {rows} rows \
-             of {users} users from {} to {}. What begins with `Doubt` is worth a look.",
+            "How to read the log, and what counts as leaving: proposed by `ebb-train init` from what the log holds, {rows} \
+             of {users} from {} to {}. What begins with `Doubt` is worth a look.",
             proposal.first_day, proposal.last_day
         ),
     );
@@ -121,8 +121,9 @@ fn churn(text: &mut String, proposal: &Proposal) {
         Some(days) => comment(
             text,
             &format!(
-                "85 % of the {} gaps between a user's active days are at most {days} days long; silence for longer is unusual.",
-                thousands(windows.gaps as u64)
+                "85 % of {} between a user's active days are at most {} long; silence for longer is unusual.",
+                counted(windows.gaps as u64, "gap"),
+                counted(u64::from(days.unsigned_abs()), "day")
             ),
         ),
         None => comment(text, "No user was active on two days, so this is a guess."),
@@ -132,7 +133,8 @@ fn churn(text: &mut String, proposal: &Proposal) {
         comment(
             text,
             &format!(
-                "Users active within so many days before a date are scored; 95 % of the gaps are at most {days} days."
+                "Users active within so many days before a date are scored; 95 % of the gaps are at most {} long.",
+                counted(u64::from(days.unsigned_abs()), "day")
             ),
         );
     }
@@ -152,6 +154,14 @@ fn churn(text: &mut String, proposal: &Proposal) {
     }
 }
 
+/// A number of things, in words.
+fn counted(number: u64, things: &str) -> String {
+    match number {
+        1 => format!("1 {things}"),
+        _ => format!("{} {things}s", thousands(number)),
+    }
+}
+
 /// What a fit would have, in words.
 pub(crate) fn outlook_text(outlook: &super::Outlook, horizon_days: u16) -> String {
     let newest = outlook
@@ -160,11 +170,12 @@ pub(crate) fn outlook_text(outlook: &super::Outlook, horizon_days: u16) -> Strin
         .map(ToString::to_string)
         .unwrap_or_default();
     format!(
-        "{} users at {newest}, of whom {:.1} % churn within {horizon_days} days, and {} rows of {} dates in all",
-        thousands(outlook.newest_users),
+        "{} at {newest}, of whom {:.1} % churn within {}, and {} of {} in all",
+        counted(outlook.newest_users, "user"),
         100.0 * outlook.newest_churn_rate,
-        thousands(outlook.rows),
-        outlook.dates.len()
+        counted(u64::from(horizon_days), "day"),
+        counted(outlook.rows, "row"),
+        counted(outlook.dates.len() as u64, "date")
     )
 }
 
@@ -199,8 +210,9 @@ pub(crate) fn summary(proposal: &Proposal) -> String {
     line(
         "churn",
         &format!(
-            "no activity in {} days, of users active in the last {} days",
-            windows.horizon_days, windows.active_within_days
+            "no activity in {}, of users active in the last {}",
+            counted(u64::from(windows.horizon_days), "day"),
+            counted(u64::from(windows.active_within_days), "day")
         ),
     );
     if let Some(outlook) = &proposal.outlook {
@@ -214,9 +226,9 @@ pub(crate) fn summary(proposal: &Proposal) -> String {
         line("doubt", &format!("dates could be {other} as well"));
     }
     format!(
-        "{} rows of {} users, {} to {}\n{text}",
-        thousands(proposal.rows),
-        thousands(proposal.users as u64),
+        "{} of {}, {} to {}\n{text}",
+        counted(proposal.rows, "row"),
+        counted(proposal.users as u64, "user"),
         proposal.first_day,
         proposal.last_day
     )
@@ -242,10 +254,18 @@ fn sentence(words: &str) -> String {
     let mut characters = words.chars();
     match characters.next() {
         Some(first) if first.is_lowercase() => {
-            format!("{}{}.", first.to_uppercase(), characters.as_str())
+            format!("{}{}", first.to_uppercase(), ended(characters.as_str()))
         }
-        Some(_) => format!("{words}."),
+        Some(_) => ended(words),
         None => String::new(),
+    }
+}
+
+/// Words with a full stop behind them.
+fn ended(words: &str) -> String {
+    match words.ends_with('.') {
+        true => words.to_owned(),
+        false => format!("{words}."),
     }
 }
 

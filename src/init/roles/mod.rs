@@ -219,7 +219,7 @@ impl Search<'_, '_> {
         "as given".clone_into(&mut fitted.reason);
         let others: Vec<Candidate> = candidates
             .iter()
-            .filter(|other| other.label != label)
+            .filter(|other| other.label != label && other.score >= wanted.least)
             .cloned()
             .collect();
         Ok(finding(fitted, &others, false))

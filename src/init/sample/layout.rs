@@ -111,9 +111,10 @@ fn best(bytes: &[u8]) -> Split {
     };
     let splits: Vec<Split> = DELIMITERS.into_iter().map(split).collect();
     let even = splits.into_iter().filter(Split::is_even);
-    // Of equals the first one counts.
+    // Of equals the first one counts, but a comma may as well stand in numbers.
     let best = even.reduce(|best, other| {
-        if other.columns() > best.columns() {
+        let is_comma = best.delimiter == Delimiter::Byte(b',');
+        if other.columns() + usize::from(is_comma) > best.columns() {
             other
         } else {
             best
@@ -144,8 +145,7 @@ fn lines_at_whitespace(bytes: &[u8]) -> Vec<Vec<String>> {
     records
 }
 
-/// Whether the first record names columns: it holds neither a number or time where the others do, nor one name twice
-/// where the others have values.
+/// Whether the first record names columns: nowhere has it a number or a time where most of the others have one.
 fn has_header(records: &[Vec<String>]) -> bool {
     let Some((first, others)) = records.split_first() else {
         return true;

@@ -14,7 +14,7 @@ use crate::columnar::Cell;
 use crate::events::config::{Decimal, Delimiter, Format, Mapping};
 use crate::events::input::files;
 use crate::events::input::log_file::{LogFile, format_by_name};
-use crate::events::input::open::{STANDARD_INPUT, first_bytes};
+use crate::events::input::open::first_bytes;
 use crate::events::input::parquet as parquet_reader;
 use crate::events::{EventsConfig, EventsError};
 use crate::phases::{Phases, Unit};
@@ -92,9 +92,6 @@ pub struct Sampled {
 
 /// Finds the files and reads rows of them.
 pub(crate) fn read(given: &[PathBuf], phases: Phases<'_>) -> Result<Sampled, InitError> {
-    if given.iter().any(|path| path.as_os_str() == STANDARD_INPUT) {
-        return Err(InitError::StandardInput);
-    }
     let format = unnamed_format(given)?;
     let config = EventsConfig {
         format,

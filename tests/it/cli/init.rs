@@ -212,7 +212,7 @@ fn returns_are_kinds_where_a_letter_or_a_sign_shows_them() {
                 ("", "")
             };
             format!(
-                "{letter}{}{number:03},{sign}2,{date} 10:00:00,1.50,{user}.0",
+                "{letter}{}{number:03},{sign}2,{date} 10:00:00,1.{number:02},{user}.0",
                 489 + user
             )
         },
@@ -391,8 +391,14 @@ fn what_is_no_log_is_an_error_that_says_what_was_found() {
       click: whole numbers, 2 different such as `0`
     hint: --user, --time, --kind and --amount name columns
     ");
-    insta::assert_snapshot!(refusal("items.csv", items, "--user item"), @"");
-    insta::assert_snapshot!(refusal("items.csv", items, "--user item_id --time click"), @"");
+    insta::assert_snapshot!(refusal("items.csv", items, "--user item"), @r"
+    64 error: there is no column `item`; did you mean `item_id`?; the columns are:
+      timestamp: times from 2024-01-01 to 2024-01-02
+      item_id: whole numbers, 2 different such as `7`
+      click: whole numbers, 2 different such as `0`
+    hint: --user, --time, --kind and --amount name columns
+    ");
+    insta::assert_snapshot!(refusal("items.csv", items, "--user item_id --time click"), @"64 error: column `click` cannot be the time: it holds whole numbers, 2 different such as `0`");
     let utf16: Vec<u8> = "user,time\n"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -401,7 +407,7 @@ fn what_is_no_log_is_an_error_that_says_what_was_found() {
     fs::write(folder.path().join("other.csv"), "user,at\na,2024-01-01\n").unwrap();
     fs::write(folder.path().join("log.csv"), "user,time\na,2024-01-01\n").unwrap();
     let run = ebb_train(folder.path(), "init log.csv other.csv");
-    insta::assert_snapshot!(run.error(), @"");
+    insta::assert_snapshot!(run.error(), @"error: log.csv and other.csv have different columns; only the first has time; only the second has at; name the files of one log");
     let run = ebb_train(folder.path(), "init -");
-    insta::assert_snapshot!(run.error(), @"");
+    insta::assert_snapshot!(run.error(), @"error: the log is read more than once, which the standard input cannot be: name files");
 }
