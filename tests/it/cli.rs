@@ -6,6 +6,7 @@ mod coverage;
 mod history;
 mod hostile;
 mod if_changed;
+mod init;
 mod labels;
 mod leakage;
 mod mistakes;
