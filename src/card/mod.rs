@@ -6,6 +6,7 @@
 pub(crate) mod evaluation;
 pub(crate) mod horizon;
 pub(crate) mod json;
+pub(crate) mod later;
 pub(crate) mod population;
 pub(crate) mod retention;
 pub(crate) mod selection;
@@ -15,6 +16,10 @@ pub use evaluation::{
     BaselineCard, CurvePoint, Evaluation, Interval, Metrics, RANDOM_FOREST, SliceCard, SliceMetrics,
 };
 pub use horizon::{DateCard, DropCounts, EffectCard, HorizonCard, NextWindow};
+pub use later::{
+    BaselineSource, ComparedHorizon, Comparison, JudgedModel, LATER_SCHEMA_VERSION,
+    LaterEvaluation, LaterHorizon, Paired, Preference, Promise, Standing,
+};
 pub use population::{ProfileCard, SegmentCard, StageSizes, Transitions};
 pub use retention::{Cohort, Period, Retention};
 pub use selection::{

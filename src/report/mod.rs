@@ -1,7 +1,8 @@
-//! Readers of the model card: the HTML report, the text summary, the quality gate.
+//! Readers of the model card: the HTML report, the text summary, the quality gate; and of what became of a bundle later.
 
 pub mod gate;
 pub mod html;
+pub mod later;
 pub(crate) mod number;
 pub(crate) mod reach;
 pub mod rejected;

@@ -134,7 +134,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline"],
+            &["pipeline", "later"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],

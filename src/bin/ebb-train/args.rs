@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ebb::history::{Day, MemoryBudget, Partition};
 
+use crate::commands::{Compare, Evaluate};
 use crate::values::{Dialect, Season, TimeType, bytes, share, share_of_rows};
 
 /// Trains churn models on an event log and scores its users.
@@ -27,6 +28,10 @@ pub(crate) enum Command {
     Fit(Fit),
     /// Score every user of a log.
     Score(Score),
+    /// Judge a bundle on data that came after its fit, beside what its card promised.
+    Evaluate(Evaluate),
+    /// Compare two bundles on the same users of a later day.
+    Compare(Compare),
     /// Check a bundle's card against a quality gate: exit code 2 where a figure misses its threshold.
     Check(Check),
     /// Replace the bundle in use by another one, in one step, and keep the earlier one for --rollback.

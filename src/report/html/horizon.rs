@@ -11,25 +11,26 @@ use crate::report::wording;
 
 /// A panel for each horizon, below tabs when there are several. Without scripts, and on paper, all are shown. `prefix`
 /// makes the ids of one group of panels; tabs of all groups turn together.
-pub(crate) fn panels(
-    card: &Card,
+pub(crate) fn panels<H>(
+    horizons: &[H],
+    days: impl Fn(&H) -> u16,
     prefix: char,
-    content: impl Fn(&HorizonCard) -> Markup,
+    content: impl Fn(&H) -> Markup,
 ) -> Markup {
-    let several = card.horizons.len() > 1;
+    let several = horizons.len() > 1;
     html! {
         @if several {
             // Hidden until the script has made them work.
             div.tabs role="tablist" aria-label="Horizon" hidden {
-                @for h in &card.horizons {
-                    @let days = h.horizon_days;
+                @for h in horizons {
+                    @let days = days(h);
                     button type="button" role="tab" id={ "tab-" (prefix) (days) } aria-controls={ (prefix) (days) }
                         data-days=(days) { (days) " days" }
                 }
             }
         }
-        @for h in &card.horizons {
-            @let days = h.horizon_days;
+        @for h in horizons {
+            @let days = days(h);
             div.panel id={ (prefix) (days) } data-days=(days) {
                 @if several { h3.within { "Within " (days) " days" } }
                 (content(h))
@@ -45,7 +46,7 @@ pub(crate) fn untested(card: &Card, h: &HorizonCard) -> Markup {
 
 /// The figures on each model and on its fit.
 pub(crate) fn evidence(card: &Card) -> Markup {
-    panels(card, 'h', |h| panel(card, h))
+    panels(&card.horizons, |h| h.horizon_days, 'h', |h| panel(card, h))
 }
 
 fn panel(card: &Card, h: &HorizonCard) -> Markup {
@@ -54,7 +55,7 @@ fn panel(card: &Card, h: &HorizonCard) -> Markup {
             (metric_tiles::section(e))
             div.pair {
                 (calibration::figure(h.horizon_days, e))
-                (baseline_comparison::figure(h, e))
+                (baseline_comparison::figure(&h.effects, e))
             }
             (curves::figures(h.horizon_days, e))
             (season::figure(h))

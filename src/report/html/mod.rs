@@ -7,7 +7,7 @@
 //! `retention` (the users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
-//! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw.
+//! `later` is another page of these figures: a bundle judged on a later day. `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw.
 
 pub(crate) mod axis;
 pub(crate) mod backtest_baselines;
@@ -28,6 +28,7 @@ pub(crate) mod gains;
 pub(crate) mod heatmap;
 pub(crate) mod horizon;
 pub(crate) mod interval_plot;
+pub mod later;
 pub(crate) mod metric_tiles;
 pub(crate) mod names;
 pub(crate) mod plot;
@@ -107,7 +108,30 @@ fn sections(card: &Card) -> [Section; 5] {
 
 /// The page of a card: a whole HTML document.
 pub fn render(card: &Card) -> String {
-    let sections = sections(card);
+    document(Page {
+        title: summary::title(card),
+        header: summary::header(card),
+        sections: &sections(card),
+        footer: summary::footer(card),
+    })
+}
+
+/// The parts of a page.
+struct Page<'a> {
+    title: String,
+    header: Markup,
+    sections: &'a [Section],
+    footer: Markup,
+}
+
+/// A whole HTML document.
+fn document(page: Page<'_>) -> String {
+    let Page {
+        title,
+        header,
+        sections,
+        footer,
+    } = page;
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -116,14 +140,14 @@ pub fn render(card: &Card) -> String {
                 meta http-equiv="Content-Security-Policy" content=(content_security_policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (summary::title(card)) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (summary::header(card))
-                (contents(&sections))
-                main { @for s in &sections { (section(s)) } }
-                (summary::footer(card))
+                (header)
+                (contents(sections))
+                main { @for s in sections { (section(s)) } }
+                (footer)
                 script { (PreEscaped(SCRIPT)) }
             }
         }

@@ -4,6 +4,7 @@ pub(crate) mod baselines;
 pub(crate) mod by_date;
 pub(crate) mod holdout;
 pub(crate) mod next_window;
+pub(crate) mod paired;
 pub(crate) mod slices;
 pub(crate) mod verdict;
 
@@ -69,12 +70,7 @@ pub(crate) fn evaluation(
         baselines,
         ..
     } = predictions;
-    let mut known: Vec<u32> = predictions.users.to_vec();
-    known.sort_unstable();
-    known.dedup();
-    // Users by number, without gaps: resampling counts each of them.
-    let number = |user: &u32| known.partition_point(|other| other < user) as u32;
-    let users: Vec<u32> = predictions.users.iter().map(number).collect();
+    let (users, user_count) = numbered(predictions.users);
     let slices = slices(predictions, &users);
     let own = Ranking::new(model, churned, &users);
     let of_baselines: Vec<Ranking> = baselines
@@ -82,7 +78,7 @@ pub(crate) fn evaluation(
         .map(|baseline| Ranking::new(&baseline.predicted, churned, &users))
         .collect();
     let measured: Vec<&Ranking> = slices.iter().filter_map(|s| s.ranking.as_ref()).collect();
-    let draws = bootstrap(known.len(), seed, |counts| Drawn {
+    let draws = bootstrap(user_count, seed, |counts| Drawn {
         model: own.figures(counts),
         baselines: of_baselines.iter().map(|r| r.figures(counts)).collect(),
         slices: measured.iter().map(|r| r.figures(counts)).collect(),
@@ -101,7 +97,7 @@ pub(crate) fn evaluation(
         calibration: protocol.calibration,
         test: protocol.test,
         user_parts: protocol.user_parts,
-        users: known.len() as u64,
+        users: user_count as u64,
         churn_rate: share(churned),
         verdict: verdict(&baselines, churned.len() as u64, churners),
         beats_recency_only: recency
@@ -113,6 +109,15 @@ pub(crate) fn evaluation(
         precision_recall: precision_recall(model, churned, MODEL_POINTS),
         baselines,
     }
+}
+
+/// Users by number, without gaps, and how many there are: resampling counts each of them.
+fn numbered(users: &[u32]) -> (Vec<u32>, usize) {
+    let mut known: Vec<u32> = users.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    let number = |user: &u32| known.partition_point(|other| other < user) as u32;
+    (users.iter().map(number).collect(), known.len())
 }
 
 /// The `k`-th baseline with its differences to the model.

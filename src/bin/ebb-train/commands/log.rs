@@ -23,7 +23,7 @@ fn today(timezone: &str) -> Result<Option<Day>, Failure> {
 }
 
 /// Reads the log that a configuration describes, as far as `until`.
-pub(super) fn read(
+pub(crate) fn read(
     log: &args::Log,
     config: &Config,
     until: Option<Day>,

@@ -1,15 +1,19 @@
 //! One function for each command: arguments are checked, the library is called once, its result is printed.
 
 mod check;
+mod compare;
+mod evaluate;
 mod features;
 mod fit;
-mod log;
+pub(crate) mod log;
 mod publish;
 mod rollup;
 mod score;
 mod simulate;
 
 pub(crate) use check::{check, inspect};
+pub(crate) use compare::{Compare, compare};
+pub(crate) use evaluate::{Evaluate, evaluate};
 pub(crate) use features::features;
 pub(crate) use fit::fit;
 pub(crate) use publish::publish;

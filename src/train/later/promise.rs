@@ -1,0 +1,145 @@
+//! Figures of a later day beside those of the card.
+
+use crate::card::{Evaluation, Interval, Metrics, Promise, Standing};
+use crate::math::wilson_interval;
+
+/// Where a metric is best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Best {
+    Low,
+    High,
+    /// As close to this as can be.
+    At(f64),
+}
+
+/// The metrics of [`Metrics`] by name, and where each is best.
+const METRICS: [(&str, fn(&Metrics) -> Interval, Best); 8] = [
+    ("log_loss", |m| m.log_loss, Best::Low),
+    ("auc", |m| m.auc, Best::High),
+    ("brier", |m| m.brier, Best::Low),
+    ("ece", |m| m.ece, Best::Low),
+    ("bias", |m| m.bias, Best::At(0.0)),
+    ("average_precision", |m| m.average_precision, Best::High),
+    ("calibration_slope", |m| m.calibration_slope, Best::At(1.0)),
+    (
+        "calibration_intercept",
+        |m| m.calibration_intercept,
+        Best::At(0.0),
+    ),
+];
+
+/// The baselines that a gain is promised over.
+const GAINS: [&str; 3] = ["base_rate", "recency_only", "bg_nbd"];
+
+/// The figures of an evaluation, each beside that of the card.
+pub(crate) fn promises(found: &Evaluation, promised: Option<&Evaluation>) -> Vec<Promise> {
+    let mut all: Vec<Promise> = METRICS
+        .iter()
+        .map(|(name, value, best)| {
+            promise(
+                name,
+                value(&found.model),
+                promised.map(|e| value(&e.model)),
+                *best,
+            )
+        })
+        .collect();
+    if let Some(lift) = top_decile_lift(found) {
+        let of_card = promised.and_then(top_decile_lift);
+        all.push(promise("top_decile_lift", lift, of_card, Best::High));
+    }
+    for baseline in GAINS {
+        if let Some(gain) = gain_over(found, baseline) {
+            let of_card = promised.and_then(|e| gain_over(e, baseline));
+            all.push(promise(
+                &format!("gain_over_{baseline}"),
+                gain,
+                of_card,
+                Best::High,
+            ));
+        }
+    }
+    all
+}
+
+/// The standing of one of the figures.
+pub(crate) fn standing_of(promises: &[Promise], metric: &str) -> Option<Standing> {
+    promises.iter().find(|p| p.metric == metric)?.standing
+}
+
+/// By how much the log loss is below that of a baseline.
+fn gain_over(e: &Evaluation, baseline: &str) -> Option<Interval> {
+    let difference = e.baseline(baseline)?.log_loss_difference;
+    Some(negated(difference))
+}
+
+fn negated(i: Interval) -> Interval {
+    Interval {
+        value: -i.value,
+        low: -i.high,
+        high: -i.low,
+    }
+}
+
+/// How many times the churn rate of all users that of the riskiest tenth is; its interval is that of the tenth's rate.
+fn top_decile_lift(e: &Evaluation) -> Option<Interval> {
+    let reached = *e.gains.get(9)?;
+    let churners = e.churners() as f64;
+    let contacted = e.users.div_ceil(10);
+    if churners == 0.0 || contacted == 0 {
+        return None;
+    }
+    let rate = (reached * churners / contacted as f64).clamp(0.0, 1.0);
+    let (low, high) = wilson_interval(rate, contacted);
+    let lift = |rate: f64| rate / e.churn_rate;
+    Some(Interval {
+        value: lift(rate),
+        low: lift(low.min(rate)),
+        high: lift(high.max(rate)),
+    })
+}
+
+fn promise(metric: &str, found: Interval, promised: Option<Interval>, best: Best) -> Promise {
+    let difference = promised.map(|promised| difference(found, promised));
+    Promise {
+        metric: metric.to_owned(),
+        found,
+        promised,
+        difference,
+        standing: promised.zip(difference).and_then(|(promised, difference)| {
+            standing(found.value, promised.value, difference, best)
+        }),
+    }
+}
+
+/// The difference of two figures of other users, with an interval made from theirs (MOVER: Zou and Donner 2008, Statistics
+/// in Medicine 27).
+fn difference(a: Interval, b: Interval) -> Interval {
+    let value = a.value - b.value;
+    let off = |one: f64, other: f64| (one * one + other * other).sqrt();
+    Interval {
+        value,
+        low: value - off(a.value - a.low, b.high - b.value),
+        high: value + off(a.high - a.value, b.value - b.low),
+    }
+}
+
+fn standing(found: f64, promised: f64, difference: Interval, best: Best) -> Option<Standing> {
+    let Interval { low, high, .. } = difference;
+    if !(low.is_finite() && high.is_finite()) {
+        return None;
+    }
+    if low <= 0.0 && high >= 0.0 {
+        return Some(Standing::Within);
+    }
+    let worse = match best {
+        Best::Low => low > 0.0,
+        Best::High => high < 0.0,
+        Best::At(ideal) => (found - ideal).abs() > (promised - ideal).abs(),
+    };
+    Some(if worse {
+        Standing::Worse
+    } else {
+        Standing::Better
+    })
+}
