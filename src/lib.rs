@@ -23,7 +23,7 @@
 //! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
-//! | [`card`] | the model card as plain data | `history`, `features`, `lifecycle`, `model` |
+//! | [`card`] | the model card as plain data | `configuration`, `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
 //! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `history`, `features`, `lifecycle`, `model` |
 //! | [`report`] | the card as HTML and as text, and the quality gate | `math`, `history`, `card` |

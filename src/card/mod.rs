@@ -10,6 +10,7 @@ pub(crate) mod later;
 pub(crate) mod population;
 pub(crate) mod retention;
 pub(crate) mod selection;
+pub(crate) mod thresholds;
 pub(crate) mod verdict;
 
 pub use evaluation::{
@@ -26,6 +27,7 @@ pub use selection::{
     BacktestComparison, BacktestFold, ForecastMethod, Hyperparameters, SelectionRule,
     ShiftForecast, TrialCard,
 };
+pub use thresholds::{PerHorizon, Thresholds};
 pub use verdict::{Strength, Untested, Verdict};
 
 // Plain types of other modules that are part of the card's keys.

@@ -3,6 +3,7 @@
 mod below_baseline;
 mod coverage;
 mod hostile;
+mod judging;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]

@@ -29,7 +29,10 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "lifecycle",
         ],
     ),
-    ("card", &["history", "features", "lifecycle", "model"]),
+    (
+        "card",
+        &["configuration", "history", "features", "lifecycle", "model"],
+    ),
     (
         "train",
         &[

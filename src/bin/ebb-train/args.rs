@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ebb::history::{Day, MemoryBudget, Partition};
 
-use crate::commands::{Compare, Evaluate};
-use crate::values::{Dialect, Season, TimeType, bytes, share, share_of_rows};
+use crate::commands::{Check, Compare, Evaluate};
+use crate::values::{Dialect, Season, TimeType, bytes, share};
 
 /// Trains churn models on an event log and scores its users.
 #[derive(Debug, Parser)]
@@ -150,26 +150,6 @@ pub(crate) struct Score {
     /// scores.csv, scores.parquet, or - for CSV on standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Check {
-    /// The bundle's folder.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
-    /// Threshold: the smallest acceptable area under the ROC curve.
-    #[arg(long, value_name = "AUC")]
-    pub(crate) min_auc: Option<f64>,
-    /// Threshold: the largest acceptable log loss.
-    #[arg(long, value_name = "LOSS")]
-    pub(crate) max_log_loss: Option<f64>,
-    /// Threshold: the largest acceptable expected calibration error.
-    #[arg(long, value_name = "ERROR")]
-    pub(crate) max_ece: Option<f64>,
-    /// Threshold: the largest acceptable share of the log's rows that were rejected, rows without a user apart
-    /// [default: 0.05].
-    #[arg(long, value_name = "SHARE", value_parser = share_of_rows)]
-    pub(crate) max_rejected_share: Option<f64>,
 }
 
 #[derive(Debug, Args)]

@@ -137,14 +137,13 @@ fn promises(h: &LaterHorizon) -> Markup {
     let cell = |i: Option<Interval>| i.map_or_else(|| html! { "–" }, span);
     let row = |p: &Promise| {
         let difference = p.difference.map(|d| signed(d.value, 4));
-        let class = p.standing.map_or("", Standing::name);
         html! {
-            tr class=(class) {
+            tr {
                 th scope="row" { (capital(&metric_name(&p.metric))) }
                 td { (span(p.found)) }
                 td { (cell(p.promised)) }
                 td { (difference.unwrap_or_else(|| "–".to_owned())) }
-                td { (p.standing.map_or("–", Standing::name)) }
+                td { (standing(p.standing)) }
             }
         }
     };
@@ -159,6 +158,19 @@ fn promises(h: &LaterHorizon) -> Markup {
         bias and the calibration line are worse where they lie farther from their ideal."
     };
     super::figure("", "What was promised, and what came?", table, caption)
+}
+
+/// A standing in a word, coloured where it is not as promised.
+fn standing(standing: Option<Standing>) -> Markup {
+    let Some(standing) = standing else {
+        return html! { "–" };
+    };
+    let class = match standing {
+        Standing::Better => "good",
+        Standing::Within => return html! { (standing.name()) },
+        Standing::Worse => "bad",
+    };
+    html! { span class={ "badge " (class) } { (standing.name()) } }
 }
 
 fn evidence(h: &LaterHorizon) -> Markup {

@@ -97,3 +97,39 @@ fn no_complete_day(observed: &Observed, lead_days: u32, horizons: &[u16]) -> Lat
         window_days: lead_days as i32 + i32::from(longest),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(number: i32) -> Day {
+        Day::new(number).unwrap()
+    }
+
+    #[test]
+    fn the_newest_day_has_a_whole_window_without_a_hole_behind_it() {
+        let observed = |holes: &[(i32, i32)]| Observed {
+            first: day(0),
+            until: day(100),
+            holes: holes
+                .iter()
+                .map(|(from, until)| Stretch {
+                    from: day(*from),
+                    until: day(*until),
+                })
+                .collect(),
+        };
+        let found = |holes: &[(i32, i32)], lead| {
+            let observed = observed(holes);
+            newest(&observed, |as_of| {
+                observed.covers(label_window(as_of, lead, 30))
+            })
+        };
+        assert_eq!(found(&[], 0), Some(day(70)));
+        assert_eq!(found(&[], 7), Some(day(63)));
+        assert_eq!(found(&[(80, 85)], 0), Some(day(50)), "before the hole");
+        // The lead may lie in a hole: nothing is counted in it.
+        assert_eq!(found(&[(64, 68)], 7), Some(day(63)));
+        assert_eq!(found(&[(20, 90)], 0), None);
+    }
+}

@@ -143,3 +143,55 @@ fn standing(found: f64, promised: f64, difference: Interval, best: Best) -> Opti
         Standing::Better
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around(value: f64, below: f64, above: f64) -> Interval {
+        Interval {
+            value,
+            low: value - below,
+            high: value + above,
+        }
+    }
+
+    /// By hand: the square roots of 0.03² + 0.04² and of 0.05² + 0.12².
+    #[test]
+    fn the_interval_of_a_difference_adds_squares() {
+        let d = difference(around(0.5, 0.03, 0.05), around(0.4, 0.12, 0.04));
+        assert!((d.value - 0.1).abs() < 1e-15);
+        assert!((d.low - (0.1 - 0.05)).abs() < 1e-12, "{d:?}");
+        assert!((d.high - (0.1 + 0.13)).abs() < 1e-12, "{d:?}");
+    }
+
+    #[test]
+    fn a_figure_stands_by_the_side_that_is_better_for_it() {
+        let standing = |found: f64, promised: f64, best| {
+            promise(
+                "made",
+                around(found, 0.01, 0.01),
+                Some(around(promised, 0.01, 0.01)),
+                best,
+            )
+            .standing
+        };
+        let (better, within, worse) = (
+            Some(Standing::Better),
+            Some(Standing::Within),
+            Some(Standing::Worse),
+        );
+        assert_eq!(standing(0.5, 0.51, Best::Low), within);
+        assert_eq!(standing(0.5, 0.6, Best::Low), better);
+        assert_eq!(standing(0.6, 0.5, Best::Low), worse);
+        assert_eq!(standing(0.6, 0.5, Best::High), better);
+        assert_eq!(standing(0.5, 0.6, Best::High), worse);
+        // Below 0 and above 0 are as far off; a smaller distance is better whatever its sign.
+        assert_eq!(standing(-0.1, 0.02, Best::At(0.0)), worse);
+        assert_eq!(standing(-0.02, 0.1, Best::At(0.0)), better);
+        assert_eq!(standing(1.2, 0.95, Best::At(1.0)), worse);
+        assert_eq!(standing(f64::NAN, 0.5, Best::Low), None);
+        let unpromised = promise("made", around(0.5, 0.1, 0.1), None, Best::Low);
+        assert_eq!((unpromised.standing, unpromised.difference), (None, None));
+    }
+}

@@ -13,7 +13,7 @@ use crate::outcome::{Failure, Output, failed, usage};
 use crate::outputs;
 
 /// The present day in a time zone; `None` where the clock is out of all range.
-fn today(timezone: &str) -> Result<Option<Day>, Failure> {
+pub(crate) fn today(timezone: &str) -> Result<Option<Day>, Failure> {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs());

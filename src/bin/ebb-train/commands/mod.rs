@@ -11,7 +11,7 @@ mod rollup;
 mod score;
 mod simulate;
 
-pub(crate) use check::{check, inspect};
+pub(crate) use check::{Check, check, inspect};
 pub(crate) use compare::{Compare, compare};
 pub(crate) use evaluate::{Evaluate, evaluate};
 pub(crate) use features::features;
