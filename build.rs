@@ -10,7 +10,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "inference/open_inference_grpc.proto",
     ])?;
     // Comments become the documentation of the generated types; clients that ask for reflection do not need them.
-    let documented = compiler.include_source_info(true).file_descriptor_set();
+    compiler.include_source_info(true);
+    let documented = compiler.file_descriptor_set();
+    // The page of the HTTP interface is made of the comments, too.
+    let with_comments = compiler.encode_file_descriptor_set();
     tonic_prost_build::configure()
         // Sorted maps: the same request always gives the same error first.
         .btree_map(".")
@@ -24,10 +27,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .include_source_info(false)
         .encode_file_descriptor_set();
     let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR for build scripts")?;
-    std::fs::write(
-        std::path::Path::new(&out).join("ebb.descriptor.bin"),
-        descriptor,
-    )?;
+    let out = std::path::Path::new(&out);
+    std::fs::write(out.join("ebb.descriptor.bin"), descriptor)?;
+    std::fs::write(out.join("ebb.documented.bin"), with_comments)?;
     Ok(())
 }
 

@@ -16,18 +16,20 @@
 //! | [`columnar`] | Arrow cells in, Parquet row groups out | nothing |
 //! | [`regular_file`] | reading of files that may be something else, within a size | nothing |
 //! | [`output`] | files and folders written whole or not at all: swaps, locks, clean-up | `regular_file` |
+//! | [`terminal`] | how wide text may be | nothing |
+//! | [`phases`] | how far long work has come, for an observer | nothing |
 //! | [`configuration`] | settings of both programs: how they are described, and errors that name them | nothing |
-//! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `regular_file`, `output` |
+//! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `regular_file`, `output`, `phases` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | which users are scored; stages and the rules that decide them | `math`, `history`, `features` |
-//! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `history` |
+//! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `phases`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
 //! | [`card`] | the model card as plain data | `configuration`, `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
-//! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `history`, `features`, `lifecycle`, `model` |
+//! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |
 //! | [`report`] | the card as HTML and as text, and the quality gate | `math`, `history`, `card` |
-//! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `history` |
+//! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `phases`, `history` |
 //! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `regular_file`, `history`, `features`, `lifecycle`, `model` |
 //!
 //! `train` and `serve` share only the files of the bundle. A test reads the sources and fails on an import that runs
@@ -77,12 +79,15 @@ pub mod columnar;
 pub mod configuration;
 #[cfg(feature = "train")]
 pub mod events;
+#[cfg(feature = "train")]
+pub mod explain;
 pub mod features;
 pub mod history;
 pub mod lifecycle;
 pub mod math;
 pub mod model;
 pub mod output;
+pub mod phases;
 pub mod regular_file;
 #[cfg(feature = "train")]
 pub mod report;
@@ -92,5 +97,6 @@ pub mod rollup_sql;
 pub mod serve;
 #[cfg(feature = "train")]
 pub mod simulate;
+pub mod terminal;
 #[cfg(feature = "train")]
 pub mod train;

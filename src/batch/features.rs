@@ -1,9 +1,10 @@
 //! Every user's features as of some days, as a Parquet table: what a model sees, for other tools to look at.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::{Date32Builder, StringBuilder};
+use arrow_array::builder::{BooleanBuilder, Date32Builder, StringBuilder};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::basic::Compression;
@@ -11,8 +12,9 @@ use parquet::file::properties::WriterProperties;
 
 use crate::columnar::table::{Encoder, RowGroup, Table};
 use crate::features::{Catalogue, Extractor, FeatureError, FeatureSchema};
-use crate::history::{BLOCK_USERS, Day, Histories, HistoryError, Span};
+use crate::history::{BLOCK_USERS, Day, Histories, HistoryError, HistoryView, Span};
 use crate::output::{Destination, OutputError, Staged};
+use crate::phases::{Phases, Unit};
 
 /// Rows of a row group, about.
 const GROUP_ROWS: usize = 65_536;
@@ -46,16 +48,71 @@ pub enum FeaturesError {
 }
 
 /// What was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeaturesWritten {
     /// Rows, one for each user and day.
     pub rows: u64,
     /// Features in a row.
     pub features: usize,
+    /// One for each horizon with labels.
+    pub labels: Vec<LabelCounts>,
+}
+
+/// How many rows have a label of one horizon, and why the others have none.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LabelCounts {
+    /// The horizon in days.
+    pub horizon_days: u16,
+    /// Rows whose user churned.
+    pub churned: u64,
+    /// Rows whose user stayed.
+    pub stayed: u64,
+    /// Rows without a label, by reason.
+    pub missing: BTreeMap<&'static str, u64>,
+}
+
+impl LabelCounts {
+    fn new(horizon_days: u16) -> Self {
+        Self {
+            horizon_days,
+            churned: 0,
+            stayed: 0,
+            missing: BTreeMap::new(),
+        }
+    }
+
+    fn count(&mut self, label: Result<bool, &'static str>) {
+        match label {
+            Ok(true) => self.churned += 1,
+            Ok(false) => self.stayed += 1,
+            Err(reason) => *self.missing.entry(reason).or_default() += 1,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.churned += other.churned;
+        self.stayed += other.stayed;
+        for (reason, rows) in other.missing {
+            *self.missing.entry(reason).or_default() += rows;
+        }
+    }
+}
+
+/// Whether the user of a history churned within a horizon after a day, or the name of the reason why that is not known.
+pub type LabelRule<'a> =
+    dyn Fn(HistoryView<'_>, Day, u16) -> Result<bool, &'static str> + Sync + 'a;
+
+/// Labels beside the features: the columns `churned_30d` and `label_missing_30d` for a horizon of 30 days.
+#[derive(Clone, Copy)]
+pub struct Labels<'a> {
+    /// The horizons in days.
+    pub horizon_days: &'a [u16],
+    /// What gives a label.
+    pub rule: &'a LabelRule<'a>,
 }
 
 /// Writes a row for every user and day of `dates` before which the user was active, in order of users and then days:
-/// `user_id`, `as_of`, and the features by their names, null where a value cannot be known.
+/// `user_id`, `as_of`, the labels if there are any, and the features by their names, null where a value cannot be known.
 ///
 /// # Errors
 /// [`FeaturesError`] names the file or the setting at fault.
@@ -63,14 +120,17 @@ pub fn write_features(
     histories: &Histories,
     schema: FeatureSchema,
     dates: &[Day],
+    labels: Option<Labels<'_>>,
     out: &Path,
+    phases: Phases<'_>,
 ) -> Result<FeaturesWritten, FeaturesError> {
     let destination = features_destination(out)?;
     let catalogue = Catalogue::new(schema)?;
     let mut dates = dates.to_vec();
     dates.sort_unstable();
     dates.dedup();
-    let columns = columns(&catalogue);
+    let horizon_days = labels.map_or(&[][..], |labels| labels.horizon_days);
+    let columns = columns(&catalogue, horizon_days);
     let staged = Staged::new(destination)?;
     // Hardly any two numbers are the same, so dictionaries of them would only cost time.
     let properties = WriterProperties::builder()
@@ -86,28 +146,35 @@ pub fn write_features(
     let rows = Rows {
         extractor,
         dates: &dates,
+        labels,
         columns,
         encoder,
     };
-    let mut written = 0;
+    let mut written = FeaturesWritten {
+        rows: 0,
+        features: catalogue.len(),
+        labels: label_counts(horizon_days),
+    };
+    let extracting = phases.begin("features", histories.len() as u64, Unit::Users);
     histories.stream_spans(
         (GROUP_ROWS / BLOCK_USERS / dates.len().max(1)).max(1),
         |span| rows.of(span, &parquet),
-        |(count, group)| {
-            written += count;
-            if count == 0 {
+        |group| {
+            extracting.advance(group.users);
+            written.rows += group.rows;
+            for (sum, part) in written.labels.iter_mut().zip(group.labels) {
+                sum.add(part);
+            }
+            if group.rows == 0 {
                 Ok(())
             } else {
-                table.append(group).map_err(parquet)
+                table.append(group.encoded).map_err(parquet)
             }
         },
     )?;
     table.close().map_err(parquet)?;
     staged.commit()?;
-    Ok(FeaturesWritten {
-        rows: written,
-        features: catalogue.len(),
-    })
+    Ok(written)
 }
 
 /// Where features can be written: a file whose name ends in `.parquet`.
@@ -126,11 +193,27 @@ pub fn features_destination(out: &Path) -> Result<Destination, FeaturesError> {
     Ok(Destination::file(out)?)
 }
 
-fn columns(catalogue: &Catalogue) -> SchemaRef {
+fn label_counts(horizon_days: &[u16]) -> Vec<LabelCounts> {
+    horizon_days.iter().copied().map(LabelCounts::new).collect()
+}
+
+fn columns(catalogue: &Catalogue, horizon_days: &[u16]) -> SchemaRef {
     let mut fields = vec![
         Field::new("user_id", DataType::Utf8, false),
         Field::new("as_of", DataType::Date32, false),
     ];
+    for days in horizon_days {
+        fields.push(Field::new(
+            format!("churned_{days}d"),
+            DataType::Boolean,
+            true,
+        ));
+        fields.push(Field::new(
+            format!("label_missing_{days}d"),
+            DataType::Utf8,
+            true,
+        ));
+    }
     fields.extend(
         catalogue
             .features()
@@ -144,26 +227,67 @@ fn columns(catalogue: &Catalogue) -> SchemaRef {
 struct Rows<'a> {
     extractor: Extractor<'a>,
     dates: &'a [Day],
+    labels: Option<Labels<'a>>,
     columns: SchemaRef,
     encoder: Encoder,
 }
 
+/// Some users' rows, encoded.
+struct Group {
+    users: u64,
+    rows: u64,
+    labels: Vec<LabelCounts>,
+    encoded: RowGroup,
+}
+
+/// The labels of one horizon on their way into columns.
+struct LabelColumns {
+    counts: LabelCounts,
+    churned: BooleanBuilder,
+    missing: StringBuilder,
+}
+
+impl LabelColumns {
+    fn new(horizon_days: u16) -> Self {
+        Self {
+            counts: LabelCounts::new(horizon_days),
+            churned: BooleanBuilder::new(),
+            missing: StringBuilder::new(),
+        }
+    }
+
+    fn push(&mut self, label: Result<bool, &'static str>) {
+        self.counts.count(label);
+        self.churned.append_option(label.ok());
+        self.missing.append_option(label.err());
+    }
+}
+
 impl Rows<'_> {
-    /// The rows of some users, and how many they are.
+    /// The rows of some users.
     fn of(
         &self,
         span: Span<'_>,
         parquet: &impl Fn(parquet::errors::ParquetError) -> FeaturesError,
-    ) -> Result<(u64, RowGroup), FeaturesError> {
+    ) -> Result<Group, FeaturesError> {
         let mut extractor = self.extractor.clone();
+        let horizon_days = self.labels.map_or(&[][..], |labels| labels.horizon_days);
+        let mut labels: Vec<LabelColumns> = horizon_days
+            .iter()
+            .copied()
+            .map(LabelColumns::new)
+            .collect();
         let mut vector = vec![f64::NAN; extractor.width()];
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); extractor.width()];
-        let (mut users, mut days, mut rows) = (StringBuilder::new(), Date32Builder::new(), 0);
+        let (mut names, mut days) = (StringBuilder::new(), Date32Builder::new());
+        let (mut users, mut rows) = (0, 0);
         span.for_each(|user, history| {
+            users += 1;
             for date in self.dates {
                 if extractor.extract(history, *date, &mut vector) {
-                    users.append_value(user);
+                    names.append_value(user);
                     days.append_value(date.number());
+                    self.label(history, *date, &mut labels);
                     values
                         .iter_mut()
                         .zip(&vector)
@@ -173,7 +297,11 @@ impl Rows<'_> {
             }
             Ok::<_, FeaturesError>(())
         })?;
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new(users.finish()), Arc::new(days.finish())];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(days.finish())];
+        for column in &mut labels {
+            arrays.push(Arc::new(column.churned.finish()));
+            arrays.push(Arc::new(column.missing.finish()));
+        }
         arrays.extend(
             values
                 .into_iter()
@@ -181,7 +309,19 @@ impl Rows<'_> {
         );
         let batch = RecordBatch::try_new(self.columns.clone(), arrays)
             .map_err(|error| parquet(error.into()))?;
-        Ok((rows, self.encoder.encode(&batch).map_err(parquet)?))
+        Ok(Group {
+            users,
+            rows,
+            labels: labels.into_iter().map(|column| column.counts).collect(),
+            encoded: self.encoder.encode(&batch).map_err(parquet)?,
+        })
+    }
+
+    fn label(&self, history: HistoryView<'_>, date: Day, columns: &mut [LabelColumns]) {
+        let Some(labels) = self.labels else { return };
+        for column in columns {
+            column.push((labels.rule)(history, date, column.counts.horizon_days));
+        }
     }
 }
 

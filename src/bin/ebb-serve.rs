@@ -9,12 +9,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap_complete::Shell;
 use ebb::serve::{
-    Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, ServeError, Stopped,
-    check, listen, new_key, probe, run, ticks,
+    Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, Ports, ServeError,
+    Stopped, check, new_key, probe, run, ticks,
 };
+use ebb::terminal::columns;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -41,6 +44,9 @@ struct Arguments {
     /// The address to listen on, 127.0.0.1:50051 unless the configuration says otherwise; port 0 lets the system choose.
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// The address to answer JSON over HTTP and gRPC-Web on; nowhere unless this or the configuration says so.
+    #[arg(long, value_name = "ADDRESS")]
+    http_listen: Option<SocketAddr>,
     /// Allow an address that other machines can reach, though nothing is encrypted.
     #[arg(long)]
     insecure: bool,
@@ -65,6 +71,33 @@ struct Arguments {
         requires = "new_key"
     )]
     permissions: String,
+    /// Print the manual page, or the script by which a shell completes the flags.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    generate: Option<Generated>,
+}
+
+/// What the server's command line gives besides a server.
+#[derive(Clone, Copy, ValueEnum)]
+enum Generated {
+    /// The manual page.
+    Man,
+    /// Completions for Bash.
+    Bash,
+    /// Completions for the Z shell.
+    Zsh,
+    /// Completions for fish.
+    Fish,
+}
+
+/// The columns that help takes at most: longer lines are hard to read.
+const HELP_COLUMNS: usize = 120;
+
+fn parsed() -> Result<Arguments, clap::Error> {
+    // 0 is any width.
+    let columns = columns(std::io::stdout()).map_or(0, |columns| columns.min(HELP_COLUMNS));
+    let mut command = Arguments::command().term_width(columns);
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// What to say of a flag that has another name now.
@@ -77,7 +110,7 @@ fn renamed_flag(error: &clap::Error) -> Option<&'static str> {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parsed() {
         Ok(arguments) => arguments,
         Err(error) => {
             if let Some(text) = renamed_flag(&error) {
@@ -97,6 +130,9 @@ fn main() -> ExitCode {
             };
         }
     };
+    if let Some(wanted) = arguments.generate {
+        return ended(print_generated(wanted), FAILED);
+    }
     if let Some(name) = &arguments.new_key {
         return ended(print_new_key(name, &arguments.permissions), BAD_USAGE);
     }
@@ -154,12 +190,14 @@ fn settings(arguments: Arguments) -> Result<Config, ServeError> {
         models,
         rollup,
         listen,
+        http_listen,
         insecure,
         check_config: _,
         probe: _,
         address: _,
         new_key: _,
         permissions: _,
+        generate: _,
     } = arguments;
     let mut config = match file {
         Some(file) => Config::read(&file)?,
@@ -169,8 +207,26 @@ fn settings(arguments: Arguments) -> Result<Config, ServeError> {
     config.models = models.or(config.models);
     config.rollup = rollup.or(config.rollup);
     config.listen = listen.or(config.listen);
+    config.http.listen = http_listen.or(config.http.listen);
     config.insecure |= insecure;
     Ok(config)
+}
+
+fn print_generated(wanted: Generated) -> anyhow::Result<()> {
+    let mut command = Arguments::command();
+    let shell = match wanted {
+        Generated::Man => None,
+        Generated::Bash => Some(Shell::Bash),
+        Generated::Zsh => Some(Shell::Zsh),
+        Generated::Fish => Some(Shell::Fish),
+    };
+    let mut text = Vec::new();
+    match shell {
+        Some(shell) => clap_complete::generate(shell, &mut command, "ebb-serve", &mut text),
+        None => clap_mangen::Man::new(command).render(&mut text)?,
+    }
+    say(String::from_utf8_lossy(&text).trim_end());
+    Ok(())
 }
 
 fn print_new_key(name: &str, permissions: &str) -> anyhow::Result<()> {
@@ -221,11 +277,12 @@ async fn serve(config: Config, lines: &LineQueue) -> anyhow::Result<()> {
     let say = |line: &str| lines.push(format!("{line}\n").into());
     let shutdown = stop_signal().context("cannot wait for signals")?;
     let reload = reload_signal().context("cannot wait for signals")?;
-    let listener = listen(config.address()).await?;
-    say(&format!(
-        "listening on {}",
-        listener.local_addr().context("no local address")?
-    ));
+    let ports = Ports::listen(&config).await?;
+    let address = |port: &TcpListener| port.local_addr().context("no local address");
+    say(&format!("listening on {}", address(&ports.grpc)?));
+    if let Some(http) = &ports.http {
+        say(&format!("answering HTTP on {}", address(http)?));
+    }
     let for_loading = config.clone();
     let lifecycle = Lifecycle {
         load: move || InitialState::load(&for_loading),
@@ -234,7 +291,7 @@ async fn serve(config: Config, lines: &LineQueue) -> anyhow::Result<()> {
         look_at_credentials: ticks(),
         shutdown,
     };
-    say(match run(listener, &config, lifecycle).await? {
+    say(match run(ports, &config, lifecycle).await? {
         Stopped::Drained => "stopped",
         Stopped::CutOff => "stopped; connections still open after the time limit were cut off",
     });

@@ -3,9 +3,9 @@
 use super::config::{EventsConfig, OnHole, OnStray};
 use super::input::log_file::LogFile;
 use super::input::open::STANDARD_INPUT;
-use super::reader::Progress;
 use super::{EventsError, LogRequest, QualityReport, reader};
 use crate::history::{Coverage, CoverageSettings, DailyCounts, DayBounds, Histories};
+use crate::phases::{Phases, Unit};
 
 /// Days after today whose rows are not yet set aside: time zones differ by about one.
 const FUTURE_DAYS: i32 = 2;
@@ -21,11 +21,16 @@ pub struct ReadLog {
     pub quality: QualityReport,
 }
 
+/// The bytes of all files on the disk.
+fn bytes_of(files: &[LogFile]) -> u64 {
+    files.iter().map(|file| file.bytes).sum()
+}
+
 /// Reads the files, and once more where rows turn out to lie outside of what the log covers.
 pub(crate) fn read(
     request: &LogRequest<'_>,
     files: &[LogFile],
-    on_progress: &mut dyn FnMut(Progress),
+    phases: Phases<'_>,
 ) -> Result<ReadLog, EventsError> {
     let config = request.config;
     let keeps_strays = config.stray == OnStray::Keep;
@@ -38,7 +43,8 @@ pub(crate) fn read(
             .filter(|_| !keeps_strays)
             .map(|today| today.plus(FUTURE_DAYS)),
     };
-    let (mut histories, mut quality) = reader::read(request, files, days, on_progress)?;
+    let reading = phases.begin("reading the log", bytes_of(files), Unit::Bytes);
+    let (mut histories, mut quality) = reader::read(request, files, days, &reading, phases)?;
     let settings = settings(config);
     let mut coverage = judge(request, &histories, settings)?;
     let span = histories.span();
@@ -60,7 +66,9 @@ pub(crate) fn read(
             until: Some(coverage.span.until),
             ..days
         };
-        (histories, quality) = reader::read(request, files, days, on_progress)?;
+        let name = "reading the days that the log covers";
+        let reading = phases.begin(name, bytes_of(files), Unit::Bytes);
+        (histories, quality) = reader::read(request, files, days, &reading, phases)?;
         let settled = CoverageSettings {
             from: days.from,
             until: days.until,

@@ -32,9 +32,9 @@ pub use quality::report::{
     FileQuality, KindQuality, LeftOut, LeftOutReason, QualityReport, RejectedRows, RowLocation,
     UserQuality,
 };
-pub use reader::Progress;
 
 use crate::history::{Day, LabelKinds, MemoryBudget, Users, check_complete, part_of_path};
+use crate::phases::Phases;
 use input::files::FoundFiles;
 use input::log_file::LogFile;
 use mapping::mapper::Mapper;
@@ -66,17 +66,14 @@ pub struct LogRequest<'a> {
 /// Reads a log into histories, judges what it covers, and reports on its quality. Rows on days that it does not cover are set
 /// aside as [`EventsConfig::stray`] says; for that the files are read a second time.
 ///
-/// The result depends neither on the order in which files are named nor on the number of threads. `on_progress` is called
-/// now and then, and at the end.
+/// The result depends neither on the order in which files are named nor on the number of threads. How far it has
+/// come is seen in `phases`.
 ///
 /// # Errors
 /// [`EventsError`] where files, columns, expressions or formats are wrong, where a row is rejected and the
 /// configuration says to fail, where the log has strays or holes and the configuration says to fail, and where no event is
 /// left.
-pub fn read_log(
-    request: &LogRequest<'_>,
-    on_progress: &mut dyn FnMut(Progress),
-) -> Result<ReadLog, EventsError> {
+pub fn read_log(request: &LogRequest<'_>, phases: Phases<'_>) -> Result<ReadLog, EventsError> {
     let config = request.config;
     let mapper = Mapper::new(config, request.default_kind)?;
     let FoundFiles {
@@ -105,7 +102,7 @@ pub fn read_log(
         .iter()
         .filter(|file| file.format == Format::Rollup && is_read(file).is_none());
     check_complete(&rollups.map(|file| file.path.clone()).collect::<Vec<_>>())?;
-    let mut read = log::read(request, &files, on_progress)?;
+    let mut read = log::read(request, &files, phases)?;
     read.quality.left_out = left_out;
     Ok(read)
 }

@@ -21,24 +21,10 @@ use super::quality::duplicates::Duplicates;
 use super::quality::report::QualityReport;
 use super::{EventsError, LogRequest};
 use crate::history::{DayBounds, Histories, HistoriesBuilder, read_rollup_file};
+use crate::phases::{Phase, Phases};
 
 /// The time between two reports of progress.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
-
-/// How far the reading of a log has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Files read to their end.
-    pub files_read: usize,
-    /// All files.
-    pub files: usize,
-    /// Bytes read from the disk.
-    pub bytes_read: u64,
-    /// Bytes of all files on the disk.
-    pub bytes: u64,
-    /// Rows read.
-    pub rows: u64,
-}
 
 /// One reading of a log, shared by all threads.
 struct LogScan<'a> {
@@ -71,12 +57,13 @@ pub(crate) fn read(
     request: &LogRequest<'_>,
     files: &[LogFile],
     days: DayBounds,
-    on_progress: &mut dyn FnMut(Progress),
+    reading: &Phase<'_>,
+    phases: Phases<'_>,
 ) -> Result<(Histories, QualityReport), EventsError> {
     let builder = HistoriesBuilder::within(request.memory.clone());
     let scan = LogScan::new(request, files, days);
-    let threads = scan.run(&builder, on_progress);
-    on_progress(scan.progress());
+    let threads = scan.run(&builder, reading);
+    scan.report(reading);
     if let Some((_, error)) = into_inner(scan.failure) {
         return Err(error);
     }
@@ -93,7 +80,7 @@ pub(crate) fn read(
     if counts.events == 0 {
         return Err(empty(&report, &counts, request.until));
     }
-    let histories = builder.finish()?;
+    let histories = builder.finish_observed(phases)?;
     report.describe(&histories, &counts.negative);
     Ok((histories, report))
 }
@@ -115,22 +102,14 @@ impl<'a> LogScan<'a> {
         }
     }
 
-    fn progress(&self) -> Progress {
-        Progress {
-            files_read: lock(&self.chunks).files_read(),
-            files: self.files.len(),
-            bytes_read: self.bytes_read.load(Ordering::Relaxed),
-            bytes: self.files.iter().map(|file| file.bytes).sum(),
-            rows: self.rows.load(Ordering::Relaxed),
-        }
+    /// Counts what was read so far.
+    fn report(&self, reading: &Phase<'_>) {
+        let bytes_read = self.bytes_read.load(Ordering::Relaxed);
+        reading.set(bytes_read, self.rows.load(Ordering::Relaxed));
     }
 
     /// Reads all chunks on all threads; what each of them counted, `None` after a failure.
-    fn run(
-        &self,
-        builder: &HistoriesBuilder,
-        on_progress: &mut dyn FnMut(Progress),
-    ) -> Vec<Option<ThreadCounts>> {
+    fn run(&self, builder: &HistoriesBuilder, reading: &Phase<'_>) -> Vec<Option<ThreadCounts>> {
         std::thread::scope(|scope| {
             let (running, ended) = channel();
             let start = |_| {
@@ -141,7 +120,7 @@ impl<'a> LogScan<'a> {
             drop(running);
             // Nothing is ever sent: the channel is closed when the last thread has dropped its end of it.
             while ended.recv_timeout(BETWEEN_REPORTS) == Err(RecvTimeoutError::Timeout) {
-                on_progress(self.progress());
+                self.report(reading);
             }
             threads
                 .into_iter()

@@ -22,6 +22,21 @@ pub enum FeatureGroup {
     Season,
 }
 
+impl FeatureGroup {
+    /// The group's name in files and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recency => "recency",
+            Self::Frequency => "frequency",
+            Self::Tenure => "tenure",
+            Self::Rhythm => "rhythm",
+            Self::Amount => "amount",
+            Self::OtherEvents => "other_events",
+            Self::Season => "season",
+        }
+    }
+}
+
 /// How a feature's raw value is transformed before it is standardised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -146,4 +161,25 @@ pub struct Feature {
     pub scale: Scale,
     /// What it measures.
     pub quantity: Quantity,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_in_files() {
+        use FeatureGroup::{Amount, Frequency, OtherEvents, Recency, Rhythm, Season, Tenure};
+        for group in [
+            Recency,
+            Frequency,
+            Tenure,
+            Rhythm,
+            Amount,
+            OtherEvents,
+            Season,
+        ] {
+            assert_eq!(serde_json::to_value(group).unwrap(), group.name());
+        }
+    }
 }

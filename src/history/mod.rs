@@ -26,7 +26,7 @@ pub(crate) use rollup::{
 };
 pub use rollup::{
     IndexError, RollupIndex, RollupRead, RollupWritten, StrayRows, read_rollup, rollup_destination,
-    write_rollup,
+    write_rollup, write_rollup_observed,
 };
 pub use store::blocks::{BLOCK_USERS, Block};
 pub use store::builder::{HistoriesBuilder, MemoryBudget};

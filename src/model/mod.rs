@@ -19,7 +19,7 @@ pub(crate) mod publish;
 pub(crate) mod segments;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod transform;
 
 pub use bands::{Bands, RiskBand};
@@ -32,11 +32,14 @@ pub use figures::FigureError;
 pub(crate) use figures::all_finite;
 pub use golden::{Golden, GoldenCase};
 pub use predict::Predictor;
-pub use predict::answer::{HorizonScore, Prediction, Reason, Score, SegmentMatch, Subject};
+pub use predict::answer::{
+    FeatureContribution, HorizonContributions, HorizonScore, Prediction, Reason, Score,
+    SegmentMatch, Subject,
+};
 pub use predict::matrix::{MatrixScores, RowOutcome};
 pub use publish::{Published, publish, roll_back};
 pub use segments::{Segment, Segments};
-pub use store::{Saved, destination, load, save, version};
+pub use store::{Report, Saved, destination, load, report, save, version};
 pub use transform::{Column, Preprocessing};
 
 use std::path::PathBuf;

@@ -114,6 +114,25 @@ pub fn load(dir: &Path) -> Result<Saved, ModelError> {
     load_files(dir).map(|(saved, _)| saved)
 }
 
+/// The report of a bundle.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The version of the bundle.
+    pub version: String,
+    /// The page, as HTML.
+    pub html: Vec<u8>,
+}
+
+/// Reads and checks a bundle's directory as [`load`] does, for its report.
+pub fn report(dir: &Path) -> Result<Report, ModelError> {
+    let (saved, files) = load_files(dir)?;
+    let [.., html] = files.contents;
+    Ok(Report {
+        version: saved.bundle.version().to_owned(),
+        html,
+    })
+}
+
 /// [`load`], with the bytes of the files.
 pub(crate) fn load_files(dir: &Path) -> Result<(Saved, Files), ModelError> {
     let mut attempts = ATTEMPTS;

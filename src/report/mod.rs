@@ -1,10 +1,13 @@
-//! Readers of the model card: the HTML report, the text summary, the quality gate; and of what became of a bundle later.
+//! What people read: the model card as HTML and as text, the quality gate over it, users with their reasons,
+//! and what became of a bundle later.
 
 pub mod gate;
 pub mod html;
 pub mod later;
+pub mod lines;
 pub(crate) mod number;
 pub(crate) mod reach;
 pub mod rejected;
 pub mod text;
+pub mod user;
 pub(crate) mod wording;

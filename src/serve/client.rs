@@ -11,12 +11,13 @@ pub use super::wire::subject::Subject as SubjectForm;
 pub use super::wire::{
     ActivateModelRequest, ActivateModelResponse, BatchScoreUsersRequest, BatchScoreUsersResponse,
     DayActivity, ErrorCode, Event, Feature, FeatureGroup, GetModelRequest, GetModelResponse,
-    History, HorizonScore, KnownUsers, ListModelsRequest, ListModelsResponse, LoadModelRequest,
-    LoadModelResponse, Model, ModelLabel, ModelState, ModelStatus, ModelView, NamedFeatures,
-    PackedFeatures, Reason, RiskBand, RiskThresholds, Score, ScoreResult, ScoreStatus,
-    ScoreUserRequest, ScoreUserResponse, Segment, SegmentMatch, ShadowReport, Stage, StageRule,
-    StageThresholds, StreamScoreUsersRequest, StreamScoreUsersResponse, Subject, SubjectError,
-    UnknownKind, UnloadModelRequest, UnloadModelResponse,
+    History, HorizonScore, KnownUsers, ListModelsRequest, ListModelsResponse, ListUsersRequest,
+    ListUsersResponse, ListedUser, LoadModelRequest, LoadModelResponse, Model, ModelLabel,
+    ModelState, ModelStatus, ModelView, NamedFeatures, PackedFeatures, Reason, RiskBand,
+    RiskThresholds, Score, ScoreResult, ScoreStatus, ScoreUserRequest, ScoreUserResponse, Segment,
+    SegmentMatch, ShadowReport, Stage, StageRule, StageThresholds, StreamScoreUsersRequest,
+    StreamScoreUsersResponse, Subject, SubjectError, UnknownKind, UnloadModelRequest,
+    UnloadModelResponse, UserOrder,
 };
 
 /// The Open Inference Protocol's client and messages.

@@ -31,6 +31,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// The file of the API keys that callers need.
     pub api_keys_file: Option<PathBuf>,
+    /// JSON over HTTP, and gRPC-Web.
+    pub http: HttpPort,
     /// The metrics.
     pub metrics: MetricsPort,
     /// The log.
@@ -111,6 +113,7 @@ impl Config {
                  [tls], or add --insecure if that is what you want"
             ));
         }
+        self.validate_http()?;
         if let Some(address) = self.metrics.listen {
             if !address.ip().is_loopback() && !self.metrics.public {
                 return fault(format!(
@@ -124,6 +127,11 @@ impl Config {
                     "metrics.listen is {address}, where calls are listened for: choose another port"
                 ));
             }
+            if Some(address) == self.http.listen && address.port() != 0 {
+                return fault(format!(
+                    "metrics.listen is {address}, where HTTP is listened for: choose another port"
+                ));
+            }
         }
         self.log.validate()?;
         if let Some(traces) = &self.traces {
@@ -131,6 +139,73 @@ impl Config {
         }
         self.limits.validate()
     }
+}
+
+impl Config {
+    /// Whether calls can come from this machine only, on every port.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let addresses = [Some(self.address()), self.http.listen];
+        let mut addresses = addresses.into_iter().flatten();
+        addresses.all(|address| address.ip().is_loopback())
+    }
+
+    fn validate_http(&self) -> Result<(), ServeError> {
+        let fault = |problem: String| Err(ServeError::Setting(problem));
+        let HttpPort {
+            listen,
+            allow_origins,
+        } = &self.http;
+        if let Some(origin) = allow_origins.iter().find(|origin| !is_origin(origin)) {
+            return fault(format!(
+                "http.allow_origins has {origin:?}: an origin is written as https://HOST or https://HOST:PORT, without a \
+                 path, and \"*\" stands for all"
+            ));
+        }
+        let Some(address) = listen else {
+            return match allow_origins.is_empty() {
+                true => Ok(()),
+                false => fault("http.allow_origins has no effect without http.listen".into()),
+            };
+        };
+        if !address.ip().is_loopback() && self.tls.is_none() && !self.insecure {
+            return fault(format!(
+                "http.listen {address}: other machines can reach this address and the connection is not encrypted; set \
+                 [tls], or add --insecure if that is what you want"
+            ));
+        }
+        if *address == self.address() && address.port() != 0 {
+            return fault(format!(
+                "http.listen is {address}, where gRPC is listened for: choose another port"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text is an origin as browsers write it.
+fn is_origin(text: &str) -> bool {
+    let is_plain = |uri: &http::Uri| {
+        let scheme = uri.scheme_str();
+        let authority = uri.authority().map(|authority| authority.as_str());
+        matches!(scheme, Some("http" | "https"))
+            && authority.is_some_and(|authority| {
+                // A browser writes host names in lower case, and no user.
+                !authority.contains('@')
+                    && format!("{}://{authority}", scheme.unwrap_or_default()) == text
+                    && !authority.chars().any(|letter| letter.is_ascii_uppercase())
+            })
+    };
+    text == "*" || text.parse::<http::Uri>().is_ok_and(|uri| is_plain(&uri))
+}
+
+/// The section `[http]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpPort {
+    /// Where to answer JSON over HTTP and gRPC-Web; nowhere when absent.
+    pub listen: Option<SocketAddr>,
+    /// The origins whose pages may ask.
+    pub allow_origins: Vec<String>,
 }
 
 /// Keys of earlier versions with those that took their place.
@@ -223,6 +298,61 @@ mod tests {
                 .unwrap()
                 .contains("limits.max_concurrent_calls is 0")
         );
+    }
+
+    #[test]
+    fn the_port_for_http_has_the_rules_of_that_for_grpc() {
+        let http = |text: &str| problem(&format!("model = 'm'\n{text}"));
+        assert_eq!(http("[http]\nlisten = '127.0.0.1:8080'"), None);
+        let open = http("[http]\nlisten = '0.0.0.0:8080'").unwrap();
+        assert!(
+            open.contains("http.listen") && open.contains("--insecure"),
+            "{open}"
+        );
+        assert_eq!(
+            http("insecure = true\n[http]\nlisten = '0.0.0.0:8080'"),
+            None
+        );
+        for same in [
+            "[http]\nlisten = '127.0.0.1:50051'",
+            "[http]\nlisten = '127.0.0.1:8080'\n[metrics]\nlisten = '127.0.0.1:8080'",
+        ] {
+            assert!(
+                http(same).unwrap().contains("choose another port"),
+                "{same}"
+            );
+        }
+        let origins = |list: &str| {
+            http(&format!(
+                "[http]\nlisten = '127.0.0.1:8080'\nallow_origins = {list}"
+            ))
+        };
+        assert_eq!(
+            origins("['https://shop.example', 'http://localhost:3000', '*']"),
+            None
+        );
+        for wrong in [
+            "shop.example",
+            "https://shop.example/",
+            "https://Shop.example",
+            "ftp://a",
+            "https://a@b",
+            "null",
+            "",
+        ] {
+            let refused = origins(&format!("['{wrong}']")).unwrap();
+            assert!(refused.contains("http.allow_origins"), "{wrong}: {refused}");
+        }
+        let alone = http("[http]\nallow_origins = ['*']").unwrap();
+        assert!(alone.contains("without http.listen"), "{alone}");
+    }
+
+    #[test]
+    fn models_are_managed_from_this_machine_on_every_port() {
+        let is_loopback = |text: &str| Config::parse(text).unwrap().is_loopback();
+        assert!(is_loopback("") && is_loopback("[http]\nlisten = '[::1]:8080'"));
+        assert!(!is_loopback("listen = '0.0.0.0:1'"));
+        assert!(!is_loopback("[http]\nlisten = '0.0.0.0:8080'"));
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //! services.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderValue};
 
+use super::form::Form;
 use super::quota::{Owner, Share};
 use super::telemetry::traces::TraceParent;
+
+/// How long work of the server's own may wait: it is given up when nobody needs it any more.
+const OWN_WORK: Duration = Duration::from_secs(86_400);
 
 /// The context of one call.
 #[derive(Clone)]
@@ -22,6 +26,8 @@ pub(crate) struct CallContext {
     pub(crate) request_id: Option<HeaderValue>,
     /// Its place in the queue, if it has had one since its head arrived.
     pub(crate) queue_place: Option<Arc<Share>>,
+    /// How its messages are written.
+    pub(crate) form: Form,
     /// The memory that the call holds. It is given back when the last of the answer has been sent.
     pub(crate) memory: Arc<Share>,
 }
@@ -53,6 +59,19 @@ impl CallContext {
         self.memory.owner()
     }
 
+    /// The context of work that the server does for itself, on the account that has this memory.
+    pub(crate) fn of_server(memory: Share) -> Self {
+        Self {
+            deadline: Instant::now() + OWN_WORK,
+            span: TraceParent::none(),
+            caller: Caller::default(),
+            request_id: None,
+            queue_place: None,
+            form: Form::Protobuf,
+            memory: Arc::new(memory),
+        }
+    }
+
     /// The context of a call of nobody's: what calls in unit tests have.
     #[cfg(test)]
     pub(crate) fn within(longest: std::time::Duration) -> Self {
@@ -74,6 +93,7 @@ impl CallContext {
             caller: Caller::default(),
             request_id: None,
             queue_place: None,
+            form: Form::Protobuf,
             memory: Arc::new(memory.unwrap()),
         }
     }

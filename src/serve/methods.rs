@@ -106,6 +106,7 @@ rpcs! {
         "ScoreUser" Unary Some(Permission::Score);
         "BatchScoreUsers" Bulk Some(Permission::Score);
         "StreamScoreUsers" BidiStream Some(Permission::Score);
+        "ListUsers" Unary Some(Permission::Score);
     }
     Inference "inference.GRPCInferenceService" {
         "ModelInfer" Bulk Some(Permission::Score);

@@ -26,6 +26,11 @@ pub fn sections() -> Vec<Section> {
             settings: Cow::Borrowed(TLS),
         },
         Section {
+            name: "http",
+            purpose: "JSON over HTTP and gRPC-Web, on a port of their own.",
+            settings: Cow::Borrowed(HTTP),
+        },
+        Section {
             name: "metrics",
             purpose: "Metrics, a page for people and health, over plain HTTP on a port of their own.",
             settings: Cow::Borrowed(METRICS),
@@ -114,6 +119,26 @@ const TLS: &[Setting] = &[
         "The file of the authorities of the clients' certificates, as PEM: every client must then have one.",
     )
     .otherwise("clients need no certificate"),
+];
+
+const HTTP: &[Setting] = &[
+    Setting::new(
+        "listen",
+        STRING,
+        "The address and port to answer JSON over HTTP and gRPC-Web on.",
+    )
+    .otherwise("there is no such port")
+    .range(Range::Condition {
+        words: "an address that other machines can reach needs `[tls]` or `insecure`",
+        legal: &["\"127.0.0.1:8080\""],
+        illegal: &["\"0.0.0.0:8080\"", "\"127.0.0.1:50051\""],
+    }),
+    Setting::new(
+        "allow_origins",
+        "list of strings",
+        "The origins whose pages may ask, as `https://HOST` or `https://HOST:PORT`; `*` stands for all.",
+    )
+    .otherwise("pages of no origin may ask"),
 ];
 
 const METRICS: &[Setting] = &[

@@ -21,16 +21,45 @@ use super::registry::ModelRegistry;
 use super::state::{Phase, ServerState, Stopped};
 use super::telemetry::metrics::Metrics;
 use super::telemetry::traces::Traces;
-use super::transport::connection::Connections;
+use super::transport::connection::{Connections, Protocol};
 use super::transport::credentials::{Credentials, EVERY, follow_rollup};
+use super::transport::http::HttpService;
 use super::transport::listener::Listener;
 use super::transport::metrics_port::MetricsServer;
+use super::transport::tracker::ConnectionTracker;
 
 /// Opens the port to listen on; port 0 lets the system choose one.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| ServeError::Listen { address, source })
+}
+
+/// The ports that callers reach.
+#[derive(Debug)]
+pub struct Ports {
+    /// For gRPC.
+    pub grpc: TcpListener,
+    /// For JSON over HTTP and gRPC-Web; `None` for a server without that.
+    pub http: Option<TcpListener>,
+}
+
+impl Ports {
+    /// Opens the ports of a configuration.
+    pub async fn listen(config: &Config) -> Result<Self, ServeError> {
+        let grpc = listen(config.address()).await?;
+        let http = match config.http.listen {
+            None => None,
+            Some(address) => Some(listen(address).await?),
+        };
+        Ok(Self { grpc, http })
+    }
+}
+
+impl From<TcpListener> for Ports {
+    fn from(grpc: TcpListener) -> Self {
+        Self { grpc, http: None }
+    }
 }
 
 /// What happens to a server from outside while it runs.
@@ -61,12 +90,12 @@ pub fn ticks() -> mpsc::Receiver<()> {
     ticks
 }
 
-/// Serves on `listener` until the shutdown completes, then lets calls in progress finish.
+/// Serves on `ports` until the shutdown completes, then lets calls in progress finish.
 ///
 /// The port answers at once, health with NOT_SERVING and scoring with UNAVAILABLE, while models and users are loaded. Fails
 /// when that does. The roll-up is read again, too, when its files change.
 pub async fn run<Load, Ready, Shutdown>(
-    listener: TcpListener,
+    ports: impl Into<Ports>,
     config: &Config,
     lifecycle: Lifecycle<Load, Ready, Shutdown>,
 ) -> Result<Stopped, ServeError>
@@ -78,7 +107,7 @@ where
     let credentials = Credentials::read(config)?;
     check_folder(config.models.as_ref())?;
     let state = state(config)?;
-    let calls = calls(listener, config, &state, &credentials)?;
+    let calls = calls(ports.into(), config, &state, &credentials)?;
     let metrics = match config.metrics.listen {
         None => None,
         Some(address) => Some(MetricsServer::new(listen(address).await?, &state)),
@@ -144,24 +173,60 @@ where
     Ok(stopped)
 }
 
+/// What takes calls, on one port or two.
+struct Calls {
+    grpc: Listener,
+    http: Option<Listener>,
+}
+
+impl Calls {
+    /// Serves until all calls are finished.
+    async fn serve(self) -> Stopped {
+        let http = async {
+            match self.http {
+                Some(http) => http.serve().await,
+                None => Stopped::Drained,
+            }
+        };
+        match tokio::join!(self.grpc.serve(), http) {
+            (Stopped::Drained, Stopped::Drained) => Stopped::Drained,
+            _ => Stopped::CutOff,
+        }
+    }
+}
+
 /// What takes calls.
 fn calls(
-    tcp: TcpListener,
+    ports: Ports,
     config: &Config,
     state: &Arc<ServerState>,
     credentials: &Credentials,
-) -> Result<Listener, ServeError> {
+) -> Result<Calls, ServeError> {
     let keys = Arc::clone(&credentials.keys);
     let gateway = Gateway::new(state, keys, config.log.access_log, salt()?)?;
-    Ok(Listener {
+    let tracker = Arc::<ConnectionTracker>::default();
+    let listener = |tcp, protocol| Listener {
         tcp,
         connections: Connections {
+            protocol,
             tls: credentials.tls.clone(),
-            gateway,
+            gateway: gateway.clone(),
             limits: config.limits.clone(),
         },
         metrics: Arc::clone(&state.metrics),
+        tracker: Arc::clone(&tracker),
         phase: state.phase.subscribe(),
+    };
+    let http = match ports.http {
+        None => None,
+        Some(tcp) => {
+            let service = HttpService::new(gateway.clone(), &config.http.allow_origins)?;
+            Some(listener(tcp, Protocol::Http(Arc::new(service))))
+        }
+    };
+    Ok(Calls {
+        grpc: listener(ports.grpc, Protocol::Grpc),
+        http,
     })
 }
 

@@ -82,6 +82,7 @@ impl ServerState {
 
     /// Takes over other users, for the calls that begin from now on.
     pub(crate) fn replace_users(&self, users: Arc<KnownUsers>) {
+        self.engine.rankings.keep_only(&users);
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(users);
     }
 

@@ -16,5 +16,8 @@ pub(crate) mod inference {
     tonic::include_proto!("inference");
 }
 
+/// The encoded descriptor of both protocols with the comments of their files.
+pub(crate) const DOCUMENTED: &[u8] = tonic::include_file_descriptor_set!("ebb.documented");
+
 /// The encoded descriptor of both protocols, for reflection.
 pub(crate) const DESCRIPTOR: &[u8] = tonic::include_file_descriptor_set!("ebb.descriptor");

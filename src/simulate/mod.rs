@@ -41,6 +41,7 @@ use serde::Serialize;
 
 use crate::history::{Day, YEARS};
 use crate::output::OutputError;
+use crate::phases::{Phases, Unit};
 use life::Life;
 use noise::Noise;
 use world::World;
@@ -273,6 +274,17 @@ impl fmt::Display for SeasonSummary {
 ///
 /// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
 pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
+    simulate_observed(options, Phases::UNOBSERVED)
+}
+
+/// [`simulate`], for somebody who waits for it.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_observed(
+    options: &SimulateOptions,
+    phases: Phases<'_>,
+) -> Result<Summary, SimulateError> {
     options.check()?;
     let files = write::Files::new(&options.out)?;
     let world = World::new(options.start, options.days, options.season);
@@ -281,6 +293,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     let mut left = BTreeMap::new();
     let mut rhythms = BTreeMap::new();
     let mut purchases = 0;
+    let living = phases.begin("simulating users", options.users.into(), Unit::Users);
     for user in 0..options.users {
         let life = Life::live(&world, options.seed, user);
         purchases += life
@@ -294,10 +307,11 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
         *rhythms.entry(life.rhythm.kind()).or_default() += 1;
         truths.push(write::Truth::new(&world, user, &life));
         noise.add(user, &life.events);
+        living.advance(1);
     }
     noise.add_bot(&world);
     let (rows, noise) = noise.finish();
-    files.write(options, &rows, &truths)?;
+    files.write(options, &rows, &truths, phases)?;
     Ok(Summary {
         users: options.users,
         rows: rows.len() as u64,

@@ -20,6 +20,7 @@ use super::world::World;
 use super::{SimulateError, SimulateOptions};
 use crate::history::Day;
 use crate::output::{Destination, Staged, commit};
+use crate::phases::{Phases, Unit};
 
 /// Days of a mean month.
 const MONTH_DAYS: f64 = 30.4375;
@@ -52,8 +53,9 @@ impl Files {
         options: &SimulateOptions,
         rows: &[Row],
         truths: &[Truth],
+        phases: Phases<'_>,
     ) -> Result<(), SimulateError> {
-        named(&self.events, events(self.events.file()?, rows))?;
+        named(&self.events, events(self.events.file()?, rows, phases))?;
         named(&self.truth, truth(self.truth.file()?, truths))?;
         let text = configuration(options);
         named(
@@ -98,17 +100,19 @@ struct EventRow {
     channel: Channel,
 }
 
-fn events(file: File, rows: &[Row]) -> io::Result<()> {
+fn events(file: File, rows: &[Row], phases: Phases<'_>) -> io::Result<()> {
     // No time of writing and no system in the header: equal logs are equal bytes.
     let gzip = GzBuilder::new()
         .mtime(0)
         .operating_system(ANY_SYSTEM)
         .write(file, Compression::best());
     let mut csv = csv::Writer::from_writer(gzip);
+    let writing = phases.begin("writing the log", rows.len() as u64, Unit::Rows);
     for Row {
         user, event, flaw, ..
     } in rows
     {
+        writing.advance(1);
         csv.serialize(EventRow {
             user_id: if *flaw == Flaw::NoUser {
                 String::new()

@@ -40,6 +40,7 @@ use crate::model::{
     BundleSpec, Calibration, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments,
     Training, version,
 };
+use crate::phases::Unit;
 
 pub use super::data::context::FitInput;
 
@@ -144,6 +145,7 @@ fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainErr
         days: ctx.config.model.spacing_days,
         most: ctx.config.model.snapshots,
         anniversaries: ctx.config.model.most_anniversaries(),
+        active_within_days: ctx.config.churn.active_within_days,
     };
     let lead_days = ctx.config.churn.lead_days;
     let schedule = Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)?;
@@ -166,8 +168,11 @@ struct Shared {
 
 fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainError> {
     let Labelled { schedule, data, .. } = labelled;
+    let steps = ctx.phases.begin("segments and stages", 4, Unit::Steps);
     let bg_nbd = fit_bg_nbd(ctx, ctx.observed.until)?;
+    steps.advance(1);
     let preprocessing = fit_preprocessing(data, &ctx.catalogue, bg_nbd);
+    steps.advance(1);
     let newest = data.at(&schedule.regular[schedule.regular.len() - 1..]);
     let columns = &preprocessing.columns[..ctx.catalogue.len()];
     let standardised: Vec<f64> = newest
@@ -181,7 +186,9 @@ fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainErr
         &ctx.config.segments,
         ctx.config.model.seed,
     )?;
+    steps.advance(1);
     let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segments)?;
+    steps.advance(1);
     Ok(Shared {
         preprocessing,
         segments,

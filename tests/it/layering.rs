@@ -7,16 +7,21 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
     ("columnar", &[]),
+    ("terminal", &[]),
+    ("phases", &[]),
     ("configuration", &[]),
-    ("history", &["math", "regular_file", "output", "columnar"]),
+    (
+        "history",
+        &["math", "regular_file", "output", "phases", "columnar"],
+    ),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
-    ("events", &["math", "columnar", "history"]),
+    ("events", &["math", "columnar", "phases", "history"]),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
@@ -40,6 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "columnar",
             "configuration",
             "output",
+            "phases",
             "history",
             "features",
             "lifecycle",
@@ -53,6 +59,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         &[
             "columnar",
             "output",
+            "phases",
             "history",
             "features",
             "lifecycle",
@@ -60,7 +67,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         ],
     ),
     ("report", &["math", "history", "card"]),
-    ("simulate", &["math", "output", "history"]),
+    ("simulate", &["math", "output", "phases", "history"]),
     (
         "serve",
         &[
@@ -77,6 +84,8 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         "bin ebb-train",
         &[
             "output",
+            "phases",
+            "terminal",
             "history",
             "events",
             "rollup_sql",
@@ -88,7 +97,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "simulate",
         ],
     ),
-    ("bin ebb-serve", &["history", "model", "serve"]),
+    ("bin ebb-serve", &["terminal", "history", "model", "serve"]),
 ];
 
 /// The folders and files inside of a module.
@@ -170,6 +179,7 @@ const FLOORS: [Floors; 4] = [
             "memory",
             "quota",
             "context",
+            "form",
             "methods",
             "detached",
         ],

@@ -6,11 +6,15 @@ mod column_order;
 mod damaged;
 mod docs;
 mod errors;
+mod grpc_web;
 mod illegal_subjects;
 mod illegal_tensors;
 mod inference;
+mod json_http;
+mod json_http_abuse;
 mod keys;
 mod limits;
+mod listing;
 mod log;
 mod metrics;
 mod models;
@@ -37,8 +41,8 @@ use ebb::history::Histories;
 use ebb::model::{Bundle, BundleSpec, Saved};
 use ebb::serve::client::*;
 use ebb::serve::{
-    Config, InitialState, KnownUsers, Label, Lifecycle, Limits, ServeError, ServedModel, Stopped,
-    listen, run,
+    Config, HttpPort, InitialState, KnownUsers, Label, Lifecycle, Limits, Ports, ServeError,
+    ServedModel, Stopped, listen, run,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -56,6 +60,7 @@ const VERSION: &str = "0123456789ab";
 struct Running {
     channel: Channel,
     address: std::net::SocketAddr,
+    http: Option<std::net::SocketAddr>,
     stop: oneshot::Sender<()>,
     reload: tokio::sync::mpsc::Sender<()>,
     look: tokio::sync::mpsc::Sender<()>,
@@ -70,6 +75,15 @@ impl Running {
     ) -> (Self, oneshot::Receiver<()>) {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let http_port = match config.http.listen {
+            None => None,
+            Some(address) => Some(listen(address).await.unwrap()),
+        };
+        let http = http_port.as_ref().map(|port| port.local_addr().unwrap());
+        let ports = Ports {
+            grpc: listener,
+            http: http_port,
+        };
         let ((stop, stopped), (ready, is_ready)) = (oneshot::channel::<()>(), oneshot::channel());
         let (reload, reloads) = tokio::sync::mpsc::channel(1);
         let (look, looks) = tokio::sync::mpsc::channel(1);
@@ -83,7 +97,7 @@ impl Running {
                     let _ = stopped.await;
                 },
             };
-            run(listener, &config, lifecycle).await
+            run(ports, &config, lifecycle).await
         });
         let channel = Endpoint::from_shared(format!("http://{address}"))
             .unwrap()
@@ -92,6 +106,7 @@ impl Running {
             Self {
                 channel,
                 address,
+                http,
                 stop,
                 reload,
                 look,

@@ -10,6 +10,7 @@ use crate::history::{Day, Histories, HistoryError, Span};
 use crate::lifecycle::NotEligible;
 use crate::model::{Bundle, ModelError, Prediction, Predictor, Subject};
 use crate::output::{Destination, OutputError, commit};
+use crate::phases::{Phases, Unit};
 use rows::{Chunk, Form, Rows};
 use sink::{Sink, Skipped};
 
@@ -157,6 +158,7 @@ pub fn write_scores(
     histories: &Histories,
     as_of: Day,
     target: &Target,
+    phases: Phases<'_>,
 ) -> Result<Summary, ScoresError> {
     let (mut sink, form) = Sink::open(target)?;
     let mut skipped = Skipped::open(target)?;
@@ -166,11 +168,13 @@ pub fn write_scores(
         as_of,
         form,
     };
+    let scoring = phases.begin("scoring users", histories.len() as u64, Unit::Users);
     histories.stream_spans(
         SPAN_BLOCKS,
         |span| scorer.score(span),
         |scored| {
             summary.scored += scored.users;
+            scoring.advance(scored.users + scored.skipped.len() as u64);
             if scored.users > 0 {
                 sink.write(scored.rows)?;
             }

@@ -11,7 +11,7 @@ use crate::columnar::table::{Encoder, RowGroup};
 use crate::history::Day;
 use crate::model::{Reason, Score};
 
-/// The columns of every form.
+/// The columns of both forms; those of CSV.
 pub(crate) const COLUMNS: [&str; 11] = [
     "user_id",
     "as_of",
@@ -26,6 +26,9 @@ pub(crate) const COLUMNS: [&str; 11] = [
     "reason_3",
 ];
 
+/// The columns of a reason that Parquet has beside its description, behind all columns of [`COLUMNS`].
+const REASON_COLUMNS: [&str; 4] = ["theme", "feature", "value", "contribution"];
+
 /// How rows are written.
 pub(crate) enum Form {
     Csv,
@@ -38,9 +41,46 @@ pub(crate) enum Chunk {
     Parquet(RowGroup),
 }
 
+/// The names of all columns of the Parquet form: `reason_1_theme` and so on behind those of CSV.
+fn parquet_columns() -> Vec<String> {
+    let mut names = COLUMNS.map(str::to_owned).to_vec();
+    for reason in 1..=REASONS {
+        names.extend(REASON_COLUMNS.map(|column| format!("reason_{reason}_{column}")));
+    }
+    names
+}
+
 /// A reason as a description with its contribution: "last purchase 47 days ago; usually every 12 (+0.83)".
 fn description(reason: &Reason<'_>) -> String {
     format!("{} ({:+.2})", reason.description, reason.contribution)
+}
+
+/// A reason as columns for programs.
+#[derive(Default)]
+struct ReasonColumns {
+    theme: StringBuilder,
+    feature: StringBuilder,
+    value: Float64Builder,
+    contribution: Float64Builder,
+}
+
+impl ReasonColumns {
+    fn push(&mut self, reason: Option<&Reason<'_>>) {
+        self.theme.append_option(reason.map(|r| r.group.name()));
+        self.feature.append_option(reason.map(|r| r.feature));
+        self.value.append_option(reason.and_then(|r| r.value));
+        self.contribution
+            .append_option(reason.map(|r| r.contribution));
+    }
+
+    fn finish(&mut self) -> [ArrayRef; REASON_COLUMNS.len()] {
+        [
+            Arc::new(self.theme.finish()),
+            Arc::new(self.feature.finish()),
+            Arc::new(self.value.finish()),
+            Arc::new(self.contribution.finish()),
+        ]
+    }
 }
 
 #[derive(Default)]
@@ -54,6 +94,7 @@ pub(crate) struct Rows {
     segment: UInt16Builder,
     segment_name: StringBuilder,
     reasons: [StringBuilder; REASONS],
+    reason_columns: [ReasonColumns; REASONS],
 }
 
 impl Rows {
@@ -69,8 +110,11 @@ impl Rows {
                 .append_option(score.segment.as_ref().map(|s| s.id as u16));
             self.segment_name
                 .append_option(score.segment.as_ref().map(|s| s.name));
-            for (k, column) in self.reasons.iter_mut().enumerate() {
-                column.append_option(h.reasons.get(k).map(description));
+            let columns = self.reasons.iter_mut().zip(&mut self.reason_columns);
+            for (k, (described, columns)) in columns.enumerate() {
+                let reason = h.reasons.get(k);
+                described.append_option(reason.map(description));
+                columns.push(reason);
             }
         }
     }
@@ -159,12 +203,12 @@ impl Rows {
                 .iter_mut()
                 .map(|r| Arc::new(r.finish()) as ArrayRef),
         );
-        let nullable = |name: &&str| name.starts_with("segment") || name.starts_with("reason");
-        RecordBatch::try_from_iter_with_nullable(
-            COLUMNS
-                .iter()
-                .zip(arrays)
-                .map(|(n, a)| (*n, a, nullable(n))),
-        )
+        arrays.extend(self.reason_columns.iter_mut().flat_map(|r| r.finish()));
+        let nullable = |name: &str| name.starts_with("segment") || name.starts_with("reason");
+        let columns = parquet_columns().into_iter().zip(arrays);
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| {
+            let nullable = nullable(&name);
+            (name, array, nullable)
+        }))
     }
 }

@@ -1,10 +1,17 @@
+//! The command line: what all commands share. Each command's own arguments stand beside it in `commands`.
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use ebb::history::{Day, MemoryBudget, Partition};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use ebb::history::MemoryBudget;
+use ebb::terminal::columns;
 
-use crate::commands::{Check, Compare, Evaluate};
-use crate::values::{Dialect, Season, TimeType, bytes, share};
+use crate::commands::{
+    check, compare, completions, evaluate, explain, features, fit, inspect, man, publish, report,
+    rollup, rollup_sql, score, simulate, top,
+};
+use crate::progress::ProgressForm;
+use crate::values::bytes;
 
 /// Trains churn models on an event log and scores its users.
 #[derive(Debug, Parser)]
@@ -18,32 +25,62 @@ pub(crate) struct Arguments {
     /// Print one JSON object on standard output instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// How progress is shown on standard error.
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = ProgressForm::Auto)]
+    pub(crate) progress: ProgressForm,
+}
+
+/// The columns that help takes at most: longer lines are hard to read.
+const HELP_COLUMNS: usize = 120;
+
+impl Arguments {
+    /// What this process was started with.
+    ///
+    /// # Errors
+    /// Mistakes, and what is printed where help or the version is asked for.
+    pub(crate) fn of_process() -> Result<Self, clap::Error> {
+        // 0 is any width.
+        let columns = columns(std::io::stdout()).map_or(0, |columns| columns.min(HELP_COLUMNS));
+        let mut command = Self::command().term_width(columns);
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Simulate the event log of a shop, with its configuration and the true causes of churn.
-    Simulate(Simulate),
+    Simulate(simulate::Args),
     /// Fit segments and churn models and write a model bundle.
-    Fit(Fit),
+    Fit(fit::Args),
     /// Score every user of a log.
-    Score(Score),
+    Score(score::Args),
     /// Judge a bundle on data that came after its fit, beside what its card promised.
-    Evaluate(Evaluate),
+    Evaluate(evaluate::Args),
     /// Compare two bundles on the same users of a later day.
-    Compare(Compare),
+    Compare(compare::Args),
     /// Check a bundle's card against a quality gate: exit code 2 where a figure misses its threshold.
-    Check(Check),
+    Check(check::Args),
     /// Replace the bundle in use by another one, in one step, and keep the earlier one for --rollback.
-    Publish(Publish),
+    Publish(publish::Args),
     /// Print a bundle's model card.
-    Inspect(Inspect),
+    Inspect(inspect::Args),
+    /// Print where a bundle's report is, copy it, or open it in a browser.
+    Report(report::Args),
     /// Write the daily roll-up of a log as Parquet, with an index of its users for ebb-serve.
-    Rollup(Rollup),
+    Rollup(rollup::Args),
     /// Print the query that makes the daily roll-up of the configured log in a SQL engine.
-    RollupSql(RollupSql),
+    RollupSql(rollup_sql::Args),
+    /// List the users to look after first, by risk or by what would be lost with them.
+    Top(top::Args),
+    /// Explain one user's answer: reasons, the weeks before, and what other events would change.
+    Explain(explain::Args),
     /// Write every user's features as of some days as Parquet.
-    Features(Features),
+    Features(features::Args),
+    /// Print the script by which a shell completes commands and flags.
+    Completions(completions::Args),
+    /// Write the manual pages.
+    Man(man::Args),
 }
 
 /// Which log to read, and how.
@@ -77,155 +114,4 @@ impl Log {
             ..machine
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Simulate {
-    /// How many users.
-    #[arg(long, default_value_t = 20_000)]
-    pub(crate) users: u32,
-    /// How many days.
-    #[arg(long, default_value_t = 540)]
-    pub(crate) days: u32,
-    /// Seed of everything drawn at random.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) seed: u64,
-    /// The first day.
-    #[arg(long, value_name = "DATE", default_value_t = ebb::simulate::default_start())]
-    pub(crate) start: Day,
-    /// The share of rows that are late, repeated or broken, as in real logs.
-    #[arg(long, default_value_t = ebb::simulate::DEFAULT_CORRUPTION_RATE)]
-    pub(crate) corruption_rate: f64,
-    /// What the time of year does to the business.
-    #[arg(long, value_enum, default_value_t = Season::Mild)]
-    pub(crate) season: Season,
-    /// The folder to write.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Fit {
-    #[command(flatten)]
-    pub(crate) log: Log,
-    /// No event at or after this day is seen [default: the day after the last one that the log covers].
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<Day>,
-    /// Also fit a random forest on the same rows and put its figures among the baselines of the card.
-    #[arg(long = "random-forest-baseline")]
-    pub(crate) random_forest: bool,
-    /// Write the bundle even if a model does not beat the recency-only baseline.
-    #[arg(long)]
-    pub(crate) allow_below_baseline: bool,
-    /// Fit on this share of the users, such as 0.05, chosen by a hash of their ids.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    pub(crate) sample_users: Option<f64>,
-    /// The bundle's folder.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Score {
-    /// The bundle's folder.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
-    #[command(flatten)]
-    pub(crate) log: Log,
-    /// Score as known at the start of this day [default: the day after the last one that the log covers].
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<Day>,
-    /// Score also more than three days beyond what the log covers, where all users look silent.
-    #[arg(long)]
-    pub(crate) allow_stale: bool,
-    /// Score also if the log has no event of a kind that the model uses.
-    #[arg(long)]
-    pub(crate) allow_missing_kinds: bool,
-    /// Succeed also if no user is scored.
-    #[arg(long)]
-    pub(crate) allow_empty: bool,
-    /// Score one partition of the users only, such as 0/16; together all partitions are all users.
-    #[arg(long, value_name = "NUMBER/OF")]
-    pub(crate) partition: Option<Partition>,
-    /// scores.csv, scores.parquet, or - for CSV on standard output.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Publish {
-    /// The new bundle's folder. It is loaded and must reproduce its golden answers; a copy of it is published.
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        requires = "live",
-        required_unless_present = "rollback"
-    )]
-    pub(crate) model: Option<PathBuf>,
-    /// The folder of the bundle in use, which is kept beside it as FOLDER.previous.
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        requires = "model",
-        required_unless_present = "rollback"
-    )]
-    pub(crate) live: Option<PathBuf>,
-    /// Swap the bundle in this folder with the one that was there before; a second time swaps them back.
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["model", "live"])]
-    pub(crate) rollback: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Inspect {
-    /// The bundle's folder.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Rollup {
-    #[command(flatten)]
-    pub(crate) log: Log,
-    /// Leave out events at or after this day.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<Day>,
-    /// How many files, each with a share of the users.
-    #[arg(long, default_value_t = 4)]
-    pub(crate) partitions: usize,
-    /// The folder to write.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RollupSql {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
-    /// The engine that is to run the query.
-    #[arg(long, value_enum)]
-    pub(crate) dialect: Dialect,
-    /// The table that holds the log, as the engine writes its name [default: the configured files in Spark and DuckDB,
-    /// `events` elsewhere].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) table: Option<String>,
-    /// What the time column of the table is: text (or a number) as `events.time_format` says, a date or timestamp in
-    /// local time, or an instant [default: what it is in the configured files].
-    #[arg(long, value_enum)]
-    pub(crate) time_type: Option<TimeType>,
-    /// Leave out events at or after this day.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<Day>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Features {
-    #[command(flatten)]
-    pub(crate) log: Log,
-    /// Features as known at the start of this day; may be repeated.
-    #[arg(long, value_name = "DATE", required = true)]
-    pub(crate) as_of: Vec<Day>,
-    /// features.parquet
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
 }

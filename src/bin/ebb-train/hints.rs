@@ -1,12 +1,16 @@
 //! What a user of the command line can do about an error. The library has no flags, so its errors name none.
 
 use ebb::batch::features::FeaturesError;
+use ebb::batch::list::ListError;
 use ebb::batch::scores::ScoresError;
+use ebb::batch::top::TopError;
 use ebb::events::{EventsError, SqlRemedy};
+use ebb::explain::ExplainError;
 use ebb::history::HistoryError;
 use ebb::model::ModelError;
 use ebb::train::TrainError;
 use ebb::train::checks::agreement::AgreementError;
+use ebb::train::later::LaterError;
 
 /// The flags that help with an error, in a sentence.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
@@ -31,9 +35,16 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             SqlRemedy::Setting(_) => None,
         };
     }
+    if let Some(error) = error.downcast_ref() {
+        return of_judging(error);
+    }
+    if let Some(TopError::NoAmounts { .. }) = error.downcast_ref() {
+        return Some("--by risk needs no amounts");
+    }
     let is_bundle_folder = matches!(error.downcast_ref(), Some(ModelError::NotABundle { .. }));
     let is_name = matches!(error.downcast_ref(), Some(ScoresError::Format { .. }))
-        || matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }));
+        || matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }))
+        || matches!(error.downcast_ref(), Some(ListError::Format { .. }));
     (is_bundle_folder || is_name).then_some("--out names what is written")
 }
 
@@ -60,6 +71,18 @@ fn of_training(error: &TrainError) -> Option<&'static str> {
     }
 }
 
+fn of_judging(error: &LaterError) -> Option<&'static str> {
+    match error {
+        LaterError::Seen { .. } => Some(
+            "--as-of sets the day, --allow-seen judges at it all the same and marks the result",
+        ),
+        LaterError::NotObserved { .. } | LaterError::NothingBefore { .. } => {
+            Some("--as-of sets the day to judge at")
+        }
+        _ => None,
+    }
+}
+
 /// The error on histories that another error passes on.
 fn history_error(error: &anyhow::Error) -> Option<&HistoryError> {
     // An error that is passed on as it is doesn't appear among the causes.
@@ -70,6 +93,15 @@ fn history_error(error: &anyhow::Error) -> Option<&HistoryError> {
         return Some(inner);
     }
     if let Some(FeaturesError::History(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(TopError::History(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(ExplainError::History(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(LaterError::History(inner)) = error.downcast_ref() {
         return Some(inner);
     }
     match error.downcast_ref() {
@@ -114,12 +146,31 @@ mod tests {
             ScoresError::History(spill()).into(),
             FeaturesError::History(spill()).into(),
             TrainError::History(spill()).into(),
+            LaterError::History(spill()).into(),
+            LaterError::NothingBefore {
+                as_of,
+                first: as_of,
+            }
+            .into(),
+            LaterError::Seen {
+                model: "f00".into(),
+                fitted_as_of: as_of,
+                as_of,
+                window_days: 30,
+                observed_until: as_of,
+            }
+            .into(),
             TrainError::NoEvents { as_of }.into(),
             setting.into(),
             missing.into(),
             ModelError::NotABundle { path: path.clone() }.into(),
             ScoresError::Format { path: path.clone() }.into(),
-            FeaturesError::Name { path }.into(),
+            FeaturesError::Name { path: path.clone() }.into(),
+            ListError::Format { path }.into(),
+            TopError::NoAmounts {
+                activity: "`purchase`".into(),
+            }
+            .into(),
         ]
     }
 

@@ -3,22 +3,22 @@
 mod args;
 mod commands;
 mod hints;
-mod judging;
 mod outcome;
 mod outputs;
+mod progress;
 mod renamed;
 mod signals;
+mod terminal;
 mod values;
+mod wrap;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use args::{Arguments, Command};
 use outcome::{Failure, Output, say};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(error) => {
             // Asking for help or the version is no mistake.
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     let output = Output {
         quiet: arguments.quiet,
         json: arguments.json,
+        progress: arguments.progress,
     };
     let done = match &arguments.command {
         Command::Simulate(simulate) => commands::simulate(simulate, output),
@@ -51,6 +52,11 @@ fn main() -> ExitCode {
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),
+        Command::Top(top) => commands::top(top, output),
+        Command::Explain(explain) => commands::explain(explain, output),
+        Command::Report(report) => commands::report(report, output),
+        Command::Completions(completions) => commands::completions(completions, output),
+        Command::Man(man) => commands::man(man, output),
         Command::Features(features) => commands::features(features, output),
     };
     match done {

@@ -6,8 +6,13 @@ use std::path::Path;
 
 use anyhow::Context;
 use ebb::output::visible_lines;
+use ebb::report::lines::Line;
+use ebb::terminal::columns;
 
 use crate::hints;
+use crate::progress::ProgressForm;
+use crate::terminal;
+use crate::wrap::wrapped;
 
 /// Why a command ended without success.
 #[derive(Debug)]
@@ -71,6 +76,7 @@ pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Failure {
 pub(crate) struct Output {
     pub(crate) quiet: bool,
     pub(crate) json: bool,
+    pub(crate) progress: ProgressForm,
 }
 
 impl Output {
@@ -79,7 +85,22 @@ impl Output {
         match (self.json, self.quiet) {
             (true, _) => print(&visible_lines(&json.to_string())),
             (false, true) => Ok(()),
-            (false, false) => print(&visible_lines(text.trim_end())),
+            (false, false) => {
+                let text = visible_lines(text.trim_end());
+                match columns(std::io::stdout()) {
+                    Some(columns) => print(&wrapped(&text, columns)),
+                    None => print(&text),
+                }
+            }
+        }
+    }
+
+    /// The same in lines for a terminal, in its colours.
+    pub(crate) fn painted(self, json: &serde_json::Value, lines: &[Line]) -> Outcome {
+        match (self.json, self.quiet) {
+            (true, _) => print(&visible_lines(&json.to_string())),
+            (false, true) => Ok(()),
+            (false, false) => print(&terminal::painted(lines)),
         }
     }
 
@@ -96,10 +117,18 @@ impl Output {
         say(&format!("warning: {}", text.trim_end()));
     }
 
+    /// What is likely to be typed next, on standard error.
+    pub(crate) fn next(self, command: &str) {
+        self.note(&format!("next: {command}"));
+    }
+
     /// A remark on the way, on standard error.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet && !self.json {
-            say(text.trim_end());
+            match columns(std::io::stderr()) {
+                Some(columns) => say(&wrapped(text.trim_end(), columns)),
+                None => say(text.trim_end()),
+            }
         }
     }
 }
@@ -121,4 +150,32 @@ pub(crate) fn say(line: &str) {
 /// A path for people and JSON to read; what is not UTF-8 in it is replaced by U+FFFD.
 pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// A path as a shell takes it: in quotes where it has to be.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = shown(path);
+    let is_plain = |letter: char| letter.is_alphanumeric() || "_-./:=@%+,".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
+        for (path, expected) in [
+            ("models/next-2.v1", "models/next-2.v1"),
+            ("my models/x", "'my models/x'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME/*", "'$HOME/*'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), expected);
+        }
+    }
 }

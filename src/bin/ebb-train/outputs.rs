@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use ebb::batch::features::FeaturesError;
+use ebb::batch::list::ListError;
 use ebb::batch::scores::ScoresError;
 use ebb::events::{LogFiles, QualityReport};
 use ebb::history::HistoryError;
@@ -54,7 +55,8 @@ pub(crate) fn check(
 /// How the command ends after an output was refused: as bad usage where another output would do.
 pub(crate) fn refused(error: impl Into<anyhow::Error>) -> Failure {
     let error: anyhow::Error = error.into();
-    let is_name = matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }));
+    let is_name = matches!(error.downcast_ref(), Some(FeaturesError::Name { .. }))
+        || matches!(error.downcast_ref(), Some(ListError::Format { .. }));
     if is_name || output_error(&error).is_some_and(OutputError::is_usage) {
         usage(error)
     } else {
@@ -75,6 +77,9 @@ fn output_error(error: &anyhow::Error) -> Option<&OutputError> {
         return Some(inner);
     }
     if let Some(FeaturesError::Output(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(ListError::Output(inner)) = error.downcast_ref() {
         return Some(inner);
     }
     error.downcast_ref()

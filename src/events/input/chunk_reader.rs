@@ -62,11 +62,6 @@ impl<'a> ChunkReader<'a> {
         self.number
     }
 
-    /// How many files were read to their ends.
-    pub(crate) fn files_read(&self) -> usize {
-        self.file
-    }
-
     /// The positions of the files whose quotes turned out to be escaped by backslashes.
     pub(crate) fn escaped(&self) -> &[usize] {
         &self.escaped

@@ -155,7 +155,7 @@ fn files_that_cannot_be_read_are_named() {
         today: None,
     };
     assert!(matches!(
-        read_log(&request, &mut |_| {}),
+        read_log(&request, Phases::UNOBSERVED),
         Err(EventsError::NoPaths)
     ));
 }

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
@@ -15,6 +15,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::events::tests::*;
 use crate::history::write_rollup;
+use crate::phases::{Observer, PhaseProgress};
 
 pub(super) struct Event {
     pub(super) user: i64,
@@ -384,18 +385,30 @@ fn the_order_of_files_and_of_their_columns_does_not_matter() {
         labels: LabelKinds::default(),
         today: None,
     };
-    let mut reports = Vec::new();
+    let read_to = Reading::default();
     assert_eq!(
-        read_log(&request, &mut |progress| reports.push(progress))
+        read_log(&request, Phases::observed_by(&read_to))
             .unwrap()
             .histories,
         expected().0
     );
-    let last = reports.last().unwrap();
-    assert_eq!(
-        (last.files_read, last.files, last.bytes_read, last.rows),
-        (1, 1, last.bytes, 1_000)
-    );
+    let bytes = fs::metadata(&paths[0]).unwrap().len();
+    let reports = read_to.0.into_inner().unwrap();
+    assert_eq!(reports.first(), Some(&(0, bytes, None)));
+    assert_eq!(reports.last(), Some(&(bytes, bytes, Some(1_000))));
+}
+
+/// How far the reading of a log came: bytes read, of how many, and rows.
+#[derive(Default)]
+struct Reading(Mutex<Vec<(u64, u64, Option<u64>)>>);
+
+impl Observer for Reading {
+    fn observe(&self, progress: PhaseProgress<'_>) {
+        if progress.phase == "reading the log" {
+            let report = (progress.done, progress.total, progress.rows);
+            self.0.lock().unwrap().push(report);
+        }
+    }
 }
 
 #[test]

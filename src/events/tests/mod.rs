@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::events::*;
 use crate::history::Histories;
+use crate::phases::Phases;
 
 /// The plain mapping of the events below.
 const PLAIN: &str = r#"
@@ -53,7 +54,7 @@ fn read_dir(
         labels: LabelKinds::default(),
         today: None,
     };
-    let read = read_log(&request, &mut |_| {})?;
+    let read = read_log(&request, Phases::UNOBSERVED)?;
     Ok((read.histories, read.quality))
 }
 

@@ -7,11 +7,11 @@ mod words;
 
 pub use contrast::Contrast;
 pub use words::percent;
+pub(crate) use words::{days, number};
 
 use super::extract::trend_windows;
 use super::list::with_article;
 use super::{Catalogue, Feature, Quantity, Season};
-use words::{days, number};
 
 impl Catalogue {
     /// One plain description on a user's value of a feature, such as "last purchase 47 days ago; usually every 12".
@@ -162,7 +162,8 @@ impl Catalogue {
             .filter(|v| !v.is_nan())
     }
 
-    fn verb(&self) -> String {
+    /// What users do who stay: the kind of activity, if there is just one.
+    pub(crate) fn verb(&self) -> String {
         match self.schema().activity.as_slice() {
             [_] => self.kind_word(0),
             _ => "activity".to_owned(),

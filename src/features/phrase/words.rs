@@ -12,7 +12,7 @@ pub fn percent(probability: f64) -> String {
 }
 
 /// "1 day", "47 days", "3.8 days".
-pub(super) fn days(value: f64) -> String {
+pub(crate) fn days(value: f64) -> String {
     if (value - 1.0).abs() < 0.05 {
         "1 day".to_owned()
     } else {
@@ -41,7 +41,7 @@ const TENTHS_MAX: f64 = 1e15;
 
 /// At most one decimal for small values, none for large ones. Whole numbers are written, because writing broken ones
 /// takes ten times as long.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let tenths = (value * 10.0).round();
     if tenths.is_nan() || tenths.abs() >= TENTHS_MAX {
         return format!("{value:.0}");

@@ -28,7 +28,7 @@ pub use index::open::{IndexError, RollupIndex};
 pub use read::{RollupRead, StrayRows, read_rollup};
 #[cfg(feature = "train")]
 pub(crate) use read::{check_complete, read_rollup_file};
-pub use write::{RollupWritten, rollup_destination, write_rollup};
+pub use write::{RollupWritten, rollup_destination, write_rollup, write_rollup_observed};
 
 /// The columns a roll-up must have.
 pub(crate) const REQUIRED: [&str; 4] = ["user", "day", "kind", "count"];

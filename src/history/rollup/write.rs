@@ -22,6 +22,7 @@ use super::{AMOUNT, part_name, part_of_name};
 use crate::history::store::sampling::partition_of;
 use crate::history::{Amount, Block, DayRecord, Histories, HistoryError};
 use crate::output::{Destination, Staged};
+use crate::phases::{Phases, Unit};
 
 /// Rows that are gathered before all files are written to at once.
 const WAITING_ROWS: usize = 262_144;
@@ -61,14 +62,31 @@ pub fn write_rollup(
     histories: &Histories,
     partitions: usize,
 ) -> Result<RollupWritten, HistoryError> {
+    write_rollup_observed(dir, histories, partitions, Phases::UNOBSERVED)
+}
+
+/// [`write_rollup`], for somebody who waits for it.
+///
+/// # Errors
+/// As [`write_rollup`].
+pub fn write_rollup_observed(
+    dir: &Path,
+    histories: &Histories,
+    partitions: usize,
+    phases: Phases<'_>,
+) -> Result<RollupWritten, HistoryError> {
     let partitions = partitions.clamp(1, PARTITION_LIMIT);
     let staged = Staged::new(rollup_destination(dir)?)?;
     let schema = schema(histories)?;
     let part = |number| Part::create(&staged, &part_name(number, partitions), &schema, partitions);
     let mut parts: Vec<Part> = (0..partitions).map(part).collect::<Result<_, _>>()?;
     let mut waiting = 0;
+    let writing = phases.begin("writing the roll-up", histories.len() as u64, Unit::Users);
     histories.stream_blocks(
-        |block| batches(histories, block, &schema, partitions),
+        |block| {
+            writing.advance(block.len() as u64);
+            batches(histories, block, &schema, partitions)
+        },
         |batches| {
             for (part, batch) in batches.map_err(|source| HistoryError::Parquet {
                 path: dir.to_owned(),

@@ -15,6 +15,7 @@ use super::merge;
 use super::secret_hash::hash;
 use super::spill::SpillFiles;
 use crate::history::{DayRecord, Histories, HistoryError};
+use crate::phases::Phases;
 
 /// The most kinds a log may have.
 const KIND_LIMIT: usize = 1_000;
@@ -227,7 +228,12 @@ impl HistoriesBuilder {
     }
 
     /// All that was added, sorted by user, day and kind.
-    pub fn finish(mut self) -> Result<Histories, HistoryError> {
+    pub fn finish(self) -> Result<Histories, HistoryError> {
+        self.finish_observed(Phases::UNOBSERVED)
+    }
+
+    /// [`Self::finish`], for somebody who waits for it.
+    pub fn finish_observed(mut self, phases: Phases<'_>) -> Result<Histories, HistoryError> {
         self.flush_all()?;
         if self.shared.open.load(Ordering::SeqCst) > 0 {
             return Err(HistoryError::NotClosed);
@@ -241,7 +247,7 @@ impl HistoriesBuilder {
             .collect();
         let folder = self.shared.budget.folder.clone();
         drop(self);
-        merge::finish(kinds, partitions, &folder)
+        merge::finish(kinds, partitions, &folder, phases)
     }
 }
 

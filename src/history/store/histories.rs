@@ -202,6 +202,14 @@ impl Histories {
         Ok(all)
     }
 
+    /// These blocks of users, of which there are [`Self::block_count`].
+    pub(crate) fn span_of(&self, blocks: Range<usize>) -> Span<'_> {
+        Span {
+            histories: self,
+            blocks,
+        }
+    }
+
     /// What `look` makes of each block of users, on all threads; in order of the blocks.
     pub fn map_blocks<T: Send>(
         &self,

@@ -12,12 +12,14 @@ use super::interner::StringInterner;
 use super::secret_hash::hash;
 use super::spill::{SpillStream, SpillWriter, SpilledRuns, damaged};
 use crate::history::{DayRecord, Histories, HistoryError, Totals, codec, compact};
+use crate::phases::{Phase, Phases, Unit};
 
 /// The histories of all partitions' users.
 pub(crate) fn finish(
     kinds: Vec<String>,
     partitions: Vec<PartitionRuns>,
     folder: &Path,
+    phases: Phases<'_>,
 ) -> Result<Histories, HistoryError> {
     let mut order: Vec<(String, usize)> = kinds.into_iter().zip(0..).collect();
     order.sort_unstable();
@@ -31,6 +33,7 @@ pub(crate) fn finish(
         numbers: &numbers,
         in_order,
         folder,
+        phases,
     };
     if partitions
         .iter()
@@ -78,6 +81,7 @@ struct Merge<'a> {
     /// Whether kinds appeared in the order of their names, so that runs have their final numbers.
     in_order: bool,
     folder: &'a Path,
+    phases: Phases<'a>,
 }
 
 impl Merge<'_> {
@@ -86,10 +90,18 @@ impl Merge<'_> {
         kinds: Vec<String>,
         partitions: Vec<PartitionRuns>,
     ) -> Result<Histories, HistoryError> {
+        let merging = self.merging(&partitions);
+        let segment = |partition| {
+            let segment = self.segment(partition)?;
+            merging.advance(1);
+            Ok(segment)
+        };
         let segments: Vec<Segment> = partitions
             .into_par_iter()
-            .map(|partition| self.segment(partition))
-            .collect::<Result<_, _>>()?;
+            .map(segment)
+            .collect::<Result<_, HistoryError>>()?;
+        let totals = sum(kinds.len(), segments.iter().map(|segment| &segment.totals));
+        let ordering = self.ordering(&totals);
         let mut order: Vec<(u128, u32, u32)> = Vec::new();
         for (number, segment) in segments.iter().enumerate() {
             let users = 0..segment.names.len() as u32;
@@ -104,10 +116,10 @@ impl Merge<'_> {
             for (_, segment, user) in users {
                 segments[*segment as usize].put(*user, &mut bytes);
             }
+            ordering.advance(users.len() as u64);
             bytes.into_boxed_slice()
         };
         let blocks: Vec<Box<[u8]>> = order.par_chunks(BLOCK_USERS).map(block).collect();
-        let totals = sum(kinds.len(), segments.iter().map(|segment| &segment.totals));
         Ok(Histories::new(kinds, totals, Blocks::Memory(blocks)))
     }
 
@@ -116,11 +128,18 @@ impl Merge<'_> {
         kinds: Vec<String>,
         partitions: Vec<PartitionRuns>,
     ) -> Result<Histories, HistoryError> {
+        let merging = self.merging(&partitions);
+        let sorted = |partition| {
+            let sorted = self.sorted(partition)?;
+            merging.advance(1);
+            Ok(sorted)
+        };
         let sorted: Vec<(SpillStream, Totals)> = partitions
             .into_par_iter()
-            .map(|partition| self.sorted(partition))
-            .collect::<Result<_, _>>()?;
+            .map(sorted)
+            .collect::<Result<_, HistoryError>>()?;
         let totals = sum(kinds.len(), sorted.iter().map(|(_, totals)| totals));
+        let ordering = self.ordering(&totals);
         let mut heap = Heap::default();
         for (stream, _) in sorted {
             heap.push(stream, Vec::new())?;
@@ -141,6 +160,7 @@ impl Merge<'_> {
                     &first,
                 ));
                 block.clear();
+                ordering.advance(users as u64);
                 users = 0;
             }
             heap.push(stream, entry)?;
@@ -152,6 +172,7 @@ impl Merge<'_> {
                 &first,
             ));
         }
+        ordering.advance(users as u64);
         Ok(Histories::new(
             kinds,
             totals,
@@ -160,6 +181,19 @@ impl Merge<'_> {
                 index,
             },
         ))
+    }
+
+    /// The phase in which the records of each user are put together.
+    fn merging(&self, partitions: &[PartitionRuns]) -> Phase<'_> {
+        let all = partitions.len() as u64;
+        self.phases
+            .begin("merging the records of users", all, Unit::Partitions)
+    }
+
+    /// The phase in which all users get their order.
+    fn ordering(&self, totals: &Totals) -> Phase<'_> {
+        let users = totals.users as u64;
+        self.phases.begin("ordering users", users, Unit::Users)
     }
 
     /// A partition's users in a file, sorted by id.

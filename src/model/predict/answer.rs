@@ -80,6 +80,34 @@ pub struct Reason<'m> {
     pub description: String,
 }
 
+/// What one feature adds to a user's log-odds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureContribution<'m> {
+    /// The group of the feature.
+    pub group: FeatureGroup,
+    /// The feature, or a number that is derived from several.
+    pub feature: &'m str,
+    /// Its raw value; `None` when it is unknown.
+    pub value: Option<f64>,
+    /// The unit of the value.
+    pub unit: &'static str,
+    /// What it adds to the log-odds, with its hinges and half of each of its interactions; positive raises churn.
+    pub contribution: f64,
+    /// The value in plain words.
+    pub description: String,
+}
+
+/// What every feature adds to one horizon's answer. With the base they add up to the log-odds, but for rounding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HorizonContributions<'m> {
+    /// The horizon in days.
+    pub horizon_days: u16,
+    /// The horizon whose model gives the answer: a shorter one where this horizon's own model contradicts that.
+    pub answered_by_horizon_days: u16,
+    /// Every feature and every derived number, by feature groups.
+    pub features: Vec<FeatureContribution<'m>>,
+}
+
 /// The segment nearest to a user.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SegmentMatch<'m> {

@@ -1,6 +1,6 @@
 //! Why a user has a score: each feature group's effect, explained by its most influential feature.
 
-use super::answer::Reason;
+use super::answer::{FeatureContribution, Reason};
 use super::kernel::Kernel;
 use super::plan::CompiledModel;
 use crate::features::{Contrast, Quantity};
@@ -18,6 +18,14 @@ pub(crate) struct Explanation<'a, 'm> {
     pub(crate) derived: &'a [f64],
 }
 
+/// A column of the preprocessing with a user's raw value.
+struct Measured<'m> {
+    feature: &'m str,
+    unit: &'static str,
+    /// `None` where it is unknown.
+    value: Option<f64>,
+}
+
 /// The column that explains a group's effect.
 struct MostInfluential {
     column: usize,
@@ -31,6 +39,47 @@ impl<'m> Explanation<'_, 'm> {
         let plan = self.bundle.plan();
         let (group, members) = &plan.groups[group];
         let MostInfluential { column, contrast } = self.most_influential(members, contribution);
+        let Measured {
+            feature,
+            unit,
+            value,
+        } = self.measured(column);
+        Reason {
+            group: *group,
+            contribution,
+            feature,
+            value,
+            unit,
+            description: contrast.unwrap_or_else(|| self.description(column, value)),
+        }
+    }
+
+    /// What every column adds, by feature groups and within them in the order of the columns.
+    pub(crate) fn contributions(&self) -> Vec<FeatureContribution<'m>> {
+        let groups = self.bundle.plan().groups.iter();
+        let columns = groups.flat_map(|(group, members)| members.iter().map(|m| (*group, *m)));
+        columns
+            .map(|(group, column)| {
+                let Measured {
+                    feature,
+                    unit,
+                    value,
+                } = self.measured(column);
+                FeatureContribution {
+                    group,
+                    feature,
+                    value,
+                    unit,
+                    contribution: self.kernel.contribution(column),
+                    description: self.description(column, value),
+                }
+            })
+            .collect()
+    }
+
+    /// What a column measures, and its raw value.
+    fn measured(&self, column: usize) -> Measured<'m> {
+        let plan = self.bundle.plan();
         let features = self.bundle.catalogue().features();
         let (feature, unit, value) = match column.checked_sub(features.len()) {
             None => {
@@ -43,14 +92,10 @@ impl<'m> Explanation<'_, 'm> {
                 self.derived[number],
             ),
         };
-        let value = (!value.is_nan()).then_some(value);
-        Reason {
-            group: *group,
-            contribution,
+        Measured {
             feature,
-            value,
             unit,
-            description: contrast.unwrap_or_else(|| self.description(column, value)),
+            value: (!value.is_nan()).then_some(value),
         }
     }
 

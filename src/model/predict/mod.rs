@@ -17,7 +17,7 @@ use crate::history::{Day, HistoryView};
 use crate::lifecycle::{Behaviour, Eligibility, NotEligible, classify, is_inactive};
 use crate::math::sigmoid;
 use crate::model::{Bundle, ModelError};
-use answer::{HorizonScore, Prediction, Score, SegmentMatch, Subject};
+use answer::{HorizonContributions, HorizonScore, Prediction, Score, SegmentMatch, Subject};
 use explain::Explanation;
 use kernel::{Kernel, contradicts};
 
@@ -65,6 +65,26 @@ impl<'m> Predictor<'m> {
             Subject::Features(vector) => self.predict_vector(vector, reason_count),
             Subject::History(history) => self.predict_history(history, as_of, reason_count),
         }
+    }
+
+    /// Scores a history with all reasons, and what every feature adds to the answer of each horizon; nothing of a
+    /// history without a score.
+    ///
+    /// # Errors
+    /// Those of [`Self::predict`].
+    pub fn explain(
+        &mut self,
+        history: HistoryView<'_>,
+        as_of: Day,
+    ) -> Result<(Prediction<'m>, Vec<HorizonContributions<'m>>), ModelError> {
+        let groups = self.bundle.plan().groups.len();
+        let prediction = self.predict(Subject::History(history), as_of, groups)?;
+        let contributions = match prediction {
+            // The kernel still holds the standardised numbers.
+            Prediction::Scored(_) => self.contributions(),
+            _ => Vec::new(),
+        };
+        Ok((prediction, contributions))
     }
 
     fn predict_history(
@@ -172,6 +192,45 @@ impl<'m> Predictor<'m> {
                     .collect(),
                 // Not `sum`: over nothing that is -0.
                 other_contribution: others.iter().fold(0.0, |sum, (_, effect)| sum + effect),
+            });
+        }
+        answers
+    }
+
+    /// What every feature adds to the answers of the last history that was scored; see [`Self::horizons`].
+    fn contributions(&mut self) -> Vec<HorizonContributions<'m>> {
+        let bundle = self.bundle;
+        let (spec, plan) = (bundle.spec(), bundle.plan());
+        let silence = spec.churn_event.is_none();
+        let mut answers: Vec<HorizonContributions<'m>> = Vec::with_capacity(plan.models.len());
+        let mut answered = None;
+        for (compiled, model) in plan.models.iter().zip(&spec.models) {
+            let horizon_days = model.horizon_days;
+            self.kernel.contribute(plan, compiled);
+            let log_odds = self.kernel.effects(0).log_odds(compiled);
+            let shorter = answers.last().zip(answered);
+            if let Some((shorter, answered)) = shorter
+                && contradicts(answered, log_odds, silence)
+            {
+                let capped = HorizonContributions {
+                    horizon_days,
+                    ..shorter.clone()
+                };
+                answers.push(capped);
+                continue;
+            }
+            answered = Some(log_odds);
+            let explanation = Explanation {
+                bundle,
+                model: compiled,
+                kernel: &self.kernel,
+                vector: &self.extracted,
+                derived: &self.derived,
+            };
+            answers.push(HorizonContributions {
+                horizon_days,
+                answered_by_horizon_days: horizon_days,
+                features: explanation.contributions(),
             });
         }
         answers

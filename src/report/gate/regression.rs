@@ -2,6 +2,7 @@
 
 use super::finding::{Bound, Checked, Finding, mark};
 use crate::card::{ComparedHorizon, Comparison, Paired, Thresholds};
+use crate::report::later::table::signed_span;
 use crate::report::wording::untested::few;
 
 /// The most that the log loss may be above that of the model in use where nothing is configured, in nats.
@@ -52,10 +53,8 @@ fn regression(days: u16, paired: &Paired, limit: f64) -> Finding {
         ". The log has too few users to show it"
     };
     let line = format!(
-        "horizon {days}: log loss less that of the model in use {:+.4} [{:+.4}, {:+.4}], upper end at most {limit}: {}{shown}",
-        d.value,
-        d.low,
-        d.high,
+        "horizon {days}: log loss less that of the model in use {}, upper end at most {limit}: {}{shown}",
+        signed_span(d),
         mark(checked.passed)
     );
     Finding::checked(checked, line)

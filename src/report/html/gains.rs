@@ -14,11 +14,10 @@ const BUDGET: usize = 20;
 
 /// Gains for every horizon with a test.
 pub(crate) fn section(card: &Card) -> Markup {
-    let content = |h: &HorizonCard| match &h.evaluation {
+    super::horizon::panels(card, 'b', |h: &HorizonCard| match &h.evaluation {
         Some(e) => figure(h.horizon_days, e),
         None => super::horizon::untested(card, h),
-    };
-    super::horizon::panels(&card.horizons, |h| h.horizon_days, 'b', content)
+    })
 }
 
 /// Reached churners as an integer, as the page's script counts them.

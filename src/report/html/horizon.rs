@@ -11,26 +11,34 @@ use crate::report::wording;
 
 /// A panel for each horizon, below tabs when there are several. Without scripts, and on paper, all are shown. `prefix`
 /// makes the ids of one group of panels; tabs of all groups turn together.
-pub(crate) fn panels<H>(
-    horizons: &[H],
-    days: impl Fn(&H) -> u16,
+pub(crate) fn panels(
+    card: &Card,
     prefix: char,
-    content: impl Fn(&H) -> Markup,
+    content: impl Fn(&HorizonCard) -> Markup,
+) -> Markup {
+    let horizons: Vec<(u16, &HorizonCard)> =
+        card.horizons.iter().map(|h| (h.horizon_days, h)).collect();
+    panels_of(&horizons, prefix, |h| content(h))
+}
+
+/// The same for anything that exists once for every horizon.
+pub(crate) fn panels_of<T>(
+    horizons: &[(u16, T)],
+    prefix: char,
+    content: impl Fn(&T) -> Markup,
 ) -> Markup {
     let several = horizons.len() > 1;
     html! {
         @if several {
             // Hidden until the script has made them work.
             div.tabs role="tablist" aria-label="Horizon" hidden {
-                @for h in horizons {
-                    @let days = days(h);
+                @for (days, _) in horizons {
                     button type="button" role="tab" id={ "tab-" (prefix) (days) } aria-controls={ (prefix) (days) }
                         data-days=(days) { (days) " days" }
                 }
             }
         }
-        @for h in horizons {
-            @let days = days(h);
+        @for (days, h) in horizons {
             div.panel id={ (prefix) (days) } data-days=(days) {
                 @if several { h3.within { "Within " (days) " days" } }
                 (content(h))
@@ -46,7 +54,7 @@ pub(crate) fn untested(card: &Card, h: &HorizonCard) -> Markup {
 
 /// The figures on each model and on its fit.
 pub(crate) fn evidence(card: &Card) -> Markup {
-    panels(&card.horizons, |h| h.horizon_days, 'h', |h| panel(card, h))
+    panels(card, 'h', |h| panel(card, h))
 }
 
 fn panel(card: &Card, h: &HorizonCard) -> Markup {

@@ -3,9 +3,7 @@
 use maud::{Markup, html};
 
 use super::text::{capital, nowrap};
-use super::{
-    Page, Section, baseline_comparison, calibration, gains, horizon, metric_tiles, slices,
-};
+use super::{Section, baseline_comparison, calibration, gains, horizon, metric_tiles, slices};
 use crate::card::{BaselineSource, Interval, LaterEvaluation, LaterHorizon, Promise, Standing};
 use crate::report::later::evaluation::{FROM_BUNDLE, conclusion, head, horizon_title, metric_name};
 use crate::report::number::{THIN, counted, counted_share, decimals, signed};
@@ -13,16 +11,17 @@ use crate::report::wording;
 
 /// The page: a whole HTML document.
 pub fn render(judged: &LaterEvaluation) -> String {
-    super::document(Page {
-        title: format!("Churn model judged at {}", judged.as_of),
-        header: header(judged),
-        sections: &sections(judged),
-        footer: html! {
-            footer {
-                "Ebb " (judged.ebb_version) " · intervals are 95" (THIN) "% bootstrap intervals over users"
-            }
-        },
-    })
+    let footer = html! {
+        footer {
+            "Ebb " (judged.ebb_version) " · intervals are 95" (THIN) "% bootstrap intervals over users"
+        }
+    };
+    super::document(
+        &format!("Churn model judged at {}", judged.as_of),
+        header(judged),
+        &sections(judged),
+        footer,
+    )
 }
 
 fn header(judged: &LaterEvaluation) -> Markup {
@@ -69,9 +68,10 @@ fn badge(h: &LaterHorizon) -> (&'static str, &'static str) {
 }
 
 fn sections(judged: &LaterEvaluation) -> [Section; 3] {
-    let days = |h: &LaterHorizon| h.horizon_days;
+    let all = judged.horizons.iter().map(|h| (h.horizon_days, h));
+    let all: Vec<(u16, &LaterHorizon)> = all.collect();
     let panels = |prefix, content: fn(&LaterHorizon) -> Markup| {
-        horizon::panels(&judged.horizons, days, prefix, |h| match h.evaluation {
+        horizon::panels_of(&all, prefix, |h| match h.evaluation {
             Some(_) => content(h),
             None => html! { p.card.empty { (conclusion(judged, h)) } },
         })

@@ -7,7 +7,8 @@
 //! `retention` (the users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
-//! `later` is another page of these figures: a bundle judged on a later day. `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw.
+//! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` and `later`
+//! are pages of their own: one user's explanation, and a bundle judged on a later day.
 
 pub(crate) mod axis;
 pub(crate) mod backtest_baselines;
@@ -43,6 +44,7 @@ pub(crate) mod summary;
 pub(crate) mod tests;
 pub(crate) mod text;
 pub(crate) mod timeline;
+pub(crate) mod user;
 pub(crate) mod verdict;
 
 use base64::Engine;
@@ -51,6 +53,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::card::Card;
+pub use user::render as render_user;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -108,30 +111,16 @@ fn sections(card: &Card) -> [Section; 5] {
 
 /// The page of a card: a whole HTML document.
 pub fn render(card: &Card) -> String {
-    document(Page {
-        title: summary::title(card),
-        header: summary::header(card),
-        sections: &sections(card),
-        footer: summary::footer(card),
-    })
+    document(
+        &summary::title(card),
+        summary::header(card),
+        &sections(card),
+        summary::footer(card),
+    )
 }
 
-/// The parts of a page.
-struct Page<'a> {
-    title: String,
-    header: Markup,
-    sections: &'a [Section],
-    footer: Markup,
-}
-
-/// A whole HTML document.
-fn document(page: Page<'_>) -> String {
-    let Page {
-        title,
-        header,
-        sections,
-        footer,
-    } = page;
+/// A page in this style: a whole HTML document.
+fn document(title: &str, header: Markup, sections: &[Section], footer: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {

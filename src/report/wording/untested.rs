@@ -53,8 +53,9 @@ pub(crate) fn cause(
             until,
             observed_until,
         } => format!(
-            "The labels of {date} are not complete for {model}: its window lasts until {until}, and the log was not \
-             observed on all of these days; it covers the days before {observed_until}."
+            "The labels of {date} are not complete for {model}: its window lasts until {}, and the log was not \
+             observed on all of these days; it covers the days before {observed_until}.",
+            until.plus(-1)
         ),
         Untested::TooFewEarlier { date, rows, least } => format!(
             "Too few users to judge {model}: only {rows} rows (user, date) before {date} can train it, and \
@@ -87,8 +88,9 @@ pub(crate) fn few(untested: &Untested) -> String {
             until,
             observed_until,
         } => format!(
-            "the labels of {date} are not complete: the window lasts until {until}, and the log was not observed on all of \
-             these days; it covers the days before {observed_until}."
+            "the labels of {date} are not complete: the window lasts until {}, and the log was not observed on all of \
+             these days; it covers the days before {observed_until}.",
+            until.plus(-1)
         ),
         Untested::TooFewUsers { date, users, least } => {
             format!("both models score {users} users at {date}, and {least} are needed.")

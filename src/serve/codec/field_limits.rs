@@ -68,6 +68,14 @@ const SCORE: FieldLimits = FieldLimits(&[one(1, "subject", SUBJECT), HORIZONS]);
 const BATCH: FieldLimits = FieldLimits(&[list(1, "subjects", SUBJECTS_MOST, SUBJECT), HORIZONS]);
 const STREAMED: FieldLimits = FieldLimits(&[one(2, "batch", BATCH)]);
 
+/// The most values of a filter: enough for any number of segments.
+const FILTER_MOST: u32 = 1_000;
+const USERS: FieldLimits = FieldLimits(&[
+    numbers(5, "risk_bands", FILTER_MOST),
+    numbers(6, "stages", FILTER_MOST),
+    numbers(7, "segment_ids", FILTER_MOST),
+]);
+
 /// The most tensors of an inference request.
 const TENSORS_MOST: u32 = 1_000;
 const CONTENTS: FieldLimits = FieldLimits(&[
@@ -110,6 +118,7 @@ bounded! {
     SCORE: wire::ScoreUserRequest;
     BATCH: wire::BatchScoreUsersRequest;
     STREAMED: wire::StreamScoreUsersRequest;
+    USERS: wire::ListUsersRequest;
     INFER: wire::inference::ModelInferRequest;
     NOTHING: wire::GetModelRequest, wire::ListModelsRequest, wire::LoadModelRequest, wire::ActivateModelRequest,
         wire::UnloadModelRequest, wire::inference::ServerLiveRequest, wire::inference::ServerReadyRequest,
@@ -333,6 +342,7 @@ mod tests {
                 wire::ScoreUserRequest as "ScoreUserRequest",
                 wire::BatchScoreUsersRequest as "BatchScoreUsersRequest",
                 wire::StreamScoreUsersRequest as "StreamScoreUsersRequest",
+                wire::ListUsersRequest as "ListUsersRequest",
                 wire::GetModelRequest as "GetModelRequest",
                 wire::ListModelsRequest as "ListModelsRequest",
                 wire::LoadModelRequest as "LoadModelRequest",

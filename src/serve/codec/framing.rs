@@ -53,6 +53,33 @@ where
     }
 }
 
+/// All of a request that has no frames.
+pub(crate) async fn unframed<B>(mut body: B, most: u32) -> Result<Bytes, Status>
+where
+    B: HttpBody<Data = Bytes, Error = Status> + Unpin,
+{
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        if first.len() + rest.len() + data.len() > size(most) {
+            return Err(CallError::MessageTooLarge { most }.into());
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+            continue;
+        }
+        rest.extend_from_slice(&std::mem::take(&mut first));
+        rest.extend_from_slice(&data);
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}
+
 /// What has come of a request.
 #[derive(Default)]
 struct Received {

@@ -1,4 +1,5 @@
-//! How messages become bytes and bytes messages: prost's way, after a look at how much memory the bytes ask for.
+//! How messages become bytes and bytes messages: prost's way, after a look at how much memory the bytes ask for. JSON becomes
+//! protobuf first, so that the same is looked at.
 //!
 //! Messages that are scored stay bytes until the thread that scores them takes them apart, so that those which read from
 //! connections never spend long on one of them.
@@ -6,17 +7,26 @@
 pub(crate) mod field_limits;
 pub(crate) mod framing;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use prost::Message;
 use tonic::Status;
 use tonic::codec::{DecodeBuf, Decoder};
 
 use self::field_limits::{Bounded, check_field_counts};
 use super::errors::CallError;
+use super::form::Form;
 use super::quota::{Resource, Share};
 
-/// Decodes bytes that have passed the count, on the account of a call.
-pub(crate) fn decode<U: Bounded>(bytes: Bytes, memory: &Share) -> Result<U, CallError> {
+/// Decodes bytes of this form that have passed the count, on the account of a call.
+pub(crate) fn decode<U: Bounded>(
+    bytes: Bytes,
+    form: &Form,
+    memory: &Share,
+) -> Result<U, CallError> {
+    let bytes = match form {
+        Form::Protobuf => bytes,
+        Form::Json(json) => json.request(&bytes, memory)?,
+    };
     let needed = check_field_counts(&bytes, U::LIMITS)?;
     if !memory.grow(needed) {
         return Err(CallError::TooManyCalls {
@@ -26,29 +36,40 @@ pub(crate) fn decode<U: Bounded>(bytes: Bytes, memory: &Share) -> Result<U, Call
     U::decode(bytes).map_err(|error| CallError::malformed(error.to_string()))
 }
 
-/// Encodes and frames an answer. Its bytes are on the account of the call until the last of them has been written, wherever
+/// Encodes an answer in this form, and frames it where the form has frames. Its bytes are on the account of the call until the last of them has been written, wherever
 /// they wait: here, in HTTP/2 or for a client that does not read.
-pub(crate) fn encode(answer: &impl Message, memory: &Share) -> Result<Bytes, CallError> {
+pub(crate) fn encode(
+    answer: &impl Message,
+    form: &Form,
+    memory: &Share,
+) -> Result<Bytes, CallError> {
+    if let Form::Json(json) = form {
+        let (bytes, memory) = json.answer(answer, memory)?;
+        return Ok(Bytes::from_owner(Accounted {
+            bytes,
+            _memory: memory,
+        }));
+    }
     let length = answer.encoded_len();
     let memory = memory.another(length).ok_or(CallError::TooManyCalls {
         limit: Resource::Memory.limit(),
     })?;
-    let frame = framing::frame(length, |buffer| answer.encode_raw(buffer));
+    let bytes = framing::frame(length, |buffer| answer.encode_raw(buffer));
     Ok(Bytes::from_owner(Accounted {
-        frame,
+        bytes,
         _memory: memory,
     }))
 }
 
 /// Bytes with the memory that they are counted as.
-struct Accounted {
-    frame: BytesMut,
+struct Accounted<B> {
+    bytes: B,
     _memory: Share,
 }
 
-impl AsRef<[u8]> for Accounted {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Accounted<B> {
     fn as_ref(&self) -> &[u8] {
-        &self.frame
+        self.bytes.as_ref()
     }
 }
 
@@ -79,7 +100,7 @@ mod tests {
     }
 
     fn refused<U: Bounded + std::fmt::Debug>(bytes: Vec<u8>) -> String {
-        decode::<U>(bytes.into(), &memory())
+        decode::<U>(bytes.into(), &Form::Protobuf, &memory())
             .unwrap_err()
             .to_string()
     }
@@ -98,7 +119,9 @@ mod tests {
     #[test]
     fn lists_are_counted_before_they_are_decoded() {
         let most = ENTRIES_MOST as usize;
-        assert!(decode::<wire::ScoreUserRequest>(empty_events(most).into(), &memory()).is_ok());
+        let legal =
+            decode::<wire::ScoreUserRequest>(empty_events(most).into(), &Form::Protobuf, &memory());
+        assert!(legal.is_ok());
         let problem = refused::<wire::ScoreUserRequest>(empty_events(2_000_000));
         assert_eq!(
             problem,
@@ -123,8 +146,9 @@ mod tests {
     #[test]
     fn damaged_bytes_are_the_senders_fault() {
         for bytes in [&[0x0a, 5, 1][..], &[0xff; 12], &[0x0b], &[0x08]] {
+            let bytes = bytes.to_vec().into();
             let error =
-                decode::<wire::ScoreUserRequest>(bytes.to_vec().into(), &memory()).unwrap_err();
+                decode::<wire::ScoreUserRequest>(bytes, &Form::Protobuf, &memory()).unwrap_err();
             assert!(matches!(error, CallError::Malformed { .. }), "{error}");
         }
     }
@@ -139,10 +163,10 @@ mod tests {
         let answer = wire::UnloadModelResponse {
             etag: "x".repeat(50),
         };
-        let first = encode(&answer, &memory).unwrap();
+        let first = encode(&answer, &Form::Protobuf, &memory).unwrap();
         assert_eq!(quotas.taken(Resource::Memory), 10 + 52);
         assert!(matches!(
-            encode(&answer, &memory),
+            encode(&answer, &Form::Protobuf, &memory),
             Err(CallError::TooManyCalls {
                 limit: "memory_bytes"
             })

@@ -209,6 +209,18 @@ pub(crate) fn batch(
     Ok((options, subjects))
 }
 
+/// The options of a request for known users.
+pub(crate) fn known_users(model: String, reason_count: Option<u32>) -> ScoreOptions {
+    ScoreOptions {
+        model,
+        as_of: String::new(),
+        reason_count,
+        horizon_days: Vec::new(),
+        feature_hash: String::new(),
+        has_user_ids: true,
+    }
+}
+
 fn is_user_id(subject: &wire::Subject) -> bool {
     matches!(subject.subject, Some(SubjectForm::UserId(_)))
 }

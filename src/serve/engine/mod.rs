@@ -2,6 +2,7 @@
 
 mod places;
 pub(crate) mod pool;
+pub(crate) mod ranking;
 pub(crate) mod scorer;
 mod shadow;
 mod turns;
@@ -16,6 +17,7 @@ use crate::serve::telemetry::metrics::Metrics;
 use crate::serve::wire;
 use crate::serve::wire::subject::Subject as SubjectForm;
 use pool::{Compute, catch_panic};
+use ranking::Rankings;
 use scorer::BatchResults;
 use shadow::ShadowRequest;
 
@@ -36,7 +38,9 @@ pub(crate) struct Cost {
 /// The threads that compute, with everything that a computation is counted in.
 pub(crate) struct Engine {
     /// The pool.
-    pub(crate) pool: Compute,
+    pub(crate) pool: Arc<Compute>,
+    /// The orders of the known users.
+    pub(crate) rankings: Rankings,
     registry: Arc<ModelRegistry>,
     metrics: Arc<Metrics>,
 }
@@ -44,7 +48,9 @@ pub(crate) struct Engine {
 impl Engine {
     /// An engine on this pool.
     pub(crate) fn new(pool: Compute, registry: Arc<ModelRegistry>, metrics: Arc<Metrics>) -> Self {
+        let pool = Arc::new(pool);
         Self {
+            rankings: Rankings::new(&pool),
             pool,
             registry,
             metrics,

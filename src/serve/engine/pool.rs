@@ -94,6 +94,16 @@ impl Compute {
             .ok_or_else(|| self.full())
     }
 
+    /// What is taken of what there is a limited number of.
+    pub(super) fn quotas(&self) -> &Arc<Quotas> {
+        &self.quotas
+    }
+
+    /// How many threads compute.
+    pub(super) fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
     /// Whether large requests are being refused.
     pub(crate) fn is_overloaded(&self) -> bool {
         let places = self.quotas.most(Resource::Queue);

@@ -77,6 +77,23 @@ pub(crate) enum CallError {
         /// Which subject.
         subject: FieldPath,
     },
+    /// Users to list, and no roll-up that has any.
+    #[error("this server was started without --rollup and has no users to list")]
+    NoUsersToList,
+    /// A page of an order that is no more.
+    #[error(
+        "page_token: the model or the roll-up has changed since, and the users have another order now; begin again \
+         with the first page"
+    )]
+    StalePage,
+    /// An order that is being computed.
+    #[error(
+        "the order of the users is being computed; try again in {} ms", retry_after.as_millis()
+    )]
+    RankingPending {
+        /// How long it is likely to take.
+        retry_after: Duration,
+    },
     /// Features that were made for another model.
     #[error(
         "feature_hash: the features are for {given}, the model in use has {current}; ask GetModel again"
@@ -159,6 +176,9 @@ pub(crate) enum CallError {
         /// What is missing.
         permission: &'static str,
     },
+    /// A page that may not ask.
+    #[error("pages of {0} may not ask: `http.allow_origins` does not list that origin")]
+    Origin(String),
     /// Nothing answers to that.
     #[error("{0}")]
     UnknownMethod(String),
@@ -169,6 +189,7 @@ pub(crate) enum CallError {
     #[error("the known users cannot be read: {source}")]
     Users {
         /// Why.
+        #[from]
         source: HistoryError,
     },
     /// A computation crashed.
@@ -180,6 +201,11 @@ impl CallError {
     /// A method that is not there, or not in that way.
     pub(crate) fn unknown_method(problem: impl Into<String>) -> Self {
         Self::UnknownMethod(clip(problem.into()))
+    }
+
+    /// A page of an origin that is not listed.
+    pub(crate) fn origin(origin: String) -> Self {
+        Self::Origin(clip(origin))
     }
 
     /// An illegal field.
@@ -230,7 +256,9 @@ impl CallError {
             Self::MessageTooLarge { .. } => Reason::MessageTooLarge,
             Self::UnknownUser { .. } => Reason::UserUnknown,
             Self::UnknownModel { .. } => Reason::ModelUnknown,
-            Self::NoKnownUsers { .. } => Reason::NoRollup,
+            Self::NoKnownUsers { .. } | Self::NoUsersToList => Reason::NoRollup,
+            Self::StalePage => Reason::PageTokenStale,
+            Self::RankingPending { .. } => Reason::RankingPending,
             Self::OtherFeatures { .. } | Self::FeaturesChanged { .. } => {
                 Reason::FeatureHashMismatch
             }
@@ -245,6 +273,7 @@ impl CallError {
             Self::Draining => Reason::Draining,
             Self::Unauthenticated(_) => Reason::Unauthenticated,
             Self::NotPermitted { .. } => Reason::NotPermitted,
+            Self::Origin(_) => Reason::OriginNotAllowed,
             Self::UnknownMethod(_) => Reason::MethodUnknown,
             Self::Model(_) | Self::Users { .. } | Self::Crashed(_) => Reason::Internal,
         }
@@ -274,7 +303,7 @@ impl CallError {
 
     fn retry_after(&self) -> Duration {
         match self {
-            Self::Overloaded { retry_after } => *retry_after,
+            Self::Overloaded { retry_after } | Self::RankingPending { retry_after } => *retry_after,
             _ => RETRY_AFTER,
         }
     }

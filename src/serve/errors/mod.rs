@@ -64,6 +64,9 @@ pub enum ServeError {
     /// The protocol's own description is damaged: a fault of the build.
     #[error("the reflection service cannot be built: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The protocol's own description lacks something: a fault of the build.
+    #[error("the protocol's description is damaged: {0}")]
+    Protocol(String),
     /// A server that is not as well as a probe asks for, or cannot be asked.
     #[error("{0}")]
     Unhealthy(String),

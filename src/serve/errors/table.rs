@@ -76,8 +76,11 @@ reasons! {
         "There is no model, model version, label or model folder of that name, or no service to ask for the health of."
         "ListModels lists the models, reflection the services."
     NoRollup "NO_ROLLUP" FailedPrecondition []
-        "A user id was sent to a server that was started without a roll-up."
+        "A user id was sent to, or a list of users asked of, a server that was started without a roll-up."
         "Start it with --rollup, or send the user's history or features."
+    PageTokenStale "PAGE_TOKEN_STALE" Aborted []
+        "The model or the roll-up has changed since the page token was handed out, and the users have another order now."
+        "Begin again with the first page."
     FeatureHashMismatch "FEATURE_HASH_MISMATCH" FailedPrecondition []
         "The request's feature_hash is not that of the model that would answer; or a matrix without one came after the order of features had changed."
         "Ask GetModel again, make the vector in the order that it lists, and send the feature_hash that goes with it."
@@ -105,6 +108,9 @@ reasons! {
     NotReady "NOT_READY" Unavailable [RetryInfo]
         "The server has started and is still loading its model."
         "Wait as long as RetryInfo says, then try again."
+    RankingPending "RANKING_PENDING" Unavailable [RetryInfo]
+        "The order of the known users is being computed, as after every change of the model or the roll-up."
+        "Wait as long as RetryInfo says, then ask again."
     Draining "DRAINING" Unavailable [RetryInfo]
         "The server has been asked to stop: it ends streams, and takes no more streams and no changes of models."
         "Connect again; another server answers."
@@ -114,6 +120,9 @@ reasons! {
     NotPermitted "NOT_PERMITTED" PermissionDenied []
         "The key is valid and does not allow this method."
         "Use a key with the permission that ErrorInfo names."
+    OriginNotAllowed "ORIGIN_NOT_ALLOWED" PermissionDenied []
+        "A page in a browser asks over HTTP, and `http.allow_origins` does not list the page's origin."
+        "Add the origin to the list, or have the page's own server ask."
     MethodUnknown "METHOD_UNKNOWN" Unimplemented []
         "There is no such method, or it was called in a way that this server does not speak, such as compressed."
         "Server reflection lists the methods."

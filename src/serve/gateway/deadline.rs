@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::serve::errors::CallError;
 
@@ -24,10 +24,14 @@ pub(super) fn deadline(
     }
 }
 
-/// How long the client is willing to wait, from the header `grpc-timeout`; an error says what is wrong with it.
+/// The longest time that a client may give in seconds: as much as `grpc-timeout` can say.
+const SECONDS_MOST: f64 = 99_999_999.0;
+
+/// How long the client is willing to wait, from the header `grpc-timeout`, or from `x-request-timeout` for clients that do not
+/// speak gRPC; an error says what is wrong with it.
 fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, &'static str> {
     let Some(value) = headers.get("grpc-timeout") else {
-        return Ok(None);
+        return headers.get("x-request-timeout").map(seconds).transpose();
     };
     let text = value.to_str().map_err(|_| "grpc-timeout is not text")?;
     let (digits, unit) = text
@@ -51,9 +55,36 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, &'static str> {
     Ok(Some(time))
 }
 
+/// A time in seconds, such as `2.5`.
+fn seconds(value: &HeaderValue) -> Result<Duration, &'static str> {
+    let seconds = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok());
+    seconds
+        .filter(|seconds| (0.0..=SECONDS_MOST).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or("x-request-timeout is a number of seconds, such as 2.5")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_without_grpc_give_seconds() {
+        let read = |text: &str| {
+            timeout(&HeaderMap::from_iter([(
+                "x-request-timeout".parse().unwrap(),
+                text.parse().unwrap(),
+            )]))
+        };
+        assert_eq!(read("2.5"), Ok(Some(Duration::from_millis(2_500))));
+        assert_eq!(read("0"), Ok(Some(Duration::ZERO)));
+        for wrong in ["", "soon", "-1", "NaN", "inf", "1e99", "2s"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn timeouts_are_read_as_the_protocol_writes_them() {

@@ -17,10 +17,11 @@ use crate::serve::codec::field_limits::Bounded;
 use crate::serve::codec::{Raw, decode, encode, framing};
 use crate::serve::context::CallContext;
 use crate::serve::errors::CallError;
+use crate::serve::form::Form;
 use crate::serve::limits::size;
 use crate::serve::methods::{Rpc, Service};
 use crate::serve::services::health::HealthServiceImpl;
-use crate::serve::services::{inference, models, scoring};
+use crate::serve::services::{inference, listing, models, scoring};
 use crate::serve::state::ServerState;
 use crate::serve::wire;
 
@@ -91,7 +92,10 @@ impl Services {
                 Box::pin(async move {
                     let answer = async {
                         compressed?;
-                        let message = framing::message(body, most).await?;
+                        let message = match context.form {
+                            Form::Protobuf => framing::message(body, most).await?,
+                            Form::Json(_) => framing::unframed(body, most).await?,
+                        };
                         let answer = unary(method, Arc::clone(&state), context, message).await;
                         Ok(answer.inspect_err(|error| state.count_memory_refusal(error))?)
                     };
@@ -115,6 +119,7 @@ async fn unary(
     match method {
         "ScoreUser" => scoring::score_user(&state, call, message).await,
         "BatchScoreUsers" => scoring::batch_score_users(&state, call, message).await,
+        "ListUsers" => listing::list_users(&state, call, message).await,
         "ModelInfer" => inference::model_infer(&state, call, message).await,
         "ServerLive" => typed(&state, &call, message, inference::server_live),
         "ServerReady" => typed(&state, &call, message, inference::server_ready),
@@ -124,18 +129,19 @@ async fn unary(
         "GetModel" => typed(&state, &call, message, models::get_model),
         "ListModels" => typed(&state, &call, message, models::list_models),
         "LoadModel" => {
-            let (request, memory) = (decode(message, &call.memory)?, Arc::clone(&call.memory));
-            encode(&models::load_model(state, call, request).await?, &memory)
+            let request = decode(message, &call.form, &call.memory)?;
+            let answer = models::load_model(state, call.clone(), request).await?;
+            encode(&answer, &call.form, &call.memory)
         }
         "ActivateModel" => {
-            let request = decode(message, &call.memory)?;
+            let request = decode(message, &call.form, &call.memory)?;
             let answer = models::activate_model(&state, &call, request).await?;
-            encode(&answer, &call.memory)
+            encode(&answer, &call.form, &call.memory)
         }
         "UnloadModel" => {
-            let request = decode(message, &call.memory)?;
+            let request = decode(message, &call.form, &call.memory)?;
             let answer = models::unload_model(&state, &call, request)?;
-            encode(&answer, &call.memory)
+            encode(&answer, &call.form, &call.memory)
         }
         // The table of methods has no others.
         other => Err(CallError::UnknownMethod(format!("{other} is not answered"))),
@@ -150,7 +156,8 @@ fn typed<Q: Bounded, A: Message>(
     answer: fn(&ServerState, Q) -> Result<A, CallError>,
 ) -> Result<Bytes, CallError> {
     encode(
-        &answer(state, decode(message, &call.memory)?)?,
+        &answer(state, decode(message, &call.form, &call.memory)?)?,
+        &call.form,
         &call.memory,
     )
 }

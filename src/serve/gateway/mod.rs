@@ -34,6 +34,7 @@ use self::peer::Peer;
 use self::request_body::RequestBody;
 use super::context::{CallContext, Caller};
 use super::errors::CallError;
+use super::form::Form;
 use super::limits::size;
 use super::methods::{Permission, RPCS, Rpc, find};
 use super::quota::Owners;
@@ -130,11 +131,10 @@ impl Gateway {
         peer
     }
 
-    /// Looks at a call's head; `body` is what comes after it.
-    pub(crate) fn begin<B>(&self, head: Parts, body: B, peer: &Peer) -> Begun
+    /// Looks at a call's head; `body` is what comes after it, in this form.
+    pub(crate) fn begin<B>(&self, head: Parts, body: B, form: Form, peer: &Peer) -> Begun
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::fmt::Display,
+        B: HttpBody<Data = Bytes, Error = Status> + Send + Unpin + 'static,
     {
         let (shared, started) = (&self.0, Instant::now());
         let position = find(head.uri.path());
@@ -159,6 +159,7 @@ impl Gateway {
         match context {
             Ok((rpc, mut context, admitted)) => {
                 context.request_id = record.id().cloned();
+                context.form = form;
                 Begun::Admitted(Box::new(shared.call(
                     rpc,
                     context,
@@ -170,6 +171,25 @@ impl Gateway {
             }
             Err(error) => Begun::Refused(shared.refused(error, record)),
         }
+    }
+
+    /// The answer to a request that is no call of any method, logged and counted as one of an unknown method. Only callers
+    /// that are known learn what is wrong with it.
+    pub(crate) fn refuse(
+        &self,
+        headers: &HeaderMap,
+        error: CallError,
+        peer: &Peer,
+    ) -> Response<()> {
+        let (shared, started) = (&self.0, Instant::now());
+        let (caller, authorized) = shared.keys.authorize(headers, None);
+        if caller.key.is_some() {
+            peer.authenticate();
+        }
+        let span = shared.state.traces.begin(None, headers);
+        let id = given_id(headers);
+        let record = shared.log.begin(None, started, &caller, id, span);
+        shared.refused(authorized.err().unwrap_or(error), record)
     }
 }
 
@@ -199,8 +219,9 @@ impl Shared {
             deadline: deadline::deadline(&head.headers, started, longest)?,
             span,
             caller,
-            // The record has it.
+            // The record and the transport have these.
             request_id: None,
+            form: Form::Protobuf,
             queue_place: admitted.queue_place.clone(),
             memory: Arc::clone(&admitted.memory),
         };
@@ -218,8 +239,7 @@ impl Shared {
         body: B,
     ) -> Call
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::fmt::Display,
+        B: HttpBody<Data = Bytes, Error = Status> + Send + Unpin + 'static,
     {
         let deadline = context.deadline;
         let body = RequestBody::new(body, &self.state, rpc, &admitted.memory);

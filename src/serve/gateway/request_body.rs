@@ -94,8 +94,7 @@ impl<B> RequestBody<B> {
 
 impl<B> Body for RequestBody<B>
 where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
+    B: Body<Data = Bytes, Error = Status> + Unpin,
 {
     type Data = Bytes;
     type Error = Status;
@@ -114,7 +113,7 @@ where
         }
         Poll::Ready(match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
             None => None,
-            Some(Err(error)) => Some(Err(Status::cancelled(error.to_string()))),
+            Some(Err(status)) => Some(Err(status)),
             Some(Ok(frame)) => {
                 let counted = this.count(frame.data_ref().map_or(0, Bytes::len));
                 Some(counted.map(|()| frame).map_err(Status::from))

@@ -12,8 +12,6 @@ use crate::serve::engine::Cost;
 use crate::serve::errors::CallError;
 use crate::serve::state::ServerState;
 
-/// A message of more bytes is decoded on the pool: on the threads that read from connections it would hold up others.
-const INLINE_BYTES: usize = 64 << 10;
 /// So many bytes of a message are about as much work as a user.
 const UNIT_BYTES: usize = 512;
 
@@ -35,15 +33,16 @@ impl<Q: Bounded + Send + 'static, A: Message + 'static> Method<Q, A> {
     ) -> Result<Bytes, CallError> {
         let (shared, memory) = (Arc::clone(state), Arc::clone(&call.memory));
         let Self { cost, answer } = self;
-        let reply = move |request: Q| encode(&answer(&shared, request)?, &memory);
-        if message.len() <= INLINE_BYTES {
-            let request: Q = decode(message, &call.memory)?;
+        let form = call.form.clone();
+        let reply = move |request: Q| encode(&answer(&shared, request)?, &form, &memory);
+        if message.len() <= call.form.inline_bytes() {
+            let request: Q = decode(message, &call.form, &call.memory)?;
             let cost = cost(&request);
             return state.engine.run(&call, cost, move || reply(request)).await;
         }
         let units = message.len() / UNIT_BYTES;
-        let memory = Arc::clone(&call.memory);
-        let job = move || reply(decode(message, &memory)?);
+        let (form, memory) = (call.form.clone(), Arc::clone(&call.memory));
+        let job = move || reply(decode(message, &form, &memory)?);
         state.engine.pool.run(&call, units, job).await
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod batch;
 pub(crate) mod health;
 pub(crate) mod inference;
+pub(crate) mod listing;
 mod message;
 pub(crate) mod models;
 pub(crate) mod scoring;

@@ -134,7 +134,7 @@ fn answer(
 ) -> Result<(u64, Bytes), CallError> {
     // What the batch before has taken is free again; its answer is counted by itself.
     call.memory.shrink_to(CALL_BYTES + 2 * message.len());
-    let request = decode::<wire::StreamScoreUsersRequest>(message, &call.memory)?;
+    let request = decode::<wire::StreamScoreUsersRequest>(message, &call.form, &call.memory)?;
     let wire::StreamScoreUsersRequest { sequence, batch } = request;
     if let Some(last) = last.filter(|last| *last >= sequence) {
         let problem = format!("{sequence} comes after {last}: numbers must increase");
@@ -151,5 +151,5 @@ fn answer(
         sequence,
         outcome: Some(outcome),
     };
-    Ok((sequence, encode(&answer, &call.memory)?))
+    Ok((sequence, encode(&answer, &call.form, &call.memory)?))
 }

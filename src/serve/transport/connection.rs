@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use ::http::Request;
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Ping, PingPong, RecvStream};
-use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::exchange::{Exchange, Incoming};
+use super::http;
+use super::http::HttpService;
 use super::tls::Tls;
 use super::tracker::{ConnectionGuard, CountingStream, Traffic};
+use crate::serve::form::Form;
 use crate::serve::gateway::peer::Peer;
 use crate::serve::gateway::{Begun, Gateway};
 use crate::serve::limits::{self, Limits, seconds, size};
@@ -33,8 +36,18 @@ const SMALL_FRAME_BYTES: usize = 1 << 10;
 /// How long a large window is kept that no call needs.
 const WINDOW_KEPT: Duration = Duration::from_secs(1);
 
-/// What all connections need.
+/// What is spoken on a port.
+pub(crate) enum Protocol {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// JSON and gRPC-Web over HTTP/1.1.
+    Http(Arc<HttpService>),
+}
+
+/// What all connections of a port need.
 pub(crate) struct Connections {
+    /// What they speak.
+    pub(crate) protocol: Protocol,
     /// `None`: connections are not encrypted.
     pub(crate) tls: Option<Arc<Tls>>,
     /// Where calls go.
@@ -47,7 +60,12 @@ impl Connections {
     /// The memory of one more connection; `None` when there is none left.
     pub(crate) fn memory(&self, peer: &Peer) -> Option<Share> {
         let quotas = &self.gateway.state().quotas;
-        quotas.take(&peer.owner, Resource::Memory, CONNECTION_BYTES)
+        let buffers = match self.protocol {
+            Protocol::Grpc => 0,
+            Protocol::Http(_) => http::connection::buffer_bytes(&self.limits),
+        };
+        let bytes = CONNECTION_BYTES + buffers;
+        quotas.take(&peer.owner, Resource::Memory, bytes)
     }
 
     /// Serves a connection until its peer leaves, it is too slow to send its handshake, or the server stops.
@@ -65,21 +83,38 @@ impl Connections {
         match &self.tls {
             None => {
                 let stream = CountingStream::new(stream, guard);
-                self.serve_calls(stream, peer, due, phase).await;
+                self.serve_requests(stream, peer, due, phase).await;
             }
             Some(tls) => {
                 let mut stopping = phase.clone();
                 let accepted = tokio::select! {
-                    accepted = tokio::time::timeout_at(due, tls.acceptor().accept(stream)) => accepted,
+                    accepted = tokio::time::timeout_at(due, tls.acceptor(&self.protocol).accept(stream)) => accepted,
                     _ = stopping.wait_for(|phase| *phase == Phase::Draining) => return,
                 };
                 if let Ok(Ok(stream)) = accepted {
                     let stream = CountingStream::new(stream, guard);
-                    self.serve_calls(stream, peer, due, phase).await;
+                    self.serve_requests(stream, peer, due, phase).await;
                 }
             }
         }
         drop(memory);
+    }
+
+    /// Speaks what is spoken on the port.
+    async fn serve_requests<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: CountingStream<S>,
+        peer: Arc<Peer>,
+        due: Instant,
+        phase: watch::Receiver<Phase>,
+    ) {
+        match &self.protocol {
+            Protocol::Grpc => self.serve_calls(stream, peer, due, phase).await,
+            Protocol::Http(service) => {
+                let age = age(&self.limits, stream.guard().number());
+                http::connection::serve(service, stream, peer, &self.limits, age, phase).await;
+            }
+        }
     }
 
     /// Speaks HTTP/2 on a stream whose handshake is due at `due`.
@@ -93,7 +128,7 @@ impl Connections {
         let age = age(&self.limits, stream.guard().number());
         let traffic = Arc::clone(stream.guard().traffic());
         let handshake = tokio::select! {
-            handshake = tokio::time::timeout_at(due, http(&self.limits).handshake(stream)) => handshake,
+            handshake = tokio::time::timeout_at(due, http2(&self.limits).handshake(stream)) => handshake,
             _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
         };
         let Ok(Ok(mut connection)) = handshake else {
@@ -138,7 +173,7 @@ fn age(limits: &Limits, number: u64) -> Option<Duration> {
 }
 
 /// How HTTP/2 is spoken.
-fn http(limits: &Limits) -> Builder {
+fn http2(limits: &Limits) -> Builder {
     let mut http = Builder::new();
     http.max_concurrent_streams(limits.streams_per_connection)
         .initial_window_size(limits::STREAM_WINDOW_BYTES)
@@ -179,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Calls<'_, S> {
     fn begin(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let gateway = &self.connections.gateway;
         let (head, stream) = request.into_parts();
-        match gateway.begin(head, Incoming(stream), &self.peer) {
+        match gateway.begin(head, Incoming(stream), Form::Protobuf, &self.peer) {
             Begun::Admitted(call) => {
                 self.fit_window(call.rpc().kind);
                 let exchange = Exchange {

@@ -44,12 +44,12 @@ impl Credentials {
         let looked_at = files.clone();
         let first = within(READ_LIMIT, move || looked_at.look()).ok_or_else(|| files.late())?;
         let keys = match &first.keys {
-            None => KeyRing::open(config.address().ip().is_loopback()),
+            None => KeyRing::open(config.is_loopback()),
             Some(file) => KeyRing::guarded(parse_keys(file)?),
         };
         let tls = match &first.tls {
             None => None,
-            Some(contents) => Some(Arc::new(Tls::new(contents.parse()?))),
+            Some(contents) => Some(Arc::new(Tls::new(&*contents.parse()?))),
         };
         Ok(Self {
             keys: Arc::new(keys),
@@ -122,7 +122,7 @@ fn replace_certificates(tls: &Tls, new: Result<Arc<ServerConfig>, ServeError>) {
     match new {
         Ok(new) => {
             tracing::info!("certificates taken over");
-            tls.replace(new);
+            tls.replace(&new);
         }
         Err(error) => {
             tracing::error!(%error, "certificates not usable; those before them stay in use");

@@ -8,6 +8,7 @@ use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
+use tonic::Status;
 
 use crate::serve::gateway::call::{AnswerBody, Call};
 use crate::serve::gateway::peer::PeerCall;
@@ -17,19 +18,20 @@ pub(super) struct Incoming(pub(super) RecvStream);
 
 impl Body for Incoming {
     type Data = Bytes;
-    type Error = h2::Error;
+    type Error = Status;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let data = ready!(self.0.poll_data(cx));
         if let Some(Ok(data)) = &data {
             // The peer may send as many more at once. Fails only for more than has been received.
             let _ = self.0.flow_control().release_capacity(data.len());
         }
         // gRPC's requests have no trailers that mean anything.
-        Poll::Ready(data.map(|data| data.map(Frame::data)))
+        let gone = |error: h2::Error| Status::cancelled(error.to_string());
+        Poll::Ready(data.map(|data| data.map(Frame::data).map_err(gone)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -27,6 +27,8 @@ pub(crate) struct Listener {
     pub(crate) connections: Connections,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// The connections of all ports.
+    pub(crate) tracker: Arc<ConnectionTracker>,
     /// Tells when to stop.
     pub(crate) phase: watch::Receiver<Phase>,
 }
@@ -38,13 +40,13 @@ impl Listener {
             tcp,
             connections,
             metrics,
+            tracker,
             mut phase,
         } = self;
         let drain = seconds(connections.limits.drain_seconds);
         let most = max_connections(&connections.limits, descriptors());
         let connections = Arc::new(connections);
-        let (tracker, mut tasks) = (Arc::new(ConnectionTracker::default()), JoinSet::new());
-        let mut number = 0_u64;
+        let mut tasks = JoinSet::new();
         loop {
             metrics.set_connections(tracker.open());
             let accepted = tokio::select! {
@@ -64,8 +66,8 @@ impl Listener {
                         metrics.shed(Shed::Connections);
                         continue;
                     };
-                    number += 1;
-                    let guard = ConnectionGuard::new(&tracker, number);
+                    let guard = ConnectionGuard::new(&tracker);
+                    let number = guard.number();
                     let traffic = Arc::clone(guard.traffic());
                     let serving = Arc::clone(&connections).serve(
                         stream,

@@ -7,6 +7,7 @@ pub(crate) mod connection;
 mod credential_files;
 pub(crate) mod credentials;
 pub(crate) mod exchange;
+pub(crate) mod http;
 pub(crate) mod http_connections;
 pub(crate) mod listener;
 pub(crate) mod metrics_port;

@@ -9,6 +9,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use rustls::{RootCertStore, ServerConfig};
 
+use super::connection::Protocol;
 use super::credential_files::{FileContent, TlsContents};
 use crate::serve::errors::ServeError;
 
@@ -39,10 +40,9 @@ impl TlsContents {
             }
         };
         let config = builder.with_single_cert(chain, key);
-        let mut config = config
-            .map_err(|e| fault(&self.certificate, &format!("does not go with the key: {e}")))?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Arc::new(config))
+        config
+            .map(Arc::new)
+            .map_err(|e| fault(&self.certificate, &format!("does not go with the key: {e}")))
     }
 }
 
@@ -63,22 +63,47 @@ fn fault(file: &FileContent, problem: &str) -> ServeError {
     }
 }
 
-/// The TLS configuration of new connections.
-pub(crate) struct Tls(RwLock<Arc<ServerConfig>>);
+/// The TLS configuration of new connections, on the ports of both protocols.
+pub(crate) struct Tls(RwLock<Configs>);
+
+struct Configs {
+    grpc: Arc<ServerConfig>,
+    http: Arc<ServerConfig>,
+}
+
+impl Configs {
+    /// The same certificates, with the protocol that each port speaks.
+    fn new(config: &ServerConfig) -> Self {
+        let speaking = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Arc::new(config)
+        };
+        Self {
+            grpc: speaking(b"h2"),
+            http: speaking(b"http/1.1"),
+        }
+    }
+}
 
 impl Tls {
     /// Starts with a configuration.
-    pub(crate) fn new(config: Arc<ServerConfig>) -> Self {
-        Self(RwLock::new(config))
+    pub(crate) fn new(config: &ServerConfig) -> Self {
+        Self(RwLock::new(Configs::new(config)))
     }
 
     /// Exchanges it; connections that are open keep theirs.
-    pub(crate) fn replace(&self, config: Arc<ServerConfig>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+    pub(crate) fn replace(&self, config: &ServerConfig) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Configs::new(config);
     }
 
-    /// What accepts the next connection.
-    pub(crate) fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)).into()
+    /// What accepts the next connection that speaks this protocol.
+    pub(crate) fn acceptor(&self, protocol: &Protocol) -> tokio_rustls::TlsAcceptor {
+        let configs = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(match protocol {
+            Protocol::Grpc => &configs.grpc,
+            Protocol::Http(_) => &configs.http,
+        })
+        .into()
     }
 }

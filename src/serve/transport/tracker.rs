@@ -27,6 +27,8 @@ const EVICTED_PART: usize = 64;
 /// All connections.
 pub(crate) struct ConnectionTracker {
     open: AtomicUsize,
+    /// How many there have been.
+    taken: AtomicU64,
     tracked: Mutex<BTreeMap<u64, Tracked>>,
     started: Instant,
 }
@@ -35,6 +37,7 @@ impl Default for ConnectionTracker {
     fn default() -> Self {
         Self {
             open: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
             tracked: Mutex::default(),
             started: Instant::now(),
         }
@@ -201,8 +204,9 @@ pub(crate) struct ConnectionGuard {
 
 impl ConnectionGuard {
     /// Counts a connection; numbers increase with time.
-    pub(crate) fn new(tracker: &Arc<ConnectionTracker>, number: u64) -> Self {
+    pub(crate) fn new(tracker: &Arc<ConnectionTracker>) -> Self {
         tracker.open.fetch_add(1, Ordering::Relaxed);
+        let number = tracker.taken.fetch_add(1, Ordering::Relaxed) + 1;
         Self {
             tracker: Arc::clone(tracker),
             number,
@@ -318,7 +322,6 @@ mod tests {
     struct Connections {
         tracker: Arc<ConnectionTracker>,
         owners: Owners,
-        number: u64,
     }
 
     impl Connections {
@@ -326,23 +329,18 @@ mod tests {
             Self {
                 tracker: Arc::default(),
                 owners: Owners::default(),
-                number: 0,
             }
         }
 
         fn connect(&mut self, address: u8) -> Connection {
-            self.number += 1;
             let (own, other) = tokio::io::duplex(64);
-            let guard = ConnectionGuard::new(&self.tracker, self.number);
+            let guard = ConnectionGuard::new(&self.tracker);
+            let number = guard.number();
             let own = CountingStream::new(own, guard);
             let peer = Peer::new(&self.owners, IpAddr::from([10, 0, 0, address]));
             let task = tokio::spawn(std::future::pending());
-            self.tracker.track(
-                self.number,
-                own.guard().traffic(),
-                &peer,
-                task.abort_handle(),
-            );
+            self.tracker
+                .track(number, own.guard().traffic(), &peer, task.abort_handle());
             Connection {
                 own,
                 other,

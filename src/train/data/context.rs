@@ -5,6 +5,7 @@ use super::schema::feature_schema;
 use super::snapshots::Observed;
 use crate::features::Catalogue;
 use crate::history::{Coverage, Day, Histories};
+use crate::phases::Phases;
 use crate::train::TrainError;
 use crate::train::settings::TrainConfig;
 
@@ -23,6 +24,8 @@ pub struct FitInput<'a> {
     pub random_forest: bool,
     /// The data-quality report, for the card.
     pub data_quality: &'a serde_json::Value,
+    /// Where it is seen how far the fit has come.
+    pub phases: Phases<'a>,
 }
 
 /// The log, its configuration, and what both imply for every horizon: the features and the labels.
@@ -36,6 +39,7 @@ pub(crate) struct TrainContext<'a> {
     pub(crate) labeller: Labeller,
     /// The days on which activity would have been seen.
     pub(crate) observed: Observed,
+    pub(crate) phases: Phases<'a>,
 }
 
 impl<'a> TrainContext<'a> {
@@ -60,6 +64,7 @@ impl<'a> TrainContext<'a> {
             catalogue,
             labeller,
             observed,
+            phases: input.phases,
         })
     }
 
@@ -69,6 +74,7 @@ impl<'a> TrainContext<'a> {
         config: &'a TrainConfig,
         catalogue: Catalogue,
         observed: Observed,
+        phases: Phases<'a>,
     ) -> Self {
         let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
         Self {
@@ -79,6 +85,7 @@ impl<'a> TrainContext<'a> {
             catalogue,
             labeller,
             observed,
+            phases,
         }
     }
 

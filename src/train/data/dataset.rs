@@ -4,12 +4,12 @@ use crate::features::Extractor;
 use crate::history::{Block, Day, HistoryError, HistoryView};
 
 use super::context::TrainContext;
-use super::labels::Labeller;
+use super::labels::{Labeller, NoLabel};
 use super::snapshots::Schedule;
 use crate::card::DropCounts;
-use crate::lifecycle::NotEligible;
 use crate::math::logit;
 use crate::math::splitmix::splitmix64;
+use crate::phases::Unit;
 
 /// The fewest rows that a model is fitted on or judged on.
 pub(crate) const MIN_ROWS: usize = 50;
@@ -86,7 +86,17 @@ impl Dataset {
         };
         let mut dropped = vec![DropCounts::new(); builder.dates.len()];
         let mut labelled = vec![0; builder.dates.len()];
-        for part in ctx.histories.map_blocks(|block| builder.count(block))? {
+        let horizon_days = schedule.horizon_days;
+        let begin = |what: &str, users: usize| {
+            let name = format!("{what}, {horizon_days} days");
+            ctx.phases.begin(name, users as u64, Unit::Users)
+        };
+        let counting = begin("labels", ctx.histories.len());
+        let count = |block: &Block| {
+            counting.advance(block.len() as u64);
+            builder.count(block)
+        };
+        for part in ctx.histories.map_blocks(count)? {
             for (sum, rows) in labelled.iter_mut().zip(part.labelled) {
                 *sum += rows;
             }
@@ -101,9 +111,13 @@ impl Dataset {
             user_step: every,
             ..Self::default()
         };
+        let extracting = begin("features", ctx.histories.len().div_ceil(every));
         ctx.histories.stream_chosen(
             |position| position.is_multiple_of(every),
-            |block| builder.rows(block),
+            |block| {
+                extracting.advance(block.len() as u64);
+                builder.rows(block)
+            },
             |part| {
                 data.append(part);
                 Ok::<_, HistoryError>(())
@@ -258,11 +272,8 @@ impl Builder<'_> {
     /// The label of a user at a date, or why there is none.
     fn label(&self, history: HistoryView<'_>, date: Day) -> Result<bool, &'static str> {
         self.labeller
-            .eligible(history, date)
-            .map_err(NotEligible::name)?;
-        self.labeller
-            .churned(history, date, self.horizon_days)
-            .ok_or("label_not_observed")
+            .label(history, date, self.horizon_days)
+            .map_err(NoLabel::name)
     }
 
     fn count(&self, block: &Block) -> Counted {

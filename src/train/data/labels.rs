@@ -25,6 +25,25 @@ impl From<&ChurnConfig> for LabelDefinition {
     }
 }
 
+/// Why a pair of a user and a date has no label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoLabel {
+    /// The user is not asked about.
+    NotEligible(NotEligible),
+    /// Not every day of the label window was observed.
+    NotObserved,
+}
+
+impl NoLabel {
+    /// The reason's name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotEligible(reason) => reason.name(),
+            Self::NotObserved => "label_not_observed",
+        }
+    }
+}
+
 /// Decides who is asked about and what became of them. All windows are half-open ranges of days.
 #[derive(Clone, Debug)]
 pub struct Labeller {
@@ -53,6 +72,21 @@ impl Labeller {
             lead_days: *lead_days as i32,
             observed,
         }
+    }
+
+    /// Whether a user that is asked about at `date` churned; see [`Self::churned`].
+    ///
+    /// # Errors
+    /// [`NoLabel`] says why there is no label.
+    pub fn label(
+        &self,
+        history: HistoryView<'_>,
+        date: Day,
+        horizon_days: u16,
+    ) -> Result<bool, NoLabel> {
+        self.eligible(history, date).map_err(NoLabel::NotEligible)?;
+        self.churned(history, date, horizon_days)
+            .ok_or(NoLabel::NotObserved)
     }
 
     /// Whether a user is asked about at `date`: see [`Eligibility::at`].

@@ -3,7 +3,7 @@
 use super::snapshots::Observed;
 use crate::features::season::YEAR_DAYS;
 use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT};
-use crate::history::Histories;
+use crate::history::{Day, Histories};
 use crate::train::TrainError;
 use crate::train::settings::TrainConfig;
 
@@ -60,15 +60,19 @@ pub fn feature_schema(
     })
 }
 
-/// The earlier years whose same season is known of users at the newest labelled date of the shortest horizon, and at those of
-/// a label window before it: on a single date nothing could be learnt from.
+/// The earlier years whose same season has features at the shortest horizon.
 fn seasonal_years(config: &TrainConfig, observed: &Observed, horizon_days: u16) -> u16 {
     let window = config.churn.lead_days as i32 + i32::from(horizon_days);
-    let days = observed.until.since(observed.first) - 2 * window;
-    let years = u16::try_from(days / i32::from(YEAR_DAYS)).unwrap_or(0);
-    years
+    learnable_years(observed.first, observed.until, window)
         .min(SEASONAL_YEARS_LIMIT)
         .min(u16::from(config.model.most_anniversaries()))
+}
+
+/// The earlier years whose same season is known of users at the newest date that is labelled by the day `asked`, and at those of
+/// a label window before it: on a single date nothing could be learnt from. `first` is the log's first day.
+pub(crate) fn learnable_years(first: Day, asked: Day, window_days: i32) -> u16 {
+    let days = asked.since(first) - 2 * window_days;
+    u16::try_from(days / i32::from(YEAR_DAYS)).unwrap_or(0)
 }
 
 /// The most widespread kinds beside activity, in order of their names.

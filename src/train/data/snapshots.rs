@@ -75,6 +75,9 @@ pub(crate) struct Spacing {
     pub(crate) most: usize,
     /// How many years back anniversaries are dates too.
     pub(crate) anniversaries: u8,
+    /// For how many days users count as active: the fewest that the log covers before an anniversary. With fewer, all of its users
+    /// are new and are no example of those of the predicted day.
+    pub(crate) active_within_days: u32,
 }
 
 /// Dates that are backtested at most.
@@ -153,8 +156,9 @@ impl Schedule {
         if schedule.before(latest).is_empty() {
             schedule.test = None;
         }
+        let past = horizon.max(spacing.active_within_days as i32);
         schedule.add_anniversaries(as_of, spacing.anniversaries, |date| {
-            date.since(observed.first) >= horizon && observed.covers(label(date))
+            date.since(observed.first) >= past && observed.covers(label(date))
         });
         Ok(schedule)
     }
@@ -260,6 +264,7 @@ mod tests {
             days: None,
             most,
             anniversaries: 0,
+            active_within_days: 0,
         };
         Schedule::new(&observed, day(span), lead, horizon, spacing)
     }
@@ -371,7 +376,7 @@ mod tests {
     #[test]
     fn anniversaries_are_those_of_predicted_days_and_as_observed_as_other_dates() {
         let day = |number| Day::new(number).unwrap();
-        let made = |first: i32, years| {
+        let active_within = |active_within_days, first: i32, years| {
             let observed = Observed {
                 first: day(first),
                 until: day(1_000),
@@ -384,9 +389,11 @@ mod tests {
                 days: None,
                 most: 12,
                 anniversaries: years,
+                active_within_days,
             };
             Schedule::new(&observed, day(1_000), 0, 30, spacing).unwrap()
         };
+        let made = |first, years| active_within(30, first, years);
         let s = made(0, 3);
         // The as-of day and the test date, 970, one and two years back; the hole swallows the window from 635 on.
         let numbers = |dates: &[Day]| dates.iter().map(|d| d.number()).collect::<Vec<_>>();
@@ -403,6 +410,12 @@ mod tests {
         // A horizon of past must lie before them, and none is wanted without years.
         assert_eq!(numbers(&made(250, 3).anniversaries), [605]);
         assert_eq!(numbers(&made(220, 3).anniversaries), [270, 605]);
+        // Nor is one an example whose users cannot have been active for as long as those of the predicted day.
+        assert_eq!(
+            numbers(&active_within(50, 220, 3).anniversaries),
+            [270, 605]
+        );
+        assert_eq!(numbers(&active_within(51, 220, 3).anniversaries), [605]);
         let none = made(0, 0);
         assert!(none.anniversaries.is_empty() && none.backtest_anniversaries.is_empty());
     }

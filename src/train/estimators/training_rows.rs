@@ -14,6 +14,7 @@ use crate::history::Day;
 use crate::model::{Column, Derived, Expansion, Preprocessing};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::{Dataset, draw};
+use crate::train::data::schema::learnable_years;
 use crate::train::data::snapshots::{Schedule, anniversaries};
 use crate::train::settings::{MOST_ANNIVERSARIES, Solver};
 
@@ -32,6 +33,8 @@ pub(crate) struct TrainingRows<'a> {
     recency: usize,
     /// BG/NBD's probability of silence over the horizon, where churn is silence: its position and how it is standardised.
     silence: Option<(usize, Column)>,
+    /// The first day of the log.
+    first: Day,
     /// The dates at even distances, oldest first.
     regular: Vec<Day>,
     /// Days of a label window: lead + horizon.
@@ -84,6 +87,7 @@ impl<'a> TrainingRows<'a> {
             seasonal,
             recency: ctx.catalogue.required(Quantity::Recency),
             silence: silence.filter(|_| ctx.churn_is_silence()),
+            first: ctx.observed.first,
             regular: schedule.regular.clone(),
             window_days: schedule.window_days,
             solver: ctx.config.model.solver,
@@ -110,9 +114,10 @@ impl<'a> TrainingRows<'a> {
         Some(rows.iter().map(log_odds).collect())
     }
 
-    /// Whether features of the same season in earlier years are among the columns.
-    pub(crate) fn has_seasonal_features(&self) -> bool {
-        self.seasonal.contains(&true)
+    /// Whether a fit for the day `asked` can learn from features of the same season in earlier years: they are among the columns, and
+    /// were known by then. Weights that were learnt where hardly any user has them would be applied to everybody.
+    pub(crate) fn learns_seasons(&self, asked: Day) -> bool {
+        self.seasonal.contains(&true) && learnable_years(self.first, asked, self.window_days) > 0
     }
 
     /// How many years back there are rows of anniversaries of a date.
@@ -306,6 +311,7 @@ mod tests {
                 seasonal: Vec::new(),
                 recency: 0,
                 silence: None,
+                first: regular[0],
                 regular: regular.to_vec(),
                 window_days,
                 solver: Solver::Newton,
@@ -364,6 +370,18 @@ mod tests {
             "few enough to keep all"
         );
         assert_eq!(weights_of(&all, None), (all.clone(), vec![1.0; 50_000]));
+    }
+
+    #[test]
+    fn seasons_are_learnt_where_two_windows_lie_behind_a_year() {
+        let first = Day::new(1_000).unwrap();
+        let data = Dataset::default();
+        let mut rows = TrainingRows::of_dates(&data, &[first], 90);
+        let enough = first.plus(365 + 2 * 90);
+        assert!(!rows.learns_seasons(enough), "without such columns");
+        rows.seasonal = vec![false, true];
+        assert!(rows.learns_seasons(enough));
+        assert!(!rows.learns_seasons(enough.plus(-1)));
     }
 
     /// Of older dates a part of the rows was taken when they were made; whatever the half-life, each date weighs as it would

@@ -17,6 +17,7 @@ pub use evaluate::evaluate;
 use crate::card::Card;
 use crate::history::{Coverage, Day, Histories, HistoryError};
 use crate::model::{Bundle, ModelError};
+use crate::phases::Phases;
 use crate::train::TrainError;
 use crate::train::settings::TrainConfig;
 
@@ -29,6 +30,8 @@ pub struct LaterLog<'a> {
     pub coverage: &'a Coverage,
     /// The configuration; what a bundle fixes (churn, lifecycle) is taken from the bundle.
     pub config: &'a TrainConfig,
+    /// Where it is seen how far the work has come.
+    pub phases: Phases<'a>,
 }
 
 /// The day to judge at.
@@ -86,8 +89,8 @@ pub enum LaterError {
     },
     /// The labels of the day are complete for no horizon.
     #[error(
-        "the labels of {as_of} are not complete: the shortest label window lasts until {until}, and the log covers the days \
-         before {observed_until}{}", if *hole { ", with a hole inside of the window" } else { "" }
+        "the labels of {as_of} are not complete: the shortest label window lasts until {}, and the log covers the days \
+         before {observed_until}{}", until.plus(-1), if *hole { ", with a hole inside of the window" } else { "" }
     )]
     NotObserved {
         /// The day.

@@ -38,7 +38,8 @@ pub(crate) fn context<'a>(
 ) -> TrainContext<'a> {
     let until = label_window(as_of, bundle.spec().lead_days, horizon_days).until;
     let observed = Observed::new(first, log.coverage, until);
-    TrainContext::of_bundle(log.histories, config, bundle.catalogue().clone(), observed)
+    let catalogue = bundle.catalogue().clone();
+    TrainContext::of_bundle(log.histories, config, catalogue, observed, log.phases)
 }
 
 /// The dates of a fit whose newest label window is that of the day.
@@ -55,6 +56,7 @@ pub(crate) fn schedule(
         } else {
             0
         },
+        active_within_days: ctx.config.churn.active_within_days,
     };
     let lead_days = ctx.config.churn.lead_days;
     Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)

@@ -9,6 +9,7 @@ use super::forecast::{KnownShifts, forecasts};
 use crate::card::{BacktestFold, ForecastMethod, Hyperparameters};
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
+use crate::phases::Phase;
 use crate::train::data::dataset::{Dataset, user_part};
 use crate::train::estimators::logistic::{Fitted, LogisticError};
 use crate::train::estimators::training_rows::{Sample, TrainingRows};
@@ -98,6 +99,9 @@ const MOST_ANNIVERSARY_ROWS: usize = 600;
 /// The mean gradient at which a fit is close enough to its optimum to be compared.
 const TOLERANCE: f64 = 1e-4;
 
+/// Fits of a candidate at one date: one for each half of the users.
+pub(crate) const FITS_OF_A_FOLD: usize = 2;
+
 /// The backtest of some candidates at one date.
 #[derive(Clone, Debug)]
 pub(crate) struct Backtested {
@@ -122,10 +126,11 @@ pub(crate) fn backtest(
     date: Day,
     candidates: &[Hyperparameters],
     mut warm_start: Option<Fitted>,
+    phase: &Phase<'_>,
 ) -> Result<Backtested, LogisticError> {
     let data = rows.data;
     let mut answers = vec![Answers::default(); candidates.len()];
-    for half in 0..2 {
+    for half in 0..FITS_OF_A_FOLD as u32 {
         let sides = sides(rows, date, half);
         let predicted = &sides.predicted;
         if !data.usable(&sides.known) || !data.usable(predicted) {
@@ -137,6 +142,7 @@ pub(crate) fn backtest(
         let sample = sample(data, &sides);
         for (candidate, answers) in candidates.iter().zip(&mut answers) {
             let fitted = rows.fit(candidate, &sample, date, warm_start.as_ref(), TOLERANCE)?;
+            phase.advance(1);
             let log_odds = predicted.iter().map(|row| rows.log_odds(&fitted, *row));
             answers.log_odds.extend(log_odds);
             let churned = predicted.iter().map(|row| data.labels[*row]);

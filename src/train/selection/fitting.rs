@@ -5,6 +5,7 @@ use super::forecast::{KnownShifts, forecasts};
 use super::search::{Selection, select};
 use crate::history::Day;
 use crate::model::Calibration;
+use crate::phases::Unit;
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::snapshots::Schedule;
@@ -45,12 +46,22 @@ pub(crate) fn select_and_fit(
         source,
     };
     let config = &ctx.config.model;
-    let selection = select(rows, asked.backtest, asked.date, config).map_err(failed)?;
+    let begin = |what: &str, fits: usize| {
+        let name = format!(
+            "{what} as of {}, {} days",
+            asked.date, schedule.horizon_days
+        );
+        ctx.phases.begin(name, fits as u64, Unit::Fits)
+    };
+    let backtest = |fits| begin("backtest", fits);
+    let selection = select(rows, asked.backtest, asked.date, config, &backtest).map_err(failed)?;
+    let fitting = begin("fit", sets.len());
     let mut fits: Vec<Fitted> = Vec::with_capacity(sets.len());
     for set in sets {
         let warm_start = fits.last().or(selection.warm_start.as_ref());
         let fitted = rows.fit(&selection.candidate, set, asked.date, warm_start, TOLERANCE);
         fits.push(fitted.map_err(failed)?);
+        fitting.advance(1);
     }
     let shifts = sets.iter().zip(&fits);
     let shifts: Vec<KnownShifts> = shifts

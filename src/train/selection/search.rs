@@ -1,6 +1,6 @@
 //! Which candidate is fitted: the default, unless the backtest shows another to be clearly better.
 
-use super::backtest::{Fold, backtest};
+use super::backtest::{FITS_OF_A_FOLD, Fold, backtest};
 use super::calibration::{BacktestCalibration, calibrate};
 use super::candidate::{
     EarlierYears, alternatives, default_candidate, difference, name, penalties,
@@ -9,6 +9,7 @@ use super::guard::{Guard, guard};
 use crate::card::{BacktestFold, Hyperparameters, SelectionRule, TrialCard};
 use crate::history::Day;
 use crate::math::mean;
+use crate::phases::Phase;
 use crate::train::data::snapshots::cutoffs;
 use crate::train::estimators::logistic::{Fitted, LogisticError};
 use crate::train::estimators::training_rows::TrainingRows;
@@ -48,16 +49,17 @@ const COMPARED_FOLDS: usize = 4;
 const FIRST_FOLDS: usize = 2;
 
 /// Selects a candidate for predictions at the day `asked` by a backtest at some dates of the rows. First the penalty, then
-/// what else may differ.
-pub(crate) fn select(
+/// what else may differ. `begin` begins the phase of so many fits.
+pub(crate) fn select<'p>(
     rows: &TrainingRows<'_>,
     dates: &[Day],
     asked: Day,
     config: &ModelConfig,
+    begin: &dyn Fn(usize) -> Phase<'p>,
 ) -> Result<Selection, LogisticError> {
     let earlier = EarlierYears {
         anniversaries: rows.anniversaries(asked),
-        features: rows.has_seasonal_features(),
+        features: rows.learns_seasons(asked),
     };
     let known = rows.data.dates.iter().zip(&rows.data.counts);
     let known = known.filter(|(date, _)| rows.is_known(**date, asked));
@@ -66,9 +68,13 @@ pub(crate) fn select(
     let cutoffs = cutoffs(dates, rows.window_days);
     let (compared, older) = cutoffs.split_at(COMPARED_FOLDS.min(cutoffs.len()));
     let mut trials = Trials::new(default);
-    let warm_start = trials.run(rows, compared, &penalties(&default, config), None)?;
+    let penalties = penalties(&default, config);
+    let candidates = penalties.len() + alternatives(&default, config).len();
+    // Fewer where candidates are given up, or dates have too few users.
+    let phase = begin(FITS_OF_A_FOLD * (compared.len() * candidates + older.len()));
+    let warm_start = trials.run(rows, compared, &penalties, None, &phase)?;
     let alternatives = alternatives(&trials.best(), config);
-    let mut warm_start = trials.run(rows, compared, &alternatives, warm_start)?;
+    let mut warm_start = trials.run(rows, compared, &alternatives, warm_start, &phase)?;
     let candidate = trials.best();
     let mut folds = trials.folds_of(&candidate).to_vec();
     let rule = SelectionRule {
@@ -76,10 +82,11 @@ pub(crate) fn select(
         compared_folds: folds.len(),
     };
     for date in older {
-        let tested = backtest(rows, *date, &[candidate], warm_start)?;
+        let tested = backtest(rows, *date, &[candidate], warm_start, &phase)?;
         folds.extend(tested.folds.into_iter().flatten());
         warm_start = tested.warm_start;
     }
+    phase.finish();
     folds.iter_mut().for_each(|fold| fold.forecast(rows));
     let calibration = calibrate(&folds, rows.window_days);
     Ok(Selection {
@@ -126,6 +133,7 @@ impl Trials {
         dates: &[Day],
         candidates: &[Hyperparameters],
         mut warm_start: Option<Fitted>,
+        phase: &Phase<'_>,
     ) -> Result<Option<Fitted>, LogisticError> {
         let first = self.run.len();
         self.run.extend(candidates.iter().map(|candidate| Trial {
@@ -143,7 +151,7 @@ impl Trials {
                 .iter()
                 .map(|trial| self.run[*trial].candidate)
                 .collect();
-            let tested = backtest(rows, *date, &candidates, warm_start)?;
+            let tested = backtest(rows, *date, &candidates, warm_start, phase)?;
             warm_start = tested.warm_start;
             for (trial, fold) in going_on.iter().zip(tested.folds.into_iter().flatten()) {
                 self.run[*trial].folds.push(fold);

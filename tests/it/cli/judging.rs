@@ -1,6 +1,8 @@
 //! Bundles on a later day than their fit: `evaluate`, `compare`, and `check` against the bundle in use.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -8,14 +10,27 @@ use super::*;
 
 /// The first day that nothing was recorded on: the log of [`shop`] ends the day before.
 const END: &str = "2024-10-27";
+/// A month and a bit before the newest day with complete labels.
+const EARLY: &str = "2024-08-20";
 /// The newest day with complete labels of 30 days.
 const NEWEST: &str = "2024-09-27";
 
-/// The shop with a model that was fitted as of a day, in `model/`.
-fn fitted(as_of: &str) -> TempDir {
-    let folder = shop();
-    fit(folder.path(), as_of, "", "model");
-    folder
+/// The shop with two models that tests share, for a fit takes longer than all else: `model/` was fitted as of [`EARLY`], and
+/// `whole/` on the whole log. Tests write beside them, under names of their own.
+fn fitted() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judging");
+        if path.exists() {
+            fs::remove_dir_all(&path).unwrap();
+        }
+        fs::create_dir_all(&path).unwrap();
+        let simulate = "simulate --users 400 --days 300 --seed 3 --out log --quiet";
+        ebb_train(&path, simulate).ok();
+        fit(&path, EARLY, "", "model");
+        fit(&path, END, "", "whole");
+        path
+    })
 }
 
 fn fit(path: &Path, as_of: &str, more: &str, out: &str) {
@@ -28,8 +43,8 @@ fn json(run: Run) -> Value {
     serde_json::from_str(&run.ok().out).unwrap()
 }
 
-fn evaluate(path: &Path, more: &str) -> Value {
-    let evaluate = "evaluate --json --model model --config log/ebb.toml";
+fn evaluate(path: &Path, model: &str, more: &str) -> Value {
+    let evaluate = format!("evaluate --json --model {model} --config log/ebb.toml");
     json(ebb_train(path, &format!("{evaluate} {more}")))
 }
 
@@ -68,12 +83,11 @@ fn oracle(path: &Path) -> Vec<(f64, bool)> {
 
 #[test]
 fn the_figures_are_those_of_the_scores_and_of_what_the_log_says_afterwards() {
-    let folder = fitted("2024-09-01");
-    let path = folder.path();
+    let path = fitted();
     let pairs = oracle(path);
     let n = pairs.len() as f64;
     assert!(n > 100.0, "{n}");
-    let judged = evaluate(path, "");
+    let judged = evaluate(path, "model", "");
     assert_eq!(
         (&judged["as_of"], &judged["out_of_time"]),
         (&NEWEST.into(), &true.into())
@@ -101,7 +115,8 @@ fn the_figures_are_those_of_the_scores_and_of_what_the_log_says_afterwards() {
     let squares = pairs.iter().map(|pair| off(pair).powi(2));
     close(&e["model"]["brier"]["value"], squares.sum::<f64>() / n);
     // Pairs of a churner and a user who stayed that are in order; ties count half.
-    let (churned, stayed): (Vec<(f64, bool)>, Vec<(f64, bool)>) = pairs.iter().partition(|pair| pair.1);
+    let (churned, stayed): (Vec<(f64, bool)>, Vec<(f64, bool)>) =
+        pairs.iter().partition(|pair| pair.1);
     let wins = churned.iter().flat_map(|c| {
         stayed.iter().map(move |s| match c.0.total_cmp(&s.0) {
             std::cmp::Ordering::Greater => 1.0,
@@ -122,13 +137,12 @@ fn the_figures_are_those_of_the_scores_and_of_what_the_log_says_afterwards() {
 /// same procedure, to the last bit.
 #[test]
 fn the_baselines_are_those_of_the_cards_evaluation_at_the_same_day() {
-    let folder = fitted(END);
-    let path = folder.path();
-    let card = fs::read_to_string(path.join("model/card.json")).unwrap();
+    let path = fitted();
+    let card = fs::read_to_string(path.join("whole/card.json")).unwrap();
     let card: Value = serde_json::from_str(&card).unwrap();
     let promised = &card["horizons"][0]["evaluation"];
     assert_eq!(promised["test"], NEWEST);
-    let judged = evaluate(path, "--allow-seen");
+    let judged = evaluate(path, "whole", "--allow-seen");
     assert_eq!(judged["out_of_time"], false);
     assert!(
         judged["notes"][0]
@@ -158,7 +172,7 @@ fn the_baselines_are_those_of_the_cards_evaluation_at_the_same_day() {
         }
     }
     // The model itself was fitted on the users that it is judged on, and the card's was not.
-    let refused = ebb_train(path, "evaluate --model model --config log/ebb.toml");
+    let refused = ebb_train(path, "evaluate --model whole --config log/ebb.toml");
     assert_eq!(refused.code, 1);
     assert!(
         refused
@@ -185,12 +199,11 @@ fn write_log(path: &Path, name: &str, keep: impl Fn(&str, &str, &str) -> bool) {
 
 #[test]
 fn what_happens_after_the_label_window_changes_nothing_and_what_happens_in_it_does() {
-    let folder = fitted("2024-07-01");
-    let path = folder.path();
+    let path = fitted();
     // A window that ends long before the log does.
-    let (as_of, end) = ("2024-08-01", "2024-08-31");
+    let (as_of, end) = ("2024-08-21", "2024-09-20");
     let model = |events: &str| {
-        let judged = evaluate(path, &format!("--as-of {as_of} {events}"));
+        let judged = evaluate(path, "model", &format!("--as-of {as_of} {events}"));
         let e = judged["horizons"][0]["evaluation"].clone();
         let baseline = |name: &str| {
             let all = e["baselines"].as_array().unwrap();
@@ -238,10 +251,9 @@ fn write_shuffled(path: &Path) {
 
 #[test]
 fn a_spoiled_model_is_not_let_past_the_one_in_use() {
-    let folder = fitted("2024-09-01");
-    let path = folder.path();
+    let path = fitted();
     write_shuffled(path);
-    fit(path, "2024-09-01", "--events shuffled.csv", "spoiled");
+    fit(path, "2024-08-20", "--events shuffled.csv", "spoiled");
     let check = |next: &str, live: &str, more: &str| {
         ebb_train(
             path,
@@ -279,8 +291,7 @@ fn a_spoiled_model_is_not_let_past_the_one_in_use() {
 
 #[test]
 fn a_comparison_of_a_model_with_itself_is_nothing_and_what_both_do_not_score_is_counted() {
-    let folder = fitted("2024-09-01");
-    let path = folder.path();
+    let path = fitted();
     let same = json(ebb_train(
         path,
         "compare model model --json --config log/ebb.toml",
@@ -301,7 +312,7 @@ fn a_comparison_of_a_model_with_itself_is_nothing_and_what_both_do_not_score_is_
     let config = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
     let narrow = config.replace("active_within_days = 90", "active_within_days = 45");
     fs::write(path.join("log/narrow.toml"), narrow).unwrap();
-    ebb_train(path, "fit --quiet --allow-below-baseline --config log/narrow.toml --as-of 2024-09-01 --out narrow").ok();
+    ebb_train(path, "fit --quiet --allow-below-baseline --config log/narrow.toml --as-of 2024-08-20 --out narrow").ok();
     let other = json(ebb_train(
         path,
         "compare model narrow --json --config log/ebb.toml",
@@ -317,15 +328,14 @@ fn a_comparison_of_a_model_with_itself_is_nothing_and_what_both_do_not_score_is_
 
 #[test]
 fn thresholds_come_from_the_configuration_and_flags_take_their_places() {
-    let folder = fitted(END);
-    let path = folder.path();
+    let path = fitted();
     let config = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
     let table = "\n[check]\nmin_auc = { 30 = 0.999 }\nmax_ece = 1\nmin_gain_over_recency = -1\nmin_users_scored = 10\n";
     fs::write(path.join("log/gate.toml"), config.clone() + table).unwrap();
     let check = |more: &str| {
         ebb_train(
             path,
-            &format!("check --model model --config log/gate.toml {more}"),
+            &format!("check --model whole --config log/gate.toml {more}"),
         )
     };
     let failed = check("");
@@ -373,11 +383,11 @@ fn thresholds_come_from_the_configuration_and_flags_take_their_places() {
         old.out
     );
     fs::write(
-        path.join("log/gate.toml"),
+        path.join("log/wrong.toml"),
         config + "\n[check]\nmin_auc = { 60 = 0.9 }\n",
     )
     .unwrap();
-    let refused = check("");
+    let refused = ebb_train(path, "check --model whole --config log/wrong.toml");
     assert_eq!(refused.code, 64);
     assert!(
         refused
@@ -391,9 +401,8 @@ fn thresholds_come_from_the_configuration_and_flags_take_their_places() {
 
 #[test]
 fn checks_are_written_for_other_programs() {
-    let folder = fitted(END);
-    let path = folder.path();
-    let check = "check --model model --min-auc 0.999 --max-ece 1 --format";
+    let path = fitted();
+    let check = "check --model whole --min-auc 0.999 --max-ece 1 --format";
     let junit = ebb_train(path, &format!("{check} junit"));
     assert_eq!(junit.code, 2);
     let document = roxmltree::Document::parse(&junit.out).unwrap();
@@ -424,8 +433,7 @@ fn checks_are_written_for_other_programs() {
 
 #[test]
 fn an_evaluation_is_written_in_each_form() {
-    let folder = fitted("2024-09-01");
-    let path = folder.path();
+    let path = fitted();
     let run = "evaluate --model model --config log/ebb.toml --out out/e.html --out out/e.md --out out/e.json";
     let text = ebb_train(path, run).ok().out;
     assert!(
@@ -434,7 +442,7 @@ fn an_evaluation_is_written_in_each_form() {
     );
     let read = |name: &str| fs::read_to_string(path.join("out").join(name)).unwrap();
     let written: Value = serde_json::from_str(&read("e.json")).unwrap();
-    assert_eq!(written, evaluate(path, ""));
+    assert_eq!(written, evaluate(path, "model", ""));
     assert!(read("e.md").contains("### Horizon 30 days, 2024-09-27 to 2024-10-26"));
     assert!(read("e.html").contains("Did the model keep what its card promised?"));
     let promises = written["horizons"][0]["promises"].as_array().unwrap();
@@ -444,20 +452,29 @@ fn an_evaluation_is_written_in_each_form() {
 
 #[test]
 fn what_cannot_be_judged_is_refused_with_the_reason() {
-    let folder = fitted("2024-09-01");
-    let path = folder.path();
+    let path = fitted();
     let error = |arguments: &str| {
         let run = ebb_train(path, &format!("{arguments} --quiet --config log/ebb.toml"));
         format!("{} {}", run.code, run.error())
     };
     let evaluate = "evaluate --model model";
     let version = evaluated_version(path);
-    insta::assert_snapshot!(error(&format!("{evaluate} --as-of 2024-08-15")).replace(&version, "MODEL"), @"");
-    insta::assert_snapshot!(error(&format!("{evaluate} --as-of 2024-10-20")), @"");
-    insta::assert_snapshot!(error(&format!("{evaluate} --allow-seen --as-of 2023-10-20")), @"");
-    insta::assert_snapshot!(error(&format!("{evaluate} --out e.pdf")), @"");
-    insta::assert_snapshot!(error("compare model model --out e.html"), @"");
-    insta::assert_snapshot!(error("check --model model"), @"");
+    let seen = error(&format!("{evaluate} --as-of 2024-08-15")).replace(&version, "MODEL");
+    insta::assert_snapshot!(seen, @r"
+    1 error: model MODEL was fitted as of 2024-08-20 and has seen what happened before that day, so figures at 2024-08-15 would flatter it; it can be judged at 2024-08-20 or later, once the log covers the 30 days after that (it covers the days before 2024-10-27)
+    hint: --as-of sets the day, --allow-seen judges at it all the same and marks the result
+    ");
+    insta::assert_snapshot!(error(&format!("{evaluate} --as-of 2024-10-20")), @r"
+    1 error: the labels of 2024-10-20 are not complete: the shortest label window lasts until 2024-11-18, and the log covers the days before 2024-10-27
+    hint: --as-of sets the day to judge at
+    ");
+    insta::assert_snapshot!(error(&format!("{evaluate} --allow-seen --as-of 2023-10-20")), @r"
+    1 error: no event lies before 2023-10-20: the first one is on 2024-01-01
+    hint: --as-of sets the day to judge at
+    ");
+    insta::assert_snapshot!(error(&format!("{evaluate} --out e.pdf")), @"64 error: --out e.pdf: the name must end in .json, .md or .html, which says what is written");
+    insta::assert_snapshot!(error("compare model model --out e.html"), @"64 error: --out e.html: a comparison is written as .json or .md; `evaluate` writes pages");
+    insta::assert_snapshot!(error("check --model model"), @"64 error: no threshold is given: give --min-auc, --max-log-loss, --max-ece or another one, a --config with a [check] table, or --against another bundle");
     let config = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
     fs::write(
         path.join("log/lead.toml"),
@@ -466,7 +483,7 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
     .unwrap();
     ebb_train(
         path,
-        "fit --quiet --allow-below-baseline --config log/lead.toml --as-of 2024-09-01 --out lead",
+        "fit --quiet --allow-below-baseline --config log/lead.toml --as-of 2024-08-20 --out lead",
     )
     .ok();
     let differs = error("compare model lead");
@@ -474,7 +491,7 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
 }
 
 fn evaluated_version(path: &Path) -> String {
-    evaluate(path, "")["model"]["version"]
+    evaluate(path, "model", "")["model"]["version"]
         .as_str()
         .unwrap()
         .to_owned()

@@ -2,24 +2,26 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
+use ebb::model::Bundle;
 use ebb::report::gate::{
     self, Checked, Finding, PerHorizon, Thresholds, check as check_card, data_age, regressions,
 };
-use ebb::report::text as card_text;
 use ebb::train::config::Config;
 use ebb::train::later;
 use serde_json::{Value, json};
 
+use super::card::card_of;
+use super::judging::{JudgedAt, later_log, read_for, refused};
 use super::log::today;
 use crate::args;
-use crate::judging::{JudgedAt, Loaded, later_log, load, read_for, refused};
 use crate::outcome::{Failure, Outcome, Output, usage};
+use crate::progress::ProgressDisplay;
 use crate::values::{bytes, share_of_rows};
 
 /// Thresholds are those of `[check]` in the configuration; a flag takes the place of its key, for all horizons.
-#[derive(Debug, Args)]
-pub(crate) struct Check {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     model: PathBuf,
@@ -48,7 +50,7 @@ pub(crate) struct Check {
 }
 
 /// Thresholds on the command line.
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 struct ThresholdFlags {
     /// Threshold: the smallest acceptable area under the ROC curve.
     #[arg(long, value_name = "AUC")]
@@ -133,7 +135,7 @@ enum CheckFormat {
     Markdown,
 }
 
-pub(crate) fn check(args: &Check, output: Output) -> Outcome {
+pub(crate) fn check(args: &Args, output: Output) -> Outcome {
     let config = args.config.as_deref().map(Config::load);
     let config = config.transpose().map_err(usage)?;
     let configured = config.as_ref().map(|config| config.check.clone());
@@ -144,17 +146,16 @@ pub(crate) fn check(args: &Check, output: Output) -> Outcome {
              or --against another bundle"
         )));
     }
-    let next = load(&args.model)?;
-    let (bundle, card) = (&next.bundle, &next.card);
-    let mut findings = check_card(card, &thresholds);
+    let (bundle, card) = card_of(&args.model)?;
+    let mut findings = check_card(&card, &thresholds);
     if let Some(today) = today(&bundle.spec().timezone)? {
-        findings.extend(data_age(card, &thresholds, today));
+        findings.extend(data_age(&card, &thresholds, today));
     }
     let mut against = None;
     if let (Some(live), Some(config)) = (&args.against, &config) {
-        let live = load(live)?;
-        findings.extend(compared(args, config, &live, &next, &thresholds, output)?);
-        against = Some(live.bundle.version().to_owned());
+        let (live, _) = card_of(live)?;
+        findings.extend(compared(args, config, &live, &bundle, &thresholds, output)?);
+        against = Some(live.version().to_owned());
     }
     let passed = findings.iter().all(|finding| finding.passed);
     let lines: Vec<&str> = findings.iter().map(|f| f.line.as_str()).collect();
@@ -176,10 +177,10 @@ pub(crate) fn check(args: &Check, output: Output) -> Outcome {
 
 /// The new bundle beside the one in use, on the log of the configuration.
 fn compared(
-    args: &Check,
+    args: &Args,
     config: &Config,
-    live: &Loaded,
-    next: &Loaded,
+    live: &Bundle,
+    next: &Bundle,
     thresholds: &Thresholds,
     output: Output,
 ) -> Result<Vec<Finding>, Failure> {
@@ -190,10 +191,11 @@ fn compared(
         memory: args.memory,
         temp: args.temp.clone(),
     };
-    let (live, next) = (&live.bundle, &next.bundle);
     let read = read_for(&[live, next], &log, config, &args.at, output)?;
-    let log = later_log(&read, config);
+    let display = ProgressDisplay::new(output);
+    let log = later_log(&read, config, &display);
     let compared = later::compare(&log, live, next, args.at.request()).map_err(refused)?;
+    drop(display);
     Ok(regressions(&compared, thresholds))
 }
 
@@ -242,10 +244,4 @@ fn summarise(markdown: &str, output: Output) {
             "the summary of the job was not written: GITHUB_STEP_SUMMARY={path}: {error}"
         ));
     }
-}
-
-pub(crate) fn inspect(args: &args::Inspect, output: Output) -> Outcome {
-    let Loaded { bundle, card } = load(&args.model)?;
-    let text = format!("Model {}\n{}", bundle.version(), card_text::render(&card));
-    output.result(&json!({"model": bundle.version(), "card": card}), &text)
 }

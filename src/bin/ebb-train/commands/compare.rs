@@ -1,20 +1,21 @@
 use std::path::PathBuf;
 
-use clap::Args;
 use ebb::output::Destination;
 use ebb::report::later as report;
 use ebb::train::config::Config;
 use ebb::train::later;
 use serde_json::json;
 
+use super::card::card_of;
 use super::evaluate::{DocumentFormat, Form, OutFile, print};
+use super::judging::{JudgedAt, later_log, read_for, refused};
 use crate::args::Log;
-use crate::judging::{JudgedAt, later_log, load, read_for, refused};
 use crate::outcome::{Outcome, Output, failed, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
-#[derive(Debug, Args)]
-pub(crate) struct Compare {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// The first bundle's folder.
     #[arg(value_name = "A")]
     a: PathBuf,
@@ -33,7 +34,7 @@ pub(crate) struct Compare {
     out: Vec<PathBuf>,
 }
 
-pub(crate) fn compare(args: &Compare, output: Output) -> Outcome {
+pub(crate) fn compare(args: &Args, output: Output) -> Outcome {
     let files = args.out.iter().map(|path| OutFile::new(path));
     let files: Vec<OutFile<'_>> = files.collect::<anyhow::Result<_>>().map_err(usage)?;
     if let Some(page) = files.iter().find(|file| file.form == Form::Html) {
@@ -47,10 +48,12 @@ pub(crate) fn compare(args: &Compare, output: Output) -> Outcome {
     let destinations = destinations.collect::<Result<_, _>>();
     let destinations = destinations.map_err(outputs::refused)?;
     outputs::check(&args.log, &config, Some(&args.a), destinations)?;
-    let (a, b) = (load(&args.a)?.bundle, load(&args.b)?.bundle);
+    let ((a, _), (b, _)) = (card_of(&args.a)?, card_of(&args.b)?);
     let read = read_for(&[&a, &b], &args.log, &config, &args.at, output)?;
-    let log = later_log(&read, &config);
+    let display = ProgressDisplay::new(output);
+    let log = later_log(&read, &config, &display);
     let compared = later::compare(&log, &a, &b, args.at.request()).map_err(refused)?;
+    drop(display);
     let json = json!(compared);
     for file in &files {
         let text = match file.form {

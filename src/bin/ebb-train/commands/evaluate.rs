@@ -1,19 +1,21 @@
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use ebb::output::{self, Destination};
 use ebb::report::{html, later as report};
 use ebb::train::config::Config;
 use ebb::train::later::{self, Candidate};
 use serde_json::{Value, json};
 
+use super::card::card_of;
+use super::judging::{JudgedAt, later_log, read_for, refused};
 use crate::args::Log;
-use crate::judging::{JudgedAt, Loaded, later_log, load, read_for, refused};
 use crate::outcome::{Outcome, Output, failed, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
-#[derive(Debug, Args)]
-pub(crate) struct Evaluate {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     model: PathBuf,
@@ -40,7 +42,7 @@ pub(crate) enum DocumentFormat {
     Markdown,
 }
 
-pub(crate) fn evaluate(args: &Evaluate, output: Output) -> Outcome {
+pub(crate) fn evaluate(args: &Args, output: Output) -> Outcome {
     let files = args.out.iter().map(|path| OutFile::new(path));
     let files: Vec<OutFile<'_>> = files.collect::<anyhow::Result<_>>().map_err(usage)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
@@ -48,14 +50,16 @@ pub(crate) fn evaluate(args: &Evaluate, output: Output) -> Outcome {
     let destinations = destinations.collect::<Result<_, _>>();
     let destinations = destinations.map_err(outputs::refused)?;
     outputs::check(&args.log, &config, Some(&args.model), destinations)?;
-    let Loaded { bundle, card } = load(&args.model)?;
+    let (bundle, card) = card_of(&args.model)?;
     let read = read_for(&[&bundle], &args.log, &config, &args.at, output)?;
     let candidate = Candidate {
         bundle: &bundle,
         card: &card,
     };
-    let log = later_log(&read, &config);
+    let display = ProgressDisplay::new(output);
+    let log = later_log(&read, &config, &display);
     let judged = later::evaluate(&log, candidate, args.at.request()).map_err(refused)?;
+    drop(display);
     let json = json!(judged);
     for file in &files {
         let text = match file.form {

@@ -1,6 +1,8 @@
+use std::path::PathBuf;
+
 use ebb::card::Card;
 use ebb::events::{EventsError, ReadLog};
-use ebb::history::Users;
+use ebb::history::{Day, Users};
 use ebb::model;
 use ebb::report::{html, text as card_text};
 use ebb::train::TrainError;
@@ -10,10 +12,33 @@ use serde_json::json;
 
 use super::log::read;
 use crate::args;
-use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
+use crate::values::share;
 
-pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// No event at or after this day is seen [default: the day after the last one that the log covers].
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// Also fit a random forest on the same rows and put its figures among the baselines of the card.
+    #[arg(long = "random-forest-baseline")]
+    pub(crate) random_forest: bool,
+    /// Write the bundle even if a model does not beat the recency-only baseline.
+    #[arg(long)]
+    pub(crate) allow_below_baseline: bool,
+    /// Fit on this share of the users, such as 0.05, chosen by a hash of their ids.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) sample_users: Option<f64>,
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     let destination = model::destination(&args.out).map_err(outputs::refused)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
     outputs::check(&args.log, &config, None, vec![destination])?;
@@ -27,6 +52,7 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         return Err(failed(EventsError::TooManyRejected(Box::new(rejected))));
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    let display = ProgressDisplay::new(output);
     let input = FitInput {
         histories: &histories,
         coverage: &coverage,
@@ -34,11 +60,13 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
         as_of,
         random_forest: args.random_forest,
         data_quality: &quality.without_users(),
+        phases: display.phases(),
     };
     let fitted = fit_all(&input).map_err(|error| match error {
         TrainError::Setting(_) => usage(error),
         _ => failed(error),
     })?;
+    drop(display);
     if !args.allow_below_baseline {
         refuse_below_baseline(&fitted.card, output)?;
     }
@@ -54,7 +82,12 @@ pub(crate) fn fit(args: &args::Fit, output: Output) -> Outcome {
     output.result(
         &json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}),
         &text,
-    )
+    )?;
+    output.next(&format!(
+        "ebb-train report --model {} --open",
+        quoted(&args.out)
+    ));
+    Ok(())
 }
 
 /// A model that does not beat recency alone is shown, and not written.

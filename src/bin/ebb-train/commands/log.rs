@@ -1,19 +1,18 @@
-//! Reading the log, with a bar of progress.
+//! Reading the log, as all commands do.
 
-use std::io::IsTerminal;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-use ebb::events::{LogRequest, Progress, ReadLog, read_log};
+use ebb::events::{LogRequest, ReadLog, read_log};
 use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users};
 use ebb::train::config::Config;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args;
-use crate::outcome::{Failure, Output, failed, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 /// The present day in a time zone; `None` where the clock is out of all range.
-pub(crate) fn today(timezone: &str) -> Result<Option<Day>, Failure> {
+pub(super) fn today(timezone: &str) -> Result<Option<Day>, Failure> {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs());
@@ -22,8 +21,21 @@ pub(crate) fn today(timezone: &str) -> Result<Option<Day>, Failure> {
         .day(i64::try_from(now).unwrap_or(i64::MAX)))
 }
 
-/// Reads the log that a configuration describes, as far as `until`.
-pub(crate) fn read(
+/// Reads the log that a configuration describes, as far as `until`, and prints the report on its quality.
+pub(super) fn read(
+    log: &args::Log,
+    config: &Config,
+    until: Option<Day>,
+    users: Users,
+    output: Output,
+) -> Result<ReadLog, Failure> {
+    let read = read_briefly(log, config, until, users, output)?;
+    output.note(&read.quality.render());
+    Ok(read)
+}
+
+/// The same without the report: for questions that are asked of a log again and again.
+pub(super) fn read_briefly(
     log: &args::Log,
     config: &Config,
     until: Option<Day>,
@@ -45,36 +57,36 @@ pub(crate) fn read(
         },
         today: today(&config.train.timezone)?,
     };
-    let (bar, started) = (progress_bar(output), Instant::now());
-    let mut on_progress = |progress: Progress| {
-        bar.set_length(progress.bytes);
-        bar.set_position(progress.bytes_read);
-        bar.set_message(format!(
-            "{} rows, {:.0} a second",
-            progress.rows,
-            progress.rows as f64 / started.elapsed().as_secs_f64()
-        ));
-    };
-    let done = read_log(&request, &mut on_progress);
-    bar.finish_and_clear();
+    let display = ProgressDisplay::new(output);
+    let done = read_log(&request, display.phases());
+    // What is said next must not run into the bar.
+    drop(display);
     let read = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
-    output.note(&read.quality.render());
     if let Some(path) = &log.quality {
         outputs::write_quality(path, &read.quality)?;
     }
     Ok(read)
 }
 
-/// A bar on standard error while the log is read; hidden unless a person is watching.
-fn progress_bar(output: Output) -> ProgressBar {
-    if output.quiet || output.json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
+/// Warns of an as-of day beyond what the log covers, and refuses one that is far beyond unless that is allowed; `verb` is
+/// what the command does with users.
+pub(super) fn check_stale(
+    coverage: &Coverage,
+    as_of: Day,
+    allowed: bool,
+    verb: &str,
+    output: Output,
+) -> Outcome {
+    let Some(warning) = stale(coverage, as_of) else {
+        return Ok(());
+    };
+    if coverage.is_stale(as_of) && !allowed {
+        return Err(failed(anyhow::anyhow!(
+            "{warning}; {verb} an earlier --as-of, or give --allow-stale"
+        )));
     }
-    let bar = ProgressBar::new(0);
-    match ProgressStyle::with_template("reading {wide_bar} {percent}%, {msg}, {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    output.warn(&warning);
+    Ok(())
 }
 
 /// A warning of an as-of day beyond what the log covers.

@@ -1,12 +1,36 @@
+use std::path::PathBuf;
+
 use ebb::model::{self, ModelError, Published};
 use serde_json::json;
 
-use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
 use crate::outputs;
 
-pub(crate) fn publish(args: &args::Publish, output: Output) -> Outcome {
-    let args::Publish {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The new bundle's folder. It is loaded and must reproduce its golden answers; a copy of it is published.
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "live",
+        required_unless_present = "rollback"
+    )]
+    pub(crate) model: Option<PathBuf>,
+    /// The folder of the bundle in use, which is kept beside it as FOLDER.previous.
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "model",
+        required_unless_present = "rollback"
+    )]
+    pub(crate) live: Option<PathBuf>,
+    /// Swap the bundle in this folder with the one that was there before; a second time swaps them back.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["model", "live"])]
+    pub(crate) rollback: Option<PathBuf>,
+}
+
+pub(crate) fn publish(args: &Args, output: Output) -> Outcome {
+    let Args {
         model,
         live,
         rollback,

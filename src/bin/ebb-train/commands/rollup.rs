@@ -1,15 +1,32 @@
+use std::path::PathBuf;
+
 use ebb::events::ReadLog;
-use ebb::history::{Users, rollup_destination, write_rollup};
-use ebb::rollup_sql::SqlRequest;
+use ebb::history::{Day, Users, rollup_destination, write_rollup_observed};
 use ebb::train::config::Config;
 use serde_json::json;
 
 use super::log::read;
 use crate::args;
-use crate::outcome::{Outcome, Output, failed, shown, usage};
+use crate::outcome::{Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
-pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// Leave out events at or after this day.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// How many files, each with a share of the users.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) partitions: usize,
+    /// The folder to write.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn rollup(args: &Args, output: Output) -> Outcome {
     if args.partitions == 0 {
         return Err(usage(anyhow::anyhow!("--partitions must be at least 1")));
     }
@@ -17,7 +34,10 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
     let destination = rollup_destination(&args.out).map_err(outputs::refused)?;
     outputs::check(&args.log, &config, None, vec![destination])?;
     let ReadLog { histories, .. } = read(&args.log, &config, args.as_of, Users::All, output)?;
-    let written = write_rollup(&args.out, &histories, args.partitions).map_err(failed)?;
+    let display = ProgressDisplay::new(output);
+    let written = write_rollup_observed(&args.out, &histories, args.partitions, display.phases())
+        .map_err(failed)?;
+    drop(display);
     let index = if written.indexed {
         "with an index of the users for ebb-serve"
     } else {
@@ -35,29 +55,10 @@ pub(crate) fn rollup(args: &args::Rollup, output: Output) -> Outcome {
         "files": written.files,
         "indexed": written.indexed,
     });
-    output.result(&json, &text)
-}
-
-pub(crate) fn rollup_sql(args: &args::RollupSql, output: Output) -> Outcome {
-    let config = Config::load(&args.config).map_err(usage)?;
-    let request = SqlRequest {
-        config: &config.events,
-        base_dir: &config.folder,
-        dialect: args.dialect.into(),
-        table: args.table.as_deref(),
-        time_type: args.time_type.map(Into::into),
-        until: args.as_of,
-        default_kind: config.default_kind(),
-    };
-    let sql = ebb::rollup_sql::rollup_sql(&request)
-        .map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
-    // The query is what was asked for, so it is printed quietly too.
-    let output = Output {
-        quiet: false,
-        ..output
-    };
-    output.document(
-        &json!({"dialect": request.dialect.name(), "sql": sql}),
-        &sql,
-    )
+    output.result(&json, &text)?;
+    output.next(&format!(
+        "ebb-serve --model FOLDER --rollup {}",
+        quoted(&args.out)
+    ));
+    Ok(())
 }

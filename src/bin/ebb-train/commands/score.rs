@@ -1,17 +1,47 @@
+use std::path::PathBuf;
+
 use ebb::batch::scores::{Target, write_scores};
 use ebb::events::ReadLog;
-use ebb::history::Users;
+use ebb::history::{Day, Partition, Users};
 use ebb::model;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::json;
 
-use super::log::{read, stale};
+use super::log::{check_stale, read};
 use crate::args;
 use crate::outcome::{Outcome, Output, failed, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
-pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// Score as known at the start of this day [default: the day after the last one that the log covers].
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// Score also more than three days beyond what the log covers, where all users look silent.
+    #[arg(long)]
+    pub(crate) allow_stale: bool,
+    /// Score also if the log has no event of a kind that the model uses.
+    #[arg(long)]
+    pub(crate) allow_missing_kinds: bool,
+    /// Succeed also if no user is scored.
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    /// Score one partition of the users only, such as 0/16; together all partitions are all users.
+    #[arg(long, value_name = "NUMBER/OF")]
+    pub(crate) partition: Option<Partition>,
+    /// scores.csv, scores.parquet, or - for CSV on standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
     outputs::check(
@@ -37,19 +67,14 @@ pub(crate) fn score(args: &args::Score, output: Output) -> Outcome {
         agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
-    if let Some(warning) = stale(&coverage, as_of) {
-        if coverage.is_stale(as_of) && !args.allow_stale {
-            return Err(failed(anyhow::anyhow!(
-                "{warning}; score an earlier --as-of, or give --allow-stale"
-            )));
-        }
-        output.warn(&warning);
-    }
-    let summary = match write_scores(&bundle, &histories, as_of, &target) {
+    check_stale(&coverage, as_of, args.allow_stale, "score", output)?;
+    let display = ProgressDisplay::new(output);
+    let summary = match write_scores(&bundle, &histories, as_of, &target, display.phases()) {
         // The reader of the scores has enough of them.
         Err(error) if target == Target::Stdout && error.is_broken_pipe() => return Ok(()),
         done => done.map_err(failed)?,
     };
+    drop(display);
     let skipped: u64 = summary.skipped.values().sum();
     let reasons: Vec<String> = summary
         .skipped

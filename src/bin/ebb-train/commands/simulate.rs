@@ -1,11 +1,40 @@
-use ebb::simulate::{SimulateError, SimulateOptions};
+use std::path::PathBuf;
+
+use ebb::history::Day;
+use ebb::simulate::{SimulateError, SimulateOptions, simulate_observed};
 use serde_json::json;
 
-use crate::args;
-use crate::outcome::{Outcome, Output, failed, usage};
+use crate::outcome::{Outcome, Output, failed, quoted, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
+use crate::values::Season;
 
-pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many users.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) users: u32,
+    /// How many days.
+    #[arg(long, default_value_t = 540)]
+    pub(crate) days: u32,
+    /// Seed of everything drawn at random.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// The first day.
+    #[arg(long, value_name = "DATE", default_value_t = ebb::simulate::default_start())]
+    pub(crate) start: Day,
+    /// The share of rows that are late, repeated or broken, as in real logs.
+    #[arg(long, default_value_t = ebb::simulate::DEFAULT_CORRUPTION_RATE)]
+    pub(crate) corruption_rate: f64,
+    /// What the time of year does to the business.
+    #[arg(long, value_enum, default_value_t = Season::Mild)]
+    pub(crate) season: Season,
+    /// The folder to write.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     let reaction = |error| match error {
         SimulateError::Write { .. } | SimulateError::Occupied { .. } => failed(error),
         SimulateError::Output(error) => outputs::refused(error),
@@ -15,6 +44,14 @@ pub(crate) fn simulate(args: &args::Simulate, output: Output) -> Outcome {
     options.start = args.start;
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
-    let summary = ebb::simulate::simulate(&options).map_err(reaction)?;
-    output.result(&json!(summary), &summary.to_string())
+    let display = ProgressDisplay::new(output);
+    let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
+    drop(display);
+    output.result(&json!(summary), &summary.to_string())?;
+    let config = args.out.join("ebb.toml");
+    output.next(&format!(
+        "ebb-train fit --config {} --out model",
+        quoted(&config)
+    ));
+    Ok(())
 }

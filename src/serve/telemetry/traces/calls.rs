@@ -174,7 +174,6 @@ pub(crate) struct TraceParent(Option<Live>);
 
 impl TraceParent {
     /// No span: children of it are dropped.
-    #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self(None)
     }

@@ -1,10 +1,6 @@
 //! What `evaluate`, `compare` and `check` have in common: the day, the bundles, and the log that they are judged on.
 
-use std::path::Path;
-
-use anyhow::Context;
 use clap::Args;
-use ebb::card::Card;
 use ebb::events::{EventsError, ReadLog};
 use ebb::history::{Day, Users};
 use ebb::model;
@@ -13,9 +9,10 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use ebb::train::later::{DayRequest, LaterError, LaterLog};
 
+use super::log::read;
 use crate::args;
-use crate::commands::log::read;
 use crate::outcome::{Failure, Output, failed, usage};
+use crate::progress::ProgressDisplay;
 
 /// The day to judge at.
 #[derive(Debug, Args)]
@@ -39,20 +36,6 @@ impl JudgedAt {
             allow_seen: self.allow_seen,
         }
     }
-}
-
-/// A bundle's folder, read.
-pub(crate) struct Loaded {
-    pub(crate) bundle: model::Bundle,
-    pub(crate) card: Card,
-}
-
-/// Reads a bundle with its card.
-pub(crate) fn load(dir: &Path) -> Result<Loaded, Failure> {
-    let model::Saved { bundle, card } = model::load(dir).map_err(failed)?;
-    let path = dir.join("card.json");
-    let card = serde_json::from_str(&card).with_context(|| path.display().to_string())?;
-    Ok(Loaded { bundle, card })
 }
 
 /// Reads the log to its end for bundles that belong to its configuration.
@@ -79,18 +62,24 @@ pub(crate) fn read_for(
 }
 
 /// The log as the library takes it.
-pub(crate) fn later_log<'a>(read: &'a ReadLog, config: &'a Config) -> LaterLog<'a> {
+pub(crate) fn later_log<'a>(
+    read: &'a ReadLog,
+    config: &'a Config,
+    display: &'a ProgressDisplay,
+) -> LaterLog<'a> {
     LaterLog {
         histories: &read.histories,
         coverage: &read.coverage,
         config: &config.train,
+        phases: display.phases(),
     }
 }
 
 /// How a command ends where a bundle cannot be judged.
 pub(crate) fn refused(error: LaterError) -> Failure {
     match error {
-        LaterError::Train(TrainError::Setting(_)) => usage(error),
+        LaterError::Train(error @ TrainError::Setting(_)) => usage(error),
+        // As the same error of a fit, with its hint.
         LaterError::Train(error) => failed(error),
         error => failed(error),
     }

@@ -1,0 +1,398 @@
+"""Models: fit, look at, score, save and load."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ._days import Day, day
+from ._errors import UsageError
+from ._events import Columns, IdType, Mapped
+from ._frames import read_result
+from ._settings import ChurnArguments, EventArguments, Settings, settings_of
+from ._work import Work, flags
+
+#: The height of the report in a notebook, in pixels.
+REPORT_HEIGHT = 720
+
+
+class Model:
+    """A fitted model: a bundle, and the settings that it was fitted with.
+
+    Made by :func:`ebb.fit` and :func:`ebb.load`. In a notebook it shows its report.
+    """
+
+    def __init__(self, bundle: Path, settings: Settings, config: Path | None, *, work: Work | None, ids: IdType) -> None:
+        self._bundle = bundle
+        self._settings = settings
+        self._config = config
+        self._work = work
+        self._ids = ids
+
+    @property
+    def path(self) -> Path:
+        """The folder of the bundle. One that was not saved is removed with the model."""
+        return self._bundle
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The sections of ``ebb.toml`` that the model was fitted with."""
+        values: dict[str, Any] = json.loads(json.dumps(self._settings.values, default=str))
+        return values
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The model card: the label, the data, and how good the model is; ``docs/model-card.md`` has its keys."""
+        card: dict[str, Any] = json.loads((self._bundle / "card.json").read_text(encoding="utf-8"))
+        return card
+
+    @property
+    def version(self) -> str:
+        """What identifies the model: 12 digits of the hash of its bundle."""
+        version: str = self.card["model_version"]
+        return version
+
+    @property
+    def report(self) -> str:
+        """The report, one page of HTML that needs no network."""
+        return (self._bundle / "report.html").read_text(encoding="utf-8")
+
+    def __repr__(self) -> str:
+        card = self.card
+        lines = [f"<ebb.Model {card['model_version']}, {card['users']:,} users until {card['last_day']}"]
+        lines += [horizon_line(horizon) for horizon in card["horizons"]]
+        return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        # The page's script may run, but in an origin of its own: it reaches neither the notebook nor its server.
+        return (
+            f'<iframe sandbox="allow-scripts" title="Report of the model {html.escape(self.version)}" '
+            f'style="width: 100%; height: {REPORT_HEIGHT}px; border: 1px solid #8888" '
+            f'srcdoc="{html.escape(self.report)}"></iframe>'
+        )
+
+    def score(
+        self,
+        data: Any = None,
+        *,
+        as_of: Day | None = None,
+        allow_stale: bool = False,
+        allow_missing_kinds: bool = False,
+        allow_empty: bool = False,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Score every user of a log.
+
+        Parameters
+        ----------
+        data : path, sequence of paths or frame, optional
+            The events, in the columns that the model was fitted with; by default those that it was fitted on.
+        as_of : str or date, optional
+            Score as known at the start of this day; by default the day after the last one that the log covers.
+        allow_stale : bool
+            Score also more than three days beyond what the log covers, where all users look silent.
+        allow_missing_kinds : bool
+            Score also if the log has no event of a kind that the model uses.
+        allow_empty : bool
+            Succeed also if no user has a score.
+        progress : bool
+            Whether progress is shown, where tqdm is installed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each user and horizon: ``user_id``, ``as_of``, ``horizon_days``, ``churn_probability``,
+            ``risk_band``, ``stage``, ``segment``, ``segment_name`` and the reasons. ``attrs["skipped"]`` counts users
+            without a score by the reason; :meth:`skipped` names them.
+        """
+        scores, _ = self._score(
+            data,
+            progress,
+            as_of=day(as_of),
+            allow_stale=allow_stale,
+            allow_missing_kinds=allow_missing_kinds,
+            allow_empty=allow_empty,
+        )
+        return scores
+
+    def skipped(self, data: Any = None, *, as_of: Day | None = None, progress: bool = True) -> pd.DataFrame:
+        """Name the users that :meth:`score` has no row for.
+
+        Parameters
+        ----------
+        data, as_of, progress
+            As for :meth:`score`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``user_id`` and ``reason``, such as ``inactive`` or ``no_activity``.
+        """
+        _, skipped = self._score(
+            data, progress, as_of=day(as_of), allow_stale=True, allow_missing_kinds=True, allow_empty=True
+        )
+        return skipped
+
+    def _score(self, data: Any, progress: bool, **given: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+        with self._log(data) as log, tempfile.TemporaryDirectory(prefix="scores-", dir=log.folder) as folder:
+            out = Path(folder) / "scores.parquet"
+            result = log.run("score", *flags(**given, out=out), model=self._bundle, progress=progress)
+            scores = read_result(out, log.ids)
+            skipped = pd.read_csv(out.with_suffix(".skipped.csv"), dtype=str, keep_default_na=False)
+            skipped["user_id"] = log.ids.restore(skipped["user_id"])
+        scores.attrs["skipped"] = result["summary"]["skipped"]
+        return scores, skipped
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Save the model for :func:`ebb.load`, ``ebb-train`` and ``ebb-serve``.
+
+        The bundle becomes the folder ``path``, and the settings the file ``path.toml`` beside it. A function that was
+        given for ``kind`` or ``amount`` is not saved: data for the loaded model needs a column of that name.
+
+        Parameters
+        ----------
+        path : path
+            The folder to write.
+        overwrite : bool
+            Whether a bundle that is there is replaced. Anything else is never replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If something is there already.
+        """
+        target = Path(os.path.abspath(path))
+        if target.exists():
+            if not (overwrite and (target / "bundle.json").is_file()):
+                hint = "overwrite=True replaces it" if (target / "bundle.json").is_file() else "it holds no bundle"
+                raise FileExistsError(f"{target} exists already: {hint}")
+            if target.samefile(self._bundle):
+                return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as staged:
+            new = Path(staged) / "new"
+            shutil.copytree(self._bundle, new)
+            if target.exists():
+                os.rename(target, Path(staged) / "old")
+            os.rename(new, target)
+        self._portable_settings().write(settings_file(target))
+
+    def _portable_settings(self) -> Settings:
+        """The settings, with paths that hold from any folder."""
+        if self._config is None or not self._settings.paths:
+            return self._settings
+        folder = self._config.parent
+        return self._settings.with_events(paths=[os.path.join(folder, path) for path in self._settings.paths])
+
+    def _log(self, data: Any) -> LogOfCall:
+        if data is None and self._work is not None:
+            return LogOfCall(self._work, owned=False)
+        if not self._settings.values:
+            file = settings_file(self._bundle)
+            raise UsageError(f"what do the columns of a log mean? {file} is not there: load with config='ebb.toml'")
+        return LogOfCall(Work(data, self._settings, self._config, self._ids), owned=True)
+
+
+class LogOfCall:
+    """The log of one call: closed after it, unless it is the model's own."""
+
+    def __init__(self, work: Work, *, owned: bool) -> None:
+        self._work = work
+        self._owned = owned
+
+    def __enter__(self) -> Work:
+        return self._work
+
+    def __exit__(self, *_: object) -> None:
+        if self._owned:
+            self._work.close()
+
+
+def horizon_line(horizon: dict[str, Any]) -> str:
+    """The figures of one horizon in a line."""
+    days, evaluation = horizon["horizon_days"], horizon["evaluation"]
+    if evaluation is None:
+        return f"  {days} days: not evaluated, {horizon['untested']}"
+    model, verdict = evaluation["model"], evaluation["verdict"]["strength"]
+    return (
+        f"  {days} days: log loss {interval(model['log_loss'])}, AUC {interval(model['auc'])} on {evaluation['users']:,} "
+        f"users at {evaluation['test']}, churn {100 * evaluation['churn_rate']:.1f} %; {verdict.replace('_', ' ')}"
+    )
+
+
+def interval(figure: dict[str, float] | None) -> str:
+    """A figure with its 95 % interval."""
+    if figure is None:
+        return "unknown"
+    return f"{figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]"
+
+
+def settings_file(bundle: Path) -> Path:
+    """The file of the settings beside a bundle's folder."""
+    return bundle.with_name(f"{bundle.name}.toml")
+
+
+def fit(
+    data: Any = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    user: Mapped | None = None,
+    time: Mapped | None = None,
+    amount: Mapped | None = None,
+    kind: Mapped | None = None,
+    activity: str | Sequence[str] | None = None,
+    horizon_days: int | Sequence[int] | None = None,
+    active_within_days: int | None = None,
+    lead_days: int | None = None,
+    churn_event: str | None = None,
+    time_format: str | None = None,
+    timezone: str | None = None,
+    as_of: Day | None = None,
+    allow_below_baseline: bool = False,
+    random_forest_baseline: bool = False,
+    sample_users: float | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> Model:
+    """Fit churn models, one for each horizon, on a log of events.
+
+    Parameters
+    ----------
+    data : path, sequence of paths or frame, optional
+        The events, one row each: a frame of pandas, Polars, DuckDB or pyarrow, anything else with
+        ``__arrow_c_stream__``, or files that ``ebb-train`` reads. Without it, the files that the configuration names.
+    config : path, optional
+        A configuration file, instead of the arguments from ``user`` to ``timezone`` and of ``settings``.
+    user, time : str, dict or callable
+        The column of the user's id, and of the time. ``{"expr": "..."}`` is an expression in the Common Expression
+        Language, and a function gets the frame and returns the values.
+    amount, kind : str, dict or callable, optional
+        The column of the amount, and of the kind of event; without ``kind`` all events are of one.
+    activity : str or sequence of str, optional
+        The kinds of events that count as staying. Required with ``kind``.
+    horizon_days : int or sequence of int
+        The horizons in days. Churn is no activity in as many days from the as-of day on.
+    active_within_days : int, optional
+        Users with activity in the last so many days are described and scored; by default three times the longest
+        horizon.
+    lead_days : int, optional
+        Days between the as-of day and the start of the horizon.
+    churn_event : str, optional
+        The kind of event that is churn, such as ``"cancellation"``, instead of silence.
+    time_format : str, optional
+        How times that are text or numbers are written: ``"rfc3339"``, ``"epoch_s"``, ``"epoch_ms"``, or a pattern of
+        strftime; ISO 8601 by default.
+    timezone : str, optional
+        The time zone whose days are counted; by default that of the times, or UTC where they have none.
+    as_of : str or date, optional
+        No event on this day or later is seen; by default the day after the last one that the log covers.
+    allow_below_baseline : bool
+        Return the model even if it does not beat the baseline that uses recency alone.
+    random_forest_baseline : bool
+        Also fit a random forest, and put its figures among the baselines of the card.
+    sample_users : float, optional
+        Fit on this share of the users, between 0 and 1, chosen by a hash of their ids.
+    progress : bool
+        Whether progress is shown, where tqdm is installed.
+    **settings : dict
+        Further sections of ``ebb.toml``, such as ``model={"l2": 130.0}`` or ``events={"on_bad_row": "fail"}``.
+
+    Returns
+    -------
+    Model
+        The model, which shows its report in a notebook.
+
+    Raises
+    ------
+    UsageError
+        If an argument or setting is wrong.
+    DataError
+        If no model can be fitted on the log.
+    VerdictError
+        If a model does not beat the baseline that uses recency alone.
+
+    Examples
+    --------
+    >>> m = ebb.fit(orders, user="customer_id", time="order_date", amount="total", horizon_days=60)
+    >>> m.score().sort_values("churn_probability", ascending=False).head()
+    """
+    events = EventArguments(
+        user=user, time=time, kind=kind, amount=amount, time_format=time_format, timezone=timezone
+    )
+    churn = ChurnArguments(
+        activity=activity,
+        horizon_days=horizon_days,
+        active_within_days=active_within_days,
+        lead_days=lead_days,
+        churn_event=churn_event,
+    )
+    chosen, file = chosen_settings(config, events, churn, settings)
+    work = Work(data, chosen, file)
+    try:
+        bundle = work.folder / "model"
+        words = flags(
+            as_of=day(as_of),
+            allow_below_baseline=allow_below_baseline,
+            random_forest_baseline=random_forest_baseline,
+            sample_users=sample_users,
+            out=bundle,
+        )
+        work.run("fit", *words, progress=progress)
+    except BaseException:
+        work.close()
+        raise
+    return Model(bundle, work.settings, file, work=work, ids=work.ids)
+
+
+def chosen_settings(
+    config: str | os.PathLike[str] | None, events: EventArguments, churn: ChurnArguments, sections: dict[str, Any]
+) -> tuple[Settings, Path | None]:
+    """The settings of a file or of arguments, and the file."""
+    if config is None:
+        return settings_of(events, churn, sections), None
+    arguments = {**vars(events), **vars(churn), **sections}
+    given = [name for name, value in arguments.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"`config` and `{given[0]}` are both given: write what differs into the configuration, or leave it out"
+        )
+    file = Path(os.path.abspath(config))
+    return Settings.of_file(file), file
+
+
+def load(path: str | os.PathLike[str], *, config: str | os.PathLike[str] | None = None) -> Model:
+    """Load a model that :meth:`Model.save` or ``ebb-train fit`` has written.
+
+    Parameters
+    ----------
+    path : path
+        The folder of the bundle.
+    config : path, optional
+        The configuration that says what the columns of a log mean; by default ``path.toml`` beside the bundle, which
+        :meth:`Model.save` writes. Without any, the model can be looked at, and not score.
+
+    Returns
+    -------
+    Model
+        The model.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no bundle.
+    """
+    bundle = Path(os.path.abspath(path))
+    if not (bundle / "bundle.json").is_file():
+        raise UsageError(f"{bundle} holds no bundle: there is no bundle.json")
+    file = settings_file(bundle) if config is None else Path(os.path.abspath(config))
+    if config is None and not file.is_file():
+        return Model(bundle, Settings({}, Columns()), None, work=None, ids=IdType.TEXT)
+    return Model(bundle, Settings.of_file(file), file, work=None, ids=IdType.TEXT)

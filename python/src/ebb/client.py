@@ -1,0 +1,270 @@
+"""A client of ebb-serve.
+
+>>> import ebb
+>>> with ebb.Client("127.0.0.1:50051") as client:
+...     client.score("U000053").churn_probability
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+import pandas as pd
+
+from ._channel import Tls, channel, grpc
+from ._days import Day, day
+from ._errors import UsageError
+from ._scores import Event, HorizonScore, Reason, Score, batch_columns, rows_of, score_of, subject, subjects
+from ._server_error import ServerError, server_error
+from ._wire import message, word
+
+__all__ = ["Client", "Event", "HorizonScore", "ModelStatus", "Reason", "Score", "ServerError", "Tls"]
+
+#: The longest duration of a call with all its attempts, in seconds.
+TIMEOUT_SECONDS = 5.0
+
+#: Subjects of one call of :meth:`Client.score_batch`. The first answers come soon, and no message is large.
+BATCH_SIZE = 500
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """A model of a server.
+
+    Attributes
+    ----------
+    name : str
+        Its name, that of its folder.
+    state : str
+        ``"loading"``, ``"active"``, ``"unloading"`` or ``"failed"``.
+    version : str or None
+        What identifies it; None where it could not be loaded.
+    labels : tuple of str
+        ``"stable"``, ``"canary"`` or ``"shadow"``.
+    reason : str or None
+        Why it cannot be used.
+    """
+
+    name: str
+    state: str | None
+    version: str | None
+    labels: tuple[str, ...]
+    reason: str | None
+
+
+class Client:
+    """A connection to ebb-serve, for any number of threads.
+
+    Every call has a deadline. Calls that the server could not take (UNAVAILABLE, RESOURCE_EXHAUSTED) are tried again by
+    gRPC, at most three times, when the server says so, and less when many fail.
+
+    Parameters
+    ----------
+    address : str
+        ``HOST:PORT``.
+    key : str, optional
+        The API key. Over an unencrypted connection it is sent to this machine alone.
+    tls : bool, path or Tls, optional
+        True encrypts with the usual authorities; a path names a file of authorities; :class:`ebb.client.Tls` also has
+        the client's own certificate. Without it nothing is encrypted.
+    model : str, optional
+        The model that scores: ``"canary"``, or the name of a loaded model; by default the one labelled stable.
+    timeout : float
+        The longest duration of a call in seconds, with all its attempts.
+
+    Examples
+    --------
+    >>> with ebb.Client("ebb.example:50051", tls="ca.crt", key=key) as client:
+    ...     client.score_batch(["U000053", "U000007"])
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        key: str | None = None,
+        tls: bool | str | os.PathLike[str] | Tls | None = None,
+        model: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        if timeout <= 0:
+            raise UsageError("timeout must be above 0: it is the longest duration of a call in seconds")
+        self._channel = channel(address, key, tls)
+        self._model = model
+        self._timeout = timeout
+        self._score_user = self._method("ScoringService", "ScoreUser")
+        self._batch_score_users = self._method("ScoringService", "BatchScoreUsers")
+        self._list_models = self._method("ModelService", "ListModels")
+
+    def _method(self, service: str, name: str) -> Any:
+        return self._channel.unary_unary(
+            f"/churn.v1.{service}/{name}",
+            request_serializer=message(f"{name}Request").SerializeToString,
+            response_deserializer=message(f"{name}Response").FromString,
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls in progress fail."""
+        self._channel.close()
+
+    def score(
+        self,
+        user_id: str | int | None = None,
+        *,
+        history: Iterable[Event] | None = None,
+        features: Mapping[str, float | None] | None = None,
+        as_of: Day | None = None,
+        reasons: int = 3,
+        horizon_days: Sequence[int] = (),
+        model: str | None = None,
+        timeout: float | None = None,
+    ) -> Score:
+        """Score one user, given by exactly one of ``user_id``, ``history`` and ``features``.
+
+        Parameters
+        ----------
+        user_id : str or int
+            A user of the server's roll-up.
+        history : iterable of Event
+            What the user did, back to the first event.
+        features : mapping of str to float
+            The user's features by name; one that is left out, None or NaN is unknown.
+        as_of : str or date, optional
+            The day that the score is for. Required with a history.
+        reasons : int
+            How many reasons each horizon has.
+        horizon_days : sequence of int
+            The horizons to return; all of the model's when empty.
+        model : str, optional
+            The model that scores, instead of the client's.
+        timeout : float, optional
+            The longest duration of the call in seconds, instead of the client's.
+
+        Returns
+        -------
+        Score
+            The score. A user without activity, or who left long ago, has a status instead of a probability.
+
+        Raises
+        ------
+        ServerError
+            If the call fails, such as with the reason ``"USER_UNKNOWN"``.
+        """
+        request = message("ScoreUserRequest")(
+            subject=subject(user_id, history, features), **self._options(as_of, reasons, horizon_days, model)
+        )
+        return score_of(self._call(self._score_user, request, timeout).score)
+
+    def score_batch(
+        self,
+        users: Iterable[str | int] | Mapping[str | int, Iterable[Event]] | pd.DataFrame,
+        *,
+        as_of: Day | None = None,
+        reasons: int = 3,
+        horizon_days: Sequence[int] = (),
+        model: str | None = None,
+        timeout: float | None = None,
+        batch_size: int = BATCH_SIZE,
+    ) -> pd.DataFrame:
+        """Score many users, in several calls where they are many.
+
+        Parameters
+        ----------
+        users : iterable of ids, mapping of ids to histories, or pandas.DataFrame
+            Users of the server's roll-up, histories by user, or a frame of features with the ids in its column
+            ``user_id`` or else in its index.
+        as_of, reasons, horizon_days, model
+            As for :meth:`score`.
+        timeout : float, optional
+            The longest duration of each call in seconds.
+        batch_size : int
+            Users in one call, at most the server's ``limits.max_batch_size``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each user and horizon, in the order given; one row for a user without a score, whose ``status``
+            says why, and for one that is not legal, with the status ``"error"``, ``error_reason`` and ``error``.
+
+        Raises
+        ------
+        ServerError
+            If a call as a whole fails.
+        """
+        if batch_size < 1:
+            raise UsageError("batch_size must be at least 1")
+        ids, wires = subjects(users)
+        options = self._options(as_of, reasons, horizon_days, model)
+        rows: list[dict[str, Any]] = []
+        waiting = iter(ids)
+        while batch := list(islice(wires, batch_size)):
+            request = message("BatchScoreUsersRequest")(subjects=batch, **options)
+            answer = self._call(self._batch_score_users, request, timeout)
+            for user, result in zip(islice(waiting, len(batch)), answer.results, strict=True):
+                rows.extend(rows_of(user, result, reasons))
+        types = batch_columns(reasons)
+        table = pd.DataFrame(rows, columns=list(types)).astype({name: kind for name, kind in types.items() if kind != "object"})
+        table["user_id"] = table["user_id"].infer_objects()
+        return table
+
+    def list_models(self) -> list[ModelStatus]:
+        """List the server's models, in order of their names.
+
+        Returns
+        -------
+        list of ModelStatus
+            All models that are loaded, are loading or could not be loaded.
+        """
+        models: list[ModelStatus] = []
+        for page in self._pages():
+            models.extend(model_status(model) for model in page.models)
+        return models
+
+    def _pages(self) -> Iterator[Any]:
+        token = ""
+        while True:
+            page = self._call(self._list_models, message("ListModelsRequest")(page_size=100, page_token=token), None)
+            yield page
+            token = page.next_page_token
+            if not token:
+                return
+
+    def _options(
+        self, as_of: Day | None, reasons: int, horizon_days: Sequence[int], model: str | None
+    ) -> dict[str, Any]:
+        return {
+            "as_of": day(as_of) or "",
+            "reason_count": reasons,
+            "horizon_days": list(horizon_days),
+            "model": model or self._model or "",
+        }
+
+    def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
+        try:
+            return method(request, timeout=self._timeout if timeout is None else timeout)
+        except grpc.RpcError as error:
+            raise server_error(error) from error
+
+
+def model_status(wire: Any) -> ModelStatus:
+    """A model from its message."""
+    return ModelStatus(
+        name=wire.name,
+        state=word("ModelState", wire.state),
+        version=wire.version or None,
+        labels=tuple(filter(None, (word("ModelLabel", label) for label in wire.labels))),
+        reason=wire.reason or None,
+    )

@@ -1,0 +1,139 @@
+//! The rows of a list of users.
+
+use std::collections::BTreeMap;
+
+use super::{Order, REASONS};
+use crate::batch::list::{List, Values};
+use crate::history::Day;
+use crate::model::Reason;
+
+/// The first users in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Top {
+    /// The model's version.
+    pub model: String,
+    /// No event at or after this day was seen.
+    pub as_of: Day,
+    /// What they are ordered by.
+    pub order: Order,
+    /// The horizon in days.
+    pub horizon_days: u16,
+    /// How many users have a score.
+    pub scored: u64,
+    /// How many of them are of the segments, stages and bands that were chosen.
+    pub matching: u64,
+    /// How many users have no score, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// The first of those that were chosen.
+    pub users: Vec<TopUser>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopUser {
+    /// The user.
+    pub user_id: String,
+    /// Probability of churn within the horizon.
+    pub churn_probability: f64,
+    /// `low`, `medium` or `high`.
+    pub risk_band: &'static str,
+    /// The lifecycle stage.
+    pub stage: &'static str,
+    /// The nearest segment: its number and name; `None` where the model has none.
+    pub segment: Option<(u32, String)>,
+    /// What the user would spend within the horizon; `None` where the log has no amounts.
+    pub expected_spend: Option<f64>,
+    /// The feature groups with the largest effects.
+    pub reasons: Vec<ReasonRow>,
+}
+
+impl TopUser {
+    /// Churn probability times expected spend.
+    pub fn spend_at_risk(&self) -> Option<f64> {
+        Some(self.churn_probability * self.expected_spend?)
+    }
+}
+
+/// A reason as columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReasonRow {
+    /// In words.
+    pub description: String,
+    /// The feature group.
+    pub theme: &'static str,
+    /// The feature that explains it.
+    pub feature: String,
+    /// The feature's value; `None` where it is unknown.
+    pub value: Option<f64>,
+    /// What the group adds to the log-odds.
+    pub contribution: f64,
+}
+
+impl From<&Reason<'_>> for ReasonRow {
+    fn from(reason: &Reason<'_>) -> Self {
+        Self {
+            description: reason.description.clone(),
+            theme: reason.group.name(),
+            feature: reason.feature.to_owned(),
+            value: reason.value,
+            contribution: reason.contribution,
+        }
+    }
+}
+
+impl Top {
+    /// The users as columns, in order.
+    pub fn list(&self) -> List {
+        let users = &self.users;
+        let text =
+            |of: &dyn Fn(&TopUser) -> Option<String>| Values::Text(users.iter().map(of).collect());
+        let number =
+            |of: &dyn Fn(&TopUser) -> Option<f64>| Values::Number(users.iter().map(of).collect());
+        let ranks = 1..=users.len() as u32;
+        let horizon = Some(u32::from(self.horizon_days));
+        let segment = |user: &TopUser| user.segment.as_ref().map(|(id, _)| *id);
+        let mut columns = vec![
+            ("rank", Values::Whole(ranks.map(Some).collect())),
+            ("user_id", text(&|user| Some(user.user_id.clone()))),
+            ("as_of", Values::Day(vec![self.as_of; users.len()])),
+            ("horizon_days", Values::Whole(vec![horizon; users.len()])),
+            (
+                "churn_probability",
+                number(&|user| Some(user.churn_probability)),
+            ),
+            ("risk_band", text(&|user| Some(user.risk_band.to_owned()))),
+            ("stage", text(&|user| Some(user.stage.to_owned()))),
+            (
+                "segment",
+                Values::Whole(users.iter().map(segment).collect()),
+            ),
+            (
+                "segment_name",
+                text(&|user| user.segment.as_ref().map(|(_, name)| name.clone())),
+            ),
+            ("expected_spend", number(&|user| user.expected_spend)),
+            ("spend_at_risk", number(&TopUser::spend_at_risk)),
+        ];
+        let mut names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        for k in 0..REASONS {
+            let reason = |user: &TopUser| user.reasons.get(k).cloned();
+            let words = |user: &TopUser| {
+                reason(user).map(|r| format!("{} ({:+.2})", r.description, r.contribution))
+            };
+            columns.extend([
+                ("", text(&words)),
+                ("_theme", text(&|user| Some(reason(user)?.theme.to_owned()))),
+                ("_feature", text(&|user| Some(reason(user)?.feature))),
+                ("_value", number(&|user| reason(user)?.value)),
+                (
+                    "_contribution",
+                    number(&|user| Some(reason(user)?.contribution)),
+                ),
+            ]);
+            let added = columns[names.len()..].iter();
+            names.extend(added.map(|(end, _)| format!("reason_{}{end}", k + 1)));
+        }
+        let values = columns.into_iter().map(|(_, values)| values);
+        List::new(names.into_iter().zip(values).collect())
+    }
+}

@@ -1,0 +1,157 @@
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use ebb::batch::list::list_destination;
+use ebb::batch::top::{ChoiceError, Chosen, Order, Top, TopError, TopRequest, top as top_users};
+use ebb::events::ReadLog;
+use ebb::history::{Day, Users};
+use ebb::model::{self, Bundle};
+use ebb::report::user;
+use ebb::terminal::columns;
+use ebb::train::checks::agreement;
+use ebb::train::config::Config;
+use serde_json::json;
+
+use super::log::{check_stale, read_briefly};
+use crate::args;
+use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outputs;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The bundle's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) log: args::Log,
+    /// What users are ordered by.
+    #[arg(long, value_enum, default_value_t = By::Risk)]
+    pub(crate) by: By,
+    /// Only users of this segment, by its number or name; may be repeated.
+    #[arg(long, value_name = "SEGMENT")]
+    pub(crate) segment: Vec<String>,
+    /// Only users in this lifecycle stage; may be repeated.
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) stage: Vec<String>,
+    /// Only users of this risk band: low, medium or high; may be repeated.
+    #[arg(long, value_name = "BAND")]
+    pub(crate) band: Vec<String>,
+    /// The horizon of probabilities, bands and losses [default: the model's shortest].
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) horizon: Option<u16>,
+    /// Users that are listed at most.
+    #[arg(long, value_name = "USERS", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Judge users as known at the start of this day [default: the day after the last one that the log covers].
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// List users also more than three days beyond what the log covers, where all users look silent.
+    #[arg(long)]
+    pub(crate) allow_stale: bool,
+    /// List users also if the log has no event of a kind that the model uses.
+    #[arg(long)]
+    pub(crate) allow_missing_kinds: bool,
+    /// Write the list to top.csv or top.parquet instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What users are ordered by.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum By {
+    /// The churn probability.
+    Risk,
+    /// The churn probability times the user's spend in as many days as the horizon has, at the rate of the last 365.
+    Loss,
+}
+
+impl From<By> for Order {
+    fn from(by: By) -> Self {
+        match by {
+            By::Risk => Self::Risk,
+            By::Loss => Self::Loss,
+        }
+    }
+}
+
+pub(crate) fn top(args: &Args, output: Output) -> Outcome {
+    let destination = args.out.as_deref().map(list_destination).transpose();
+    let destination = destination.map_err(outputs::refused)?;
+    let config = Config::load(&args.log.config).map_err(usage)?;
+    outputs::check(
+        &args.log,
+        &config,
+        Some(&args.model),
+        destination.into_iter().collect(),
+    )?;
+    let bundle = model::load(&args.model).map_err(failed)?.bundle;
+    agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
+    let chosen = chosen(args, &bundle).map_err(usage)?;
+    let ReadLog {
+        histories,
+        coverage,
+        ..
+    } = read_briefly(&args.log, &config, args.as_of, Users::All, output)?;
+    if !args.allow_missing_kinds {
+        agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
+    }
+    let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    check_stale(&coverage, as_of, args.allow_stale, "list", output)?;
+    let request = TopRequest {
+        bundle: &bundle,
+        histories: &histories,
+        as_of,
+        order: args.by.into(),
+        chosen: &chosen,
+        limit: args.limit,
+    };
+    let top = top_users(&request).map_err(refused)?;
+    if let Some(path) = &args.out {
+        top.list().write(path).map_err(outputs::refused)?;
+    }
+    print(args, &top, output)
+}
+
+fn chosen(args: &Args, bundle: &Bundle) -> Result<Chosen, ChoiceError> {
+    let mut chosen = Chosen::all(bundle);
+    if let Some(horizon_days) = args.horizon {
+        chosen = chosen.over(bundle, horizon_days)?;
+    }
+    for segment in &args.segment {
+        chosen = chosen.with_segment(bundle, segment)?;
+    }
+    for stage in &args.stage {
+        chosen = chosen.with_stage(stage)?;
+    }
+    for band in &args.band {
+        chosen = chosen.with_band(band)?;
+    }
+    Ok(chosen)
+}
+
+fn refused(error: TopError) -> Failure {
+    match error {
+        TopError::Choice(_) | TopError::NoAmounts { .. } => usage(error),
+        _ => failed(error),
+    }
+}
+
+fn print(args: &Args, top: &Top, output: Output) -> Outcome {
+    let mut json = json!({
+        "model": top.model,
+        "as_of": top.as_of,
+        "horizon_days": top.horizon_days,
+        "by": top.order.name(),
+        "scored": top.scored,
+        "matching": top.matching,
+        "skipped": top.skipped,
+        "out": args.out.as_deref().map(shown),
+    });
+    if let Some(path) = &args.out {
+        let text = format!("{}\nThey are in {}.", user::summary(top), path.display());
+        return output.result(&json, &text);
+    }
+    json["users"] = top.list().to_json();
+    let lines = user::list(top, columns(std::io::stdout()));
+    output.painted(&json, &lines)
+}

@@ -1,0 +1,83 @@
+//! What the log-odds of one horizon are made of.
+
+use maud::{Markup, html};
+
+use crate::explain::{Contribution, HorizonAnswer};
+use crate::report::html::bars::{Bar, Row, legend, list, part};
+use crate::report::html::text::words;
+use crate::report::number::{probability, signed};
+
+/// A value that is drawn, with its name.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) value: f64,
+}
+
+/// By groups, and by features.
+pub(super) fn figures(h: &HorizonAnswer) -> Markup {
+    html! {
+        div.pair { (groups(h)) (features(h)) }
+    }
+}
+
+fn groups(h: &HorizonAnswer) -> Markup {
+    let mut rows = vec![Named {
+        name: "The average user".to_owned(),
+        value: h.base_log_odds,
+    }];
+    rows.extend(h.reasons.iter().map(|reason| Named {
+        name: format!("{}: {}", words(reason.group), reason.description),
+        value: reason.contribution,
+    }));
+    rows.push(Named {
+        name: "The log-odds, which is the sum".to_owned(),
+        value: h.log_odds,
+    });
+    let caption = html! {
+        "Log-odds of churn in the " (h.horizon_days) " days from " (h.from) " to " (h.last) ": "
+        (signed(h.log_odds, 2)) ", a probability of " (probability(h.churn_probability)) ". "
+        "Each group of features is explained by its most influential one."
+    };
+    crate::report::html::figure("effects", "By group", chart(&rows), caption)
+}
+
+fn features(h: &HorizonAnswer) -> Markup {
+    let rows: Vec<Named> = h.contributions.iter().map(feature).collect();
+    let caption = html! {
+        "All " (h.contributions.len()) " features and numbers derived from them. Those of a group add up to its bar."
+    };
+    crate::report::html::figure("effects", "By feature", chart(&rows), caption)
+}
+
+fn feature(contribution: &Contribution) -> Named {
+    Named {
+        name: format!("{} ({})", contribution.feature, contribution.description),
+        value: contribution.contribution,
+    }
+}
+
+/// Bars to both sides of zero, all of one scale.
+pub(super) fn chart(rows: &[Named]) -> Markup {
+    let sizes = rows.iter().map(|row| row.value.abs());
+    let largest = sizes.fold(0.0, f64::max);
+    let rows: Vec<Row> = rows.iter().map(|row| bar(row, largest)).collect();
+    html! {
+        (legend([("stay", "lowers the risk"), ("churn", "raises the risk")]))
+        (list(&rows))
+    }
+}
+
+fn bar(row: &Named, largest: f64) -> Row {
+    // Half of the width on either side of zero belongs to the largest value.
+    let length = part(row.value.abs(), largest) / 2.0;
+    Row {
+        name: row.name.clone(),
+        bars: vec![Bar {
+            from: 50.0,
+            to: 50.0 + length.copysign(row.value),
+            class: if row.value > 0.0 { "churn" } else { "stay" },
+            value: signed(row.value, 2),
+            whisker: None,
+        }],
+    }
+}
