@@ -193,3 +193,65 @@ fn evidence(h: &LaterHorizon) -> Markup {
         (slices::figures(e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::plain;
+    use super::*;
+    use crate::report::later::fixture::judged;
+
+    #[test]
+    fn the_page_says_what_was_promised_and_what_was_not_judged() {
+        let page = render(&judged());
+        assert!(page.contains("30 days: as the card promised"), "no badge");
+        assert!(page.contains("90 days: not judged"), "no badge");
+        assert_eq!(page.matches("class=\"badge bad\">worse").count(), 1);
+        assert!(page.contains("are not complete for the 90-day model"));
+        let mut ids: Vec<&str> = page.split(" id=\"").skip(1).collect();
+        ids = ids
+            .iter()
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert!(all > 10 && ids.len() == all, "an id is there twice");
+        let (body, _) = page.split_once("<script>").unwrap();
+        assert!(!body.contains("NaN") && !body.contains(">inf"));
+    }
+
+    #[test]
+    fn names_of_data_never_become_markup() {
+        let mut judged = judged();
+        let evil = "</title></script><img src=x onerror=alert(1)>\"'";
+        judged.model.version = evil.into();
+        judged.notes = vec![evil.into()];
+        let e = judged.horizons[0].evaluation.as_mut().unwrap();
+        e.slices
+            .iter_mut()
+            .for_each(|slice| slice.name = evil.into());
+        judged.label_definition.activity = vec![evil.into()];
+        let page = render(&judged);
+        assert!(
+            page.matches("&lt;img src=x").count() > 5,
+            "no text from data"
+        );
+        assert!(!page.contains("<img") && page.matches("</script>").count() == 1);
+    }
+
+    #[test]
+    fn a_model_whose_card_promised_nothing_has_no_standing() {
+        let mut judged = judged();
+        let h = &mut judged.horizons[0];
+        h.standing = None;
+        for p in &mut h.promises {
+            (p.promised, p.difference, p.standing) = (None, None, None);
+        }
+        let text = plain(verdict(&judged, &judged.horizons[0]));
+        assert!(
+            text.contains("Nothing was promised")
+                && text.contains("nothing was promised: log loss"),
+            "{text}"
+        );
+    }
+}

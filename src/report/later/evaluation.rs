@@ -192,3 +192,65 @@ fn slices(e: &Evaluation) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::judged;
+    use super::*;
+
+    #[test]
+    fn the_conclusion_names_what_got_worse_and_why_a_horizon_was_not_judged() {
+        let judged = judged();
+        let said = |k: usize| conclusion(&judged, &judged.horizons[k]);
+        assert!(said(0).starts_with("Within what the card promised: log loss 0."));
+        assert!(said(0).contains("on the card 50.0 %)"), "{}", said(0));
+        assert!(
+            said(0).ends_with("Worse than on the card: bias."),
+            "{}",
+            said(0)
+        );
+        assert!(
+            said(1).contains("The labels of 2011-10-10 are not complete for the 90-day model: its window lasts until 2012-01-07"),
+            "{}",
+            said(1)
+        );
+    }
+
+    #[test]
+    fn the_text_has_every_figure_and_nothing_unwritten() {
+        let mut judged = judged();
+        judged.out_of_time = false;
+        judged.notes = vec!["Not out of time: x.".to_owned()];
+        let text = text(&judged);
+        assert!(text.starts_with(
+            "Model 0123456789ab, fitted as of 2011-09-01, judged at 2011-10-10 (not out of time)\n"
+        ));
+        assert!(text.contains("gain over BG/NBD") && text.contains("Note: Not out of time"));
+        assert!(!text.contains("NaN"), "{text}");
+    }
+
+    /// Names from a log are neither a cell of their own nor a link.
+    #[test]
+    fn names_are_no_markup_in_markdown() {
+        let mut judged = judged();
+        let e = judged.horizons[0].evaluation.as_mut().unwrap();
+        let columns = |text: &str| {
+            let rows = text
+                .lines()
+                .filter(|l| l.starts_with("| ") && l.contains("evil"));
+            let bare = rows.map(|l| l.replace("\\|", "")).collect::<Vec<_>>();
+            assert_eq!(bare.len(), 1);
+            bare[0].matches('|').count()
+        };
+        e.slices[0].name = "evil".to_owned();
+        let plain = columns(&markdown(&judged));
+        let e = judged.horizons[0].evaluation.as_mut().unwrap();
+        e.slices[0].name = "a|b\n| [evil](http://x) <img>".to_owned();
+        let text = markdown(&judged);
+        assert_eq!(columns(&text), plain);
+        assert!(
+            !text.contains("[evil]") && !text.contains("<img>"),
+            "{text}"
+        );
+    }
+}

@@ -2,6 +2,8 @@
 
 pub(crate) mod comparison;
 pub(crate) mod evaluation;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod table;
 
 pub use comparison::{markdown as comparison_markdown, text as comparison_text};
