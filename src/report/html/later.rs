@@ -155,7 +155,7 @@ fn promises(h: &LaterHorizon) -> Markup {
     };
     let caption = html! {
         (horizon_title(h)) ". A figure is within the promise where the interval of its difference to the card's contains 0; \
-        bias and the calibration line are worse where they lie farther from their ideal."
+        of bias and of the calibration line it is the distances from their ideal that are compared."
     };
     super::figure("", "What was promised, and what came?", table, caption)
 }

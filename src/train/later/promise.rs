@@ -100,15 +100,12 @@ fn top_decile_lift(e: &Evaluation) -> Option<Interval> {
 }
 
 fn promise(metric: &str, found: Interval, promised: Option<Interval>, best: Best) -> Promise {
-    let difference = promised.map(|promised| difference(found, promised));
     Promise {
         metric: metric.to_owned(),
         found,
         promised,
-        difference,
-        standing: promised.zip(difference).and_then(|(promised, difference)| {
-            standing(found.value, promised.value, difference, best)
-        }),
+        difference: promised.map(|promised| difference(found, promised)),
+        standing: promised.and_then(|promised| standing(found, promised, best)),
     }
 }
 
@@ -124,24 +121,30 @@ fn difference(a: Interval, b: Interval) -> Interval {
     }
 }
 
-fn standing(found: f64, promised: f64, difference: Interval, best: Best) -> Option<Standing> {
-    let Interval { low, high, .. } = difference;
-    if !(low.is_finite() && high.is_finite()) {
-        return None;
-    }
-    if low <= 0.0 && high >= 0.0 {
-        return Some(Standing::Within);
-    }
-    let worse = match best {
-        Best::Low => low > 0.0,
-        Best::High => high < 0.0,
-        Best::At(ideal) => (found - ideal).abs() > (promised - ideal).abs(),
+/// Whether the interval of the difference contains 0, and else on which side it lies; `None` where a figure is not known.
+fn standing(found: Interval, promised: Interval, best: Best) -> Option<Standing> {
+    let d = match best {
+        Best::Low => difference(found, promised),
+        Best::High => difference(promised, found),
+        Best::At(ideal) => difference(distance(found, ideal), distance(promised, ideal)),
     };
-    Some(if worse {
-        Standing::Worse
-    } else {
-        Standing::Better
-    })
+    match d {
+        Interval { low, high, .. } if !(low.is_finite() && high.is_finite()) => None,
+        Interval { low, .. } if low > 0.0 => Some(Standing::Worse),
+        Interval { high, .. } if high < 0.0 => Some(Standing::Better),
+        _ => Some(Standing::Within),
+    }
+}
+
+/// How far a figure lies from its ideal, on whichever side.
+fn distance(i: Interval, ideal: f64) -> Interval {
+    let [value, low, high] = [i.value, i.low, i.high].map(|v| (v - ideal).abs());
+    let contains_ideal = (i.low..=i.high).contains(&ideal);
+    Interval {
+        value,
+        low: if contains_ideal { 0.0 } else { low.min(high) },
+        high: low.max(high),
+    }
 }
 
 #[cfg(test)]
@@ -187,6 +190,7 @@ mod tests {
         assert_eq!(standing(0.6, 0.5, Best::High), better);
         assert_eq!(standing(0.5, 0.6, Best::High), worse);
         // Below 0 and above 0 are as far off; a smaller distance is better whatever its sign.
+        assert_eq!(standing(-0.1, 0.1, Best::At(0.0)), within);
         assert_eq!(standing(-0.1, 0.02, Best::At(0.0)), worse);
         assert_eq!(standing(-0.02, 0.1, Best::At(0.0)), better);
         assert_eq!(standing(1.2, 0.95, Best::At(1.0)), worse);
