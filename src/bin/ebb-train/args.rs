@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// Print one JSON object on standard output instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// How progress is shown on standard error.
+    /// Progress on standard error: a bar on a terminal and nothing elsewhere, nothing, lines, or JSON a line.
     #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = ProgressForm::Auto)]
     pub(crate) progress: ProgressForm,
 }

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use ebb::batch::list::list_destination;
@@ -14,8 +14,9 @@ use serde_json::json;
 
 use super::log::{check_stale, read_briefly};
 use crate::args;
-use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -97,6 +98,7 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "list", output)?;
+    let display = ProgressDisplay::new(output);
     let request = TopRequest {
         bundle: &bundle,
         histories: &histories,
@@ -104,8 +106,10 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
         order: args.by.into(),
         chosen: &chosen,
         limit: args.limit,
+        phases: display.phases(),
     };
     let top = top_users(&request).map_err(refused)?;
+    drop(display);
     if let Some(path) = &args.out {
         top.list().write(path).map_err(outputs::refused)?;
     }
@@ -153,5 +157,14 @@ fn print(args: &Args, top: &Top, output: Output) -> Outcome {
     }
     json["users"] = top.list().to_json();
     let lines = user::list(top, columns(std::io::stdout()));
-    output.painted(&json, &lines)
+    output.painted(&json, &lines)?;
+    if let Some(first) = top.users.first() {
+        output.next(&format!(
+            "ebb-train explain --model {} --config {} --user {}",
+            quoted(&args.model),
+            quoted(&args.log.config),
+            quoted(Path::new(&first.user_id))
+        ));
+    }
+    Ok(())
 }
