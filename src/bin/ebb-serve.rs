@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 const FAILED: u8 = 1;
 const BAD_USAGE: u8 = 64;
 
-/// Serves churn scores over gRPC.
+/// Serves churn scores over gRPC, and over HTTP where it is asked to.
 #[derive(Parser)]
 #[command(name = "ebb-serve", version)]
 struct Arguments {

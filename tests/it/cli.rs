@@ -6,6 +6,8 @@ mod coverage;
 mod history;
 mod hostile;
 mod if_changed;
+mod init;
+mod labels;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]
@@ -20,6 +22,7 @@ mod seasons;
 #[cfg(target_os = "linux")]
 mod shell;
 mod target_leakage;
+mod users;
 
 use std::fs;
 use std::path::Path;
