@@ -21,7 +21,10 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
-    ("events", &["math", "columnar", "phases", "history"]),
+    (
+        "events",
+        &["math", "columnar", "configuration", "phases", "history"],
+    ),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
@@ -50,6 +53,10 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "model",
             "card",
         ],
+    ),
+    (
+        "init",
+        &["math", "columnar", "phases", "history", "events", "train"],
     ),
     (
         "batch",
@@ -103,6 +110,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "model",
             "card",
             "train",
+            "init",
             "batch",
             "explain",
             "report",
@@ -158,7 +166,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline"],
+            &["pipeline", "matrix"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],

@@ -12,7 +12,7 @@ use crate::outputs;
 use crate::progress::ProgressDisplay;
 
 /// The present day in a time zone; `None` where the clock is out of all range.
-fn today(timezone: &str) -> Result<Option<Day>, Failure> {
+pub(super) fn today(timezone: &str) -> Result<Option<Day>, Failure> {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs());
