@@ -386,7 +386,7 @@ fn the_card_adds_up() {
 }
 
 /// Every command that ends well, in order.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 16] = [
     "simulate --users 300 --days 200 --seed 5 --out again",
     "fit --config log/ebb.toml --out model",
     "score --model model --config log/ebb.toml --as-of 2024-10-01 --out scores.csv",
@@ -399,6 +399,10 @@ const COMMANDS: [&str; 12] = [
     "rollup-sql --config log/ebb.toml --dialect spark",
     "top --model model --config log/ebb.toml --as-of 2024-10-01",
     "explain --model model --config log/ebb.toml --as-of 2024-10-01 --user U000197",
+    "report --model model",
+    "init log/events.csv.gz --out proposed.toml",
+    "completions bash",
+    "man --out man",
 ];
 
 /// The commands that `--help` lists.
@@ -447,8 +451,8 @@ fn quiet_prints_nothing() {
     let folder = shop();
     for command in COMMANDS {
         let run = ebb_train(folder.path(), &format!("{command} --quiet")).ok();
-        // The query is all that this command is for.
-        let prints = command.starts_with("rollup-sql");
+        // The query or the script is all that these commands are for.
+        let prints = command.starts_with("rollup-sql") || command.starts_with("completions");
         assert_eq!(
             (run.out.is_empty(), run.err.as_str()),
             (!prints, ""),
