@@ -37,7 +37,10 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "lifecycle",
         ],
     ),
-    ("card", &["history", "features", "lifecycle", "model"]),
+    (
+        "card",
+        &["configuration", "history", "features", "lifecycle", "model"],
+    ),
     (
         "train",
         &[
@@ -166,7 +169,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline", "matrix"],
+            &["pipeline", "matrix", "later"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],
