@@ -38,13 +38,15 @@ def test_ctrl_c_ends_the_program_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
         f"import os, signal, sys, time\n"
         f"def stop(*_):\n    open({str(tmp_path / 'stopped')!r}, 'w').close(); sys.exit(130)\n"
         f"signal.signal(signal.SIGINT, stop)\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        f"open({str(tmp_path / 'new')!r}, 'w').write(str(os.getpid()))\n"
+        f"os.rename({str(tmp_path / 'new')!r}, {str(tmp_path / 'pid')!r})\n"
         f"while True: time.sleep(0.05)",
     )
     monkeypatch.setenv("EBB_BIN_DIR", str(tmp_path))
 
     def interrupt() -> None:
-        while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+        # Until the program can be stopped, and what it prints is read.
+        while not ((tmp_path / "pid").exists() and "ebb-train messages" in [one.name for one in threading.enumerate()]):
             time.sleep(0.02)
         # As a notebook's server does: the signal goes to this process alone.
         os.kill(os.getpid(), signal.SIGINT)

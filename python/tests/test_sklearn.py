@@ -83,5 +83,5 @@ def test_it_is_pickled_with_its_answers(shop_rows: tuple) -> None:
 
 def test_a_wrong_penalty_is_an_error(shop_rows: tuple) -> None:
     X, y, _ = shop_rows
-    with pytest.raises(ValueError, match="L2"):
+    with pytest.raises(ValueError, match="l2 is -1"):
         EbbChurnClassifier(l2=-1.0).fit(X, y)

@@ -88,8 +88,8 @@ def run(
         arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     assert process.stdout is not None and process.stderr is not None, "both are pipes"
-    messages = Messages(process.stderr, Bars(shown=progress))
     try:
+        messages = Messages(process.stderr, Bars(shown=progress))
         messages.start()
         output = process.stdout.read()
         code = process.wait()
@@ -97,11 +97,9 @@ def run(
     except BaseException:
         # Ctrl-C in a notebook reaches this process alone.
         stop(process)
-        messages.join()
         raise
     finally:
         process.stdout.close()
-        process.stderr.close()
     return outcome(output, code, messages.text(renamed or {}))
 
 
@@ -116,9 +114,10 @@ class Messages(threading.Thread):
 
     def run(self) -> None:
         try:
-            for line in self._stream:
-                if not self._bars.take(line):
-                    self._lines.append(line.rstrip("\n"))
+            with self._stream:
+                for line in self._stream:
+                    if not self._bars.take(line):
+                        self._lines.append(line.rstrip("\n"))
         finally:
             self._bars.close()
 
