@@ -7,8 +7,8 @@ use ebb::history::MemoryBudget;
 use ebb::terminal::columns;
 
 use crate::commands::{
-    check, completions, explain, features, fit, fit_matrix, inspect, man, publish, report, rollup,
-    rollup_sql, score, simulate, top,
+    check, completions, explain, features, fit, fit_matrix, init, inspect, man, publish, report,
+    rollup, rollup_sql, score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -49,6 +49,8 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Propose a configuration for a log: its columns, formats, kinds, a horizon and an active window.
+    Init(init::Args),
     /// Simulate the event log of a shop, with its configuration and the true causes of churn.
     Simulate(simulate::Args),
     /// Fit segments and churn models and write a model bundle.

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         progress: arguments.progress,
     };
     let done = match &arguments.command {
+        Command::Init(args) => commands::init(args, output),
         Command::Simulate(simulate) => commands::simulate(simulate, output),
         Command::Fit(fit) => commands::fit(fit, output),
         Command::Score(score) => commands::score(score, output),
