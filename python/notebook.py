@@ -140,12 +140,16 @@ def unexecuted() -> nbformat.NotebookNode:
 def executed() -> nbformat.NotebookNode:
     """The notebook with outputs, without what differs from run to run."""
     notebook = unexecuted()
-    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(NOTEBOOK.parent)}}, record_timing=False)
+    client = NotebookClient(
+        notebook, timeout=900, resources={"metadata": {"path": str(NOTEBOOK.parent)}}, record_timing=False
+    )
     client.execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             # Bars of progress are for those who watch.
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" and not is_widget(output)]
+            cell.outputs = [
+                output for output in cell.outputs if output.get("name") != "stderr" and not is_widget(output)
+            ]
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
@@ -157,7 +161,9 @@ def is_widget(output: nbformat.NotebookNode) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Execute the example notebook.")
-    parser.add_argument("--check", action="store_true", help="do not write it, and compare its cells with the committed ones")
+    parser.add_argument(
+        "--check", action="store_true", help="do not write it, and compare its cells with the committed ones"
+    )
     check = parser.parse_args().check
     notebook = executed()
     text = nbformat.writes(notebook) + "\n"

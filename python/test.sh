@@ -67,7 +67,8 @@ END
 }
 
 check "${first%% *}"
-install "${first%% *}" mypy pandas-stubs types-protobuf nbclient nbformat ipykernel matplotlib
+install "${first%% *}" ruff mypy pandas-stubs types-protobuf nbclient nbformat ipykernel matplotlib
+(cd python && "$work/${first%% *}/bin/ruff" check --no-cache . && "$work/${first%% *}/bin/ruff" format --no-cache --check .)
 (cd python && "$work/${first%% *}/bin/python" -m mypy --cache-dir "$work/mypy" src/ebb)
 "$work/${first%% *}/bin/python" python/notebook.py --check
 

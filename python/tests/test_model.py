@@ -154,7 +154,10 @@ def test_an_unknown_setting_is_named(small: pd.DataFrame) -> None:
         ({"user": "custommer", "time": "at", "horizon_days": 30}, "did you mean `customer`"),
         ({"config": "x.toml", "user": "customer"}, "both given"),
         ({"config": "/nowhere/x.toml"}, "/nowhere/x.toml: No such file"),
-        ({"user": "customer", "time": "at", "horizon_days": 30, "as_of": pd.Timestamp("2024-05-01 07:00")}, "within a day"),
+        (
+            {"user": "customer", "time": "at", "horizon_days": 30, "as_of": pd.Timestamp("2024-05-01 07:00")},
+            "within a day",
+        ),
     ],
 )
 def test_what_is_missing_or_wrong_is_said(small: pd.DataFrame, arguments: dict, message: str) -> None:

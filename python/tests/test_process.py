@@ -62,7 +62,10 @@ def test_ctrl_c_ends_the_program_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_program_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path, "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(99)")
+    program(
+        tmp_path,
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(99)",
+    )
     monkeypatch.setattr(_process, "STOP_SECONDS", 0.2)
     process = _process.subprocess.Popen([tmp_path / "ebb-train"], stdout=-1, text=True)
     assert process.stdout.readline() == "on\n"
@@ -92,7 +95,13 @@ class Recorder:
     made: list[Recorder] = []
 
     def __init__(self, **options: object) -> None:
-        self.desc, self.total, self.unit, self.n, self.closed = options["desc"], options["total"], options["unit"], 0, False
+        self.desc, self.total, self.unit, self.n, self.closed = (
+            options["desc"],
+            options["total"],
+            options["unit"],
+            0,
+            False,
+        )
         Recorder.made.append(self)
 
     def update(self, more: int) -> None:
@@ -114,7 +123,13 @@ def test_progress_is_a_bar_for_each_phase(monkeypatch: pytest.MonkeyPatch) -> No
     assert not bars.take("{broken\n")
     bars.close()
     reading, fitting = Recorder.made
-    assert (reading.desc, reading.n, reading.total, reading.unit, reading.closed) == ("reading the log", 40, 40, "B", True)
+    assert (reading.desc, reading.n, reading.total, reading.unit, reading.closed) == (
+        "reading the log",
+        40,
+        40,
+        "B",
+        True,
+    )
     assert (fitting.n, fitting.total, fitting.unit, fitting.closed) == (1, None, " models", True)
 
 

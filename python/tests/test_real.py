@@ -78,7 +78,9 @@ def test_figures_of_online_retail_equal_those_of_the_command_line(model: ebb.Mod
     assert model.card["segments"] == expected["segments"]
     rows = {"rows", "events", "users", "rejected", "without_user_share"}
     quality, of_file = model.card["data_quality"], expected["data_quality"]
-    assert {name: quality[name] for name in rows - {"rejected"}} == {name: of_file[name] for name in rows - {"rejected"}}
+    assert {name: quality[name] for name in rows - {"rejected"}} == {
+        name: of_file[name] for name in rows - {"rejected"}
+    }
     counts = [{one["reason"]: one["rows"] for one in each["rejected"]} for each in (quality, of_file)]
     assert counts[0] == counts[1]
 
@@ -124,7 +126,9 @@ def test_instants_of_complete_journey_are_those_of_the_file(real_logs: Path, tmp
         f'[events]\npaths = ["{path}"]\nuser = "household_id"\ntime = "transaction_timestamp"\namount = "sales_value"\n'
         '[churn]\nactivity = ["event"]\nhorizon_days = [28]\nactive_within_days = 90\n'
     )
-    command("features", "--config", tmp_path / "ebb.toml", "--as-of", "2017-10-01", "--out", tmp_path / "features.parquet")
+    command(
+        "features", "--config", tmp_path / "ebb.toml", "--as-of", "2017-10-01", "--out", tmp_path / "features.parquet"
+    )
     frame = pd.read_csv(path)
     frame["transaction_timestamp"] = pd.to_datetime(frame["transaction_timestamp"], utc=True)
     table = ebb.features(

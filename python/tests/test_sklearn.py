@@ -14,14 +14,14 @@ import ebb
 
 pytest.importorskip("sklearn")
 
-from sklearn.linear_model import LogisticRegression  # noqa: E402
-from sklearn.metrics import log_loss, roc_auc_score  # noqa: E402
-from sklearn.model_selection import cross_val_score  # noqa: E402
-from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
-from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ebb.sklearn import EbbChurnClassifier, check_golden, log_odds  # noqa: E402
+from ebb.sklearn import EbbChurnClassifier, check_golden, log_odds
 
 
 @parametrize_with_checks([EbbChurnClassifier(), EbbChurnClassifier(nonlinear_terms=True)])
