@@ -25,7 +25,7 @@
 //! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `configuration`, `phases`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
-//! | [`card`] | the model card as plain data | `history`, `features`, `lifecycle`, `model` |
+//! | [`card`] | the model card as plain data | `configuration`, `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
 //! | [`init`] | a configuration proposed from a log: columns, formats, kinds, windows | `math`, `columnar`, `phases`, `history`, `events`, `train` |
 //! | [`batch`] | a bundle applied to a whole log: scores, features, the users to look after first | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |

@@ -7,6 +7,7 @@ mod history;
 mod hostile;
 mod if_changed;
 mod init;
+mod judging;
 mod labels;
 mod leakage;
 mod mistakes;

@@ -4,6 +4,7 @@ pub(crate) mod baselines;
 pub(crate) mod by_date;
 pub(crate) mod holdout;
 pub(crate) mod next_window;
+pub(crate) mod paired;
 pub(crate) mod slices;
 pub(crate) mod verdict;
 
@@ -72,12 +73,7 @@ pub(crate) fn evaluation(
         baselines,
         ..
     } = predictions;
-    let mut known: Vec<u32> = predictions.users.to_vec();
-    known.sort_unstable();
-    known.dedup();
-    // Users by number, without gaps: resampling counts each of them.
-    let number = |user: &u32| known.partition_point(|other| other < user) as u32;
-    let users: Vec<u32> = predictions.users.iter().map(number).collect();
+    let (users, user_count) = numbered(predictions.users);
     let slices = slices(predictions, &users);
     let own = Ranking::new(model, churned, &users);
     let of_baselines: Vec<Ranking> = baselines
@@ -88,7 +84,7 @@ pub(crate) fn evaluation(
     let name = format!("intervals at {}", protocol.test);
     // All users themselves come before the resamples.
     let phase = phases.begin(name, RESAMPLES + 1, Unit::Resamples);
-    let draws = bootstrap(known.len(), seed, |counts| {
+    let draws = bootstrap(user_count, seed, |counts| {
         let drawn = Drawn {
             model: own.figures(counts),
             baselines: of_baselines.iter().map(|r| r.figures(counts)).collect(),
@@ -111,7 +107,7 @@ pub(crate) fn evaluation(
         calibration: protocol.calibration,
         test: protocol.test,
         user_parts: protocol.user_parts,
-        users: known.len() as u64,
+        users: user_count as u64,
         churn_rate: share(churned),
         verdict: verdict(&baselines, churned.len() as u64, churners),
         beats_recency_only: recency
@@ -123,6 +119,15 @@ pub(crate) fn evaluation(
         precision_recall: precision_recall(model, churned, MODEL_POINTS),
         baselines,
     }
+}
+
+/// Users by number, without gaps, and how many there are: resampling counts each of them.
+fn numbered(users: &[u32]) -> (Vec<u32>, usize) {
+    let mut known: Vec<u32> = users.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    let number = |user: &u32| known.partition_point(|other| other < user) as u32;
+    (users.iter().map(number).collect(), known.len())
 }
 
 /// The `k`-th baseline with its differences to the model.

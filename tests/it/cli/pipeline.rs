@@ -217,7 +217,8 @@ fn check_compares_every_horizon_with_the_thresholds() {
         (nothing.code, nothing.error()),
         (
             64,
-            "error: no threshold is given: give --min-auc, --max-log-loss, --max-ece or --max-rejected-share"
+            "error: no threshold is given: give --min-auc, --max-log-loss, --max-ece or another one, a --config with a [check] \
+             table, or --against another bundle"
         )
     );
     assert_eq!(
