@@ -2,11 +2,14 @@
 # Builds the wheel of ebb and tests it in clean environments: one of python3, one of another version of Python where there is
 # one. Nothing is installed outside of the target folder.
 #
-#   python/test.sh
+#   python/test.sh [WHEEL]
+#
+# WHEEL is one that has been built already.
 #
 # Needs a python3 of at least 3.11 with venv, cargo, and PyPI. EBB_REAL_DATA names the folder of the public logs;
 # MATURIN_PEP517_ARGS has further arguments of the build, such as "--profile dev".
 set -euo pipefail
+wheel=${1:+$(realpath "$1")}
 cd "$(dirname "$0")/.."
 work=$(realpath -m "${CARGO_TARGET_DIR:-target}/wheel")
 mkdir -p "$work"
@@ -41,10 +44,12 @@ install() { # VERSION PACKAGE...
 }
 
 environment "${first%% *}" "${first#* }"
-rm -rf "$work/dist"
-"$work/${first%% *}/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work/dist" ./python
-wheel=$(echo "$work"/dist/ebb-*.whl)
-echo "built $(basename "$wheel"), $(($(stat -c %s "$wheel") / 1000000)) MB"
+if [ -z "$wheel" ]; then
+    rm -rf "$work/dist"
+    "$work/${first%% *}/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work/dist" ./python
+    wheel=$(echo "$work"/dist/ebb-*.whl)
+fi
+echo "$(basename "$wheel"), $(($(stat -c %s "$wheel") / 1000000)) MB"
 
 check() { # VERSION: the wheel alone, then with all that its tests need
     local bin=$work/$1/bin
