@@ -136,3 +136,16 @@ def test_progress_is_a_bar_for_each_phase(monkeypatch: pytest.MonkeyPatch) -> No
 def test_without_tqdm_there_are_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     assert Bars(shown=True).take('{"phase": "fitting", "done": 1, "total": 2, "unit": "models"}')
+
+
+def test_a_bar_that_fails_does_not_hold_up_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> None:
+        raise ValueError("no widgets here")
+
+    monkeypatch.setattr("ebb._progress.bar_of_tqdm", lambda: broken)
+    monkeypatch.setenv("EBB_BIN_DIR", str(tmp_path))
+    # More than a pipe holds.
+    line = '{"phase": "reading the log", "done": 1, "total": 2, "unit": "bytes"}'
+    program(tmp_path, f"import sys\nprint('{line}\\n' * 5000, file=sys.stderr)\nprint('{{}}')")
+    with pytest.warns(ebb.EbbWarning, match="progress is not shown: no widgets here"):
+        assert _process.run(["fit"]) == {}

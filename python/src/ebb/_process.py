@@ -85,7 +85,13 @@ def run(
     """
     arguments = [str(binary("ebb-train")), "--json", "--progress", "json", *map(str, command)]
     process = subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # A path in a message may be anything.
+        errors="replace",
     )
     assert process.stdout is not None and process.stderr is not None, "both are pipes"
     try:
@@ -113,13 +119,20 @@ class Messages(threading.Thread):
         self._lines: list[str] = []
 
     def run(self) -> None:
+        with self._stream:
+            for line in self._stream:
+                if not self._shown(line):
+                    self._lines.append(line.rstrip("\n"))
+        self._bars.close()
+
+    def _shown(self, line: str) -> bool:
         try:
-            with self._stream:
-                for line in self._stream:
-                    if not self._bars.take(line):
-                        self._lines.append(line.rstrip("\n"))
-        finally:
-            self._bars.close()
+            return self._bars.take(line)
+        except Exception as error:
+            # The program would wait for ever on a pipe that nobody reads, because of a bar.
+            self._bars = Bars(shown=False)
+            self._lines.append(f"warning: progress is not shown: {error}")
+            return True
 
     def text(self, renamed: Mapping[str, str]) -> str:
         """All messages, with what the caller calls the files in them."""
