@@ -11,7 +11,7 @@ default:
     @just --list --unsorted
 
 # Everything, quickest verdicts first; tests share the dev profile's builds, the rest the release profile's.
-ci: fmt lint doc deny test release retrain quickstart real interop deploy report page cluster
+ci: fmt lint doc deny test release retrain quickstart real interop deploy report page cluster wheel
 
 # Check the formatting.
 fmt:
@@ -102,6 +102,14 @@ page: retrain
 # The printed queries in DuckDB and Spark, and the Spark job on two executors of which one is killed. Needs python3 and java.
 cluster: retrain
     tests/cluster/run.sh {{ train }} {{ work }}/shop
+
+# The Python wheel: built, installed into clean environments of two versions of Python where there are two, tested. Needs python3.
+wheel:
+    python/test.sh
+
+# Execute docs/notebook.ipynb again, in the environment that `just wheel` makes, to be committed when a change of it is meant.
+notebook:
+    $(ls -d {{ target }}/wheel/3.*/bin/python | head -1) python/notebook.py
 
 # Simulate datasets/shop again, to be committed when a change of it is meant.
 sample-log: release

@@ -35,7 +35,9 @@ def test_an_explanation_is_that_of_the_command_line(explanation: ebb.Explanation
     assert explanation.data == printed("explain", *LOG, "--user", "U000053", "--if", "purchase today")
     assert "U000053" in explanation.sentences[0]
     assert "Supposed: 1 purchase" in repr(explanation)
-    assert explanation._repr_html_().startswith('<iframe sandbox="allow-scripts" title="Explanation of the user U000053"')
+    assert explanation._repr_html_().startswith(
+        '<iframe sandbox="allow-scripts" title="Explanation of the user U000053"'
+    )
 
 
 @pytest.mark.parametrize("frame", ["reasons", "contributions"])

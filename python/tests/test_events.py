@@ -84,7 +84,7 @@ WAYS: dict[str, Callable[[pd.DataFrame], Any]] = {
     ),
     "DuckDB": lambda frame: duckdb.sql("SELECT * FROM frame"),
     "DuckDB decimals and dates": lambda frame: duckdb.sql(
-        "SELECT customer, CAST(\"at\" AS DATE) AS \"at\", CAST(paid AS DECIMAL(12, 2)) AS paid FROM frame"
+        'SELECT customer, CAST("at" AS DATE) AS "at", CAST(paid AS DECIMAL(12, 2)) AS paid FROM frame'
     ),
     "pyarrow table": lambda frame: pa.Table.from_pandas(frame),
     "pyarrow batch": lambda frame: pa.RecordBatch.from_pandas(frame),
@@ -227,4 +227,7 @@ def test_small_batches_become_large_row_groups(tmp_path: Path) -> None:
     log = Log.of(table.to_reader(max_chunksize=1000), Columns(names={"user": "u", "time": "t"}), tmp_path)
     assert log.ids is IdType.INTEGER
     written = pq.ParquetFile(tmp_path / "events.parquet")
-    assert [written.metadata.row_group(group).num_rows for group in range(written.num_row_groups)] == [1 << 18, rows - (1 << 18)]
+    assert [written.metadata.row_group(group).num_rows for group in range(written.num_row_groups)] == [
+        1 << 18,
+        rows - (1 << 18),
+    ]

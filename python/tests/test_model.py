@@ -19,16 +19,25 @@ from conftest import ARGUMENTS, ROOT, SHOP, command
 import ebb
 
 
-def test_a_fit_from_a_frame_is_the_model_of_the_command_line(model: ebb.Model) -> None:
-    committed = json.loads((ROOT / "models" / "shop" / "card.json").read_text())
-    assert model.version == committed["model_version"]
-    assert model.card["horizons"] == committed["horizons"]
+@pytest.fixture(scope="module")
+def by_command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the model and the scores of the command line."""
+    folder = tmp_path_factory.mktemp("shop")
+    config = ["--config", SHOP / "ebb.toml"]
+    command("fit", "--quiet", *config, "--out", folder / "model")
+    command("score", *config, "--model", folder / "model", "--out", folder / "scores.parquet")
+    return folder
 
 
-def test_scores_equal_those_of_the_command_line(model: ebb.Model, tmp_path: Path) -> None:
-    out = tmp_path / "scores.parquet"
-    command("score", "--model", ROOT / "models/shop", "--config", SHOP / "ebb.toml", "--out", out)
-    expected = pq.read_table(out).to_pandas(date_as_object=False)
+def test_a_fit_from_a_frame_is_the_model_of_the_command_line(model: ebb.Model, by_command: Path) -> None:
+    assert (model.path / "bundle.json").read_bytes() == (by_command / "model" / "bundle.json").read_bytes()
+    expected = json.loads((by_command / "model" / "card.json").read_text())
+    assert model.version == expected["model_version"]
+    assert model.card["horizons"] == expected["horizons"]
+
+
+def test_scores_equal_those_of_the_command_line(model: ebb.Model, by_command: Path) -> None:
+    expected = pq.read_table(by_command / "scores.parquet").to_pandas(date_as_object=False)
     scores = model.score()
     assert list(scores.columns) == list(expected.columns)
     assert (scores["churn_probability"] == expected["churn_probability"]).all()
@@ -145,7 +154,10 @@ def test_an_unknown_setting_is_named(small: pd.DataFrame) -> None:
         ({"user": "custommer", "time": "at", "horizon_days": 30}, "did you mean `customer`"),
         ({"config": "x.toml", "user": "customer"}, "both given"),
         ({"config": "/nowhere/x.toml"}, "/nowhere/x.toml: No such file"),
-        ({"user": "customer", "time": "at", "horizon_days": 30, "as_of": pd.Timestamp("2024-05-01 07:00")}, "within a day"),
+        (
+            {"user": "customer", "time": "at", "horizon_days": 30, "as_of": pd.Timestamp("2024-05-01 07:00")},
+            "within a day",
+        ),
     ],
 )
 def test_what_is_missing_or_wrong_is_said(small: pd.DataFrame, arguments: dict, message: str) -> None:

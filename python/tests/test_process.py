@@ -38,13 +38,15 @@ def test_ctrl_c_ends_the_program_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
         f"import os, signal, sys, time\n"
         f"def stop(*_):\n    open({str(tmp_path / 'stopped')!r}, 'w').close(); sys.exit(130)\n"
         f"signal.signal(signal.SIGINT, stop)\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        f"open({str(tmp_path / 'new')!r}, 'w').write(str(os.getpid()))\n"
+        f"os.rename({str(tmp_path / 'new')!r}, {str(tmp_path / 'pid')!r})\n"
         f"while True: time.sleep(0.05)",
     )
     monkeypatch.setenv("EBB_BIN_DIR", str(tmp_path))
 
     def interrupt() -> None:
-        while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+        # Until the program can be stopped, and what it prints is read.
+        while not ((tmp_path / "pid").exists() and "ebb-train messages" in [one.name for one in threading.enumerate()]):
             time.sleep(0.02)
         # As a notebook's server does: the signal goes to this process alone.
         os.kill(os.getpid(), signal.SIGINT)
@@ -60,7 +62,10 @@ def test_ctrl_c_ends_the_program_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_program_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path, "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(99)")
+    program(
+        tmp_path,
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(99)",
+    )
     monkeypatch.setattr(_process, "STOP_SECONDS", 0.2)
     process = _process.subprocess.Popen([tmp_path / "ebb-train"], stdout=-1, text=True)
     assert process.stdout.readline() == "on\n"
@@ -90,7 +95,13 @@ class Recorder:
     made: list[Recorder] = []
 
     def __init__(self, **options: object) -> None:
-        self.desc, self.total, self.unit, self.n, self.closed = options["desc"], options["total"], options["unit"], 0, False
+        self.desc, self.total, self.unit, self.n, self.closed = (
+            options["desc"],
+            options["total"],
+            options["unit"],
+            0,
+            False,
+        )
         Recorder.made.append(self)
 
     def update(self, more: int) -> None:
@@ -112,10 +123,29 @@ def test_progress_is_a_bar_for_each_phase(monkeypatch: pytest.MonkeyPatch) -> No
     assert not bars.take("{broken\n")
     bars.close()
     reading, fitting = Recorder.made
-    assert (reading.desc, reading.n, reading.total, reading.unit, reading.closed) == ("reading the log", 40, 40, "B", True)
+    assert (reading.desc, reading.n, reading.total, reading.unit, reading.closed) == (
+        "reading the log",
+        40,
+        40,
+        "B",
+        True,
+    )
     assert (fitting.n, fitting.total, fitting.unit, fitting.closed) == (1, None, " models", True)
 
 
 def test_without_tqdm_there_are_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     assert Bars(shown=True).take('{"phase": "fitting", "done": 1, "total": 2, "unit": "models"}')
+
+
+def test_a_bar_that_fails_does_not_hold_up_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> None:
+        raise ValueError("no widgets here")
+
+    monkeypatch.setattr("ebb._progress.bar_of_tqdm", lambda: broken)
+    monkeypatch.setenv("EBB_BIN_DIR", str(tmp_path))
+    # More than a pipe holds.
+    line = '{"phase": "reading the log", "done": 1, "total": 2, "unit": "bytes"}'
+    program(tmp_path, f"import sys\nprint('{line}\\n' * 5000, file=sys.stderr)\nprint('{{}}')")
+    with pytest.warns(ebb.EbbWarning, match="progress is not shown: no widgets here"):
+        assert _process.run(["fit"]) == {}

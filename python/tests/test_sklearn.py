@@ -14,14 +14,14 @@ import ebb
 
 pytest.importorskip("sklearn")
 
-from sklearn.linear_model import LogisticRegression  # noqa: E402
-from sklearn.metrics import log_loss, roc_auc_score  # noqa: E402
-from sklearn.model_selection import cross_val_score  # noqa: E402
-from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
-from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ebb.sklearn import EbbChurnClassifier, check_golden, log_odds  # noqa: E402
+from ebb.sklearn import EbbChurnClassifier, check_golden, log_odds
 
 
 @parametrize_with_checks([EbbChurnClassifier(), EbbChurnClassifier(nonlinear_terms=True)])
@@ -83,5 +83,5 @@ def test_it_is_pickled_with_its_answers(shop_rows: tuple) -> None:
 
 def test_a_wrong_penalty_is_an_error(shop_rows: tuple) -> None:
     X, y, _ = shop_rows
-    with pytest.raises(ValueError, match="L2"):
+    with pytest.raises(ValueError, match="l2 is -1"):
         EbbChurnClassifier(l2=-1.0).fit(X, y)

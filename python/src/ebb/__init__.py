@@ -14,7 +14,8 @@ from ._errors import DataError, EbbError, EbbWarning, UsageError, VerdictError
 from ._evaluation import Evaluation
 from ._explanation import Explanation
 from ._features import features
-from ._model import Model, fit, load
+from ._fit import fit, load
+from ._model import Model
 
 if TYPE_CHECKING:
     from .client import Client, ServerError

@@ -17,6 +17,9 @@ except ImportError as error:
 
 from ._errors import UsageError
 
+#: What a call that failed raises.
+RpcError = grpc.RpcError
+
 #: gRPC retries calls by itself: at most four attempts, after 0.1, 0.2 and 0.4 seconds with a jitter, or when the server
 #: says (`grpc-retry-pushback-ms`). When many calls fail, the throttling stops retries before they add to an overload.
 SERVICE_CONFIG = {

@@ -10,8 +10,8 @@ import pandas as pd
 
 from ._days import Day, days
 from ._events import Mapped
+from ._fit import chosen_settings
 from ._frames import read_result
-from ._model import chosen_settings
 from ._settings import ChurnArguments, EventArguments
 from ._work import Work, flags
 
@@ -67,9 +67,7 @@ time_format, timezone, progress, **settings
     >>> table = ebb.features(orders, user="customer_id", time="order_date", horizon_days=60,
     ...                      as_of=["2025-03-01", "2025-04-01"], labels=True)
     """
-    events = EventArguments(
-        user=user, time=time, kind=kind, amount=amount, time_format=time_format, timezone=timezone
-    )
+    events = EventArguments(user=user, time=time, kind=kind, amount=amount, time_format=time_format, timezone=timezone)
     churn = ChurnArguments(
         activity=activity,
         horizon_days=horizon_days,

@@ -85,11 +85,17 @@ def run(
     """
     arguments = [str(binary("ebb-train")), "--json", "--progress", "json", *map(str, command)]
     process = subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # A path in a message may be anything.
+        errors="replace",
     )
     assert process.stdout is not None and process.stderr is not None, "both are pipes"
-    messages = Messages(process.stderr, Bars(shown=progress))
     try:
+        messages = Messages(process.stderr, Bars(shown=progress))
         messages.start()
         output = process.stdout.read()
         code = process.wait()
@@ -97,11 +103,9 @@ def run(
     except BaseException:
         # Ctrl-C in a notebook reaches this process alone.
         stop(process)
-        messages.join()
         raise
     finally:
         process.stdout.close()
-        process.stderr.close()
     return outcome(output, code, messages.text(renamed or {}))
 
 
@@ -115,12 +119,20 @@ class Messages(threading.Thread):
         self._lines: list[str] = []
 
     def run(self) -> None:
-        try:
+        with self._stream:
             for line in self._stream:
-                if not self._bars.take(line):
+                if not self._shown(line):
                     self._lines.append(line.rstrip("\n"))
-        finally:
-            self._bars.close()
+        self._bars.close()
+
+    def _shown(self, line: str) -> bool:
+        try:
+            return self._bars.take(line)
+        except Exception as error:
+            # The program would wait for ever on a pipe that nobody reads, because of a bar.
+            self._bars = Bars(shown=False)
+            self._lines.append(f"warning: progress is not shown: {error}")
+            return True
 
     def text(self, renamed: Mapping[str, str]) -> str:
         """All messages, with what the caller calls the files in them."""

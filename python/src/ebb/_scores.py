@@ -178,9 +178,15 @@ def horizon_of(wire: Any) -> HorizonScore:
     )
 
 
-def subject(user_id: Any = None, history: Iterable[Event] | None = None, features: Mapping[str, Any] | None = None) -> Any:
+def subject(
+    user_id: Any = None, history: Iterable[Event] | None = None, features: Mapping[str, Any] | None = None
+) -> Any:
     """The message of a subject, from exactly one of the three."""
-    given = [name for name, value in (("user_id", user_id), ("history", history), ("features", features)) if value is not None]
+    given = [
+        name
+        for name, value in (("user_id", user_id), ("history", history), ("features", features))
+        if value is not None
+    ]
     if len(given) != 1:
         raise UsageError(f"give exactly one of user_id, history and features, not {' and '.join(given) or 'none'}")
     wire = message("Subject")()

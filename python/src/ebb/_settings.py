@@ -140,7 +140,9 @@ def churn_section(churn: ChurnArguments, *, kind: bool) -> dict[str, Any]:
     """The section ``[churn]``."""
     if churn.horizon_days is None:
         raise UsageError("how soon do you want to know? Give horizon_days=60, or several as horizon_days=[30, 60]")
-    horizons = [churn.horizon_days] if isinstance(churn.horizon_days, int) else [int(days) for days in churn.horizon_days]
+    horizons = (
+        [churn.horizon_days] if isinstance(churn.horizon_days, int) else [int(days) for days in churn.horizon_days]
+    )
     if not horizons:
         raise UsageError("horizon_days must hold at least one number of days")
     activity = churn.activity

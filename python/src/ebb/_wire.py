@@ -18,7 +18,6 @@ except ImportError as error:
     raise ImportError("the client needs grpcio and protobuf: pip install 'ebb[client]'") from error
 
 
-
 @functools.cache
 def pool() -> Any:
     """The descriptors of churn.v1 and of what it imports."""

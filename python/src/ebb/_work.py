@@ -45,7 +45,9 @@ class Work:
 
     def _prepare(self, data: Any, config: Path | None) -> None:
         if data is None and not self.settings.paths:
-            raise UsageError("which events? Give a frame or a path, or a configuration whose `events.paths` names files")
+            raise UsageError(
+                "which events? Give a frame or a path, or a configuration whose `events.paths` names files"
+            )
         if data is not None:
             log = Log.of(data, self.settings.columns, self.folder)
             self._events, self.ids = log.paths, log.ids
@@ -59,9 +61,7 @@ class Work:
         if config is None:
             self.settings.write(self.config)
 
-    def run(
-        self, command: str, *flags: str | Path, progress: bool = True, model: Path | None = None
-    ) -> dict[str, Any]:
+    def run(self, command: str, *flags: str | Path, progress: bool = True, model: Path | None = None) -> dict[str, Any]:
         """Run a command on the log; the JSON object that it printed."""
         arguments: list[str | Path] = [command, "--config", self.config, "--temp", self.folder]
         for path in self._events:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from ._channel import Tls, channel, grpc
+from ._channel import RpcError, Tls, channel
 from ._days import Day, day
 from ._errors import UsageError
 from ._scores import Event, HorizonScore, Reason, Score, frame_of, rows_of, rows_of_score, score_of, subject, subjects
@@ -318,7 +318,7 @@ class Client:
     def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
         try:
             return method(request, timeout=self._timeout if timeout is None else timeout)
-        except grpc.RpcError as error:
+        except RpcError as error:
             raise server_error(error) from error
 
 

@@ -169,7 +169,8 @@ class EbbChurnClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             A class for each row.
         """
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        is_churn = self.decision_function(X) > 0
+        return self.classes_[is_churn.astype(int)]
 
 
 def standardised(model: dict[str, Any], X: Any) -> Any:
