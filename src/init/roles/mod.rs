@@ -4,6 +4,8 @@ pub(crate) mod amount;
 pub(crate) mod expression;
 pub(crate) mod kind;
 pub(crate) mod returns;
+#[cfg(test)]
+mod tests;
 pub(crate) mod time;
 pub(crate) mod user;
 
