@@ -25,11 +25,12 @@
 //! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `configuration`, `phases`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
-//! | [`card`] | the model card as plain data | `history`, `features`, `lifecycle`, `model` |
+//! | [`card`] | the model card as plain data | `configuration`, `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
 //! | [`init`] | a configuration proposed from a log: columns, formats, kinds, windows | `math`, `columnar`, `phases`, `history`, `events`, `train` |
-//! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |
-//! | [`report`] | the card as HTML and as text, and the quality gate | `math`, `history`, `card` |
+//! | [`batch`] | a bundle applied to a whole log: scores, features, the users to look after first | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |
+//! | [`explain`] | one user's answer with every contribution, the weeks before, and what supposed events would change | `history`, `features`, `lifecycle`, `model` |
+//! | [`report`] | the card as HTML and as text, the quality gate, users as text and HTML | `math`, `history`, `features`, `lifecycle`, `model`, `card`, `batch`, `explain` |
 //! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `phases`, `history` |
 //! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `regular_file`, `history`, `features`, `lifecycle`, `model` |
 //!

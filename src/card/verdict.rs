@@ -86,4 +86,13 @@ pub enum Untested {
         /// How many of them churned.
         churned: usize,
     },
+    /// The label window was not observed in full.
+    LabelsNotObserved {
+        /// The date.
+        date: Day,
+        /// The day after the last one of the label window.
+        until: Day,
+        /// The day after the last one that the log covers.
+        observed_until: Day,
+    },
 }

@@ -24,6 +24,7 @@ pub use config::{
     TimeZoneName,
 };
 pub use error::{EventsError, SqlRemedy};
+pub use input::fingerprint::{FingerprintError, LogFingerprint};
 pub use input::log_files::LogFiles;
 pub use log::ReadLog;
 pub use quality::rejected_share::TooManyRejected;

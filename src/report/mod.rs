@@ -1,7 +1,9 @@
-//! What people read: the model card as HTML and as text, the quality gate over it, and users with their reasons.
+//! What people read: the model card as HTML and as text, the quality gate over it, users with their reasons,
+//! and what became of a bundle later.
 
 pub mod gate;
 pub mod html;
+pub mod later;
 pub mod lines;
 pub(crate) mod number;
 pub(crate) mod reach;

@@ -6,7 +6,8 @@ use super::number::{THIN, counted, plain_percent, thousands};
 use super::rejected::RejectionSummary;
 use super::wording;
 use crate::card::{
-    BacktestComparison, BaselineCard, Card, Evaluation, HorizonCard, Interval, Metrics, SliceCard,
+    BacktestComparison, BaselineCard, Card, Evaluation, HorizonCard, Interval, LabelDefinition,
+    Metrics, SliceCard,
 };
 
 /// The card, readable.
@@ -42,7 +43,7 @@ fn write_head(out: &mut String, card: &Card) -> Result {
         counted(card.records, "record"),
         card.data_hash
     )?;
-    writeln!(out, "{}", label(card))?;
+    writeln!(out, "{}", label(&card.label_definition))?;
     if !card.config_hash.is_empty() {
         writeln!(out, "Configuration {:.12}", card.config_hash)?;
     }
@@ -65,9 +66,8 @@ fn write_head(out: &mut String, card: &Card) -> Result {
     Ok(())
 }
 
-/// The definition of churn in a sentence.
-fn label(card: &Card) -> String {
-    let definition = &card.label_definition;
+/// The definition of churn in a sentence without its full stop.
+pub(crate) fn label(definition: &LabelDefinition) -> String {
     let what = match &definition.churn_event {
         Some(event) => format!("an event `{event}`"),
         None => format!("no {}", definition.activity.join(" or ")),
@@ -182,7 +182,8 @@ fn write_seasons(out: &mut String, h: &HorizonCard) -> Result {
     )
 }
 
-fn write_evaluation(out: &mut String, e: &Evaluation) -> Result {
+/// The figures of an evaluation, below the heading of its horizon.
+pub(crate) fn write_evaluation(out: &mut String, e: &Evaluation) -> Result {
     writeln!(
         out,
         "  tested on {} at {}, churn {}",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
@@ -37,7 +37,10 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "lifecycle",
         ],
     ),
-    ("card", &["history", "features", "lifecycle", "model"]),
+    (
+        "card",
+        &["configuration", "history", "features", "lifecycle", "model"],
+    ),
     (
         "train",
         &[
@@ -70,7 +73,20 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "model",
         ],
     ),
-    ("report", &["math", "history", "card"]),
+    ("explain", &["history", "features", "lifecycle", "model"]),
+    (
+        "report",
+        &[
+            "math",
+            "history",
+            "features",
+            "lifecycle",
+            "model",
+            "card",
+            "batch",
+            "explain",
+        ],
+    ),
     ("simulate", &["math", "output", "phases", "history"]),
     (
         "serve",
@@ -91,6 +107,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "phases",
             "terminal",
             "history",
+            "features",
             "events",
             "rollup_sql",
             "model",
@@ -98,6 +115,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "train",
             "init",
             "batch",
+            "explain",
             "report",
             "simulate",
         ],
@@ -151,7 +169,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline"],
+            &["pipeline", "matrix", "later"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],

@@ -7,8 +7,8 @@ use ebb::history::MemoryBudget;
 use ebb::terminal::columns;
 
 use crate::commands::{
-    check, completions, explain, features, fit, init, inspect, man, publish, report, rollup,
-    rollup_sql, score, simulate, top,
+    check, compare, completions, evaluate, explain, features, fit, fit_matrix, init, inspect, man,
+    publish, report, rollup, rollup_sql, score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -57,6 +57,10 @@ pub(crate) enum Command {
     Fit(fit::Args),
     /// Score every user of a log.
     Score(score::Args),
+    /// Judge a bundle on data that came after its fit, beside what its card promised.
+    Evaluate(evaluate::Args),
+    /// Compare two bundles on the same users of a later day.
+    Compare(compare::Args),
     /// Check a bundle's card against a quality gate: exit code 2 where a figure misses its threshold.
     Check(check::Args),
     /// Replace the bundle in use by another one, in one step, and keep the earlier one for --rollback.
@@ -75,6 +79,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Write every user's features as of some days as Parquet.
     Features(features::Args),
+    /// Fit a logistic model on a table of features that others made, as the classifier for scikit-learn does.
+    FitMatrix(fit_matrix::Args),
     /// Print the script by which a shell completes commands and flags.
     Completions(completions::Args),
     /// Write the manual pages.

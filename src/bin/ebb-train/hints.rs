@@ -11,6 +11,7 @@ use ebb::init::InitError;
 use ebb::model::ModelError;
 use ebb::train::TrainError;
 use ebb::train::checks::agreement::AgreementError;
+use ebb::train::later::LaterError;
 
 /// The flags that help with an error, in a sentence.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
@@ -42,6 +43,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             }
             _ => None,
         };
+    }
+    if let Some(error) = error.downcast_ref() {
+        return of_judging(error);
     }
     if let Some(TopError::NoAmounts { .. }) = error.downcast_ref() {
         return Some("--by risk needs no amounts");
@@ -76,6 +80,18 @@ fn of_training(error: &TrainError) -> Option<&'static str> {
     }
 }
 
+fn of_judging(error: &LaterError) -> Option<&'static str> {
+    match error {
+        LaterError::Seen { .. } => Some(
+            "--as-of sets the day, --allow-seen judges at it all the same and marks the result",
+        ),
+        LaterError::NotObserved { .. } | LaterError::NothingBefore { .. } => {
+            Some("--as-of sets the day to judge at")
+        }
+        _ => None,
+    }
+}
+
 /// The error on histories that another error passes on.
 fn history_error(error: &anyhow::Error) -> Option<&HistoryError> {
     // An error that is passed on as it is doesn't appear among the causes.
@@ -92,6 +108,9 @@ fn history_error(error: &anyhow::Error) -> Option<&HistoryError> {
         return Some(inner);
     }
     if let Some(ExplainError::History(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(LaterError::History(inner)) = error.downcast_ref() {
         return Some(inner);
     }
     match error.downcast_ref() {
@@ -136,6 +155,20 @@ mod tests {
             ScoresError::History(spill()).into(),
             FeaturesError::History(spill()).into(),
             TrainError::History(spill()).into(),
+            LaterError::History(spill()).into(),
+            LaterError::NothingBefore {
+                as_of,
+                first: as_of,
+            }
+            .into(),
+            LaterError::Seen {
+                model: "f00".into(),
+                fitted_as_of: as_of,
+                as_of,
+                window_days: 30,
+                observed_until: as_of,
+            }
+            .into(),
             TrainError::NoEvents { as_of }.into(),
             setting.into(),
             missing.into(),

@@ -46,6 +46,8 @@ fn main() -> ExitCode {
         Command::Simulate(simulate) => commands::simulate(simulate, output),
         Command::Fit(fit) => commands::fit(fit, output),
         Command::Score(score) => commands::score(score, output),
+        Command::Evaluate(evaluate) => commands::evaluate(evaluate, output),
+        Command::Compare(compare) => commands::compare(compare, output),
         Command::Check(check) => commands::check(check, output),
         Command::Publish(args) => commands::publish(args, output),
         Command::Inspect(inspect) => commands::inspect(inspect, output),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Completions(completions) => commands::completions(completions, output),
         Command::Man(man) => commands::man(man, output),
         Command::Features(features) => commands::features(features, output),
+        Command::FitMatrix(args) => commands::fit_matrix(args, output),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

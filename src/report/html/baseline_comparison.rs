@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::interval_plot::{IntervalPlot, IntervalRow};
 use super::names;
-use crate::card::{BaselineCard, Evaluation, HorizonCard, Interval};
+use crate::card::{BaselineCard, EffectCard, Evaluation, Interval};
 use crate::report::number::{THIN, counted, signed};
 use crate::report::wording::baseline_name;
 
@@ -30,20 +30,20 @@ const AUC: Difference = Difference {
     better: 1.0,
 };
 
-/// Differences in log loss and in AUC as a forest plot.
-pub(crate) fn figure(h: &HorizonCard, e: &Evaluation) -> Markup {
+/// Differences in log loss and in AUC as a forest plot; effects describe the features that baselines go by.
+pub(crate) fn figure(effects: &[EffectCard], e: &Evaluation) -> Markup {
     if e.baselines.is_empty() {
         return super::no_figure(HEADING, "There is no baseline.");
     }
     let content = html! {
-        (plot(h, e, &LOG_LOSS).draw())
-        (plot(h, e, &AUC).draw())
+        (plot(effects, e, &LOG_LOSS).draw())
+        (plot(effects, e, &AUC).draw())
     };
     super::figure("baselines", HEADING, content, caption(e))
 }
 
 /// One difference to every baseline.
-fn plot(h: &HorizonCard, e: &Evaluation, difference: &Difference) -> IntervalPlot {
+fn plot(effects: &[EffectCard], e: &Evaluation, difference: &Difference) -> IntervalPlot {
     let all: Vec<Interval> = e.baselines.iter().map(difference.value).collect();
     let ends = all.iter().flat_map(|d| [d.low, d.high, d.value]);
     let axis = Axis::around(ends.chain([0.0]), difference.label, signed);
@@ -56,7 +56,7 @@ fn plot(h: &HorizonCard, e: &Evaluation, difference: &Difference) -> IntervalPlo
         let interval = (difference.value)(baseline);
         IntervalRow {
             name: names::baseline(baseline),
-            detail: names::baseline_feature(h, baseline),
+            detail: names::baseline_feature(effects, baseline),
             interval,
             mark: None,
             class: side(interval, difference.better),
@@ -108,7 +108,7 @@ mod tests {
         let h = &card().horizons[0];
         snapshot(
             "baseline_comparison",
-            figure(h, h.evaluation.as_ref().unwrap()),
+            figure(&h.effects, h.evaluation.as_ref().unwrap()),
         );
     }
 
@@ -129,6 +129,6 @@ mod tests {
     fn without_a_baseline_there_is_no_figure() {
         let mut e = card().horizons[0].evaluation.clone().unwrap();
         e.baselines.clear();
-        assert!(plain(figure(&card().horizons[0], &e)).contains("There is no baseline."));
+        assert!(plain(figure(&card().horizons[0].effects, &e)).contains("There is no baseline."));
     }
 }

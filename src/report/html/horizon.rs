@@ -63,7 +63,7 @@ fn panel(card: &Card, h: &HorizonCard) -> Markup {
             (metric_tiles::section(e))
             div.pair {
                 (calibration::figure(h.horizon_days, e))
-                (baseline_comparison::figure(h, e))
+                (baseline_comparison::figure(&h.effects, e))
             }
             (curves::figures(h.horizon_days, e))
             (season::figure(h))

@@ -79,11 +79,18 @@ struct Contender<'a> {
     metrics: &'a Metrics,
 }
 
-/// All tiles, and the data that they were measured on.
-pub(crate) fn section(e: &Evaluation) -> Markup {
+/// All tiles.
+pub(crate) fn tiles(e: &Evaluation) -> Markup {
     let baselines = contenders(e);
     html! {
         div.tiles { @for tile in &TILES { (draw(tile, &e.model, &baselines)) } }
+    }
+}
+
+/// All tiles, and the data that they were measured on.
+pub(crate) fn section(e: &Evaluation) -> Markup {
+    html! {
+        (tiles(e))
         p.aside {
             "Measured on " (nowrap(e.test)) ", by models trained on what was known then, on other users. Lines are 95"
             (THIN) "% intervals over resampled users."

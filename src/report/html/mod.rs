@@ -7,7 +7,8 @@
 //! `retention` (the users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
-//! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` is a page of its own: one user's explanation.
+//! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` and `later`
+//! are pages of their own: one user's explanation, and a bundle judged on a later day.
 
 pub(crate) mod axis;
 pub(crate) mod backtest_baselines;
@@ -28,6 +29,7 @@ pub(crate) mod gains;
 pub(crate) mod heatmap;
 pub(crate) mod horizon;
 pub(crate) mod interval_plot;
+pub mod later;
 pub(crate) mod metric_tiles;
 pub(crate) mod names;
 pub(crate) mod plot;

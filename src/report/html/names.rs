@@ -1,7 +1,7 @@
 //! Names in a card as words on the page.
 
 use super::text::{capital, words};
-use crate::card::{BaselineCard, HorizonCard};
+use crate::card::{BaselineCard, EffectCard};
 
 /// A feature's description as a name: without its full stop.
 pub(crate) fn description(description: &str) -> String {
@@ -19,14 +19,14 @@ pub(crate) fn baseline(baseline: &BaselineCard) -> String {
 
 /// The description of the one feature that a baseline uses; empty for recency, which its name says, and for baselines
 /// of several features.
-pub(crate) fn baseline_feature(h: &HorizonCard, baseline: &BaselineCard) -> String {
+pub(crate) fn baseline_feature(effects: &[EffectCard], baseline: &BaselineCard) -> String {
     let Some(feature) = &baseline.feature else {
         return String::new();
     };
     if baseline.name == "recency_only" {
         return String::new();
     }
-    let effect = h.effects.iter().find(|e| e.feature == *feature);
+    let effect = effects.iter().find(|e| e.feature == *feature);
     effect.map_or_else(|| words(feature), |e| description(&e.description))
 }
 

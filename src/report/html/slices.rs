@@ -25,7 +25,10 @@ fn grouped<'a>(
 ) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for slice in slices {
-        let heading = format!("By {}", words(&slice.dimension));
+        let heading = match slice.dimension.as_str() {
+            "band" => "By risk band".to_owned(),
+            other => format!("By {}", words(other)),
+        };
         match groups.last_mut().filter(|g| g.heading == heading) {
             Some(group) => group.rows.push(row(slice)),
             None => groups.push(Group {
@@ -39,6 +42,7 @@ fn grouped<'a>(
 
 fn name(slice: &SliceCard) -> String {
     match slice.dimension.as_str() {
+        "band" => format!("{} risk", capital(&words(&slice.name))),
         "tenure" => format!("Tenure {}", slice.name.replace('-', "–")),
         _ => capital(&words(&slice.name)),
     }

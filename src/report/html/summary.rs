@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::text::{any_of, nowrap, shorten, words};
-use crate::card::Card;
+use crate::card::{Card, LabelDefinition};
 use crate::report::number::{THIN, counted, thousands};
 
 /// The page's title.
@@ -16,7 +16,7 @@ pub(crate) fn header(card: &Card) -> Markup {
     html! {
         header {
             p.eyebrow { "Churn model report" }
-            h1 { (question(card)) }
+            h1 { (question(&card.label_definition)) }
             p.lede { (population(card)) }
             (super::verdict::headline(card))
             (facts(card))
@@ -35,8 +35,7 @@ pub(crate) fn footer(card: &Card) -> Markup {
 }
 
 /// The churn question as a sentence.
-fn question(card: &Card) -> String {
-    let label = &card.label_definition;
+pub(crate) fn question(label: &LabelDefinition) -> String {
     let horizons: Vec<String> = label.horizon_days.iter().map(u16::to_string).collect();
     let horizons = any_of(&horizons);
     let when = match label.lead_days {
@@ -48,18 +47,18 @@ fn question(card: &Card) -> String {
     };
     match &label.churn_event {
         Some(event) => format!("Which users will reach “{}” {when}?", words(event)),
-        None => format!("Which users will have no {} {when}?", activity(card)),
+        None => format!("Which users will have no {} {when}?", activity(label)),
     }
 }
 
-fn activity(card: &Card) -> String {
-    let kinds = card.label_definition.activity.iter();
+fn activity(label: &LabelDefinition) -> String {
+    let kinds = label.activity.iter();
     any_of(&kinds.map(|kind| words(kind)).collect::<Vec<_>>())
 }
 
 /// The users that are scored.
 fn population(card: &Card) -> String {
-    let activity = activity(card);
+    let activity = activity(&card.label_definition);
     let vowel = activity.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']);
     let article = if vowel { "an" } else { "a" };
     let days = counted(u64::from(card.label_definition.active_within_days), "day");
@@ -122,7 +121,7 @@ mod tests {
     fn the_question_is_a_sentence() {
         let mut card = card();
         assert_eq!(
-            question(&card),
+            question(&card.label_definition),
             "Which users will have no purchase in the next 30 or 90 days?"
         );
         assert_eq!(
@@ -132,7 +131,7 @@ mod tests {
         card.label_definition.lead_days = 1;
         card.label_definition.churn_event = Some("plan_cancel".into());
         assert_eq!(
-            question(&card),
+            question(&card.label_definition),
             "Which users will reach “plan cancel” in the 30 or 90 days that start 1 day later?"
         );
     }

@@ -14,7 +14,11 @@ pub(crate) fn untested(horizon: &HorizonCard, definition: &LabelDefinition) -> S
 }
 
 /// The cause and what would help, in two sentences.
-fn cause(untested: &Untested, definition: &LabelDefinition, horizon_days: u16) -> String {
+pub(crate) fn cause(
+    untested: &Untested,
+    definition: &LabelDefinition,
+    horizon_days: u16,
+) -> String {
     let model = format!("the {horizon_days}-day model");
     match *untested {
         Untested::TooFewDays {
@@ -44,6 +48,15 @@ fn cause(untested: &Untested, definition: &LabelDefinition, horizon_days: u16) -
             users,
             churned,
         } => one_class(definition, horizon_days, date, users, churned),
+        Untested::LabelsNotObserved {
+            date,
+            until,
+            observed_until,
+        } => format!(
+            "The labels of {date} are not complete for {model}: its window lasts until {}, and the log was not \
+             observed on all of these days; it covers the days before {observed_until}.",
+            until.plus(-1)
+        ),
         Untested::TooFewEarlier { date, rows, least } => format!(
             "Too few users to judge {model}: only {rows} rows (user, date) before {date} can train it, and \
              {least} are needed. A log of more users or a longer churn.active_within_days would do."
@@ -64,6 +77,36 @@ fn cause(untested: &Untested, definition: &LabelDefinition, horizon_days: u16) -
                 horizon_advice(definition.churn_event.is_none(), word == "churned")
             )
         }
+    }
+}
+
+/// What is missing at a date to compare models there.
+pub(crate) fn few(untested: &Untested) -> String {
+    match *untested {
+        Untested::LabelsNotObserved {
+            date,
+            until,
+            observed_until,
+        } => format!(
+            "the labels of {date} are not complete: the window lasts until {}, and the log was not observed on all of \
+             these days; it covers the days before {observed_until}.",
+            until.plus(-1)
+        ),
+        Untested::TooFewUsers { date, users, least } => {
+            format!("both models score {users} users at {date}, and {least} are needed.")
+        }
+        Untested::OneClass {
+            date,
+            users,
+            churned,
+        } => format!(
+            "all {users} users of {date} {}, so nothing can be told apart.",
+            if churned { "churned" } else { "stayed" }
+        ),
+        Untested::TooFewDays { .. }
+        | Untested::DatesTooClose { .. }
+        | Untested::TooFewEarlier { .. }
+        | Untested::TooFewOfAClass { .. } => "there are too few earlier rows.".to_owned(),
     }
 }
 

@@ -413,11 +413,11 @@ mod tests {
     async fn a_connection_that_was_closed_before_it_could_be_tracked_is_not_there() {
         let tracker = Arc::new(ConnectionTracker::default());
         let guard = ConnectionGuard::new(&tracker);
-        let traffic = Arc::clone(guard.traffic());
+        let (number, traffic) = (guard.number(), Arc::clone(guard.traffic()));
         drop(guard);
         let task = tokio::spawn(std::future::pending::<()>());
         let peer = Peer::new(&Owners::default(), IpAddr::from([10, 0, 0, 1]));
-        tracker.track(1, &traffic, &peer, task.abort_handle());
+        tracker.track(number, &traffic, &peer, task.abort_handle());
         assert!(!tracker.evict());
         task.abort();
     }

@@ -16,6 +16,7 @@ use toml::de::DeTable;
 
 use self::position::setting_position;
 use super::settings::{ChurnConfig, ModelConfig, SegmentConfig, TrainConfig};
+use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
 use crate::events::EventsConfig;
 use crate::lifecycle::Thresholds;
@@ -74,6 +75,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// Everything that decides a fit.
     pub train: TrainConfig,
+    /// What `check` holds a model against.
+    pub check: CheckThresholds,
     /// The folder that the log's paths are relative to.
     pub folder: PathBuf,
 }
@@ -91,6 +94,8 @@ struct File {
     risk_bands: Bands,
     #[serde(default)]
     lifecycle: Thresholds,
+    #[serde(default)]
+    check: CheckThresholds,
 }
 
 impl Config {
@@ -115,6 +120,7 @@ impl Config {
             segments,
             risk_bands,
             lifecycle,
+            check,
         } = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
         let timezone = events.timezone.0.clone();
         let hash = sha256_hex(text.as_bytes());
@@ -127,7 +133,9 @@ impl Config {
             timezone,
             hash,
         };
-        train.validate().map_err(|source| ConfigError::Setting {
+        let horizons = train.churn.horizon_days.clone();
+        let checked = train.validate().and_then(|()| check.validate(&horizons));
+        checked.map_err(|source| ConfigError::Setting {
             path: path.to_owned(),
             position: DeTable::parse(text)
                 .ok()
@@ -142,6 +150,7 @@ impl Config {
         Ok(Self {
             events,
             train,
+            check,
             folder,
         })
     }

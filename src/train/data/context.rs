@@ -68,6 +68,27 @@ impl<'a> TrainContext<'a> {
         })
     }
 
+    /// The context of a bundle's features under the configuration of its fit, on what was observed.
+    pub(crate) fn of_bundle(
+        histories: &'a Histories,
+        config: &'a TrainConfig,
+        catalogue: Catalogue,
+        observed: Observed,
+        phases: Phases<'a>,
+    ) -> Self {
+        let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
+        Self {
+            histories,
+            config,
+            as_of: observed.until,
+            random_forest: false,
+            catalogue,
+            labeller,
+            observed,
+            phases,
+        }
+    }
+
     /// Whether churn is silence, and not an event.
     pub(crate) fn churn_is_silence(&self) -> bool {
         self.config.churn.churn_event.is_none()

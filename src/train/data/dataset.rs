@@ -181,18 +181,26 @@ impl Dataset {
 
     /// The rows of some dates.
     pub(crate) fn at(&self, dates: &[Day]) -> Self {
+        let rows = 0..self.len();
+        let rows: Vec<usize> = rows
+            .filter(|row| dates.contains(&self.dates[*row]))
+            .collect();
+        self.only(&rows)
+    }
+
+    /// The rows at some positions.
+    pub(crate) fn only(&self, rows: &[usize]) -> Self {
         let mut part = Self {
             width: self.width,
             user_step: self.user_step,
             ..Self::default()
         };
-        let rows = self.dates.iter().enumerate();
-        for (row, date) in rows.filter(|(_, date)| dates.contains(date)) {
+        for &row in rows {
             part.raw
                 .extend_from_slice(&self.raw[row * self.width..][..self.width]);
             part.labels.push(self.labels[row]);
             part.users.push(self.users[row]);
-            part.dates.push(*date);
+            part.dates.push(self.dates[row]);
             part.counts.push(self.counts[row]);
         }
         part

@@ -187,7 +187,7 @@ fn no_date(ctx: &TrainContext<'_>, schedule: &Schedule) -> Untested {
 }
 
 /// What is wrong with the rows to judge on.
-fn not_to_judge_on(test: &Dataset, date: Day) -> Option<Untested> {
+pub(crate) fn not_to_judge_on(test: &Dataset, date: Day) -> Option<Untested> {
     let users = test.len();
     if users < MIN_ROWS {
         return Some(Untested::TooFewUsers {

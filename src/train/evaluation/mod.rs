@@ -4,11 +4,13 @@ pub(crate) mod baselines;
 pub(crate) mod by_date;
 pub(crate) mod holdout;
 pub(crate) mod next_window;
+pub(crate) mod paired;
 pub(crate) mod slices;
 pub(crate) mod verdict;
 
 use super::metrics::{
-    Figures, Ranking, bootstrap, calibration_curve, gains, metrics, precision_recall, roc,
+    Figures, RESAMPLES, Ranking, bootstrap, calibration_curve, gains, metrics, precision_recall,
+    roc,
 };
 use baselines::Baseline;
 use slices::{Slice, Slicing, slices};
@@ -16,6 +18,7 @@ use verdict::verdict;
 
 use crate::card::{BaselineCard, Evaluation, SliceCard, SliceMetrics};
 use crate::history::Day;
+use crate::phases::{Phases, Unit};
 
 /// Predictions for the users of the test date: one entry for each row in every list.
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ pub(crate) fn evaluation(
     predictions: &Predictions<'_>,
     protocol: Protocol,
     seed: u64,
+    phases: Phases<'_>,
 ) -> Evaluation {
     let Predictions {
         churned,
@@ -69,12 +73,7 @@ pub(crate) fn evaluation(
         baselines,
         ..
     } = predictions;
-    let mut known: Vec<u32> = predictions.users.to_vec();
-    known.sort_unstable();
-    known.dedup();
-    // Users by number, without gaps: resampling counts each of them.
-    let number = |user: &u32| known.partition_point(|other| other < user) as u32;
-    let users: Vec<u32> = predictions.users.iter().map(number).collect();
+    let (users, user_count) = numbered(predictions.users);
     let slices = slices(predictions, &users);
     let own = Ranking::new(model, churned, &users);
     let of_baselines: Vec<Ranking> = baselines
@@ -82,10 +81,17 @@ pub(crate) fn evaluation(
         .map(|baseline| Ranking::new(&baseline.predicted, churned, &users))
         .collect();
     let measured: Vec<&Ranking> = slices.iter().filter_map(|s| s.ranking.as_ref()).collect();
-    let draws = bootstrap(known.len(), seed, |counts| Drawn {
-        model: own.figures(counts),
-        baselines: of_baselines.iter().map(|r| r.figures(counts)).collect(),
-        slices: measured.iter().map(|r| r.figures(counts)).collect(),
+    let name = format!("intervals at {}", protocol.test);
+    // All users themselves come before the resamples.
+    let phase = phases.begin(name, RESAMPLES + 1, Unit::Resamples);
+    let draws = bootstrap(user_count, seed, |counts| {
+        let drawn = Drawn {
+            model: own.figures(counts),
+            baselines: of_baselines.iter().map(|r| r.figures(counts)).collect(),
+            slices: measured.iter().map(|r| r.figures(counts)).collect(),
+        };
+        phase.advance(1);
+        drawn
     });
     let baselines: Vec<BaselineCard> = baselines
         .iter()
@@ -101,7 +107,7 @@ pub(crate) fn evaluation(
         calibration: protocol.calibration,
         test: protocol.test,
         user_parts: protocol.user_parts,
-        users: known.len() as u64,
+        users: user_count as u64,
         churn_rate: share(churned),
         verdict: verdict(&baselines, churned.len() as u64, churners),
         beats_recency_only: recency
@@ -113,6 +119,15 @@ pub(crate) fn evaluation(
         precision_recall: precision_recall(model, churned, MODEL_POINTS),
         baselines,
     }
+}
+
+/// Users by number, without gaps, and how many there are: resampling counts each of them.
+fn numbered(users: &[u32]) -> (Vec<u32>, usize) {
+    let mut known: Vec<u32> = users.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    let number = |user: &u32| known.partition_point(|other| other < user) as u32;
+    (users.iter().map(number).collect(), known.len())
 }
 
 /// The `k`-th baseline with its differences to the model.
@@ -212,6 +227,7 @@ mod tests {
                 user_parts: 3,
             },
             7,
+            Phases::UNOBSERVED,
         )
     }
 

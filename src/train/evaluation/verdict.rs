@@ -6,7 +6,7 @@ use crate::card::{BaselineCard, Interval, RANDOM_FOREST, Strength, Verdict};
 const STRONG_GAIN: f64 = 0.02;
 
 /// With fewer churners or retained users on the test date resampling says nothing: the interval would be that of a few users.
-const MIN_CLASS_USERS: u64 = 10;
+pub(crate) const MIN_CLASS_USERS: u64 = 10;
 
 /// The verdict on a model whose baselines were judged on `users` users, of whom `churners` left; `None` without a
 /// baseline.

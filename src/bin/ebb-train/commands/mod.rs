@@ -2,12 +2,17 @@
 
 mod card;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod completions;
+pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod features;
 pub(crate) mod fit;
+pub(crate) mod fit_matrix;
+mod if_changed;
 pub(crate) mod init;
 pub(crate) mod inspect;
+mod judging;
 mod log;
 pub(crate) mod man;
 pub(crate) mod publish;
@@ -19,10 +24,13 @@ pub(crate) mod simulate;
 pub(crate) mod top;
 
 pub(crate) use check::check;
+pub(crate) use compare::compare;
 pub(crate) use completions::completions;
+pub(crate) use evaluate::evaluate;
 pub(crate) use explain::explain;
 pub(crate) use features::features;
 pub(crate) use fit::fit;
+pub(crate) use fit_matrix::fit_matrix;
 pub(crate) use init::init;
 pub(crate) use inspect::inspect;
 pub(crate) use man::man;

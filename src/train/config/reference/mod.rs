@@ -1,6 +1,7 @@
 //! Every section and key of `ebb.toml`, as the page of the reference describes it. Tests compare the rows with the types: names,
 //! defaults, and both sides of every range.
 
+mod check;
 mod log;
 mod model;
 #[cfg(test)]
@@ -11,7 +12,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 6] = [
+pub static SECTIONS: [Section; 7] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -43,6 +44,13 @@ pub static SECTIONS: [Section; 6] = [
         purpose: "The thresholds of the lifecycle rules, which are tried in this order: inactive (`churn.active_within_days`), \
                   overdue, activity drop, then tenure.",
         settings: Cow::Borrowed(model::LIFECYCLE),
+    },
+    Section {
+        name: "check",
+        purpose: "What `ebb-train check` holds a model against: the figures of its card on the test date, and a comparison with \
+                  the model in use. A threshold is a number for all horizons, or numbers by horizon: `{ 30 = 0.8, 90 = 0.75 }`. \
+                  The figure itself is compared, of `max_regression` the upper end of its interval.",
+        settings: Cow::Borrowed(check::CHECK),
     },
 ];
 

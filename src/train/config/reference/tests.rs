@@ -60,7 +60,12 @@ fn expected_names(message: &str) -> BTreeSet<&str> {
 
 #[test]
 fn the_defaults_are_those_of_a_file_without_the_key() {
-    let Config { events, train, .. } = parse(SMALL).unwrap();
+    let Config {
+        events,
+        train,
+        check,
+        ..
+    } = parse(SMALL).unwrap();
     // What the reader of logs applies where an optional key is left out.
     let applied = |key: &str| match key {
         "max_rejected_share" => Some(toml::Value::from(REJECTED)),
@@ -76,6 +81,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
             "model" => table(&train.model),
             "segments" => table(&train.segments),
             "risk_bands" => table(&train.bands),
+            "check" => table(&check),
             _ => table(&train.lifecycle),
         };
         for setting in settings.iter() {
@@ -155,7 +161,7 @@ fn the_types_are_those_that_the_parser_accepts() {
         for setting in section.settings.iter() {
             let wrong = match setting.value {
                 "string" | "string or `{ expr }`" => "[1]",
-                "integer" | "number" | "boolean" => "\"one\"",
+                "integer" | "number" | "boolean" | "number or numbers by horizon" => "\"one\"",
                 "string or list of strings" | "integer or list of integers" => "{ a = 1 }",
                 other => panic!("no example of what `{other}` is not"),
             };
