@@ -259,6 +259,7 @@ fn comparison(value: f64, low: f64, high: f64) -> Comparison {
             horizon_days: 30,
             from: "2011-10-10".parse().unwrap(),
             until: "2011-11-09".parse().unwrap(),
+            user_step: 1,
             only_a: 0,
             only_b: 3,
             paired: Some(Paired {
