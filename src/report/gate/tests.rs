@@ -295,7 +295,7 @@ fn a_regression_passes_by_the_upper_end_of_its_interval() {
         ),
         (
             (0.011, -0.01, 0.02),
-            "FAILED. The new model is worse by more than that, though it may be chance",
+            "FAILED. The new model is worse by more than that, though chance may be a part of it",
         ),
         (
             (0.02, 0.011, 0.03),
