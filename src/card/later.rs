@@ -49,6 +49,8 @@ pub struct LaterHorizon {
     pub from: Day,
     /// The day after its last one.
     pub until: Day,
+    /// One in so many users was judged: 1 unless there are more than `model.most_rows`.
+    pub user_step: u64,
     /// The figures, as the card has them for its test date; `None` when the model could not be judged.
     pub evaluation: Option<Evaluation>,
     /// Why it could not be judged; `None` where it was.
@@ -144,6 +146,8 @@ pub struct ComparedHorizon {
     pub from: Day,
     /// The day after its last one.
     pub until: Day,
+    /// One in so many users was looked at: 1 unless there are more than `model.most_rows`.
+    pub user_step: u64,
     /// Users that only the first bundle scores; they are left out.
     pub only_a: u64,
     /// Users that only the second bundle scores; they are left out.

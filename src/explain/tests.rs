@@ -235,6 +235,12 @@ fn a_supposed_event_is_like_one_of_the_log() {
         assert!((sum - change.log_odds_change).abs() < 1e-12, "{sum}");
         let sum: f64 = change.reasons.iter().map(|c| c.change).sum();
         assert!((sum - change.log_odds_change).abs() < 1e-12, "{sum}");
+        for reason in &change.reasons {
+            let mut members = change.contributions.iter();
+            let named = members.find(|c| c.description == reason.description);
+            let named = named.expect("a group is explained by a feature that changes");
+            assert_eq!(named.after.group, reason.after.group);
+        }
     }
 }
 

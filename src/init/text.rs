@@ -19,7 +19,7 @@ pub(crate) fn toml(proposal: &Proposal) -> String {
         &mut text,
         &format!(
             "How to read the log, and what counts as leaving: proposed by `ebb-train init` from what the log holds, {rows} \
-             of {users} from {} to {}. What begins with `Doubt` is worth a look.",
+             of {users} from {} to {}. Lines with `Doubt` are worth a look.",
             proposal.first_day, proposal.last_day
         ),
     );

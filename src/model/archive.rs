@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use super::ModelError;
 use super::store::{Files, MANIFEST, destination, is_bundle_file, stage};
-use crate::output::{Destination, Folder, OutputError, remove_folder};
+use crate::output::{Destination, Folder, OutputError, clean_up, remove_folder};
 
 /// Digits of an entry's number, at least.
 const NUMBER_DIGITS: usize = 4;
@@ -140,6 +140,7 @@ impl Archive {
                 })?;
             }
         }
+        clean_up(&self.folder);
         // An empty one would only be in the way; one with something in it stays.
         let _ = fs::remove_dir(&self.folder);
         Ok(())

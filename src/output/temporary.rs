@@ -184,6 +184,14 @@ fn is_temporary_name(name: &str) -> bool {
     })
 }
 
+/// Removes what killed processes left behind in a folder.
+pub(crate) fn clean_up(folder: &Path) {
+    // Until it is locked itself, nobody may take a new one for left behind.
+    if let Some(_locked) = lock(folder) {
+        remove_left_behind(folder);
+    }
+}
+
 /// Whether a path is a plain file, or a folder with nothing else in it.
 fn holds_plain_files(path: &Path) -> bool {
     let is_file = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());

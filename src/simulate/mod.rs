@@ -310,7 +310,9 @@ pub fn simulate_observed(
         living.advance(1);
     }
     noise.add_bot(&world);
+    let ordering = phases.begin("ordering the rows", 1, Unit::Steps);
     let (rows, noise) = noise.finish();
+    ordering.advance(1);
     files.write(options, &rows, &truths, phases)?;
     Ok(Summary {
         users: options.users,

@@ -208,7 +208,9 @@ fn fit_horizon(
         dropped,
     } = labelled;
     let evaluated = evaluate(ctx, &schedule, &data, shared)?;
+    let steps = ctx.steps("rows of the bundle", schedule.horizon_days, 1);
     let rows = prepare(ctx, &schedule, &data, &shared.preprocessing);
+    steps.advance(1);
     let known = rows.whole(rows.known_at(ctx.as_of).collect());
     let asked = Asked {
         date: ctx.as_of,
@@ -294,10 +296,15 @@ fn evaluate(
         Ok(split) => split,
         Err(untested) => return Ok(Err(untested)),
     };
+    let steps = ctx.steps("rows of the test", schedule.horizon_days, 4);
     let bg_nbd = fit_bg_nbd(ctx, split.test_date)?;
+    steps.advance(1);
     let preprocessing = fit_preprocessing(&split.known, &ctx.catalogue, bg_nbd);
+    steps.advance(1);
     let known = prepare(ctx, schedule, &split.known, &preprocessing);
+    steps.advance(1);
     let holdout = Holdout::new(ctx, &preprocessing, &known, &split);
+    steps.advance(1);
     let sets = holdout
         .folds
         .iter()

@@ -14,6 +14,7 @@ use crate::lifecycle::{Eligibility, NotEligible};
 use crate::model::{
     Bundle, HorizonScore, ModelError, Prediction, Predictor, RiskBand, Score, Subject,
 };
+use crate::phases::{Phases, Unit};
 pub use chosen::{ChoiceError, Chosen};
 pub use rows::{Top, TopUser};
 
@@ -83,6 +84,8 @@ pub struct TopRequest<'a> {
     pub chosen: &'a Chosen,
     /// Users that are listed at most.
     pub limit: usize,
+    /// Where it is seen how far the list has come.
+    pub phases: Phases<'a>,
 }
 
 /// Lists the first users in order.
@@ -100,10 +103,13 @@ pub fn top(request: &TopRequest<'_>) -> Result<Top, TopError> {
     } = *request;
     let ranking = Ranking::new(request);
     let mut found = Found::default();
+    let users = histories.len() as u64;
+    let scoring = request.phases.begin("scoring users", users, Unit::Users);
     histories.stream_spans(
         SPAN_BLOCKS,
         |span| ranking.of(span),
         |part| {
+            scoring.advance(part.scored + part.skipped.values().sum::<u64>());
             found.add(part, limit);
             Ok::<_, TopError>(())
         },

@@ -3,6 +3,7 @@
 use super::*;
 use crate::history::{Amount, DayRecord, HistoriesBuilder};
 use crate::model::tests::spec;
+use crate::phases::Phases;
 
 fn as_of() -> Day {
     "2024-06-01".parse().unwrap()
@@ -38,6 +39,7 @@ fn listed(histories: &Histories, order: Order, limit: usize) -> Result<Top, TopE
         order,
         chosen: &Chosen::all(&bundle),
         limit,
+        phases: Phases::UNOBSERVED,
     })
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// Print one JSON object on standard output instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// How progress is shown on standard error.
+    /// Progress on standard error: a bar on a terminal and nothing elsewhere, nothing, lines, or JSON a line.
     #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = ProgressForm::Auto)]
     pub(crate) progress: ProgressForm,
 }
@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Compare(compare::Args),
     /// Check a bundle's card against a quality gate: exit code 2 where a figure misses its threshold.
     Check(check::Args),
-    /// Replace the bundle in use by another one, in one step, and keep the earlier one for --rollback.
+    /// Replace the bundle in use by another one, in one step, and keep earlier ones for --rollback.
     Publish(publish::Args),
     /// Print a bundle's model card.
     Inspect(inspect::Args),

@@ -16,16 +16,16 @@ use serde::Serialize;
 
 use crate::outcome::{Output, say};
 
-/// How progress is shown.
+/// How progress is shown. The values have no help of their own, which would double the length of every command's help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressForm {
-    /// A bar on a terminal, nothing elsewhere, with --quiet and with --json.
+    // A bar on a terminal; nothing elsewhere, with --quiet and with --json.
     Auto,
-    /// Nothing.
+    // Nothing.
     Never,
-    /// A line for each phase that takes longer than a second, and another one every five.
+    // A line for each phase that takes longer than a second, and another one every five.
     Plain,
-    /// A JSON object a line: phase, done, total, unit.
+    // A JSON object a line: phase, done, total, unit.
     Json,
 }
 
@@ -312,7 +312,8 @@ fn bar(phase: &RunningPhase) -> ProgressBar {
 /// The time that a phase still takes, once that can be said.
 fn time_left(state: &ProgressState, into: &mut dyn fmt::Write) {
     let done = state.pos();
-    if done > 0 && state.len().is_some_and(|total| done < total) {
+    let is_under_way = done > 0 && state.len().is_some_and(|total| done < total);
+    if is_under_way && state.eta() >= Duration::from_secs(1) {
         // A terminal cannot be told of an error.
         let _ = write!(into, ", {:#} left", HumanDuration(state.eta()));
     }

@@ -148,6 +148,9 @@ pub struct HorizonChange {
 pub struct Change {
     /// Contribution after less contribution before.
     pub change: f64,
+    /// The feature's value with the supposed events, in words; of a group that of the feature that changes most in the same
+    /// direction.
+    pub description: String,
     /// Without the supposed events.
     pub before: Contribution,
     /// With them.
@@ -318,13 +321,24 @@ fn records(kinds: &[String], events: &[SupposedEvent]) -> Vec<DayRecord> {
 }
 
 fn change(before: &HorizonAnswer, after: &HorizonAnswer) -> HorizonChange {
+    let contributions = changed(&before.contributions, &after.contributions, |a, b| {
+        a.feature == b.feature
+    });
+    let mut reasons = changed(&before.reasons, &after.reasons, |a, b| a.group == b.group);
+    for reason in &mut reasons {
+        let mut members = contributions.iter().filter(|feature| {
+            feature.after.group == reason.after.group && feature.change * reason.change > 0.0
+        });
+        // The feature that explains the group as a whole need not be one that changes.
+        if let Some(largest) = members.next() {
+            reason.description = largest.description.clone();
+        }
+    }
     HorizonChange {
         horizon_days: after.horizon_days,
         log_odds_change: after.log_odds - before.log_odds,
-        reasons: changed(&before.reasons, &after.reasons, |a, b| a.group == b.group),
-        contributions: changed(&before.contributions, &after.contributions, |a, b| {
-            a.feature == b.feature
-        }),
+        reasons,
+        contributions,
     }
 }
 
@@ -340,6 +354,7 @@ fn changed(
             let change = after.contribution - before.contribution;
             (change != 0.0 || before.value != after.value).then(|| Change {
                 change,
+                description: after.description.clone(),
                 before: before.clone(),
                 after: after.clone(),
             })

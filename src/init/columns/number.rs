@@ -40,13 +40,7 @@ pub(crate) fn numbers(texts: &[&str], usual: Decimal) -> Option<Numbers> {
             .count();
         with as f64 >= LEAST_SHARE * texts.len() as f64 && with > 0
     });
-    let bare: Vec<String> = texts
-        .iter()
-        .map(|text| match currency {
-            Some(currency) => text.replace(currency, "").trim().to_owned(),
-            None => (*text).to_owned(),
-        })
-        .collect();
+    let bare: Vec<String> = texts.iter().map(|text| without(text, currency)).collect();
     let (decimal, is_certain) = style(&bare, usual)?;
     let mut values: Vec<f64> = bare
         .iter()
@@ -75,8 +69,23 @@ pub(crate) fn numbers(texts: &[&str], usual: Decimal) -> Option<Numbers> {
     })
 }
 
+impl Numbers {
+    /// The number that a text of the column holds.
+    pub(crate) fn read(&self, text: &str) -> Option<f64> {
+        parse(&without(text, self.currency), self.decimal)
+    }
+}
+
+/// A text without the currency beside its number.
+fn without(text: &str, currency: Option<&str>) -> String {
+    match currency {
+        Some(currency) => text.replace(currency, "").trim().to_owned(),
+        None => text.to_owned(),
+    }
+}
+
 /// The number that a text holds.
-pub(crate) fn parse(text: &str, decimal: Option<Decimal>) -> Option<f64> {
+fn parse(text: &str, decimal: Option<Decimal>) -> Option<f64> {
     match decimal {
         Some(decimal) => decimal.parse(text),
         None => text.parse().ok().filter(|number: &f64| number.is_finite()),

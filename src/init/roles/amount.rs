@@ -3,7 +3,7 @@
 use super::Candidate;
 use super::expression::Operand;
 use crate::events::config::{Format, Mapping};
-use crate::init::columns::number::{Numbers, parse};
+use crate::init::columns::number::Numbers;
 use crate::init::columns::profile::Profile;
 use crate::init::sample::Nature;
 use crate::init::vocabulary::Table;
@@ -103,10 +103,10 @@ fn product(
         best(numeric, Table::Quantity).filter(|(_, numbers)| numbers.whole > 0.9)?;
     let (price, prices) =
         best(numeric, Table::Price).filter(|(p, _)| p.position != quantity.position)?;
-    let total = numeric.iter().find(|(total, _)| {
+    let total = numeric.iter().find(|(total, totals)| {
         total.position != quantity.position
             && total.position != price.position
-            && is_product((quantity, quantities), (price, prices), total)
+            && is_product((quantity, quantities), (price, prices), (total, totals))
     });
     if let Some((total, _)) = total {
         let own = |candidate: &&mut Candidate| candidate.position == total.position;
@@ -138,7 +138,7 @@ fn product(
     Some(Candidate {
         mapping: Mapping::Expression(expression),
         label: format!("`{}` times `{}`", quantity.name, price.name),
-        score: if is_unit { 36 } else { 32 },
+        score: if is_unit { 36 } else { 30 },
         reason: format!(
             "`{}` is a number of pieces, `{}` the price of one",
             quantity.name, price.name
@@ -163,14 +163,12 @@ fn best<'p>(
 fn is_product(
     (one, ones): (&Profile, &Numbers),
     (other, others): (&Profile, &Numbers),
-    total: &Profile,
+    (total, totals): (&Profile, &Numbers),
 ) -> bool {
-    let decimal = total.numbers.as_ref().and_then(|numbers| numbers.decimal);
     let rows = one.values.iter().zip(&other.values).zip(&total.values);
     let read = rows.filter_map(|((a, b), c)| {
-        let a = parse(&a.text, ones.decimal)?;
-        let b = parse(&b.text, others.decimal)?;
-        Some((a, a * b, parse(&c.text, decimal)?))
+        let a = ones.read(&a.text)?;
+        Some((a, a * others.read(&b.text)?, totals.read(&c.text)?))
     });
     // One piece costs what it costs: only several show a product.
     let several = read.filter(|(pieces, ..)| pieces.abs() > 1.0).take(ROWS);

@@ -55,7 +55,11 @@ fn candidate(profile: &Profile, format: Format, is_unnamed: bool) -> Option<Cand
         .filter(|(value, _)| Meaning::of(value) != Meaning::Other)
         .map(|(_, rows)| rows)
         .sum();
-    let known = known as f64 / rows.max(1) as f64;
+    // One value says nothing about kinds, unless the name does.
+    let known = match profile.distinct {
+        1 => 0.0,
+        _ => known as f64 / rows.max(1) as f64,
+    };
     let name = if is_unnamed {
         Table::Kind.points(&[])
     } else {

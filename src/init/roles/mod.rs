@@ -4,6 +4,8 @@ pub(crate) mod amount;
 pub(crate) mod expression;
 pub(crate) mod kind;
 pub(crate) mod returns;
+#[cfg(test)]
+mod tests;
 pub(crate) mod time;
 pub(crate) mod user;
 
@@ -14,8 +16,9 @@ use super::columns::profile::Profile;
 use super::request::{Ask, Columns, Question};
 use crate::events::config::{Field, Format, Mapping};
 
-/// Two candidates within so many points could both be meant.
+/// Two candidates within so many points could both be meant; fewer where no names speak for them.
 const CLOSE: i32 = 8;
+const CLOSE_UNNAMED: i32 = 4;
 
 /// Candidates that a finding lists beside the one taken.
 const ALTERNATIVES: usize = 4;
@@ -101,7 +104,7 @@ impl Search<'_, '_> {
             return Err(self.no_column("time", "the time of an event"));
         };
         let users = user::candidates(self.profiles, self.is_unnamed, time_position);
-        let least = if self.is_unnamed { 5 } else { 15 };
+        let least = if self.is_unnamed { -8 } else { 15 };
         let given = self.given.user.clone();
         let user = self.choose(wanted(Field::User, "user", least), users, given)?;
         let Some((user, user_position)) = user else {
@@ -146,9 +149,13 @@ impl Search<'_, '_> {
         let Some(best) = candidates.first() else {
             return Ok(None);
         };
+        let close = match self.is_unnamed {
+            true => CLOSE_UNNAMED,
+            false => CLOSE,
+        };
         let close = candidates
             .iter()
-            .filter(|other| other.score + CLOSE > best.score)
+            .filter(|other| other.score + close > best.score)
             .count();
         let answer =
             (close > 1).then(|| self.answer(&wanted, candidates.get(..close).unwrap_or_default()));

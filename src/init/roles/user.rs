@@ -42,7 +42,7 @@ fn candidate(profile: &Profile, is_unnamed: bool) -> Candidate {
     let mut reasons = Vec::new();
     let mut score = if is_unnamed {
         // Of several columns of ids, the first one is that of the whole log.
-        -(profile.position.min(20) as i32) / 2
+        -2 * profile.position.min(8) as i32
     } else {
         by_name(profile, &mut reasons)
     };

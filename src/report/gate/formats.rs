@@ -41,9 +41,11 @@ fn summary(findings: &[Finding], model: &str) -> String {
 
 /// Text of a workflow command.
 fn message(text: &str) -> String {
-    text.replace('%', "%25")
+    let escaped = text
+        .replace('%', "%25")
         .replace('\r', "%0D")
-        .replace('\n', "%0A")
+        .replace('\n', "%0A");
+    escaped.replace(char::is_control, " ")
 }
 
 /// A property of a workflow command, which ends at a comma or a colon.

@@ -48,7 +48,7 @@ fn regression(days: u16, paired: &Paired, limit: f64) -> Finding {
     } else if d.low > limit {
         ". The new model is worse by more than that"
     } else if d.value > limit {
-        ". The new model is worse by more than that, though it may be chance"
+        ". The new model is worse by more than that, though chance may be a part of it"
     } else {
         ". The log has too few users to show it"
     };

@@ -259,6 +259,7 @@ fn comparison(value: f64, low: f64, high: f64) -> Comparison {
             horizon_days: 30,
             from: "2011-10-10".parse().unwrap(),
             until: "2011-11-09".parse().unwrap(),
+            user_step: 1,
             only_a: 0,
             only_b: 3,
             paired: Some(Paired {
@@ -294,7 +295,7 @@ fn a_regression_passes_by_the_upper_end_of_its_interval() {
         ),
         (
             (0.011, -0.01, 0.02),
-            "FAILED. The new model is worse by more than that, though it may be chance",
+            "FAILED. The new model is worse by more than that, though chance may be a part of it",
         ),
         (
             (0.02, 0.011, 0.03),
@@ -355,14 +356,24 @@ fn findings() -> Vec<Finding> {
 fn annotations_are_one_line_each() {
     insta::assert_snapshot!(github(&findings(), "f00"), @r#"
     ::error title=Model f00%3A auc (30 days)::horizon 30: 61 %25 <AUC> & "more"%0Anext, line: x
-    ::notice title=Model f00::kind `a|b` [1m 50 %25
+    ::notice title=Model f00::kind `a|b`  [1m 50 %25
     Model f00: 1 of 2 checks failed
     "#);
 }
 
 #[test]
 fn a_summary_is_a_table_and_what_failed() {
-    insta::assert_snapshot!(markdown(&findings(), "f00"), @"");
+    insta::assert_snapshot!(markdown(&findings(), "f00"), @r#"
+    ## Model f00: 1 of 2 checks failed
+
+    | check | horizon | value | low | high | limit | result |
+    | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+    | auc | 30 | 0.6100 | - | - | at least 0.8 | FAILED |
+    | rejected\_share | - | 0.0000 | - | - | at most 0.05 | passed |
+
+    - horizon 30: 61 % \<AUC\> & "more" next, line: x
+    - kind \`a\|b\`  \[1m 50 %
+    "#);
 }
 
 /// Read by an XML parser that Ebb does not use otherwise.

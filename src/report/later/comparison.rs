@@ -1,5 +1,6 @@
 //! Two bundles on the same users, for a terminal and as Markdown.
 
+use super::evaluation::sampled;
 use super::table::{Table, escaped, signed_span, span};
 use crate::card::{ComparedHorizon, Comparison, Paired, Preference};
 use crate::report::number::{counted, plain_percent};
@@ -98,15 +99,18 @@ fn not_compared(h: &ComparedHorizon) -> String {
     }
 }
 
-/// The users that only one of the two scores.
+/// The users that only one of the two scores, and those that were not looked at.
 fn left_out(h: &ComparedHorizon) -> Option<String> {
-    (h.only_a + h.only_b > 0).then(|| {
-        format!(
+    let mut sentences = Vec::new();
+    if h.only_a + h.only_b > 0 {
+        sentences.push(format!(
             "Left out: {} that only A scores, {} that only B scores.",
             counted(h.only_a, "user"),
             counted(h.only_b, "user")
-        )
-    })
+        ));
+    }
+    sentences.extend(sampled(h.user_step));
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn figures(paired: &Paired) -> Table {

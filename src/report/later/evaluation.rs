@@ -40,6 +40,12 @@ fn write_text(out: &mut String, judged: &LaterEvaluation) -> Result {
 pub(crate) const FROM_BUNDLE: &str = "The log has too little before this day to fit baselines: the base rate is that of \
                                       the bundle's training rows, and BG/NBD is the bundle's own.";
 
+/// That only some of the users were looked at; `None` where all were.
+pub(crate) fn sampled(user_step: u64) -> Option<String> {
+    (user_step > 1)
+        .then(|| format!("Of the users one in {user_step} was looked at (model.most_rows)."))
+}
+
 /// What was judged, in a line.
 pub(crate) fn head(judged: &LaterEvaluation) -> String {
     format!(
@@ -100,12 +106,14 @@ pub(crate) fn conclusion(judged: &LaterEvaluation, h: &LaterHorizon) -> String {
         let rates = [e.churn_rate, promised].map(plain_percent);
         format!(" (churn {}, on the card {})", rates[0], rates[1])
     });
+    let sampled = sampled(h.user_step).map(|sentence| format!(" {sentence}"));
     format!(
-        "{kept}: log loss {:.4}, on the card {:.4}, difference {}{}.{worse}",
+        "{kept}: log loss {:.4}, on the card {:.4}, difference {}{}.{worse}{}",
         found.value,
         promised.value,
         signed_span(difference),
-        churn.unwrap_or_default()
+        churn.unwrap_or_default(),
+        sampled.unwrap_or_default()
     )
 }
 

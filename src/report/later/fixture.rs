@@ -14,6 +14,7 @@ pub(crate) fn judged() -> LaterEvaluation {
         horizon_days,
         from: day("2011-10-10"),
         until: day("2011-10-10").plus(i32::from(horizon_days)),
+        user_step: 1,
         untested: evaluation.is_none().then_some(Untested::LabelsNotObserved {
             date: day("2011-10-10"),
             until: day("2012-01-08"),

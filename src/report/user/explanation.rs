@@ -130,7 +130,7 @@ fn change_bar(change: &Change) -> Bar {
         name: format!(
             "{}: {}",
             change.after.group.replace('_', " "),
-            change.after.description
+            change.description
         ),
         value: change.change,
     }

@@ -253,7 +253,15 @@ fn a_decimal_comma_is_read_by_its_pattern_in_every_engine() {
             .unwrap();
         line.trim().to_owned()
     };
-    insta::assert_snapshot!(amount(Dialect::DuckDb), @"");
+    // The groups may be marked by a point, a blank or an apostrophe, and all by the same one.
+    let pattern = "'^[+-]?(([0-9]+|[0-9]{1,3}([.][0-9]{3})+|[0-9]{1,3}([ ][0-9]{3})+|[0-9]{1,3}([''][0-9]{3})+)\
+                   ([,][0-9]*)?|[,][0-9]+)([eE][+-]?[0-9]+)?$'";
+    let line = amount(Dialect::DuckDb);
+    assert!(line.contains(pattern), "{line}");
+    assert!(
+        line.contains("'.', ''), ' ', ''), '''', ''), ',', '.') AS DOUBLE)"),
+        "{line}"
+    );
     for dialect in [
         Dialect::Spark,
         Dialect::ClickHouse,

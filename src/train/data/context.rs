@@ -5,7 +5,7 @@ use super::schema::feature_schema;
 use super::snapshots::Observed;
 use crate::features::Catalogue;
 use crate::history::{Coverage, Day, Histories};
-use crate::phases::Phases;
+use crate::phases::{Phase, Phases, Unit};
 use crate::train::TrainError;
 use crate::train::settings::TrainConfig;
 
@@ -66,6 +66,12 @@ impl<'a> TrainContext<'a> {
             observed,
             phases: input.phases,
         })
+    }
+
+    /// Begins a phase of so many steps of a horizon's computation.
+    pub(crate) fn steps(&self, what: &str, horizon_days: u16, steps: u64) -> Phase<'a> {
+        let name = format!("{what}, {horizon_days} days");
+        self.phases.begin(name, steps, Unit::Steps)
     }
 
     /// The context of a bundle's features under the configuration of its fit, on what was observed.

@@ -5,6 +5,7 @@ use crate::features::Extractor;
 use crate::history::HistoryError;
 use crate::math::{mean, sigmoid};
 use crate::model::{ChurnModel, Preprocessing};
+use crate::phases::Unit;
 use crate::train::data::context::TrainContext;
 
 /// Users that are predicted at most: enough for a mean to within a third of a percent.
@@ -18,7 +19,11 @@ pub(crate) fn next_window(
 ) -> Result<Option<NextWindow>, HistoryError> {
     let catalogue = &ctx.catalogue;
     let extractor = Extractor::new(catalogue, ctx.histories.kinds());
+    let users = ctx.histories.len().min(MOST_USERS);
+    let name = format!("next window, {} days", model.horizon_days);
+    let phase = ctx.phases.begin(name, users as u64, Unit::Users);
     let predicted = ctx.histories.evenly(MOST_USERS, |history| {
+        phase.advance(1);
         ctx.labeller.eligible(history, ctx.as_of).ok()?;
         let mut raw = vec![f64::NAN; catalogue.len()];
         extractor.clone().extract(history, ctx.as_of, &mut raw);

@@ -134,6 +134,7 @@ impl Pair<'_> {
             horizon_days,
             from: window.from,
             until: window.until,
+            user_step: 1,
             only_a: 0,
             only_b: 0,
             paired: None,
@@ -148,6 +149,10 @@ impl Pair<'_> {
             return Ok(compared);
         }
         let [a, b] = [self.rows(0, horizon_days)?, self.rows(1, horizon_days)?];
+        // Of many users each fit looks at one in so many: both must look at the same.
+        let step = common_multiple(a.user_step.max(1), b.user_step.max(1));
+        let [a, b] = [a, b].map(|rows| every(rows, step));
+        compared.user_step = step as u64;
         let shared = shared_rows(&a, &b);
         compared.only_a = (a.len() - shared.len()) as u64;
         compared.only_b = (b.len() - shared.len()) as u64;
@@ -186,9 +191,59 @@ impl Pair<'_> {
     }
 }
 
+/// The least number that is a multiple of both.
+fn common_multiple(a: usize, b: usize) -> usize {
+    let mut multiples = (1..=b).map(|k| a * k);
+    multiples.find(|n| n.is_multiple_of(b)).unwrap_or(a * b)
+}
+
+/// The rows of every so many users.
+fn every(rows: Dataset, step: usize) -> Dataset {
+    if step == rows.user_step.max(1) {
+        return rows;
+    }
+    let kept = rows.users.iter().enumerate();
+    let kept = kept.filter(|(_, user)| (**user as usize).is_multiple_of(step));
+    let kept: Vec<usize> = kept.map(|(row, _)| row).collect();
+    rows.only(&kept)
+}
+
 /// The positions of the users that both have, in the order of users.
 fn shared_rows(a: &Dataset, b: &Dataset) -> Vec<(usize, usize)> {
     let rows = a.users.iter().enumerate();
     rows.filter_map(|(row, user)| Some((row, b.users.binary_search(user).ok()?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(users: &[u32], user_step: usize) -> Dataset {
+        Dataset {
+            width: 1,
+            raw: vec![0.0; users.len()],
+            labels: vec![true; users.len()],
+            users: users.to_vec(),
+            dates: vec![Day::new(0).unwrap(); users.len()],
+            counts: vec![1.0; users.len()],
+            user_step,
+        }
+    }
+
+    #[test]
+    fn users_are_shared_by_their_number_and_thinned_alike() {
+        let (a, b) = (rows(&[0, 2, 4, 8], 2), rows(&[0, 3, 6, 9], 3));
+        let step = common_multiple(a.user_step, b.user_step);
+        assert_eq!(step, 6);
+        assert_eq!(common_multiple(4, 6), 12);
+        assert_eq!(common_multiple(1, 1), 1);
+        let (a, b) = (every(a, step), every(b, step));
+        assert_eq!(
+            (a.users.as_slice(), b.users.as_slice()),
+            (&[0][..], &[0, 6][..])
+        );
+        let (a, b) = (rows(&[1, 5, 7], 1), rows(&[0, 5, 6, 7], 1));
+        assert_eq!(shared_rows(&a, &b), [(1, 1), (2, 3)]);
+    }
 }

@@ -90,6 +90,7 @@ fn judge(
         horizon_days,
         from: window.from,
         until: window.until,
+        user_step: 1,
         evaluation: None,
         untested: None,
         baselines_from: None,
@@ -113,6 +114,7 @@ fn judge(
         "the newest date with labels is not the day that was asked for"
     );
     let (data, _) = Dataset::build(&ctx, &schedule)?;
+    judged.user_step = data.user_step.max(1) as u64;
     let rows = DayRows {
         ctx: &ctx,
         bundle,

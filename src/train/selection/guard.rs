@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use linfa::ParamGuard;
 
-use super::backtest::{Fold, Sides, sides};
+use super::backtest::{FITS_OF_A_FOLD, Fold, Sides, sides};
 use super::calibration::{BacktestCalibration, effective_folds, interval_over_dates};
 use crate::card::BacktestComparison;
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean};
 use crate::model::Calibration;
+use crate::phases::Phase;
 use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
 use crate::train::estimators::training_rows::TrainingRows;
 
@@ -46,6 +47,7 @@ pub(crate) fn guard(
     rows: &TrainingRows<'_>,
     folds: &[Fold],
     calibration: &BacktestCalibration,
+    phase: &Phase<'_>,
 ) -> Result<Guard, LogisticError> {
     let effective = effective_folds(folds, rows.window_days);
     let mut differences: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
@@ -59,6 +61,7 @@ pub(crate) fn guard(
             .collect();
         let loss = |log_odds: &[f64]| mean_loss(log_odds, &fold.churned);
         let mut baselines = baselines(rows, fold.date)?;
+        phase.advance(FITS_OF_A_FOLD as u64);
         for (name, log_odds) in &baselines {
             let difference = loss(&own) - loss(log_odds);
             differences.entry(name).or_default().push(difference);
@@ -158,6 +161,7 @@ fn recency_only(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phases::{Phases, Unit};
     use crate::card::Interval;
     use crate::math::sigmoid;
     use crate::train::data::dataset::Dataset;
@@ -217,7 +221,8 @@ mod tests {
         rows.matrix.columns = 1;
         rows.matrix.values = vec![0.0; data.len()];
         let folds = folds(&rows, &dates, log_odds);
-        guard(&rows, &folds, &PLAIN).unwrap()
+        let phase = Phases::UNOBSERVED.begin("guard", 0, Unit::Fits);
+        guard(&rows, &folds, &PLAIN, &phase).unwrap()
     }
 
     #[test]

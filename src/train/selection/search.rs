@@ -71,7 +71,7 @@ pub(crate) fn select<'p>(
     let penalties = penalties(&default, config);
     let candidates = penalties.len() + alternatives(&default, config).len();
     // Fewer where candidates are given up, or dates have too few users.
-    let phase = begin(FITS_OF_A_FOLD * (compared.len() * candidates + older.len()));
+    let phase = begin(FITS_OF_A_FOLD * (compared.len() * candidates + older.len() + cutoffs.len()));
     let warm_start = trials.run(rows, compared, &penalties, None, &phase)?;
     let alternatives = alternatives(&trials.best(), config);
     let mut warm_start = trials.run(rows, compared, &alternatives, warm_start, &phase)?;
@@ -86,14 +86,15 @@ pub(crate) fn select<'p>(
         folds.extend(tested.folds.into_iter().flatten());
         warm_start = tested.warm_start;
     }
-    phase.finish();
     folds.iter_mut().for_each(|fold| fold.forecast(rows));
     let calibration = calibrate(&folds, rows.window_days);
+    let guard = guard(rows, &folds, &calibration, &phase)?;
+    phase.finish();
     Ok(Selection {
         candidate,
         trials: trials.cards(&candidate),
         rule,
-        guard: guard(rows, &folds, &calibration)?,
+        guard,
         calibration,
         folds,
         warm_start,

@@ -27,7 +27,10 @@ fn every_phase_of_a_command_is_seen_from_its_beginning_to_its_end() {
     let simulate = "simulate --users 400 --days 300 --seed 3 --out log --quiet --progress json";
     let simulated = phases(&ebb_train(path, simulate).ok());
     let names: Vec<&str> = simulated.keys().map(String::as_str).collect();
-    assert_eq!(names, ["simulating users", "writing the log"]);
+    assert_eq!(
+        names,
+        ["ordering the rows", "simulating users", "writing the log"]
+    );
     let rollup = "rollup --config log/ebb.toml --json --progress json --out";
     let run = ebb_train(path, &format!("{rollup} ru")).ok();
     let rolled_up = phases(&run);

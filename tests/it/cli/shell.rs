@@ -24,7 +24,7 @@ fn completed(script: &Path, words: &[&str]) -> Vec<String> {
     let before = words[words.len() - 2];
     // The function is asked for by the name under which Bash itself would call it.
     let source = format!(
-        "set -e; source {}; set -- $(complete -p {program}); \
+        "source {} || exit 1; set -- $(complete -p {program}); \
          while [ \"$1\" != -F ]; do shift; done; function=$2; \
          COMP_WORDS=({}); COMP_CWORD={}; COMPREPLY=(); $function {program} '{last}' '{before}'; \
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",

@@ -199,17 +199,20 @@ async fn filters_leave_what_they_say() {
     );
 }
 
+/// What is wrong with a request.
+type Change = fn(&mut ListUsersRequest);
+
 #[tokio::test]
 async fn what_cannot_be_listed_is_named() {
     let server = Running::with(Limits::default(), Some(many())).await;
-    let refused = async |change: fn(&mut ListUsersRequest)| {
+    let refused = async |change: Change| {
         let mut request = of_pages(1);
         change(&mut request);
         let status = list(&server, request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
         status.message().to_owned()
     };
-    let cases: [(fn(&mut ListUsersRequest), &str); 6] = [
+    let cases: [(Change, &str); 6] = [
         (|r| r.order = 9, "order: 9 is not a UserOrder"),
         (
             |r| r.horizon_days = 31,

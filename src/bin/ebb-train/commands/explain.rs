@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) log: args::Log,
     /// The user's id.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub(crate) user: String,
     /// Explain as known at the start of this day [default: the day after the last one that the log covers].
     #[arg(long, value_name = "DATE")]

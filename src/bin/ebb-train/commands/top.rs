@@ -16,6 +16,7 @@ use super::log::{check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
+use crate::progress::ProgressDisplay;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -97,6 +98,7 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "list", output)?;
+    let display = ProgressDisplay::new(output);
     let request = TopRequest {
         bundle: &bundle,
         histories: &histories,
@@ -104,8 +106,10 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
         order: args.by.into(),
         chosen: &chosen,
         limit: args.limit,
+        phases: display.phases(),
     };
     let top = top_users(&request).map_err(refused)?;
+    drop(display);
     if let Some(path) = &args.out {
         top.list().write(path).map_err(outputs::refused)?;
     }

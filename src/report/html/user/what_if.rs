@@ -32,7 +32,7 @@ fn changed(change: &HorizonChange) -> Markup {
         .reasons
         .iter()
         .map(|c| {
-            let name = format!("{}: {}", words(c.after.group), c.after.description);
+            let name = format!("{}: {}", words(c.after.group), c.description);
             named(c, name)
         })
         .collect();
