@@ -51,11 +51,16 @@ def test_ctrl_c_ends_the_program_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
         # As a notebook's server does: the signal goes to this process alone.
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     waiting = threading.Thread(target=interrupt)
     waiting.start()
-    with pytest.raises(KeyboardInterrupt):
-        _process.run(["fit"])
-    waiting.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _process.run(["fit"])
+    finally:
+        waiting.join()
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "stopped").exists(), "it was asked to end, not killed"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
