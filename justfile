@@ -79,10 +79,11 @@ real-data:
 real: real-data
     cargo test --release --locked --test real -- --nocapture
 
-# Clients nobody here wrote: Python's grpcio and buf curl. Needs python3 and npm.
+# Clients nobody here wrote: Python's grpcio, buf curl, a browser and schemathesis. Needs python3, npm and chromium.
 interop: retrain
     {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
     tests/interop/run.sh {{ work }}/shop {{ work }}/rollup
+    tests/interop/http.sh {{ work }}/shop {{ work }}/rollup
 
 # The example of a configuration, the unit, the manifest, the alerts, and the clients against a live server. Needs python3 and openssl.
 deploy: retrain

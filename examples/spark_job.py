@@ -24,6 +24,16 @@ from pyspark import SparkFiles, TaskContext
 from pyspark.sql import SparkSession
 
 ARCHIVE = "ebb.tar.gz"
+REASONS = [
+    (f"reason_{k}_{column}", kind)
+    for k in (1, 2, 3)
+    for column, kind in [
+        ("theme", pa.string()),
+        ("feature", pa.string()),
+        ("value", pa.float64()),
+        ("contribution", pa.float64()),
+    ]
+]
 SCHEMA = pa.schema([
     ("user_id", pa.string()),
     ("as_of", pa.date32()),
@@ -36,12 +46,16 @@ SCHEMA = pa.schema([
     ("reason_1", pa.string()),
     ("reason_2", pa.string()),
     ("reason_3", pa.string()),
+    *REASONS,
     ("not_scored", pa.string()),
 ])
-SPARK_SCHEMA = (
-    "user_id string, as_of date, horizon_days int, churn_probability double, risk_band string, stage string, segment int, "
-    "segment_name string, reason_1 string, reason_2 string, reason_3 string, not_scored string"
-)
+SPARK_NAMES = {
+    pa.string(): "string",
+    pa.date32(): "date",
+    pa.int32(): "int",
+    pa.float64(): "double",
+}
+SPARK_SCHEMA = ", ".join(f"{field.name} {SPARK_NAMES[field.type]}" for field in SCHEMA)
 
 
 def arguments():

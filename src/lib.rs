@@ -22,13 +22,15 @@
 //! | [`history`] | days, records, [`history::Histories`] in memory or spilled, the Parquet roll-up, what a log covers | `math`, `columnar`, `regular_file`, `output`, `phases` |
 //! | [`features`] | the catalogue of features and their extraction | `history` |
 //! | [`lifecycle`] | which users are scored; stages and the rules that decide them | `math`, `history`, `features` |
-//! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `phases`, `history` |
+//! | [`events`] | reading logs: files, column mapping, the data-quality report | `math`, `columnar`, `configuration`, `phases`, `history` |
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
 //! | [`card`] | the model card as plain data | `configuration`, `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
-//! | [`batch`] | a bundle applied to a whole log: scores and features as files | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |
-//! | [`report`] | the card as HTML and as text, and the quality gate | `math`, `history`, `card` |
+//! | [`init`] | a configuration proposed from a log: columns, formats, kinds, windows | `math`, `columnar`, `phases`, `history`, `events`, `train` |
+//! | [`batch`] | a bundle applied to a whole log: scores, features, the users to look after first | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |
+//! | [`explain`] | one user's answer with every contribution, the weeks before, and what supposed events would change | `history`, `features`, `lifecycle`, `model` |
+//! | [`report`] | the card as HTML and as text, the quality gate, users as text and HTML | `math`, `history`, `features`, `lifecycle`, `model`, `card`, `batch`, `explain` |
 //! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `phases`, `history` |
 //! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `regular_file`, `history`, `features`, `lifecycle`, `model` |
 //!
@@ -83,6 +85,8 @@ pub mod events;
 pub mod explain;
 pub mod features;
 pub mod history;
+#[cfg(feature = "train")]
+pub mod init;
 pub mod lifecycle;
 pub mod math;
 pub mod model;

@@ -78,7 +78,7 @@ impl fmt::Debug for Phases<'_> {
 }
 
 impl<'a> Phases<'a> {
-    /// Nobody waits.
+    /// Phases without an observer.
     pub const UNOBSERVED: Self = Self { observer: None };
 
     /// Phases that an observer gets to see.

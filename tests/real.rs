@@ -10,6 +10,9 @@
     reason = "tests may fail loudly"
 )]
 
+#[path = "real/init.rs"]
+mod init;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -135,20 +138,7 @@ impl Case {
 
     /// The sum of all amounts in the roll-up.
     fn rollup_amount(&self) -> f64 {
-        let mut builder = HistoriesBuilder::default();
-        read_rollup(
-            &self.path("rollup"),
-            DayBounds::default(),
-            Users::All,
-            &mut builder,
-        )
-        .unwrap();
-        let histories = builder.finish().unwrap();
-        let mut sum = 0.0;
-        histories
-            .for_each(|_, _, h| sum += h.records().iter().map(|r| r.amount.value()).sum::<f64>())
-            .unwrap();
-        sum
+        amount_of(&self.path("rollup"))
     }
 
     /// Log loss and AUC over all users who bought in the last `active_within_days`: exactly those are scored.
@@ -188,6 +178,18 @@ impl Case {
         );
         (loss, auc)
     }
+}
+
+/// The sum of all amounts in a roll-up.
+fn amount_of(rollup: &Path) -> f64 {
+    let mut builder = HistoriesBuilder::default();
+    read_rollup(rollup, DayBounds::default(), Users::All, &mut builder).unwrap();
+    let histories = builder.finish().unwrap();
+    let mut sum = 0.0;
+    histories
+        .for_each(|_, _, h| sum += h.records().iter().map(|r| r.amount.value()).sum::<f64>())
+        .unwrap();
+    sum
 }
 
 fn log_loss(rows: &[(f64, bool)]) -> f64 {

@@ -53,7 +53,12 @@ pub fn command_line(program: impl Fn(&str) -> Command) -> io::Result<String> {
 }
 
 fn help(mut program: Command, arguments: &[&str]) -> io::Result<String> {
-    let done = program.args(arguments).arg("--help").output()?;
+    let done = program
+        .args(arguments)
+        .arg("--help")
+        // The page is as wide for everybody.
+        .env_remove("COLUMNS")
+        .output()?;
     if !done.status.success() {
         let problem = String::from_utf8_lossy(&done.stderr).into_owned();
         return Err(io::Error::other(problem));

@@ -24,9 +24,9 @@ use tokio::sync::mpsc;
 const FAILED: u8 = 1;
 const BAD_USAGE: u8 = 64;
 
-/// Serves churn scores over gRPC.
+/// Serves churn scores over gRPC, and over HTTP where it is asked to.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "ebb-serve", version)]
 struct Arguments {
     /// A configuration file; docs/ebb-serve.toml lists its keys. What is given here goes before it.
     #[arg(long)]
@@ -223,7 +223,10 @@ fn print_generated(wanted: Generated) -> anyhow::Result<()> {
     let mut text = Vec::new();
     match shell {
         Some(shell) => clap_complete::generate(shell, &mut command, "ebb-serve", &mut text),
-        None => clap_mangen::Man::new(command).render(&mut text)?,
+        None => clap_mangen::Man::new(command)
+            .source(concat!("ebb-serve ", env!("CARGO_PKG_VERSION")))
+            .manual("Ebb")
+            .render(&mut text)?,
     }
     say(String::from_utf8_lossy(&text).trim_end());
     Ok(())

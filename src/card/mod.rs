@@ -7,6 +7,7 @@ pub(crate) mod evaluation;
 pub(crate) mod horizon;
 pub(crate) mod json;
 pub(crate) mod later;
+pub(crate) mod made_from;
 pub(crate) mod population;
 pub(crate) mod retention;
 pub(crate) mod selection;
@@ -21,6 +22,7 @@ pub use later::{
     BaselineSource, ComparedHorizon, Comparison, JudgedModel, LATER_SCHEMA_VERSION,
     LaterEvaluation, LaterHorizon, Paired, Preference, Promise, Standing,
 };
+pub use made_from::MadeFrom;
 pub use population::{ProfileCard, SegmentCard, StageSizes, Transitions};
 pub use retention::{Cohort, Period, Retention};
 pub use selection::{
@@ -91,6 +93,9 @@ pub struct Card {
     pub coverage: Option<Coverage>,
     /// The data-quality report of the log, as printed by `ebb-train fit`.
     pub data_quality: serde_json::Value,
+    /// What the bundle was made from, where the fit was to be left out if nothing has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<MadeFrom>,
 }
 
 /// What counts as churn, and which users have a label at all.

@@ -1,6 +1,7 @@
 //! What the configuration files of the trainer and of the server have in common: settings that are described in a reference,
-//! and errors that name the section and the key at fault.
+//! lists that may be one value, and errors that name the section and the key at fault.
 
+pub mod one_or_many;
 pub mod reference;
 
 use std::fmt;

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::configuration::one_or_many;
 use crate::history::Day;
 
 /// How large a record may be unless the configuration says otherwise.
@@ -17,6 +18,7 @@ const RECORD_LINES: usize = 1_000;
 #[serde(deny_unknown_fields, default)]
 pub struct EventsConfig {
     /// Paths, folders or glob patterns, relative to the folder of the configuration file.
+    #[serde(deserialize_with = "one_or_many::list")]
     pub paths: Vec<String>,
     /// The user's id. Not needed for a roll-up.
     pub user: Option<Mapping>,
@@ -27,6 +29,8 @@ pub struct EventsConfig {
     /// Without it times are ISO 8601, where a time without an offset is local. Not used for columns that hold dates
     /// or timestamps by their own type.
     pub time_format: Option<String>,
+    /// How fractions are written in amounts; without it plain numbers with a point.
+    pub decimal: Option<Decimal>,
     /// The kind of event; without it all events are of one kind.
     pub kind: Option<Mapping>,
     /// The amount of money (or any quantity); without it all amounts are 0.
@@ -46,6 +50,7 @@ pub struct EventsConfig {
     /// What separates the columns of a text file; without it a comma, or a tab in `.tsv` files.
     pub delimiter: Option<Delimiter>,
     /// The names of the columns of text files that have no header line.
+    #[serde(deserialize_with = "one_or_many::optional_list")]
     pub columns: Option<Vec<String>>,
     /// The first day that the log covers; rows before it are set aside. Without it, by the log's own traffic.
     pub from: Option<Day>,
@@ -324,6 +329,18 @@ impl<'de> Deserialize<'de> for Delimiter {
             ))),
         }
     }
+}
+
+/// What separates the fraction of an amount that is written as text. Once it is set, groups of three digits may be
+/// separated too. Written as the character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Decimal {
+    /// As in `1,234.50`.
+    #[serde(rename = ".")]
+    Point,
+    /// As in `1.234,50` and `1 234,50`.
+    #[serde(rename = ",")]
+    Comma,
 }
 
 /// What makes a quote inside of a quoted text part of it. Written as the character.

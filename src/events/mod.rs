@@ -20,10 +20,11 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use config::{
-    Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
+    Decimal, Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,
 };
 pub use error::{EventsError, SqlRemedy};
+pub use input::fingerprint::{FingerprintError, LogFingerprint};
 pub use input::log_files::LogFiles;
 pub use log::ReadLog;
 pub use quality::rejected_share::TooManyRejected;

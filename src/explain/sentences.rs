@@ -191,8 +191,7 @@ pub(crate) fn of_what_if(bundle: &Bundle, today: Day, what_if: &WhatIf) -> Vec<S
     let mut sentences = vec![format!("Supposed: {}.", events.join("; "))];
     if what_if.as_of != today {
         sentences.push(format!(
-            "An event of {today} is seen from {} on, so both answers are as of {}, and without the events {today} is a day \
-             with none.",
+            "An event of {today} is seen from {} on, so both answers are as of {}, and nothing else happens on {today}.",
             what_if.as_of, what_if.as_of
         ));
     }

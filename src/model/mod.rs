@@ -6,6 +6,7 @@
 //! a bundle's directory, and refuses one that is incomplete, altered, of another format, or that does not reproduce its own
 //! golden answers.
 
+pub(crate) mod archive;
 pub(crate) mod bands;
 pub mod bg_nbd;
 pub(crate) mod bundle;
@@ -37,7 +38,10 @@ pub use predict::answer::{
     SegmentMatch, Subject,
 };
 pub use predict::matrix::{MatrixScores, RowOutcome};
-pub use publish::{Published, publish, roll_back};
+pub use publish::{
+    KEPT_BUNDLES, KeptBundle, Published, kept_bundles, publish, publish_keeping, roll_back,
+    roll_back_to,
+};
 pub use segments::{Segment, Segments};
 pub use store::{Report, Saved, destination, load, report, save, version};
 pub use transform::{Column, Preprocessing};
@@ -80,6 +84,21 @@ pub enum ModelError {
         live: PathBuf,
         /// Where the one before it would be.
         previous: PathBuf,
+    },
+    /// A version that no bundle has, or several have.
+    #[error(
+        "{} bundle at {} or kept beside it has a version that begins with `{version}`; there {}",
+        if *several { "more than one" } else { "no" }, live.display(), versions(kept)
+    )]
+    NoSuchVersion {
+        /// The folder of bundles in use.
+        live: PathBuf,
+        /// What was given.
+        version: String,
+        /// Whether there are several.
+        several: bool,
+        /// The versions that there are, newest first.
+        kept: Vec<String>,
     },
     /// A bundle that could not be written.
     #[error(transparent)]
@@ -188,5 +207,13 @@ fn format_remedy(found: u64) -> &'static str {
         "upgrade ebb, or fit the model again with this version"
     } else {
         "fit the model again"
+    }
+}
+
+/// The versions of bundles that are kept, as an error lists them.
+fn versions(kept: &[String]) -> String {
+    match kept {
+        [one] => format!("is {one} only"),
+        all => format!("are {}", all.join(", ")),
     }
 }

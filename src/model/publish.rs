@@ -1,11 +1,13 @@
-//! Putting a bundle in the place of the one in use, and the one before it back.
+//! Putting a bundle in the place of the one in use, and an earlier one back.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::ModelError;
-use super::store::{Files, destination, load_files, stage};
-use crate::output::{Destination, Folder, Inputs, OutputError, check_apart, exchange, hold};
+use super::archive::{Archive, files_at, published};
+use super::store::{Files, Saved, destination, load, load_files, stage};
+use crate::output::{Destination, Held, Inputs, OutputError, check_apart, exchange, hold};
 
 /// What is published now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,36 +22,39 @@ pub struct Published {
     pub unchanged: bool,
 }
 
-/// Loads the bundle at `model`, replays its golden answers, and puts a copy of exactly those bytes in the place of `live`,
-/// in one step: a reader finds the earlier bundle or this one, never none and never a mixture. The earlier one is kept at
-/// `live.previous`, and what was there is removed. A bundle that is in use already stays, with the one before it.
+/// Earlier bundles that [`publish`] keeps.
+pub const KEPT_BUNDLES: usize = 5;
+
+/// [`publish_keeping`] of [`KEPT_BUNDLES`].
 ///
 /// # Errors
-/// [`ModelError`] for a bundle that does not load, and for what cannot be written; nothing was changed then.
+/// As [`publish_keeping`].
 pub fn publish(model: &Path, live: &Path) -> Result<Published, ModelError> {
+    publish_keeping(model, live, KEPT_BUNDLES)
+}
+
+/// Loads the bundle at `model`, replays its golden answers, and puts a copy of exactly those bytes in the place of `live`,
+/// in one step: a reader finds the earlier bundle or this one, never none and never a mixture. The earlier one is kept at
+/// `live.previous`, and what was there goes to `live.history`, as long as it is among the newest `kept` (at least 1) of the
+/// earlier bundles. A bundle that is in use already stays.
+///
+/// # Errors
+/// [`ModelError`] for a bundle that does not load, and for what cannot be written; nothing was changed then, unless it is
+/// [`OutputError::Leftover`].
+pub fn publish_keeping(model: &Path, live: &Path, kept: usize) -> Result<Published, ModelError> {
     let (_, files) = load_files(model)?;
-    let (live, previous) = places(live)?;
+    let places = Places::of(live)?;
     let mut inputs = Inputs::default();
     inputs.add(model);
-    check_apart(&[live.clone(), previous.clone()], &inputs).map_err(|error| match error {
+    let outputs = [places.live.clone(), places.previous.clone()];
+    check_apart(&outputs, &inputs).map_err(|error| match error {
         OutputError::IsInput { path, .. } => ModelError::SameFolder {
             model: model.to_owned(),
             live: path,
         },
         other => other.into(),
     })?;
-    let Files { manifest, contents } = &files;
-    let staged = stage(
-        live.clone(),
-        manifest,
-        contents.each_ref().map(Vec::as_slice),
-    )?;
-    let held = hold([&live, &previous]);
-    let unchanged = files_at(&live).is_some_and(|there| there == files);
-    if !unchanged {
-        staged.commit_keeping(&previous, &held)?;
-    }
-    Ok(published(files.version(), &previous, unchanged))
+    places.replace(&files, kept.max(1))
 }
 
 /// Exchanges the bundle at `live` with the one that was there before, in one step. Done twice, all is as it was.
@@ -57,53 +62,183 @@ pub fn publish(model: &Path, live: &Path) -> Result<Published, ModelError> {
 /// # Errors
 /// [`ModelError`] when there is no bundle before, or it does not load; nothing was changed then.
 pub fn roll_back(live: &Path) -> Result<Published, ModelError> {
-    let (live, previous) = places(live)?;
-    let held = hold([&live, &previous]);
-    if !live.exists() {
-        return Err(ModelError::Io {
-            path: live.given().to_owned(),
-            source: ErrorKind::NotFound.into(),
-        });
-    }
-    if !previous.exists() {
-        let (live, previous) = (live.given().to_owned(), previous.given().to_owned());
-        return Err(ModelError::NoPrevious { live, previous });
-    }
-    let (_, files) = load_files(previous.path())?;
-    exchange(&live, &previous, &held)?;
-    Ok(published(files.version(), &previous, false))
+    let places = Places::of(live)?;
+    let held = places.hold();
+    places.check_live()?;
+    places.swap(&held)
 }
 
-/// The place of the bundle in use, and that of the one before: `live.previous` beside the folder itself, also if `live` is
-/// a link to it.
-fn places(given: &Path) -> Result<(Destination, Destination), ModelError> {
-    let live = destination(given)?;
-    let folder = if given.is_symlink() {
-        live.path()
-    } else {
-        given
+/// Puts the earlier bundle whose version begins with `version` back in the place of `live`. The one in use is kept at
+/// `live.previous`.
+///
+/// # Errors
+/// [`ModelError`] when no earlier bundle has this version, or several have, or it does not load; nothing was changed then.
+pub fn roll_back_to(live: &Path, version: &str) -> Result<Published, ModelError> {
+    let places = Places::of(live)?;
+    places.check_live()?;
+    let found = places.find(version)?;
+    if found == places.live.given() {
+        let version = files_at(&found).map(|files| files.version());
+        return Ok(places.published(version.unwrap_or_default(), true));
+    }
+    if found == places.previous.given() {
+        return places.swap(&places.hold());
+    }
+    let (_, files) = load_files(&found)?;
+    // Whatever is given up for it goes to the history, and as much comes out of it.
+    places.replace(&files, usize::MAX)
+}
+
+/// A bundle in use, or one that was.
+#[derive(Debug)]
+pub struct KeptBundle {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// Whether it is in use.
+    pub in_use: bool,
+    /// When it was written there.
+    pub published: Option<SystemTime>,
+    /// The bundle, or why it cannot be loaded.
+    pub saved: Result<Saved, ModelError>,
+}
+
+/// The bundle in use at `live`, and the earlier ones that are kept, newest first.
+///
+/// # Errors
+/// [`ModelError::Io`] when there is no such folder.
+pub fn kept_bundles(live: &Path) -> Result<Vec<KeptBundle>, ModelError> {
+    let places = Places::of(live)?;
+    places.check_live()?;
+    let bundle = |folder: PathBuf| KeptBundle {
+        in_use: folder == places.live.given(),
+        published: published(&folder),
+        saved: load(&folder),
+        folder,
     };
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(".previous");
-    let previous = destination(&folder.with_file_name(name))?;
-    Ok((live, previous))
+    Ok(places.folders()?.into_iter().map(bundle).collect())
 }
 
-fn published(version: String, previous: &Destination, unchanged: bool) -> Published {
-    let before = files_at(previous).map(|files| files.version());
-    Published {
-        version,
-        previous: before,
-        previous_dir: previous.given().to_owned(),
-        unchanged,
+/// Where bundles in use and earlier ones are: `live`, and `live.previous` and `live.history` beside the folder itself, also if
+/// `live` is a link to it.
+struct Places {
+    live: Destination,
+    previous: Destination,
+    archive: Archive,
+}
+
+impl Places {
+    fn of(given: &Path) -> Result<Self, ModelError> {
+        let live = destination(given)?;
+        let folder = if given.is_symlink() {
+            live.path()
+        } else {
+            given
+        };
+        let beside = |ending: &str| {
+            let mut name = folder.file_name().unwrap_or_default().to_owned();
+            name.push(ending);
+            folder.with_file_name(name)
+        };
+        Ok(Self {
+            previous: destination(&beside(".previous"))?,
+            archive: Archive::new(beside(".history")),
+            live,
+        })
     }
-}
 
-/// The files of the bundle in a place, if they are whole.
-fn files_at(place: &Destination) -> Option<Files> {
-    Folder::open(place.path())
-        .ok()
-        .and_then(|folder| Files::read(&folder).ok())
+    fn hold(&self) -> Held {
+        hold([&self.live, &self.previous])
+    }
+
+    fn check_live(&self) -> Result<(), ModelError> {
+        if self.live.exists() {
+            return Ok(());
+        }
+        Err(ModelError::Io {
+            path: self.live.given().to_owned(),
+            source: ErrorKind::NotFound.into(),
+        })
+    }
+
+    /// The folders with a bundle, newest first.
+    fn folders(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let mut folders = vec![self.live.given().to_owned()];
+        if self.previous.exists() {
+            folders.push(self.previous.given().to_owned());
+        }
+        folders.extend(self.archive.entries()?.into_iter().map(|entry| entry.path));
+        Ok(folders)
+    }
+
+    /// Puts a bundle in the place of the one in use, unless it is there already.
+    fn replace(&self, files: &Files, kept: usize) -> Result<Published, ModelError> {
+        let Files { manifest, contents } = files;
+        let staged = stage(
+            self.live.clone(),
+            manifest,
+            contents.each_ref().map(Vec::as_slice),
+        )?;
+        let held = self.hold();
+        let unchanged = files_at(self.live.path()).is_some_and(|there| there == *files);
+        if !unchanged {
+            // One of the earlier bundles is at `previous`.
+            if kept > 1 && self.live.exists() {
+                self.archive.add(&self.previous)?;
+            }
+            staged.commit_keeping(&self.previous, &held)?;
+        }
+        // Also where nothing is new: an earlier run may have been killed before it.
+        let in_use = [&self.live, &self.previous];
+        self.archive.prune(kept - 1, &in_use)?;
+        Ok(self.published(files.version(), unchanged))
+    }
+
+    fn swap(&self, held: &Held) -> Result<Published, ModelError> {
+        if !self.previous.exists() {
+            return Err(ModelError::NoPrevious {
+                live: self.live.given().to_owned(),
+                previous: self.previous.given().to_owned(),
+            });
+        }
+        let (_, files) = load_files(self.previous.path())?;
+        exchange(&self.live, &self.previous, held)?;
+        Ok(self.published(files.version(), false))
+    }
+
+    /// The folder of the newest bundle whose version begins with these letters.
+    fn find(&self, version: &str) -> Result<PathBuf, ModelError> {
+        let mut kept: Vec<(String, PathBuf)> = Vec::new();
+        for folder in self.folders()? {
+            // What is damaged has no version.
+            let version = files_at(&folder).map(|files| files.version());
+            kept.extend(version.map(|version| (version, folder)));
+        }
+        let mut found = kept
+            .iter()
+            .filter(|(own, _)| !version.is_empty() && own.starts_with(version));
+        let first = found.next();
+        if let Some((own, folder)) = first
+            && found.all(|(other, _)| other == own)
+        {
+            return Ok(folder.clone());
+        }
+        Err(ModelError::NoSuchVersion {
+            live: self.live.given().to_owned(),
+            version: version.to_owned(),
+            several: first.is_some(),
+            kept: kept.into_iter().map(|(version, _)| version).collect(),
+        })
+    }
+
+    fn published(&self, version: String, unchanged: bool) -> Published {
+        let before = files_at(self.previous.path()).map(|files| files.version());
+        Published {
+            version,
+            previous: before,
+            previous_dir: self.previous.given().to_owned(),
+            unchanged,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +251,7 @@ mod tests {
     use super::*;
     use crate::model::tests::spec;
     use crate::model::{load, save};
+    use crate::output::Folder;
     use crate::regular_file::contents;
 
     /// The card of the bundle of this name.

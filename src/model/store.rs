@@ -13,7 +13,7 @@ use super::{Bundle, BundleSpec, FORMAT_VERSION, Golden, ModelError, OLDEST_FORMA
 use crate::output::{Destination, Folder, OutputError, Staged};
 use crate::regular_file::contents;
 
-const MANIFEST: &str = "MANIFEST.sha256";
+pub(crate) const MANIFEST: &str = "MANIFEST.sha256";
 const FILES: [&str; 4] = ["bundle.json", "card.json", "golden.json", "report.html"];
 
 /// The most bytes of each of [`FILES`], some hundred times what they have: a folder of something else must not fill the
@@ -61,7 +61,8 @@ pub fn destination(dir: &Path) -> Result<Destination, ModelError> {
     Ok(destination)
 }
 
-fn is_bundle_file(name: &OsStr) -> bool {
+/// Whether a name is that of a file of a bundle.
+pub(crate) fn is_bundle_file(name: &OsStr) -> bool {
     name == MANIFEST || FILES.iter().any(|file| name == *file)
 }
 

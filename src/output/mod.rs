@@ -28,6 +28,7 @@ pub use folder::Folder;
 pub use inputs::{Inputs, check_apart};
 pub use staged::{Held, Staged, commit, exchange, hold, write};
 pub use temporary::abandon;
+pub(crate) use temporary::remove_folder;
 pub use visible::visible_lines;
 
 use std::ffi::OsString;

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::system::{lock, lock_file, open_itself};
+use super::system::{lock, lock_file, open_itself, parent_of};
 
 /// A temporary name is `.ebb-`, twelve letters and digits by chance, and `.tmp`. Readers of logs and roll-ups pass over
 /// names that start with a dot.
@@ -139,6 +139,14 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
             done => return done,
         }
     }
+}
+
+/// Removes a folder with all that is in it, which is gone from its name in one step. What a killed process leaves of it, the
+/// next writer to the folder above removes.
+pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
+    let aside = folder_in(parent_of(path))?;
+    fs::rename(path, &aside).inspect_err(|_| drop(fs::remove_dir(&aside)))?;
+    remove(&aside)
 }
 
 /// Removes folders that were made for an output, the innermost first, as far as they are empty.

@@ -82,14 +82,14 @@ pub(crate) fn right(text: &str, width: usize) -> String {
 }
 
 /// A sentence over as many lines as it takes; those after the first are indented. A word longer than a line stays whole.
-pub(crate) fn wrapped(sentence: &str, width: usize) -> Vec<Line> {
+pub(crate) fn wrapped(tone: Tone, sentence: &str, width: usize) -> Vec<Line> {
     const INDENT: &str = "  ";
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in sentence.split_whitespace() {
         let length = width_of(&line) + 1 + width_of(word);
         if !line.trim().is_empty() && length > width {
-            lines.push(Line::new(Tone::Plain, line));
+            lines.push(Line::new(tone, line));
             line = INDENT.to_owned() + word;
             continue;
         }
@@ -98,7 +98,7 @@ pub(crate) fn wrapped(sentence: &str, width: usize) -> Vec<Line> {
         }
         line += word;
     }
-    lines.push(Line::new(Tone::Plain, line));
+    lines.push(Line::new(tone, line));
     lines
 }
 
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn sentences_are_wrapped_between_words() {
         let lines = |width| -> Vec<String> {
-            let lines = wrapped("one two three four_and_more five", width);
+            let lines = wrapped(Tone::Plain, "one two three four_and_more five", width);
             lines.iter().map(Line::text).collect()
         };
         assert_eq!(lines(80), ["one two three four_and_more five"]);

@@ -8,6 +8,8 @@ use super::columns::Type;
 use super::dialect::Part;
 use super::expression::{Result, Term, Translator};
 use crate::events::SqlRemedy;
+use crate::events::config::Decimal;
+use crate::events::mapping::decimal::NO_BREAK_BLANKS;
 
 /// Numbers as the reader reads them from text.
 pub(crate) const NUMBER: &str = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$";
@@ -167,6 +169,41 @@ impl Translator<'_> {
             }
         };
         Ok(Term::of(sql, Type::Float, &[&number]).failing())
+    }
+
+    /// The number that a column of text holds as [`Decimal::parse`] reads it; NULL where it is none.
+    pub(crate) fn written_decimal(&self, text: &str, decimal: Decimal) -> String {
+        let replace = |text: String, from: &str, to: &str| {
+            format!(
+                "REPLACE({text}, {}, {})",
+                self.dialect.text(from),
+                self.dialect.text(to)
+            )
+        };
+        let blank = NO_BREAK_BLANKS.iter().fold(text.to_owned(), |text, blank| {
+            replace(text, &blank.to_string(), " ")
+        });
+        let groups = decimal
+            .group_marks()
+            .map(|mark| format!("[0-9]{{1,3}}([{mark}][0-9]{{3}})+"));
+        let whole = format!("([0-9]+|{})", groups.join("|"));
+        let mark = decimal.mark();
+        let pattern = format!("^[+-]?({whole}([{mark}][0-9]*)?|[{mark}][0-9]+)([eE][+-]?[0-9]+)?$");
+        let digits = decimal
+            .group_marks()
+            .iter()
+            .fold(blank.clone(), |text, mark| {
+                replace(text, &mark.to_string(), "")
+            });
+        let number = match decimal {
+            Decimal::Point => digits,
+            Decimal::Comma => replace(digits, ",", "."),
+        };
+        let is_number = self.dialect.matches(&blank, &pattern);
+        format!(
+            "CASE WHEN {is_number} THEN {} END",
+            self.dialect.try_double(&number)
+        )
     }
 
     fn int(&self, number: Term) -> Result<Term> {

@@ -196,7 +196,10 @@ impl Query<'_> {
                     literal: None,
                     ..value.clone()
                 };
-                let number = translator.double(text)?.sql;
+                let number = match self.request.config.decimal {
+                    None => translator.double(text)?.sql,
+                    Some(decimal) => translator.written_decimal("amount_value", decimal),
+                };
                 let number = format!(
                     "CASE WHEN amount_value = '' THEN {} ELSE {number} END",
                     dialect.double("0")

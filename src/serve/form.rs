@@ -105,8 +105,9 @@ impl JsonForm {
         message
             .transcode_from(answer)
             .map_err(|_| CallError::Crashed("writing the answer"))?;
-        let json =
+        let mut json =
             serde_json::to_vec(&message).map_err(|_| CallError::Crashed("writing the answer"))?;
+        json.shrink_to_fit();
         drop((message, working));
         let counted = memory.another(json.len()).ok_or_else(no_memory)?;
         Ok((json, counted))
@@ -227,7 +228,7 @@ mod tests {
             ),
             (
                 r#"{"subject":{"userId":"a","features":{}}}"#,
-                "subject.features: multiple fields provided for oneof 'subject'",
+                "subject: multiple fields provided for oneof 'subject'",
             ),
             (r#"{"reasonCount":-1}"#, "reasonCount: out of range"),
             (r#"{"reasonCount":4294967296}"#, "reasonCount: out of range"),

@@ -1,8 +1,9 @@
-//! The gRPC scoring server: `proto/churn/v1`, the Open Inference Protocol, health and reflection.
+//! The scoring server: `proto/churn/v1` over gRPC and HTTP, the Open Inference Protocol, health and reflection.
 //!
 //! # Request lifecycle
 //!
-//! `transport` accepts connections and speaks HTTP/2. `gateway` looks at a call's head: key, method, admission, deadline;
+//! `transport` accepts connections and speaks HTTP/2, and on a port of its own HTTP/1.1, where a request becomes a call whose
+//! messages have the `form` of JSON. `gateway` looks at a call's head: key, method, admission, deadline;
 //! a call that is refused ends there. `codec` takes messages out of their frames, and decodes them after a check of how
 //! much memory they need. `quota` has what every caller holds of calls, streams, the queue and memory. `services` has a
 //! file for each service of the protocols, and a handler is three steps: `convert` checks the request and makes its context,

@@ -277,7 +277,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
     simulate_observed(options, Phases::UNOBSERVED)
 }
 
-/// [`simulate`], for somebody who waits for it.
+/// [`simulate`] in phases that are observed.
 ///
 /// # Errors
 /// As [`simulate`].

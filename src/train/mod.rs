@@ -3,9 +3,9 @@
 //!
 //! [`pipeline`] has the steps in order; the folders below it have one job each: [`data`] (which users have a label at
 //! which dates), [`checks`] (what stops or qualifies a fit), [`estimators`] (the fitters), `selection` (which way to
-//! fit), `evaluation` (how good the model is, and against what), `population` (who the users are). [`later`] judges bundles
-//! on days after their fit. [`config`] and
-//! [`settings`] are the configuration file.
+//! fit), `evaluation` (how good the model is, and against what), `population` (who the users are). [`matrix`] fits
+//! features that others made, [`later`] judges bundles on days after their fit. [`config`] and [`settings`] are the
+//! configuration file.
 
 pub mod checks;
 pub mod config;
@@ -13,6 +13,7 @@ pub mod data;
 pub mod estimators;
 pub(crate) mod evaluation;
 pub mod later;
+pub mod matrix;
 pub(crate) mod metrics;
 pub mod pipeline;
 pub(crate) mod population;

@@ -332,7 +332,8 @@ fn evaluate(
         test: split.test_date,
         user_parts: USER_PARTS,
     };
-    let evaluation = evaluation(&predictions, protocol, ctx.config.model.seed);
+    let seed = ctx.config.model.seed;
+    let evaluation = evaluation(&predictions, protocol, seed, ctx.phases);
     let made = DatePredictions {
         date: split.test_date,
         predicted: probabilities,
@@ -433,5 +434,6 @@ fn card(
         notes,
         coverage: Some(input.coverage.clone()),
         data_quality: input.data_quality.clone(),
+        made_from: None,
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::configuration::SettingError;
+use crate::configuration::{SettingError, one_or_many};
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
@@ -61,6 +61,7 @@ pub struct ModelConfig {
     pub seed: u64,
     /// Features, kinds and columns (`events.kind`, `events.amount`) that are meant although they look like identifiers,
     /// times or the answer itself; see [`super::checks::target_leakage`].
+    #[serde(deserialize_with = "one_or_many::list")]
     pub allow_leakage: Vec<String>,
 }
 
@@ -140,8 +141,10 @@ impl ModelConfig {
 #[serde(deny_unknown_fields)]
 pub struct ChurnConfig {
     /// The kinds of events that count as staying.
+    #[serde(deserialize_with = "one_or_many::list")]
     pub activity: Vec<String>,
     /// The horizons in days; sorted and without repeats once checked.
+    #[serde(deserialize_with = "one_or_many::list")]
     pub horizon_days: Vec<u16>,
     /// Users with activity in this many days before a date are asked about at that date.
     pub active_within_days: u32,

@@ -2,19 +2,28 @@
 
 mod below_baseline;
 mod coverage;
+#[cfg(target_os = "linux")]
+mod history;
 mod hostile;
+mod if_changed;
+mod init;
 mod judging;
+mod labels;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod pipeline;
+mod progress;
 mod quality_gate;
 mod refusals;
 mod renamed;
 mod scale;
 mod seasons;
+#[cfg(target_os = "linux")]
+mod shell;
 mod target_leakage;
+mod users;
 
 use std::fs;
 use std::path::Path;
@@ -70,6 +79,20 @@ fn shop() -> TempDir {
         "simulate --users 400 --days 300 --seed 3 --out log --quiet",
     )
     .ok();
+    folder
+}
+
+/// The same, not packed, with a model that is fitted quickly.
+fn quick_shop() -> TempDir {
+    let folder = shop();
+    let log = folder.path().join("log");
+    fs::write(log.join("events.csv"), log_text(folder.path())).unwrap();
+    let config = fs::read_to_string(log.join("ebb.toml")).unwrap();
+    let quick = "\n[model]\nl2 = 100.0\nnonlinear_terms = false\nanniversaries = 0\nhalf_life_windows = 0.0\n\
+                 spacing_days = 15\n";
+    assert!(!config.contains("[model]"));
+    let config = config.replace("events.csv.gz", "events.csv") + quick;
+    fs::write(log.join("ebb.toml"), config).unwrap();
     folder
 }
 

@@ -38,7 +38,7 @@ fn check(name: &str, made: &str) {
 #[test]
 fn the_page_of_settings_is_the_reference() {
     let made = pages::configuration();
-    assert!(made.contains("| `horizon_days` | list of integers | days | required |"));
+    assert!(made.contains("| `horizon_days` | integer or list of integers | days | required |"));
     check("configuration.md", &made);
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
@@ -21,7 +21,10 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ),
     ("features", &["history"]),
     ("lifecycle", &["math", "history", "features"]),
-    ("events", &["math", "columnar", "phases", "history"]),
+    (
+        "events",
+        &["math", "columnar", "configuration", "phases", "history"],
+    ),
     ("rollup_sql", &["events", "history"]),
     (
         "model",
@@ -55,6 +58,10 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
         ],
     ),
     (
+        "init",
+        &["math", "columnar", "phases", "history", "events", "train"],
+    ),
+    (
         "batch",
         &[
             "columnar",
@@ -66,7 +73,20 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "model",
         ],
     ),
-    ("report", &["math", "history", "card"]),
+    ("explain", &["history", "features", "lifecycle", "model"]),
+    (
+        "report",
+        &[
+            "math",
+            "history",
+            "features",
+            "lifecycle",
+            "model",
+            "card",
+            "batch",
+            "explain",
+        ],
+    ),
     ("simulate", &["math", "output", "phases", "history"]),
     (
         "serve",
@@ -87,12 +107,15 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "phases",
             "terminal",
             "history",
+            "features",
             "events",
             "rollup_sql",
             "model",
             "card",
             "train",
+            "init",
             "batch",
+            "explain",
             "report",
             "simulate",
         ],
@@ -146,7 +169,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline", "later"],
+            &["pipeline", "matrix", "later"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],

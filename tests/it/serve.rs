@@ -7,6 +7,7 @@ mod damaged;
 mod docs;
 mod errors;
 mod grpc_web;
+mod http_rules;
 mod illegal_subjects;
 mod illegal_tensors;
 mod inference;

@@ -11,6 +11,8 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from ._errors import DataError, EbbError, EbbWarning, UsageError, VerdictError
+from ._evaluation import Evaluation
+from ._explanation import Explanation
 from ._features import features
 from ._model import Model, fit, load
 
@@ -24,6 +26,8 @@ __all__ = [
     "DataError",
     "EbbError",
     "EbbWarning",
+    "Evaluation",
+    "Explanation",
     "Model",
     "ServerError",
     "UsageError",

@@ -6,6 +6,7 @@ import datetime
 import difflib
 import enum
 import os
+import uuid
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -159,15 +160,15 @@ def reader_of(data: Any, columns: Columns) -> pa.RecordBatchReader:
 def with_functions(data: Any, functions: Mapping[str, Callable[[Any], Any]]) -> Any:
     """The frame with a column for each function of it."""
     for name, function in functions.items():
-        values = function(data)
         if isinstance(data, pd.DataFrame):
-            data = data.assign(**{name: values})
+            data = data.assign(**{name: function(data)})
         elif isinstance(data, pa.Table):
+            values = function(data)
             if name in data.column_names:
                 data = data.drop_columns([name])
             data = data.append_column(name, values if isinstance(values, pa.ChunkedArray) else pa.array(values))
         elif type(data).__module__.startswith("polars"):
-            data = data.with_columns(**{name: values})
+            data = data.with_columns(**{name: function(data)})
         else:
             raise UsageError(
                 f"`{name}` is a function, which only frames of pandas or Polars and tables of pyarrow can be given to: "
@@ -245,16 +246,16 @@ def write(reader: pa.RecordBatchReader, columns: Columns, path: Path) -> Written
     for name in names if wanted is None else wanted:
         check_column(name, names)
     chosen = names if wanted is None else wanted
-    schema = pa.schema([sent_field(reader.schema.field(name)) for name in chosen])
+    schema = pa.schema([pa.field(name, sent_type(reader.schema.field(name))) for name in chosen])
     user = columns.names.get("user")
     numbers = user is not None and pa.types.is_floating(value_type(schema.field(user).type))
     all_whole = True
     try:
         with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, write_statistics=False) as writer:
-            for table in groups(reader, chosen):
+            for table in groups(reader, schema):
                 if numbers and all_whole:
                     all_whole = are_whole(table.column(user))
-                writer.write_table(table.cast(schema), row_group_size=GROUP_ROWS)
+                writer.write_table(table, row_group_size=GROUP_ROWS)
     except pa.ArrowException as error:
         raise DataError(f"the data cannot be written as Parquet: {error}") from error
     time = columns.names.get("time")
@@ -264,30 +265,52 @@ def write(reader: pa.RecordBatchReader, columns: Columns, path: Path) -> Written
     )
 
 
-def groups(reader: pa.RecordBatchReader, chosen: list[str]) -> Iterator[pa.Table]:
-    """The rows in tables of about a row group: engines hand over batches of a few thousand rows."""
+def groups(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows in tables of a row group each: engines hand over batches of a few thousand rows."""
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in reader:
-        waiting.append(batch.select(chosen))
-        rows += batch.num_rows
-        if rows >= GROUP_ROWS:
-            yield pa.Table.from_batches(waiting)
-            waiting, rows = [], 0
+        arrays = [sent_array(batch.column(column.name), column.type) for column in schema]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
+        while rows + batch.num_rows >= GROUP_ROWS:
+            fitting = GROUP_ROWS - rows
+            yield pa.Table.from_batches([*waiting, batch.slice(0, fitting)])
+            batch, waiting, rows = batch.slice(fitting), [], 0
+        if batch.num_rows > 0:
+            waiting.append(batch)
+            rows += batch.num_rows
     if waiting:
         yield pa.Table.from_batches(waiting)
 
 
-def sent_field(column: pa.Field) -> pa.Field:
-    """A column as it is written: ids that are UUIDs as their text, all others as they are."""
+def sent_type(column: pa.Field) -> pa.DataType:
+    """The type that a column is written in.
+
+    Raises
+    ------
+    DataError
+        If only the library that made it can say what its values mean.
+    """
     if isinstance(column.type, pa.BaseExtensionType):
         if column.type.extension_name == "arrow.uuid":
-            return column.with_type(pa.string())
+            return pa.string()
         raise DataError(
             f"the column `{column.name}` is of the type {column.type}, which Ebb does not read: make text, numbers or "
             "times of it"
         )
-    return column
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+        return pa.dictionary(column.type.index_type, pa.string())
+    return column.type
+
+
+def sent_array(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    """A column in the type that it is written in."""
+    if array.type == type_:
+        return array
+    if pa.types.is_dictionary(type_):
+        return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(type_.value_type))
+    ids = (None if value is None else str(uuid.UUID(bytes=value)) for value in array.storage.to_pylist())
+    return pa.array(ids, type_)
 
 
 def value_type(type_: pa.DataType) -> pa.DataType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import shutil
@@ -16,13 +15,13 @@ import pandas as pd
 from ._days import Day, day
 from ._errors import UsageError
 from ._events import Columns, IdType, Mapped
+from ._evaluation import Evaluation, interval
+from ._explanation import Explanation
 from ._frames import read_result
+from ._ids import id_text
+from ._page import framed
 from ._settings import ChurnArguments, EventArguments, Settings, settings_of
 from ._work import Work, flags
-
-#: The height of the report in a notebook, in pixels.
-REPORT_HEIGHT = 720
-
 
 class Model:
     """A fitted model: a bundle, and the settings that it was fitted with.
@@ -72,12 +71,7 @@ class Model:
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        # The page's script may run, but in an origin of its own: it reaches neither the notebook nor its server.
-        return (
-            f'<iframe sandbox="allow-scripts" title="Report of the model {html.escape(self.version)}" '
-            f'style="width: 100%; height: {REPORT_HEIGHT}px; border: 1px solid #8888" '
-            f'srcdoc="{html.escape(self.report)}"></iframe>'
-        )
+        return framed(self.report, f"Report of the model {self.version}")
 
     def score(
         self,
@@ -150,6 +144,147 @@ class Model:
             skipped["user_id"] = log.ids.restore(skipped["user_id"])
         scores.attrs["skipped"] = result["summary"]["skipped"]
         return scores, skipped
+
+    def explain(
+        self,
+        user: str | int,
+        data: Any = None,
+        *,
+        as_of: Day | None = None,
+        horizon_days: int | None = None,
+        suppose: str | Sequence[str] = (),
+        allow_stale: bool = False,
+        progress: bool = True,
+    ) -> Explanation:
+        """Explain the score of one user.
+
+        Parameters
+        ----------
+        user : str or int
+            The user's id.
+        data, as_of, allow_stale, progress
+            As for :meth:`score`.
+        horizon_days : int, optional
+            Explain this horizon of the model only.
+        suppose : str or sequence of str
+            Events to suppose, such as ``"purchase today"`` or ``"2 purchase 3 days ago 49.90"``: what would the score
+            be then?
+
+        Returns
+        -------
+        Explanation
+            Sentences, and frames: ``scores``, ``reasons``, ``contributions`` and ``timeline``.
+
+        Raises
+        ------
+        DataError, UsageError
+            If there is no such user, naming similar ids, or a supposed event cannot be read.
+        """
+        words = flags(
+            user=id_text(user),
+            as_of=day(as_of),
+            horizon=horizon_days,
+            if_=[suppose] if isinstance(suppose, str) else list(suppose),
+            allow_stale=allow_stale,
+        )
+        data, page = self._with_page("explain", data, words, progress)
+        return Explanation(data, page)
+
+    def top(
+        self,
+        data: Any = None,
+        *,
+        by: str = "risk",
+        limit: int = 20,
+        horizon_days: int | None = None,
+        segment: str | int | Sequence[str | int] = (),
+        stage: str | Sequence[str] = (),
+        band: str | Sequence[str] = (),
+        as_of: Day | None = None,
+        allow_stale: bool = False,
+        allow_missing_kinds: bool = False,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """List the users to call first.
+
+        Parameters
+        ----------
+        data, as_of, allow_stale, allow_missing_kinds, progress
+            As for :meth:`score`.
+        by : str
+            ``"risk"``, the churn probability, or ``"loss"``, the probability times what the user spends.
+        limit : int
+            Users that are listed at most.
+        horizon_days : int, optional
+            The horizon of probabilities, bands and losses; by default the model's shortest.
+        segment, stage, band : str, int or sequence of them
+            Only users of these segments, by number or name, of these lifecycle stages, and of these risk bands.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each user, first the one at the greatest risk or loss, with the columns of :meth:`score` and
+            ``rank``. ``attrs["matching"]`` is how many users there are without the limit.
+        """
+        with self._log(data) as log, tempfile.TemporaryDirectory(prefix="top-", dir=log.folder) as folder:
+            out = Path(folder) / "top.parquet"
+            words = flags(
+                by=by,
+                limit=limit,
+                horizon=horizon_days,
+                segment=listed(segment),
+                stage=listed(stage),
+                band=listed(band),
+                as_of=day(as_of),
+                allow_stale=allow_stale,
+                allow_missing_kinds=allow_missing_kinds,
+                out=out,
+            )
+            result = log.run("top", *words, model=self._bundle, progress=progress)
+            table = read_result(out, log.ids)
+        table.attrs["matching"] = result["matching"]
+        return table
+
+    def evaluate(
+        self,
+        data: Any = None,
+        *,
+        as_of: Day | None = None,
+        allow_seen: bool = False,
+        allow_missing_kinds: bool = False,
+        progress: bool = True,
+    ) -> Evaluation:
+        """Judge the model on a later day, with labels that it has not seen.
+
+        Parameters
+        ----------
+        data, allow_missing_kinds, progress
+            As for :meth:`score`. The log must go on beyond the horizons.
+        as_of : str or date, optional
+            Judge users as known at the start of this day; by default the newest day whose labels are complete.
+        allow_seen : bool
+            Judge also at a day before the end of the model's fit; the result says so.
+
+        Returns
+        -------
+        Evaluation
+            The metrics with intervals beside what the card promised, and frames of baselines and slices.
+
+        Raises
+        ------
+        DataError
+            If the log has no labels after the end of the model's fit.
+        """
+        words = flags(as_of=day(as_of), allow_seen=allow_seen, allow_missing_kinds=allow_missing_kinds)
+        data, page = self._with_page("evaluate", data, words, progress)
+        return Evaluation(data, page)
+
+    def _with_page(self, command: str, data: Any, words: list[str], progress: bool) -> tuple[dict[str, Any], str]:
+        """The result of a command, and the page that it writes."""
+        with self._log(data) as log, tempfile.TemporaryDirectory(prefix="page-", dir=log.folder) as folder:
+            out = Path(folder) / "page.html"
+            result = log.run(command, *words, *flags(out=out), model=self._bundle, progress=progress)
+            return result, out.read_text(encoding="utf-8")
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Save the model for :func:`ebb.load`, ``ebb-train`` and ``ebb-serve``.
@@ -228,11 +363,9 @@ def horizon_line(horizon: dict[str, Any]) -> str:
     )
 
 
-def interval(figure: dict[str, float] | None) -> str:
-    """A figure with its 95 % interval."""
-    if figure is None:
-        return "unknown"
-    return f"{figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]"
+def listed(values: Any) -> list[Any]:
+    """One value or several as a list."""
+    return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
 
 
 def settings_file(bundle: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ._errors import UsageError
+from ._ids import id_text
 from ._wire import message, word
 
 
@@ -215,16 +215,6 @@ def add_event(history: Any, event: Event) -> None:
         history.days.add(day=event.time.isoformat(), kind=event.kind, count=event.count, amount=event.amount)
 
 
-def id_text(user: Any) -> str:
-    """An id as text: a floating-point number that is whole has no fraction, as pandas makes them."""
-    if isinstance(user, float):
-        if math.isnan(user):
-            raise UsageError("the id of a user is missing (NaN)")
-        if user.is_integer():
-            return str(int(user))
-    return str(user)
-
-
 def subjects(users: Any) -> tuple[list[Any], Iterator[Any]]:
     """The ids and the messages of many subjects.
 
@@ -251,7 +241,11 @@ def rows_of(user: Any, result: Any, reasons: int) -> Iterator[dict[str, Any]]:
         error = result.error
         yield {"user_id": user, "status": "error", "error_reason": error.reason, "error": error.message}
         return
-    score = score_of(result.score)
+    yield from rows_of_score(user, score_of(result.score), reasons)
+
+
+def rows_of_score(user: Any, score: Score, reasons: int) -> Iterator[dict[str, Any]]:
+    """The rows of one score."""
     common = {
         "user_id": user,
         "status": score.status,
@@ -295,3 +289,12 @@ def batch_columns(reasons: int) -> dict[str, str]:
         columns |= {f"reason_{number}_{part}": "str" for part in ("theme", "feature")}
         columns |= {f"reason_{number}_{part}": "float64" for part in ("value", "contribution")}
     return columns | {"error_reason": "str", "error": "str"}
+
+
+def frame_of(rows: list[dict[str, Any]], reasons: int) -> pd.DataFrame:
+    """Rows as a frame, with all columns also where there are no rows."""
+    types = batch_columns(reasons)
+    known = {name: kind for name, kind in types.items() if kind != "object"}
+    table = pd.DataFrame(rows, columns=list(types)).astype(known)
+    table["user_id"] = table["user_id"].infer_objects()
+    return table

@@ -10,10 +10,13 @@ import functools
 from importlib import resources
 from typing import Any
 
+from ._errors import UsageError
+
 try:
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 except ImportError as error:
     raise ImportError("the client needs grpcio and protobuf: pip install 'ebb[client]'") from error
+
 
 
 @functools.cache
@@ -46,3 +49,17 @@ def words(enum: str) -> dict[int, str | None]:
 def word(enum: str, number: int) -> str | None:
     """The value of an enum; a number of a newer server as digits."""
     return words(enum).get(number, str(number))
+
+
+def number(enum: str, name: str) -> int:
+    """The number of a value that a caller names in lower case.
+
+    Raises
+    ------
+    UsageError
+        If there is no such value.
+    """
+    known = {word: number for number, word in words(enum).items() if word is not None}
+    if name not in known:
+        raise UsageError(f"`{name}` is none of {', '.join(known)}")
+    return known[name]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,17 +81,17 @@ class Work:
 
 
 def flags(**given: Any) -> list[str]:
-    """Flags of the command line: True is the flag alone, None and False none, and a sequence is repeated."""
+    """Flags of the command line: True is the flag alone, None and False none, and a list is repeated.
+
+    A value that begins with a dash, as an id may, is no flag: it stands behind an equals sign.
+    """
     words: list[str] = []
     for name, value in given.items():
-        flag = f"--{name.replace('_', '-')}"
-        if value is None or value is False:
-            continue
+        flag = f"--{name.strip('_').replace('_', '-')}"
         if value is True:
             words.append(flag)
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            for one in value:
-                words += [flag, str(one)]
-        else:
-            words += [flag, str(value)]
+        elif isinstance(value, list):
+            words += [f"{flag}={one}" for one in value]
+        elif value is not None and value is not False:
+            words.append(f"{flag}={value}")
     return words

@@ -19,9 +19,9 @@ import pandas as pd
 from ._channel import Tls, channel, grpc
 from ._days import Day, day
 from ._errors import UsageError
-from ._scores import Event, HorizonScore, Reason, Score, batch_columns, rows_of, score_of, subject, subjects
+from ._scores import Event, HorizonScore, Reason, Score, frame_of, rows_of, rows_of_score, score_of, subject, subjects
 from ._server_error import ServerError, server_error
-from ._wire import message, word
+from ._wire import message, number, word
 
 __all__ = ["Client", "Event", "HorizonScore", "ModelStatus", "Reason", "Score", "ServerError", "Tls"]
 
@@ -99,6 +99,7 @@ class Client:
         self._timeout = timeout
         self._score_user = self._method("ScoringService", "ScoreUser")
         self._batch_score_users = self._method("ScoringService", "BatchScoreUsers")
+        self._list_users = self._method("ScoringService", "ListUsers")
         self._list_models = self._method("ModelService", "ListModels")
 
     def _method(self, service: str, name: str) -> Any:
@@ -215,9 +216,71 @@ class Client:
             answer = self._call(self._batch_score_users, request, timeout)
             for user, result in zip(islice(waiting, len(batch)), answer.results, strict=True):
                 rows.extend(rows_of(user, result, reasons))
-        types = batch_columns(reasons)
-        table = pd.DataFrame(rows, columns=list(types)).astype({name: kind for name, kind in types.items() if kind != "object"})
-        table["user_id"] = table["user_id"].infer_objects()
+        return frame_of(rows, reasons)
+
+    def list_users(
+        self,
+        *,
+        limit: int | None = 100,
+        order: str = "risk",
+        horizon_days: int | None = None,
+        risk_bands: Sequence[str] = (),
+        stages: Sequence[str] = (),
+        segments: Sequence[int] = (),
+        reasons: int = 3,
+        model: str | None = None,
+        page_size: int = BATCH_SIZE,
+    ) -> pd.DataFrame:
+        """List the users of the server's roll-up that have a score.
+
+        Parameters
+        ----------
+        limit : int, optional
+            Users that are listed at most; None for all.
+        order : str
+            ``"risk"``, by falling churn probability, or ``"user_id"``.
+        horizon_days : int, optional
+            The horizon that decides the order and the risk band; by default the model's shortest.
+        risk_bands, stages, segments : sequence
+            Only users of these risk bands, of these lifecycle stages, and of these segments by number.
+        reasons, model
+            As for :meth:`score`.
+        page_size : int
+            Users in one call, at most 1,000.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each user and horizon, as from :meth:`score_batch`. ``attrs["total"]`` is how many users there
+            are without the limit.
+
+        Raises
+        ------
+        ServerError
+            If a call fails, such as with the reason ``"NO_ROLLUP"``.
+        """
+        options = {
+            "order": number("UserOrder", order),
+            "horizon_days": horizon_days or 0,
+            "risk_bands": [number("RiskBand", band) for band in risk_bands],
+            "stages": [number("Stage", stage) for stage in stages],
+            "segment_ids": list(segments),
+            "reason_count": reasons,
+            "model": model or self._model or "",
+        }
+        rows: list[dict[str, Any]] = []
+        listed, total, token = 0, 0, ""
+        while limit is None or listed < limit:
+            size = page_size if limit is None else min(page_size, limit - listed)
+            request = message("ListUsersRequest")(page_size=size, page_token=token, **options)
+            page = self._call(self._list_users, request, None)
+            for user in page.users:
+                rows.extend(rows_of_score(user.user_id, score_of(user.score), reasons))
+            listed, total, token = listed + len(page.users), page.total_size, page.next_page_token
+            if not token:
+                break
+        table = frame_of(rows, reasons)
+        table.attrs["total"] = total
         return table
 
     def list_models(self) -> list[ModelStatus]:

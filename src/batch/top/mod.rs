@@ -2,6 +2,8 @@
 
 pub(crate) mod chosen;
 pub(crate) mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -7,8 +7,8 @@ use ebb::history::MemoryBudget;
 use ebb::terminal::columns;
 
 use crate::commands::{
-    check, compare, completions, evaluate, explain, features, fit, inspect, man, publish, report,
-    rollup, rollup_sql, score, simulate, top,
+    check, compare, completions, evaluate, explain, features, fit, fit_matrix, init, inspect, man,
+    publish, report, rollup, rollup_sql, score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -49,6 +49,8 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Propose a configuration for a log: its columns, formats, kinds, a horizon and an active window.
+    Init(init::Args),
     /// Simulate the event log of a shop, with its configuration and the true causes of churn.
     Simulate(simulate::Args),
     /// Fit segments and churn models and write a model bundle.
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Write every user's features as of some days as Parquet.
     Features(features::Args),
+    /// Fit a logistic model on a table of features that others made, as the classifier for scikit-learn does.
+    FitMatrix(fit_matrix::Args),
     /// Print the script by which a shell completes commands and flags.
     Completions(completions::Args),
     /// Write the manual pages.

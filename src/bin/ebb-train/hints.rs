@@ -7,6 +7,7 @@ use ebb::batch::top::TopError;
 use ebb::events::{EventsError, SqlRemedy};
 use ebb::explain::ExplainError;
 use ebb::history::HistoryError;
+use ebb::init::InitError;
 use ebb::model::ModelError;
 use ebb::train::TrainError;
 use ebb::train::checks::agreement::AgreementError;
@@ -33,6 +34,14 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             SqlRemedy::Table(_) => Some("--table names the table or view"),
             SqlRemedy::TimeType(_) => Some("--time-type names the type of the time column"),
             SqlRemedy::Setting(_) => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref() {
+        return match error {
+            InitError::NoColumn { .. } | InitError::UnknownColumn { .. } => {
+                Some("--user, --time, --kind and --amount name columns")
+            }
+            _ => None,
         };
     }
     if let Some(error) = error.downcast_ref() {
@@ -169,6 +178,12 @@ mod tests {
             ListError::Format { path }.into(),
             TopError::NoAmounts {
                 activity: "`purchase`".into(),
+            }
+            .into(),
+            InitError::NoColumn {
+                field: "user",
+                wanted: "the id of a user",
+                columns: String::new(),
             }
             .into(),
         ]

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         progress: arguments.progress,
     };
     let done = match &arguments.command {
+        Command::Init(args) => commands::init(args, output),
         Command::Simulate(simulate) => commands::simulate(simulate, output),
         Command::Fit(fit) => commands::fit(fit, output),
         Command::Score(score) => commands::score(score, output),
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Completions(completions) => commands::completions(completions, output),
         Command::Man(man) => commands::man(man, output),
         Command::Features(features) => commands::features(features, output),
+        Command::FitMatrix(args) => commands::fit_matrix(args, output),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,17 @@
 //! Progress on standard error: a bar for people, lines for a log, JSON for programs.
 
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use ebb::phases::{Observer, PhaseProgress, Phases, Unit};
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use ebb::terminal::columns;
+use indicatif::{
+    HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState,
+    ProgressStyle,
+};
 use serde::Serialize;
 
 use crate::outcome::{Output, say};
@@ -26,23 +31,23 @@ pub(crate) enum ProgressForm {
 
 /// The progress of one piece of work, shown as long as this lives.
 pub(crate) struct ProgressDisplay {
-    shown: Option<Shown>,
+    screen: Option<Screen>,
 }
 
-/// The same where it is shown at all.
-struct Shown {
+/// Where progress is shown, if it is.
+struct Screen {
     form: Form,
-    current: Mutex<Option<Current>>,
+    current: Mutex<Option<RunningPhase>>,
 }
 
 enum Form {
-    Bar(ProgressBar),
+    Bar,
     Plain,
     Json,
 }
 
 /// The phase that goes on.
-struct Current {
+struct RunningPhase {
     phase: String,
     begun: Instant,
     /// When it was shown last; `None` where it was not yet.
@@ -50,6 +55,7 @@ struct Current {
     figures: Figures,
     /// Whether the figures are newer than what was shown.
     waiting: bool,
+    bar: Option<ProgressBar>,
 }
 
 #[derive(Clone, Copy)]
@@ -62,7 +68,7 @@ struct Figures {
 
 /// A line of `--progress json`.
 #[derive(Serialize)]
-struct Line<'a> {
+struct PhaseLine<'a> {
     phase: &'a str,
     done: u64,
     total: u64,
@@ -76,13 +82,13 @@ impl ProgressDisplay {
     pub(crate) fn new(output: Output) -> Self {
         let watched = !output.quiet && !output.json && std::io::stderr().is_terminal();
         let form = match output.progress {
-            ProgressForm::Auto if watched => Some(Form::Bar(bar())),
+            ProgressForm::Auto if watched => Some(Form::Bar),
             ProgressForm::Auto | ProgressForm::Never => None,
             ProgressForm::Plain => Some(Form::Plain),
             ProgressForm::Json => Some(Form::Json),
         };
         Self {
-            shown: form.map(|form| Shown {
+            screen: form.map(|form| Screen {
                 form,
                 current: Mutex::new(None),
             }),
@@ -91,25 +97,22 @@ impl ProgressDisplay {
 
     /// Where the work is observed.
     pub(crate) fn phases(&self) -> Phases<'_> {
-        match &self.shown {
-            Some(shown) => Phases::observed_by(shown),
+        match &self.screen {
+            Some(screen) => Phases::observed_by(screen),
             None => Phases::UNOBSERVED,
         }
     }
 }
 
-impl Drop for Shown {
+impl Drop for Screen {
     fn drop(&mut self) {
         if let Some(current) = &mut *lock(&self.current) {
             self.form.end(current);
         }
-        if let Form::Bar(bar) = &self.form {
-            bar.finish_and_clear();
-        }
     }
 }
 
-impl Observer for Shown {
+impl Observer for Screen {
     fn observe(&self, progress: PhaseProgress<'_>) {
         let PhaseProgress {
             phase,
@@ -138,19 +141,20 @@ impl Observer for Shown {
                 if let Some(earlier) = other {
                     self.form.end(earlier);
                 }
-                self.form.begin(other.insert(Current {
+                self.form.begin(other.insert(RunningPhase {
                     phase: phase.to_owned(),
                     begun: Instant::now(),
                     shown: None,
                     figures,
                     waiting: true,
+                    bar: None,
                 }));
             }
         }
     }
 }
 
-fn lock(current: &Mutex<Option<Current>>) -> MutexGuard<'_, Option<Current>> {
+fn lock(current: &Mutex<Option<RunningPhase>>) -> MutexGuard<'_, Option<RunningPhase>> {
     // What is shown is no reason to fail.
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -159,7 +163,7 @@ impl Form {
     /// The least time between two reports of a phase.
     fn pause(&self) -> Duration {
         match self {
-            Self::Bar(_) => Duration::from_millis(100),
+            Self::Bar => Duration::from_millis(100),
             Self::Json => Duration::from_millis(200),
             Self::Plain => Duration::from_secs(5),
         }
@@ -168,22 +172,21 @@ impl Form {
     /// How long a phase has to go on before it is shown.
     fn patience(&self) -> Duration {
         match self {
-            Self::Bar(_) | Self::Json => Duration::ZERO,
+            Self::Bar | Self::Json => Duration::ZERO,
             Self::Plain => Duration::from_secs(1),
         }
     }
 
-    fn begin(&self, current: &mut Current) {
-        if let Self::Bar(bar) = self {
-            bar.reset();
-            bar.set_message(current.phase.clone());
+    fn begin(&self, current: &mut RunningPhase) {
+        if matches!(self, Self::Bar) {
+            current.bar = Some(bar(current));
         }
         if self.patience() == Duration::ZERO {
             self.show(current);
         }
     }
 
-    fn go_on(&self, current: &mut Current) {
+    fn go_on(&self, current: &mut RunningPhase) {
         let is_due = match current.shown {
             Some(shown) => shown.elapsed() >= self.pause(),
             None => current.begun.elapsed() >= self.patience(),
@@ -196,18 +199,21 @@ impl Form {
     }
 
     /// The phase is over: its last figures are shown if they were not.
-    fn end(&self, current: &mut Current) {
+    fn end(&self, current: &mut RunningPhase) {
         match self {
             Self::Plain if current.shown.is_some() => {
                 let seconds = current.begun.elapsed().as_secs_f64();
                 say(&format!("{}: {seconds:.1} s", current.phase));
             }
             Self::Json if current.waiting => self.show(current),
-            Self::Plain | Self::Json | Self::Bar(_) => {}
+            Self::Plain | Self::Json | Self::Bar => {}
+        }
+        if let Some(bar) = &current.bar {
+            bar.finish_and_clear();
         }
     }
 
-    fn show(&self, current: &mut Current) {
+    fn show(&self, current: &mut RunningPhase) {
         let Figures {
             done,
             total,
@@ -215,10 +221,12 @@ impl Form {
             rows,
         } = current.figures;
         match self {
-            Self::Bar(bar) => {
-                bar.set_length(total);
-                bar.set_position(done);
-                bar.set_prefix(current.figures.text());
+            Self::Bar => {
+                if let Some(bar) = &current.bar {
+                    bar.set_length(total);
+                    bar.set_prefix(current.figures.text());
+                    bar.set_position(done);
+                }
             }
             Self::Plain => {
                 let left = current.left().map_or(String::new(), |left| {
@@ -228,7 +236,7 @@ impl Form {
                 say(&format!("{}: {figures}{left}", current.phase));
             }
             Self::Json => {
-                let line = Line {
+                let line = PhaseLine {
                     phase: &current.phase,
                     done,
                     total,
@@ -246,7 +254,7 @@ impl Form {
     }
 }
 
-impl Current {
+impl RunningPhase {
     /// How long the phase is going to go on, were it to go on as it did.
     fn left(&self) -> Option<Duration> {
         let Figures { done, total, .. } = self.figures;
@@ -277,13 +285,36 @@ impl Figures {
     }
 }
 
-/// A bar on standard error. It has no colours, so that there is nothing for `NO_COLOR` to turn off.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
+/// The least columns of a terminal for figures beside the bar.
+const COLUMNS_WITH_FIGURES: usize = 80;
+
+/// A bar for a phase on standard error. It has no colours, so that there is nothing for `NO_COLOR` to turn off.
+fn bar(phase: &RunningPhase) -> ProgressBar {
+    // Hidden until all of it is there.
+    let hidden = ProgressDrawTarget::hidden();
+    let bar = ProgressBar::with_draw_target(Some(phase.figures.total), hidden)
+        .with_message(phase.phase.clone())
+        .with_prefix(phase.figures.text());
+    let is_wide = columns(std::io::stderr()).is_none_or(|columns| columns >= COLUMNS_WITH_FIGURES);
+    let template = if is_wide {
+        "{msg} {wide_bar} {percent:>3} %, {prefix}{left}"
+    } else {
+        "{msg} {wide_bar} {percent:>3} %{left}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.with_key("left", time_left));
+    }
+    bar.set_draw_target(ProgressDrawTarget::stderr());
     bar.enable_steady_tick(Duration::from_millis(250));
-    match ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {prefix}, {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+    bar
+}
+
+/// The time that a phase still takes, once that can be said.
+fn time_left(state: &ProgressState, into: &mut dyn fmt::Write) {
+    let done = state.pos();
+    if done > 0 && state.len().is_some_and(|total| done < total) {
+        // A terminal cannot be told of an error.
+        let _ = write!(into, ", {:#} left", HumanDuration(state.eta()));
     }
 }
 
@@ -291,8 +322,8 @@ fn bar() -> ProgressBar {
 mod tests {
     use super::*;
 
-    fn current(done: u64, total: u64, begun: Duration) -> Current {
-        Current {
+    fn current(done: u64, total: u64, begun: Duration) -> RunningPhase {
+        RunningPhase {
             phase: "reading the log".to_owned(),
             begun: Instant::now().checked_sub(begun).unwrap(),
             shown: None,
@@ -303,6 +334,7 @@ mod tests {
                 rows: Some(1_234),
             },
             waiting: true,
+            bar: None,
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn format_by_content(
         let has_any = mapper
             .names()
             .iter()
-            .any(|(_, name)| object.contains_key(name));
+            .any(|(_, name)| has_key(&object, name));
         return Ok(has_any.then_some(Format::Jsonl));
     }
     let file = LogFile {
@@ -64,4 +64,16 @@ pub(crate) fn format_by_content(
             .is_ok(),
     };
     Ok(is_log.then_some(Format::Csv))
+}
+
+/// Whether an object has a key of this name, or objects below each other that it goes down through with dots.
+fn has_key(object: &serde_json::Map<String, serde_json::Value>, name: &str) -> bool {
+    let below = || {
+        name.match_indices('.').any(|(dot, _)| {
+            let (key, rest) = (&name[..dot], &name[dot + 1..]);
+            let inside = object.get(key).and_then(serde_json::Value::as_object);
+            inside.is_some_and(|inside| has_key(inside, rest))
+        })
+    };
+    object.contains_key(name) || below()
 }

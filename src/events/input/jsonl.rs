@@ -98,6 +98,7 @@ pub(crate) fn read(
 ) -> Result<u64, EventsError> {
     let names: Vec<String> = keys.keys.iter().map(|(_, name)| name.clone()).collect();
     let mut slots = vec![Slot::Cell(Cell::Null); names.len()];
+    let mut depths = vec![u8::MAX; names.len()];
     let mut rows = 0;
     for (line, number) in chunk
         .bytes
@@ -121,7 +122,14 @@ pub(crate) fn read(
         sink.compare(hash_bytes(0, object));
         // Keys of all lines would take too long to collect; the first lines show what there is.
         let others = (number <= LINES_WITH_NAMES).then_some(&mut keys.others);
-        match parse(object, &names, &mut slots, &mut keys.seen, others) {
+        match parse(
+            object,
+            &names,
+            &mut slots,
+            &mut depths,
+            &mut keys.seen,
+            others,
+        ) {
             Ok(()) => {
                 keys.objects += 1;
                 if keys.objects == OBJECTS_WITHOUT_USER {
@@ -139,6 +147,7 @@ fn parse<'l>(
     object: &'l [u8],
     names: &[String],
     slots: &mut [Slot<'l>],
+    depths: &mut [u8],
     seen: &mut [bool],
     others: Option<&mut BTreeSet<String>>,
 ) -> Result<(), Rejection> {
@@ -154,10 +163,14 @@ fn parse<'l>(
     let text = std::str::from_utf8(object);
     let text = text.map_err(|_| reject(RejectionReason::NotUtf8, "text in UTF-8".to_owned()))?;
     slots.fill(Slot::Cell(Cell::Null));
+    depths.fill(u8::MAX);
     let mut json = serde_json::Deserializer::from_str(text);
     let parsed = Object {
         names,
+        prefix: "",
+        depth: 0,
         slots,
+        depths,
         seen,
         others,
     }
@@ -166,10 +179,17 @@ fn parse<'l>(
     parsed.map_err(|error| reject(RejectionReason::BadJson, format!("a JSON object: {error}")))
 }
 
-/// Keeps the values of the wanted keys and passes over the rest.
+/// Keeps the values of the wanted keys and passes over the rest. A key is wanted by its own name, or by a name that goes
+/// down through objects, with dots between: `user.id` is the key `id` of the object `user`, unless there is a key `user.id`.
 struct Object<'a, 'l> {
     names: &'a [String],
+    /// The way to this object: the keys above it, each with a dot behind.
+    prefix: &'a str,
+    /// How many objects are above this one.
+    depth: u8,
     slots: &'a mut [Slot<'l>],
+    /// At which depth each value was found; the highest counts.
+    depths: &'a mut [u8],
     seen: &'a mut [bool],
     others: Option<&'a mut BTreeSet<String>>,
 }
@@ -192,52 +212,104 @@ impl<'l> Visitor<'l> for Object<'_, 'l> {
     fn visit_map<A: MapAccess<'l>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(wanted) = map.next_key_seed(Key {
             names: self.names,
+            prefix: self.prefix,
             others: self.others.as_deref_mut(),
         })? {
-            match wanted {
-                Some(at) => {
-                    let value: &'l RawValue = map.next_value()?;
-                    self.slots[at] = Slot::of(value.get()).map_err(A::Error::custom)?;
-                    self.seen[at] = true;
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+            if wanted == Wanted::default() {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value: &'l RawValue = map.next_value()?;
+            if let Some(at) = wanted.position
+                && self.depth <= self.depths[at]
+            {
+                self.slots[at] = Slot::of(value.get()).map_err(A::Error::custom)?;
+                self.depths[at] = self.depth;
+                self.seen[at] = true;
+            }
+            if let Some(prefix) = wanted.above {
+                self.descend(&prefix, value.get())
+                    .map_err(A::Error::custom)?;
             }
         }
         Ok(())
     }
 }
 
-/// The position of a key among the wanted ones.
+impl<'l> Object<'_, 'l> {
+    /// Looks into an object below this one; values of other types have nothing in them.
+    fn descend(&mut self, prefix: &str, json: &'l str) -> Result<(), serde_json::Error> {
+        if !json.starts_with('{') {
+            return Ok(());
+        }
+        let below = Object {
+            names: self.names,
+            prefix,
+            // A name has fewer dots than the library reads objects inside of one another.
+            depth: self.depth.saturating_add(1),
+            slots: self.slots,
+            depths: self.depths,
+            seen: self.seen,
+            others: self.others.as_deref_mut(),
+        };
+        below.deserialize(&mut serde_json::Deserializer::from_str(json))
+    }
+}
+
+/// What a key is wanted for.
+#[derive(Debug, Default, PartialEq)]
+struct Wanted {
+    /// The position of its name among the wanted ones.
+    position: Option<usize>,
+    /// The way to what is below it, where a wanted name goes on there.
+    above: Option<String>,
+}
+
+/// A key, and what it is wanted for.
 struct Key<'a> {
     names: &'a [String],
+    prefix: &'a str,
     others: Option<&'a mut BTreeSet<String>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<usize>;
+    type Value = Wanted;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Wanted, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for Key<'_> {
-    type Value = Option<usize>;
+    type Value = Wanted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        let position = self.names.iter().position(|name| name == key);
-        if let (None, Some(others)) = (position, self.others)
-            && !others.contains(key)
-        {
-            others.insert(key.to_owned());
+    fn visit_str<E>(self, key: &str) -> Result<Wanted, E> {
+        let below = |name: &'_ String| {
+            let rest = name.strip_prefix(self.prefix)?.strip_prefix(key)?;
+            Some(rest.is_empty() || rest.starts_with('.')).filter(|is_meant| *is_meant)?;
+            Some(rest.is_empty())
+        };
+        let mut wanted = Wanted::default();
+        for (position, name) in self.names.iter().enumerate() {
+            match below(name) {
+                Some(true) => wanted.position = Some(position),
+                Some(false) if wanted.above.is_none() => {
+                    wanted.above = Some(format!("{}{key}.", self.prefix));
+                }
+                _ => {}
+            }
         }
-        Ok(position)
+        if let (None, Some(others)) = (wanted.position, self.others) {
+            let full = format!("{}{key}", self.prefix);
+            if !others.contains(&full) {
+                others.insert(full);
+            }
+        }
+        Ok(wanted)
     }
 }
 

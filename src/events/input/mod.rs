@@ -5,6 +5,7 @@ pub(crate) mod chunks;
 pub(crate) mod csv;
 pub(crate) mod csv_record;
 pub(crate) mod files;
+pub(crate) mod fingerprint;
 pub(crate) mod format;
 pub(crate) mod json_value;
 pub(crate) mod jsonl;

@@ -31,7 +31,7 @@ pub(crate) fn open_text(path: &Path, bytes_read: Arc<AtomicU64>) -> Result<Text,
             BUFFER_BYTES,
             Gzip(GzDecoder::new(raw)),
         ))
-    } else if magic.starts_with(&ZSTD) || is_skippable(magic) {
+    } else if is_compressed(magic) {
         let decoder = zstd::Decoder::with_buffer(raw).map_err(fail)?;
         Box::new(BufReader::with_capacity(BUFFER_BYTES, Zstd(decoder)))
     } else {
@@ -62,6 +62,11 @@ pub(crate) fn first_bytes(path: &Path, count: usize) -> Result<Vec<u8>, EventsEr
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Whether a file with these first bytes is compressed in a way that is read.
+pub(crate) fn is_compressed(magic: &[u8]) -> bool {
+    magic.starts_with(&GZIP) || magic.starts_with(&ZSTD) || is_skippable(magic)
+}
 
 /// Whether these are the first bytes of a frame that a zstd decoder passes over (RFC 8878, 3.1.2).
 fn is_skippable(magic: &[u8]) -> bool {

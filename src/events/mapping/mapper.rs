@@ -6,7 +6,7 @@ use super::field::{Columns, Row, Source, Stop, text_of};
 use super::time::TimeReader;
 use crate::columnar::Cell;
 use crate::events::EventsError;
-use crate::events::config::{EventsConfig, Field};
+use crate::events::config::{Decimal, EventsConfig, Field};
 use crate::events::quality::rejection::{Rejection, RejectionReason};
 use crate::history::{AMOUNT_LIMIT, Amount, Day};
 
@@ -31,6 +31,7 @@ pub(crate) struct DatedRow<'m, R> {
     row: &'m R,
     kind: KindMapping<'m>,
     amount: Option<&'m mut Source>,
+    decimal: Option<Decimal>,
 }
 
 /// Where the kind of a row comes from.
@@ -55,6 +56,7 @@ pub(crate) struct Mapper {
     time: Source,
     kind: Option<Source>,
     amount: Option<Source>,
+    decimal: Option<Decimal>,
     kind_of_all: String,
     days: TimeReader,
     user_text: String,
@@ -88,6 +90,7 @@ impl Mapper {
             time,
             kind,
             amount,
+            decimal: config.decimal,
             kind_of_all,
             days,
             user_text: String::new(),
@@ -201,6 +204,7 @@ impl Mapper {
             row,
             kind,
             amount: self.amount.as_mut(),
+            decimal: self.decimal,
         })
     }
 }
@@ -219,7 +223,7 @@ impl<'m, R: Row> DatedRow<'m, R> {
             KindMapping::Constant(kind) => kind,
         };
         let amount = match self.amount {
-            Some(source) => amount_of(source.cell(self.row)?)?,
+            Some(source) => amount_of(source.cell(self.row)?, self.decimal)?,
             None => Some(Amount::default()),
         };
         Ok(Event {
@@ -232,13 +236,13 @@ impl<'m, R: Row> DatedRow<'m, R> {
 }
 
 /// The amount in a cell; `None` where it is empty.
-fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Rejection> {
+fn amount_of(cell: Cell<'_>, decimal: Option<Decimal>) -> Result<Option<Amount>, Rejection> {
     let number = match cell {
         Cell::Null => return Ok(None),
         // Spreadsheets write numbers with spaces around them.
         Cell::Text(text) => match text.trim_ascii() {
             "" => return Ok(None),
-            text => text.parse().ok(),
+            text => decimal.map_or_else(|| text.parse().ok(), |decimal| decimal.parse(text)),
         },
         other => other.number(),
     };
@@ -248,13 +252,13 @@ fn amount_of(cell: Cell<'_>) -> Result<Option<Amount>, Rejection> {
             reason: RejectionReason::BadAmount,
             field: Field::Amount,
             value: cell.to_string(),
-            expected: expected_amount(cell),
+            expected: expected_amount(cell, decimal),
         }),
     }
 }
 
 /// What an amount should have been; of one with commas, how to read it.
-fn expected_amount(cell: Cell<'_>) -> Cow<'static, str> {
+fn expected_amount(cell: Cell<'_>, decimal: Option<Decimal>) -> Cow<'static, str> {
     let text = if let Cell::Text(text) = cell {
         text
     } else {
@@ -263,20 +267,24 @@ fn expected_amount(cell: Cell<'_>) -> Cow<'static, str> {
     let is_number = text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || b" ,.-+".contains(&byte));
-    match (text.rfind(','), text.rfind('.')) {
-        (Some(_), None) if is_number => {
-            "a decimal point, not a decimal comma; with events.amount = { expr = '...' } an expression such as \
-             double(x.replace(\",\", \".\")) reads it"
+    let is_written = matches!(cell, Cell::Text(_));
+    match (
+        decimal.filter(|_| is_written),
+        text.rfind(','),
+        text.rfind('.'),
+    ) {
+        (Some(Decimal::Comma), ..) => "a number such as 1.234,50, since events.decimal is \",\"",
+        (Some(Decimal::Point), ..) => "a number such as 1,234.50, since events.decimal is \".\"",
+        (None, Some(comma), point) if is_number && point.is_none_or(|point| point < comma) => {
+            "a decimal point, not a decimal comma; events.decimal = \",\" reads it"
         }
-        (Some(comma), Some(point)) if is_number && point < comma => {
-            "a decimal point, not a decimal comma; with events.amount = { expr = '...' } \
-             double(x.replace(\".\", \"\").replace(\",\", \".\")) reads it"
+        (None, Some(_), _) if is_number => {
+            "a number without commas; events.decimal = \".\" reads groups of three digits"
         }
-        (Some(_), Some(_)) if is_number => {
-            "a number without commas; with events.amount = { expr = '...' } an expression such as \
-             double(x.replace(\",\", \"\")) reads it"
+        _ => {
+            return format!("a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}")
+                .into();
         }
-        _ => return format!("a finite number between -{AMOUNT_LIMIT:e} and {AMOUNT_LIMIT:e}").into(),
     }
     .into()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod cel;
 pub(crate) mod cel_cost;
 pub(crate) mod cel_usage;
+pub(crate) mod decimal;
 pub(crate) mod field;
 pub(crate) mod mapper;
 pub(crate) mod patterns;

@@ -3,6 +3,7 @@ mod expressions;
 mod first_lines;
 mod formats;
 mod found;
+mod nested;
 mod old_timestamps;
 mod quotes;
 mod rejections;

@@ -231,14 +231,15 @@ fn when_all_rows_are_rejected_the_message_names_the_cause_and_not_the_as_of_day(
     no events: none of the 2 rows could be read
 
       bad_amount (2 rows)
-        log.csv:2, column `price`: found `1,50`, expected a decimal point, not a decimal comma; with events.amount = { expr = '...' } an expression such as double(x.replace(",", ".")) reads it
-        log.csv:3, column `price`: found `1.234,50`, expected a decimal point, not a decimal comma; with events.amount = { expr = '...' } double(x.replace(".", "").replace(",", ".")) reads it
+        log.csv:2, column `price`: found `1,50`, expected a decimal point, not a decimal comma; events.decimal = "," reads it
+        log.csv:3, column `price`: found `1.234,50`, expected a decimal point, not a decimal comma; events.decimal = "," reads it
     "#);
     assert_eq!(message(Some("2024-04-01")), message(None));
     let error = |log: &str, settings: &str| read_csv(log, settings).unwrap_err().to_string();
     let thousands = error("user,at,what,price\na,2024-03-01,buy,\"1,234.50\"\n", PLAIN);
     assert!(
-        thousands.contains("a number without commas") && thousands.contains("replace(\",\", \"\")"),
+        thousands.contains("a number without commas")
+            && thousands.contains("events.decimal = \".\""),
         "{thousands}"
     );
     let kind = error(
@@ -377,4 +378,40 @@ fn no_damage_to_a_parquet_file_makes_reading_panic() {
     assert!(read > 10 && damaged > 10, "{read} {damaged}");
     // If the library has learnt to return errors for all of these, the guard can go.
     assert!(panicked > 0, "{read} {damaged}");
+}
+
+#[test]
+fn a_decimal_comma_that_is_set_is_read_and_a_point_is_rejected() {
+    let log = "user;at;what;price\na;2024-03-01;buy;1.234,50\nb;2024-03-01;buy;-7,5\nc;2024-03-01;buy;1.5\nd;2024-03-01;buy;\n";
+    let (histories, report) =
+        read_csv(log, &format!("delimiter = ';'\ndecimal = ','\n{PLAIN}")).unwrap();
+    let amount = |user: &str| {
+        histories.get(user).unwrap().unwrap().view().records()[0]
+            .amount
+            .value()
+    };
+    assert_eq!(
+        (amount("a"), amount("b"), amount("d")),
+        (1_234.5, -7.5, 0.0)
+    );
+    let place = &report.rejected[0].first[0];
+    assert_eq!(
+        (report.rejected[0].reason, place.line),
+        (RejectionReason::BadAmount, 4)
+    );
+    assert!(
+        place.expected.contains("since events.decimal is \",\""),
+        "{}",
+        place.expected
+    );
+    // An expression's text is read as the column's would be.
+    let euros = log.replace("-7,5", "-7,5 EUR");
+    let settings = "user = 'user'\ntime = 'at'\namount = { expr = 'price.replace(\" EUR\", \"\")' }\ndelimiter = ';'\ndecimal = ','\n";
+    let (histories, _) = read_csv(&euros, settings).unwrap();
+    assert_eq!(
+        histories.get("b").unwrap().unwrap().view().records()[0]
+            .amount
+            .value(),
+        -7.5
+    );
 }

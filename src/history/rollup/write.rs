@@ -65,7 +65,7 @@ pub fn write_rollup(
     write_rollup_observed(dir, histories, partitions, Phases::UNOBSERVED)
 }
 
-/// [`write_rollup`], for somebody who waits for it.
+/// [`write_rollup`] in phases that are observed.
 ///
 /// # Errors
 /// As [`write_rollup`].
@@ -106,7 +106,7 @@ pub fn write_rollup_observed(
     let names: Vec<String> = (0..partitions)
         .map(|number| part_name(number, partitions))
         .collect();
-    let indexed = write_index(&staged, histories, &names)?;
+    let indexed = write_index(&staged, histories, &names, phases)?;
     staged.commit()?;
     Ok(RollupWritten {
         files: partitions,

@@ -232,7 +232,7 @@ impl HistoriesBuilder {
         self.finish_observed(Phases::UNOBSERVED)
     }
 
-    /// [`Self::finish`], for somebody who waits for it.
+    /// [`Self::finish`] in phases that are observed.
     pub fn finish_observed(mut self, phases: Phases<'_>) -> Result<Histories, HistoryError> {
         self.flush_all()?;
         if self.shared.open.load(Ordering::SeqCst) > 0 {

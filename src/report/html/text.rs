@@ -3,10 +3,16 @@
 use maud::{Markup, html};
 
 use crate::history::Day;
+use crate::report::number::THIN;
 
 /// A date that stays on one line.
 pub(crate) fn nowrap(day: Day) -> Markup {
     html! { span.nowrap { (day) } }
+}
+
+/// Text with its percentages kept on one line.
+pub(crate) fn thin(text: &str) -> String {
+    text.replace(" %", &format!("{THIN}%"))
 }
 
 /// The first `most` characters, with an ellipsis if there are more.

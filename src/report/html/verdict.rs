@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::text::{capital, nowrap};
+use super::text::{capital, nowrap, thin};
 use crate::card::{Card, CurvePoint, Evaluation, HorizonCard, LeakageProbe, Strength};
 use crate::report::number::{
     THIN, counted, counted_share, percent, points, signed_points, thousands, times,
@@ -36,11 +36,6 @@ pub(crate) fn headline(card: &Card) -> Markup {
 /// A caution that concerns all figures of the page.
 fn caution(card: &Card) -> Option<String> {
     RejectionSummary::of(card)?.caution()
-}
-
-/// Text with its percentages kept on one line.
-fn thin(text: &str) -> String {
-    text.replace(" %", &format!("{THIN}%"))
 }
 
 /// A verdict in a word or two, and its colours.

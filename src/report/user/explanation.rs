@@ -14,7 +14,7 @@ pub fn explanation(explanation: &UserExplanation, width: usize) -> Vec<Line> {
         "{} as of {}, model {}",
         explanation.user_id, explanation.answer.as_of, explanation.model
     );
-    let mut lines = vec![Line::new(Tone::Heading, heading)];
+    let mut lines = wrapped(Tone::Heading, &heading, width);
     lines.extend(paragraph(&explanation.sentences, width));
     for horizon in &explanation.answer.horizons {
         lines.push(Line::default());
@@ -38,7 +38,7 @@ pub fn explanation(explanation: &UserExplanation, width: usize) -> Vec<Line> {
 fn paragraph(sentences: &[String], width: usize) -> Vec<Line> {
     let lines = sentences.iter();
     lines
-        .flat_map(|sentence| wrapped(sentence, width))
+        .flat_map(|sentence| wrapped(Tone::Plain, sentence, width))
         .collect()
 }
 
@@ -55,7 +55,7 @@ fn contributions(horizon: &HorizonAnswer, width: usize) -> Vec<Line> {
         value: horizon.log_odds,
     });
     let heading = format!("What adds to the log-odds of churn in {days} days, by group");
-    let mut lines = vec![Line::new(Tone::Heading, heading)];
+    let mut lines = wrapped(Tone::Heading, &heading, width);
     lines.extend(bars(&groups, width));
     lines.push(Line::new(Tone::Heading, "By feature"));
     lines.extend(bars(&feature_bars(&horizon.contributions), width));
@@ -120,7 +120,7 @@ fn changes(change: &HorizonChange, width: usize) -> Vec<Line> {
         name: "all together".to_owned(),
         value: change.log_odds_change,
     });
-    let mut lines = vec![Line::new(Tone::Heading, heading)];
+    let mut lines = wrapped(Tone::Heading, &heading, width);
     lines.extend(bars(&all, width));
     lines
 }

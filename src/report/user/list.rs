@@ -50,7 +50,7 @@ pub fn list(top: &Top, width: Option<usize>) -> Vec<Line> {
         Line::new(tone, cells.join(&" ".repeat(GAP)).trim_end())
     };
     let mut lines = match width {
-        Some(width) => wrapped(&summary(top), width),
+        Some(width) => wrapped(Tone::Plain, &summary(top), width),
         None => vec![Line::new(Tone::Plain, summary(top))],
     };
     lines.push(row(Tone::Heading, &|column| column.heading.to_owned()));

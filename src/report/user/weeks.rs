@@ -2,7 +2,7 @@
 
 use crate::explain::{UserExplanation, Week};
 use crate::features::percent;
-use crate::report::lines::{Line, Tone, left};
+use crate::report::lines::{Line, Tone, left, width_of, wrapped};
 
 /// From nothing to the most.
 const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -25,14 +25,9 @@ pub(crate) fn weeks(explanation: &UserExplanation, width: usize) -> Vec<Line> {
         first.from,
         last.as_of.plus(-1)
     );
-    let mut lines = vec![Line::new(Tone::Heading, heading)];
-    lines.extend(activity(shown));
-    for horizon in &explanation.answer.horizons {
-        lines.extend(risk(shown, horizon.horizon_days));
-    }
-    if explanation.answer.horizons.is_empty() {
-        lines.extend(horizons_of(shown).flat_map(|days| risk(shown, days)));
-    }
+    let mut lines = wrapped(Tone::Heading, &heading, width);
+    lines.extend(activity(shown, width));
+    lines.extend(horizons_of(shown).flat_map(|days| risk(shown, days, width)));
     lines
 }
 
@@ -44,7 +39,7 @@ fn horizons_of(weeks: &[Week]) -> impl Iterator<Item = u16> {
         .flat_map(|week| week.horizons.iter().map(|h| h.horizon_days))
 }
 
-fn activity(weeks: &[Week]) -> [Line; 2] {
+fn activity(weeks: &[Week], width: usize) -> Vec<Line> {
     let most = weeks.iter().map(|week| week.active_days).max().unwrap_or(0);
     let columns = weeks
         .iter()
@@ -52,11 +47,10 @@ fn activity(weeks: &[Week]) -> [Line; 2] {
     let row =
         Line::new(Tone::Plain, name("active days")).with(Tone::Lowers, columns.collect::<String>());
     let days = if most == 1 { "day" } else { "days" };
-    let note = format!("{}most {most} {days} in a week", name(""));
-    [row, Line::new(Tone::Faint, note)]
+    with_note(row, &format!("at most {most} {days} in a week"), width)
 }
 
-fn risk(weeks: &[Week], horizon_days: u16) -> Vec<Line> {
+fn risk(weeks: &[Week], horizon_days: u16, width: usize) -> Vec<Line> {
     let risks: Vec<Option<f64>> = weeks
         .iter()
         .map(|week| {
@@ -73,8 +67,7 @@ fn risk(weeks: &[Week], horizon_days: u16) -> Vec<Line> {
         return vec![row];
     };
     let note = format!(
-        "{}{} at first, {} at last{}",
-        name(""),
+        "{} at first, {} at last{}",
         percent(*first),
         percent(*last),
         if known.len() < risks.len() {
@@ -83,7 +76,19 @@ fn risk(weeks: &[Week], horizon_days: u16) -> Vec<Line> {
             String::new()
         }
     );
-    vec![row, Line::new(Tone::Faint, note)]
+    with_note(row, &note, width)
+}
+
+/// A row with a note below it, in line with its columns where there is room.
+fn with_note(row: Line, note: &str, width: usize) -> Vec<Line> {
+    let indent = " ".repeat(NAME_COLUMNS + 2);
+    let mut lines = vec![row];
+    if width_of(&indent) + width_of(note) <= width {
+        lines.push(Line::new(Tone::Faint, indent + note));
+    } else {
+        lines.extend(wrapped(Tone::Faint, note, width));
+    }
+    lines
 }
 
 fn name(text: &str) -> String {

@@ -240,3 +240,31 @@ fn for_postgres() {
     GROUP BY event_user, event_day, event_kind
     "#);
 }
+
+#[test]
+fn a_decimal_comma_is_read_by_its_pattern_in_every_engine() {
+    let settings =
+        "user = 'user'\ntime = 'time'\ntime_format = '%Y-%m-%d'\namount = 'price'\ndecimal = ','";
+    let amount = |dialect| {
+        let query = sql(dialect, settings, "user,time,price", None);
+        let line = query
+            .lines()
+            .find(|line| line.contains("AS event_amount"))
+            .unwrap();
+        line.trim().to_owned()
+    };
+    insta::assert_snapshot!(amount(Dialect::DuckDb), @"");
+    for dialect in [
+        Dialect::Spark,
+        Dialect::ClickHouse,
+        Dialect::Postgres,
+        Dialect::BigQuery,
+        Dialect::Snowflake,
+    ] {
+        let line = amount(dialect);
+        assert!(
+            line.contains("REPLACE") && line.contains("[.][0-9]{3}"),
+            "{line}"
+        );
+    }
+}

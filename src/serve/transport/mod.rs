@@ -1,7 +1,7 @@
 //! Connections: taken by `listener`, served by `connection`, encrypted by `tls`; `credentials` follows what changes on
 //! disk, of which `credential_files` reads keys and certificates. `metrics_port` answers people with `status_page` and
 //! `status`, scrapes with `model_metrics` and `process_metrics`, and probes; `http_connections` keeps it open for all of
-//! them.
+//! them. `http` answers JSON and gRPC-Web on a port of their own.
 
 pub(crate) mod connection;
 mod credential_files;

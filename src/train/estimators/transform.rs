@@ -55,7 +55,7 @@ pub(crate) fn fit_preprocessing(
     Preprocessing { columns, bg_nbd }
 }
 
-fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>) -> Column {
+pub(crate) fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>) -> Column {
     let known = values
         .filter(|v| !v.is_nan())
         .map(|raw| Column::transform(scale, raw));
@@ -116,7 +116,7 @@ const KNOTS: [f64; 3] = [0.25, 0.5, 0.75];
 const EXPANSION_ROWS: usize = 20_000;
 
 /// The hinges of the columns `hinge_columns` and the interactions of the columns `interaction_columns`, from standardised rows of `width` columns.
-fn fit_expansion(
+pub(crate) fn fit_expansion(
     z: &[f64],
     width: usize,
     hinge_columns: &[usize],

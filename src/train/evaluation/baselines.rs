@@ -7,6 +7,7 @@ use crate::card::RANDOM_FOREST;
 use crate::features::Quantity;
 use crate::math::{evenly, sigmoid};
 use crate::model::{Column, Derived, Preprocessing};
+use crate::phases::Unit;
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
@@ -63,10 +64,19 @@ pub(crate) fn baselines(
     let columns = &preprocessing.columns[..features.len()];
     let recency = ctx.catalogue.position(Quantity::Recency);
     let best = best_feature(holdout.known.data, columns);
-    for (name, position) in [("recency_only", recency), ("best_single", best)] {
+    let singles = [("recency_only", recency), ("best_single", best)];
+    let fitted = singles.iter().filter(|(_, feature)| feature.is_some());
+    let fits = holdout.folds.len() * (fitted.count() + usize::from(ctx.random_forest));
+    let name = format!("baselines, {horizon_days} days");
+    let phase = ctx.phases.begin(name, fits as u64, Unit::Fits);
+    for (name, position) in singles {
         let Some(position) = position else { continue };
         let predicted = holdout
-            .out_of_fold(|fold| single_feature(holdout, fold, position))
+            .out_of_fold(|fold| {
+                let predicted = single_feature(holdout, fold, position)?;
+                phase.advance(1);
+                Ok(predicted)
+            })
             .map_err(|source| TrainError::Logistic {
                 horizon_days,
                 source,
@@ -85,7 +95,11 @@ pub(crate) fn baselines(
     }
     if ctx.random_forest {
         let (width, seed) = (columns.len(), ctx.config.model.seed);
-        let predicted = holdout.out_of_fold(|fold| forest(holdout, fold, width, seed))?;
+        let predicted = holdout.out_of_fold(|fold| {
+            let predicted = forest(holdout, fold, width, seed)?;
+            phase.advance(1);
+            Ok::<_, TrainError>(predicted)
+        })?;
         baselines.push(Baseline::new(RANDOM_FOREST, predicted));
     }
     Ok(baselines)

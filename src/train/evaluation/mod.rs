@@ -9,7 +9,8 @@ pub(crate) mod slices;
 pub(crate) mod verdict;
 
 use super::metrics::{
-    Figures, Ranking, bootstrap, calibration_curve, gains, metrics, precision_recall, roc,
+    Figures, RESAMPLES, Ranking, bootstrap, calibration_curve, gains, metrics, precision_recall,
+    roc,
 };
 use baselines::Baseline;
 use slices::{Slice, Slicing, slices};
@@ -17,6 +18,7 @@ use verdict::verdict;
 
 use crate::card::{BaselineCard, Evaluation, SliceCard, SliceMetrics};
 use crate::history::Day;
+use crate::phases::{Phases, Unit};
 
 /// Predictions for the users of the test date: one entry for each row in every list.
 #[derive(Clone, Debug)]
@@ -63,6 +65,7 @@ pub(crate) fn evaluation(
     predictions: &Predictions<'_>,
     protocol: Protocol,
     seed: u64,
+    phases: Phases<'_>,
 ) -> Evaluation {
     let Predictions {
         churned,
@@ -78,10 +81,17 @@ pub(crate) fn evaluation(
         .map(|baseline| Ranking::new(&baseline.predicted, churned, &users))
         .collect();
     let measured: Vec<&Ranking> = slices.iter().filter_map(|s| s.ranking.as_ref()).collect();
-    let draws = bootstrap(user_count, seed, |counts| Drawn {
-        model: own.figures(counts),
-        baselines: of_baselines.iter().map(|r| r.figures(counts)).collect(),
-        slices: measured.iter().map(|r| r.figures(counts)).collect(),
+    let name = format!("intervals at {}", protocol.test);
+    // All users themselves come before the resamples.
+    let phase = phases.begin(name, RESAMPLES + 1, Unit::Resamples);
+    let draws = bootstrap(user_count, seed, |counts| {
+        let drawn = Drawn {
+            model: own.figures(counts),
+            baselines: of_baselines.iter().map(|r| r.figures(counts)).collect(),
+            slices: measured.iter().map(|r| r.figures(counts)).collect(),
+        };
+        phase.advance(1);
+        drawn
     });
     let baselines: Vec<BaselineCard> = baselines
         .iter()
@@ -217,6 +227,7 @@ mod tests {
                 user_parts: 3,
             },
             7,
+            Phases::UNOBSERVED,
         )
     }
 

@@ -178,7 +178,12 @@ impl DayRows<'_> {
             // One bundle predicts all users.
             user_parts: 1,
         };
-        Ok(evaluation(&predictions, protocol, spec.training.seed))
+        Ok(evaluation(
+            &predictions,
+            protocol,
+            spec.training.seed,
+            self.ctx.phases,
+        ))
     }
 }
 

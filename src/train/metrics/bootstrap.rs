@@ -8,7 +8,7 @@ use crate::card::Interval;
 use crate::math::quantile_sorted;
 
 /// How often the users are drawn again.
-const RESAMPLES: u64 = 200;
+pub(crate) const RESAMPLES: u64 = 200;
 
 /// Figures of all users, and of each resample of them.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ pub(crate) mod curves;
 pub(crate) mod line;
 pub(crate) mod ranking;
 
-pub(crate) use bootstrap::{Draws, bootstrap};
+pub(crate) use bootstrap::{Draws, RESAMPLES, bootstrap};
 pub(crate) use curves::{calibration_curve, gains, precision_recall, roc};
 pub(crate) use line::calibration_line;
 pub(crate) use ranking::{Figures, Ranking, area_under_roc};

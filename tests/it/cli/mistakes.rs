@@ -103,7 +103,7 @@ fn settings_that_are_wrong_by_themselves() {
       |
     6 | knd = "kind"
       | ^^^
-    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `kind`, `amount`, `timezone`, `on_bad_row`, `max_rejected_share`, `max_rows_without_user_share`, `format`, `delimiter`, `columns`, `from`, `until`, `stray`, `hole`, `escape`, `max_record_bytes`, `max_record_lines`
+    unknown field `knd`, expected one of `paths`, `user`, `time`, `time_format`, `decimal`, `kind`, `amount`, `timezone`, `on_bad_row`, `max_rejected_share`, `max_rows_without_user_share`, `format`, `delimiter`, `columns`, `from`, `until`, `stray`, `hole`, `escape`, `max_record_bytes`, `max_record_lines`
     did you mean `kind`?
     "#);
     insta::assert_snapshot!(fit(&usual, ("[30]", "[]"), ""), @"64 error: ebb.toml: line 10, column 1: churn.horizon_days is []: it must hold numbers of days from 1 to 3660");

@@ -11,8 +11,18 @@ use super::*;
 const COLUMNS: &str = "user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,\
                        reason_1,reason_2,reason_3";
 
+const GROUPS: [&str; 7] = [
+    "recency",
+    "frequency",
+    "tenure",
+    "rhythm",
+    "amount",
+    "other_events",
+    "season",
+];
+
 /// The shop with a model of two horizons.
-fn fitted() -> TempDir {
+pub(super) fn fitted() -> TempDir {
     let folder = shop();
     let config = folder.path().join("log/ebb.toml");
     let text = fs::read_to_string(&config)
@@ -27,7 +37,7 @@ fn fitted() -> TempDir {
     folder
 }
 
-fn rows(text: &str) -> Vec<Vec<String>> {
+pub(super) fn rows(text: &str) -> Vec<Vec<String>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     reader
         .records()
@@ -131,7 +141,15 @@ fn parquet_holds_the_same_scores_as_csv() {
             .iter()
             .map(|f| f.name().as_str())
             .collect();
-        assert_eq!(names.join(","), COLUMNS);
+        // Behind the columns of CSV come those of the reasons.
+        let (same, more) = names.split_at(11);
+        assert_eq!(same.join(","), COLUMNS);
+        let reasons: Vec<String> = (1..=3)
+            .flat_map(|k| {
+                ["theme", "feature", "value", "contribution"].map(|c| format!("reason_{k}_{c}"))
+            })
+            .collect();
+        assert_eq!(more, reasons);
         let text = |column: usize, row: usize| {
             batch
                 .column(column)
@@ -142,6 +160,17 @@ fn parquet_holds_the_same_scores_as_csv() {
         for row in 0..batch.num_rows() {
             let probability = batch.column(3).as_primitive::<Float64Type>().value(row);
             let horizon = batch.column(2).as_primitive::<UInt16Type>().value(row);
+            for reason in 0..3 {
+                let described = text(8 + reason, row);
+                let contribution = batch.column(14 + 4 * reason);
+                let contribution = contribution.as_primitive::<Float64Type>().value(row);
+                assert!(
+                    described.ends_with(&format!(" ({contribution:+.2})")),
+                    "{described}: {contribution}"
+                );
+                assert!(GROUPS.contains(&text(11 + 4 * reason, row).as_str()));
+                assert!(!text(12 + 4 * reason, row).is_empty());
+            }
             found.push([
                 text(0, row),
                 horizon.to_string(),
@@ -358,7 +387,7 @@ fn the_card_adds_up() {
 }
 
 /// Every command that ends well, in order.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "simulate --users 300 --days 200 --seed 5 --out again",
     "fit --config log/ebb.toml --out model",
     "score --model model --config log/ebb.toml --as-of 2024-10-01 --out scores.csv",
@@ -369,6 +398,8 @@ const COMMANDS: [&str; 10] = [
     "publish --model model --live live",
     "features --config log/ebb.toml --as-of 2024-10-01 --out features.parquet",
     "rollup-sql --config log/ebb.toml --dialect spark",
+    "top --model model --config log/ebb.toml --as-of 2024-10-01",
+    "explain --model model --config log/ebb.toml --as-of 2024-10-01 --user U000197",
 ];
 
 /// The commands that `--help` lists.

@@ -202,99 +202,78 @@ async fn filters_leave_what_they_say() {
 #[tokio::test]
 async fn what_cannot_be_listed_is_named() {
     let server = Running::with(Limits::default(), Some(many())).await;
-    let next = list(&server, of_pages(10)).await.unwrap().next_page_token;
-    let with_token = |token: &str| ListUsersRequest {
-        page_token: token.into(),
-        ..of_pages(10)
+    let refused = async |change: fn(&mut ListUsersRequest)| {
+        let mut request = of_pages(1);
+        change(&mut request);
+        let status = list(&server, request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+        status.message().to_owned()
     };
-    for (request, problem) in [
-        (with_token("nonsense"), "page_token: is not one"),
-        (with_token(&format!("{next}AAAA")), "page_token: is not one"),
+    let cases: [(fn(&mut ListUsersRequest), &str); 6] = [
+        (|r| r.order = 9, "order: 9 is not a UserOrder"),
         (
-            ListUsersRequest {
-                stages: vec![1],
-                ..with_token(&next)
-            },
-            "page_token: belongs to a request with another order",
-        ),
-        (
-            ListUsersRequest {
-                order: 9,
-                ..of_pages(1)
-            },
-            "order: 9 is not a UserOrder",
-        ),
-        (
-            ListUsersRequest {
-                horizon_days: 31,
-                ..of_pages(1)
-            },
+            |r| r.horizon_days = 31,
             "horizon_days: the model has no horizon of 31",
         ),
+        (|r| r.stages = vec![1, 0], "stages[1]: 0 is not"),
+        (|r| r.risk_bands = vec![7], "risk_bands[0]: 7 is not"),
         (
-            ListUsersRequest {
-                stages: vec![1, 0],
-                ..of_pages(1)
-            },
-            "stages[1]: 0 is not",
-        ),
-        (
-            ListUsersRequest {
-                risk_bands: vec![7],
-                ..of_pages(1)
-            },
-            "risk_bands[0]: 7 is not",
-        ),
-        (
-            ListUsersRequest {
-                segment_ids: vec![99],
-                ..of_pages(1)
-            },
+            |r| r.segment_ids = vec![99],
             "segment_ids[0]: the model has no segment 99",
         ),
-        (
-            ListUsersRequest {
-                stages: vec![1; 1_001],
-                ..of_pages(1)
-            },
-            "stages: there are 1001",
-        ),
-    ] {
-        let status = list(&server, request).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument);
-        assert!(
-            status.message().starts_with(problem),
-            "{}",
-            status.message()
-        );
+        (|r| r.stages = vec![1; 1_001], "stages: there are 1001"),
+    ];
+    for (change, problem) in cases {
+        let found = refused(change).await;
+        assert!(found.starts_with(problem), "{found}");
     }
-    // The size of the pages may change on the way.
-    let rest = ListUsersRequest {
-        page_size: 3,
-        ..with_token(&next)
-    };
-    assert_eq!(list(&server, rest).await.unwrap().users.len(), 3);
     let unknown = ListUsersRequest {
         model: "none".into(),
         ..of_pages(1)
     };
+    let status = list(&server, unknown).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn tokens_are_those_of_the_same_listing() {
+    let server = Running::with(Limits::default(), Some(many())).await;
+    let next = list(&server, of_pages(10)).await.unwrap().next_page_token;
+    let with_token = |token: &str| ListUsersRequest {
+        page_token: token.into(),
+        ..of_pages(3)
+    };
+    let other = ListUsersRequest {
+        stages: vec![1],
+        ..with_token(&next)
+    };
+    for (request, problem) in [
+        (with_token("nonsense"), "page_token: is not one"),
+        (with_token(&format!("{next}AAAA")), "page_token: is not one"),
+        (other, "page_token: belongs to a request with another order"),
+    ] {
+        let status = list(&server, request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().starts_with(problem), "{status:?}");
+    }
+    // The size of the pages may change on the way.
     assert_eq!(
-        list(&server, unknown).await.unwrap_err().code(),
-        Code::NotFound
+        list(&server, with_token(&next)).await.unwrap().users.len(),
+        3
     );
+}
+
+#[tokio::test]
+async fn without_users_there_is_nothing_to_list() {
     let without = Running::with(Limits::default(), None).await;
     let status = list(&without, of_pages(1)).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
-    assert_eq!(
-        status.get_error_details().error_info().unwrap().reason,
-        "NO_ROLLUP"
-    );
+    let details = status.get_error_details();
+    assert_eq!(details.error_info().unwrap().reason, "NO_ROLLUP");
     let empty = Running::with(Limits::default(), Some(histories(&[]))).await;
     let nobody = list(&empty, of_pages(1)).await.unwrap();
-    assert_eq!(
-        (nobody.total_size, nobody.users.len(), nobody.as_of.as_str()),
-        (0, 0, "")
-    );
+    assert_eq!((nobody.total_size, nobody.users.len()), (0, 0));
+    assert_eq!(nobody.as_of, "");
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl Authority {
     }
 
     /// A client that trusts this authority and shows these files, if any.
-    fn client(
+    pub(super) fn client(
         &self,
         own: Option<&(PathBuf, PathBuf)>,
         versions: &[&'static SupportedProtocolVersion],
@@ -78,7 +78,7 @@ impl Authority {
     }
 }
 
-const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+pub(super) const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
 /// Whether a call gets through.
 async fn calls(server: &Running, client: ClientConfig) -> bool {

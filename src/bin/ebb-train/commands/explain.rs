@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use ebb::card::Card;
 use ebb::events::ReadLog;
 use ebb::explain::{ExplainError, Question, explain as explain_user};
-use ebb::history::{Day, Users};
+use ebb::history::Day;
 use ebb::output::{self, Destination};
 use ebb::report::{html, user};
 use ebb::train::checks::agreement;
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Explain also more than three days beyond what the log covers, where all users look silent.
     #[arg(long)]
     pub(crate) allow_stale: bool,
+    /// Explain also if the log has no event of a kind that the model uses.
+    #[arg(long)]
+    pub(crate) allow_missing_kinds: bool,
 }
 
 pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
@@ -62,7 +65,10 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
         histories,
         coverage,
         ..
-    } = read_briefly(&args.log, &config, args.as_of, Users::All, output)?;
+    } = read_briefly(&args.log, &config, args.as_of, output)?;
+    if !args.allow_missing_kinds {
+        agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
+    }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "explain", output)?;
     let question = Question {

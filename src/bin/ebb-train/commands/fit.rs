@@ -10,6 +10,7 @@ use ebb::train::config::Config;
 use ebb::train::pipeline::{FitInput, fit as fit_all};
 use serde_json::json;
 
+use super::if_changed::{Earlier, earlier, made_from};
 use super::log::read;
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
@@ -33,6 +34,10 @@ pub(crate) struct Args {
     /// Fit on this share of the users, such as 0.05, chosen by a hash of their ids.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) sample_users: Option<f64>,
+    /// Do nothing if the bundle in --out was made by such a fit from the same: contents of the log's files, configuration
+    /// file, as-of day, users and version of this program.
+    #[arg(long)]
+    pub(crate) if_changed: bool,
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -42,6 +47,17 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     let destination = model::destination(&args.out).map_err(outputs::refused)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
     outputs::check(&args.log, &config, None, vec![destination])?;
+    // Before the log is read: what changes meanwhile is a change for the next fit.
+    let made_from = match args.if_changed {
+        true => Some(made_from(args, &config, &ProgressDisplay::new(output))?),
+        false => None,
+    };
+    if let Some(made_from) = &made_from {
+        match earlier(args, &config, made_from)? {
+            Earlier::Same { version, card } => return print_same(args, &version, &card, output),
+            Earlier::Other(reasons) => output.note(&format!("fitting: {}", reasons.join("; "))),
+        }
+    }
     let users = args.sample_users.map_or(Users::All, Users::Share);
     let ReadLog {
         histories,
@@ -62,7 +78,7 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         data_quality: &quality.without_users(),
         phases: display.phases(),
     };
-    let fitted = fit_all(&input).map_err(|error| match error {
+    let mut fitted = fit_all(&input).map_err(|error| match error {
         TrainError::Setting(_) => usage(error),
         _ => failed(error),
     })?;
@@ -70,6 +86,7 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     if !args.allow_below_baseline {
         refuse_below_baseline(&fitted.card, output)?;
     }
+    fitted.card.made_from = made_from;
     let card = fitted.card.to_json().map_err(failed)?;
     let report = html::render(&fitted.card);
     let bundle = model::save(&args.out, fitted.spec, &card, &report).map_err(failed)?;
@@ -80,14 +97,26 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         args.out.display()
     );
     output.result(
-        &json!({"model": bundle.version(), "out": shown(&args.out), "card": fitted.card}),
+        &json!({"model": bundle.version(), "out": shown(&args.out), "unchanged": false, "card": fitted.card}),
         &text,
     )?;
-    output.next(&format!(
-        "ebb-train report --model {} --open",
-        quoted(&args.out)
-    ));
+    output.next(&format!("ebb-train report --model {}", quoted(&args.out)));
     Ok(())
+}
+
+/// The bundle that a fit would make is there.
+fn print_same(args: &Args, version: &str, card: &Card, output: Output) -> Outcome {
+    let text = format!(
+        "Model {version} in {} is up to date: log, configuration and program are the same",
+        args.out.display()
+    );
+    let json = json!({
+        "model": version,
+        "out": shown(&args.out),
+        "unchanged": true,
+        "card": card,
+    });
+    output.result(&json, &text)
 }
 
 /// A model that does not beat recency alone is shown, and not written.

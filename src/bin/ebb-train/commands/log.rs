@@ -29,13 +29,35 @@ pub(super) fn read(
     users: Users,
     output: Output,
 ) -> Result<ReadLog, Failure> {
-    let read = read_briefly(log, config, until, users, output)?;
+    let read = read_silently(log, config, until, users, output)?;
     output.note(&read.quality.render());
     Ok(read)
 }
 
-/// The same without the report: for questions that are asked of a log again and again.
+/// The same with a line instead of the report, for questions that are asked of a log again and again.
 pub(super) fn read_briefly(
+    log: &args::Log,
+    config: &Config,
+    until: Option<Day>,
+    output: Output,
+) -> Result<ReadLog, Failure> {
+    let read = read_silently(log, config, until, Users::All, output)?;
+    let quality = &read.quality;
+    let unused: u64 = [&quality.rejected, &quality.set_aside]
+        .into_iter()
+        .flatten()
+        .map(|rows| rows.rows)
+        .sum();
+    if unused > 0 {
+        output.note(&format!(
+            "{unused} of {} rows could not be used; --quality FILE says why",
+            quality.rows
+        ));
+    }
+    Ok(read)
+}
+
+fn read_silently(
     log: &args::Log,
     config: &Config,
     until: Option<Day>,

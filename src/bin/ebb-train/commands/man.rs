@@ -45,7 +45,8 @@ pub(crate) fn man(args: &Args, output: Output) -> Outcome {
 
 /// A manual page, and the name of its file.
 fn page(command: Command) -> anyhow::Result<(String, Vec<u8>)> {
-    let man = clap_mangen::Man::new(command);
+    let version = concat!("ebb-train ", env!("CARGO_PKG_VERSION"));
+    let man = clap_mangen::Man::new(command).source(version).manual("Ebb");
     let name = man.get_filename();
     let mut page = Vec::new();
     man.render(&mut page).context(name.clone())?;

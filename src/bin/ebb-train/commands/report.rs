@@ -59,7 +59,7 @@ const OPENER: &str = if cfg!(target_os = "macos") {
     "xdg-open"
 };
 
-/// Opens a page in the browser of whoever is logged in.
+/// Opens a page in the browser of this desktop.
 fn open(page: &Path) -> anyhow::Result<()> {
     let path = page
         .canonicalize()

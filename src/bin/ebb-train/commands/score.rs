@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::log::{check_stale, read};
 use crate::args;
-use crate::outcome::{Outcome, Output, failed, shown, usage};
+use crate::outcome::{Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
 
@@ -100,6 +100,10 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
              that is meant",
             reasons.join(", ")
         )));
+    }
+    if target != Target::Stdout && args.partition.is_none() {
+        let (model, config) = (quoted(&args.model), quoted(&args.log.config));
+        output.next(&format!("ebb-train top --model {model} --config {config}"));
     }
     Ok(())
 }

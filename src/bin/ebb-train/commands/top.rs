@@ -1,10 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use ebb::batch::list::list_destination;
 use ebb::batch::top::{ChoiceError, Chosen, Order, Top, TopError, TopRequest, top as top_users};
 use ebb::events::ReadLog;
-use ebb::history::{Day, Users};
+use ebb::history::Day;
 use ebb::model::{self, Bundle};
 use ebb::report::user;
 use ebb::terminal::columns;
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::log::{check_stale, read_briefly};
 use crate::args;
-use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
+use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
 
 #[derive(Debug, clap::Args)]
@@ -91,7 +91,7 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
         histories,
         coverage,
         ..
-    } = read_briefly(&args.log, &config, args.as_of, Users::All, output)?;
+    } = read_briefly(&args.log, &config, args.as_of, output)?;
     if !args.allow_missing_kinds {
         agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
     }
@@ -149,9 +149,25 @@ fn print(args: &Args, top: &Top, output: Output) -> Outcome {
     });
     if let Some(path) = &args.out {
         let text = format!("{}\nThey are in {}.", user::summary(top), path.display());
-        return output.result(&json, &text);
+        output.result(&json, &text)?;
+        next(args, top, output);
+        return Ok(());
     }
     json["users"] = top.list().to_json();
     let lines = user::list(top, columns(std::io::stdout()));
-    output.painted(&json, &lines)
+    output.painted(&json, &lines)?;
+    next(args, top, output);
+    Ok(())
+}
+
+/// The first user is the next question.
+fn next(args: &Args, top: &Top, output: Output) {
+    if let Some(first) = top.users.first() {
+        output.next(&format!(
+            "ebb-train explain --model {} --config {} --user {}",
+            quoted(&args.model),
+            quoted(&args.log.config),
+            quoted(Path::new(&first.user_id))
+        ));
+    }
 }

@@ -9,9 +9,11 @@ use twox_hash::XxHash64;
 use super::footer::RollupPart;
 use super::{Head, INDEX_FILE, PRELUDE_BYTES, Prelude};
 use crate::history::{
-    Coverage, CoverageSettings, DailyCounts, Histories, HistoryError, LabelKinds, Stretch,
+    BLOCK_USERS, Coverage, CoverageSettings, DailyCounts, Histories, HistoryError, LabelKinds,
+    Stretch,
 };
 use crate::output::Staged;
+use crate::phases::{Phases, Unit};
 
 /// Writes the index of `histories` beside the complete files `parts` of their roll-up; whether there is one.
 ///
@@ -24,6 +26,7 @@ pub(in crate::history::rollup) fn write_index(
     staged: &Staged,
     histories: &Histories,
     parts: &[String],
+    phases: Phases<'_>,
 ) -> Result<bool, HistoryError> {
     let counts = DailyCounts::of(histories, &[])?;
     let Some(span) = covered(histories, &counts) else {
@@ -58,7 +61,13 @@ pub(in crate::history::rollup) fn write_index(
     body.file.write_all(&[0; PRELUDE_BYTES]).map_err(io)?;
     body.file.write_all(&head).map_err(io)?;
     let mut ends = Vec::with_capacity(histories.block_count() * size_of::<u64>());
+    let mut left = histories.len();
+    let writing = phases.begin("writing the index of users", left as u64, Unit::Users);
     histories.for_each_encoded(|block| {
+        // Every block but the last is full.
+        let users = left.min(BLOCK_USERS);
+        left -= users;
+        writing.advance(users as u64);
         body.put(block).map_err(io)?;
         ends.extend_from_slice(&body.bytes.to_le_bytes());
         Ok(())

@@ -13,10 +13,13 @@ pub(super) struct Named {
     pub(super) value: f64,
 }
 
+/// Features that are shown at once; the others are folded away.
+const SHOWN: usize = 15;
+
 /// By groups, and by features.
 pub(super) fn figures(h: &HorizonAnswer) -> Markup {
     html! {
-        div.pair { (groups(h)) (features(h)) }
+        div.stack { (groups(h)) (features(h)) }
     }
 }
 
@@ -46,7 +49,22 @@ fn features(h: &HorizonAnswer) -> Markup {
     let caption = html! {
         "All " (h.contributions.len()) " features and numbers derived from them. Those of a group add up to its bar."
     };
-    crate::report::html::figure("effects", "By feature", chart(&rows), caption)
+    crate::report::html::figure("effects", "By feature", folded(&rows), caption)
+}
+
+/// A chart of the first rows, and one of the others behind a heading that opens it; of one scale.
+pub(super) fn folded(rows: &[Named]) -> Markup {
+    let (first, others) = rows.split_at(rows.len().min(SHOWN));
+    let largest = largest(rows);
+    html! {
+        (scaled(first, largest))
+        @if !others.is_empty() {
+            details.others {
+                summary { (others.len()) " more" }
+                (scaled(others, largest))
+            }
+        }
+    }
 }
 
 fn feature(contribution: &Contribution) -> Named {
@@ -58,8 +76,14 @@ fn feature(contribution: &Contribution) -> Named {
 
 /// Bars to both sides of zero, all of one scale.
 pub(super) fn chart(rows: &[Named]) -> Markup {
-    let sizes = rows.iter().map(|row| row.value.abs());
-    let largest = sizes.fold(0.0, f64::max);
+    scaled(rows, largest(rows))
+}
+
+fn largest(rows: &[Named]) -> f64 {
+    rows.iter().map(|row| row.value.abs()).fold(0.0, f64::max)
+}
+
+fn scaled(rows: &[Named], largest: f64) -> Markup {
     let rows: Vec<Row> = rows.iter().map(|row| bar(row, largest)).collect();
     html! {
         (legend([("stay", "lowers the risk"), ("churn", "raises the risk")]))

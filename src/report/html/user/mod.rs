@@ -10,8 +10,10 @@ mod what_if;
 use maud::{Markup, html};
 
 use super::horizon::panels_of;
+use super::text::{nowrap, thin};
 use super::{Section, document, facts};
 use crate::explain::{HorizonAnswer, Status, UserExplanation};
+use crate::history::Day;
 use crate::report::number::probability;
 
 /// The page: a whole HTML document.
@@ -92,12 +94,12 @@ fn badge(h: &HorizonAnswer) -> &'static str {
 
 fn activity(explanation: &UserExplanation) -> Markup {
     let activity = &explanation.activity;
-    let day = |day: Option<crate::history::Day>| match day {
-        Some(day) => super::text::nowrap(day),
+    let day = |day: Option<Day>| match day {
+        Some(day) => nowrap(day),
         None => html! { "none" },
     };
     facts([
-        ("As of", super::text::nowrap(explanation.answer.as_of)),
+        ("As of", nowrap(explanation.answer.as_of)),
         ("First event", day(activity.first_event)),
         ("Last activity", day(activity.last_active)),
         ("Days with activity", html! { (activity.active_days) }),
@@ -107,7 +109,7 @@ fn activity(explanation: &UserExplanation) -> Markup {
 
 fn answer(explanation: &UserExplanation) -> Markup {
     html! {
-        div.card { @for sentence in &explanation.sentences { p { (sentence) } } }
+        div.card { @for sentence in &explanation.sentences { p { (thin(sentence)) } } }
     }
 }
 

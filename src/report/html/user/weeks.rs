@@ -8,7 +8,7 @@ use crate::report::html::axis::Axis;
 use crate::report::html::dates::date_axis;
 use crate::report::html::plot::Plot;
 use crate::report::html::{bars, figure, no_figure};
-use crate::report::number::{counted, probability};
+use crate::report::number::{counted, percent_to, probability};
 
 /// The classes of the horizons' lines; there are seldom more.
 const LINES: [&str; 5] = [
@@ -54,7 +54,7 @@ fn risk(weeks: &[Week]) -> Markup {
     if horizons.is_empty() {
         return no_figure(heading, "The user had no score at the end of any week.");
     }
-    let y = Axis::new(0.0, 1.0, "probability of churn", |v| format!("{v:.2}"));
+    let y = Axis::new(0.0, 1.0, "probability of churn", |v| percent_to(v, 0));
     let mut plot = Plot::new(
         "user-risk".to_owned(),
         heading.to_owned(),
@@ -83,7 +83,7 @@ fn risk(weeks: &[Week]) -> Markup {
     let caption = html! {
         "Each of the " (counted(weeks.len() as u64, "week")) " is judged by what had happened by its end"
         @if unscored > 0 { "; at " (unscored) " of them the user had no score" }
-        ". The model is that of today: it has learnt from earlier days than those of its fit alone."
+        ". All weeks are judged by the model at hand, which may have been fitted later than they ended."
     };
     figure("", heading, content, caption)
 }

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::contributions::{Named, chart};
+use super::contributions::{Named, chart, folded};
 use crate::explain::{Change, HorizonChange, WhatIf};
 use crate::report::html::figure;
 use crate::report::html::horizon::panels_of;
-use crate::report::html::text::words;
+use crate::report::html::text::{thin, words};
 use crate::report::number::signed;
 
 pub(super) fn figures(what_if: &WhatIf) -> Markup {
@@ -17,7 +17,7 @@ pub(super) fn figures(what_if: &WhatIf) -> Markup {
         .collect();
     html! {
         div.stack {
-            div.card { @for sentence in &what_if.sentences { p { (sentence) } } }
+            div.card { @for sentence in &what_if.sentences { p { (thin(sentence)) } } }
             @if !changes.is_empty() { div { (panels_of(&changes, 'w', |change| changed(change))) } }
         }
     }
@@ -43,11 +43,11 @@ fn changed(change: &HorizonChange) -> Markup {
         .collect();
     let sum = signed(change.log_odds_change, 2);
     html! {
-        div.pair {
+        div.stack {
             (figure("effects", "Change by group", chart(&groups), html! {
                 "The log-odds of churn in " (change.horizon_days) " days change by " (sum) "."
             }))
-            (figure("effects", "Change by feature", chart(&features), html! {
+            (figure("effects", "Change by feature", folded(&features), html! {
                 "All " (features.len()) " features whose value or contribution changes."
             }))
         }

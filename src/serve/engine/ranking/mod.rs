@@ -201,7 +201,101 @@ fn remaining(elapsed: Duration, share: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::history::{Amount, DayRecord, HistoriesBuilder};
+    use crate::serve::context::CallContext;
+    use crate::serve::limits::Limits;
+    use crate::serve::quota::Quotas;
+
+    const AS_OF: &str = "2025-06-24";
+
+    /// A pool of one thread beside so much memory.
+    fn pool(memory_bytes: u32) -> Arc<Compute> {
+        let limits = Limits {
+            memory_bytes,
+            compute_threads: 1,
+            ..Limits::default()
+        };
+        let quotas = Quotas::new(&limits);
+        Arc::new(Compute::start(&limits, &quotas, Arc::default()).unwrap())
+    }
+
+    /// The sample's model, and users of which each was seen once.
+    fn model_and_users() -> (Arc<ServedModel>, Arc<KnownUsers>) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/shop");
+        let mut builder = HistoriesBuilder::default();
+        let kind = builder.kind("purchase").unwrap();
+        let last: Day = AS_OF.parse().unwrap();
+        for number in 0..600 {
+            let record = DayRecord {
+                amount: Amount::new(5.0).unwrap(),
+                day: last.plus(-1 - number % 80),
+                count: 1,
+                kind,
+            };
+            builder.add(&format!("u{number}"), record).unwrap();
+        }
+        let users = KnownUsers::new(builder.finish().unwrap()).unwrap();
+        (
+            Arc::new(ServedModel::load(&folder).unwrap()),
+            Arc::new(users),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_caller_waits_no_longer_than_it_can_and_the_order_is_computed_once() {
+        let pool = pool(8 << 20);
+        let rankings = Rankings::new(&pool);
+        let ((model, users), as_of) = (model_and_users(), AS_OF.parse().unwrap());
+        let get = async |milliseconds| {
+            let deadline = Instant::now() + Duration::from_millis(milliseconds);
+            rankings.get(&model, &users, as_of, deadline).await
+        };
+        // The only thread does something else.
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let busy = Arc::clone(&pool);
+        tokio::spawn(async move {
+            let job = move || {
+                let _ = held.recv();
+                Ok(())
+            };
+            let call = CallContext::within(Duration::from_secs(60));
+            busy.run_with_backpressure(&call, 1, job).await
+        });
+        let pending = get(300).await;
+        assert!(matches!(pending, Err(CallError::RankingPending { .. })));
+        drop(let_go);
+        let ranking = get(20_000).await.unwrap();
+        assert!(Arc::ptr_eq(&ranking, &get(20_000).await.unwrap()));
+        assert_eq!(rankings.slots().len(), 1);
+        // What is left on the account is what is kept: some bytes for each user.
+        let kept = pool.quotas().taken(Resource::Memory);
+        assert!((600..600 * 20).contains(&kept), "{kept}");
+        // Other users are in use from now on.
+        let (_, others) = model_and_users();
+        rankings.keep_only(&others);
+        assert_eq!(rankings.slots().len(), 0);
+        drop(ranking);
+        assert_eq!(pool.quotas().taken(Resource::Memory), 0);
+    }
+
+    #[tokio::test]
+    async fn an_order_that_there_is_no_memory_for_is_refused() {
+        let rankings = Rankings::new(&pool(1_000));
+        let (model, users) = model_and_users();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let refused = rankings
+            .get(&model, &users, AS_OF.parse().unwrap(), deadline)
+            .await;
+        assert!(matches!(
+            refused,
+            Err(CallError::TooManyCalls {
+                limit: "memory_bytes"
+            })
+        ));
+    }
 
     #[test]
     fn the_time_that_is_left_is_that_of_the_share_that_is_left() {

@@ -154,7 +154,7 @@ mod tests {
         headers.insert("grpc-message", HeaderValue::from_static("no%20key"));
         assert_eq!(
             &*trailers(&headers),
-            b"\x80\0\0\0\x2agrpc-status: 3\r\ngrpc-message: no%20key\r\n"
+            b"\x80\0\0\0\x28grpc-status: 3\r\ngrpc-message: no%20key\r\n"
         );
     }
 

@@ -3,7 +3,7 @@
 use crate::configuration::reference::{Range, Setting};
 
 const STRING: &str = "string";
-const STRINGS: &str = "list of strings";
+const STRINGS: &str = "string or list of strings";
 const INTEGER: &str = "integer";
 const NUMBER: &str = "number";
 /// A column or an expression.
@@ -42,6 +42,14 @@ pub(super) const EVENTS: &[Setting] = &[
         "The amount of money, or any other quantity that adds up.",
     )
     .otherwise("there are no features of amounts"),
+    Setting::new(
+        "decimal",
+        STRING,
+        "What separates the fraction of amounts that are written as text. Once it is set, groups of three digits may be \
+         separated too: `1.234,50` and `1 234,50`, or `1,234.50`.",
+    )
+    .otherwise("a point, and no groups")
+    .range(Range::OneOf(&[".", ","])),
     Setting::new("timezone", STRING, "The IANA time zone whose days are counted.")
         .default("\"UTC\""),
     Setting::new(
@@ -150,7 +158,7 @@ pub(super) const CHURN: &[Setting] = &[
     }),
     Setting::new(
         "horizon_days",
-        "list of integers",
+        "integer or list of integers",
         "The horizons, each with a model of its own. Churn is no activity in as many days from the as-of day on.",
     )
     .unit("days")

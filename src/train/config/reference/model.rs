@@ -84,7 +84,7 @@ pub(super) const MODEL: &[Setting] = &[
     .range(Range::IntegersFrom(0)),
     Setting::new(
         "allow_leakage",
-        "list of strings",
+        "string or list of strings",
         "Features, kinds and columns (`events.kind`, `events.amount`) that a leakage check stops at and that are meant.",
     )
     .default("[]"),

@@ -162,7 +162,7 @@ fn the_types_are_those_that_the_parser_accepts() {
             let wrong = match setting.value {
                 "string" | "string or `{ expr }`" => "[1]",
                 "integer" | "number" | "boolean" | "number or numbers by horizon" => "\"one\"",
-                "list of strings" | "list of integers" => "{ a = 1 }",
+                "string or list of strings" | "integer or list of integers" => "{ a = 1 }",
                 other => panic!("no example of what `{other}` is not"),
             };
             let refused = parse(&with_setting(section.name, setting.key, wrong));

@@ -1,0 +1,134 @@
+//! Columns as expressions write them.
+
+use crate::events::config::{Decimal, Format, Mapping};
+use crate::init::columns::profile::Profile;
+use crate::init::sample::Nature;
+
+/// Words that the expression language keeps for itself.
+const RESERVED: [&str; 38] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "has",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+    "bool",
+    "bytes",
+    "double",
+    "dyn",
+    "google",
+    "int",
+    "list",
+    "map",
+    "math",
+    "null_type",
+    "optional",
+    "optional_type",
+    "string",
+    "uint",
+    "type",
+    "all",
+];
+
+/// A column in an expression.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Operand {
+    /// The column, or the way to a value below others.
+    pub(crate) path: String,
+    /// The condition that there is no value.
+    pub(crate) missing: String,
+    is_text: bool,
+}
+
+impl Operand {
+    /// A column as an operand; `None` where no expression can name it.
+    pub(crate) fn new(profile: &Profile, format: Format) -> Option<Self> {
+        let path = match (&profile.mapping, format) {
+            (Mapping::Expression(path), _) => path.clone(),
+            (Mapping::Column(name), Format::Jsonl) => name.clone(),
+            // What an identifier cannot hold is written as `_`.
+            (Mapping::Column(name), _) => identifier(name),
+        };
+        if !path.split('.').all(is_identifier) {
+            return None;
+        }
+        let is_text = profile.nature == Nature::Text;
+        let missing = match (path.contains('.'), format) {
+            (true, _) => format!("(!has({path}) || {path} == null)"),
+            (false, Format::Csv) => format!("{path} == \"\""),
+            (false, _) => format!("{path} == null"),
+        };
+        Some(Self {
+            path,
+            missing,
+            is_text,
+        })
+    }
+
+    /// The number in the column, whose values are written so.
+    pub(crate) fn number(&self, decimal: Option<Decimal>, currency: Option<&str>) -> String {
+        let Self { path, is_text, .. } = self;
+        if !is_text {
+            return format!("double({path})");
+        }
+        let bare = match currency {
+            Some(currency) => format!("{path}.replace(\"{currency}\", \"\").trim()"),
+            None => path.clone(),
+        };
+        match decimal {
+            None => format!("double({bare})"),
+            Some(Decimal::Point) => format!("double({bare}.replace(\",\", \"\"))"),
+            Some(Decimal::Comma) => {
+                format!("double({bare}.replace(\".\", \"\").replace(\",\", \".\"))")
+            }
+        }
+    }
+
+    /// The condition that the number is below 0.
+    pub(crate) fn is_negative(&self, filled: f64) -> String {
+        let Self {
+            path,
+            missing,
+            is_text,
+        } = self;
+        match (is_text, filled < 1.0) {
+            // Empty text does not begin with a sign.
+            (true, _) => format!("{path}.startsWith(\"-\")"),
+            (false, true) => format!("!({missing}) && double({path}) < 0.0"),
+            (false, false) => format!("double({path}) < 0.0"),
+        }
+    }
+}
+
+fn identifier(column: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = column.chars().map(allowed).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{name}")
+    } else {
+        name
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(is_first)
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !RESERVED.contains(&name)
+}
