@@ -12,20 +12,54 @@ enum Best {
     At(f64),
 }
 
-/// The metrics of [`Metrics`] by name, and where each is best.
-const METRICS: [(&str, fn(&Metrics) -> Interval, Best); 8] = [
-    ("log_loss", |m| m.log_loss, Best::Low),
-    ("auc", |m| m.auc, Best::High),
-    ("brier", |m| m.brier, Best::Low),
-    ("ece", |m| m.ece, Best::Low),
-    ("bias", |m| m.bias, Best::At(0.0)),
-    ("average_precision", |m| m.average_precision, Best::High),
-    ("calibration_slope", |m| m.calibration_slope, Best::At(1.0)),
-    (
-        "calibration_intercept",
-        |m| m.calibration_intercept,
-        Best::At(0.0),
-    ),
+/// A metric of the card.
+struct Metric {
+    name: &'static str,
+    value: fn(&Metrics) -> Interval,
+    best: Best,
+}
+
+const METRICS: [Metric; 8] = [
+    Metric {
+        name: "log_loss",
+        value: |m| m.log_loss,
+        best: Best::Low,
+    },
+    Metric {
+        name: "auc",
+        value: |m| m.auc,
+        best: Best::High,
+    },
+    Metric {
+        name: "brier",
+        value: |m| m.brier,
+        best: Best::Low,
+    },
+    Metric {
+        name: "ece",
+        value: |m| m.ece,
+        best: Best::Low,
+    },
+    Metric {
+        name: "bias",
+        value: |m| m.bias,
+        best: Best::At(0.0),
+    },
+    Metric {
+        name: "average_precision",
+        value: |m| m.average_precision,
+        best: Best::High,
+    },
+    Metric {
+        name: "calibration_slope",
+        value: |m| m.calibration_slope,
+        best: Best::At(1.0),
+    },
+    Metric {
+        name: "calibration_intercept",
+        value: |m| m.calibration_intercept,
+        best: Best::At(0.0),
+    },
 ];
 
 /// The baselines that a gain is promised over.
@@ -35,7 +69,7 @@ const GAINS: [&str; 3] = ["base_rate", "recency_only", "bg_nbd"];
 pub(crate) fn promises(found: &Evaluation, promised: Option<&Evaluation>) -> Vec<Promise> {
     let mut all: Vec<Promise> = METRICS
         .iter()
-        .map(|(name, value, best)| {
+        .map(|Metric { name, value, best }| {
             promise(
                 name,
                 value(&found.model),
