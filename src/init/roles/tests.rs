@@ -54,7 +54,8 @@ fn taken(export: &Export) -> [String; 4] {
     let sample = sample(export.header, export.line, export.kinds);
     let found = roles(sample, Format::Csv, &Columns::default())
         .unwrap_or_else(|error| panic!("{}: {error}", export.header));
-    let text = |finding: Option<&Finding>| finding.map_or_else(String::new, |f| f.mapping.to_string());
+    let text =
+        |finding: Option<&Finding>| finding.map_or_else(String::new, |f| f.mapping.to_string());
     [
         text(Some(&found.user)),
         text(Some(&found.time)),
@@ -86,7 +87,12 @@ const EXPORTS: &[Export] = &[
         header: "order_id,customer_id,order_status,order_purchase_timestamp,order_approved_at,order_estimated_delivery_date,customer_unique_id,customer_zip_code_prefix,payment_type,payment_installments,payment_value",
         line: "{n}a,{n}b,{k},{d} 10:00:00,{d} 11:00:00,{d} 00:00:00,{u}c,01310,credit_card,1,{a}",
         kinds: &["delivered", "delivered", "canceled"],
-        taken: ["customer_unique_id", "order_purchase_timestamp", "order_status", "payment_value"],
+        taken: [
+            "customer_unique_id",
+            "order_purchase_timestamp",
+            "order_status",
+            "payment_value",
+        ],
     },
     Export {
         header: "timestamp,visitorid,event,itemid,transactionid",
@@ -134,20 +140,35 @@ const EXPORTS: &[Export] = &[
         header: "event_date,event_timestamp,event_name,user_id,user_pseudo_id,user_first_touch_timestamp,ecommerce_purchase_revenue",
         line: "{d},{t}000000,{k},,{u}.{u},1600000000000000,{a}",
         kinds: &["page_view", "session_start", "purchase"],
-        taken: ["user_pseudo_id", "event_date", "event_name", "ecommerce_purchase_revenue"],
+        taken: [
+            "user_pseudo_id",
+            "event_date",
+            "event_name",
+            "ecommerce_purchase_revenue",
+        ],
     },
     Export {
         header: "Datum,Kundennummer,Artikel,Menge,Einzelpreis",
         line: "{d},K{u},Seife,{q},{a}",
         kinds: &[],
-        taken: ["Kundennummer", "Datum", NONE, "double(Menge) * double(Einzelpreis)"],
+        taken: [
+            "Kundennummer",
+            "Datum",
+            NONE,
+            "double(Menge) * double(Einzelpreis)",
+        ],
     },
 ];
 
 #[test]
 fn common_exports_have_their_columns() {
     for export in EXPORTS {
-        assert_eq!(taken(export), export.taken.map(str::to_owned), "{}", export.header);
+        assert_eq!(
+            taken(export),
+            export.taken.map(str::to_owned),
+            "{}",
+            export.header
+        );
     }
 }
 
@@ -166,22 +187,52 @@ fn a_total_that_is_the_product_is_taken_and_its_reason_says_so() {
         ];
         sample.push(texts.iter().map(|text| Value::text(text)));
     }
-    let found = roles(sample, Format::Csv, &Columns::default()).unwrap().amount.unwrap();
-    assert_eq!((found.mapping, found.reason.as_str()), (Mapping::Column("x".to_owned()), "`qty` times `unit_price`"));
+    let found = roles(sample, Format::Csv, &Columns::default())
+        .unwrap()
+        .amount
+        .unwrap();
+    assert_eq!(
+        (found.mapping, found.reason.as_str()),
+        (Mapping::Column("x".to_owned()), "`qty` times `unit_price`")
+    );
 }
 
 #[test]
 fn tables_without_users_or_times_are_refused_with_what_the_columns_look_like() {
     for (header, line, field) in [
-        ("order_id,user_id,order_number,order_dow,days_since_prior_order", "{n},{u},3,4,7.0", "time"),
+        (
+            "order_id,user_id,order_number,order_dow,days_since_prior_order",
+            "{n},{u},3,4,7.0",
+            "time",
+        ),
         ("customerID,gender,tenure,Churn", "{u},F,12,No", "time"),
-        ("timestamp,item_id,position,click", "{d} 10:00:00,{n},2,0", "user"),
-        ("household_key,BASKET_ID,DAY,SALES_VALUE", "{u},2698{n},{q},{a}", "time"),
-        ("customer_id,birth_date,city", "{u},1970-01-{q},London", "time"),
+        (
+            "timestamp,item_id,position,click",
+            "{d} 10:00:00,{n},2,0",
+            "user",
+        ),
+        (
+            "household_key,BASKET_ID,DAY,SALES_VALUE",
+            "{u},2698{n},{q},{a}",
+            "time",
+        ),
+        (
+            "customer_id,birth_date,city",
+            "{u},1970-01-{q},London",
+            "time",
+        ),
     ] {
         match roles(sample(header, line, &[]), Format::Csv, &Columns::default()) {
-            Err(InitError::NoColumn { field: found, columns, .. }) => {
-                assert_eq!((found, columns.lines().count()), (field, header.split(',').count()), "{header}");
+            Err(InitError::NoColumn {
+                field: found,
+                columns,
+                ..
+            }) => {
+                assert_eq!(
+                    (found, columns.lines().count()),
+                    (field, header.split(',').count()),
+                    "{header}"
+                );
             }
             other => panic!("{header}: {other:?}"),
         }
@@ -197,13 +248,18 @@ fn given_columns_are_taken_and_others_are_asked_for() {
         ..Columns::default()
     };
     let found = roles(sample(header, line, &[]), Format::Csv, &given).unwrap();
-    assert_eq!(found.user.mapping, Mapping::Column("contact_email".to_owned()));
+    assert_eq!(
+        found.user.mapping,
+        Mapping::Column("contact_email".to_owned())
+    );
     let unknown = Columns {
         time: Some("create_at".to_owned()),
         ..Columns::default()
     };
     match roles(sample(header, line, &[]), Format::Csv, &unknown) {
-        Err(InitError::UnknownColumn { nearest, .. }) => assert_eq!(nearest.as_deref(), Some("created_at")),
+        Err(InitError::UnknownColumn { nearest, .. }) => {
+            assert_eq!(nearest.as_deref(), Some("created_at"))
+        }
         other => panic!("{other:?}"),
     }
     // Two columns that could both be the user: the answer decides, and without one the first is taken with a doubt.
@@ -222,10 +278,18 @@ fn given_columns_are_taken_and_others_are_asked_for() {
         ask: &mut ask,
     };
     let found = search.roles().unwrap().user;
-    assert_eq!((found.mapping, found.is_doubtful), (Mapping::Column("client_id".to_owned()), false));
+    assert_eq!(
+        (found.mapping, found.is_doubtful),
+        (Mapping::Column("client_id".to_owned()), false)
+    );
     assert_eq!(asked, ["user"]);
-    let alone = roles(sample(header, line, &[]), Format::Csv, &Columns::default()).unwrap().user;
-    assert_eq!((alone.mapping, alone.is_doubtful), (Mapping::Column("customer_id".to_owned()), true));
+    let alone = roles(sample(header, line, &[]), Format::Csv, &Columns::default())
+        .unwrap()
+        .user;
+    assert_eq!(
+        (alone.mapping, alone.is_doubtful),
+        (Mapping::Column("customer_id".to_owned()), true)
+    );
 }
 
 #[test]
@@ -254,5 +318,8 @@ fn gaps_in_json_are_kinds_and_amounts_of_their_own() {
     let found = roles(sample, Format::Jsonl, &Columns::default()).unwrap();
     let text = |finding: Option<Finding>| finding.unwrap().mapping.to_string();
     assert_eq!(text(found.kind), "event == null ? \"other\" : event");
-    assert_eq!(text(found.amount), "qty == null || price == null ? 0.0 : double(qty) * double(price)");
+    assert_eq!(
+        text(found.amount),
+        "qty == null || price == null ? 0.0 : double(qty) * double(price)"
+    );
 }

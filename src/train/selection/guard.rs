@@ -161,9 +161,9 @@ fn recency_only(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::phases::{Phases, Unit};
     use crate::card::Interval;
     use crate::math::sigmoid;
+    use crate::phases::{Phases, Unit};
     use crate::train::data::dataset::Dataset;
     use crate::train::selection::forecast::Forecaster;
 
