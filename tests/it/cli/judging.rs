@@ -115,10 +115,13 @@ fn the_figures_are_those_of_the_scores_and_of_what_the_log_says_afterwards() {
     let squares = pairs.iter().map(|pair| off(pair).powi(2));
     close(&e["model"]["brier"]["value"], squares.sum::<f64>() / n);
     // Pairs of a churner and a user who stayed that are in order; ties count half.
-    let (churned, stayed): (Vec<(f64, bool)>, Vec<(f64, bool)>) =
-        pairs.iter().partition(|pair| pair.1);
+    let of = |outcome| {
+        let of_outcome = pairs.iter().filter(move |pair| pair.1 == outcome);
+        of_outcome.map(|pair| pair.0).collect::<Vec<f64>>()
+    };
+    let (churned, stayed) = (of(true), of(false));
     let wins = churned.iter().flat_map(|c| {
-        stayed.iter().map(move |s| match c.0.total_cmp(&s.0) {
+        stayed.iter().map(move |s| match c.total_cmp(s) {
             std::cmp::Ordering::Greater => 1.0,
             std::cmp::Ordering::Equal => 0.5,
             std::cmp::Ordering::Less => 0.0,
