@@ -2,8 +2,8 @@
 //! what other events would change.
 //!
 //! [`explain`] gives a [`UserExplanation`], which is plain data: its JSON is the answer for other programs, and `report` draws
-//! it. [`answer`] is the answer as of one day, [`timeline`] the answers of earlier days, [`what_if`] the answer with supposed
-//! events, [`sentences`] the words, and [`near`] finds the ids that an unknown one may have meant.
+//! it. `answer` is the answer as of one day, `timeline` the answers of earlier days, `what_if` the answer with supposed
+//! events, `sentences` the words, and `near` finds the ids that an unknown one may have meant.
 
 pub(crate) mod answer;
 pub(crate) mod near;
@@ -102,7 +102,7 @@ pub struct Question<'a> {
     pub as_of: Day,
     /// The only horizon to answer for; `None` for all of the model's.
     pub horizon_days: Option<u16>,
-    /// Events in words, such as `2 purchase 3 days ago 49.90`; see [`what_if`].
+    /// Events in words, such as `2 purchase 3 days ago 49.90`; see `what_if`.
     pub suppose: &'a [String],
 }
 

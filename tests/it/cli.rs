@@ -2,7 +2,8 @@
 
 mod below_baseline;
 mod coverage;
-#[cfg(target_os = "linux")]
+// Its bundles are made by hand, as those of the server's tests.
+#[cfg(all(target_os = "linux", feature = "serve"))]
 mod history;
 mod hostile;
 mod if_changed;

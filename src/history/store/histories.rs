@@ -202,8 +202,8 @@ impl Histories {
         Ok(all)
     }
 
-    /// These blocks of users, of which there are [`Self::block_count`].
-    pub(crate) fn span_of(&self, blocks: Range<usize>) -> Span<'_> {
+    /// These blocks of users, in order.
+    pub fn span_of(&self, blocks: Range<usize>) -> Span<'_> {
         Span {
             histories: self,
             blocks,

@@ -1,8 +1,8 @@
 //! Bundles on a later day than they were fitted on: users are described at that day by the bundle's own features, and
 //! labelled by what they did after it.
 //!
-//! [`day`] chooses the day and refuses one that a fit has seen; [`evaluate`] judges one bundle by the figures of the card;
-//! [`compare`] puts two bundles beside each other. `rows` makes the labelled rows of a bundle, `promise` sets figures
+//! [`day`] chooses the day and refuses one that a fit has seen; [`evaluate()`] judges one bundle by the figures of the card;
+//! [`compare()`] puts two bundles beside each other. `rows` makes the labelled rows of a bundle, `promise` sets figures
 //! beside those of its card.
 
 pub mod compare;

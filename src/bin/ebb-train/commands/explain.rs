@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Answer for this horizon of the model only.
     #[arg(long, value_name = "DAYS")]
     pub(crate) horizon: Option<u16>,
-    /// Suppose events, such as "purchase today" or "2 purchase 3 days ago 49.90": [COUNT] KIND WHEN [AMOUNT], where WHEN is
+    /// Suppose events, such as "purchase today" or "2 purchase 3 days ago 49.90": `[COUNT] KIND WHEN [AMOUNT]`, where WHEN is
     /// today (the as-of day), yesterday, 3 days ago or a date, and the amount that of each event [default: the user's mean];
     /// may be repeated.
     #[arg(long = "if", value_name = "EVENTS")]
