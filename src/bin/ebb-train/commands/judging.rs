@@ -2,14 +2,14 @@
 
 use clap::Args;
 use ebb::events::{EventsError, ReadLog};
-use ebb::history::{Day, Users};
+use ebb::history::Day;
 use ebb::model;
 use ebb::train::TrainError;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use ebb::train::later::{DayRequest, LaterError, LaterLog};
 
-use super::log::read;
+use super::log::read_briefly;
 use crate::args;
 use crate::outcome::{Failure, Output, failed, usage};
 use crate::progress::ProgressDisplay;
@@ -49,7 +49,7 @@ pub(crate) fn read_for(
     for bundle in bundles {
         agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     }
-    let read = read(log, config, None, Users::All, output)?;
+    let read = read_briefly(log, config, None, output)?;
     if let Some(rejected) = read.quality.too_many_rejected(&config.events) {
         return Err(failed(EventsError::TooManyRejected(Box::new(rejected))));
     }
