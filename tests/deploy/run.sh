@@ -95,7 +95,7 @@ check "docs/ebb-serve.toml is in order" \
     prints 'the configuration is in order' "$server" --config "$site/ebb-serve.toml" --check-config
 sed 's/^queue_length/queue_lenght/' "$site/ebb-serve.toml" >"$site/misspelt.toml"
 check "a misspelt key is found" ends 64 queue_lenght "$server" --config "$site/misspelt.toml" --check-config
-check "the server tells of itself" prints '^ebb [0-9]' "$server" --version
+check "the server tells of itself" prints '^ebb-serve [0-9]' "$server" --version
 check "docs/ebb-serve.toml has every limit at its default" "$python" tests/deploy/consistent.py limits
 check "unit and manifest wait longer than the server drains" "$python" tests/deploy/consistent.py waits
 
@@ -151,7 +151,7 @@ check "a folder that is not copied is missed" ends 101 examples built deploy/Doc
 # --- The images.
 if docker info >/dev/null 2>&1; then
     check "the image is built" docker build --quiet --file deploy/Dockerfile --tag ebb-serve:test .
-    check "the image runs" prints '^ebb [0-9]' docker run --rm --read-only --cap-drop ALL ebb-serve:test --version
+    check "the image runs" prints '^ebb-serve [0-9]' docker run --rm --read-only --cap-drop ALL ebb-serve:test --version
     check "the trainer's image is built" docker build --quiet --file deploy/Dockerfile.train --tag ebb-train:test .
     mkdir -p "$work/fit"
     check "the trainer's image fits a model" docker run --rm --read-only --tmpfs /tmp --cap-drop ALL \
