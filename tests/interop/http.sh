@@ -98,9 +98,10 @@ transcript=$work/http-transcript.txt
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", 503, 504]
 END
-    if timeout 300 "$work/http-venv/bin/schemathesis" --no-color --config-file "$work/schemathesis.toml" run "$url/openapi.json" --seed 7 --phases examples,coverage,fuzzing \
+    # It leaves what it found in the folder that it is run in.
+    if (cd "$work" && timeout 300 http-venv/bin/schemathesis --no-color --config-file schemathesis.toml run "$url/openapi.json" --seed 7 --phases examples,coverage,fuzzing \
         --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,missing_required_header \
-        --max-time "${SCHEMATHESIS_SECONDS:-40}" --continue-on-failure; then
+        --max-time "${SCHEMATHESIS_SECONDS:-40}" --continue-on-failure); then
         echo "ok schemathesis: nothing that it tries is answered otherwise than described"
     else
         echo "FAILED schemathesis"
