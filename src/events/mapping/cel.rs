@@ -28,7 +28,7 @@ const KEY_BYTES: usize = 1 << 10;
 const ENTRY_BYTES: usize = size_of::<(u64, Remembered)>();
 
 /// Identifiers that CEL gives a meaning of their own, and that are columns only where a file has them.
-const CEL_NAMES: [&str; 14] = [
+pub(crate) const CEL_NAMES: [&str; 14] = [
     "bool",
     "bytes",
     "double",

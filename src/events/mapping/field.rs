@@ -98,7 +98,7 @@ impl Columns<'_> {
 }
 
 /// A column's name as an expression can write it.
-fn identifier(column: &str) -> String {
+pub(crate) fn identifier(column: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = column.chars().map(allowed).collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) {

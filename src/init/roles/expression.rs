@@ -1,11 +1,13 @@
 //! Columns as expressions write them.
 
 use crate::events::config::{Decimal, Format, Mapping};
+use crate::events::mapping::cel::CEL_NAMES;
+use crate::events::mapping::field::identifier;
 use crate::init::columns::profile::Profile;
 use crate::init::sample::Nature;
 
-/// Words that the expression language keeps for itself.
-const RESERVED: [&str; 38] = [
+/// Words that the expression language keeps for itself, beside [`CEL_NAMES`].
+const RESERVED: [&str; 24] = [
     "as",
     "break",
     "const",
@@ -28,20 +30,6 @@ const RESERVED: [&str; 38] = [
     "var",
     "void",
     "while",
-    "bool",
-    "bytes",
-    "double",
-    "dyn",
-    "google",
-    "int",
-    "list",
-    "map",
-    "math",
-    "null_type",
-    "optional",
-    "optional_type",
-    "string",
-    "uint",
     "type",
     "all",
 ];
@@ -116,19 +104,10 @@ impl Operand {
     }
 }
 
-fn identifier(column: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name: String = column.chars().map(allowed).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) {
-        format!("_{name}")
-    } else {
-        name
-    }
-}
-
 fn is_identifier(name: &str) -> bool {
     let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
     name.starts_with(is_first)
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !RESERVED.contains(&name)
+        && !CEL_NAMES.contains(&name)
 }
