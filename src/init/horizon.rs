@@ -161,9 +161,7 @@ pub(crate) fn outlook(
         let mut part = vec![(0, 0); dates.len()];
         for (_, _, history) in block.iter() {
             for (count, date) in part.iter_mut().zip(&dates) {
-                if labeller.eligible(history, *date).is_ok()
-                    && let Some(churned) = labeller.churned(history, *date, horizon_days)
-                {
+                if let Ok(churned) = labeller.label(history, *date, horizon_days) {
                     *count = (count.0 + 1, count.1 + u64::from(churned));
                 }
             }
