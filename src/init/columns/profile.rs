@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::number::{Numbers, numbers};
+use super::some_filled;
 use super::time::{Times, times};
 use crate::events::config::{Decimal, Mapping};
 use crate::events::quality::printable::printable;
@@ -60,7 +61,7 @@ pub(crate) struct Habits {
 /// The columns of a sample, described.
 pub(crate) fn profiles(sample: Sample, usual_decimal: Decimal) -> Vec<Profile> {
     let numbers_of = |column: &SampleColumn, usual: Decimal| {
-        let texts = spread(&column.values);
+        let texts = some_filled(&column.values, VALUES);
         let is_text = texts.iter().all(|value| value.nature == Nature::Text);
         let texts: Vec<&str> = texts.iter().map(|value| value.text.as_str()).collect();
         // Numbers by their own type need no decimal mark.
@@ -89,18 +90,6 @@ pub(crate) fn profiles(sample: Sample, usual_decimal: Decimal) -> Vec<Profile> {
             let same = names.iter().filter(|name| **name == column.name).count();
             Profile::new(column, position, rows, numbers, times, same > 1)
         })
-        .collect()
-}
-
-/// Values at even distances, without empty ones.
-fn spread(values: &[Value]) -> Vec<&Value> {
-    let filled: Vec<&Value> = values
-        .iter()
-        .filter(|v| v.nature != Nature::Empty)
-        .collect();
-    let taken = filled.len().min(VALUES);
-    (0..taken)
-        .filter_map(|k| filled.get(k * filled.len() / taken).copied())
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::pattern::{PATTERNS, Pattern};
-use super::zone;
+use super::{some_filled, zone};
 use crate::columnar::Cell;
 use crate::events::mapping::time::TimeReader;
 use crate::history::Day;
@@ -51,14 +51,8 @@ pub(crate) struct Times {
 
 /// The times that a column holds; `None` where it holds something else.
 pub(crate) fn times(values: &[Value], day_first: bool) -> Option<Times> {
-    let filled: Vec<&Value> = values
-        .iter()
-        .filter(|v| v.nature != Nature::Empty)
-        .collect();
-    let taken = filled.len().min(VALUES);
-    let chosen: Vec<&Value> = (0..taken)
-        .filter_map(|k| filled.get(k * filled.len() / taken).copied())
-        .collect();
+    let chosen = some_filled(values, VALUES);
+    let taken = chosen.len();
     let texts: Vec<&str> = chosen.iter().map(|value| value.text.as_str()).collect();
     let of = |nature: Nature| chosen.iter().filter(|v| v.nature == nature).count() * 2 > taken;
     if of(Nature::Day) || of(Nature::Local) || of(Nature::Instant) {

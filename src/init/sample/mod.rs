@@ -17,6 +17,7 @@ use crate::events::input::log_file::{LogFile, format_by_name};
 use crate::events::input::open::first_bytes;
 use crate::events::input::parquet as parquet_reader;
 use crate::events::{EventsConfig, EventsError};
+use crate::math::evenly;
 use crate::phases::{Phases, Unit};
 
 /// Rows that are looked at in all files together.
@@ -143,11 +144,10 @@ fn unnamed_format(given: &[PathBuf]) -> Result<Option<Format>, InitError> {
 
 /// Rows of files at even distances.
 fn rows(found: &[LogFile], layout: &mut Layout, phases: Phases<'_>) -> Result<Sample, InitError> {
-    let taken = found.len().min(MOST_FILES);
-    let chosen: Vec<&LogFile> = (0..taken)
-        .filter_map(|k| found.get(k * found.len() / taken))
+    let chosen: Vec<&LogFile> = evenly(found.len(), MOST_FILES)
+        .map(|at| &found[at])
         .collect();
-    let most_rows = MOST_ROWS / taken.max(1);
+    let most_rows = MOST_ROWS / chosen.len().max(1);
     let bytes = chosen.iter().map(|file| file.bytes).sum();
     let phase = phases.begin("looking at the log", bytes, Unit::Bytes);
     let mut sample = Sample::default();
