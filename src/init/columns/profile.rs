@@ -49,15 +49,6 @@ pub(crate) struct Profile {
     pub(crate) is_doubled: bool,
 }
 
-/// How the values of a file are usually written, as far as some columns show it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Habits {
-    /// What separates fractions.
-    pub(crate) decimal: Decimal,
-    /// Whether dates have the day before the month.
-    pub(crate) day_first: bool,
-}
-
 /// The columns of a sample, described.
 pub(crate) fn profiles(sample: Sample, usual_decimal: Decimal) -> Vec<Profile> {
     let numbers_of = |column: &SampleColumn, usual: Decimal| {
@@ -67,26 +58,24 @@ pub(crate) fn profiles(sample: Sample, usual_decimal: Decimal) -> Vec<Profile> {
         // Numbers by their own type need no decimal mark.
         numbers(&texts, usual).filter(|found| is_text || found.decimal.is_none())
     };
-    let shows_comma = |column: &SampleColumn| {
-        numbers_of(column, usual_decimal)
-            .is_some_and(|found| found.is_certain && found.decimal == Some(Decimal::Comma))
+    let all_numbers = |usual: Decimal| -> Vec<Option<Numbers>> {
+        let columns = sample.columns.iter();
+        columns.map(|column| numbers_of(column, usual)).collect()
     };
-    let has_comma = sample.columns.iter().any(shows_comma);
-    let habits = Habits {
-        decimal: if has_comma {
-            Decimal::Comma
-        } else {
-            usual_decimal
-        },
-        day_first: has_comma || usual_decimal == Decimal::Comma,
-    };
+    let mut numbers = all_numbers(usual_decimal);
+    let shows_comma = |found: &Numbers| found.is_certain && found.decimal == Some(Decimal::Comma);
+    let has_comma = numbers.iter().flatten().any(shows_comma);
+    // What is certain of one column decides on others that could be read either way.
+    if has_comma && usual_decimal == Decimal::Point {
+        numbers = all_numbers(Decimal::Comma);
+    }
+    let day_first = has_comma || usual_decimal == Decimal::Comma;
     let names: Vec<String> = sample.columns.iter().map(|c| c.name.clone()).collect();
     let rows = sample.rows;
-    let columns = sample.columns.into_iter().enumerate();
+    let columns = sample.columns.into_iter().zip(numbers).enumerate();
     columns
-        .map(|(position, column)| {
-            let numbers = numbers_of(&column, habits.decimal);
-            let times = times(&column.values, habits.day_first);
+        .map(|(position, (column, numbers))| {
+            let times = times(&column.values, day_first);
             let same = names.iter().filter(|name| **name == column.name).count();
             Profile::new(column, position, rows, numbers, times, same > 1)
         })
