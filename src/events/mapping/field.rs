@@ -115,14 +115,9 @@ pub(crate) fn unknown_column(
     name: &str,
     columns: &[String],
 ) -> EventsError {
-    let similarity =
-        |column: &String| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
-    let best = columns
-        .iter()
-        .map(|column| (similarity(column), column))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let shown = |column: &String| printable(column, CHARACTERS_SHOWN);
-    let mut names: Vec<String> = columns.iter().take(COLUMNS_SHOWN).map(shown).collect();
+    let shown = |column: &str| printable(column, CHARACTERS_SHOWN);
+    let all = || columns.iter().map(String::as_str);
+    let mut names: Vec<String> = all().take(COLUMNS_SHOWN).map(shown).collect();
     if columns.len() > COLUMNS_SHOWN {
         names.push(format!("and {} more", columns.len() - COLUMNS_SHOWN));
     }
@@ -130,11 +125,23 @@ pub(crate) fn unknown_column(
         path: PathBuf::from(path),
         setting: field.setting(),
         column: printable(name, CHARACTERS_SHOWN),
-        nearest: best
-            .filter(|(similarity, _)| *similarity > 0.7)
-            .map(|(_, column)| shown(column)),
+        nearest: nearest_column(name, all()).map(shown),
         columns: names,
     }
+}
+
+/// The column whose name is most similar to one that is not there; `None` where none is similar.
+pub(crate) fn nearest_column<'n>(
+    name: &str,
+    columns: impl Iterator<Item = &'n str>,
+) -> Option<&'n str> {
+    let name = name.to_lowercase();
+    let similarity = |column: &str| strsim::jaro_winkler(&column.to_lowercase(), &name);
+    columns
+        .map(|column| (similarity(column), column))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .map(|(_, column)| column)
 }
 
 /// Where the values of one field come from.

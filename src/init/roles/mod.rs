@@ -15,6 +15,7 @@ use super::InitError;
 use super::columns::profile::Profile;
 use super::request::{Ask, Columns, Question};
 use crate::events::config::{Field, Format, Mapping};
+use crate::events::mapping::field::nearest_column;
 
 /// Two candidates within so many points could both be meant; fewer where no names speak for them.
 const CLOSE: i32 = 8;
@@ -185,18 +186,11 @@ impl Search<'_, '_> {
         let by = |is: &dyn Fn(&&Profile) -> bool| self.profiles.iter().find(is);
         let found = by(&|p| p.name == name).or_else(|| by(&|p| p.name.eq_ignore_ascii_case(name)));
         let Some(profile) = found else {
-            let similarity =
-                |p: &Profile| strsim::jaro_winkler(&p.name.to_lowercase(), &name.to_lowercase());
-            let nearest = self
-                .profiles
-                .iter()
-                .max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+            let columns = self.profiles.iter().map(|p| p.name.as_str());
             return Err(InitError::UnknownColumn {
                 field: wanted.name,
                 column: name.to_owned(),
-                nearest: nearest
-                    .filter(|p| similarity(p) > 0.7)
-                    .map(|p| p.name.clone()),
+                nearest: nearest_column(name, columns).map(str::to_owned),
                 columns: self.listed(),
             });
         };
