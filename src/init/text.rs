@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Proposal;
 use super::roles::Finding;
 use crate::events::config::Mapping;
-use crate::math::thousands;
+use crate::math::{counted, thousands};
 
 /// Columns of a line of comment.
 const WIDTH: usize = 118;
@@ -151,14 +151,6 @@ fn churn(text: &mut String, proposal: &Proposal) {
                 outlook_text(outlook, windows.horizon_days)
             ),
         );
-    }
-}
-
-/// A number of things, in words.
-fn counted(number: u64, things: &str) -> String {
-    match number {
-        1 => format!("1 {things}"),
-        _ => format!("{} {things}s", thousands(number)),
     }
 }
 

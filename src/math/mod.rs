@@ -13,7 +13,7 @@ pub(crate) mod wilson;
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
 pub use log1p::Log1p;
 #[cfg(feature = "train")]
-pub(crate) use thousands::thousands;
+pub(crate) use thousands::{counted, thousands};
 pub use wilson::wilson_interval;
 
 /// The sum of products of two slices, read up to the shorter length; in four interleaved sums, so that the processor

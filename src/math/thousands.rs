@@ -10,3 +10,9 @@ pub(crate) fn thousands(number: u64) -> String {
     }
     text
 }
+
+/// `1 user`, `2 users`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", thousands(number))
+}

@@ -1,18 +1,12 @@
 //! Numbers as text, the same in the page, on the terminal and in the quality gate.
 
-pub(crate) use crate::math::thousands;
+pub(crate) use crate::math::{counted, thousands};
 
 /// A narrow space that does not break keeps a number and its unit together.
 pub(crate) const THIN: char = '\u{202f}';
 
 /// What stands where a number is not known.
 const UNKNOWN: &str = "–";
-
-/// `1 user`, `2 users`.
-pub(crate) fn counted(number: u64, one: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", thousands(number))
-}
 
 /// A share as percent: one decimal below 10 % and close to 100 %, none between.
 pub(crate) fn percent(share: f64) -> String {
