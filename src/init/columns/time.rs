@@ -205,26 +205,28 @@ fn by_pattern(texts: &[&str], day_first: bool) -> Option<Times> {
         }
     }
     let (pattern, read) = best?;
-    let mut times = read.times(Some(&pattern.format));
-    times.has_clock = pattern.has_clock;
-    times.are_instants = pattern.is_instant;
-    if pattern.format.contains("%z") {
-        let read = |text: &str| Timestamp::strptime(&pattern.format, text).ok();
-        times.zone = zone::of_texts(texts, read);
-    }
+    let described = |format: &str, read: &Reading| {
+        let mut times = read.times(Some(format));
+        times.has_clock = pattern.has_clock;
+        times.are_instants = pattern.is_instant;
+        if format.contains("%z") {
+            let instant = |text: &str| Timestamp::strptime(format, text).ok();
+            times.zone = zone::of_texts(texts, instant);
+        }
+        times
+    };
+    let times = described(&pattern.format, &read);
     let other = pattern.swapped.as_deref();
     let both = other.and_then(|format| Some((format, Reading::new(Some(format), texts)?)));
     let Some((other, swapped)) = both.filter(|(_, swapped)| swapped.share() >= read.share()) else {
         return Some(times);
     };
-    let (mut chosen, mut left) = (&times, swapped.times(Some(other)));
-    left.has_clock = times.has_clock;
-    left.are_instants = times.are_instants;
+    let swapped = described(other, &swapped);
     let is_day_first =
         |format: &Option<String>| format.as_ref().is_some_and(|f| f.starts_with("%d"));
     let twelve_hours = texts.iter().any(|text| text.ends_with(['M', 'm']));
     // In order of time under one reading alone: that is how the log was written.
-    let (reason, takes_chosen) = if times.is_sorted != left.is_sorted {
+    let (reason, takes_first) = if times.is_sorted != swapped.is_sorted {
         (
             "the rows are in order of time only if it is read so",
             times.is_sorted,
@@ -250,14 +252,14 @@ fn by_pattern(texts: &[&str], day_first: bool) -> Option<Times> {
             is_day_first(&times.format),
         )
     };
-    if !takes_chosen {
-        chosen = &left;
-    }
-    let dropped = if takes_chosen { &left } else { &times };
+    let (chosen, dropped) = match takes_first {
+        true => (times, swapped),
+        false => (swapped, times),
+    };
     Some(Times {
-        other_format: dropped.format.clone(),
+        other_format: dropped.format,
         order_reason: Some(reason),
-        ..chosen.clone()
+        ..chosen
     })
 }
 

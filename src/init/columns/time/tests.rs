@@ -161,6 +161,29 @@ fn a_day_that_could_be_a_month_has_both_formats() {
             .order_reason
             .is_some_and(|reason| reason.contains("in order of time"))
     );
+    // The offsets are those of the zone by the reading that is taken.
+    let offsets = ["+0100", "+0100", "+0100", "+0100", "+0200", "+0200"];
+    let days = [
+        "01/02/2024",
+        "01/05/2024",
+        "02/03/2024",
+        "02/04/2024",
+        "06/01/2024",
+        "07/01/2024",
+    ];
+    let zoned: Vec<String> = days
+        .iter()
+        .zip(offsets)
+        .map(|(day, offset)| format!("{day} 10:00:00 {offset}"))
+        .collect();
+    let zoned = found(&zoned.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    assert_eq!(
+        (zoned.format.as_deref(), zoned.zone),
+        (
+            Some("%m/%d/%Y %H:%M:%S %z"),
+            Some(zone::Zone::Named("Europe/Berlin"))
+        )
+    );
     // The negative control: one day above 12 leaves no doubt.
     assert_eq!(
         found(&["01/02/2024", "13/02/2024"]).unwrap().other_format,
