@@ -62,14 +62,18 @@ pub(crate) fn times(values: &[Value], day_first: bool) -> Option<Times> {
         times.has_clock = !of(Nature::Day);
         return Some(times);
     }
-    let is_number = texts.iter().all(|text| text.parse::<f64>().is_ok());
+    let is_number = |text: &&&str| text.parse::<f64>().is_ok();
+    let numbers = texts.iter().filter(is_number).count();
     if taken == 0 || of(Nature::Bool) || of(Nature::Nested) {
         return None;
     }
-    if is_number {
+    if numbers == taken {
         return of_numbers(&texts);
     }
-    written(&texts, day_first)
+    // Some of the values may be damaged.
+    let are_numbers = numbers as f64 >= LEAST_SHARE * taken as f64;
+    let ticks = are_numbers.then(|| of_numbers(&texts)).flatten();
+    ticks.or_else(|| written(&texts, day_first))
 }
 
 /// The days that a format reads of some texts.

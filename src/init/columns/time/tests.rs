@@ -198,4 +198,11 @@ fn some_damaged_values_do_not_hide_the_format() {
     let times = found(&texts).unwrap();
     assert_eq!(times.format.as_deref(), Some("%Y-%m-%d %H:%M:%S"));
     assert!(times.share > 0.9 && times.share < 1.0, "{}", times.share);
+    let mut ticks = vec!["1700000000"; 95];
+    ticks.extend(["NULL", "unknown"]);
+    let times = found(&ticks).unwrap();
+    assert_eq!(
+        (times.format.as_deref(), times.are_instants),
+        (Some("epoch_s"), true)
+    );
 }
