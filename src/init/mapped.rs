@@ -156,19 +156,10 @@ fn decimal(roles: &Roles, profiles: &[Profile], doubts: &mut Vec<String>) -> Opt
 /// A doubt where a column in use has bytes that the reader takes for damage.
 fn encoding_doubt(layout: &Layout, roles: &Roles) -> Option<String> {
     let in_use = |name: &&String| {
-        let findings = [
-            Some(&roles.user),
-            Some(&roles.time),
-            roles.kind.as_ref(),
-            roles.amount.as_ref(),
-        ];
-        findings
-            .into_iter()
-            .flatten()
-            .any(|finding| match &finding.mapping {
-                Mapping::Column(column) => column == *name,
-                Mapping::Expression(text) => text.contains(name.as_str()),
-            })
+        roles.findings().any(|finding| match &finding.mapping {
+            Mapping::Column(column) => column == *name,
+            Mapping::Expression(text) => text.contains(name.as_str()),
+        })
     };
     let damaged = layout.not_utf8.iter().find(in_use)?;
     Some(format!(
@@ -181,17 +172,8 @@ fn encoding_doubt(layout: &Layout, roles: &Roles) -> Option<String> {
 /// are changed with them.
 fn named(columns: &[String], roles: &mut Roles) -> Vec<String> {
     let mut names = columns.to_vec();
-    let findings = || {
-        [
-            Some(&roles.user),
-            Some(&roles.time),
-            roles.kind.as_ref(),
-            roles.amount.as_ref(),
-        ]
-    };
-    let is_plain = findings()
-        .into_iter()
-        .flatten()
+    let is_plain = roles
+        .findings()
         .all(|finding| matches!(finding.mapping, Mapping::Column(_)));
     // An expression names other columns too, and by their own names they are found in it.
     if !is_plain {

@@ -72,6 +72,15 @@ pub(crate) struct Roles {
     pub(crate) amount_position: Option<usize>,
 }
 
+impl Roles {
+    /// The fields that are mapped.
+    pub(crate) fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let optional = [self.kind.as_ref(), self.amount.as_ref()];
+        let required = [&self.user, &self.time];
+        required.into_iter().chain(optional.into_iter().flatten())
+    }
+}
+
 /// What a field needs.
 struct Wanted {
     field: Field,
