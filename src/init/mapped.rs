@@ -72,7 +72,7 @@ impl Mapped {
             .columns
             .as_ref()
             .map(|columns| named(columns, &mut roles));
-        doubts.extend(encoding_doubt(layout, &roles));
+        doubts.extend(encoding_doubt(layout, columns.as_deref(), &roles));
         let format = layout.is_format_set.then_some(layout.format);
         let Roles {
             user,
@@ -154,18 +154,28 @@ fn decimal(roles: &Roles, profiles: &[Profile], doubts: &mut Vec<String>) -> Opt
 }
 
 /// A doubt where a column in use has bytes that the reader takes for damage.
-fn encoding_doubt(layout: &Layout, roles: &Roles) -> Option<String> {
-    let in_use = |name: &&String| {
+fn encoding_doubt(layout: &Layout, columns: Option<&[String]>, roles: &Roles) -> Option<String> {
+    let in_use = |name: &&str| {
         roles.findings().any(|finding| match &finding.mapping {
             Mapping::Column(column) => column == *name,
-            Mapping::Expression(text) => text.contains(name.as_str()),
+            Mapping::Expression(text) => text.contains(*name),
         })
     };
-    let damaged = layout.not_utf8.iter().find(in_use)?;
+    let found = layout.not_utf8.iter();
+    let mut damaged = found.map(|name| configured_name(layout, columns, name));
+    let damaged = damaged.find(in_use)?;
     Some(format!(
         "values of `{damaged}` are not UTF-8, and rows with them are rejected: convert the files, as `iconv -f WINDOWS-1252 -t \
          UTF-8` does"
     ))
+}
+
+/// What the configuration, which may name the `columns`, calls a column of the files.
+fn configured_name<'n>(layout: &Layout, columns: Option<&'n [String]>, name: &'n str) -> &'n str {
+    let mut own = layout.columns.iter().flatten();
+    let position = own.position(|own| own == name);
+    let configured = columns.zip(position).and_then(|(all, at)| all.get(at));
+    configured.map_or(name, String::as_str)
 }
 
 /// Names for the columns of files without a header: those of the fields where columns are mapped as they are. The findings

@@ -263,6 +263,30 @@ fn files_without_a_header_get_names() {
 }
 
 #[test]
+fn a_column_that_is_not_utf8_is_a_doubt_in_files_with_and_without_a_header() {
+    let lines = export("", |date, user, number| {
+        let behaviour = match user {
+            39 => "caf\u{e9}",
+            _ => ["pv", "pv", "buy", "cart"][number % 4],
+        };
+        format!("{},{behaviour},{date} 10:00:00", 1_000 + user)
+    });
+    let latin1 = |text: &str| -> Vec<u8> { text.chars().map(|c| c as u8).collect() };
+    for (header, column) in [
+        ("", "kind"),
+        ("user_id,behaviour_type,time\n", "behaviour_type"),
+    ] {
+        let (found, _) = proposed("log.csv", &latin1(&format!("{header}{lines}")));
+        let doubts = found["proposal"]["doubts"].to_string();
+        assert!(
+            doubts.contains(&format!("values of `{column}` are not UTF-8")),
+            "{doubts}: {}",
+            found["toml"]
+        );
+    }
+}
+
+#[test]
 fn nested_json_is_mapped_by_dotted_names() {
     let text = export("", |date, user, number| {
         format!(
