@@ -79,10 +79,7 @@ fn single(
     let mapping = match numbers.currency {
         None => profile.mapping.clone(),
         // The reader takes the fraction's mark from the setting.
-        Some(currency) => {
-            let path = Operand::new(profile, format)?.path;
-            Mapping::Expression(format!("{path}.replace(\"{currency}\", \"\").trim()"))
-        }
+        Some(currency) => Mapping::Expression(Operand::new(profile, format)?.bare(currency)),
     };
     Some(Candidate {
         mapping,

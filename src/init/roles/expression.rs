@@ -42,6 +42,8 @@ pub(crate) struct Operand {
     /// The condition that there is no value.
     pub(crate) missing: String,
     is_text: bool,
+    /// Whether values are missing and are no empty text instead, so that no method can be called on them.
+    has_null: bool,
 }
 
 impl Operand {
@@ -66,7 +68,17 @@ impl Operand {
             path,
             missing,
             is_text,
+            has_null: format != Format::Csv && profile.filled < 1.0,
         })
+    }
+
+    /// The text in the column without a currency; empty where there is none.
+    pub(crate) fn bare(&self, currency: &str) -> String {
+        let bare = without(&self.path, currency);
+        match self.has_null {
+            true => format!("{} ? \"\" : {bare}", self.missing),
+            false => bare,
+        }
     }
 
     /// The number in the column, whose values are written so.
@@ -76,7 +88,7 @@ impl Operand {
             return format!("double({path})");
         }
         let bare = match currency {
-            Some(currency) => format!("{path}.replace(\"{currency}\", \"\").trim()"),
+            Some(currency) => without(path, currency),
             None => path.clone(),
         };
         match decimal {
@@ -88,20 +100,30 @@ impl Operand {
         }
     }
 
+    /// The condition that the text in the column begins so.
+    pub(crate) fn starts_with(&self, beginning: &str) -> String {
+        let condition = format!("{}.startsWith(\"{beginning}\")", self.path);
+        match self.has_null {
+            true => format!("!({}) && {condition}", self.missing),
+            false => condition,
+        }
+    }
+
     /// The condition that the number is below 0.
     pub(crate) fn is_negative(&self, filled: f64) -> String {
-        let Self {
-            path,
-            missing,
-            is_text,
-        } = self;
-        match (is_text, filled < 1.0) {
+        let Self { path, missing, .. } = self;
+        match (self.is_text, filled < 1.0) {
             // Empty text does not begin with a sign.
-            (true, _) => format!("{path}.startsWith(\"-\")"),
+            (true, _) => self.starts_with("-"),
             (false, true) => format!("!({missing}) && double({path}) < 0.0"),
             (false, false) => format!("double({path}) < 0.0"),
         }
     }
+}
+
+/// The text at a path without a currency.
+fn without(path: &str, currency: &str) -> String {
+    format!("{path}.replace(\"{currency}\", \"\").trim()")
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -67,11 +67,9 @@ fn marked(profile: &Profile, negative: Option<&Profile>, format: Format) -> Opti
     if !is_return {
         return None;
     }
-    let path = Operand::new(profile, format)?.path;
+    let condition = Operand::new(profile, format)?.starts_with(&letter.to_string());
     Some(Finding {
-        mapping: Mapping::Expression(format!(
-            "{path}.startsWith(\"{letter}\") ? \"return\" : \"purchase\""
-        )),
+        mapping: Mapping::Expression(format!("{condition} ? \"return\" : \"purchase\"")),
         reason: format!(
             "{:.1} % of the rows have a `{letter}` before the number in `{}`, and numbers below 0",
             100.0 * count as f64 / rows,

@@ -323,3 +323,43 @@ fn gaps_in_json_are_kinds_and_amounts_of_their_own() {
         "qty == null || price == null ? 0.0 : double(qty) * double(price)"
     );
 }
+
+#[test]
+fn no_method_is_called_on_values_that_json_does_not_have() {
+    // Half of the rows have no total, and one in ten gives money back.
+    let sample = |mark: &str| {
+        let mut sample = Sample::of_columns(&["user", "at", "total"].map(str::to_owned));
+        for n in 0..200 {
+            let total = match n % 20 {
+                0 => format!("-{mark}{n}.50"),
+                part if part % 2 == 0 => format!("{mark}{n}.50"),
+                _ => String::new(),
+            };
+            sample.push(
+                [
+                    Value::text(&format!("u{}", n % 30)),
+                    Value::text(&format!("2024-02-{:02}", 1 + n % 28)),
+                    Value::text(&total),
+                ]
+                .into_iter(),
+            );
+        }
+        sample
+    };
+    let text = |finding: Option<Finding>| finding.unwrap().mapping.to_string();
+    let found = |format| roles(sample("$"), format, &Columns::default()).unwrap();
+    let (json, csv) = (found(Format::Jsonl), found(Format::Csv));
+    assert_eq!(
+        text(json.amount),
+        "total == null ? \"\" : total.replace(\"$\", \"\").trim()"
+    );
+    assert_eq!(text(csv.amount), "total.replace(\"$\", \"\").trim()");
+    assert_eq!(
+        text(json.kind),
+        "!(total == null) && total.startsWith(\"-\") ? \"return\" : \"purchase\""
+    );
+    assert_eq!(
+        text(csv.kind),
+        "total.startsWith(\"-\") ? \"return\" : \"purchase\""
+    );
+}
