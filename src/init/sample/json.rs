@@ -22,11 +22,13 @@ pub(crate) fn read(
     most_rows: usize,
     phase: &Phase<'_>,
 ) -> Result<Sample, EventsError> {
+    let pieces = pieces(&file.path, phase)?;
+    let (head_rows, block_rows) = pieces.rows(most_rows);
     let Pieces {
         head,
         is_whole,
         blocks,
-    } = pieces(&file.path, phase)?;
+    } = pieces;
     if head.trim_ascii_start().starts_with(b"[") {
         return Err(EventsError::JsonArray {
             path: file.path.clone(),
@@ -37,15 +39,9 @@ pub(crate) fn read(
         false => memchr::memrchr(b'\n', &head).map_or(0, |end| end + 1),
     };
     let mut table = Table::default();
-    let head_rows = if blocks.is_empty() {
-        most_rows
-    } else {
-        most_rows / 3
-    };
     table.read(head.get(..end).unwrap_or_default(), head_rows);
-    let each = (most_rows - head_rows) / blocks.len().max(1);
     for block in &blocks {
-        let until = table.sample.rows + each.max(1);
+        let until = table.sample.rows + block_rows;
         table.read(whole_lines(block, b'\n'), until);
     }
     Ok(table.sample)

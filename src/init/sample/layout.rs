@@ -5,7 +5,7 @@ use super::records::{for_each_record, plain_csv};
 use super::text::head;
 use crate::events::config::{Decimal, Delimiter, EventsConfig};
 use crate::events::input::csv::split_at_whitespace;
-use crate::events::input::csv_record::is_number_or_time;
+use crate::events::input::csv_record::{Csv, is_number_or_time};
 use crate::events::input::log_file::{LogFile, extension};
 use crate::events::input::unsupported::check_text;
 use crate::init::InitError;
@@ -88,24 +88,11 @@ fn best(bytes: &[u8]) -> Split {
     };
     let limits = EventsConfig::default().record_limits();
     let split = |delimiter: u8| {
-        let mut records = Vec::new();
         let csv = plain_csv(delimiter, terminator, limits);
-        for_each_record(bytes, csv, false, |record, fields| {
-            let texts = fields
-                .iter(record)
-                .map(|f| String::from_utf8_lossy(f).trim().to_owned());
-            records.push(texts.collect());
-            records.len() < RECORDS
-        });
+        let mut records = first_records(bytes, csv, false, RECORDS);
         // A file of one line that does not end.
         if records.is_empty() {
-            for_each_record(bytes, csv, true, |record, fields| {
-                let texts = fields
-                    .iter(record)
-                    .map(|f| String::from_utf8_lossy(f).trim().to_owned());
-                records.push(texts.collect());
-                false
-            });
+            records = first_records(bytes, csv, true, 1);
         }
         Split::new(Delimiter::Byte(delimiter), records)
     };
@@ -124,6 +111,18 @@ fn best(bytes: &[u8]) -> Split {
         let blank = Split::new(Delimiter::Whitespace, lines_at_whitespace(bytes));
         if blank.is_even() { blank } else { split(b',') }
     })
+}
+
+fn first_records(bytes: &[u8], csv: Csv, is_last: bool, most: usize) -> Vec<Vec<String>> {
+    let mut records = Vec::new();
+    for_each_record(bytes, csv, is_last, |record, fields| {
+        let texts = fields
+            .iter(record)
+            .map(|f| String::from_utf8_lossy(f).trim().to_owned());
+        records.push(texts.collect());
+        records.len() < most
+    });
+    records
 }
 
 fn lines_at_whitespace(bytes: &[u8]) -> Vec<Vec<String>> {

@@ -11,9 +11,6 @@ use crate::events::input::preamble::{Beginning, beginning};
 use crate::events::{EventsConfig, EventsError};
 use crate::phases::Phase;
 
-/// The share of the rows that may come from the beginning of a file where there is more of it: a third.
-const HEAD_PART: usize = 3;
-
 /// Rows of a file that is written in a known way.
 pub(crate) fn read(
     file: &LogFile,
@@ -27,11 +24,13 @@ pub(crate) fn read(
         columns: layout.columns.clone(),
         ..EventsConfig::default()
     };
+    let pieces = pieces(&file.path, phase)?;
+    let (head_rows, block_rows) = pieces.rows(most_rows);
     let Pieces {
         head,
         is_whole,
         blocks,
-    } = pieces(&file.path, phase)?;
+    } = pieces;
     let Some(Beginning {
         layout: text,
         names,
@@ -47,16 +46,11 @@ pub(crate) fn read(
     let mut reader = RecordReader {
         sample: Sample::of_columns(&names),
         not_utf8: vec![false; names.len()],
-        most_rows: if blocks.is_empty() {
-            most_rows
-        } else {
-            most_rows / HEAD_PART
-        },
+        most_rows: head_rows,
     };
     reader.read(head.get(length..).unwrap_or_default(), text, is_whole);
-    let each = (most_rows - most_rows / HEAD_PART) / blocks.len().max(1);
     for block in &blocks {
-        reader.most_rows = reader.sample.rows + each.max(1);
+        reader.most_rows = reader.sample.rows + block_rows;
         reader.read(whole_lines(block, text.terminator()), text, true);
     }
     for (name, _) in names.iter().zip(&reader.not_utf8).filter(|(_, bad)| **bad) {

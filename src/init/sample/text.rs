@@ -27,6 +27,18 @@ pub(crate) struct Pieces {
     pub(crate) blocks: Vec<Vec<u8>>,
 }
 
+impl Pieces {
+    /// How many of so many rows the beginning gives at most, and how many each block: a third and the rest, where there are any
+    /// blocks.
+    pub(crate) fn rows(&self, most_rows: usize) -> (usize, usize) {
+        if self.blocks.is_empty() {
+            return (most_rows, 0);
+        }
+        let head = most_rows / 3;
+        (head, ((most_rows - head) / self.blocks.len()).max(1))
+    }
+}
+
 /// The beginning of a text file, decompressed and past a byte order mark.
 pub(crate) fn head(path: &Path) -> Result<Vec<u8>, EventsError> {
     let mut head = Vec::new();
