@@ -100,3 +100,28 @@ fn a_file_of_an_unknown_ending_is_found_by_a_nested_key() {
     .unwrap();
     assert_eq!((report.files.len(), report.left_out.len()), (1, 1));
 }
+
+#[test]
+fn an_expression_that_goes_down_step_by_step_reads_lines_without_the_objects() {
+    let lines = r#"{"user": "a", "at": "2024-03-01", "order": {"sum": {"total": "$2.50"}}}
+{"user": "b", "at": "2024-03-01", "order": {"sum": {"total": null}}}
+{"user": "c", "at": "2024-03-01", "order": {"sum": {}}}
+{"user": "d", "at": "2024-03-01", "order": {"sum": null}}
+{"user": "e", "at": "2024-03-01", "order": {}}
+{"user": "f", "at": "2024-03-01", "order": null}
+{"user": "g", "at": "2024-03-01"}
+"#;
+    let read = |condition: &str| {
+        let amount = r#"order.sum.total.replace("$", "").trim()"#;
+        let settings = format!(
+            "user = 'user'\ntime = 'at'\namount = {{ expr = '{condition} ? \"\" : {amount}' }}"
+        );
+        let (histories, report) = read_json(lines, &settings).unwrap();
+        (histories.len(), report.empty_amounts)
+    };
+    let last = "!has(order.sum.total) || order.sum.total == null";
+    let all = format!("order == null || !has(order.sum) || order.sum == null || {last}");
+    assert_eq!(read(&all), (7, 6));
+    // The negative control: what is below nothing cannot be asked for.
+    assert_eq!(read(last), (3, 2));
+}

@@ -59,10 +59,9 @@ impl Operand {
             return None;
         }
         let is_text = profile.nature == Nature::Text;
-        let missing = match (path.contains('.'), format) {
-            (true, _) => format!("(!has({path}) || {path} == null)"),
-            (false, Format::Csv) => format!("{path} == \"\""),
-            (false, _) => format!("{path} == null"),
+        let missing = match format {
+            Format::Csv => format!("{path} == \"\""),
+            _ => is_missing(&path),
         };
         Some(Self {
             path,
@@ -119,6 +118,20 @@ impl Operand {
             (false, false) => format!("double({path}) < 0.0"),
         }
     }
+}
+
+/// The condition that there is no value at a path. It goes down step by step: no field of what is not there can be asked for.
+fn is_missing(path: &str) -> String {
+    let ends = path.match_indices('.').map(|(dot, _)| dot);
+    let steps = ends.chain([path.len()]).map(|end| &path[..end]);
+    let conditions: Vec<String> = steps
+        .enumerate()
+        .map(|(depth, step)| match depth {
+            0 => format!("{step} == null"),
+            _ => format!("!has({step}) || {step} == null"),
+        })
+        .collect();
+    conditions.join(" || ")
 }
 
 /// The text at a path without a currency.

@@ -327,12 +327,12 @@ fn gaps_in_json_are_kinds_and_amounts_of_their_own() {
 #[test]
 fn no_method_is_called_on_values_that_json_does_not_have() {
     // Half of the rows have no total, and one in ten gives money back.
-    let sample = |mark: &str| {
-        let mut sample = Sample::of_columns(&["user", "at", "total"].map(str::to_owned));
+    let sample = |name: &str| {
+        let mut sample = Sample::of_columns(&["user", "at", name].map(str::to_owned));
         for n in 0..200 {
             let total = match n % 20 {
-                0 => format!("-{mark}{n}.50"),
-                part if part % 2 == 0 => format!("{mark}{n}.50"),
+                0 => format!("-${n}.50"),
+                part if part % 2 == 0 => format!("${n}.50"),
                 _ => String::new(),
             };
             sample.push(
@@ -347,8 +347,8 @@ fn no_method_is_called_on_values_that_json_does_not_have() {
         sample
     };
     let text = |finding: Option<Finding>| finding.unwrap().mapping.to_string();
-    let found = |format| roles(sample("$"), format, &Columns::default()).unwrap();
-    let (json, csv) = (found(Format::Jsonl), found(Format::Csv));
+    let found = |name, format| roles(sample(name), format, &Columns::default()).unwrap();
+    let (json, csv) = (found("total", Format::Jsonl), found("total", Format::Csv));
     assert_eq!(
         text(json.amount),
         "total == null ? \"\" : total.replace(\"$\", \"\").trim()"
@@ -361,5 +361,12 @@ fn no_method_is_called_on_values_that_json_does_not_have() {
     assert_eq!(
         text(csv.kind),
         "total.startsWith(\"-\") ? \"return\" : \"purchase\""
+    );
+    // Nor is anything asked of an object that is not there.
+    let nested = found("a.b.total", Format::Jsonl);
+    assert_eq!(
+        text(nested.amount),
+        "a == null || !has(a.b) || a.b == null || !has(a.b.total) || a.b.total == null ? \"\" : \
+         a.b.total.replace(\"$\", \"\").trim()"
     );
 }
