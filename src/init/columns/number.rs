@@ -1,6 +1,7 @@
 //! How numbers are written in a column.
 
 use crate::events::config::Decimal;
+use crate::events::mapping::decimal::NO_BREAK_BLANKS;
 
 /// The share of the values that must be numbers.
 const LEAST_SHARE: f64 = 0.95;
@@ -16,6 +17,8 @@ const CURRENCIES: [&str; 26] = [
 pub(crate) struct Numbers {
     /// How fractions and groups of digits are written; `None` for plain numbers.
     pub(crate) decimal: Option<Decimal>,
+    /// Blanks and apostrophes between groups of digits, where values have them.
+    pub(crate) spaces: Vec<char>,
     /// Whether the values show which of two ways is meant.
     pub(crate) is_certain: bool,
     /// The currency that is written beside them.
@@ -58,8 +61,11 @@ pub(crate) fn numbers(texts: &[&str], usual: Decimal) -> Option<Numbers> {
         *value = value.abs();
     }
     values.sort_by(f64::total_cmp);
+    let has_space = |space: &char| bare.iter().any(|text| text.contains(*space));
+    let spaces = [' ', '\''].into_iter().chain(NO_BREAK_BLANKS);
     Some(Numbers {
         decimal,
+        spaces: spaces.filter(has_space).collect(),
         is_certain,
         currency,
         share,

@@ -117,11 +117,7 @@ fn product(
         Operand::new(quantity, format)?,
         Operand::new(price, format)?,
     );
-    let value = format!(
-        "{} * {}",
-        q.number(quantities.decimal, quantities.currency),
-        p.number(prices.decimal, prices.currency)
-    );
+    let value = format!("{} * {}", q.number(quantities), p.number(prices));
     let gaps: Vec<&str> = [(&q, quantity), (&p, price)]
         .into_iter()
         .filter(|(_, profile)| profile.filled < 1.0)

@@ -3,6 +3,7 @@
 use crate::events::config::{Decimal, Format, Mapping};
 use crate::events::mapping::cel::CEL_NAMES;
 use crate::events::mapping::field::identifier;
+use crate::init::columns::number::Numbers;
 use crate::init::columns::profile::Profile;
 use crate::init::sample::Nature;
 
@@ -80,23 +81,30 @@ impl Operand {
         }
     }
 
-    /// The number in the column, whose values are written so.
-    pub(crate) fn number(&self, decimal: Option<Decimal>, currency: Option<&str>) -> String {
+    /// The number in the column, whose values are written as `numbers` are.
+    pub(crate) fn number(&self, numbers: &Numbers) -> String {
         let Self { path, is_text, .. } = self;
         if !is_text {
             return format!("double({path})");
         }
-        let bare = match currency {
+        let mut text = match numbers.currency {
             Some(currency) => without(path, currency),
             None => path.clone(),
         };
-        match decimal {
-            None => format!("double({bare})"),
-            Some(Decimal::Point) => format!("double({bare}.replace(\",\", \"\"))"),
-            Some(Decimal::Comma) => {
-                format!("double({bare}.replace(\".\", \"\").replace(\",\", \".\"))")
+        let mut replace = |from: char, to: &str| {
+            text.push_str(&format!(".replace(\"{from}\", \"{to}\")"));
+        };
+        if let Some(decimal) = numbers.decimal {
+            numbers.spaces.iter().for_each(|space| replace(*space, ""));
+            match decimal {
+                Decimal::Point => replace(',', ""),
+                Decimal::Comma => {
+                    replace('.', "");
+                    replace(',', ".");
+                }
             }
         }
+        format!("double({text})")
     }
 
     /// The condition that the text in the column begins so.

@@ -370,3 +370,26 @@ fn no_method_is_called_on_values_that_json_does_not_have() {
          a.b.total.replace(\"$\", \"\").trim()"
     );
 }
+
+#[test]
+fn blanks_between_the_digits_of_prices_are_no_part_of_a_product() {
+    let names = ["client", "date", "quantite", "prix_unitaire"].map(str::to_owned);
+    let mut sample = Sample::of_columns(&names);
+    for n in 0..200 {
+        let price = format!("1\u{202f}{:03},50", n);
+        sample.push(
+            [
+                Value::text(&format!("u{}", n % 30)),
+                Value::text(&format!("2024-02-{:02}", 1 + n % 28)),
+                Value::text(&(1 + n % 4).to_string()),
+                Value::text(&price),
+            ]
+            .into_iter(),
+        );
+    }
+    let found = roles(sample, Format::Csv, &Columns::default()).unwrap();
+    assert_eq!(
+        found.amount.unwrap().mapping.to_string(),
+        "double(quantite) * double(prix_unitaire.replace(\"\u{202f}\", \"\").replace(\".\", \"\").replace(\",\", \".\"))"
+    );
+}
