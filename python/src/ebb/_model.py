@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -330,28 +331,14 @@ class Model:
         folder = self._config.parent
         return self._settings.with_events(paths=[os.path.join(folder, path) for path in self._settings.paths])
 
-    def _log(self, data: Any) -> LogOfCall:
+    def _log(self, data: Any) -> AbstractContextManager[Work]:
+        """The log of one call, closed after it unless it is the model's own."""
         if data is None and self._work is not None:
-            return LogOfCall(self._work, owned=False)
+            return nullcontext(self._work)
         if not self._settings.values:
             file = settings_file(self._bundle)
             raise UsageError(f"what do the columns of a log mean? {file} is not there: load with config='ebb.toml'")
-        return LogOfCall(Work(data, self._settings, self._config, self._ids), owned=True)
-
-
-class LogOfCall:
-    """The log of one call: closed after it, unless it is the model's own."""
-
-    def __init__(self, work: Work, *, owned: bool) -> None:
-        self._work = work
-        self._owned = owned
-
-    def __enter__(self) -> Work:
-        return self._work
-
-    def __exit__(self, *_: object) -> None:
-        if self._owned:
-            self._work.close()
+        return closing(Work(data, self._settings, self._config, self._ids))
 
 
 def horizon_line(horizon: dict[str, Any]) -> str:
