@@ -17,6 +17,7 @@ import pytest
 from conftest import ARGUMENTS, ROOT, SHOP, command
 
 import ebb
+from ebb._settings import listed
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,16 @@ def test_settings_reach_the_program(small: pd.DataFrame) -> None:
     assert fitted.card["horizons"][0]["hyperparameters"]["l2"] == 77.0
     assert len(fitted.card["segments"]) == 2
     assert fitted.settings["risk_bands"] == {"high": 0.8}
+
+
+def test_one_value_is_like_a_list_of_it() -> None:
+    for one in (30, numpy.int64(30), "mature"):
+        assert listed(one) == [one]
+    for several in ([30, 60], (30, 60), numpy.array([30, 60]), pd.Series([30, 60])):
+        assert listed(several) == [30, 60]
+    assert listed({"mature"}) == ["mature"]
+    with pytest.raises(TypeError):
+        listed(30.5)
 
 
 def test_an_unknown_setting_is_named(small: pd.DataFrame) -> None:

@@ -21,7 +21,7 @@ from ._explanation import Explanation
 from ._frames import read_result
 from ._ids import id_text
 from ._page import framed
-from ._settings import Settings
+from ._settings import Settings, listed
 from ._work import Work, flags
 
 
@@ -188,7 +188,7 @@ class Model:
             user=id_text(user),
             as_of=day(as_of),
             horizon=horizon_days,
-            if_=[suppose] if isinstance(suppose, str) else list(suppose),
+            if_=listed(suppose),
             allow_stale=allow_stale,
         )
         data, page = self._with_page("explain", data, words, progress)
@@ -351,11 +351,6 @@ def horizon_line(horizon: dict[str, Any]) -> str:
         f"  {days} days: log loss {interval(model['log_loss'])}, AUC {interval(model['auc'])} on {evaluation['users']:,} "
         f"users at {evaluation['test']}, churn {100 * evaluation['churn_rate']:.1f} %; {verdict.replace('_', ' ')}"
     )
-
-
-def listed(values: Any) -> list[Any]:
-    """One value or several as a list."""
-    return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
 
 
 def settings_file(bundle: Path) -> Path:
