@@ -158,6 +158,7 @@ class Model:
         horizon_days: int | None = None,
         suppose: str | Sequence[str] = (),
         allow_stale: bool = False,
+        allow_missing_kinds: bool = False,
         progress: bool = True,
     ) -> Explanation:
         """Explain the score of one user.
@@ -166,7 +167,7 @@ class Model:
         ----------
         user : str or int
             The user's id.
-        data, as_of, allow_stale, progress
+        data, as_of, allow_stale, allow_missing_kinds, progress
             As for :meth:`score`.
         horizon_days : int, optional
             Explain this horizon of the model only.
@@ -190,6 +191,7 @@ class Model:
             horizon=horizon_days,
             if_=listed(suppose),
             allow_stale=allow_stale,
+            allow_missing_kinds=allow_missing_kinds,
         )
         data, page = self._with_page("explain", data, words, progress)
         return Explanation(data, page)
