@@ -89,6 +89,13 @@ def test_a_saved_model_scores_the_same(model: ebb.Model, shop: pd.DataFrame, tmp
     )  # fmt: skip
 
 
+def test_the_one_path_of_a_configuration_is_saved_as_a_path(tmp_path: Path) -> None:
+    config = (SHOP / "ebb.toml").read_text().replace('paths = ["events.csv.gz"]', 'paths = "events.csv.gz"')
+    (tmp_path / "ebb.toml").write_text(config)
+    ebb.load(ROOT / "models" / "shop", config=tmp_path / "ebb.toml").save(tmp_path / "saved")
+    assert ebb.load(tmp_path / "saved").settings["events"]["paths"] == [str(tmp_path / "events.csv.gz")]
+
+
 def test_save_replaces_a_bundle_only_when_asked_and_nothing_else(model: ebb.Model, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     with pytest.raises(FileExistsError, match="overwrite=True"):

@@ -58,8 +58,8 @@ class Settings:
     @property
     def paths(self) -> list[str]:
         """The files that the configuration names."""
-        paths: list[str] = self.values.get("events", {}).get("paths", [])
-        return paths
+        # One is like a list of one, as for the program.
+        return listed(self.values.get("events", {}).get("paths", []))
 
     def write(self, path: Path) -> None:
         """Write a configuration file."""
