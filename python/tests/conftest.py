@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -35,6 +36,23 @@ def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([binary("ebb-train"), *map(str, words)], check=True, capture_output=True, text=True)
 
 
+@contextlib.contextmanager
+def serving(*words: str | Path) -> Iterator[str]:
+    """The address of a server that runs meanwhile."""
+    process = subprocess.Popen(
+        [binary("ebb-serve"), *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None, "it is a pipe"
+    try:
+        address = process.stdout.readline().strip().removeprefix("listening on ")
+        assert process.stdout.readline().startswith("ready"), "the server has loaded the model"
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
 @pytest.fixture(scope="session")
 def shop() -> pd.DataFrame:
     """The events of the shop, every column as it is written."""
@@ -65,21 +83,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of the sample model that knows the shop's users."""
     rollup = tmp_path_factory.mktemp("serve") / "rollup"
     command("rollup", "--quiet", "--config", SHOP / "ebb.toml", "--out", rollup)
-    process = subprocess.Popen(
-        [binary("ebb-serve"), "--model", ROOT / "models" / "shop", "--rollup", rollup, "--listen", "127.0.0.1:0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip().removeprefix("listening on ")
-        assert process.stdout.readline().startswith("ready"), "the server has loaded the model"
+    with serving("--model", ROOT / "models" / "shop", "--rollup", rollup, "--listen", "127.0.0.1:0") as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
 
 
 @pytest.fixture(scope="session")

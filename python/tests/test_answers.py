@@ -66,6 +66,13 @@ def test_the_timeline_is_what_was_known_in_each_week(
     assert scores.loc["U000053", "churn_probability"] == week["churn_probability_30d"]
 
 
+def test_a_log_that_lacks_a_kind_is_explained_if_that_is_allowed(model: ebb.Model, shop: pd.DataFrame) -> None:
+    lacking = shop[shop["kind"] != "support_ticket"]
+    with pytest.raises(ebb.DataError, match="--allow-missing-kinds"):
+        model.explain("U000053", lacking, progress=False)
+    assert model.explain("U000053", lacking, allow_missing_kinds=True, progress=False).status == "scored"
+
+
 def test_an_unknown_user_is_an_error_with_similar_ids(model: ebb.Model) -> None:
     with pytest.raises(ebb.EbbError, match="U00005"):
         model.explain("U00005x", progress=False)

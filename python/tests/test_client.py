@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, SHOP, command
+from conftest import ROOT, SHOP, command, serving
 
 import ebb
 from ebb._process import binary
@@ -222,18 +222,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
     )
     os.chmod(folder / "keys", 0o600)
     os.chmod(folder / "tls.key", 0o600)
-    process = subprocess.Popen(
-        [binary("ebb-serve"), "--config", folder / "ebb-serve.toml"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    try:
-        address = process.stdout.readline().strip().removeprefix("listening on ")
-        assert process.stdout.readline().startswith("ready")
+    with serving("--config", folder / "ebb-serve.toml") as address:
         yield address, lines[1], folder / "tls.crt"
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
 
 
 def test_encryption_and_key(guarded: tuple[str, str, Path]) -> None:

@@ -17,6 +17,7 @@ import pytest
 from conftest import ARGUMENTS, ROOT, SHOP, command
 
 import ebb
+from ebb._settings import listed
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,13 @@ def test_a_saved_model_scores_the_same(model: ebb.Model, shop: pd.DataFrame, tmp
     )  # fmt: skip
 
 
+def test_the_one_path_of_a_configuration_is_saved_as_a_path(tmp_path: Path) -> None:
+    config = (SHOP / "ebb.toml").read_text().replace('paths = ["events.csv.gz"]', 'paths = "events.csv.gz"')
+    (tmp_path / "ebb.toml").write_text(config)
+    ebb.load(ROOT / "models" / "shop", config=tmp_path / "ebb.toml").save(tmp_path / "saved")
+    assert ebb.load(tmp_path / "saved").settings["events"]["paths"] == [str(tmp_path / "events.csv.gz")]
+
+
 def test_save_replaces_a_bundle_only_when_asked_and_nothing_else(model: ebb.Model, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     with pytest.raises(FileExistsError, match="overwrite=True"):
@@ -133,6 +141,16 @@ def test_settings_reach_the_program(small: pd.DataFrame) -> None:
     assert fitted.card["horizons"][0]["hyperparameters"]["l2"] == 77.0
     assert len(fitted.card["segments"]) == 2
     assert fitted.settings["risk_bands"] == {"high": 0.8}
+
+
+def test_one_value_is_like_a_list_of_it() -> None:
+    for one in (30, numpy.int64(30), "mature"):
+        assert listed(one) == [one]
+    for several in ([30, 60], (30, 60), numpy.array([30, 60]), pd.Series([30, 60])):
+        assert listed(several) == [30, 60]
+    assert listed({"mature"}) == ["mature"]
+    with pytest.raises(TypeError):
+        listed(30.5)
 
 
 def test_an_unknown_setting_is_named(small: pd.DataFrame) -> None:

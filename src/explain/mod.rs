@@ -158,7 +158,7 @@ pub fn explain(question: &Question<'_>) -> Result<UserExplanation, ExplainError>
     let Some(history) = histories.get(user)? else {
         return Err(unknown_user(question)?);
     };
-    let supposed = what_if::suppose(question)?;
+    let supposed = what_if::suppose(question, history.view())?;
     let kinds = what_if::kinds_with(histories.kinds(), &supposed);
     let mut assessor = Assessor::new(question, &kinds);
     let answer = assessor.answer(history.view(), as_of)?;

@@ -154,10 +154,11 @@ pub(crate) fn why_not_scored(
     let last_active = last(&|kind| eligibility.is_activity(kind));
     let on = |day: Option<Day>| day.map_or_else(String::new, |day| format!(" on {day}"));
     match reason {
-        NotEligible::NotYetSeen => {
-            let first = history.records().first().map(|record| record.day);
-            format!("its first event is{}, and none lies before", on(first))
-        }
+        NotEligible::NotYetSeen => match history.records().first() {
+            Some(first) => format!("its first event is on {}, and none lies before", first.day),
+            // A comparison drops what the log has of the as-of day and later.
+            None => "no event lies before".to_owned(),
+        },
         NotEligible::NoActivity => format!(
             "its first event is{}, but it never had a {verb}",
             on(seen.first().map(|record| record.day))

@@ -370,6 +370,15 @@ fn users_without_a_score_have_the_reason_with_its_dates() {
     let later = of("later");
     insta::assert_snapshot!(later.sentences.join("\n"), @"later has no score as of 2024-06-01: its first event is on 2024-06-01, and none lies before.");
     assert!(later.timeline.is_empty() && later.activity.first_event.is_none());
+    let sooner = Asked {
+        suppose: &["purchase yesterday 5"],
+        ..Asked::of(&histories, "later")
+    };
+    let sentences = sooner.ok().what_if.unwrap().sentences;
+    assert_eq!(
+        sentences[1],
+        "Without them the user has no score: no event lies before."
+    );
     // What if that user had come back?
     let back = Asked {
         suppose: &["purchase yesterday 5"],

@@ -33,6 +33,22 @@ pub struct Week {
     pub horizons: Vec<WeekRisk>,
 }
 
+impl Week {
+    /// The risk of a horizon at its end; `None` without a score.
+    pub fn risk(&self, horizon_days: u16) -> Option<WeekRisk> {
+        let mut horizons = self.horizons.iter();
+        horizons.find(|h| h.horizon_days == horizon_days).copied()
+    }
+}
+
+/// The horizons that some weeks have a risk of, shortest first; none where no week has a score.
+pub(crate) fn horizons_of(weeks: &[Week]) -> Vec<u16> {
+    // All weeks with a score have the same ones.
+    let scored = weeks.iter().find(|week| !week.horizons.is_empty());
+    let horizons = scored.into_iter().flat_map(|week| &week.horizons);
+    horizons.map(|h| h.horizon_days).collect()
+}
+
 /// The risk at the end of a week.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct WeekRisk {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import pandas as pd
@@ -76,10 +77,7 @@ time_format, timezone, progress, **settings
         churn_event=churn_event,
     )
     chosen, file = chosen_settings(config, events, churn, settings)
-    work = Work(data, chosen, file)
-    try:
+    with closing(Work(data, chosen, file)) as work:
         out = work.folder / "features.parquet"
         work.run("features", *flags(as_of=days(as_of), labels=labels, out=out), progress=progress)
         return read_result(out, work.ids)
-    finally:
-        work.close()

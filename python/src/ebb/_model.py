@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ._explanation import Explanation
 from ._frames import read_result
 from ._ids import id_text
 from ._page import framed
-from ._settings import Settings
+from ._settings import Settings, listed
 from ._work import Work, flags
 
 
@@ -157,6 +158,7 @@ class Model:
         horizon_days: int | None = None,
         suppose: str | Sequence[str] = (),
         allow_stale: bool = False,
+        allow_missing_kinds: bool = False,
         progress: bool = True,
     ) -> Explanation:
         """Explain the score of one user.
@@ -165,7 +167,7 @@ class Model:
         ----------
         user : str or int
             The user's id.
-        data, as_of, allow_stale, progress
+        data, as_of, allow_stale, allow_missing_kinds, progress
             As for :meth:`score`.
         horizon_days : int, optional
             Explain this horizon of the model only.
@@ -187,8 +189,9 @@ class Model:
             user=id_text(user),
             as_of=day(as_of),
             horizon=horizon_days,
-            if_=[suppose] if isinstance(suppose, str) else list(suppose),
+            if_=listed(suppose),
             allow_stale=allow_stale,
+            allow_missing_kinds=allow_missing_kinds,
         )
         data, page = self._with_page("explain", data, words, progress)
         return Explanation(data, page)
@@ -330,28 +333,14 @@ class Model:
         folder = self._config.parent
         return self._settings.with_events(paths=[os.path.join(folder, path) for path in self._settings.paths])
 
-    def _log(self, data: Any) -> LogOfCall:
+    def _log(self, data: Any) -> AbstractContextManager[Work]:
+        """The log of one call, closed after it unless it is the model's own."""
         if data is None and self._work is not None:
-            return LogOfCall(self._work, owned=False)
+            return nullcontext(self._work)
         if not self._settings.values:
             file = settings_file(self._bundle)
             raise UsageError(f"what do the columns of a log mean? {file} is not there: load with config='ebb.toml'")
-        return LogOfCall(Work(data, self._settings, self._config, self._ids), owned=True)
-
-
-class LogOfCall:
-    """The log of one call: closed after it, unless it is the model's own."""
-
-    def __init__(self, work: Work, *, owned: bool) -> None:
-        self._work = work
-        self._owned = owned
-
-    def __enter__(self) -> Work:
-        return self._work
-
-    def __exit__(self, *_: object) -> None:
-        if self._owned:
-            self._work.close()
+        return closing(Work(data, self._settings, self._config, self._ids))
 
 
 def horizon_line(horizon: dict[str, Any]) -> str:
@@ -364,11 +353,6 @@ def horizon_line(horizon: dict[str, Any]) -> str:
         f"  {days} days: log loss {interval(model['log_loss'])}, AUC {interval(model['auc'])} on {evaluation['users']:,} "
         f"users at {evaluation['test']}, churn {100 * evaluation['churn_rate']:.1f} %; {verdict.replace('_', ' ')}"
     )
-
-
-def listed(values: Any) -> list[Any]:
-    """One value or several as a list."""
-    return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
 
 
 def settings_file(bundle: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ class Settings:
     @property
     def paths(self) -> list[str]:
         """The files that the configuration names."""
-        paths: list[str] = self.values.get("events", {}).get("paths", [])
-        return paths
+        # One is like a list of one, as for the program.
+        return listed(self.values.get("events", {}).get("paths", []))
 
     def write(self, path: Path) -> None:
         """Write a configuration file."""
@@ -140,9 +141,7 @@ def churn_section(churn: ChurnArguments, *, kind: bool) -> dict[str, Any]:
     """The section ``[churn]``."""
     if churn.horizon_days is None:
         raise UsageError("how soon do you want to know? Give horizon_days=60, or several as horizon_days=[30, 60]")
-    horizons = (
-        [churn.horizon_days] if isinstance(churn.horizon_days, int) else [int(days) for days in churn.horizon_days]
-    )
+    horizons = [int(days) for days in listed(churn.horizon_days)]
     if not horizons:
         raise UsageError("horizon_days must hold at least one number of days")
     activity = churn.activity
@@ -152,9 +151,14 @@ def churn_section(churn: ChurnArguments, *, kind: bool) -> dict[str, Any]:
         activity = ONLY_KIND
     within = churn.active_within_days
     section = {
-        "activity": [activity] if isinstance(activity, str) else list(activity),
+        "activity": listed(activity),
         "horizon_days": horizons,
         "active_within_days": ACTIVE_HORIZONS * max(horizons) if within is None else within,
     }
     optional = {"lead_days": churn.lead_days, "churn_event": churn.churn_event}
     return section | {key: value for key, value in optional.items() if value is not None}
+
+
+def listed(values: Any) -> list[Any]:
+    """One value or several as a list; a number may be one of numpy."""
+    return [values] if isinstance(values, (str, numbers.Integral)) else list(values)

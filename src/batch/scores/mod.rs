@@ -207,7 +207,7 @@ struct Scorer<'a> {
 impl Scorer<'_> {
     fn score(&self, span: Span<'_>) -> Result<Scored, ScoresError> {
         let mut predictor = self.predictor.clone();
-        let mut rows = Rows::default();
+        let mut rows = Rows::new(&self.form);
         let (mut users, mut skipped) = (0, Vec::new());
         span.for_each(|user, history| {
             let unseen = history.before(self.as_of).records().is_empty();

@@ -94,10 +94,26 @@ pub(crate) struct Rows {
     segment: UInt16Builder,
     segment_name: StringBuilder,
     reasons: [StringBuilder; REASONS],
-    reason_columns: [ReasonColumns; REASONS],
+    /// Of the Parquet form alone.
+    reason_columns: Option<[ReasonColumns; REASONS]>,
 }
 
 impl Rows {
+    /// No rows yet, with the columns that the form has.
+    pub(crate) fn new(form: &Form) -> Self {
+        match form {
+            Form::Csv => Self::default(),
+            Form::Parquet(_) => Self::for_parquet(),
+        }
+    }
+
+    fn for_parquet() -> Self {
+        Self {
+            reason_columns: Some(Default::default()),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn push(&mut self, user: &str, as_of: Day, score: &Score<'_>) {
         for h in &score.horizons {
             self.user.append_value(user);
@@ -110,11 +126,11 @@ impl Rows {
                 .append_option(score.segment.as_ref().map(|s| s.id as u16));
             self.segment_name
                 .append_option(score.segment.as_ref().map(|s| s.name));
-            let columns = self.reasons.iter_mut().zip(&mut self.reason_columns);
-            for (k, (described, columns)) in columns.enumerate() {
-                let reason = h.reasons.get(k);
-                described.append_option(reason.map(description));
-                columns.push(reason);
+            for (k, described) in self.reasons.iter_mut().enumerate() {
+                described.append_option(h.reasons.get(k).map(description));
+            }
+            for (k, columns) in self.reason_columns.iter_mut().flatten().enumerate() {
+                columns.push(h.reasons.get(k));
             }
         }
     }
@@ -184,7 +200,7 @@ impl Rows {
 
     /// The schema of batches.
     pub(crate) fn schema() -> Result<SchemaRef, arrow_schema::ArrowError> {
-        Ok(Self::default().batch()?.schema())
+        Ok(Self::for_parquet().batch()?.schema())
     }
 
     fn batch(&mut self) -> Result<RecordBatch, arrow_schema::ArrowError> {
@@ -203,7 +219,8 @@ impl Rows {
                 .iter_mut()
                 .map(|r| Arc::new(r.finish()) as ArrayRef),
         );
-        arrays.extend(self.reason_columns.iter_mut().flat_map(|r| r.finish()));
+        let for_programs = self.reason_columns.iter_mut().flatten();
+        arrays.extend(for_programs.flat_map(ReasonColumns::finish));
         let nullable = |name: &str| name.starts_with("segment") || name.starts_with("reason");
         let columns = parquet_columns().into_iter().zip(arrays);
         RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| {

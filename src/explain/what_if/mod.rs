@@ -157,15 +157,16 @@ pub struct Change {
     pub after: Contribution,
 }
 
-/// The events that a question supposes.
-pub(crate) fn suppose(question: &Question<'_>) -> Result<Vec<SupposedEvent>, ExplainError> {
+/// The events that a question supposes of the user with this history.
+pub(crate) fn suppose(
+    question: &Question<'_>,
+    history: HistoryView<'_>,
+) -> Result<Vec<SupposedEvent>, WhatIfError> {
     let known = known_kinds(question);
-    let Some(history) = question.histories.get(question.user)? else {
-        return Ok(Vec::new());
-    };
     let events = question.suppose.iter();
-    let events = events.map(|text| resolve(question, history.view(), &known, text));
-    Ok(events.collect::<Result<_, WhatIfError>>()?)
+    events
+        .map(|text| resolve(question, history, &known, text))
+        .collect()
 }
 
 /// Every kind of the log and of the model, in order of their names.

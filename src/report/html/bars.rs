@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::axis::percentage;
 use super::text::shorten;
+use crate::report::number::signed;
 
 /// Longer names are cut; the whole name is the tooltip.
 const NAME_SHOWN: usize = 120;
@@ -43,6 +44,24 @@ pub(crate) struct Row {
     pub(crate) name: String,
     /// The bars.
     pub(crate) bars: Vec<Bar>,
+}
+
+impl Row {
+    /// A row of one bar to either side of zero, as long as its value is next to the largest of all rows.
+    pub(crate) fn around_zero(name: String, value: f64, largest: f64) -> Self {
+        // Half of the width on either side of zero belongs to the largest value.
+        let length = part(value.abs(), largest) / 2.0;
+        Self {
+            name,
+            bars: vec![Bar {
+                from: 50.0,
+                to: 50.0 + length.copysign(value),
+                class: if value > 0.0 { "churn" } else { "stay" },
+                value: signed(value, 2),
+                whisker: None,
+            }],
+        }
+    }
 }
 
 /// Rows of bars as a list. All values get the room of the longest, so that all bars share one scale.

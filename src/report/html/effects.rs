@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::bars::{Bar, Row, legend, list, part};
+use super::bars::{Row, legend, list};
 use super::names;
 use crate::card::{EffectCard, HorizonCard};
-use crate::report::number::{decimals, signed};
+use crate::report::number::decimals;
 
 /// How many features are shown.
 const SHOWN: usize = 15;
@@ -32,19 +32,8 @@ pub(crate) fn figure(h: &HorizonCard) -> Markup {
 }
 
 fn row(effect: &EffectCard, largest: f64) -> Row {
-    let value = effect.standardized_effect;
-    // Half of the width on either side of zero belongs to the largest effect.
-    let length = part(value.abs(), largest) / 2.0;
-    Row {
-        name: names::description(&effect.description),
-        bars: vec![Bar {
-            from: 50.0,
-            to: 50.0 + length.copysign(value),
-            class: if value > 0.0 { "churn" } else { "stay" },
-            value: signed(value, 2),
-            whisker: None,
-        }],
-    }
+    let name = names::description(&effect.description);
+    Row::around_zero(name, effect.standardized_effect, largest)
 }
 
 fn caption(h: &HorizonCard, largest: &EffectCard) -> Markup {

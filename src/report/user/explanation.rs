@@ -92,7 +92,7 @@ fn feature_bars(contributions: &[Contribution]) -> Vec<Bar> {
     shown
 }
 
-/// `= 50 days`.
+/// `= 50`, or that it is unknown.
 fn value(contribution: &Contribution) -> String {
     match contribution.value {
         None => "unknown".to_owned(),
@@ -100,7 +100,7 @@ fn value(contribution: &Contribution) -> String {
     }
 }
 
-/// A value with three significant digits, whole numbers with all of theirs.
+/// Whole numbers, and others from 100 on, without decimals; from 1 on with one, and smaller ones with three.
 fn short(value: f64) -> String {
     match value.abs() {
         whole if whole.fract() == 0.0 && whole < 1e15 => format!("{value:.0}"),

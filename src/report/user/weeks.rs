@@ -1,5 +1,6 @@
 //! A user's weeks as columns of a terminal.
 
+use crate::explain::timeline::horizons_of;
 use crate::explain::{UserExplanation, Week};
 use crate::features::percent;
 use crate::report::lines::{Line, Tone, left, width_of, wrapped};
@@ -27,16 +28,9 @@ pub(crate) fn weeks(explanation: &UserExplanation, width: usize) -> Vec<Line> {
     );
     let mut lines = wrapped(Tone::Heading, &heading, width);
     lines.extend(activity(shown, width));
-    lines.extend(horizons_of(shown).flat_map(|days| risk(shown, days, width)));
+    let horizons = horizons_of(shown).into_iter();
+    lines.extend(horizons.flat_map(|days| risk(shown, days, width)));
     lines
-}
-
-/// The horizons that any week has a risk of, in order.
-fn horizons_of(weeks: &[Week]) -> impl Iterator<Item = u16> {
-    let scored = weeks.iter().rev().find(|week| !week.horizons.is_empty());
-    scored
-        .into_iter()
-        .flat_map(|week| week.horizons.iter().map(|h| h.horizon_days))
 }
 
 fn activity(weeks: &[Week], width: usize) -> Vec<Line> {
@@ -53,11 +47,7 @@ fn activity(weeks: &[Week], width: usize) -> Vec<Line> {
 fn risk(weeks: &[Week], horizon_days: u16, width: usize) -> Vec<Line> {
     let risks: Vec<Option<f64>> = weeks
         .iter()
-        .map(|week| {
-            let mut horizons = week.horizons.iter();
-            let found = horizons.find(|h| h.horizon_days == horizon_days);
-            found.map(|h| h.churn_probability)
-        })
+        .map(|week| week.risk(horizon_days).map(|h| h.churn_probability))
         .collect();
     let column = |risk: &Option<f64>| risk.map_or(NO_SCORE, level);
     let row = Line::new(Tone::Plain, name(&format!("risk, {horizon_days} days")))

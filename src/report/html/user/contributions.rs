@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::explain::{Contribution, HorizonAnswer};
-use crate::report::html::bars::{Bar, Row, legend, list, part};
+use crate::report::html::bars::{Row, legend, list};
 use crate::report::html::text::words;
 use crate::report::number::{probability, signed};
 
@@ -84,24 +84,12 @@ fn largest(rows: &[Named]) -> f64 {
 }
 
 fn scaled(rows: &[Named], largest: f64) -> Markup {
-    let rows: Vec<Row> = rows.iter().map(|row| bar(row, largest)).collect();
+    let rows: Vec<Row> = rows
+        .iter()
+        .map(|row| Row::around_zero(row.name.clone(), row.value, largest))
+        .collect();
     html! {
         (legend([("stay", "lowers the risk"), ("churn", "raises the risk")]))
         (list(&rows))
-    }
-}
-
-fn bar(row: &Named, largest: f64) -> Row {
-    // Half of the width on either side of zero belongs to the largest value.
-    let length = part(row.value.abs(), largest) / 2.0;
-    Row {
-        name: row.name.clone(),
-        bars: vec![Bar {
-            from: 50.0,
-            to: 50.0 + length.copysign(row.value),
-            class: if row.value > 0.0 { "churn" } else { "stay" },
-            value: signed(row.value, 2),
-            whisker: None,
-        }],
     }
 }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::explain::timeline::horizons_of;
 use crate::explain::{UserExplanation, Week};
 use crate::history::Day;
 use crate::report::html::axis::Axis;
@@ -10,13 +11,13 @@ use crate::report::html::plot::Plot;
 use crate::report::html::{bars, figure, no_figure};
 use crate::report::number::{counted, percent_to, probability};
 
-/// The classes of the horizons' lines; there are seldom more.
-const LINES: [&str; 5] = [
-    "model",
-    "baseline r-bgnbd",
-    "baseline r-recency",
-    "baseline r-forest",
-    "baseline r-other",
+/// The classes of the horizons' lines and of their keys in the legend; there are seldom more.
+const LINES: [(&str, &str); 5] = [
+    ("model", "line model"),
+    ("baseline r-bgnbd", "line r-bgnbd"),
+    ("baseline r-recency", "line r-recency"),
+    ("baseline r-forest", "line r-forest"),
+    ("baseline r-other", "line r-other"),
 ];
 
 pub(super) fn figures(explanation: &UserExplanation) -> Markup {
@@ -42,15 +43,9 @@ fn x(day: Day) -> f64 {
     f64::from(day.number())
 }
 
-fn horizons(weeks: &[Week]) -> Vec<u16> {
-    let scored = weeks.iter().rev().find(|week| !week.horizons.is_empty());
-    let horizons = scored.into_iter().flat_map(|week| &week.horizons);
-    horizons.map(|h| h.horizon_days).collect()
-}
-
 fn risk(weeks: &[Week]) -> Markup {
     let heading = "Risk at the end of each week";
-    let horizons = horizons(weeks);
+    let horizons = horizons_of(weeks);
     if horizons.is_empty() {
         return no_figure(heading, "The user had no score at the end of any week.");
     }
@@ -61,20 +56,13 @@ fn risk(weeks: &[Week]) -> Markup {
         date_axis(&days(weeks)),
         y,
     );
-    for (k, horizon_days) in horizons.iter().enumerate() {
-        draw_risk(&mut plot, weeks, *horizon_days, LINES[k % LINES.len()]);
+    let lines = LINES.iter().cycle();
+    for (horizon_days, (class, _)) in horizons.iter().zip(lines.clone()) {
+        draw_risk(&mut plot, weeks, *horizon_days, class);
     }
     let names: Vec<String> = horizons.iter().map(|days| format!("{days} days")).collect();
-    let keys = names.iter().enumerate().map(|(k, name)| {
-        let class = match LINES[k % LINES.len()] {
-            "model" => "line model",
-            "baseline r-bgnbd" => "line r-bgnbd",
-            "baseline r-recency" => "line r-recency",
-            "baseline r-forest" => "line r-forest",
-            _ => "line r-other",
-        };
-        (class, name.as_str())
-    });
+    let keys = names.iter().zip(lines);
+    let keys = keys.map(|(name, (_, class))| (*class, name.as_str()));
     let content = html! {
         (bars::legend(keys))
         (plot.finish(&described(weeks)))
@@ -90,10 +78,7 @@ fn risk(weeks: &[Week]) -> Markup {
 
 /// A line for each stretch of weeks with a score, and a dot for each of them.
 fn draw_risk(plot: &mut Plot, weeks: &[Week], horizon_days: u16, class: &str) {
-    let risk = |week: &Week| {
-        let mut horizons = week.horizons.iter();
-        horizons.find(|h| h.horizon_days == horizon_days).copied()
-    };
+    let risk = |week: &Week| week.risk(horizon_days);
     for stretch in weeks.split(|week| risk(week).is_none()) {
         let points: Vec<(f64, f64)> = stretch
             .iter()
