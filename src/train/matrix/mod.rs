@@ -50,6 +50,14 @@ pub enum MatrixError {
         /// The names of the table's columns.
         columns: Vec<String>,
     },
+    /// Two columns have one name: which of them is meant, or whether a feature is the label itself, cannot be told.
+    #[error("{}: two columns are named `{column}`; give each column of the table a name of its own", path.display())]
+    SameName {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
     /// A value that is no finite number.
     #[error("{}: row {row}, column `{column}`: `{value}` is no finite number", path.display())]
     Value {

@@ -49,6 +49,13 @@ pub fn read_matrix(path: &Path, label: &str) -> Result<MatrixTable, MatrixError>
     let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(parquet)?;
     let fields = builder.schema().fields();
     let mut names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
+    let repeated = (1..names.len()).find(|position| names[..*position].contains(&names[*position]));
+    if let Some(position) = repeated {
+        return Err(MatrixError::SameName {
+            path: path.to_owned(),
+            column: names.swap_remove(position),
+        });
+    }
     let Some(label_position) = names.iter().position(|name| name == label) else {
         return Err(MatrixError::NoLabel {
             path: path.to_owned(),
@@ -180,7 +187,14 @@ mod tests {
         let y: ArrayRef = Arc::new(Int32Array::from(vec![1, 0]));
         for (columns, expected) in [
             (vec![("a", a.clone())], "no column `y`"),
-            (vec![("a", a), ("y", y.clone())], "row 2, column `a`: `inf`"),
+            (
+                vec![("a", a.clone()), ("y", y.clone())],
+                "row 2, column `a`: `inf`",
+            ),
+            (
+                vec![("y", y.clone()), ("a", a), ("y", y.clone())],
+                "two columns are named `y`",
+            ),
             (vec![("t", text), ("y", y)], "column `t` has the type Utf8"),
             (
                 vec![("y", Arc::new(Int32Array::from(vec![0, 2])) as ArrayRef)],
