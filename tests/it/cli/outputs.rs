@@ -127,6 +127,13 @@ fn outputs_that_are_inputs_are_refused_and_untouched() {
             "features --config log/ebb.toml --as-of 2024-02-01 --out f.csv".into(),
             "must end in .parquet",
         ),
+        (
+            format!(
+                "compare {} ru --config log/ebb.toml --out ru/b.json",
+                sample_model()
+            ),
+            "ru/b.json lies in ru, which this command reads",
+        ),
     ] {
         let run = ebb_train(path, &arguments);
         assert!(

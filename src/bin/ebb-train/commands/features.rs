@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ebb::batch::features::{
     FeaturesWritten, LabelCounts, Labels, features_destination, write_features,
@@ -45,7 +45,8 @@ pub(crate) struct Args {
 pub(crate) fn features(args: &Args, output: Output) -> Outcome {
     let config = Config::load(&args.log.config).map_err(usage)?;
     let destination = features_destination(&args.out).map_err(outputs::refused)?;
-    outputs::check(&args.log, &config, args.model.as_deref(), vec![destination])?;
+    let models: Vec<&Path> = args.model.as_deref().into_iter().collect();
+    outputs::check(&args.log, &config, &models, vec![destination])?;
     let spec = model_spec(args, &config)?;
     let latest = args.as_of.iter().max().copied();
     check_until(args, latest)?;
