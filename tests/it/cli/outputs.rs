@@ -134,6 +134,10 @@ fn outputs_that_are_inputs_are_refused_and_untouched() {
             ),
             "ru/b.json lies in ru, which this command reads",
         ),
+        (
+            "fit-matrix --features ru/part-00000-of-00004.parquet --label y --out ru/part-00000-of-00004.parquet".into(),
+            "ru/part-00000-of-00004.parquet is read by this command",
+        ),
     ] {
         let run = ebb_train(path, &arguments);
         assert!(
