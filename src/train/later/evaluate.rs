@@ -9,14 +9,14 @@ use crate::card::{
     LaterEvaluation, LaterHorizon, Untested,
 };
 use crate::history::Day;
-use crate::model::{Bundle, Derived, RiskBand};
+use crate::model::{Bundle, RiskBand};
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::snapshots::{Observed, Schedule};
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::estimators::transform::{fit_bg_nbd, fit_preprocessing};
-use crate::train::evaluation::baselines::{Baseline, baselines};
+use crate::train::evaluation::baselines::{Baseline, baselines, bg_nbd};
 use crate::train::evaluation::holdout::{Holdout, Split, not_to_judge_on};
 use crate::train::evaluation::slices::{Slicing, slicings};
 use crate::train::evaluation::{Predictions, Protocol, evaluation};
@@ -226,15 +226,12 @@ fn stored_baselines(rows: &DayRows<'_>, candidate: Candidate<'_>) -> Vec<Baselin
         vec![churn_rate; rows.test.len()],
     )];
     let preprocessing = &rows.bundle.spec().preprocessing;
-    let silent = Derived::Silent(horizon_days);
-    let derived = preprocessing.derived(&rows.ctx.catalogue);
-    if rows.ctx.churn_is_silence() && derived.contains(&silent) {
-        let predicted = rows.test.rows().map(|raw| {
-            preprocessing
-                .derive(&rows.ctx.catalogue, raw, silent)
-                .unwrap_or(churn_rate)
-        });
-        all.push(Baseline::new("bg_nbd", predicted.collect()));
-    }
+    all.extend(bg_nbd(
+        rows.ctx,
+        preprocessing,
+        &rows.test,
+        horizon_days,
+        churn_rate,
+    ));
     all
 }
