@@ -14,13 +14,7 @@ use crate::train::settings::{ChurnConfig, TrainConfig};
 pub(crate) fn config_of(bundle: &Bundle, config: &TrainConfig) -> TrainConfig {
     let spec = bundle.spec();
     TrainConfig {
-        churn: ChurnConfig {
-            activity: spec.schema.activity.clone(),
-            horizon_days: spec.schema.horizon_days.clone(),
-            active_within_days: spec.active_within_days,
-            lead_days: spec.lead_days,
-            churn_event: spec.churn_event.clone(),
-        },
+        churn: ChurnConfig::from(spec),
         bands: spec.bands,
         lifecycle: spec.lifecycle.clone(),
         ..config.clone()

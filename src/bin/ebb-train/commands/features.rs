@@ -124,16 +124,7 @@ fn schema(
 
 /// The definition of churn: the bundle's, or that of the configuration.
 fn churn(spec: Option<&BundleSpec>, config: &Config) -> ChurnConfig {
-    let Some(spec) = spec else {
-        return config.train.churn.clone();
-    };
-    ChurnConfig {
-        activity: spec.schema.activity.clone(),
-        horizon_days: spec.schema.horizon_days.clone(),
-        active_within_days: spec.active_within_days,
-        lead_days: spec.lead_days,
-        churn_event: spec.churn_event.clone(),
-    }
+    spec.map_or_else(|| config.train.churn.clone(), ChurnConfig::from)
 }
 
 fn print(args: &Args, written: &FeaturesWritten, output: Output) -> Outcome {
