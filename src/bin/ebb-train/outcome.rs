@@ -104,10 +104,15 @@ impl Output {
         }
     }
 
-    /// A result for another program, such as a query: as it is, unless it goes to a terminal.
+    /// A result for another program, such as a query: as it is, unless it goes to a terminal. It is all that was asked for, so
+    /// it is printed quietly too.
     pub(crate) fn document(self, json: &serde_json::Value, text: &str) -> Outcome {
         if self.json || std::io::stdout().is_terminal() {
-            return self.result(json, text);
+            let loud = Self {
+                quiet: false,
+                ..self
+            };
+            return loud.result(json, text);
         }
         print(text.trim_end())
     }
