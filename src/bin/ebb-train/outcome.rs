@@ -104,17 +104,17 @@ impl Output {
         }
     }
 
-    /// A result for another program, such as a query: as it is, unless it goes to a terminal. It is all that was asked for, so
-    /// it is printed quietly too.
+    /// A result for another program, such as a query: as it is, but for control characters where it goes to a terminal. Its
+    /// lines are not broken: it may be copied from there. It is all that was asked for, so it is printed quietly too.
     pub(crate) fn document(self, json: &serde_json::Value, text: &str) -> Outcome {
-        if self.json || std::io::stdout().is_terminal() {
-            let loud = Self {
-                quiet: false,
-                ..self
-            };
-            return loud.result(json, text);
+        let text = text.trim_end();
+        if self.json {
+            self.result(json, text)
+        } else if std::io::stdout().is_terminal() {
+            print(&visible_lines(text))
+        } else {
+            print(text)
         }
-        print(text.trim_end())
     }
 
     /// Something that may make the result wrong, on standard error, also where nothing else is printed.
