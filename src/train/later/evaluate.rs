@@ -1,6 +1,6 @@
 //! One bundle on a later day.
 
-use super::day::{JudgedDay, judged_day, label_window};
+use super::day::{JudgedDay, judged_day};
 use super::promise::{promises, standing_of};
 use super::rows::{config_of, context, probabilities, schedule};
 use super::{Candidate, DayRequest, LaterError, LaterLog};
@@ -13,7 +13,7 @@ use crate::model::{Bundle, RiskBand};
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::data::snapshots::{Observed, Schedule};
+use crate::train::data::snapshots::{Observed, Schedule, label_window};
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use crate::train::evaluation::baselines::{Baseline, baselines, bg_nbd};

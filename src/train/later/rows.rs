@@ -1,13 +1,12 @@
 //! A bundle's users at one day, with labels.
 
 use super::LaterLog;
-use super::day::label_window;
 use crate::history::Day;
 use crate::model::{Bundle, ModelError};
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::data::snapshots::{Observed, Schedule, Spacing};
+use crate::train::data::snapshots::{Observed, Schedule, Spacing, label_window};
 use crate::train::settings::{ChurnConfig, TrainConfig};
 
 /// The configuration that a bundle was fitted under, as far as it decides who is described and labelled how.
