@@ -122,19 +122,25 @@ impl Output {
         say(&format!("warning: {}", text.trim_end()));
     }
 
-    /// What is likely to be typed next, on standard error.
+    /// What is likely to be typed next, on standard error. It is copied from there, so it stays on one line.
     pub(crate) fn next(self, command: &str) {
-        self.note(&format!("next: {command}"));
+        if self.has_notes() {
+            say(&format!("next: {command}"));
+        }
     }
 
     /// A remark on the way, on standard error.
     pub(crate) fn note(self, text: &str) {
-        if !self.quiet && !self.json {
+        if self.has_notes() {
             match columns(std::io::stderr()) {
                 Some(columns) => say(&wrapped(text.trim_end(), columns)),
                 None => say(text.trim_end()),
             }
         }
+    }
+
+    fn has_notes(self) -> bool {
+        !self.quiet && !self.json
     }
 }
 
