@@ -54,6 +54,16 @@ impl Evaluation {
     pub fn baseline(&self, name: &str) -> Option<&BaselineCard> {
         self.baselines.iter().find(|baseline| baseline.name == name)
     }
+
+    /// By how much the model's log loss lies below that of a baseline, on the same resampled users; `None` without it.
+    pub fn gain_over(&self, baseline: &str) -> Option<Interval> {
+        let d = self.baseline(baseline)?.log_loss_difference;
+        Some(Interval {
+            value: -d.value,
+            low: -d.high,
+            high: -d.low,
+        })
+    }
 }
 
 /// A simpler way to predict churn, judged on the same users.

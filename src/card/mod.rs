@@ -125,6 +125,13 @@ pub struct LeakageProbe {
 }
 
 impl Card {
+    /// The entry of a horizon.
+    pub fn horizon(&self, horizon_days: u16) -> Option<&HorizonCard> {
+        self.horizons
+            .iter()
+            .find(|horizon| horizon.horizon_days == horizon_days)
+    }
+
     /// The horizons whose model was judged and does not beat a model that knows recency only.
     pub fn weak_horizons(&self) -> Vec<&HorizonCard> {
         let weak = |h: &&HorizonCard| {

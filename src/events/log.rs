@@ -4,11 +4,8 @@ use super::config::{EventsConfig, OnHole, OnStray};
 use super::input::log_file::LogFile;
 use super::input::open::STANDARD_INPUT;
 use super::{EventsError, LogRequest, QualityReport, reader};
-use crate::history::{Coverage, CoverageSettings, DailyCounts, DayBounds, Histories};
+use crate::history::{Coverage, CoverageSettings, DailyCounts, DayBounds, FUTURE_DAYS, Histories};
 use crate::phases::{Phases, Unit};
-
-/// Days after today whose rows are not yet set aside: time zones differ by about one.
-const FUTURE_DAYS: i32 = 2;
 
 /// A log as it was read.
 #[derive(Clone, Debug)]

@@ -2,6 +2,9 @@
 
 use super::Day;
 
+/// Days from today on whose rows are not yet set aside as rows of the future: time zones differ by about one.
+pub const FUTURE_DAYS: i32 = 2;
+
 /// Which days are taken in; by default all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayBounds {

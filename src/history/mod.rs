@@ -13,7 +13,7 @@ pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
-pub use bounds::{DayBounds, Placement, Stray};
+pub use bounds::{DayBounds, FUTURE_DAYS, Placement, Stray};
 pub use coverage::{
     Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole, LEAST_CLOSING_DAYS,
     LEAST_EVIDENCE, LEAST_HOLE_DAYS, LEAST_TAIL_DAYS, LabelKinds, Stretch,

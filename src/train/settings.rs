@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::configuration::{SettingError, one_or_many};
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
-use crate::model::Bands;
+use crate::model::{Bands, BundleSpec};
 
 /// Which solver fits the logistic model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +154,19 @@ pub struct ChurnConfig {
     /// The kind of event that is churn; without it churn is silence.
     #[serde(default)]
     pub churn_event: Option<String>,
+}
+
+impl From<&BundleSpec> for ChurnConfig {
+    /// The question that a bundle answers.
+    fn from(spec: &BundleSpec) -> Self {
+        Self {
+            activity: spec.schema.activity.clone(),
+            horizon_days: spec.schema.horizon_days.clone(),
+            active_within_days: spec.active_within_days,
+            lead_days: spec.lead_days,
+            churn_event: spec.churn_event.clone(),
+        }
+    }
 }
 
 impl ChurnConfig {

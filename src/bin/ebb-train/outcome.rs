@@ -104,12 +104,17 @@ impl Output {
         }
     }
 
-    /// A result for another program, such as a query: as it is, unless it goes to a terminal.
+    /// A result for another program, such as a query: as it is, but for control characters where it goes to a terminal. Its
+    /// lines are not broken: it may be copied from there. It is all that was asked for, so it is printed quietly too.
     pub(crate) fn document(self, json: &serde_json::Value, text: &str) -> Outcome {
-        if self.json || std::io::stdout().is_terminal() {
-            return self.result(json, text);
+        let text = text.trim_end();
+        if self.json {
+            self.result(json, text)
+        } else if std::io::stdout().is_terminal() {
+            print(&visible_lines(text))
+        } else {
+            print(text)
         }
-        print(text.trim_end())
     }
 
     /// Something that may make the result wrong, on standard error, also where nothing else is printed.
@@ -117,19 +122,25 @@ impl Output {
         say(&format!("warning: {}", text.trim_end()));
     }
 
-    /// What is likely to be typed next, on standard error.
+    /// What is likely to be typed next, on standard error. It is copied from there, so it stays on one line.
     pub(crate) fn next(self, command: &str) {
-        self.note(&format!("next: {command}"));
+        if self.has_notes() {
+            say(&format!("next: {command}"));
+        }
     }
 
     /// A remark on the way, on standard error.
     pub(crate) fn note(self, text: &str) {
-        if !self.quiet && !self.json {
+        if self.has_notes() {
             match columns(std::io::stderr()) {
                 Some(columns) => say(&wrapped(text.trim_end(), columns)),
                 None => say(text.trim_end()),
             }
         }
+    }
+
+    fn has_notes(self) -> bool {
+        !self.quiet && !self.json
     }
 }
 

@@ -15,11 +15,12 @@ use ebb::train::config::Config;
 use crate::args;
 use crate::outcome::{Failure, Outcome, failed, usage};
 
-/// Refuses outputs, `--quality` among them, that the command reads, or that the next run would read with the log.
+/// Refuses outputs, `--quality` among them, that the command reads, the folders of `models` among that, or that the next run
+/// would read with the log.
 pub(crate) fn check(
     log: &args::Log,
     config: &Config,
-    model: Option<&Path>,
+    models: &[&Path],
     mut outputs: Vec<Destination>,
 ) -> Outcome {
     if let Some(path) = log.quality.as_deref().filter(|path| !is_stream(path)) {
@@ -33,7 +34,7 @@ pub(crate) fn check(
         .iter()
         .map(AsRef::as_ref)
         .chain([log.config.as_path()])
-        .chain(model)
+        .chain(models.iter().copied())
     {
         inputs.add(path);
     }

@@ -111,19 +111,12 @@ impl Figure {
 impl Gain {
     fn finding(&self, days: u16, e: &Evaluation, limit: f64) -> Finding {
         let name = simple_baseline(self.baseline);
-        let Some(baseline) = e.baseline(self.baseline) else {
+        let Some(gain) = e.gain_over(self.baseline) else {
             let checked = Checked::limited(self.metric, f64::NAN, Bound::AtLeast, limit);
             let line = format!(
                 "horizon {days}: gain over {name} is not known, at least {limit}: FAILED. The card has no such baseline."
             );
             return Finding::checked(checked.of_horizon(days), line);
-        };
-        // How far the model is below the baseline.
-        let d = baseline.log_loss_difference;
-        let gain = Interval {
-            value: -d.value,
-            low: -d.high,
-            high: -d.low,
         };
         let checked = Checked::limited(self.metric, gain.value, Bound::AtLeast, limit)
             .of_horizon(days)

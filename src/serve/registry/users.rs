@@ -4,14 +4,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::history::{
-    Coverage, CoverageSettings, DailyCounts, Day, DayBounds, Histories, HistoriesBuilder,
-    LabelKinds, RollupIndex, RollupRead, Stretch, Users, read_rollup,
+    Coverage, CoverageSettings, DailyCounts, Day, DayBounds, FUTURE_DAYS, Histories,
+    HistoriesBuilder, LabelKinds, RollupIndex, RollupRead, Stretch, Users, read_rollup,
 };
 use crate::model::BundleSpec;
 use crate::serve::errors::ServeError;
 
-/// Days after today (in UTC) whose rows are not yet set aside: time zones differ by about one.
-const FUTURE_DAYS: i32 = 2;
 /// The age of a roll-up, in days, beyond which the log has a warning.
 const STALE_DAYS: i64 = 3;
 

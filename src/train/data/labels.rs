@@ -1,8 +1,8 @@
 //! Who is asked about at a date, and what became of them.
 
-use super::snapshots::Observed;
+use super::snapshots::{Observed, label_window};
 use crate::card::LabelDefinition;
-use crate::history::{Day, HistoryView, Stretch};
+use crate::history::{Day, HistoryView};
 use crate::lifecycle::{Eligibility, NotEligible};
 use crate::train::settings::ChurnConfig;
 
@@ -48,7 +48,7 @@ impl NoLabel {
 #[derive(Clone, Debug)]
 pub struct Labeller {
     eligibility: Eligibility,
-    lead_days: i32,
+    lead_days: u32,
     observed: Observed,
 }
 
@@ -69,7 +69,7 @@ impl Labeller {
                 churn_event.as_deref(),
                 *active_within_days,
             ),
-            lead_days: *lead_days as i32,
+            lead_days: *lead_days,
             observed,
         }
     }
@@ -97,12 +97,11 @@ impl Labeller {
     /// Whether a user churned within `[date + lead, date + lead + horizon)`: silence there, or the churn event.
     /// `None` unless the whole window was observed.
     pub fn churned(&self, history: HistoryView<'_>, date: Day, horizon_days: u16) -> Option<bool> {
-        let from = date.plus(self.lead_days);
-        let until = from.plus(i32::from(horizon_days));
-        if !self.observed.covers(Stretch { from, until }) {
+        let window = label_window(date, self.lead_days, horizon_days);
+        if !self.observed.covers(window) {
             return None;
         }
-        let window = history.between(from, until).records();
+        let window = history.between(window.from, window.until).records();
         Some(match self.eligibility.churn_kind() {
             Some(kind) => window.iter().any(|r| r.kind == kind),
             None => !window.iter().any(|r| self.is_activity(r.kind)),
@@ -132,7 +131,7 @@ impl Labeller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Amount, DayRecord, History};
+    use crate::history::{Amount, DayRecord, History, Stretch};
 
     fn config() -> ChurnConfig {
         ChurnConfig {

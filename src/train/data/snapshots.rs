@@ -66,6 +66,15 @@ impl Observed {
     }
 }
 
+/// The days that decide the label of a day: `[date + lead, date + lead + horizon)`.
+pub(crate) fn label_window(date: Day, lead_days: u32, horizon_days: u16) -> Stretch {
+    let from = date.plus(lead_days as i32);
+    Stretch {
+        from,
+        until: from.plus(i32::from(horizon_days)),
+    }
+}
+
 /// How dates are laid out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spacing {
@@ -101,10 +110,7 @@ impl Schedule {
     ) -> Result<Self, TrainError> {
         let span = observed.until.since(observed.first);
         let window = lead_days as i32 + i32::from(horizon_days);
-        let label = |date: Day| Stretch {
-            from: date.plus(lead_days as i32),
-            until: date.plus(window),
-        };
+        let label = |date: Day| label_window(date, lead_days, horizon_days);
         let reaching_back = |past: i32| -> Vec<Day> {
             let mut dates = Vec::new();
             // Halves of the window, so that every second date is a whole window away.

@@ -83,16 +83,8 @@ pub(crate) fn baselines(
             })?;
         baselines.push(Baseline::new(name, predicted).on(&features[position].name));
     }
-    let silent = Derived::Silent(horizon_days);
-    let derived = preprocessing.derived(&ctx.catalogue);
-    if ctx.churn_is_silence() && derived.contains(&silent) {
-        let predicted = holdout.test.rows().map(|raw| {
-            preprocessing
-                .derive(&ctx.catalogue, raw, silent)
-                .unwrap_or(churn_rate)
-        });
-        baselines.push(Baseline::new("bg_nbd", predicted.collect()));
-    }
+    let rows = holdout.test;
+    baselines.extend(bg_nbd(ctx, preprocessing, rows, horizon_days, churn_rate));
     if ctx.random_forest {
         let (width, seed) = (columns.len(), ctx.config.model.seed);
         let predicted = holdout.out_of_fold(|fold| {
@@ -103,6 +95,26 @@ pub(crate) fn baselines(
         baselines.push(Baseline::new(RANDOM_FOREST, predicted));
     }
     Ok(baselines)
+}
+
+/// The probability of silence by BG/NBD alone, or the churn rate where it has none; `None` where it answers another question
+/// or could not be fitted.
+pub(crate) fn bg_nbd(
+    ctx: &TrainContext<'_>,
+    preprocessing: &Preprocessing,
+    rows: &Dataset,
+    horizon_days: u16,
+    churn_rate: f64,
+) -> Option<Baseline> {
+    let silent = Derived::Silent(horizon_days);
+    let derived = preprocessing.derived(&ctx.catalogue);
+    let predicted = rows.rows().map(|raw| {
+        preprocessing
+            .derive(&ctx.catalogue, raw, silent)
+            .unwrap_or(churn_rate)
+    });
+    (ctx.churn_is_silence() && derived.contains(&silent))
+        .then(|| Baseline::new("bg_nbd", predicted.collect()))
 }
 
 /// The predictions of one part by a logistic model on one feature alone.

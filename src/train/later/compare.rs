@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::day::{judged_day, label_window, shared_horizons};
+use super::day::{judged_day, shared_horizons};
 use super::evaluate::{judged_model, observed};
 use super::rows::{config_of, context, probabilities, schedule};
 use super::{DayRequest, LaterError, LaterLog};
@@ -10,7 +10,7 @@ use crate::card::{ComparedHorizon, Comparison, LATER_SCHEMA_VERSION, Paired, Unt
 use crate::history::Day;
 use crate::model::Bundle;
 use crate::train::data::dataset::Dataset;
-use crate::train::data::snapshots::Observed;
+use crate::train::data::snapshots::{Observed, label_window};
 use crate::train::evaluation::holdout::not_to_judge_on;
 use crate::train::evaluation::paired::paired;
 use crate::train::settings::TrainConfig;

@@ -1,9 +1,9 @@
 //! The day that bundles are judged at.
 
 use super::{DayRequest, LaterError};
-use crate::history::{Day, Stretch};
+use crate::history::Day;
 use crate::model::Bundle;
-use crate::train::data::snapshots::Observed;
+use crate::train::data::snapshots::{Observed, label_window};
 
 /// A day to judge at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,15 +12,6 @@ pub struct JudgedDay {
     pub as_of: Day,
     /// Whether no fit saw an event on it or later.
     pub out_of_time: bool,
-}
-
-/// The label window of a horizon at a day.
-pub(crate) fn label_window(as_of: Day, lead_days: u32, horizon_days: u16) -> Stretch {
-    let from = as_of.plus(lead_days as i32);
-    Stretch {
-        from,
-        until: from.plus(i32::from(horizon_days)),
-    }
 }
 
 /// The day to judge some bundles of one question at: the day that is asked for, or the newest one whose labels are complete
@@ -101,6 +92,7 @@ fn no_complete_day(observed: &Observed, lead_days: u32, horizons: &[u16]) -> Lat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Stretch;
 
     fn day(number: i32) -> Day {
         Day::new(number).unwrap()

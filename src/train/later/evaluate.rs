@@ -1,6 +1,6 @@
 //! One bundle on a later day.
 
-use super::day::{JudgedDay, judged_day, label_window};
+use super::day::{JudgedDay, judged_day};
 use super::promise::{promises, standing_of};
 use super::rows::{config_of, context, probabilities, schedule};
 use super::{Candidate, DayRequest, LaterError, LaterLog};
@@ -9,14 +9,14 @@ use crate::card::{
     LaterEvaluation, LaterHorizon, Untested,
 };
 use crate::history::Day;
-use crate::model::{Bundle, Derived, RiskBand};
+use crate::model::{Bundle, RiskBand};
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::data::snapshots::{Observed, Schedule};
+use crate::train::data::snapshots::{Observed, Schedule, label_window};
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::estimators::transform::{fit_bg_nbd, fit_preprocessing};
-use crate::train::evaluation::baselines::{Baseline, baselines};
+use crate::train::evaluation::baselines::{Baseline, baselines, bg_nbd};
 use crate::train::evaluation::holdout::{Holdout, Split, not_to_judge_on};
 use crate::train::evaluation::slices::{Slicing, slicings};
 use crate::train::evaluation::{Predictions, Protocol, evaluation};
@@ -131,9 +131,8 @@ fn judge(
         Err(_) => (stored_baselines(&rows, candidate), BaselineSource::Bundle),
     };
     let evaluation = rows.evaluation(candidate, baselines)?;
-    let card = candidate.card.horizons.iter();
-    let promised = card.filter(|h| h.horizon_days == horizon_days);
-    let promised = promised.filter_map(|h| h.evaluation.as_ref()).next();
+    let card = candidate.card.horizon(horizon_days);
+    let promised = card.and_then(|h| h.evaluation.as_ref());
     judged.promised_churn_rate = promised.map(|e| e.churn_rate);
     judged.promises = promises(&evaluation, promised);
     judged.standing = standing_of(&judged.promises, "log_loss");
@@ -162,8 +161,7 @@ impl DayRows<'_> {
         let model = probabilities(self.bundle, &self.test, horizon_days)?;
         let mut parts = slicings(self.ctx, &spec.preprocessing, &spec.segments, &self.test);
         parts.push(by_band(self.bundle, &model));
-        let card = candidate.card.horizons.iter();
-        let card = card.filter(|h| h.horizon_days == horizon_days);
+        let card = candidate.card.horizon(horizon_days);
         let predictions = Predictions {
             users: &self.test.users,
             churned: &self.test.labels,
@@ -172,7 +170,7 @@ impl DayRows<'_> {
             slicings: parts,
         };
         let protocol = Protocol {
-            train: card.flat_map(|h| h.snapshots.clone()).collect(),
+            train: card.map_or_else(Vec::new, |h| h.snapshots.clone()),
             calibration: None,
             test: self.as_of,
             // One bundle predicts all users.
@@ -214,27 +212,21 @@ fn fitted_baselines(rows: &DayRows<'_>, split: &Split) -> Result<Vec<Baseline>, 
 /// The baselines that need no earlier rows: the churn rate of the bundle's own, and its BG/NBD.
 fn stored_baselines(rows: &DayRows<'_>, candidate: Candidate<'_>) -> Vec<Baseline> {
     let horizon_days = rows.schedule.horizon_days;
-    let card = candidate.card.horizons.iter();
-    let churn_rate = card
-        .filter(|h| h.horizon_days == horizon_days)
-        .map(|h| h.churn_rate);
-    let Some(churn_rate) = churn_rate.reduce(|first, _| first) else {
+    let Some(card) = candidate.card.horizon(horizon_days) else {
         return Vec::new();
     };
+    let churn_rate = card.churn_rate;
     let mut all = vec![Baseline::new(
         "base_rate",
         vec![churn_rate; rows.test.len()],
     )];
     let preprocessing = &rows.bundle.spec().preprocessing;
-    let silent = Derived::Silent(horizon_days);
-    let derived = preprocessing.derived(&rows.ctx.catalogue);
-    if rows.ctx.churn_is_silence() && derived.contains(&silent) {
-        let predicted = rows.test.rows().map(|raw| {
-            preprocessing
-                .derive(&rows.ctx.catalogue, raw, silent)
-                .unwrap_or(churn_rate)
-        });
-        all.push(Baseline::new("bg_nbd", predicted.collect()));
-    }
+    all.extend(bg_nbd(
+        rows.ctx,
+        preprocessing,
+        &rows.test,
+        horizon_days,
+        churn_rate,
+    ));
     all
 }

@@ -83,8 +83,8 @@ pub(crate) fn promises(found: &Evaluation, promised: Option<&Evaluation>) -> Vec
         all.push(promise("top_decile_lift", lift, of_card, Best::High));
     }
     for baseline in GAINS {
-        if let Some(gain) = gain_over(found, baseline) {
-            let of_card = promised.and_then(|e| gain_over(e, baseline));
+        if let Some(gain) = found.gain_over(baseline) {
+            let of_card = promised.and_then(|e| e.gain_over(baseline));
             all.push(promise(
                 &format!("gain_over_{baseline}"),
                 gain,
@@ -99,20 +99,6 @@ pub(crate) fn promises(found: &Evaluation, promised: Option<&Evaluation>) -> Vec
 /// The standing of one of the figures.
 pub(crate) fn standing_of(promises: &[Promise], metric: &str) -> Option<Standing> {
     promises.iter().find(|p| p.metric == metric)?.standing
-}
-
-/// By how much the log loss is below that of a baseline.
-fn gain_over(e: &Evaluation, baseline: &str) -> Option<Interval> {
-    let difference = e.baseline(baseline)?.log_loss_difference;
-    Some(negated(difference))
-}
-
-fn negated(i: Interval) -> Interval {
-    Interval {
-        value: -i.value,
-        low: -i.high,
-        high: -i.low,
-    }
 }
 
 /// How many times the churn rate of all users that of the riskiest tenth is; its interval is that of the tenth's rate.

@@ -1,26 +1,19 @@
 //! A bundle's users at one day, with labels.
 
 use super::LaterLog;
-use super::day::label_window;
 use crate::history::Day;
 use crate::model::{Bundle, ModelError};
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::data::snapshots::{Observed, Schedule, Spacing};
+use crate::train::data::snapshots::{Observed, Schedule, Spacing, label_window};
 use crate::train::settings::{ChurnConfig, TrainConfig};
 
 /// The configuration that a bundle was fitted under, as far as it decides who is described and labelled how.
 pub(crate) fn config_of(bundle: &Bundle, config: &TrainConfig) -> TrainConfig {
     let spec = bundle.spec();
     TrainConfig {
-        churn: ChurnConfig {
-            activity: spec.schema.activity.clone(),
-            horizon_days: spec.schema.horizon_days.clone(),
-            active_within_days: spec.active_within_days,
-            lead_days: spec.lead_days,
-            churn_event: spec.churn_event.clone(),
-        },
+        churn: ChurnConfig::from(spec),
         bands: spec.bands,
         lifecycle: spec.lifecycle.clone(),
         ..config.clone()

@@ -127,6 +127,17 @@ fn outputs_that_are_inputs_are_refused_and_untouched() {
             "features --config log/ebb.toml --as-of 2024-02-01 --out f.csv".into(),
             "must end in .parquet",
         ),
+        (
+            format!(
+                "compare {} ru --config log/ebb.toml --out ru/b.json",
+                sample_model()
+            ),
+            "ru/b.json lies in ru, which this command reads",
+        ),
+        (
+            "fit-matrix --features ru/part-00000-of-00004.parquet --label y --out ru/part-00000-of-00004.parquet".into(),
+            "ru/part-00000-of-00004.parquet is read by this command",
+        ),
     ] {
         let run = ebb_train(path, &arguments);
         assert!(

@@ -108,7 +108,7 @@ fn on_a_terminal(folder: &Path, arguments: &str) -> String {
     let done = Command::new("script")
         .args([
             "-qec",
-            &format!("stty cols 100; {program} {arguments}"),
+            &format!("stty rows 40 cols 100; {program} {arguments}"),
             "/dev/null",
         ])
         .current_dir(folder)
@@ -140,4 +140,23 @@ fn a_terminal_gets_a_bar_without_colours_unless_it_is_not_wanted() {
         let shown = on_a_terminal(path, &format!("{simulate} {more}"));
         assert!(!shown.contains("simulating users"), "{more}: {shown:?}");
     }
+}
+
+/// A query or a script that is copied from a terminal has to work: a broken line may be inside of a comment or a string.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_document_has_its_lines_on_a_terminal_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let written = ebb_train(path, "completions zsh").ok().out;
+    assert!(written.lines().any(|line| line.len() > 200), "{written}");
+    for more in ["", "--quiet"] {
+        let shown = on_a_terminal(path, &format!("completions zsh {more}"));
+        assert_eq!(shown.replace("\r\n", "\n"), written);
+    }
+    // The negative control: text is broken at the columns of the terminal.
+    let text = format!("inspect --model {}", super::outputs::sample_model());
+    let shown = on_a_terminal(path, &text);
+    let widest = shown.lines().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|widest| widest <= 100), "{shown}");
 }

@@ -196,6 +196,13 @@ fn text_keeps_to_the_columns_that_there_are_and_loses_nothing() {
         assert_eq!(words(&narrow), words(&whole), "{arguments}");
         assert_eq!(run(Some("nonsense"), &arguments), whole);
     }
+    // The next command is there to be copied.
+    let report = format!("report --model {}", sample_model());
+    let done = command(folder.path(), &report)
+        .env("COLUMNS", "40")
+        .output();
+    let next = text(done.unwrap().stderr);
+    assert!(widest(&next) > 60 && next.lines().count() == 1, "{next}");
     // JSON is for programs.
     let json = format!("inspect --json --model {}", sample_model());
     assert_eq!(run(Some("72"), &json), run(None, &json));

@@ -207,11 +207,6 @@ fn print(
     json: &Value,
     output: Output,
 ) -> Outcome {
-    // A form that was asked for is printed quietly too.
-    let document = Output {
-        quiet: false,
-        ..output
-    };
     match format {
         CheckFormat::Text => {
             let lines: Vec<&str> = findings.iter().map(|f| f.line.as_str()).collect();
@@ -224,10 +219,10 @@ fn print(
         .result(json, ""),
         CheckFormat::Github => {
             summarise(&gate::markdown(findings, model), output);
-            document.document(json, &gate::github(findings, model))
+            output.document(json, &gate::github(findings, model))
         }
-        CheckFormat::Junit => document.document(json, &gate::junit(findings, model)),
-        CheckFormat::Markdown => document.document(json, &gate::markdown(findings, model)),
+        CheckFormat::Junit => output.document(json, &gate::junit(findings, model)),
+        CheckFormat::Markdown => output.document(json, &gate::markdown(findings, model)),
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn compare(args: &Args, output: Output) -> Outcome {
     let destinations = files.iter().map(|file| Destination::file(file.path));
     let destinations = destinations.collect::<Result<_, _>>();
     let destinations = destinations.map_err(outputs::refused)?;
-    outputs::check(&args.log, &config, Some(&args.a), destinations)?;
+    outputs::check(&args.log, &config, &[&args.a, &args.b], destinations)?;
     let ((a, _), (b, _)) = (card_of(&args.a)?, card_of(&args.b)?);
     let read = read_for(&[&a, &b], &args.log, &config, &args.at, output)?;
     let display = ProgressDisplay::new(output);

@@ -40,11 +40,6 @@ pub(crate) fn completions(args: &Args, output: Output) -> Outcome {
     // clap_complete 4.6 writes the program's name in two ways where it has a hyphen, so that Bash finds no flags of a command
     // (clap-rs/clap#6421).
     let script = String::from_utf8_lossy(&script).replace("ebb__subcmd__train", "ebb__train");
-    // The script is what was asked for, so it is printed quietly too.
-    let output = Output {
-        quiet: false,
-        ..output
-    };
     output.document(
         &json!({"shell": shell.to_string(), "script": script}),
         &script,

@@ -49,7 +49,7 @@ pub(crate) fn evaluate(args: &Args, output: Output) -> Outcome {
     let destinations = files.iter().map(|file| Destination::file(file.path));
     let destinations = destinations.collect::<Result<_, _>>();
     let destinations = destinations.map_err(outputs::refused)?;
-    outputs::check(&args.log, &config, Some(&args.model), destinations)?;
+    outputs::check(&args.log, &config, &[&args.model], destinations)?;
     let (bundle, card) = card_of(&args.model)?;
     let read = read_for(&[&bundle], &args.log, &config, &args.at, output)?;
     let candidate = Candidate {

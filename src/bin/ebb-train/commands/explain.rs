@@ -55,7 +55,7 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
     outputs::check(
         &args.log,
         &config,
-        Some(&args.model),
+        &[&args.model],
         destination.into_iter().collect(),
     )?;
     let (bundle, card) = card_of(&args.model)?;

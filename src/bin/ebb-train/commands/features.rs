@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ebb::batch::features::{
     FeaturesWritten, LabelCounts, Labels, features_destination, write_features,
@@ -45,7 +45,8 @@ pub(crate) struct Args {
 pub(crate) fn features(args: &Args, output: Output) -> Outcome {
     let config = Config::load(&args.log.config).map_err(usage)?;
     let destination = features_destination(&args.out).map_err(outputs::refused)?;
-    outputs::check(&args.log, &config, args.model.as_deref(), vec![destination])?;
+    let models: Vec<&Path> = args.model.as_deref().into_iter().collect();
+    outputs::check(&args.log, &config, &models, vec![destination])?;
     let spec = model_spec(args, &config)?;
     let latest = args.as_of.iter().max().copied();
     check_until(args, latest)?;
@@ -123,16 +124,7 @@ fn schema(
 
 /// The definition of churn: the bundle's, or that of the configuration.
 fn churn(spec: Option<&BundleSpec>, config: &Config) -> ChurnConfig {
-    let Some(spec) = spec else {
-        return config.train.churn.clone();
-    };
-    ChurnConfig {
-        activity: spec.schema.activity.clone(),
-        horizon_days: spec.schema.horizon_days.clone(),
-        active_within_days: spec.active_within_days,
-        lead_days: spec.lead_days,
-        churn_event: spec.churn_event.clone(),
-    }
+    spec.map_or_else(|| config.train.churn.clone(), ChurnConfig::from)
 }
 
 fn print(args: &Args, written: &FeaturesWritten, output: Output) -> Outcome {

@@ -46,7 +46,7 @@ pub(crate) struct Args {
 pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     let destination = model::destination(&args.out).map_err(outputs::refused)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
-    outputs::check(&args.log, &config, None, vec![destination])?;
+    outputs::check(&args.log, &config, &[], vec![destination])?;
     // Before the log is read: what changes meanwhile is a change for the next fit.
     let made_from = match args.if_changed {
         true => Some(made_from(args, &config, &ProgressDisplay::new(output))?),

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ebb::output::{self, Destination};
+use ebb::output::{self, Destination, Inputs, check_apart};
 use ebb::train::estimators::logistic::LogisticError;
 use ebb::train::matrix::{MatrixError, MatrixOptions, fit_matrix as fit_table, read_matrix};
 use serde_json::json;
@@ -29,6 +29,9 @@ pub(crate) struct Args {
 
 pub(crate) fn fit_matrix(args: &Args, output: Output) -> Outcome {
     let destination = Destination::file(&args.out).map_err(outputs::refused)?;
+    let mut inputs = Inputs::default();
+    inputs.add(&args.features);
+    check_apart(std::slice::from_ref(&destination), &inputs).map_err(outputs::refused)?;
     let table = read_matrix(&args.features, &args.label).map_err(failed)?;
     let options = MatrixOptions {
         l2: args.l2,

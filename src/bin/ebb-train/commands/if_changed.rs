@@ -1,8 +1,8 @@
 //! `fit --if-changed`: whether a fit would make the bundle that is there already.
 
 use ebb::card::{Card, MadeFrom};
-use ebb::events::LogFingerprint;
-use ebb::history::Day;
+use ebb::events::{LogFingerprint, RejectionReason};
+use ebb::history::{Day, FUTURE_DAYS};
 use ebb::model;
 use ebb::train::config::Config;
 use serde_json::Value;
@@ -11,12 +11,6 @@ use super::fit::Args;
 use super::log::today;
 use crate::outcome::{Failure, failed, usage};
 use crate::progress::ProgressDisplay;
-
-/// Days after today whose rows a fit sets aside.
-const FUTURE_DAYS: i32 = 2;
-
-/// The name of the reason for which rows of the future are set aside.
-const IN_THE_FUTURE: &str = "in_the_future";
 
 /// What a fit with these arguments is going to be made from.
 pub(super) fn made_from(
@@ -111,25 +105,26 @@ fn clock_change(card: &Card, today: Option<Day>) -> Option<String> {
 fn future_rows(quality: &Value) -> u64 {
     let lists = ["rejected", "set_aside"].map(|list| quality.get(list).and_then(Value::as_array));
     let reasons = lists.into_iter().flatten().flatten();
+    let name = RejectionReason::InTheFuture.name();
     reasons
-        .filter(|reason| reason.get("reason").and_then(Value::as_str) == Some(IN_THE_FUTURE))
+        .filter(|reason| reason.get("reason").and_then(Value::as_str) == Some(name))
         .filter_map(|reason| reason.get("rows").and_then(Value::as_u64))
         .sum()
 }
 
 #[cfg(test)]
 mod tests {
-    use ebb::events::RejectionReason;
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn rows_of_the_future_are_found_by_their_name() {
-        assert_eq!(json!(RejectionReason::InTheFuture), IN_THE_FUTURE);
+        let name = RejectionReason::InTheFuture.name();
+        assert_eq!(json!(RejectionReason::InTheFuture), name);
         let quality = json!({
             "rejected": [{"reason": "no_user", "rows": 5}],
-            "set_aside": [{"reason": IN_THE_FUTURE, "rows": 7}],
+            "set_aside": [{"reason": name, "rows": 7}],
         });
         assert_eq!(future_rows(&quality), 7);
         assert_eq!(future_rows(&json!({})), 0);

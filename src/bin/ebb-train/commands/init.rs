@@ -85,11 +85,7 @@ pub(crate) fn init(args: &Args, output: Output) -> Outcome {
     let json = json!({"out": out, "toml": text, "proposal": proposal});
     if is_printed {
         output.note(&proposal.summary());
-        return Output {
-            quiet: false,
-            ..output
-        }
-        .document(&json, &text);
+        return output.document(&json, &text);
     }
     output.result(
         &json,

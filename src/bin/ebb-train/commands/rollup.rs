@@ -32,7 +32,7 @@ pub(crate) fn rollup(args: &Args, output: Output) -> Outcome {
     }
     let config = Config::load(&args.log.config).map_err(usage)?;
     let destination = rollup_destination(&args.out).map_err(outputs::refused)?;
-    outputs::check(&args.log, &config, None, vec![destination])?;
+    outputs::check(&args.log, &config, &[], vec![destination])?;
     let ReadLog { histories, .. } = read(&args.log, &config, args.as_of, Users::All, output)?;
     let display = ProgressDisplay::new(output);
     let written = write_rollup_observed(&args.out, &histories, args.partitions, display.phases())

@@ -42,11 +42,6 @@ pub(crate) fn rollup_sql(args: &Args, output: Output) -> Outcome {
     };
     let sql = ebb::rollup_sql::rollup_sql(&request)
         .map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
-    // The query is what was asked for, so it is printed quietly too.
-    let output = Output {
-        quiet: false,
-        ..output
-    };
     output.document(
         &json!({"dialect": request.dialect.name(), "sql": sql}),
         &sql,

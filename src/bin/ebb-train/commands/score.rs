@@ -47,7 +47,7 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     outputs::check(
         &args.log,
         &config,
-        Some(&args.model),
+        &[&args.model],
         target.destinations().map_err(outputs::refused)?,
     )?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;

@@ -82,7 +82,7 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     outputs::check(
         &args.log,
         &config,
-        Some(&args.model),
+        &[&args.model],
         destination.into_iter().collect(),
     )?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
