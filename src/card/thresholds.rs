@@ -134,6 +134,21 @@ impl Thresholds {
         ]
     }
 
+    /// The first key with a threshold for a horizon that is none of these, with the days of that horizon: it would never be checked.
+    pub fn of_no_horizon(&self, horizon_days: &[u16]) -> Option<(&'static str, u16)> {
+        self.per_horizon()
+            .into_iter()
+            .find_map(|(key, thresholds)| {
+                let Some(PerHorizon::Each(by_horizon)) = thresholds else {
+                    return None;
+                };
+                let unknown = by_horizon
+                    .keys()
+                    .find(|days| !horizon_days.contains(days))?;
+                Some((key, *unknown))
+            })
+    }
+
     /// Checks every key of `[check]` against its range, and that thresholds by horizon are for horizons that there are.
     ///
     /// # Errors
@@ -146,15 +161,12 @@ impl Thresholds {
             for value in thresholds.values() {
                 check_range(key, value)?;
             }
-            let PerHorizon::Each(by_horizon) = thresholds else {
-                continue;
-            };
-            if let Some(unknown) = by_horizon.keys().find(|days| !horizon_days.contains(days)) {
-                let problem = format!(
-                    "check.{key} is for a horizon of {unknown} days, but churn.horizon_days is {horizon_days:?}"
-                );
-                return Err(SettingError::new("check", key, problem));
-            }
+        }
+        if let Some((key, unknown)) = self.of_no_horizon(horizon_days) {
+            let problem = format!(
+                "check.{key} is for a horizon of {unknown} days, but churn.horizon_days is {horizon_days:?}"
+            );
+            return Err(SettingError::new("check", key, problem));
         }
         let share = self.max_rejected_share;
         share.map_or(Ok(()), |share| check_range("max_rejected_share", share))

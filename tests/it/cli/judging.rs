@@ -482,7 +482,17 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
     insta::assert_snapshot!(error(&format!("{evaluate} --out e.pdf")), @"64 error: --out e.pdf: the name must end in .json, .md or .html, which says what is written");
     insta::assert_snapshot!(error("compare model model --out e.html"), @"64 error: --out e.html: a comparison is written as .json or .md; `evaluate` writes pages");
     insta::assert_snapshot!(error("check --model model"), @"64 error: no threshold is given: give --min-auc, --max-log-loss, --max-ece or another one, a --config with a [check] table, or --against another bundle");
+    insta::assert_snapshot!(error("check --model model --min-auc 0.5 --as-of 2024-08-20"), @"64 error: --as-of, --allow-seen and --allow-missing-kinds say how two bundles are compared: give --against, too");
     let config = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
+    let checked = |text: String| {
+        fs::write(path.join("log/check.toml"), text).unwrap();
+        error("check --model model --config log/check.toml")
+    };
+    let longer = config.replace("horizon_days = [30]", "horizon_days = [30, 60]");
+    assert_ne!(longer, config);
+    insta::assert_snapshot!(checked(longer + "\n[check]\nmin_auc = { 60 = 0.5 }\n"), @"64 error: check.min_auc is for a horizon of 60 days, but the bundle has [30]; change check.min_auc, or fit that horizon");
+    let regression = checked(config.clone() + "\n[check]\nmax_regression = 0.1\n");
+    assert!(regression.contains("no threshold is given"), "{regression}");
     fs::write(
         path.join("log/lead.toml"),
         config.replace("lead_days = 0", "lead_days = 5"),

@@ -139,7 +139,17 @@ pub(crate) fn check(args: &Args, output: Output) -> Outcome {
     let config = args.config.as_deref().map(Config::load);
     let config = config.transpose().map_err(usage)?;
     let configured = config.as_ref().map(|config| config.check.clone());
-    let thresholds = args.thresholds.over(configured.unwrap_or_default());
+    let mut thresholds = args.thresholds.over(configured.unwrap_or_default());
+    if args.against.is_none() {
+        if args.at.is_given() {
+            return Err(usage(anyhow::anyhow!(
+                "--as-of, --allow-seen and --allow-missing-kinds say how two bundles are compared: give --against, too"
+            )));
+        }
+        if thresholds.max_regression.take().is_some() {
+            output.note("check.max_regression is not checked without --against");
+        }
+    }
     if thresholds.is_empty() && args.against.is_none() {
         return Err(usage(anyhow::anyhow!(
             "no threshold is given: give --min-auc, --max-log-loss, --max-ece or another one, a --config with a [check] table, \
@@ -147,6 +157,12 @@ pub(crate) fn check(args: &Args, output: Output) -> Outcome {
         )));
     }
     let (bundle, card) = card_of(&args.model)?;
+    let horizons = &bundle.spec().schema.horizon_days;
+    if let Some((key, unknown)) = thresholds.of_no_horizon(horizons) {
+        return Err(usage(anyhow::anyhow!(
+            "check.{key} is for a horizon of {unknown} days, but the bundle has {horizons:?}; change check.{key}, or fit that horizon"
+        )));
+    }
     let mut findings = check_card(&card, &thresholds);
     if let Some(today) = today(&bundle.spec().timezone)? {
         findings.extend(data_age(&card, &thresholds, today));

@@ -29,6 +29,11 @@ pub(crate) struct JudgedAt {
 }
 
 impl JudgedAt {
+    /// Whether any of it is given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.as_of.is_some() || self.allow_seen || self.allow_missing_kinds
+    }
+
     /// What the library is asked for.
     pub(crate) fn request(&self) -> DayRequest {
         DayRequest {
