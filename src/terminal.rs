@@ -6,6 +6,8 @@ use terminal_size::{Width, terminal_size_of};
 
 /// The fewest columns that text is fitted into.
 const FEWEST_COLUMNS: usize = 40;
+/// The columns that help takes at most: longer lines are hard to read.
+const HELP_COLUMNS: usize = 120;
 
 /// The columns that text to a stream may take: what `COLUMNS` says in the environment, or the width of the terminal that the
 /// stream is; `None` where there is neither, and lines may be of any length.
@@ -13,6 +15,11 @@ pub fn columns(stream: impl AsFd) -> Option<usize> {
     let said = std::env::var("COLUMNS").ok();
     let width = || terminal_size_of(stream).map(|(Width(width), _)| usize::from(width));
     chosen(said.as_deref(), width)
+}
+
+/// The columns that help on standard output may take, as `clap` takes them: 0 stands for lines of any length.
+pub fn help_columns() -> usize {
+    columns(std::io::stdout()).map_or(0, |columns| columns.min(HELP_COLUMNS))
 }
 
 fn chosen(said: Option<&str>, width: impl FnOnce() -> Option<usize>) -> Option<usize> {

@@ -16,7 +16,7 @@ use ebb::serve::{
     Config, Health, InitialState, LAST_LINES, Lifecycle, LineQueue, Log, Ports, ServeError,
     Stopped, check, new_key, probe, run, ticks,
 };
-use ebb::terminal::columns;
+use ebb::terminal::help_columns;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -89,13 +89,8 @@ enum Generated {
     Fish,
 }
 
-/// The columns that help takes at most: longer lines are hard to read.
-const HELP_COLUMNS: usize = 120;
-
 fn parsed() -> Result<Arguments, clap::Error> {
-    // 0 is any width.
-    let columns = columns(std::io::stdout()).map_or(0, |columns| columns.min(HELP_COLUMNS));
-    let mut command = Arguments::command().term_width(columns);
+    let mut command = Arguments::command().term_width(help_columns());
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -82,8 +82,11 @@ impl ServerState {
 
     /// Takes over other users, for the calls that begin from now on.
     pub(crate) fn replace_users(&self, users: Arc<KnownUsers>) {
+        let mut current = self.users.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(Arc::clone(&users));
+        drop(current);
+        // Afterwards: a call in between would have the order of the former users computed, and kept for nobody.
         self.engine.rankings.keep_only(&users);
-        *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(users);
     }
 
     /// The memory of the process beside the budget that callers share.

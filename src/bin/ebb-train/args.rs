@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use ebb::history::MemoryBudget;
-use ebb::terminal::columns;
+use ebb::terminal::help_columns;
 
 use crate::commands::{
     check, compare, completions, evaluate, explain, features, fit, fit_matrix, init, inspect, man,
@@ -30,18 +30,13 @@ pub(crate) struct Arguments {
     pub(crate) progress: ProgressForm,
 }
 
-/// The columns that help takes at most: longer lines are hard to read.
-const HELP_COLUMNS: usize = 120;
-
 impl Arguments {
     /// What this process was started with.
     ///
     /// # Errors
     /// Mistakes, and what is printed where help or the version is asked for.
     pub(crate) fn of_process() -> Result<Self, clap::Error> {
-        // 0 is any width.
-        let columns = columns(std::io::stdout()).map_or(0, |columns| columns.min(HELP_COLUMNS));
-        let mut command = Self::command().term_width(columns);
+        let mut command = Self::command().term_width(help_columns());
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }

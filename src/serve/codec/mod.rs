@@ -36,8 +36,8 @@ pub(crate) fn decode<U: Bounded>(
     U::decode(bytes).map_err(|error| CallError::malformed(error.to_string()))
 }
 
-/// Encodes an answer in this form, and frames it where the form has frames. Its bytes are on the account of the call until the last of them has been written, wherever
-/// they wait: here, in HTTP/2 or for a client that does not read.
+/// Encodes an answer in this form, and frames it where the form has frames. Its bytes are on the account of the call until
+/// the last of them has been written, wherever they wait: here, in HTTP/2 or for a client that does not read.
 pub(crate) fn encode(
     answer: &impl Message,
     form: &Form,
@@ -45,26 +45,27 @@ pub(crate) fn encode(
 ) -> Result<Bytes, CallError> {
     if let Form::Json(json) = form {
         let (bytes, memory) = json.answer(answer, memory)?;
-        return Ok(Bytes::from_owner(Accounted {
-            bytes,
-            _memory: memory,
-        }));
+        return Ok(accounted(bytes, memory));
     }
     let length = answer.encoded_len();
     let memory = memory.another(length).ok_or(CallError::TooManyCalls {
         limit: Resource::Memory.limit(),
     })?;
     let bytes = framing::frame(length, |buffer| answer.encode_raw(buffer));
-    Ok(Bytes::from_owner(Accounted {
-        bytes,
-        _memory: memory,
-    }))
+    Ok(accounted(bytes, memory))
 }
 
 /// Bytes with the memory that they are counted as.
 struct Accounted<B> {
     bytes: B,
     _memory: Share,
+}
+
+fn accounted(bytes: impl AsRef<[u8]> + Send + 'static, memory: Share) -> Bytes {
+    Bytes::from_owner(Accounted {
+        bytes,
+        _memory: memory,
+    })
 }
 
 impl<B: AsRef<[u8]>> AsRef<[u8]> for Accounted<B> {

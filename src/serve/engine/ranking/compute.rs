@@ -62,7 +62,7 @@ impl Job {
             };
             let block = (&mut task.0).await;
             scored.extend(block.map_err(|_| CallError::Crashed("ranking"))??);
-            progress.send_replace(Progress::Computing(done as f64 / blocks as f64));
+            progress.send_replace(Progress::Computing((done + 1) as f64 / blocks as f64));
         }
         // Sorting takes longer than a job of the pool may: the system shares the processors with it.
         let (version, as_of) = (self.model.version().to_owned(), self.as_of);

@@ -106,7 +106,7 @@ impl HttpService {
                 form,
                 message,
             }) => {
-                let source = message.map_or(Source::Stream(body), Source::whole);
+                let source = message.map_or(Source::Stream(body), Source::Whole);
                 let path = Uri::from_static(method.path);
                 match self.begin(head, path, source, Form::Json(form), peer) {
                     Begun::Admitted(call) => self.json(call, peer, due).await,

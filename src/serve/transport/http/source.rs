@@ -30,11 +30,6 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// A message that stood in the head.
-    pub(super) fn whole(message: Bytes) -> Self {
-        Self::Whole(message)
-    }
-
     /// The body of a client of gRPC-Web.
     pub(super) fn web(body: Incoming, encoding: WebEncoding) -> Self {
         match encoding {

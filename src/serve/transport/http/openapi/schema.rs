@@ -82,13 +82,10 @@ impl Schemas {
         described(schema, description)
     }
 
-    /// The schema of a field in a query, where numbers are written as such.
+    /// The schema of a field in a query, where the names of an enumeration stand beside the field.
     pub(super) fn of_parameter(&mut self, field: &FieldDescriptor) -> Value {
         let one = match field.kind() {
             Kind::Enum(kind) => names(&kind),
-            Kind::Uint32 | Kind::Fixed32 => {
-                json!({"type": "integer", "minimum": 0, "maximum": u32::MAX})
-            }
             other => self.kind(&other),
         };
         match field.cardinality() {
