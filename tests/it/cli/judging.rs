@@ -486,7 +486,8 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
     let config = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
     let checked = |text: String| {
         fs::write(path.join("log/check.toml"), text).unwrap();
-        error("check --model model --config log/check.toml")
+        let run = ebb_train(path, "check --model model --quiet --config log/check.toml");
+        format!("{} {}", run.code, run.error())
     };
     let longer = config.replace("horizon_days = [30]", "horizon_days = [30, 60]");
     assert_ne!(longer, config);
