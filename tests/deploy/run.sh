@@ -17,7 +17,7 @@ server=${EBB_SERVE:-$target/release/ebb-serve}
 client=$target/release/examples/client
 static=$target/x86_64-unknown-linux-musl/release/ebb-serve
 work=$target/deploy-test
-rm -rf "$work/site" "$work/pod" "$work/root"
+rm -rf "$work/site" "$work/pod" "$work/empty"
 mkdir -p "$work/stubs" "$work/site/models" "$work/site/tls"
 
 if [ ! -x "$server" ]; then
@@ -165,11 +165,11 @@ if [ ! -x "$static" ]; then
 elif ! unshare --map-root-user true 2>/dev/null; then
     skipped "the static binary in an empty folder" "this user may not make namespaces"
 else
-    mkdir -p "$work/root/etc"
-    cp "$static" "$work/root/ebb-serve"
-    cp -r "$model" "$work/root/etc/model"
+    mkdir -p "$work/empty/etc"
+    cp "$static" "$work/empty/ebb-serve"
+    cp -r "$model" "$work/empty/etc/model"
     check "the static binary runs with nothing beside it" prints 'the configuration is in order' \
-        unshare --map-root-user chroot "$work/root" /ebb-serve --model /etc/model --check-config
+        unshare --map-root-user chroot "$work/empty" /ebb-serve --model /etc/model --check-config
 fi
 
 # --- The server with keys and TLS, and the clients.
