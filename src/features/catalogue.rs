@@ -27,6 +27,9 @@ pub struct FeatureSchema {
     /// `seasonal_years`: no other feature depends on it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lead_days: u32,
+    /// The kinds whose net amounts make orders, with features of their own; empty for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub value_kinds: Vec<String>,
 }
 
 fn is_zero<N: Copy + Into<u32>>(number: &N) -> bool {

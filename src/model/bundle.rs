@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::predict::plan::Plan;
 use super::transform::Preprocessing;
-use super::{Bands, ChurnModel, Derived, ModelError, Segments};
+use super::{Bands, ChurnModel, Derived, ModelError, Segments, ValueModel};
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::{Day, DayClock};
 use crate::lifecycle::{Eligibility, Thresholds};
 
 /// The format of `bundle.json` that this build writes.
-pub const FORMAT_VERSION: u64 = 4;
+pub const FORMAT_VERSION: u64 = 5;
 
 /// The oldest format that this build reads, with all after it. Bundles of format 3 load for ever: what later formats added
 /// is absent in them, and has a default that changes no score.
@@ -76,6 +76,9 @@ pub struct BundleSpec {
     pub segments: Segments,
     /// The lifecycle thresholds.
     pub lifecycle: Thresholds,
+    /// What users are worth; `None` where no value was configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<ValueModel>,
     /// Where it comes from.
     pub training: Training,
 }

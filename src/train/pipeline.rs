@@ -395,6 +395,7 @@ fn bundle(
         bands: config.bands,
         segments,
         lifecycle: config.lifecycle.clone(),
+        value: None,
         training,
     }
 }
@@ -442,5 +443,6 @@ fn card(
         coverage: Some(input.coverage.clone()),
         data_quality: input.data_quality.clone(),
         made_from: None,
+        value: None,
     }
 }

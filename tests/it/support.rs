@@ -36,6 +36,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
         amounts: true,
         seasonal_years,
         lead_days,
+        value_kinds: Vec::new(),
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let column = |feature: String, scale| Column {

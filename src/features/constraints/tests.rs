@@ -26,6 +26,7 @@ static CATALOGUES: LazyLock<[Catalogue; 4]> = LazyLock::new(|| {
             amounts: true,
             seasonal_years,
             lead_days,
+            value_kinds: Vec::new(),
         };
     [
         schema(&["purchase"], &[30], 0, 0),

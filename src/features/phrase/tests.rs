@@ -51,6 +51,7 @@ fn catalogue() -> Catalogue {
         amounts: true,
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })
     .unwrap()
 }
@@ -246,6 +247,7 @@ fn sentences_read_as_a_person_would_say_them() {
         amounts: true,
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })
     .unwrap();
     let named = [
@@ -297,6 +299,7 @@ fn a_season_is_described_beside_its_year() {
         amounts: false,
         seasonal_years: 2,
         lead_days,
+        value_kinds: Vec::new(),
     };
     let say = |schema: FeatureSchema, named: &[(&str, f64)]| {
         let catalogue = Catalogue::new(schema).unwrap();

@@ -143,6 +143,7 @@ impl<'m> Predictor<'m> {
             stage,
             rule,
             segment: self.segment(),
+            value: None,
         }))
     }
 

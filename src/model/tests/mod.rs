@@ -26,6 +26,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
         amounts: true,
         seasonal_years,
         lead_days,
+        value_kinds: Vec::new(),
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let columns = catalogue
@@ -121,6 +122,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
             ],
         },
         lifecycle: Thresholds::default(),
+        value: None,
         training: Training {
             as_of: day("2024-06-01"),
             first_day: day("2023-01-01"),

@@ -123,6 +123,7 @@ fn basic(model: &ServedModel) -> wire::Model {
         seasonal_years: _,
         // Where features depend on it, the same as the bundle's own.
         lead_days: _,
+        value_kinds: _,
     } = schema;
     wire::Model {
         version: model.version().to_owned(),

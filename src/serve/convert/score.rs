@@ -44,6 +44,7 @@ pub(crate) fn score(
                 stage,
                 rule,
                 segment,
+                value: _,
             } = score;
             message.set_status(wire::ScoreStatus::Scored);
             // All horizons are computed in any case: a longer one may not fall below a shorter one.

@@ -57,6 +57,7 @@ pub fn feature_schema(
         } else {
             0
         },
+        value_kinds: Vec::new(),
     })
 }
 

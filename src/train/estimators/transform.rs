@@ -348,6 +348,7 @@ mod tests {
             amounts: true,
             seasonal_years: 0,
             lead_days: 0,
+            value_kinds: Vec::new(),
         };
         let bare = Preprocessing {
             columns: Vec::new(),
