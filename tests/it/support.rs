@@ -116,6 +116,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
             items: vec![segment("recent, frequent", 0.2), segment("long gone", 0.8)],
         },
         lifecycle: Thresholds::default(),
+        value: None,
         training: Training {
             as_of: day("2011-06-01"),
             first_day: day("2010-01-01"),
