@@ -3,6 +3,7 @@
 
 use crate::features::{Catalogue, Feature, FeatureGroup, Quantity, Scale};
 use crate::lifecycle::FeaturePositions;
+use crate::model::value::scorer::ValuePlan;
 use crate::model::{BgNbd, BundleSpec, ChurnModel, Column, Derived};
 
 /// The feature groups, in the order in which equal effects are reported.
@@ -41,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) segments: Vec<usize>,
     /// One for each horizon.
     pub(crate) models: Vec<CompiledModel>,
+    /// What the value model looks up; `None` without one.
+    pub(crate) value: Option<ValuePlan>,
 }
 
 impl Plan {
@@ -64,6 +67,7 @@ impl Plan {
             groups: groups(catalogue, &derived),
             segments,
             models: spec.models.iter().map(model).collect(),
+            value: ValuePlan::new(spec, catalogue, &derived),
             derived,
         }
     }
@@ -180,7 +184,7 @@ fn weighed(value: f64, mean: f64, std_dev: f64, weight: f64) -> f64 {
 }
 
 impl CompiledModel {
-    fn new(model: &ChurnModel, catalogue: &Catalogue, derived: &[Derived]) -> Self {
+    pub(crate) fn new(model: &ChurnModel, catalogue: &Catalogue, derived: &[Derived]) -> Self {
         let slope = model.calibration.slope;
         let columns = catalogue.len() + derived.len();
         let (own, more) = model.weights.split_at(columns);
