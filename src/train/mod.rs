@@ -126,7 +126,7 @@ pub enum TrainError {
         /// The horizon.
         horizon_days: u16,
         /// Why.
-        source: estimators::logistic::LogisticError,
+        source: estimators::newton::NewtonError,
     },
     /// Input that is too odd or too good to be true.
     #[error(

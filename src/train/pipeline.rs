@@ -15,7 +15,7 @@ use super::data::dataset::{Dataset, DroppedPairs, dropped_of};
 use super::data::schema::absent_activity;
 use super::data::snapshots::{Schedule, Spacing};
 use super::estimators::effects::effects;
-use super::estimators::logistic::Fitted;
+use super::estimators::newton::Fitted;
 use super::estimators::segments::fit_segments;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};

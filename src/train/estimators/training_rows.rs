@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use linfa::ParamGuard;
 
-use super::logistic::{Fitted, LogisticError, NewtonLogistic, Rows, fit_reference, fit_rows};
+use super::newton::{Fitted, Newton, NewtonError, Rows, fit_logistic, fit_reference};
 use super::terms::{narrowed, widened};
 use super::transform::{Matrix, expand};
 use crate::card::Hyperparameters;
@@ -96,7 +96,7 @@ impl<'a> TrainingRows<'a> {
 
     /// The log-odds of a row.
     pub(crate) fn log_odds(&self, fitted: &Fitted, row: usize) -> f64 {
-        fitted.log_odds(self.matrix.row(row))
+        fitted.predictor(self.matrix.row(row))
     }
 
     /// A row's standardised recency.
@@ -164,7 +164,7 @@ impl<'a> TrainingRows<'a> {
         asked: Day,
         warm_start: Option<&Fitted>,
         tolerance: f64,
-    ) -> Result<Fitted, LogisticError> {
+    ) -> Result<Fitted, NewtonError> {
         let (rows, weights) = self.weights(candidate, sample, asked);
         let terms = self.terms(candidate);
         let values = self.values(&rows, &terms.positions);
@@ -172,18 +172,18 @@ impl<'a> TrainingRows<'a> {
         let rows = Rows {
             values: &values,
             width: terms.positions.len(),
-            labels: &labels,
+            targets: &labels,
             weights: &weights,
             penalty_factors: &terms.penalty_factors,
         };
         let start = warm_start.map(|fitted| narrowed(fitted, &terms.positions));
         let fitted = match self.solver {
             Solver::Newton => {
-                let params = NewtonLogistic::default()
+                let params = Newton::default()
                     .l2(candidate.l2)
                     .tolerance(tolerance)
                     .check()?;
-                fit_rows(&params, &rows, start.as_deref())?
+                fit_logistic(&params, &rows, start.as_deref())?
             }
             Solver::Linfa => fit_reference(candidate.l2, &rows)?,
         };
