@@ -19,6 +19,7 @@ pub mod pipeline;
 pub(crate) mod population;
 pub(crate) mod selection;
 pub mod settings;
+pub(crate) mod value;
 
 pub use checks::few_rows::FewRows;
 
@@ -126,6 +127,13 @@ pub enum TrainError {
         /// The horizon.
         horizon_days: u16,
         /// Why.
+        source: estimators::newton::NewtonError,
+    },
+    /// The regression of spend failed.
+    #[error("value: {source}")]
+    Spend {
+        /// Why.
+        #[from]
         source: estimators::newton::NewtonError,
     },
     /// Input that is too odd or too good to be true.

@@ -31,6 +31,7 @@ use super::selection::calibration::forecast_card;
 use super::selection::candidate;
 use super::selection::fitting::{Asked, Fits, select_and_fit};
 use super::selection::search::Selection;
+use super::value::fit_value;
 use crate::card::{
     Card, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION, Untested,
 };
@@ -38,7 +39,7 @@ use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
     BundleSpec, Calibration, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments,
-    Training, version,
+    Training, ValueTier, version,
 };
 use crate::phases::Unit;
 
@@ -102,16 +103,27 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
         &training.snapshots,
         training.seed,
     )?;
-    let spec = bundle(
+    let mut spec = bundle(
         &ctx,
         shared.preprocessing,
         shared.segments,
         models,
         training,
     );
+    let value = match &ctx.config.value {
+        Some(config) => Some(fit_value(&ctx, config, &spec, previous_tiers(input))?),
+        None => None,
+    };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
+    (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
+}
+
+/// The tiers of the bundle before, where it has some.
+fn previous_tiers<'a>(input: &FitInput<'a>) -> Option<&'a [ValueTier]> {
+    let value = input.previous?.value.as_ref()?;
+    Some(&value.tiers)
 }
 
 /// The days of the first and of the last event before the as-of day.

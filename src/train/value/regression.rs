@@ -9,7 +9,7 @@ use crate::card::{Hyperparameters, Winsorised};
 use crate::history::Day;
 use crate::math::quantile_sorted;
 use crate::train::TrainError;
-use crate::train::estimators::newton::{Fitted, NewtonPenalty, Rows, fit_poisson};
+use crate::train::estimators::newton::{Fitted, Newton, Rows, fit_poisson};
 use crate::train::estimators::terms::widened;
 use crate::train::estimators::training_rows::{Sample, TrainingRows};
 
@@ -45,13 +45,6 @@ impl SpendRows<'_> {
         let terms = self.rows.terms(candidate);
         let values = self.rows.values(&positions, &terms.positions);
         let (targets, winsorised) = self.winsorise(&positions, &weights);
-        let weight: f64 = weights.iter().sum();
-        let total: f64 = targets.iter().zip(&weights).map(|(y, w)| y * w).sum();
-        if total <= 0.0 {
-            return Err(TrainError::NoSpend);
-        }
-        let mean = total / weight;
-        let targets: Vec<f64> = targets.iter().map(|y| y / mean).collect();
         let rows = Rows {
             values: &values,
             width: terms.positions.len(),
@@ -59,14 +52,12 @@ impl SpendRows<'_> {
             weights: &weights,
             penalty_factors: &terms.penalty_factors,
         };
-        let params = NewtonPenalty::default()
+        let params = Newton::default()
             .l2(candidate.l2)
             .tolerance(tolerance)
-            .check()
-            .map_err(TrainError::Regression)?;
-        let mut fitted = fit_poisson(&params, &rows, None).map_err(TrainError::Regression)?;
-        // Targets were over their mean, and the largest of them cut.
-        fitted.intercept += libm::log(mean * winsorised.factor);
+            .check()?;
+        let mut fitted = fit_poisson(&params, &rows, None)?;
+        fitted.intercept += libm::log(winsorised.factor);
         Ok(FittedSpend {
             fitted: widened(fitted, &terms.positions, self.rows.matrix.width),
             winsorised,
