@@ -35,6 +35,22 @@ pub struct MatrixScores {
     pub probabilities: Vec<f64>,
     /// For each row the nearest segment's position in the bundle; `None` when it is not scored or there are no segments.
     pub segments: Vec<Option<usize>>,
+    /// What the users of the rows are worth; `None` when the bundle has no value model.
+    pub values: Option<MatrixValues>,
+}
+
+/// What the users of the rows of a matrix are worth: in each list one place for each row, NaN and `None` for a row that is
+/// not scored or whose value is unknown. The figures are those of [`ValueEstimate`](crate::model::ValueEstimate).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MatrixValues {
+    /// Expected spend within the horizon of the value.
+    pub expected_spend: Vec<f64>,
+    /// Residual value.
+    pub residual_value: Vec<f64>,
+    /// Value at risk.
+    pub value_at_risk: Vec<f64>,
+    /// The tier, by its position in the bundle.
+    pub tiers: Vec<Option<usize>>,
 }
 
 impl Bundle {
@@ -56,6 +72,7 @@ impl Bundle {
             outcomes: Vec::with_capacity(rows),
             probabilities: Vec::with_capacity(rows * self.plan().models.len()),
             segments: Vec::with_capacity(rows),
+            values: None,
         };
         let in_blocks = if rows % ROWS < FEW {
             rows - rows % ROWS
