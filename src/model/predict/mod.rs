@@ -153,7 +153,7 @@ impl<'m> Predictor<'m> {
         let horizons = self.horizons(vector, reason_count);
         let churn = horizons.last().map_or(f64::NAN, |h| h.probability);
         Ok(Prediction::Scored(Score {
-            value: self.value(vector, churn),
+            value: self.value(vector, churn, reason_count),
             horizons,
             stage,
             rule,

@@ -1,5 +1,6 @@
 //! The value part of an answer.
 
+use super::explain::{Explanation, value_reasons};
 use super::kernel::Kernel;
 use super::plan::Plan;
 use super::{Predictor, Unscored};
@@ -26,30 +27,50 @@ impl Bundle {
 }
 
 impl<'m> ValueParts<'m> {
-    /// The spend of a row whose standardised numbers the kernel has. Its contributions become those of the regression.
+    /// Makes the kernel's contributions those of the regression.
+    pub(super) fn contribute<const N: usize>(&self, plan: &Plan, kernel: &mut Kernel<N>) {
+        if let Some(regression) = &self.plan.regression {
+            kernel.contribute(plan, regression);
+        }
+    }
+
+    /// The spend of a row, after [`Self::contribute`]; `None` where the row lacks the user's orders.
     pub(super) fn spend<const N: usize>(
         &self,
-        plan: &Plan,
-        kernel: &mut Kernel<N>,
+        kernel: &Kernel<N>,
         row: usize,
         vector: &[f64],
     ) -> Option<Spend> {
-        let log_spend = self.plan.regression.as_ref().map(|regression| {
-            if row == 0 {
-                kernel.contribute(plan, regression);
-            }
-            kernel.effects(row).log_odds(regression)
-        });
+        let regression = self.plan.regression.as_ref();
+        let log_spend = regression.map(|model| kernel.effects(row).log_odds(model));
         self.plan.spend(self.model, vector, log_spend)
     }
 }
 
 impl<'m> Predictor<'m> {
     /// The estimate for the row whose standardised numbers the kernel has; `churn` is the probability of the longest horizon.
-    pub(super) fn value(&mut self, vector: &[f64], churn: f64) -> Option<ValueEstimate<'m>> {
-        let parts = self.bundle.value_parts()?;
-        let spend = parts.spend(self.bundle.plan(), &mut self.kernel, 0, vector);
-        Some(parts.plan.estimate(parts.model, vector, spend, churn))
+    pub(super) fn value(
+        &mut self,
+        vector: &[f64],
+        churn: f64,
+        reason_count: usize,
+    ) -> Option<ValueEstimate<'m>> {
+        let bundle = self.bundle;
+        let parts = bundle.value_parts()?;
+        parts.contribute(bundle.plan(), &mut self.kernel);
+        let spend = parts.spend(&self.kernel, 0, vector);
+        let mut estimate = parts.plan.estimate(parts.model, vector, spend, churn);
+        if let (Some(model), true) = (&parts.plan.regression, spend.is_some()) {
+            let explanation = Explanation {
+                bundle,
+                model,
+                kernel: &self.kernel,
+                vector,
+                derived: &self.derived,
+            };
+            estimate.reasons = value_reasons(&explanation, reason_count);
+        }
+        Some(estimate)
     }
 
     /// Gives an estimate the tier of the weekly checkpoints up to the as-of day, where they decide it.
@@ -121,7 +142,8 @@ impl<'m> Checkpoint<'m> {
         self.kernel.set_row(0, &self.vector);
         self.kernel.derive(plan, 0);
         self.kernel.standardise(plan);
-        let spend = parts.spend(plan, &mut self.kernel, 0, &self.vector);
+        parts.contribute(plan, &mut self.kernel);
+        let spend = parts.spend(&self.kernel, 0, &self.vector);
         Ok(spend.map(|spend| parts.plan.residual(parts.model, &spend)))
     }
 }

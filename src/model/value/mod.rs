@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Expansion, GammaGamma, ParetoNbd};
 
-pub use estimate::{Rfm, ValueEstimate, ValueStatus};
+pub use estimate::{Rfm, ValueEstimate, ValueStatus, factor, factor_words};
 
 /// The value part of a bundle; all that an estimate needs beside the preprocessing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -50,7 +50,7 @@ impl ValuePlan {
         let longest = spec.schema.horizon_days.last().copied().unwrap_or_default();
         let risk_days = f64::from(spec.lead_days) + f64::from(longest);
         let compiled = |regression: &super::SpendRegression| {
-            CompiledModel::new(&regression.as_model(model.learnt_days), catalogue, derived)
+            CompiledModel::of_spend(regression, catalogue, derived)
         };
         Some(Self {
             regression: model.regression.as_ref().map(compiled),
@@ -172,6 +172,7 @@ impl ValuePlan {
             tier: Some(tier),
             tier_name: &model.tiers[tier].name,
             rfm,
+            reasons: Vec::new(),
         }
     }
 }

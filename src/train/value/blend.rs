@@ -23,13 +23,3 @@ impl Expected {
         }
     }
 }
-
-/// The Poisson deviance of a spend over a unit: twice `y ln(y / mu) - (y - mu)`.
-pub(super) fn deviance(spend: f64, expected: f64) -> f64 {
-    let log = if spend > 0.0 {
-        spend * libm::log(spend / expected)
-    } else {
-        0.0
-    };
-    2.0 * (log - (spend - expected))
-}

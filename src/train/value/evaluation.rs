@@ -2,10 +2,10 @@
 
 use super::blend::Expected;
 use super::fit::{Asked, SpendFit, fit_for};
-use super::orders::{ByOrders, OrderModels};
+use super::orders::ByOrders;
 use super::regression::SpendRows;
 use super::users::{UserValue, tiers};
-use crate::card::ValueEvaluation;
+use crate::card::{ValueBaseline, ValueEvaluation};
 use crate::lifecycle::Stage;
 use crate::math::dot;
 use crate::model::value::scorer::tier_of;
@@ -18,7 +18,9 @@ use crate::train::data::snapshots::Schedule;
 use crate::train::data::value_rows::ValueRows;
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::estimators::transform::{fit_bg_nbd, fit_preprocessing};
-use crate::train::metrics::value::{Judged, Spend, judge};
+use crate::train::metrics::value::{
+    Interval, Spend, deciles, gini_curves, interval_coverage, value_metrics,
+};
 use crate::train::settings::ValueConfig;
 
 /// The rows of the test date.
@@ -73,7 +75,8 @@ pub(super) fn evaluate(
     let fitted = fit_for(ctx, &spend_rows, asked, &phase)?;
     phase.finish();
     let predicted = Predicted::new(ctx, &preprocessing, &training.expansion, &fitted, &test);
-    Ok(Ok(predicted.judged(ctx, config, schedule, &fitted, &test)))
+    let judged = predicted.judged(ctx, config, schedule, &fitted, &test);
+    Ok(judged.ok_or_else(|| too_short(schedule)))
 }
 
 fn too_short(schedule: &Schedule) -> String {
@@ -124,7 +127,7 @@ impl Predicted {
             ByOrders::Customer(log_spend) => libm::exp(log_spend),
             ByOrders::NoOrder => libm::exp(new_customer),
         });
-        let past_rate = test.data.rows().map(|raw| past_rate(&fitted.orders, raw));
+        let past_rate = test.data.rows().map(|raw| fitted.orders.past_rate(raw));
         Self {
             model: blended.collect(),
             regression: alone.collect(),
@@ -140,36 +143,55 @@ impl Predicted {
         schedule: &Schedule,
         fitted: &SpendFit,
         test: &TestRows,
-    ) -> ValueEvaluation {
+    ) -> Option<ValueEvaluation> {
         let tiers = tiers_by_spend(config, &self.model);
-        let tier_of_row = self.model.iter().map(|e| tier_of(&tiers, *e)).collect();
         let mut baselines = vec![("past_rate".to_owned(), self.past_rate)];
         baselines.push(("orders_alone".to_owned(), self.orders));
         if let Some(regression) = self.regression {
             baselines.push(("regression_alone".to_owned(), regression));
         }
-        let intervals = self.model.iter().map(|e| fitted.intervals.of(*e)).collect();
-        judge(Judged {
+        let rows = |expected: &[f64]| -> Vec<Spend> {
+            let pairs = expected.iter().zip(&test.spend);
+            pairs
+                .map(|(expected, actual)| Spend {
+                    expected: *expected,
+                    actual: *actual,
+                })
+                .collect()
+        };
+        let own = rows(&self.model);
+        let seed = ctx.config.model.seed;
+        let metrics = |rows: &[Spend]| value_metrics(rows, seed);
+        let (gini_curve, perfect_curve) = gini_curves(&own);
+        let baselines = baselines.into_iter().filter_map(|(name, expected)| {
+            let metrics = metrics(&rows(&expected))?;
+            Some(ValueBaseline { name, metrics })
+        });
+        let interval = |(row, spend): (usize, &Spend)| {
+            let (low, high) = fitted.intervals.of(spend.expected);
+            Interval {
+                low,
+                high,
+                actual: spend.actual,
+                group: tier_of(&tiers, self.model[row]),
+            }
+        };
+        let intervals: Vec<Interval> = own.iter().enumerate().map(interval).collect();
+        let names: Vec<String> = tiers.iter().map(|tier| tier.name.clone()).collect();
+        Some(ValueEvaluation {
             test: test.data.dates[0],
             window_days: schedule.horizon_days,
-            seed: ctx.config.model.seed,
-            spend: Spend {
-                users: &test.data.users,
-                actual: &test.spend,
-                expected: &self.model,
-            },
-            baselines,
+            users: own.len() as u64,
+            actual: test.spend.iter().sum(),
+            model: metrics(&own)?,
+            baselines: baselines.collect(),
+            deciles: deciles(&own),
+            gini_curve,
+            perfect_curve,
             interval: config.interval,
-            intervals,
-            tiers: tiers.iter().map(|tier| tier.name.clone()).collect(),
-            tier_of_row,
+            coverage: interval_coverage(&intervals, &names),
         })
     }
-}
-
-/// What the user would spend at the rate since the first order.
-fn past_rate(orders: &OrderModels, raw: &[f64]) -> f64 {
-    orders.past_rate(raw)
 }
 
 /// The tiers of the configuration by expected spend: of the residual value nothing was known yet.

@@ -7,7 +7,7 @@ use super::intervals::intervals;
 use super::orders::{OrderCards, OrderModels};
 use super::regression::{FittedSpend, SpendRows};
 use super::rehearsal::{SpendFold, blended, shift};
-use crate::card::Hyperparameters;
+use crate::card::{Hyperparameters, ValueTrial};
 use crate::history::Day;
 use crate::math::mean;
 use crate::model::SpendIntervals;
@@ -37,7 +37,7 @@ const TOLERANCE: f64 = 1e-8;
 #[derive(Clone, Debug)]
 pub(super) struct SpendFit {
     pub(super) candidate: Hyperparameters,
-    pub(super) trials: Vec<(String, f64)>,
+    pub(super) trials: Vec<ValueTrial>,
     pub(super) regression: Option<FittedSpend>,
     pub(super) orders: OrderModels,
     pub(super) cards: OrderCards,
@@ -230,7 +230,7 @@ fn gain(usual: &[f64], other: &[f64]) -> Gain {
 /// The selected candidate with its past dates, newest first.
 struct Rehearsals {
     candidate: Hyperparameters,
-    trials: Vec<(String, f64)>,
+    trials: Vec<ValueTrial>,
     folds: Vec<SpendFold>,
 }
 
@@ -267,7 +267,11 @@ impl Rehearsals {
             folds.iter().flat_map(|fold| fold.deviances(1.0)).collect()
         };
         let usual_deviances = of(&usual);
-        let mut trials = vec![(name(&default), mean(&usual_deviances))];
+        let trial = |candidate: &Hyperparameters, deviances: &[f64]| ValueTrial {
+            name: name(candidate),
+            deviance: mean(deviances),
+        };
+        let mut trials = vec![trial(&default, &usual_deviances)];
         let mut best = (default, usual, 0.0);
         if asked.method.has_regression() && !usual_deviances.is_empty() {
             for candidate in penalties(&default, &ctx.config.model) {
@@ -276,7 +280,7 @@ impl Rehearsals {
                 }
                 let tried = folds(&candidate, compared)?;
                 let deviances = of(&tried);
-                trials.push((name(&candidate), mean(&deviances)));
+                trials.push(trial(&candidate, &deviances));
                 let gain = gain(&usual_deviances, &deviances);
                 if gain.is_clear() && gain.mean > best.2 {
                     best = (candidate, tried, gain.mean);

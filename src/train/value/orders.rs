@@ -124,6 +124,18 @@ impl OrderModels {
 }
 
 impl OrderModels {
+    /// What a row's user would spend in the learnt window at the rate since the first order, counted over no fewer days than it
+    /// has; 0 without an order.
+    pub(super) fn past_rate(&self, raw: &[f64]) -> f64 {
+        match self.positions.orders(raw) {
+            Orders::Known(orders) => {
+                let days = orders.counts.age_days().max(self.learnt_days);
+                orders.amount * self.learnt_days / days
+            }
+            Orders::None | Orders::Unknown => 0.0,
+        }
+    }
+
     /// The logarithm of the spend of a new customer in the learnt window.
     pub(super) fn new_customer(&self) -> f64 {
         let orders = self.orders.expected_of_new(self.lead_days + self.learnt_days)

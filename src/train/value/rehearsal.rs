@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::blend::{Expected, deviance};
+use super::blend::Expected;
 use super::orders::OrderModels;
 use super::regression::SpendRows;
 use crate::card::{ForecastMethod, Hyperparameters};
@@ -11,6 +11,7 @@ use crate::train::TrainError;
 use crate::math::evenly;
 use crate::train::data::dataset::MIN_ROWS;
 use crate::train::estimators::training_rows::Sample;
+use crate::train::metrics::value::poisson_deviance;
 use crate::train::selection::forecast::{KnownShifts, ShiftedFold, forecasts};
 
 /// The mean gradient at which a fit is close enough to its optimum to be compared.
@@ -112,7 +113,7 @@ impl SpendFold {
         let blend = self.blended(share);
         let factor = shift(&blend, &self.spend).map_or(1.0, libm::exp);
         let mean = self.spend.iter().sum::<f64>() / self.spend.len().max(1) as f64;
-        let of = |(expected, spend): (&f64, &f64)| deviance(*spend, expected * factor) / mean;
+        let of = |(expected, spend): (&f64, &f64)| poisson_deviance(expected * factor, *spend) / mean;
         blend.iter().zip(&self.spend).map(of).collect()
     }
 }
