@@ -1,7 +1,7 @@
 //! The months of the residual value, and what a churn within the churn horizon would cost of it.
 
 use crate::model::pareto_nbd::OrderState;
-use crate::model::{ParetoNbd, Purchases, ValueModel};
+use crate::model::ValueModel;
 
 /// Days of a year.
 const YEAR_LENGTH_DAYS: f64 = 365.25;
@@ -51,13 +51,13 @@ impl ResidualMonths {
     }
 
     /// The discounted orders of all months.
-    fn orders(&self, model: &ParetoNbd, state: &OrderState) -> f64 {
+    pub(super) fn orders(&self, state: &OrderState) -> f64 {
         let Some(months) = &self.months else {
-            return state.discounted_orders(model, self.daily_discount);
+            return state.discounted_orders(self.daily_discount);
         };
         let (mut sum, mut before) = (0.0, 0.0);
         for month in months {
-            let until = state.expected_orders(model, month.until);
+            let until = state.expected_orders(month.until);
             sum += (until - before) * month.discount;
             before = until;
         }
@@ -80,30 +80,23 @@ impl DiscountedOrders {
     /// The orders to come of a user with `state`. Where churn is an event (`silence_days` is `None`), nothing comes after it.
     pub(crate) fn new(
         months: &ResidualMonths,
-        model: &ParetoNbd,
-        user: &Purchases,
         state: &OrderState,
         silence_days: Option<f64>,
     ) -> Self {
-        let all = months.orders(model, state);
-        let silent = silence_days.and_then(|days| {
-            let later =
-                Purchases::new(user.frequency(), user.last_day(), user.age_days() + days)?;
-            Some(model.state(&later))
-        });
-        let Some(silent) = silent else {
+        let all = months.orders(state);
+        let Some(days) = silence_days else {
             return Self {
                 all,
                 lost: 0.0,
                 kept: all,
             };
         };
-        let lost = months.after_risk * months.orders(model, &silent);
-        let p_silent = libm::exp(silent.log_likelihood - state.log_likelihood).min(1.0);
-        let p_active = 1.0 - p_silent;
+        let silent = state.silent(days);
+        let lost = months.after_risk * months.orders(&silent.then);
+        let p_active = 1.0 - silent.probability;
         // Of a user who is silent for certain by Pareto/NBD nothing is known of the contrary.
         let kept = if p_active > 1e-9 {
-            (all - p_silent * lost) / p_active
+            (all - silent.probability * lost) / p_active
         } else {
             all
         };
@@ -132,6 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::{ParetoNbd, Purchases};
 
     /// The published fit of CDNOW, time in weeks: Fader, Hardie and Lee (2005), Journal of Marketing Research 42.
     const CDNOW: ParetoNbd = ParetoNbd {
@@ -165,7 +159,7 @@ mod tests {
     }
 
     fn split(model: &ParetoNbd, user: &Purchases, months: &ResidualMonths, risk: f64) -> DiscountedOrders {
-        DiscountedOrders::new(months, model, user, &model.state(user), Some(risk))
+        DiscountedOrders::new(months, &model.state(user), Some(risk))
     }
 
     /// Computed to 25 digits with the same parameters, in weeks, without an end, at a discount of 0.0027 a week over 13 weeks.

@@ -6,7 +6,7 @@ use super::residual::{DiscountedOrders, ResidualMonths};
 use super::{RfmCuts, SpendModel, ValueModel, ValueTier};
 use crate::model::pareto_nbd::OrderState;
 use crate::model::predict::plan::CompiledModel;
-use crate::model::{BundleSpec, Derived, Purchases};
+use crate::model::{BundleSpec, Derived};
 use crate::features::Catalogue;
 
 /// The most probable churn that a value at risk is computed with where churn is an event: what the user is worth in the other
@@ -33,7 +33,6 @@ pub(crate) struct ValuePlan {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spend {
     status: ValueStatus,
-    counts: Purchases,
     state: OrderState,
     /// Expected spend within the learnt window, and within the horizon.
     learnt: f64,
@@ -70,21 +69,21 @@ impl ValuePlan {
         vector: &[f64],
         log_spend: Option<f64>,
     ) -> Option<Spend> {
-        let (status, counts, amount) = match self.positions.orders(vector) {
+        let (status, state, amount) = match self.positions.orders(vector) {
             Orders::Known(orders) => {
+                let state = model.orders.state(&orders.counts);
                 let amount = model.spend.amount(&orders);
-                (ValueStatus::Estimated, orders.counts, amount)
+                (ValueStatus::Estimated, state, amount)
             }
             Orders::None => {
-                let new = Purchases::new(0, 0.0, 0.0)?;
-                (ValueStatus::NoSpend, new, model.spend.mean())
+                let state = model.orders.new_customer();
+                (ValueStatus::NoSpend, state, model.spend.mean())
             }
             Orders::Unknown => return None,
         };
-        let state = model.orders.state(&counts);
         let orders = |days: f64| {
-            let before = state.expected_orders(&model.orders, self.lead_days);
-            let until = state.expected_orders(&model.orders, self.lead_days + days);
+            let before = state.expected_orders(self.lead_days);
+            let until = state.expected_orders(self.lead_days + days);
             (until - before).max(LEAST_ORDERS)
         };
         let learnt = orders(f64::from(model.learnt_days));
@@ -108,7 +107,6 @@ impl ValuePlan {
         };
         Some(Spend {
             status,
-            counts,
             state,
             learnt: per_order * learnt,
             expected: per_order * horizon,
@@ -116,20 +114,14 @@ impl ValuePlan {
         })
     }
 
-    fn discounted(&self, model: &ValueModel, spend: &Spend) -> DiscountedOrders {
+    fn discounted(&self, spend: &Spend) -> DiscountedOrders {
         let silence_days = self.silence.then_some(self.risk_days);
-        DiscountedOrders::new(
-            &self.months,
-            &model.orders,
-            &spend.counts,
-            &spend.state,
-            silence_days,
-        )
+        DiscountedOrders::new(&self.months, &spend.state, silence_days)
     }
 
     /// The residual value of a user.
     pub(crate) fn residual(&self, model: &ValueModel, spend: &Spend) -> f64 {
-        model.margin * spend.per_order * self.months.orders(&model.orders, &spend.state)
+        model.margin * spend.per_order * self.months.orders(&spend.state)
     }
 
     /// The whole estimate. `churn` is the churn probability of the longest horizon; the tier is that of the value itself.
@@ -143,7 +135,7 @@ impl ValuePlan {
         let Some(spend) = spend else {
             return ValueEstimate::unknown(model.horizon_days);
         };
-        let orders = self.discounted(model, &spend);
+        let orders = self.discounted(&spend);
         let residual_value = model.margin * spend.per_order * orders.all;
         let churn = if self.silence {
             churn
@@ -154,7 +146,7 @@ impl ValuePlan {
         let longer = spend.expected / spend.learnt;
         let tier = tier_of(&model.tiers, residual_value);
         let until = self.lead_days + f64::from(model.horizon_days);
-        let before = spend.state.expected_orders(&model.orders, self.lead_days);
+        let before = spend.state.expected_orders(self.lead_days);
         let rfm = match self.positions.orders(vector) {
             Orders::Known(orders) => Some(model.rfm.of(&orders)),
             _ => None,
@@ -167,8 +159,8 @@ impl ValuePlan {
             high: high * longer,
             residual_value,
             value_at_risk: orders.at_risk(residual_value, churn),
-            p_alive: spend.state.p_alive,
-            expected_orders: spend.state.expected_orders(&model.orders, until) - before,
+            p_alive: spend.state.p_alive(),
+            expected_orders: spend.state.expected_orders(until) - before,
             tier: Some(tier),
             tier_name: &model.tiers[tier].name,
             rfm,

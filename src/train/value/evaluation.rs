@@ -23,19 +23,28 @@ use crate::train::metrics::value::{
 };
 use crate::train::settings::ValueConfig;
 
-/// The rows of the test date.
-struct TestRows {
+/// Some rows with their spend.
+struct Chosen {
     data: Dataset,
     spend: Vec<f64>,
+}
+
+impl Chosen {
+    fn new(rows: &ValueRows, positions: &[usize]) -> Self {
+        Self {
+            data: rows.data.only(positions),
+            spend: positions.iter().map(|row| rows.spend[*row]).collect(),
+        }
+    }
 }
 
 /// Judges the fit out of time; the text says why it cannot be.
 pub(super) fn evaluate(
     ctx: &TrainContext<'_>,
     config: &ValueConfig,
-    schedule: &Schedule,
     rows: &ValueRows,
 ) -> Result<Result<ValueEvaluation, String>, TrainError> {
+    let schedule = &rows.schedule;
     let Some(test_date) = schedule.test else {
         return Ok(Err(too_short(schedule)));
     };
@@ -48,13 +57,9 @@ pub(super) fn evaluate(
     let all = 0..rows.data.len();
     let known: Vec<usize> = all.clone().filter(is_known).collect();
     let tested: Vec<usize> = all.filter(|row| rows.data.dates[*row] == test_date).collect();
-    let known = rows.only(&known);
-    let test = TestRows {
-        data: rows.data.only(&tested),
-        spend: tested.iter().map(|row| rows.spend[*row]).collect(),
-    };
+    let (known, test) = (Chosen::new(rows, &known), Chosen::new(rows, &tested));
     let bg_nbd = fit_bg_nbd(ctx, test_date)?;
-    let preprocessing = fit_preprocessing(&known.data, &ctx.catalogue, bg_nbd);
+    let preprocessing = fit_preprocessing(&known.data, &ctx.bundle_catalogue, bg_nbd);
     let training = TrainingRows::new_for_spend(ctx, schedule, &known.data, &preprocessing);
     let spend_rows = SpendRows {
         rows: &training,
@@ -101,14 +106,14 @@ impl Predicted {
         preprocessing: &Preprocessing,
         expansion: &Expansion,
         fitted: &SpendFit,
-        test: &TestRows,
+        test: &Chosen,
     ) -> Self {
         let new_customer = fitted.orders.new_customer();
         let mut expected = Vec::with_capacity(test.data.len());
         for raw in test.data.rows() {
             let log_regression = fitted.regression.as_ref().map(|regression| {
                 let mut z = Vec::with_capacity(regression.fitted.weights.len());
-                preprocessing.standardise(&ctx.catalogue, raw, &mut z);
+                preprocessing.standardise(&ctx.bundle_catalogue, raw, &mut z);
                 expansion.extend(&mut z, 0);
                 regression.fitted.intercept + dot(&regression.fitted.weights, &z)
             });
@@ -142,7 +147,7 @@ impl Predicted {
         config: &ValueConfig,
         schedule: &Schedule,
         fitted: &SpendFit,
-        test: &TestRows,
+        test: &Chosen,
     ) -> Option<ValueEvaluation> {
         let tiers = tiers_by_spend(config, &self.model);
         let mut baselines = vec![("past_rate".to_owned(), self.past_rate)];

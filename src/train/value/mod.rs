@@ -43,12 +43,13 @@ pub(crate) fn fit_value(
     previous: Option<&[ValueTier]>,
 ) -> Result<ValueFit, TrainError> {
     let schedule = value_schedule(ctx, config)?;
-    let value_rows = ValueRows::build(ctx, &schedule)?;
-    let (judged, untested) = match evaluate(ctx, config, &schedule, &value_rows)? {
+    let value_rows = ValueRows::build(ctx, schedule)?;
+    let schedule = &value_rows.schedule;
+    let (judged, untested) = match evaluate(ctx, config, &value_rows)? {
         Ok(judged) => (Some(judged), None),
         Err(untested) => (None, Some(untested)),
     };
-    let rows = TrainingRows::new_for_spend(ctx, &schedule, &value_rows.data, &spec.preprocessing);
+    let rows = TrainingRows::new_for_spend(ctx, schedule, &value_rows.data, &spec.preprocessing);
     let spend_rows = SpendRows {
         rows: &rows,
         spend: &value_rows.spend,
@@ -63,12 +64,12 @@ pub(crate) fn fit_value(
     let phase = ctx.phases.begin("spend", 1, Unit::Fits);
     let fitted = fit_for(ctx, &spend_rows, asked, &phase)?;
     phase.finish();
-    let mut model = value_model(config, &schedule, &rows, &fitted);
+    let mut model = value_model(config, schedule, &rows, &fitted);
     let users = provisional_values(ctx, spec, &model)?;
     model.tiers = kept_tiers(config, previous).unwrap_or_else(|| tiers(&config.tiers, &users));
     model.rfm = rfm_cuts(&users);
     let judged = Judged { judged, untested };
-    let card = value_card(ctx, config, (&schedule, &value_rows), (&model, fitted), &users, judged)?;
+    let card = value_card(ctx, config, &value_rows, (&model, fitted), &users, judged)?;
     Ok(ValueFit { model, card })
 }
 
@@ -149,7 +150,7 @@ fn value_model(
 fn value_card(
     ctx: &TrainContext<'_>,
     config: &ValueConfig,
-    (schedule, rows): (&Schedule, &ValueRows),
+    rows: &ValueRows,
     (model, fitted): (&ValueModel, SpendFit),
     users: &[UserValue],
     judged: Judged,
@@ -157,22 +158,22 @@ fn value_card(
     let seed = ctx.config.model.seed;
     let regression = fitted.regression.as_ref().map(|regression| RegressionCard {
         rows: regression.rows,
-        snapshots: schedule.learnt_at(ctx.as_of, fitted.candidate.anniversaries),
+        snapshots: rows.schedule.learnt_at(ctx.as_of, fitted.candidate.anniversaries),
         l2: fitted.candidate.l2,
         half_life: fitted.candidate.half_life,
-        floored: rows.floored,
+        floored: rows.floored.rows,
         winsorised: regression.winsorised,
         trials: fitted.trials.clone(),
     });
     Ok(ValueCard {
-        kinds: ctx.catalogue.schema().value_kinds.clone(),
+        kinds: ctx.bundle_catalogue.schema().value_kinds.clone(),
         currency: model.currency.clone(),
         margin: model.margin,
         horizon_days: model.horizon_days,
         learnt_days: model.learnt_days,
         annual_discount: model.annual_discount,
         residual_years: model.residual_years,
-        notes: notes(config, model, &fitted),
+        notes: notes(config, model, &fitted, rows),
         orders: fitted.cards.orders,
         spend: fitted.cards.spend,
         regression,
@@ -189,8 +190,13 @@ fn value_card(
 }
 
 /// What the reader should know.
-fn notes(config: &ValueConfig, model: &ValueModel, fitted: &SpendFit) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(
+    config: &ValueConfig,
+    model: &ValueModel,
+    fitted: &SpendFit,
+    rows: &ValueRows,
+) -> Vec<String> {
+    let mut notes: Vec<String> = rows.note().into_iter().collect();
     if model.learnt_days < config.horizon_days {
         notes.push(format!(
             "The log is too short to learn the spend of {} days; {} days were learnt, and the rest has the shape of the \

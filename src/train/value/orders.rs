@@ -54,9 +54,9 @@ pub(super) fn orders_before(
     as_of: Day,
 ) -> Result<Vec<OrderHistory>, TrainError> {
     let positions = positions(ctx);
-    let extractor = Extractor::new(&ctx.catalogue, ctx.histories.kinds()).only(&ORDER_QUANTITIES);
+    let extractor = Extractor::new(&ctx.bundle_catalogue, ctx.histories.kinds()).only(&ORDER_QUANTITIES);
     let looked_at = ctx.histories.evenly(2 * MOST_CUSTOMERS, |history| {
-        let mut raw = vec![f64::NAN; ctx.catalogue.len()];
+        let mut raw = vec![f64::NAN; ctx.bundle_catalogue.len()];
         extractor.clone().extract(history, as_of, &mut raw);
         match positions.orders(&raw) {
             Orders::Known(orders) => Some(orders),
@@ -71,7 +71,7 @@ pub(super) fn orders_before(
     reason = "the catalogue of a fit with a value table has the features of orders"
 )]
 fn positions(ctx: &TrainContext<'_>) -> OrderPositions {
-    OrderPositions::new(&ctx.catalogue).expect("features of orders are in the catalogue")
+    OrderPositions::new(&ctx.bundle_catalogue).expect("features of orders are in the catalogue")
 }
 
 impl OrderModels {
@@ -116,8 +116,8 @@ impl OrderModels {
             return ByOrders::NoOrder;
         };
         let state = self.orders.state(&orders.counts);
-        let until = state.expected_orders(&self.orders, self.lead_days + self.learnt_days);
-        let before = state.expected_orders(&self.orders, self.lead_days);
+        let until = state.expected_orders(self.lead_days + self.learnt_days);
+        let before = state.expected_orders(self.lead_days);
         let orders_to_come = (until - before).max(LEAST_ORDERS);
         ByOrders::Customer(libm::log(orders_to_come * self.spend.amount(&orders)))
     }

@@ -37,13 +37,13 @@ pub(super) fn user_values(
     let phase = ctx
         .phases
         .begin("value of users", ctx.histories.len() as u64, Unit::Users);
-    let extractor = Extractor::new(&ctx.catalogue, kinds).only(&ORDER_QUANTITIES);
-    let positions = OrderPositions::new(&ctx.catalogue);
+    let extractor = Extractor::new(&ctx.bundle_catalogue, kinds).only(&ORDER_QUANTITIES);
+    let positions = OrderPositions::new(&ctx.bundle_catalogue);
     let blocks = ctx.histories.map_blocks(|block: &Block| {
         phase.advance(block.len() as u64);
         let mut predictor = bundle.predictor(kinds);
         let mut extractor = extractor.clone();
-        let mut raw = vec![f64::NAN; ctx.catalogue.len()];
+        let mut raw = vec![f64::NAN; ctx.bundle_catalogue.len()];
         let mut values = Vec::new();
         for (_, _, history) in block.iter() {
             let prediction = predictor.predict(Subject::History(history), ctx.as_of, 0)?;
