@@ -60,7 +60,7 @@ pub(super) fn evaluate(
     let (known, test) = (Chosen::new(rows, &known), Chosen::new(rows, &tested));
     let bg_nbd = fit_bg_nbd(ctx, test_date)?;
     let preprocessing = fit_preprocessing(&known.data, &ctx.bundle_catalogue, bg_nbd);
-    let training = TrainingRows::new_for_spend(ctx, schedule, &known.data, &preprocessing);
+    let training = TrainingRows::of_spend(ctx, schedule, &known.data, &preprocessing);
     let spend_rows = SpendRows {
         rows: &training,
         spend: &known.spend,

@@ -17,9 +17,8 @@ use users::{UserValue, at_risk, rfm_cuts, stages, tier_cards, tiers, user_values
 use super::TrainError;
 use super::data::context::TrainContext;
 use super::data::snapshots::Schedule;
-use super::data::value_rows::{ValueRows, value_schedule};
+use super::data::value_rows::ValueRows;
 use super::estimators::training_rows::TrainingRows;
-use super::population::periods::{PeriodGroups, periods};
 use super::settings::ValueConfig;
 use crate::card::{RegressionCard, ValueCard, ValueEvaluation};
 use crate::model::{
@@ -39,17 +38,16 @@ pub(crate) struct ValueFit {
 pub(crate) fn fit_value(
     ctx: &TrainContext<'_>,
     config: &ValueConfig,
+    value_rows: &ValueRows,
     spec: &BundleSpec,
     previous: Option<&[ValueTier]>,
 ) -> Result<ValueFit, TrainError> {
-    let schedule = value_schedule(ctx, config)?;
-    let value_rows = ValueRows::build(ctx, schedule)?;
     let schedule = &value_rows.schedule;
-    let (judged, untested) = match evaluate(ctx, config, &value_rows)? {
+    let (judged, untested) = match evaluate(ctx, config, value_rows)? {
         Ok(judged) => (Some(judged), None),
         Err(untested) => (None, Some(untested)),
     };
-    let rows = TrainingRows::new_for_spend(ctx, schedule, &value_rows.data, &spec.preprocessing);
+    let rows = TrainingRows::of_spend(ctx, schedule, &value_rows.data, &spec.preprocessing);
     let spend_rows = SpendRows {
         rows: &rows,
         spend: &value_rows.spend,
@@ -69,7 +67,7 @@ pub(crate) fn fit_value(
     model.tiers = kept_tiers(config, previous).unwrap_or_else(|| tiers(&config.tiers, &users));
     model.rfm = rfm_cuts(&users);
     let judged = Judged { judged, untested };
-    let card = value_card(ctx, config, &value_rows, (&model, fitted), &users, judged)?;
+    let card = value_card(ctx, config, value_rows, (&model, fitted), &users, judged)?;
     Ok(ValueFit { model, card })
 }
 
@@ -173,7 +171,7 @@ fn value_card(
         learnt_days: model.learnt_days,
         annual_discount: model.annual_discount,
         residual_years: model.residual_years,
-        notes: notes(config, model, &fitted, rows),
+        notes: notes(config, model, &fitted),
         orders: fitted.cards.orders,
         spend: fitted.cards.spend,
         regression,
@@ -194,9 +192,8 @@ fn notes(
     config: &ValueConfig,
     model: &ValueModel,
     fitted: &SpendFit,
-    rows: &ValueRows,
 ) -> Vec<String> {
-    let mut notes: Vec<String> = rows.note().into_iter().collect();
+    let mut notes = Vec::new();
     if model.learnt_days < config.horizon_days {
         notes.push(format!(
             "The log is too short to learn the spend of {} days; {} days were learnt, and the rest has the shape of the \
