@@ -14,8 +14,10 @@ use super::data::coverage_notes::coverage_notes;
 use super::data::dataset::{Dataset, DroppedPairs, dropped_of};
 use super::data::schema::absent_activity;
 use super::data::snapshots::{Schedule, Spacing};
+use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
 use super::estimators::logistic::Fitted;
+use super::estimators::orders::OrderColumns;
 use super::estimators::segments::fit_segments;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
@@ -64,6 +66,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     let mut notes = target_leakage::in_columns(input.histories, allow_leakage)?;
     let ctx = TrainContext::new(input, first_day)?;
     notes.extend(log_notes(input, &ctx)?);
+    let value = input.config.value.as_ref();
+    let spend_dates = value.map(|v| value_schedule(&ctx, v)).transpose()?;
     let mut shared = None;
     let mut fitted = Vec::new();
     for &horizon_days in &ctx.catalogue.schema().horizon_days {
@@ -98,17 +102,15 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     };
     let probe = probe_catalogue(
         ctx.histories,
-        &ctx.catalogue,
+        &ctx.bundle_catalogue,
         &training.snapshots,
         training.seed,
     )?;
-    let spec = bundle(
-        &ctx,
-        shared.preprocessing,
-        shared.segments,
-        models,
-        training,
-    );
+    let rows = spend_dates.map(|dates| ValueRows::build(&ctx, dates));
+    let rows = rows.transpose()?;
+    notes.extend(rows.as_ref().and_then(ValueRows::note));
+    let (preprocessing, models) = with_orders(&ctx, rows.as_ref(), shared.preprocessing, models);
+    let spec = bundle(&ctx, preprocessing, shared.segments, models, training);
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
@@ -374,6 +376,21 @@ fn churn_model(
     }
 }
 
+/// The columns and churn models of the bundle, which has features of orders where users have a value.
+fn with_orders(
+    ctx: &TrainContext<'_>,
+    rows: Option<&ValueRows>,
+    preprocessing: Preprocessing,
+    models: Vec<ChurnModel>,
+) -> (Preprocessing, Vec<ChurnModel>) {
+    let Some(rows) = rows else {
+        return (preprocessing, models);
+    };
+    let orders = OrderColumns::fit(&ctx.bundle_catalogue, &rows.data);
+    let models = models.into_iter().map(|model| orders.churn_model(model));
+    (orders.preprocessing(&preprocessing), models.collect())
+}
+
 fn bundle(
     ctx: &TrainContext<'_>,
     preprocessing: Preprocessing,
@@ -384,8 +401,8 @@ fn bundle(
     let config = ctx.config;
     BundleSpec {
         format_version: FORMAT_VERSION,
-        feature_hash: ctx.catalogue.hash(),
-        schema: ctx.catalogue.schema().clone(),
+        feature_hash: ctx.bundle_catalogue.hash(),
+        schema: ctx.bundle_catalogue.schema().clone(),
         timezone: config.timezone.clone(),
         active_within_days: config.churn.active_within_days,
         lead_days: config.churn.lead_days,

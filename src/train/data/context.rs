@@ -3,7 +3,7 @@
 use super::labels::Labeller;
 use super::schema::feature_schema;
 use super::snapshots::Observed;
-use crate::features::Catalogue;
+use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
 use crate::phases::{Phase, Phases, Unit};
 use crate::train::TrainError;
@@ -35,7 +35,10 @@ pub(crate) struct TrainContext<'a> {
     pub(crate) config: &'a TrainConfig,
     pub(crate) as_of: Day,
     pub(crate) random_forest: bool,
+    /// The features that churn models weigh: those of the bundle without those of orders.
     pub(crate) catalogue: Catalogue,
+    /// The features of the bundle.
+    pub(crate) bundle_catalogue: Catalogue,
     pub(crate) labeller: Labeller,
     /// The days on which activity would have been seen.
     pub(crate) observed: Observed,
@@ -50,7 +53,10 @@ impl<'a> TrainContext<'a> {
     pub(crate) fn new(input: &FitInput<'a>, first_day: Day) -> Result<Self, TrainError> {
         let observed = Observed::new(first_day, input.coverage, input.as_of);
         let schema = feature_schema(input.histories, input.config, &observed)?;
-        let catalogue = Catalogue::new(schema)?;
+        let catalogue = Catalogue::new(FeatureSchema {
+            value_kinds: Vec::new(),
+            ..schema.clone()
+        })?;
         let labeller = Labeller::new(
             &input.config.churn,
             input.histories.kinds(),
@@ -62,6 +68,7 @@ impl<'a> TrainContext<'a> {
             as_of: input.as_of,
             random_forest: input.random_forest,
             catalogue,
+            bundle_catalogue: Catalogue::new(schema)?,
             labeller,
             observed,
             phases: input.phases,
@@ -74,7 +81,8 @@ impl<'a> TrainContext<'a> {
         self.phases.begin(name, steps, Unit::Steps)
     }
 
-    /// The context of a bundle's features under the configuration of its fit, on what was observed.
+    /// The context of a bundle's features under the configuration of its fit, on what was observed. The rows are scored by the
+    /// bundle, so they have all of its features.
     pub(crate) fn of_bundle(
         histories: &'a Histories,
         config: &'a TrainConfig,
@@ -88,6 +96,7 @@ impl<'a> TrainContext<'a> {
             config,
             as_of: observed.until,
             random_forest: false,
+            bundle_catalogue: catalogue.clone(),
             catalogue,
             labeller,
             observed,
