@@ -73,3 +73,47 @@ pub(crate) fn unknown() -> ValueEstimate<'static> {
         reasons: Vec::new(),
     }
 }
+
+/// The tests' bundle with a value model of orders alone, in pounds.
+pub(crate) fn spec_with_value() -> BundleSpec {
+    let tier = |name: &str, from: f64| ValueTier {
+        name: name.to_owned(),
+        from,
+    };
+    let value = ValueModel {
+        currency: Some("GBP".into()),
+        margin: 0.35,
+        horizon_days: 365,
+        learnt_days: 180,
+        annual_discount: 0.1,
+        residual_years: Some(3.0),
+        orders: ParetoNbd {
+            r: 0.55,
+            alpha: 74.0,
+            s: 0.6,
+            beta: 82.0,
+        },
+        spend: SpendModel::Mean(36.0),
+        regression: None,
+        regression_share: 0.0,
+        level: 1.0,
+        intervals: SpendIntervals {
+            covers: 0.8,
+            bands: vec![SpendIntervalBand {
+                from: 0.0,
+                low: 0.25,
+                high: 2.5,
+            }],
+        },
+        tiers: vec![tier("high", 250.0), tier("medium", 40.0), tier("low", 0.0)],
+        rfm: RfmCuts {
+            recency_days: vec![15.0, 30.0, 60.0, 120.0],
+            orders: vec![1.0, 2.0, 4.0, 8.0],
+            amount: vec![20.0, 50.0, 100.0, 300.0],
+        },
+    };
+    BundleSpec {
+        value: Some(value),
+        ..super::spec()
+    }
+}
