@@ -295,3 +295,102 @@ pub(crate) fn of_change(before: &ValueAnswer, after: &ValueAnswer) -> String {
         moved("the value at risk", |value| value.value_at_risk)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::value::{estimate, spec_with_value, unknown};
+
+    fn answer(estimate: ValueEstimate<'_>) -> ValueAnswer {
+        let bundle = Bundle::new(spec_with_value(), "test".into()).unwrap();
+        let as_of = "2024-06-01".parse().unwrap();
+        ValueAnswer::new(&bundle, as_of, estimate).unwrap()
+    }
+
+    #[test]
+    fn the_value_is_said_with_its_interval_its_tier_and_its_reasons() {
+        let sentences = of_answer("u1", &answer(estimate()));
+        insta::assert_snapshot!(sentences.join("\n"), @r"
+        u1 is expected to spend 621 GBP in the 365 days from 2024-06-01 to 2025-05-31; 80 % of such users spend between 120 GBP and 1,400 GBP.
+        The residual value is 512 GBP: tier high, from 250 GBP on. Churn within 60 days would cost a part of it; times its probability that is 102 GBP, the value at risk.
+        Recency, frequency and monetary value have the scores 5-4-3, of 5.
+        Raises the spend: x 1.8: spent 900 in all.
+        ");
+        let new = of_answer(
+            "u1",
+            &answer(ValueEstimate {
+                status: ValueStatus::NoSpend,
+                rfm: None,
+                reasons: Vec::new(),
+                ..estimate()
+            }),
+        );
+        assert_eq!(new.len(), 3);
+        assert_eq!(
+            new[0],
+            "u1 has no order yet: the value is that of a new customer."
+        );
+        assert_eq!(
+            of_answer("u1", &answer(unknown())),
+            ["What the user is worth is unknown: the orders are missing."]
+        );
+    }
+
+    #[test]
+    fn a_tier_that_is_held_is_said_to_be() {
+        let medium = |residual_value| {
+            let value = answer(ValueEstimate {
+                residual_value,
+                tier: Some(1),
+                tier_name: "medium",
+                ..estimate()
+            });
+            value.tier_words(value.tier.as_ref().unwrap())
+        };
+        assert_eq!(medium(100.0), "medium, from 40.00 GBP to below 250 GBP");
+        for held in [260.0, 38.0] {
+            assert_eq!(
+                medium(held),
+                "medium, from 40.00 GBP to below 250 GBP, held until a bound is passed by a tenth"
+            );
+        }
+        let lowest = answer(ValueEstimate {
+            residual_value: 1.0,
+            tier: Some(2),
+            tier_name: "low",
+            ..estimate()
+        });
+        assert_eq!(
+            lowest.tier_words(lowest.tier.as_ref().unwrap()),
+            "low, below 40.00 GBP"
+        );
+    }
+
+    #[test]
+    fn a_change_is_the_difference_of_two_answers_and_of_their_factors() {
+        let before = answer(estimate());
+        let mut more = estimate();
+        more.expected_spend = 700.0;
+        more.residual_value = 600.0;
+        more.value_at_risk = 40.0;
+        more.reasons[0].contribution += 0.25;
+        let after = answer(more);
+        let changes = change(Some(&before), Some(&after)).unwrap();
+        assert_eq!(changes.expected_spend_change, 79.5);
+        assert_eq!(changes.residual_value_change, 87.875);
+        assert_eq!(changes.value_at_risk_change, -61.5);
+        assert!((changes.reasons[0].change - 0.25).abs() < 1e-12);
+        assert_eq!(
+            of_change(&before, &after),
+            "The expected spend in 365 days goes from 621 GBP to 700 GBP, the residual value from 512 GBP to 600 GBP, the value at \
+             risk from 102 GBP to 40.00 GBP; the tier stays high."
+        );
+        assert_eq!(change(Some(&before), None), None);
+        assert!(
+            change(Some(&before), Some(&before))
+                .unwrap()
+                .reasons
+                .is_empty()
+        );
+    }
+}

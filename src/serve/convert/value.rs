@@ -132,7 +132,7 @@ impl From<&ValueTier> for wire::ValueTier {
         let ValueTier { name, from } = tier;
         Self {
             name: name.clone(),
-            from: *from,
+            from_residual_value: *from,
         }
     }
 }

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::super::tests::snapshot;
+use super::super::tests::{plain, snapshot};
 use super::*;
 use crate::explain::{
-    ActivitySummary, Answer, Contribution, Question, StageAnswer, Week, WeekRisk, explain,
+    ActivitySummary, Answer, Contribution, Question, StageAnswer, TierAnswer, ValueAnswer,
+    ValueReason, Week, WeekRisk, explain,
 };
 use crate::history::{Amount, Day, DayRecord, HistoriesBuilder};
 use crate::lifecycle::{Rule, Stage};
@@ -99,6 +100,59 @@ fn figures_show_every_contribution_and_every_week() {
         contributions::figures(&explanation.answer.horizons[0]),
     );
     snapshot("user_weeks", weeks::figures(&explanation));
+}
+
+/// The same with what the user is worth.
+fn with_value() -> UserExplanation {
+    let mut explanation = explanation();
+    explanation.answer.value = Some(ValueAnswer {
+        status: "estimated",
+        currency: Some("GBP".to_owned()),
+        horizon_days: 365,
+        from: day("2024-06-01"),
+        last: day("2025-05-31"),
+        expected_spend: 620.5,
+        low: 120.25,
+        high: 1_400.0,
+        interval: 0.8,
+        residual_value: 512.125,
+        value_at_risk: 101.5,
+        risk_horizon_days: 60,
+        p_alive: 0.875,
+        expected_order_days: 7.5,
+        tier: Some(TierAnswer {
+            name: "<high>".to_owned(),
+            from: 250.0,
+            below: None,
+            is_held: false,
+        }),
+        rfm: Some("5-4-3".to_owned()),
+        regression_share: 0.5,
+        reasons: vec![ValueReason {
+            factor: 2.0,
+            reason: contribution("amount", "order_amount", std::f64::consts::LN_2),
+        }],
+    });
+    explanation
+}
+
+#[test]
+fn what_a_user_is_worth_has_a_section_of_its_own() {
+    let page = render(&with_value());
+    assert!(page.contains("<section id=\"value\""));
+    assert!(page.contains("value: &lt;high&gt;") && !page.contains("<high>"));
+    let value = with_value().answer.value.unwrap();
+    insta::assert_snapshot!(plain(worth::figures(&value)), @"");
+    let text: Vec<String> = crate::report::user::explanation(&with_value(), 80)
+        .iter()
+        .map(|line| line.text())
+        .collect();
+    let from = text
+        .iter()
+        .position(|line| line == "What the user is worth");
+    insta::assert_snapshot!(text[from.unwrap()..][..13].join("\n"), @"");
+    // The negative control.
+    assert!(!render(&explanation()).contains("<section id=\"value\""));
 }
 
 #[test]
