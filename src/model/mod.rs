@@ -35,8 +35,8 @@ pub use expansion::{Expansion, Hinge, Interaction};
 pub use figures::FigureError;
 pub(crate) use figures::all_finite;
 pub use gamma_gamma::GammaGamma;
-pub use golden::{Golden, GoldenCase};
-pub use pareto_nbd::ParetoNbd;
+pub use golden::{Golden, GoldenCase, GoldenValue};
+pub use pareto_nbd::{OrderState, ParetoNbd, Silence};
 pub use predict::Predictor;
 pub use predict::answer::{
     FeatureContribution, HorizonContributions, HorizonScore, Prediction, Reason, Score,

@@ -4,7 +4,7 @@
 use super::Unscored;
 use super::kernel::{Kernel, contradicts};
 use crate::math::sigmoid;
-use crate::model::{Bundle, ModelError};
+use crate::model::{Bundle, ModelError, ValueEstimate};
 
 /// Rows of a block: two columns for each feature, the numbers and what they add, stay in the fastest cache or nearly so.
 const ROWS: usize = 64;
@@ -53,6 +53,15 @@ pub struct MatrixValues {
     pub tiers: Vec<Option<usize>>,
 }
 
+impl MatrixValues {
+    fn push(&mut self, estimate: &ValueEstimate<'_>) {
+        self.expected_spend.push(estimate.expected_spend);
+        self.residual_value.push(estimate.residual_value);
+        self.value_at_risk.push(estimate.value_at_risk);
+        self.tiers.push(estimate.tier);
+    }
+}
+
 impl Bundle {
     /// Scores feature vectors in catalogue order, one after another in `values`, NaN where unknown. Threads that share
     /// the work each take some rows.
@@ -72,7 +81,7 @@ impl Bundle {
             outcomes: Vec::with_capacity(rows),
             probabilities: Vec::with_capacity(rows * self.plan().models.len()),
             segments: Vec::with_capacity(rows),
-            values: None,
+            values: self.value_parts().map(|_| MatrixValues::default()),
         };
         let in_blocks = if rows % ROWS < FEW {
             rows - rows % ROWS
@@ -136,6 +145,15 @@ impl Bundle {
                 .extend(horizons.iter().map(probability));
             let segment = segments[row].filter(|_| scored);
             scores.segments.push(segment.map(|(id, _)| id));
+        }
+        if let (Some(parts), Some(all)) = (self.value_parts(), &mut scores.values) {
+            parts.contribute(plan, kernel);
+            for (row, vector) in values.chunks_exact(width).enumerate() {
+                let churn = horizons.last().map_or(f64::NAN, |lane| sigmoid(lane[row]));
+                let scored = scores.outcomes[first + row] == RowOutcome::Scored;
+                let spend = parts.spend(kernel, row, vector).filter(|_| scored);
+                all.push(&parts.plan.estimate(parts.model, vector, spend, churn));
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use crate::features::{Catalogue, Feature, FeatureGroup, Quantity, Scale};
 use crate::lifecycle::FeaturePositions;
+use crate::model::value::scorer::ValuePlan;
 use crate::model::{BgNbd, BundleSpec, ChurnModel, Column, Derived, Expansion, SpendRegression};
 
 /// The feature groups, in the order in which equal effects are reported.
@@ -41,8 +42,8 @@ pub(crate) struct Plan {
     pub(crate) segments: Vec<usize>,
     /// One for each horizon.
     pub(crate) models: Vec<CompiledModel>,
-    /// The regression of the value model; `None` where there is none.
-    pub(crate) value: Option<CompiledModel>,
+    /// What the value model looks up; `None` without one.
+    pub(crate) value: Option<ValuePlan>,
 }
 
 impl Plan {
@@ -53,8 +54,6 @@ impl Plan {
         let derived = spec.preprocessing.derived(catalogue);
         let figures = |of: fn(&Column) -> f64| columns.iter().map(of).collect();
         let model = |model| CompiledModel::new(model, catalogue, &derived);
-        let regression = spec.value.as_ref().and_then(|v| v.regression.as_ref());
-        let value = regression.map(|r| CompiledModel::of_spend(r, catalogue, &derived));
         Self {
             positions: FeaturePositions::new(catalogue),
             active_age: catalogue.required(Quantity::ActiveAge),
@@ -68,7 +67,7 @@ impl Plan {
             groups: groups(catalogue, &derived),
             segments,
             models: spec.models.iter().map(model).collect(),
-            value,
+            value: ValuePlan::new(spec, catalogue, &derived),
             derived,
         }
     }

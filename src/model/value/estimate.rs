@@ -56,6 +56,27 @@ pub struct Rfm {
     pub monetary: u8,
 }
 
+impl ValueEstimate<'_> {
+    /// The answer for a feature vector without the features of orders.
+    pub(crate) fn unknown(horizon_days: u16) -> Self {
+        Self {
+            status: ValueStatus::Unknown,
+            horizon_days,
+            expected_spend: f64::NAN,
+            low: f64::NAN,
+            high: f64::NAN,
+            residual_value: f64::NAN,
+            value_at_risk: f64::NAN,
+            p_alive: f64::NAN,
+            expected_orders: f64::NAN,
+            tier: None,
+            tier_name: "",
+            rfm: None,
+            reasons: Vec::new(),
+        }
+    }
+}
+
 impl Rfm {
     /// The three scores in their order, such as `5-4-3`.
     pub fn text(self) -> String {

@@ -5,6 +5,11 @@
 //! of the residual value and what a silent user would still be worth have the shape of Pareto/NBD, scaled to join.
 
 pub mod estimate;
+pub(crate) mod hysteresis;
+pub(crate) mod orders;
+pub(crate) mod residual;
+pub(crate) mod scorer;
+mod validate;
 
 use serde::{Deserialize, Serialize};
 

@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::forecast::{KnownShifts, forecasts};
+use super::forecast::{KnownShifts, ShiftedFold, forecasts};
 use crate::card::{BacktestFold, ForecastMethod, Hyperparameters};
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
 use crate::phases::Phase;
 use crate::train::data::dataset::{Dataset, user_part};
-use crate::train::estimators::logistic::{Fitted, LogisticError};
+use crate::train::estimators::newton::{Fitted, NewtonError};
 use crate::train::estimators::training_rows::{Sample, TrainingRows};
 
 /// What a candidate predicted at one date in the past, and what happened.
@@ -26,6 +26,20 @@ pub(crate) struct Fold {
     pub(crate) fits: Vec<Fitted>,
     /// What each method would have forecast for the shift; empty until [`Fold::forecast`].
     pub(crate) forecasts: BTreeMap<ForecastMethod, f64>,
+}
+
+impl ShiftedFold for Fold {
+    fn date(&self) -> Day {
+        self.date
+    }
+
+    fn shift(&self) -> f64 {
+        self.shift
+    }
+
+    fn forecasts(&self) -> &BTreeMap<ForecastMethod, f64> {
+        &self.forecasts
+    }
 }
 
 impl Fold {
@@ -127,7 +141,7 @@ pub(crate) fn backtest(
     candidates: &[Hyperparameters],
     mut warm_start: Option<Fitted>,
     phase: &Phase<'_>,
-) -> Result<Backtested, LogisticError> {
+) -> Result<Backtested, NewtonError> {
     let data = rows.data;
     let mut answers = vec![Answers::default(); candidates.len()];
     for half in 0..FITS_OF_A_FOLD as u32 {
