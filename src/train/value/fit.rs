@@ -176,7 +176,12 @@ fn cross_fitted(
 /// The weight of the regression, and how it was chosen.
 fn choose_share(method: ValueMethod, folds: &[SpendFold]) -> (f64, String) {
     match method {
-        ValueMethod::Glm => return (1.0, "The configuration asks for the regression alone.".to_owned()),
+        ValueMethod::Glm => {
+            return (
+                1.0,
+                "The configuration asks for the regression alone.".to_owned(),
+            );
+        }
         ValueMethod::Btyd => return (0.0, "The configuration asks for orders alone.".to_owned()),
         ValueMethod::Auto => {}
     }
@@ -196,9 +201,15 @@ fn choose_share(method: ValueMethod, folds: &[SpendFold]) -> (f64, String) {
     }
     let dates = folds.len();
     let rule = if best.0 == default {
-        format!("Neither model alone was better than both by two standard errors at {dates} past dates.")
+        format!(
+            "Neither model alone was better than both by two standard errors at {dates} past dates."
+        )
     } else {
-        let alone = if best.0 == 1.0 { "The regression" } else { "Orders" };
+        let alone = if best.0 == 1.0 {
+            "The regression"
+        } else {
+            "Orders"
+        };
         format!("{alone} alone was better by more than two standard errors at {dates} past dates.")
     };
     (best.0, rule)
@@ -220,7 +231,10 @@ fn gain(usual: &[f64], other: &[f64]) -> Gain {
     let differences: Vec<f64> = usual.iter().zip(other).map(|(a, b)| a - b).collect();
     let middle = mean(&differences);
     let n = differences.len() as f64;
-    let squares: f64 = differences.iter().map(|d| (d - middle) * (d - middle)).sum();
+    let squares: f64 = differences
+        .iter()
+        .map(|d| (d - middle) * (d - middle))
+        .sum();
     Gain {
         mean: middle,
         standard_error: (squares / (n - 1.0).max(1.0) / n).sqrt(),

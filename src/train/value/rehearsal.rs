@@ -7,8 +7,8 @@ use super::orders::OrderModels;
 use super::regression::SpendRows;
 use crate::card::{ForecastMethod, Hyperparameters};
 use crate::history::Day;
-use crate::train::TrainError;
 use crate::math::evenly;
+use crate::train::TrainError;
 use crate::train::data::dataset::MIN_ROWS;
 use crate::train::estimators::training_rows::Sample;
 use crate::train::metrics::value::poisson_deviance;
@@ -113,7 +113,8 @@ impl SpendFold {
         let blend = self.blended(share);
         let factor = shift(&blend, &self.spend).map_or(1.0, libm::exp);
         let mean = self.spend.iter().sum::<f64>() / self.spend.len().max(1) as f64;
-        let of = |(expected, spend): (&f64, &f64)| poisson_deviance(expected * factor, *spend) / mean;
+        let of =
+            |(expected, spend): (&f64, &f64)| poisson_deviance(expected * factor, *spend) / mean;
         blend.iter().zip(&self.spend).map(of).collect()
     }
 }
@@ -158,4 +159,3 @@ impl SpendRows<'_> {
         rows.len() >= MIN_ROWS && spenders >= LEAST_SPENDERS
     }
 }
-

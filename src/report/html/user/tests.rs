@@ -142,15 +142,30 @@ fn what_a_user_is_worth_has_a_section_of_its_own() {
     assert!(page.contains("<section id=\"value\""));
     assert!(page.contains("value: &lt;high&gt;") && !page.contains("<high>"));
     let value = with_value().answer.value.unwrap();
-    insta::assert_snapshot!(plain(worth::figures(&value)), @"");
-    let text: Vec<String> = crate::report::user::explanation(&with_value(), 80)
-        .iter()
-        .map(|line| line.text())
-        .collect();
-    let from = text
-        .iter()
-        .position(|line| line == "What the user is worth");
-    insta::assert_snapshot!(text[from.unwrap()..][..13].join("\n"), @"");
+    let figures = plain(worth::figures(&value));
+    let page_says = [
+        "Expected spend621 GBP in the 365 days from 2024-06-01 to 2025-05-31",
+        "Interval120 GBP to 1,400 GBP, for 80 % of such users",
+        "Residual value512 GBPValue at risk102 GBP by churn within 60 days",
+        "Tier&lt;high&gt;, from 250 GBP on",
+        "R, F and M, of 55-4-3",
+        "amountx 2.0&lt;order_amount&gt; &amp; more",
+        "a weight of 50 % in the expected spend",
+    ];
+    for text in page_says {
+        assert!(figures.contains(text), "{text}: {figures}");
+    }
+    let lines = crate::report::user::explanation(&with_value(), 80);
+    let lines: Vec<String> = lines.iter().map(|line| line.text()).collect();
+    let terminal_says = [
+        "What the user is worth",
+        "  Expected spend        621 GBP in the 365 days from 2024-06-01 to 2025-05-31",
+        "  Value at risk         102 GBP by churn within 60 days",
+        "   x 2.0  amount: <order_amount> & more",
+    ];
+    for text in terminal_says {
+        assert!(lines.iter().any(|line| line == text), "{text}: {lines:#?}");
+    }
     // The negative control.
     assert!(!render(&explanation()).contains("<section id=\"value\""));
 }
