@@ -25,13 +25,13 @@ def simulate(_=None):
     scale = random.gamma(AMOUNT[1], 1 / AMOUNT[2], USERS)
     first = random.uniform(0, ARRIVALS_DAYS, USERS)
     end = AS_OF_DAYS + RESIDUAL_DAYS
-    parts = []
-    for user in range(USERS):
-        span = max(min(life[user], end - first[user]), 0.0)
-        times = np.append(random.uniform(0, span, random.poisson(rate[user] * span)), 0.0) + first[user]
-        parts.append(pd.DataFrame({"user": f"u{user:05}", "time": times}))
-    log = pd.concat(parts, ignore_index=True)
-    number = log.user.str[1:].astype(int).to_numpy()
+    span = np.clip(np.minimum(life, end - first), 0.0, None)
+    # The first purchase and those after it.
+    count = 1 + random.poisson(rate * span)
+    number = np.repeat(np.arange(USERS), count)
+    offset = random.uniform(0, 1, count.sum()) * span[number]
+    offset[np.concatenate([[0], np.cumsum(count)[:-1]])] = 0.0
+    log = pd.DataFrame({"user": [f"u{user:05}" for user in number], "time": first[number] + offset})
     log["amount"] = np.maximum(random.gamma(AMOUNT[0], 1 / scale[number]), 0.01).round(2)
     log["time"] = (BEGIN + pd.to_timedelta(log.time, unit="D")).dt.floor("s")
     return log.assign(kind="purchase")[["user", "time", "kind", "amount"]]
