@@ -1,6 +1,7 @@
 mod explanations;
 mod files;
 mod scores;
+pub(crate) mod value;
 
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};

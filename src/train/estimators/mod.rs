@@ -4,6 +4,7 @@ pub mod bg_nbd;
 pub(crate) mod effects;
 pub mod kmeans;
 pub mod newton;
+pub(crate) mod orders;
 pub(crate) mod random_forest;
 pub mod segments;
 pub(crate) mod terms;

@@ -61,7 +61,8 @@ pub(crate) fn baselines(
         "base_rate",
         vec![churn_rate; holdout.test.len()],
     )];
-    let columns = &preprocessing.columns[..features.len()];
+    // What churn models do not weigh is no simpler way to predict churn.
+    let columns = &preprocessing.columns[..ctx.catalogue.orders().start];
     let recency = ctx.catalogue.position(Quantity::Recency);
     let best = best_feature(holdout.known.data, columns);
     let singles = [("recency_only", recency), ("best_single", best)];
