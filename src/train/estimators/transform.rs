@@ -197,6 +197,47 @@ pub(crate) fn expand(
     )
 }
 
+/// The hinges and interactions of a regression of spend, from rows of standardised columns of a catalogue with orders. Its
+/// window may be longer than any horizon that the features were made for, so all columns have hinges.
+pub(crate) fn expand_for_spend(
+    catalogue: &Catalogue,
+    preprocessing: &Preprocessing,
+    standardised: &Matrix,
+) -> Expansion {
+    let hinges: Vec<usize> = (0..preprocessing.columns.len()).collect();
+    let interactions = spend_interaction_columns(catalogue);
+    fit_expansion(
+        &standardised.values,
+        standardised.width,
+        &hinges,
+        &interactions,
+    )
+}
+
+/// Recency, frequency and age, of activity and of orders, and the amounts of orders, as far as a catalogue has them; of the
+/// half-lives the longest, which is nearest to the window of the spend.
+fn spend_interaction_columns(catalogue: &Catalogue) -> Vec<usize> {
+    let half_lives = catalogue
+        .features()
+        .iter()
+        .filter_map(|f| match f.quantity {
+            Quantity::DecayedDays(half_life) => Some(half_life),
+            _ => None,
+        });
+    let quantities = [
+        Quantity::Recency,
+        Quantity::ActiveDays,
+        Quantity::Tenure,
+        Quantity::OrderRecency,
+        Quantity::OrderDays,
+        Quantity::OrderAmount,
+        Quantity::OrderRepeatAmount,
+    ];
+    let decayed = half_lives.max().map(Quantity::DecayedDays);
+    let quantities = quantities.into_iter().chain(decayed);
+    quantities.filter_map(|q| catalogue.position(q)).collect()
+}
+
 /// The columns that get hinges in the model of a horizon: all but those made for other horizons.
 fn hinge_columns(
     catalogue: &Catalogue,
