@@ -12,9 +12,9 @@ use crate::train::data::dataset::Dataset;
 /// Users not yet active.
 pub(super) const NEW: &str = "new";
 /// Users whose last activity is too long ago.
-const INACTIVE: &str = "inactive";
+pub(super) const INACTIVE: &str = "inactive";
 /// Users for whom the churn event has happened.
-const CHURNED: &str = "churned";
+pub(super) const CHURNED: &str = "churned";
 
 /// How many users moved from where to where.
 pub(crate) type Moves = BTreeMap<(&'static str, &'static str), u64>;
@@ -48,7 +48,7 @@ pub(crate) fn stage_of(ctx: &TrainContext<'_>, vector: &[f64]) -> Option<Stage> 
 }
 
 /// Where a user stands that has no label.
-pub(super) fn outside(reason: NotEligible) -> &'static str {
+fn outside(reason: NotEligible) -> &'static str {
     match reason {
         NotEligible::NotYetSeen | NotEligible::NoActivity => NEW,
         NotEligible::Inactive => INACTIVE,
