@@ -158,7 +158,7 @@ mod tests {
             "{junit}"
         );
         let markdown = markdown(&findings, "m");
-        assert!(markdown.contains("| value_bias |"), "{markdown}");
+        assert!(markdown.contains("| value\\_bias |"), "{markdown}");
         let mut checked = findings.iter().filter_map(|f| f.checked.as_ref());
         let gini = checked.find(|c| c.metric == "value_gini").unwrap();
         let gini = serde_json::to_value(gini).unwrap();

@@ -50,19 +50,15 @@ fn chart(e: &ValueEvaluation) -> Markup {
         Axis::new(0.0, most, "mean spend", amount),
     );
     for (k, tenth) in e.deciles.iter().enumerate() {
-        let (left, words) = (k as f64, words(k, tenth));
-        plot.rect(
-            (left + 0.14, 0.0),
-            (left + 0.48, tenth.expected),
-            "expected",
-            &words,
-        );
-        plot.rect(
-            (left + 0.52, 0.0),
-            (left + 0.86, tenth.actual),
-            "actual",
-            &words,
-        );
+        let left = k as f64;
+        let bars = [
+            (0.14, tenth.expected, "expected"),
+            (0.52, tenth.actual, "actual"),
+        ];
+        for (from, spend, class) in bars {
+            let (foot, top) = ((left + from, 0.0), (left + from + 0.34, spend));
+            plot.rect(foot, top, class, &format!("{class} {}", amount(spend)));
+        }
     }
     let description: Vec<String> = (0..).zip(&e.deciles).map(|(k, d)| words(k, d)).collect();
     plot.finish(&description.join("; "))

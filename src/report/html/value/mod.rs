@@ -87,7 +87,7 @@ fn notes(value: &ValueCard) -> Markup {
 
 /// A table that is wider than a phone: it is moved sideways by itself, by touch and by keyboard.
 fn wide(label: &str, table: Markup) -> Markup {
-    html! { div.wide role="region" aria-label=(label) tabindex="0" { (table) } }
+    html! { div.scroll role="region" aria-label=(label) tabindex="0" { (table) } }
 }
 
 /// A table behind a picture, to be opened.

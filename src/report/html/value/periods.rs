@@ -32,7 +32,7 @@ pub(super) fn figures(value: &ValueCard) -> Markup {
     html! {
         (over_time(value, &of(PeriodCard::EVERYBODY)))
         @for (heading, periods) in groupings {
-            @if !periods.is_empty() { (by_group(value, heading, &periods)) }
+            @if !periods.is_empty() { (by_group(heading, &periods)) }
         }
     }
 }
@@ -81,9 +81,11 @@ fn over_time(value: &ValueCard, periods: &[&PeriodCard]) -> Markup {
     };
     let incomplete = periods.iter().filter(|p| !p.complete).count();
     let caption = html! {
-        "ARPU is the net amount over users with activity in the period, ARPPU over those with an order. "
+        "Over " (counted(periods.len() as u64, "period")) ". ARPU is the net amount over users with activity in the period, ARPPU over those \
+         with an order."
         @if incomplete > 0 {
-            "Of " (counted(incomplete as u64, "period")) " (" (INCOMPLETE) ") the log does not cover all days: amount and users are those of a part."
+            " Of " (counted(incomplete as u64, "period")) " (" (INCOMPLETE) ") the log does not cover all days: amount and users are those of \
+             a part."
         }
     };
     figure("", heading, content, caption)
@@ -117,7 +119,8 @@ fn chart(value: &ValueCard, periods: &[&PeriodCard]) -> Markup {
             } else {
                 format!("{class} hollow")
             };
-            plot.dot(point, 3.5, &class, &sentence(value, period));
+            let text = format!("{}: {}", name(period), amount(point.1));
+            plot.dot(point, 3.5, &class, &text);
         }
     }
     let description: Vec<String> = periods.iter().map(|p| sentence(value, p)).collect();
@@ -159,7 +162,7 @@ fn group(p: &PeriodCard) -> String {
 }
 
 /// ARPU of every group and period; the newest whole period with its sums.
-fn by_group(value: &ValueCard, heading: &str, periods: &[&PeriodCard]) -> Markup {
+fn by_group(heading: &str, periods: &[&PeriodCard]) -> Markup {
     let mut columns: Vec<&PeriodCard> = Vec::new();
     let mut groups: Vec<&str> = Vec::new();
     for period in periods {
@@ -179,7 +182,7 @@ fn by_group(value: &ValueCard, heading: &str, periods: &[&PeriodCard]) -> Markup
             .collect();
         let cell = |column: &&PeriodCard| {
             let period = of_group.iter().find(|p| p.from == column.from)?;
-            Some(shaded(value, period, largest))
+            Some(shaded(period, largest))
         };
         HeatmapRow {
             name: of_group.first().map_or_else(String::new, |p| group(p)),
@@ -207,18 +210,23 @@ fn by_group(value: &ValueCard, heading: &str, periods: &[&PeriodCard]) -> Markup
         }
     };
     let caption = html! {
-        "Net amount over active users, by what was known of them before a period began. “None yet” are those who were not eligible then: new, \
-         or away for too long. The first period of the log has no groups. " (INCOMPLETE) " not fully covered."
+        "Net amount over active users of " (counted(columns.len() as u64, "period")) ", by what was known of them before it began; “none yet” \
+         were not eligible then. The first period of the log has no groups. " (INCOMPLETE) ": not fully covered."
     };
     figure("", heading, content, caption)
 }
 
-fn shaded(value: &ValueCard, period: &PeriodCard, largest: f64) -> Cell {
+fn shaded(period: &PeriodCard, largest: f64) -> Cell {
     Cell {
         strength: period.arpu.unwrap_or(0.0) / largest,
         warm: false,
         text: average(period.arpu),
-        title: sentence(value, period),
+        title: format!(
+            "{} of {}, {}",
+            amount(period.amount),
+            thousands(period.active_users),
+            counted(period.payers, "payer")
+        ),
     }
 }
 
@@ -237,7 +245,7 @@ mod tests {
             text.contains("2011-12*") && !text.contains("2011-11*"),
             "{text}"
         );
-        assert!(text.contains("Of 1 period (*) the log"), "{text}");
+        assert!(text.contains(" Of 1 period (*) the log"), "{text}");
     }
 
     #[test]

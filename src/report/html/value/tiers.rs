@@ -10,7 +10,7 @@ use super::super::text::{capital, words};
 use super::super::{figure, names, no_figure};
 use super::{behind, table, users, wide};
 use crate::card::{AtRiskCard, Interval, TierCard, ValueCard};
-use crate::report::number::{amount, percent, thousands};
+use crate::report::number::{amount, counted, percent, thousands};
 use crate::report::wording::value::{ValueTotals, bands, money};
 
 /// A part of a sum; nothing of nothing.
@@ -122,8 +122,8 @@ pub(super) fn tiers(value: &ValueCard) -> Markup {
         (behind("Tiers", by_tier(value)))
     };
     let caption = html! {
-        "Bounds are amounts of residual value that were fixed at the fit, so that a user changes the tier by own orders and not by those "
-        "of others."
+        (counted(value.tiers.len() as u64, "tier")) " of " (users(totals.users)) ". Bounds are amounts of residual value that were fixed \
+         at the fit, so that a user rises by own orders, and not because others leave."
     };
     figure("", heading, content, caption)
 }
