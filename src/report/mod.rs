@@ -12,3 +12,4 @@ pub mod text;
 pub mod user;
 pub(crate) mod value_text;
 pub(crate) mod wording;
+pub(crate) mod worth;

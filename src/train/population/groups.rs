@@ -1,103 +1,84 @@
-//! Money per user and period by stage, tier and segment: the groups that a bundle's own predictions give.
+//! Which stage, tier and segment users are in at a date.
 
-use super::periods::{Grouping, Money, periods};
-use super::stages::{CHURNED, INACTIVE, NEW, states};
-use crate::card::PeriodCard;
+use super::periods::Grouping;
+use super::stages::{NEW, outside, states};
 use crate::history::{Day, HistoryView};
-use crate::lifecycle::Stage;
 use crate::model::{Bundle, ModelError, Prediction, Predictor, Subject};
-use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 
-/// The periods of a log for everybody, and by the groups of a bundle with a value model.
-///
-/// # Errors
-/// [`TrainError`] where histories on disk cannot be read.
-pub(crate) fn period_cards(
-    ctx: &TrainContext<'_>,
-    bundle: &Bundle,
-) -> Result<Vec<PeriodCard>, TrainError> {
-    let kinds = ctx.histories.kinds();
-    let money = Money::new(kinds, &bundle.spec().schema.value_kinds, &ctx.labeller);
-    let groups = || {
-        let mut groups = UserGroups::new(bundle, kinds);
-        move |history: HistoryView<'_>, date: Day| groups.of(history, date)
-    };
-    periods(
-        ctx.histories,
-        &money,
-        (&ctx.observed, ctx.as_of),
-        &groupings(bundle),
-        groups,
-    )
-}
-
-/// What users are grouped by. Those without a tier or a segment, because they were not eligible, come last, without a name.
-fn groupings(bundle: &Bundle) -> Vec<Grouping> {
-    let spec = bundle.spec();
-    let tiers = spec.value.iter().flat_map(|value| &value.tiers);
-    let named = |names: Vec<String>| names.into_iter().chain([String::new()]).collect();
-    vec![
-        Grouping {
-            by: "stage",
-            names: states().map(str::to_owned).collect(),
-        },
-        Grouping {
-            by: "tier",
-            names: named(tiers.map(|tier| tier.name.clone()).collect()),
-        },
-        Grouping {
-            by: "segment",
-            names: named(spec.segments.items.iter().map(|s| s.name.clone()).collect()),
-        },
-    ]
-}
-
-/// The groups of users, from what was known of them before a date.
+/// Stages, tiers and segments by a bundle, of users as they were known before a date.
 #[derive(Clone)]
-struct UserGroups<'m> {
-    predictor: Predictor<'m>,
-    tiers: usize,
-    segments: usize,
+pub(crate) struct UserGroups<'a> {
+    ctx: &'a TrainContext<'a>,
+    bundle: &'a Bundle,
+    predictor: Predictor<'a>,
 }
 
-impl<'m> UserGroups<'m> {
-    fn new(bundle: &'m Bundle, kinds: &'m [String]) -> Self {
-        let spec = bundle.spec();
+impl<'a> UserGroups<'a> {
+    /// The groups of a bundle.
+    pub(crate) fn new(ctx: &'a TrainContext<'a>, bundle: &'a Bundle) -> Self {
         Self {
-            predictor: bundle.predictor(kinds),
-            tiers: spec.value.as_ref().map_or(0, |value| value.tiers.len()),
-            segments: spec.segments.items.len(),
+            ctx,
+            bundle,
+            predictor: bundle.predictor(ctx.histories.kinds()),
         }
     }
 
-    /// The group of a user in each of [`groupings`].
-    fn of(&mut self, history: HistoryView<'_>, date: Day) -> Result<Vec<usize>, ModelError> {
+    /// What users are grouped by. Those without a tier or a segment, because they have no score, come last, without a name.
+    pub(crate) fn groupings(&self) -> Vec<Grouping> {
+        let spec = self.bundle.spec();
+        let unnamed = || std::iter::once(String::new());
+        let segments = spec.segments.items.iter().map(|item| item.name.clone());
+        let tiers = spec.value.iter().flat_map(|value| &value.tiers);
+        vec![
+            Grouping {
+                by: "stage",
+                names: states().map(str::to_owned).collect(),
+            },
+            Grouping {
+                by: "tier",
+                names: tiers
+                    .map(|tier| tier.name.clone())
+                    .chain(unnamed())
+                    .collect(),
+            },
+            Grouping {
+                by: "segment",
+                names: segments.chain(unnamed()).collect(),
+            },
+        ]
+    }
+
+    /// The group of a user in each of [`Self::groupings`], from what was before `date`.
+    ///
+    /// # Errors
+    /// Those of a prediction.
+    pub(crate) fn of(
+        &mut self,
+        history: HistoryView<'_>,
+        date: Day,
+    ) -> Result<Vec<usize>, ModelError> {
+        let state = |name: &str| {
+            states()
+                .position(|state| state == name)
+                .unwrap_or_else(|| unreachable!("every state is in the list of states"))
+        };
+        let spec = self.bundle.spec();
+        let no_tier = spec.value.as_ref().map_or(0, |value| value.tiers.len());
+        let no_segment = spec.segments.items.len();
+        if let Err(reason) = self.ctx.labeller.eligible(history, date) {
+            return Ok(vec![state(outside(reason)), no_tier, no_segment]);
+        }
         let prediction = self.predictor.predict(Subject::History(history), date, 0)?;
-        Ok(match prediction {
-            Prediction::Scored(score) => {
-                let tier = score.value.and_then(|value| value.tier);
-                let segment = score.segment.map(|segment| segment.id);
-                vec![
-                    position(Stage::name(score.stage)),
-                    tier.unwrap_or(self.tiers),
-                    segment.unwrap_or(self.segments),
-                ]
-            }
-            Prediction::TooNew => self.outside(NEW),
-            Prediction::Inactive { .. } => self.outside(INACTIVE),
-            Prediction::AlreadyChurned => self.outside(CHURNED),
-        })
+        let Prediction::Scored(score) = prediction else {
+            return Ok(vec![state(NEW), no_tier, no_segment]);
+        };
+        let tier = score.value.as_ref().and_then(|value| value.tier);
+        let segment = score.segment.map(|segment| segment.id);
+        Ok(vec![
+            state(score.stage.name()),
+            tier.unwrap_or(no_tier),
+            segment.unwrap_or(no_segment),
+        ])
     }
-
-    fn outside(&self, state: &str) -> Vec<usize> {
-        vec![position(state), self.tiers, self.segments]
-    }
-}
-
-/// The position of a state among all.
-fn position(state: &str) -> usize {
-    states()
-        .position(|other| other == state)
-        .unwrap_or_else(|| unreachable!("every state is in the list of states"))
 }

@@ -140,8 +140,8 @@ impl<'a> Layout<'a> {
 /// `groupings` at a date, from nothing but what was before it. Groups without anybody are left out.
 ///
 /// # Errors
-/// Those of `groups`, and [`HistoryError`] where histories on disk cannot be read.
-pub(crate) fn periods<G, E, F>(
+/// [`HistoryError`] where histories on disk cannot be read, and those of `groups`.
+pub(crate) fn periods<G, E>(
     histories: &Histories,
     money: &Money<'_>,
     (observed, as_of): (&Observed, Day),
@@ -149,9 +149,8 @@ pub(crate) fn periods<G, E, F>(
     groups: impl Fn() -> G + Sync,
 ) -> Result<Vec<PeriodCard>, E>
 where
-    G: FnMut(HistoryView<'_>, Day) -> Result<Vec<usize>, F>,
-    E: From<HistoryError> + From<F>,
-    F: Send,
+    G: FnMut(HistoryView<'_>, Day) -> Result<Vec<usize>, E>,
+    E: From<HistoryError> + Send,
 {
     let layout = Layout::new(observed, as_of, groupings);
     let mut sums = vec![Cell::default(); layout.shown.len() * layout.width];
@@ -168,13 +167,13 @@ where
     Ok(layout.shown.clone().flat_map(of_period).collect())
 }
 
-fn of_block<F>(
+fn of_block<E>(
     block: &Block,
     money: &Money<'_>,
     layout: &Layout<'_>,
     as_of: Day,
-    mut groups: impl FnMut(HistoryView<'_>, Day) -> Result<Vec<usize>, F>,
-) -> Result<Vec<Cell>, F> {
+    mut groups: impl FnMut(HistoryView<'_>, Day) -> Result<Vec<usize>, E>,
+) -> Result<Vec<Cell>, E> {
     let mut sums = vec![Cell::default(); layout.shown.len() * layout.width];
     for (_, _, history) in block.iter() {
         let mut rest = history.before(as_of);
@@ -315,7 +314,7 @@ mod tests {
         let kinds = ["purchase".to_owned(), "return".to_owned()];
         let money = Money::new(histories.kinds(), &kinds, &labeller);
         let as_of = (observed, day("2024-08-10"));
-        periods::<_, HistoryError, _>(histories, &money, as_of, &[], everybody).unwrap()
+        periods(histories, &money, as_of, &[], everybody).unwrap()
     }
 
     /// By hand, as `SELECT month, sum(amount), count(DISTINCT user) ... GROUP BY month` has it: a day on which as much came
@@ -414,8 +413,7 @@ mod tests {
         };
         let observed = observed(Vec::new());
         let as_of = (&observed, day("2024-08-10"));
-        let found =
-            periods::<_, HistoryError, _>(&histories, &money, as_of, &groupings, || known).unwrap();
+        let found = periods(&histories, &money, as_of, &groupings, || known).unwrap();
         let of_month = |month: &str, by: &str| -> Vec<(String, f64, u64, u64)> {
             found
                 .iter()
@@ -436,7 +434,10 @@ mod tests {
         assert_eq!(of_month("2024-02-01", "tier"), [named(seen), named(unseen)]);
         assert_eq!(
             of_month("2024-08-01", "stage"),
-            [named(("one record", 0.2, 1, 1)), named(("more", 0.4, 2, 2))]
+            [
+                named(("one record", 0.2, 1, 1)),
+                named(("more", 0.4, 2, 2))
+            ]
         );
         for month in ["2024-02-01", "2024-03-01", "2024-08-01"] {
             let total = |by: &str| {

@@ -12,9 +12,9 @@ use crate::train::data::dataset::Dataset;
 /// Users not yet active.
 pub(super) const NEW: &str = "new";
 /// Users whose last activity is too long ago.
-pub(super) const INACTIVE: &str = "inactive";
+const INACTIVE: &str = "inactive";
 /// Users for whom the churn event has happened.
-pub(super) const CHURNED: &str = "churned";
+const CHURNED: &str = "churned";
 
 /// How many users moved from where to where.
 pub(crate) type Moves = BTreeMap<(&'static str, &'static str), u64>;
@@ -48,7 +48,7 @@ pub(crate) fn stage_of(ctx: &TrainContext<'_>, vector: &[f64]) -> Option<Stage> 
 }
 
 /// Where a user stands that has no label.
-fn outside(reason: NotEligible) -> &'static str {
+pub(super) fn outside(reason: NotEligible) -> &'static str {
     match reason {
         NotEligible::NotYetSeen | NotEligible::NoActivity => NEW,
         NotEligible::Inactive => INACTIVE,
