@@ -34,6 +34,12 @@ pub enum FigureError {
     /// A column that cannot be standardised.
     #[error("needs finite numbers, a positive std_dev and clip_min <= clip_max")]
     Column,
+    /// A figure of the value model that is not legal.
+    #[error("{what}")]
+    Value {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// Hinges or interactions that cannot be computed.
     #[error("needs finite numbers, positive std_devs and columns that exist")]
     Expansion,

@@ -14,8 +14,10 @@ use super::data::coverage_notes::coverage_notes;
 use super::data::dataset::{Dataset, DroppedPairs, dropped_of};
 use super::data::schema::absent_activity;
 use super::data::snapshots::{Schedule, Spacing};
+use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
-use super::estimators::logistic::Fitted;
+use super::estimators::newton::Fitted;
+use super::estimators::orders::OrderColumns;
 use super::estimators::segments::fit_segments;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
@@ -31,6 +33,7 @@ use super::selection::calibration::forecast_card;
 use super::selection::candidate;
 use super::selection::fitting::{Asked, Fits, select_and_fit};
 use super::selection::search::Selection;
+use super::value::fit_value;
 use crate::card::{
     Card, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION, Untested,
 };
@@ -38,7 +41,7 @@ use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
     BundleSpec, Calibration, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments,
-    Training, version,
+    Training, ValueTier, version,
 };
 use crate::phases::Unit;
 
@@ -64,6 +67,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     let mut notes = target_leakage::in_columns(input.histories, allow_leakage)?;
     let ctx = TrainContext::new(input, first_day)?;
     notes.extend(log_notes(input, &ctx)?);
+    let value = input.config.value.as_ref();
+    let spend_dates = value.map(|v| value_schedule(&ctx, v)).transpose()?;
     let mut shared = None;
     let mut fitted = Vec::new();
     for &horizon_days in &ctx.catalogue.schema().horizon_days {
@@ -98,20 +103,31 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     };
     let probe = probe_catalogue(
         ctx.histories,
-        &ctx.catalogue,
+        &ctx.bundle_catalogue,
         &training.snapshots,
         training.seed,
     )?;
-    let spec = bundle(
-        &ctx,
-        shared.preprocessing,
-        shared.segments,
-        models,
-        training,
-    );
+    let rows = spend_dates.map(|dates| ValueRows::build(&ctx, dates));
+    let rows = rows.transpose()?;
+    notes.extend(rows.as_ref().and_then(ValueRows::note));
+    let (preprocessing, models) = with_orders(&ctx, rows.as_ref(), shared.preprocessing, models);
+    let mut spec = bundle(&ctx, preprocessing, shared.segments, models, training);
+    let value = match (&ctx.config.value, &rows) {
+        (Some(config), Some(rows)) => {
+            Some(fit_value(&ctx, config, rows, &spec, previous_tiers(input))?)
+        }
+        _ => None,
+    };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
+    (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
+}
+
+/// The tiers of the bundle before, where it has some.
+fn previous_tiers<'a>(input: &FitInput<'a>) -> Option<&'a [ValueTier]> {
+    let value = input.previous?.value.as_ref()?;
+    Some(&value.tiers)
 }
 
 /// The days of the first and of the last event before the as-of day.
@@ -374,6 +390,21 @@ fn churn_model(
     }
 }
 
+/// The columns and churn models of the bundle, which has features of orders where users have a value.
+fn with_orders(
+    ctx: &TrainContext<'_>,
+    rows: Option<&ValueRows>,
+    preprocessing: Preprocessing,
+    models: Vec<ChurnModel>,
+) -> (Preprocessing, Vec<ChurnModel>) {
+    let Some(rows) = rows else {
+        return (preprocessing, models);
+    };
+    let orders = OrderColumns::fit(&ctx.bundle_catalogue, &rows.data);
+    let models = models.into_iter().map(|model| orders.churn_model(model));
+    (orders.preprocessing(&preprocessing), models.collect())
+}
+
 fn bundle(
     ctx: &TrainContext<'_>,
     preprocessing: Preprocessing,
@@ -384,8 +415,8 @@ fn bundle(
     let config = ctx.config;
     BundleSpec {
         format_version: FORMAT_VERSION,
-        feature_hash: ctx.catalogue.hash(),
-        schema: ctx.catalogue.schema().clone(),
+        feature_hash: ctx.bundle_catalogue.hash(),
+        schema: ctx.bundle_catalogue.schema().clone(),
         timezone: config.timezone.clone(),
         active_within_days: config.churn.active_within_days,
         lead_days: config.churn.lead_days,

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use ebb::train::estimators::kmeans::{LloydKMeans, Points, fit_points};
-use ebb::train::estimators::logistic::{NewtonLogistic, Rows, fit_rows};
+use ebb::train::estimators::newton::{Newton, Rows, fit_logistic};
 use linfa::ParamGuard;
 use serde_json::{Value, json};
 
@@ -91,16 +91,13 @@ fn logistic(data: &Path, width: usize, l2: f64, tolerance: f64) -> Result<Value>
     let rows = Rows {
         values: &values,
         width,
-        labels: &labels,
+        targets: &labels,
         weights: &weights,
         penalty_factors: &[],
     };
-    let params = NewtonLogistic::default()
-        .l2(l2)
-        .tolerance(tolerance)
-        .check()?;
+    let params = Newton::default().l2(l2).tolerance(tolerance).check()?;
     let (loaded_mib, start) = (memory_mib("VmRSS:")?, Instant::now());
-    let fitted = fit_rows(&params, &rows, None)?;
+    let fitted = fit_logistic(&params, &rows, None)?;
     let seconds = start.elapsed().as_secs_f64();
     Ok(json!({
         "seconds": seconds,

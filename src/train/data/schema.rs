@@ -2,10 +2,10 @@
 
 use super::snapshots::Observed;
 use crate::features::season::YEAR_DAYS;
-use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT};
+use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT, nearest};
 use crate::history::{Day, Histories};
 use crate::train::TrainError;
-use crate::train::settings::TrainConfig;
+use crate::train::settings::{TrainConfig, ValueConfig};
 
 /// The fewest users of a kind that gets features of its own, whatever the size of the log.
 const LEAST_USERS: u64 = 10;
@@ -13,7 +13,8 @@ const LEAST_USERS: u64 = 10;
 /// The schema of the features for a log under a configuration.
 ///
 /// # Errors
-/// [`TrainError::NoActivity`] and [`TrainError::NoChurnEvent`] where the log lacks what the configuration names.
+/// [`TrainError::NoActivity`], [`TrainError::NoChurnEvent`], [`TrainError::NoAmounts`] and [`TrainError::NoValueKind`] where
+/// the log lacks what the configuration names.
 pub fn feature_schema(
     histories: &Histories,
     config: &TrainConfig,
@@ -44,6 +45,10 @@ pub fn feature_schema(
     let mut horizon_days = churn.horizon_days.clone();
     horizon_days.sort_unstable();
     horizon_days.dedup();
+    let value_kinds = match &config.value {
+        Some(value) => value_kinds(histories, value)?,
+        None => Vec::new(),
+    };
     let seasonal_years = seasonal_years(config, observed, horizon_days[0]);
     Ok(FeatureSchema {
         activity,
@@ -57,8 +62,26 @@ pub fn feature_schema(
         } else {
             0
         },
-        value_kinds: Vec::new(),
+        value_kinds,
     })
+}
+
+/// The kinds whose amounts make orders, in order of their names: the features do not depend on the order of a configuration.
+fn value_kinds(histories: &Histories, value: &ValueConfig) -> Result<Vec<String>, TrainError> {
+    if !histories.totals().has_amounts() {
+        return Err(TrainError::NoAmounts);
+    }
+    let kinds = histories.kinds();
+    if let Some(name) = value.kinds.iter().find(|kind| !kinds.contains(kind)) {
+        return Err(TrainError::NoValueKind {
+            nearest: nearest(name, kinds.iter().map(String::as_str)).map(str::to_owned),
+            name: name.clone(),
+            kinds: kinds.to_vec(),
+        });
+    }
+    let mut names = value.kinds.clone();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// The earlier years whose same season has features at the shortest horizon.

@@ -180,30 +180,35 @@ pub(crate) fn fit_expansion(
     }
 }
 
-/// The hinges and interactions of a horizon's model, from rows of standardised columns.
-pub(crate) fn expand(
-    catalogue: &Catalogue,
-    preprocessing: &Preprocessing,
-    horizon_days: u16,
-    standardised: &Matrix,
-) -> Expansion {
-    let hinges = hinge_columns(catalogue, preprocessing, horizon_days);
-    let interactions = interaction_columns(catalogue, preprocessing, horizon_days);
+/// What the columns of a design matrix are, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Design<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) preprocessing: &'a Preprocessing,
+    /// The horizon of a churn model, whose hinges leave out what was made for other horizons; `None` where all have hinges.
+    pub(crate) horizon_days: Option<u16>,
+}
+
+/// The hinges and interactions of a model, from rows of standardised columns.
+pub(crate) fn expand(design: &Design<'_>, standardised: &Matrix) -> Expansion {
     fit_expansion(
         &standardised.values,
         standardised.width,
-        &hinges,
-        &interactions,
+        &hinge_columns(design),
+        &interaction_columns(design),
     )
 }
 
-/// The columns that get hinges in the model of a horizon: all but those made for other horizons.
-fn hinge_columns(
-    catalogue: &Catalogue,
-    preprocessing: &Preprocessing,
-    horizon_days: u16,
-) -> Vec<usize> {
-    let h = horizon_days;
+/// The columns that get hinges.
+fn hinge_columns(design: &Design<'_>) -> Vec<usize> {
+    let Design {
+        catalogue,
+        preprocessing,
+        horizon_days,
+    } = *design;
+    let Some(h) = horizon_days else {
+        return (0..preprocessing.columns.len()).collect();
+    };
     let near = |w: u16| (h.div_ceil(4)..=h.saturating_mul(4)).contains(&w);
     let own = |quantity| match quantity {
         Quantity::ActiveDaysIn(w) | Quantity::EventsIn(w) | Quantity::AmountIn(w) => near(w),
@@ -227,12 +232,17 @@ fn hinge_columns(
 }
 
 /// The columns that get interactions: recency, frequency, age and rhythm, the things of which one changes what
-/// another means.
-fn interaction_columns(
-    catalogue: &Catalogue,
-    preprocessing: &Preprocessing,
-    horizon_days: u16,
-) -> Vec<usize> {
+/// another means. Of orders, a catalogue of churn has no features.
+fn interaction_columns(design: &Design<'_>) -> Vec<usize> {
+    let Design {
+        catalogue,
+        preprocessing,
+        horizon_days,
+    } = *design;
+    let horizons = &catalogue.schema().horizon_days;
+    let horizon_days = horizon_days
+        .or(horizons.last().copied())
+        .unwrap_or_default();
     let features = [
         Quantity::Recency,
         Quantity::ActiveDays,
@@ -241,6 +251,10 @@ fn interaction_columns(
         Quantity::DecayedDays(horizon_days),
         Quantity::RecencyShare,
         Quantity::Overdue,
+        Quantity::OrderRecency,
+        Quantity::OrderDays,
+        Quantity::OrderAmount,
+        Quantity::OrderRepeatAmount,
     ];
     let silent = preprocessing
         .derived(catalogue)
@@ -339,6 +353,18 @@ mod tests {
         assert!(row.iter().all(|x| x.is_finite()));
     }
 
+    fn design<'a>(
+        catalogue: &'a Catalogue,
+        preprocessing: &'a Preprocessing,
+        horizon_days: u16,
+    ) -> Design<'a> {
+        Design {
+            catalogue,
+            preprocessing,
+            horizon_days: Some(horizon_days),
+        }
+    }
+
     #[test]
     fn a_horizon_has_hinges_on_what_is_its_own() {
         let schema = |horizon_days: &[u16]| FeatureSchema {
@@ -361,12 +387,12 @@ mod tests {
         };
         let alone = Catalogue::new(schema(&[30])).unwrap();
         assert_eq!(
-            hinge_columns(&alone, &bare, 30).len(),
+            hinge_columns(&design(&alone, &bare, 30)).len(),
             alone.len() + 3,
             "one horizon: everything"
         );
         let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
-        let of = |h| hinge_columns(&several, &bare, h);
+        let of = |h| hinge_columns(&design(&several, &bare, h));
         let names = |h| {
             of(h)
                 .iter()

@@ -1,22 +1,22 @@
 use linfa::ParamGuard;
 
-use super::LogisticError;
+use super::NewtonError;
 
 /// Hyperparameters of the Newton fit, not yet checked.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NewtonLogistic(NewtonLogisticValid);
+pub struct Newton(NewtonValid);
 
 /// Checked hyperparameters of the Newton fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NewtonLogisticValid {
+pub struct NewtonValid {
     l2: f64,
     tolerance: f64,
     max_steps: usize,
 }
 
-impl Default for NewtonLogistic {
+impl Default for Newton {
     fn default() -> Self {
-        Self(NewtonLogisticValid {
+        Self(NewtonValid {
             l2: 1.0,
             tolerance: 1e-10,
             max_steps: 100,
@@ -24,7 +24,7 @@ impl Default for NewtonLogistic {
     }
 }
 
-impl NewtonLogistic {
+impl Newton {
     /// The penalty on the sum of squared weights, on the scale of the summed (not averaged) loss.
     pub fn l2(mut self, l2: f64) -> Self {
         self.0.l2 = l2;
@@ -44,7 +44,7 @@ impl NewtonLogistic {
     }
 }
 
-impl NewtonLogisticValid {
+impl NewtonValid {
     /// The penalty.
     pub fn l2(&self) -> f64 {
         self.l2
@@ -61,18 +61,18 @@ impl NewtonLogisticValid {
     }
 }
 
-impl ParamGuard for NewtonLogistic {
-    type Checked = NewtonLogisticValid;
-    type Error = LogisticError;
+impl ParamGuard for Newton {
+    type Checked = NewtonValid;
+    type Error = NewtonError;
 
     fn check_ref(&self) -> Result<&Self::Checked, Self::Error> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         if !positive(self.0.l2) {
-            Err(LogisticError::L2(self.0.l2))
+            Err(NewtonError::L2(self.0.l2))
         } else if !positive(self.0.tolerance) {
-            Err(LogisticError::Tolerance(self.0.tolerance))
+            Err(NewtonError::Tolerance(self.0.tolerance))
         } else if self.0.max_steps == 0 {
-            Err(LogisticError::MaxSteps)
+            Err(NewtonError::MaxSteps)
         } else {
             Ok(&self.0)
         }

@@ -1,8 +1,12 @@
+use linfa::ParamGuard;
 use linfa::traits::Predict;
 use ndarray::Array2;
 
 use super::*;
-use crate::train::estimators::logistic::fit_reference;
+use crate::train::estimators::newton::algorithm::{
+    FIRST_SHARE, LEAST_CURVATURE_ROWS, MANY_ROWS, descend,
+};
+use crate::train::estimators::newton::{Newton, fit_reference};
 
 /// `n` rows of synthetic features of very different scales; about `share` of the labels are true.
 fn data(n: usize, width: usize, share: f64, scale: f64) -> (Vec<f64>, Vec<bool>) {
@@ -30,15 +34,15 @@ fn data(n: usize, width: usize, share: f64, scale: f64) -> (Vec<f64>, Vec<bool>)
     (values, labels)
 }
 
-fn fit(values: &[f64], width: usize, labels: &[bool], l2: f64) -> Result<Fitted, LogisticError> {
+fn fit(values: &[f64], width: usize, labels: &[bool], l2: f64) -> Result<Fitted, NewtonError> {
     let weights = vec![1.0; labels.len()];
-    let params = NewtonLogistic::default().l2(l2).check()?;
-    fit_rows(
+    let params = Newton::default().l2(l2).check()?;
+    fit_logistic(
         &params,
         &Rows {
             values,
             width,
-            labels,
+            targets: labels,
             weights: &weights,
             penalty_factors: &[],
         },
@@ -55,7 +59,7 @@ fn the_optimum_is_that_of_linfa_logistic_with_churners_rare_and_common() {
         let rows = Rows {
             values: &values,
             width: 5,
-            labels: &labels,
+            targets: &labels,
             weights: &weights,
             penalty_factors: &[],
         };
@@ -73,7 +77,7 @@ fn the_optimum_is_that_of_linfa_logistic_with_churners_rare_and_common() {
         }
         let expected: f64 = values
             .chunks(5)
-            .map(|row| sigmoid(ours.log_odds(row)))
+            .map(|row| sigmoid(ours.predictor(row)))
             .sum();
         let churned = labels.iter().filter(|y| **y).count() as f64;
         assert!(
@@ -103,13 +107,13 @@ fn badly_scaled_columns_reach_the_optimum_of_scaled_ones() {
 #[test]
 fn a_weight_of_two_is_the_row_twice() {
     let (values, labels) = data(300, 3, 0.5, 1.0);
-    let params = NewtonLogistic::default().check().unwrap();
-    let doubled = fit_rows(
+    let params = Newton::default().check().unwrap();
+    let doubled = fit_logistic(
         &params,
         &Rows {
             values: &values,
             width: 3,
-            labels: &labels,
+            targets: &labels,
             weights: &vec![2.0; 300],
             penalty_factors: &[],
         },
@@ -137,13 +141,13 @@ fn many_rows_end_where_a_start_from_zero_ends() {
         let rows = Rows {
             values: &values,
             width: 3,
-            labels: &labels,
+            targets: &labels,
             weights: &weights,
             penalty_factors: &[],
         };
-        let params = NewtonLogistic::default().check().unwrap();
-        let few = descend(&params, &rows, None, LEAST_CURVATURE_ROWS).unwrap();
-        let many = fit_rows(&params, &rows, None).unwrap();
+        let params = Newton::default().check().unwrap();
+        let few = descend::<Logistic>(&params, &rows, None, LEAST_CURVATURE_ROWS).unwrap();
+        let many = fit_logistic(&params, &rows, None).unwrap();
         assert!((few.objective - many.objective).abs() < 1e-10 * few.objective);
         assert!(
             many.steps < few.steps || every > 1,
@@ -164,22 +168,22 @@ fn separable_data_has_an_optimum_because_of_the_penalty() {
 
 #[test]
 fn what_cannot_be_fitted_is_refused_by_name() {
-    let message = |r: Result<Fitted, LogisticError>| r.unwrap_err().to_string();
+    let message = |r: Result<Fitted, NewtonError>| r.unwrap_err().to_string();
     assert!(message(fit(&[1.0, 2.0], 1, &[true, true], 1.0)).contains("same label"));
     assert!(message(fit(&[1.0, f64::NAN], 1, &[true, false], 1.0)).contains("row 1"));
     assert!(message(fit(&[1.0, 2.0, 3.0], 2, &[true, false], 1.0)).contains("rows of 2"));
     assert!(message(fit(&[1.0, 2.0], 1, &[true, false], 0.0)).contains("l2"));
     // Stopping early is an error, not an answer.
     let (values, labels) = data(500, 4, 0.3, 1.0);
-    let hurried = NewtonLogistic::default().max_steps(1).check().unwrap();
+    let hurried = Newton::default().max_steps(1).check().unwrap();
     let rows = Rows {
         values: &values,
         width: 4,
-        labels: &labels,
+        targets: &labels,
         weights: &vec![1.0; 500],
         penalty_factors: &[],
     };
-    assert!(message(fit_rows(&hurried, &rows, None)).contains("no convergence after 1"));
+    assert!(message(fit_logistic(&hurried, &rows, None)).contains("no convergence after 1"));
 }
 
 #[test]
@@ -188,7 +192,7 @@ fn it_is_a_citizen_of_linfa() {
     let direct = fit(&values, 3, &labels, 1.0).unwrap();
     let records = Array2::from_shape_vec((400, 3), values).unwrap();
     let dataset = linfa::Dataset::new(records, Array1::from(labels));
-    let fitted = NewtonLogistic::default().fit(&dataset).unwrap();
+    let fitted = Newton::default().fit(&dataset).unwrap();
     assert_eq!(fitted, direct);
     let p = fitted.predict(dataset.records());
     assert_eq!(p.len(), 400);

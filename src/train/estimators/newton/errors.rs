@@ -1,6 +1,6 @@
-/// What can go wrong in a logistic fit.
+/// What can go wrong in a fit by Newton's method.
 #[derive(Debug, thiserror::Error)]
-pub enum LogisticError {
+pub enum NewtonError {
     /// A penalty that is not positive and finite.
     #[error("l2 is {0}: it must be positive and finite")]
     L2(f64),
@@ -10,13 +10,13 @@ pub enum LogisticError {
     /// No step allowed.
     #[error("max_steps is 0: at least one is needed")]
     MaxSteps,
-    /// Rows, labels and weights of different lengths, or values that do not fill whole rows.
-    #[error("{values} values, {labels} labels and {weights} weights do not make rows of {width}")]
+    /// Rows, targets and weights of different lengths, or values that do not fill whole rows.
+    #[error("{values} values, {targets} targets and {weights} weights do not make rows of {width}")]
     Shape {
         /// How many feature values there are.
         values: usize,
-        /// How many labels.
-        labels: usize,
+        /// How many targets.
+        targets: usize,
         /// How many weights.
         weights: usize,
         /// How many features a row should have.
@@ -42,12 +42,28 @@ pub enum LogisticError {
         /// How many rows there are.
         rows: usize,
     },
+    /// A target of a Poisson fit that cannot be an expected amount.
+    #[error("row {row} has the target {target}: it must be finite and at least 0")]
+    Target {
+        /// The row, from 0.
+        row: usize,
+        /// What it has.
+        target: f64,
+    },
+    /// Targets of a Poisson fit whose mean has no finite logarithm.
+    #[error("the targets of all {rows} rows have the mean {mean}: it must be positive and finite")]
+    Mean {
+        /// How many rows there are.
+        rows: usize,
+        /// The weighted mean of the targets.
+        mean: f64,
+    },
     /// The method stopped before it reached the optimum.
     #[error("no convergence after {steps} steps: the gradient is still {gradient:e}")]
     NotConverged {
         /// How many steps were taken.
         steps: usize,
-        /// The largest absolute component of the gradient, over the number of rows.
+        /// The largest absolute component of the gradient, over the sum of weights.
         gradient: f64,
     },
     /// What linfa said.

@@ -1,19 +1,24 @@
 use super::Rows;
-use crate::math::{dot, sigmoid};
+use super::family::Family;
+use crate::math::dot;
 
-/// The log-odds of one row by its weights and, last, the intercept.
-pub(crate) fn log_odds(beta: &[f64], row: &[f64]) -> f64 {
+/// The linear predictor of one row by its weights and, last, the intercept.
+pub(crate) fn linear_predictor(beta: &[f64], row: &[f64]) -> f64 {
     beta.last().copied().unwrap_or_default() + dot(beta, row)
 }
 
 /// The lower triangle (row-major) of the loss's Hessian at `beta`, from about `sample` evenly taken rows and for a
 /// weight of 1.
-pub(crate) fn curvature(rows: &Rows<'_>, beta: &[f64], sample: usize) -> Vec<f64> {
+pub(crate) fn curvature<F: Family>(
+    rows: &Rows<'_, F::Target>,
+    beta: &[f64],
+    sample: usize,
+) -> Vec<f64> {
     let size = rows.width + 1;
-    let every = rows.labels.len().div_ceil(sample.max(1)).max(1);
+    let every = rows.targets.len().div_ceil(sample.max(1)).max(1);
     let mut hessian = vec![0.0; size * size];
     let mut taken = 0.0;
-    for part in rows.by_part(|part| part_curvature(part, beta, every)) {
+    for part in rows.by_part(|part| part_curvature::<F>(part, beta, every)) {
         hessian
             .iter_mut()
             .zip(part.hessian)
@@ -33,7 +38,7 @@ struct Curvature {
 /// Rows whose products are added to the Hessian in one go: it is read and written once for all of them.
 const AT_ONCE: usize = 4;
 
-fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
+fn part_curvature<F: Family>(part: Rows<'_, F::Target>, beta: &[f64], every: usize) -> Curvature {
     let size = part.width + 1;
     let mut sum = Curvature {
         hessian: vec![0.0; size * size],
@@ -44,8 +49,7 @@ fn part_curvature(part: Rows<'_>, beta: &[f64], every: usize) -> Curvature {
     let mut filled = 0;
     for (row, _, weight) in part.iter().step_by(every) {
         sum.taken += weight;
-        let p = sigmoid(log_odds(beta, row));
-        let hessian_weight = weight * p * (1.0 - p);
+        let hessian_weight = F::curvature(linear_predictor(beta, row), weight);
         let whole = row.iter().copied().chain([1.0]);
         for ((slot, other), x) in block[filled * size..]
             .iter_mut()

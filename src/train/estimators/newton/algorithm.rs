@@ -1,20 +1,18 @@
-use linfa::dataset::{AsSingleTargets, Records};
-use linfa::traits::{Fit, PredictInplace};
-use linfa::{DatasetBase, ParamGuard};
-use ndarray::{Array1, ArrayBase, Data, Ix2};
+use linfa::ParamGuard;
 
-use super::curvature::{curvature, log_odds};
-use super::{LogisticError, NewtonLogistic, NewtonLogisticValid, Rows};
-use crate::math::{cholesky_factor, dot, sigmoid, solve_factored};
+use super::curvature::{curvature, linear_predictor};
+use super::family::Family;
+use super::{Newton, NewtonError, NewtonValid, Rows};
+use crate::math::{cholesky_factor, dot, solve_factored};
 
-/// A fitted logistic regression.
+/// A fitted generalised linear model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fitted {
-    /// The log-odds where all features are 0.
+    /// The linear predictor where all features are 0.
     pub intercept: f64,
     /// One weight for each feature.
     pub weights: Vec<f64>,
-    /// The value of the minimised function.
+    /// The value of the minimised function, in a Poisson fit for targets over their mean.
     pub objective: f64,
     /// Newton steps taken.
     pub steps: usize,
@@ -24,14 +22,20 @@ pub struct Fitted {
 }
 
 impl Fitted {
-    /// The log-odds of `true` for one row.
-    pub fn log_odds(&self, row: &[f64]) -> f64 {
+    /// The linear predictor of one row: the log-odds of `true` in a logistic fit, the logarithm of the expected target in a
+    /// Poisson fit.
+    pub fn predictor(&self, row: &[f64]) -> f64 {
         self.intercept + dot(&self.weights, row)
     }
 }
 
+fn check<F: Family>(rows: &Rows<'_, F::Target>) -> Result<(), NewtonError> {
+    rows.check()?;
+    F::check(rows)
+}
+
 /// The fewest rows that the curvature is taken from.
-const LEAST_CURVATURE_ROWS: usize = 2_048;
+pub(crate) const LEAST_CURVATURE_ROWS: usize = 2_048;
 /// The same for each feature.
 const CURVATURE_ROWS_PER_FEATURE: usize = 12;
 /// A step that leaves more than this share of the gradient asks for a fresh look at the curvature.
@@ -39,9 +43,9 @@ const SLOW: f64 = 0.5;
 
 /// One row in so many is fitted first when there are at least [`MANY_ROWS`]: a look at the slope then costs little, and
 /// from where that ends a few looks at all rows are enough.
-const FIRST_SHARE: usize = 16;
+pub(crate) const FIRST_SHARE: usize = 16;
 /// What is worth it.
-const MANY_ROWS: usize = 100_000;
+pub(crate) const MANY_ROWS: usize = 100_000;
 /// The mean gradient that is good enough for the first rows.
 const FIRST_TOLERANCE: f64 = 1e-6;
 
@@ -55,43 +59,47 @@ const FIRST_TOLERANCE: f64 = 1e-6;
 ///
 /// Source: iteratively reweighted least squares, McCullagh and Nelder, Generalized Linear Models (1989), 2.5;
 /// subsampled curvature, Roosta-Khorasani and Mahoney, Mathematical Programming 174 (2019).
-pub fn fit_rows(
-    params: &NewtonLogisticValid,
-    rows: &Rows<'_>,
+pub(crate) fn fit_family<F: Family>(
+    params: &NewtonValid,
+    rows: &Rows<'_, F::Target>,
     start: Option<&Fitted>,
-) -> Result<Fitted, LogisticError> {
-    rows.check()?;
+) -> Result<Fitted, NewtonError> {
+    check::<F>(rows)?;
     let few = LEAST_CURVATURE_ROWS.max(CURVATURE_ROWS_PER_FEATURE * rows.width);
-    if start.is_none() && rows.labels.len() >= MANY_ROWS {
-        let first = fit_share(params, rows, few);
-        return descend(
+    if start.is_none() && rows.targets.len() >= MANY_ROWS {
+        let first = fit_share::<F>(params, rows, few);
+        return descend::<F>(
             params,
             rows,
             first.as_ref(),
-            few.max(rows.labels.len() / FIRST_SHARE),
+            few.max(rows.targets.len() / FIRST_SHARE),
         );
     }
-    descend(params, rows, start, few)
+    descend::<F>(params, rows, start, few)
 }
 
 /// The optimum of evenly taken rows, without its curvature, which is not that of enough rows; `None` when they have none.
-fn fit_share(params: &NewtonLogisticValid, rows: &Rows<'_>, sample: usize) -> Option<Fitted> {
-    let (values, labels, weights) = rows.every(FIRST_SHARE);
+fn fit_share<F: Family>(
+    params: &NewtonValid,
+    rows: &Rows<'_, F::Target>,
+    sample: usize,
+) -> Option<Fitted> {
+    let (values, targets, weights) = rows.every(FIRST_SHARE);
     let share = Rows {
         values: &values,
         width: rows.width,
-        labels: &labels,
+        targets: &targets,
         weights: &weights,
         penalty_factors: rows.penalty_factors,
     };
-    share.check().ok()?;
+    check::<F>(&share).ok()?;
     let tolerance = params.tolerance().max(FIRST_TOLERANCE);
-    let params = NewtonLogistic::default()
+    let params = Newton::default()
         .l2(params.l2() / FIRST_SHARE as f64)
         .tolerance(tolerance)
         .check()
         .ok()?;
-    descend(&params, &share, None, sample)
+    descend::<F>(&params, &share, None, sample)
         .ok()
         .map(|fitted| Fitted {
             curvature: Vec::new(),
@@ -99,13 +107,13 @@ fn fit_share(params: &NewtonLogisticValid, rows: &Rows<'_>, sample: usize) -> Op
         })
 }
 
-/// [`fit_rows`] from `start` or from zero, with a first look at the curvature of `sample` rows.
-fn descend(
-    params: &NewtonLogisticValid,
-    rows: &Rows<'_>,
+/// [`fit_logistic`] from `start` or from zero, with a first look at the curvature of `sample` rows.
+pub(crate) fn descend<F: Family>(
+    params: &NewtonValid,
+    rows: &Rows<'_, F::Target>,
     start: Option<&Fitted>,
     mut sample: usize,
-) -> Result<Fitted, LogisticError> {
+) -> Result<Fitted, NewtonError> {
     let total: f64 = rows.weights.iter().sum();
     // The intercept comes last.
     let mut beta = vec![0.0; rows.width + 1];
@@ -118,13 +126,19 @@ fn descend(
         seen.clone_from(&start.curvature);
         last = if seen.is_empty() { 0.0 } else { f64::INFINITY };
     }
+    let mut here = slope::<F>(params, rows, &beta);
+    if !here.objective.is_finite() {
+        // What fitted other rows can be out of range on these.
+        beta.fill(0.0);
+        seen.clear();
+        here = slope::<F>(params, rows, &beta);
+    }
     let mut factor = penalised(params, rows, &seen, total).unwrap_or_default();
     last = if factor.is_empty() { 0.0 } else { last };
-    let mut here = slope(params, rows, &beta);
     let mut steepest = f64::INFINITY;
     for steps in 0..params.max_steps() {
         steepest = here.steepest() / total;
-        let stuck = LogisticError::NotConverged {
+        let stuck = NewtonError::NotConverged {
             steps,
             gradient: steepest,
         };
@@ -132,14 +146,14 @@ fn descend(
             return Ok(finish(beta, here.objective, steps, seen));
         }
         if steepest > SLOW * last {
-            seen = curvature(rows, &beta, sample);
+            seen = curvature::<F>(rows, &beta, sample);
             factor = penalised(params, rows, &seen, total).ok_or(stuck)?;
-            exact = sample >= rows.labels.len();
+            exact = sample >= rows.targets.len();
             sample = sample.saturating_mul(4);
         }
         let mut direction = here.gradient.clone();
         solve_factored(&factor, &mut direction);
-        match line_search(params, rows, &beta, &direction, &here) {
+        match line_search::<F>(params, rows, &beta, &direction, &here) {
             Some(next) => (beta, here, last, exact) = (next.0, next.1, steepest, false),
             // An old or sampled curvature may mislead; that of all rows, here, does not.
             None if !exact => (last, sample) = (0.0, usize::MAX),
@@ -148,14 +162,14 @@ fn descend(
                 return Ok(finish(beta, here.objective, steps, seen));
             }
             None => {
-                return Err(LogisticError::NotConverged {
+                return Err(NewtonError::NotConverged {
                     steps,
                     gradient: steepest,
                 });
             }
         }
     }
-    Err(LogisticError::NotConverged {
+    Err(NewtonError::NotConverged {
         steps: params.max_steps(),
         gradient: steepest,
     })
@@ -173,9 +187,9 @@ fn finish(mut beta: Vec<f64>, objective: f64, steps: usize, curvature: Vec<f64>)
 }
 
 /// The Cholesky factor of a curvature for a weight of `total` with the penalty; `None` when there is none.
-fn penalised(
-    params: &NewtonLogisticValid,
-    rows: &Rows<'_>,
+fn penalised<Y: Copy + Send + Sync>(
+    params: &NewtonValid,
+    rows: &Rows<'_, Y>,
     curvature: &[f64],
     total: f64,
 ) -> Option<Vec<f64>> {
@@ -208,9 +222,9 @@ impl Slope {
 }
 
 /// The first of the steps 1, 1/2, 1/4, ... along `-direction` that improves on `here`, and the slope there.
-fn line_search(
-    params: &NewtonLogisticValid,
-    rows: &Rows<'_>,
+fn line_search<F: Family>(
+    params: &NewtonValid,
+    rows: &Rows<'_, F::Target>,
     beta: &[f64],
     direction: &[f64],
     here: &Slope,
@@ -222,7 +236,7 @@ fn line_search(
             .zip(direction)
             .map(|(b, d)| b - step * d)
             .collect();
-        let there = slope(params, rows, &next);
+        let there = slope::<F>(params, rows, &next);
         if there.improves_on(here) {
             return Some((next, there));
         }
@@ -231,13 +245,13 @@ fn line_search(
     None
 }
 
-fn slope(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> Slope {
+fn slope<F: Family>(params: &NewtonValid, rows: &Rows<'_, F::Target>, beta: &[f64]) -> Slope {
     let width = rows.width;
     let mut slope = Slope {
         objective: 0.0,
         gradient: vec![0.0; width + 1],
     };
-    for part in rows.by_part(|part| part_slope(part, beta)) {
+    for part in rows.by_part(|part| part_slope::<F>(part, beta)) {
         slope.objective += part.objective;
         slope
             .gradient
@@ -254,22 +268,15 @@ fn slope(params: &NewtonLogisticValid, rows: &Rows<'_>, beta: &[f64]) -> Slope {
     slope
 }
 
-fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
+fn part_slope<F: Family>(part: Rows<'_, F::Target>, beta: &[f64]) -> Slope {
     let mut slope = Slope {
         objective: 0.0,
         gradient: vec![0.0; beta.len()],
     };
-    for (row, label, weight) in part.iter() {
-        let x = log_odds(beta, row);
-        // Loss and probability share their exponential.
-        let e = libm::exp(-x.abs());
-        let p = if x >= 0.0 {
-            1.0 / (1.0 + e)
-        } else {
-            e / (1.0 + e)
-        };
-        slope.objective += weight * ((if label { -x } else { x }).max(0.0) + libm::log1p(e));
-        let gradient = weight * (p - f64::from(label));
+    for (row, target, weight) in part.iter() {
+        let loss = F::loss(linear_predictor(beta, row), target);
+        slope.objective += weight * loss.value;
+        let gradient = weight * loss.slope;
         slope
             .gradient
             .iter_mut()
@@ -279,55 +286,3 @@ fn part_slope(part: Rows<'_>, beta: &[f64]) -> Slope {
     }
     slope
 }
-
-impl<D: Data<Elem = f64>, T: AsSingleTargets<Elem = bool>> Fit<ArrayBase<D, Ix2>, T, LogisticError>
-    for NewtonLogisticValid
-{
-    type Object = Fitted;
-
-    fn fit(
-        &self,
-        dataset: &DatasetBase<ArrayBase<D, Ix2>, T>,
-    ) -> Result<Self::Object, LogisticError> {
-        let values: Vec<f64> = dataset.records().iter().copied().collect();
-        let labels: Vec<bool> = dataset
-            .targets()
-            .as_single_targets()
-            .iter()
-            .copied()
-            .collect();
-        let weights = match dataset.weights() {
-            Some(weights) => weights.iter().map(|w| f64::from(*w)).collect(),
-            None => vec![1.0; labels.len()],
-        };
-        let width = dataset.records().nfeatures();
-        fit_rows(
-            self,
-            &Rows {
-                values: &values,
-                width,
-                labels: &labels,
-                weights: &weights,
-                penalty_factors: &[],
-            },
-            None,
-        )
-    }
-}
-
-/// Predicts the probability of `true`.
-impl<D: Data<Elem = f64>> PredictInplace<ArrayBase<D, Ix2>, Array1<f64>> for Fitted {
-    fn predict_inplace<'a>(&'a self, x: &'a ArrayBase<D, Ix2>, y: &mut Array1<f64>) {
-        for (slot, row) in y.iter_mut().zip(x.rows()) {
-            let products: f64 = row.iter().zip(&self.weights).map(|(x, w)| x * w).sum();
-            *slot = sigmoid(self.intercept + products);
-        }
-    }
-
-    fn default_target(&self, x: &ArrayBase<D, Ix2>) -> Array1<f64> {
-        Array1::zeros(x.nrows())
-    }
-}
-
-#[cfg(test)]
-mod tests;
