@@ -268,7 +268,7 @@ pub struct PeriodCard {
     pub complete: bool,
     /// What the users were grouped by: `all`, `stage`, `tier` or `segment`.
     pub by: String,
-    /// The group; empty for everybody.
+    /// The group; empty for everybody, and for those who were not eligible when the period began and have no tier or segment.
     pub group: String,
     /// The net amount.
     pub amount: f64,
@@ -280,4 +280,9 @@ pub struct PeriodCard {
     pub arpu: Option<f64>,
     /// Amount over payers; `None` without any.
     pub arppu: Option<f64>,
+}
+
+impl PeriodCard {
+    /// What everybody is grouped by.
+    pub const EVERYBODY: &'static str = "all";
 }

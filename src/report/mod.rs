@@ -11,3 +11,4 @@ pub mod rejected;
 pub mod text;
 pub mod user;
 pub(crate) mod wording;
+pub(crate) mod worth;

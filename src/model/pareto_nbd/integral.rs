@@ -4,7 +4,7 @@
 //! pi, so that few nodes are enough. How many was measured over 40,000 states and parameters of the whole legal range
 //! against 800 nodes: the relative error stays below 1e-13.
 
-use super::nodes::{EIGHT, Node, SIXTEEN, TWELVE, TWENTY_FOUR};
+use super::nodes::{EIGHT, Node, SIXTEEN, TEN, TWELVE, TWENTY_FOUR};
 
 /// The logarithm of what is negligible beside 1: e^-40 is 4e-18.
 const NEGLIGIBLE: f64 = 40.0;
@@ -40,16 +40,25 @@ pub(crate) struct Growth {
 }
 
 impl Powers {
-    /// The integral from 0 to `until`.
-    pub(crate) fn integral(&self, until: f64) -> f64 {
+    /// `w` in both scales.
+    pub(crate) fn growth(&self, w: f64) -> (Growth, Growth) {
+        let of = |by: f64| Growth {
+            by,
+            log: libm::log1p(by),
+        };
+        (of(w / self.a), of(w / self.b))
+    }
+
+    /// The integral from 0 to where `a` and `b` have grown so.
+    pub(crate) fn integral(&self, until: &(Growth, Growth)) -> f64 {
         let mut sum = 0.0;
         self.for_each(until, |mass, _, _| sum += mass);
         sum
     }
 
-    /// Visits the samples whose masses add up to the integral from 0 to `until`.
+    /// Visits the samples whose masses add up to the integral.
     #[cfg(feature = "train")]
-    pub(crate) fn for_each_sample(&self, until: f64, mut visit: impl FnMut(Sample)) {
+    pub(crate) fn for_each_sample(&self, until: &(Growth, Growth), mut visit: impl FnMut(Sample)) {
         let swapped = self.b < self.a;
         self.for_each(until, |mass, near, far| {
             let (of_a, of_b) = if swapped { (far, near) } else { (near, far) };
@@ -59,17 +68,26 @@ impl Powers {
 
     /// Visits the masses, and the growth in the smaller and in the larger scale.
     #[inline]
-    fn for_each(&self, until: f64, mut visit: impl FnMut(f64, Growth, Growth)) {
-        let (near, in_near, far, in_far) = if self.b < self.a {
-            (self.b, self.in_b, self.a, self.in_a)
+    fn for_each(
+        &self,
+        (until_a, until_b): &(Growth, Growth),
+        mut visit: impl FnMut(f64, Growth, Growth),
+    ) {
+        let ((near, in_near, until_near), (far, in_far, until_far)) = if self.b < self.a {
+            (
+                (self.b, self.in_b, until_b.log),
+                (self.a, self.in_a, until_a.log),
+            )
         } else {
-            (self.a, self.in_a, self.b, self.in_b)
+            (
+                (self.a, self.in_a, until_a.log),
+                (self.b, self.in_b, until_b.log),
+            )
         };
         let ratio = near / far;
         // With w = near (e^t - 1) one power of the smaller scale goes into dw.
         let steep = in_near - 1.0;
-        let mut end = libm::log1p(until / near);
-        let mut drop = (steep * end + in_far * libm::log1p(until / far)).abs();
+        let (mut end, mut drop) = (until_near, (steep * until_near + in_far * until_far).abs());
         if drop > NEGLIGIBLE {
             end = end.min(negligible_beyond(steep, ratio, in_far));
             drop = NEGLIGIBLE;
@@ -103,24 +121,31 @@ fn negligible_beyond(steep: f64, ratio: f64, in_far: f64) -> f64 {
     by_slope.min(by_power)
 }
 
-/// `e^z E_s(z)` with the generalised exponential integral, for positive `s` and `z`: the integral of
-/// `(1 + w)^-s e^(-z w)` over all `w`.
+/// The integral of `(1 + w)^-s e^(-z w)` for `w` from 0 to `until`, with positive `s` and `z`. For an infinite `until` it is
+/// `e^z E_s(z)` with the generalised exponential integral.
 ///
 /// Source: NIST Digital Library of Mathematical Functions, 8.19.4.
-pub(crate) fn scaled_exponential_integral(s: f64, z: f64) -> f64 {
+pub(crate) fn discounted_power(s: f64, z: f64, until: f64) -> f64 {
     let steep = s - 1.0;
-    let by_discount = |risen: f64| libm::log1p((NEGLIGIBLE + risen) / z);
-    let mut end = by_discount(0.0);
-    if steep < 0.0 {
-        end = by_discount(-steep * end);
-    }
-    let at_once = steep + z;
-    if at_once > 0.0 {
-        end = end.min(NEGLIGIBLE / at_once);
+    let mut end = libm::log1p(until);
+    let mut drop = (steep * end + z * until).abs();
+    // Without an end and with s below 1 it is not a number.
+    if drop > NEGLIGIBLE || until.is_infinite() {
+        let by_discount = |risen: f64| libm::log1p((NEGLIGIBLE + risen) / z);
+        let mut negligible = by_discount(0.0);
+        if steep < 0.0 {
+            negligible = by_discount(-steep * negligible);
+        }
+        let at_once = steep + z;
+        if at_once > 0.0 {
+            negligible = negligible.min(NEGLIGIBLE / at_once);
+        }
+        end = end.min(negligible);
+        drop = NEGLIGIBLE;
     }
     let mut sum = 0.0;
-    over_panels(end, NEGLIGIBLE, |log, grown_by, weight| {
-        sum += libm::exp(-steep * log - z * grown_by) * weight;
+    over_panels(end, drop, |log, by, weight| {
+        sum += libm::exp(-steep * log - z * by) * weight;
     });
     sum
 }
@@ -134,6 +159,8 @@ fn over_panels(end: f64, drop: f64, mut visit: impl FnMut(f64, f64, f64)) {
     }
     if end <= 1.0 && drop <= 2.0 {
         over_panel(&EIGHT, 0.5 * end, 0.5 * end, &mut visit);
+    } else if end <= 2.0 && drop <= 4.0 {
+        over_panel(&TEN, 0.5 * end, 0.5 * end, &mut visit);
     } else if end <= 2.0 && drop <= 9.0 {
         over_panel(&TWELVE, 0.5 * end, 0.5 * end, &mut visit);
     } else if end <= 3.0 && drop <= 16.0 {

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use super::FigureError;
 use super::bg_nbd::{PARAMETER_RANGE, Purchases};
-use crate::math::{ln_gamma_ratio, log1p_exp, sigmoid};
-use integral::{Powers, scaled_exponential_integral};
+use crate::math::{ln_gamma_ratio, sigmoid};
+use integral::{Powers, discounted_power};
 
 /// Times count up to here, some 2.7 million years.
 const MOST_DAYS: f64 = 1e9;
@@ -110,12 +110,15 @@ impl ParetoNbd {
 
     /// Logarithm of the likelihood of one user's counts. Time is in days: with weeks for days it would be larger by `x ln 7`.
     pub fn log_likelihood(&self, user: &Purchases) -> f64 {
-        let (x, age) = (f64::from(user.frequency()), days(user.age_days()));
-        let orders = ln_gamma_ratio(self.r, x)
-            - self.r * libm::log1p(age / self.alpha)
-            - x * libm::log(self.alpha + age);
-        let staying = -self.s * libm::log1p(age / self.beta);
-        orders + staying + log1p_exp(self.state(user).log_odds_gone)
+        let x = f64::from(user.frequency());
+        let (last, age) = (days(user.last_day()), days(user.age_days()));
+        // As far as the last order, and without one from there on: written so, nothing cancels.
+        let wait = OrderState::just_ordered(self, self.r + x, last).wait(age - last);
+        ln_gamma_ratio(self.r, x)
+            - self.r * libm::log1p(last / self.alpha)
+            - x * libm::log(self.alpha + last)
+            - self.s * libm::log1p(last / self.beta)
+            + libm::log(libm::exp(-wait.quiet) + wait.leaves)
     }
 
     /// The probability that the user has not dropped out by the as-of day.
@@ -185,12 +188,22 @@ impl OrderState {
         }
         let scales = if daily_discount > 0.0 {
             let discount = (daily_discount * self.beta).max(LEAST_DISCOUNT);
-            scaled_exponential_integral(self.s, discount)
+            discounted_power(self.s, discount, f64::INFINITY)
         } else if self.s > 1.0 {
             1.0 / (self.s - 1.0)
         } else {
             f64::INFINITY
         };
+        self.alive * self.orders_in_one_scale() * scales
+    }
+
+    /// The same of the orders in the next `days` only, from 0 to a billion.
+    pub fn discounted_orders_within(&self, days: f64, daily_discount: f64) -> f64 {
+        if daily_discount <= 0.0 {
+            return self.expected_orders(days);
+        }
+        let until = self::days(days) / self.beta;
+        let scales = discounted_power(self.s, daily_discount * self.beta, until);
         self.alive * self.orders_in_one_scale() * scales
     }
 
@@ -214,11 +227,11 @@ impl OrderState {
             b: self.beta,
             in_b: self.s + 1.0,
         };
-        let without_order = self.shape * libm::log1p(days / self.alpha);
+        let growth = leaving.growth(days);
         Wait {
             days,
-            leaves: self.s / self.beta * leaving.integral(days),
-            quiet: without_order + self.s * libm::log1p(days / self.beta),
+            leaves: self.s / self.beta * leaving.integral(&growth),
+            quiet: self.shape * growth.0.log + self.s * growth.1.log,
         }
     }
 

@@ -81,7 +81,8 @@ impl<'m> Predictor<'m> {
         as_of: Day,
     ) -> Result<(), ModelError> {
         let bundle = self.bundle;
-        let (Some(parts), Some((eligibility, extractor))) = (bundle.value_parts(), &mut self.reader)
+        let (Some(parts), Some((eligibility, extractor))) =
+            (bundle.value_parts(), &mut self.reader)
         else {
             return Ok(());
         };

@@ -51,13 +51,19 @@ pub(crate) fn tier_at<E>(
 
 /// The tier that a value has whatever came before; `None` near a bound.
 fn decided(tiers: &[ValueTier], value: f64) -> Option<usize> {
-    let (highest, lowest) = (tier_of(tiers, value * PASSED), tier_of(tiers, value / PASSED));
+    let (highest, lowest) = (
+        tier_of(tiers, value * PASSED),
+        tier_of(tiers, value / PASSED),
+    );
     (highest == lowest).then_some(highest)
 }
 
 /// The tier after `tier` at a checkpoint with this value. Tiers are numbered from the highest.
 fn next(tiers: &[ValueTier], tier: usize, value: f64) -> usize {
-    let (highest, lowest) = (tier_of(tiers, value * PASSED), tier_of(tiers, value / PASSED));
+    let (highest, lowest) = (
+        tier_of(tiers, value * PASSED),
+        tier_of(tiers, value / PASSED),
+    );
     // Above the tier only when it is passed by a tenth even so, below it only when it falls short by a tenth even so.
     tier.clamp(highest, lowest)
 }
@@ -96,7 +102,11 @@ mod tests {
         assert_eq!(after(&[500.0]), (Some(1), 1));
         assert_eq!(after(&[500.0, 1_050.0]), (Some(1), 2), "not far enough up");
         assert_eq!(after(&[500.0, 1_101.0]), (Some(0), 1));
-        assert_eq!(after(&[1_200.0, 950.0]), (Some(0), 2), "not far enough down");
+        assert_eq!(
+            after(&[1_200.0, 950.0]),
+            (Some(0), 2),
+            "not far enough down"
+        );
         assert_eq!(after(&[1_200.0, 915.0, 1_080.0]), (Some(0), 3));
         assert_eq!(after(&[1_200.0, 905.0, 1_080.0]), (Some(1), 2));
         assert_eq!(after(&[1_200.0, 920.0, 50.0, 105.0]), (Some(2), 2));
@@ -116,9 +126,9 @@ mod tests {
                 })
                 .collect();
             let tiers = tiers();
-            let whole = values[1..].iter().fold(tier_of(&tiers, values[0]), |tier, v| {
-                next(&tiers, tier, *v)
-            });
+            let whole = values[1..]
+                .iter()
+                .fold(tier_of(&tiers, values[0]), |tier, v| next(&tiers, tier, *v));
             assert_eq!(after(&values).0, Some(whole));
         }
     }
@@ -132,9 +142,9 @@ mod tests {
         };
         assert_eq!(changes(&|seen| after(seen).0.unwrap()), 0);
         let shaken: Vec<f64> = wavering.iter().map(|v| v - 30.0).collect();
-        let plain = shaken.windows(2).filter(|two| {
-            tier_of(&tiers(), two[0]) != tier_of(&tiers(), two[1])
-        });
+        let plain = shaken
+            .windows(2)
+            .filter(|two| tier_of(&tiers(), two[0]) != tier_of(&tiers(), two[1]));
         assert_eq!(plain.count(), 19, "the negative control");
     }
 }

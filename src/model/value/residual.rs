@@ -1,7 +1,7 @@
 //! The months of the residual value, and what a churn within the churn horizon would cost of it.
 
-use crate::model::pareto_nbd::OrderState;
 use crate::model::ValueModel;
+use crate::model::pareto_nbd::OrderState;
 
 /// Days of a year.
 const YEAR_LENGTH_DAYS: f64 = 365.25;
@@ -158,7 +158,12 @@ mod tests {
         Purchases::new(frequency, last, age).unwrap()
     }
 
-    fn split(model: &ParetoNbd, user: &Purchases, months: &ResidualMonths, risk: f64) -> DiscountedOrders {
+    fn split(
+        model: &ParetoNbd,
+        user: &Purchases,
+        months: &ResidualMonths,
+        risk: f64,
+    ) -> DiscountedOrders {
         DiscountedOrders::new(months, &model.state(user), Some(risk))
     }
 
@@ -167,13 +172,26 @@ mod tests {
     fn what_is_lost_and_kept_is_that_of_the_distribution() {
         let months = months(None, 0.0027, 13.0);
         let rows = [
-            ((2, 30.43, 38.86), 0.633093518103, [6.48377356773, 4.1000373142, 10.5968869779, 4.11311341019]),
-            ((7, 35.0, 77.86), 0.963482529632, [0.892655022628, 0.267003067382, 17.3999520078, 16.5072969851]),
+            (
+                (2, 30.43, 38.86),
+                0.633093518103,
+                [6.48377356773, 4.1000373142, 10.5968869779, 4.11311341019],
+            ),
+            (
+                (7, 35.0, 77.86),
+                0.963482529632,
+                [0.892655022628, 0.267003067382, 17.3999520078, 16.5072969851],
+            ),
         ];
         for ((x, last, age), p, expected) in rows {
             let user = user(x, last, age);
             let orders = split(&CDNOW, &user, &months, 13.0);
-            let found = [orders.all, orders.lost, orders.kept, orders.at_risk(orders.all, p)];
+            let found = [
+                orders.all,
+                orders.lost,
+                orders.kept,
+                orders.at_risk(orders.all, p),
+            ];
             for (found, expected) in found.iter().zip(expected) {
                 assert!((found / expected - 1.0).abs() < 1e-8, "{found} {expected}");
             }

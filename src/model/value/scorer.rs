@@ -4,10 +4,10 @@ use super::estimate::{Rfm, ValueEstimate, ValueStatus};
 use super::orders::{OrderHistory, OrderPositions, Orders};
 use super::residual::{DiscountedOrders, ResidualMonths};
 use super::{RfmCuts, SpendModel, ValueModel, ValueTier};
+use crate::features::Catalogue;
 use crate::model::pareto_nbd::OrderState;
 use crate::model::predict::plan::CompiledModel;
 use crate::model::{BundleSpec, Derived};
-use crate::features::Catalogue;
 
 /// The most probable churn that a value at risk is computed with where churn is an event: what the user is worth in the other
 /// case is the more uncertain, the rarer it is.
@@ -43,7 +43,11 @@ pub(crate) struct Spend {
 
 impl ValuePlan {
     /// The plan of a bundle with a value model; `None` without one.
-    pub(crate) fn new(spec: &BundleSpec, catalogue: &Catalogue, derived: &[Derived]) -> Option<Self> {
+    pub(crate) fn new(
+        spec: &BundleSpec,
+        catalogue: &Catalogue,
+        derived: &[Derived],
+    ) -> Option<Self> {
         let model = spec.value.as_ref()?;
         let positions = OrderPositions::new(catalogue)?;
         let longest = spec.schema.horizon_days.last().copied().unwrap_or_default();
@@ -94,9 +98,7 @@ impl ValuePlan {
             _ => model.regression_share,
         };
         let blend = match log_spend {
-            Some(log_spend) => {
-                libm::exp(share * log_spend + (1.0 - share) * libm::log(by_orders))
-            }
+            Some(log_spend) => libm::exp(share * log_spend + (1.0 - share) * libm::log(by_orders)),
             None => by_orders,
         };
         let per_order = model.level * blend / learnt;
@@ -176,7 +178,11 @@ impl SpendModel {
             Self::Mean(mean) => *mean,
             Self::GammaGamma(model) => {
                 let repeats = f64::from(orders.counts.frequency());
-                let mean = if repeats > 0.0 { orders.repeat_amount } else { 0.0 };
+                let mean = if repeats > 0.0 {
+                    orders.repeat_amount
+                } else {
+                    0.0
+                };
                 model.expected_amount(repeats, mean)
             }
         }

@@ -22,8 +22,12 @@ impl ValueModel {
         if self.residual_years.is_none() && self.annual_discount == 0.0 {
             return illegal("annual_discount must be above 0 without an end of the residual value");
         }
-        if !share(self.regression_share) || (self.regression.is_none() && self.regression_share > 0.0) {
-            return illegal("regression_share must lie between 0 and 1, and be 0 without a regression");
+        if !share(self.regression_share)
+            || (self.regression.is_none() && self.regression_share > 0.0)
+        {
+            return illegal(
+                "regression_share must lie between 0 and 1, and be 0 without a regression",
+            );
         }
         if !(self.level > 0.0 && self.level.is_finite()) {
             return illegal("level must be above 0");

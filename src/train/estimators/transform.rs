@@ -240,7 +240,9 @@ fn interaction_columns(design: &Design<'_>) -> Vec<usize> {
         horizon_days,
     } = *design;
     let horizons = &catalogue.schema().horizon_days;
-    let horizon_days = horizon_days.or(horizons.last().copied()).unwrap_or_default();
+    let horizon_days = horizon_days
+        .or(horizons.last().copied())
+        .unwrap_or_default();
     let features = [
         Quantity::Recency,
         Quantity::ActiveDays,

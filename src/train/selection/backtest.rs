@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::forecast::{KnownShifts, ShiftedFold, forecasts};
+use super::forecast::{KnownShifts, forecasts};
 use crate::card::{BacktestFold, ForecastMethod, Hyperparameters};
 use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
@@ -26,20 +26,6 @@ pub(crate) struct Fold {
     pub(crate) fits: Vec<Fitted>,
     /// What each method would have forecast for the shift; empty until [`Fold::forecast`].
     pub(crate) forecasts: BTreeMap<ForecastMethod, f64>,
-}
-
-impl ShiftedFold for Fold {
-    fn date(&self) -> Day {
-        self.date
-    }
-
-    fn shift(&self) -> f64 {
-        self.shift
-    }
-
-    fn forecasts(&self) -> &BTreeMap<ForecastMethod, f64> {
-        &self.forecasts
-    }
 }
 
 impl Fold {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::backtest::Fold;
-use super::forecast::{Forecaster, LEAST_FOLDS, ShiftedFold};
+use super::forecast::{Forecaster, LEAST_FOLDS};
 use crate::card::{ForecastMethod, Interval, ShiftForecast};
 use crate::math::{mean, sigmoid};
 use crate::model::Calibration;
@@ -70,11 +70,11 @@ pub(crate) fn calibrate(folds: &[Fold], window_days: i32) -> BacktestCalibration
 }
 
 /// How many independent folds some folds, newest first, are worth: neighbours share much of their label windows.
-pub(crate) fn effective_folds<F: ShiftedFold>(folds: &[F], window_days: i32) -> f64 {
+pub(crate) fn effective_folds(folds: &[Fold], window_days: i32) -> f64 {
     let (Some(newest), Some(oldest)) = (folds.first(), folds.last()) else {
         return 0.0;
     };
-    let span_days = newest.date().since(oldest.date());
+    let span_days = newest.date.since(oldest.date);
     (1.0 + f64::from(span_days) / f64::from(window_days)).min(folds.len() as f64)
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::backtest::Fold;
 use crate::card::ForecastMethod;
 use crate::history::Day;
 use crate::math::mean;
@@ -58,16 +59,6 @@ pub(crate) fn forecasts(
     forecasts
 }
 
-/// A date of a backtest: how far a fit was off there, and what each method would have forecast.
-pub(crate) trait ShiftedFold {
-    /// The date.
-    fn date(&self) -> Day;
-    /// What must be added to all linear predictors for their level to be the observed one.
-    fn shift(&self) -> f64;
-    /// What each method would have forecast for it.
-    fn forecasts(&self) -> &BTreeMap<ForecastMethod, f64>;
-}
-
 /// How much of each method's forecast is added to the log-odds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Forecaster {
@@ -91,7 +82,7 @@ impl Forecaster {
     }
 
     /// A forecaster from folds that are worth `effective` independent ones, newest first.
-    pub(crate) fn new<F: ShiftedFold>(folds: &[F], effective: f64) -> Self {
+    pub(crate) fn new(folds: &[Fold], effective: f64) -> Self {
         if effective < LEAST_FOLDS {
             return Self::default();
         }
@@ -107,7 +98,7 @@ impl Forecaster {
         };
         let left: Vec<f64> = folds
             .iter()
-            .map(|fold| fold.shift() - forecaster.forecast(fold.forecasts()))
+            .map(|fold| fold.shift - forecaster.forecast(&fold.forecasts))
             .collect();
         forecaster.lasting = lasting_shift(&left, effective);
         forecaster
@@ -130,10 +121,10 @@ impl Earned {
     };
 
     /// Least squares of the shifts on the forecasts, through the origin; shrunk by its variance.
-    fn new<F: ShiftedFold>(folds: &[F], method: ForecastMethod, effective: f64) -> Self {
+    fn new(folds: &[Fold], method: ForecastMethod, effective: f64) -> Self {
         let pairs: Vec<(f64, f64)> = folds
             .iter()
-            .filter_map(|fold| Some((*fold.forecasts().get(&method)?, fold.shift())))
+            .filter_map(|fold| Some((*fold.forecasts.get(&method)?, fold.shift)))
             .collect();
         let independent = effective * pairs.len() as f64 / folds.len() as f64;
         let squares: f64 = pairs.iter().map(|(forecast, _)| forecast * forecast).sum();
@@ -180,7 +171,6 @@ fn lasting_shift(shifts: &[f64], effective_folds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::selection::backtest::Fold;
 
     fn day(number: i32) -> Day {
         Day::new(number).unwrap()

@@ -56,7 +56,9 @@ pub(super) fn evaluate(
     };
     let all = 0..rows.data.len();
     let known: Vec<usize> = all.clone().filter(is_known).collect();
-    let tested: Vec<usize> = all.filter(|row| rows.data.dates[*row] == test_date).collect();
+    let tested: Vec<usize> = all
+        .filter(|row| rows.data.dates[*row] == test_date)
+        .collect();
     let (known, test) = (Chosen::new(rows, &known), Chosen::new(rows, &tested));
     let bg_nbd = fit_bg_nbd(ctx, test_date)?;
     let preprocessing = fit_preprocessing(&known.data, &ctx.bundle_catalogue, bg_nbd);

@@ -13,7 +13,11 @@ const LEAST_USERS: usize = 30;
 
 /// The intervals that cover the share `covers` of rows with these expected and actual spends.
 pub(super) fn intervals(covers: f64, expected: &[f64], actual: &[f64]) -> SpendIntervals {
-    let mut pairs: Vec<(f64, f64)> = expected.iter().copied().zip(actual.iter().copied()).collect();
+    let mut pairs: Vec<(f64, f64)> = expected
+        .iter()
+        .copied()
+        .zip(actual.iter().copied())
+        .collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let count = (pairs.len() / LEAST_USERS).clamp(1, BANDS);
     let mut bands: Vec<SpendIntervalBand> = Vec::with_capacity(count);
@@ -59,7 +63,11 @@ mod tests {
         let actual = |k: u32| {
             let draw = f64::from(k.wrapping_mul(2_654_435_761) >> 8) / f64::from(1_u32 << 24);
             let nothing = k < 5_000 && k % 2 == 0;
-            if nothing { 0.0 } else { expected[k as usize] * 2.0 * draw }
+            if nothing {
+                0.0
+            } else {
+                expected[k as usize] * 2.0 * draw
+            }
         };
         let actual: Vec<f64> = (0..10_000).map(actual).collect();
         let intervals = intervals(0.8, &expected, &actual);
@@ -75,7 +83,11 @@ mod tests {
             range.filter(|k| of(*k)).count() as f64 / users
         };
         for range in [0..5_000, 5_000..10_000] {
-            assert!((inside(range.clone()) - 0.8).abs() < 0.01, "{range:?}: {}", inside(range));
+            assert!(
+                (inside(range.clone()) - 0.8).abs() < 0.01,
+                "{range:?}: {}",
+                inside(range)
+            );
         }
     }
 

@@ -129,7 +129,10 @@ fn value_model(
         horizon_days: config.horizon_days,
         learnt_days: schedule.horizon_days,
         annual_discount: config.annual_discount,
-        residual_years: config.residual_years.is_finite().then_some(config.residual_years),
+        residual_years: config
+            .residual_years
+            .is_finite()
+            .then_some(config.residual_years),
         orders: fitted.orders.orders,
         spend: fitted.orders.spend,
         regression_share: fitted.share,
@@ -156,7 +159,9 @@ fn value_card(
     let seed = ctx.config.model.seed;
     let regression = fitted.regression.as_ref().map(|regression| RegressionCard {
         rows: regression.rows,
-        snapshots: rows.schedule.learnt_at(ctx.as_of, fitted.candidate.anniversaries),
+        snapshots: rows
+            .schedule
+            .learnt_at(ctx.as_of, fitted.candidate.anniversaries),
         l2: fitted.candidate.l2,
         half_life: fitted.candidate.half_life,
         floored: rows.floored.rows,
@@ -188,11 +193,7 @@ fn value_card(
 }
 
 /// What the reader should know.
-fn notes(
-    config: &ValueConfig,
-    model: &ValueModel,
-    fitted: &SpendFit,
-) -> Vec<String> {
+fn notes(config: &ValueConfig, model: &ValueModel, fitted: &SpendFit) -> Vec<String> {
     let mut notes = Vec::new();
     if model.learnt_days < config.horizon_days {
         notes.push(format!(

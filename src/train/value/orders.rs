@@ -54,7 +54,8 @@ pub(super) fn orders_before(
     as_of: Day,
 ) -> Result<Vec<OrderHistory>, TrainError> {
     let positions = positions(ctx);
-    let extractor = Extractor::new(&ctx.bundle_catalogue, ctx.histories.kinds()).only(&ORDER_QUANTITIES);
+    let extractor =
+        Extractor::new(&ctx.bundle_catalogue, ctx.histories.kinds()).only(&ORDER_QUANTITIES);
     let looked_at = ctx.histories.evenly(2 * MOST_CUSTOMERS, |history| {
         let mut raw = vec![f64::NAN; ctx.bundle_catalogue.len()];
         extractor.clone().extract(history, as_of, &mut raw);
@@ -138,7 +139,9 @@ impl OrderModels {
 
     /// The logarithm of the spend of a new customer in the learnt window.
     pub(super) fn new_customer(&self) -> f64 {
-        let orders = self.orders.expected_of_new(self.lead_days + self.learnt_days)
+        let orders = self
+            .orders
+            .expected_of_new(self.lead_days + self.learnt_days)
             - self.orders.expected_of_new(self.lead_days);
         libm::log(orders.max(LEAST_ORDERS) * self.spend.mean())
     }

@@ -74,7 +74,8 @@ impl SpendRows<'_> {
         // Of users who hardly ever spend, nothing would be left.
         let at = if at > 0.0 { at } else { f64::MAX };
         let cut: Vec<f64> = spend.iter().map(|y| y.min(at)).collect();
-        let total = |values: &[f64]| -> f64 { values.iter().zip(weights).map(|(y, w)| y * w).sum() };
+        let total =
+            |values: &[f64]| -> f64 { values.iter().zip(weights).map(|(y, w)| y * w).sum() };
         let above = positions.iter().zip(&spend).filter(|(_, y)| **y > at);
         let mut users: Vec<u32> = above.map(|(row, _)| self.rows.data.users[*row]).collect();
         let rows = users.len() as u64;

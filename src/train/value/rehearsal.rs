@@ -1,18 +1,15 @@
 //! Dates in the past on which spend is predicted as it would have been, beside what was spent.
 
-use std::collections::BTreeMap;
-
 use super::blend::Expected;
 use super::orders::OrderModels;
 use super::regression::SpendRows;
-use crate::card::{ForecastMethod, Hyperparameters};
+use crate::card::Hyperparameters;
 use crate::history::Day;
 use crate::train::TrainError;
 use crate::math::evenly;
 use crate::train::data::dataset::MIN_ROWS;
 use crate::train::estimators::training_rows::Sample;
 use crate::train::metrics::value::poisson_deviance;
-use crate::train::selection::forecast::{KnownShifts, ShiftedFold, forecasts};
 
 /// The mean gradient at which a fit is close enough to its optimum to be compared.
 pub(super) const TOLERANCE: f64 = 1e-5;
@@ -27,34 +24,46 @@ const LEAST_SPENDERS: usize = 10;
 #[derive(Clone, Debug)]
 pub(super) struct SpendFold {
     pub(super) date: Day,
-    pub(super) expected: Vec<Expected>,
+    expected: Vec<Expected>,
     pub(super) spend: Vec<f64>,
     /// The logarithm of the spend of a new customer by orders alone.
-    pub(super) new_customer: f64,
-    /// The logarithm of the factor that makes the expected total the actual one, by the blend.
-    pub(super) shift: f64,
-    /// What each method would have forecast for it.
-    pub(super) forecasts: BTreeMap<ForecastMethod, f64>,
-    /// By known date, the shift of the fit of this fold.
-    known: BTreeMap<Day, (Vec<Expected>, Vec<f64>)>,
+    new_customer: f64,
+    /// What the same fit expects of the newest date that it knows, and what was spent then.
+    newest: Newest,
 }
 
-impl ShiftedFold for SpendFold {
-    fn date(&self) -> Day {
-        self.date
+/// Rows of the newest date whose spend a fit knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Newest {
+    pub(super) expected: Vec<Expected>,
+    pub(super) spend: Vec<f64>,
+}
+
+impl Newest {
+    /// Of known rows, those of the newest date.
+    pub(super) fn new(
+        rows: &SpendRows<'_>,
+        known: &[usize],
+        expected: impl Fn(usize) -> Expected,
+    ) -> Self {
+        let dates = &rows.rows.data.dates;
+        let newest = known.iter().map(|row| dates[*row]).max();
+        let own = known.iter().filter(|row| Some(dates[**row]) == newest);
+        let (expected, spend) = own.map(|row| (expected(*row), rows.spend[*row])).unzip();
+        Self { expected, spend }
     }
 
-    fn shift(&self) -> f64 {
-        self.shift
-    }
-
-    fn forecasts(&self) -> &BTreeMap<ForecastMethod, f64> {
-        &self.forecasts
+    /// The logarithm of the factor that makes the total of a blend the one that was spent: a geometric mean of two models lies
+    /// below their totals, and spend may have drifted. 0 where hardly anybody spent.
+    pub(super) fn level(&self, share: f64, new_customer: f64) -> f64 {
+        let blend = blended(&self.expected, share, new_customer);
+        shift(&blend, &self.spend).unwrap_or_default()
     }
 }
 
 impl SpendFold {
-    /// Predicts the rows of a date as it would have been done then, with a regression where there is a candidate; `None` where too little was known, or too few spent.
+    /// Predicts the rows of a date as it would have been done then, with a regression where there is a candidate; `None`
+    /// where too little was known, or too few spent.
     pub(super) fn new(
         rows: &SpendRows<'_>,
         date: Day,
@@ -75,46 +84,28 @@ impl SpendFold {
             log_regression: fitted.as_ref().map(|f| rows.log_spend(&f.fitted, row)),
             by_orders: orders.of(rows.raw(row)),
         };
-        let mut by_date: BTreeMap<Day, (Vec<Expected>, Vec<f64>)> = BTreeMap::new();
-        for row in sample.rows {
-            let (seen, spent) = by_date.entry(dates[row]).or_default();
-            seen.push(expected(row));
-            spent.push(rows.spend[row]);
-        }
         Ok(Some(Self {
             date,
             expected: predicted.iter().map(|row| expected(*row)).collect(),
             spend: predicted.iter().map(|row| rows.spend[*row]).collect(),
             new_customer: orders.new_customer(),
-            shift: 0.0,
-            forecasts: BTreeMap::new(),
-            known: by_date,
+            newest: Newest::new(rows, &sample.rows, expected),
         }))
     }
 
-    /// The spend that a blend expects of each row.
-    pub(super) fn blended(&self, share: f64) -> Vec<f64> {
-        blended(&self.expected, share, self.new_customer)
+    /// The spend that a blend would have expected of each row, at the level of the newest date that was known.
+    pub(super) fn predicted(&self, share: f64) -> Vec<f64> {
+        let factor = libm::exp(self.newest.level(share, self.new_customer));
+        let blend = blended(&self.expected, share, self.new_customer);
+        blend.iter().map(|spend| spend * factor).collect()
     }
 
-    /// Sets the shift under a blend, and what was to be forecast of it. `window_days` is the length of label windows.
-    pub(super) fn set_shift(&mut self, share: f64, window_days: i32) {
-        self.shift = shift(&self.blended(share), &self.spend).unwrap_or_default();
-        let known = self.known.iter().filter_map(|(date, (expected, spend))| {
-            let blend = blended(expected, share, self.new_customer);
-            Some((*date, shift(&blend, spend)?))
-        });
-        let known: KnownShifts = known.collect();
-        self.forecasts = forecasts(&known, self.date, window_days);
-    }
-
-    /// The deviance of each row under a blend whose total is the actual one: of the level another rule decides.
+    /// The deviance of each row over the mean spend.
     pub(super) fn deviances(&self, share: f64) -> Vec<f64> {
-        let blend = self.blended(share);
-        let factor = shift(&blend, &self.spend).map_or(1.0, libm::exp);
         let mean = self.spend.iter().sum::<f64>() / self.spend.len().max(1) as f64;
-        let of = |(expected, spend): (&f64, &f64)| poisson_deviance(expected * factor, *spend) / mean;
-        blend.iter().zip(&self.spend).map(of).collect()
+        let predicted = self.predicted(share);
+        let of = |(expected, spend): (&f64, &f64)| poisson_deviance(*expected, *spend) / mean;
+        predicted.iter().zip(&self.spend).map(of).collect()
     }
 }
 
@@ -125,7 +116,7 @@ pub(super) fn blended(expected: &[Expected], share: f64, new_customer: f64) -> V
 }
 
 /// The logarithm of the actual over the expected total; `None` where hardly anybody spent.
-pub(super) fn shift(expected: &[f64], spend: &[f64]) -> Option<f64> {
+fn shift(expected: &[f64], spend: &[f64]) -> Option<f64> {
     let spenders = spend.iter().filter(|y| **y > 0.0).count();
     let total: f64 = expected.iter().sum();
     let actual: f64 = spend.iter().sum();

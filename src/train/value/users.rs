@@ -96,7 +96,11 @@ pub(super) fn tiers(config: &[TierConfig], users: &[UserValue]) -> Vec<ValueTier
         let least = tiers.last().map_or(0.0, |below| next_above(below.from));
         tiers.push(ValueTier {
             name: tier.name.clone(),
-            from: if tiers.is_empty() { 0.0 } else { bound.max(least) },
+            from: if tiers.is_empty() {
+                0.0
+            } else {
+                bound.max(least)
+            },
         });
     }
     tiers.reverse();
@@ -111,7 +115,10 @@ fn next_above(x: f64) -> f64 {
 /// The cut points of the scores: fifths of the users with orders.
 pub(super) fn rfm_cuts(users: &[UserValue]) -> RfmCuts {
     let cuts = |of: fn(&OrderHistory) -> f64| -> Vec<f64> {
-        let mut sorted: Vec<f64> = users.iter().filter_map(|u| u.orders.as_ref().map(of)).collect();
+        let mut sorted: Vec<f64> = users
+            .iter()
+            .filter_map(|u| u.orders.as_ref().map(of))
+            .collect();
         sorted.sort_by(f64::total_cmp);
         let last = sorted.last().copied();
         let fifths = [0.2, 0.4, 0.6, 0.8].into_iter();
@@ -195,7 +202,12 @@ pub(super) fn at_risk(tiers: &[ValueTier], users: &[UserValue]) -> Vec<AtRiskCar
 
 /// Value by lifecycle stage.
 pub(super) fn stages(users: &[UserValue], seed: u64) -> Vec<StageValueCard> {
-    let position = |stage: Stage| Stage::ALL.iter().position(|s| *s == stage).unwrap_or_default();
+    let position = |stage: Stage| {
+        Stage::ALL
+            .iter()
+            .position(|s| *s == stage)
+            .unwrap_or_default()
+    };
     let of: Vec<usize> = users.iter().map(|user| position(user.stage)).collect();
     let residual = group_totals(&of, Stage::ALL.len(), users, seed);
     let mut counted: BTreeMap<usize, (u64, f64)> = BTreeMap::new();
