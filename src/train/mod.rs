@@ -177,6 +177,12 @@ pub enum TrainError {
         /// Why.
         source: estimators::newton::NewtonError,
     },
+    /// The model of orders could not be fitted.
+    #[error("value: {0}; leave the [value] table out, or read a longer log")]
+    Orders(#[from] estimators::pareto_nbd::ParetoNbdError),
+    /// The model of amounts could not be fitted.
+    #[error("value: {0}; leave the [value] table out, or read a longer log")]
+    Amounts(#[from] estimators::gamma_gamma::NoOrders),
     /// The regression of spend failed.
     #[error("value: {source}")]
     Spend {

@@ -353,6 +353,18 @@ mod tests {
         assert!(row.iter().all(|x| x.is_finite()));
     }
 
+    fn design<'a>(
+        catalogue: &'a Catalogue,
+        preprocessing: &'a Preprocessing,
+        horizon_days: u16,
+    ) -> Design<'a> {
+        Design {
+            catalogue,
+            preprocessing,
+            horizon_days: Some(horizon_days),
+        }
+    }
+
     #[test]
     fn a_horizon_has_hinges_on_what_is_its_own() {
         let schema = |horizon_days: &[u16]| FeatureSchema {
@@ -375,12 +387,12 @@ mod tests {
         };
         let alone = Catalogue::new(schema(&[30])).unwrap();
         assert_eq!(
-            hinge_columns(&alone, &bare, 30).len(),
+            hinge_columns(&design(&alone, &bare, 30)).len(),
             alone.len() + 3,
             "one horizon: everything"
         );
         let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
-        let of = |h| hinge_columns(&several, &bare, h);
+        let of = |h| hinge_columns(&design(&several, &bare, h));
         let names = |h| {
             of(h)
                 .iter()

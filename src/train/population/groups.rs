@@ -1,54 +1,35 @@
 //! Which stage, tier and segment users are in at a date.
 
 use super::periods::Grouping;
-use super::segments::positions;
-use super::stages::{NEW, outside, stage_of, states};
-use crate::features::Extractor;
+use super::stages::{NEW, outside, states};
 use crate::history::{Day, HistoryView};
-use crate::lifecycle::Stage;
-use crate::model::{Preprocessing, Segments};
+use crate::model::{Bundle, ModelError, Prediction, Predictor, Subject};
 use crate::train::data::context::TrainContext;
 
-/// The tier of a raw feature vector by its position; `None` where its value is unknown.
-pub(crate) type TierOf<'a> = &'a (dyn Fn(&[f64]) -> Option<usize> + Sync);
-
-/// Stages, tiers and segments, of users as they were known before a date.
+/// Stages, tiers and segments by a bundle, of users as they were known before a date.
 #[derive(Clone)]
 pub(crate) struct UserGroups<'a> {
     ctx: &'a TrainContext<'a>,
-    preprocessing: &'a Preprocessing,
-    segments: &'a Segments,
-    segment_positions: Vec<usize>,
-    tiers: &'a [String],
-    tier_of: TierOf<'a>,
-    extractor: Extractor<'a>,
-    vector: Vec<f64>,
+    bundle: &'a Bundle,
+    predictor: Predictor<'a>,
 }
 
 impl<'a> UserGroups<'a> {
-    /// The groups of a model's segments and of `tiers`, highest first.
-    pub(crate) fn new(
-        ctx: &'a TrainContext<'a>,
-        (preprocessing, segments): (&'a Preprocessing, &'a Segments),
-        (tiers, tier_of): (&'a [String], TierOf<'a>),
-    ) -> Self {
+    /// The groups of a bundle.
+    pub(crate) fn new(ctx: &'a TrainContext<'a>, bundle: &'a Bundle) -> Self {
         Self {
             ctx,
-            preprocessing,
-            segments,
-            segment_positions: positions(ctx, segments),
-            tiers,
-            tier_of,
-            extractor: Extractor::new(&ctx.catalogue, ctx.histories.kinds()),
-            vector: vec![f64::NAN; ctx.catalogue.len()],
+            bundle,
+            predictor: bundle.predictor(ctx.histories.kinds()),
         }
     }
 
-    /// What users are grouped by. Those without a tier or a segment, because they were not eligible, come last, without a name.
+    /// What users are grouped by. Those without a tier or a segment, because they have no score, come last, without a name.
     pub(crate) fn groupings(&self) -> Vec<Grouping> {
+        let spec = self.bundle.spec();
         let unnamed = || std::iter::once(String::new());
-        let segments = self.segments.items.iter().map(|item| item.name.clone());
-        let tiers = self.tiers.iter().cloned();
+        let segments = spec.segments.items.iter().map(|item| item.name.clone());
+        let tiers = spec.value.iter().flat_map(|value| &value.tiers);
         vec![
             Grouping {
                 by: "stage",
@@ -56,7 +37,10 @@ impl<'a> UserGroups<'a> {
             },
             Grouping {
                 by: "tier",
-                names: tiers.chain(unnamed()).collect(),
+                names: tiers
+                    .map(|tier| tier.name.clone())
+                    .chain(unnamed())
+                    .collect(),
             },
             Grouping {
                 by: "segment",
@@ -66,28 +50,35 @@ impl<'a> UserGroups<'a> {
     }
 
     /// The group of a user in each of [`Self::groupings`], from what was before `date`.
-    pub(crate) fn of(&mut self, history: HistoryView<'_>, date: Day) -> Vec<usize> {
+    ///
+    /// # Errors
+    /// Those of a prediction.
+    pub(crate) fn of(
+        &mut self,
+        history: HistoryView<'_>,
+        date: Day,
+    ) -> Result<Vec<usize>, ModelError> {
         let state = |name: &str| {
             states()
                 .position(|state| state == name)
                 .unwrap_or_else(|| unreachable!("every state is in the list of states"))
         };
-        let (no_tier, no_segment) = (self.tiers.len(), self.segments.items.len());
+        let spec = self.bundle.spec();
+        let no_tier = spec.value.as_ref().map_or(0, |value| value.tiers.len());
+        let no_segment = spec.segments.items.len();
         if let Err(reason) = self.ctx.labeller.eligible(history, date) {
-            return vec![state(outside(reason)), no_tier, no_segment];
+            return Ok(vec![state(outside(reason)), no_tier, no_segment]);
         }
-        self.extractor.extract(history, date, &mut self.vector);
-        let stage = stage_of(self.ctx, &self.vector).map_or(NEW, Stage::name);
-        let columns = &self.preprocessing.columns;
-        let standardised = self
-            .segment_positions
-            .iter()
-            .map(|at| columns[*at].standardise(self.vector[*at]));
-        let segment = self.segments.nearest(standardised).map(|(id, _)| id);
-        vec![
-            state(stage),
-            (self.tier_of)(&self.vector).unwrap_or(no_tier),
+        let prediction = self.predictor.predict(Subject::History(history), date, 0)?;
+        let Prediction::Scored(score) = prediction else {
+            return Ok(vec![state(NEW), no_tier, no_segment]);
+        };
+        let tier = score.value.as_ref().and_then(|value| value.tier);
+        let segment = score.segment.map(|segment| segment.id);
+        Ok(vec![
+            state(score.stage.name()),
+            tier.unwrap_or(no_tier),
             segment.unwrap_or(no_segment),
-        ]
+        ])
     }
 }

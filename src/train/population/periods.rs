@@ -140,24 +140,25 @@ impl<'a> Layout<'a> {
 /// `groupings` at a date, from nothing but what was before it. Groups without anybody are left out.
 ///
 /// # Errors
-/// [`HistoryError`] where histories on disk cannot be read.
-pub(crate) fn periods<G>(
+/// [`HistoryError`] where histories on disk cannot be read, and those of `groups`.
+pub(crate) fn periods<G, E>(
     histories: &Histories,
     money: &Money<'_>,
     (observed, as_of): (&Observed, Day),
     groupings: &[Grouping],
     groups: impl Fn() -> G + Sync,
-) -> Result<Vec<PeriodCard>, HistoryError>
+) -> Result<Vec<PeriodCard>, E>
 where
-    G: FnMut(HistoryView<'_>, Day) -> Vec<usize>,
+    G: FnMut(HistoryView<'_>, Day) -> Result<Vec<usize>, E>,
+    E: From<HistoryError> + Send,
 {
     let layout = Layout::new(observed, as_of, groupings);
     let mut sums = vec![Cell::default(); layout.shown.len() * layout.width];
-    histories.stream_blocks::<_, HistoryError>(
+    histories.stream_blocks::<_, E>(
         |block| of_block(block, money, &layout, as_of, groups()),
         |cells| {
             sums.iter_mut()
-                .zip(&cells)
+                .zip(&cells?)
                 .for_each(|(sum, more)| sum.add(more));
             Ok(())
         },
@@ -166,13 +167,13 @@ where
     Ok(layout.shown.clone().flat_map(of_period).collect())
 }
 
-fn of_block(
+fn of_block<E>(
     block: &Block,
     money: &Money<'_>,
     layout: &Layout<'_>,
     as_of: Day,
-    mut groups: impl FnMut(HistoryView<'_>, Day) -> Vec<usize>,
-) -> Vec<Cell> {
+    mut groups: impl FnMut(HistoryView<'_>, Day) -> Result<Vec<usize>, E>,
+) -> Result<Vec<Cell>, E> {
     let mut sums = vec![Cell::default(); layout.shown.len() * layout.width];
     for (_, _, history) in block.iter() {
         let mut rest = history.before(as_of);
@@ -189,7 +190,7 @@ fn of_block(
                 continue;
             }
             let mut first = 1;
-            for (grouping, group) in layout.groupings.iter().zip(groups(history, days.from)) {
+            for (grouping, group) in layout.groupings.iter().zip(groups(history, days.from)?) {
                 assert!(
                     group < grouping.names.len(),
                     "a group is one of its grouping"
@@ -199,7 +200,7 @@ fn of_block(
             }
         }
     }
-    sums
+    Ok(sums)
 }
 
 /// The figures of a period: of everybody, and of each group with anybody in it.
@@ -303,8 +304,8 @@ mod tests {
         Labeller::new(&config, histories.kinds(), observed(Vec::new()))
     }
 
-    fn everybody() -> impl FnMut(HistoryView<'_>, Day) -> Vec<usize> {
-        |_, _| Vec::new()
+    fn everybody() -> impl FnMut(HistoryView<'_>, Day) -> Result<Vec<usize>, HistoryError> {
+        |_, _| Ok(Vec::new())
     }
 
     /// The periods of `histories` up to 10 August.
@@ -408,7 +409,7 @@ mod tests {
         ];
         let known = |history: HistoryView<'_>, date: Day| {
             let records = history.before(date).records().len();
-            vec![usize::from(records == 0), usize::from(records > 1)]
+            Ok::<_, HistoryError>(vec![usize::from(records == 0), usize::from(records > 1)])
         };
         let observed = observed(Vec::new());
         let as_of = (&observed, day("2024-08-10"));

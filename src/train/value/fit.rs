@@ -149,7 +149,12 @@ fn cross_fitted(
 /// The weight of the regression, and how it was chosen.
 fn choose_share(method: ValueMethod, folds: &[SpendFold]) -> (f64, String) {
     match method {
-        ValueMethod::Glm => return (1.0, "The configuration asks for the regression alone.".to_owned()),
+        ValueMethod::Glm => {
+            return (
+                1.0,
+                "The configuration asks for the regression alone.".to_owned(),
+            );
+        }
         ValueMethod::Btyd => return (0.0, "The configuration asks for orders alone.".to_owned()),
         ValueMethod::Auto => {}
     }
@@ -199,7 +204,10 @@ fn gain(usual: &[f64], other: &[f64]) -> Gain {
     let differences: Vec<f64> = usual.iter().zip(other).map(|(a, b)| a - b).collect();
     let middle = mean(&differences);
     let n = differences.len() as f64;
-    let squares: f64 = differences.iter().map(|d| (d - middle) * (d - middle)).sum();
+    let squares: f64 = differences
+        .iter()
+        .map(|d| (d - middle) * (d - middle))
+        .sum();
     Gain {
         mean: middle,
         standard_error: (squares / (n - 1.0).max(1.0) / n).sqrt(),
@@ -233,7 +241,12 @@ impl Rehearsals {
         let dates = cutoffs(asked.known_dates, rows.rows.window_days);
         let mut orders = Vec::new();
         for date in &dates {
-            orders.push((*date, OrderModels::fit(ctx, *date, asked.learnt_days)?.0));
+            match OrderModels::fit(ctx, *date, asked.learnt_days) {
+                Ok((models, _)) => orders.push((*date, models)),
+                // So early nobody had ordered twice.
+                Err(TrainError::Orders(_) | TrainError::Amounts(_)) => {}
+                Err(other) => return Err(other),
+            }
         }
         let folds = |candidate: &Hyperparameters, dates: &[(Day, OrderModels)]| {
             let mut folds = Vec::new();

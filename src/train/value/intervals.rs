@@ -86,7 +86,7 @@ mod tests {
             assert!(
                 (inside(range.clone()) - 0.8).abs() < 0.01,
                 "{range:?}: {}",
-                inside(range)
+                inside(range.clone())
             );
         }
     }

@@ -19,8 +19,11 @@ use super::data::context::TrainContext;
 use super::data::snapshots::Schedule;
 use super::data::value_rows::ValueRows;
 use super::estimators::training_rows::TrainingRows;
+use super::population::groups::UserGroups;
+use super::population::periods::{Money, periods};
 use super::settings::ValueConfig;
-use crate::card::{RegressionCard, ValueCard, ValueEvaluation};
+use crate::card::{PeriodCard, RegressionCard, ValueCard, ValueEvaluation};
+use crate::history::HistoryView;
 use crate::model::{
     Bundle, BundleSpec, Expansion, RfmCuts, SpendRegression, ValueModel, ValueTier,
 };
@@ -67,8 +70,37 @@ pub(crate) fn fit_value(
     model.tiers = kept_tiers(config, previous).unwrap_or_else(|| tiers(&config.tiers, &users));
     model.rfm = rfm_cuts(&users);
     let judged = Judged { judged, untested };
-    let card = value_card(ctx, config, value_rows, (&model, fitted), &users, judged)?;
+    let bundle = Bundle::new(
+        BundleSpec {
+            value: Some(model.clone()),
+            ..spec.clone()
+        },
+        String::new(),
+    )?;
+    let periods = money_by_period(ctx, &bundle)?;
+    let card = ValueCard {
+        periods,
+        ..value_card(ctx, config, value_rows, (&model, fitted), &users, judged)
+    };
     Ok(ValueFit { model, card })
+}
+
+/// Money per user by period and by the groups of a bundle.
+fn money_by_period(ctx: &TrainContext<'_>, bundle: &Bundle) -> Result<Vec<PeriodCard>, TrainError> {
+    let kinds = ctx.histories.kinds();
+    let value_kinds = &ctx.bundle_catalogue.schema().value_kinds;
+    let money = Money::new(kinds, value_kinds, &ctx.labeller);
+    let groupings = UserGroups::new(ctx, bundle).groupings();
+    periods(
+        ctx.histories,
+        &money,
+        (&ctx.observed, ctx.as_of),
+        &groupings,
+        || {
+            let mut groups = UserGroups::new(ctx, bundle);
+            move |history: HistoryView<'_>, date| Ok(groups.of(history, date)?)
+        },
+    )
 }
 
 /// The judgement out of time, or why there is none.
@@ -155,7 +187,7 @@ fn value_card(
     (model, fitted): (&ValueModel, SpendFit),
     users: &[UserValue],
     judged: Judged,
-) -> Result<ValueCard, TrainError> {
+) -> ValueCard {
     let seed = ctx.config.model.seed;
     let regression = fitted.regression.as_ref().map(|regression| RegressionCard {
         rows: regression.rows,
@@ -168,7 +200,7 @@ fn value_card(
         winsorised: regression.winsorised,
         trials: fitted.trials.clone(),
     });
-    Ok(ValueCard {
+    ValueCard {
         kinds: ctx.bundle_catalogue.schema().value_kinds.clone(),
         currency: model.currency.clone(),
         margin: model.margin,
@@ -189,7 +221,7 @@ fn value_card(
         at_risk: at_risk(&model.tiers, users),
         stages: stages(users, seed),
         periods: Vec::new(),
-    })
+    }
 }
 
 /// What the reader should know.

@@ -8,10 +8,11 @@ use crate::model::value::scorer::LEAST_ORDERS;
 use crate::model::{ParetoNbd, Purchases, SpendModel};
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
-use crate::train::estimators::{gamma_gamma, pareto_nbd};
+use crate::train::estimators::gamma_gamma::OrderAmounts;
+use crate::train::estimators::{bg_nbd, gamma_gamma, pareto_nbd};
 
 /// How many customers a fit looks at; a part of more, taken evenly.
-const MOST_CUSTOMERS: usize = pareto_nbd::MOST_CUSTOMERS;
+const MOST_CUSTOMERS: usize = bg_nbd::MOST_CUSTOMERS;
 
 /// The features of orders.
 pub(super) const ORDER_QUANTITIES: [Quantity; 5] = [
@@ -84,9 +85,9 @@ impl OrderModels {
     ) -> Result<(Self, OrderCards), TrainError> {
         let customers = orders_before(ctx, as_of)?;
         let counts: Vec<Purchases> = customers.iter().map(|orders| orders.counts).collect();
-        let fitted = pareto_nbd::fit(&counts).map_err(TrainError::Orders)?;
-        let amounts: Vec<gamma_gamma::Amounts> = customers.iter().map(amounts).collect();
-        let spend = gamma_gamma::fit(&amounts).map_err(TrainError::Amounts)?;
+        let fitted = pareto_nbd::fit(&counts)?;
+        let amounts: Vec<OrderAmounts> = customers.iter().filter_map(amounts).collect();
+        let spend = gamma_gamma::fit(&amounts)?;
         let models = Self {
             orders: fitted.params,
             spend: spend.model,
@@ -96,7 +97,7 @@ impl OrderModels {
         };
         let orders = OrdersCard {
             customers: fitted.customers as u64,
-            repeaters: spend.card.repeaters,
+            repeaters: fitted.repeaters as u64,
             r: fitted.params.r,
             alpha: fitted.params.alpha,
             s: fitted.params.s,
@@ -104,10 +105,15 @@ impl OrderModels {
             log_likelihood: fitted.log_likelihood,
             dropout_found: fitted.dropout_found,
         };
-        let cards = OrderCards {
-            orders,
-            spend: spend.card,
+        let spend = SpendCard {
+            gamma_gamma: matches!(spend.model, SpendModel::GammaGamma(_)),
+            parameters: spend.gamma_gamma.map(|model| [model.p, model.q, model.v]),
+            mean: spend.mean,
+            repeaters: spend.repeaters as u64,
+            correlation: spend.correlation,
+            reason: spend.reason,
         };
+        let cards = OrderCards { orders, spend };
         Ok((models, cards))
     }
 
@@ -147,11 +153,7 @@ impl OrderModels {
     }
 }
 
-fn amounts(orders: &OrderHistory) -> gamma_gamma::Amounts {
+fn amounts(orders: &OrderHistory) -> Option<OrderAmounts> {
     let days = f64::from(orders.counts.frequency()) + 1.0;
-    gamma_gamma::Amounts {
-        repeats: orders.counts.frequency(),
-        repeat_mean: orders.repeat_amount,
-        mean: orders.amount / days,
-    }
+    OrderAmounts::new(days, orders.amount, orders.repeat_amount)
 }

@@ -5,8 +5,8 @@ use super::orders::OrderModels;
 use super::regression::SpendRows;
 use crate::card::Hyperparameters;
 use crate::history::Day;
-use crate::train::TrainError;
 use crate::math::evenly;
+use crate::train::TrainError;
 use crate::train::data::dataset::MIN_ROWS;
 use crate::train::estimators::training_rows::Sample;
 use crate::train::metrics::value::poisson_deviance;
@@ -149,4 +149,3 @@ impl SpendRows<'_> {
         rows.len() >= MIN_ROWS && spenders >= LEAST_SPENDERS
     }
 }
-
