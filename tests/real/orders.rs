@@ -109,3 +109,35 @@ fn gamma_gamma_is_the_published_one() {
     assert!((model.population_mean() - 35.171).abs() < 0.01);
     assert!((fitted.correlation.unwrap() - 0.113_884).abs() < 1e-4);
 }
+
+/// Online Retail in June 2011: the drop-out is fitted away, which is said, and orders are still expected. (The usual form
+/// with hypergeometric functions expects none of anybody there.)
+#[test]
+fn a_log_without_a_dropout_is_expected_to_order_on() {
+    let as_of: Day = "2011-06-09".parse().unwrap();
+    let mut customers: BTreeMap<String, BTreeMap<Day, f64>> = BTreeMap::new();
+    let log = data("online-retail/online_retail.csv.gz");
+    for row in super::csv_of(&log).records() {
+        let row = row.unwrap();
+        let day: Day = row[4][..10].parse().unwrap();
+        if !row[6].is_empty() && day < as_of {
+            let amount = row[3].parse::<f64>().unwrap() * row[5].parse::<f64>().unwrap();
+            let days = customers.entry(row[6].to_owned()).or_default();
+            *days.entry(day).or_default() += amount;
+        }
+    }
+    let counts: Vec<Purchases> = customers
+        .values()
+        .filter_map(|days| {
+            let paid = days.iter().filter(|(_, amount)| **amount > 0.0);
+            Purchases::of_days(paid.map(|(day, _)| *day), as_of)
+        })
+        .collect();
+    let fitted = pareto_nbd::fit(&counts).unwrap();
+    assert_eq!((fitted.customers, fitted.repeaters), (2_784, 1_392));
+    assert!(fitted.converged && !fitted.dropout_found, "{fitted:?}");
+    assert_eq!(fitted.at_bound, [false, false, false, true]);
+    let expected = |user: &Purchases| fitted.params.expected_orders(user, 90.0);
+    let mean = counts.iter().map(expected).sum::<f64>() / counts.len() as f64;
+    assert!((mean - 1.056).abs() < 1e-3, "{mean}");
+}

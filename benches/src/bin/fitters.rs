@@ -12,6 +12,7 @@ use ebb::model::Purchases;
 use ebb::train::estimators::gamma_gamma::{self, OrderAmounts};
 use ebb::train::estimators::kmeans::{LloydKMeans, Points, fit_points};
 use ebb::train::estimators::newton::{Newton, Rows, fit_logistic};
+use ebb::train::estimators::pareto_nbd;
 use linfa::ParamGuard;
 use serde_json::{Value, json};
 

@@ -93,11 +93,11 @@ impl Powers {
             drop = NEGLIGIBLE;
         }
         over_panels(end, drop, |log, by, weight| {
-            let near_by = Growth { by, log };
-            let by = ratio * by;
+            let nearer = Growth { by, log };
+            let by = ratio * nearer.by;
             let log = libm::log1p(by);
-            let mass = libm::exp(-steep * near_by.log - in_far * log) * weight * near;
-            visit(mass, near_by, Growth { by, log });
+            let mass = libm::exp(-steep * nearer.log - in_far * log) * weight * near;
+            visit(mass, nearer, Growth { by, log });
         });
     }
 }
