@@ -424,6 +424,60 @@ mod tests {
     }
 
     #[test]
+    fn spend_has_hinges_on_all_columns_and_interactions_of_orders() {
+        let schema = |value_kinds: &[&str]| FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec![],
+            horizon_days: vec![14, 30],
+            amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
+            value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        };
+        let catalogue = Catalogue::new(schema(&["purchase"])).unwrap();
+        let width = catalogue.len();
+        let data = Dataset {
+            width,
+            // Every column has values of its own.
+            raw: (0..200 * width).map(|k| (k * k % 997) as f64).collect(),
+            labels: vec![false; 200],
+            ..Dataset::default()
+        };
+        let preprocessing = fit_preprocessing(&data, &catalogue, None);
+        let rows = Matrix::new(&data, &catalogue, &preprocessing, &Expansion::default());
+        let expansion = expand_for_spend(&catalogue, &preprocessing, &rows);
+        let hinged = |column| expansion.hinges.iter().any(|hinge| hinge.column == column);
+        assert!(catalogue.orders().all(hinged));
+        let varied = (0..width)
+            .filter(|k| preprocessing.columns[*k].clip_max > preprocessing.columns[*k].clip_min);
+        assert!(varied.clone().count() > width / 2 && varied.clone().all(hinged));
+        // Eight columns, each with itself and every other one.
+        assert_eq!(expansion.interactions.len(), 8 * 9 / 2);
+        let names = |catalogue: &Catalogue| -> Vec<String> {
+            let columns = spend_interaction_columns(catalogue).into_iter();
+            columns
+                .map(|k| catalogue.features()[k].name.clone())
+                .collect()
+        };
+        assert_eq!(
+            names(&catalogue),
+            [
+                "recency_days",
+                "active_days",
+                "tenure_days",
+                "recency_order_days",
+                "order_days",
+                "order_amount",
+                "order_repeat_amount",
+                "active_days_half_life_120d"
+            ]
+        );
+        // Churn models have none of them: without value kinds there are no such columns.
+        let churn = Catalogue::new(schema(&[])).unwrap();
+        assert!(names(&churn).iter().all(|name| !name.contains("order")));
+    }
+
+    #[test]
     fn moments_of_nothing_and_of_a_constant_divide_by_one() {
         assert_eq!(moments(std::iter::empty()).std_dev, 1.0);
         let m = moments([3.0, 3.0].into_iter());
