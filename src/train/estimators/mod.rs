@@ -2,6 +2,7 @@
 
 pub mod bg_nbd;
 pub(crate) mod effects;
+pub(crate) mod expansion;
 pub mod kmeans;
 pub mod logistic;
 pub(crate) mod orders;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use linfa::ParamGuard;
 
+use super::expansion::expand;
 use super::logistic::{Fitted, LogisticError, NewtonLogistic, Rows, fit_reference, fit_rows};
 use super::terms::{narrowed, widened};
-use super::transform::{Matrix, expand};
+use super::transform::Matrix;
 use crate::card::Hyperparameters;
 use crate::features::{FeatureGroup, Quantity};
 use crate::history::Day;

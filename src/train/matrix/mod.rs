@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::features::Scale;
 use crate::math::evenly;
 use crate::model::{Column, Expansion};
+use crate::train::estimators::expansion::fit_expansion;
 use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
-use crate::train::estimators::transform::{Matrix, column, fit_expansion};
+use crate::train::estimators::transform::{Matrix, column};
 
 /// The most rows whose answers a model carries.
 const GOLDEN_ROWS: usize = 32;
