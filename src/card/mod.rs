@@ -32,8 +32,9 @@ pub use selection::{
 };
 pub use thresholds::{PerHorizon, Thresholds};
 pub use value::{
-    AtRiskCard, DecileCard, OrdersCard, PeriodCard, RegressionCard, SpendCard, StageValueCard,
-    TierCard, ValueCard, ValueEvaluation, ValueMetrics, Winsorised,
+    AtRiskCard, DecileCard, IntervalCoverage, OrdersCard, PeriodCard, RegressionCard, SpendCard,
+    StageValueCard, TierCard, ValueBaseline, ValueCard, ValueEvaluation, ValueMetrics, ValueTrial,
+    Winsorised,
 };
 pub use verdict::{Strength, Untested, Verdict};
 

@@ -106,7 +106,16 @@ pub struct RegressionCard {
     /// Rows whose spend was cut, at what amount, and what the total was then multiplied by.
     pub winsorised: Winsorised,
     /// The candidates that were compared: name and mean deviance at past dates.
-    pub trials: Vec<(String, f64)>,
+    pub trials: Vec<ValueTrial>,
+}
+
+/// A candidate of the regression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValueTrial {
+    /// What it was.
+    pub name: String,
+    /// The mean Poisson deviance over the mean spend at past dates; lower is better.
+    pub deviance: f64,
 }
 
 /// The largest amounts, cut so that single users do not decide the fit.
@@ -136,15 +145,43 @@ pub struct ValueEvaluation {
     /// The model.
     pub model: ValueMetrics,
     /// Simpler estimates of the same users, by name.
-    pub baselines: Vec<(String, ValueMetrics)>,
+    pub baselines: Vec<ValueBaseline>,
     /// Tenths of users by expected spend, lowest first.
     pub deciles: Vec<DecileCard>,
     /// The Gini curve: share of users, highest expected spend first, and their share of the actual spend.
     pub gini_curve: Vec<(f64, f64)>,
+    /// The same of the perfect order: highest actual spend first.
+    #[serde(default)]
+    pub perfect_curve: Vec<(f64, f64)>,
     /// The share that the intervals are to cover.
     pub interval: f64,
     /// The share of users whose spend lay inside of its interval; for everybody and by tier.
-    pub coverage: Vec<(String, u64, f64)>,
+    pub coverage: Vec<IntervalCoverage>,
+}
+
+/// A simpler estimate of spend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValueBaseline {
+    /// What it was.
+    pub name: String,
+    /// How good it was for the same users.
+    pub metrics: ValueMetrics,
+}
+
+/// How many intervals held what they were to hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntervalCoverage {
+    /// The tier, or [`IntervalCoverage::EVERYBODY`].
+    pub group: String,
+    /// Users.
+    pub users: u64,
+    /// The share of them whose spend lay inside of its interval.
+    pub share: f64,
+}
+
+impl IntervalCoverage {
+    /// The group of all users.
+    pub const EVERYBODY: &'static str = "all";
 }
 
 /// How good estimates of spend are.
@@ -231,7 +268,7 @@ pub struct PeriodCard {
     pub complete: bool,
     /// What the users were grouped by: `all`, `stage`, `tier` or `segment`.
     pub by: String,
-    /// The group; empty for everybody.
+    /// The group; empty for everybody, and for those who were not eligible when the period began and have no tier or segment.
     pub group: String,
     /// The net amount.
     pub amount: f64,
@@ -243,4 +280,9 @@ pub struct PeriodCard {
     pub arpu: Option<f64>,
     /// Amount over payers; `None` without any.
     pub arppu: Option<f64>,
+}
+
+impl PeriodCard {
+    /// What everybody is grouped by.
+    pub const EVERYBODY: &'static str = "all";
 }

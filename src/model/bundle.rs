@@ -21,6 +21,9 @@ pub const OLDEST_FORMAT_VERSION: u64 = 3;
 /// The format that brought features of earlier years.
 const SEASONS_FORMAT_VERSION: u64 = 4;
 
+/// The format that brought the value of users.
+const VALUE_FORMAT_VERSION: u64 = 5;
+
 /// Where a bundle comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,6 +118,7 @@ impl Bundle {
         spec.lifecycle
             .validate()
             .map_err(inconsistent("lifecycle"))?;
+        check_value(&spec)?;
         let segments = &spec.segments.features;
         let segments = segments.iter().map(|name| catalogue.position_of(name));
         let plan = Plan::new(&spec, &catalogue, segments.collect::<Result<_, _>>()?);
@@ -200,6 +204,26 @@ fn check_seasons(spec: &BundleSpec) -> Result<(), ModelError> {
         return Err(inconsistent("schema.lead_days")(problem));
     }
     Ok(())
+}
+
+fn check_value(spec: &BundleSpec) -> Result<(), ModelError> {
+    if spec.value.is_some() != !spec.schema.value_kinds.is_empty() {
+        let problem =
+            "must name the kinds of orders exactly where there is a value model".to_owned();
+        return Err(inconsistent("schema.value_kinds")(problem));
+    }
+    let Some(value) = &spec.value else {
+        return Ok(());
+    };
+    if spec.format_version < VALUE_FORMAT_VERSION {
+        let problem = format!(
+            "is there in a bundle of format {}, which has none",
+            spec.format_version
+        );
+        return Err(inconsistent("value")(problem));
+    }
+    let columns = spec.preprocessing.columns.len();
+    value.validate(columns).map_err(inconsistent("value"))
 }
 
 fn check_preprocessing(

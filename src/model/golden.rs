@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Bundle, ModelError, Prediction, Score, Subject};
+use super::{Bundle, ModelError, Prediction, Score, Subject, ValueEstimate};
 use crate::history::{Amount, Day, DayRecord, History};
 
 /// One synthetic user and the answer that the bundle gave when it was fitted.
@@ -20,6 +20,44 @@ pub struct GoldenCase {
     pub stage: String,
     /// The nearest segment's id and distance.
     pub segment: Option<(usize, f64)>,
+    /// What the user is worth; absent without a value model, or for a user that is not scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<GoldenValue>,
+}
+
+/// The value of a golden case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenValue {
+    /// What the estimate rests on.
+    pub status: String,
+    /// Expected spend, the ends of its interval, residual value, value at risk, probability of being alive and expected orders;
+    /// null where unknown.
+    pub figures: Vec<Option<f64>>,
+    /// The tier's position.
+    pub tier: Option<usize>,
+    /// Recency, frequency and monetary scores.
+    pub rfm: Option<(u8, u8, u8)>,
+}
+
+impl From<&ValueEstimate<'_>> for GoldenValue {
+    fn from(value: &ValueEstimate<'_>) -> Self {
+        let figures = [
+            value.expected_spend,
+            value.low,
+            value.high,
+            value.residual_value,
+            value.value_at_risk,
+            value.p_alive,
+            value.expected_orders,
+        ];
+        Self {
+            status: value.status.name().to_owned(),
+            figures: figures.map(|x| (!x.is_nan()).then_some(x)).to_vec(),
+            tier: value.tier,
+            rfm: value.rfm.map(|r| (r.recency, r.frequency, r.monetary)),
+        }
+    }
 }
 
 /// Recorded users and answers, replayed bit for bit whenever the bundle is loaded.
@@ -85,6 +123,11 @@ impl Golden {
                     "the segment",
                     format!("{:?}", recorded.segment),
                     format!("{:?}", now.segment),
+                ),
+                differs(
+                    "the value",
+                    format!("{:?}", recorded.value),
+                    format!("{:?}", now.value),
                 ),
             ];
             if let Some(error) = parts.into_iter().flatten().next() {
@@ -192,12 +235,13 @@ fn answer(
             .predict(Subject::Features(&vector), as_of, 0)?,
         false => Prediction::TooNew,
     };
-    let (horizons, stage, segment) = match score {
+    let (horizons, stage, segment, value) = match score {
         Prediction::Scored(score) => {
             let Score {
                 horizons,
                 stage,
                 segment,
+                value,
                 ..
             } = score;
             let pairs = horizons
@@ -208,10 +252,11 @@ fn answer(
                 pairs,
                 stage.name().to_owned(),
                 segment.map(|s| (s.id, s.distance)),
+                value.as_ref().map(GoldenValue::from),
             )
         }
         Prediction::TooNew | Prediction::Inactive { .. } | Prediction::AlreadyChurned => {
-            (Vec::new(), String::new(), None)
+            (Vec::new(), String::new(), None, None)
         }
     };
     let features = vector
@@ -225,5 +270,6 @@ fn answer(
         horizons,
         stage,
         segment,
+        value,
     })
 }

@@ -35,14 +35,14 @@ pub use expansion::{Expansion, Hinge, Interaction};
 pub use figures::FigureError;
 pub(crate) use figures::all_finite;
 pub use gamma_gamma::GammaGamma;
-pub use golden::{Golden, GoldenCase};
-pub use pareto_nbd::ParetoNbd;
+pub use golden::{Golden, GoldenCase, GoldenValue};
+pub use pareto_nbd::{OrderState, ParetoNbd, Silence};
 pub use predict::Predictor;
 pub use predict::answer::{
     FeatureContribution, HorizonContributions, HorizonScore, Prediction, Reason, Score,
     SegmentMatch, Subject,
 };
-pub use predict::matrix::{MatrixScores, RowOutcome};
+pub use predict::matrix::{MatrixScores, MatrixValues, RowOutcome};
 pub use publish::{
     KEPT_BUNDLES, KeptBundle, Published, kept_bundles, publish, publish_keeping, roll_back,
     roll_back_to,
@@ -52,7 +52,7 @@ pub use store::{Report, Saved, destination, load, report, save, version};
 pub use transform::{Column, Preprocessing};
 pub use value::{
     Rfm, RfmCuts, SpendIntervalBand, SpendIntervals, SpendModel, SpendRegression, ValueEstimate,
-    ValueModel, ValueStatus, ValueTier,
+    ValueModel, ValueStatus, ValueTier, factor, factor_words,
 };
 
 use std::path::PathBuf;

@@ -19,6 +19,7 @@ pub mod pipeline;
 pub(crate) mod population;
 pub(crate) mod selection;
 pub mod settings;
+pub(crate) mod value;
 
 pub use checks::few_rows::FewRows;
 
@@ -174,7 +175,20 @@ pub enum TrainError {
         /// The horizon.
         horizon_days: u16,
         /// Why.
-        source: estimators::logistic::LogisticError,
+        source: estimators::newton::NewtonError,
+    },
+    /// The model of orders could not be fitted.
+    #[error("value: {0}; leave the [value] table out, or read a longer log")]
+    Orders(#[from] estimators::pareto_nbd::ParetoNbdError),
+    /// The model of amounts could not be fitted.
+    #[error("value: {0}; leave the [value] table out, or read a longer log")]
+    Amounts(#[from] estimators::gamma_gamma::NoOrders),
+    /// The regression of spend failed.
+    #[error("value: {source}")]
+    Spend {
+        /// Why.
+        #[from]
+        source: estimators::newton::NewtonError,
     },
     /// Input that is too odd or too good to be true.
     #[error(

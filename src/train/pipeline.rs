@@ -16,7 +16,7 @@ use super::data::schema::absent_activity;
 use super::data::snapshots::{Schedule, Spacing};
 use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
-use super::estimators::logistic::Fitted;
+use super::estimators::newton::Fitted;
 use super::estimators::orders::with_orders;
 use super::estimators::segments::fit_segments;
 use super::estimators::training_rows::{Sample, TrainingRows};
@@ -33,6 +33,7 @@ use super::selection::calibration::forecast_card;
 use super::selection::candidate;
 use super::selection::fitting::{Asked, Fits, select_and_fit};
 use super::selection::search::Selection;
+use super::value::fit_value;
 use crate::card::{
     Card, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION, Untested,
 };
@@ -40,7 +41,7 @@ use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
     BundleSpec, Calibration, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments,
-    Training, version,
+    Training, ValueTier, version,
 };
 use crate::phases::Unit;
 
@@ -110,10 +111,23 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     let rows = rows.transpose()?;
     notes.extend(rows.as_ref().and_then(ValueRows::note));
     let (preprocessing, models) = with_orders(&ctx, rows.as_ref(), shared.preprocessing, models);
-    let spec = bundle(&ctx, preprocessing, shared.segments, models, training);
+    let mut spec = bundle(&ctx, preprocessing, shared.segments, models, training);
+    let value = match (&ctx.config.value, &rows) {
+        (Some(config), Some(rows)) => {
+            Some(fit_value(&ctx, config, rows, &spec, previous_tiers(input))?)
+        }
+        _ => None,
+    };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
+    (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
+}
+
+/// The tiers of the bundle before, where it has some.
+fn previous_tiers<'a>(input: &FitInput<'a>) -> Option<&'a [ValueTier]> {
+    let value = input.previous?.value.as_ref()?;
+    Some(&value.tiers)
 }
 
 /// The days of the first and of the last event before the as-of day.

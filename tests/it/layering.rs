@@ -73,7 +73,10 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "model",
         ],
     ),
-    ("explain", &["history", "features", "lifecycle", "model"]),
+    (
+        "explain",
+        &["math", "history", "features", "lifecycle", "model"],
+    ),
     (
         "report",
         &[

@@ -99,6 +99,63 @@ fn a_loss_needs_amounts_of_activity() {
     assert_eq!(top.users[0].expected_spend, None);
 }
 
+/// What users are worth, where the tests' model gives none.
+fn with_value(top: Top) -> Top {
+    let worth = |k: usize| UserValue {
+        expected_spend: Some(600.0 + k as f64),
+        residual: Some(512.25),
+        at_risk: (k > 0).then_some(99.5),
+        tier: Some("high".to_owned()),
+    };
+    let users = top.users.into_iter().enumerate().map(|(k, user)| TopUser {
+        expected_spend: None,
+        value: Some(worth(k)),
+        ..user
+    });
+    Top {
+        order: Order::Loss,
+        value: Some(ValueTerms {
+            currency: Some("GBP".to_owned()),
+            horizon_days: 365,
+        }),
+        users: users.collect(),
+        ..top
+    }
+}
+
+#[test]
+fn a_list_of_a_model_with_a_value_part_has_its_columns_instead_of_the_rate_of_the_past() {
+    let histories = log(&[("a", &[60, 50, 40], 5.0), ("b", &[30, 20, 10], 5.0)]);
+    let plain = listed(&histories, Order::Loss, 10).unwrap();
+    assert_eq!(plain.loss_name(), "spend_at_risk");
+    let top = with_value(plain.clone());
+    assert_eq!(top.loss_name(), "value_at_risk");
+    let names = |top: &Top| -> Vec<String> {
+        let rows = top.list().to_json();
+        let first = rows[0].as_object().unwrap();
+        first.keys().cloned().collect()
+    };
+    let of_value = [
+        "value_expected_spend",
+        "value_residual",
+        "value_at_risk",
+        "value_tier",
+        "currency",
+    ];
+    for name in of_value {
+        assert!(names(&top).contains(&name.to_owned()), "{name}");
+        assert!(!names(&plain).contains(&name.to_owned()), "{name}");
+    }
+    for name in ["expected_spend", "spend_at_risk"] {
+        assert!(!names(&top).contains(&name.to_owned()), "{name}");
+        assert!(names(&plain).contains(&name.to_owned()), "{name}");
+    }
+    let rows = top.list().to_json();
+    assert!(rows[0]["value_at_risk"].is_null());
+    assert_eq!(rows[1]["value_at_risk"], 99.5);
+    assert_eq!(rows[1]["currency"], "GBP");
+}
+
 #[test]
 fn names_that_are_not_there_are_refused_with_those_that_are() {
     let bundle = bundle();
@@ -115,6 +172,14 @@ fn names_that_are_not_there_are_refused_with_those_that_are() {
         (
             all().over(&bundle, 31),
             "there is no horizon `31`; there are 30, 60",
+        ),
+        (
+            all().with_stage("growht"),
+            "there is no stage `growht`; there are acquisition, exploration, growth, mature, churning; the nearest is `growth`",
+        ),
+        (
+            all().with_tier(&bundle, "high"),
+            "there is no tier `high`: the model has no value part; set [value] in the configuration and fit again",
         ),
     ] {
         assert_eq!(refused.unwrap_err().to_string(), message);

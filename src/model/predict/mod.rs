@@ -11,6 +11,7 @@ mod explain;
 mod kernel;
 pub(crate) mod matrix;
 pub(crate) mod plan;
+mod value;
 
 use crate::features::Extractor;
 use crate::history::{Day, HistoryView};
@@ -32,6 +33,8 @@ pub struct Predictor<'m> {
     kernel: Kernel<1>,
     /// The derived numbers of the last vector, not standardised; NaN where unknown.
     derived: Vec<f64>,
+    /// Made for the first tier of a history.
+    checkpoint: Option<value::Checkpoint<'m>>,
 }
 
 impl Bundle {
@@ -44,6 +47,7 @@ impl Bundle {
             extracted: Vec::new(),
             kernel: Kernel::new(self.plan()),
             derived: Vec::new(),
+            checkpoint: None,
         }
     }
 }
@@ -110,7 +114,15 @@ impl<'m> Predictor<'m> {
         extractor.extract(history, as_of, &mut vector);
         let prediction = self.predict_vector(&vector, reason_count);
         self.extracted = vector;
-        prediction
+        let mut prediction = prediction?;
+        if let Prediction::Scored(Score {
+            value: Some(value), ..
+        }) = &mut prediction
+            && value.tier.is_some()
+        {
+            self.hold_tier(value, history, as_of)?;
+        }
+        Ok(prediction)
     }
 
     fn predict_vector(
@@ -138,12 +150,14 @@ impl<'m> Predictor<'m> {
         self.derived
             .extend_from_slice(&self.kernel.numbers()[vector.len()..]);
         self.kernel.standardise(plan);
+        let horizons = self.horizons(vector, reason_count);
+        let churn = horizons.last().map_or(f64::NAN, |h| h.probability);
         Ok(Prediction::Scored(Score {
-            horizons: self.horizons(vector, reason_count),
+            value: self.value(vector, churn, reason_count),
+            horizons,
             stage,
             rule,
             segment: self.segment(),
-            value: None,
         }))
     }
 

@@ -1,5 +1,7 @@
 //! What an estimate says.
 
+use crate::model::Reason;
+
 /// What is known of a user's value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueEstimate<'m> {
@@ -27,6 +29,9 @@ pub struct ValueEstimate<'m> {
     pub tier_name: &'m str,
     /// Recency, frequency and monetary scores; `None` where they are unknown.
     pub rfm: Option<Rfm>,
+    /// What feature groups add to the logarithm of the spend by the regression, largest effect first; as many as were to be
+    /// explained. Empty where the model has no regression.
+    pub reasons: Vec<Reason<'m>>,
 }
 
 /// What an estimate rests on.
@@ -49,6 +54,54 @@ pub struct Rfm {
     pub frequency: u8,
     /// How much was spent in total.
     pub monetary: u8,
+}
+
+impl ValueEstimate<'_> {
+    /// The answer for a feature vector without the features of orders.
+    pub(crate) fn unknown(horizon_days: u16) -> Self {
+        Self {
+            status: ValueStatus::Unknown,
+            horizon_days,
+            expected_spend: f64::NAN,
+            low: f64::NAN,
+            high: f64::NAN,
+            residual_value: f64::NAN,
+            value_at_risk: f64::NAN,
+            p_alive: f64::NAN,
+            expected_orders: f64::NAN,
+            tier: None,
+            tier_name: "",
+            rfm: None,
+            reasons: Vec::new(),
+        }
+    }
+}
+
+impl Rfm {
+    /// The three scores in their order, such as `5-4-3`.
+    pub fn text(self) -> String {
+        let Self {
+            recency,
+            frequency,
+            monetary,
+        } = self;
+        format!("{recency}-{frequency}-{monetary}")
+    }
+}
+
+/// What a contribution to the logarithm of a spend multiplies the spend by.
+pub fn factor(contribution: f64) -> f64 {
+    libm::exp(contribution)
+}
+
+/// Such a factor in words: `x 1.8`.
+pub fn factor_words(contribution: f64) -> String {
+    match factor(contribution) {
+        factor if factor >= 9.95 => format!("x {factor:.0}"),
+        factor if factor >= 0.095 => format!("x {factor:.1}"),
+        factor if factor >= 0.0095 => format!("x {factor:.2}"),
+        _ => "x <0.01".to_owned(),
+    }
 }
 
 impl ValueStatus {

@@ -5,12 +5,17 @@
 //! of the residual value and what a silent user would still be worth have the shape of Pareto/NBD, scaled to join.
 
 pub mod estimate;
+pub(crate) mod hysteresis;
+pub(crate) mod orders;
+pub(crate) mod residual;
+pub(crate) mod scorer;
+mod validate;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Expansion, GammaGamma, ParetoNbd};
 
-pub use estimate::{Rfm, ValueEstimate, ValueStatus};
+pub use estimate::{Rfm, ValueEstimate, ValueStatus, factor, factor_words};
 
 /// The value part of a bundle; all that an estimate needs beside the preprocessing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

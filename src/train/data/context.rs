@@ -5,6 +5,7 @@ use super::schema::feature_schema;
 use super::snapshots::Observed;
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
+use crate::model::BundleSpec;
 use crate::phases::{Phase, Phases, Unit};
 use crate::train::TrainError;
 use crate::train::settings::TrainConfig;
@@ -22,6 +23,8 @@ pub struct FitInput<'a> {
     pub as_of: Day,
     /// Whether to fit the random forest beside the model.
     pub random_forest: bool,
+    /// The bundle whose tiers of value are kept.
+    pub previous: Option<&'a BundleSpec>,
     /// The data-quality report, for the card.
     pub data_quality: &'a serde_json::Value,
     /// Where it is seen how far the fit has come.

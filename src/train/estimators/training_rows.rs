@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 
 use linfa::ParamGuard;
 
-use super::expansion::expand;
-use super::logistic::{Fitted, LogisticError, NewtonLogistic, Rows, fit_reference, fit_rows};
+use super::newton::{Fitted, Newton, NewtonError, Rows, fit_logistic, fit_reference};
 use super::terms::{narrowed, widened};
-use super::transform::Matrix;
+use super::transform::{Design, Matrix, expand};
 use crate::card::Hyperparameters;
 use crate::features::{FeatureGroup, Quantity};
 use crate::history::Day;
@@ -62,19 +61,11 @@ impl<'a> TrainingRows<'a> {
         data: &'a Dataset,
         preprocessing: &Preprocessing,
     ) -> Self {
-        let standardised = Matrix::new(data, &ctx.catalogue, preprocessing, &Expansion::default());
-        let expansion = expand(
-            &ctx.catalogue,
+        let design = Design {
+            catalogue: &ctx.catalogue,
             preprocessing,
-            schedule.horizon_days,
-            &standardised,
-        );
-        let matrix = standardised.expanded(&expansion);
-        let features = ctx.catalogue.features().iter();
-        let mut seasonal: Vec<bool> = features
-            .map(|feature| feature.group == FeatureGroup::Season)
-            .collect();
-        seasonal.resize(matrix.columns, false);
+            horizon_days: Some(schedule.horizon_days),
+        };
         let silent = Derived::Silent(schedule.horizon_days);
         let derived = preprocessing.derived(&ctx.catalogue);
         let silence = derived.iter().position(|d| *d == silent).map(|k| {
@@ -82,12 +73,49 @@ impl<'a> TrainingRows<'a> {
             (position, preprocessing.columns[position].clone())
         });
         Self {
+            silence: silence.filter(|_| ctx.churn_is_silence()),
+            ..Self::of_design(ctx, schedule, data, &design)
+        }
+    }
+
+    /// The same for the spend within a schedule's windows, with the features of orders: no feature is made for another window.
+    pub(crate) fn of_spend(
+        ctx: &TrainContext<'_>,
+        schedule: &Schedule,
+        data: &'a Dataset,
+        preprocessing: &Preprocessing,
+    ) -> Self {
+        let design = Design {
+            catalogue: &ctx.bundle_catalogue,
+            preprocessing,
+            horizon_days: None,
+        };
+        Self::of_design(ctx, schedule, data, &design)
+    }
+
+    fn of_design(
+        ctx: &TrainContext<'_>,
+        schedule: &Schedule,
+        data: &'a Dataset,
+        design: &Design<'_>,
+    ) -> Self {
+        let catalogue = design.catalogue;
+        let standardised =
+            Matrix::new(data, catalogue, design.preprocessing, &Expansion::default());
+        let expansion = expand(design, &standardised);
+        let matrix = standardised.expanded(&expansion);
+        let features = catalogue.features().iter();
+        let mut seasonal: Vec<bool> = features
+            .map(|feature| feature.group == FeatureGroup::Season)
+            .collect();
+        seasonal.resize(matrix.columns, false);
+        Self {
             data,
             expansion,
             matrix,
             seasonal,
-            recency: ctx.catalogue.required(Quantity::Recency),
-            silence: silence.filter(|_| ctx.churn_is_silence()),
+            recency: catalogue.required(Quantity::Recency),
+            silence: None,
             first: ctx.observed.first,
             regular: schedule.regular.clone(),
             window_days: schedule.window_days,
@@ -97,7 +125,7 @@ impl<'a> TrainingRows<'a> {
 
     /// The log-odds of a row.
     pub(crate) fn log_odds(&self, fitted: &Fitted, row: usize) -> f64 {
-        fitted.log_odds(self.matrix.row(row))
+        fitted.predictor(self.matrix.row(row))
     }
 
     /// A row's standardised recency.
@@ -165,7 +193,7 @@ impl<'a> TrainingRows<'a> {
         asked: Day,
         warm_start: Option<&Fitted>,
         tolerance: f64,
-    ) -> Result<Fitted, LogisticError> {
+    ) -> Result<Fitted, NewtonError> {
         let (rows, weights) = self.weights(candidate, sample, asked);
         let terms = self.terms(candidate);
         let values = self.values(&rows, &terms.positions);
@@ -173,18 +201,18 @@ impl<'a> TrainingRows<'a> {
         let rows = Rows {
             values: &values,
             width: terms.positions.len(),
-            labels: &labels,
+            targets: &labels,
             weights: &weights,
             penalty_factors: &terms.penalty_factors,
         };
         let start = warm_start.map(|fitted| narrowed(fitted, &terms.positions));
         let fitted = match self.solver {
             Solver::Newton => {
-                let params = NewtonLogistic::default()
+                let params = Newton::default()
                     .l2(candidate.l2)
                     .tolerance(tolerance)
                     .check()?;
-                fit_rows(&params, &rows, start.as_deref())?
+                fit_logistic(&params, &rows, start.as_deref())?
             }
             Solver::Linfa => fit_reference(candidate.l2, &rows)?,
         };
@@ -192,7 +220,7 @@ impl<'a> TrainingRows<'a> {
     }
 
     /// The terms of some rows, row after row; without a copy where that is the whole matrix.
-    fn values(&self, rows: &[usize], terms: &[usize]) -> Cow<'_, [f64]> {
+    pub(crate) fn values(&self, rows: &[usize], terms: &[usize]) -> Cow<'_, [f64]> {
         let all_terms = terms.len() == self.matrix.width;
         if all_terms && rows.len() == self.data.len() {
             return Cow::Borrowed(&self.matrix.values);
@@ -246,7 +274,7 @@ impl<'a> TrainingRows<'a> {
     /// The rows that are used and their weights, which add up to the number of rows that they stand for. Of more than
     /// [`Sample::unthinned_rows`] rows, those that would count little are left out now and then, and counted more where they stay: of rows
     /// with weight `w`, the share `sqrt(w)` stays, with that weight, whichever user it is of.
-    fn weights(
+    pub(crate) fn weights(
         &self,
         candidate: &Hyperparameters,
         sample: &Sample,

@@ -1,9 +1,12 @@
-//! How feature vectors become the numbers that a model weighs: scales and BG/NBD, from data, and the design matrix.
+//! How feature vectors become the numbers that a model weighs: scales, BG/NBD, hinges and interactions, from data.
 
 use super::bg_nbd;
-use crate::features::{Catalogue, Scale};
+use crate::features::{Catalogue, Quantity, Scale};
 use crate::history::{Day, HistoryError};
-use crate::model::{BgNbd, Column, Derived, Expansion, Preprocessing, Purchases};
+use crate::math::{evenly, quantile_sorted};
+use crate::model::{
+    BgNbd, Column, Derived, Expansion, Hinge, Interaction, Preprocessing, Purchases,
+};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
 
@@ -72,15 +75,15 @@ pub(crate) fn column(name: &str, scale: Scale, values: impl Iterator<Item = f64>
     }
 }
 
-pub(super) struct Moments {
-    pub(super) mean: f64,
+struct Moments {
+    mean: f64,
     /// 1 where nothing varies: such numbers say nothing, and any std_dev will do.
-    pub(super) std_dev: f64,
-    pub(super) clip_min: f64,
-    pub(super) clip_max: f64,
+    std_dev: f64,
+    clip_min: f64,
+    clip_max: f64,
 }
 
-pub(super) fn moments(values: impl Iterator<Item = f64>) -> Moments {
+fn moments(values: impl Iterator<Item = f64>) -> Moments {
     let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
     let (mut clip_min, mut clip_max) = (f64::INFINITY, f64::NEG_INFINITY);
     for value in values {
@@ -104,6 +107,163 @@ pub(super) fn moments(values: impl Iterator<Item = f64>) -> Moments {
         clip_min,
         clip_max,
     }
+}
+
+/// Hinges at these quantiles of every column that varies enough to have them.
+const KNOTS: [f64; 3] = [0.25, 0.5, 0.75];
+
+/// Rows from which hinges and interactions get their knots, means and ranges at most.
+const EXPANSION_ROWS: usize = 20_000;
+
+/// The hinges of the columns `hinge_columns` and the interactions of the columns `interaction_columns`, from standardised rows of `width` columns.
+pub(crate) fn fit_expansion(
+    z: &[f64],
+    width: usize,
+    hinge_columns: &[usize],
+    interaction_columns: &[usize],
+) -> Expansion {
+    let rows = z.len() / width.max(1);
+    let taken: Vec<usize> = evenly(rows, EXPANSION_ROWS).collect();
+    let values = |column: usize| taken.iter().map(move |row| z[row * width + column]);
+    let mut hinges = Vec::new();
+    for &column in hinge_columns {
+        let mut sorted: Vec<f64> = values(column).collect();
+        sorted.sort_by(f64::total_cmp);
+        let inside = |knot: &f64| sorted.first().is_some_and(|clip_min| clip_min < knot);
+        let mut knots: Vec<f64> = KNOTS
+            .iter()
+            .filter_map(|q| quantile_sorted(&sorted, *q))
+            .filter(inside)
+            .collect();
+        knots.dedup();
+        for knot in knots {
+            let Moments {
+                mean,
+                std_dev,
+                clip_min,
+                clip_max,
+            } = moments(values(column).map(|z| (z - knot).max(0.0)));
+            if clip_max - clip_min > 1e-9 {
+                hinges.push(Hinge {
+                    column,
+                    knot,
+                    mean,
+                    std_dev,
+                });
+            }
+        }
+    }
+    let mut interactions = Vec::new();
+    for (k, &first) in interaction_columns.iter().enumerate() {
+        for &second in &interaction_columns[k..] {
+            let Moments {
+                mean,
+                std_dev,
+                clip_min,
+                clip_max,
+            } = moments(values(first).zip(values(second)).map(|(a, b)| a * b));
+            if clip_max - clip_min > 1e-9 {
+                interactions.push(Interaction {
+                    first,
+                    second,
+                    mean,
+                    std_dev,
+                    clip_min,
+                    clip_max,
+                });
+            }
+        }
+    }
+    Expansion {
+        hinges,
+        interactions,
+    }
+}
+
+/// What the columns of a design matrix are, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Design<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) preprocessing: &'a Preprocessing,
+    /// The horizon of a churn model, whose hinges leave out what was made for other horizons; `None` where all have hinges.
+    pub(crate) horizon_days: Option<u16>,
+}
+
+/// The hinges and interactions of a model, from rows of standardised columns.
+pub(crate) fn expand(design: &Design<'_>, standardised: &Matrix) -> Expansion {
+    fit_expansion(
+        &standardised.values,
+        standardised.width,
+        &hinge_columns(design),
+        &interaction_columns(design),
+    )
+}
+
+/// The columns that get hinges.
+fn hinge_columns(design: &Design<'_>) -> Vec<usize> {
+    let Design {
+        catalogue,
+        preprocessing,
+        horizon_days,
+    } = *design;
+    let Some(h) = horizon_days else {
+        return (0..preprocessing.columns.len()).collect();
+    };
+    let near = |w: u16| (h.div_ceil(4)..=h.saturating_mul(4)).contains(&w);
+    let own = |quantity| match quantity {
+        Quantity::ActiveDaysIn(w) | Quantity::EventsIn(w) | Quantity::AmountIn(w) => near(w),
+        Quantity::DecayedDays(w) => {
+            [h.div_ceil(2), h, h.saturating_mul(2), h.saturating_mul(4)].contains(&w)
+        }
+        Quantity::Trend(w, _) | Quantity::KindCountIn(_, w) => w == h,
+        Quantity::ActiveDaysInSeason(season) => season.horizon_days().is_none_or(|w| w == h),
+        _ => true,
+    };
+    let features = catalogue.features().iter().map(|f| own(f.quantity));
+    let derived = preprocessing
+        .derived(catalogue)
+        .into_iter()
+        .map(|d| !matches!(d, Derived::Silent(days) if days != h));
+    features
+        .chain(derived)
+        .enumerate()
+        .filter_map(|(column, own)| own.then_some(column))
+        .collect()
+}
+
+/// The columns that get interactions: recency, frequency, age and rhythm, the things of which one changes what
+/// another means. Of orders, a catalogue of churn has no features.
+fn interaction_columns(design: &Design<'_>) -> Vec<usize> {
+    let Design {
+        catalogue,
+        preprocessing,
+        horizon_days,
+    } = *design;
+    let horizons = &catalogue.schema().horizon_days;
+    let horizon_days = horizon_days
+        .or(horizons.last().copied())
+        .unwrap_or_default();
+    let features = [
+        Quantity::Recency,
+        Quantity::ActiveDays,
+        Quantity::Tenure,
+        Quantity::GapMean,
+        Quantity::DecayedDays(horizon_days),
+        Quantity::RecencyShare,
+        Quantity::Overdue,
+        Quantity::OrderRecency,
+        Quantity::OrderDays,
+        Quantity::OrderAmount,
+        Quantity::OrderRepeatAmount,
+    ];
+    let silent = preprocessing
+        .derived(catalogue)
+        .iter()
+        .position(|d| *d == Derived::Silent(horizon_days));
+    let features = features.into_iter().filter_map(|q| catalogue.position(q));
+    features
+        .chain(silent.map(|k| catalogue.len() + k))
+        .collect()
 }
 
 /// The design matrix: rows of the numbers that a model weighs.
@@ -163,6 +323,113 @@ impl Matrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::FeatureSchema;
+
+    #[test]
+    fn hinges_lie_inside_the_columns_that_have_an_inside() {
+        // A ramp, a flag and a constant.
+        let z: Vec<f64> = (0..100)
+            .flat_map(|i| [f64::from(i) / 10.0, f64::from(i % 2), 4.0])
+            .collect();
+        let expansion = fit_expansion(&z, 3, &[0, 1, 2], &[0, 1]);
+        let of = |column| {
+            expansion
+                .hinges
+                .iter()
+                .filter(|k| k.column == column)
+                .map(|k| k.knot)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(0).len(), 3);
+        assert!(of(0).iter().all(|knot| (0.0..9.9).contains(knot)));
+        assert!(
+            of(1).iter().all(|knot| *knot < 1.0),
+            "nothing lies above the top"
+        );
+        assert_eq!(of(2), [0.0; 0]);
+        assert_eq!(expansion.interactions.len(), 3);
+        let mut row = vec![9.9, 1.0, 4.0];
+        expansion.extend(&mut row, 0);
+        assert!(row.iter().all(|x| x.is_finite()));
+    }
+
+    fn design<'a>(
+        catalogue: &'a Catalogue,
+        preprocessing: &'a Preprocessing,
+        horizon_days: u16,
+    ) -> Design<'a> {
+        Design {
+            catalogue,
+            preprocessing,
+            horizon_days: Some(horizon_days),
+        }
+    }
+
+    #[test]
+    fn a_horizon_has_hinges_on_what_is_its_own() {
+        let schema = |horizon_days: &[u16]| FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec!["visit".into()],
+            horizon_days: horizon_days.to_vec(),
+            amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
+            value_kinds: Vec::new(),
+        };
+        let bare = Preprocessing {
+            columns: Vec::new(),
+            bg_nbd: Some(BgNbd {
+                r: 1.0,
+                alpha: 9.0,
+                a: 1.0,
+                b: 2.0,
+            }),
+        };
+        let alone = Catalogue::new(schema(&[30])).unwrap();
+        assert_eq!(
+            hinge_columns(&design(&alone, &bare, 30)).len(),
+            alone.len() + 3,
+            "one horizon: everything"
+        );
+        let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
+        let of = |h| hinge_columns(&design(&several, &bare, h));
+        let names = |h| {
+            of(h)
+                .iter()
+                .filter_map(|c| Some(several.features().get(*c)?.name.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert!(
+            names(30).contains(&"visit_count_30d".to_owned())
+                && !names(90).contains(&"visit_count_30d".to_owned())
+        );
+        assert!([14, 30, 90].iter().all(
+            |h| of(*h).len() < several.len() && names(*h).contains(&"recency_days".to_owned())
+        ));
+    }
+
+    #[test]
+    fn without_a_horizon_all_columns_have_hinges_and_orders_have_interactions() {
+        let catalogue = Catalogue::new(FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec![],
+            horizon_days: vec![14, 30],
+            amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
+            value_kinds: vec!["purchase".into()],
+        })
+        .unwrap();
+        let columns = fit_preprocessing(&Dataset::default(), &catalogue, None);
+        let of_spend = Design {
+            horizon_days: None,
+            ..design(&catalogue, &columns, 0)
+        };
+        assert!(hinge_columns(&of_spend).into_iter().eq(0..catalogue.len()));
+        let interacting = interaction_columns(&of_spend);
+        let orders = catalogue.orders().filter(|k| interacting.contains(k));
+        assert_eq!(orders.count(), 4, "all but their age");
+    }
 
     #[test]
     fn moments_of_nothing_and_of_a_constant_divide_by_one() {

@@ -9,7 +9,7 @@ use crate::phases::Unit;
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::snapshots::Schedule;
-use crate::train::estimators::logistic::Fitted;
+use crate::train::estimators::newton::Fitted;
 use crate::train::estimators::training_rows::{Sample, TrainingRows};
 
 /// The mean gradient at which a model counts as fitted.

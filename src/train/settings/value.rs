@@ -112,6 +112,11 @@ pub enum ValueMethod {
 }
 
 impl ValueMethod {
+    /// Whether the regression is fitted.
+    pub(crate) fn has_regression(self) -> bool {
+        self != Self::Btyd
+    }
+
     /// The method's name in files.
     pub fn name(self) -> &'static str {
         match self {
