@@ -186,8 +186,8 @@ fn kinds(bundle: &Bundle) -> Vec<String> {
     kinds
 }
 
-/// Orders and returns of every value kind, where a bundle has features of orders: days with a net amount above 0, of 0 and
-/// below it, and users with none, one and several.
+/// Purchases and returns of every value kind, where a bundle has features of orders: days with a net amount above 0, of 0 and
+/// below it.
 fn orders(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i64)> + use<> {
     let kinds = kinds(bundle);
     let value_kinds = bundle.spec().schema.value_kinds.iter();

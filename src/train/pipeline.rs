@@ -17,7 +17,7 @@ use super::data::snapshots::{Schedule, Spacing};
 use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
 use super::estimators::newton::Fitted;
-use super::estimators::orders::OrderColumns;
+use super::estimators::orders::with_orders;
 use super::estimators::segments::fit_segments;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
@@ -388,21 +388,6 @@ fn churn_model(
         weights,
         calibration: line,
     }
-}
-
-/// The columns and churn models of the bundle, which has features of orders where users have a value.
-fn with_orders(
-    ctx: &TrainContext<'_>,
-    rows: Option<&ValueRows>,
-    preprocessing: Preprocessing,
-    models: Vec<ChurnModel>,
-) -> (Preprocessing, Vec<ChurnModel>) {
-    let Some(rows) = rows else {
-        return (preprocessing, models);
-    };
-    let orders = OrderColumns::fit(&ctx.bundle_catalogue, &rows.data);
-    let models = models.into_iter().map(|model| orders.churn_model(model));
-    (orders.preprocessing(&preprocessing), models.collect())
 }
 
 fn bundle(

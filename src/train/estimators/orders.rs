@@ -8,7 +8,9 @@ use std::ops::Range;
 use super::transform::column;
 use crate::features::Catalogue;
 use crate::model::{ChurnModel, Column, Preprocessing};
+use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
+use crate::train::data::value_rows::ValueRows;
 
 /// The columns of orders of a bundle: behind all other features, before the derived numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +61,21 @@ impl OrderColumns {
         }
         model
     }
+}
+
+/// The columns and churn models of the bundle, which has features of orders where users have a value.
+pub(crate) fn with_orders(
+    ctx: &TrainContext<'_>,
+    rows: Option<&ValueRows>,
+    preprocessing: Preprocessing,
+    models: Vec<ChurnModel>,
+) -> (Preprocessing, Vec<ChurnModel>) {
+    let Some(rows) = rows else {
+        return (preprocessing, models);
+    };
+    let orders = OrderColumns::fit(&ctx.bundle_catalogue, &rows.data);
+    let models = models.into_iter().map(|model| orders.churn_model(model));
+    (orders.preprocessing(&preprocessing), models.collect())
 }
 
 #[cfg(test)]

@@ -409,6 +409,29 @@ mod tests {
     }
 
     #[test]
+    fn without_a_horizon_all_columns_have_hinges_and_orders_have_interactions() {
+        let catalogue = Catalogue::new(FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec![],
+            horizon_days: vec![14, 30],
+            amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
+            value_kinds: vec!["purchase".into()],
+        })
+        .unwrap();
+        let columns = fit_preprocessing(&Dataset::default(), &catalogue, None);
+        let of_spend = Design {
+            horizon_days: None,
+            ..design(&catalogue, &columns, 0)
+        };
+        assert!(hinge_columns(&of_spend).into_iter().eq(0..catalogue.len()));
+        let interacting = interaction_columns(&of_spend);
+        let orders = catalogue.orders().filter(|k| interacting.contains(k));
+        assert_eq!(orders.count(), 4, "all but their age");
+    }
+
+    #[test]
     fn moments_of_nothing_and_of_a_constant_divide_by_one() {
         assert_eq!(moments(std::iter::empty()).std_dev, 1.0);
         let m = moments([3.0, 3.0].into_iter());
