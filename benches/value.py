@@ -204,9 +204,10 @@ def lives(sources):
 
 
 def print_lives(found):
+    print(f"\n{found['measured_users']} of {found['users']} users are like some that left and some that stayed.")
     print("\n| simulated lives | total | over the realised loss |")
     print("| --- | ---: | ---: |")
-    for name in ["realised_loss", "value_at_risk", "p_times_residual", "realised_residual", "residual"]:
+    for name in ["realised_loss", "value_at_risk", "p_times_residual", "realised_residual", "residual", "value_at_risk_of_all_users"]:
         print(f"| {name.replace('_', ' ')} | {found[name]:.0f} | {found[name] / found['realised_loss']:.3f} |")
 
 

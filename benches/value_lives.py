@@ -13,6 +13,7 @@ USERS = 12_000
 ARRIVALS_DAYS, AS_OF_DAYS, RESIDUAL_DAYS = 540, 900, 730
 BEGIN = pd.Timestamp("2020-01-01")
 LIKE = 20
+FEWEST_OF_EACH = 4
 
 # A day's rate of buying and leaving, and amounts.
 RATE, LEAVING, AMOUNT = (1.2, 36.0), (0.9, 260.0), (6.0, 4.0, 15.0)
@@ -50,17 +51,23 @@ def realised(log, scores):
     alike = pd.qcut(scores.churn_probability.rank(method="first"), LIKE, labels=False).astype(int)
     rank = scores.value_residual.groupby(alike).rank(pct=True, method="first")
     alike = alike * LIKE + np.ceil(rank * LIKE / 4).astype(int)
-    loss = 0.0
-    for _, rows in pd.DataFrame({"spent": spent, "silent": silent}).groupby(alike.to_numpy()):
-        if rows.silent.any() and not rows.silent.all():
+    table = pd.DataFrame({"spent": spent, "silent": silent, "residual": scores.value_residual, "at_risk": scores.value_at_risk})
+    table["naive"] = scores.churn_probability * scores.value_residual
+    loss, measured = 0.0, []
+    for _, rows in table.groupby(alike.to_numpy()):
+        # What nobody that came back spends is not known of those that nearly all left.
+        if min(rows.silent.sum(), (~rows.silent).sum()) >= FEWEST_OF_EACH:
             by_silence = rows.groupby("silent").spent.mean()
             loss += rows.silent.sum() * (by_silence[False] - by_silence[True])
+            measured.append(rows)
+    measured = pd.concat(measured)
     return {
         "users": len(scores),
-        "silent": int(silent.sum()),
-        "realised_residual": float(spent.sum()),
+        "measured_users": len(measured),
         "realised_loss": float(loss),
-        "residual": float(scores.value_residual.sum()),
-        "value_at_risk": float(scores.value_at_risk.sum()),
-        "p_times_residual": float((scores.churn_probability * scores.value_residual).sum()),
+        "value_at_risk": float(measured.at_risk.sum()),
+        "p_times_residual": float(measured.naive.sum()),
+        "realised_residual": float(measured.spent.sum()),
+        "residual": float(measured.residual.sum()),
+        "value_at_risk_of_all_users": float(table.at_risk.sum()),
     }
