@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::axis::Axis;
 use super::super::interval_plot::{IntervalPlot, IntervalRow};
 use super::super::text::{capital, nowrap};
-use super::super::{figure, no_figure};
+use super::super::{figure, names, no_figure};
 use super::{table, users, wide};
 use crate::card::{Interval, IntervalCoverage, ValueCard, ValueEvaluation, ValueMetrics};
 use crate::math::wilson_interval;
@@ -14,8 +14,9 @@ use crate::report::wording::value::money;
 
 /// A table of the model and its baselines.
 pub(super) fn metrics(value: &ValueCard, e: &ValueEvaluation) -> Markup {
-    let baselines = e.baselines.iter().map(|b| (b.name.as_str(), &b.metrics));
-    let rows: Vec<Vec<String>> = std::iter::once(("Model", &e.model))
+    let baselines = e.baselines.iter();
+    let baselines = baselines.map(|b| (names::spend_baseline(&b.name), &b.metrics));
+    let rows: Vec<Vec<String>> = std::iter::once(("Model".to_owned(), &e.model))
         .chain(baselines)
         .map(|(name, metrics)| row(name, metrics))
         .collect();
@@ -39,13 +40,13 @@ pub(super) fn metrics(value: &ValueCard, e: &ValueEvaluation) -> Markup {
     figure("", "Is it better than simpler estimates?", content, caption)
 }
 
-fn row(name: &str, m: &ValueMetrics) -> Vec<String> {
+fn row(name: String, m: &ValueMetrics) -> Vec<String> {
     let span = |i: Interval, format: fn(f64, usize) -> String| {
         let [value, low, high] = [i.value, i.low, i.high].map(|v| format(v, 2));
         format!("{value} ({low} to {high})")
     };
     vec![
-        capital(name),
+        name,
         span(m.gini, decimals),
         span(m.bias, signed),
         decimals(m.deviance, 3),

@@ -48,7 +48,7 @@ fn tiles(card: &Card, value: &ValueCard) -> Markup {
     let share = totals.value_at_risk / totals.residual_value;
     let horizon = format!("within {} days", value.horizon_days);
     html! {
-        div.tiles {
+        div.tiles.sums {
             (tile("Users", None, thousands(totals.users), html! { "as of " (nowrap(card.as_of)) }))
             (tile("Expected spend", Some(value), amount(totals.expected_spend), html! { (horizon) }))
             (tile("Residual value", Some(value), amount(totals.residual_value), html! { (residual(value)) "." }))

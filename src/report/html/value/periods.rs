@@ -24,6 +24,9 @@ const GROUPINGS: [(&str, &str); 3] = [
     ("segment", "ARPU by segment"),
 ];
 
+/// One of the averages of a period; `None` where there is nobody.
+type Average = fn(&PeriodCard) -> Option<f64>;
+
 /// Everybody over time, and a table for each grouping.
 pub(super) fn figures(value: &ValueCard) -> Markup {
     let of =
@@ -101,8 +104,7 @@ fn chart(value: &ValueCard, periods: &[&PeriodCard]) -> Markup {
         date_axis(&days),
         Axis::new(low, high, "amount per user", amount),
     );
-    let figures: [(&str, fn(&PeriodCard) -> Option<f64>); 2] =
-        [("arppu", |p| p.arppu), ("arpu", |p| p.arpu)];
+    let figures: [(&str, Average); 2] = [("arppu", |p| p.arppu), ("arpu", |p| p.arpu)];
     for (class, of) in figures {
         let known: Vec<(&PeriodCard, (f64, f64))> = periods
             .iter()
