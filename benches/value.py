@@ -182,9 +182,8 @@ def compare(case, sources, cache):
         result["p_times_value"] = counted_twice(scores)
         result["card"] = ebb.card.get("value")
     result["tools"] = {name: value_metrics.figures(actual, of) for name, of in found.items()}
-    result["standard_errors"] = {
-        name: value_metrics.standard_errors(actual, found["Ebb"], of) for name, of in found.items() if name != "Ebb"
-    }
+    others = {name: of for name, of in found.items() if name != "Ebb"}
+    result["standard_errors"] = value_metrics.standard_errors(actual, found["Ebb"], others)
     return result
 
 

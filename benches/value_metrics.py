@@ -2,7 +2,7 @@
 
 import numpy as np
 
-DRAWS = 1000
+DRAWS = 500
 
 
 def lorenz_area(amounts, order, weights):
@@ -14,11 +14,14 @@ def lorenz_area(amounts, order, weights):
     return ((share + before) / 2 * weights).sum() / count - 0.5
 
 
-def gini(actual, predicted, weights=None):
+def highest_first(values):
+    return np.argsort(-values, kind="stable")
+
+
+def gini(actual, predicted):
     """Normalised: 1 when the ranking by prediction is the ranking by spend (google/lifetime_value, metrics.py)."""
-    weights = np.ones(len(actual)) if weights is None else weights
-    best = lorenz_area(actual, np.argsort(-actual, kind="stable"), weights)
-    return lorenz_area(actual, np.argsort(-predicted, kind="stable"), weights) / best
+    ones = np.ones(len(actual))
+    return lorenz_area(actual, highest_first(predicted), ones) / lorenz_area(actual, highest_first(actual), ones)
 
 
 def deviances(actual, predicted):
@@ -38,7 +41,7 @@ def tenths(actual, predicted):
 def figures(actual, predicted):
     mean = actual.mean()
     of_tenths = [pair for pair in tenths(actual, predicted) if pair[0] > 0]
-    highest = np.argsort(-predicted, kind="stable")[: len(actual) // 10]
+    highest = highest_first(predicted)[: len(actual) // 10]
     return {
         "bias": predicted.sum() / actual.sum() - 1,
         "gini": gini(actual, predicted),
@@ -50,17 +53,22 @@ def figures(actual, predicted):
     }
 
 
-def standard_errors(actual, ours, other):
-    """Of our Gini and deviance minus another's, by drawing users again and again."""
+def standard_errors(actual, ours, others):
+    """Of our Gini and deviance minus each other's, by drawing users again and again, the same ones for all."""
     random = np.random.default_rng(1)
-    count = len(actual)
-    ours_of_user, others = deviances(actual, ours), deviances(actual, other)
-    of_gini, of_deviance = [], []
+    count, best = len(actual), highest_first(actual)
+    tools = {"": ours, **others}
+    ranks = {name: highest_first(of) for name, of in tools.items()}
+    losses = {name: deviances(actual, of) for name, of in tools.items()}
+    of_gini, of_deviance = {name: [] for name in others}, {name: [] for name in others}
     for _ in range(DRAWS):
         weights = np.bincount(random.integers(0, count, count), minlength=count).astype(float)
-        of_gini.append(gini(actual, ours, weights) - gini(actual, other, weights))
-        of_deviance.append(((ours_of_user - others) * weights).sum() / count)
-    return {"gini": float(np.std(of_gini)), "deviance": float(np.std(of_deviance))}
+        whole = lorenz_area(actual, best, weights)
+        ginis = {name: lorenz_area(actual, rank, weights) / whole for name, rank in ranks.items()}
+        for name in others:
+            of_gini[name].append(ginis[""] - ginis[name])
+            of_deviance[name].append(((losses[""] - losses[name]) * weights).sum() / count)
+    return {name: {"gini": float(np.std(of_gini[name])), "deviance": float(np.std(of_deviance[name]))} for name in others}
 
 
 def coverage(actual, low, high):

@@ -9,7 +9,8 @@ use crate::history::{Amount, Day, DayRecord, History};
 pub struct GoldenCase {
     /// The as-of day of the prediction.
     pub as_of: Day,
-    /// (days before `as_of`, kind as a position in the catalogue's kinds, count, amount in millionths).
+    /// (days before `as_of`, kind as a position in the catalogue's kinds and behind them the value kinds without features of
+    /// their own, count, amount in millionths).
     pub history: Vec<(u16, u16, u32, i64)>,
     /// The feature vector; null where unknown.
     pub features: Vec<Option<f64>>,
@@ -157,7 +158,8 @@ fn synthetic_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
             amount,
         )
     });
-    rows.chain(earlier_years(bundle, case)).collect()
+    let rows = rows.chain(earlier_years(bundle, case));
+    rows.chain(orders(bundle, case)).collect()
 }
 
 /// Activity around the same season of earlier years, where a bundle has features of them: steps of a short horizon do not
@@ -175,6 +177,40 @@ fn earlier_years(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, 
     days.map(move |(year, day)| (year * 365 + 15 - day as u16, 0, 1, 1_250_000))
 }
 
+/// The kinds that histories refer to: those with features of their own, and behind them the other value kinds.
+fn kinds(bundle: &Bundle) -> Vec<String> {
+    let mut kinds = bundle.catalogue().kinds().to_vec();
+    let more = bundle.spec().schema.value_kinds.iter();
+    let more: Vec<String> = more.filter(|kind| !kinds.contains(kind)).cloned().collect();
+    kinds.extend(more);
+    kinds
+}
+
+/// Orders and returns of every value kind, where a bundle has features of orders: days with a net amount above 0, of 0 and
+/// below it, and users with none, one and several.
+fn orders(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i64)> + use<> {
+    let kinds = kinds(bundle);
+    let value_kinds = bundle.spec().schema.value_kinds.iter();
+    let positions: Vec<usize> = value_kinds
+        .filter_map(|kind| kinds.iter().position(|other| other == kind))
+        .collect();
+    let days = 0..if positions.is_empty() { 0 } else { case };
+    days.flat_map(move |day| {
+        let age = 1 + day * (5 + case) + case % 3;
+        let of = |k: u32| positions[k as usize % positions.len()] as u16;
+        let amount = i64::from(3 + (day * 29 + case * 7) % 40) * 2_500_000;
+        let back = match day % 4 {
+            1 => -amount,
+            3 => -2 * amount,
+            _ => -amount / 4,
+        };
+        [
+            (age.min(30_000) as u16, of(day), 1, amount),
+            (age.min(30_000) as u16, of(day + 1), 1, back),
+        ]
+    })
+}
+
 fn answer(
     bundle: &Bundle,
     as_of: Day,
@@ -190,7 +226,7 @@ fn answer(
         }
     };
     let records = History::new(history.iter().map(record).collect())?;
-    let mut extractor = bundle.extractor(bundle.catalogue().kinds());
+    let mut extractor = bundle.extractor(&kinds(bundle));
     let mut vector = vec![f64::NAN; bundle.catalogue().len()];
     let active = extractor.extract(records.view(), as_of, &mut vector);
     let score = match active {

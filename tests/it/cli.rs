@@ -25,6 +25,7 @@ mod seasons;
 mod shell;
 mod target_leakage;
 mod users;
+mod value;
 
 use std::fs;
 use std::path::Path;

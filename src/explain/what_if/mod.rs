@@ -178,6 +178,7 @@ fn known_kinds(question: &Question<'_>) -> Vec<String> {
     let model = spec.schema.activity.iter().chain(&spec.schema.other_kinds);
     let mut known: Vec<String> = model
         .chain(&spec.churn_event)
+        .chain(&spec.schema.value_kinds)
         .chain(question.histories.kinds())
         .cloned()
         .collect();

@@ -1,3 +1,4 @@
+mod orders;
 mod seasons;
 
 use proptest::prelude::*;

@@ -169,14 +169,13 @@ impl OrderState {
     /// `(r + x) / (alpha + T)` times the integral of `((beta + T) / (beta + T + u))^s` for `u` up to `days`.
     pub fn expected_orders(&self, days: f64) -> f64 {
         let grown = libm::log1p(self::days(days) / self.beta);
-        // The integral's closed form divides by 1 - s; written so, it has no hole at s = 1.
-        let power = (1.0 - self.s) * grown;
-        let mean = if power == 0.0 {
-            1.0
+        let power = 1.0 - self.s;
+        let scales = if power == 0.0 {
+            grown
         } else {
-            libm::expm1(power) / power
+            libm::expm1(power * grown) / power
         };
-        self.alive * self.orders_in_one_scale() * grown * mean
+        self.alive * self.orders_in_one_scale() * scales
     }
 
     /// The expected number of all orders to come, each discounted by `e^(-daily_discount t)` for `t` days from now.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::math::splitmix::splitmix64;
 
 /// The published fit of the CDNOW sample, with alpha and beta in days.
 const CDNOW: ParetoNbd = ParetoNbd {
@@ -166,4 +167,333 @@ fn figures_match_forty_digits() {
             assert!(close(got, expected, 2e-13), "{user:?}: {got} {expected}");
         }
     }
+}
+
+/// The printed figures of the R package BTYD's walk-through, at a fit of the same sample whose digits it does not print: the
+/// published parameters give them to four digits, those of the highest likelihood the first one to six.
+#[test]
+fn expectations_are_the_printed_ones() {
+    let model = ParetoNbd {
+        r: 0.553_275_5,
+        alpha: 10.577_612_24 * 7.0,
+        s: 0.606_213_47,
+        beta: 11.667_908_08 * 7.0,
+    };
+    assert!(close(model.expected_of_new(364.0), 1.473_434, 1e-5));
+    for (x, last, age, expected) in [
+        (26, 30.857_14, 31.0, 25.456_47),
+        (10, 20.0, 39.0, 0.706_228_9),
+        (15, 20.0, 39.0, 0.144_239_6),
+        (20, 20.0, 39.0, 0.022_506_58),
+        (25, 20.0, 39.0, 0.003_092_67),
+    ] {
+        let got = CDNOW.expected_orders(&weeks(x, last, age), 364.0);
+        assert!(close(got, expected, 2e-4), "{x}: {got}");
+    }
+    let alive = CDNOW.p_alive(&weeks(26, 30.857_14, 31.0));
+    assert!((alive - 0.997_874).abs() < 1e-6, "{alive}");
+    // The negative control: another shape of drop-out is seen.
+    let other = ParetoNbd { s: 0.61, ..model };
+    assert!(!close(other.expected_of_new(364.0), 1.473_434, 1e-4));
+}
+
+/// States at which earlier versions of the R package CLVTools gave NaN and the Python package lifetimes lost the answer.
+#[test]
+fn frequent_customers_stay_finite() {
+    let model = ParetoNbd {
+        r: 0.5143,
+        alpha: 2.8845 * 7.0,
+        s: 0.2856,
+        beta: 14.1087 * 7.0,
+    };
+    for (x, last, age) in [
+        (221, 103.428_57, 103.571_43),
+        (254, 97.142_86, 97.285_71),
+        (161, 94.714_29, 98.0),
+        (204, 98.571_43, 99.428_57),
+    ] {
+        let user = weeks(x, last, age);
+        let alive = model.p_alive(&user);
+        assert!((0.0..=1.0).contains(&alive), "{x}: {alive}");
+        assert!(model.log_likelihood(&user).is_finite());
+    }
+    let model = ParetoNbd {
+        r: 0.55,
+        alpha: 10.58 * 7.0,
+        s: 0.61,
+        beta: 11.67 * 7.0,
+    };
+    for (x, expected) in [(132, 6.206_051_788_963_242), (133, 6.252_872_247_574_811)] {
+        let got = model.expected_orders(&weeks(x, 200.0, 200.0), 70.0);
+        assert!(close(got, expected, 1e-12), "{x}: {got}");
+    }
+}
+
+/// Value at risk in orders, with 25 digits: x, t_x, T in weeks, then P(silent in 13 weeks), discounted orders, those after a
+/// silence, and those without one.
+#[test]
+fn a_silence_divides_what_is_to_come() {
+    for (x, last, age, silent, value, lost, kept) in [
+        (
+            2,
+            30.43,
+            38.86,
+            0.633_093_518_103,
+            6.483_773_567_73,
+            4.100_037_314_2,
+            10.596_886_977_9,
+        ),
+        (
+            7,
+            35.0,
+            77.86,
+            0.963_482_529_632,
+            0.892_655_022_628,
+            0.267_003_067_382,
+            17.399_952_007_8,
+        ),
+        (
+            14,
+            70.0,
+            77.86,
+            0.251_296_924_955,
+            26.172_107_874_5,
+            11.491_999_866_1,
+            31.099_382_949_9,
+        ),
+    ] {
+        let (discount, horizon) = (0.0027 / 7.0, 91.0);
+        let state = CDNOW.state(&weeks(x, last, age));
+        let silence = state.silent(horizon);
+        let p = silence.probability;
+        let worth = state.discounted_orders(discount);
+        let after = libm::exp(-discount * horizon) * silence.then.discounted_orders(discount);
+        let without = (worth - p * after) / (1.0 - p);
+        for (got, expected) in [(p, silent), (worth, value), (after, lost), (without, kept)] {
+            assert!(close(got, expected, 1e-11), "{x}: {got} {expected}");
+        }
+    }
+}
+
+/// Random legal states and parameters: half of them of any size, half as logs have them.
+fn random_states(seed: u64, count: usize) -> impl Iterator<Item = (ParetoNbd, Purchases, f64)> {
+    let mut key = seed << 32;
+    (0..count).map(move |k| {
+        let range = if k % 2 == 0 {
+            (1e-6, 1e6)
+        } else {
+            (0.05, 500.0)
+        };
+        let mut spread = |(low, high): (f64, f64)| {
+            key += 1;
+            let share = splitmix64(key) as f64 / 2.0_f64.powi(64);
+            low * libm::pow(high / low, share)
+        };
+        let model = ParetoNbd {
+            r: spread(range),
+            alpha: spread(range),
+            s: if k % 9 == 0 { 1.0 } else { spread(range) },
+            beta: spread(range),
+        };
+        let age = libm::floor(spread((1.0, 36_600.0)));
+        let most = if k % 4 < 2 { 100_000.0 } else { 60.0 };
+        let x = if k % 3 == 0 { 0.0 } else { spread((1.0, most)) };
+        let last = libm::ceil(age * spread((0.01, 1.0))).min(age);
+        let user = if x == 0.0 {
+            Purchases::new(0, 0.0, age)
+        } else {
+            Purchases::new(x as u32, last, age)
+        };
+        (model, user.unwrap(), spread((1.0, 2_000.0)))
+    })
+}
+
+fn assert_sound(model: &ParetoNbd, user: &Purchases, days: f64) {
+    let seen = format!("{model:?} {user:?} {days}");
+    let state = model.state(user);
+    let alive = state.p_alive();
+    assert!((0.0..=1.0).contains(&alive), "{seen}: alive {alive}");
+    assert!(model.log_likelihood(user).is_finite(), "{seen}");
+    let (soon, late) = (
+        state.expected_orders(days),
+        state.expected_orders(2.0 * days),
+    );
+    assert!(
+        0.0 <= soon && soon <= late && late.is_finite(),
+        "{seen}: {soon} {late}"
+    );
+    let (first, second) = (state.silent(days), state.silent(2.0 * days));
+    let (p, q) = (first.probability, second.probability);
+    assert!(
+        0.0 <= q && q <= p * (1.0 + 1e-13) && p <= 1.0,
+        "{seen}: {p} {q}"
+    );
+    let then = first.then.p_alive();
+    assert!(
+        then <= alive * (1.0 + 1e-12) + 1e-300,
+        "{seen}: {alive} then {then}"
+    );
+    // A silence of twice the days is one after the other.
+    let twice = p * first.then.silent(days).probability;
+    assert!(
+        close(twice, q, 1e-9) || q < 1e-290 || days > 1e8,
+        "{seen}: {twice} {q}"
+    );
+    let discount = 2.6e-4;
+    let (all, within) = (
+        state.discounted_orders(discount),
+        state.discounted_orders_within(days, discount),
+    );
+    assert!(all.is_finite() && 0.0 <= within, "{seen}: {all}");
+    assert!(
+        within <= all * (1.0 + 1e-9) && within <= soon * (1.0 + 1e-9),
+        "{seen}: {within}"
+    );
+}
+
+#[test]
+fn answers_are_sound_over_all_legal_states() {
+    for (model, user, days) in random_states(1, 20_000) {
+        assert_sound(&model, &user, days);
+    }
+}
+
+/// The same of two million: `cargo test -- --ignored two_million`.
+#[test]
+#[ignore = "takes a minute"]
+fn answers_are_sound_over_two_million_states() {
+    for (model, user, days) in random_states(2, 2_000_000) {
+        assert_sound(&model, &user, days);
+    }
+}
+
+#[test]
+fn the_ends_of_what_is_legal_stay_finite() {
+    let edges = [1e-6, 1.0, 1e6];
+    let users = [
+        (0, 0.0, 0.0),
+        (0, 0.0, 1e300),
+        (1, 1e-300, 36_600.0),
+        (3_000, 3_000.0, 3_001.0),
+        (100_000, 1.0, 1e12),
+        (100_000, 100_000.0, 100_000.0),
+    ];
+    for code in 0..81_usize {
+        let edge = |digit: u32| edges[code / 3_usize.pow(digit) % 3];
+        let model = ParetoNbd {
+            r: edge(0),
+            alpha: edge(1),
+            s: edge(2),
+            beta: edge(3),
+        };
+        assert_eq!(model.validate(), Ok(()));
+        for (x, last, age) in users {
+            let user = Purchases::new(x, last, age).unwrap();
+            for days in [0.0, 1.0, 1e9, f64::INFINITY] {
+                assert_sound(&model, &user, days);
+            }
+            assert!(!model.discounted_orders(&user, 0.0).is_nan());
+            assert!(!model.discounted_orders(&user, 1e-320).is_nan());
+        }
+    }
+}
+
+#[test]
+fn without_a_discount_there_may_be_no_end() {
+    let user = weeks(2, 30.43, 38.86);
+    assert_eq!(CDNOW.discounted_orders(&user, 0.0), f64::INFINITY);
+    let ends = ParetoNbd { s: 1.5, ..CDNOW };
+    let all = ends.discounted_orders(&user, 0.0);
+    assert!(close(ends.discounted_orders(&user, 1e-14), all, 1e-5));
+    assert!(close(ends.expected_orders(&user, 1e9), all, 1e-3));
+    // Without an end in sight either, the discounted sum of a span is the plain one.
+    let state = CDNOW.state(&user);
+    assert_eq!(
+        state.discounted_orders_within(90.0, 0.0),
+        state.expected_orders(90.0)
+    );
+    // The sum over months, each discounted from its middle, comes to nearly the same.
+    let month = 365.25 / 12.0;
+    let months: f64 = (0..36)
+        .map(f64::from)
+        .map(|k| {
+            let orders =
+                state.expected_orders((k + 1.0) * month) - state.expected_orders(k * month);
+            orders * libm::exp(-2.6e-4 * (k + 0.5) * month)
+        })
+        .sum();
+    let within = state.discounted_orders_within(36.0 * month, 2.6e-4);
+    assert!(close(months, within, 1e-4), "{months} {within}");
+    assert!(!close(within, state.expected_orders(36.0 * month), 0.05));
+}
+
+#[test]
+fn nothing_jumps_where_a_closed_form_would_divide_by_zero() {
+    let user = weeks(2, 30.43, 38.86);
+    let at = |s: f64| {
+        let model = ParetoNbd { s, ..CDNOW };
+        [
+            model.expected_orders(&user, 1_000.0),
+            model.discounted_orders(&user, 2.6e-4),
+        ]
+    };
+    let exact = at(1.0);
+    for s in [
+        1.0 - 1e-15,
+        1.0 + 1e-15,
+        1.0 - 1e-12,
+        1.0 + 1e-12,
+        1.0 + 1e-9,
+    ] {
+        for (got, exact) in at(s).into_iter().zip(exact) {
+            assert!(
+                close(got, exact, 1e-13 + 10.0 * (s - 1.0).abs()),
+                "{s}: {got} {exact}"
+            );
+        }
+    }
+}
+
+/// Where nobody drops out it is the negative binomial distribution; where people do, it is not.
+#[test]
+fn without_dropout_it_is_the_negative_binomial_distribution() {
+    let user = weeks(2, 30.43, 38.86);
+    let rate = |model: &ParetoNbd| (model.r + 2.0) / (model.alpha + 272.02);
+    let nobody_leaves = ParetoNbd {
+        s: 1e-6,
+        beta: 1e6,
+        ..CDNOW
+    };
+    assert!(nobody_leaves.p_alive(&user) > 1.0 - 1e-8);
+    let got = nobody_leaves.expected_orders(&user, 100.0);
+    assert!(close(got, 100.0 * rate(&nobody_leaves), 1e-8), "{got}");
+    let got = CDNOW.expected_orders(&user, 100.0);
+    assert!(got < 0.86 * 100.0 * rate(&CDNOW), "{got}");
+}
+
+/// Unlike in BG/NBD, one who came once can be gone, and one who has just come is there.
+#[test]
+fn silence_counts_against_those_who_came_once() {
+    let alive = |age: f64| CDNOW.p_alive(&Purchases::new(0, 0.0, age).unwrap());
+    assert_eq!(alive(0.0), 1.0);
+    assert!(alive(30.0) > 0.8 && alive(300.0) < 0.3 && alive(3_000.0) < 0.05);
+    assert_eq!(CDNOW.p_alive(&weeks(5, 40.0, 40.0)), 1.0);
+    assert_eq!(CDNOW.new_customer(), CDNOW.state(&weeks(0, 0.0, 0.0)));
+}
+
+#[test]
+fn parameters_that_cannot_be_are_refused() {
+    assert_eq!(CDNOW.validate(), Ok(()));
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e7] {
+        let problem = ParetoNbd {
+            beta: wrong,
+            ..CDNOW
+        }
+        .validate()
+        .unwrap_err();
+        assert!(problem.to_string().starts_with("beta is "), "{problem}");
+    }
+    let json = r#"{"r": 0.2, "alpha": 30.0, "s": 0.8, "beta": 2.4, "c": 1.0}"#;
+    assert!(serde_json::from_str::<ParetoNbd>(json).is_err());
+    assert!(serde_json::from_str::<ParetoNbd>(&json.replace(r#", "c": 1.0"#, "")).is_ok());
 }

@@ -67,11 +67,13 @@ impl<'m> Explanation<'_, 'm> {
         }
     }
 
-    /// What every column adds, by feature groups and within them in the order of the columns.
+    /// What every column that the churn models weigh adds, by feature groups and within them in the order of the columns.
     pub(crate) fn contributions(&self) -> Vec<FeatureContribution<'m>> {
         let groups = self.bundle.plan().groups.iter();
         let columns = groups.flat_map(|(group, members)| members.iter().map(|m| (*group, *m)));
+        let orders = self.bundle.catalogue().orders();
         columns
+            .filter(|(_, column)| !orders.contains(column))
             .map(|(group, column)| {
                 let Measured {
                     feature,

@@ -1,11 +1,9 @@
 //! What users spent after a date: the rows of value models.
 
-use std::ops::AddAssign;
-
 use super::context::TrainContext;
 use super::dataset::{Dataset, Outcome};
 use super::labels::{Labeller, NoLabel};
-use super::snapshots::{Schedule, Spacing};
+use super::snapshots::{Observed, Schedule, Spacing};
 use crate::features::{Extractor, Quantity};
 use crate::history::{Day, HistoryError, HistoryView};
 use crate::math::thousands;
@@ -37,13 +35,6 @@ pub(crate) struct Floored {
     pub(crate) amount: f64,
 }
 
-impl AddAssign for Floored {
-    fn add_assign(&mut self, more: Self) {
-        self.rows += more.rows;
-        self.amount += more.amount;
-    }
-}
-
 impl ValueRows {
     /// Describes every eligible user at every date of a schedule, under the limits of [`Dataset::build`].
     pub(crate) fn build(ctx: &TrainContext<'_>, schedule: Schedule) -> Result<Self, HistoryError> {
@@ -51,19 +42,9 @@ impl ValueRows {
         let outcome = |history: HistoryView<'_>, date| spending.outcome(history, date);
         let catalogue = &ctx.bundle_catalogue;
         let (data, nets, _) = Dataset::describe(ctx, catalogue, &schedule, "spend", outcome)?;
-        let mut floored = Floored::default();
-        let spend = nets.into_iter().map(|micros| {
-            let net = micros as f64 / 1e6;
-            if net < 0.0 {
-                floored += Floored {
-                    rows: 1,
-                    amount: -net,
-                };
-            }
-            net.max(0.0)
-        });
+        let (spend, floored) = floored(nets);
         Ok(Self {
-            spend: spend.collect(),
+            spend,
             schedule,
             data,
             floored,
@@ -88,6 +69,20 @@ impl ValueRows {
     }
 }
 
+/// Net amounts in micros as what was spent, at least 0, and what was raised to it.
+fn floored(nets: Vec<i128>) -> (Vec<f64>, Floored) {
+    let mut floored = Floored::default();
+    let spend = nets.into_iter().map(|micros| {
+        let net = micros as f64 / 1e6;
+        if net < 0.0 {
+            floored.rows += 1;
+            floored.amount -= net;
+        }
+        net.max(0.0)
+    });
+    (spend.collect(), floored)
+}
+
 /// The dates at which users are described for what they spend in the longest window, up to the horizon, that the log allows.
 /// Looks only at what decides whether users' value can be fitted at all, so it may run before everything else.
 ///
@@ -98,7 +93,20 @@ pub(crate) fn value_schedule(
     config: &ValueConfig,
 ) -> Result<Schedule, TrainError> {
     if has_orders(ctx)? {
-        return learnt_schedule(ctx, config.horizon_days);
+        let spacing = Spacing {
+            days: ctx.config.model.spacing_days,
+            most: ctx.config.model.snapshots,
+            anniversaries: 0,
+            active_within_days: ctx.config.churn.active_within_days,
+        };
+        let lead_days = ctx.config.churn.lead_days;
+        return learnt_schedule(
+            &ctx.observed,
+            ctx.as_of,
+            lead_days,
+            config.horizon_days,
+            spacing,
+        );
     }
     Err(TrainError::NoOrders {
         kinds: config.kinds.clone(),
@@ -124,21 +132,19 @@ fn has_orders(ctx: &TrainContext<'_>) -> Result<bool, HistoryError> {
 
 /// The dates of the longest window, up to the horizon, that fits into the observed days twice: once behind the newest date,
 /// and once before it, so that there is a past to learn from.
-fn learnt_schedule(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Schedule, TrainError> {
-    let observed = &ctx.observed;
-    let lead_days = ctx.config.churn.lead_days;
-    let spacing = Spacing {
-        days: ctx.config.model.spacing_days,
-        most: ctx.config.model.snapshots,
-        anniversaries: 0,
-        active_within_days: ctx.config.churn.active_within_days,
-    };
+fn learnt_schedule(
+    observed: &Observed,
+    as_of: Day,
+    lead_days: u32,
+    horizon_days: u16,
+    spacing: Spacing,
+) -> Result<Schedule, TrainError> {
     let span_days = observed.until.since(observed.first);
     let longest = (span_days / 2 - lead_days as i32).max(0);
     let longest_asked = horizon_days.min(u16::try_from(longest).unwrap_or(u16::MAX));
     // Beside holes there may be no room for a window that the length of the log would allow.
     let fitting = (LEAST_LEARNT_DAYS..=longest_asked).rev().find_map(|days| {
-        let schedule = Schedule::new(observed, ctx.as_of, lead_days, days, spacing).ok()?;
+        let schedule = Schedule::new(observed, as_of, lead_days, days, spacing).ok()?;
         let past = schedule.regular.last()?.since(observed.first);
         (past >= schedule.window_days).then_some(schedule)
     });
@@ -181,5 +187,173 @@ impl<'a> Spending<'a> {
         let own = records.filter(|record| self.is_value[usize::from(record.kind)]);
         let net: i128 = own.map(|record| i128::from(record.amount.micros())).sum();
         Ok((net > 0, net))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Amount, DayRecord, History, Stretch};
+    use crate::lifecycle::NotEligible;
+    use crate::train::settings::ChurnConfig;
+
+    fn day(number: i32) -> Day {
+        Day::new(number).unwrap()
+    }
+
+    fn observed(until: i32, holes: &[(i32, i32)]) -> Observed {
+        let hole = |(from, until): &(i32, i32)| Stretch {
+            from: day(*from),
+            until: day(*until),
+        };
+        Observed {
+            first: day(0),
+            until: day(until),
+            holes: holes.iter().map(hole).collect(),
+        }
+    }
+
+    /// (day, kind, amount); kinds are purchase, return and visit, of which the first two count.
+    fn history(rows: &[(i32, u16, f64)]) -> History {
+        let record = |&(d, kind, amount): &(i32, u16, f64)| DayRecord {
+            amount: Amount::new(amount).unwrap(),
+            day: day(d),
+            count: 1,
+            kind,
+        };
+        History::new(rows.iter().map(record).collect()).unwrap()
+    }
+
+    /// What is spent in 30 days after day 100 plus a lead; there is a purchase on day 90 for the user to be asked about.
+    fn spent(lead_days: u32, rows: &[(i32, u16, f64)]) -> Outcome<i128> {
+        let kinds = ["purchase", "return", "visit"].map(str::to_owned);
+        let config = ChurnConfig {
+            activity: vec!["purchase".into()],
+            horizon_days: vec![10],
+            active_within_days: 50,
+            lead_days,
+            churn_event: None,
+        };
+        let spending = Spending {
+            labeller: &Labeller::new(&config, &kinds, observed(140, &[(60, 65)])),
+            window_days: 30,
+            is_value: vec![true, true, false],
+        };
+        let mut all = vec![(90, 0, 1_000.0)];
+        all.extend_from_slice(rows);
+        spending.outcome(history(&all).view(), day(100))
+    }
+
+    #[test]
+    fn the_window_of_spend_is_half_open_and_starts_after_the_lead() {
+        let on = |lead, d| spent(lead, &[(d, 0, 2.5)]).unwrap();
+        let (none, some) = ((false, 0), (true, 2_500_000));
+        assert_eq!(
+            [99, 100, 129, 130].map(|d| on(0, d)),
+            [none, some, some, none]
+        );
+        assert_eq!(
+            [106, 107, 136, 137].map(|d| on(7, d)),
+            [none, some, some, none]
+        );
+        // Visits are worth nothing, whatever amount they have.
+        assert_eq!(spent(0, &[(110, 2, 50.0)]), Ok(none));
+    }
+
+    #[test]
+    fn returns_on_other_days_are_taken_off_and_less_than_nothing_is_nothing() {
+        let rows = [(101, 0, 80.0), (105, 1, -30.0)];
+        assert_eq!(spent(0, &rows), Ok((true, 50_000_000)));
+        // Bought before the date and returned after it.
+        let back = spent(0, &[(110, 1, -40.0), (111, 0, 15.0)]).unwrap();
+        assert_eq!(back, (false, -25_000_000));
+        let (spend, floored) = floored(vec![50_000_000, -25_000_000, 0, -1]);
+        assert_eq!(spend, [50.0, 0.0, 0.0, 0.0]);
+        assert_eq!(floored.rows, 2);
+        assert!((floored.amount - 25.000_001).abs() < 1e-12);
+        assert!(spend.iter().all(|s| s.is_sign_positive()));
+    }
+
+    #[test]
+    fn a_window_that_was_not_wholly_observed_has_no_spend() {
+        assert_eq!(spent(10, &[(115, 0, 1.0)]), Ok((true, 1_000_000)));
+        assert_eq!(spent(11, &[(115, 0, 1.0)]), Err(NoLabel::NotObserved));
+        let kinds = ["purchase".to_owned()];
+        let config = ChurnConfig {
+            activity: kinds.to_vec(),
+            horizon_days: vec![10],
+            active_within_days: 50,
+            lead_days: 0,
+            churn_event: None,
+        };
+        let labeller = Labeller::new(&config, &kinds, observed(140, &[(60, 65)]));
+        let spending = Spending {
+            labeller: &labeller,
+            window_days: 30,
+            is_value: vec![true],
+        };
+        let user = history(&[(20, 0, 5.0), (50, 0, 3.0)]);
+        let at = |d| spending.outcome(user.view(), day(d));
+        assert_eq!(at(30), Ok((true, 3_000_000)), "up to the hole");
+        assert_eq!(at(31), Err(NoLabel::NotObserved));
+        let not_yet = Err(NoLabel::NotEligible(NotEligible::NotYetSeen));
+        assert_eq!(at(20), not_yet);
+    }
+
+    fn learnt(
+        until: i32,
+        holes: &[(i32, i32)],
+        lead_days: u32,
+        horizon_days: u16,
+    ) -> Result<Schedule, TrainError> {
+        let spacing = Spacing {
+            days: None,
+            most: 26,
+            anniversaries: 0,
+            active_within_days: 90,
+        };
+        let observed = observed(until, holes);
+        learnt_schedule(&observed, day(until), lead_days, horizon_days, spacing)
+    }
+
+    #[test]
+    fn the_longest_window_that_fits_twice_is_learnt() {
+        let days = |until, lead, horizon| learnt(until, &[], lead, horizon).unwrap().horizon_days;
+        assert_eq!(days(730, 0, 365), 365);
+        assert_eq!(days(729, 0, 365), 364);
+        assert_eq!(days(545, 0, 365), 272);
+        assert_eq!(days(545, 7, 365), 265);
+        assert_eq!(days(545, 0, 90), 90);
+        assert_eq!(days(56, 0, 365), 28);
+        let schedule = learnt(545, &[], 7, 365).unwrap();
+        let newest = schedule.regular.last().unwrap();
+        assert_eq!(newest.number() + 7 + 265, 545);
+        assert!(newest.number() >= 7 + 265);
+    }
+
+    #[test]
+    fn a_log_that_is_too_short_is_refused_with_what_would_do() {
+        let message = learnt(55, &[], 0, 365).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "value.horizon_days = 365 with churn.lead_days = 0 cannot be learnt: the log spans 55 days, into which windows of \
+             at most 27 days fit twice, and 28 are needed"
+        );
+        let message = learnt(60, &[], 30, 90).unwrap_err().to_string();
+        assert!(message.contains("at most 0 days"), "{message}");
+        let holes = [(20, 40), (60, 80), (100, 110)];
+        let message = learnt(120, &holes, 0, 90).unwrap_err().to_string();
+        assert!(message.contains("1970-01-21 to 1970-02-09"), "{message}");
+    }
+
+    #[test]
+    fn beside_a_hole_a_shorter_window_is_learnt() {
+        let holes = [(300, 310)];
+        let schedule = learnt(500, &holes, 0, 365).unwrap();
+        let days = i32::from(schedule.horizon_days);
+        // After the hole 190 days are left, and before it twice 150.
+        assert_eq!(days, 190);
+        let clear = |d: &Day| d.number() + days <= 300 || d.number() >= 310;
+        assert!(schedule.regular.iter().all(clear), "{:?}", schedule.regular);
     }
 }

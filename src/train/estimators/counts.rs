@@ -24,18 +24,10 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn new(customers: &[Purchases]) -> Self {
-        let key = |p: &Purchases| {
-            (
-                p.frequency(),
-                p.last_day().to_bits(),
-                p.age_days().to_bits(),
-            )
-        };
         let mut sorted = customers.to_vec();
-        // Times are not negative, so their bits are in the order of their values.
-        sorted.sort_unstable_by_key(key);
+        sorted.sort_unstable_by_key(by_counts);
         let groups: Vec<Group> = sorted
-            .chunk_by(|a, b| key(a) == key(b))
+            .chunk_by(|a, b| by_counts(a) == by_counts(b))
             .filter_map(|equal| equal.first().map(|p| (p, equal.len() as f64)))
             .map(|(p, customers)| Group {
                 x: f64::from(p.frequency()),
@@ -79,4 +71,13 @@ impl Counts {
     pub(crate) fn mean_age(&self) -> f64 {
         self.groups.iter().map(|g| g.customers * g.age).sum::<f64>() / self.customers
     }
+}
+
+/// What customers are sorted by. Times are not negative, so their bits are in the order of their values.
+pub(crate) fn by_counts(customer: &Purchases) -> (u32, u64, u64) {
+    (
+        customer.frequency(),
+        customer.last_day().to_bits(),
+        customer.age_days().to_bits(),
+    )
 }

@@ -8,7 +8,7 @@ use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
 
 /// The positions in a vector of the features that segments are made of.
-pub(super) fn positions(ctx: &TrainContext<'_>, segments: &Segments) -> Vec<usize> {
+fn positions(ctx: &TrainContext<'_>, segments: &Segments) -> Vec<usize> {
     let names = segments.features.iter();
     names
         .filter_map(|name| ctx.catalogue.position_of(name).ok())

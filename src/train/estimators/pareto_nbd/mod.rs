@@ -11,6 +11,7 @@ use crate::math::evenly;
 use crate::model::{ParetoNbd, Purchases};
 use crate::train::estimators::bg_nbd::MOST_CUSTOMERS;
 use crate::train::estimators::climb::{Bounds, Top, climb};
+use crate::train::estimators::counts::by_counts;
 use likelihood::{Likelihood, WithoutDropout};
 
 /// What makes a fit impossible.
@@ -41,7 +42,7 @@ pub struct ParetoNbdFit {
     pub standard_errors: Option<[f64; 4]>,
     /// Whether the top was reached: no parameter that is free to move would raise the likelihood.
     pub converged: bool,
-    /// Newton steps taken from the start that won.
+    /// Newton steps taken with all of them from the start that won.
     pub iterations: usize,
     /// How many customers were looked at.
     pub customers: usize,
@@ -66,6 +67,9 @@ const LEGAL_RANGE: Bounds<4> = Bounds {
 /// rates and in loyalty, the second one of customers who are much alike and seldom drop out.
 const STARTS: [[f64; 3]; 2] = [[0.5, 0.5, 0.5], [4.0, 2.0, 10.0]];
 
+/// So many customers show where the top is; more only have to be climbed for the last steps.
+const SCOUTED: usize = 2_000;
+
 /// The 95 % quantile of the chi-squared distribution with the two degrees of freedom that the drop-out adds.
 const BEYOND_CHANCE: f64 = 5.991;
 
@@ -88,15 +92,10 @@ pub fn fit(customers: &[Purchases]) -> Result<ParetoNbdFit, ParetoNbdError> {
     let rate = counts.repeat_rate().ok_or(ParetoNbdError::NoRepeat {
         customers: taken.len(),
     })?;
-    let age = counts.mean_age();
-    let [first, second] = STARTS.map(|[r, s, ages]| {
-        let start = [r, r / rate, s, ages * age].map(libm::log);
-        climb(&likelihood, start, &LEGAL_RANGE)
-    });
-    let best = if second.point.value > first.point.value {
-        second
-    } else {
-        first
+    let starts = starts(rate, counts.mean_age());
+    let best = match scouted(&taken, starts) {
+        Some(near) => climb(&likelihood, near, &LEGAL_RANGE),
+        None => highest(&likelihood, starts),
     };
     let without = climb(
         &WithoutDropout(counts),
@@ -107,6 +106,38 @@ pub fn fit(customers: &[Purchases]) -> Result<ParetoNbdFit, ParetoNbdError> {
         },
     );
     Ok(fitted(&best, without.point.value, taken.len(), customers))
+}
+
+/// Where the climb starts, for customers with so many orders a day and of this mean age.
+fn starts(rate: f64, age: f64) -> [[f64; 4]; 2] {
+    STARTS.map(|[r, s, ages]| [r, r / rate, s, ages * age].map(libm::log))
+}
+
+/// The top of an even choice of customers: so near to that of all that one climb from there is enough. `None` where there
+/// are not many more, and where it lies at a bound, from which a climb may not find back.
+fn scouted(customers: &[Purchases], starts: [[f64; 4]; 2]) -> Option<[f64; 4]> {
+    if customers.len() < 2 * SCOUTED {
+        return None;
+    }
+    let mut sorted = customers.to_vec();
+    sorted.sort_unstable_by_key(by_counts);
+    let some: Vec<Purchases> = evenly(sorted.len(), SCOUTED)
+        .filter_map(|k| sorted.get(k))
+        .copied()
+        .collect();
+    let top = highest(&Likelihood::new(&some), starts);
+    let inside = !LEGAL_RANGE.reached(top.at).contains(&true);
+    (top.converged && inside).then_some(top.at)
+}
+
+/// The higher of the tops that are reached from the two starts.
+fn highest(likelihood: &Likelihood, starts: [[f64; 4]; 2]) -> Top<4> {
+    let [first, second] = starts.map(|start| climb(likelihood, start, &LEGAL_RANGE));
+    if second.point.value > first.point.value {
+        second
+    } else {
+        first
+    }
 }
 
 fn fitted(best: &Top<4>, without: f64, looked_at: usize, customers: &[Purchases]) -> ParetoNbdFit {
