@@ -176,10 +176,12 @@ impl From<Reason<'_>> for ValueReason {
     }
 }
 
-/// A sum of money: whole from 100 on.
+/// A sum of money: whole from 100 on, and nothing without decimals.
 pub(crate) fn money(amount: f64, currency: Option<&str>) -> String {
     let number = if amount >= 99.995 {
         thousands(amount.round() as u64)
+    } else if amount == 0.0 {
+        "0".to_owned()
     } else {
         format!("{amount:.2}")
     };

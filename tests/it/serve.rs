@@ -35,6 +35,7 @@ mod subject_forms;
 mod tls;
 #[cfg(feature = "otel")]
 mod traces;
+#[cfg(feature = "train")]
 mod value;
 
 use std::sync::{Arc, mpsc};

@@ -7,8 +7,7 @@ use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder
 use ebb::lifecycle::Thresholds;
 use ebb::model::{
     Bands, BgNbd, Bundle, BundleSpec, Calibration, ChurnModel, Column, Expansion, FORMAT_VERSION,
-    Hinge, Interaction, ParetoNbd, Preprocessing, RfmCuts, Segment, Segments, SpendIntervalBand,
-    SpendIntervals, SpendModel, SpendRegression, Training, ValueModel, ValueTier, save,
+    Hinge, Interaction, Preprocessing, Segment, Segments, Training, save,
 };
 
 pub const TIMEZONE: &str = "Europe/London";
@@ -28,63 +27,9 @@ pub fn seasonal_spec() -> BundleSpec {
     spec_of(2, 7, &[])
 }
 
-/// The same as [`spec`] with a value model.
-pub fn value_spec() -> BundleSpec {
-    let spec = spec_of(0, 0, &["purchase", "return"]);
-    let tier = |name: &str, from: f64| ValueTier {
-        name: name.into(),
-        from,
-    };
-    let regression = SpendRegression {
-        intercept: 3.0,
-        expansion: Expansion {
-            hinges: Vec::new(),
-            interactions: Vec::new(),
-        },
-        weights: (0..spec.preprocessing.columns.len())
-            .map(|i| ((i * 3) % 7) as f64 / 60.0 - 0.05)
-            .collect(),
-    };
-    let value = ValueModel {
-        currency: Some("GBP".into()),
-        margin: 0.35,
-        horizon_days: 180,
-        learnt_days: 180,
-        annual_discount: 0.1,
-        residual_years: Some(3.0),
-        orders: ParetoNbd {
-            r: 0.55,
-            alpha: 74.0,
-            s: 0.6,
-            beta: 82.0,
-        },
-        spend: SpendModel::Mean(24.0),
-        regression: Some(regression),
-        regression_share: 0.5,
-        level: 1.1,
-        intervals: SpendIntervals {
-            covers: 0.8,
-            bands: vec![SpendIntervalBand {
-                from: 0.0,
-                low: 0.25,
-                high: 2.5,
-            }],
-        },
-        tiers: vec![tier("high", 60.0), tier("medium", 20.0), tier("low", 0.0)],
-        rfm: RfmCuts {
-            recency_days: vec![15.0, 30.0, 60.0, 120.0],
-            orders: vec![1.0, 2.0, 4.0, 8.0],
-            amount: vec![20.0, 50.0, 100.0, 300.0],
-        },
-    };
-    BundleSpec {
-        value: Some(value),
-        ..spec
-    }
-}
-
+/// The same with features of so many earlier years, with a lead, and with orders of some kinds.
 #[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
-fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
+pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["visit".into(), "purchase".into(), "booking".into()],
         other_kinds: vec!["return".into()],

@@ -3,6 +3,7 @@
 use super::*;
 use crate::history::{Amount, DayRecord, HistoriesBuilder};
 use crate::model::tests::spec;
+use crate::model::tests::value::spec_with_value;
 use crate::phases::Phases;
 
 fn as_of() -> Day {
@@ -154,6 +155,56 @@ fn a_list_of_a_model_with_a_value_part_has_its_columns_instead_of_the_rate_of_th
     assert!(rows[0]["value_at_risk"].is_null());
     assert_eq!(rows[1]["value_at_risk"], 99.5);
     assert_eq!(rows[1]["currency"], "GBP");
+}
+
+#[test]
+fn the_loss_of_a_model_with_a_value_part_is_the_value_at_risk_and_its_tiers_can_be_chosen() {
+    let bundle = Bundle::new(spec_with_value(), "test".into()).unwrap();
+    let histories = log(&[
+        ("often", &[60, 50, 40, 30, 20, 10, 3], 5.0),
+        ("rare", &[160, 150], 5.0),
+        ("rich", &[60, 40, 20], 500.0),
+        ("new", &[2], 20.0),
+    ]);
+    let listed = |order, chosen: &Chosen| {
+        top(&TopRequest {
+            bundle: &bundle,
+            histories: &histories,
+            as_of: as_of(),
+            order,
+            chosen,
+            limit: 10,
+            phases: Phases::UNOBSERVED,
+        })
+        .unwrap()
+    };
+    let all = listed(Order::Loss, &Chosen::all(&bundle));
+    assert_eq!(all.value.as_ref().unwrap().currency.as_deref(), Some("GBP"));
+    let at_risk: Vec<f64> = all
+        .users
+        .iter()
+        .map(|user| user.value.as_ref().unwrap().at_risk.unwrap())
+        .collect();
+    assert!(
+        at_risk.len() == 4 && at_risk.is_sorted_by(|a, b| a > b),
+        "{at_risk:?}"
+    );
+    let risk = listed(Order::Risk, &Chosen::all(&bundle));
+    assert_ne!(ids(&risk), ids(&all), "the negative control");
+    let tier = |user: &TopUser| user.value.as_ref().unwrap().tier.clone().unwrap();
+    let first = tier(&all.users[0]);
+    let chosen = Chosen::all(&bundle).with_tier(&bundle, &first).unwrap();
+    let of_tier = listed(Order::Loss, &chosen);
+    let expected = all.users.iter().filter(|user| tier(user) == first);
+    assert_eq!(of_tier.matching, expected.count() as u64);
+    assert!(of_tier.users.iter().all(|user| tier(user) == first));
+    assert_eq!(
+        Chosen::all(&bundle)
+            .with_tier(&bundle, "hgih")
+            .unwrap_err()
+            .to_string(),
+        "there is no tier `hgih`; there are high, medium, low; the nearest is `high`"
+    );
 }
 
 #[test]

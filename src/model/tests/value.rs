@@ -212,6 +212,7 @@ fn a_factor_is_said_with_the_digits_that_it_has() {
     for (factor, text) in [
         (1.8, "x 1.8"),
         (12.0, "x 12"),
+        (1.04, "x 1.04"),
         (0.5, "x 0.5"),
         (0.03, "x 0.03"),
         (0.001, "x <0.01"),

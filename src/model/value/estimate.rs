@@ -94,10 +94,11 @@ pub fn factor(contribution: f64) -> f64 {
     libm::exp(contribution)
 }
 
-/// Such a factor in words: `x 1.8`.
+/// Such a factor in words: `x 1.8`, and close to 1 with two decimals.
 pub fn factor_words(contribution: f64) -> String {
     match factor(contribution) {
         factor if factor >= 9.95 => format!("x {factor:.0}"),
+        factor if (0.9..1.1).contains(&factor) => format!("x {factor:.2}"),
         factor if factor >= 0.095 => format!("x {factor:.1}"),
         factor if factor >= 0.0095 => format!("x {factor:.2}"),
         _ => "x <0.01".to_owned(),

@@ -3,13 +3,71 @@
 use std::collections::BTreeMap;
 
 use ebb::batch::scores::{Target, write_scores};
+use ebb::model::{
+    Expansion, ParetoNbd, RfmCuts, SpendIntervalBand, SpendIntervals, SpendModel, SpendRegression,
+};
 use ebb::phases::Phases;
 use tonic::Code;
 
 use super::inference::request;
 use super::listing::{list, many};
 use super::*;
-use crate::support::value_spec;
+use crate::support::spec_of;
+
+/// The tests' bundle with a value model.
+fn value_spec() -> BundleSpec {
+    let spec = spec_of(0, 0, &["purchase", "return"]);
+    let tier = |name: &str, from: f64| ebb::model::ValueTier {
+        name: name.into(),
+        from,
+    };
+    let regression = SpendRegression {
+        intercept: 3.0,
+        expansion: Expansion {
+            hinges: Vec::new(),
+            interactions: Vec::new(),
+        },
+        weights: (0..spec.preprocessing.columns.len())
+            .map(|i| ((i * 3) % 7) as f64 / 60.0 - 0.05)
+            .collect(),
+    };
+    let value = ebb::model::ValueModel {
+        currency: Some("GBP".into()),
+        margin: 0.35,
+        horizon_days: 180,
+        learnt_days: 180,
+        annual_discount: 0.1,
+        residual_years: Some(3.0),
+        orders: ParetoNbd {
+            r: 0.55,
+            alpha: 74.0,
+            s: 0.6,
+            beta: 82.0,
+        },
+        spend: SpendModel::Mean(24.0),
+        regression: Some(regression),
+        regression_share: 0.5,
+        level: 1.1,
+        intervals: SpendIntervals {
+            covers: 0.8,
+            bands: vec![SpendIntervalBand {
+                from: 0.0,
+                low: 0.25,
+                high: 2.5,
+            }],
+        },
+        tiers: vec![tier("high", 60.0), tier("medium", 20.0), tier("low", 0.0)],
+        rfm: RfmCuts {
+            recency_days: vec![15.0, 30.0, 60.0, 120.0],
+            orders: vec![1.0, 2.0, 4.0, 8.0],
+            amount: vec![20.0, 50.0, 100.0, 300.0],
+        },
+    };
+    BundleSpec {
+        value: Some(value),
+        ..spec
+    }
+}
 
 /// A server of the model with a value part that knows many users.
 async fn worth() -> Running {
