@@ -159,6 +159,7 @@ struct Labelled {
 fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainError> {
     let spacing = Spacing {
         days: ctx.config.model.spacing_days,
+        past: None,
         most: ctx.config.model.snapshots,
         anniversaries: ctx.config.model.most_anniversaries(),
         active_within_days: ctx.config.churn.active_within_days,

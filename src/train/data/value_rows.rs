@@ -13,6 +13,15 @@ use crate::train::settings::ValueConfig;
 /// The shortest window that spend is learnt on, in days.
 pub(crate) const LEAST_LEARNT_DAYS: u16 = 28;
 
+/// Dates in the length of a window.
+const DATES_A_WINDOW: u16 = 6;
+
+/// The most dates.
+const MOST_DATES: usize = 36;
+
+/// The fewest days of the log before the oldest date: a third of the window within these.
+const LEAST_PAST: std::ops::RangeInclusive<i32> = 21..=60;
+
 /// Rows (user, date) of the users that are asked about at the dates of a schedule, with what they spent in the window after it.
 #[derive(Clone, Debug)]
 pub(crate) struct ValueRows {
@@ -93,20 +102,8 @@ pub(crate) fn value_schedule(
     config: &ValueConfig,
 ) -> Result<Schedule, TrainError> {
     if has_orders(ctx)? {
-        let spacing = Spacing {
-            days: ctx.config.model.spacing_days,
-            most: ctx.config.model.snapshots,
-            anniversaries: 0,
-            active_within_days: ctx.config.churn.active_within_days,
-        };
         let lead_days = ctx.config.churn.lead_days;
-        return learnt_schedule(
-            &ctx.observed,
-            ctx.as_of,
-            lead_days,
-            config.horizon_days,
-            spacing,
-        );
+        return learnt_schedule(&ctx.observed, ctx.as_of, lead_days, config.horizon_days);
     }
     Err(TrainError::NoOrders {
         kinds: config.kinds.clone(),
@@ -137,14 +134,13 @@ fn learnt_schedule(
     as_of: Day,
     lead_days: u32,
     horizon_days: u16,
-    spacing: Spacing,
 ) -> Result<Schedule, TrainError> {
     let span_days = observed.until.since(observed.first);
     let longest = (span_days / 2 - lead_days as i32).max(0);
     let longest_asked = horizon_days.min(u16::try_from(longest).unwrap_or(u16::MAX));
     // Beside holes there may be no room for a window that the length of the log would allow.
     let fitting = (LEAST_LEARNT_DAYS..=longest_asked).rev().find_map(|days| {
-        let schedule = Schedule::new(observed, as_of, lead_days, days, spacing).ok()?;
+        let schedule = spend_schedule(observed, as_of, lead_days, days).ok()?;
         let past = schedule.regular.last()?.since(observed.first);
         (past >= schedule.window_days).then_some(schedule)
     });
@@ -156,6 +152,39 @@ fn learnt_schedule(
         least: LEAST_LEARNT_DAYS,
         holes: observed.holes.clone(),
     })
+}
+
+/// A schedule for a window of spend. Spend varies far more than churn, so that every date helps, though neighbours share most
+/// of their windows, and so does one of a young log.
+fn spend_schedule(
+    observed: &Observed,
+    as_of: Day,
+    lead_days: u32,
+    days: u16,
+) -> Result<Schedule, TrainError> {
+    let spacing = Spacing {
+        days: Some((days / DATES_A_WINDOW).max(1)),
+        past: Some(i32::from(days / 3).clamp(*LEAST_PAST.start(), *LEAST_PAST.end())),
+        most: MOST_DATES,
+        anniversaries: 0,
+        active_within_days: 0,
+    };
+    Schedule::new(observed, as_of, lead_days, days, spacing)
+}
+
+/// The schedule that estimates are judged on: that of the fit, where its newest date has others whose windows ended before it;
+/// else that of the longest window of which the log has room for two and a past. `None` where it has none.
+pub(crate) fn judged_schedule(ctx: &TrainContext<'_>, learnt: &Schedule) -> Option<Schedule> {
+    if learnt.test.is_some() {
+        return Some(learnt.clone());
+    }
+    let lead_days = ctx.config.churn.lead_days;
+    (LEAST_LEARNT_DAYS..learnt.horizon_days)
+        .rev()
+        .find_map(|days| {
+            let schedule = spend_schedule(&ctx.observed, ctx.as_of, lead_days, days).ok()?;
+            schedule.test.is_some().then_some(schedule)
+        })
 }
 
 /// What a user spends in the window after a date.
@@ -306,14 +335,8 @@ mod tests {
         lead_days: u32,
         horizon_days: u16,
     ) -> Result<Schedule, TrainError> {
-        let spacing = Spacing {
-            days: None,
-            most: 26,
-            anniversaries: 0,
-            active_within_days: 90,
-        };
         let observed = observed(until, holes);
-        learnt_schedule(&observed, day(until), lead_days, horizon_days, spacing)
+        learnt_schedule(&observed, day(until), lead_days, horizon_days)
     }
 
     #[test]

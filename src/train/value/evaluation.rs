@@ -15,7 +15,7 @@ use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::snapshots::Schedule;
-use crate::train::data::value_rows::ValueRows;
+use crate::train::data::value_rows::{ValueRows, judged_schedule};
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use crate::train::metrics::value::{
@@ -42,8 +42,18 @@ impl Chosen {
 pub(super) fn evaluate(
     ctx: &TrainContext<'_>,
     config: &ValueConfig,
-    rows: &ValueRows,
+    learnt: &ValueRows,
 ) -> Result<Result<ValueEvaluation, String>, TrainError> {
+    let Some(schedule) = judged_schedule(ctx, &learnt.schedule) else {
+        return Ok(Err(too_short(&learnt.schedule)));
+    };
+    let own;
+    let rows = if schedule == learnt.schedule {
+        learnt
+    } else {
+        own = ValueRows::build(ctx, schedule)?;
+        &own
+    };
     let schedule = &rows.schedule;
     let Some(test_date) = schedule.test else {
         return Ok(Err(too_short(schedule)));

@@ -1,7 +1,6 @@
 //! The fit of spend as it is done for predictions on one day, from what was known by then.
 
 use super::blend::Expected;
-use super::intervals::intervals;
 use super::orders::{OrderCards, OrderModels};
 use super::regression::{FittedSpend, SpendRows};
 use super::rehearsal::{Newest, SpendFold};
@@ -12,20 +11,19 @@ use crate::model::SpendIntervals;
 use crate::phases::Phase;
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
-use crate::train::data::dataset::user_part;
 use crate::train::data::snapshots::cutoffs;
 use crate::train::selection::candidate::{EarlierYears, default_candidate, name};
 use crate::train::settings::ValueMethod;
 
 /// The weights of the regression in the blend that are compared, the default first.
-const SHARES: [f64; 4] = [0.75, 0.5, 1.0, 0.0];
+const SHARES: [f64; 4] = [0.8, 1.0, 0.5, 0.0];
 
 /// The default penalty over that of a churn model: amounts vary far more than labels. On public logs, three times more or less
 /// changed the Gini coefficient by 0.002 at most, and a tenth did clearly worse.
 const PENALTY: f64 = 10.0;
 
 /// Other penalties that are compared, over the default.
-const OTHER_PENALTIES: [f64; 2] = [0.3, 3.0];
+const OTHER_PENALTIES: [f64; 3] = [0.1, 0.3, 3.0];
 
 /// Standard errors by which another candidate or weight must beat the default.
 const MARGIN_STANDARD_ERRORS: f64 = 2.0;
@@ -50,8 +48,6 @@ pub(super) struct SpendFit {
     /// The logarithm of the factor of the level.
     pub(super) level: f64,
     pub(super) intervals: SpendIntervals,
-    /// Past dates that it was rehearsed on, newest first.
-    pub(super) rehearsed: Vec<Day>,
 }
 
 /// What a fit is for, and how.
@@ -92,15 +88,9 @@ pub(super) fn fit_for(
         log_regression: regression.as_ref().map(|f| rows.log_spend(&f.fitted, row)),
         by_orders: orders.of(rows.raw(row)),
     };
-    let level = Newest::new(rows, &known, expected).level(share, orders.new_customer());
-    let intervals = match folds.is_empty() {
-        false => {
-            let expected: Vec<f64> = folds.iter().flat_map(|f| f.predicted(share)).collect();
-            let actual: Vec<f64> = folds.iter().flat_map(|f| f.spend.clone()).collect();
-            intervals(asked.interval, &expected, &actual)
-        }
-        true => cross_fitted(rows, asked, &candidate, (share, &orders))?,
-    };
+    let newest = Newest::new(rows, &known, expected);
+    let level = newest.level(share, orders.new_customer());
+    let intervals = newest.intervals(asked.interval, share, orders.new_customer());
     Ok(SpendFit {
         candidate,
         trials,
@@ -109,41 +99,9 @@ pub(super) fn fit_for(
         share_rule,
         level,
         intervals,
-        rehearsed: folds.iter().map(|fold| fold.date).collect(),
         orders,
         cards,
     })
-}
-
-/// The intervals where there is no past date to rehearse: each half of the users predicted from the other, at the known dates.
-fn cross_fitted(
-    rows: &SpendRows<'_>,
-    asked: Asked<'_>,
-    candidate: &Hyperparameters,
-    (share, orders): (f64, &OrderModels),
-) -> Result<SpendIntervals, TrainError> {
-    let known: Vec<usize> = rows.rows.known_at(asked.date).collect();
-    let (mut expected, mut actual) = (Vec::new(), Vec::new());
-    for half in 0..2 {
-        let is_of = |row: &&usize| user_part(rows.rows.data.users[**row], 2) == half;
-        let own: Vec<usize> = known.iter().filter(is_of).copied().collect();
-        let others: Vec<usize> = known.iter().filter(|row| !is_of(row)).copied().collect();
-        let fitted = if asked.method.has_regression() && rows.usable(&others) {
-            let sample = rows.rows.whole(others);
-            Some(rows.fit(candidate, &sample, asked.date, super::rehearsal::TOLERANCE)?)
-        } else {
-            None
-        };
-        for row in own {
-            let both = Expected {
-                log_regression: fitted.as_ref().map(|f| rows.log_spend(&f.fitted, row)),
-                by_orders: orders.of(rows.raw(row)),
-            };
-            expected.push(libm::exp(both.log_spend(share, orders.new_customer())));
-            actual.push(rows.spend[row]);
-        }
-    }
-    Ok(intervals(asked.interval, &expected, &actual))
 }
 
 /// The weight of the regression, and how it was chosen.

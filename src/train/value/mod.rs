@@ -240,11 +240,5 @@ fn notes(config: &ValueConfig, model: &ValueModel, fitted: &SpendFit) -> Vec<Str
         );
     }
     notes.extend(fitted.cards.spend.reason.clone());
-    if fitted.rehearsed.is_empty() {
-        notes.push(
-            "No past date could be rehearsed: intervals come from users predicted from other users of the same dates."
-                .to_owned(),
-        );
-    }
     notes
 }

@@ -1,11 +1,13 @@
 //! Dates in the past on which spend is predicted as it would have been, beside what was spent.
 
 use super::blend::Expected;
+use super::intervals::intervals;
 use super::orders::OrderModels;
 use super::regression::SpendRows;
 use crate::card::Hyperparameters;
 use crate::history::Day;
 use crate::math::evenly;
+use crate::model::SpendIntervals;
 use crate::train::TrainError;
 use crate::train::data::dataset::MIN_ROWS;
 use crate::train::estimators::training_rows::Sample;
@@ -13,6 +15,9 @@ use crate::train::metrics::value::poisson_deviance;
 
 /// The mean gradient at which a fit is close enough to its optimum to be compared.
 pub(super) const TOLERANCE: f64 = 1e-5;
+
+/// The share of the last window's deviation from the expected total that is taken to last.
+const LASTING_SHARE: f64 = 0.5;
 
 /// Rows of a fit of a rehearsal at most.
 const MOST_ROWS: usize = 12_000;
@@ -53,11 +58,19 @@ impl Newest {
         Self { expected, spend }
     }
 
-    /// The logarithm of the factor that makes the total of a blend the one that was spent: a geometric mean of two models lies
-    /// below their totals, and spend may have drifted. 0 where hardly anybody spent.
+    /// The logarithm of the factor for a blend to have the level of what was spent: a geometric mean of two models lies below their
+    /// totals, and spend may have drifted. Half of the way there did best on public logs. 0 where hardly anybody spent.
     pub(super) fn level(&self, share: f64, new_customer: f64) -> f64 {
         let blend = blended(&self.expected, share, new_customer);
-        shift(&blend, &self.spend).unwrap_or_default()
+        LASTING_SHARE * shift(&blend, &self.spend).unwrap_or_default()
+    }
+
+    /// The intervals of a blend by what was spent, whatever the level.
+    pub(super) fn intervals(&self, covers: f64, share: f64, new_customer: f64) -> SpendIntervals {
+        let mut blend = blended(&self.expected, share, new_customer);
+        let factor = shift(&blend, &self.spend).map_or(1.0, libm::exp);
+        blend.iter_mut().for_each(|spend| *spend *= factor);
+        intervals(covers, &blend, &self.spend)
     }
 }
 
