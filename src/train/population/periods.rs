@@ -434,10 +434,7 @@ mod tests {
         assert_eq!(of_month("2024-02-01", "tier"), [named(seen), named(unseen)]);
         assert_eq!(
             of_month("2024-08-01", "stage"),
-            [
-                named(("one record", 0.2, 1, 1)),
-                named(("more", 0.4, 2, 2))
-            ]
+            [named(("one record", 0.2, 1, 1)), named(("more", 0.4, 2, 2))]
         );
         for month in ["2024-02-01", "2024-03-01", "2024-08-01"] {
             let total = |by: &str| {
