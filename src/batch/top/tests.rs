@@ -160,12 +160,17 @@ fn a_list_of_a_model_with_a_value_part_has_its_columns_instead_of_the_rate_of_th
 #[test]
 fn the_loss_of_a_model_with_a_value_part_is_the_value_at_risk_and_its_tiers_can_be_chosen() {
     let bundle = Bundle::new(spec_with_value(), "test".into()).unwrap();
-    let histories = log(&[
-        ("often", &[60, 50, 40, 30, 20, 10, 3], 5.0),
-        ("rare", &[160, 150], 5.0),
-        ("rich", &[60, 40, 20], 500.0),
-        ("new", &[2], 20.0),
-    ]);
+    let shapes: Vec<(String, [i32; 3], f64)> = (0..30_i32)
+        .map(|k| {
+            let days = [1 + k % 23, 25 + k * 3 % 50, 80 + k];
+            (format!("u{k:02}"), days, f64::from(5 + k * 37 % 90))
+        })
+        .collect();
+    let users: Vec<(&str, &[i32], f64)> = shapes
+        .iter()
+        .map(|(user, days, amount)| (user.as_str(), &days[..], *amount))
+        .collect();
+    let histories = log(&users);
     let listed = |order, chosen: &Chosen| {
         top(&TopRequest {
             bundle: &bundle,
@@ -173,7 +178,7 @@ fn the_loss_of_a_model_with_a_value_part_is_the_value_at_risk_and_its_tiers_can_
             as_of: as_of(),
             order,
             chosen,
-            limit: 10,
+            limit: 100,
             phases: Phases::UNOBSERVED,
         })
         .unwrap()
@@ -186,7 +191,7 @@ fn the_loss_of_a_model_with_a_value_part_is_the_value_at_risk_and_its_tiers_can_
         .map(|user| user.value.as_ref().unwrap().at_risk.unwrap())
         .collect();
     assert!(
-        at_risk.len() == 4 && at_risk.is_sorted_by(|a, b| a > b),
+        at_risk.len() == 30 && at_risk.is_sorted_by(|a, b| a >= b),
         "{at_risk:?}"
     );
     let risk = listed(Order::Risk, &Chosen::all(&bundle));
