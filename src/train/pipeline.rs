@@ -16,7 +16,6 @@ use super::data::schema::absent_activity;
 use super::data::snapshots::{Schedule, Spacing};
 use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
-use super::estimators::newton::Fitted;
 use super::estimators::orders::with_orders;
 use super::estimators::segments::fit_segments;
 use super::estimators::training_rows::{Sample, TrainingRows};
@@ -31,8 +30,7 @@ use super::population::{Population, describe};
 use super::selection::backtest::Fold;
 use super::selection::calibration::forecast_card;
 use super::selection::candidate;
-use super::selection::fitting::{Asked, Fits, select_and_fit};
-use super::selection::search::Selection;
+use super::selection::fitting::{Asked, Fits, churn_model, select_and_fit};
 use super::value::fit_value;
 use crate::card::{
     Card, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION, Untested,
@@ -40,8 +38,7 @@ use crate::card::{
 use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
-    BundleSpec, Calibration, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments,
-    Training, ValueTier, version,
+    BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier, version,
 };
 use crate::phases::Unit;
 
@@ -364,31 +361,6 @@ fn evaluate(
         churned: split.test.labels.clone(),
     };
     Ok(Ok((evaluation, made)))
-}
-
-/// A fit as the bundle has it.
-fn churn_model(
-    schedule: &Schedule,
-    rows: &TrainingRows<'_>,
-    selection: &Selection,
-    fitted: Fitted,
-    line: Calibration,
-) -> ChurnModel {
-    let expansion = if selection.candidate.nonlinear_terms {
-        rows.expansion.clone()
-    } else {
-        Expansion::default()
-    };
-    let mut weights = fitted.weights;
-    // Without hinges and interactions there are columns only.
-    weights.truncate(rows.matrix.columns + expansion.len());
-    ChurnModel {
-        horizon_days: schedule.horizon_days,
-        intercept: fitted.intercept,
-        expansion,
-        weights,
-        calibration: line,
-    }
 }
 
 fn bundle(

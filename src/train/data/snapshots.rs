@@ -143,10 +143,7 @@ impl Schedule {
             Some(past) => vec![past],
             None => vec![horizon, horizon.div_euclid(2), 1],
         };
-        let regular = pasts
-            .into_iter()
-            .map(reaching_back)
-            .find(|d| !d.is_empty());
+        let regular = pasts.into_iter().map(reaching_back).find(|d| !d.is_empty());
         let Some((regular, latest)) = regular.and_then(|r| Some((r.clone(), *r.last()?))) else {
             let longest = (span - 1 - lead_days as i32).max(0);
             let holes = observed.holes.clone();
