@@ -149,7 +149,7 @@ const FLOORS: [Floors; 4] = [
             &["day"],
         ],
         leaves: &[],
-        below_leaves: 7,
+        below_leaves: 8,
     },
     Floors {
         parent: "events",
@@ -173,6 +173,7 @@ const FLOORS: [Floors; 4] = [
         floors: &[
             &["config"],
             &["pipeline", "matrix", "later"],
+            &["value"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],
@@ -180,7 +181,7 @@ const FLOORS: [Floors; 4] = [
             &["settings"],
         ],
         leaves: &[],
-        below_leaves: 7,
+        below_leaves: 8,
     },
     Floors {
         parent: "serve",

@@ -1,4 +1,4 @@
-//! Tiers that do not flicker: a tier changes at a weekly checkpoint, and only when the value has passed the bound by a quarter.
+//! Tiers that do not flicker: a tier changes at a weekly checkpoint, and only when the value has passed the bound by 30 %.
 
 use super::ValueTier;
 use super::scorer::tier_of;
@@ -11,7 +11,7 @@ const WEEK: i32 = 7;
 const MOST_CHECKPOINTS: usize = 26;
 
 /// By how much a value must have passed a bound.
-const PASSED: f64 = 1.25;
+const PASSED: f64 = 1.3;
 
 /// The newest checkpoint at or before a day.
 pub(crate) fn newest_checkpoint(as_of: Day) -> Day {
@@ -64,7 +64,7 @@ fn next(tiers: &[ValueTier], tier: usize, value: f64) -> usize {
         tier_of(tiers, value * PASSED),
         tier_of(tiers, value / PASSED),
     );
-    // Above the tier only when it is passed by a quarter even so, below it only when it falls short by a quarter even so.
+    // Above the tier only when it is passed by 30 % even so, below it only when it falls short by 30 % even so.
     tier.clamp(highest, lowest)
 }
 
@@ -98,18 +98,18 @@ mod tests {
     }
 
     #[test]
-    fn a_tier_changes_only_beyond_a_quarter() {
+    fn a_tier_changes_only_well_beyond_its_bound() {
         assert_eq!(after(&[500.0]), (Some(1), 1));
         assert_eq!(after(&[500.0, 1_200.0]), (Some(1), 2), "not far enough up");
-        assert_eq!(after(&[500.0, 1_251.0]), (Some(0), 1));
+        assert_eq!(after(&[500.0, 1_301.0]), (Some(0), 1));
         assert_eq!(
-            after(&[1_300.0, 850.0]),
+            after(&[1_400.0, 850.0]),
             (Some(0), 2),
             "not far enough down"
         );
-        assert_eq!(after(&[1_300.0, 850.0, 1_080.0]), (Some(0), 3));
-        assert_eq!(after(&[1_300.0, 790.0, 1_080.0]), (Some(1), 2));
-        assert_eq!(after(&[1_300.0, 920.0, 50.0, 105.0]), (Some(2), 2));
+        assert_eq!(after(&[1_400.0, 850.0, 1_080.0]), (Some(0), 3));
+        assert_eq!(after(&[1_400.0, 760.0, 1_080.0]), (Some(1), 2));
+        assert_eq!(after(&[1_400.0, 920.0, 50.0, 105.0]), (Some(2), 2));
         // The first value near a bound has nothing before it.
         assert_eq!(after(&[1_001.0]), (Some(0), 2));
         assert_eq!(after(&[]), (None, 1));

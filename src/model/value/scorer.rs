@@ -11,7 +11,7 @@ use crate::model::{BundleSpec, Derived};
 
 /// The most probable churn that a value at risk is computed with: what a user is worth in the other case follows from a value that
 /// hardly contains it, the rarer it is. In simulations with known lives, values at risk up to here were those that came.
-const MOST_CHURN: f64 = 0.95;
+const MOST_CHURN: f64 = 0.9;
 
 /// The least expected number of orders that an estimate is divided by.
 pub(crate) const LEAST_ORDERS: f64 = 1e-12;

@@ -28,7 +28,6 @@ const LEAST_SPENDERS: usize = 10;
 /// What was expected at a date from what was known by then, and what was spent.
 #[derive(Clone, Debug)]
 pub(super) struct SpendFold {
-    pub(super) date: Day,
     expected: Vec<Expected>,
     pub(super) spend: Vec<f64>,
     /// The logarithm of the spend of a new customer by orders alone.
@@ -98,7 +97,6 @@ impl SpendFold {
             by_orders: orders.of(rows.raw(row)),
         };
         Ok(Some(Self {
-            date,
             expected: predicted.iter().map(|row| expected(*row)).collect(),
             spend: predicted.iter().map(|row| rows.spend[*row]).collect(),
             new_customer: orders.new_customer(),
