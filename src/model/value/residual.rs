@@ -215,6 +215,78 @@ mod tests {
         assert!(at_risk > 2.0 * p * mixture, "{at_risk} {mixture}");
     }
 
+    /// Users of a known life: orders at a rate, until they leave.
+    struct Life {
+        counts: Purchases,
+        /// Days of the orders after the as-of day.
+        to_come: Vec<f64>,
+    }
+
+    /// Draws lives of [`SIMULATED`], observed for 400 days and for three years after that.
+    fn lives(users: u64) -> impl Iterator<Item = Life> {
+        let mut state = 0;
+        let mut draw = move || {
+            state += 1;
+            let bits = crate::math::splitmix::splitmix64(state) >> 11;
+            (bits as f64 + 0.5) / 2_f64.powi(53)
+        };
+        (0..users).map(move |_| {
+            let mut exponential = |scale: f64| -libm::log(draw()) * scale;
+            // Gamma distributions of shape 1 and 2.
+            let rate = exponential(1.0 / SIMULATED.alpha);
+            let leaving = exponential(1.0 / SIMULATED.beta) + exponential(1.0 / SIMULATED.beta);
+            let end = exponential(1.0 / leaving).min(400.0 + 3.0 * YEAR_LENGTH_DAYS);
+            let mut days = vec![0.0];
+            let mut day = exponential(1.0 / rate);
+            while day < end {
+                days.push(day);
+                day += exponential(1.0 / rate);
+            }
+            let seen = days.iter().take_while(|day| **day < 400.0).count();
+            let last = days[seen - 1];
+            Life {
+                counts: Purchases::new(seen as u32 - 1, last, 400.0).unwrap(),
+                to_come: days[seen..].iter().map(|day| day - 400.0).collect(),
+            }
+        })
+    }
+
+    const SIMULATED: ParetoNbd = ParetoNbd {
+        r: 1.0,
+        alpha: 40.0,
+        s: 2.0,
+        beta: 500.0,
+    };
+
+    /// What is lost and kept is what users spend afterwards who turn out to be silent, and who do not.
+    #[test]
+    fn what_is_lost_and_kept_comes_true_in_simulated_lives() {
+        let (discount, risk) = (0.0003, 60.0);
+        let months = months(Some(3.0), discount, risk);
+        let [mut silent, mut active, mut twice] = [[0.0; 2]; 3];
+        for life in lives(60_000) {
+            let orders = split(&SIMULATED, &life.counts, &months, risk);
+            let p = SIMULATED.p_silent(&life.counts, risk);
+            let came = life.to_come.iter().map(|day| libm::exp(-discount * day));
+            let came: f64 = came.sum();
+            let is_silent = life.to_come.first().is_none_or(|day| *day >= risk);
+            let (group, expected) = if is_silent {
+                (&mut silent, orders.lost)
+            } else {
+                (&mut active, orders.kept)
+            };
+            group[0] += expected;
+            group[1] += came;
+            twice[0] += p * orders.all;
+            twice[1] += orders.at_risk(orders.all, p);
+        }
+        for [expected, came] in [silent, active] {
+            assert!((expected / came - 1.0).abs() < 0.05, "{expected} {came}");
+        }
+        // The negative control: the probability times a value that contains it already is another amount.
+        assert!((twice[0] / twice[1] - 1.0).abs() > 0.1, "{twice:?}");
+    }
+
     #[test]
     fn months_end_with_the_horizon_or_the_years() {
         let value = |residual_years, horizon_days| ValueModel {
