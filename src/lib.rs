@@ -62,6 +62,7 @@
 //!     amounts: true,
 //!     seasonal_years: 0,
 //!     lead_days: 0,
+//!     value_kinds: vec![],
 //! })?;
 //! let mut vector = vec![0.0; catalogue.len()];
 //! let mut extractor = ebb::features::Extractor::new(&catalogue, catalogue.kinds());

@@ -70,7 +70,7 @@ fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
         );
         let message = error.to_string();
         assert!(
-            message.contains("this build reads 3 to 4") && message.contains(remedy),
+            message.contains("this build reads 3 to 5") && message.contains(remedy),
             "{message}"
         );
     }

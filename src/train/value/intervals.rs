@@ -21,16 +21,15 @@ pub(super) fn intervals(covers: f64, expected: &[f64], actual: &[f64]) -> SpendI
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let count = (pairs.len() / LEAST_USERS).clamp(1, BANDS);
     let mut bands: Vec<SpendIntervalBand> = Vec::with_capacity(count);
+    let mut smallest = f64::NEG_INFINITY;
     for k in 0..count {
         let part = &pairs[k * pairs.len() / count..(k + 1) * pairs.len() / count];
-        let Some((from, _)) = part.first() else {
+        // Equal expectations have one interval.
+        let Some((own, _)) = part.first().filter(|(own, _)| *own > smallest) else {
             continue;
         };
-        let from = if k == 0 { 0.0 } else { *from };
-        // Equal expectations have one interval.
-        if bands.last().is_some_and(|last| last.from >= from) {
-            continue;
-        }
+        smallest = *own;
+        let from = if bands.is_empty() { 0.0 } else { *own };
         let (low, high) = ends(covers, part);
         bands.push(SpendIntervalBand { from, low, high });
     }

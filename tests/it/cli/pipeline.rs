@@ -9,7 +9,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::*;
 
 const COLUMNS: &str = "user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,\
-                       reason_1,reason_2,reason_3";
+                       reason_1,reason_2,reason_3,value_expected_spend,value_low,value_high,value_residual,\
+                       value_at_risk,value_tier,rfm,value_status";
 
 const GROUPS: [&str; 7] = [
     "recency",
@@ -142,7 +143,7 @@ fn parquet_holds_the_same_scores_as_csv() {
             .map(|f| f.name().as_str())
             .collect();
         // Behind the columns of CSV come those of the reasons.
-        let (same, more) = names.split_at(11);
+        let (same, more) = names.split_at(19);
         assert_eq!(same.join(","), COLUMNS);
         let reasons: Vec<String> = (1..=3)
             .flat_map(|k| {
