@@ -55,7 +55,7 @@ fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
     for (format, remedy) in [
         (1, ", fit the model again"),
         (2, ", fit the model again"),
-        (5, ", upgrade ebb, or fit the model again with this version"),
+        (6, ", upgrade ebb, or fit the model again with this version"),
         (u64::MAX, ", upgrade ebb, or fit"),
     ] {
         write(&bundle.replacen(
