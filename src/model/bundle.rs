@@ -207,7 +207,7 @@ fn check_seasons(spec: &BundleSpec) -> Result<(), ModelError> {
 }
 
 fn check_value(spec: &BundleSpec) -> Result<(), ModelError> {
-    if spec.value.is_some() != !spec.schema.value_kinds.is_empty() {
+    if spec.value.is_some() == spec.schema.value_kinds.is_empty() {
         let problem =
             "must name the kinds of orders exactly where there is a value model".to_owned();
         return Err(inconsistent("schema.value_kinds")(problem));

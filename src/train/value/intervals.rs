@@ -61,7 +61,7 @@ mod tests {
         // Below 5,000 half of the users spend nothing.
         let actual = |k: u32| {
             let draw = f64::from(k.wrapping_mul(2_654_435_761) >> 8) / f64::from(1_u32 << 24);
-            let nothing = k < 5_000 && k % 2 == 0;
+            let nothing = k < 5_000 && k.is_multiple_of(2);
             if nothing {
                 0.0
             } else {
