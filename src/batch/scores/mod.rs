@@ -167,7 +167,7 @@ pub fn write_scores(
     let mut skipped = Skipped::open(target)?;
     let mut summary = Summary::default();
     let scorer = Scorer {
-        predictor: bundle.predictor(histories.kinds()),
+        predictor: bundle.predictor(histories.kinds()).without_value_reasons(),
         as_of,
         form,
     };

@@ -121,7 +121,7 @@ pub fn top(request: &TopRequest<'_>) -> Result<Top, TopError> {
         });
     }
     let value = bundle.spec().value.as_ref();
-    let mut predictor = bundle.predictor(histories.kinds());
+    let mut predictor = bundle.predictor(histories.kinds()).without_value_reasons();
     let mut users = Vec::with_capacity(found.first.len());
     for candidate in found.first {
         users.push(ranking.user(&mut predictor, candidate, found.has_amounts)?);
@@ -207,7 +207,7 @@ impl<'a> Ranking<'a> {
             limit,
             ..
         } = self.request;
-        let mut predictor = bundle.predictor(histories.kinds());
+        let mut predictor = bundle.predictor(histories.kinds()).without_value_reasons();
         let mut found = Found::default();
         span.for_each(|user, history| {
             found.has_amounts |= self.has_amount(history);

@@ -35,6 +35,8 @@ pub struct Predictor<'m> {
     derived: Vec<f64>,
     /// Made for the first tier of a history.
     checkpoint: Option<value::Checkpoint<'m>>,
+    /// Whether the reasons of the spend are found, too.
+    value_reasons: bool,
 }
 
 impl Bundle {
@@ -48,11 +50,20 @@ impl Bundle {
             kernel: Kernel::new(self.plan()),
             derived: Vec::new(),
             checkpoint: None,
+            value_reasons: true,
         }
     }
 }
 
 impl<'m> Predictor<'m> {
+    /// Leaves out the reasons of the spend, where nobody reads them.
+    pub fn without_value_reasons(self) -> Self {
+        Self {
+            value_reasons: false,
+            ..self
+        }
+    }
+
     /// Scores a subject as known at the start of `as_of`. The first `reason_count` reasons of each horizon are explained;
     /// putting them into words takes longer than scoring.
     ///
@@ -153,7 +164,11 @@ impl<'m> Predictor<'m> {
         let horizons = self.horizons(vector, reason_count);
         let churn = horizons.last().map_or(f64::NAN, |h| h.probability);
         Ok(Prediction::Scored(Score {
-            value: self.value(vector, churn, reason_count),
+            value: self.value(
+                vector,
+                churn,
+                if self.value_reasons { reason_count } else { 0 },
+            ),
             horizons,
             stage,
             rule,

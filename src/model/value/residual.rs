@@ -1,4 +1,4 @@
-//! The months of the residual value, and what a churn within the churn horizon would cost of it.
+//! The time that the residual value looks ahead, and what a churn within the churn horizon would cost of it.
 
 use crate::model::ValueModel;
 use crate::model::pareto_nbd::OrderState;
@@ -6,62 +6,36 @@ use crate::model::pareto_nbd::OrderState;
 /// Days of a year.
 const YEAR_LENGTH_DAYS: f64 = 365.25;
 
-/// Days of a month: a twelfth of a year of 365.25 days.
-const MONTH_DAYS: f64 = YEAR_LENGTH_DAYS / 12.0;
-
-/// The months that a residual value adds up, each discounted from its middle.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ResidualMonths {
+/// The time whose orders a residual value adds up, discounted continuously.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ResidualTime {
     /// The continuous discount of a day.
     daily_discount: f64,
-    /// Without an end the sum has a closed form, and no month is listed.
-    months: Option<Vec<Month>>,
+    /// Days from the as-of day on; `None` without an end.
+    days: Option<f64>,
     /// What is left after the churn horizon of a value that begins there.
     after_risk: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Month {
-    /// Days from the as-of day to the end of the month.
-    until: f64,
-    discount: f64,
-}
-
-impl ResidualMonths {
-    /// The months of a model; `risk_days` are those from the as-of day to the end of the churn horizon.
+impl ResidualTime {
+    /// The time of a model; `risk_days` are those from the as-of day to the end of the churn horizon.
     pub(crate) fn new(model: &ValueModel, lead_days: u32, risk_days: f64) -> Self {
         let daily_discount = libm::log1p(model.annual_discount) / YEAR_LENGTH_DAYS;
         let horizon = f64::from(lead_days) + f64::from(model.horizon_days);
-        let months = model.residual_years.map(|years| {
-            let end = (years * YEAR_LENGTH_DAYS).max(horizon);
-            let count = libm::ceil(end / MONTH_DAYS) as u32;
-            let month = |k| {
-                let from = f64::from(k) * MONTH_DAYS;
-                let until = (from + MONTH_DAYS).min(end);
-                let discount = libm::exp(-daily_discount * 0.5 * (from + until));
-                Month { until, discount }
-            };
-            (0..count).map(month).collect()
-        });
+        let years = model.residual_years;
         Self {
             daily_discount,
-            months,
+            days: years.map(|years| (years * YEAR_LENGTH_DAYS).max(horizon)),
             after_risk: libm::exp(-daily_discount * risk_days),
         }
     }
 
-    /// The discounted orders of all months.
+    /// The discounted orders of all this time.
     pub(super) fn orders(&self, state: &OrderState) -> f64 {
-        let Some(months) = &self.months else {
-            return state.discounted_orders(self.daily_discount);
-        };
-        let (mut sum, mut before) = (0.0, 0.0);
-        for month in months {
-            let until = state.expected_orders(month.until);
-            sum += (until - before) * month.discount;
-            before = until;
+        match self.days {
+            Some(days) => state.discounted_orders_within(days, self.daily_discount),
+            None => state.discounted_orders(self.daily_discount),
         }
-        sum
     }
 }
 
@@ -78,12 +52,8 @@ pub(crate) struct DiscountedOrders {
 
 impl DiscountedOrders {
     /// The orders to come of a user with `state`. Where churn is an event (`silence_days` is `None`), nothing comes after it.
-    pub(crate) fn new(
-        months: &ResidualMonths,
-        state: &OrderState,
-        silence_days: Option<f64>,
-    ) -> Self {
-        let all = months.orders(state);
+    pub(crate) fn new(time: &ResidualTime, state: &OrderState, silence_days: Option<f64>) -> Self {
+        let all = time.orders(state);
         let Some(days) = silence_days else {
             return Self {
                 all,
@@ -92,7 +62,7 @@ impl DiscountedOrders {
             };
         };
         let silent = state.silent(days);
-        let lost = months.after_risk * months.orders(&silent.then);
+        let lost = time.after_risk * time.orders(&silent.then);
         let p_active = 1.0 - silent.probability;
         // Of a user who is silent for certain by Pareto/NBD nothing is known of the contrary.
         let kept = if p_active > 1e-9 {
@@ -135,21 +105,10 @@ mod tests {
         beta: 11.669,
     };
 
-    fn months(residual_years: Option<f64>, daily_discount: f64, risk: f64) -> ResidualMonths {
-        let months = residual_years.map(|years| {
-            let end = years * YEAR_LENGTH_DAYS;
-            let month = |k: u32| {
-                let (from, until) = (f64::from(k), f64::from(k) + 1.0);
-                Month {
-                    until: until * MONTH_DAYS,
-                    discount: libm::exp(-daily_discount * 0.5 * (from + until) * MONTH_DAYS),
-                }
-            };
-            (0..(end / MONTH_DAYS) as u32).map(month).collect()
-        });
-        ResidualMonths {
+    fn time(residual_years: Option<f64>, daily_discount: f64, risk: f64) -> ResidualTime {
+        ResidualTime {
             daily_discount,
-            months,
+            days: residual_years.map(|years| years * YEAR_LENGTH_DAYS),
             after_risk: libm::exp(-daily_discount * risk),
         }
     }
@@ -161,16 +120,16 @@ mod tests {
     fn split(
         model: &ParetoNbd,
         user: &Purchases,
-        months: &ResidualMonths,
+        time: &ResidualTime,
         risk: f64,
     ) -> DiscountedOrders {
-        DiscountedOrders::new(months, &model.state(user), Some(risk))
+        DiscountedOrders::new(time, &model.state(user), Some(risk))
     }
 
     /// Computed to 25 digits with the same parameters, in weeks, without an end, at a discount of 0.0027 a week over 13 weeks.
     #[test]
     fn what_is_lost_and_kept_is_that_of_the_distribution() {
-        let months = months(None, 0.0027, 13.0);
+        let time = time(None, 0.0027, 13.0);
         let rows = [
             (
                 (2, 30.43, 38.86),
@@ -185,7 +144,7 @@ mod tests {
         ];
         for ((x, last, age), p, expected) in rows {
             let user = user(x, last, age);
-            let orders = split(&CDNOW, &user, &months, 13.0);
+            let orders = split(&CDNOW, &user, &time, 13.0);
             let found = [
                 orders.all,
                 orders.lost,
@@ -200,14 +159,14 @@ mod tests {
 
     #[test]
     fn nothing_is_at_risk_of_who_cannot_leave_and_probability_times_value_counts_churn_twice() {
-        let months = months(Some(3.0), 0.0003, 60.0);
+        let time = time(Some(3.0), 0.0003, 60.0);
         let steady = user(20, 395.0, 400.0);
-        let orders = split(&CDNOW, &steady, &months, 60.0);
+        let orders = split(&CDNOW, &steady, &time, 60.0);
         assert_eq!(orders.at_risk(100.0, 0.0), 0.0);
         // A value contains the risk of leaving. Whoever is gone for certain by his value has little of it, and p x value is
         // small although all of what he would be worth is at stake.
         let lapsed = user(20, 300.0, 400.0);
-        let lapsed = split(&CDNOW, &lapsed, &months, 60.0);
+        let lapsed = split(&CDNOW, &lapsed, &time, 60.0);
         let p = 0.9;
         let mixture = p * lapsed.lost + (1.0 - p) * lapsed.kept;
         let at_risk = lapsed.at_risk(mixture, p);
@@ -262,10 +221,10 @@ mod tests {
     #[test]
     fn what_is_lost_and_kept_comes_true_in_simulated_lives() {
         let (discount, risk) = (0.0003, 60.0);
-        let months = months(Some(3.0), discount, risk);
+        let time = time(Some(3.0), discount, risk);
         let [mut silent, mut active, mut twice] = [[0.0; 2]; 3];
         for life in lives(60_000) {
-            let orders = split(&SIMULATED, &life.counts, &months, risk);
+            let orders = split(&SIMULATED, &life.counts, &time, risk);
             let p = SIMULATED.p_silent(&life.counts, risk);
             let came = life.to_come.iter().map(|day| libm::exp(-discount * day));
             let came: f64 = came.sum();
@@ -288,21 +247,22 @@ mod tests {
     }
 
     #[test]
-    fn months_end_with_the_horizon_or_the_years() {
+    fn the_time_ends_with_the_horizon_or_the_years() {
         let value = |residual_years, horizon_days| ValueModel {
             residual_years,
             horizon_days,
             ..crate::model::tests::value_model()
         };
-        let ends = |years, horizon_days| {
-            let months = ResidualMonths::new(&value(Some(years), horizon_days), 10, 40.0);
-            let months = months.months.unwrap();
-            (months.len(), months.last().unwrap().until)
-        };
-        assert_eq!(ends(0.0, 90), (4, 100.0), "the lead and the horizon");
-        assert_eq!(ends(3.0, 90), (36, 3.0 * 365.25));
-        assert_eq!(ends(1.0, 400), (14, 410.0), "never less than the horizon");
-        assert_eq!(ResidualMonths::new(&value(None, 90), 0, 30.0).months, None);
+        let days =
+            |years, horizon_days| ResidualTime::new(&value(years, horizon_days), 10, 40.0).days;
+        assert_eq!(days(Some(0.0), 90), Some(100.0), "the lead and the horizon");
+        assert_eq!(days(Some(3.0), 90), Some(3.0 * 365.25));
+        assert_eq!(
+            days(Some(1.0), 400),
+            Some(410.0),
+            "never less than the horizon"
+        );
+        assert_eq!(days(None, 90), None);
     }
 
     proptest! {
@@ -316,8 +276,8 @@ mod tests {
             let model = ParetoNbd { r, alpha, s, beta };
             let age = 10.0 + 1_000.0 * last;
             let user = if x == 0 { user(0, 0.0, age) } else { user(x, age, age + silent) };
-            let months = months(Some(years.floor()), 0.0003, risk);
-            let orders = split(&model, &user, &months, risk);
+            let time = time(Some(years.floor()), 0.0003, risk);
+            let orders = split(&model, &user, &time, risk);
             prop_assert!(orders.all.is_finite() && orders.lost.is_finite() && orders.kept.is_finite());
             prop_assert!(0.0 <= orders.lost && orders.lost <= orders.kept);
             let at_risk = orders.at_risk(100.0, p);

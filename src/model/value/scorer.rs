@@ -2,7 +2,7 @@
 
 use super::estimate::{Rfm, ValueEstimate, ValueStatus};
 use super::orders::{OrderHistory, OrderPositions, Orders};
-use super::residual::{DiscountedOrders, ResidualMonths};
+use super::residual::{DiscountedOrders, ResidualTime};
 use super::{RfmCuts, SpendModel, ValueModel, ValueTier};
 use crate::features::Catalogue;
 use crate::model::pareto_nbd::OrderState;
@@ -21,7 +21,7 @@ pub(crate) const LEAST_ORDERS: f64 = 1e-12;
 pub(crate) struct ValuePlan {
     pub(crate) regression: Option<CompiledModel>,
     positions: OrderPositions,
-    months: ResidualMonths,
+    time: ResidualTime,
     lead_days: f64,
     /// Days from the as-of day to the end of the longest churn horizon.
     risk_days: f64,
@@ -58,7 +58,7 @@ impl ValuePlan {
         Some(Self {
             regression: model.regression.as_ref().map(compiled),
             positions,
-            months: ResidualMonths::new(model, spec.lead_days, risk_days),
+            time: ResidualTime::new(model, spec.lead_days, risk_days),
             lead_days: f64::from(spec.lead_days),
             risk_days,
             silence: spec.churn_event.is_none(),
@@ -118,12 +118,12 @@ impl ValuePlan {
 
     fn discounted(&self, spend: &Spend) -> DiscountedOrders {
         let silence_days = self.silence.then_some(self.risk_days);
-        DiscountedOrders::new(&self.months, &spend.state, silence_days)
+        DiscountedOrders::new(&self.time, &spend.state, silence_days)
     }
 
     /// The residual value of a user.
     pub(crate) fn residual(&self, model: &ValueModel, spend: &Spend) -> f64 {
-        model.margin * spend.per_order * self.months.orders(&spend.state)
+        model.margin * spend.per_order * self.time.orders(&spend.state)
     }
 
     /// The whole estimate. `churn` is the churn probability of the longest horizon; the tier is that of the value itself.
