@@ -83,6 +83,7 @@ real: real-data
 interop: retrain
     {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
     tests/interop/run.sh {{ work }}/shop {{ work }}/rollup
+    tests/interop/value.sh
     tests/interop/http.sh {{ work }}/shop {{ work }}/rollup
 
 # The example of a configuration, the unit, the manifest, the alerts, and the clients against a live server. Needs python3 and openssl.

@@ -402,7 +402,7 @@ def rows_of_score(user: Any, score: Score, reasons: int) -> Iterator[dict[str, A
         yield row
 
 
-#: The columns of value with their types; only of a model with a value part.
+#: The columns of value with their types; empty for users without a score, and of a model without a value part.
 VALUE_COLUMNS = {
     "value_expected_spend": "float64",
     "value_low": "float64",
@@ -429,8 +429,8 @@ def value_row(value: Value) -> dict[str, Any]:
     }
 
 
-def batch_columns(reasons: int, has_value: bool) -> dict[str, str]:
-    """The columns of a batch's result with their types."""
+def batch_columns(reasons: int) -> dict[str, str]:
+    """The columns of a batch's result with their types: the same for every model, whatever its answers."""
     columns = {
         "user_id": "object",
         "status": "str",
@@ -442,8 +442,7 @@ def batch_columns(reasons: int, has_value: bool) -> dict[str, str]:
         "segment": "Int64",
         "segment_name": "str",
     }
-    if has_value:
-        columns |= VALUE_COLUMNS
+    columns |= VALUE_COLUMNS
     for number in range(1, reasons + 1):
         columns[f"reason_{number}"] = "str"
         columns |= {f"reason_{number}_{part}": "str" for part in ("theme", "feature")}
@@ -452,8 +451,8 @@ def batch_columns(reasons: int, has_value: bool) -> dict[str, str]:
 
 
 def frame_of(rows: list[dict[str, Any]], reasons: int) -> pd.DataFrame:
-    """Rows as a frame, with all columns also where there are no rows; those of value only where a row has one."""
-    types = batch_columns(reasons, any("value_status" in row for row in rows))
+    """Rows as a frame, with all columns also where there are no rows."""
+    types = batch_columns(reasons)
     known = {name: kind for name, kind in types.items() if kind != "object"}
     table = pd.DataFrame(rows, columns=list(types)).astype(known)
     table["user_id"] = table["user_id"].infer_objects()

@@ -36,7 +36,18 @@ from ._scores import (
 from ._server_error import ServerError, server_error
 from ._wire import message, number, word
 
-__all__ = ["Client", "Event", "HorizonScore", "ModelStatus", "Reason", "Score", "ServerError", "Tls", "Value", "ValueReason"]
+__all__ = [
+    "Client",
+    "Event",
+    "HorizonScore",
+    "ModelStatus",
+    "Reason",
+    "Score",
+    "ServerError",
+    "Tls",
+    "Value",
+    "ValueReason",
+]
 
 #: The longest duration of a call with all its attempts, in seconds.
 TIMEOUT_SECONDS = 5.0
