@@ -68,7 +68,7 @@ pub struct Golden {
     pub cases: Vec<GoldenCase>,
 }
 
-/// How many synthetic users there are.
+/// How many synthetic users there are, but for one more where a bundle has features of orders.
 const CASES: u32 = 12;
 
 impl Golden {
@@ -76,7 +76,10 @@ impl Golden {
     /// a fixed formula and describe no real user.
     pub fn record(bundle: &Bundle) -> Result<Self, ModelError> {
         let as_of = bundle.spec().training.as_of;
-        let cases = (0..CASES).map(|case| answer(bundle, as_of, synthetic_history(bundle, case)));
+        let histories = (0..CASES).map(|case| synthetic_history(bundle, case));
+        let cases = histories
+            .chain(without_orders(bundle))
+            .map(|history| answer(bundle, as_of, history));
         Ok(Self {
             cases: cases.collect::<Result<_, _>>()?,
         })
@@ -209,6 +212,13 @@ fn orders(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i6
             (age.min(30_000) as u16, of(day + 1), 1, back),
         ]
     })
+}
+
+/// An active user who never paid anything, where a bundle has features of orders: such a user is worth what a new customer is.
+fn without_orders(bundle: &Bundle) -> Option<Vec<(u16, u16, u32, i64)>> {
+    let schema = &bundle.spec().schema;
+    let earlier = 1 + schema.horizon_days[0] / 2;
+    (!schema.value_kinds.is_empty()).then(|| vec![(1, 0, 1, 0), (earlier, 0, 2, 0)])
 }
 
 fn answer(

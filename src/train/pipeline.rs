@@ -12,7 +12,7 @@ use super::checks::target_leakage;
 use super::data::context::TrainContext;
 use super::data::coverage_notes::coverage_notes;
 use super::data::dataset::{Dataset, DroppedPairs, dropped_of};
-use super::data::schema::absent_activity;
+use super::data::schema::absent_kinds;
 use super::data::snapshots::{Schedule, Spacing};
 use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
@@ -137,8 +137,7 @@ fn event_days(input: &FitInput<'_>) -> Result<(Day, Day), TrainError> {
 
 /// What is odd about the log, though a model can be fitted on it.
 fn log_notes(input: &FitInput<'_>, ctx: &TrainContext<'_>) -> Result<Vec<String>, TrainError> {
-    let activity = &input.config.churn.activity;
-    let mut notes = absent_activity(input.histories.kinds(), activity);
+    let mut notes = absent_kinds(input.histories.kinds(), input.config);
     notes.extend(coverage_notes(input.coverage, &ctx.observed, input.as_of));
     notes.extend(no_amounts(input.data_quality));
     notes.extend(Returning::of(ctx)?.note());

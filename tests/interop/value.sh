@@ -31,9 +31,9 @@ currency = "GBP"
 END
     fi
 fi
-"$train" fit --config "$config" --out "$value/model" >"$value/fit.txt"
-"$train" score --model "$value/model" --config "$config" --out "$value/scores.csv" >"$value/score.txt"
-"$train" rollup --config "$config" --out "$value/rollup" >"$value/rollup.txt"
+"$train" fit --quiet --config "$config" --out "$value/model"
+"$train" score --quiet --model "$value/model" --config "$config" --out "$value/scores.csv"
+"$train" rollup --quiet --config "$config" --out "$value/rollup"
 
 coproc SERVER { exec "$server" --model "$value/model" --rollup "$value/rollup" --listen 127.0.0.1:0; }
 server_pid=$SERVER_PID

@@ -1,6 +1,10 @@
 //! Bundles of every age and state: those from format 3 on load for ever, older ones ask for another fit, newer ones for
 //! another build, and damaged ones neither crash nor pass without giving their own golden answers.
 
+// What it says of a log takes the trainer.
+#[cfg(feature = "train")]
+mod format_5;
+
 use std::path::{Path, PathBuf};
 
 use ebb::model::{ModelError, load, store::sha256_hex};

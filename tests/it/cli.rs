@@ -26,6 +26,7 @@ mod shell;
 mod target_leakage;
 mod users;
 mod value;
+mod value_limits;
 
 use std::fs;
 use std::path::Path;

@@ -76,7 +76,12 @@ pub(crate) fn unknown() -> ValueEstimate<'static> {
 
 /// The tests' bundle with a value model in pounds, whose regression weighs every column.
 pub(crate) fn spec_with_value() -> BundleSpec {
-    let spec = super::spec_of(0, 0, &["purchase", "return"]);
+    spec_of_kinds(&["purchase", "return"])
+}
+
+/// The same with orders of these kinds.
+pub(crate) fn spec_of_kinds(value_kinds: &[&str]) -> BundleSpec {
+    let spec = super::spec_of(0, 0, value_kinds);
     let tier = |name: &str, from: f64| ValueTier {
         name: name.to_owned(),
         from,

@@ -10,6 +10,10 @@ use crate::train::settings::{TrainConfig, ValueConfig};
 /// The fewest users of a kind that gets features of its own, whatever the size of the log.
 const LEAST_USERS: u64 = 10;
 
+/// From which similarity on, from 0 to 1, one name is taken for another that is misspelt: a letter of four may differ, or two
+/// of eight.
+const ALIKE: f64 = 0.75;
+
 /// The schema of the features for a log under a configuration.
 ///
 /// # Errors
@@ -66,15 +70,27 @@ pub fn feature_schema(
     })
 }
 
-/// The kinds whose amounts make orders, in order of their names: the features do not depend on the order of a configuration.
+/// The kinds whose amounts make orders, in order of their names: the features do not depend on the order of a configuration. A
+/// kind that is not in this log stays: the next log may have it, and features are the same from one fit to the next.
 fn value_kinds(histories: &Histories, value: &ValueConfig) -> Result<Vec<String>, TrainError> {
     if !histories.totals().has_amounts() {
         return Err(TrainError::NoAmounts);
     }
     let kinds = histories.kinds();
-    if let Some(name) = value.kinds.iter().find(|kind| !kinds.contains(kind)) {
+    let (known, absent): (Vec<&String>, Vec<&String>) =
+        value.kinds.iter().partition(|kind| kinds.contains(kind));
+    // A kind that is configured itself is no misspelling of another.
+    let others = kinds.iter().filter(|kind| !value.kinds.contains(kind));
+    let meant = |name: &str| others.clone().find(|kind| are_alike(name, kind));
+    let wrong = match known.is_empty() {
+        true => absent.first(),
+        false => absent.iter().find(|name| meant(name).is_some()),
+    };
+    if let Some(&name) = wrong {
+        let similar = || nearest(name, kinds.iter().map(String::as_str));
+        let nearest = meant(name).map(String::as_str).or_else(similar);
         return Err(TrainError::NoValueKind {
-            nearest: nearest(name, kinds.iter().map(String::as_str)).map(str::to_owned),
+            nearest: nearest.map(str::to_owned),
             name: name.clone(),
             kinds: kinds.to_vec(),
         });
@@ -82,6 +98,11 @@ fn value_kinds(histories: &Histories, value: &ValueConfig) -> Result<Vec<String>
     let mut names = value.kinds.clone();
     names.sort_unstable();
     Ok(names)
+}
+
+/// Whether two names differ by so little that one is probably the other, misspelt.
+fn are_alike(a: &str, b: &str) -> bool {
+    strsim::normalized_damerau_levenshtein(&a.to_lowercase(), &b.to_lowercase()) >= ALIKE
 }
 
 /// The earlier years whose same season has features at the shortest horizon.
@@ -117,11 +138,22 @@ fn other_kinds(histories: &Histories, config: &TrainConfig) -> Vec<String> {
     names
 }
 
-/// A note for each configured kind of activity that the log lacks.
-pub(crate) fn absent_activity(kinds: &[String], activity: &[String]) -> Vec<String> {
+/// A note for each configured kind of activity, and of value, that the log lacks.
+pub(crate) fn absent_kinds(kinds: &[String], config: &TrainConfig) -> Vec<String> {
+    let of_value = config.value.iter().flat_map(|value| &value.kinds);
+    let activity = config.churn.activity.iter().map(|kind| {
+        let note = format!("The activity kind `{kind}` does not occur in the log.");
+        (kind, note)
+    });
+    let of_value = of_value.map(|kind| {
+        let note = format!(
+            "The kind `{kind}` of value.kinds does not occur in the log: value is estimated from the others."
+        );
+        (kind, note)
+    });
     activity
-        .iter()
-        .filter(|kind| !kinds.contains(kind))
-        .map(|kind| format!("The activity kind `{kind}` does not occur in the log."))
+        .chain(of_value)
+        .filter(|(kind, _)| !kinds.contains(kind))
+        .map(|(_, note)| note)
         .collect()
 }

@@ -148,12 +148,17 @@ pub(super) fn tier_cards(tiers: &[ValueTier], users: &[UserValue], seed: u64) ->
                 name: tier.name.clone(),
                 from: tier.from,
                 users: own().count() as u64,
-                expected_spend: own().map(|(_, u)| u.expected_spend).sum(),
+                expected_spend: total(own().map(|(_, u)| u.expected_spend)),
                 residual_value,
-                value_at_risk: own().map(|(_, u)| u.value_at_risk).sum(),
+                value_at_risk: total(own().map(|(_, u)| u.value_at_risk)),
             }
         })
         .collect()
+}
+
+/// The sum of amounts, which is 0 without any: that of the standard library is then -0.
+fn total(amounts: impl Iterator<Item = f64>) -> f64 {
+    amounts.fold(0.0, |total, amount| total + amount)
 }
 
 fn tiers_of(tiers: &[ValueTier], users: &[UserValue]) -> Vec<usize> {
@@ -193,8 +198,8 @@ pub(super) fn at_risk(tiers: &[ValueTier], users: &[UserValue]) -> Vec<AtRiskCar
                 tier: tier.name.clone(),
                 band: band.name().to_owned(),
                 users: own().count() as u64,
-                residual_value: own().map(|(_, u)| u.residual_value).sum(),
-                value_at_risk: own().map(|(_, u)| u.value_at_risk).sum(),
+                residual_value: total(own().map(|(_, u)| u.residual_value)),
+                value_at_risk: total(own().map(|(_, u)| u.value_at_risk)),
             }
         })
         .collect()
@@ -228,4 +233,23 @@ pub(super) fn stages(users: &[UserValue], seed: u64) -> Vec<StageValueCard> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_at_risk_is_zero_and_not_minus_zero() {
+        let everybody = ValueTier {
+            name: "all".to_owned(),
+            from: 0.0,
+        };
+        let cells = at_risk(&[everybody], &[]);
+        assert_eq!(cells.len(), 3);
+        let mut amounts = cells
+            .iter()
+            .flat_map(|c| [c.residual_value, c.value_at_risk]);
+        assert!(amounts.all(|amount| amount == 0.0 && amount.is_sign_positive()));
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 
 /// A simulated business of 400 days with configurations with `[value]` and without.
-fn business() -> TempDir {
+pub(super) fn business() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let simulate = "simulate --quiet --users 500 --days 400 --seed 11 --out log";
     ebb_train(folder.path(), simulate).ok();
@@ -22,7 +22,7 @@ fn business() -> TempDir {
 }
 
 /// Writes `with.toml`: the configuration without value, and these settings of `[value]`.
-fn with_value(folder: &TempDir, settings: &str) {
+pub(super) fn with_value(folder: &TempDir, settings: &str) {
     let log = folder.path().join("log");
     let without = fs::read_to_string(log.join("without.toml")).unwrap();
     fs::write(
@@ -32,12 +32,12 @@ fn with_value(folder: &TempDir, settings: &str) {
     .unwrap();
 }
 
-fn fit(folder: &TempDir, name: &str) -> Run {
+pub(super) fn fit(folder: &TempDir, name: &str) -> Run {
     let fit = format!("fit --quiet --config log/{name}.toml --out {name} --allow-below-baseline");
     ebb_train(folder.path(), &fit)
 }
 
-fn spec(folder: &TempDir, name: &str) -> BundleSpec {
+pub(super) fn spec(folder: &TempDir, name: &str) -> BundleSpec {
     serde_json::from_str(&bundle_json(folder.path(), name)).unwrap()
 }
 

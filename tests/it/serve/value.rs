@@ -16,7 +16,12 @@ use crate::support::spec_of;
 
 /// The tests' bundle with a value model.
 fn value_spec() -> BundleSpec {
-    let spec = spec_of(0, 0, &["purchase", "return"]);
+    value_spec_of(&["purchase", "return"])
+}
+
+/// The same with orders of these kinds.
+fn value_spec_of(value_kinds: &[&str]) -> BundleSpec {
+    let spec = spec_of(0, 0, value_kinds);
     let tier = |name: &str, from: f64| ebb::model::ValueTier {
         name: name.into(),
         from,
@@ -317,4 +322,57 @@ async fn tensors_have_the_bits_of_features_and_features_without_orders_have_no_v
         (None, None, None)
     );
     server.stop().await;
+}
+
+/// Refunds have no features of their own. Their amounts make orders all the same, in every form of a subject.
+#[tokio::test]
+async fn amounts_of_a_kind_without_features_count() {
+    let refunded = |left_of_visit: &dyn Fn(i64) -> f64| -> Vec<LogEvent> {
+        let log = log();
+        let refunds = of(&log, "ann").filter(|event| event.kind == "purchase");
+        let refunds = refunds.enumerate().filter(|(visit, _)| visit % 3 == 0);
+        let refunds: Vec<LogEvent> = refunds
+            .map(|(visit, event)| LogEvent {
+                kind: "refund",
+                unix_s: event.unix_s + 60,
+                amount: left_of_visit(visit as i64) - event.amount,
+                ..*event
+            })
+            .collect();
+        [log, refunds].concat()
+    };
+    // Every third purchase is paid back: in whole, or but for a pound.
+    let (whole, part) = (refunded(&|_| 0.0), refunded(&|_| 1.0));
+    let spec = value_spec_of(&["purchase", "refund"]);
+    assert!(!spec.schema.other_kinds.contains(&"refund".to_owned()));
+    let users = histories(&whole);
+    let server = Running::of(limited(Limits::default()), move || {
+        stock_of(spec, Some(users))
+    })
+    .await;
+    let value = async |subject| {
+        let score = server.score(ask(subject)).await.unwrap();
+        assert_eq!(score.unknown_kinds, []);
+        score.value.unwrap()
+    };
+    let known = value(user("ann")).await;
+    for subject in [as_events(&whole, "ann"), as_days(&whole, "ann")] {
+        assert_eq!(value(subject).await, known);
+    }
+    let in_part = value(as_events(&part, "ann")).await;
+    assert!(in_part.expected_order_days.unwrap() > known.expected_order_days.unwrap());
+    let unpaid = value(as_events(&log(), "ann")).await;
+    assert_eq!(unpaid.expected_order_days, in_part.expected_order_days);
+    assert_ne!(unpaid.expected_spend, in_part.expected_spend);
+    // The negative control: by a model that does not ask for refunds they change nothing.
+    let other = worth().await;
+    let mut answers = Vec::new();
+    for events in [&whole, &part] {
+        let score = other.score(ask(as_events(events, "ann"))).await.unwrap();
+        assert_eq!(score.unknown_kinds.len(), 1);
+        answers.push(score.value.unwrap());
+    }
+    assert_eq!(answers[0], answers[1]);
+    server.stop().await;
+    other.stop().await;
 }
