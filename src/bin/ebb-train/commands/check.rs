@@ -92,11 +92,11 @@ struct ThresholdFlags {
     /// Threshold: how many users must at least have a score at the as-of day of the fit.
     #[arg(long, value_name = "USERS")]
     min_users_scored: Option<u64>,
-    /// Threshold: the smallest acceptable normalised Gini of the expected spend, for a bundle with [value].
+    /// Threshold: the smallest acceptable normalised Gini of the expected spend, for a bundle with `[value]`.
     #[arg(long, value_name = "GINI")]
     min_gini: Option<f64>,
     /// Threshold: how far the expected total spend may lie from the actual one, as a share of it, either way; for a bundle with
-    /// [value].
+    /// `[value]`.
     #[arg(long, value_name = "SHARE")]
     max_value_bias: Option<f64>,
 }
