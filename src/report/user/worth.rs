@@ -12,9 +12,14 @@ const FACTOR_COLUMNS: usize = 8;
 /// The figures of a value, and what multiplies the spend.
 pub(super) fn figures(value: &ValueAnswer, width: usize) -> Vec<Line> {
     let mut lines = vec![Line::new(Tone::Heading, "What the user is worth")];
+    let room = width.saturating_sub(NAME_COLUMNS + 2).max(1);
     for (name, figure) in rows(value) {
-        let text = format!("  {}{figure}", left(name, NAME_COLUMNS));
-        lines.push(Line::new(Tone::Plain, text));
+        let parts = wrapped(Tone::Plain, &figure, room).into_iter().enumerate();
+        lines.extend(parts.map(|(k, part)| {
+            let name = if k == 0 { name } else { "" };
+            let text = format!("  {}{}", left(name, NAME_COLUMNS), part.text());
+            Line::new(Tone::Plain, text)
+        }));
     }
     let reasons = value.reasons.iter().map(|reason| &reason.reason);
     let reasons = reasons.map(|r| (r.contribution, r.group, r.description.as_str()));

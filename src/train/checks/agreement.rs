@@ -1,5 +1,6 @@
 //! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
+use crate::history::Histories;
 use crate::model::BundleSpec;
 use crate::train::settings::TrainConfig;
 
@@ -31,6 +32,12 @@ pub enum AgreementError {
         /// The kinds that the log has.
         present: Vec<String>,
     },
+    /// A log without amounts for a model that says what users are worth.
+    #[error(
+        "the model says what users are worth by their amounts, and no event of the log has an amount. Check events.amount and \
+         events.paths"
+    )]
+    NoAmounts,
 }
 
 fn kinds(names: &[String]) -> String {
@@ -101,11 +108,19 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
 }
 
 /// Refuses a log without any event of a kind that the model weighs, or of all kinds that its orders are made of: one of several,
-/// such as returns, may be missing for a while.
+/// such as returns, may be missing for a while. For a model that says what users are worth, also one without any amount.
 ///
 /// # Errors
-/// [`AgreementError::MissingKinds`] names the kinds.
-pub fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
+/// [`AgreementError::MissingKinds`] names the kinds; [`AgreementError::NoAmounts`].
+pub fn check_log(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementError> {
+    check_kinds(spec, log.kinds())?;
+    if spec.value.is_some() && !log.totals().has_amounts() {
+        return Err(AgreementError::NoAmounts);
+    }
+    Ok(())
+}
+
+fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
     let used = spec.schema.activity.iter().chain(&spec.schema.other_kinds);
     let mut missing: Vec<String> = used.filter(|kind| !log.contains(kind)).cloned().collect();
     let of_orders = &spec.schema.value_kinds;
