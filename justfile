@@ -83,6 +83,7 @@ real: real-data
 interop: retrain
     {{ train }} rollup --quiet --config datasets/shop/ebb.toml --out {{ work }}/rollup
     tests/interop/run.sh {{ work }}/shop {{ work }}/rollup
+    tests/interop/value.sh
     tests/interop/http.sh {{ work }}/shop {{ work }}/rollup
 
 # The example of a configuration, the unit, the manifest, the alerts, and the clients against a live server. Needs python3 and openssl.
@@ -146,3 +147,9 @@ quality *arguments: real-data release
     test -x {{ target }}/quality/bin/python || python3 -m venv {{ target }}/quality
     {{ target }}/quality/bin/pip install --quiet --disable-pip-version-check numpy pandas scipy scikit-learn lightgbm
     {{ target }}/quality/bin/python benches/quality.py --bin {{ train }} {{ arguments }}
+
+# Expected spend beside other ways to estimate it on the same logs; not part of CI. Needs python3.
+value *arguments: real-data release
+    test -x {{ target }}/value/bin/python || python3 -m venv {{ target }}/value
+    {{ target }}/value/bin/pip install --quiet --disable-pip-version-check -r benches/value_requirements.txt
+    {{ target }}/value/bin/python benches/value.py --bin {{ train }} --cache {{ target }}/value/peers {{ arguments }}

@@ -29,7 +29,7 @@
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
 //! | [`init`] | a configuration proposed from a log: columns, formats, kinds, windows | `math`, `columnar`, `phases`, `history`, `events`, `train` |
 //! | [`batch`] | a bundle applied to a whole log: scores, features, the users to look after first | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |
-//! | [`explain`] | one user's answer with every contribution, the weeks before, and what supposed events would change | `history`, `features`, `lifecycle`, `model` |
+//! | [`explain`] | one user's answer with every contribution, its value, the weeks before, and what supposed events would change | `math`, `history`, `features`, `lifecycle`, `model` |
 //! | [`report`] | the card as HTML and as text, the quality gate, users as text and HTML | `math`, `history`, `features`, `lifecycle`, `model`, `card`, `batch`, `explain` |
 //! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `phases`, `history` |
 //! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `regular_file`, `history`, `features`, `lifecycle`, `model` |
@@ -62,6 +62,7 @@
 //!     amounts: true,
 //!     seasonal_years: 0,
 //!     lead_days: 0,
+//!     value_kinds: vec![],
 //! })?;
 //! let mut vector = vec![0.0; catalogue.len()];
 //! let mut extractor = ebb::features::Extractor::new(&catalogue, catalogue.kinds());

@@ -12,6 +12,8 @@
 
 #[path = "real/init.rs"]
 mod init;
+#[path = "real/orders.rs"]
+mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

@@ -28,6 +28,7 @@ ARGUMENTS = {
     "active_within_days": 90,
     "time_format": "%Y-%m-%d %H:%M:%S",
     "timezone": "Europe/London",
+    "value": {"kinds": ["purchase", "return"], "margin": 0.35, "horizon_days": 180, "currency": "GBP"},
 }
 
 

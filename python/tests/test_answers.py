@@ -93,7 +93,9 @@ def test_the_top_is_the_head_of_the_scores(model: ebb.Model) -> None:
         model.top(segment="nobody", progress=False)
 
 
-def test_the_top_by_loss_is_in_order_of_the_spend_at_risk(model: ebb.Model) -> None:
+def test_the_top_by_loss_without_a_value_part_is_in_order_of_the_spend_at_risk(shop: pd.DataFrame) -> None:
+    churn_alone = {name: value for name, value in ARGUMENTS.items() if name != "value"}
+    model = ebb.fit(shop, **churn_alone, progress=False)
     top = model.top(by="loss", progress=False)
     assert top["spend_at_risk"].is_monotonic_decreasing
     assert (top["spend_at_risk"] - top["expected_spend"] * top["churn_probability"]).abs().max() < 1e-9

@@ -17,6 +17,9 @@ pub struct MadeFrom {
     pub sample_users: Option<f64>,
     /// Whether the random forest was fitted.
     pub random_forest: bool,
+    /// Version of the bundle whose tiers were kept; `None` where none was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
     /// How many files the log had.
     pub files: usize,
     /// Their bytes on the disk.
@@ -35,6 +38,7 @@ impl MadeFrom {
             as_of,
             sample_users,
             random_forest,
+            previous,
             files,
             bytes,
             files_hash,
@@ -58,6 +62,9 @@ impl MadeFrom {
         if *random_forest != earlier.random_forest {
             let now = if *random_forest { "is" } else { "is not" };
             changes.push(format!("a random forest {now} asked for"));
+        }
+        if *previous != earlier.previous {
+            changes.push("another bundle is given as the previous one".to_owned());
         }
         if *files_hash != earlier.files_hash {
             let before = (earlier.files, earlier.bytes);
@@ -85,6 +92,7 @@ mod tests {
             as_of: None,
             sample_users: None,
             random_forest: false,
+            previous: None,
             files: 2,
             bytes: 100,
             files_hash: "bb".to_owned(),
@@ -121,6 +129,10 @@ mod tests {
             (
                 change(|m| m.random_forest = true),
                 "a random forest is not asked for",
+            ),
+            (
+                change(|m| m.previous = Some("0123456789ab".to_owned())),
+                "another bundle is given as the previous one",
             ),
             (
                 change(|m| m.files_hash.push('b')),

@@ -12,6 +12,7 @@ pub(crate) mod population;
 pub(crate) mod retention;
 pub(crate) mod selection;
 pub(crate) mod thresholds;
+pub(crate) mod value;
 pub(crate) mod verdict;
 
 pub use evaluation::{
@@ -30,6 +31,11 @@ pub use selection::{
     ShiftForecast, TrialCard,
 };
 pub use thresholds::{PerHorizon, Thresholds};
+pub use value::{
+    AtRiskCard, DecileCard, IntervalCoverage, OrdersCard, PeriodCard, RegressionCard, SpendCard,
+    StageValueCard, TierCard, ValueBaseline, ValueCard, ValueEvaluation, ValueMetrics, ValueTrial,
+    Winsorised,
+};
 pub use verdict::{Strength, Untested, Verdict};
 
 // Plain types of other modules that are part of the card's keys.
@@ -86,6 +92,9 @@ pub struct Card {
     pub transitions: Option<Transitions>,
     /// How many users came back, by when they were first active.
     pub retention: Retention,
+    /// What users are worth; `None` where no value was configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<ValueCard>,
     /// Things the reader should know, one sentence each.
     pub notes: Vec<String>,
     /// What the log covers: from when to when it was observed, and which days inside were not; `None` where that was not

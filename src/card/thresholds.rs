@@ -34,6 +34,10 @@ pub struct Thresholds {
     pub max_data_age_days: Option<u32>,
     /// How many users must have a score at the as-of day at least.
     pub min_users_scored: Option<u64>,
+    /// The smallest acceptable normalised Gini of the expected spend.
+    pub min_gini: Option<f64>,
+    /// The largest acceptable distance of the expected total spend from the actual one, as a share of it, either way.
+    pub max_value_bias: Option<f64>,
 }
 
 /// A threshold of all horizons, or one for each of some.
@@ -149,6 +153,15 @@ impl Thresholds {
             })
     }
 
+    /// The first key with a threshold on what users are worth, which only a bundle with a value part can keep.
+    pub fn of_value(&self) -> Option<&'static str> {
+        let keys = [
+            ("min_gini", self.min_gini),
+            ("max_value_bias", self.max_value_bias),
+        ];
+        keys.into_iter().find_map(|(key, limit)| limit.map(|_| key))
+    }
+
     /// Checks every key of `[check]` against its range, and that thresholds by horizon are for horizons that there are.
     ///
     /// # Errors
@@ -168,18 +181,25 @@ impl Thresholds {
             );
             return Err(SettingError::new("check", key, problem));
         }
-        let share = self.max_rejected_share;
-        share.map_or(Ok(()), |share| check_range("max_rejected_share", share))
+        let whole = [
+            ("max_rejected_share", self.max_rejected_share),
+            ("min_gini", self.min_gini),
+            ("max_value_bias", self.max_value_bias),
+        ];
+        whole
+            .into_iter()
+            .filter_map(|(key, limit)| Some((key, limit?)))
+            .try_for_each(|(key, limit)| check_range(key, limit))
     }
 }
 
 /// Whether a number can be the threshold of a key.
 fn check_range(key: &'static str, value: f64) -> Result<(), SettingError> {
     let (legal, requirement) = match key {
-        "min_auc" | "max_ece" | "max_bias" | "max_rejected_share" => {
+        "min_auc" | "max_ece" | "max_bias" | "max_rejected_share" | "min_gini" => {
             ((0.0..=1.0).contains(&value), "lie between 0 and 1")
         }
-        "max_log_loss" => (value.is_finite() && value >= 0.0, "be 0 or more"),
+        "max_log_loss" | "max_value_bias" => (value.is_finite() && value >= 0.0, "be 0 or more"),
         _ => (value.is_finite(), "be a finite number"),
     };
     if legal {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Question;
 use super::sentences::{stage_reason, why_not_scored};
+use super::value::ValueAnswer;
 use crate::features::Extractor;
 use crate::history::{Day, HistoryView};
 use crate::lifecycle::{Behaviour, Eligibility, NotEligible, Rule, Stage};
@@ -56,6 +57,8 @@ pub struct Answer {
     pub segment: Option<SegmentAnswer>,
     /// One for each horizon, shortest first; none without a score.
     pub horizons: Vec<HorizonAnswer>,
+    /// What the user is worth; `None` without a score, and where the model has no value part.
+    pub value: Option<ValueAnswer>,
 }
 
 /// The lifecycle stage with its reason.
@@ -107,7 +110,7 @@ pub struct HorizonAnswer {
     pub contributions: Vec<Contribution>,
 }
 
-/// What a feature, or a feature group, adds to the log-odds.
+/// What a feature, or a feature group, adds to the log-odds, or to the logarithm of a spend.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Contribution {
     /// The feature group.
@@ -118,7 +121,7 @@ pub struct Contribution {
     pub value: Option<f64>,
     /// The unit of the value.
     pub unit: &'static str,
-    /// What is added to the log-odds; positive raises churn.
+    /// What is added; positive raises churn, or the spend.
     pub contribution: f64,
     /// The value in plain words.
     pub description: String,
@@ -217,6 +220,9 @@ impl<'a> Assessor<'a> {
                 churn_rate: segments[segment.id].churn_rate,
             }),
             horizons,
+            value: score
+                .value
+                .and_then(|estimate| ValueAnswer::new(self.bundle, as_of, estimate)),
         })
     }
 
@@ -238,6 +244,7 @@ impl<'a> Assessor<'a> {
             stage,
             segment: None,
             horizons: Vec::new(),
+            value: None,
         }
     }
 

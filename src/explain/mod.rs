@@ -2,7 +2,7 @@
 //! what other events would change.
 //!
 //! [`explain`] gives a [`UserExplanation`], which is plain data: its JSON is the answer for other programs, and `report` draws
-//! it. `answer` is the answer as of one day, `timeline` the answers of earlier days, `what_if` the answer with supposed
+//! it. `answer` is the answer as of one day, `value` what the user is worth by it, `timeline` the answers of earlier days, `what_if` the answer with supposed
 //! events, `sentences` the words, and `near` finds the ids that an unknown one may have meant.
 
 pub(crate) mod answer;
@@ -11,6 +11,7 @@ pub(crate) mod sentences;
 #[cfg(test)]
 mod tests;
 pub(crate) mod timeline;
+pub(crate) mod value;
 pub(crate) mod what_if;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use answer::{Answer, Contribution, HorizonAnswer, SegmentAnswer, StageAnswer, Status};
 pub use timeline::{Week, WeekRisk};
+pub use value::{TierAnswer, ValueAnswer, ValueChange, ValueReason};
 pub use what_if::{Change, HorizonChange, SupposedAmount, SupposedEvent, WhatIf, WhatIfError};
 
 use crate::history::{Day, Histories, HistoryError, HistoryView};

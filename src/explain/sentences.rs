@@ -1,6 +1,7 @@
 //! The answer in sentences.
 
 use super::answer::{Answer, Contribution, HorizonAnswer, Status};
+use super::value;
 use super::what_if::{SupposedAmount, SupposedEvent, WhatIf};
 use crate::features::percent;
 use crate::features::phrase::{days, number};
@@ -38,15 +39,20 @@ pub(crate) fn of_answer(bundle: &Bundle, user: &str, answer: &Answer) -> Vec<Str
     if let Some(first) = answer.horizons.first() {
         sentences.extend(reasons(&first.reasons));
     }
+    if let Some(worth) = &answer.value {
+        sentences.extend(value::of_answer(user, worth));
+    }
     sentences
+}
+
+/// Some days: `in the 30 days from 2025-06-24 to 2025-07-23`.
+pub(crate) fn window(days: u16, from: Day, last: Day) -> String {
+    format!("in the {days} days from {from} to {last}")
 }
 
 /// The churn that is predicted: `no purchase in the 30 days from 2025-06-24 to 2025-07-23`.
 fn churn(bundle: &Bundle, h: &HorizonAnswer) -> String {
-    let when = format!(
-        "in the {} days from {} to {}",
-        h.horizon_days, h.from, h.last
-    );
+    let when = window(h.horizon_days, h.from, h.last);
     match &bundle.spec().churn_event {
         Some(event) => format!("an event `{event}` {when}"),
         None => format!("no {} {when}", bundle.catalogue().verb()),
@@ -208,6 +214,8 @@ pub(crate) fn of_what_if(bundle: &Bundle, today: Day, what_if: &WhatIf) -> Vec<S
         (Status::Scored, Status::Scored) => {
             let pairs = before.horizons.iter().zip(&after.horizons);
             sentences.extend(pairs.map(|(before, after)| moved(bundle, before, after)));
+            let worth = before.value.as_ref().zip(after.value.as_ref());
+            sentences.extend(worth.map(|(before, after)| value::of_change(before, after)));
         }
         _ => {
             for (when, answer) in [("Without them", before), ("With them", after)] {

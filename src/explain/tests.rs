@@ -1,5 +1,7 @@
 //! Tests of explanations: what adds up, what later events change, and what supposed events are equal to.
 
+mod value;
+
 use std::collections::BTreeMap;
 
 use super::*;

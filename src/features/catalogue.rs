@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -27,6 +29,9 @@ pub struct FeatureSchema {
     /// `seasonal_years`: no other feature depends on it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lead_days: u32,
+    /// The kinds whose net amounts make orders, with features of their own; empty for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub value_kinds: Vec<String>,
 }
 
 fn is_zero<N: Copy + Into<u32>>(number: &N) -> bool {
@@ -55,6 +60,11 @@ impl FeatureSchema {
         if years == 0 && self.lead_days > 0 {
             return Err(FeatureError::UnusedLead {
                 lead_days: self.lead_days,
+            });
+        }
+        if !self.amounts && !self.value_kinds.is_empty() {
+            return Err(FeatureError::ValueWithoutAmounts {
+                kinds: self.value_kinds.clone(),
             });
         }
         Ok(())
@@ -87,7 +97,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`FeatureError`] when there is no kind of activity, or when a horizon, the earlier years or the lead are out of
-    /// range.
+    /// range, and for value kinds without amounts.
     pub fn new(schema: FeatureSchema) -> Result<Self, FeatureError> {
         schema.validate()?;
         let horizons = &schema.horizon_days;
@@ -112,6 +122,9 @@ impl Catalogue {
         // Last, so that the catalogue without them is the start of the one with them.
         for season in Season::all(&schema) {
             list.season(season);
+        }
+        if !schema.value_kinds.is_empty() {
+            list.orders(&schema.value_kinds);
         }
         let features = list.into_features();
         let half_life = |feature: &Feature| match feature.quantity {
@@ -181,6 +194,13 @@ impl Catalogue {
         &self.windows
     }
 
+    /// The positions of the features of orders, which come last; empty without value kinds.
+    pub fn orders(&self) -> Range<usize> {
+        let is_of_orders = |f: &Feature| f.quantity.is_of_orders();
+        let first = self.features.iter().position(is_of_orders);
+        first.unwrap_or(self.features.len())..self.features.len()
+    }
+
     /// The position of the feature that measures `quantity`.
     pub fn position(&self, quantity: Quantity) -> Option<usize> {
         self.features.iter().position(|f| f.quantity == quantity)
@@ -232,11 +252,14 @@ impl Catalogue {
         Ok(vector)
     }
 
-    /// SHA-256 over every feature's name, unit, scale and definition, in hex. Equal hashes mean that two builds
+    /// SHA-256 over every feature's name, unit, scale and definition, and the value kinds, in hex. Equal hashes mean that two builds
     /// compute the same numbers in the same order.
     pub fn hash(&self) -> String {
         let mut digest = Sha256::new();
         digest.update(format!("definitions {DEFINITIONS}\n"));
+        if !self.schema.value_kinds.is_empty() {
+            digest.update(format!("value kinds {:?}\n", self.schema.value_kinds));
+        }
         for f in &self.features {
             digest.update(format!(
                 "{}|{}|{:?}|{:?}\n",

@@ -115,9 +115,31 @@ pub enum Quantity {
     KindRecency(u16),
     /// Days with activity in a season of an earlier year; unknown for users first seen after its start.
     ActiveDaysInSeason(Season),
+    /// Days with an order, ever. An order is a day on which the amounts of the schema's value kinds add up to more than 0.
+    OrderDays,
+    /// Days from the last order.
+    OrderRecency,
+    /// Days from the first order.
+    OrderAge,
+    /// Sum of the net amounts of all orders; above 0 once there is one.
+    OrderAmount,
+    /// Mean net amount of the orders after the first; unknown for fewer than two.
+    OrderRepeatAmount,
 }
 
 impl Quantity {
+    /// Whether it measures orders. Value models weigh such features, churn models do not.
+    pub fn is_of_orders(self) -> bool {
+        matches!(
+            self,
+            Self::OrderDays
+                | Self::OrderRecency
+                | Self::OrderAge
+                | Self::OrderAmount
+                | Self::OrderRepeatAmount
+        )
+    }
+
     /// What a larger value than other users' makes likelier as anyone would expect it: `Some(true)` for leaving,
     /// `Some(false)` for staying, `None` where it may be either.
     pub fn larger_means_leaving(self) -> Option<bool> {
@@ -134,7 +156,9 @@ impl Quantity {
             Self::DecayedDays(_) | Self::Trend(..) | Self::Amount | Self::AmountIn(_) => {
                 Some(false)
             }
-            Self::ActiveDaysInSeason(_) => Some(false),
+            Self::ActiveDaysInSeason(_) | Self::OrderDays | Self::OrderAmount => Some(false),
+            Self::OrderRecency => Some(true),
+            Self::OrderAge | Self::OrderRepeatAmount => None,
             Self::Tenure | Self::ActiveAge | Self::GapSpread | Self::GapLast | Self::GapMax => None,
             Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => {
                 None
@@ -151,7 +175,7 @@ impl Quantity {
 pub struct Feature {
     /// The name, unique in its catalogue, such as `active_days_60d`.
     pub name: String,
-    /// The unit of the raw value: `days`, `active days`, `events`, `amount`, `ratio` or `flag`.
+    /// The unit of the raw value: `days`, `active days`, `orders`, `events`, `amount`, `ratio` or `flag`.
     pub unit: &'static str,
     /// What it is, in one sentence.
     pub description: String,

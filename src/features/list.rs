@@ -28,6 +28,8 @@ impl List {
         description: String,
     ) {
         let scale = match (unit, quantity) {
+            // Orders with a net amount below 0 are none.
+            (_, Quantity::OrderAmount | Quantity::OrderRepeatAmount) => Scale::Log,
             ("amount", _) => Scale::SignedLog,
             (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::GapsExceeded) => {
                 Scale::Linear
@@ -301,6 +303,50 @@ impl List {
             FeatureGroup::Season,
             description,
         );
+    }
+
+    pub(crate) fn orders(&mut self, value_kinds: &[String]) {
+        let of = value_kinds
+            .iter()
+            .map(|kind| kind.replace('_', " "))
+            .collect::<Vec<_>>()
+            .join(" and ");
+        let rows = [
+            (
+                Quantity::OrderDays,
+                "order_days",
+                "orders",
+                format!("Days on which the amounts of {of} add up to more than 0, ever."),
+            ),
+            (
+                // `order_recency_days` is the name of the recency of a kind that is called `order`.
+                Quantity::OrderRecency,
+                "recency_order_days",
+                "days",
+                "Days since the last order.".to_owned(),
+            ),
+            (
+                Quantity::OrderAge,
+                "order_age_days",
+                "days",
+                "Days since the first order.".to_owned(),
+            ),
+            (
+                Quantity::OrderAmount,
+                "order_amount",
+                "amount",
+                "Total net amount of all orders, ever.".to_owned(),
+            ),
+            (
+                Quantity::OrderRepeatAmount,
+                "order_repeat_amount",
+                "amount",
+                "Mean net amount of the orders after the first.".to_owned(),
+            ),
+        ];
+        for (quantity, name, unit, description) in rows {
+            self.push(quantity, name, unit, FeatureGroup::Amount, description);
+        }
     }
 }
 

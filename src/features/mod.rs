@@ -56,6 +56,15 @@ pub enum FeatureError {
         /// What was given.
         lead_days: u32,
     },
+    /// A schema with orders, which are made of amounts, without amounts.
+    #[error(
+        "the value kinds {} have no amounts: orders are made of the amounts of `events.amount`",
+        kinds.join(", ")
+    )]
+    ValueWithoutAmounts {
+        /// The value kinds.
+        kinds: Vec<String>,
+    },
     /// A name that the catalogue does not have.
     #[error("there is no feature `{name}`{}", nearest.as_ref().map(|n| format!("; the nearest is `{n}`")).unwrap_or_default())]
     Unknown {

@@ -1,5 +1,5 @@
 use super::season::DaysAgo;
-use crate::history::{Day, HistoryView};
+use crate::history::{Day, DayRecord, HistoryView};
 
 /// What one user did on one active day.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,56 @@ pub(crate) struct KindDay {
     pub(crate) count: f64,
 }
 
+/// A user's orders: days on which the amounts of the value kinds add up to more than 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Orders {
+    /// How many there are.
+    pub(crate) days: u32,
+    /// Days since the first one; 0 without any.
+    pub(crate) first_age: u32,
+    /// Days since the last one; 0 without any.
+    pub(crate) last_age: u32,
+    /// The net amount of the first one in micros.
+    pub(crate) first_micros: i128,
+    /// The net amount of all in micros.
+    pub(crate) micros: i128,
+}
+
+impl Orders {
+    /// The orders among sorted records. `is_value` says of each kind whether its amounts count.
+    fn of(records: &[DayRecord], as_of: Day, is_value: &[bool]) -> Self {
+        let mut orders = Self::default();
+        let counts = |record: &&DayRecord| {
+            let is_value = is_value.get(usize::from(record.kind));
+            is_value.copied().unwrap_or(false)
+        };
+        let mut day = None;
+        let mut net = 0;
+        for record in records.iter().filter(counts) {
+            if day != Some(record.day) {
+                orders.add(day, net, as_of);
+                (day, net) = (Some(record.day), 0);
+            }
+            net += i128::from(record.amount.micros());
+        }
+        orders.add(day, net, as_of);
+        orders
+    }
+
+    /// Counts a day with its net amount, if it is an order.
+    fn add(&mut self, day: Option<Day>, net: i128, as_of: Day) {
+        let Some(day) = day.filter(|_| net > 0) else {
+            return;
+        };
+        self.last_age = as_of.since(day).unsigned_abs();
+        if self.days == 0 {
+            (self.first_age, self.first_micros) = (self.last_age, net);
+        }
+        self.days += 1;
+        self.micros += net;
+    }
+}
+
 /// A history before one as-of day, laid out for the features. Its buffers are kept between users.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Summary {
@@ -28,24 +78,40 @@ pub(crate) struct Summary {
     /// Days since the first and the last event of any kind.
     pub(crate) first_any: Option<u32>,
     pub(crate) last_any: Option<u32>,
+    /// The orders; none where no kind's amounts count.
+    pub(crate) orders: Orders,
+}
+
+/// What the numbers of kinds in histories mean to a summary.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KindTable {
+    /// For each kind its position in the catalogue.
+    pub(crate) slots: Vec<Option<u16>>,
+    /// The first positions of the catalogue, which count as activity.
+    pub(crate) activity: u16,
+    /// For each kind whether its amounts make orders; empty where no orders are wanted.
+    pub(crate) is_value: Vec<bool>,
 }
 
 impl Summary {
-    /// Reads the part of `history` before `as_of`. `slots` gives each kind's position in the catalogue; the
-    /// first `activity` positions count as activity.
-    pub(crate) fn read(
-        &mut self,
-        history: HistoryView<'_>,
-        as_of: Day,
-        slots: &[Option<u16>],
-        activity: u16,
-    ) {
+    /// Reads the part of `history` before `as_of`.
+    pub(crate) fn read(&mut self, history: HistoryView<'_>, as_of: Day, table: &KindTable) {
+        let KindTable {
+            slots,
+            activity,
+            is_value,
+        } = table;
         self.active.clear();
         self.kinds.iter_mut().for_each(Vec::clear);
         let seen = history.before(as_of).records();
         let age = |day: Day| as_of.since(day).unsigned_abs();
         self.first_any = seen.first().map(|r| age(r.day));
         self.last_any = seen.last().map(|r| age(r.day));
+        // A pass of its own, so that catalogues without orders pay nothing.
+        self.orders = match is_value.is_empty() {
+            true => Orders::default(),
+            false => Orders::of(seen, as_of, is_value),
+        };
         for record in seen {
             let Some(kind) = slots.get(usize::from(record.kind)).copied().flatten() else {
                 continue;
@@ -55,7 +121,7 @@ impl Summary {
                 self.kinds.resize_with(usize::from(kind) + 1, Vec::new);
             }
             self.kinds[usize::from(kind)].push(KindDay { age, count });
-            if kind >= activity {
+            if kind >= *activity {
                 continue;
             }
             match self.active.last_mut() {

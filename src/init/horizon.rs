@@ -196,6 +196,7 @@ fn schedule(
 ) -> Result<Schedule, TrainError> {
     let model = ModelConfig::default();
     let spacing = Spacing {
+        past: None,
         days: model.spacing_days,
         most: model.snapshots,
         anniversaries: model.most_anniversaries(),

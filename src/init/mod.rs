@@ -17,6 +17,7 @@ pub(crate) mod request;
 pub(crate) mod roles;
 pub(crate) mod sample;
 pub(crate) mod text;
+pub(crate) mod value;
 pub(crate) mod vocabulary;
 pub(crate) mod whole;
 
@@ -28,6 +29,7 @@ pub use proposal::{LayoutFound, Proposal, TimesFound};
 pub use request::{Ask, Columns, InitRequest, Question};
 pub use roles::{Alternative, Finding};
 pub use sample::Sampled;
+pub use value::ValueFound;
 
 use crate::events::input::open::STANDARD_INPUT;
 use crate::phases::Phases;

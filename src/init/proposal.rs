@@ -6,6 +6,7 @@ use super::horizon::{Outlook, Windows};
 use super::kinds::KindFound;
 use super::roles::Finding;
 use super::text;
+use super::value::ValueFound;
 use crate::history::Day;
 
 /// A configuration proposed for a log, with what it was made from.
@@ -29,6 +30,8 @@ pub struct Proposal {
     pub kinds: Vec<KindFound>,
     /// The kinds that count as staying.
     pub activity: Vec<String>,
+    /// What a `[value]` table would hold; `None` where nothing is spent or the log is too short.
+    pub value: Option<ValueFound>,
     /// The horizon and the active window.
     pub windows: Windows,
     /// Rows read.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::Proposal;
 use super::roles::Finding;
+use super::value::ValueFound;
 use crate::events::config::Mapping;
 use crate::math::{counted, thousands};
 
@@ -30,7 +31,27 @@ pub(crate) fn toml(proposal: &Proposal) -> String {
     events(&mut text, proposal);
     text.push_str("\n[churn]\n");
     churn(&mut text, proposal);
+    if let Some(found) = &proposal.value {
+        value(&mut text, found);
+    }
     text
+}
+
+/// The table of value, commented out: it makes fits longer, and not everybody asks for it.
+fn value(text: &mut String, found: &ValueFound) {
+    text.push('\n');
+    comment(
+        text,
+        "What users are worth: expected spend, residual value and tiers. Take the signs in front of the next lines away for it, \
+         and set the share of an amount that is earned.",
+    );
+    let mut table = String::new();
+    setting(&mut table, "kinds", &list(&found.kinds));
+    setting(&mut table, "horizon_days", &found.horizon_days.to_string());
+    setting(&mut table, "margin", "1.0");
+    for line in std::iter::once("[value]").chain(table.lines()) {
+        let _ = writeln!(text, "# {line}");
+    }
 }
 
 fn events(text: &mut String, proposal: &Proposal) {
@@ -320,6 +341,7 @@ fn comment(text: &mut String, words: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::settings::ValueConfig;
 
     #[test]
     fn mappings_and_texts_are_toml_whatever_they_hold() {
@@ -340,6 +362,34 @@ mod tests {
                 let read: Mapping = table["user"].clone().try_into().unwrap();
                 assert_eq!(read, original, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn the_table_of_value_is_legal_without_its_signs() {
+        let kinds = ["purchase", "it's \"back\"\n"].map(str::to_owned).to_vec();
+        for horizon_days in [90, 365] {
+            let mut text = String::new();
+            let kinds = kinds.clone();
+            value(
+                &mut text,
+                &ValueFound {
+                    kinds: kinds.clone(),
+                    horizon_days,
+                },
+            );
+            assert!(
+                text.trim().lines().all(|line| line.starts_with("# ")),
+                "{text}"
+            );
+            let (_, table) = text.split_once("# [value]\n").unwrap();
+            let read: ValueConfig = toml::from_str(&table.replace("# ", "")).unwrap();
+            read.validate().unwrap();
+            let expected = ValueConfig {
+                horizon_days,
+                ..ValueConfig::of_kinds(kinds)
+            };
+            assert_eq!(read, expected);
         }
     }
 

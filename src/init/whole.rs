@@ -7,6 +7,7 @@ use super::kinds::{KindFound, Meaning, activity};
 use super::mapped::Mapped;
 use super::proposal::Proposal;
 use super::request::InitRequest;
+use super::value::ValueFound;
 use super::{InitError, text};
 use crate::events::{LogRequest, QualityReport, ReadLog, read_log};
 use crate::history::{Coverage, CoverageSettings, DailyCounts, Histories, LabelKinds, Users};
@@ -75,6 +76,7 @@ pub(crate) fn read(
         times: mapped.times,
         kind: mapped.kind,
         amount: mapped.amount,
+        value: ValueFound::of(&histories, &kinds, span_days)?,
         kinds,
         activity,
         windows: found,

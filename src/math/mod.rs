@@ -4,6 +4,7 @@
 //! same bits on every machine.
 
 pub(crate) mod cholesky;
+pub(crate) mod gamma;
 pub(crate) mod log1p;
 pub(crate) mod splitmix;
 #[cfg(feature = "train")]
@@ -11,6 +12,9 @@ mod thousands;
 pub(crate) mod wilson;
 
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
+pub use gamma::ln_gamma_ratio;
+#[cfg(feature = "train")]
+pub use gamma::{digamma, trigamma};
 pub use log1p::Log1p;
 #[cfg(feature = "train")]
 pub(crate) use thousands::{counted, thousands};

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::predict::plan::Plan;
 use super::transform::Preprocessing;
-use super::{Bands, ChurnModel, Derived, ModelError, Segments};
+use super::{Bands, ChurnModel, Derived, ModelError, Segments, ValueModel};
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::{Day, DayClock};
 use crate::lifecycle::{Eligibility, Thresholds};
 
 /// The format of `bundle.json` that this build writes.
-pub const FORMAT_VERSION: u64 = 4;
+pub const FORMAT_VERSION: u64 = 5;
 
 /// The oldest format that this build reads, with all after it. Bundles of format 3 load for ever: what later formats added
 /// is absent in them, and has a default that changes no score.
@@ -20,6 +20,9 @@ pub const OLDEST_FORMAT_VERSION: u64 = 3;
 
 /// The format that brought features of earlier years.
 const SEASONS_FORMAT_VERSION: u64 = 4;
+
+/// The format that brought the value of users.
+const VALUE_FORMAT_VERSION: u64 = 5;
 
 /// Where a bundle comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +79,9 @@ pub struct BundleSpec {
     pub segments: Segments,
     /// The lifecycle thresholds.
     pub lifecycle: Thresholds,
+    /// What users are worth; `None` where no value was configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<ValueModel>,
     /// Where it comes from.
     pub training: Training,
 }
@@ -112,6 +118,7 @@ impl Bundle {
         spec.lifecycle
             .validate()
             .map_err(inconsistent("lifecycle"))?;
+        check_value(&spec)?;
         let segments = &spec.segments.features;
         let segments = segments.iter().map(|name| catalogue.position_of(name));
         let plan = Plan::new(&spec, &catalogue, segments.collect::<Result<_, _>>()?);
@@ -197,6 +204,26 @@ fn check_seasons(spec: &BundleSpec) -> Result<(), ModelError> {
         return Err(inconsistent("schema.lead_days")(problem));
     }
     Ok(())
+}
+
+fn check_value(spec: &BundleSpec) -> Result<(), ModelError> {
+    if spec.value.is_some() == spec.schema.value_kinds.is_empty() {
+        let problem =
+            "must name the kinds of orders exactly where there is a value model".to_owned();
+        return Err(inconsistent("schema.value_kinds")(problem));
+    }
+    let Some(value) = &spec.value else {
+        return Ok(());
+    };
+    if spec.format_version < VALUE_FORMAT_VERSION {
+        let problem = format!(
+            "is there in a bundle of format {}, which has none",
+            spec.format_version
+        );
+        return Err(inconsistent("value")(problem));
+    }
+    let columns = spec.preprocessing.columns.len();
+    value.validate(columns).map_err(inconsistent("value"))
 }
 
 fn check_preprocessing(

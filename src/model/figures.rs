@@ -19,9 +19,27 @@ pub enum FigureError {
         /// Its value.
         value: f64,
     },
+    /// A parameter of Pareto/NBD or gamma-gamma out of range.
+    #[error("{name} is {value}: it must lie between {low:e} and {high:e}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// The least that is legal.
+        low: f64,
+        /// The most that is legal.
+        high: f64,
+    },
     /// A column that cannot be standardised.
     #[error("needs finite numbers, a positive std_dev and clip_min <= clip_max")]
     Column,
+    /// A figure of the value model that is not legal.
+    #[error("{what}")]
+    Value {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// Hinges or interactions that cannot be computed.
     #[error("needs finite numbers, positive std_devs and columns that exist")]
     Expansion,

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Bundle, ModelError, Prediction, Score, Subject};
+use super::{Bundle, ModelError, Prediction, Score, Subject, ValueEstimate};
 use crate::history::{Amount, Day, DayRecord, History};
 
 /// One synthetic user and the answer that the bundle gave when it was fitted.
@@ -9,7 +9,8 @@ use crate::history::{Amount, Day, DayRecord, History};
 pub struct GoldenCase {
     /// The as-of day of the prediction.
     pub as_of: Day,
-    /// (days before `as_of`, kind as a position in the catalogue's kinds, count, amount in millionths).
+    /// (days before `as_of`, kind as a position in the catalogue's kinds and behind them the value kinds without features of
+    /// their own, count, amount in millionths).
     pub history: Vec<(u16, u16, u32, i64)>,
     /// The feature vector; null where unknown.
     pub features: Vec<Option<f64>>,
@@ -19,6 +20,44 @@ pub struct GoldenCase {
     pub stage: String,
     /// The nearest segment's id and distance.
     pub segment: Option<(usize, f64)>,
+    /// What the user is worth; absent without a value model, or for a user that is not scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<GoldenValue>,
+}
+
+/// The value of a golden case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenValue {
+    /// What the estimate rests on.
+    pub status: String,
+    /// Expected spend, the ends of its interval, residual value, value at risk, probability of being alive and expected orders;
+    /// null where unknown.
+    pub figures: Vec<Option<f64>>,
+    /// The tier's position.
+    pub tier: Option<usize>,
+    /// Recency, frequency and monetary scores.
+    pub rfm: Option<(u8, u8, u8)>,
+}
+
+impl From<&ValueEstimate<'_>> for GoldenValue {
+    fn from(value: &ValueEstimate<'_>) -> Self {
+        let figures = [
+            value.expected_spend,
+            value.low,
+            value.high,
+            value.residual_value,
+            value.value_at_risk,
+            value.p_alive,
+            value.expected_orders,
+        ];
+        Self {
+            status: value.status.name().to_owned(),
+            figures: figures.map(|x| (!x.is_nan()).then_some(x)).to_vec(),
+            tier: value.tier,
+            rfm: value.rfm.map(|r| (r.recency, r.frequency, r.monetary)),
+        }
+    }
 }
 
 /// Recorded users and answers, replayed bit for bit whenever the bundle is loaded.
@@ -29,7 +68,7 @@ pub struct Golden {
     pub cases: Vec<GoldenCase>,
 }
 
-/// How many synthetic users there are.
+/// How many synthetic users there are, but for one more where a bundle has features of orders.
 const CASES: u32 = 12;
 
 impl Golden {
@@ -37,7 +76,10 @@ impl Golden {
     /// a fixed formula and describe no real user.
     pub fn record(bundle: &Bundle) -> Result<Self, ModelError> {
         let as_of = bundle.spec().training.as_of;
-        let cases = (0..CASES).map(|case| answer(bundle, as_of, synthetic_history(bundle, case)));
+        let histories = (0..CASES).map(|case| synthetic_history(bundle, case));
+        let cases = histories
+            .chain(without_orders(bundle))
+            .map(|history| answer(bundle, as_of, history));
         Ok(Self {
             cases: cases.collect::<Result<_, _>>()?,
         })
@@ -85,6 +127,11 @@ impl Golden {
                     format!("{:?}", recorded.segment),
                     format!("{:?}", now.segment),
                 ),
+                differs(
+                    "the value",
+                    format!("{:?}", recorded.value),
+                    format!("{:?}", now.value),
+                ),
             ];
             if let Some(error) = parts.into_iter().flatten().next() {
                 return Err(error);
@@ -114,7 +161,8 @@ fn synthetic_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
             amount,
         )
     });
-    rows.chain(earlier_years(bundle, case)).collect()
+    let rows = rows.chain(earlier_years(bundle, case));
+    rows.chain(orders(bundle, case)).collect()
 }
 
 /// Activity around the same season of earlier years, where a bundle has features of them: steps of a short horizon do not
@@ -132,6 +180,47 @@ fn earlier_years(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, 
     days.map(move |(year, day)| (year * 365 + 15 - day as u16, 0, 1, 1_250_000))
 }
 
+/// The kinds that histories refer to: those with features of their own, and behind them the other value kinds.
+fn kinds(bundle: &Bundle) -> Vec<String> {
+    let mut kinds = bundle.catalogue().kinds().to_vec();
+    let more = bundle.spec().schema.value_kinds.iter();
+    let more: Vec<String> = more.filter(|kind| !kinds.contains(kind)).cloned().collect();
+    kinds.extend(more);
+    kinds
+}
+
+/// Purchases and returns of every value kind, where a bundle has features of orders: days with a net amount above 0, of 0 and
+/// below it.
+fn orders(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i64)> + use<> {
+    let kinds = kinds(bundle);
+    let value_kinds = bundle.spec().schema.value_kinds.iter();
+    let positions: Vec<usize> = value_kinds
+        .filter_map(|kind| kinds.iter().position(|other| other == kind))
+        .collect();
+    let days = 0..if positions.is_empty() { 0 } else { case };
+    days.flat_map(move |day| {
+        let age = 1 + day * (5 + case) + case % 3;
+        let of = |k: u32| positions[k as usize % positions.len()] as u16;
+        let amount = i64::from(3 + (day * 29 + case * 7) % 40) * 2_500_000;
+        let back = match day % 4 {
+            1 => -amount,
+            3 => -2 * amount,
+            _ => -amount / 4,
+        };
+        [
+            (age.min(30_000) as u16, of(day), 1, amount),
+            (age.min(30_000) as u16, of(day + 1), 1, back),
+        ]
+    })
+}
+
+/// An active user who never paid anything, where a bundle has features of orders: such a user is worth what a new customer is.
+fn without_orders(bundle: &Bundle) -> Option<Vec<(u16, u16, u32, i64)>> {
+    let schema = &bundle.spec().schema;
+    let earlier = 1 + schema.horizon_days[0] / 2;
+    (!schema.value_kinds.is_empty()).then(|| vec![(1, 0, 1, 0), (earlier, 0, 2, 0)])
+}
+
 fn answer(
     bundle: &Bundle,
     as_of: Day,
@@ -147,7 +236,7 @@ fn answer(
         }
     };
     let records = History::new(history.iter().map(record).collect())?;
-    let mut extractor = bundle.extractor(bundle.catalogue().kinds());
+    let mut extractor = bundle.extractor(&kinds(bundle));
     let mut vector = vec![f64::NAN; bundle.catalogue().len()];
     let active = extractor.extract(records.view(), as_of, &mut vector);
     let score = match active {
@@ -156,12 +245,13 @@ fn answer(
             .predict(Subject::Features(&vector), as_of, 0)?,
         false => Prediction::TooNew,
     };
-    let (horizons, stage, segment) = match score {
+    let (horizons, stage, segment, value) = match score {
         Prediction::Scored(score) => {
             let Score {
                 horizons,
                 stage,
                 segment,
+                value,
                 ..
             } = score;
             let pairs = horizons
@@ -172,10 +262,11 @@ fn answer(
                 pairs,
                 stage.name().to_owned(),
                 segment.map(|s| (s.id, s.distance)),
+                value.as_ref().map(GoldenValue::from),
             )
         }
         Prediction::TooNew | Prediction::Inactive { .. } | Prediction::AlreadyChurned => {
-            (Vec::new(), String::new(), None)
+            (Vec::new(), String::new(), None, None)
         }
     };
     let features = vector
@@ -189,5 +280,6 @@ fn answer(
         horizons,
         stage,
         segment,
+        value,
     })
 }

@@ -14,7 +14,9 @@ pub(crate) mod churn;
 pub(crate) mod derived;
 pub(crate) mod expansion;
 mod figures;
+pub(crate) mod gamma_gamma;
 pub(crate) mod golden;
+pub(crate) mod pareto_nbd;
 pub(crate) mod predict;
 pub(crate) mod publish;
 pub(crate) mod segments;
@@ -22,6 +24,7 @@ pub mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod transform;
+pub(crate) mod value;
 
 pub use bands::{Bands, RiskBand};
 pub use bg_nbd::{BgNbd, Purchases};
@@ -31,13 +34,15 @@ pub use derived::Derived;
 pub use expansion::{Expansion, Hinge, Interaction};
 pub use figures::FigureError;
 pub(crate) use figures::all_finite;
-pub use golden::{Golden, GoldenCase};
+pub use gamma_gamma::GammaGamma;
+pub use golden::{Golden, GoldenCase, GoldenValue};
+pub use pareto_nbd::{OrderState, ParetoNbd, Silence};
 pub use predict::Predictor;
 pub use predict::answer::{
     FeatureContribution, HorizonContributions, HorizonScore, Prediction, Reason, Score,
     SegmentMatch, Subject,
 };
-pub use predict::matrix::{MatrixScores, RowOutcome};
+pub use predict::matrix::{MatrixScores, MatrixValues, RowOutcome};
 pub use publish::{
     KEPT_BUNDLES, KeptBundle, Published, kept_bundles, publish, publish_keeping, roll_back,
     roll_back_to,
@@ -45,6 +50,10 @@ pub use publish::{
 pub use segments::{Segment, Segments};
 pub use store::{Report, Saved, destination, load, report, save, version};
 pub use transform::{Column, Preprocessing};
+pub use value::{
+    Rfm, RfmCuts, SpendIntervalBand, SpendIntervals, SpendModel, SpendRegression, ValueEstimate,
+    ValueModel, ValueStatus, ValueTier, factor, factor_words,
+};
 
 use std::path::PathBuf;
 

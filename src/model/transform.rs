@@ -129,6 +129,7 @@ mod tests {
             amounts: false,
             seasonal_years: 0,
             lead_days: 0,
+            value_kinds: Vec::new(),
         })
         .unwrap()
     }

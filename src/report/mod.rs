@@ -10,4 +10,6 @@ pub(crate) mod reach;
 pub mod rejected;
 pub mod text;
 pub mod user;
+pub(crate) mod value_text;
 pub(crate) mod wording;
+pub(crate) mod worth;

@@ -116,6 +116,25 @@ pub(crate) fn signed(number: f64, digits: usize) -> String {
     }
 }
 
+/// An amount of money without its currency: whole from 100 on, with two decimals below, and four below a tenth.
+pub(crate) fn amount(number: f64) -> String {
+    let digits = match number.abs() {
+        size if size >= 99.995 || size == 0.0 => 0,
+        size if size >= 0.099_95 => 2,
+        _ => 4,
+    };
+    if digits > 0 || !number.is_finite() {
+        return decimals(number, digits);
+    }
+    // A double holds every whole number of cents that a log adds up to.
+    let whole = thousands(number.abs().round() as u64);
+    if number < 0.0 {
+        format!("−{whole}")
+    } else {
+        whole
+    }
+}
+
 fn is_zero(digits: &str) -> bool {
     digits.chars().all(|c| c == '0' || c == '.')
 }
@@ -164,6 +183,10 @@ mod tests {
         assert_eq!(decimals(f64::INFINITY, 1), "–");
         assert_eq!(signed(0.5, 2), "+0.50");
         assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(
+            [0.0, 12.5, 99.999, -1_234_567.5, 0.004, f64::NAN].map(amount),
+            ["0", "12.50", "100", "−1,234,568", "0.0040", "–"]
+        );
         assert_eq!(counted(1, "user"), "1 user");
         assert_eq!(counted(0, "user"), "0 users");
         assert_eq!(percent_to(0.0025, 2), format!("0.25{THIN}%"));

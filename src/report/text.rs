@@ -4,6 +4,7 @@ use std::fmt::{Result, Write};
 
 use super::number::{THIN, counted, plain_percent, thousands};
 use super::rejected::RejectionSummary;
+use super::value_text::write_value;
 use super::wording;
 use crate::card::{
     BacktestComparison, BaselineCard, Card, Evaluation, HorizonCard, Interval, LabelDefinition,
@@ -24,6 +25,9 @@ fn write_card(out: &mut String, card: &Card) -> Result {
         write_horizon(out, card, horizon)?;
     }
     write_population(out, card)?;
+    if let Some(value) = &card.value {
+        write_value(out, value)?;
+    }
     for note in wording::notes(card) {
         writeln!(out, "\nNote: {note}")?;
     }

@@ -13,11 +13,11 @@ pub use super::wire::{
     DayActivity, ErrorCode, Event, Feature, FeatureGroup, GetModelRequest, GetModelResponse,
     History, HorizonScore, KnownUsers, ListModelsRequest, ListModelsResponse, ListUsersRequest,
     ListUsersResponse, ListedUser, LoadModelRequest, LoadModelResponse, Model, ModelLabel,
-    ModelState, ModelStatus, ModelView, NamedFeatures, PackedFeatures, Reason, RiskBand,
+    ModelState, ModelStatus, ModelView, NamedFeatures, PackedFeatures, Reason, RfmScores, RiskBand,
     RiskThresholds, Score, ScoreResult, ScoreStatus, ScoreUserRequest, ScoreUserResponse, Segment,
     SegmentMatch, ShadowReport, Stage, StageRule, StageThresholds, StreamScoreUsersRequest,
     StreamScoreUsersResponse, Subject, SubjectError, UnknownKind, UnloadModelRequest,
-    UnloadModelResponse, UserOrder,
+    UnloadModelResponse, UserOrder, ValueEstimate, ValueModel, ValueReason, ValueStatus, ValueTier,
 };
 
 /// The Open Inference Protocol's client and messages.

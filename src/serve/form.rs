@@ -20,8 +20,9 @@ const JSON_INLINE_BYTES: usize = 8 << 10;
 const OBJECT_BYTES: usize = 720;
 /// The same for an element of a list or a member of an object, in a table that grows.
 const ELEMENT_BYTES: usize = 128;
-/// How many times its own bytes an answer takes while it becomes JSON.
-const ANSWER_TIMES: usize = 12;
+/// How many times its own bytes an answer takes while it becomes JSON: a score with a value and without reasons is all small
+/// numbers, and that of the value has more fields than one node has room for.
+const ANSWER_TIMES: usize = 20;
 
 /// How the messages of a call are written.
 #[derive(Clone, Debug)]

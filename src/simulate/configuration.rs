@@ -3,6 +3,18 @@
 use super::SimulateOptions;
 use super::season::Season;
 
+/// Days of a log that is long enough for the table of value.
+const LEAST_VALUE_DAYS: u32 = 200;
+
+/// The table of value; twice its horizon fits into the days of the log that the defaults give.
+const VALUE: &str = r#"
+[value]
+kinds = ["purchase", "return"]      # what users spend, less what they send back
+margin = 0.35                       # what is earned of it
+horizon_days = 180
+currency = "GBP"
+"#;
+
 /// What the configuration of a simulated log depends on its season for.
 struct SeasonSettings {
     horizons: &'static str,
@@ -65,6 +77,8 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
     } else {
         ""
     };
+    // Spend is learnt on windows that fit into the log twice.
+    let value = if *days >= LEAST_VALUE_DAYS { VALUE } else { "" };
     let horizon_days = format!("horizon_days = {horizons}");
     let active = format!("active_within_days = {active_within_days}");
     format!(
@@ -86,6 +100,6 @@ activity = ["purchase"]             # a user who only looks around does not stay
 {horizon_days:<36}# churn: no purchase in the {horizons_in_words} days after the cut-off
 {active:<36}# who is scored: users with a purchase in the {active_within_days} days before
 lead_days = 0
-"#
+{value}"#
     )
 }

@@ -19,6 +19,7 @@ pub mod pipeline;
 pub(crate) mod population;
 pub(crate) mod selection;
 pub mod settings;
+pub(crate) mod value;
 
 pub use checks::few_rows::FewRows;
 
@@ -54,6 +55,54 @@ pub enum TrainError {
         name: String,
         /// The log's kinds.
         kinds: Vec<String>,
+    },
+    /// Value without amounts.
+    #[error(
+        "[value] is configured, but no event of the log has an amount: map `events.amount` to the amounts of money, or remove \
+         [value]"
+    )]
+    NoAmounts,
+    /// A kind of `value.kinds` does not occur.
+    #[error(
+        "no event is of the kind `{name}` of value.kinds{}; the log's kinds are: {}",
+        nearest.as_ref().map(|n| format!("; the nearest is `{n}`")).unwrap_or_default(), kinds.join(", ")
+    )]
+    NoValueKind {
+        /// The configured kind.
+        name: String,
+        /// The log's most similar one.
+        nearest: Option<String>,
+        /// The log's kinds.
+        kinds: Vec<String>,
+    },
+    /// Nobody ever spent anything.
+    #[error(
+        "no user has an order: on no day do the amounts of value.kinds ({}) add up to more than 0; check `events.amount` and \
+         its sign", kinds.join(", ")
+    )]
+    NoOrders {
+        /// The configured kinds.
+        kinds: Vec<String>,
+    },
+    /// No window of spend fits into the log twice.
+    #[error(
+        "value.horizon_days = {horizon_days} with churn.lead_days = {lead_days} cannot be learnt: the log spans {span_days} \
+         days, into which windows of at most {longest} days fit twice, and {least} are needed{}",
+        without(holes)
+    )]
+    SpendNotObserved {
+        /// The horizon.
+        horizon_days: u16,
+        /// The lead.
+        lead_days: u32,
+        /// Days from the first event to the end of what was observed.
+        span_days: i32,
+        /// The longest window that fits twice, but for the holes.
+        longest: i32,
+        /// The shortest window that spend is learnt on.
+        least: u16,
+        /// The days inside that were not observed.
+        holes: Vec<Stretch>,
     },
     /// No label window fits into the log.
     #[error(
@@ -126,7 +175,20 @@ pub enum TrainError {
         /// The horizon.
         horizon_days: u16,
         /// Why.
-        source: estimators::logistic::LogisticError,
+        source: estimators::newton::NewtonError,
+    },
+    /// The model of orders could not be fitted.
+    #[error("value: {0}; leave the [value] table out, or read a longer log")]
+    Orders(#[from] estimators::pareto_nbd::ParetoNbdError),
+    /// The model of amounts could not be fitted.
+    #[error("value: {0}; leave the [value] table out, or read a longer log")]
+    Amounts(#[from] estimators::gamma_gamma::NoOrders),
+    /// The regression of spend failed.
+    #[error("value: {source}")]
+    Spend {
+        /// Why.
+        #[from]
+        source: estimators::newton::NewtonError,
     },
     /// Input that is too odd or too good to be true.
     #[error(

@@ -12,10 +12,11 @@ use super::checks::target_leakage;
 use super::data::context::TrainContext;
 use super::data::coverage_notes::coverage_notes;
 use super::data::dataset::{Dataset, DroppedPairs, dropped_of};
-use super::data::schema::absent_activity;
+use super::data::schema::absent_kinds;
 use super::data::snapshots::{Schedule, Spacing};
+use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
-use super::estimators::logistic::Fitted;
+use super::estimators::orders::with_orders;
 use super::estimators::segments::fit_segments;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
@@ -29,16 +30,15 @@ use super::population::{Population, describe};
 use super::selection::backtest::Fold;
 use super::selection::calibration::forecast_card;
 use super::selection::candidate;
-use super::selection::fitting::{Asked, Fits, select_and_fit};
-use super::selection::search::Selection;
+use super::selection::fitting::{Asked, Fits, churn_model, select_and_fit};
+use super::value::fit_value;
 use crate::card::{
     Card, Evaluation, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION, Untested,
 };
 use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
-    BundleSpec, Calibration, ChurnModel, Expansion, FORMAT_VERSION, Preprocessing, Segments,
-    Training, version,
+    BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier, version,
 };
 use crate::phases::Unit;
 
@@ -64,6 +64,8 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     let mut notes = target_leakage::in_columns(input.histories, allow_leakage)?;
     let ctx = TrainContext::new(input, first_day)?;
     notes.extend(log_notes(input, &ctx)?);
+    let value = input.config.value.as_ref();
+    let spend_dates = value.map(|v| value_schedule(&ctx, v)).transpose()?;
     let mut shared = None;
     let mut fitted = Vec::new();
     for &horizon_days in &ctx.catalogue.schema().horizon_days {
@@ -98,20 +100,31 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     };
     let probe = probe_catalogue(
         ctx.histories,
-        &ctx.catalogue,
+        &ctx.bundle_catalogue,
         &training.snapshots,
         training.seed,
     )?;
-    let spec = bundle(
-        &ctx,
-        shared.preprocessing,
-        shared.segments,
-        models,
-        training,
-    );
+    let rows = spend_dates.map(|dates| ValueRows::build(&ctx, dates));
+    let rows = rows.transpose()?;
+    notes.extend(rows.as_ref().and_then(ValueRows::note));
+    let (preprocessing, models) = with_orders(&ctx, rows.as_ref(), shared.preprocessing, models);
+    let mut spec = bundle(&ctx, preprocessing, shared.segments, models, training);
+    let value = match (&ctx.config.value, &rows) {
+        (Some(config), Some(rows)) => {
+            Some(fit_value(&ctx, config, rows, &spec, previous_tiers(input))?)
+        }
+        _ => None,
+    };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
+    (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
+}
+
+/// The tiers of the bundle before, where it has some.
+fn previous_tiers<'a>(input: &FitInput<'a>) -> Option<&'a [ValueTier]> {
+    let value = input.previous?.value.as_ref()?;
+    Some(&value.tiers)
 }
 
 /// The days of the first and of the last event before the as-of day.
@@ -124,8 +137,7 @@ fn event_days(input: &FitInput<'_>) -> Result<(Day, Day), TrainError> {
 
 /// What is odd about the log, though a model can be fitted on it.
 fn log_notes(input: &FitInput<'_>, ctx: &TrainContext<'_>) -> Result<Vec<String>, TrainError> {
-    let activity = &input.config.churn.activity;
-    let mut notes = absent_activity(input.histories.kinds(), activity);
+    let mut notes = absent_kinds(input.histories.kinds(), input.config);
     notes.extend(coverage_notes(input.coverage, &ctx.observed, input.as_of));
     notes.extend(no_amounts(input.data_quality));
     notes.extend(Returning::of(ctx)?.note());
@@ -143,6 +155,7 @@ struct Labelled {
 fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainError> {
     let spacing = Spacing {
         days: ctx.config.model.spacing_days,
+        past: None,
         most: ctx.config.model.snapshots,
         anniversaries: ctx.config.model.most_anniversaries(),
         active_within_days: ctx.config.churn.active_within_days,
@@ -349,31 +362,6 @@ fn evaluate(
     Ok(Ok((evaluation, made)))
 }
 
-/// A fit as the bundle has it.
-fn churn_model(
-    schedule: &Schedule,
-    rows: &TrainingRows<'_>,
-    selection: &Selection,
-    fitted: Fitted,
-    line: Calibration,
-) -> ChurnModel {
-    let expansion = if selection.candidate.nonlinear_terms {
-        rows.expansion.clone()
-    } else {
-        Expansion::default()
-    };
-    let mut weights = fitted.weights;
-    // Without hinges and interactions there are columns only.
-    weights.truncate(rows.matrix.columns + expansion.len());
-    ChurnModel {
-        horizon_days: schedule.horizon_days,
-        intercept: fitted.intercept,
-        expansion,
-        weights,
-        calibration: line,
-    }
-}
-
 fn bundle(
     ctx: &TrainContext<'_>,
     preprocessing: Preprocessing,
@@ -384,8 +372,8 @@ fn bundle(
     let config = ctx.config;
     BundleSpec {
         format_version: FORMAT_VERSION,
-        feature_hash: ctx.catalogue.hash(),
-        schema: ctx.catalogue.schema().clone(),
+        feature_hash: ctx.bundle_catalogue.hash(),
+        schema: ctx.bundle_catalogue.schema().clone(),
         timezone: config.timezone.clone(),
         active_within_days: config.churn.active_within_days,
         lead_days: config.churn.lead_days,
@@ -395,6 +383,7 @@ fn bundle(
         bands: config.bands,
         segments,
         lifecycle: config.lifecycle.clone(),
+        value: None,
         training,
     }
 }
@@ -442,5 +431,6 @@ fn card(
         coverage: Some(input.coverage.clone()),
         data_quality: input.data_quality.clone(),
         made_from: None,
+        value: None,
     }
 }

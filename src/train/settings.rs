@@ -1,5 +1,7 @@
 //! Everything that decides a fit, beside the histories.
 
+mod value;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,8 @@ use crate::configuration::{SettingError, one_or_many};
 use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
 use crate::model::{Bands, BundleSpec};
+
+pub use value::{TierConfig, ValueConfig, ValueMethod};
 
 /// Which solver fits the logistic model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -300,6 +304,8 @@ pub struct TrainConfig {
     pub bands: Bands,
     /// The lifecycle thresholds.
     pub lifecycle: Thresholds,
+    /// How users' value is estimated; `None` for not at all.
+    pub value: Option<ValueConfig>,
     /// IANA name of the time zone in which the histories count days.
     pub timezone: String,
     /// SHA-256 of the configuration file, for the card.
@@ -318,6 +324,7 @@ impl TrainConfig {
             segments,
             bands,
             lifecycle,
+            value,
             timezone: _,
             hash: _,
         } = self;
@@ -332,6 +339,6 @@ impl TrainConfig {
         if let Err(problem) = lifecycle.validate() {
             return Err(SettingError::new("lifecycle", "", problem.to_string()));
         }
-        Ok(())
+        value.as_ref().map_or(Ok(()), ValueConfig::validate)
     }
 }

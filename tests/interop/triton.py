@@ -39,21 +39,35 @@ def matrix(model):
 
 
 def native(channel, model, rows):
-    """Probabilities for each horizon (NaN without a score), segments and statuses, by the scoring service."""
+    """Probabilities for each horizon (NaN without a score), segments, statuses and values, by the scoring service."""
     subjects = [subject_pb2.Subject(packed_features=subject_pb2.PackedFeatures(values=row)) for row in rows]
     request = scoring.BatchScoreUsersRequest(subjects=subjects, feature_hash=model.feature_hash)
     results = scoring_service_pb2_grpc.ScoringServiceStub(channel).BatchScoreUsers(request).results
     scores = [result.score for result in results]
     probabilities = [[next((h.churn_probability for h in s.horizons if h.horizon_days == days), math.nan)
                       for s in scores] for days in model.horizon_days]
-    return probabilities, [s.segment.id if s.HasField("segment") else -1 for s in scores], [s.status for s in scores]
+    values = worth(scores) if model.HasField("value_model") else {}
+    segments = [s.segment.id if s.HasField("segment") else -1 for s in scores]
+    return probabilities, segments, [s.status for s in scores], values
+
+
+def worth(scores):
+    """What users are worth: the outputs by their names, NaN and an empty tier where nothing is known."""
+    fields = {"value_expected_spend": "expected_spend", "value_residual": "residual_value", "value_at_risk": "value_at_risk"}
+    known = lambda s, field: getattr(s.value, field) if s.value.HasField(field) else math.nan
+    amounts = {name: [known(s, field) for s in scores] for name, field in fields.items()}
+    return amounts | {"value_tier": [s.value.tier.encode() for s in scores]}
 
 
 def equal(result, model, expected):
     """Whether all outputs are those expected, to the last bit."""
-    probabilities, segments, statuses = expected
+    probabilities, segments, statuses, values = expected
     same = [np.array_equal(result(f"churn_probability_{days}d").view(np.int64), np.array(column).view(np.int64))
             for days, column in zip(model.horizon_days, probabilities)]
+    for name, column in values.items():
+        found = result(name)
+        same.append(list(found) == column if name == "value_tier"
+                    else np.array_equal(found.view(np.int64), np.array(column).view(np.int64)))
     return all(same) and list(result("segment")) == segments and list(result("status")) == statuses
 
 

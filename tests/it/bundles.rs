@@ -1,6 +1,10 @@
 //! Bundles of every age and state: those from format 3 on load for ever, older ones ask for another fit, newer ones for
 //! another build, and damaged ones neither crash nor pass without giving their own golden answers.
 
+// What it says of a log takes the trainer.
+#[cfg(feature = "train")]
+mod format_5;
+
 use std::path::{Path, PathBuf};
 
 use ebb::model::{ModelError, load, store::sha256_hex};
@@ -55,7 +59,7 @@ fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
     for (format, remedy) in [
         (1, ", fit the model again"),
         (2, ", fit the model again"),
-        (5, ", upgrade ebb, or fit the model again with this version"),
+        (6, ", upgrade ebb, or fit the model again with this version"),
         (u64::MAX, ", upgrade ebb, or fit"),
     ] {
         write(&bundle.replacen(
@@ -70,7 +74,7 @@ fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
         );
         let message = error.to_string();
         assert!(
-            message.contains("this build reads 3 to 4") && message.contains(remedy),
+            message.contains("this build reads 3 to 5") && message.contains(remedy),
             "{message}"
         );
     }

@@ -25,6 +25,8 @@ mod seasons;
 mod shell;
 mod target_leakage;
 mod users;
+mod value;
+mod value_limits;
 
 use std::fs;
 use std::path::Path;

@@ -73,7 +73,10 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "model",
         ],
     ),
-    ("explain", &["history", "features", "lifecycle", "model"]),
+    (
+        "explain",
+        &["math", "history", "features", "lifecycle", "model"],
+    ),
     (
         "report",
         &[
@@ -146,7 +149,7 @@ const FLOORS: [Floors; 4] = [
             &["day"],
         ],
         leaves: &[],
-        below_leaves: 7,
+        below_leaves: 8,
     },
     Floors {
         parent: "events",
@@ -170,6 +173,7 @@ const FLOORS: [Floors; 4] = [
         floors: &[
             &["config"],
             &["pipeline", "matrix", "later"],
+            &["value"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],
@@ -177,7 +181,7 @@ const FLOORS: [Floors; 4] = [
             &["settings"],
         ],
         leaves: &[],
-        below_leaves: 7,
+        below_leaves: 8,
     },
     Floors {
         parent: "serve",

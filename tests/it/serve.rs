@@ -35,6 +35,8 @@ mod subject_forms;
 mod tls;
 #[cfg(feature = "otel")]
 mod traces;
+#[cfg(feature = "train")]
+mod value;
 
 use std::sync::{Arc, mpsc};
 

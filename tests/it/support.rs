@@ -19,16 +19,17 @@ pub fn day(text: &str) -> Day {
 
 /// A bundle with synthetic weights: three kinds of activity out of alphabetical order, one other, two horizons.
 pub fn spec() -> BundleSpec {
-    spec_of(0, 0)
+    spec_of(0, 0, &[])
 }
 
 /// The same with features of two earlier years and a lead of a week.
 pub fn seasonal_spec() -> BundleSpec {
-    spec_of(2, 7)
+    spec_of(2, 7, &[])
 }
 
+/// The same with features of so many earlier years, with a lead, and with orders of some kinds.
 #[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
-fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
+pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["visit".into(), "purchase".into(), "booking".into()],
         other_kinds: vec!["return".into()],
@@ -36,6 +37,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
         amounts: true,
         seasonal_years,
         lead_days,
+        value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let column = |feature: String, scale| Column {
@@ -115,6 +117,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
             items: vec![segment("recent, frequent", 0.2), segment("long gone", 0.8)],
         },
         lifecycle: Thresholds::default(),
+        value: None,
         training: Training {
             as_of: day("2011-06-01"),
             first_day: day("2010-01-01"),

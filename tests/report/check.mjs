@@ -293,10 +293,67 @@ async function checkLift(panel, name, card) {
   check(`${name}: no drawn lift is above the possible`, axis.paths.length > 0 && over.length === 0, `${over}`);
 }
 
+/// Whether a page must have a section on value: where its card has such a part, or without a card where there is a heading of one.
+async function valued(page, card) {
+  return card ? Boolean(card.value) : (await page.locator("h2", { hasText: "What are users worth?" }).count()) > 0;
+}
+
+/// The section on value has the card's sums, and a picture for each part of the card.
+async function checkValue(page, name, card) {
+  const { value } = card ?? {};
+  if (!value) return;
+  const section = page.locator("#value");
+  const sum = (of) => value.tiers.reduce((total, tier) => total + of(tier), 0);
+  const tiles = {
+    Users: sum((tier) => tier.users),
+    "Expected spend": sum((tier) => tier.expected_spend),
+    "Residual value": sum((tier) => tier.residual_value.value),
+    "Value at risk": sum((tier) => tier.value_at_risk),
+  };
+  for (const [heading, expected] of Object.entries(tiles)) {
+    const tile = section.locator(".tile", { has: page.locator(`h3:text-is("${heading}")`) });
+    const shown = await tile.locator(".big").textContent();
+    const near = expected < 100 ? 0.006 : 0.51;
+    check(`${name}: ${heading} is the card's`, Math.abs(number(shown) - expected) <= near, `${shown} for ${expected}`);
+    const currency = heading === "Users" ? "" : (value.currency ?? "");
+    check(`${name}: ${heading} has its currency`, shown.trim().endsWith(currency), shown);
+  }
+  const cells = await section.locator(".at-risk tbody tr").count();
+  check(`${name}: a row at risk for each tier`, cells === value.tiers.length, `${cells}`);
+  const headings = await section.locator("figure h3").allTextContents();
+  const judged = ["Is the level right", "Are those who spend most", "Is it better than", "Do the intervals hold"];
+  for (const start of ["Where is value at risk", "How much of the value", "In which stages", ...(value.evaluation ? judged : [])]) {
+    check(`${name}: there is a figure "${start}"`, headings.filter((h) => h.startsWith(start)).length === 1, headings.join("; "));
+  }
+  const gini = value.evaluation && `Normalised Gini ${value.evaluation.model.gini.value.toFixed(3)}`;
+  check(`${name}: the Gini is the card's`, !gini || (await section.textContent()).includes(gini), gini ?? "");
+}
+
+/// With everything opened that can be, nothing sticks out either: a table that is too wide moves by itself.
+async function checkOpened(page, name) {
+  const closed = await page.evaluate(() => {
+    const all = [...document.querySelectorAll("#value details:not([open])")];
+    for (const details of all) details.open = true;
+    return all.length;
+  });
+  if (closed === 0) return;
+  for (const [what, find] of Object.entries({ overflowing, overlapping, faint })) {
+    const found = await page.evaluate(find);
+    check(`${name}: nothing ${what} in ${closed} opened tables`, found.length === 0, found.join("; "));
+  }
+  const stuck = await page.evaluate(() => {
+    const wide = [...document.querySelectorAll("#value .scroll")].filter((box) => box.scrollWidth > box.clientWidth);
+    return wide.filter((box) => box.tabIndex !== 0 || !box.getAttribute("aria-label")).map((box) => box.textContent.slice(0, 40));
+  });
+  check(`${name}: wide tables can be moved by keyboard`, stuck.length === 0, stuck.join("; "));
+  await page.evaluate(() => document.querySelectorAll("#value details[open]").forEach((details) => { details.open = false; }));
+}
+
 /// The verdict on the page is the card's, and so is what the page says it is about.
 async function checkHead(page, name, card) {
   const order = await page.locator("main > section").evaluateAll((all) => all.map((s) => s.id));
-  check(`${name}: verdict, users and budget come before the evidence`, order.join() === "verdict,users,budget,evidence,log", `${order}`);
+  const sections = ["verdict", "users", ...(await valued(page, card) ? ["value"] : []), "budget", "evidence", "log"];
+  check(`${name}: verdict, users, value and budget come before the evidence`, order.join() === sections.join(), `${order}`);
   if (!card) return;
   const head = await page.locator("header").textContent();
   for (const known of [card.model_version, card.config_hash?.slice(0, 12), card.data_quality.files?.[0]?.file]) {
@@ -366,6 +423,8 @@ async function checkAt(browser, report, size, scheme, stem, card) {
   const { context, page, noise } = await open(browser, report, { viewport, colorScheme: scheme });
   const tabs = await page.locator("#evidence [role=tab]").all();
   if (size.name === "desktop") await checkHead(page, name, card);
+  if (size.name === "desktop") await checkValue(page, name, card);
+  await checkOpened(page, name);
   for (const [i, tab] of (tabs.length > 0 ? tabs : [null]).entries()) {
     await tab?.click();
     const panel = page.locator("#evidence .panel:not([hidden])");

@@ -8,8 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use ebb::model::Purchases;
+use ebb::train::estimators::gamma_gamma::{self, OrderAmounts};
 use ebb::train::estimators::kmeans::{LloydKMeans, Points, fit_points};
-use ebb::train::estimators::logistic::{NewtonLogistic, Rows, fit_rows};
+use ebb::train::estimators::newton::{Newton, Rows, fit_logistic};
+use ebb::train::estimators::pareto_nbd;
 use linfa::ParamGuard;
 use serde_json::{Value, json};
 
@@ -51,6 +54,13 @@ enum Arguments {
         #[arg(long)]
         seed: u64,
     },
+    /// Pareto/NBD and gamma-gamma of `customers.f64`: for each customer the repeat orders, the days from the first order to
+    /// the last and to the as-of day, the total amount and the mean amount of repeat orders.
+    Orders {
+        /// The folder with the file.
+        #[arg(long)]
+        data: PathBuf,
+    },
 }
 
 fn main() -> Result<()> {
@@ -76,6 +86,7 @@ fn main() -> Result<()> {
                 .tolerance(tolerance)
                 .seed(seed),
         )?,
+        Arguments::Orders { data } => orders(&data)?,
     };
     println!("{result}");
     Ok(())
@@ -91,16 +102,13 @@ fn logistic(data: &Path, width: usize, l2: f64, tolerance: f64) -> Result<Value>
     let rows = Rows {
         values: &values,
         width,
-        labels: &labels,
+        targets: &labels,
         weights: &weights,
         penalty_factors: &[],
     };
-    let params = NewtonLogistic::default()
-        .l2(l2)
-        .tolerance(tolerance)
-        .check()?;
+    let params = Newton::default().l2(l2).tolerance(tolerance).check()?;
     let (loaded_mib, start) = (memory_mib("VmRSS:")?, Instant::now());
-    let fitted = fit_rows(&params, &rows, None)?;
+    let fitted = fit_logistic(&params, &rows, None)?;
     let seconds = start.elapsed().as_secs_f64();
     Ok(json!({
         "seconds": seconds,
@@ -131,6 +139,39 @@ fn kmeans(data: &Path, width: usize, params: LloydKMeans) -> Result<Value> {
         "steps": fitted.steps,
         "inertia": fitted.inertia,
         "centres": fitted.centres,
+    }))
+}
+
+fn orders(data: &Path) -> Result<Value> {
+    let numbers = numbers(&data.join("customers.f64"))?;
+    let (customers, rest) = numbers.as_chunks::<5>();
+    ensure!(rest.is_empty(), "customers.f64 is cut off");
+    let counts: Option<Vec<Purchases>> = customers
+        .iter()
+        .map(|[repeats, last, age, ..]| Purchases::new(*repeats as u32, *last, *age))
+        .collect();
+    let counts = counts.context("a customer whose counts cannot be")?;
+    // A customer without a paid order has no amount.
+    let amounts: Vec<OrderAmounts> = customers
+        .iter()
+        .filter_map(|[repeats, _, _, total, mean]| OrderAmounts::new(repeats + 1.0, *total, *mean))
+        .collect();
+    let start = Instant::now();
+    let fitted = pareto_nbd::fit(&counts)?;
+    let orders_seconds = start.elapsed().as_secs_f64();
+    let spend = gamma_gamma::fit(&amounts)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let params = spend.gamma_gamma.context("no gamma-gamma")?;
+    let per_customer = |model: &ebb::model::ParetoNbd| -> f64 {
+        counts.iter().map(|c| model.log_likelihood(c)).sum::<f64>() / counts.len() as f64
+    };
+    Ok(json!({
+        "seconds": seconds,
+        "orders_seconds": orders_seconds,
+        "customers": fitted.customers,
+        "pareto_nbd": fitted.params,
+        "log_likelihood": per_customer(&fitted.params),
+        "gamma_gamma": params,
     }))
 }
 

@@ -191,6 +191,7 @@ fn features(model: &Model) -> Result<Vec<(String, f64)>> {
         // Of a user who came half a year ago, features of earlier years are unknown.
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })?;
     let as_of: Day = model.as_of.parse()?;
     let amount = Amount::new(9.5)?;

@@ -108,8 +108,10 @@ class Model:
         -------
         pandas.DataFrame
             One row for each user and horizon: ``user_id``, ``as_of``, ``horizon_days``, ``churn_probability``,
-            ``risk_band``, ``stage``, ``segment``, ``segment_name`` and the reasons. ``attrs["skipped"]`` counts users
-            without a score by the reason; :meth:`skipped` names them.
+            ``risk_band``, ``stage``, ``segment``, ``segment_name`` and the reasons; of a model with a value part also
+            ``value_expected_spend``, ``value_low``, ``value_high``, ``value_residual``, ``value_at_risk``,
+            ``value_tier``, ``rfm`` and ``value_status``. ``attrs["skipped"]`` counts users without a score by the
+            reason; :meth:`skipped` names them.
         """
         scores, _ = self._score(
             data,
@@ -206,6 +208,7 @@ class Model:
         segment: str | int | Sequence[str | int] = (),
         stage: str | Sequence[str] = (),
         band: str | Sequence[str] = (),
+        tier: str | Sequence[str] = (),
         as_of: Day | None = None,
         allow_stale: bool = False,
         allow_missing_kinds: bool = False,
@@ -218,13 +221,15 @@ class Model:
         data, as_of, allow_stale, allow_missing_kinds, progress
             As for :meth:`score`.
         by : str
-            ``"risk"``, the churn probability, or ``"loss"``, the probability times what the user spends.
+            ``"risk"``, the churn probability, or ``"loss"``: the value at risk, or of a model without a value part the
+            probability times what the user spends.
         limit : int
             Users that are listed at most.
         horizon_days : int, optional
             The horizon of probabilities, bands and losses; by default the model's shortest.
-        segment, stage, band : str, int or sequence of them
-            Only users of these segments, by number or name, of these lifecycle stages, and of these risk bands.
+        segment, stage, band, tier : str, int or sequence of them
+            Only users of these segments, by number or name, of these lifecycle stages, of these risk bands, and of these
+            tiers of value.
 
         Returns
         -------
@@ -241,6 +246,7 @@ class Model:
                 segment=listed(segment),
                 stage=listed(stage),
                 band=listed(band),
+                tier=listed(tier),
                 as_of=day(as_of),
                 allow_stale=allow_stale,
                 allow_missing_kinds=allow_missing_kinds,

@@ -92,6 +92,88 @@ class HorizonScore:
 
 
 @dataclass(frozen=True)
+class ValueReason:
+    """What one group of features multiplies a user's expected spend by, by the regression.
+
+    Attributes
+    ----------
+    group : str
+        Such as ``"amount"``.
+    factor : float
+        1.8 for 80 % more than the average user's.
+    contribution : float
+        Its natural logarithm.
+    feature : str
+        The most influential feature of the group.
+    value : float or None
+        That feature's value, in ``unit``; None where it is unknown.
+    unit : str
+        Such as ``"days"``.
+    explanation : str
+        The reason in plain words.
+    """
+
+    group: str | None
+    factor: float
+    contribution: float
+    feature: str
+    value: float | None
+    unit: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a user is worth. Amounts are None where the status is ``"unknown"``.
+
+    Attributes
+    ----------
+    status : str
+        ``"estimated"``, ``"no_spend"`` (no order yet: the value of a new customer) or ``"unknown"``.
+    expected_spend : float or None
+        The spend that is expected within ``horizon_days``.
+    low, high : float or None
+        The interval that the spend lies in for the share ``interval`` of such users.
+    interval : float
+        That share, such as 0.8.
+    residual_value : float or None
+        What is earned with the user from now on: margin times the discounted spend of the months to come.
+    value_at_risk : float or None
+        The part of it that churn within ``risk_horizon_days`` would cost, times its probability.
+    horizon_days, risk_horizon_days : int
+        The days of the two horizons.
+    p_alive : float or None
+        The probability that the user still orders at all, by Pareto/NBD.
+    expected_order_days : float or None
+        On how many days of the horizon an order is expected.
+    tier : str or None
+        The tier of value.
+    rfm : str or None
+        Scores of recency, frequency and monetary value, such as ``"5-4-3"``.
+    currency : str or None
+        The currency of all amounts, if it was configured.
+    reasons : tuple of ValueReason
+        The groups of features with the largest effects on the spend, largest first.
+    """
+
+    status: str | None
+    expected_spend: float | None
+    low: float | None
+    high: float | None
+    interval: float
+    residual_value: float | None
+    value_at_risk: float | None
+    horizon_days: int
+    risk_horizon_days: int
+    p_alive: float | None
+    expected_order_days: float | None
+    tier: str | None
+    rfm: str | None
+    currency: str | None
+    reasons: tuple[ValueReason, ...]
+
+
+@dataclass(frozen=True)
 class Score:
     """The score of one user, or why there is none.
 
@@ -117,6 +199,8 @@ class Score:
         Events of the history that were not used, because they lie on ``as_of`` or later.
     unknown_kinds : tuple of str
         Kinds of the history that the model's log did not have: most often misspellings.
+    value : Value or None
+        What the user is worth; None without a score, and where the model has no value part.
     """
 
     status: str | None
@@ -130,6 +214,7 @@ class Score:
     model_version: str
     events_after_as_of: int
     unknown_kinds: tuple[str, ...]
+    value: Value | None = None
 
     @property
     def churn_probability(self) -> float | None:
@@ -152,6 +237,44 @@ def score_of(wire: Any) -> Score:
         model_version=wire.model_version,
         events_after_as_of=wire.events_after_as_of,
         unknown_kinds=tuple(unknown.kind for unknown in wire.unknown_kinds),
+        value=value_of(wire.value) if wire.HasField("value") else None,
+    )
+
+
+def value_of(wire: Any) -> Value:
+    """A value from its message."""
+
+    def known(field: str) -> float | None:
+        return getattr(wire, field) if wire.HasField(field) else None
+
+    rfm = wire.rfm
+    return Value(
+        status=word("ValueStatus", wire.status),
+        expected_spend=known("expected_spend"),
+        low=known("low"),
+        high=known("high"),
+        interval=wire.interval,
+        residual_value=known("residual_value"),
+        value_at_risk=known("value_at_risk"),
+        horizon_days=wire.horizon_days,
+        risk_horizon_days=wire.risk_horizon_days,
+        p_alive=known("p_alive"),
+        expected_order_days=known("expected_order_days"),
+        tier=wire.tier or None,
+        rfm=f"{rfm.recency}-{rfm.frequency}-{rfm.monetary}" if wire.HasField("rfm") else None,
+        currency=wire.currency or None,
+        reasons=tuple(
+            ValueReason(
+                group=word("FeatureGroup", reason.group),
+                factor=reason.factor,
+                contribution=reason.contribution,
+                feature=reason.feature,
+                value=reason.value if reason.HasField("value") else None,
+                unit=reason.unit,
+                explanation=reason.explanation,
+            )
+            for reason in wire.reasons
+        ),
     )
 
 
@@ -260,6 +383,8 @@ def rows_of_score(user: Any, score: Score, reasons: int) -> Iterator[dict[str, A
         "segment": score.segment,
         "segment_name": score.segment_name,
     }
+    if score.value is not None:
+        common |= value_row(score.value)
     if not score.horizons:
         yield common
     for horizon in score.horizons:
@@ -277,8 +402,35 @@ def rows_of_score(user: Any, score: Score, reasons: int) -> Iterator[dict[str, A
         yield row
 
 
+#: The columns of value with their types; empty for users without a score, and of a model without a value part.
+VALUE_COLUMNS = {
+    "value_expected_spend": "float64",
+    "value_low": "float64",
+    "value_high": "float64",
+    "value_residual": "float64",
+    "value_at_risk": "float64",
+    "value_tier": "str",
+    "rfm": "str",
+    "value_status": "str",
+}
+
+
+def value_row(value: Value) -> dict[str, Any]:
+    """The columns of a value."""
+    return {
+        "value_expected_spend": value.expected_spend,
+        "value_low": value.low,
+        "value_high": value.high,
+        "value_residual": value.residual_value,
+        "value_at_risk": value.value_at_risk,
+        "value_tier": value.tier,
+        "rfm": value.rfm,
+        "value_status": value.status,
+    }
+
+
 def batch_columns(reasons: int) -> dict[str, str]:
-    """The columns of a batch's result with their types."""
+    """The columns of a batch's result with their types: the same for every model, whatever its answers."""
     columns = {
         "user_id": "object",
         "status": "str",
@@ -290,6 +442,7 @@ def batch_columns(reasons: int) -> dict[str, str]:
         "segment": "Int64",
         "segment_name": "str",
     }
+    columns |= VALUE_COLUMNS
     for number in range(1, reasons + 1):
         columns[f"reason_{number}"] = "str"
         columns |= {f"reason_{number}_{part}": "str" for part in ("theme", "feature")}

@@ -19,11 +19,35 @@ import pandas as pd
 from ._channel import RpcError, Tls, channel
 from ._days import Day, day
 from ._errors import UsageError
-from ._scores import Event, HorizonScore, Reason, Score, frame_of, rows_of, rows_of_score, score_of, subject, subjects
+from ._scores import (
+    Event,
+    HorizonScore,
+    Reason,
+    Score,
+    Value,
+    ValueReason,
+    frame_of,
+    rows_of,
+    rows_of_score,
+    score_of,
+    subject,
+    subjects,
+)
 from ._server_error import ServerError, server_error
 from ._wire import message, number, word
 
-__all__ = ["Client", "Event", "HorizonScore", "ModelStatus", "Reason", "Score", "ServerError", "Tls"]
+__all__ = [
+    "Client",
+    "Event",
+    "HorizonScore",
+    "ModelStatus",
+    "Reason",
+    "Score",
+    "ServerError",
+    "Tls",
+    "Value",
+    "ValueReason",
+]
 
 #: The longest duration of a call with all its attempts, in seconds.
 TIMEOUT_SECONDS = 5.0
@@ -227,6 +251,7 @@ class Client:
         risk_bands: Sequence[str] = (),
         stages: Sequence[str] = (),
         segments: Sequence[int] = (),
+        value_tiers: Sequence[str] = (),
         reasons: int = 3,
         model: str | None = None,
         page_size: int = BATCH_SIZE,
@@ -238,11 +263,12 @@ class Client:
         limit : int, optional
             Users that are listed at most; None for all.
         order : str
-            ``"risk"``, by falling churn probability, or ``"user_id"``.
+            ``"risk"``, by falling churn probability, ``"value_at_risk"``, or ``"user_id"``.
         horizon_days : int, optional
             The horizon that decides the order and the risk band; by default the model's shortest.
-        risk_bands, stages, segments : sequence
-            Only users of these risk bands, of these lifecycle stages, and of these segments by number.
+        risk_bands, stages, segments, value_tiers : sequence
+            Only users of these risk bands, of these lifecycle stages, of these segments by number, and of these tiers of
+            value by name.
         reasons, model
             As for :meth:`score`.
         page_size : int
@@ -265,6 +291,7 @@ class Client:
             "risk_bands": [number("RiskBand", band) for band in risk_bands],
             "stages": [number("Stage", stage) for stage in stages],
             "segment_ids": list(segments),
+            "value_tiers": list(value_tiers),
             "reason_count": reasons,
             "model": model or self._model or "",
         }

@@ -2,6 +2,9 @@
 
 pub(crate) mod rows;
 pub(crate) mod sink;
+#[cfg(test)]
+mod tests;
+pub(crate) mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -160,11 +163,11 @@ pub fn write_scores(
     target: &Target,
     phases: Phases<'_>,
 ) -> Result<Summary, ScoresError> {
-    let (mut sink, form) = Sink::open(target)?;
+    let (mut sink, form) = Sink::open(target, bundle.spec().value.is_some())?;
     let mut skipped = Skipped::open(target)?;
     let mut summary = Summary::default();
     let scorer = Scorer {
-        predictor: bundle.predictor(histories.kinds()),
+        predictor: bundle.predictor(histories.kinds()).without_value_reasons(),
         as_of,
         form,
     };

@@ -6,12 +6,13 @@ use arrow_array::builder::{Date32Builder, Float64Builder, StringBuilder, UInt16B
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
+use super::value::{VALUE_COLUMNS, ValueColumns};
 use super::{REASONS, ScoresError};
 use crate::columnar::table::{Encoder, RowGroup};
 use crate::history::Day;
 use crate::model::{Reason, Score};
 
-/// The columns of both forms; those of CSV.
+/// The columns of both forms; those of CSV, but for those of value behind them.
 pub(crate) const COLUMNS: [&str; 11] = [
     "user_id",
     "as_of",
@@ -26,11 +27,18 @@ pub(crate) const COLUMNS: [&str; 11] = [
     "reason_3",
 ];
 
-/// The columns of a reason that Parquet has beside its description, behind all columns of [`COLUMNS`].
+/// The columns of a reason that Parquet has beside its description, behind all columns of CSV.
 const REASON_COLUMNS: [&str; 4] = ["theme", "feature", "value", "contribution"];
 
 /// How rows are written.
-pub(crate) enum Form {
+pub(crate) struct Form {
+    /// Whether they have the columns of value.
+    pub(crate) has_value: bool,
+    pub(crate) encoding: Encoding,
+}
+
+/// What rows become.
+pub(crate) enum Encoding {
     Csv,
     Parquet(Box<Encoder>),
 }
@@ -41,9 +49,16 @@ pub(crate) enum Chunk {
     Parquet(RowGroup),
 }
 
+/// The names of all columns of the CSV form.
+pub(crate) fn csv_columns(has_value: bool) -> Vec<String> {
+    let value = VALUE_COLUMNS.iter().filter(|_| has_value);
+    let names = COLUMNS.iter().chain(value);
+    names.map(|name| (*name).to_owned()).collect()
+}
+
 /// The names of all columns of the Parquet form: `reason_1_theme` and so on behind those of CSV.
-fn parquet_columns() -> Vec<String> {
-    let mut names = COLUMNS.map(str::to_owned).to_vec();
+fn parquet_columns(has_value: bool) -> Vec<String> {
+    let mut names = csv_columns(has_value);
     for reason in 1..=REASONS {
         names.extend(REASON_COLUMNS.map(|column| format!("reason_{reason}_{column}")));
     }
@@ -94,6 +109,8 @@ pub(crate) struct Rows {
     segment: UInt16Builder,
     segment_name: StringBuilder,
     reasons: [StringBuilder; REASONS],
+    /// Of a model with a value part alone.
+    value: Option<ValueColumns>,
     /// Of the Parquet form alone.
     reason_columns: Option<[ReasonColumns; REASONS]>,
 }
@@ -101,14 +118,19 @@ pub(crate) struct Rows {
 impl Rows {
     /// No rows yet, with the columns that the form has.
     pub(crate) fn new(form: &Form) -> Self {
-        match form {
-            Form::Csv => Self::default(),
-            Form::Parquet(_) => Self::for_parquet(),
+        let value = form.has_value.then(ValueColumns::default);
+        match form.encoding {
+            Encoding::Csv => Self {
+                value,
+                ..Self::default()
+            },
+            Encoding::Parquet(_) => Self::for_parquet(value),
         }
     }
 
-    fn for_parquet() -> Self {
+    fn for_parquet(value: Option<ValueColumns>) -> Self {
         Self {
+            value,
             reason_columns: Some(Default::default()),
             ..Self::default()
         }
@@ -132,13 +154,16 @@ impl Rows {
             for (k, columns) in self.reason_columns.iter_mut().flatten().enumerate() {
                 columns.push(h.reasons.get(k));
             }
+            if let Some(columns) = &mut self.value {
+                columns.push(score.value.as_ref());
+            }
         }
     }
 
     /// The rows in a form of which nothing but the header is missing.
     pub(crate) fn chunk(mut self, form: &Form) -> Result<Chunk, ScoresError> {
-        match form {
-            Form::Parquet(encoder) => {
+        match &form.encoding {
+            Encoding::Parquet(encoder) => {
                 let encoded = self
                     .batch()
                     .map_err(Into::into)
@@ -147,7 +172,7 @@ impl Rows {
                     .map(Chunk::Parquet)
                     .map_err(|source| ScoresError::Batch { source })
             }
-            Form::Csv => self
+            Encoding::Csv => self
                 .text()
                 .map(Chunk::Csv)
                 .map_err(|source| ScoresError::Text { source }),
@@ -168,6 +193,7 @@ impl Rows {
         let (horizon, probability) = (self.horizon.finish(), self.probability.finish());
         let (segment, segment_name) = (self.segment.finish(), texts(&mut self.segment_name));
         let reasons = self.reasons.each_mut().map(StringBuilder::finish);
+        let value = self.value.as_mut().map(ValueColumns::finish);
         for row in 0..user.len() {
             writer.write_field(user.value(row))?;
             writer.write_field(
@@ -191,6 +217,9 @@ impl Rows {
                     ""
                 })?;
             }
+            for field in value.iter().flat_map(|value| value.fields(row)) {
+                writer.write_field(field)?;
+            }
             writer.write_record(None::<&[u8]>)?;
         }
         writer
@@ -199,8 +228,9 @@ impl Rows {
     }
 
     /// The schema of batches.
-    pub(crate) fn schema() -> Result<SchemaRef, arrow_schema::ArrowError> {
-        Ok(Self::for_parquet().batch()?.schema())
+    pub(crate) fn schema(has_value: bool) -> Result<SchemaRef, arrow_schema::ArrowError> {
+        let value = has_value.then(ValueColumns::default);
+        Ok(Self::for_parquet(value).batch()?.schema())
     }
 
     fn batch(&mut self) -> Result<RecordBatch, arrow_schema::ArrowError> {
@@ -219,10 +249,16 @@ impl Rows {
                 .iter_mut()
                 .map(|r| Arc::new(r.finish()) as ArrayRef),
         );
+        let has_value = self.value.is_some();
+        arrays.extend(self.value.iter_mut().flat_map(ValueColumns::arrays));
         let for_programs = self.reason_columns.iter_mut().flatten();
         arrays.extend(for_programs.flat_map(ReasonColumns::finish));
-        let nullable = |name: &str| name.starts_with("segment") || name.starts_with("reason");
-        let columns = parquet_columns().into_iter().zip(arrays);
+        let nullable = |name: &str| {
+            name.starts_with("segment")
+                || name.starts_with("reason")
+                || VALUE_COLUMNS.contains(&name)
+        };
+        let columns = parquet_columns(has_value).into_iter().zip(arrays);
         RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| {
             let nullable = nullable(&name);
             (name, array, nullable)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::rows::{COLUMNS, Chunk, Form, Rows};
+use super::rows::{Chunk, Encoding, Form, Rows, csv_columns};
 use super::{ScoresError, Target};
 use crate::columnar::table::Table;
 use crate::lifecycle::NotEligible;
@@ -28,8 +28,8 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    /// A sink, and the form in which it takes rows.
-    pub(crate) fn open(target: &Target) -> Result<(Self, Form), ScoresError> {
+    /// A sink, and the form in which it takes rows: with the columns of value or without them.
+    pub(crate) fn open(target: &Target, has_value: bool) -> Result<(Self, Form), ScoresError> {
         let (mut output, staged): (Box<dyn Write>, _) = match target {
             Target::Stdout => {
                 let stdout = std::io::stdout().lock();
@@ -45,9 +45,9 @@ impl Sink {
                 let staged = Staged::new(Destination::file(path)?)?;
                 (Box::new(BufWriter::new(staged.file()?)), Some(staged))
             }
-            Target::Parquet(path) => return Self::open_parquet(path),
+            Target::Parquet(path) => return Self::open_parquet(path, has_value),
         };
-        let header = COLUMNS.join(",") + "\n";
+        let header = csv_columns(has_value).join(",") + "\n";
         let io = |source| ScoresError::Io {
             path: target.path().to_owned(),
             source,
@@ -59,12 +59,15 @@ impl Sink {
                 target: target.clone(),
                 staged,
             },
-            Form::Csv,
+            Form {
+                has_value,
+                encoding: Encoding::Csv,
+            },
         ))
     }
 
-    fn open_parquet(path: &Path) -> Result<(Self, Form), ScoresError> {
-        let schema = Rows::schema().map_err(|source| ScoresError::Batch {
+    fn open_parquet(path: &Path, has_value: bool) -> Result<(Self, Form), ScoresError> {
+        let schema = Rows::schema(has_value).map_err(|source| ScoresError::Batch {
             source: source.into(),
         })?;
         let properties = WriterProperties::builder()
@@ -81,7 +84,11 @@ impl Sink {
             path: path.to_owned(),
             staged,
         };
-        Ok((sink, Form::Parquet(Box::new(encoder))))
+        let form = Form {
+            has_value,
+            encoding: Encoding::Parquet(Box::new(encoder)),
+        };
+        Ok((sink, form))
     }
 
     pub(crate) fn write(&mut self, rows: Chunk) -> Result<(), ScoresError> {

@@ -8,14 +8,49 @@ const BANDS: [RiskBand; 3] = [RiskBand::High, RiskBand::Medium, RiskBand::Low];
 
 /// A name that the model does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {what} `{asked}`; there are {}", legal.join(", "))]
+#[error("there is no {what} `{asked}`{}", alternatives(nearest.as_deref(), what, legal))]
 pub struct ChoiceError {
-    /// `segment`, `stage`, `band` or `horizon`.
+    /// `segment`, `stage`, `band`, `tier` or `horizon`.
     pub what: &'static str,
     /// What was asked for.
     pub asked: String,
+    /// The most similar name, if one is similar.
+    pub nearest: Option<String>,
     /// All that there are.
     pub legal: Vec<String>,
+}
+
+/// Names that are less similar are no misspellings of each other.
+const LEAST_SIMILARITY: f64 = 0.8;
+
+impl ChoiceError {
+    fn of_name<'n>(
+        what: &'static str,
+        asked: &str,
+        names: impl Iterator<Item = &'n str>,
+        legal: Vec<String>,
+    ) -> Self {
+        let similarity = |name: &&str| strsim::jaro_winkler(asked, name);
+        let nearest = names.max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        Self {
+            what,
+            asked: asked.to_owned(),
+            nearest: nearest
+                .filter(|name| similarity(name) >= LEAST_SIMILARITY)
+                .map(str::to_owned),
+            legal,
+        }
+    }
+}
+
+/// What there is instead.
+fn alternatives(nearest: Option<&str>, what: &str, legal: &[String]) -> String {
+    if legal.is_empty() && what == "tier" {
+        return ": the model has no value part; set [value] in the configuration and fit again"
+            .to_owned();
+    }
+    let nearest = nearest.map_or_else(String::new, |name| format!("; the nearest is `{name}`"));
+    format!("; there are {}{nearest}", legal.join(", "))
 }
 
 /// Which users are listed; of an empty list all.
@@ -29,6 +64,8 @@ pub struct Chosen {
     pub stages: Vec<Stage>,
     /// Risk bands.
     pub bands: Vec<RiskBand>,
+    /// Positions of tiers of value.
+    pub tiers: Vec<usize>,
 }
 
 impl Chosen {
@@ -39,6 +76,7 @@ impl Chosen {
             segments: Vec::new(),
             stages: Vec::new(),
             bands: Vec::new(),
+            tiers: Vec::new(),
         }
     }
 
@@ -52,6 +90,7 @@ impl Chosen {
             return Err(ChoiceError {
                 what: "horizon",
                 asked: horizon_days.to_string(),
+                nearest: None,
                 legal: all.iter().map(u16::to_string).collect(),
             });
         }
@@ -72,11 +111,9 @@ impl Chosen {
         let found = by_number.or_else(by_name);
         self.segments.push(found.ok_or_else(|| {
             let named = all.iter().enumerate();
-            ChoiceError {
-                what: "segment",
-                asked: asked.to_owned(),
-                legal: named.map(|(id, s)| format!("{id} `{}`", s.name)).collect(),
-            }
+            let legal = named.map(|(id, s)| format!("{id} `{}`", s.name)).collect();
+            let names = all.iter().map(|segment| segment.name.as_str());
+            ChoiceError::of_name("segment", asked, names, legal)
         })?);
         Ok(self)
     }
@@ -100,6 +137,22 @@ impl Chosen {
         self.bands.push(found);
         Ok(self)
     }
+
+    /// The same with a tier of value, by its name.
+    ///
+    /// # Errors
+    /// [`ChoiceError`] lists the model's tiers; a model without a value part has none.
+    pub fn with_tier(mut self, bundle: &Bundle, asked: &str) -> Result<Self, ChoiceError> {
+        let model = bundle.spec().value.as_ref();
+        let all = model.map_or(&[][..], |model| &model.tiers);
+        let found = all.iter().position(|tier| tier.name == asked);
+        self.tiers.push(found.ok_or_else(|| {
+            let names = all.iter().map(|tier| tier.name.as_str());
+            let legal = names.clone().map(str::to_owned).collect();
+            ChoiceError::of_name("tier", asked, names, legal)
+        })?);
+        Ok(self)
+    }
 }
 
 fn named<T: Copy>(
@@ -109,9 +162,9 @@ fn named<T: Copy>(
     name: fn(T) -> &'static str,
 ) -> Result<T, ChoiceError> {
     let found = all.iter().copied().find(|value| name(*value) == asked);
-    found.ok_or_else(|| ChoiceError {
-        what,
-        asked: asked.to_owned(),
-        legal: all.iter().map(|value| name(*value).to_owned()).collect(),
+    found.ok_or_else(|| {
+        let names = all.iter().map(|value| name(*value));
+        let legal = names.clone().map(str::to_owned).collect();
+        ChoiceError::of_name(what, asked, names, legal)
     })
 }

@@ -1,4 +1,4 @@
-//! The users to look after first: the riskiest, or those with most to lose, of some segments, stages and bands.
+//! The users to look after first: the riskiest, or those with most to lose, of some segments, stages, bands and tiers.
 
 pub(crate) mod chosen;
 pub(crate) mod rows;
@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::phases::{Phases, Unit};
 pub use chosen::{ChoiceError, Chosen};
-pub use rows::{Top, TopUser};
+pub use rows::{Top, TopUser, UserValue, ValueTerms};
 
 /// Blocks of users that are scored at once.
 const SPAN_BLOCKS: usize = 64;
@@ -28,7 +28,8 @@ const REASONS: usize = 3;
 pub enum Order {
     /// The churn probability.
     Risk,
-    /// The churn probability times what the user would spend within the horizon: the spend at risk.
+    /// The value at risk; of a model without a value part the spend at risk, which is the churn probability times what the user
+    /// would spend within the horizon at the rate of the past.
     Loss,
 }
 
@@ -114,12 +115,13 @@ pub fn top(request: &TopRequest<'_>) -> Result<Top, TopError> {
             Ok::<_, TopError>(())
         },
     )?;
-    if order == Order::Loss && !found.has_amounts {
+    if order == Order::Loss && bundle.spec().value.is_none() && !found.has_amounts {
         return Err(TopError::NoAmounts {
             activity: format!("`{}`", bundle.spec().schema.activity.join("` or `")),
         });
     }
-    let mut predictor = bundle.predictor(histories.kinds());
+    let value = bundle.spec().value.as_ref();
+    let mut predictor = bundle.predictor(histories.kinds()).without_value_reasons();
     let mut users = Vec::with_capacity(found.first.len());
     for candidate in found.first {
         users.push(ranking.user(&mut predictor, candidate, found.has_amounts)?);
@@ -129,6 +131,7 @@ pub fn top(request: &TopRequest<'_>) -> Result<Top, TopError> {
         as_of,
         order,
         horizon_days: request.chosen.horizon_days,
+        value: value.map(ValueTerms::from),
         scored: found.scored,
         matching: found.matching,
         skipped: found.skipped,
@@ -204,7 +207,7 @@ impl<'a> Ranking<'a> {
             limit,
             ..
         } = self.request;
-        let mut predictor = bundle.predictor(histories.kinds());
+        let mut predictor = bundle.predictor(histories.kinds()).without_value_reasons();
         let mut found = Found::default();
         span.for_each(|user, history| {
             found.has_amounts |= self.has_amount(history);
@@ -285,7 +288,11 @@ impl<'a> Ranking<'a> {
             expected_spend,
             size: match order {
                 Order::Risk => probability,
-                Order::Loss => probability * expected_spend,
+                Order::Loss => match &score.value {
+                    // An unknown value comes last.
+                    Some(value) => value.value_at_risk.max(0.0),
+                    None => probability * expected_spend,
+                },
             },
         })
     }
@@ -317,7 +324,8 @@ impl<'a> Ranking<'a> {
             risk_band: h.band.name(),
             stage: score.stage.name(),
             segment: score.segment.map(|s| (s.id as u32, s.name.to_owned())),
-            expected_spend: has_amounts.then_some(expected_spend),
+            expected_spend: (has_amounts && score.value.is_none()).then_some(expected_spend),
+            value: score.value.as_ref().map(UserValue::from),
             reasons: h.reasons.iter().map(rows::ReasonRow::from).collect(),
             user_id: user,
         })
@@ -335,9 +343,11 @@ impl Chosen {
     /// Whether a user with this score is listed.
     fn has(&self, score: &Score<'_>, band: RiskBand) -> bool {
         let segment = score.segment.map(|segment| segment.id);
+        let tier = score.value.as_ref().and_then(|value| value.tier);
         let of = |segments: &[usize]| segment.is_some_and(|id| segments.contains(&id));
         (self.segments.is_empty() || of(&self.segments))
             && (self.stages.is_empty() || self.stages.contains(&score.stage))
             && (self.bands.is_empty() || self.bands.contains(&band))
+            && (self.tiers.is_empty() || tier.is_some_and(|tier| self.tiers.contains(&tier)))
     }
 }

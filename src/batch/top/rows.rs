@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Order, REASONS};
 use crate::batch::list::{List, Values};
 use crate::history::Day;
-use crate::model::Reason;
+use crate::model::{Reason, ValueEstimate, ValueModel};
 
 /// The first users in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,9 +18,11 @@ pub struct Top {
     pub order: Order,
     /// The horizon in days.
     pub horizon_days: u16,
+    /// What values are counted in; `None` where the model has no value part.
+    pub value: Option<ValueTerms>,
     /// How many users have a score.
     pub scored: u64,
-    /// How many of them are of the segments, stages and bands that were chosen.
+    /// How many of them are of the segments, stages, bands and tiers that were chosen.
     pub matching: u64,
     /// How many users have no score, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
@@ -41,10 +43,56 @@ pub struct TopUser {
     pub stage: &'static str,
     /// The nearest segment: its number and name; `None` where the model has none.
     pub segment: Option<(u32, String)>,
-    /// What the user would spend within the horizon; `None` where the log has no amounts.
+    /// What the user would spend within the horizon at the rate of the past; `None` where the log has no amounts, or the model has
+    /// a value part.
     pub expected_spend: Option<f64>,
+    /// What the user is worth; `None` where the model has no value part.
+    pub value: Option<UserValue>,
     /// The feature groups with the largest effects.
     pub reasons: Vec<ReasonRow>,
+}
+
+/// What values are counted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueTerms {
+    /// The currency; `None` where it was not configured.
+    pub currency: Option<String>,
+    /// Days of the expected spend.
+    pub horizon_days: u16,
+}
+
+impl From<&ValueModel> for ValueTerms {
+    fn from(model: &ValueModel) -> Self {
+        Self {
+            currency: model.currency.clone(),
+            horizon_days: model.horizon_days,
+        }
+    }
+}
+
+/// What a user is worth; `None` for what is unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserValue {
+    /// Expected spend within the horizon of the value.
+    pub expected_spend: Option<f64>,
+    /// Residual value.
+    pub residual: Option<f64>,
+    /// Value at risk.
+    pub at_risk: Option<f64>,
+    /// The name of the tier.
+    pub tier: Option<String>,
+}
+
+impl From<&ValueEstimate<'_>> for UserValue {
+    fn from(estimate: &ValueEstimate<'_>) -> Self {
+        let known = |figure: f64| (!figure.is_nan()).then_some(figure);
+        Self {
+            expected_spend: known(estimate.expected_spend),
+            residual: known(estimate.residual_value),
+            at_risk: known(estimate.value_at_risk),
+            tier: estimate.tier.map(|_| estimate.tier_name.to_owned()),
+        }
+    }
 }
 
 impl TopUser {
@@ -82,6 +130,47 @@ impl From<&Reason<'_>> for ReasonRow {
 }
 
 impl Top {
+    /// What [`Order::Loss`] orders by, as a name in files and answers.
+    pub fn loss_name(&self) -> &'static str {
+        match self.value {
+            Some(_) => "value_at_risk",
+            None => "spend_at_risk",
+        }
+    }
+
+    /// The columns of money: of the value part, or else of the spend at the rate of the past.
+    fn money(&self) -> Vec<(&'static str, Values)> {
+        let users = &self.users;
+        let number =
+            |of: &dyn Fn(&TopUser) -> Option<f64>| Values::Number(users.iter().map(of).collect());
+        let Some(terms) = &self.value else {
+            return vec![
+                ("expected_spend", number(&|user| user.expected_spend)),
+                ("spend_at_risk", number(&TopUser::spend_at_risk)),
+            ];
+        };
+        let tier = |user: &TopUser| user.value.as_ref()?.tier.clone();
+        vec![
+            (
+                "value_expected_spend",
+                number(&|user| user.value.as_ref()?.expected_spend),
+            ),
+            (
+                "value_residual",
+                number(&|user| user.value.as_ref()?.residual),
+            ),
+            (
+                "value_at_risk",
+                number(&|user| user.value.as_ref()?.at_risk),
+            ),
+            ("value_tier", Values::Text(users.iter().map(tier).collect())),
+            (
+                "currency",
+                Values::Text(vec![terms.currency.clone(); users.len()]),
+            ),
+        ]
+    }
+
     /// The users as columns, in order.
     pub fn list(&self) -> List {
         let users = &self.users;
@@ -111,9 +200,8 @@ impl Top {
                 "segment_name",
                 text(&|user| user.segment.as_ref().map(|(_, name)| name.clone())),
             ),
-            ("expected_spend", number(&|user| user.expected_spend)),
-            ("spend_at_risk", number(&TopUser::spend_at_risk)),
         ];
+        columns.extend(self.money());
         let mut names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         for k in 0..REASONS {
             let reason = |user: &TopUser| user.reasons.get(k).cloned();

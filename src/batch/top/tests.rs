@@ -3,6 +3,7 @@
 use super::*;
 use crate::history::{Amount, DayRecord, HistoriesBuilder};
 use crate::model::tests::spec;
+use crate::model::tests::value::spec_with_value;
 use crate::phases::Phases;
 
 fn as_of() -> Day {
@@ -99,6 +100,118 @@ fn a_loss_needs_amounts_of_activity() {
     assert_eq!(top.users[0].expected_spend, None);
 }
 
+/// What users are worth, where the tests' model gives none.
+fn with_value(top: Top) -> Top {
+    let worth = |k: usize| UserValue {
+        expected_spend: Some(600.0 + k as f64),
+        residual: Some(512.25),
+        at_risk: (k > 0).then_some(99.5),
+        tier: Some("high".to_owned()),
+    };
+    let users = top.users.into_iter().enumerate().map(|(k, user)| TopUser {
+        expected_spend: None,
+        value: Some(worth(k)),
+        ..user
+    });
+    Top {
+        order: Order::Loss,
+        value: Some(ValueTerms {
+            currency: Some("GBP".to_owned()),
+            horizon_days: 365,
+        }),
+        users: users.collect(),
+        ..top
+    }
+}
+
+#[test]
+fn a_list_of_a_model_with_a_value_part_has_its_columns_instead_of_the_rate_of_the_past() {
+    let histories = log(&[("a", &[60, 50, 40], 5.0), ("b", &[30, 20, 10], 5.0)]);
+    let plain = listed(&histories, Order::Loss, 10).unwrap();
+    assert_eq!(plain.loss_name(), "spend_at_risk");
+    let top = with_value(plain.clone());
+    assert_eq!(top.loss_name(), "value_at_risk");
+    let names = |top: &Top| -> Vec<String> {
+        let rows = top.list().to_json();
+        let first = rows[0].as_object().unwrap();
+        first.keys().cloned().collect()
+    };
+    let of_value = [
+        "value_expected_spend",
+        "value_residual",
+        "value_at_risk",
+        "value_tier",
+        "currency",
+    ];
+    for name in of_value {
+        assert!(names(&top).contains(&name.to_owned()), "{name}");
+        assert!(!names(&plain).contains(&name.to_owned()), "{name}");
+    }
+    for name in ["expected_spend", "spend_at_risk"] {
+        assert!(!names(&top).contains(&name.to_owned()), "{name}");
+        assert!(names(&plain).contains(&name.to_owned()), "{name}");
+    }
+    let rows = top.list().to_json();
+    assert!(rows[0]["value_at_risk"].is_null());
+    assert_eq!(rows[1]["value_at_risk"], 99.5);
+    assert_eq!(rows[1]["currency"], "GBP");
+}
+
+#[test]
+fn the_loss_of_a_model_with_a_value_part_is_the_value_at_risk_and_its_tiers_can_be_chosen() {
+    let bundle = Bundle::new(spec_with_value(), "test".into()).unwrap();
+    let shapes: Vec<(String, [i32; 3], f64)> = (0..30_i32)
+        .map(|k| {
+            let days = [1 + k % 23, 25 + k * 3 % 50, 80 + k];
+            (format!("u{k:02}"), days, f64::from(5 + k * 37 % 90))
+        })
+        .collect();
+    let users: Vec<(&str, &[i32], f64)> = shapes
+        .iter()
+        .map(|(user, days, amount)| (user.as_str(), &days[..], *amount))
+        .collect();
+    let histories = log(&users);
+    let listed = |order, chosen: &Chosen| {
+        top(&TopRequest {
+            bundle: &bundle,
+            histories: &histories,
+            as_of: as_of(),
+            order,
+            chosen,
+            limit: 100,
+            phases: Phases::UNOBSERVED,
+        })
+        .unwrap()
+    };
+    let all = listed(Order::Loss, &Chosen::all(&bundle));
+    assert_eq!(all.value.as_ref().unwrap().currency.as_deref(), Some("GBP"));
+    let at_risk: Vec<f64> = all
+        .users
+        .iter()
+        .map(|user| user.value.as_ref().unwrap().at_risk.unwrap())
+        .collect();
+    assert!(
+        at_risk.len() == 30 && at_risk.is_sorted_by(|a, b| a >= b),
+        "{at_risk:?}"
+    );
+    let risk = listed(Order::Risk, &Chosen::all(&bundle));
+    assert_ne!(ids(&risk), ids(&all), "the negative control");
+    let tier = |user: &TopUser| user.value.as_ref().unwrap().tier.clone().unwrap();
+    let first = tier(&all.users[0]);
+    let chosen = Chosen::all(&bundle).with_tier(&bundle, &first).unwrap();
+    let of_tier = listed(Order::Loss, &chosen);
+    let expected = all.users.iter().filter(|user| tier(user) == first);
+    assert_eq!(of_tier.matching, expected.count() as u64);
+    assert!(of_tier.users.iter().all(|user| tier(user) == first));
+    assert_eq!(
+        Chosen::all(&bundle)
+            .with_tier(&bundle, "hgih")
+            .unwrap_err()
+            .to_string(),
+        "there is no tier `hgih`; there are high, medium, low; the nearest is `high`"
+    );
+}
+
 #[test]
 fn names_that_are_not_there_are_refused_with_those_that_are() {
     let bundle = bundle();
@@ -115,6 +228,14 @@ fn names_that_are_not_there_are_refused_with_those_that_are() {
         (
             all().over(&bundle, 31),
             "there is no horizon `31`; there are 30, 60",
+        ),
+        (
+            all().with_stage("growht"),
+            "there is no stage `growht`; there are acquisition, exploration, growth, mature, churning; the nearest is `growth`",
+        ),
+        (
+            all().with_tier(&bundle, "high"),
+            "there is no tier `high`: the model has no value part; set [value] in the configuration and fit again",
         ),
     ] {
         assert_eq!(refused.unwrap_err().to_string(), message);

@@ -9,6 +9,7 @@ pub(crate) mod grammar;
 use serde::{Serialize, Serializer};
 
 use super::answer::{Answer, Assessor, Contribution, HorizonAnswer, Status};
+use super::value::{self, ValueChange};
 use super::{ExplainError, Question, sentences};
 use crate::history::{Amount, Day, DayRecord, History, HistoryView};
 use grammar::When;
@@ -128,6 +129,8 @@ pub struct WhatIf {
     pub after: Answer,
     /// What changes, for each horizon; none where one of the answers is no score.
     pub changes: Vec<HorizonChange>,
+    /// What changes of the user's value; `None` where one of the answers has none.
+    pub value: Option<ValueChange>,
 }
 
 /// What changes of the answer for one horizon.
@@ -175,6 +178,7 @@ fn known_kinds(question: &Question<'_>) -> Vec<String> {
     let model = spec.schema.activity.iter().chain(&spec.schema.other_kinds);
     let mut known: Vec<String> = model
         .chain(&spec.churn_event)
+        .chain(&spec.schema.value_kinds)
         .chain(question.histories.kinds())
         .cloned()
         .collect();
@@ -291,6 +295,7 @@ pub(crate) fn compare(
         (Status::Scored, Status::Scored) => changes.map(|(a, b)| change(a, b)).collect(),
         _ => Vec::new(),
     };
+    let value = value::change(before.value.as_ref(), after.value.as_ref());
     let what_if = WhatIf {
         as_of,
         events: events.to_vec(),
@@ -298,6 +303,7 @@ pub(crate) fn compare(
         before,
         after,
         changes,
+        value,
     };
     Ok(WhatIf {
         sentences: sentences::of_what_if(assessor.bundle(), today, &what_if),
@@ -343,7 +349,8 @@ fn change(before: &HorizonAnswer, after: &HorizonAnswer) -> HorizonChange {
     }
 }
 
-fn changed(
+/// The contributions that change, or whose value does, by decreasing size of the change.
+pub(crate) fn changed(
     before: &[Contribution],
     after: &[Contribution],
     is_same: impl Fn(&Contribution, &Contribution) -> bool,

@@ -1,5 +1,6 @@
 //! Which rules there are for the features of a catalogue.
 
+mod orders;
 mod season;
 
 use super::rule::Rule;
@@ -69,6 +70,7 @@ impl Builder<'_> {
                 self.gaps(feature, quantity)
             }
             Q::ActiveDaysInSeason(season) => self.season(feature, season),
+            _ if quantity.is_of_orders() => self.order_feature(feature, quantity),
             _ => self.figure(feature, quantity),
         }
     }

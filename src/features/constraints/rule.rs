@@ -116,6 +116,14 @@ pub(crate) enum Rule {
         recency: usize,
         age: usize,
     },
+    /// Orders have an amount above 0, and nothing else has.
+    Spent { amount: usize, days: usize },
+    /// The orders after the first, whose mean is `mean`, are not worth more than all of them.
+    RepeatAmount {
+        mean: usize,
+        days: usize,
+        whole: usize,
+    },
     /// The trend of the counts.
     Trend {
         value: usize,
@@ -245,6 +253,13 @@ impl Rule {
                 recency,
                 age,
             } => at(days) > 1.0 && far(at(value), (at(age) - at(recency)) / (at(days) - 1.0)),
+            Self::Spent { amount, days } => {
+                let (amount, days) = (at(amount), at(days));
+                (days == 0.0 && amount > 0.0) || (days > 0.0 && amount == 0.0)
+            }
+            Self::RepeatAmount { mean, days, whole } => {
+                far_above(at(mean) * (at(days) - 1.0), at(whole))
+            }
             Self::Trend {
                 value,
                 short,
@@ -316,6 +331,8 @@ impl Rule {
                 age,
             } => vec![*first, *days, *age, *recency],
             Self::GapSpread { spread, longest } => vec![*spread, *longest],
+            Self::Spent { amount, days } => vec![*amount, *days],
+            Self::RepeatAmount { mean, days, whole } => vec![*mean, *days, *whole],
             Self::Exceeded { share, days } => vec![*share, *days],
             Self::Ratio {
                 value, over, under, ..
@@ -390,6 +407,10 @@ impl Rule {
             }
             Self::MeanGap { .. } => {
                 "it is the days between the first and the last, over the number of gaps".to_owned()
+            }
+            Self::Spent { .. } => "the first is above 0 exactly when the second is".to_owned(),
+            Self::RepeatAmount { .. } => {
+                "the second, without one, times the first is not more than the third".to_owned()
             }
             Self::Trend { .. } => {
                 "it is the logarithm of the second's rate over the third's".to_owned()

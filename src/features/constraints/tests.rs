@@ -12,12 +12,12 @@ use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
 
 /// One kind of activity and one horizon; several kinds and horizons whose windows have other lengths; and features of
-/// earlier years, with horizons up to a year and a lead.
-fn catalogues() -> &'static [Catalogue; 4] {
+/// earlier years, with horizons up to a year and a lead; and features of orders, made of all activity or of something else.
+fn catalogues() -> &'static [Catalogue; 6] {
     &CATALOGUES
 }
 
-static CATALOGUES: LazyLock<[Catalogue; 4]> = LazyLock::new(|| {
+static CATALOGUES: LazyLock<[Catalogue; 6]> = LazyLock::new(|| {
     let schema =
         |activity: &[&str], horizon_days: &[u16], seasonal_years, lead_days| FeatureSchema {
             activity: activity.iter().map(|kind| (*kind).to_owned()).collect(),
@@ -26,12 +26,19 @@ static CATALOGUES: LazyLock<[Catalogue; 4]> = LazyLock::new(|| {
             amounts: true,
             seasonal_years,
             lead_days,
+            value_kinds: Vec::new(),
         };
+    let valued = |value_kinds: &[&str]| FeatureSchema {
+        value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        ..schema(&["purchase"], &[30], 0, 0)
+    };
     [
         schema(&["purchase"], &[30], 0, 0),
         schema(&["purchase", "visit"], &[14, 30, 90], 0, 0),
         schema(&["purchase"], &[30, 60], 2, 7),
         schema(&["purchase"], &[1, 200, 365, 400], 2, 0),
+        valued(&["purchase"]),
+        valued(&["purchase", "return"]),
     ]
     .map(|s| Catalogue::new(s).unwrap())
 });
@@ -74,7 +81,7 @@ proptest! {
 
     /// No vector of a history is refused, neither in whole, nor in part, nor in single precision.
     #[test]
-    fn every_history_obeys(rows in rows(), ago in 1..900_i32, which in 0..4_usize, part in any::<u64>()) {
+    fn every_history_obeys(rows in rows(), ago in 1..900_i32, which in 0..6_usize, part in any::<u64>()) {
         let catalogue = &catalogues()[which];
         let as_of = rows.iter().map(|row| row.0).max().unwrap_or(0) + if ago > 400 { ago - 400 } else { -ago / 3 };
         let vector = extract(catalogue, &rows, as_of.max(1));
@@ -114,7 +121,7 @@ const YEARS: [Row; 6] = [
 fn user(which: usize) -> Vec<f64> {
     let catalogue = &catalogues()[which];
     match which {
-        0 | 1 => extract(catalogue, &ROWS, 100),
+        0 | 1 | 4 | 5 => extract(catalogue, &ROWS, 100),
         _ => extract(catalogue, &YEARS, 900),
     }
 }

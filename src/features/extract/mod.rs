@@ -1,7 +1,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::summary::{ActiveDay, Summary};
+use super::summary::{ActiveDay, KindTable, Summary};
 use super::{Catalogue, Quantity, Season};
 use crate::history::{Day, HistoryView};
 
@@ -9,8 +9,7 @@ use crate::history::{Day, HistoryView};
 #[derive(Clone, Debug)]
 pub struct Extractor<'a> {
     catalogue: &'a Catalogue,
-    /// For each kind of the histories' table its position in the catalogue's kinds.
-    slots: Vec<Option<u16>>,
+    table: KindTable,
     /// The features to compute, by their positions in a vector.
     wanted: Vec<(usize, Quantity)>,
     summary: Summary,
@@ -33,9 +32,19 @@ impl<'a> Extractor<'a> {
             .map(|feature| feature.quantity)
             .enumerate()
             .collect();
+        let schema = catalogue.schema();
+        let is_value = kinds.iter().map(|kind| schema.value_kinds.contains(kind));
+        let table = KindTable {
+            slots: kinds.iter().map(slot).collect(),
+            activity: schema.activity.len() as u16,
+            is_value: match schema.value_kinds.is_empty() {
+                true => Vec::new(),
+                false => is_value.collect(),
+            },
+        };
         Self {
             catalogue,
-            slots: kinds.iter().map(slot).collect(),
+            table,
             wanted,
             summary: Summary::default(),
         }
@@ -45,6 +54,9 @@ impl<'a> Extractor<'a> {
     pub fn only(mut self, quantities: &[Quantity]) -> Self {
         self.wanted
             .retain(|(_, quantity)| quantities.contains(quantity));
+        if !self.wanted.iter().any(|(_, q)| q.is_of_orders()) {
+            self.table.is_value.clear();
+        }
         self
     }
 
@@ -56,8 +68,7 @@ impl<'a> Extractor<'a> {
     /// Writes the features of `history` as known at the start of `as_of` into `out`, one for each entry of the
     /// catalogue, NaN where a value cannot be known. Returns whether the user was ever active before `as_of`.
     pub fn extract(&mut self, history: HistoryView<'_>, as_of: Day, out: &mut [f64]) -> bool {
-        let activity = self.catalogue.schema().activity.len() as u16;
-        self.summary.read(history, as_of, &self.slots, activity);
+        self.summary.read(history, as_of, &self.table);
         for (position, quantity) in &self.wanted {
             let value = value(self.catalogue, &self.summary, *quantity);
             // Adding 0 turns -0, the sum of no floating-point numbers, into 0.
@@ -112,7 +123,25 @@ fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> 
             .sum(),
         Quantity::KindRecency(kind) => f64::from(s.kind(kind).last()?.age),
         Quantity::ActiveDaysInSeason(season) => active_days_in(s, season)?,
+        Quantity::OrderDays => f64::from(s.orders.days),
+        Quantity::OrderRecency => f64::from(known(s.orders.last_age)?),
+        Quantity::OrderAge => f64::from(known(s.orders.first_age)?),
+        Quantity::OrderAmount => units(s.orders.micros),
+        Quantity::OrderRepeatAmount => {
+            let again = s.orders.days.checked_sub(1).filter(|again| *again > 0)?;
+            units(s.orders.micros - s.orders.first_micros) / f64::from(again)
+        }
     })
+}
+
+/// The age of an order; unknown without one, for no order is of the as-of day.
+fn known(age: u32) -> Option<u32> {
+    (age > 0).then_some(age)
+}
+
+/// Micros in units of the log.
+fn units(micros: i128) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// Unknown for a user first seen after the season's start.

@@ -1,3 +1,4 @@
+mod orders;
 mod seasons;
 
 use proptest::prelude::*;
@@ -14,6 +15,7 @@ fn catalogue() -> Catalogue {
         amounts: true,
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })
     .unwrap()
 }
@@ -216,6 +218,7 @@ fn the_catalogue_has_unique_names_and_windows_that_do_not_pile_up() {
         amounts: false,
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })
     .unwrap();
     let mut names: Vec<&str> = many.features().iter().map(|f| f.name.as_str()).collect();

@@ -7,6 +7,7 @@ mod words;
 
 pub use contrast::Contrast;
 pub use words::percent;
+use words::several;
 pub(crate) use words::{days, number};
 
 use super::extract::trend_windows;
@@ -55,6 +56,13 @@ impl Catalogue {
                 format!("last {} {} ago", self.kind_word(kind), days(value))
             }
             Quantity::ActiveDaysInSeason(season) => self.season(season, value, vector),
+            Quantity::OrderDays => several(value, "order"),
+            Quantity::OrderRecency => format!("last order {} ago", days(value)),
+            Quantity::OrderAge => format!("first order {} ago", days(value)),
+            Quantity::OrderAmount => format!("orders of {} in all", number(value)),
+            Quantity::OrderRepeatAmount => {
+                format!("orders after the first of {} on average", number(value))
+            }
             _ => plain(feature, value),
         })
     }

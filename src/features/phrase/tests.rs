@@ -51,6 +51,7 @@ fn catalogue() -> Catalogue {
         amounts: true,
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })
     .unwrap()
 }
@@ -246,6 +247,7 @@ fn sentences_read_as_a_person_would_say_them() {
         amounts: true,
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })
     .unwrap();
     let named = [
@@ -289,6 +291,39 @@ fn sentences_read_as_a_person_would_say_them() {
 }
 
 #[test]
+fn orders_are_described() {
+    let catalogue = Catalogue::new(FeatureSchema {
+        value_kinds: vec!["purchase".into(), "gift_card".into()],
+        ..catalogue().schema().clone()
+    })
+    .unwrap();
+    let say = |name, value| {
+        let vector = catalogue.vector([(name, value)].into_iter()).unwrap();
+        catalogue.phrase(catalogue.position_of(name).unwrap(), &vector)
+    };
+    assert_eq!(say("order_days", 1.0).unwrap(), "1 order");
+    assert_eq!(say("order_days", 12.0).unwrap(), "12 orders");
+    assert_eq!(
+        say("recency_order_days", 47.0).unwrap(),
+        "last order 47 days ago"
+    );
+    assert_eq!(say("order_age_days", 1.0).unwrap(), "first order 1 day ago");
+    assert_eq!(say("order_amount", 812.4).unwrap(), "orders of 812 in all");
+    assert_eq!(
+        say("order_repeat_amount", 7.25).unwrap(),
+        "orders after the first of 7.3 on average"
+    );
+    let days = &catalogue.features()[catalogue.orders().start];
+    assert_eq!(
+        days.description,
+        "Days on which the amounts of purchase and gift card add up to more than 0, ever."
+    );
+    // Amounts of orders are never below 0.
+    let refused = catalogue.vector([("order_amount", -1.0)].into_iter());
+    assert!(refused.unwrap_err().to_string().contains("not negative"));
+}
+
+#[test]
 fn a_season_is_described_beside_its_year() {
     let schema = |activity: &[&str], lead_days| FeatureSchema {
         activity: activity.iter().map(|kind| (*kind).to_owned()).collect(),
@@ -297,6 +332,7 @@ fn a_season_is_described_beside_its_year() {
         amounts: false,
         seasonal_years: 2,
         lead_days,
+        value_kinds: Vec::new(),
     };
     let say = |schema: FeatureSchema, named: &[(&str, f64)]| {
         let catalogue = Catalogue::new(schema).unwrap();

@@ -192,6 +192,34 @@ impl BgNbd {
         self.p_alive(user) * (sum * scale + (1.0 - mass * scale).max(0.0) * happening)
     }
 
+    /// The probability that a user is active on `count` further days in the `days` after the first one: the paper's
+    /// equation (8). The tail of the rates' negative binomial distribution is summed itself, so that nothing cancels.
+    pub fn p_active_days(&self, count: u32, days: f64) -> f64 {
+        let Self { r, alpha, a, b } = *self;
+        let n = f64::from(count);
+        let (log_quiet, more) = (-r * libm::log1p(days / alpha), days / (alpha + days));
+        if count == 0 {
+            return libm::exp(log_quiet);
+        }
+        let log_count = ln_rising(r, n) - libm::lgamma(n + 1.0) + n * libm::log(more);
+        let mut exactly = libm::exp(log_quiet + log_count);
+        let stays = libm::exp(ln_rising(b, n) - ln_rising(a + b, n));
+        let there = stays * exactly;
+        // Gone after the last of them: whatever else would have come does not.
+        let leaves = stays * a / (b + n - 1.0);
+        let mut at_least = 0.0;
+        for step in (count..).map(f64::from) {
+            at_least += exactly;
+            let ratio = (r + step) / (step + 1.0) * more;
+            exactly *= ratio;
+            let falling = ratio.max(more);
+            if falling < 1.0 && exactly <= 1e-16 * at_least * (1.0 - falling) {
+                break;
+            }
+        }
+        there + leaves * at_least
+    }
+
     /// The log-odds of having dropped out after the last active day; `None` for a user with a single one.
     fn dead_to_alive(&self, user: &Purchases) -> Option<f64> {
         let Self { r, alpha, a, b } = *self;

@@ -258,3 +258,93 @@ fn days_are_counted_once_and_before_the_as_of_day() {
     );
     assert_eq!(Purchases::of_days(days(&[50, 51]), as_of), None);
 }
+
+/// A new user's expected active days by the day, and how many users come back so often: figures of the paper, the R packages
+/// BTYD and CLVTools and the Python package lifetimes for the published fit of the CDNOW sample.
+#[test]
+fn new_users_come_back_as_published() {
+    let newcomer = user(0, 0.0, 0.0);
+    // Before they were rounded for the paper.
+    let unrounded = BgNbd {
+        r: 0.242_592_9,
+        alpha: 4.413_531_58 * 7.0,
+        a: 0.792_886_22,
+        b: 2.425_754_05,
+    };
+    for (days, expected) in [
+        (1, 0.0078),
+        (7, 0.0532),
+        (21, 0.1506),
+        (223, 1.0405),
+        (224, 1.0437),
+    ] {
+        let got = unrounded.expected_active_days(&newcomer, days);
+        assert!((got - expected).abs() < 6e-5, "{days}: {got}");
+    }
+    // The longest one is printed two ten-thousandths lower.
+    let of_78_weeks = unrounded.expected_active_days(&newcomer, 546);
+    assert!(close(of_78_weeks, 1.8576, 3e-4), "{of_78_weeks}");
+    let of_a_year = unrounded.expected_active_days(&newcomer, 364);
+    assert!(close(of_a_year, 1.444_004, 2e-5), "{of_a_year}");
+    for (weeks, count, expected) in [
+        (2.0, 10, 1.07869e-7),
+        (39.0, 0, 0.573_786_4),
+        (30.0, 11, 0.001_999_521_4),
+        (30.0, 12, 0.001_517_023_6),
+        (30.0, 20, 0.000_222_226),
+    ] {
+        let got = CDNOW.p_active_days(count, 7.0 * weeks);
+        assert!(close(got, expected, 5e-6), "{weeks} {count}: {got}");
+    }
+    // Equivalence: all counts together are certain, and their mean is the expectation.
+    let (mut all, mut mean) = (0.0, 0.0);
+    for count in 0..2_000 {
+        let p = unrounded.p_active_days(count, 364.0);
+        all += p;
+        mean += f64::from(count) * p;
+    }
+    assert!(
+        (all - 1.0).abs() < 1e-10 && close(mean, of_a_year, 1e-9),
+        "{all} {mean}"
+    );
+    assert!(close(
+        CDNOW.p_active_days(0, 60.0),
+        CDNOW.p_silent(&newcomer, 60),
+        1e-14
+    ));
+}
+
+/// The manual of the R package BTYD.
+#[test]
+fn conditional_expectations_are_the_printed_ones() {
+    for (x, last, age, expected) in [
+        (26, 216.0, 217.0, 25.756_59),
+        (10, 140.0, 273.0, 0.347_460_6),
+        (15, 140.0, 273.0, 0.042_833_91),
+        (20, 140.0, 273.0, 0.004_158_973),
+        (25, 140.0, 273.0, 0.000_358_368_5),
+    ] {
+        let got = CDNOW.expected_active_days(&user(x, last, age), 364);
+        assert!(close(got, expected, 1e-3), "{x}: {got}");
+    }
+    assert!((CDNOW.p_alive(&user(26, 216.0, 217.0)) - 0.968_852_3).abs() < 2e-6);
+}
+
+/// States at which the R package CLVTools gave NaN for the Pareto/NBD, and the Python package lifetimes lost an answer.
+#[test]
+fn frequent_users_stay_finite() {
+    for (x, last, age) in [
+        (221, 724.0, 725.0),
+        (254, 680.0, 681.0),
+        (161, 663.0, 686.0),
+        (204, 690.0, 696.0),
+        (132, 1_400.0, 1_400.0),
+        (133, 1_400.0, 1_400.0),
+    ] {
+        let user = user(x, last, age);
+        let expected = CDNOW.expected_active_days(&user, 70);
+        assert!((0.0..=1.0).contains(&CDNOW.p_alive(&user)));
+        assert!(expected.is_finite() && expected >= 0.0, "{x}: {expected}");
+        assert!(CDNOW.log_likelihood(&user).is_finite());
+    }
+}

@@ -3,7 +3,7 @@
 use crate::features::FeatureGroup;
 use crate::history::HistoryView;
 use crate::lifecycle::{Rule, Stage};
-use crate::model::RiskBand;
+use crate::model::{RiskBand, ValueEstimate};
 
 /// The user to score.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,8 @@ pub struct Score<'m> {
     pub rule: Rule,
     /// The nearest segment; `None` when the bundle has none.
     pub segment: Option<SegmentMatch<'m>>,
+    /// What the user is worth; `None` when the bundle has no value model.
+    pub value: Option<ValueEstimate<'m>>,
 }
 
 /// The churn probability of one horizon and what it is made of.

@@ -1,4 +1,4 @@
-//! Why a user has a score: each feature group's effect, explained by its most influential feature.
+//! Why a user has a score, or a value: each feature group's effect, explained by its most influential feature.
 
 use super::answer::{FeatureContribution, Reason};
 use super::kernel::Kernel;
@@ -6,7 +6,7 @@ use super::plan::CompiledModel;
 use crate::features::{Contrast, Quantity};
 use crate::model::{Bundle, Derived};
 
-/// What the reasons of one user and one horizon are found in.
+/// What the reasons of one user are found in, for one horizon or for the spend.
 pub(crate) struct Explanation<'a, 'm> {
     pub(crate) bundle: &'m Bundle,
     pub(crate) model: &'a CompiledModel,
@@ -16,6 +16,19 @@ pub(crate) struct Explanation<'a, 'm> {
     pub(crate) vector: &'a [f64],
     /// The derived numbers, not standardised.
     pub(crate) derived: &'a [f64],
+}
+
+/// What feature groups add to the logarithm of a user's spend by the regression, largest effect first, at most `reason_count`
+/// of them. The explanation's kernel is that after [`Kernel::contribute`] with the plan's `value`, which is its model.
+pub(crate) fn value_reasons<'m>(
+    explanation: &Explanation<'_, 'm>,
+    reason_count: usize,
+) -> Vec<Reason<'m>> {
+    let effects = explanation.kernel.effects(0);
+    let first = effects.ranked().iter().take(reason_count);
+    first
+        .map(|(group, effect)| explanation.reason(*group, *effect))
+        .collect()
 }
 
 /// A column of the preprocessing with a user's raw value.
@@ -54,11 +67,13 @@ impl<'m> Explanation<'_, 'm> {
         }
     }
 
-    /// What every column adds, by feature groups and within them in the order of the columns.
+    /// What every column that the churn models weigh adds, by feature groups and within them in the order of the columns.
     pub(crate) fn contributions(&self) -> Vec<FeatureContribution<'m>> {
         let groups = self.bundle.plan().groups.iter();
         let columns = groups.flat_map(|(group, members)| members.iter().map(|m| (*group, *m)));
+        let orders = self.bundle.catalogue().orders();
         columns
+            .filter(|(_, column)| !orders.contains(column))
             .map(|(group, column)| {
                 let Measured {
                     feature,
@@ -106,10 +121,10 @@ impl<'m> Explanation<'_, 'm> {
     /// measure nearly the same make up for each other, a value may point the other way; that is understood only in
     /// contrast to what the user did lately, if there is one.
     fn most_influential(&self, members: &[usize], contribution: f64) -> MostInfluential {
-        let raises = contribution >= 0.0;
+        let means_leaving = self.model.means_leaving(contribution);
         let catalogue = self.bundle.catalogue();
         let towards = |column: usize| self.kernel.contribution(column) * contribution.signum();
-        let is_clear = |contrast: &Contrast| match raises {
+        let is_clear = |contrast: &Contrast| match means_leaving {
             true => contrast.is_fall,
             false => contrast.is_rise,
         };
@@ -126,7 +141,7 @@ impl<'m> Explanation<'_, 'm> {
                 .phrase_by_contrast(column, self.vector)
                 .filter(|contrast| is_kind || is_clear(contrast));
             let z = self.kernel.number(column);
-            let is_expected = self.model.is_expected(column, z, raises);
+            let is_expected = self.model.is_expected(column, z, means_leaving);
             if is_expected || contrast.as_ref().is_some_and(is_clear) {
                 return MostInfluential {
                     column,

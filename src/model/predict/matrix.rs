@@ -4,7 +4,7 @@
 use super::Unscored;
 use super::kernel::{Kernel, contradicts};
 use crate::math::sigmoid;
-use crate::model::{Bundle, ModelError};
+use crate::model::{Bundle, ModelError, ValueEstimate};
 
 /// Rows of a block: two columns for each feature, the numbers and what they add, stay in the fastest cache or nearly so.
 const ROWS: usize = 64;
@@ -35,6 +35,31 @@ pub struct MatrixScores {
     pub probabilities: Vec<f64>,
     /// For each row the nearest segment's position in the bundle; `None` when it is not scored or there are no segments.
     pub segments: Vec<Option<usize>>,
+    /// What the users of the rows are worth; `None` when the bundle has no value model.
+    pub values: Option<MatrixValues>,
+}
+
+/// What the users of the rows of a matrix are worth: in each list one place for each row, NaN and `None` for a row that is
+/// not scored or whose value is unknown. The figures are those of [`ValueEstimate`](crate::model::ValueEstimate).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MatrixValues {
+    /// Expected spend within the horizon of the value.
+    pub expected_spend: Vec<f64>,
+    /// Residual value.
+    pub residual_value: Vec<f64>,
+    /// Value at risk.
+    pub value_at_risk: Vec<f64>,
+    /// The tier, by its position in the bundle.
+    pub tiers: Vec<Option<usize>>,
+}
+
+impl MatrixValues {
+    fn push(&mut self, estimate: &ValueEstimate<'_>) {
+        self.expected_spend.push(estimate.expected_spend);
+        self.residual_value.push(estimate.residual_value);
+        self.value_at_risk.push(estimate.value_at_risk);
+        self.tiers.push(estimate.tier);
+    }
 }
 
 impl Bundle {
@@ -56,6 +81,7 @@ impl Bundle {
             outcomes: Vec::with_capacity(rows),
             probabilities: Vec::with_capacity(rows * self.plan().models.len()),
             segments: Vec::with_capacity(rows),
+            values: self.value_parts().map(|_| MatrixValues::default()),
         };
         let in_blocks = if rows % ROWS < FEW {
             rows - rows % ROWS
@@ -119,6 +145,15 @@ impl Bundle {
                 .extend(horizons.iter().map(probability));
             let segment = segments[row].filter(|_| scored);
             scores.segments.push(segment.map(|(id, _)| id));
+        }
+        if let (Some(parts), Some(all)) = (self.value_parts(), &mut scores.values) {
+            parts.contribute(plan, kernel);
+            for (row, vector) in values.chunks_exact(width).enumerate() {
+                let churn = horizons.last().map_or(f64::NAN, |lane| sigmoid(lane[row]));
+                let scored = scores.outcomes[first + row] == RowOutcome::Scored;
+                let spend = parts.spend(kernel, row, vector).filter(|_| scored);
+                all.push(&parts.plan.estimate(parts.model, vector, spend, churn));
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod explain;
 mod kernel;
 pub(crate) mod matrix;
 pub(crate) mod plan;
+mod value;
 
 use crate::features::Extractor;
 use crate::history::{Day, HistoryView};
@@ -32,6 +33,10 @@ pub struct Predictor<'m> {
     kernel: Kernel<1>,
     /// The derived numbers of the last vector, not standardised; NaN where unknown.
     derived: Vec<f64>,
+    /// Made for the first tier of a history.
+    checkpoint: Option<value::Checkpoint<'m>>,
+    /// Whether the reasons of the spend are found, too.
+    value_reasons: bool,
 }
 
 impl Bundle {
@@ -44,11 +49,21 @@ impl Bundle {
             extracted: Vec::new(),
             kernel: Kernel::new(self.plan()),
             derived: Vec::new(),
+            checkpoint: None,
+            value_reasons: true,
         }
     }
 }
 
 impl<'m> Predictor<'m> {
+    /// Leaves out the reasons of the spend, where nobody reads them.
+    pub fn without_value_reasons(self) -> Self {
+        Self {
+            value_reasons: false,
+            ..self
+        }
+    }
+
     /// Scores a subject as known at the start of `as_of`. The first `reason_count` reasons of each horizon are explained;
     /// putting them into words takes longer than scoring.
     ///
@@ -110,7 +125,15 @@ impl<'m> Predictor<'m> {
         extractor.extract(history, as_of, &mut vector);
         let prediction = self.predict_vector(&vector, reason_count);
         self.extracted = vector;
-        prediction
+        let mut prediction = prediction?;
+        if let Prediction::Scored(Score {
+            value: Some(value), ..
+        }) = &mut prediction
+            && value.tier.is_some()
+        {
+            self.hold_tier(value, history, as_of)?;
+        }
+        Ok(prediction)
     }
 
     fn predict_vector(
@@ -138,8 +161,15 @@ impl<'m> Predictor<'m> {
         self.derived
             .extend_from_slice(&self.kernel.numbers()[vector.len()..]);
         self.kernel.standardise(plan);
+        let horizons = self.horizons(vector, reason_count);
+        let churn = horizons.last().map_or(f64::NAN, |h| h.probability);
         Ok(Prediction::Scored(Score {
-            horizons: self.horizons(vector, reason_count),
+            value: self.value(
+                vector,
+                churn,
+                if self.value_reasons { reason_count } else { 0 },
+            ),
+            horizons,
             stage,
             rule,
             segment: self.segment(),

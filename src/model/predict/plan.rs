@@ -3,7 +3,8 @@
 
 use crate::features::{Catalogue, Feature, FeatureGroup, Quantity, Scale};
 use crate::lifecycle::FeaturePositions;
-use crate::model::{BgNbd, BundleSpec, ChurnModel, Column, Derived};
+use crate::model::value::scorer::ValuePlan;
+use crate::model::{BgNbd, BundleSpec, ChurnModel, Column, Derived, Expansion, SpendRegression};
 
 /// The feature groups, in the order in which equal effects are reported.
 pub(crate) const GROUPS: [FeatureGroup; 7] = [
@@ -41,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) segments: Vec<usize>,
     /// One for each horizon.
     pub(crate) models: Vec<CompiledModel>,
+    /// What the value model looks up; `None` without one.
+    pub(crate) value: Option<ValuePlan>,
 }
 
 impl Plan {
@@ -64,6 +67,7 @@ impl Plan {
             groups: groups(catalogue, &derived),
             segments,
             models: spec.models.iter().map(model).collect(),
+            value: ValuePlan::new(spec, catalogue, &derived),
             derived,
         }
     }
@@ -88,10 +92,10 @@ fn groups(catalogue: &Catalogue, derived: &[Derived]) -> Vec<(FeatureGroup, Vec<
         .collect()
 }
 
-/// One horizon's model, with what its hinges and interactions need side by side.
+/// The model of one horizon, or the regression of spend, with what its hinges and interactions need side by side.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CompiledModel {
-    /// The calibrated log-odds of the average user.
+    /// The calibrated log-odds of the average user; of a regression of spend, the logarithm of the average user's spend.
     pub(crate) base_log_odds: f64,
     /// What calibration multiplies contributions by.
     pub(crate) slope: f64,
@@ -101,6 +105,8 @@ pub(crate) struct CompiledModel {
     pub(crate) interactions: Terms,
     /// For each column whether a larger value is expected of users who leave, or of users who stay; `None` for either.
     leaving: Vec<Option<bool>>,
+    /// Whether a larger sum means leaving, as of churn; of spend it means staying.
+    is_of_leaving: bool,
     /// For each feature whether it counts events of a kind that may be good or bad.
     kind_counts: Vec<bool>,
 }
@@ -179,19 +185,63 @@ fn weighed(value: f64, mean: f64, std_dev: f64, weight: f64) -> f64 {
     weight * ((value - mean) / std_dev)
 }
 
+/// A linear predictor as it lies in a bundle.
+struct LinearPredictor<'a> {
+    /// Its calibrated intercept.
+    base: f64,
+    /// What calibration multiplies contributions by.
+    slope: f64,
+    expansion: &'a Expansion,
+    weights: &'a [f64],
+    /// Whether a larger sum means leaving; it means staying otherwise.
+    is_of_leaving: bool,
+}
+
 impl CompiledModel {
     fn new(model: &ChurnModel, catalogue: &Catalogue, derived: &[Derived]) -> Self {
         let slope = model.calibration.slope;
+        let predictor = LinearPredictor {
+            base: model.calibration.intercept + slope * model.intercept,
+            slope,
+            expansion: &model.expansion,
+            weights: &model.weights,
+            is_of_leaving: true,
+        };
+        Self::compile(&predictor, catalogue, derived)
+    }
+
+    /// The regression of spend, which has no calibration of its own.
+    pub(crate) fn of_spend(
+        regression: &SpendRegression,
+        catalogue: &Catalogue,
+        derived: &[Derived],
+    ) -> Self {
+        let predictor = LinearPredictor {
+            base: regression.intercept,
+            slope: 1.0,
+            expansion: &regression.expansion,
+            weights: &regression.weights,
+            is_of_leaving: false,
+        };
+        Self::compile(&predictor, catalogue, derived)
+    }
+
+    fn compile(
+        predictor: &LinearPredictor<'_>,
+        catalogue: &Catalogue,
+        derived: &[Derived],
+    ) -> Self {
+        let expansion = predictor.expansion;
         let columns = catalogue.len() + derived.len();
-        let (own, more) = model.weights.split_at(columns);
-        let (of_hinges, of_interactions) = more.split_at(model.expansion.hinges.len());
+        let (own, more) = predictor.weights.split_at(columns);
+        let (of_hinges, of_interactions) = more.split_at(expansion.hinges.len());
         let (mut hinges, mut interactions) = (Terms::default(), Terms::default());
-        for (hinge, weight) in model.expansion.hinges.iter().zip(of_hinges) {
+        for (hinge, weight) in expansion.hinges.iter().zip(of_hinges) {
             hinges.first.push(hinge.column);
             hinges.clip_min.push(hinge.knot);
             hinges.push(hinge.mean, hinge.std_dev, *weight);
         }
-        for (pair, weight) in model.expansion.interactions.iter().zip(of_interactions) {
+        for (pair, weight) in expansion.interactions.iter().zip(of_interactions) {
             interactions.first.push(pair.first);
             interactions.second.push(pair.second);
             interactions.clip_min.push(pair.clip_min);
@@ -200,21 +250,27 @@ impl CompiledModel {
         }
         let features = catalogue.features().iter();
         Self {
-            base_log_odds: model.calibration.intercept + slope * model.intercept,
-            slope,
+            base_log_odds: predictor.base,
+            slope: predictor.slope,
             own: own.to_vec(),
             hinges,
             interactions,
-            leaving: expectations(own, catalogue, derived),
+            leaving: expectations(own, predictor.is_of_leaving, catalogue, derived),
+            is_of_leaving: predictor.is_of_leaving,
             kind_counts: features.map(|f| kind_of(f.quantity).is_some()).collect(),
         }
     }
 
-    /// Whether a standardised value raises the risk, or lowers it, as a reader expects of it. What is unknown, or like
+    /// Whether a contribution speaks for leaving.
+    pub(crate) fn means_leaving(&self, contribution: f64) -> bool {
+        (contribution >= 0.0) == self.is_of_leaving
+    }
+
+    /// Whether a standardised value speaks for leaving, or for staying, as a reader expects of it. What is unknown, or like
     /// the average, is neither large nor small.
-    pub(crate) fn is_expected(&self, column: usize, z: f64, raises: bool) -> bool {
+    pub(crate) fn is_expected(&self, column: usize, z: f64, means_leaving: bool) -> bool {
         match self.leaving[column] {
-            Some(leaving) => z == 0.0 || (z > 0.0) == (leaving == raises),
+            Some(leaving) => z == 0.0 || (z > 0.0) == (leaving == means_leaving),
             None => true,
         }
     }
@@ -236,7 +292,12 @@ fn kind_of(quantity: Quantity) -> Option<u16> {
 
 /// For each column whether a larger value is expected of leavers. What a kind of event means only the model can say: all
 /// its counts taken together.
-fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<Option<bool>> {
+fn expectations(
+    own: &[f64],
+    is_of_leaving: bool,
+    catalogue: &Catalogue,
+    derived: &[Derived],
+) -> Vec<Option<bool>> {
     let mut net = vec![0.0; catalogue.kinds().len()];
     for (feature, weight) in catalogue.features().iter().zip(own) {
         if let Some(kind) = kind_of(feature.quantity) {
@@ -244,7 +305,7 @@ fn expectations(own: &[f64], catalogue: &Catalogue, derived: &[Derived]) -> Vec<
         }
     }
     let of_feature = |feature: &Feature| match kind_of(feature.quantity) {
-        Some(kind) => Some(net[usize::from(kind)] > 0.0),
+        Some(kind) => Some((net[usize::from(kind)] > 0.0) == is_of_leaving),
         None => feature.quantity.larger_means_leaving(),
     };
     let of_derived = derived.iter().map(|d| d.larger_means_leaving());

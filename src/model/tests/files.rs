@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{bundle, seasonal_spec, spec};
+use super::{bundle, seasonal_spec, spec, value};
 use crate::features::FeatureGroup;
 use crate::model::*;
 
@@ -229,4 +229,41 @@ fn golden_answers_cover_earlier_years() {
             feature.name
         );
     }
+}
+
+/// A status that no golden case has could be answered in another way unnoticed.
+#[test]
+fn golden_answers_cover_users_with_and_without_an_order() {
+    // Orders made of activity, of something else beside it, and of what has no features of its own.
+    for value_kinds in [&["purchase"][..], &["purchase", "return"], &["survey"]] {
+        let spec = value::spec_of_kinds(value_kinds);
+        let bundle = Bundle::new(spec.clone(), "test".into()).unwrap();
+        let golden = Golden::record(&bundle).unwrap();
+        golden.replay(&bundle).unwrap();
+        let values = golden.cases.iter().filter_map(|case| case.value.as_ref());
+        let of = |status: &str| values.clone().filter(|v| v.status == status).count();
+        assert!(
+            of("no_spend") >= 1 && of("estimated") >= 5,
+            "{value_kinds:?}"
+        );
+        assert!(
+            values
+                .clone()
+                .all(|value| value.figures.iter().all(Option::is_some))
+        );
+
+        // What such users are worth is seen to change by their case alone.
+        let without =
+            |case: &&GoldenCase| case.value.as_ref().is_some_and(|v| v.status == "no_spend");
+        let alone = Golden {
+            cases: golden.cases.iter().filter(without).cloned().collect(),
+        };
+        let mut changed = spec;
+        changed.value.as_mut().unwrap().orders.r *= 1.001;
+        let other = Bundle::new(changed, "test".into()).unwrap();
+        let error = alone.replay(&other).unwrap_err().to_string();
+        assert!(error.contains("the value"), "{error}");
+    }
+    // Without value there is no such case.
+    assert_eq!(Golden::record(&bundle()).unwrap().cases.len(), 12);
 }

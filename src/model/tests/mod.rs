@@ -1,6 +1,7 @@
 mod explanations;
 mod files;
 mod scores;
+pub(crate) mod value;
 
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Amount, Day, DayRecord, History};
@@ -9,16 +10,16 @@ use crate::model::*;
 
 /// A bundle with synthetic weights: two horizons that disagree for some users.
 pub(crate) fn spec() -> BundleSpec {
-    spec_of(0, 0)
+    spec_of(0, 0, &[])
 }
 
 /// The same with features of two earlier years and a lead.
 pub(crate) fn seasonal_spec() -> BundleSpec {
-    spec_of(2, 7)
+    spec_of(2, 7, &[])
 }
 
 #[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
-fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
+fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["purchase".into()],
         other_kinds: vec!["return".into()],
@@ -26,6 +27,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
         amounts: true,
         seasonal_years,
         lead_days,
+        value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let columns = catalogue
@@ -121,6 +123,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
             ],
         },
         lifecycle: Thresholds::default(),
+        value: None,
         training: Training {
             as_of: day("2024-06-01"),
             first_day: day("2023-01-01"),
@@ -134,6 +137,11 @@ fn spec_of(seasonal_years: u16, lead_days: u32) -> BundleSpec {
             ebb_version: "0.0.0".into(),
         },
     }
+}
+
+/// The value model of [`value::spec_with_value`].
+pub(crate) fn value_model() -> ValueModel {
+    value::spec_with_value().value.unwrap()
 }
 
 fn bundle() -> Bundle {

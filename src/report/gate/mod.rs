@@ -9,6 +9,7 @@ pub(crate) mod formats;
 pub(crate) mod regression;
 #[cfg(test)]
 mod tests;
+pub(crate) mod value;
 
 pub use crate::card::{PerHorizon, Thresholds};
 pub use finding::{Bound, Checked, Finding};
@@ -32,6 +33,7 @@ pub fn check(card: &Card, thresholds: &Thresholds) -> Vec<Finding> {
         findings.extend(tested(card, horizon, thresholds));
         findings.extend(below_base_rate(horizon));
     }
+    findings.extend(value::value(card, thresholds));
     findings
 }
 

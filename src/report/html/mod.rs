@@ -4,7 +4,7 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
-//! `retention` (the users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
+//! `retention` (the users); `value` (what they are worth); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
 //! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` and `later`
@@ -45,6 +45,7 @@ pub(crate) mod tests;
 pub(crate) mod text;
 pub(crate) mod timeline;
 pub(crate) mod user;
+pub(crate) mod value;
 pub(crate) mod verdict;
 
 use base64::Engine;
@@ -69,13 +70,19 @@ struct Section {
 }
 
 /// The sections in order: what to know first, what to do with it, and then the evidence.
-fn sections(card: &Card) -> [Section; 5] {
+fn sections(card: &Card) -> Vec<Section> {
     let users = html! {
         (segments::figures(card))
         (stages::figures(card))
         (retention::figures(card))
     };
-    [
+    let value = value::section(card).map(|content| Section {
+        id: "value",
+        name: "Value",
+        heading: "What are users worth?",
+        content,
+    });
+    let before = [
         Section {
             id: "verdict",
             name: "Verdict",
@@ -88,6 +95,8 @@ fn sections(card: &Card) -> [Section; 5] {
             heading: "Who are the users?",
             content: users,
         },
+    ];
+    let after = [
         Section {
             id: "budget",
             name: "Budget",
@@ -106,7 +115,8 @@ fn sections(card: &Card) -> [Section; 5] {
             heading: "What is in the log?",
             content: quality::section(card),
         },
-    ]
+    ];
+    before.into_iter().chain(value).chain(after).collect()
 }
 
 /// The page of a card: a whole HTML document.

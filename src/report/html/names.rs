@@ -17,6 +17,14 @@ pub(crate) fn baseline(baseline: &BaselineCard) -> String {
     }
 }
 
+/// The name of a simpler estimate of spend.
+pub(crate) fn spend_baseline(name: &str) -> String {
+    match name {
+        "past_rate" => "Past spend at the same rate".to_owned(),
+        other => capital(&words(other)),
+    }
+}
+
 /// The description of the one feature that a baseline uses; empty for recency, which its name says, and for baselines
 /// of several features.
 pub(crate) fn baseline_feature(effects: &[EffectCard], baseline: &BaselineCard) -> String {

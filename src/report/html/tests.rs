@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::fixture::effect;
 pub(crate) use super::fixture::{card, day};
 use super::render;
-use crate::card::FeatureGroup;
+use crate::card::{FeatureGroup, ValueCard};
 use crate::math::wilson_interval;
 use crate::report::number::THIN;
 
@@ -54,7 +54,7 @@ pub(crate) fn plain(markup: Markup) -> String {
 #[test]
 fn the_page_is_small() {
     let page = render(&card());
-    assert!(page.len() < 260_000, "{}", page.len());
+    assert!(page.len() < 300_000, "{}", page.len());
 }
 
 #[test]
@@ -106,6 +106,7 @@ fn data_never_becomes_markup() {
             e.verdict.as_mut().unwrap().baseline = evil.into();
         }
     }
+    spoil(card.value.as_mut().unwrap(), evil);
     let known = json!({
         "rows": 10, "events": 5, "files": [{ "file": evil }], "kinds": [{ "kind": evil, "events": 5 }],
         "rejected": [{ "reason": evil, "rows": 5 }],
@@ -127,6 +128,24 @@ fn data_never_becomes_markup() {
         // A quote from data must not end an attribute: none of them is followed by what stands behind it.
         assert!(!page.contains("&gt;\"'"), "a quote from data");
     }
+}
+
+/// Puts a text wherever data could bring some to a value part.
+fn spoil(value: &mut ValueCard, evil: &str) {
+    value.kinds = vec![evil.into()];
+    value.currency = Some(evil.into());
+    value.spend.reason = Some(evil.into());
+    value.notes = vec![evil.into()];
+    value.tiers.iter_mut().for_each(|t| t.name = evil.into());
+    for cell in &mut value.at_risk {
+        (cell.tier, cell.band) = (evil.into(), evil.into());
+    }
+    value.stages.iter_mut().for_each(|s| s.stage = evil.into());
+    let grouped = value.periods.iter_mut().filter(|p| !p.group.is_empty());
+    grouped.for_each(|p| p.group = evil.into());
+    let e = value.evaluation.as_mut().unwrap();
+    e.baselines.iter_mut().for_each(|b| b.name = evil.into());
+    e.coverage.iter_mut().for_each(|c| c.group = evil.into());
 }
 
 #[test]
@@ -155,9 +174,15 @@ fn attributes<'a>(page: &'a str, start: &'a str) -> impl Iterator<Item = &'a str
 fn the_verdict_the_users_and_the_budget_come_first() {
     let page = render(&card());
     let sections: Vec<&str> = attributes(&page, "<section id=\"").collect();
-    assert_eq!(sections, ["verdict", "users", "budget", "evidence", "log"]);
+    let with_value = ["verdict", "users", "value", "budget", "evidence", "log"];
+    assert_eq!(sections, with_value);
     let links: Vec<&str> = attributes(&page, "href=\"#").collect();
     assert_eq!(links, sections);
+    let mut without = card();
+    without.value = None;
+    let page = render(&without);
+    let sections: Vec<&str> = attributes(&page, "<section id=\"").collect();
+    assert_eq!(sections, ["verdict", "users", "budget", "evidence", "log"]);
 }
 
 /// Nearly nobody leaves, or nearly everybody.

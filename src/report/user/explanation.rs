@@ -2,6 +2,7 @@
 
 use super::bars::{Bar, bars};
 use super::weeks::weeks;
+use super::worth;
 use crate::explain::{Change, Contribution, HorizonAnswer, HorizonChange, UserExplanation};
 use crate::report::lines::{Line, Tone, wrapped};
 
@@ -20,6 +21,10 @@ pub fn explanation(explanation: &UserExplanation, width: usize) -> Vec<Line> {
         lines.push(Line::default());
         lines.extend(contributions(horizon, width));
     }
+    if let Some(value) = &explanation.answer.value {
+        lines.push(Line::default());
+        lines.extend(worth::figures(value, width));
+    }
     if !explanation.timeline.is_empty() {
         lines.push(Line::default());
         lines.extend(weeks(explanation, width));
@@ -30,6 +35,9 @@ pub fn explanation(explanation: &UserExplanation, width: usize) -> Vec<Line> {
         lines.extend(paragraph(&what_if.sentences, width));
         for change in &what_if.changes {
             lines.extend(changes(change, width));
+        }
+        if let Some(value) = &what_if.value {
+            lines.extend(worth::changes(value, width));
         }
     }
     lines

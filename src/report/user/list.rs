@@ -1,6 +1,6 @@
 //! A list of users as a table.
 
-use crate::batch::top::{Order, Top, TopUser};
+use crate::batch::top::{Order, Top, TopUser, UserValue, ValueTerms};
 use crate::report::lines::{Line, Tone, left, right, width_of, wrapped};
 use crate::report::number::{counted, thousands};
 
@@ -69,10 +69,12 @@ pub fn summary(top: &Top) -> String {
     let skipped: u64 = top.skipped.values().sum();
     let order = match top.order {
         Order::Risk => "churn probability",
+        Order::Loss if top.value.is_some() => "value at risk",
         Order::Loss => "spend at risk",
     };
+    let amounts = top.value.as_ref().map_or_else(String::new, amounts);
     format!(
-        "The first {} of {} by {order} within {} days, as of {}; {} have a score, {} have none.",
+        "The first {} of {} by {order} within {} days, as of {}; {} have a score, {} have none.{amounts}",
         thousands(top.users.len() as u64),
         counted(top.matching, "user"),
         top.horizon_days,
@@ -80,6 +82,17 @@ pub fn summary(top: &Top) -> String {
         thousands(top.scored),
         thousands(skipped)
     )
+}
+
+/// What the amounts of value are.
+fn amounts(terms: &ValueTerms) -> String {
+    let days = terms.horizon_days;
+    match &terms.currency {
+        Some(currency) => {
+            format!(" Amounts are in {currency}; the spend is that expected in {days} days.")
+        }
+        None => format!(" The spend is that expected in {days} days."),
+    }
 }
 
 fn columns(top: &Top) -> Vec<Column> {
@@ -95,6 +108,24 @@ fn columns(top: &Top) -> Vec<Column> {
         column("churn", 8, 20, true, &|user| share(user.churn_probability)),
         column("band", 5, 10, false, &|user| user.risk_band.to_owned()),
     ];
+    if top.value.is_some() {
+        let value = |user: &TopUser, of: fn(&UserValue) -> Option<f64>| {
+            amount(user.value.as_ref().and_then(of))
+        };
+        columns.push(column("at risk", 7, 20, true, &|user| {
+            value(user, |value| value.at_risk)
+        }));
+        columns.push(column("value", 4, 20, true, &|user| {
+            value(user, |value| value.residual)
+        }));
+        columns.push(column("spend", 4, 20, true, &|user| {
+            value(user, |value| value.expected_spend)
+        }));
+        columns.push(column("tier", 6, 16, false, &|user| {
+            let tier = user.value.as_ref().and_then(|value| value.tier.clone());
+            tier.unwrap_or_default()
+        }));
+    }
     if top.users.iter().any(|user| user.expected_spend.is_some()) {
         columns.push(column("at risk", 7, 20, true, &|user| {
             amount(user.spend_at_risk())
@@ -168,4 +199,58 @@ fn widths(columns: &[Column], width: Option<usize>) -> Vec<usize> {
         *last = (*last).min(width.saturating_sub(taken)).max(1);
     }
     widths
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn user(id: &str, at_risk: Option<f64>) -> TopUser {
+        TopUser {
+            user_id: id.to_owned(),
+            churn_probability: 0.25,
+            risk_band: "low",
+            stage: "mature",
+            segment: None,
+            expected_spend: None,
+            value: Some(UserValue {
+                expected_spend: Some(620.5),
+                residual: Some(512.25),
+                at_risk,
+                tier: at_risk.map(|_| "high".to_owned()),
+            }),
+            reasons: Vec::new(),
+        }
+    }
+
+    fn lines(currency: Option<&str>) -> Vec<String> {
+        let top = Top {
+            model: "test".to_owned(),
+            as_of: "2024-06-01".parse().unwrap(),
+            order: Order::Loss,
+            horizon_days: 30,
+            value: Some(ValueTerms {
+                currency: currency.map(str::to_owned),
+                horizon_days: 365,
+            }),
+            scored: 2,
+            matching: 2,
+            skipped: BTreeMap::new(),
+            users: vec![user("u1", Some(99.5)), user("u2", None)],
+        };
+        list(&top, None).iter().map(Line::text).collect()
+    }
+
+    #[test]
+    fn value_at_risk_is_listed_with_its_currency_and_tier() {
+        insta::assert_snapshot!(lines(Some("GBP")).join("\n"), @r"
+        The first 2 of 2 users by value at risk within 30 days, as of 2024-06-01; 2 have a score, 0 have none. Amounts are in GBP; the spend is that expected in 365 days.
+        user   churn  band  at risk  value  spend  tier  stage   segment  first reason
+        u1    25.0 %  low     99.50    512    621  high  mature
+        u2    25.0 %  low              512    621        mature
+        ");
+        assert!(lines(None)[0].ends_with("0 have none. The spend is that expected in 365 days."));
+    }
 }

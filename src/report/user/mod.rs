@@ -4,6 +4,7 @@ mod bars;
 mod explanation;
 mod list;
 mod weeks;
+mod worth;
 
 pub use explanation::explanation;
 pub use list::{list, summary};

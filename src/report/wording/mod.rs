@@ -2,6 +2,7 @@
 
 pub(crate) mod backtest;
 pub(crate) mod untested;
+pub(crate) mod value;
 pub(crate) mod verdict;
 
 pub(crate) use untested::untested;

@@ -74,6 +74,7 @@ const USERS: FieldLimits = FieldLimits(&[
     numbers(5, "risk_bands", FILTER_MOST),
     numbers(6, "stages", FILTER_MOST),
     numbers(7, "segment_ids", FILTER_MOST),
+    list(10, "value_tiers", FILTER_MOST, NOTHING),
 ]);
 
 /// The most tensors of an inference request.

@@ -6,6 +6,7 @@ use twox_hash::XxHash64;
 
 use crate::lifecycle::Stage;
 use crate::model::RiskBand;
+use crate::serve::convert::value::tiers;
 use crate::serve::errors::CallError;
 use crate::serve::limits::size;
 use crate::serve::registry::ServedModel;
@@ -18,11 +19,22 @@ const MAX_PAGE_SIZE: u32 = 1_000;
 /// The bytes of a token: two hashes and a position.
 const TOKEN_BYTES: usize = 8 + 8 + 4;
 
+/// The order of listed users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListingOrder {
+    /// By falling churn probability.
+    Risk,
+    /// By their ids.
+    UserId,
+    /// By falling value at risk.
+    ValueAtRisk,
+}
+
 /// Which users are listed, in which order, and how many of them at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// Whether the order is that of the users' risk, and not of their ids.
-    pub(crate) by_risk: bool,
+    /// The order.
+    pub(crate) order: ListingOrder,
     /// The position of the horizon among the model's.
     pub(crate) horizon: usize,
     /// The risk bands that are listed; all when empty.
@@ -31,6 +43,8 @@ pub(crate) struct Listing {
     pub(crate) stages: Vec<Stage>,
     /// The segments, by their positions.
     pub(crate) segments: Vec<u32>,
+    /// The tiers of value, by their positions.
+    pub(crate) tiers: Vec<u32>,
     /// How many users a page has at most.
     pub(crate) page_size: usize,
     /// Where the page begins; `None` for the first one.
@@ -85,16 +99,19 @@ impl Listing {
             risk_bands,
             stages,
             segment_ids,
+            value_tiers,
             // Options of the scores, which the context has.
             reason_count: _,
             model: _,
         } = request;
         let mut listing = Self {
-            by_risk: by_risk(order)?,
+            order: listing_order(order, model.spec().value.is_some())?,
             horizon: horizon(horizon_days, model)?,
             bands: values("risk_bands", &risk_bands, band)?,
             stages: values("stages", &stages, stage)?,
             segments: segments(segment_ids, model)?,
+            tiers: tiers(model.spec().value.as_ref(), &value_tiers)
+                .map_err(|(i, problem)| CallError::field(format!("value_tiers[{i}]"), problem))?,
             page_size: size(match page_size {
                 0 => DEFAULT_PAGE_SIZE,
                 given => given.min(MAX_PAGE_SIZE),
@@ -144,19 +161,25 @@ impl Listing {
                 .into_iter()
                 .for_each(|number| hash.write_u32(number));
         };
-        list(vec![u32::from(self.by_risk)]);
+        list(vec![self.order as u32]);
         list(vec![u32::try_from(self.horizon).unwrap_or(u32::MAX)]);
         list(self.bands.iter().map(|band| *band as u32).collect());
         list(self.stages.iter().map(|stage| *stage as u32).collect());
         list(self.segments.clone());
+        list(self.tiers.clone());
         hash.finish()
     }
 }
 
-fn by_risk(order: i32) -> Result<bool, CallError> {
+fn listing_order(order: i32, has_value: bool) -> Result<ListingOrder, CallError> {
     match wire::UserOrder::try_from(order) {
-        Ok(wire::UserOrder::Unspecified | wire::UserOrder::Risk) => Ok(true),
-        Ok(wire::UserOrder::UserId) => Ok(false),
+        Ok(wire::UserOrder::Unspecified | wire::UserOrder::Risk) => Ok(ListingOrder::Risk),
+        Ok(wire::UserOrder::UserId) => Ok(ListingOrder::UserId),
+        Ok(wire::UserOrder::ValueAtRisk) if has_value => Ok(ListingOrder::ValueAtRisk),
+        Ok(wire::UserOrder::ValueAtRisk) => Err(CallError::field(
+            "order",
+            "the model has no value part, so no value is at risk; fit it with [value] in its configuration, or order by risk",
+        )),
         Err(_) => Err(CallError::field(
             "order",
             format!("{order} is not a UserOrder of this version"),
@@ -265,6 +288,12 @@ mod tests {
         }
         assert_eq!(values("risk_bands", &[3], band).unwrap(), [RiskBand::High]);
         assert!(values("risk_bands", &[0], band).is_err());
-        assert!(by_risk(0).unwrap() && !by_risk(2).unwrap() && by_risk(3).is_err());
+        for (number, order) in [(0, ListingOrder::Risk), (2, ListingOrder::UserId)] {
+            assert_eq!(listing_order(number, false).unwrap(), order);
+        }
+        assert_eq!(listing_order(3, true).unwrap(), ListingOrder::ValueAtRisk);
+        let refused = listing_order(3, false).unwrap_err().to_string();
+        assert!(refused.contains("[value]"), "{refused}");
+        assert!(listing_order(4, true).is_err());
     }
 }

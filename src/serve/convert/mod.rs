@@ -9,3 +9,4 @@ pub(crate) mod model;
 pub(crate) mod request;
 pub(crate) mod score;
 pub(crate) mod subject;
+pub(crate) mod value;

@@ -113,6 +113,7 @@ fn basic(model: &ServedModel) -> wire::Model {
         active_within_days,
         lead_days,
         churn_event,
+        value,
         ..
     } = spec;
     let FeatureSchema {
@@ -123,6 +124,8 @@ fn basic(model: &ServedModel) -> wire::Model {
         seasonal_years: _,
         // Where features depend on it, the same as the bundle's own.
         lead_days: _,
+        // The features that they make are listed.
+        value_kinds: _,
     } = schema;
     wire::Model {
         version: model.version().to_owned(),
@@ -140,6 +143,7 @@ fn basic(model: &ServedModel) -> wire::Model {
         risk_thresholds: Some(spec.bands.into()),
         stage_thresholds: Some((&spec.lifecycle).into()),
         card_json: String::new(),
+        value_model: value.as_ref().map(wire::ValueModel::from),
     }
 }
 

@@ -1,4 +1,5 @@
 use super::request::RequestContext;
+use super::value;
 use crate::features::FeatureGroup;
 use crate::lifecycle::{Rule, Stage};
 use crate::model::{HorizonScore, Prediction, Reason, RiskBand, Score, SegmentMatch};
@@ -44,6 +45,7 @@ pub(crate) fn score(
                 stage,
                 rule,
                 segment,
+                value: estimate,
             } = score;
             message.set_status(wire::ScoreStatus::Scored);
             // All horizons are computed in any case: a longer one may not fall below a shorter one.
@@ -52,6 +54,8 @@ pub(crate) fn score(
                 .filter(|h| context.wants(h.horizon_days));
             message.horizons = wanted.map(horizon).collect();
             message.segment = segment.map(wire::SegmentMatch::from);
+            message.value =
+                estimate.map(|estimate| value::estimate(context.model.spec(), estimate));
             set_stage(&mut message, stage, rule);
         }
     }

@@ -61,11 +61,13 @@ impl ServedModel {
         let Saved { bundle, card } = saved;
         let clock = DayClock::new(&bundle.spec().timezone)?;
         let catalogue = bundle.catalogue();
-        // The churn event need not have features of its own, and must be distinguished from other kinds all the same.
+        // The churn event and the kinds that make orders need not have features of their own, and must be distinguished from
+        // other kinds all the same.
         let mut kinds: Vec<String> = catalogue
             .kinds()
             .iter()
             .chain(&bundle.spec().churn_event)
+            .chain(&catalogue.schema().value_kinds)
             .cloned()
             .collect();
         kinds.sort_unstable();

@@ -1,5 +1,6 @@
 //! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
+use crate::history::Histories;
 use crate::model::BundleSpec;
 use crate::train::settings::TrainConfig;
 
@@ -31,6 +32,12 @@ pub enum AgreementError {
         /// The kinds that the log has.
         present: Vec<String>,
     },
+    /// A log without amounts for a model that says what users are worth.
+    #[error(
+        "the model says what users are worth by their amounts, and no event of the log has an amount. Check events.amount and \
+         events.paths"
+    )]
+    NoAmounts,
 }
 
 fn kinds(names: &[String]) -> String {
@@ -100,13 +107,28 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
     Ok(())
 }
 
-/// Refuses a log without any event of a kind that the model weighs.
+/// Refuses a log without any event of a kind that the model weighs, or of all kinds that its orders are made of: one of several,
+/// such as returns, may be missing for a while. For a model that says what users are worth, also one without any amount.
 ///
 /// # Errors
-/// [`AgreementError::MissingKinds`] names the kinds.
-pub fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
+/// [`AgreementError::MissingKinds`] names the kinds; [`AgreementError::NoAmounts`].
+pub fn check_log(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementError> {
+    check_kinds(spec, log.kinds())?;
+    if spec.value.is_some() && !log.totals().has_amounts() {
+        return Err(AgreementError::NoAmounts);
+    }
+    Ok(())
+}
+
+fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
     let used = spec.schema.activity.iter().chain(&spec.schema.other_kinds);
-    let missing: Vec<String> = used.filter(|kind| !log.contains(kind)).cloned().collect();
+    let mut missing: Vec<String> = used.filter(|kind| !log.contains(kind)).cloned().collect();
+    let of_orders = &spec.schema.value_kinds;
+    if of_orders.iter().all(|kind| !log.contains(kind)) {
+        let more = of_orders.iter().filter(|kind| !missing.contains(kind));
+        let more: Vec<String> = more.cloned().collect();
+        missing.extend(more);
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -114,4 +136,38 @@ pub fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementErr
         missing,
         present: log.to_vec(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::value::spec_of_kinds;
+
+    #[test]
+    fn a_log_lacks_orders_where_it_has_none_of_their_kinds() {
+        let spec = spec_of_kinds(&["invoice", "credit"]);
+        let log = |kinds: &[&str]| -> Vec<String> {
+            let weighed = ["purchase", "return"].iter().chain(kinds);
+            weighed.map(|kind| (*kind).to_owned()).collect()
+        };
+        let missing = |kinds: &[&str]| match check_kinds(&spec, &log(kinds)) {
+            Ok(()) => Vec::new(),
+            Err(AgreementError::MissingKinds { missing, .. }) => missing,
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(missing(&["credit", "invoice"]), [""; 0]);
+        // A month without a credit note.
+        assert_eq!(missing(&["invoice"]), [""; 0]);
+        assert_eq!(missing(&["visit"]), ["invoice", "credit"]);
+        // A kind that is weighed, too, is named once.
+        let spec = spec_of_kinds(&["purchase"]);
+        let error = check_kinds(&spec, &["return".to_owned()]).unwrap_err();
+        let expected = AgreementError::MissingKinds {
+            missing: vec!["purchase".into()],
+            present: vec!["return".into()],
+        };
+        assert_eq!(error, expected);
+        // The negative control: a model without orders asks for its own kinds alone.
+        check_kinds(&crate::model::tests::spec(), &log(&[])).unwrap();
+    }
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use self::position::setting_position;
-use super::settings::{ChurnConfig, ModelConfig, SegmentConfig, TrainConfig};
+use super::settings::{ChurnConfig, ModelConfig, SegmentConfig, TrainConfig, ValueConfig};
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
 use crate::events::EventsConfig;
@@ -95,6 +95,8 @@ struct File {
     #[serde(default)]
     lifecycle: Thresholds,
     #[serde(default)]
+    value: Option<ValueConfig>,
+    #[serde(default)]
     check: CheckThresholds,
 }
 
@@ -120,6 +122,7 @@ impl Config {
             segments,
             risk_bands,
             lifecycle,
+            value,
             check,
         } = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
         let timezone = events.timezone.0.clone();
@@ -130,6 +133,7 @@ impl Config {
             segments,
             bands: risk_bands,
             lifecycle,
+            value,
             timezone,
             hash,
         };

@@ -3,8 +3,9 @@
 use super::labels::Labeller;
 use super::schema::feature_schema;
 use super::snapshots::Observed;
-use crate::features::Catalogue;
+use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
+use crate::model::BundleSpec;
 use crate::phases::{Phase, Phases, Unit};
 use crate::train::TrainError;
 use crate::train::settings::TrainConfig;
@@ -22,6 +23,8 @@ pub struct FitInput<'a> {
     pub as_of: Day,
     /// Whether to fit the random forest beside the model.
     pub random_forest: bool,
+    /// The bundle whose tiers of value are kept.
+    pub previous: Option<&'a BundleSpec>,
     /// The data-quality report, for the card.
     pub data_quality: &'a serde_json::Value,
     /// Where it is seen how far the fit has come.
@@ -35,7 +38,10 @@ pub(crate) struct TrainContext<'a> {
     pub(crate) config: &'a TrainConfig,
     pub(crate) as_of: Day,
     pub(crate) random_forest: bool,
+    /// The features that churn models weigh: those of the bundle without those of orders.
     pub(crate) catalogue: Catalogue,
+    /// The features of the bundle.
+    pub(crate) bundle_catalogue: Catalogue,
     pub(crate) labeller: Labeller,
     /// The days on which activity would have been seen.
     pub(crate) observed: Observed,
@@ -50,7 +56,10 @@ impl<'a> TrainContext<'a> {
     pub(crate) fn new(input: &FitInput<'a>, first_day: Day) -> Result<Self, TrainError> {
         let observed = Observed::new(first_day, input.coverage, input.as_of);
         let schema = feature_schema(input.histories, input.config, &observed)?;
-        let catalogue = Catalogue::new(schema)?;
+        let catalogue = Catalogue::new(FeatureSchema {
+            value_kinds: Vec::new(),
+            ..schema.clone()
+        })?;
         let labeller = Labeller::new(
             &input.config.churn,
             input.histories.kinds(),
@@ -62,6 +71,7 @@ impl<'a> TrainContext<'a> {
             as_of: input.as_of,
             random_forest: input.random_forest,
             catalogue,
+            bundle_catalogue: Catalogue::new(schema)?,
             labeller,
             observed,
             phases: input.phases,
@@ -74,7 +84,8 @@ impl<'a> TrainContext<'a> {
         self.phases.begin(name, steps, Unit::Steps)
     }
 
-    /// The context of a bundle's features under the configuration of its fit, on what was observed.
+    /// The context of a bundle's features under the configuration of its fit, on what was observed. The rows are scored by the
+    /// bundle, so they have all of its features.
     pub(crate) fn of_bundle(
         histories: &'a Histories,
         config: &'a TrainConfig,
@@ -88,6 +99,7 @@ impl<'a> TrainContext<'a> {
             config,
             as_of: observed.until,
             random_forest: false,
+            bundle_catalogue: catalogue.clone(),
             catalogue,
             labeller,
             observed,

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use crate::features::Extractor;
+use crate::features::{Catalogue, Extractor};
 use crate::history::{Block, Day, HistoryError, HistoryView};
 
 use super::context::TrainContext;
-use super::labels::{Labeller, NoLabel};
+use super::labels::NoLabel;
 use super::snapshots::Schedule;
 use crate::card::DropCounts;
 use crate::math::logit;
@@ -45,7 +45,7 @@ pub(crate) struct Dataset {
     pub(crate) width: usize,
     /// Raw feature values, row after row; NaN where unknown.
     pub(crate) raw: Vec<f64>,
-    /// Whether the row's user churned.
+    /// Whether the row's user churned, or what else the rows are about.
     pub(crate) labels: Vec<bool>,
     /// The row's user, by position in the histories.
     pub(crate) users: Vec<u32>,
@@ -56,6 +56,9 @@ pub(crate) struct Dataset {
     /// One in so many users was taken.
     pub(crate) user_step: usize,
 }
+
+/// What became of a user at a date: the label of the row, and what else there is to predict.
+pub(crate) type Outcome<T> = Result<(bool, T), NoLabel>;
 
 /// How many pairs of a user and a date make no row, by date and reason.
 pub(crate) type DroppedPairs = BTreeMap<Day, DropCounts>;
@@ -78,11 +81,28 @@ impl Dataset {
         ctx: &TrainContext<'_>,
         schedule: &Schedule,
     ) -> Result<(Self, DroppedPairs), HistoryError> {
+        let horizon_days = schedule.horizon_days;
+        let outcome = |history: HistoryView<'_>, date| {
+            let label = ctx.labeller.label(history, date, horizon_days)?;
+            Ok((label, ()))
+        };
+        let described = Self::describe(ctx, &ctx.catalogue, schedule, "labels", outcome)?;
+        let (data, _, dropped) = described;
+        Ok((data, dropped))
+    }
+
+    /// The same with the features of a catalogue and any outcome, which is called `what`; and the outcomes of all rows.
+    pub(crate) fn describe<T: Send>(
+        ctx: &TrainContext<'_>,
+        catalogue: &Catalogue,
+        schedule: &Schedule,
+        what: &str,
+        outcome: impl Fn(HistoryView<'_>, Day) -> Outcome<T> + Sync,
+    ) -> Result<(Self, Vec<T>, DroppedPairs), HistoryError> {
         let mut builder = Builder {
-            extractor: Extractor::new(&ctx.catalogue, ctx.histories.kinds()),
-            labeller: &ctx.labeller,
+            extractor: Extractor::new(catalogue, ctx.histories.kinds()),
+            outcome,
             dates: schedule.dates().into_iter().map(|d| (d, 1.0)).collect(),
-            horizon_days: schedule.horizon_days,
         };
         let mut dropped = vec![DropCounts::new(); builder.dates.len()];
         let mut labelled = vec![0; builder.dates.len()];
@@ -91,7 +111,7 @@ impl Dataset {
             let name = format!("{what}, {horizon_days} days");
             ctx.phases.begin(name, users as u64, Unit::Users)
         };
-        let counting = begin("labels", ctx.histories.len());
+        let counting = begin(what, ctx.histories.len());
         let count = |block: &Block| {
             counting.advance(block.len() as u64);
             builder.count(block)
@@ -107,10 +127,11 @@ impl Dataset {
         let most_rows = ctx.config.model.most_rows.max(1);
         let every = builder.take_shares(schedule, &labelled, most_rows);
         let mut data = Self {
-            width: ctx.catalogue.len(),
+            width: catalogue.len(),
             user_step: every,
             ..Self::default()
         };
+        let mut outcomes = Vec::new();
         let extracting = begin("features", ctx.histories.len().div_ceil(every));
         ctx.histories.stream_chosen(
             |position| position.is_multiple_of(every),
@@ -118,8 +139,9 @@ impl Dataset {
                 extracting.advance(block.len() as u64);
                 builder.rows(block)
             },
-            |part| {
+            |(part, more)| {
                 data.append(part);
+                outcomes.extend(more);
                 Ok::<_, HistoryError>(())
             },
         )?;
@@ -133,7 +155,7 @@ impl Dataset {
             }
             by_date.insert(date, dropped);
         }
-        Ok((data, by_date))
+        Ok((data, outcomes, by_date))
     }
 
     fn append(&mut self, rows: Self) {
@@ -227,12 +249,12 @@ impl Dataset {
 }
 
 /// How the rows of a block of users are made.
-struct Builder<'a> {
+struct Builder<'a, F> {
     extractor: Extractor<'a>,
-    labeller: &'a Labeller,
+    /// What became of a user at a date.
+    outcome: F,
     /// Every date, with the share of its rows that is taken.
     dates: Vec<(Day, f64)>,
-    horizon_days: u16,
 }
 
 /// How many pairs of a user and a date make a row, by the date's position, and how many do not, by position and reason.
@@ -242,7 +264,7 @@ struct Counted {
     dropped: BTreeMap<(usize, &'static str), u64>,
 }
 
-impl Builder<'_> {
+impl<T, F: Fn(HistoryView<'_>, Day) -> Outcome<T>> Builder<'_, F> {
     /// Sets the share of each date's rows that is taken, from how many have a label; and returns how many users one is taken
     /// of, so that there are `most_rows` rows at most beside those of the backtest's anniversaries.
     fn take_shares(&mut self, schedule: &Schedule, labelled: &[usize], most_rows: usize) -> usize {
@@ -269,13 +291,6 @@ impl Builder<'_> {
         every
     }
 
-    /// The label of a user at a date, or why there is none.
-    fn label(&self, history: HistoryView<'_>, date: Day) -> Result<bool, &'static str> {
-        self.labeller
-            .label(history, date, self.horizon_days)
-            .map_err(NoLabel::name)
-    }
-
     fn count(&self, block: &Block) -> Counted {
         let mut counted = Counted {
             labelled: vec![0; self.dates.len()],
@@ -283,10 +298,11 @@ impl Builder<'_> {
         };
         for (_, _, history) in block.iter() {
             for (position, &(date, _)) in self.dates.iter().enumerate() {
-                match self.label(history, date) {
+                match (self.outcome)(history, date) {
                     Ok(_) => counted.labelled[position] += 1,
                     Err(reason) => {
-                        *counted.dropped.entry((position, reason)).or_default() += 1;
+                        let pairs = counted.dropped.entry((position, reason.name()));
+                        *pairs.or_default() += 1;
                     }
                 }
             }
@@ -294,36 +310,36 @@ impl Builder<'_> {
         counted
     }
 
-    fn rows(&self, block: &Block) -> Dataset {
+    fn rows(&self, block: &Block) -> (Dataset, Vec<T>) {
         let mut extractor = self.extractor.clone();
         let mut vector = vec![f64::NAN; extractor.width()];
         let mut data = Dataset::default();
+        let mut outcomes = Vec::new();
         for (user, _, history) in block.iter() {
             for &(date, share) in &self.dates {
                 // Drawn by user and date: whatever the share, the same rows are taken again.
                 if share < 1.0 && draw(user as u32, date) >= share {
                     continue;
                 }
-                if let Ok(churned) = self.label(history, date) {
+                if let Ok((label, outcome)) = (self.outcome)(history, date) {
                     extractor.extract(history, date, &mut vector);
                     data.raw.extend_from_slice(&vector);
-                    data.labels.push(churned);
+                    data.labels.push(label);
                     data.users.push(user as u32);
                     data.dates.push(date);
                     data.counts.push(1.0 / share.min(1.0));
+                    outcomes.push(outcome);
                 }
             }
         }
-        data
+        (data, outcomes)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::{Catalogue, FeatureSchema};
-    use crate::train::data::snapshots::Observed;
-    use crate::train::settings::ChurnConfig;
+    use crate::features::FeatureSchema;
 
     fn day(number: i32) -> Day {
         Day::new(number).unwrap()
@@ -347,25 +363,13 @@ mod tests {
             amounts: false,
             seasonal_years: 0,
             lead_days: 0,
+            value_kinds: Vec::new(),
         })
         .unwrap();
-        let churn = ChurnConfig {
-            activity: activity.clone(),
-            horizon_days: vec![30],
-            active_within_days: 90,
-            lead_days: 0,
-            churn_event: None,
-        };
-        let observed = Observed {
-            first: day(0),
-            until: day(1_030),
-            holes: Vec::new(),
-        };
         let mut builder = Builder {
             extractor: Extractor::new(&catalogue, &activity),
-            labeller: &Labeller::new(&churn, &activity, observed),
+            outcome: |_: HistoryView<'_>, _: Day| Ok((false, ())),
             dates: schedule.dates().into_iter().map(|d| (d, 1.0)).collect(),
-            horizon_days: 30,
         };
         let every = builder.take_shares(&schedule, &[rows; 5], most_rows);
         (

@@ -2,7 +2,7 @@
 
 use super::snapshots::{Observed, label_window};
 use crate::card::LabelDefinition;
-use crate::history::{Day, HistoryView};
+use crate::history::{Day, HistoryView, Stretch};
 use crate::lifecycle::{Eligibility, NotEligible};
 use crate::train::settings::ChurnConfig;
 
@@ -97,15 +97,18 @@ impl Labeller {
     /// Whether a user churned within `[date + lead, date + lead + horizon)`: silence there, or the churn event.
     /// `None` unless the whole window was observed.
     pub fn churned(&self, history: HistoryView<'_>, date: Day, horizon_days: u16) -> Option<bool> {
-        let window = label_window(date, self.lead_days, horizon_days);
-        if !self.observed.covers(window) {
-            return None;
-        }
+        let window = self.observed_window(date, horizon_days)?;
         let window = history.between(window.from, window.until).records();
         Some(match self.eligibility.churn_kind() {
             Some(kind) => window.iter().any(|r| r.kind == kind),
             None => !window.iter().any(|r| self.is_activity(r.kind)),
         })
+    }
+
+    /// The days `[date + lead, date + lead + horizon)`; `None` unless all of them were observed.
+    pub(crate) fn observed_window(&self, date: Day, horizon_days: u16) -> Option<Stretch> {
+        let window = label_window(date, self.lead_days, horizon_days);
+        self.observed.covers(window).then_some(window)
     }
 
     /// The days before `date` on which the user was active, oldest first; a day may come more than once.
@@ -131,7 +134,7 @@ impl Labeller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Amount, DayRecord, History, Stretch};
+    use crate::history::{Amount, DayRecord, History};
 
     fn config() -> ChurnConfig {
         ChurnConfig {

@@ -6,3 +6,4 @@ pub(crate) mod dataset;
 pub mod labels;
 pub mod schema;
 pub mod snapshots;
+pub(crate) mod value_rows;

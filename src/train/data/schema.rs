@@ -2,18 +2,23 @@
 
 use super::snapshots::Observed;
 use crate::features::season::YEAR_DAYS;
-use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT};
+use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT, nearest};
 use crate::history::{Day, Histories};
 use crate::train::TrainError;
-use crate::train::settings::TrainConfig;
+use crate::train::settings::{TrainConfig, ValueConfig};
 
 /// The fewest users of a kind that gets features of its own, whatever the size of the log.
 const LEAST_USERS: u64 = 10;
 
+/// From which similarity on, from 0 to 1, one name is taken for another that is misspelt: a letter of four may differ, or two
+/// of eight.
+const ALIKE: f64 = 0.75;
+
 /// The schema of the features for a log under a configuration.
 ///
 /// # Errors
-/// [`TrainError::NoActivity`] and [`TrainError::NoChurnEvent`] where the log lacks what the configuration names.
+/// [`TrainError::NoActivity`], [`TrainError::NoChurnEvent`], [`TrainError::NoAmounts`] and [`TrainError::NoValueKind`] where
+/// the log lacks what the configuration names.
 pub fn feature_schema(
     histories: &Histories,
     config: &TrainConfig,
@@ -44,6 +49,10 @@ pub fn feature_schema(
     let mut horizon_days = churn.horizon_days.clone();
     horizon_days.sort_unstable();
     horizon_days.dedup();
+    let value_kinds = match &config.value {
+        Some(value) => value_kinds(histories, value)?,
+        None => Vec::new(),
+    };
     let seasonal_years = seasonal_years(config, observed, horizon_days[0]);
     Ok(FeatureSchema {
         activity,
@@ -57,7 +66,43 @@ pub fn feature_schema(
         } else {
             0
         },
+        value_kinds,
     })
+}
+
+/// The kinds whose amounts make orders, in order of their names: the features do not depend on the order of a configuration. A
+/// kind that is not in this log stays: the next log may have it, and features are the same from one fit to the next.
+fn value_kinds(histories: &Histories, value: &ValueConfig) -> Result<Vec<String>, TrainError> {
+    if !histories.totals().has_amounts() {
+        return Err(TrainError::NoAmounts);
+    }
+    let kinds = histories.kinds();
+    let (known, absent): (Vec<&String>, Vec<&String>) =
+        value.kinds.iter().partition(|kind| kinds.contains(kind));
+    // A kind that is configured itself is no misspelling of another.
+    let others = kinds.iter().filter(|kind| !value.kinds.contains(kind));
+    let meant = |name: &str| others.clone().find(|kind| are_alike(name, kind));
+    let wrong = match known.is_empty() {
+        true => absent.first(),
+        false => absent.iter().find(|name| meant(name).is_some()),
+    };
+    if let Some(&name) = wrong {
+        let similar = || nearest(name, kinds.iter().map(String::as_str));
+        let nearest = meant(name).map(String::as_str).or_else(similar);
+        return Err(TrainError::NoValueKind {
+            nearest: nearest.map(str::to_owned),
+            name: name.clone(),
+            kinds: kinds.to_vec(),
+        });
+    }
+    let mut names = value.kinds.clone();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Whether two names differ by so little that one is probably the other, misspelt.
+fn are_alike(a: &str, b: &str) -> bool {
+    strsim::normalized_damerau_levenshtein(&a.to_lowercase(), &b.to_lowercase()) >= ALIKE
 }
 
 /// The earlier years whose same season has features at the shortest horizon.
@@ -93,11 +138,22 @@ fn other_kinds(histories: &Histories, config: &TrainConfig) -> Vec<String> {
     names
 }
 
-/// A note for each configured kind of activity that the log lacks.
-pub(crate) fn absent_activity(kinds: &[String], activity: &[String]) -> Vec<String> {
+/// A note for each configured kind of activity, and of value, that the log lacks.
+pub(crate) fn absent_kinds(kinds: &[String], config: &TrainConfig) -> Vec<String> {
+    let of_value = config.value.iter().flat_map(|value| &value.kinds);
+    let activity = config.churn.activity.iter().map(|kind| {
+        let note = format!("The activity kind `{kind}` does not occur in the log.");
+        (kind, note)
+    });
+    let of_value = of_value.map(|kind| {
+        let note = format!(
+            "The kind `{kind}` of value.kinds does not occur in the log: value is estimated from the others."
+        );
+        (kind, note)
+    });
     activity
-        .iter()
-        .filter(|kind| !kinds.contains(kind))
-        .map(|kind| format!("The activity kind `{kind}` does not occur in the log."))
+        .chain(of_value)
+        .filter(|(kind, _)| !kinds.contains(kind))
+        .map(|(_, note)| note)
         .collect()
 }

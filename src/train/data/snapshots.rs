@@ -80,6 +80,9 @@ pub(crate) fn label_window(date: Day, lead_days: u32, horizon_days: u16) -> Stre
 pub(crate) struct Spacing {
     /// Days between neighbouring regular dates; `None` for half of lead + horizon.
     pub(crate) days: Option<u16>,
+    /// The days of the log before the oldest regular date; `None` for a whole horizon, or half of one or a day where none else
+    /// would be.
+    pub(crate) past: Option<i32>,
     /// The most regular dates.
     pub(crate) most: usize,
     /// How many years back anniversaries are dates too.
@@ -136,10 +139,11 @@ impl Schedule {
             dates
         };
         let horizon = i32::from(horizon_days);
-        let regular = [horizon, horizon.div_euclid(2), 1]
-            .into_iter()
-            .map(reaching_back)
-            .find(|d| !d.is_empty());
+        let pasts = match spacing.past {
+            Some(past) => vec![past],
+            None => vec![horizon, horizon.div_euclid(2), 1],
+        };
+        let regular = pasts.into_iter().map(reaching_back).find(|d| !d.is_empty());
         let Some((regular, latest)) = regular.and_then(|r| Some((r.clone(), *r.last()?))) else {
             let longest = (span - 1 - lead_days as i32).max(0);
             let holes = observed.holes.clone();
@@ -268,6 +272,7 @@ mod tests {
         };
         let spacing = Spacing {
             days: None,
+            past: None,
             most,
             anniversaries: 0,
             active_within_days: 0,
@@ -393,6 +398,7 @@ mod tests {
             };
             let spacing = Spacing {
                 days: None,
+                past: None,
                 most: 12,
                 anniversaries: years,
                 active_within_days,

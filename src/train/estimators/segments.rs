@@ -230,6 +230,7 @@ mod tests {
             amounts: true,
             seasonal_years: 0,
             lead_days: 0,
+            value_kinds: Vec::new(),
         })
         .unwrap()
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::logistic::Fitted;
+use super::newton::Fitted;
 use super::training_rows::TrainingRows;
 use crate::card::Hyperparameters;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use linfa::ParamGuard;
 
-use super::logistic::{Fitted, LogisticError, NewtonLogistic, Rows, fit_reference, fit_rows};
+use super::newton::{Fitted, Newton, NewtonError, Rows, fit_logistic, fit_reference};
 use super::terms::{narrowed, widened};
-use super::transform::{Matrix, expand};
+use super::transform::{Design, Matrix, expand};
 use crate::card::Hyperparameters;
 use crate::features::{FeatureGroup, Quantity};
 use crate::history::Day;
@@ -61,19 +61,11 @@ impl<'a> TrainingRows<'a> {
         data: &'a Dataset,
         preprocessing: &Preprocessing,
     ) -> Self {
-        let standardised = Matrix::new(data, &ctx.catalogue, preprocessing, &Expansion::default());
-        let expansion = expand(
-            &ctx.catalogue,
+        let design = Design {
+            catalogue: &ctx.catalogue,
             preprocessing,
-            schedule.horizon_days,
-            &standardised,
-        );
-        let matrix = standardised.expanded(&expansion);
-        let features = ctx.catalogue.features().iter();
-        let mut seasonal: Vec<bool> = features
-            .map(|feature| feature.group == FeatureGroup::Season)
-            .collect();
-        seasonal.resize(matrix.columns, false);
+            horizon_days: Some(schedule.horizon_days),
+        };
         let silent = Derived::Silent(schedule.horizon_days);
         let derived = preprocessing.derived(&ctx.catalogue);
         let silence = derived.iter().position(|d| *d == silent).map(|k| {
@@ -81,12 +73,49 @@ impl<'a> TrainingRows<'a> {
             (position, preprocessing.columns[position].clone())
         });
         Self {
+            silence: silence.filter(|_| ctx.churn_is_silence()),
+            ..Self::of_design(ctx, schedule, data, &design)
+        }
+    }
+
+    /// The same for the spend within a schedule's windows, with the features of orders: no feature is made for another window.
+    pub(crate) fn of_spend(
+        ctx: &TrainContext<'_>,
+        schedule: &Schedule,
+        data: &'a Dataset,
+        preprocessing: &Preprocessing,
+    ) -> Self {
+        let design = Design {
+            catalogue: &ctx.bundle_catalogue,
+            preprocessing,
+            horizon_days: None,
+        };
+        Self::of_design(ctx, schedule, data, &design)
+    }
+
+    fn of_design(
+        ctx: &TrainContext<'_>,
+        schedule: &Schedule,
+        data: &'a Dataset,
+        design: &Design<'_>,
+    ) -> Self {
+        let catalogue = design.catalogue;
+        let standardised =
+            Matrix::new(data, catalogue, design.preprocessing, &Expansion::default());
+        let expansion = expand(design, &standardised);
+        let matrix = standardised.expanded(&expansion);
+        let features = catalogue.features().iter();
+        let mut seasonal: Vec<bool> = features
+            .map(|feature| feature.group == FeatureGroup::Season)
+            .collect();
+        seasonal.resize(matrix.columns, false);
+        Self {
             data,
             expansion,
             matrix,
             seasonal,
-            recency: ctx.catalogue.required(Quantity::Recency),
-            silence: silence.filter(|_| ctx.churn_is_silence()),
+            recency: catalogue.required(Quantity::Recency),
+            silence: None,
             first: ctx.observed.first,
             regular: schedule.regular.clone(),
             window_days: schedule.window_days,
@@ -96,7 +125,7 @@ impl<'a> TrainingRows<'a> {
 
     /// The log-odds of a row.
     pub(crate) fn log_odds(&self, fitted: &Fitted, row: usize) -> f64 {
-        fitted.log_odds(self.matrix.row(row))
+        fitted.predictor(self.matrix.row(row))
     }
 
     /// A row's standardised recency.
@@ -164,7 +193,7 @@ impl<'a> TrainingRows<'a> {
         asked: Day,
         warm_start: Option<&Fitted>,
         tolerance: f64,
-    ) -> Result<Fitted, LogisticError> {
+    ) -> Result<Fitted, NewtonError> {
         let (rows, weights) = self.weights(candidate, sample, asked);
         let terms = self.terms(candidate);
         let values = self.values(&rows, &terms.positions);
@@ -172,18 +201,18 @@ impl<'a> TrainingRows<'a> {
         let rows = Rows {
             values: &values,
             width: terms.positions.len(),
-            labels: &labels,
+            targets: &labels,
             weights: &weights,
             penalty_factors: &terms.penalty_factors,
         };
         let start = warm_start.map(|fitted| narrowed(fitted, &terms.positions));
         let fitted = match self.solver {
             Solver::Newton => {
-                let params = NewtonLogistic::default()
+                let params = Newton::default()
                     .l2(candidate.l2)
                     .tolerance(tolerance)
                     .check()?;
-                fit_rows(&params, &rows, start.as_deref())?
+                fit_logistic(&params, &rows, start.as_deref())?
             }
             Solver::Linfa => fit_reference(candidate.l2, &rows)?,
         };
@@ -191,7 +220,7 @@ impl<'a> TrainingRows<'a> {
     }
 
     /// The terms of some rows, row after row; without a copy where that is the whole matrix.
-    fn values(&self, rows: &[usize], terms: &[usize]) -> Cow<'_, [f64]> {
+    pub(crate) fn values(&self, rows: &[usize], terms: &[usize]) -> Cow<'_, [f64]> {
         let all_terms = terms.len() == self.matrix.width;
         if all_terms && rows.len() == self.data.len() {
             return Cow::Borrowed(&self.matrix.values);
@@ -245,7 +274,7 @@ impl<'a> TrainingRows<'a> {
     /// The rows that are used and their weights, which add up to the number of rows that they stand for. Of more than
     /// [`Sample::unthinned_rows`] rows, those that would count little are left out now and then, and counted more where they stay: of rows
     /// with weight `w`, the share `sqrt(w)` stays, with that weight, whichever user it is of.
-    fn weights(
+    pub(crate) fn weights(
         &self,
         candidate: &Hyperparameters,
         sample: &Sample,
@@ -282,158 +311,4 @@ impl<'a> TrainingRows<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A candidate whose rows all count alike.
-    const PLAIN: Hyperparameters = Hyperparameters {
-        l2: 1.0,
-        nonlinear_terms: true,
-        hinge_penalty: 1.0,
-        interaction_penalty: 1.0,
-        half_life: None,
-        spacing: 1,
-        anniversaries: 0,
-        seasonal_features: true,
-    };
-
-    impl<'a> TrainingRows<'a> {
-        /// Rows without a single column.
-        pub(crate) fn of_dates(data: &'a Dataset, regular: &[Day], window_days: i32) -> Self {
-            Self {
-                data,
-                expansion: Expansion::default(),
-                matrix: Matrix {
-                    width: 0,
-                    columns: 0,
-                    values: Vec::new(),
-                },
-                seasonal: Vec::new(),
-                recency: 0,
-                silence: None,
-                first: regular[0],
-                regular: regular.to_vec(),
-                window_days,
-                solver: Solver::Newton,
-            }
-        }
-    }
-
-    #[test]
-    fn older_rows_count_less_and_are_fewer_but_add_up_as_they_should() {
-        let newest = Day::new(400).unwrap();
-        let dates: Vec<Day> = (0..5).map(|k| newest.plus(-30 * k)).collect();
-        let pairs = || (0..10_000_u32).flat_map(|user| dates.iter().map(move |date| (user, *date)));
-        let data = Dataset {
-            width: 0,
-            raw: Vec::new(),
-            labels: vec![false; 50_000],
-            users: pairs().map(|(user, _)| user).collect(),
-            dates: pairs().map(|(_, date)| date).collect(),
-            counts: vec![1.0; 50_000],
-            user_step: 1,
-        };
-        let regular: Vec<Day> = dates.iter().rev().copied().collect();
-        let rows = TrainingRows::of_dates(&data, &regular, 30);
-        let all: Vec<usize> = (0..50_000).collect();
-        let asked = newest.plus(30);
-        let candidate = |half_life| Hyperparameters { half_life, ..PLAIN };
-        let weights_of = |all: &[usize], half_life| {
-            rows.weights(&candidate(half_life), &rows.whole(all.to_vec()), asked)
-        };
-        let (kept, weights) = weights_of(&all, Some(1.0));
-        assert!((weights.iter().sum::<f64>() - 50_000.0).abs() < 1e-6);
-        let days = &data.dates;
-        let of = |date: Day| {
-            let own = kept
-                .iter()
-                .zip(&weights)
-                .filter(move |(row, _)| days[**row] == date);
-            own.fold((0.0, 0.0), |(n, sum), (_, w)| (n + 1.0, sum + w))
-        };
-        let (most, heaviest) = of(newest);
-        assert_eq!(most, 10_000.0, "every user of the newest date");
-        for (k, date) in dates.iter().enumerate() {
-            let (n, sum) = of(*date);
-            assert!(
-                (n / most - 0.5_f64.powf(k as f64 / 2.0)).abs() < 0.03,
-                "{k}: {n}"
-            );
-            assert!(
-                (sum / heaviest - 0.5_f64.powi(k as i32)).abs() < 0.03,
-                "{k}: {sum}"
-            );
-        }
-        let (kept, weights) = weights_of(&all[..40_000], Some(1.0));
-        assert!(
-            kept.len() == 40_000 && (weights[3] / weights[4] - 2.0).abs() < 1e-12,
-            "few enough to keep all"
-        );
-        assert_eq!(weights_of(&all, None), (all.clone(), vec![1.0; 50_000]));
-    }
-
-    #[test]
-    fn seasons_are_learnt_where_two_windows_lie_behind_a_year() {
-        let first = Day::new(1_000).unwrap();
-        let data = Dataset::default();
-        let mut rows = TrainingRows::of_dates(&data, &[first], 90);
-        let enough = first.plus(365 + 2 * 90);
-        assert!(!rows.learns_seasons(enough), "without such columns");
-        rows.seasonal = vec![false, true];
-        assert!(rows.learns_seasons(enough));
-        assert!(!rows.learns_seasons(enough.plus(-1)));
-    }
-
-    /// Of older dates a part of the rows was taken when they were made; whatever the half-life, each date weighs as it would
-    /// with all of them.
-    #[test]
-    fn rows_that_stand_for_others_weigh_as_much_as_those() {
-        let newest = Day::new(400).unwrap();
-        let dates: Vec<Day> = (0..5).map(|k| newest.plus(-30 * k)).collect();
-        let share = |date: Day| 0.5_f64.powf(f64::from(newest.since(date)) / 180.0);
-        let mut data = Dataset::default();
-        for user in 0..20_000_u32 {
-            for date in dates.iter().rev() {
-                if draw(user, *date) < share(*date) {
-                    data.users.push(user);
-                    data.dates.push(*date);
-                    data.labels.push(false);
-                    data.counts.push(1.0 / share(*date));
-                }
-            }
-        }
-        let regular: Vec<Day> = dates.iter().rev().copied().collect();
-        let rows = TrainingRows::of_dates(&data, &regular, 30);
-        let sample = rows.whole((0..data.len()).collect());
-        assert!(data.len() > sample.unthinned_rows);
-        for half_life in [Some(1.0), Some(3.0), Some(8.0), None] {
-            let candidate = Hyperparameters { half_life, ..PLAIN };
-            let (kept, weights) = rows.weights(&candidate, &sample, newest.plus(30));
-            let of = |date: Day| {
-                let own = kept
-                    .iter()
-                    .zip(&weights)
-                    .filter(|(row, _)| data.dates[**row] == date);
-                own.map(|(_, weight)| weight).sum::<f64>()
-            };
-            for (k, date) in dates.iter().enumerate() {
-                let weight = half_life.map_or(1.0, |windows| 0.5_f64.powf(k as f64 / windows));
-                let found = of(*date) / of(newest);
-                assert!(
-                    (found / weight - 1.0).abs() < 0.03,
-                    "{half_life:?} {k}: {found}"
-                );
-            }
-        }
-        // The negative control: had nobody counted, old dates would weigh too little.
-        data.counts.fill(1.0);
-        let rows = TrainingRows::of_dates(&data, &regular, 30);
-        let (kept, weights) = rows.weights(&PLAIN, &rows.whole((0..data.len()).collect()), newest);
-        let oldest = kept
-            .iter()
-            .zip(&weights)
-            .filter(|(row, _)| data.dates[**row] == dates[4]);
-        let weight: f64 = oldest.map(|(_, weight)| weight).sum();
-        assert!(weight / weights.iter().sum::<f64>() < 0.19);
-    }
-}
+mod tests;

@@ -180,30 +180,35 @@ pub(crate) fn fit_expansion(
     }
 }
 
-/// The hinges and interactions of a horizon's model, from rows of standardised columns.
-pub(crate) fn expand(
-    catalogue: &Catalogue,
-    preprocessing: &Preprocessing,
-    horizon_days: u16,
-    standardised: &Matrix,
-) -> Expansion {
-    let hinges = hinge_columns(catalogue, preprocessing, horizon_days);
-    let interactions = interaction_columns(catalogue, preprocessing, horizon_days);
+/// What the columns of a design matrix are, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Design<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) preprocessing: &'a Preprocessing,
+    /// The horizon of a churn model, whose hinges leave out what was made for other horizons; `None` where all have hinges.
+    pub(crate) horizon_days: Option<u16>,
+}
+
+/// The hinges and interactions of a model, from rows of standardised columns.
+pub(crate) fn expand(design: &Design<'_>, standardised: &Matrix) -> Expansion {
     fit_expansion(
         &standardised.values,
         standardised.width,
-        &hinges,
-        &interactions,
+        &hinge_columns(design),
+        &interaction_columns(design),
     )
 }
 
-/// The columns that get hinges in the model of a horizon: all but those made for other horizons.
-fn hinge_columns(
-    catalogue: &Catalogue,
-    preprocessing: &Preprocessing,
-    horizon_days: u16,
-) -> Vec<usize> {
-    let h = horizon_days;
+/// The columns that get hinges.
+fn hinge_columns(design: &Design<'_>) -> Vec<usize> {
+    let Design {
+        catalogue,
+        preprocessing,
+        horizon_days,
+    } = *design;
+    let Some(h) = horizon_days else {
+        return (0..preprocessing.columns.len()).collect();
+    };
     let near = |w: u16| (h.div_ceil(4)..=h.saturating_mul(4)).contains(&w);
     let own = |quantity| match quantity {
         Quantity::ActiveDaysIn(w) | Quantity::EventsIn(w) | Quantity::AmountIn(w) => near(w),
@@ -227,12 +232,17 @@ fn hinge_columns(
 }
 
 /// The columns that get interactions: recency, frequency, age and rhythm, the things of which one changes what
-/// another means.
-fn interaction_columns(
-    catalogue: &Catalogue,
-    preprocessing: &Preprocessing,
-    horizon_days: u16,
-) -> Vec<usize> {
+/// another means. Of orders, a catalogue of churn has no features.
+fn interaction_columns(design: &Design<'_>) -> Vec<usize> {
+    let Design {
+        catalogue,
+        preprocessing,
+        horizon_days,
+    } = *design;
+    let horizons = &catalogue.schema().horizon_days;
+    let horizon_days = horizon_days
+        .or(horizons.last().copied())
+        .unwrap_or_default();
     let features = [
         Quantity::Recency,
         Quantity::ActiveDays,
@@ -241,6 +251,10 @@ fn interaction_columns(
         Quantity::DecayedDays(horizon_days),
         Quantity::RecencyShare,
         Quantity::Overdue,
+        Quantity::OrderRecency,
+        Quantity::OrderDays,
+        Quantity::OrderAmount,
+        Quantity::OrderRepeatAmount,
     ];
     let silent = preprocessing
         .derived(catalogue)
@@ -339,6 +353,18 @@ mod tests {
         assert!(row.iter().all(|x| x.is_finite()));
     }
 
+    fn design<'a>(
+        catalogue: &'a Catalogue,
+        preprocessing: &'a Preprocessing,
+        horizon_days: u16,
+    ) -> Design<'a> {
+        Design {
+            catalogue,
+            preprocessing,
+            horizon_days: Some(horizon_days),
+        }
+    }
+
     #[test]
     fn a_horizon_has_hinges_on_what_is_its_own() {
         let schema = |horizon_days: &[u16]| FeatureSchema {
@@ -348,6 +374,7 @@ mod tests {
             amounts: true,
             seasonal_years: 0,
             lead_days: 0,
+            value_kinds: Vec::new(),
         };
         let bare = Preprocessing {
             columns: Vec::new(),
@@ -360,12 +387,12 @@ mod tests {
         };
         let alone = Catalogue::new(schema(&[30])).unwrap();
         assert_eq!(
-            hinge_columns(&alone, &bare, 30).len(),
+            hinge_columns(&design(&alone, &bare, 30)).len(),
             alone.len() + 3,
             "one horizon: everything"
         );
         let several = Catalogue::new(schema(&[14, 30, 90])).unwrap();
-        let of = |h| hinge_columns(&several, &bare, h);
+        let of = |h| hinge_columns(&design(&several, &bare, h));
         let names = |h| {
             of(h)
                 .iter()
@@ -379,6 +406,29 @@ mod tests {
         assert!([14, 30, 90].iter().all(
             |h| of(*h).len() < several.len() && names(*h).contains(&"recency_days".to_owned())
         ));
+    }
+
+    #[test]
+    fn without_a_horizon_all_columns_have_hinges_and_orders_have_interactions() {
+        let catalogue = Catalogue::new(FeatureSchema {
+            activity: vec!["purchase".into()],
+            other_kinds: vec![],
+            horizon_days: vec![14, 30],
+            amounts: true,
+            seasonal_years: 0,
+            lead_days: 0,
+            value_kinds: vec!["purchase".into()],
+        })
+        .unwrap();
+        let columns = fit_preprocessing(&Dataset::default(), &catalogue, None);
+        let of_spend = Design {
+            horizon_days: None,
+            ..design(&catalogue, &columns, 0)
+        };
+        assert!(hinge_columns(&of_spend).into_iter().eq(0..catalogue.len()));
+        let interacting = interaction_columns(&of_spend);
+        let orders = catalogue.orders().filter(|k| interacting.contains(k));
+        assert_eq!(orders.count(), 4, "all but their age");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::phases::Unit;
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
+use crate::train::estimators::newton::{Newton, NewtonError, Rows, fit_logistic};
 use crate::train::estimators::random_forest::{MOST_ROWS, Sample, random_forest};
 use crate::train::estimators::transform::Matrix;
 use crate::train::metrics::area_under_roc;
@@ -61,7 +61,8 @@ pub(crate) fn baselines(
         "base_rate",
         vec![churn_rate; holdout.test.len()],
     )];
-    let columns = &preprocessing.columns[..features.len()];
+    // What churn models do not weigh is no simpler way to predict churn.
+    let columns = &preprocessing.columns[..ctx.catalogue.orders().start];
     let recency = ctx.catalogue.position(Quantity::Recency);
     let best = best_feature(holdout.known.data, columns);
     let singles = [("recency_only", recency), ("best_single", best)];
@@ -122,7 +123,7 @@ fn single_feature(
     holdout: &Holdout<'_>,
     fold: &Fold,
     position: usize,
-) -> Result<Vec<f64>, LogisticError> {
+) -> Result<Vec<f64>, NewtonError> {
     let known = holdout.known;
     let values: Vec<f64> = fold
         .known
@@ -137,14 +138,14 @@ fn single_feature(
     let rows = Rows {
         values: &values,
         width: 1,
-        labels: &labels,
+        targets: &labels,
         weights: &vec![1.0; labels.len()],
         penalty_factors: &[],
     };
-    let fitted = fit_rows(&NewtonLogistic::default().check()?, &rows, None)?;
+    let fitted = fit_logistic(&Newton::default().check()?, &rows, None)?;
     let predict = |row: &usize| {
         let value = holdout.test_matrix.row(*row)[position];
-        sigmoid(fitted.log_odds(&[value]))
+        sigmoid(fitted.predictor(&[value]))
     };
     Ok(fold.predicted.iter().map(predict).collect())
 }

@@ -10,7 +10,7 @@ use crate::model::Preprocessing;
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::{Dataset, MIN_ROWS, user_part};
 use crate::train::data::snapshots::Schedule;
-use crate::train::estimators::logistic::Fitted;
+use crate::train::estimators::newton::Fitted;
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::estimators::transform::Matrix;
 use crate::train::settings::MOST_ANNIVERSARIES;
@@ -158,7 +158,7 @@ impl Holdout<'_> {
         let mut log_odds = vec![f64::NAN; self.test.len()];
         for (fold, fitted) in self.folds.iter().zip(fits) {
             for row in &fold.predicted {
-                log_odds[*row] = fitted.log_odds(self.test_matrix.row(*row));
+                log_odds[*row] = fitted.predictor(self.test_matrix.row(*row));
             }
         }
         log_odds

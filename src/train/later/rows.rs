@@ -43,6 +43,7 @@ pub(crate) fn schedule(
 ) -> Result<Schedule, TrainError> {
     let spacing = Spacing {
         days: ctx.config.model.spacing_days,
+        past: None,
         most: most_dates,
         anniversaries: if most_dates > 1 {
             ctx.config.model.most_anniversaries()

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::features::Scale;
 use crate::math::evenly;
 use crate::model::{Column, Expansion};
-use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
+use crate::train::estimators::newton::{Newton, NewtonError, Rows, fit_logistic};
 use crate::train::estimators::transform::{Matrix, column, fit_expansion};
 
 /// The most rows whose answers a model carries.
@@ -104,7 +104,7 @@ pub enum MatrixError {
     },
     /// Rows that have no logistic model.
     #[error(transparent)]
-    Logistic(#[from] LogisticError),
+    Logistic(#[from] NewtonError),
 }
 
 /// How a table is fitted.
@@ -156,7 +156,7 @@ pub fn fit_matrix(
     table: &MatrixTable,
     options: &MatrixOptions,
 ) -> Result<MatrixModel, MatrixError> {
-    let params = NewtonLogistic::default().l2(options.l2).check()?;
+    let params = Newton::default().l2(options.l2).check()?;
     let width = table.names.len();
     let columns = standardised_columns(table)?;
     let mut z = Vec::with_capacity(table.values.len());
@@ -176,12 +176,12 @@ pub fn fit_matrix(
     };
     let design = design.expanded(&expansion);
     let count = table.labels.len();
-    let fitted = fit_rows(
+    let fitted = fit_logistic(
         &params,
         &Rows {
             values: &design.values,
             width: design.width,
-            labels: &table.labels,
+            targets: &table.labels,
             weights: &vec![1.0; count],
             penalty_factors: &[],
         },
@@ -189,7 +189,7 @@ pub fn fit_matrix(
     )?;
     let golden = evenly(count, GOLDEN_ROWS).map(|row| GoldenRow {
         row,
-        log_odds: fitted.log_odds(design.row(row)),
+        log_odds: fitted.predictor(design.row(row)),
     });
     Ok(MatrixModel {
         columns,
@@ -312,12 +312,12 @@ mod tests {
         let error = fit_matrix(&table(&same), &PLAIN).unwrap_err();
         assert!(matches!(
             error,
-            MatrixError::Logistic(LogisticError::OneClass { .. })
+            MatrixError::Logistic(NewtonError::OneClass { .. })
         ));
         let error = fit_matrix(&table(&noisy(50)), &MatrixOptions { l2: 0.0, ..PLAIN });
         assert!(matches!(
             error,
-            Err(MatrixError::Logistic(LogisticError::L2(_)))
+            Err(MatrixError::Logistic(NewtonError::L2(_)))
         ));
     }
 

@@ -1,12 +1,13 @@
 //! How good probabilities are: metrics with bootstrap intervals over users, paired differences, curves.
 //!
 //! Reading order: [`Metrics`], `ranking` (all figures in one pass over sorted predictions), `bootstrap` (their
-//! intervals), `line` (the calibration line), `curves` (what is drawn).
+//! intervals), `line` (the calibration line), `curves` (what is drawn); `value` for estimates of spend.
 
 pub(crate) mod bootstrap;
 pub(crate) mod curves;
 pub(crate) mod line;
 pub(crate) mod ranking;
+pub(crate) mod value;
 
 pub(crate) use bootstrap::{Draws, RESAMPLES, bootstrap};
 pub(crate) use curves::{calibration_curve, gains, precision_recall, roc};

@@ -1,5 +1,7 @@
 //! Who the users are: their segments, where they stand in their lifecycle, and whether they come back.
 
+pub(crate) mod groups;
+pub(crate) mod periods;
 pub(crate) mod retention;
 pub(crate) mod segments;
 pub(crate) mod stages;

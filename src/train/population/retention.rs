@@ -11,7 +11,7 @@ const COHORTS: usize = 14;
 
 impl Period {
     /// The number of the period that a day lies in.
-    fn of(self, day: Day) -> i32 {
+    pub(super) fn of(self, day: Day) -> i32 {
         let months = |date: Date| i32::from(date.year()) * 12 + i32::from(date.month()) - 1;
         match self {
             // The Monday before 1970-01-01 begins week 0.
@@ -23,7 +23,7 @@ impl Period {
     }
 
     /// The first day of a period.
-    fn start(self, number: i32) -> Option<Day> {
+    pub(super) fn start(self, number: i32) -> Option<Day> {
         let month = |n: i32| {
             let year = i16::try_from(n.div_euclid(12)).ok()?;
             Date::new(year, (n.rem_euclid(12) + 1) as i8, 1)

@@ -10,7 +10,7 @@ use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
 
 /// Users not yet active.
-const NEW: &str = "new";
+pub(super) const NEW: &str = "new";
 /// Users whose last activity is too long ago.
 const INACTIVE: &str = "inactive";
 /// Users for whom the churn event has happened.
@@ -48,7 +48,7 @@ pub(crate) fn stage_of(ctx: &TrainContext<'_>, vector: &[f64]) -> Option<Stage> 
 }
 
 /// Where a user stands that has no label.
-fn outside(reason: NotEligible) -> &'static str {
+pub(super) fn outside(reason: NotEligible) -> &'static str {
     match reason {
         NotEligible::NotYetSeen | NotEligible::NoActivity => NEW,
         NotEligible::Inactive => INACTIVE,
@@ -160,7 +160,7 @@ pub(crate) fn sizes(date: Day, moves: &Moves) -> StageSizes {
 }
 
 /// The order of all states: a user's way through them.
-fn states() -> impl Iterator<Item = &'static str> {
+pub(super) fn states() -> impl Iterator<Item = &'static str> {
     std::iter::once(NEW)
         .chain(Stage::ALL.map(Stage::name))
         .chain([INACTIVE, CHURNED])

@@ -11,7 +11,7 @@ use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean, sigmoid};
 use crate::phases::Phase;
 use crate::train::data::dataset::{Dataset, user_part};
-use crate::train::estimators::logistic::{Fitted, LogisticError};
+use crate::train::estimators::newton::{Fitted, NewtonError};
 use crate::train::estimators::training_rows::{Sample, TrainingRows};
 
 /// What a candidate predicted at one date in the past, and what happened.
@@ -127,7 +127,7 @@ pub(crate) fn backtest(
     candidates: &[Hyperparameters],
     mut warm_start: Option<Fitted>,
     phase: &Phase<'_>,
-) -> Result<Backtested, LogisticError> {
+) -> Result<Backtested, NewtonError> {
     let data = rows.data;
     let mut answers = vec![Answers::default(); candidates.len()];
     for half in 0..FITS_OF_A_FOLD as u32 {

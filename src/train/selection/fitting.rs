@@ -4,12 +4,12 @@ use super::backtest::{known_shifts, mean_shifts};
 use super::forecast::{KnownShifts, forecasts};
 use super::search::{Selection, select};
 use crate::history::Day;
-use crate::model::Calibration;
+use crate::model::{Calibration, ChurnModel, Expansion};
 use crate::phases::Unit;
 use crate::train::TrainError;
 use crate::train::data::context::TrainContext;
 use crate::train::data::snapshots::Schedule;
-use crate::train::estimators::logistic::Fitted;
+use crate::train::estimators::newton::Fitted;
 use crate::train::estimators::training_rows::{Sample, TrainingRows};
 
 /// The mean gradient at which a model counts as fitted.
@@ -79,4 +79,29 @@ pub(crate) fn select_and_fit(
         selection,
         fits,
     })
+}
+
+/// A fit as the bundle has it.
+pub(crate) fn churn_model(
+    schedule: &Schedule,
+    rows: &TrainingRows<'_>,
+    selection: &Selection,
+    fitted: Fitted,
+    line: Calibration,
+) -> ChurnModel {
+    let expansion = if selection.candidate.nonlinear_terms {
+        rows.expansion.clone()
+    } else {
+        Expansion::default()
+    };
+    let mut weights = fitted.weights;
+    // Without hinges and interactions there are columns only.
+    weights.truncate(rows.matrix.columns + expansion.len());
+    ChurnModel {
+        horizon_days: schedule.horizon_days,
+        intercept: fitted.intercept,
+        expansion,
+        weights,
+        calibration: line,
+    }
 }

@@ -12,7 +12,7 @@ use crate::history::Day;
 use crate::math::{evenly, log_loss_of_logit, mean};
 use crate::model::Calibration;
 use crate::phases::Phase;
-use crate::train::estimators::logistic::{LogisticError, NewtonLogistic, Rows, fit_rows};
+use crate::train::estimators::newton::{Newton, NewtonError, Rows, fit_logistic};
 use crate::train::estimators::training_rows::TrainingRows;
 
 /// Rows that recency alone is fitted on at most.
@@ -48,7 +48,7 @@ pub(crate) fn guard(
     folds: &[Fold],
     calibration: &BacktestCalibration,
     phase: &Phase<'_>,
-) -> Result<Guard, LogisticError> {
+) -> Result<Guard, NewtonError> {
     let effective = effective_folds(folds, rows.window_days);
     let mut differences: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     let mut pairs = Vec::new();
@@ -113,7 +113,7 @@ fn shrinkage(pairs: &[(Vec<f64>, Vec<f64>, &Vec<bool>)]) -> f64 {
 }
 
 /// The baselines at a date, none of which is fitted on a user that it predicts.
-fn baselines(rows: &TrainingRows<'_>, date: Day) -> Result<Baselines, LogisticError> {
+fn baselines(rows: &TrainingRows<'_>, date: Day) -> Result<Baselines, NewtonError> {
     let mut baselines = Baselines::new();
     for half in 0..2 {
         let Sides {
@@ -137,16 +137,16 @@ fn recency_only(
     rows: &TrainingRows<'_>,
     known: &[usize],
     predicted: &[usize],
-) -> Result<Vec<f64>, LogisticError> {
+) -> Result<Vec<f64>, NewtonError> {
     let value = |row: &usize| rows.recency(*row);
     let values: Vec<f64> = known.iter().map(value).collect();
     let labels: Vec<bool> = known.iter().map(|row| rows.data.labels[*row]).collect();
-    let fitted = fit_rows(
-        &NewtonLogistic::default().tolerance(1e-6).check()?,
+    let fitted = fit_logistic(
+        &Newton::default().tolerance(1e-6).check()?,
         &Rows {
             values: &values,
             width: 1,
-            labels: &labels,
+            targets: &labels,
             weights: &vec![1.0; labels.len()],
             penalty_factors: &[],
         },
@@ -154,7 +154,7 @@ fn recency_only(
     )?;
     Ok(predicted
         .iter()
-        .map(|row| fitted.log_odds(&[value(row)]))
+        .map(|row| fitted.predictor(&[value(row)]))
         .collect())
 }
 

@@ -11,7 +11,7 @@ use crate::history::Day;
 use crate::math::mean;
 use crate::phases::Phase;
 use crate::train::data::snapshots::cutoffs;
-use crate::train::estimators::logistic::{Fitted, LogisticError};
+use crate::train::estimators::newton::{Fitted, NewtonError};
 use crate::train::estimators::training_rows::TrainingRows;
 use crate::train::settings::ModelConfig;
 
@@ -56,7 +56,7 @@ pub(crate) fn select<'p>(
     asked: Day,
     config: &ModelConfig,
     begin: &dyn Fn(usize) -> Phase<'p>,
-) -> Result<Selection, LogisticError> {
+) -> Result<Selection, NewtonError> {
     let earlier = EarlierYears {
         anniversaries: rows.anniversaries(asked),
         features: rows.learns_seasons(asked),
@@ -135,7 +135,7 @@ impl Trials {
         candidates: &[Hyperparameters],
         mut warm_start: Option<Fitted>,
         phase: &Phase<'_>,
-    ) -> Result<Option<Fitted>, LogisticError> {
+    ) -> Result<Option<Fitted>, NewtonError> {
         let first = self.run.len();
         self.run.extend(candidates.iter().map(|candidate| Trial {
             candidate: *candidate,

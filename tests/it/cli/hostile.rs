@@ -28,7 +28,7 @@ fn hostile() -> TempDir {
         .collect();
     let config = config
         .replace("events.csv", "*.csv")
-        .replace("[\"purchase\"]", &format!("[\"purchase{escaped}\"]"));
+        .replace("\"purchase\"", &format!("\"purchase{escaped}\""));
     fs::write(log.join("ebb.toml"), config).unwrap();
     folder
 }

@@ -406,6 +406,52 @@ fn thresholds_come_from_the_configuration_and_flags_take_their_places() {
     assert!(refused.error().contains("line "), "{}", refused.error());
 }
 
+/// A threshold that would never be checked is a mistake of whoever gave it, by flag or by key.
+#[test]
+fn a_threshold_on_value_needs_a_bundle_with_a_value_part() {
+    let path = fitted();
+    let config = fs::read_to_string(path.join("log/ebb.toml")).unwrap();
+    let (before, value) = config.split_once("[value]").unwrap();
+    let after = value
+        .split_once("\n[")
+        .map_or(String::new(), |(_, rest)| format!("[{rest}"));
+    let config = format!("{before}{after}");
+    fs::write(path.join("log/without.toml"), &config).unwrap();
+    let fit = "fit --quiet --allow-below-baseline --config log/without.toml --out without";
+    ebb_train(path, fit).ok();
+    let flag = ebb_train(path, "check --model without --min-gini 0.5");
+    assert_eq!(flag.code, 64, "{}", flag.out);
+    assert!(
+        flag.error().contains(
+            "check.min_gini is about what users are worth, but the bundle has no value part"
+        ),
+        "{}",
+        flag.error()
+    );
+    let with = |table: &str| {
+        fs::write(
+            path.join("log/value.toml"),
+            format!("{config}\n[check]\n{table}\n"),
+        )
+        .unwrap();
+        ebb_train(path, "check --model without --config log/value.toml")
+    };
+    let key = with("max_value_bias = 0.2");
+    assert_eq!(key.code, 64, "{}", key.out);
+    assert!(
+        key.error().contains("check.max_value_bias is about"),
+        "{}",
+        key.error()
+    );
+    let wrong = with("min_gini = 1.5");
+    assert_eq!(wrong.code, 64);
+    assert!(
+        wrong.error().contains("must lie between 0 and 1"),
+        "{}",
+        wrong.error()
+    );
+}
+
 #[test]
 fn checks_are_written_for_other_programs() {
     let path = fitted();

@@ -9,7 +9,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::*;
 
 const COLUMNS: &str = "user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,\
-                       reason_1,reason_2,reason_3";
+                       reason_1,reason_2,reason_3,value_expected_spend,value_low,value_high,value_residual,\
+                       value_at_risk,value_tier,rfm,value_status";
 
 const GROUPS: [&str; 7] = [
     "recency",
@@ -142,7 +143,7 @@ fn parquet_holds_the_same_scores_as_csv() {
             .map(|f| f.name().as_str())
             .collect();
         // Behind the columns of CSV come those of the reasons.
-        let (same, more) = names.split_at(11);
+        let (same, more) = names.split_at(19);
         assert_eq!(same.join(","), COLUMNS);
         let reasons: Vec<String> = (1..=3)
             .flat_map(|k| {
@@ -162,14 +163,14 @@ fn parquet_holds_the_same_scores_as_csv() {
             let horizon = batch.column(2).as_primitive::<UInt16Type>().value(row);
             for reason in 0..3 {
                 let described = text(8 + reason, row);
-                let contribution = batch.column(14 + 4 * reason);
+                let contribution = batch.column(22 + 4 * reason);
                 let contribution = contribution.as_primitive::<Float64Type>().value(row);
                 assert!(
                     described.ends_with(&format!(" ({contribution:+.2})")),
                     "{described}: {contribution}"
                 );
-                assert!(GROUPS.contains(&text(11 + 4 * reason, row).as_str()));
-                assert!(!text(12 + 4 * reason, row).is_empty());
+                assert!(GROUPS.contains(&text(19 + 4 * reason, row).as_str()));
+                assert!(!text(20 + 4 * reason, row).is_empty());
             }
             found.push([
                 text(0, row),

@@ -14,7 +14,7 @@ fn business(season: &str) -> TempDir {
     let config = fs::read_to_string(folder.path().join("log/ebb.toml")).unwrap();
     for (name, years) in [("none", "0"), ("default", "3")] {
         let lines = config.lines().map(|line| match line {
-            line if line.starts_with("horizon_days") => "horizon_days = [30]".to_owned(),
+            line if line.starts_with("horizon_days = [") => "horizon_days = [30]".to_owned(),
             line => line.to_owned(),
         });
         let text: Vec<String> = lines.collect();

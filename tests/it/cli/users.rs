@@ -141,12 +141,11 @@ fn the_list_is_the_same_as_json_csv_and_parquet() {
     }
     let batch = &batches(&path.join("out/top.parquet"))[0];
     assert_eq!(batch.num_rows(), 30);
-    let at_risk = batch.column_by_name("spend_at_risk").unwrap();
+    let at_risk = batch.column_by_name("value_at_risk").unwrap();
     let at_risk = at_risk.as_primitive::<Float64Type>().values().to_vec();
     assert!(at_risk.is_sorted_by(|a, b| a >= b) && at_risk[29] > 0.0);
     for (user, at_risk) in users.as_array().unwrap().iter().zip(&at_risk) {
-        let product = number(&user["churn_probability"]) * number(&user["expected_spend"]);
-        assert_eq!(product, *at_risk);
+        assert_eq!(number(&user["value_at_risk"]), *at_risk);
     }
     assert_eq!(
         batch.schema().fields()[2].data_type(),
@@ -211,23 +210,35 @@ fn what_is_not_there_is_named_with_what_is() {
         let (code, message) = error("explain", &[&["--user", "U000197"][..], &more].concat());
         assert!(code == 64 && message.contains(expected), "{code} {message}");
     }
-    // A log without amounts has no losses.
+    // A log without amounts does not say what users are worth.
     let config = path.join("log/ebb.toml");
     let text = fs::read_to_string(&config).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with("amount"));
     fs::write(config, lines.collect::<Vec<_>>().join("\n")).unwrap();
-    let (code, message) = error("top", &["--by", "loss"]);
-    assert!(
-        code == 64
-            && message.contains("the log has no amount of `purchase`")
-            && message.contains("hint: --by risk"),
-        "{code} {message}"
-    );
+    for command in [
+        &["top", "--by", "loss"][..],
+        &["explain", "--user", "U000197"],
+    ] {
+        let (code, message) = error(command[0], &command[1..]);
+        assert!(
+            code == 1
+                && message.contains("no event of the log has an amount. Check events.amount")
+                && message.contains("hint: --allow-missing-kinds"),
+            "{code} {message}"
+        );
+    }
     assert_eq!(error_code(path, &model), 0, "by risk it needs none");
 }
 
 fn error_code(path: &Path, model: &str) -> i32 {
-    let arguments = ["top", "--quiet", "--model", model, "--config"];
+    let arguments = [
+        "top",
+        "--quiet",
+        "--allow-missing-kinds",
+        "--model",
+        model,
+        "--config",
+    ];
     let arguments = [&arguments[..], &["log/ebb.toml", "--as-of", AS_OF]].concat();
     run(path, &arguments, &[]).code
 }

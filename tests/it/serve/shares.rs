@@ -251,6 +251,8 @@ async fn messages_that_never_end_are_on_their_callers_account() {
             let part = [&[0, 0, 0x30, 0, 0][..], &vec![0; 1 << 20]].concat();
             let _ = open.request.send_data(part.into(), false);
             held.push(open);
+            // One after the other: parts that all arrive at once may all be refused before the first of them is given up.
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         // What is more than its share is refused, and the rest is held.
         let mut refused = 0;

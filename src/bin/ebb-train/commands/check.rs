@@ -92,6 +92,13 @@ struct ThresholdFlags {
     /// Threshold: how many users must at least have a score at the as-of day of the fit.
     #[arg(long, value_name = "USERS")]
     min_users_scored: Option<u64>,
+    /// Threshold: the smallest acceptable normalised Gini of the expected spend, for a bundle with `[value]`.
+    #[arg(long, value_name = "GINI")]
+    min_gini: Option<f64>,
+    /// Threshold: how far the expected total spend may lie from the actual one, as a share of it, either way; for a bundle with
+    /// `[value]`.
+    #[arg(long, value_name = "SHARE")]
+    max_value_bias: Option<f64>,
 }
 
 impl ThresholdFlags {
@@ -116,6 +123,8 @@ impl ThresholdFlags {
             max_rejected_share: self.max_rejected_share.or(configured.max_rejected_share),
             max_data_age_days: self.max_data_age_days.or(configured.max_data_age_days),
             min_users_scored: self.min_users_scored.or(configured.min_users_scored),
+            min_gini: self.min_gini.or(configured.min_gini),
+            max_value_bias: self.max_value_bias.or(configured.max_value_bias),
         }
     }
 }
@@ -161,6 +170,11 @@ pub(crate) fn check(args: &Args, output: Output) -> Outcome {
     if let Some((key, unknown)) = thresholds.of_no_horizon(horizons) {
         return Err(usage(anyhow::anyhow!(
             "check.{key} is for a horizon of {unknown} days, but the bundle has {horizons:?}; change check.{key}, or fit that horizon"
+        )));
+    }
+    if let Some(key) = thresholds.of_value().filter(|_| card.value.is_none()) {
+        return Err(usage(anyhow::anyhow!(
+            "check.{key} is about what users are worth, but the bundle has no value part; configure [value] and fit again, or leave check.{key} out"
         )));
     }
     let mut findings = check_card(&card, &thresholds);

@@ -67,7 +67,7 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
         ..
     } = read_briefly(&args.log, &config, args.as_of, output)?;
     if !args.allow_missing_kinds {
-        agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
+        agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "explain", output)?;

@@ -116,7 +116,7 @@ fn schema(
     let Some(spec) = spec else {
         return feature_schema(histories, &config.train, observed).map_err(failed);
     };
-    if let Err(missing) = agreement::check_kinds(spec, histories.kinds()) {
+    if let Err(missing) = agreement::check_log(spec, histories) {
         output.warn(&missing.to_string());
     }
     Ok(spec.schema.clone())

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use ebb::card::Card;
 use ebb::events::{EventsError, ReadLog};
 use ebb::history::{Day, Users};
-use ebb::model;
+use ebb::model::{self, Bundle};
 use ebb::report::{html, text as card_text};
 use ebb::train::TrainError;
 use ebb::train::config::Config;
@@ -38,6 +38,10 @@ pub(crate) struct Args {
     /// file, as-of day, users and version of this program.
     #[arg(long)]
     pub(crate) if_changed: bool,
+    /// Keep the bounds of the value tiers of this bundle, such as the one in use, so that a user of the same value stays in the
+    /// same tier; without effect where the tiers have other names, or with value.retier = true.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) previous: Option<PathBuf>,
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -47,9 +51,16 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     let destination = model::destination(&args.out).map_err(outputs::refused)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
     outputs::check(&args.log, &config, &[], vec![destination])?;
+    let previous = args.previous.as_deref().map(model::load).transpose();
+    let previous: Option<Bundle> = previous.map_err(failed)?.map(|saved| saved.bundle);
     // Before the log is read: what changes meanwhile is a change for the next fit.
     let made_from = match args.if_changed {
-        true => Some(made_from(args, &config, &ProgressDisplay::new(output))?),
+        true => Some(made_from(
+            args,
+            &config,
+            previous.as_ref(),
+            &ProgressDisplay::new(output),
+        )?),
         false => None,
     };
     if let Some(made_from) = &made_from {
@@ -75,6 +86,7 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         config: &config.train,
         as_of,
         random_forest: args.random_forest,
+        previous: previous.as_ref().map(Bundle::spec),
         data_quality: &quality.without_users(),
         phases: display.phases(),
     };

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use ebb::output::{self, Destination, Inputs, check_apart};
-use ebb::train::estimators::logistic::LogisticError;
+use ebb::train::estimators::newton::NewtonError;
 use ebb::train::matrix::{MatrixError, MatrixOptions, fit_matrix as fit_table, read_matrix};
 use serde_json::json;
 
@@ -54,7 +54,7 @@ pub(crate) fn fit_matrix(args: &Args, output: Output) -> Outcome {
 
 fn refused(error: MatrixError) -> Failure {
     match error {
-        MatrixError::Logistic(LogisticError::L2(_)) => usage(error),
+        MatrixError::Logistic(NewtonError::L2(_)) => usage(error),
         _ => failed(error),
     }
 }

@@ -3,7 +3,7 @@
 use ebb::card::{Card, MadeFrom};
 use ebb::events::{LogFingerprint, RejectionReason};
 use ebb::history::{Day, FUTURE_DAYS};
-use ebb::model;
+use ebb::model::{self, Bundle};
 use ebb::train::config::Config;
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use crate::progress::ProgressDisplay;
 pub(super) fn made_from(
     args: &Args,
     config: &Config,
+    previous: Option<&Bundle>,
     display: &ProgressDisplay,
 ) -> Result<MadeFrom, Failure> {
     let found = LogFingerprint::of(
@@ -31,6 +32,7 @@ pub(super) fn made_from(
         as_of: args.as_of,
         sample_users: args.sample_users,
         random_forest: args.random_forest,
+        previous: previous.map(|bundle| bundle.version().to_owned()),
         files: log.files,
         bytes: log.bytes,
         files_hash: log.hash,

@@ -60,7 +60,7 @@ pub(crate) fn read_for(
     }
     if !at.allow_missing_kinds {
         for bundle in bundles {
-            agreement::check_kinds(bundle.spec(), read.histories.kinds()).map_err(failed)?;
+            agreement::check_log(bundle.spec(), &read.histories).map_err(failed)?;
         }
     }
     Ok(read)

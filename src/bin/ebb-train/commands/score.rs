@@ -64,7 +64,7 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
         ..
     } = read(&args.log, &config, args.as_of, users, output)?;
     if args.partition.is_none() && !args.allow_missing_kinds {
-        agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
+        agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "score", output)?;

@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Only users of this risk band: low, medium or high; may be repeated.
     #[arg(long, value_name = "BAND")]
     pub(crate) band: Vec<String>,
+    /// Only users of this tier of value, by its name; may be repeated. The model needs a value part.
+    #[arg(long, value_name = "TIER")]
+    pub(crate) tier: Vec<String>,
     /// The horizon of probabilities, bands and losses [default: the model's shortest].
     #[arg(long, value_name = "DAYS")]
     pub(crate) horizon: Option<u16>,
@@ -62,7 +65,8 @@ pub(crate) struct Args {
 pub(crate) enum By {
     /// The churn probability.
     Risk,
-    /// The churn probability times the user's spend in as many days as the horizon has, at the rate of the last 365.
+    /// The value at risk. Of a model without a value part the spend at risk: the churn probability times the user's spend in as
+    /// many days as the horizon has, at the rate of the last 365.
     Loss,
 }
 
@@ -94,7 +98,7 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
         ..
     } = read_briefly(&args.log, &config, args.as_of, output)?;
     if !args.allow_missing_kinds {
-        agreement::check_kinds(bundle.spec(), histories.kinds()).map_err(failed)?;
+        agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "list", output)?;
@@ -110,6 +114,12 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     };
     let top = top_users(&request).map_err(refused)?;
     drop(display);
+    if top.order == Order::Loss && top.value.is_none() {
+        output.note(
+            "the loss is the spend at risk, by the rate of the past alone; of a model that was fitted with [value] in its configuration \
+             it is the value at risk",
+        );
+    }
     if let Some(path) = &args.out {
         top.list().write(path).map_err(outputs::refused)?;
     }
@@ -130,6 +140,9 @@ fn chosen(args: &Args, bundle: &Bundle) -> Result<Chosen, ChoiceError> {
     for band in &args.band {
         chosen = chosen.with_band(band)?;
     }
+    for tier in &args.tier {
+        chosen = chosen.with_tier(bundle, tier)?;
+    }
     Ok(chosen)
 }
 
@@ -146,6 +159,8 @@ fn print(args: &Args, top: &Top, output: Output) -> Outcome {
         "as_of": top.as_of,
         "horizon_days": top.horizon_days,
         "by": top.order.name(),
+        "loss": top.loss_name(),
+        "currency": top.value.as_ref().and_then(|terms| terms.currency.as_ref()),
         "scored": top.scored,
         "matching": top.matching,
         "skipped": top.skipped,

@@ -2,7 +2,7 @@
 //! text.
 
 /// One feature of a good vector after the other is changed to what contradicts the others.
-pub(super) const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 46] = [
+pub(super) const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 63] = [
     (
         0,
         "recency_days",
@@ -288,5 +288,118 @@ pub(super) const CONTRADICTIONS: [(usize, &str, f64, &str, &str); 46] = [
         3.0,
         "active_days_365d_1y_ago",
         "`active_days_year_1_back` is 2: the first cannot be greater",
+    ),
+    (
+        4,
+        "order_days",
+        5.0,
+        "order_days",
+        "`active_days` is 4: the first cannot be greater",
+    ),
+    (4, "order_days", 1.5, "order_days", "a whole number"),
+    (
+        5,
+        "order_days",
+        95.0,
+        "order_days",
+        "`order_age_days` is 100, `recency_order_days` is 10: so many days",
+    ),
+    (
+        5,
+        "order_days",
+        1.0,
+        "order_days",
+        "exactly when there is one only",
+    ),
+    (
+        5,
+        "order_days",
+        0.0,
+        "recency_order_days",
+        "known only where the second is at least 1",
+    ),
+    (
+        4,
+        "recency_order_days",
+        9.0,
+        "recency_days",
+        "`recency_order_days` is 9: the first cannot be greater",
+    ),
+    (
+        5,
+        "recency_order_days",
+        4.0,
+        "recency_any_days",
+        "`recency_order_days` is 4: the first cannot be greater",
+    ),
+    (
+        5,
+        "recency_order_days",
+        101.0,
+        "order_days",
+        "`recency_order_days` is 101: so many days have no room",
+    ),
+    (
+        5,
+        "recency_order_days",
+        0.0,
+        "recency_order_days",
+        "a whole number of at least 1",
+    ),
+    (
+        5,
+        "order_age_days",
+        101.0,
+        "order_age_days",
+        "`tenure_days` is 100: the first cannot be greater",
+    ),
+    (
+        5,
+        "order_age_days",
+        99.5,
+        "order_age_days",
+        "a whole number",
+    ),
+    (
+        5,
+        "order_amount",
+        0.0,
+        "order_amount",
+        "above 0 exactly when the second is",
+    ),
+    (
+        5,
+        "order_amount",
+        -1.0,
+        "order_amount",
+        "it cannot be less than 0",
+    ),
+    (
+        4,
+        "order_amount",
+        60.0,
+        "amount",
+        "`order_amount` is 60: the first cannot be greater",
+    ),
+    (
+        4,
+        "amount_max",
+        101.0,
+        "amount_max",
+        "`order_amount` is 100: the first cannot be greater",
+    ),
+    (
+        5,
+        "order_repeat_amount",
+        60.0,
+        "order_repeat_amount",
+        "is not more than the third",
+    ),
+    (
+        5,
+        "order_repeat_amount",
+        -2.0,
+        "order_repeat_amount",
+        "it cannot be less than 0",
     ),
 ];

@@ -13,6 +13,7 @@ fn schema(horizon_days: &[u16], seasonal_years: u16, lead_days: u32) -> FeatureS
         amounts: true,
         seasonal_years,
         lead_days,
+        value_kinds: Vec::new(),
     }
 }
 

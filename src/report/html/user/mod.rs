@@ -6,6 +6,7 @@ mod contributions;
 mod tests;
 mod weeks;
 mod what_if;
+mod worth;
 
 use maud::{Markup, html};
 
@@ -43,6 +44,14 @@ fn sections(explanation: &UserExplanation) -> Vec<Section> {
             content: panels_of(&horizons, 'r', |h| contributions::figures(h)),
         });
     }
+    if let Some(value) = &explanation.answer.value {
+        sections.push(Section {
+            id: "value",
+            name: "Value",
+            heading: "What is the user worth?",
+            content: worth::figures(value),
+        });
+    }
     sections.push(Section {
         id: "weeks",
         name: "Weeks",
@@ -78,6 +87,9 @@ fn header(explanation: &UserExplanation) -> Markup {
                 }
                 @if answer.status != Status::Scored { li.badge.doubtful { "No score" } }
                 @if let Some(stage) = &answer.stage { li.badge.fair { (stage.name.name()) } }
+                @if let Some(tier) = answer.value.as_ref().and_then(|v| v.tier.as_ref()) {
+                    li.badge.fair { "value: " (tier.name) }
+                }
             }
             (activity(explanation))
         }

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::super::tests::snapshot;
+use super::super::tests::{plain, snapshot};
 use super::*;
 use crate::explain::{
-    ActivitySummary, Answer, Contribution, Question, StageAnswer, Week, WeekRisk, explain,
+    ActivitySummary, Answer, Contribution, Question, StageAnswer, TierAnswer, ValueAnswer,
+    ValueReason, Week, WeekRisk, explain,
 };
 use crate::history::{Amount, Day, DayRecord, HistoriesBuilder};
 use crate::lifecycle::{Rule, Stage};
@@ -74,6 +75,7 @@ fn explanation() -> UserExplanation {
             }),
             segment: None,
             horizons: vec![horizon],
+            value: None,
         },
         activity: ActivitySummary {
             first_event: Some(day("2024-05-18")),
@@ -98,6 +100,74 @@ fn figures_show_every_contribution_and_every_week() {
         contributions::figures(&explanation.answer.horizons[0]),
     );
     snapshot("user_weeks", weeks::figures(&explanation));
+}
+
+/// The same with what the user is worth.
+fn with_value() -> UserExplanation {
+    let mut explanation = explanation();
+    explanation.answer.value = Some(ValueAnswer {
+        status: "estimated",
+        currency: Some("GBP".to_owned()),
+        horizon_days: 365,
+        from: day("2024-06-01"),
+        last: day("2025-05-31"),
+        expected_spend: 620.5,
+        low: 120.25,
+        high: 1_400.0,
+        interval: 0.8,
+        residual_value: 512.125,
+        value_at_risk: 101.5,
+        risk_horizon_days: 60,
+        p_alive: 0.875,
+        expected_order_days: 7.5,
+        tier: Some(TierAnswer {
+            name: "<high>".to_owned(),
+            from: 250.0,
+            below: None,
+            is_held: false,
+        }),
+        rfm: Some("5-4-3".to_owned()),
+        regression_share: 0.5,
+        reasons: vec![ValueReason {
+            factor: 2.0,
+            reason: contribution("amount", "order_amount", std::f64::consts::LN_2),
+        }],
+    });
+    explanation
+}
+
+#[test]
+fn what_a_user_is_worth_has_a_section_of_its_own() {
+    let page = render(&with_value());
+    assert!(page.contains("<section id=\"value\""));
+    assert!(page.contains("value: &lt;high&gt;") && !page.contains("<high>"));
+    let value = with_value().answer.value.unwrap();
+    let figures = plain(worth::figures(&value));
+    let page_says = [
+        "Expected spend621 GBP in the 365 days from 2024-06-01 to 2025-05-31",
+        "Interval120 GBP to 1,400 GBP, for 80 % of such users",
+        "Residual value512 GBPValue at risk102 GBP by churn within 60 days",
+        "Tier&lt;high&gt;, from 250 GBP on",
+        "R, F and M, of 55-4-3",
+        "amountx 2.0&lt;order_amount&gt; &amp; more",
+        "a weight of 50 % in the expected spend",
+    ];
+    for text in page_says {
+        assert!(figures.contains(text), "{text}: {figures}");
+    }
+    let lines = crate::report::user::explanation(&with_value(), 80);
+    let lines: Vec<String> = lines.iter().map(|line| line.text()).collect();
+    let terminal_says = [
+        "What the user is worth",
+        "  Expected spend        621 GBP in the 365 days from 2024-06-01 to 2025-05-31",
+        "  Value at risk         102 GBP by churn within 60 days",
+        "   x 2.0  amount: <order_amount> & more",
+    ];
+    for text in terminal_says {
+        assert!(lines.iter().any(|line| line == text), "{text}: {lines:#?}");
+    }
+    // The negative control.
+    assert!(!render(&explanation()).contains("<section id=\"value\""));
 }
 
 #[test]

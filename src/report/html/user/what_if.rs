@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::contributions::{Named, chart, folded};
+use super::worth;
 use crate::explain::{Change, HorizonChange, WhatIf};
 use crate::report::html::figure;
 use crate::report::html::horizon::panels_of;
@@ -18,6 +19,7 @@ pub(super) fn figures(what_if: &WhatIf) -> Markup {
     html! {
         div.stack {
             div.card { @for sentence in &what_if.sentences { p { (thin(sentence)) } } }
+            @if let Some(value) = &what_if.value { (worth::changes(value)) }
             @if !changes.is_empty() { div { (panels_of(&changes, 'w', |change| changed(change))) } }
         }
     }

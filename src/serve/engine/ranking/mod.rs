@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(rankings.slots().len(), 1);
         // What is left on the account is what is kept: some bytes for each user.
         let kept = pool.quotas().taken(Resource::Memory);
-        assert!((600..600 * 20).contains(&kept), "{kept}");
+        assert!((600..600 * 30).contains(&kept), "{kept}");
         // Other users are in use from now on.
         let (_, others) = model_and_users();
         rankings.keep_only(&others);

@@ -1,4 +1,4 @@
-//! Users in the order of their risk at each horizon, in as few bytes as that takes.
+//! Users in the order of their risk at each horizon, and of their value at risk, in as few bytes as that takes.
 
 use std::cmp::Reverse;
 use std::hash::Hasher as _;
@@ -8,21 +8,29 @@ use twox_hash::XxHash64;
 use crate::history::Day;
 use crate::lifecycle::Stage;
 use crate::model::{Prediction, RiskBand};
-use crate::serve::convert::listing::Listing;
+use crate::serve::convert::listing::{Listing, ListingOrder};
 use crate::serve::quota::Share;
 use crate::serve::registry::ServedModel;
 
 /// Stands for a user without a segment.
 const NO_SEGMENT: u32 = u32::MAX;
+/// Stands for a user without a tier.
+const NO_TIER: u32 = u32::MAX;
 /// What a user takes beside its horizons: its position, its stage and its segment.
 const USER_BYTES: usize = size_of::<u32>() + size_of::<Stage>() + size_of::<u32>();
 /// What a user takes for a horizon: its band and its place in the order.
 const HORIZON_BYTES: usize = size_of::<RiskBand>() + size_of::<u32>();
+/// What a user takes for its value: its tier and its place in the order.
+const VALUE_BYTES: usize = 2 * size_of::<u32>();
 
 /// How many bytes a ranking of so many users takes while it is computed.
 pub(super) fn computing_bytes(users: usize, model: &ServedModel) -> usize {
     let horizons = model.spec().schema.horizon_days.len();
-    let each = USER_BYTES + horizons * (HORIZON_BYTES + size_of::<f64>());
+    let value = match model.spec().value {
+        Some(_) => VALUE_BYTES + size_of::<f64>(),
+        None => 0,
+    };
+    let each = USER_BYTES + horizons * (HORIZON_BYTES + size_of::<f64>()) + value;
     // Lists grow: there may be room for twice as much as they hold.
     2 * each * users
 }
@@ -36,6 +44,10 @@ pub(super) struct ScoredUsers {
     segments: Vec<u32>,
     /// For each horizon their probabilities and bands.
     horizons: Vec<(Vec<f64>, Vec<RiskBand>)>,
+    /// Their values at risk; nothing where the model has no value part.
+    at_risk: Vec<f64>,
+    /// Their tiers; as above.
+    tiers: Vec<u32>,
 }
 
 impl ScoredUsers {
@@ -61,6 +73,12 @@ impl ScoredUsers {
             probabilities.push(horizon.probability);
             bands.push(horizon.band);
         }
+        if let Some(value) = &score.value {
+            // A value that is unknown is not at risk as far as is known.
+            self.at_risk.push(value.value_at_risk.max(0.0));
+            let tier = value.tier.and_then(|tier| u32::try_from(tier).ok());
+            self.tiers.push(tier.unwrap_or(NO_TIER));
+        }
     }
 
     /// Adds the users that come after these.
@@ -68,6 +86,8 @@ impl ScoredUsers {
         self.positions.extend(other.positions);
         self.stages.extend(other.stages);
         self.segments.extend(other.segments);
+        self.at_risk.extend(other.at_risk);
+        self.tiers.extend(other.tiers);
         for (own, other) in self.horizons.iter_mut().zip(other.horizons) {
             own.0.extend(other.0);
             own.1.extend(other.1);
@@ -82,6 +102,8 @@ pub(crate) struct Ranking {
     stages: Vec<Stage>,
     segments: Vec<u32>,
     horizons: Vec<RankedHorizon>,
+    /// `None` where the model has no value part.
+    value: Option<RankedValue>,
     /// What it takes of the memory that callers share.
     _memory: Share,
 }
@@ -90,6 +112,13 @@ pub(crate) struct Ranking {
 struct RankedHorizon {
     bands: Vec<RiskBand>,
     /// Places in the lists of users, those with the highest probability first.
+    order: Vec<u32>,
+}
+
+/// The users by what they are worth.
+struct RankedValue {
+    tiers: Vec<u32>,
+    /// Places in the lists of users, those with the highest value at risk first.
     order: Vec<u32>,
 }
 
@@ -112,6 +141,8 @@ impl Ranking {
             mut stages,
             mut segments,
             horizons,
+            at_risk,
+            mut tiers,
         } = users;
         let mut hash = XxHash64::with_seed(0);
         hash.write(version.as_bytes());
@@ -133,7 +164,18 @@ impl Ranking {
         positions.shrink_to_fit();
         stages.shrink_to_fit();
         segments.shrink_to_fit();
-        memory.shrink_to(positions.len() * (USER_BYTES + horizons.len() * HORIZON_BYTES));
+        tiers.shrink_to_fit();
+        at_risk
+            .iter()
+            .for_each(|value| hash.write_u64(value.to_bits()));
+        // Users with a score all have a value, or none has.
+        let value = (!at_risk.is_empty()).then(|| RankedValue {
+            order: falling(&at_risk),
+            tiers,
+        });
+        let value_bytes = value.as_ref().map_or(0, |_| VALUE_BYTES);
+        let each = USER_BYTES + horizons.len() * HORIZON_BYTES + value_bytes;
+        memory.shrink_to(positions.len() * each);
         Self {
             // Equal for equal users by an equal model, on every server that has them: pages may come from several.
             id: hash.finish(),
@@ -141,6 +183,7 @@ impl Ranking {
             stages,
             segments,
             horizons,
+            value,
             _memory: memory,
         }
     }
@@ -153,12 +196,21 @@ impl Ranking {
     /// The page of a listing that begins at a place of its order.
     pub(crate) fn page(&self, listing: &Listing, from: u32) -> Page {
         let horizon = &self.horizons[listing.horizon];
+        let tiers = self.value.as_ref().map(|value| &value.tiers);
+        let order = match listing.order {
+            ListingOrder::Risk => Some(&horizon.order),
+            // Without a user there is no value either.
+            ListingOrder::ValueAtRisk => self.value.as_ref().map(|value| &value.order),
+            ListingOrder::UserId => None,
+        };
         let is_listed = |user: usize| {
             let bands = listing.bands.is_empty() || listing.bands.contains(&horizon.bands[user]);
             let stages = listing.stages.is_empty() || listing.stages.contains(&self.stages[user]);
             let segments =
                 listing.segments.is_empty() || listing.segments.contains(&self.segments[user]);
-            bands && stages && segments
+            let tiers = listing.tiers.is_empty()
+                || tiers.is_some_and(|tiers| listing.tiers.contains(&tiers[user]));
+            bands && stages && segments && tiers
         };
         let mut page = Page {
             positions: Vec::new(),
@@ -169,10 +221,7 @@ impl Ranking {
         };
         let places = u32::try_from(self.positions.len()).unwrap_or(u32::MAX);
         for place in from..places {
-            let user = match listing.by_risk {
-                true => horizon.order[place as usize] as usize,
-                false => place as usize,
-            };
+            let user = order.map_or(place, |order| order[place as usize]) as usize;
             if !is_listed(user) {
                 continue;
             }
@@ -186,19 +235,44 @@ impl Ranking {
     }
 }
 
-/// Places in the order of falling probabilities; equal ones stay in theirs.
-fn falling(probabilities: &[f64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..probabilities.len())
+/// Places in the order of falling figures, none below 0; equal ones stay in theirs.
+fn falling(figures: &[f64]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..figures.len())
         .map(|place| u32::try_from(place).unwrap_or(u32::MAX))
         .collect();
     // The bits of numbers that are not negative have their order.
-    order.sort_unstable_by_key(|place| (Reverse(probabilities[*place as usize].to_bits()), *place));
+    order.sort_unstable_by_key(|place| (Reverse(figures[*place as usize].to_bits()), *place));
     order
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tests::value::{estimate, scored, unknown};
+    use crate::model::{Score, ValueEstimate};
+
+    #[test]
+    fn users_are_kept_with_what_they_are_worth_and_an_unknown_value_comes_last() {
+        let mut users = ScoredUsers::new(2);
+        let scores = [
+            Some(ValueEstimate {
+                value_at_risk: 5.0,
+                tier: Some(2),
+                ..estimate()
+            }),
+            Some(unknown()),
+            Some(estimate()),
+        ];
+        for (position, value) in scores.into_iter().enumerate() {
+            let score = Score {
+                value,
+                ..scored(0.25)
+            };
+            users.push(position as u32, &Prediction::Scored(score));
+        }
+        assert_eq!(users.tiers, [2, NO_TIER, 0]);
+        assert_eq!(falling(&users.at_risk), [2, 0, 1]);
+    }
 
     #[test]
     fn the_highest_probability_comes_first_and_equal_ones_keep_their_order() {

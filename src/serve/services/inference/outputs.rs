@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::inputs::Matrix;
 use super::wire::model_infer_request::InferRequestedOutputTensor;
 use super::wire::model_infer_response::InferOutputTensor;
-use crate::model::{MatrixScores, RowOutcome};
+use crate::model::{MatrixScores, MatrixValues, RowOutcome, ValueTier};
 use crate::serve::errors::CallError;
 use crate::serve::registry::ServedModel;
 use crate::serve::wire::ScoreStatus;
@@ -22,6 +22,43 @@ pub(crate) enum Output {
     Segment,
     /// The number of the `ScoreStatus`.
     Status,
+    /// An amount of the value part.
+    Amount(Amount),
+    /// The name of the tier of value; empty for none.
+    Tier,
+}
+
+/// An amount that says what a user is worth; NaN where it is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Amount {
+    /// The expected spend.
+    ExpectedSpend,
+    /// The residual value.
+    Residual,
+    /// The value at risk.
+    AtRisk,
+}
+
+impl Amount {
+    /// All of them, in the order of the outputs.
+    const ALL: [Self; 3] = [Self::ExpectedSpend, Self::Residual, Self::AtRisk];
+
+    /// The tensor's name, that of the column of scores.
+    fn name(self) -> &'static str {
+        match self {
+            Self::ExpectedSpend => "value_expected_spend",
+            Self::Residual => "value_residual",
+            Self::AtRisk => "value_at_risk",
+        }
+    }
+
+    fn of(self, values: &MatrixValues) -> &[f64] {
+        match self {
+            Self::ExpectedSpend => &values.expected_spend,
+            Self::Residual => &values.residual_value,
+            Self::AtRisk => &values.value_at_risk,
+        }
+    }
 }
 
 impl Output {
@@ -31,14 +68,17 @@ impl Output {
             Self::Probability { horizon_days, .. } => format!("churn_probability_{horizon_days}d"),
             Self::Segment => "segment".to_owned(),
             Self::Status => "status".to_owned(),
+            Self::Amount(amount) => amount.name().to_owned(),
+            Self::Tier => "value_tier".to_owned(),
         }
     }
 
     /// The tensor's type.
     pub(crate) fn datatype(self) -> &'static str {
         match self {
-            Self::Probability { .. } => "FP64",
+            Self::Probability { .. } | Self::Amount(_) => "FP64",
             Self::Segment | Self::Status => "INT32",
+            Self::Tier => "BYTES",
         }
     }
 }
@@ -50,8 +90,12 @@ pub(crate) fn all(model: &ServedModel) -> Vec<Output> {
         position,
         horizon_days: *days,
     });
+    let has_value = model.spec().value.is_some();
+    let amounts = Amount::ALL.into_iter().map(Output::Amount);
+    let value = amounts.chain([Output::Tier]).filter(|_| has_value);
     probabilities
         .chain([Output::Segment, Output::Status])
+        .chain(value)
         .collect()
 }
 
@@ -81,14 +125,16 @@ pub(crate) fn wanted(
 }
 
 /// The model's scores of all rows.
-pub(crate) struct RowScores {
+pub(crate) struct RowScores<'m> {
     scores: MatrixScores,
     horizons: usize,
+    /// The tiers of the model; none without a value part.
+    tiers: &'m [ValueTier],
 }
 
-impl RowScores {
+impl<'m> RowScores<'m> {
     /// Scores every row. A row that lacks a required feature is an error.
-    pub(crate) fn of(model: &ServedModel, matrix: &Matrix) -> Result<Self, CallError> {
+    pub(crate) fn of(model: &'m ServedModel, matrix: &Matrix) -> Result<Self, CallError> {
         let scores = model.bundle().predict_matrix(&matrix.values)?;
         let incomplete = scores
             .outcomes
@@ -99,6 +145,7 @@ impl RowScores {
             None => Ok(Self {
                 scores,
                 horizons: model.spec().models.len(),
+                tiers: model.spec().value.as_ref().map_or(&[], |v| &v.tiers),
             }),
         }
     }
@@ -115,6 +162,24 @@ impl RowScores {
     /// The probabilities at the shortest horizon, of rows with a score.
     pub(crate) fn shortest(&self) -> impl Iterator<Item = f64> {
         self.probabilities(0).filter(|p| !p.is_nan())
+    }
+
+    fn values(&self) -> Option<&MatrixValues> {
+        // Where it is absent, no output of it can be asked for.
+        self.scores.values.as_ref()
+    }
+
+    /// The names of the rows' tiers as raw contents: each behind its length in four bytes.
+    fn tier_names(&self) -> Vec<u8> {
+        let tiers = self.values().map_or(&[][..], |values| &values.tiers);
+        let mut bytes = Vec::new();
+        for tier in tiers {
+            let name = tier.and_then(|tier| self.tiers.get(tier));
+            let name = name.map_or("", |tier| tier.name.as_str());
+            bytes.extend((name.len() as u32).to_le_bytes());
+            bytes.extend(name.as_bytes());
+        }
+        bytes
     }
 
     /// An output as a tensor and its raw contents.
@@ -134,6 +199,17 @@ impl RowScores {
                     .flat_map(|segment| id(segment).to_le_bytes())
                     .collect()
             }
+            Output::Amount(amount) => self
+                .values()
+                .map(|values| {
+                    amount
+                        .of(values)
+                        .iter()
+                        .flat_map(|x| x.to_le_bytes())
+                        .collect()
+                })
+                .unwrap_or_default(),
+            Output::Tier => self.tier_names(),
             Output::Status => self
                 .scores
                 .outcomes
@@ -180,4 +256,46 @@ fn lacks_required(model: &ServedModel, matrix: &Matrix, row: usize) -> CallError
             names.join(", ")
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::value::spec_with_value;
+
+    #[test]
+    fn what_users_are_worth_is_a_tensor_of_numbers_and_one_of_names() {
+        let spec = spec_with_value();
+        let rows = RowScores {
+            scores: MatrixScores {
+                outcomes: vec![RowOutcome::Scored, RowOutcome::TooNew, RowOutcome::Scored],
+                probabilities: vec![0.5, 0.25, f64::NAN, f64::NAN, 0.75, 0.5],
+                segments: vec![None; 3],
+                values: Some(MatrixValues {
+                    expected_spend: vec![10.0, f64::NAN, 30.0],
+                    residual_value: vec![4.0, f64::NAN, 12.0],
+                    value_at_risk: vec![1.0, f64::NAN, 2.5],
+                    tiers: vec![Some(2), None, Some(0)],
+                }),
+            },
+            horizons: 2,
+            tiers: &spec.value.as_ref().unwrap().tiers,
+        };
+        let (tensor, bytes) = rows.tensor(Output::Amount(Amount::AtRisk));
+        assert_eq!(
+            (tensor.name.as_str(), tensor.datatype.as_str()),
+            ("value_at_risk", "FP64")
+        );
+        let numbers: Vec<f64> = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| f64::from_le_bytes(*b))
+            .collect();
+        assert_eq!((numbers[0], numbers[2]), (1.0, 2.5));
+        assert!(numbers[1].is_nan() && numbers.len() == 3);
+        let (tensor, bytes) = rows.tensor(Output::Tier);
+        assert_eq!((tensor.datatype.as_str(), tensor.shape), ("BYTES", vec![3]));
+        assert_eq!(&bytes[..], b"\x03\0\0\0low\0\0\0\0\x04\0\0\0high");
+    }
 }

@@ -230,7 +230,12 @@ fn is_activity(quantity: Quantity, activity: usize) -> bool {
         | Quantity::AmountMean
         | Quantity::AmountSpread
         | Quantity::AmountLast
-        | Quantity::AmountMax => false,
+        | Quantity::AmountMax
+        | Quantity::OrderDays
+        | Quantity::OrderRecency
+        | Quantity::OrderAge
+        | Quantity::OrderAmount
+        | Quantity::OrderRepeatAmount => false,
     }
 }
 

@@ -184,6 +184,7 @@ fn catalogue() -> Catalogue {
         amounts: true,
         seasonal_years: 0,
         lead_days: 0,
+        value_kinds: Vec::new(),
     })
     .unwrap()
 }

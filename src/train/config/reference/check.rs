@@ -94,4 +94,20 @@ pub(super) const CHECK: &[Setting] = &[
     .unit("users")
     .otherwise(UNCHECKED)
     .range(Range::IntegersFrom(0)),
+    Setting::new(
+        "min_gini",
+        "number",
+        "The smallest acceptable normalised Gini of the expected spend out of time; fails where the value was not judged.",
+    )
+    .otherwise(UNCHECKED)
+    .range(Range::Closed(0.0, 1.0)),
+    Setting::new(
+        "max_value_bias",
+        "number",
+        "The largest acceptable distance of the expected total spend from the actual one, either way; fails where the value was not \
+         judged.",
+    )
+    .unit("share of the actual spend")
+    .otherwise(UNCHECKED)
+    .range(Range::NumbersFrom(0.0)),
 ];

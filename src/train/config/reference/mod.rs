@@ -6,13 +6,14 @@ mod log;
 mod model;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::borrow::Cow;
 
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 7] = [
+pub static SECTIONS: [Section; 8] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -44,6 +45,12 @@ pub static SECTIONS: [Section; 7] = [
         purpose: "The thresholds of the lifecycle rules, which are tried in this order: inactive (`churn.active_within_days`), \
                   overdue, activity drop, then tenure.",
         settings: Cow::Borrowed(model::LIFECYCLE),
+    },
+    Section {
+        name: "value",
+        purpose: "What users are worth. Without the table no value is estimated. An order is a day on which the amounts of \
+                  `kinds` add up to more than 0.",
+        settings: Cow::Borrowed(value::VALUE),
     },
     Section {
         name: "check",

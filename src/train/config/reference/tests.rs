@@ -11,16 +11,28 @@ use crate::events::quality::rejected_share::{REJECTED, WITHOUT_USER};
 use crate::train::config::Config;
 
 /// The required keys and nothing else.
-const SMALL: &str =
-    "[events]\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]\nactive_within_days = 90\n";
+const SMALL: &str = "[events]\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]\nactive_within_days = 90\n\
+                     [value]\nkinds = [\"purchase\"]\n";
+
+/// The small file without a key of a section.
+fn without_setting(section: &str, key: &str) -> String {
+    let mut current = "";
+    let mut kept = String::new();
+    for line in SMALL.lines() {
+        if line.starts_with('[') {
+            current = line.trim_matches(['[', ']']);
+        }
+        if current != section || !line.starts_with(&format!("{key} = ")) {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
 
 /// The small file with a key set, in place of the line that it has for that key.
 fn with_setting(section: &str, key: &str, value: &str) -> String {
-    let kept: String = SMALL
-        .lines()
-        .filter(|line| !line.starts_with(&format!("{key} = ")))
-        .map(|line| line.to_owned() + "\n")
-        .collect();
+    let kept = without_setting(section, key);
     let header = format!("[{section}]\n");
     let with_key = format!("{header}{key} = {value}\n");
     if kept.contains(&header) {
@@ -81,6 +93,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
             "model" => table(&train.model),
             "segments" => table(&train.segments),
             "risk_bands" => table(&train.bands),
+            "value" => table(&train.value),
             "check" => table(&check),
             _ => table(&train.lifecycle),
         };
@@ -105,12 +118,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
                     assert!(unset, "{place} has a default");
                 }
                 DefaultValue::Required => {
-                    let without: String = SMALL
-                        .lines()
-                        .filter(|line| !line.starts_with(&format!("{} = ", setting.key)))
-                        .map(|line| line.to_owned() + "\n")
-                        .collect();
-                    let refused = parse(&without).unwrap_err();
+                    let refused = parse(&without_setting(name, setting.key)).unwrap_err();
                     let expected = format!("missing field `{}`", setting.key);
                     assert!(refused.contains(&expected), "{place}: {refused}");
                 }
@@ -162,6 +170,7 @@ fn the_types_are_those_that_the_parser_accepts() {
             let wrong = match setting.value {
                 "string" | "string or `{ expr }`" => "[1]",
                 "integer" | "number" | "boolean" | "number or numbers by horizon" => "\"one\"",
+                "list of tables" => "[1]",
                 "string or list of strings" | "integer or list of integers" => "{ a = 1 }",
                 other => panic!("no example of what `{other}` is not"),
             };

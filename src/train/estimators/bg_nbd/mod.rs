@@ -4,7 +4,6 @@
 //! their logarithms by Newton's method with exact second derivatives, damped where the surface bends the wrong way
 //! and held inside a box: the likelihood of steady customers is flat towards infinity.
 
-pub(crate) mod climb;
 pub(crate) mod likelihood;
 #[cfg(test)]
 mod tests;
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::math::evenly;
 use crate::model::{BgNbd, Purchases};
-use climb::{Box4, climb};
+use crate::train::estimators::climb::{Bounds, climb};
 use likelihood::Likelihood;
 
 /// The most customers that a fit looks at; of more, this many at even distances are taken.
@@ -50,6 +49,12 @@ pub struct BgNbdFit {
     pub customers: usize,
 }
 
+/// From 6e-6 to 160,000 each.
+const WIDEST: Bounds<4> = Bounds {
+    low: [-12.0; 4],
+    high: [12.0; 4],
+};
+
 /// Shapes from which the climb starts: `r`, `a` and `b`. The first is a population that is mixed in rates and in
 /// loyalty, the second one of customers who are much alike and seldom drop out.
 const STARTS: [[f64; 3]; 2] = [[0.5, 1.0, 3.0], [4.0, 0.5, 10.0]];
@@ -69,15 +74,18 @@ pub fn fit(customers: &[Purchases]) -> Result<BgNbdFit, BgNbdError> {
         return Err(BgNbdError::Nobody);
     }
     let likelihood = Likelihood::new(&taken);
-    let rate = likelihood.repeat_rate().ok_or(BgNbdError::NoRepeat {
-        customers: taken.len(),
-    })?;
+    let rate = likelihood
+        .counts
+        .repeat_rate()
+        .ok_or(BgNbdError::NoRepeat {
+            customers: taken.len(),
+        })?;
     let climbs = STARTS.map(|[r, a, b]| {
         let start = [r, r / rate, a, b].map(libm::log);
-        climb(&likelihood, start, &Box4::WIDEST)
+        climb(&likelihood, start, &WIDEST)
     });
     let [first, second] = climbs;
-    let best = if second.log_likelihood > first.log_likelihood {
+    let best = if second.point.value > first.point.value {
         second
     } else {
         first
@@ -85,7 +93,7 @@ pub fn fit(customers: &[Purchases]) -> Result<BgNbdFit, BgNbdError> {
     let [r, alpha, a, b] = best.at.map(libm::exp);
     Ok(BgNbdFit {
         params: BgNbd { r, alpha, a, b },
-        log_likelihood: best.log_likelihood,
+        log_likelihood: best.point.value,
         converged: best.converged,
         iterations: best.steps,
         customers: taken.len(),
