@@ -26,34 +26,19 @@ import pandas as pd
 import value_lives
 import value_metrics
 import value_peers
-from quality import data_folder
+from quality import CONFIGURATION, data_folder
 from quality_logs import Sources
 from value_logs import CASES, MORE_CASES
 
 INTERVAL = 0.8
 EVER_DAYS = 3650
-COLUMNS = ["value_expected_spend", "value_low", "value_high"]
 WEEKS = 9
 FEWEST_IN_TIER = 50
 
-CONFIGURATION = """\
-[events]
-paths = ["events.csv"]
-user = "user"
-time = "time"
-time_format = "%Y-%m-%d %H:%M:%S"
-kind = "kind"
-amount = "amount"
-timezone = "UTC"
-
-[churn]
-activity = ["purchase"]
-horizon_days = [{churn_days}]
-active_within_days = {active_days}
-
+VALUE_CONFIGURATION = """
 [value]
 kinds = [{kinds}]
-horizon_days = {horizon_days}
+horizon_days = {value_days}
 interval = {interval}
 currency = "GBP"
 annual_discount = {annual_discount}
@@ -80,11 +65,12 @@ class Ebb:
     def configure(self, name, events, log):
         log = log.sort_values("time", kind="stable")
         log.to_csv(self.work / events, index=False, date_format="%Y-%m-%d %H:%M:%S")
-        text = CONFIGURATION.format(
-            churn_days=self.case.churn_days,
+        text = (CONFIGURATION + VALUE_CONFIGURATION).format(
+            activity="purchase",
+            horizon_days=self.case.churn_days,
             active_days=self.case.active_days or EVER_DAYS,
             kinds=", ".join(f'"{kind}"' for kind in self.kinds),
-            horizon_days=self.case.horizon_days,
+            value_days=self.case.horizon_days,
             interval=INTERVAL,
             **self.residual,
         )

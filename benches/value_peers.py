@@ -67,18 +67,28 @@ def maximise(log_likelihood, count, starts, box):
     return np.exp(best.x)
 
 
-class ParetoNbd:
-    """Schmittlein, Morrison and Colombo (1987), with all terms positive: an integral instead of 2F1."""
+class OrderModel:
+    """Four parameters fitted by maximum likelihood, times in units of the mean age of a user."""
+
+    #: Where the descents begin, and which of the parameters are times.
+    STARTS: list[list[float]]
+    TIMES: list[bool]
 
     def __init__(self, table):
         (x, tx, T), counts, _ = states(table)
-        self.unit = max(float(np.average(T, weights=counts)), 1.0)
-        states_of = (x, tx / self.unit, T / self.unit)
+        unit = max(float(np.average(T, weights=counts)), 1.0)
+        states_of = (x, tx / unit, T / unit)
         weigh = counts / counts.sum()
         likelihood = lambda p: float(weigh @ self.log_likelihood(p, *states_of)[0])
-        starts = [np.log([0.5, 1.0, 0.5, 1.0]), np.log([1.0, 0.5, 2.0, 5.0])]
-        r, a, s, b = maximise(likelihood, 4, starts, (np.log(1e-6), np.log(1e6)))
-        self.parameters = (r, a * self.unit, s, b * self.unit)
+        found = maximise(likelihood, 4, np.log(self.STARTS), (np.log(1e-6), np.log(1e6)))
+        self.parameters = tuple(found * np.where(self.TIMES, unit, 1.0))
+
+
+class ParetoNbd(OrderModel):
+    """Schmittlein, Morrison and Colombo (1987), with all terms positive: an integral instead of 2F1."""
+
+    STARTS = [[0.5, 1.0, 0.5, 1.0], [1.0, 0.5, 2.0, 5.0]]
+    TIMES = [False, True, False, True]
 
     @staticmethod
     def log_likelihood(parameters, x, tx, T):
@@ -104,18 +114,11 @@ class ParetoNbd:
         return np.exp(alive - whole) * (r + x) / (a + T) * (decay @ SHARES) * days / 2
 
 
-class BgNbd:
+class BgNbd(OrderModel):
     """Fader, Hardie and Lee (2005); what is expected by a series of positive terms, also where nobody leaves."""
 
-    def __init__(self, table):
-        (x, tx, T), counts, _ = states(table)
-        self.unit = max(float(np.average(T, weights=counts)), 1.0)
-        states_of = (x, tx / self.unit, T / self.unit)
-        weigh = counts / counts.sum()
-        likelihood = lambda p: float(weigh @ self.log_likelihood(p, *states_of)[0])
-        starts = [np.log([0.5, 1.0, 0.5, 1.0]), np.log([0.5, 0.5, 0.8, 2.5])]
-        r, alpha, a, b = maximise(likelihood, 4, starts, (np.log(1e-6), np.log(1e6)))
-        self.parameters = (r, alpha * self.unit, a, b)
+    STARTS = [[0.5, 1.0, 0.5, 1.0], [0.5, 0.5, 0.8, 2.5]]
+    TIMES = [False, True, False, False]
 
     @staticmethod
     def log_likelihood(parameters, x, tx, T):

@@ -115,13 +115,15 @@ fn gamma_gamma_is_the_published_one() {
 #[test]
 fn a_log_without_a_dropout_is_expected_to_order_on() {
     let as_of: Day = "2011-06-09".parse().unwrap();
-    let mut customers: BTreeMap<String, BTreeMap<Day, f64>> = BTreeMap::new();
+    // Thousandths of a pound, in which prices are whole: a day whose returns undo its purchases adds up to nothing, which floats miss.
+    let mut customers: BTreeMap<String, BTreeMap<Day, i64>> = BTreeMap::new();
     let log = data("online-retail/online_retail.csv.gz");
     for row in super::csv_of(&log).records() {
         let row = row.unwrap();
         let day: Day = row[4][..10].parse().unwrap();
         if !row[6].is_empty() && day < as_of {
-            let amount = row[3].parse::<f64>().unwrap() * row[5].parse::<f64>().unwrap();
+            let price = (row[5].parse::<f64>().unwrap() * 1e3).round() as i64;
+            let amount = row[3].parse::<i64>().unwrap() * price;
             let days = customers.entry(row[6].to_owned()).or_default();
             *days.entry(day).or_default() += amount;
         }
@@ -129,12 +131,12 @@ fn a_log_without_a_dropout_is_expected_to_order_on() {
     let counts: Vec<Purchases> = customers
         .values()
         .filter_map(|days| {
-            let paid = days.iter().filter(|(_, amount)| **amount > 0.0);
+            let paid = days.iter().filter(|(_, amount)| **amount > 0);
             Purchases::of_days(paid.map(|(day, _)| *day), as_of)
         })
         .collect();
     let fitted = pareto_nbd::fit(&counts).unwrap();
-    assert_eq!((fitted.customers, fitted.repeaters), (2_784, 1_392));
+    assert_eq!((fitted.customers, fitted.repeaters), (2_784, 1_391));
     assert!(fitted.converged && !fitted.dropout_found, "{fitted:?}");
     assert_eq!(fitted.at_bound, [false, false, false, true]);
     let expected = |user: &Purchases| fitted.params.expected_orders(user, 90.0);

@@ -74,7 +74,7 @@ pub struct SpendRegression {
     pub weights: Vec<f64>,
 }
 
-/// Conformal intervals by the size of the expected spend: within a band, the actual spend of past users divided by what was
+/// Intervals by the size of the expected spend: within a band, the actual spend of past users divided by what was
 /// expected of them lay between `low` and `high` for the share `covers` of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -30,6 +30,15 @@ impl<const N: usize> Point<N> {
         self.hessian[row][column] += by;
     }
 
+    /// Adds the products of all pairs of slopes to the second derivatives.
+    pub(crate) fn add_products(&mut self, times: f64, slopes: &[f64; N]) {
+        for (row, by_row) in slopes.iter().enumerate() {
+            for (column, by_column) in slopes.iter().enumerate().take(row + 1) {
+                self.add_curvature(row, column, times * by_row * by_column);
+            }
+        }
+    }
+
     /// Adds all of another point.
     pub(crate) fn add_point(&mut self, other: &Self) {
         self.add(1.0, other.value, other.gradient);
@@ -193,4 +202,46 @@ fn step<const N: usize>(point: &Point<N>, free: &[usize], damping: f64) -> Optio
         all[*k] = x * shorten;
     }
     longest.is_finite().then_some(all)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Compares first and second derivatives with differences of values and of slopes. How far they may lie apart may depend on
+    /// their size.
+    pub(crate) fn assert_derivatives<const N: usize>(
+        at: impl Fn([f64; N]) -> Point<N>,
+        logs: [f64; N],
+        tolerance: impl Fn(f64) -> f64,
+    ) {
+        let (point, step) = (at(logs), 1e-5);
+        for row in 0..N {
+            let moved = |by: f64| {
+                let mut logs = logs;
+                logs[row] += by;
+                at(logs)
+            };
+            let (up, down) = (moved(step), moved(-step));
+            let slope = (up.value - down.value) / (2.0 * step);
+            assert!(
+                (point.gradient[row] - slope).abs() < tolerance(slope),
+                "{logs:?} {row}: {} {slope}",
+                point.gradient[row]
+            );
+            for column in 0..=row {
+                let bend = (up.gradient[column] - down.gradient[column]) / (2.0 * step);
+                let got = point.hessian[row][column];
+                assert!(
+                    (got - bend).abs() < tolerance(bend),
+                    "{logs:?} {row} {column}: {got} {bend}"
+                );
+            }
+        }
+    }
+
+    /// A millionth, of large ones in proportion.
+    pub(crate) fn relative(size: f64) -> f64 {
+        1e-6 * (1.0 + size.abs())
+    }
 }

@@ -81,3 +81,52 @@ pub(crate) fn by_counts(customer: &Purchases) -> (u32, u64, u64) {
         customer.age_days().to_bits(),
     )
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Customers as no cohort has them.
+    pub(crate) fn odd_customers() -> [(&'static str, Vec<Purchases>); 9] {
+        let user = |x, last, age| Purchases::new(x, last, age).unwrap();
+        let few = |age: u32| {
+            if age.is_multiple_of(50) {
+                user(1, 3.0, f64::from(age))
+            } else {
+                user(0, 0.0, f64::from(age))
+            }
+        };
+        [
+            ("one customer", vec![user(3, 20.0, 30.0)]),
+            ("one repeat", vec![user(1, 20.0, 20.0)]),
+            ("everyone identical", vec![user(5, 50.0, 60.0); 500]),
+            (
+                "everyone daily",
+                (30..400)
+                    .map(|n| user(n, f64::from(n), f64::from(n + 1)))
+                    .collect(),
+            ),
+            (
+                "everyone daily, then gone",
+                (30..400).map(|n| user(n, f64::from(n), 800.0)).collect(),
+            ),
+            (
+                "monthly to the day",
+                (2..40)
+                    .map(|n| user(n, f64::from(30 * n), f64::from(30 * n + 15)))
+                    .collect(),
+            ),
+            ("hardly anybody comes back", (1..1_000).map(few).collect()),
+            (
+                "active on the as-of day",
+                (1..50)
+                    .map(|n| user(n, f64::from(n * 7), f64::from(n * 7)))
+                    .collect(),
+            ),
+            (
+                "several times a day",
+                (1..50).map(|n| user(1_000 * n, 5.0, 5.5)).collect(),
+            ),
+        ]
+    }
+}

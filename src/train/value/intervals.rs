@@ -1,6 +1,7 @@
-//! Conformal intervals: how far the spend of past users lay from what was expected of them, by the size of the expectation.
+//! Intervals of spend: how far the spend of past users lay from what was expected of them, by the size of the expectation.
 //!
-//! Source: Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World (2005), 4.5: Mondrian conformal predictors.
+//! After the Mondrian conformal predictors of Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World (2005), 4.5. Those
+//! have a guarantee on rows that no model has seen; these rows are the newest that are known, and the models have seen them.
 
 use crate::math::quantile_sorted;
 use crate::model::{SpendIntervalBand, SpendIntervals};

@@ -90,11 +90,7 @@ fn add_times(
     let dead = sigmoid(log_odds);
     point.add(n, log1p_exp(log_odds), slopes.map(|slope| dead * slope));
     let curve = n * dead * (1.0 - dead);
-    for (row, by_row) in slopes.iter().enumerate() {
-        for (column, by_column) in slopes.iter().enumerate().take(row + 1) {
-            point.add_curvature(row, column, curve * by_row * by_column);
-        }
-    }
+    point.add_products(curve, &slopes);
     let weight = n * dead;
     point.add_curvature(R, R, weight * r * silence);
     point.add_curvature(ALPHA, R, weight * r * (share - share_last));
@@ -110,6 +106,7 @@ fn add_times(
 mod tests {
     use super::*;
     use crate::model::BgNbd;
+    use crate::train::estimators::climb::tests::assert_derivatives;
 
     fn customers() -> Vec<Purchases> {
         let counts = [
@@ -155,31 +152,8 @@ mod tests {
     #[test]
     fn derivatives_are_those_of_differences() {
         let likelihood = Likelihood::new(&customers());
-        let step = 1e-5;
         for logs in POINTS {
-            let point = likelihood.at(logs);
-            for row in 0..4 {
-                let moved = |by: f64| {
-                    let mut logs = logs;
-                    logs[row] += by;
-                    likelihood.at(logs)
-                };
-                let (up, down) = (moved(step), moved(-step));
-                let slope = (up.value - down.value) / (2.0 * step);
-                assert!(
-                    (point.gradient[row] - slope).abs() < 1e-5,
-                    "{logs:?} {row}: {} {slope}",
-                    point.gradient[row]
-                );
-                for column in 0..=row {
-                    let bend = (up.gradient[column] - down.gradient[column]) / (2.0 * step);
-                    let got = point.hessian[row][column];
-                    assert!(
-                        (got - bend).abs() < 1e-5,
-                        "{logs:?} {row} {column}: {got} {bend}"
-                    );
-                }
-            }
+            assert_derivatives(|logs| likelihood.at(logs), logs, |_| 1e-5);
         }
     }
 }

@@ -3,6 +3,7 @@ use rand_distr::{Beta, Distribution, Exp1, Gamma};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::train::estimators::bg_nbd::*;
+use crate::train::estimators::counts::tests::odd_customers;
 
 /// A synthetic customer: the counts on the as-of day, and the days of activity in the 90 days after.
 struct Life {
@@ -177,47 +178,7 @@ fn nothing_to_learn_from_is_said() {
 
 #[test]
 fn odd_customers_give_a_finite_answer() {
-    let user = |x, last, age| Purchases::new(x, last, age).unwrap();
-    let few = |age: u32| {
-        if age.is_multiple_of(50) {
-            user(1, 3.0, f64::from(age))
-        } else {
-            user(0, 0.0, f64::from(age))
-        }
-    };
-    let cases: [(&str, Vec<Purchases>); 9] = [
-        ("one customer", vec![user(3, 20.0, 30.0)]),
-        ("one repeat", vec![user(1, 20.0, 20.0)]),
-        ("everyone identical", vec![user(5, 50.0, 60.0); 500]),
-        (
-            "everyone daily",
-            (30..400)
-                .map(|n| user(n, f64::from(n), f64::from(n + 1)))
-                .collect(),
-        ),
-        (
-            "everyone daily, then gone",
-            (30..400).map(|n| user(n, f64::from(n), 800.0)).collect(),
-        ),
-        (
-            "monthly to the day",
-            (2..40)
-                .map(|n| user(n, f64::from(30 * n), f64::from(30 * n + 15)))
-                .collect(),
-        ),
-        ("hardly anybody comes back", (1..1_000).map(few).collect()),
-        (
-            "active on the as-of day",
-            (1..50)
-                .map(|n| user(n, f64::from(n * 7), f64::from(n * 7)))
-                .collect(),
-        ),
-        (
-            "several times a day",
-            (1..50).map(|n| user(1_000 * n, 5.0, 5.5)).collect(),
-        ),
-    ];
-    for (name, customers) in cases {
+    for (name, customers) in odd_customers() {
         let fitted = fit(&customers).unwrap();
         assert!(
             fitted.log_likelihood.is_finite() && fitted.params.validate().is_ok(),

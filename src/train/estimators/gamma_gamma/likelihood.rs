@@ -114,37 +114,15 @@ fn add_amount(shape: f64, q: f64, v: f64, total: f64, point: &mut Point<3>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::estimators::climb::tests::{assert_derivatives, relative};
 
     #[test]
     fn derivatives_are_those_of_differences() {
         let spend = [(1.0, 0.4), (1.0, 1.3), (3.0, 0.9), (40.0, 2.5), (7.0, 0.05)];
-        let step = 1e-5;
         for prior in [false, true] {
             let likelihood = Likelihood::new(&spend, prior);
             for logs in [[1.8, 1.3, -0.9], [0.0, 0.0, 0.0], [-1.0, 3.0, 2.0]] {
-                let point = likelihood.at(logs);
-                for row in 0..3 {
-                    let moved = |by: f64| {
-                        let mut logs = logs;
-                        logs[row] += by;
-                        likelihood.at(logs)
-                    };
-                    let (up, down) = (moved(step), moved(-step));
-                    let slope = (up.value - down.value) / (2.0 * step);
-                    assert!(
-                        (point.gradient[row] - slope).abs() < 1e-6 * (1.0 + slope.abs()),
-                        "{logs:?} {row}: {} {slope}",
-                        point.gradient[row]
-                    );
-                    for column in 0..=row {
-                        let bend = (up.gradient[column] - down.gradient[column]) / (2.0 * step);
-                        let got = point.hessian[row][column];
-                        assert!(
-                            (got - bend).abs() < 1e-6 * (1.0 + bend.abs()),
-                            "{logs:?} {row} {column}: {got} {bend}"
-                        );
-                    }
-                }
+                assert_derivatives(|logs| likelihood.at(logs), logs, relative);
             }
         }
     }

@@ -205,12 +205,7 @@ impl Ways {
             s * sunk_beta - gone * beta,
         ];
         self.sums.add(mass, 1.0, slopes);
-        for (row, by_row) in slopes.iter().enumerate() {
-            for (column, by_column) in slopes.iter().enumerate().take(row + 1) {
-                self.sums
-                    .add_curvature(row, column, mass * by_row * by_column);
-            }
-        }
+        self.sums.add_products(mass, &slopes);
         let rest_alpha = 1.0 - self.share_alpha - alpha;
         let rest_beta = 1.0 - self.share_beta - beta;
         self.sums.add_curvature(R, R, -mass * r * a.log);
@@ -228,6 +223,7 @@ impl Ways {
 mod tests {
     use super::*;
     use crate::model::ParetoNbd;
+    use crate::train::estimators::climb::tests::{assert_derivatives, relative};
 
     fn customers() -> Vec<Purchases> {
         let counts = [
@@ -277,35 +273,9 @@ mod tests {
     fn derivatives_are_those_of_differences() {
         let likelihood = Likelihood::new(&customers());
         for logs in POINTS {
-            assert_derivatives(|logs| likelihood.at(logs), logs);
+            assert_derivatives(|logs| likelihood.at(logs), logs, relative);
             let without = WithoutDropout(&likelihood.counts);
-            assert_derivatives(|logs| without.at(logs), [logs[0], logs[1]]);
-        }
-    }
-
-    fn assert_derivatives<const N: usize>(at: impl Fn([f64; N]) -> Point<N>, logs: [f64; N]) {
-        let (point, step) = (at(logs), 1e-5);
-        for row in 0..N {
-            let moved = |by: f64| {
-                let mut logs = logs;
-                logs[row] += by;
-                at(logs)
-            };
-            let (up, down) = (moved(step), moved(-step));
-            let slope = (up.value - down.value) / (2.0 * step);
-            assert!(
-                (point.gradient[row] - slope).abs() < 1e-6 * (1.0 + slope.abs()),
-                "{logs:?} {row}: {} {slope}",
-                point.gradient[row]
-            );
-            for column in 0..=row {
-                let bend = (up.gradient[column] - down.gradient[column]) / (2.0 * step);
-                let got = point.hessian[row][column];
-                assert!(
-                    (got - bend).abs() < 1e-6 * (1.0 + bend.abs()),
-                    "{logs:?} {row} {column}: {got} {bend}"
-                );
-            }
+            assert_derivatives(|logs| without.at(logs), [logs[0], logs[1]], relative);
         }
     }
 }
