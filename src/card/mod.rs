@@ -3,6 +3,7 @@
 //! `train` fills it; the report, the text summary and the quality gate read nothing else, so that a card is shown with
 //! the figures and limits of the trainer that wrote it.
 
+pub(crate) mod conversion;
 pub(crate) mod evaluation;
 pub(crate) mod horizon;
 pub(crate) mod json;
@@ -15,6 +16,7 @@ pub(crate) mod thresholds;
 pub(crate) mod value;
 pub(crate) mod verdict;
 
+pub use conversion::ConversionCard;
 pub use evaluation::{
     BaselineCard, CurvePoint, Evaluation, Interval, Metrics, RANDOM_FOREST, SliceCard, SliceMetrics,
 };
@@ -95,6 +97,9 @@ pub struct Card {
     /// What users are worth; `None` where no value was configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<ValueCard>,
+    /// Whether potential users convert; `None` where that was not configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<ConversionCard>,
     /// Things the reader should know, one sentence each.
     pub notes: Vec<String>,
     /// What the log covers: from when to when it was observed, and which days inside were not; `None` where that was not

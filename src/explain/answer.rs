@@ -29,6 +29,8 @@ pub enum Status {
     Inactive,
     /// The churn event happened and no activity since.
     AlreadyChurned,
+    /// The user converted, and is no potential user any more.
+    AlreadyConverted,
 }
 
 impl From<NotEligible> for Status {
@@ -38,6 +40,7 @@ impl From<NotEligible> for Status {
             NotEligible::NoActivity => Self::NoActivity,
             NotEligible::Inactive => Self::Inactive,
             NotEligible::AlreadyChurned => Self::AlreadyChurned,
+            NotEligible::AlreadyConverted => Self::AlreadyConverted,
         }
     }
 }

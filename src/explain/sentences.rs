@@ -182,11 +182,17 @@ pub(crate) fn why_not_scored(
         }
         NotEligible::AlreadyChurned => {
             let event = bundle.spec().churn_event.as_deref().unwrap_or_default();
-            let churned = last(&|kind| eligibility.churn_kind() == Some(kind));
+            let churned = last(&|kind| eligibility.is_event(kind));
             format!(
                 "it churned by `{event}`{}, and its last {verb} was{}",
                 on(churned),
                 on(last_active)
+            )
+        }
+        NotEligible::AlreadyConverted => {
+            format!(
+                "it converted{}",
+                on(last(&|kind| eligibility.is_event(kind)))
             )
         }
     }

@@ -66,6 +66,9 @@ impl From<&ValueEstimate<'_>> for GoldenValue {
 pub struct Golden {
     /// The cases.
     pub cases: Vec<GoldenCase>,
+    /// Cases of the part for potential users; none without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversion: Vec<GoldenCase>,
 }
 
 /// How many synthetic users there are, but for one more where a bundle has features of orders.
@@ -80,8 +83,13 @@ impl Golden {
         let cases = histories
             .chain(without_orders(bundle))
             .map(|history| answer(bundle, as_of, history));
+        let conversion = match bundle.conversion() {
+            Some(part) => Self::record(part)?.cases,
+            None => Vec::new(),
+        };
         Ok(Self {
             cases: cases.collect::<Result<_, _>>()?,
+            conversion,
         })
     }
 
@@ -137,7 +145,14 @@ impl Golden {
                 return Err(error);
             }
         }
-        Ok(())
+        let Some(part) = bundle.conversion() else {
+            return Ok(());
+        };
+        let of_part = Self {
+            cases: self.conversion.clone(),
+            conversion: Vec::new(),
+        };
+        of_part.replay(part)
     }
 }
 

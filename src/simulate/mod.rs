@@ -24,6 +24,7 @@ pub(crate) mod rhythm;
 pub(crate) mod season;
 #[cfg(test)]
 mod tests;
+pub(crate) mod visitor;
 pub(crate) mod world;
 pub(crate) mod write;
 
@@ -32,6 +33,7 @@ pub use exit::Cause;
 pub use persona::Persona;
 pub use rhythm::RhythmKind;
 pub use season::{Break, Season};
+pub use visitor::Intent;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,6 +46,7 @@ use crate::output::OutputError;
 use crate::phases::{Phases, Unit};
 use life::Life;
 use noise::Noise;
+use visitor::{FIRST_VISITOR, Visitor};
 use world::World;
 
 /// What can go wrong with a simulation.
@@ -52,6 +55,14 @@ pub enum SimulateError {
     /// A shop without users.
     #[error("users is 0; simulate at least one user")]
     NoUsers,
+    /// More users or visitors than there are numbers for.
+    #[error("{what} is {number}; simulate at most {}", MOST_PEOPLE)]
+    TooMany {
+        /// The option.
+        what: &'static str,
+        /// What was given.
+        number: u32,
+    },
     /// A log too short for anybody to be active and then leave, or too long for one start day.
     #[error("days is {days}; simulate {SHORTEST_DAYS} to {LONGEST_DAYS} days")]
     Days {
@@ -95,6 +106,9 @@ pub const SHORTEST_DAYS: u32 = 60;
 /// The most days that can be simulated, ten years.
 pub const LONGEST_DAYS: u32 = 3_652;
 
+/// The most users, and the most visitors, that can be simulated.
+pub const MOST_PEOPLE: u32 = FIRST_VISITOR - 1;
+
 /// The share of corrupted rows by default.
 pub const DEFAULT_CORRUPTION_RATE: f64 = 0.01;
 
@@ -120,6 +134,8 @@ pub struct SimulateOptions {
     pub corruption_rate: f64,
     /// What the time of year does to the business.
     pub season: Season,
+    /// How many people there are beside the users who look around first, and buy later or never.
+    pub visitors: u32,
 }
 
 impl SimulateOptions {
@@ -133,12 +149,18 @@ impl SimulateOptions {
             start: default_start(),
             corruption_rate: DEFAULT_CORRUPTION_RATE,
             season: Season::default(),
+            visitors: 0,
         }
     }
 
     fn check(&self) -> Result<(), SimulateError> {
         if self.users == 0 {
             return Err(SimulateError::NoUsers);
+        }
+        for (what, number) in [("users", self.users), ("visitors", self.visitors)] {
+            if number > MOST_PEOPLE {
+                return Err(SimulateError::TooMany { what, number });
+            }
         }
         if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&self.days) {
             return Err(SimulateError::Days { days: self.days });
@@ -176,8 +198,22 @@ pub struct Summary {
     pub left: BTreeMap<Cause, u32>,
     /// What the time of year does.
     pub season: SeasonSummary,
+    /// People who looked around first; none unless they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visitors: Option<VisitorSummary>,
     /// What is wrong with the log.
     pub noise: NoiseCounts,
+}
+
+/// The visitors of a simulated log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VisitorSummary {
+    /// How many there are.
+    pub visitors: u32,
+    /// Those who signed up before buying.
+    pub signed_up: u32,
+    /// Those who bought.
+    pub converted: u32,
 }
 
 /// The season of a simulated log: its true calendar.
@@ -240,6 +276,17 @@ impl fmt::Display for Summary {
                 if index == 0 { ": " } else { ", " }
             )?;
         }
+        if let Some(VisitorSummary {
+            visitors,
+            signed_up,
+            converted,
+        }) = self.visitors
+        {
+            write!(
+                f,
+                "\n{visitors} visitors, {signed_up} signed up, {converted} bought"
+            )?;
+        }
         let NoiseCounts {
             without_user,
             bad_time,
@@ -270,7 +317,8 @@ impl fmt::Display for SeasonSummary {
     }
 }
 
-/// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`.
+/// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`; with visitors also
+/// `visitors.csv`, the truth about them.
 ///
 /// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
 pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
@@ -286,7 +334,7 @@ pub fn simulate_observed(
     phases: Phases<'_>,
 ) -> Result<Summary, SimulateError> {
     options.check()?;
-    let files = write::Files::new(&options.out)?;
+    let files = write::Files::new(&options.out, options.visitors > 0)?;
     let world = World::new(options.start, options.days, options.season);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
@@ -309,11 +357,13 @@ pub fn simulate_observed(
         noise.add(user, &life.events);
         living.advance(1);
     }
+    let visitors = visit(options, &world, &mut noise, phases);
+    purchases += visitors.purchases;
     noise.add_bot(&world);
     let ordering = phases.begin("ordering the rows", 1, Unit::Steps);
     let (rows, noise) = noise.finish();
     ordering.advance(1);
-    files.write(options, &rows, &truths, phases)?;
+    files.write(options, &rows, (&truths, &visitors.truths), phases)?;
     Ok(Summary {
         users: options.users,
         rows: rows.len() as u64,
@@ -329,6 +379,42 @@ pub fn simulate_observed(
             breaks: world.breaks(),
             users: rhythms,
         },
+        visitors: (options.visitors > 0).then_some(visitors.summary),
         noise,
     })
+}
+
+/// What became of the visitors.
+#[derive(Default)]
+struct Visitors {
+    purchases: u64,
+    truths: Vec<write::VisitorTruth>,
+    summary: VisitorSummary,
+}
+
+/// Lets the visitors live, and adds their rows.
+fn visit(
+    options: &SimulateOptions,
+    world: &World,
+    noise: &mut Noise,
+    phases: Phases<'_>,
+) -> Visitors {
+    let mut all = Visitors::default();
+    if options.visitors == 0 {
+        return all;
+    }
+    let living = phases.begin("simulating visitors", options.visitors.into(), Unit::Users);
+    for visitor in 0..options.visitors {
+        let number = FIRST_VISITOR + visitor;
+        let life = Visitor::live(world, options.seed, number);
+        let bought = life.events.iter().filter(|e| e.kind == Kind::Purchase);
+        all.purchases += bought.count() as u64;
+        all.summary.visitors += 1;
+        all.summary.signed_up += u32::from(life.signed_up.is_some());
+        all.summary.converted += u32::from(life.converted.is_some());
+        all.truths.push(write::VisitorTruth::new(number, &life));
+        noise.add(number, &life.events);
+        living.advance(1);
+    }
+    all
 }

@@ -16,6 +16,7 @@ use super::noise::{BOT, Flaw, Row};
 use super::persona::Persona;
 use super::rhythm::{Rhythm, RhythmKind};
 use super::season::Season;
+use super::visitor::{FIRST_VISITOR, Intent, Visitor};
 use super::world::World;
 use super::{SimulateError, SimulateOptions};
 use crate::history::Day;
@@ -33,26 +34,29 @@ pub(crate) struct Files {
     events: Staged,
     truth: Staged,
     configuration: Staged,
+    /// The truth about visitors; none without them.
+    visitors: Option<Staged>,
 }
 
 impl Files {
     /// Fails where they cannot be written, or would replace what no simulation wrote.
-    pub(crate) fn new(out: &Path) -> Result<Self, SimulateError> {
+    pub(crate) fn new(out: &Path, has_visitors: bool) -> Result<Self, SimulateError> {
         refuse_others(out)?;
-        let staged = |name| Staged::new(Destination::file(&out.join(name))?);
+        let staged = |name: &str| Staged::new(Destination::file(&out.join(name))?);
         Ok(Self {
             events: staged("events.csv.gz")?,
             truth: staged("truth.csv")?,
             configuration: staged("ebb.toml")?,
+            visitors: has_visitors.then(|| staged("visitors.csv")).transpose()?,
         })
     }
 
-    /// Writes all three and lets them take their places together.
+    /// Writes all of them and lets them take their places together.
     pub(crate) fn write(
         self,
         options: &SimulateOptions,
         rows: &[Row],
-        truths: &[Truth],
+        (truths, visitors): (&[Truth], &[VisitorTruth]),
         phases: Phases<'_>,
     ) -> Result<(), SimulateError> {
         named(&self.events, events(self.events.file()?, rows, phases))?;
@@ -62,7 +66,12 @@ impl Files {
             &self.configuration,
             self.configuration.file()?.write_all(text.as_bytes()),
         )?;
-        Ok(commit(vec![self.events, self.truth, self.configuration])?)
+        let mut files = vec![self.events, self.truth, self.configuration];
+        if let Some(file) = self.visitors {
+            named(&file, visitor_truth(file.file()?, visitors))?;
+            files.push(file);
+        }
+        Ok(commit(files)?)
     }
 }
 
@@ -73,7 +82,7 @@ const MARK: &str = "# How to read the ";
 fn refuse_others(out: &Path) -> Result<(), SimulateError> {
     let path = out.join("ebb.toml");
     let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
-    let mut there = ["ebb.toml", "events.csv.gz", "truth.csv"]
+    let mut there = ["ebb.toml", "events.csv.gz", "truth.csv", "visitors.csv"]
         .into_iter()
         .filter(|name| out.join(name).exists());
     match there.next() {
@@ -233,9 +242,41 @@ fn truth(file: File, truths: &[Truth]) -> io::Result<()> {
     csv.flush()
 }
 
+/// What is true of one visitor, a row of `visitors.csv`.
+#[derive(Serialize)]
+pub(crate) struct VisitorTruth {
+    user_id: String,
+    first_visit: Day,
+    intent: Intent,
+    signed_up: Option<Day>,
+    converted: Option<Day>,
+}
+
+impl VisitorTruth {
+    pub(crate) fn new(user: u32, visitor: &Visitor) -> Self {
+        Self {
+            user_id: name(user),
+            first_visit: visitor.first_visit,
+            intent: visitor.intent,
+            signed_up: visitor.signed_up,
+            converted: visitor.converted,
+        }
+    }
+}
+
+fn visitor_truth(file: File, truths: &[VisitorTruth]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(file);
+    for truth in truths {
+        csv.serialize(truth)?;
+    }
+    csv.flush()
+}
+
 fn name(user: u32) -> String {
     if user == BOT {
         "B000001".to_owned()
+    } else if user >= FIRST_VISITOR {
+        format!("V{:06}", user - FIRST_VISITOR + 1)
     } else {
         format!("U{:06}", u64::from(user) + 1)
     }

@@ -173,7 +173,8 @@ const FLOORS: [Floors; 4] = [
         floors: &[
             &["config"],
             &["pipeline", "matrix", "later"],
-            &["value"],
+            &["value", "conversion"],
+            &["horizons"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],
@@ -181,7 +182,7 @@ const FLOORS: [Floors; 4] = [
             &["settings"],
         ],
         leaves: &[],
-        below_leaves: 8,
+        below_leaves: 9,
     },
     Floors {
         parent: "serve",

@@ -75,6 +75,9 @@ pub(crate) fn check_rows(
     let rows = data.len();
     let mut users = data.users.clone();
     users.dedup();
+    if ctx.question.is_conversion() {
+        return check_potential_users(data, users.len(), dropped, horizon_days);
+    }
     if rows < MIN_ROWS || users.len() < 2 {
         return Err(TrainError::TooFewRows {
             horizon_days,
@@ -104,6 +107,34 @@ pub(crate) fn check_rows(
         rows,
         churned,
         silence,
+    })
+}
+
+/// The same of potential users, whose settings are others.
+fn check_potential_users(
+    data: &Dataset,
+    users: usize,
+    dropped: &DropCounts,
+    horizon_days: u16,
+) -> Result<(), TrainError> {
+    let rows = data.len();
+    if rows < MIN_ROWS || users < 2 {
+        return Err(TrainError::TooFewPotentialUsers {
+            horizon_days,
+            rows,
+            users,
+            least: MIN_ROWS,
+            dropped: dropped.clone(),
+        });
+    }
+    let converted = data.labels.iter().filter(|converted| **converted).count();
+    if converted > 0 && converted < rows {
+        return Ok(());
+    }
+    Err(TrainError::OneConversionClass {
+        horizon_days,
+        rows,
+        converted: converted > 0,
     })
 }
 

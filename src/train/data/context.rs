@@ -5,6 +5,7 @@ use super::schema::feature_schema;
 use super::snapshots::Observed;
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
+use crate::lifecycle::Question;
 use crate::model::BundleSpec;
 use crate::phases::{Phase, Phases, Unit};
 use crate::train::TrainError;
@@ -42,6 +43,8 @@ pub(crate) struct TrainContext<'a> {
     pub(crate) catalogue: Catalogue,
     /// The features of the bundle.
     pub(crate) bundle_catalogue: Catalogue,
+    /// Who is asked about, and what is predicted of them.
+    pub(crate) question: Question,
     pub(crate) labeller: Labeller,
     /// The days on which activity would have been seen.
     pub(crate) observed: Observed,
@@ -54,14 +57,27 @@ impl<'a> TrainContext<'a> {
     /// # Errors
     /// Those of [`feature_schema`].
     pub(crate) fn new(input: &FitInput<'a>, first_day: Day) -> Result<Self, TrainError> {
+        Self::asking(input, first_day, Question::from(&input.config.churn))
+    }
+
+    /// The context of any question. The configuration's `churn` table describes it too: its activity, horizons and lead.
+    ///
+    /// # Errors
+    /// Those of [`feature_schema`].
+    pub(crate) fn asking(
+        input: &FitInput<'a>,
+        first_day: Day,
+        question: Question,
+    ) -> Result<Self, TrainError> {
         let observed = Observed::new(first_day, input.coverage, input.as_of);
         let schema = feature_schema(input.histories, input.config, &observed)?;
         let catalogue = Catalogue::new(FeatureSchema {
             value_kinds: Vec::new(),
             ..schema.clone()
         })?;
-        let labeller = Labeller::new(
-            &input.config.churn,
+        let labeller = Labeller::asking(
+            &question,
+            input.config.churn.lead_days,
             input.histories.kinds(),
             observed.clone(),
         );
@@ -72,6 +88,7 @@ impl<'a> TrainContext<'a> {
             random_forest: input.random_forest,
             catalogue,
             bundle_catalogue: Catalogue::new(schema)?,
+            question,
             labeller,
             observed,
             phases: input.phases,
@@ -101,6 +118,7 @@ impl<'a> TrainContext<'a> {
             random_forest: false,
             bundle_catalogue: catalogue.clone(),
             catalogue,
+            question: Question::from(&config.churn),
             labeller,
             observed,
             phases,
@@ -109,6 +127,6 @@ impl<'a> TrainContext<'a> {
 
     /// Whether churn is silence, and not an event.
     pub(crate) fn churn_is_silence(&self) -> bool {
-        self.config.churn.churn_event.is_none()
+        self.question.is_silence()
     }
 }

@@ -120,6 +120,17 @@ pub(crate) fn learnable_years(first: Day, asked: Day, window_days: i32) -> u16 {
     u16::try_from(days / i32::from(YEAR_DAYS)).unwrap_or(0)
 }
 
+/// The kinds that features are made of, of the log's, in order of their names: activity, and the most widespread others.
+pub(crate) fn described_kinds(histories: &Histories, config: &TrainConfig) -> Vec<String> {
+    let activity = config.churn.activity.iter();
+    let known = activity.filter(|kind| histories.kinds().contains(kind));
+    let mut kinds: Vec<String> = known.cloned().collect();
+    kinds.extend(other_kinds(histories, config));
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
 /// The most widespread kinds beside activity, in order of their names.
 fn other_kinds(histories: &Histories, config: &TrainConfig) -> Vec<String> {
     // One user in a hundred: rarer kinds are unknown of nearly all users.

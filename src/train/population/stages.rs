@@ -52,7 +52,8 @@ pub(super) fn outside(reason: NotEligible) -> &'static str {
     match reason {
         NotEligible::NotYetSeen | NotEligible::NoActivity => NEW,
         NotEligible::Inactive => INACTIVE,
-        NotEligible::AlreadyChurned => CHURNED,
+        // Stages are of the question about churn, which no user has converted in.
+        NotEligible::AlreadyChurned | NotEligible::AlreadyConverted => CHURNED,
     }
 }
 

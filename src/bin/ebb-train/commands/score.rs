@@ -44,13 +44,17 @@ pub(crate) struct Args {
 pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
-    outputs::check(
-        &args.log,
-        &config,
-        &[&args.model],
-        target.destinations().map_err(outputs::refused)?,
-    )?;
+    // Checked before anything is read; the file of potential users is one of them once the model is known to have such a part.
+    let check = |has_conversion: bool| {
+        let files = target.destinations(has_conversion);
+        let files = files.map_err(outputs::refused)?;
+        outputs::check(&args.log, &config, &[&args.model], files)
+    };
+    check(false)?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
+    if bundle.conversion().is_some() {
+        check(true)?;
+    }
     agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     if args.partition.is_some() && args.as_of.is_none() {
         return Err(usage(anyhow::anyhow!(
@@ -81,11 +85,18 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
         .iter()
         .map(|(reason, n)| format!("{n} {reason}"))
         .collect();
-    let text = format!(
+    let mut text = format!(
         "as of {as_of}: {} users scored, {skipped} not ({})",
         summary.scored,
         reasons.join(", ")
     );
+    if let Some(potential) = summary.potential {
+        let where_to = match target {
+            Target::Stdout => "without a file: their scores are not written to standard output",
+            _ => "in a file of their own beside the scores",
+        };
+        text += &format!("; {potential} potential users, {where_to}");
+    }
     if target == Target::Stdout {
         // Standard output holds the scores themselves.
         output.note(&text);

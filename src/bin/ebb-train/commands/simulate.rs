@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// What the time of year does to the business.
     #[arg(long, value_enum, default_value_t = Season::Mild)]
     pub(crate) season: Season,
+    /// How many people beside the users look around first, and buy later or never; the configuration asks who converts.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) visitors: u32,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -44,6 +47,7 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     options.start = args.start;
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
+    options.visitors = args.visitors;
     let display = ProgressDisplay::new(output);
     let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
     drop(display);
