@@ -1,6 +1,7 @@
 //! The real `ebb-train`, run as a user runs it.
 
 mod below_baseline;
+mod conversion;
 mod coverage;
 // Its bundles are made by hand, as those of the server's tests.
 #[cfg(all(target_os = "linux", feature = "serve"))]

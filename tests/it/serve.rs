@@ -3,6 +3,8 @@
 mod answers;
 mod binary;
 mod column_order;
+#[cfg(feature = "train")]
+mod conversion;
 mod damaged;
 mod docs;
 mod errors;

@@ -28,7 +28,6 @@ pub fn seasonal_spec() -> BundleSpec {
 }
 
 /// The same with features of so many earlier years, with a lead, and with orders of some kinds.
-#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
 pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
     let schema = FeatureSchema {
         activity: vec!["visit".into(), "purchase".into(), "booking".into()],
@@ -39,6 +38,12 @@ pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> Bun
         lead_days,
         value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
     };
+    spec_of_schema(schema, lead_days)
+}
+
+/// A bundle with synthetic weights for the horizons of 30 and 90 days and the features of a schema.
+#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
+pub fn spec_of_schema(schema: FeatureSchema, lead_days: u32) -> BundleSpec {
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let column = |feature: String, scale| Column {
         feature,
@@ -118,6 +123,7 @@ pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> Bun
         },
         lifecycle: Thresholds::default(),
         value: None,
+        conversion: None,
         training: Training {
             as_of: day("2011-06-01"),
             first_day: day("2010-01-01"),

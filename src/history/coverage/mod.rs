@@ -126,13 +126,21 @@ pub struct LabelKinds<'a> {
     pub activity: &'a [String],
     /// The kind that is churn, where silence is not.
     pub churn_event: Option<&'a str>,
+    /// The kinds of which any is conversion; none where nothing is asked of potential users.
+    pub conversion: &'a [String],
 }
 
 impl<'a> LabelKinds<'a> {
     /// The kinds of each feed.
     fn feeds(self) -> impl Iterator<Item = Vec<&'a str>> {
         let activity = self.activity.iter().map(String::as_str).collect();
-        [activity, self.churn_event.into_iter().collect()].into_iter()
+        // One feed is judged once, though it stands for both questions.
+        let is_activity = |kind: &&String| self.activity.contains(kind);
+        let same = self.conversion.len() == self.activity.len()
+            && self.conversion.iter().all(|kind| is_activity(&kind));
+        let conversion = self.conversion.iter().filter(|_| !same);
+        let conversion = conversion.map(String::as_str).collect();
+        [activity, self.churn_event.into_iter().collect(), conversion].into_iter()
     }
 
     /// All kinds, of whatever feed.

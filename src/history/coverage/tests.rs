@@ -67,6 +67,7 @@ fn covered_with(kinds: &[(&str, &Counts)], settings: CoverageSettings) -> Covera
         LabelKinds {
             activity: &activity,
             churn_event: None,
+            conversion: &[],
         },
         settings,
     )

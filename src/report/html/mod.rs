@@ -4,7 +4,7 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
-//! `retention` (the users); `value` (what they are worth); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
+//! `retention` (the users); `value` (what they are worth); `conversion` (potential users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
 //! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` and `later`
@@ -17,6 +17,7 @@ pub(crate) mod baseline_comparison;
 pub(crate) mod beforehand;
 pub(crate) mod calibration;
 pub(crate) mod candidates;
+pub(crate) mod conversion;
 pub(crate) mod coverage;
 pub(crate) mod curves;
 pub(crate) mod dates;
@@ -82,6 +83,12 @@ fn sections(card: &Card) -> Vec<Section> {
         heading: "What are users worth?",
         content,
     });
+    let conversion = conversion::section(card).map(|content| Section {
+        id: "conversion",
+        name: "Conversion",
+        heading: "Who will convert?",
+        content,
+    });
     let before = [
         Section {
             id: "verdict",
@@ -116,7 +123,8 @@ fn sections(card: &Card) -> Vec<Section> {
             content: quality::section(card),
         },
     ];
-    before.into_iter().chain(value).chain(after).collect()
+    let parts = value.into_iter().chain(conversion);
+    before.into_iter().chain(parts).chain(after).collect()
 }
 
 /// The page of a card: a whole HTML document.

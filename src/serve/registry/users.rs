@@ -170,6 +170,10 @@ impl KnownUsers {
         let labels = LabelKinds {
             activity: &spec.schema.activity,
             churn_event: spec.churn_event.as_deref(),
+            conversion: match &spec.conversion {
+                Some(part) => &part.event,
+                None => &[],
+            },
         };
         let as_of = Coverage::of(&self.counts, labels, CoverageSettings::default())
             .map(|coverage| coverage.labels_until);

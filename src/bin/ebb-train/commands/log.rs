@@ -65,6 +65,7 @@ fn read_silently(
     output: Output,
 ) -> Result<ReadLog, Failure> {
     let churn = &config.train.churn;
+    let conversion = config.train.conversion.as_ref();
     let request = LogRequest {
         config: &config.events,
         base_dir: &config.folder,
@@ -76,6 +77,7 @@ fn read_silently(
         labels: LabelKinds {
             activity: &churn.activity,
             churn_event: churn.churn_event.as_deref(),
+            conversion: conversion.map_or(&[], |c| c.event.as_slice()),
         },
         today: today(&config.train.timezone)?,
     };

@@ -2,6 +2,7 @@
 //! defaults, and both sides of every range.
 
 mod check;
+mod conversion;
 mod log;
 mod model;
 #[cfg(test)]
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 8] = [
+pub static SECTIONS: [Section; 9] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -51,6 +52,12 @@ pub static SECTIONS: [Section; 8] = [
         purpose: "What users are worth. Without the table no value is estimated. An order is a day on which the amounts of \
                   `kinds` add up to more than 0.",
         settings: Cow::Borrowed(value::VALUE),
+    },
+    Section {
+        name: "conversion",
+        purpose: "Which people who never bought are asked about, and what is predicted of them. Without the table nothing is. Dates, \
+                  features and models are made as for churn, see `[model]`.",
+        settings: Cow::Borrowed(conversion::CONVERSION),
     },
     Section {
         name: "check",
