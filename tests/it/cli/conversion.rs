@@ -171,10 +171,7 @@ fn a_bundle_answers_for_potential_users_and_leaves_churn_as_it_is() {
 /// The gate, on the bundles of the test above.
 fn check_of(folder: &TempDir) {
     let check = |model: &str, flags: &str| {
-        ebb_train(
-            folder.path(),
-            &format!("check --quiet --model {model} {flags}"),
-        )
+        ebb_train(folder.path(), &format!("check --model {model} {flags}"))
     };
     let passed = check(
         "with",
