@@ -14,6 +14,8 @@
 mod init;
 #[path = "real/orders.rs"]
 mod orders;
+#[path = "real/power_laws.rs"]
+mod power_laws;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

@@ -7,6 +7,7 @@ pub(crate) mod evaluation;
 pub(crate) mod horizon;
 pub(crate) mod json;
 pub(crate) mod later;
+pub(crate) mod laws;
 pub(crate) mod made_from;
 pub(crate) mod population;
 pub(crate) mod retention;
@@ -22,6 +23,10 @@ pub use horizon::{DateCard, DropCounts, EffectCard, HorizonCard, NextWindow};
 pub use later::{
     BaselineSource, ComparedHorizon, Comparison, JudgedModel, LATER_SCHEMA_VERSION,
     LaterEvaluation, LaterHorizon, Paired, Preference, Promise, Standing,
+};
+pub use laws::{
+    Claim, ClaimCard, CountsCard, Finding, GapsCard, LawCard, LawsCard, ParameterCard, StratumCard,
+    StratumName, TailCard, TenureCard, TenureSeries, TurningPointCard, VuongCard,
 };
 pub use made_from::MadeFrom;
 pub use population::{ProfileCard, SegmentCard, StageSizes, Transitions};
@@ -95,6 +100,9 @@ pub struct Card {
     /// What users are worth; `None` where no value was configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<ValueCard>,
+    /// How often users are active, and where that turns; `None` in cards of earlier trainers, and where the log is too short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laws: Option<LawsCard>,
     /// Things the reader should know, one sentence each.
     pub notes: Vec<String>,
     /// What the log covers: from when to when it was observed, and which days inside were not; `None` where that was not

@@ -6,6 +6,8 @@
 pub(crate) mod cholesky;
 pub(crate) mod gamma;
 pub(crate) mod log1p;
+#[cfg(feature = "train")]
+pub(crate) mod special;
 pub(crate) mod splitmix;
 #[cfg(feature = "train")]
 mod thousands;
@@ -16,6 +18,8 @@ pub use gamma::ln_gamma_ratio;
 #[cfg(feature = "train")]
 pub use gamma::{digamma, trigamma};
 pub use log1p::Log1p;
+#[cfg(feature = "train")]
+pub use special::{hurwitz_zeta, ln_difference, ln_gamma_tail, ln_normal_tail};
 #[cfg(feature = "train")]
 pub(crate) use thousands::{counted, thousands};
 pub use wilson::wilson_interval;

@@ -4,6 +4,7 @@
 pub mod gate;
 pub mod html;
 pub mod later;
+pub mod laws_text;
 pub mod lines;
 pub(crate) mod number;
 pub(crate) mod reach;

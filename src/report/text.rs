@@ -2,6 +2,7 @@
 
 use std::fmt::{Result, Write};
 
+use super::laws_text::write_laws;
 use super::number::{THIN, counted, plain_percent, thousands};
 use super::rejected::RejectionSummary;
 use super::value_text::write_value;
@@ -27,6 +28,10 @@ fn write_card(out: &mut String, card: &Card) -> Result {
     write_population(out, card)?;
     if let Some(value) = &card.value {
         write_value(out, value)?;
+    }
+    if let Some(laws) = &card.laws {
+        writeln!(out)?;
+        write_laws(out, laws)?;
     }
     for note in wording::notes(card) {
         writeln!(out, "\nNote: {note}")?;

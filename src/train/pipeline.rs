@@ -26,6 +26,7 @@ use super::evaluation::holdout::{Holdout, Split, USER_PARTS};
 use super::evaluation::next_window::next_window;
 use super::evaluation::slices::slicings;
 use super::evaluation::{Predictions, Protocol, evaluation};
+use super::laws::{MIN_USERS, laws_of};
 use super::population::{Population, describe};
 use super::selection::backtest::Fold;
 use super::selection::calibration::forecast_card;
@@ -38,7 +39,8 @@ use crate::card::{
 use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
-    BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier, version,
+    Bundle, BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier,
+    version,
 };
 use crate::phases::Unit;
 
@@ -117,8 +119,16 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
     (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
+    card.laws = laws_of(&ctx, tiered(&spec)?.as_ref(), MIN_USERS)?;
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
+}
+
+/// A bundle of the fit, where it has tiers of value.
+fn tiered(spec: &BundleSpec) -> Result<Option<Bundle>, TrainError> {
+    let with_value = spec.value.is_some().then(|| spec.clone());
+    let bundle = with_value.map(|spec| Bundle::new(spec, String::new()));
+    Ok(bundle.transpose()?)
 }
 
 /// The tiers of the bundle before, where it has some.
@@ -432,5 +442,6 @@ fn card(
         data_quality: input.data_quality.clone(),
         made_from: None,
         value: None,
+        laws: None,
     }
 }

@@ -10,6 +10,7 @@ mod if_changed;
 mod init;
 mod judging;
 mod labels;
+mod laws;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]

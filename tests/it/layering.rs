@@ -173,7 +173,7 @@ const FLOORS: [Floors; 4] = [
         floors: &[
             &["config"],
             &["pipeline", "matrix", "later"],
-            &["value"],
+            &["value", "laws"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],
