@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         Command::Report(report) => commands::report(report, output),
         Command::Completions(completions) => commands::completions(completions, output),
         Command::Man(man) => commands::man(man, output),
+        Command::Kpi(args) => commands::kpi(args, output),
         Command::Features(features) => commands::features(features, output),
         Command::FitMatrix(args) => commands::fit_matrix(args, output),
     };

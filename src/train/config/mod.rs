@@ -15,10 +15,13 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use self::position::setting_position;
-use super::settings::{ChurnConfig, ModelConfig, SegmentConfig, TrainConfig, ValueConfig};
+use super::settings::{
+    ChurnConfig, ModelConfig, PrivacyConfig, SegmentConfig, TrainConfig, ValueConfig,
+};
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
 use crate::events::EventsConfig;
+use crate::kpi::{CostsConfig, KpiConfig};
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
 use crate::model::store::sha256_hex;
@@ -77,6 +80,10 @@ pub struct Config {
     pub train: TrainConfig,
     /// What `check` holds a model against.
     pub check: CheckThresholds,
+    /// How indicators are defined.
+    pub kpi: KpiConfig,
+    /// What the acquisition of users cost.
+    pub costs: CostsConfig,
     /// The folder that the log's paths are relative to.
     pub folder: PathBuf,
 }
@@ -97,7 +104,13 @@ struct File {
     #[serde(default)]
     value: Option<ValueConfig>,
     #[serde(default)]
+    privacy: PrivacyConfig,
+    #[serde(default)]
     check: CheckThresholds,
+    #[serde(default)]
+    kpi: KpiConfig,
+    #[serde(default)]
+    costs: CostsConfig,
 }
 
 impl Config {
@@ -123,7 +136,10 @@ impl Config {
             risk_bands,
             lifecycle,
             value,
+            privacy,
             check,
+            kpi,
+            costs,
         } = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
         let timezone = events.timezone.0.clone();
         let hash = sha256_hex(text.as_bytes());
@@ -134,11 +150,16 @@ impl Config {
             bands: risk_bands,
             lifecycle,
             value,
+            privacy,
             timezone,
             hash,
         };
         let horizons = train.churn.horizon_days.clone();
-        let checked = train.validate().and_then(|()| check.validate(&horizons));
+        let checked = train
+            .validate()
+            .and_then(|()| check.validate(&horizons))
+            .and_then(|()| kpi.validate())
+            .and_then(|()| costs.validate());
         checked.map_err(|source| ConfigError::Setting {
             path: path.to_owned(),
             position: DeTable::parse(text)
@@ -155,6 +176,8 @@ impl Config {
             events,
             train,
             check,
+            kpi,
+            costs,
             folder,
         })
     }

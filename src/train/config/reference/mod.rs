@@ -2,8 +2,10 @@
 //! defaults, and both sides of every range.
 
 mod check;
+mod kpi;
 mod log;
 mod model;
+mod privacy;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -13,7 +15,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 8] = [
+pub static SECTIONS: [Section; 11] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -51,6 +53,21 @@ pub static SECTIONS: [Section; 8] = [
         purpose: "What users are worth. Without the table no value is estimated. An order is a day on which the amounts of \
                   `kinds` add up to more than 0.",
         settings: Cow::Borrowed(value::VALUE),
+    },
+    Section {
+        name: "privacy",
+        purpose: "What may be published about groups of users.",
+        settings: Cow::Borrowed(privacy::PRIVACY),
+    },
+    Section {
+        name: "kpi",
+        purpose: "How the indicators of `ebb-train kpi` are defined.",
+        settings: Cow::Borrowed(kpi::KPI),
+    },
+    Section {
+        name: "costs",
+        purpose: "What the acquisition of users cost, for the indicators of costs.",
+        settings: Cow::Borrowed(kpi::COSTS),
     },
     Section {
         name: "check",
