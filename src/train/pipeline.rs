@@ -26,7 +26,7 @@ use super::evaluation::holdout::{Holdout, Split, USER_PARTS};
 use super::evaluation::next_window::next_window;
 use super::evaluation::slices::slicings;
 use super::evaluation::{Predictions, Protocol, evaluation};
-use super::laws::{MIN_USERS, laws_of};
+use super::laws::laws_of;
 use super::population::{Population, describe};
 use super::selection::backtest::Fold;
 use super::selection::calibration::forecast_card;
@@ -119,7 +119,7 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
     (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
-    card.laws = laws_of(&ctx, tiered(&spec)?.as_ref(), MIN_USERS)?;
+    card.laws = laws_of(&ctx, tiered(&spec)?.as_ref())?;
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
 }

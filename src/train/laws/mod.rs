@@ -39,8 +39,8 @@ use crate::math::splitmix::splitmix64;
 use crate::model::Bundle;
 use crate::phases::Unit;
 
-/// Strata and weeks of fewer users than this are not shown.
-pub const MIN_USERS: u64 = 30;
+/// The fewest users that laws are fitted on.
+const LEAST_USERS: u64 = 30;
 
 /// Users of a stratum that laws are fitted on, at most. Adequacy is a question of size: of many thousands no law is adequate.
 pub const SAMPLE_USERS: usize = 1_000;
@@ -52,7 +52,6 @@ pub const SAMPLE_USERS: usize = 1_000;
 pub fn laws(
     input: &FitInput<'_>,
     bundle: Option<&Bundle>,
-    min_users: u64,
 ) -> Result<LawsCard, TrainError> {
     let as_of = input.as_of;
     let span = input.histories.span();
@@ -60,7 +59,7 @@ pub fn laws(
         .filter(|(first, _)| *first < as_of)
         .ok_or(TrainError::NoEvents { as_of })?;
     let ctx = TrainContext::new(input, first_day)?;
-    laws_of(&ctx, bundle, min_users)?.ok_or_else(|| TrainError::LawsNotObserved {
+    laws_of(&ctx, bundle)?.ok_or_else(|| TrainError::LawsNotObserved {
         shortest: ctx
             .config
             .churn
@@ -77,11 +76,11 @@ pub fn laws(
 pub(crate) fn laws_of(
     ctx: &TrainContext<'_>,
     bundle: Option<&Bundle>,
-    min_users: u64,
 ) -> Result<Option<LawsCard>, TrainError> {
     let Some(window) = strata::window(&ctx.observed, &ctx.config.churn.horizon_days) else {
         return Ok(None);
     };
+    let min_users = LEAST_USERS.max(ctx.config.privacy.min_users.into());
     let steps = ctx.phases.begin("laws of frequency", 3, Unit::Steps);
     let (shown, withheld): (Vec<_>, Vec<_>) = strata::strata(ctx, window, bundle)?
         .into_iter()

@@ -8,7 +8,7 @@ use ebb::report::laws_text;
 use ebb::train::TrainError;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
-use ebb::train::laws::{MIN_USERS, laws as laws_of};
+use ebb::train::laws::laws as laws_of;
 use ebb::train::pipeline::FitInput;
 use serde_json::json;
 
@@ -83,7 +83,7 @@ pub(crate) fn laws(args: &Args, output: Output) -> Outcome {
         data_quality: &serde_json::Value::Null,
         phases: display.phases(),
     };
-    let found = laws_of(&input, bundle.as_ref(), MIN_USERS);
+    let found = laws_of(&input, bundle.as_ref());
     drop(display);
     let found = found.map_err(|error| match error {
         TrainError::Setting(_) => usage(error),
