@@ -31,6 +31,7 @@ pub(crate) mod horizon;
 pub(crate) mod interval_plot;
 pub mod later;
 pub(crate) mod metric_tiles;
+pub(crate) mod migration;
 pub(crate) mod names;
 pub(crate) mod plot;
 pub(crate) mod quality;
@@ -73,6 +74,7 @@ struct Section {
 fn sections(card: &Card) -> Vec<Section> {
     let users = html! {
         (segments::figures(card))
+        (migration::figure(card))
         (stages::figures(card))
         (retention::figures(card))
     };
