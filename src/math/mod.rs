@@ -3,6 +3,8 @@
 //! Exponentials and logarithms come from `libm`, not from the system's C library, so that a model gives the
 //! same bits on every machine.
 
+#[cfg(feature = "train")]
+mod assignment;
 pub(crate) mod cholesky;
 pub(crate) mod gamma;
 pub(crate) mod log1p;
@@ -13,6 +15,8 @@ pub(crate) mod splitmix;
 mod thousands;
 pub(crate) mod wilson;
 
+#[cfg(feature = "train")]
+pub use assignment::least_cost_assignment;
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
 pub use gamma::ln_gamma_ratio;
 #[cfg(feature = "train")]

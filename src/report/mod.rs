@@ -9,8 +9,11 @@ pub mod lines;
 pub(crate) mod number;
 pub(crate) mod reach;
 pub mod rejected;
+pub(crate) mod segment_text;
 pub mod text;
 pub mod user;
 pub(crate) mod value_text;
 pub(crate) mod wording;
 pub(crate) mod worth;
+
+pub use wording::segments::resegmented;

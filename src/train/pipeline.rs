@@ -17,7 +17,7 @@ use super::data::snapshots::{Schedule, Spacing};
 use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
 use super::estimators::orders::with_orders;
-use super::estimators::segments::fit_segments;
+use super::estimators::segments::previous::segment_users;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use super::evaluation::baselines::baselines;
@@ -197,24 +197,13 @@ fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainErr
     let preprocessing = fit_preprocessing(data, &ctx.catalogue, bg_nbd);
     steps.advance(1);
     let newest = data.at(&schedule.regular[schedule.regular.len() - 1..]);
-    let columns = &preprocessing.columns[..ctx.catalogue.len()];
-    let standardised: Vec<f64> = newest
-        .rows()
-        .flat_map(|row| columns.iter().zip(row).map(|(c, raw)| c.standardise(*raw)))
-        .collect();
-    let segments = fit_segments(
-        &ctx.catalogue,
-        &standardised,
-        &newest.labels,
-        &ctx.config.segments,
-        ctx.config.model.seed,
-    )?;
+    let segmented = segment_users(ctx, &preprocessing, &newest)?;
     steps.advance(1);
-    let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segments)?;
+    let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segmented)?;
     steps.advance(1);
     Ok(Shared {
         preprocessing,
-        segments,
+        segments: segmented.segments,
         population,
     })
 }
@@ -408,6 +397,7 @@ fn card(
 ) -> Card {
     let Population {
         segments,
+        migration,
         stages,
         stage_sizes,
         transitions,
@@ -432,6 +422,7 @@ fn card(
         },
         horizons,
         segments,
+        segment_migration: migration,
         stages,
         leakage_probe,
         stage_sizes,

@@ -22,6 +22,7 @@ mod refusals;
 mod renamed;
 mod scale;
 mod seasons;
+mod segments;
 #[cfg(target_os = "linux")]
 mod shell;
 mod target_leakage;

@@ -33,6 +33,7 @@ pub(crate) mod interval_plot;
 pub mod later;
 pub(crate) mod laws;
 pub(crate) mod metric_tiles;
+pub(crate) mod migration;
 pub(crate) mod names;
 pub(crate) mod plot;
 pub(crate) mod quality;
@@ -75,6 +76,7 @@ struct Section {
 fn sections(card: &Card) -> Vec<Section> {
     let users = html! {
         (segments::figures(card))
+        (migration::figure(card))
         (stages::figures(card))
         (retention::figures(card))
     };

@@ -75,6 +75,7 @@ const USERS: FieldLimits = FieldLimits(&[
     numbers(6, "stages", FILTER_MOST),
     numbers(7, "segment_ids", FILTER_MOST),
     list(10, "value_tiers", FILTER_MOST, NOTHING),
+    list(11, "segment_keys", FILTER_MOST, NOTHING),
 ]);
 
 /// The most tensors of an inference request.
