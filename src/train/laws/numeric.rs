@@ -24,15 +24,15 @@ impl<const N: usize, F: Fn([f64; N]) -> f64> Surface<N> for Differences<F> {
         };
         let mut point = Point::ZERO;
         point.value = f(at);
-        for k in 0..N {
+        for (k, step) in steps.into_iter().enumerate() {
             let (up, down) = (moved(&[(k, 1.0)]), moved(&[(k, -1.0)]));
-            point.gradient[k] = (up - down) / (2.0 * steps[k]);
-            point.hessian[k][k] = (up - 2.0 * point.value + down) / (steps[k] * steps[k]);
-            for other in 0..k {
+            point.gradient[k] = (up - down) / (2.0 * step);
+            point.hessian[k][k] = (up - 2.0 * point.value + down) / (step * step);
+            for (other, step_of_other) in steps.into_iter().enumerate().take(k) {
                 let corner = |a, b| moved(&[(k, a), (other, b)]);
                 let twist =
                     corner(1.0, 1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0) + corner(-1.0, -1.0);
-                point.hessian[k][other] = twist / (4.0 * steps[k] * steps[other]);
+                point.hessian[k][other] = twist / (4.0 * step * step_of_other);
             }
         }
         point

@@ -137,8 +137,9 @@ pub fn segmentations(series: &Series, most_points: usize, least: usize) -> Vec<S
         let before = &best[points - 1];
         let of_end = |end: usize| {
             let mut top: Option<(f64, usize)> = None;
-            for start in least..=end.saturating_sub(least) {
-                let Some((value, _)) = before[start] else {
+            let last = end.saturating_sub(least);
+            for (start, before) in before.iter().enumerate().take(last + 1).skip(least) {
+                let Some((value, _)) = before else {
                     continue;
                 };
                 let value = value + sums.log_likelihood(start, end);
