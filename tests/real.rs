@@ -12,6 +12,8 @@
 
 #[path = "real/init.rs"]
 mod init;
+#[path = "real/kpi.rs"]
+mod kpi;
 #[path = "real/orders.rs"]
 mod orders;
 #[path = "real/power_laws.rs"]

@@ -3,6 +3,8 @@
 mod count;
 mod follow;
 
+use std::ops::Range;
+
 use super::bootstrap;
 use super::cell::{Cell, Weekly};
 use super::groups::{Grouper, Groupings, SliceBy, Worth};
@@ -155,56 +157,119 @@ pub enum KpiError {
     },
 }
 
-/// Computes every indicator of every period and group.
+/// Computes every indicator of every period and group, on all threads.
 ///
 /// # Errors
 /// [`KpiError`] says what cannot be computed, or which histories cannot be read.
 pub fn compute(request: &KpiRequest<'_>) -> Result<Report, KpiError> {
-    check_groups(request)?;
-    let observation = request.observation;
-    let (from, until) = (
-        request.from.unwrap_or(observation.first),
-        request.to.unwrap_or(observation.until),
-    );
-    // Periods without any observed day have nothing to say.
-    let seen = (from.max(observation.first), until.min(observation.until));
-    let periods = match request.period {
-        PeriodKind::All => request.period.periods(from, until),
-        kind => kind.periods(seen.0, seen.1),
-    };
-    if periods.is_empty() || seen.0 >= seen.1 {
-        return Err(KpiError::NoDays {
-            from,
-            until,
-            first: observation.first,
-            observed_until: observation.until,
-        });
+    let plan = Plan::new(request)?;
+    let histories = request.histories;
+    let counting = request
+        .phases
+        .begin("indicators", histories.len() as u64, Unit::Users);
+    let pass = Pass::new(request, &plan);
+    let mut all = Tally::new(&plan);
+    histories.stream_spans(
+        SPAN_USERS / BLOCK_USERS,
+        |span| pass.of_span(span),
+        |(users, tally)| {
+            counting.advance(users);
+            all.add(tally);
+            Ok::<_, KpiError>(())
+        },
+    )?;
+    Ok(plan.report(request, &all))
+}
+
+/// What is counted of some users, for those who have threads of their own; [`report`] makes indicators of the sum.
+///
+/// # Errors
+/// As [`compute`].
+pub fn tally(request: &KpiRequest<'_>, blocks: Range<usize>) -> Result<Tally, KpiError> {
+    let plan = Plan::new(request)?;
+    let span = request.histories.span_of(blocks);
+    let (_, tally) = Pass::new(request, &plan).of_span(span)?;
+    Ok(tally)
+}
+
+/// The indicators of what was counted of all users.
+///
+/// # Errors
+/// As [`compute`].
+pub fn report(request: &KpiRequest<'_>, all: &Tally) -> Result<Report, KpiError> {
+    Ok(Plan::new(request)?.report(request, all))
+}
+
+/// How many periods times slices a request has.
+///
+/// # Errors
+/// As [`compute`].
+pub fn cell_count(request: &KpiRequest<'_>) -> Result<usize, KpiError> {
+    let plan = Plan::new(request)?;
+    Ok(plan.periods.len() * plan.slices.len())
+}
+
+/// The periods and slices of a request.
+struct Plan {
+    periods: Vec<Period>,
+    groupings: Groupings,
+    slices: Vec<String>,
+}
+
+impl Plan {
+    fn new(request: &KpiRequest<'_>) -> Result<Self, KpiError> {
+        check_groups(request)?;
+        let observation = request.observation;
+        let (from, until) = (
+            request.from.unwrap_or(observation.first),
+            request.to.unwrap_or(observation.until),
+        );
+        // Periods without any observed day have nothing to say.
+        let seen = (from.max(observation.first), until.min(observation.until));
+        let periods = match request.period {
+            PeriodKind::All => request.period.periods(from, until),
+            kind => kind.periods(seen.0, seen.1),
+        };
+        if periods.is_empty() || seen.0 >= seen.1 {
+            return Err(KpiError::NoDays {
+                from,
+                until,
+                first: observation.first,
+                observed_until: observation.until,
+            });
+        }
+        let days = (observation.first, observation.until);
+        let groupings = Groupings::new(request.by, request.bundle, request.period, days);
+        let slices = groupings.slices();
+        if periods.len().saturating_mul(slices.len()) > request.most_cells {
+            return Err(KpiError::TooManyCells {
+                periods: periods.len(),
+                slices: slices.len(),
+                most: request.most_cells,
+            });
+        }
+        Ok(Self {
+            periods,
+            groupings,
+            slices,
+        })
     }
-    let days = (observation.first, observation.until);
-    let groupings = Groupings::new(request.by, request.bundle, request.period, days);
-    let slices = groupings.slices();
-    if periods.len().saturating_mul(slices.len()) > request.most_cells {
-        return Err(KpiError::TooManyCells {
-            periods: periods.len(),
-            slices: slices.len(),
-            most: request.most_cells,
-        });
+
+    fn report(&self, request: &KpiRequest<'_>, all: &Tally) -> Report {
+        let frame = Frame {
+            request,
+            periods: &self.periods,
+            slices: &self.slices,
+        };
+        let (mut rows, notes) = frame.rows(all);
+        let withheld = withhold(&mut rows, u64::from(request.definitions.min_users));
+        Report {
+            rows,
+            withheld,
+            bad_answers: all.bad_answers,
+            notes,
+        }
     }
-    let pass = Pass::new(request, &groupings, periods, slices.len());
-    let tally = pass.run(request)?;
-    let frame = Frame {
-        request,
-        periods: &pass.periods,
-        slices: &slices,
-    };
-    let (mut rows, notes) = frame.rows(&tally);
-    let withheld = withhold(&mut rows, u64::from(request.definitions.min_users));
-    Ok(Report {
-        rows,
-        withheld,
-        bad_answers: tally.bad_answers,
-        notes,
-    })
 }
 
 fn check_groups(request: &KpiRequest<'_>) -> Result<(), KpiError> {
@@ -223,8 +288,8 @@ fn check_groups(request: &KpiRequest<'_>) -> Result<(), KpiError> {
 }
 
 /// Sums of some users.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
+#[derive(Debug)]
+pub struct Tally {
     /// For each period one cell for each slice, where it has anybody.
     pub(crate) cells: Vec<Option<Box<Cell>>>,
     /// For each period.
@@ -233,15 +298,17 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn new(periods: usize, slices: usize) -> Self {
+    fn new(plan: &Plan) -> Self {
+        let periods = plan.periods.len();
         Self {
-            cells: (0..periods * slices).map(|_| None).collect(),
+            cells: (0..periods * plan.slices.len()).map(|_| None).collect(),
             weekly: vec![Weekly::default(); periods],
             bad_answers: 0,
         }
     }
 
-    fn add(&mut self, other: Self) {
+    /// Adds the sums of other users, of an equal request.
+    pub fn add(&mut self, other: Self) {
         for (own, other) in self.cells.iter_mut().zip(other.cells) {
             match (own.as_mut(), other) {
                 (Some(own), Some(other)) => own.add(&other),
@@ -258,9 +325,7 @@ impl Tally {
 
 /// What the pass over histories needs.
 struct Pass<'a> {
-    periods: Vec<Period>,
-    slices: usize,
-    groupings: &'a Groupings,
+    plan: &'a Plan,
     kinds: Kinds,
     rules: StageRules,
     definitions: &'a Definitions,
@@ -272,20 +337,13 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(
-        request: &KpiRequest<'a>,
-        groupings: &'a Groupings,
-        periods: Vec<Period>,
-        slices: usize,
-    ) -> Self {
+    fn new(request: &KpiRequest<'a>, plan: &'a Plan) -> Self {
         let (definitions, names) = (request.definitions, request.histories.kinds());
         let position = |name: &str| names.iter().position(|kind| kind == name);
         let nps =
             position(&definitions.settings.nps_kind).and_then(|kind| u16::try_from(kind).ok());
         Self {
-            periods,
-            slices,
-            groupings,
+            plan,
             kinds: Kinds {
                 eligibility: Eligibility::new(
                     names,
@@ -316,28 +374,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn run(&self, request: &KpiRequest<'_>) -> Result<Tally, KpiError> {
-        let histories = request.histories;
-        let counting = request
-            .phases
-            .begin("indicators", histories.len() as u64, Unit::Users);
-        let mut all = Tally::new(self.periods.len(), self.slices);
-        histories.stream_spans(
-            SPAN_USERS / BLOCK_USERS,
-            |span| self.of_span(span),
-            |(users, tally)| {
-                counting.advance(users);
-                all.add(tally);
-                Ok::<_, KpiError>(())
-            },
-        )?;
-        Ok(all)
-    }
-
     fn of_span(&self, span: Span<'_>) -> Result<(u64, Tally), KpiError> {
-        let mut tally = Tally::new(self.periods.len(), self.slices);
+        let mut tally = Tally::new(self.plan);
+        let slice_count = self.plan.slices.len();
         let rules = (&self.kinds, &self.rules);
-        let mut grouper = Grouper::new(self.groupings, rules, self.bundle, self.names);
+        let mut grouper = Grouper::new(&self.plan.groupings, rules, self.bundle, self.names);
         let (mut life, mut slices, mut weights) = (Life::default(), Vec::new(), Vec::new());
         let mut users = 0;
         span.for_each(|user, history| {
@@ -345,7 +386,7 @@ impl<'a> Pass<'a> {
             let history = history.before(self.observation.until);
             life.read(history, &self.kinds);
             weights.clear();
-            for (at, period) in self.periods.iter().enumerate() {
+            for (at, period) in self.plan.periods.iter().enumerate() {
                 // Who comes later has no part in the period.
                 if life.first.is_none_or(|first| first >= period.days.until) {
                     continue;
@@ -362,7 +403,7 @@ impl<'a> Pass<'a> {
                     weights: &weights,
                 };
                 for slice in &slices {
-                    let cell = &mut tally.cells[at * self.slices + slice];
+                    let cell = &mut tally.cells[at * slice_count + slice];
                     self.count(&own, period.days, cell.get_or_insert_default());
                 }
                 tally.bad_answers +=

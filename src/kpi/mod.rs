@@ -22,7 +22,10 @@ mod survival;
 mod tests;
 mod text;
 
-pub use compute::{Definitions, KpiError, KpiRequest, Observation, Report, compute};
+pub use compute::{
+    Definitions, KpiError, KpiRequest, Observation, Report, Tally, cell_count, compute, report,
+    tally,
+};
 #[cfg(feature = "train")]
 pub use costs::{CostsError, read_costs};
 pub use groups::SliceBy;

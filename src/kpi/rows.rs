@@ -60,7 +60,7 @@ pub struct Row {
     pub complete: bool,
     /// Why there is no value.
     pub problem: Option<Problem>,
-    /// How many users it counts.
+    /// How many users it counts: of a share the smaller part, unless nobody is in it.
     pub(crate) users: u64,
     /// What adds up to something that is shown, too: rows of equal families do.
     pub(crate) family: String,
@@ -87,7 +87,7 @@ impl Frame<'_> {
             }
             // The same indicators of different slices together; those of a slice come in one order.
             let own = rows.get_mut(start..).unwrap_or_default();
-            own.sort_by_cached_key(|row| (order(&row.kpi), row.kpi.clone()));
+            own.sort_by_cached_key(|row| order(&row.kpi));
             let nobody = Cell::default();
             let everybody = cells.first().and_then(Option::as_deref).unwrap_or(&nobody);
             self.cost_rows(period, everybody, &mut rows);
@@ -136,7 +136,9 @@ impl Frame<'_> {
     ) -> Option<Row> {
         let Share { some, all } = share;
         (all > 0).then(|| {
-            let mut row = self.row(kpi, period, slice, all);
+            // Both those of whom it holds and those of whom it doesn't are counted, where there is anybody.
+            let parts = [some, all - some].into_iter().filter(|part| *part > 0);
+            let mut row = self.row(kpi, period, slice, parts.min().unwrap_or(all));
             let value = some as f64 / all as f64;
             let (low, high) = wilson_interval(value, all);
             row.value = Some(value);
@@ -164,13 +166,16 @@ impl Frame<'_> {
         rows.extend(self.nps(period, slice, cell));
     }
 
-    /// Whether everything that is decided within so many days after the last day of a period was observed.
-    fn is_settled(&self, period: &Period, days: u32) -> bool {
+    /// Whether all of a period's users were observed for so many days: `counted` of `all`, and no day was missed.
+    fn is_settled(&self, period: &Period, days: u32, counted: u64, all: u64) -> bool {
+        let observation = self.request.observation;
         let until = period.days.until.plus(days as i32);
-        self.request.observation.covers(Stretch {
-            from: period.days.from,
+        let window = Stretch {
             until,
-        })
+            ..period.days
+        };
+        let missed = observation.holes.iter().any(|hole| hole.overlaps(window));
+        counted == all && !missed && observation.covers(period.days)
     }
 
     fn first_rows(&self, period: &Period, slice: &str, cell: &Cell, rows: &mut Vec<Row>) {
@@ -178,7 +183,7 @@ impl Frame<'_> {
         for (step, share) in settings.activation.iter().zip(&cell.activated) {
             let kpi = format!("activation_{}_by_{}d", step.uses, step.days);
             let row = self.share(&kpi, period, slice, *share);
-            let complete = self.is_settled(period, step.days - 1);
+            let complete = self.is_settled(period, step.days, share.all, cell.newcomers);
             rows.extend(row.map(|row| Row { complete, ..row }));
         }
         for (days, share) in settings
@@ -187,7 +192,7 @@ impl Frame<'_> {
             .zip(&cell.repurchased_within)
         {
             let row = self.share(&format!("repurchase_within_{days}d"), period, slice, *share);
-            let complete = self.is_settled(period, *days);
+            let complete = self.is_settled(period, *days, share.all, cell.repurchased.all);
             rows.extend(row.map(|row| Row { complete, ..row }));
         }
         rows.extend(self.share("repurchase", period, slice, cell.repurchased));
@@ -305,13 +310,15 @@ const ORDER: [&str; 16] = [
     "cac",
 ];
 
-/// The place of an indicator; names that go on differently keep the order of their settings.
-fn order(kpi: &str) -> usize {
+/// The place of an indicator; those of several windows come by their numbers.
+fn order(kpi: &str) -> (usize, Vec<u64>) {
     let is = |name: &&str| *name == kpi || (name.ends_with('_') && kpi.starts_with(*name));
-    ORDER
-        .iter()
-        .position(|name| is(&name))
-        .unwrap_or(ORDER.len())
+    let place = ORDER.iter().position(|name| is(&name));
+    let numbers = kpi.split(|letter: char| !letter.is_ascii_digit());
+    (
+        place.unwrap_or(ORDER.len()),
+        numbers.filter_map(|number| number.parse().ok()).collect(),
+    )
 }
 
 /// The days of a row as text, for files.

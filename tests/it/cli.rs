@@ -9,6 +9,7 @@ mod hostile;
 mod if_changed;
 mod init;
 mod judging;
+mod kpi;
 mod labels;
 mod laws;
 mod leakage;

@@ -12,11 +12,11 @@ const WEEK: i32 = 7;
 impl Pass<'_> {
     /// Adds where a user stood in the weeks of each period.
     pub(super) fn follow(&self, life: &Life, history: HistoryView<'_>, weekly: &mut [Weekly]) {
-        let (Some(first), Some(begin)) = (life.first, self.periods.first()) else {
+        let (Some(first), Some(begin)) = (life.first, self.plan.periods.first()) else {
             return;
         };
         let state = |day| life.state(history, day, &self.kinds, &self.rules);
-        for (period, weekly) in self.periods.iter().zip(weekly.iter_mut()) {
+        for (period, weekly) in self.plan.periods.iter().zip(weekly.iter_mut()) {
             if first < period.days.from && period.days.from <= self.observation.until {
                 *weekly.at_start.entry(state(period.days.from)).or_default() += 1;
             }
@@ -29,7 +29,7 @@ impl Pass<'_> {
             .map(|week| state(monday.plus(WEEK * week)))
             .collect();
         let at = |day: Day| usize::try_from(day.since(monday).div_euclid(WEEK)).ok();
-        for (period, weekly) in self.periods.iter().zip(weekly) {
+        for (period, weekly) in self.plan.periods.iter().zip(weekly) {
             let from = monday_from(period.days.from.max(monday));
             let until = monday_from(period.days.until);
             if let (Some(from), Some(until)) = (at(from), at(until)) {
