@@ -58,9 +58,12 @@ impl Eligibility {
     pub fn new(kinds: &[String], question: &Question) -> Self {
         let among = |names: &[String]| kinds.iter().map(|kind| names.contains(kind)).collect();
         let event = match question {
+            // An event that these histories do not know tells nobody apart: silence does.
             Question::Churn { churn_event, .. } => match churn_event {
-                Some(name) => Event::Churn(among(std::slice::from_ref(name))),
-                None => Event::None,
+                Some(name) if kinds.contains(name) => {
+                    Event::Churn(among(std::slice::from_ref(name)))
+                }
+                _ => Event::None,
             },
             Question::Conversion { events, repeat, .. } => Event::Conversion {
                 kinds: among(events),
@@ -124,6 +127,11 @@ impl Eligibility {
             Event::None => false,
             Event::Churn(kinds) | Event::Conversion { kinds, .. } => is_among(kinds, kind),
         }
+    }
+
+    /// Whether silence is predicted, and no event.
+    pub fn is_silence(&self) -> bool {
+        matches!(self.event, Event::None)
     }
 
     /// What is predicted, of the records of a label window: whether there is an event of the question's kinds, or no activity

@@ -38,31 +38,7 @@ pub(crate) fn fit_conversion(
         repeat: config.repeat,
     };
     let ctx = TrainContext::asking(&input, first_day, question)?;
-    let segments = Segments {
-        features: Vec::new(),
-        items: Vec::new(),
-    };
-    let mut shared: Option<Preprocessing> = None;
-    let mut fitted = Vec::new();
-    for &horizon_days in &ctx.catalogue.schema().horizon_days {
-        let labelled = label(&ctx, horizon_days).map_err(of_conversion)?;
-        let preprocessing = match &mut shared {
-            Some(shared) => &*shared,
-            none => none.insert(fit_preprocessing(
-                &labelled.data,
-                &ctx.catalogue,
-                fit_bg_nbd(&ctx, ctx.observed.until)?,
-            )),
-        };
-        let described = Described {
-            preprocessing,
-            segments: &segments,
-        };
-        fitted.push(fit_horizon(&ctx, labelled, described)?);
-    }
-    #[expect(clippy::expect_used, reason = "a catalogue has one horizon at least")]
-    let preprocessing = shared.expect("no horizon was fitted");
-    let (models, horizons): (Vec<ChurnModel>, Vec<HorizonCard>) = fitted.into_iter().unzip();
+    let (preprocessing, models, horizons) = fit_horizons(&ctx)?;
     let training = Training {
         snapshots: horizons[0].snapshots.clone(),
         rows: horizons.iter().map(|horizon| horizon.rows).sum(),
@@ -94,7 +70,7 @@ pub(crate) fn fit_conversion(
             churn_event: None,
             preprocessing,
             models,
-            segments,
+            segments: no_segments(),
             value: None,
             conversion: None,
             training,
@@ -102,6 +78,40 @@ pub(crate) fn fit_conversion(
         }),
     };
     Ok((model, card))
+}
+
+/// The model of every horizon and its part of the card. The rows of the shortest, whose labels are the most recent, describe
+/// potential users for all.
+fn fit_horizons(
+    ctx: &TrainContext<'_>,
+) -> Result<(Preprocessing, Vec<ChurnModel>, Vec<HorizonCard>), TrainError> {
+    let mut shared: Option<Preprocessing> = None;
+    let mut fitted = Vec::new();
+    for &horizon_days in &ctx.catalogue.schema().horizon_days {
+        let labelled = label(ctx, horizon_days).map_err(of_conversion)?;
+        let preprocessing = match &mut shared {
+            Some(shared) => &*shared,
+            none => none.insert(fit_preprocessing(
+                &labelled.data,
+                &ctx.catalogue,
+                fit_bg_nbd(ctx, ctx.observed.until)?,
+            )),
+        };
+        let described = Described {
+            preprocessing,
+            segments: &no_segments(),
+        };
+        fitted.push(fit_horizon(ctx, labelled, described)?);
+    }
+    #[expect(clippy::expect_used, reason = "a catalogue has one horizon at least")]
+    let preprocessing = shared.expect("no horizon was fitted");
+    let (models, horizons) = fitted.into_iter().unzip();
+    Ok((preprocessing, models, horizons))
+}
+
+/// Segments are those of customers.
+fn no_segments() -> Segments {
+    Segments::default()
 }
 
 /// The kinds of events that make a potential user known: all that would have features of their own in the churn models, but

@@ -13,15 +13,17 @@ use super::data::coverage_notes::coverage_notes;
 use super::data::schema::absent_kinds;
 use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::orders::with_orders;
-use super::estimators::segments::fit_segments;
+use super::estimators::segments::previous::segment_users;
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use super::horizons::{Described, Labelled, fit_horizon, label};
+use super::laws::laws_of;
 use super::population::{Population, describe};
 use super::value::fit_value;
 use crate::card::{Card, HorizonCard, LabelDefinition, LeakageProbe, SCHEMA_VERSION};
 use crate::history::Day;
 use crate::model::{
-    BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier, version,
+    Bundle, BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier,
+    version,
 };
 use crate::phases::Unit;
 
@@ -100,11 +102,19 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
     (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
+    card.laws = laws_of(&ctx, tiered(&spec)?.as_ref())?;
     let conversion = ctx.config.conversion.as_ref();
     let conversion = conversion.map(|config| fit_conversion(input, config, first_day, &spec));
     (spec.conversion, card.conversion) = conversion.transpose()?.unzip();
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
+}
+
+/// A bundle of the fit, where it has tiers of value.
+fn tiered(spec: &BundleSpec) -> Result<Option<Bundle>, TrainError> {
+    let with_value = spec.value.is_some().then(|| spec.clone());
+    let bundle = with_value.map(|spec| Bundle::new(spec, String::new()));
+    Ok(bundle.transpose()?)
 }
 
 /// The tiers of the bundle before, where it has some.
@@ -154,24 +164,13 @@ fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainErr
     let preprocessing = fit_preprocessing(data, &ctx.catalogue, bg_nbd);
     steps.advance(1);
     let newest = data.at(&schedule.regular[schedule.regular.len() - 1..]);
-    let columns = &preprocessing.columns[..ctx.catalogue.len()];
-    let standardised: Vec<f64> = newest
-        .rows()
-        .flat_map(|row| columns.iter().zip(row).map(|(c, raw)| c.standardise(*raw)))
-        .collect();
-    let segments = fit_segments(
-        &ctx.catalogue,
-        &standardised,
-        &newest.labels,
-        &ctx.config.segments,
-        ctx.config.model.seed,
-    )?;
+    let segmented = segment_users(ctx, &preprocessing, &newest)?;
     steps.advance(1);
-    let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segments)?;
+    let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segmented)?;
     steps.advance(1);
     Ok(Shared {
         preprocessing,
-        segments,
+        segments: segmented.segments,
         population,
     })
 }
@@ -213,6 +212,7 @@ fn card(
 ) -> Card {
     let Population {
         segments,
+        migration,
         stages,
         stage_sizes,
         transitions,
@@ -237,6 +237,7 @@ fn card(
         },
         horizons,
         segments,
+        segment_migration: migration,
         stages,
         leakage_probe,
         stage_sizes,
@@ -248,5 +249,6 @@ fn card(
         made_from: None,
         value: None,
         conversion: None,
+        laws: None,
     }
 }

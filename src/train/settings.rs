@@ -1,6 +1,7 @@
 //! Everything that decides a fit, beside the histories.
 
 mod conversion;
+mod privacy;
 mod value;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use crate::lifecycle::{Question, Thresholds};
 use crate::model::{Bands, BundleSpec};
 
 pub use conversion::ConversionConfig;
+pub use privacy::PrivacyConfig;
 pub use value::{TierConfig, ValueConfig, ValueMethod};
 
 /// Which solver fits the logistic model.
@@ -327,6 +329,8 @@ pub struct TrainConfig {
     pub value: Option<ValueConfig>,
     /// What is asked of potential users; `None` for nothing.
     pub conversion: Option<ConversionConfig>,
+    /// What may be published about groups of users.
+    pub privacy: PrivacyConfig,
     /// IANA name of the time zone in which the histories count days.
     pub timezone: String,
     /// SHA-256 of the configuration file, for the card.
@@ -347,12 +351,14 @@ impl TrainConfig {
             lifecycle,
             value,
             conversion,
+            privacy,
             timezone: _,
             hash: _,
         } = self;
         churn.validate()?;
         model.validate()?;
         segments.validate()?;
+        privacy.validate()?;
         // Bands and thresholds are parts of a bundle too, which has no sections.
         if let Err(problem) = bands.validate() {
             let problem = format!("risk_bands: {problem}");

@@ -7,8 +7,8 @@ use ebb::history::MemoryBudget;
 use ebb::terminal::help_columns;
 
 use crate::commands::{
-    check, compare, completions, evaluate, explain, features, fit, fit_matrix, init, inspect, man,
-    publish, report, rollup, rollup_sql, score, simulate, top,
+    check, compare, completions, evaluate, explain, features, fit, fit_matrix, init, inspect, kpi,
+    laws, man, publish, report, rollup, rollup_sql, score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Publish(publish::Args),
     /// Print a bundle's model card.
     Inspect(inspect::Args),
+    /// Print which laws users' activity follows, by stage and value tier, and where it turns.
+    Laws(laws::Args),
     /// Print where a bundle's report is, copy it, or open it in a browser.
     Report(report::Args),
     /// Write the daily roll-up of a log as Parquet, with an index of its users for ebb-serve.
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Top(top::Args),
     /// Explain one user's answer: reasons, the weeks before, and what other events would change.
     Explain(explain::Args),
+    /// Print or write key performance indicators by week, month or quarter, of everybody and of groups of users.
+    Kpi(kpi::Args),
     /// Write every user's features as of some days as Parquet.
     Features(features::Args),
     /// Fit a logistic model on a table of features that others made, as the classifier for scikit-learn does.

@@ -4,7 +4,8 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
-//! `retention` (the users); `value` (what they are worth); `conversion` (potential users); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
+//! `retention` (the users); `value` (what they are worth); `conversion` (potential users); `laws` (how often they are
+//! active); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
 //! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` and `later`
@@ -31,7 +32,9 @@ pub(crate) mod heatmap;
 pub(crate) mod horizon;
 pub(crate) mod interval_plot;
 pub mod later;
+pub(crate) mod laws;
 pub(crate) mod metric_tiles;
+pub(crate) mod migration;
 pub(crate) mod names;
 pub(crate) mod plot;
 pub(crate) mod quality;
@@ -74,6 +77,7 @@ struct Section {
 fn sections(card: &Card) -> Vec<Section> {
     let users = html! {
         (segments::figures(card))
+        (migration::figure(card))
         (stages::figures(card))
         (retention::figures(card))
     };
@@ -87,6 +91,12 @@ fn sections(card: &Card) -> Vec<Section> {
         id: "conversion",
         name: "Conversion",
         heading: "Who will convert?",
+        content,
+    });
+    let laws = laws::section(card).map(|content| Section {
+        id: "laws",
+        name: "Frequency",
+        heading: "How often are users active?",
         content,
     });
     let before = [
@@ -123,7 +133,7 @@ fn sections(card: &Card) -> Vec<Section> {
             content: quality::section(card),
         },
     ];
-    let parts = value.into_iter().chain(conversion);
+    let parts = value.into_iter().chain(conversion).chain(laws);
     before.into_iter().chain(parts).chain(after).collect()
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod backtest;
 pub(crate) mod conversion;
+pub(crate) mod laws;
+pub(crate) mod segments;
 pub(crate) mod untested;
 pub(crate) mod value;
 pub(crate) mod verdict;

@@ -7,6 +7,7 @@ use crate::history::{
     Coverage, CoverageSettings, DailyCounts, Day, DayBounds, FUTURE_DAYS, Histories,
     HistoriesBuilder, LabelKinds, RollupIndex, RollupRead, Stretch, Users, read_rollup,
 };
+use crate::kpi::Observation;
 use crate::model::BundleSpec;
 use crate::serve::errors::ServeError;
 
@@ -167,18 +168,21 @@ impl KnownUsers {
         if let Some(as_of) = known.get(version) {
             return *as_of;
         }
-        let labels = LabelKinds {
-            activity: &spec.schema.activity,
-            churn_event: spec.churn_event.as_deref(),
-            conversion: match &spec.conversion {
-                Some(part) => &part.event,
-                None => &[],
-            },
-        };
-        let as_of = Coverage::of(&self.counts, labels, CoverageSettings::default())
+        let as_of = Coverage::of(&self.counts, label_kinds(spec), CoverageSettings::default())
             .map(|coverage| coverage.labels_until);
         known.insert(version.to_owned(), as_of);
         as_of
+    }
+
+    /// Which days were observed, as when the trainer counts indicators; `None` when there are no events.
+    pub(crate) fn observation(&self, spec: &BundleSpec) -> Option<Observation> {
+        let coverage = Coverage::of(&self.counts, label_kinds(spec), CoverageSettings::default())?;
+        let (first, _) = self.histories.span()?;
+        Some(Observation {
+            first,
+            until: coverage.labels_until,
+            holes: coverage.holes.iter().map(|hole| hole.days).collect(),
+        })
     }
 
     /// The day after the last one that was observed.
@@ -199,6 +203,18 @@ impl KnownUsers {
     /// Days from the day after the last one that was observed to today (in UTC).
     fn age_days(&self) -> Option<i64> {
         Some(i64::from(today()?.since(self.covered_until()?)))
+    }
+}
+
+/// The feeds that a model's labels are made of.
+fn label_kinds(spec: &BundleSpec) -> LabelKinds<'_> {
+    LabelKinds {
+        activity: &spec.schema.activity,
+        churn_event: spec.churn_event.as_deref(),
+        conversion: match &spec.conversion {
+            Some(part) => &part.event,
+            None => &[],
+        },
     }
 }
 

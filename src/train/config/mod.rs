@@ -16,11 +16,13 @@ use toml::de::DeTable;
 
 use self::position::setting_position;
 use super::settings::{
-    ChurnConfig, ConversionConfig, ModelConfig, SegmentConfig, TrainConfig, ValueConfig,
+    ChurnConfig, ConversionConfig, ModelConfig, PrivacyConfig, SegmentConfig, TrainConfig,
+    ValueConfig,
 };
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
 use crate::events::EventsConfig;
+use crate::kpi::{CostsConfig, KpiConfig};
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
 use crate::model::store::sha256_hex;
@@ -79,6 +81,10 @@ pub struct Config {
     pub train: TrainConfig,
     /// What `check` holds a model against.
     pub check: CheckThresholds,
+    /// How indicators are defined.
+    pub kpi: KpiConfig,
+    /// What the acquisition of users cost.
+    pub costs: CostsConfig,
     /// The folder that the log's paths are relative to.
     pub folder: PathBuf,
 }
@@ -101,7 +107,13 @@ struct File {
     #[serde(default)]
     conversion: Option<ConversionConfig>,
     #[serde(default)]
+    privacy: PrivacyConfig,
+    #[serde(default)]
     check: CheckThresholds,
+    #[serde(default)]
+    kpi: KpiConfig,
+    #[serde(default)]
+    costs: CostsConfig,
 }
 
 impl Config {
@@ -128,7 +140,10 @@ impl Config {
             lifecycle,
             value,
             conversion,
+            privacy,
             check,
+            kpi,
+            costs,
         } = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
         let timezone = events.timezone.0.clone();
         let hash = sha256_hex(text.as_bytes());
@@ -140,11 +155,16 @@ impl Config {
             lifecycle,
             value,
             conversion,
+            privacy,
             timezone,
             hash,
         };
         let horizons = train.churn.horizon_days.clone();
-        let checked = train.validate().and_then(|()| check.validate(&horizons));
+        let checked = train
+            .validate()
+            .and_then(|()| check.validate(&horizons))
+            .and_then(|()| kpi.validate())
+            .and_then(|()| costs.validate());
         checked.map_err(|source| ConfigError::Setting {
             path: path.to_owned(),
             position: DeTable::parse(text)
@@ -161,6 +181,8 @@ impl Config {
             events,
             train,
             check,
+            kpi,
+            costs,
             folder,
         })
     }

@@ -1,6 +1,7 @@
 //! Who the users are: their segments, where they stand in their lifecycle, and whether they come back.
 
 pub(crate) mod groups;
+pub(crate) mod migration;
 pub(crate) mod periods;
 pub(crate) mod retention;
 pub(crate) mod segments;
@@ -8,6 +9,7 @@ pub(crate) mod stages;
 
 use std::collections::BTreeMap;
 
+use migration::migration;
 use retention::retention;
 use segments::segment_cards;
 use stages::{sizes, sizes_of_dates, tally, transitions};
@@ -15,15 +17,17 @@ use stages::{sizes, sizes_of_dates, tally, transitions};
 use super::data::context::TrainContext;
 use super::data::dataset::Dataset;
 use super::data::snapshots::Schedule;
-use crate::card::{Retention, SegmentCard, StageSizes, Transitions};
+use crate::card::{Retention, SegmentCard, SegmentMigration, StageSizes, Transitions};
 use crate::history::HistoryError;
 use crate::lifecycle::Stage;
-use crate::model::{Preprocessing, Segments};
+use crate::model::Preprocessing;
+use crate::train::estimators::segments::previous::Segmented;
 
 /// Who the users are.
 #[derive(Clone, Debug)]
 pub(crate) struct Population {
     pub(crate) segments: Vec<SegmentCard>,
+    pub(crate) migration: Option<SegmentMigration>,
     pub(crate) stages: BTreeMap<String, u64>,
     pub(crate) stage_sizes: Vec<StageSizes>,
     pub(crate) transitions: Option<Transitions>,
@@ -37,8 +41,9 @@ pub(crate) fn describe(
     schedule: &Schedule,
     (data, newest): (&Dataset, &Dataset),
     preprocessing: &Preprocessing,
-    segments: &Segments,
+    segmented: &Segmented,
 ) -> Result<Population, HistoryError> {
+    let date = schedule.regular[schedule.regular.len() - 1];
     let end = ctx.observed.until;
     let before = end.plus(-i32::from(schedule.horizon_days));
     let standings = tally(ctx, before, end, &schedule.regular)?;
@@ -53,7 +58,8 @@ pub(crate) fn describe(
     stage_sizes.push(at_end);
     let long_enough = before > ctx.observed.first;
     Ok(Population {
-        segments: segment_cards(ctx, preprocessing, segments, newest),
+        segments: segment_cards(ctx, preprocessing, &segmented.segments, newest),
+        migration: migration(ctx, preprocessing, segmented, (newest, date)),
         stages,
         stage_sizes,
         transitions: long_enough.then(|| transitions(before, end, &standings.moves)),

@@ -185,7 +185,7 @@ fn check_of(folder: &TempDir) {
     );
     let failed = check("with", "--max-conversion-log-loss 0.0001");
     assert!(
-        failed.code == 1 && failed.out.contains("FAILED"),
+        failed.code == 2 && failed.out.contains("FAILED"),
         "{}",
         failed.out
     );

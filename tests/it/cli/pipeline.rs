@@ -8,7 +8,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 
-const COLUMNS: &str = "user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,\
+const COLUMNS: &str = "user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,segment_key,\
                        reason_1,reason_2,reason_3,value_expected_spend,value_low,value_high,value_residual,\
                        value_at_risk,value_tier,rfm,value_status";
 

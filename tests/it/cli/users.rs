@@ -185,7 +185,10 @@ fn what_is_not_there_is_named_with_what_is() {
             ["--horizon", "31"],
             "there is no horizon `31`; there are 30",
         ),
-        (["--segment", "9"], "there is no segment `9`; there are 0 `"),
+        (
+            ["--segment", "9"],
+            "there is no segment `9`; there are 0 (s01) `",
+        ),
         (
             ["--out", "top.xlsx"],
             "the name must end in .csv or .parquet",

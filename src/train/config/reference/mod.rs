@@ -3,8 +3,10 @@
 
 mod check;
 mod conversion;
+mod kpi;
 mod log;
 mod model;
+mod privacy;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -14,7 +16,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 9] = [
+pub static SECTIONS: [Section; 12] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -58,6 +60,21 @@ pub static SECTIONS: [Section; 9] = [
         purpose: "Which people who never bought are asked about, and what is predicted of them. Without the table nothing is. Dates, \
                   features and models are made as for churn, see `[model]`.",
         settings: Cow::Borrowed(conversion::CONVERSION),
+    },
+    Section {
+        name: "privacy",
+        purpose: "What may be published about groups of users.",
+        settings: Cow::Borrowed(privacy::PRIVACY),
+    },
+    Section {
+        name: "kpi",
+        purpose: "How the indicators of `ebb-train kpi` are defined.",
+        settings: Cow::Borrowed(kpi::KPI),
+    },
+    Section {
+        name: "costs",
+        purpose: "What the acquisition of users cost, for the indicators of costs.",
+        settings: Cow::Borrowed(kpi::COSTS),
     },
     Section {
         name: "check",
