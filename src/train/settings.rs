@@ -1,5 +1,6 @@
 //! Everything that decides a fit, beside the histories.
 
+mod privacy;
 mod value;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use crate::features::HORIZON_LIMIT;
 use crate::lifecycle::Thresholds;
 use crate::model::{Bands, BundleSpec};
 
+pub use privacy::PrivacyConfig;
 pub use value::{TierConfig, ValueConfig, ValueMethod};
 
 /// Which solver fits the logistic model.
@@ -306,6 +308,8 @@ pub struct TrainConfig {
     pub lifecycle: Thresholds,
     /// How users' value is estimated; `None` for not at all.
     pub value: Option<ValueConfig>,
+    /// What may be published about groups of users.
+    pub privacy: PrivacyConfig,
     /// IANA name of the time zone in which the histories count days.
     pub timezone: String,
     /// SHA-256 of the configuration file, for the card.
@@ -325,12 +329,14 @@ impl TrainConfig {
             bands,
             lifecycle,
             value,
+            privacy,
             timezone: _,
             hash: _,
         } = self;
         churn.validate()?;
         model.validate()?;
         segments.validate()?;
+        privacy.validate()?;
         // Bands and thresholds are parts of a bundle too, which has no sections.
         if let Err(problem) = bands.validate() {
             let problem = format!("risk_bands: {problem}");

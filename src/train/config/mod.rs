@@ -15,7 +15,9 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use self::position::setting_position;
-use super::settings::{ChurnConfig, ModelConfig, SegmentConfig, TrainConfig, ValueConfig};
+use super::settings::{
+    ChurnConfig, ModelConfig, PrivacyConfig, SegmentConfig, TrainConfig, ValueConfig,
+};
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
 use crate::events::EventsConfig;
@@ -97,6 +99,8 @@ struct File {
     #[serde(default)]
     value: Option<ValueConfig>,
     #[serde(default)]
+    privacy: PrivacyConfig,
+    #[serde(default)]
     check: CheckThresholds,
 }
 
@@ -123,6 +127,7 @@ impl Config {
             risk_bands,
             lifecycle,
             value,
+            privacy,
             check,
         } = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
         let timezone = events.timezone.0.clone();
@@ -134,6 +139,7 @@ impl Config {
             bands: risk_bands,
             lifecycle,
             value,
+            privacy,
             timezone,
             hash,
         };

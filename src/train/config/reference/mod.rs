@@ -4,6 +4,7 @@
 mod check;
 mod log;
 mod model;
+mod privacy;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 8] = [
+pub static SECTIONS: [Section; 9] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -51,6 +52,11 @@ pub static SECTIONS: [Section; 8] = [
         purpose: "What users are worth. Without the table no value is estimated. An order is a day on which the amounts of \
                   `kinds` add up to more than 0.",
         settings: Cow::Borrowed(value::VALUE),
+    },
+    Section {
+        name: "privacy",
+        purpose: "What may be published about groups of users.",
+        settings: Cow::Borrowed(privacy::PRIVACY),
     },
     Section {
         name: "check",

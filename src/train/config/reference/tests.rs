@@ -94,6 +94,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
             "segments" => table(&train.segments),
             "risk_bands" => table(&train.bands),
             "value" => table(&train.value),
+            "privacy" => table(&train.privacy),
             "check" => table(&check),
             _ => table(&train.lifecycle),
         };
