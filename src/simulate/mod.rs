@@ -70,6 +70,12 @@ pub enum SimulateError {
         /// What was given.
         share: f64,
     },
+    /// A pace that nobody keeps up.
+    #[error("the pace is multiplied by {factor}; give a factor from 0.1 to 10")]
+    Pace {
+        /// What was given.
+        factor: f64,
+    },
     /// A file that no simulation wrote.
     #[error("{} would be replaced, and was not written by simulate; choose another folder", path.display())]
     Occupied {
@@ -120,6 +126,17 @@ pub struct SimulateOptions {
     pub corruption_rate: f64,
     /// What the time of year does to the business.
     pub season: Season,
+    /// A day on which all users begin to come more often or less often; `None` for never.
+    pub pace: Option<PaceChange>,
+}
+
+/// A planted change of the business.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PaceChange {
+    /// The first day of it.
+    pub from: Day,
+    /// How many times as often all users buy and visit from then on, 0.1 to 10.
+    pub factor: f64,
 }
 
 impl SimulateOptions {
@@ -133,6 +150,7 @@ impl SimulateOptions {
             start: default_start(),
             corruption_rate: DEFAULT_CORRUPTION_RATE,
             season: Season::default(),
+            pace: None,
         }
     }
 
@@ -150,6 +168,11 @@ impl SimulateOptions {
             return Err(SimulateError::CorruptionRate {
                 share: self.corruption_rate,
             });
+        }
+        if let Some(PaceChange { factor, .. }) = self.pace
+            && !(0.1..=10.0).contains(&factor)
+        {
+            return Err(SimulateError::Pace { factor });
         }
         Ok(())
     }
@@ -287,7 +310,7 @@ pub fn simulate_observed(
 ) -> Result<Summary, SimulateError> {
     options.check()?;
     let files = write::Files::new(&options.out)?;
-    let world = World::new(options.start, options.days, options.season);
+    let world = World::new(options.start, options.days, options.season).with_pace(options.pace);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
     let mut left = BTreeMap::new();

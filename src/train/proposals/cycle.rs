@@ -9,7 +9,7 @@
 
 use rayon::prelude::*;
 
-use crate::math::splitmix64;
+use crate::math::splitmix::splitmix64;
 
 /// Days of a window, eight weeks.
 pub const WINDOW_DAYS: i32 = 56;
@@ -207,7 +207,11 @@ fn cycles(gaps: &[[Vec<Gap>; 4]], weight: impl Fn(usize) -> f64) -> Option<[Cycl
         let times = weight(user);
         for (window, gaps) in windows.iter().enumerate() {
             for gap in gaps {
-                let of = if gap.observed { &mut ended } else { &mut unseen };
+                let of = if gap.observed {
+                    &mut ended
+                } else {
+                    &mut unseen
+                };
                 of[window][usize::from(gap.days)] += times * gap.weight;
             }
         }
@@ -335,7 +339,8 @@ mod tests {
         let mut days = Vec::new();
         let mut rest = own * unit();
         for day in joined.max(0)..DAYS.min(left as i32) {
-            let season = 1.0 + 0.3 * libm::sin(f64::from(day - CALIBRATED) * std::f64::consts::TAU / 365.25);
+            let season =
+                1.0 + 0.3 * libm::sin(f64::from(day - CALIBRATED) * std::f64::consts::TAU / 365.25);
             let pace = if day >= CALIBRATED { 1.0 / change } else { 1.0 };
             rest -= season * pace;
             if rest <= 0.0 {

@@ -1,13 +1,13 @@
 use std::path::PathBuf;
 
 use ebb::history::Day;
-use ebb::simulate::{SimulateError, SimulateOptions, simulate_observed};
+use ebb::simulate::{PaceChange, SimulateError, SimulateOptions, simulate_observed};
 use serde_json::json;
 
 use crate::outcome::{Outcome, Output, failed, quoted, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
-use crate::values::Season;
+use crate::values::{Season, pace_change};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// What the time of year does to the business.
     #[arg(long, value_enum, default_value_t = Season::Mild)]
     pub(crate) season: Season,
+    /// All users buy and visit so many times as often from a day on, such as 2025-03-01=1.2: a change for `propose` to find.
+    #[arg(long, value_name = "DATE=FACTOR", value_parser = pace_change)]
+    pub(crate) pace: Option<PaceChange>,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -44,6 +47,7 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     options.start = args.start;
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
+    options.pace = args.pace;
     let display = ProgressDisplay::new(output);
     let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
     drop(display);
