@@ -172,7 +172,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline", "matrix", "later"],
+            &["pipeline", "matrix", "later", "proposals"],
             &["value"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],

@@ -55,3 +55,28 @@ pub fn read(text: &str) -> Result<Vec<Accepted>, CalibrationError> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_back_and_a_damaged_line_is_named() {
+        let accepted = Accepted {
+            at: "2026-03-01T10:00:00Z".to_owned(),
+            by: "ann".to_owned(),
+            proposal: "0123456789ab".to_owned(),
+            trigger: Trigger::Shock,
+            as_of: "2026-03-01".parse().unwrap(),
+            changes: Vec::new(),
+            expires: Some("2026-04-26".parse().unwrap()),
+        };
+        let line = serde_json::to_string(&accepted).unwrap();
+        assert_eq!(
+            read(&format!("{line}\n\n{line}\n")).unwrap(),
+            [accepted.clone(), accepted]
+        );
+        let error = read(&format!("{line}\n{{}}\n")).unwrap_err().to_string();
+        assert!(error.starts_with("line 2: missing field"), "{error}");
+    }
+}
