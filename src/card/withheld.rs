@@ -15,22 +15,30 @@ pub fn withhold(cells: &[Vec<u64>], columns: usize, min_users: u64) -> Vec<Vec<O
             .collect()
     };
     let mut table: Vec<Vec<Option<u64>>> = cells.iter().map(published).collect();
-    for column in 0..columns {
-        let count = |row: usize| cells[row].get(column).copied().unwrap_or(0);
-        let mut hidden: u64 = (0..cells.len())
-            .map(count)
-            .filter(|users| !is_large(users))
-            .sum();
-        while hidden > 0 && hidden < min_users {
-            let others = (0..cells.len()).filter(|row| table[*row][column].is_some());
-            let Some(smallest) = others.min_by_key(|row| count(*row)) else {
-                break;
-            };
-            table[smallest][column] = None;
-            hidden += count(smallest);
-        }
-    }
+    (0..columns).for_each(|column| withhold_beside(cells, &mut table, column, min_users));
     table
+}
+
+/// Withholds more cells of a column until those that are withheld are nobody, or enough users together.
+fn withhold_beside(
+    cells: &[Vec<u64>],
+    table: &mut [Vec<Option<u64>>],
+    column: usize,
+    min_users: u64,
+) {
+    let count = |row: usize| cells[row].get(column).copied().unwrap_or(0);
+    let small = (0..cells.len())
+        .map(count)
+        .filter(|users| *users < min_users);
+    let mut hidden: u64 = small.sum();
+    while hidden > 0 && hidden < min_users {
+        let others = (0..cells.len()).filter(|row| table[*row][column].is_some());
+        let Some(smallest) = others.min_by_key(|row| count(*row)) else {
+            break;
+        };
+        table[smallest][column] = None;
+        hidden += count(smallest);
+    }
 }
 
 #[cfg(test)]

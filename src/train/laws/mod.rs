@@ -49,10 +49,7 @@ pub const SAMPLE_USERS: usize = 1_000;
 ///
 /// # Errors
 /// [`TrainError`] names what is wrong with log or configuration; [`TrainError::LawsNotObserved`] where the log is too short.
-pub fn laws(
-    input: &FitInput<'_>,
-    bundle: Option<&Bundle>,
-) -> Result<LawsCard, TrainError> {
+pub fn laws(input: &FitInput<'_>, bundle: Option<&Bundle>) -> Result<LawsCard, TrainError> {
     let as_of = input.as_of;
     let span = input.histories.span();
     let (first_day, _) = span
