@@ -1,8 +1,5 @@
 //! Which counts of people are too small to be published.
 
-/// A table's cells count at least so many users, or are withheld.
-pub const MIN_USERS: u64 = 10;
-
 /// The cells of a table of counts that may be published; `cells` are rows, each of `columns` counts, and the sums of the columns
 /// are known to readers. Cells below `min_users` are withheld, and in a column whose withheld cells are fewer users together
 /// also the smallest of the others, since the difference to the sum would give them away; unless all of them are 0. The
