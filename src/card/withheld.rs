@@ -16,21 +16,30 @@ pub fn withhold(cells: &[Vec<u64>], columns: usize, min_users: u64) -> Vec<Vec<O
     };
     let mut table: Vec<Vec<Option<u64>>> = cells.iter().map(published).collect();
     for column in 0..columns {
-        let count = |row: usize| cells[row].get(column).copied().unwrap_or(0);
-        let mut hidden: u64 = (0..cells.len())
-            .map(count)
-            .filter(|users| !is_large(users))
-            .sum();
-        while hidden > 0 && hidden < min_users {
-            let others = (0..cells.len()).filter(|row| table[*row][column].is_some());
-            let Some(smallest) = others.min_by_key(|row| count(*row)) else {
-                break;
-            };
-            table[smallest][column] = None;
-            hidden += count(smallest);
-        }
+        withhold_more(cells, &mut table, column, min_users);
     }
     table
+}
+
+/// Withholds the smallest cells of a column until what is withheld there is nobody or enough.
+fn withhold_more(
+    cells: &[Vec<u64>],
+    table: &mut [Vec<Option<u64>>],
+    column: usize,
+    min_users: u64,
+) {
+    let count = |row: usize| cells[row].get(column).copied().unwrap_or(0);
+    let rows = 0..cells.len();
+    let small = rows.clone().map(count).filter(|users| *users < min_users);
+    let mut hidden: u64 = small.sum();
+    while hidden > 0 && hidden < min_users {
+        let others = rows.clone().filter(|row| table[*row][column].is_some());
+        let Some(smallest) = others.min_by_key(|row| count(*row)) else {
+            break;
+        };
+        table[smallest][column] = None;
+        hidden += count(smallest);
+    }
 }
 
 #[cfg(test)]
@@ -54,10 +63,13 @@ mod tests {
 
     #[test]
     fn what_is_withheld_in_a_column_is_nobody_or_enough() {
-        let mut seed = 1;
+        let mut state = 1_u64;
         let mut draw = |most: u64| {
-            seed += 1;
-            crate::math::splitmix::splitmix64(seed) % most
+            // Knuth's MMIX generator; its high bits are the random ones.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % most
         };
         let mut complementary = 0;
         for _ in 0..500 {

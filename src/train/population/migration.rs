@@ -6,7 +6,6 @@ use crate::history::Day;
 use crate::model::{BundleSpec, Preprocessing, Segments};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::estimators::segments::previous::{Earlier, Segmented};
 
 /// Up to this population stability index a population counts as the same. Source: Siddiqi, Credit Risk Scorecards (2006):
 /// below 0.1 no significant change.
@@ -15,21 +14,23 @@ const STABLE: f64 = 0.1;
 /// The normal quantile of 0.99.
 const NORMAL_99: f64 = 2.326_347_874_040_841;
 
-/// What became of the segments of the bundle before; `None` without such a bundle. `newest` are the users of `date`.
+/// What became of the segments of the bundle before; `None` without such a bundle. `earlier` are those with their scales, or what
+/// they are made of otherwise; `newest` are the users of `date`.
 pub(crate) fn migration(
     ctx: &TrainContext<'_>,
     preprocessing: &Preprocessing,
-    Segmented { segments, earlier }: &Segmented,
+    segments: &Segments,
+    earlier: Option<&Result<Segments, Vec<String>>>,
     (newest, date): (&Dataset, Day),
 ) -> Option<SegmentMigration> {
     let before = ctx.previous?;
     let mut card = unchanged(before, segments, date, newest.len() as u64);
-    match earlier.as_ref()? {
-        Earlier::Other(differences) => {
+    match earlier? {
+        Err(differences) => {
             card.differences.clone_from(differences);
             card.needs_resegment = !card.previous.is_empty();
         }
-        Earlier::Comparable(earlier) => {
+        Ok(earlier) => {
             let of = |segments| segment_of(ctx, preprocessing, segments, newest);
             let pairs: Vec<_> = of(earlier).into_iter().zip(of(segments)).collect();
             compare(&mut card, &before.segments, segments, &pairs);
@@ -241,8 +242,10 @@ mod tests {
             [vec![None, Some(12)], vec![None, Some(490)]]
         );
         // A quarter is allowed; so is any move of users who are others than before.
-        let few = compared(&before, &now, [[750, 100], [0, 150]]);
+        let same = segments(&[1, 2], &[850, 150]);
+        let few = compared(&same, &now, [[750, 100], [0, 150]]);
         assert!(!few.needs_resegment && few.changed_share == Some(0.25));
+        assert!(compared(&same, &now, [[749, 101], [0, 150]]).needs_resegment);
         let others = segments(&[1, 2], &[900, 100]);
         let shifted = compared(&others, &now, [[490, 12], [8, 490]]);
         assert!(!shifted.needs_resegment && shifted.population_stability > Some(0.1));
