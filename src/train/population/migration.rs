@@ -6,7 +6,6 @@ use crate::history::Day;
 use crate::model::{BundleSpec, Preprocessing, Segments};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::estimators::segments::previous::{Earlier, Segmented};
 
 /// Up to this population stability index a population counts as the same. Source: Siddiqi, Credit Risk Scorecards (2006):
 /// below 0.1 no significant change.
@@ -15,21 +14,23 @@ const STABLE: f64 = 0.1;
 /// The normal quantile of 0.99.
 const NORMAL_99: f64 = 2.326_347_874_040_841;
 
-/// What became of the segments of the bundle before; `None` without such a bundle. `newest` are the users of `date`.
+/// What became of the segments of the bundle before; `None` without such a bundle. `earlier` are those with their scales, or what
+/// they are made of otherwise; `newest` are the users of `date`.
 pub(crate) fn migration(
     ctx: &TrainContext<'_>,
     preprocessing: &Preprocessing,
-    Segmented { segments, earlier }: &Segmented,
+    segments: &Segments,
+    earlier: Option<&Result<Segments, Vec<String>>>,
     (newest, date): (&Dataset, Day),
 ) -> Option<SegmentMigration> {
     let before = ctx.previous?;
     let mut card = unchanged(before, segments, date, newest.len() as u64);
-    match earlier.as_ref()? {
-        Earlier::Other(differences) => {
+    match earlier? {
+        Err(differences) => {
             card.differences.clone_from(differences);
             card.needs_resegment = !card.previous.is_empty();
         }
-        Earlier::Comparable(earlier) => {
+        Ok(earlier) => {
             let of = |segments| segment_of(ctx, preprocessing, segments, newest);
             let pairs: Vec<_> = of(earlier).into_iter().zip(of(segments)).collect();
             let min_users = ctx.config.privacy.min_users.into();

@@ -143,7 +143,7 @@ fn parquet_holds_the_same_scores_as_csv() {
             .map(|f| f.name().as_str())
             .collect();
         // Behind the columns of CSV come those of the reasons.
-        let (same, more) = names.split_at(19);
+        let (same, more) = names.split_at(20);
         assert_eq!(same.join(","), COLUMNS);
         let reasons: Vec<String> = (1..=3)
             .flat_map(|k| {

@@ -152,10 +152,10 @@ fn refuse_other_segments(card: &Card, output: Output) -> Outcome {
         &json!({"model": null, "out": null, "needs_resegment": true, "card": card}),
         &text,
     )?;
-    Err(Failure::Verdict(Some(format!(
+    Err(Failure::Failed(anyhow::anyhow!(
         "{}, so nothing was written; --resegment writes it all the same, and fitting without --previous begins again with s01",
         resegmented(migration)
-    ))))
+    )))
 }
 
 /// A model that does not beat recency alone is shown, and not written.
