@@ -59,10 +59,13 @@ mod tests {
 
     #[test]
     fn what_is_withheld_in_a_column_is_nobody_or_enough() {
-        let mut seed = 1;
+        // A linear congruential generator: Knuth, The Art of Computer Programming, volume 2.
+        let mut state = 1_u64;
         let mut draw = |most: u64| {
-            seed += 1;
-            crate::math::splitmix::splitmix64(seed) % most
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % most
         };
         let mut complementary = 0;
         for _ in 0..500 {

@@ -388,7 +388,7 @@ fn the_card_adds_up() {
 }
 
 /// Every command that ends well, in order.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "simulate --users 300 --days 200 --seed 5 --out again",
     "fit --config log/ebb.toml --out model",
     "score --model model --config log/ebb.toml --as-of 2024-10-01 --out scores.csv",
@@ -402,6 +402,8 @@ const COMMANDS: [&str; 16] = [
     "top --model model --config log/ebb.toml --as-of 2024-10-01",
     "explain --model model --config log/ebb.toml --as-of 2024-10-01 --user U000197",
     "report --model model",
+    "kpi --config log/ebb.toml",
+    "laws --config log/ebb.toml --as-of 2024-10-01",
     "init log/events.csv.gz --out proposed.toml",
     "completions bash",
     "man --out man",
