@@ -162,15 +162,15 @@ fn parquet_holds_the_same_scores_as_csv() {
             let probability = batch.column(3).as_primitive::<Float64Type>().value(row);
             let horizon = batch.column(2).as_primitive::<UInt16Type>().value(row);
             for reason in 0..3 {
-                let described = text(8 + reason, row);
-                let contribution = batch.column(22 + 4 * reason);
+                let described = text(9 + reason, row);
+                let contribution = batch.column(23 + 4 * reason);
                 let contribution = contribution.as_primitive::<Float64Type>().value(row);
                 assert!(
                     described.ends_with(&format!(" ({contribution:+.2})")),
                     "{described}: {contribution}"
                 );
-                assert!(GROUPS.contains(&text(19 + 4 * reason, row).as_str()));
-                assert!(!text(20 + 4 * reason, row).is_empty());
+                assert!(GROUPS.contains(&text(20 + 4 * reason, row).as_str()));
+                assert!(!text(21 + 4 * reason, row).is_empty());
             }
             found.push([
                 text(0, row),
