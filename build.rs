@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     compiler.include_imports(true).open_files([
         "churn/v1/scoring_service.proto",
         "churn/v1/model_service.proto",
+        "churn/v1/insight_service.proto",
         "inference/open_inference_grpc.proto",
     ])?;
     // Comments become the documentation of the generated types; clients that ask for reflection do not need them.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The three public logs that `just real` and `just quality` read: downloads them, or checks a folder that has them.
+# The public logs that `just real` and `just quality` read: downloads them, or checks a folder that has them.
 #
 #   datasets/fetch.sh FOLDER            downloads what is missing, then checks all
 #   datasets/fetch.sh --check FOLDER    checks only
@@ -10,6 +10,7 @@
 #
 #   cdnow              Fader and Hardie 2001: purchases of the 23,570 people who first bought at CDNOW in early 1997
 #   online-retail      UCI "Online Retail", Chen, Sain and Guo 2012: 541,909 invoice lines of a British gift shop
+#   power-laws         Clauset, Shalizi and Newman 2009: words of Moby Dick, blackouts and terrorist attacks, as in the package powerlaw
 #   complete-journey   84.51 "Complete Journey 2.0": a sample of 75,000 basket lines of 2,469 households
 set -euo pipefail
 usage="usage: datasets/fetch.sh [--check] FOLDER"
@@ -22,10 +23,14 @@ c35975c40d0e1e105090fbb11188a409393055f873841bd012915475fc84e69f online-retail/o
 97e666d52f41c6ccc9266eebbe31a754182317392f810c703f96b5d3a46cf1e0 complete-journey/coupon_redemptions.csv
 ff6dba03d78fab322835572556856b4d4ec8a95a8c1f1776d866f0de88dcdcca complete-journey/campaigns.csv
 e1e413b4c20f7aabb910ecf0bf8cb2eb02df9eb0c1d84235139505a9b56d4e0a complete-journey/campaign_descriptions.csv
+cef3521f0f1d817df43cf35ef1f717e6f72d71f549646a51ba04acdc45a9b160 power-laws/words.txt
+8187543b5700a75974661dd8349e172a83ce2d0972e79a81a7fcc06eafb96728 power-laws/blackouts.txt
+4c80c4dd91427c90e0da63db110a1326bf109e330598b6d40bebf5e95e492f80 power-laws/terrorism.txt
 "
 host=https://github.com
 cdnow="$host/CamDavidsonPilon/lifetimes 4f2833f4518621343bb6983eb3e540c11f66ec6a"
 retail="$host/databricks/Spark-The-Definitive-Guide 4ba5601eb9b9aed1d01ab79775e3af228216ff6f"
+power="$host/jeffalstott/powerlaw d2b563a7a08bad96b4085fa69f351e9d9a20b1e7"
 journey="$host/bradleyboehmke/completejourney 5b5d06192b9856edd04e4d405787af2f2e4a1fef"
 
 content() { case $1 in *.gz) gzip -dc "$1" ;; *) cat "$1" ;; esac; }
@@ -80,6 +85,11 @@ if ! has online-retail; then
     days=("$work"/retail/data/retail-data/by-day/*.csv)
     # Each day's file has the header line; the log needs it once. -n: no time of packing.
     { head -n 1 "${days[0]}" && tail -q -n +2 "${days[@]}"; } | gzip -n >"$folder/online-retail/online_retail.csv.gz"
+fi
+if ! has power-laws; then
+    take power "$power" powerlaw/reference_data
+    mkdir -p "$folder/power-laws"
+    cp "$work"/power/powerlaw/reference_data/{words,blackouts,terrorism}.txt "$folder/power-laws/"
 fi
 if ! has complete-journey; then
     take journey "$journey" data

@@ -43,6 +43,7 @@ SCHEMA = pa.schema([
     ("stage", pa.string()),
     ("segment", pa.int32()),
     ("segment_name", pa.string()),
+    ("segment_key", pa.string()),
     ("reason_1", pa.string()),
     ("reason_2", pa.string()),
     ("reason_3", pa.string()),

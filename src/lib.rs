@@ -26,13 +26,14 @@
 //! | [`rollup_sql`] | the roll-up as a query for SQL engines | `history`, `events` |
 //! | [`model`] | the bundle: transforms, models, segments, prediction with reasons, files, publishing | `math`, `regular_file`, `output`, `history`, `features`, `lifecycle` |
 //! | [`card`] | the model card as plain data | `configuration`, `history`, `features`, `lifecycle`, `model` |
+//! | [`kpi`] | key performance indicators by period and group of users | `math`, `configuration`, `phases`, `history`, `features`, `lifecycle`, `model` |
 //! | [`train`] | datasets, labels, checks, estimators, selection, evaluation, and the pipeline over them | all above but `rollup_sql` |
 //! | [`init`] | a configuration proposed from a log: columns, formats, kinds, windows | `math`, `columnar`, `phases`, `history`, `events`, `train` |
 //! | [`batch`] | a bundle applied to a whole log: scores, features, the users to look after first | `columnar`, `output`, `phases`, `history`, `features`, `lifecycle`, `model` |
 //! | [`explain`] | one user's answer with every contribution, its value, the weeks before, and what supposed events would change | `math`, `history`, `features`, `lifecycle`, `model` |
 //! | [`report`] | the card as HTML and as text, the quality gate, users as text and HTML | `math`, `history`, `features`, `lifecycle`, `model`, `card`, `batch`, `explain` |
 //! | [`simulate`] | a synthetic shop with known causes of churn | `math`, `output`, `phases`, `history` |
-//! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `regular_file`, `history`, `features`, `lifecycle`, `model` |
+//! | [`serve`] | the gRPC server: transport, gateway, services, engine, registry, telemetry | `math`, `configuration`, `regular_file`, `phases`, `history`, `features`, `lifecycle`, `model`, `kpi` |
 //!
 //! `train` and `serve` share only the files of the bundle. A test reads the sources and fails on an import that runs
 //! the other way, between modules and between the folders of a module. The Cargo features `train` and `serve` (both on)
@@ -88,6 +89,7 @@ pub mod features;
 pub mod history;
 #[cfg(feature = "train")]
 pub mod init;
+pub mod kpi;
 pub mod lifecycle;
 pub mod math;
 pub mod model;

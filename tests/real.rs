@@ -12,8 +12,12 @@
 
 #[path = "real/init.rs"]
 mod init;
+#[path = "real/kpi.rs"]
+mod kpi;
 #[path = "real/orders.rs"]
 mod orders;
+#[path = "real/power_laws.rs"]
+mod power_laws;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

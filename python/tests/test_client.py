@@ -44,6 +44,7 @@ def test_a_known_user_has_the_score_of_the_file(client: ebb.Client, file: pd.Dat
     (horizon,) = score.horizons
     assert (horizon.churn_probability, horizon.risk_band) == (row["churn_probability"], row["risk_band"])
     assert (score.stage, score.segment, score.segment_name) == (row["stage"], row["segment"], row["segment_name"])
+    assert score.segment_key == row["segment_key"] and score.segment_key.startswith("s")
     total = horizon.base_log_odds + sum(reason.contribution for reason in horizon.reasons) + horizon.other_contribution
     assert total == pytest.approx(horizon.log_odds, rel=1e-12)
     assert score.model_version == VERSION

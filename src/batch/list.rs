@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Date32Array, Float64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, StringArray, UInt32Array,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value};
@@ -53,6 +55,8 @@ pub enum Values {
     Whole(Vec<Option<u32>>),
     /// Days.
     Day(Vec<Day>),
+    /// Whether something holds.
+    Truth(Vec<bool>),
 }
 
 impl Values {
@@ -63,6 +67,7 @@ impl Values {
             Self::Number(values) => values.len(),
             Self::Whole(values) => values.len(),
             Self::Day(values) => values.len(),
+            Self::Truth(values) => values.len(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Values {
             Self::Number(values) => values[row].map(|v| v.to_string()).unwrap_or_default(),
             Self::Whole(values) => values[row].map(|v| v.to_string()).unwrap_or_default(),
             Self::Day(values) => values[row].to_string(),
+            Self::Truth(values) => values[row].to_string(),
         }
     }
 
@@ -87,6 +93,7 @@ impl Values {
             Self::Number(values) => values[row].into(),
             Self::Whole(values) => values[row].into(),
             Self::Day(values) => values[row].to_string().into(),
+            Self::Truth(values) => values[row].into(),
         }
     }
 
@@ -98,6 +105,7 @@ impl Values {
             Self::Day(values) => Arc::new(Date32Array::from_iter_values(
                 values.iter().map(|day| day.number()),
             )),
+            Self::Truth(values) => Arc::new(BooleanArray::from(values.clone())),
         }
     }
 }
@@ -188,8 +196,18 @@ impl List {
         Ok(staged.commit()?)
     }
 
-    fn write_csv(&self, file: std::fs::File) -> Result<(), csv::Error> {
-        let mut writer = csv::Writer::from_writer(std::io::BufWriter::new(file));
+    /// The list as CSV.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn to_csv(&self) -> Result<String, csv::Error> {
+        let mut text = Vec::new();
+        self.write_csv(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn write_csv(&self, to: impl std::io::Write) -> Result<(), csv::Error> {
+        let mut writer = csv::Writer::from_writer(std::io::BufWriter::new(to));
         writer.write_record(self.columns.iter().map(|(name, _)| name))?;
         for row in 0..self.rows {
             writer.write_record(self.columns.iter().map(|(_, values)| values.text(row)))?;
@@ -200,7 +218,7 @@ impl List {
     fn write_parquet(&self, file: std::fs::File) -> Result<(), parquet::errors::ParquetError> {
         let columns = self.columns.iter();
         let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, values)| {
-            let nullable = !matches!(values, Values::Day(_));
+            let nullable = !matches!(values, Values::Day(_) | Values::Truth(_));
             (name, values.array(), nullable)
         }))?;
         let properties = WriterProperties::builder()

@@ -7,13 +7,16 @@ pub(crate) mod evaluation;
 pub(crate) mod horizon;
 pub(crate) mod json;
 pub(crate) mod later;
+pub(crate) mod laws;
 pub(crate) mod made_from;
+pub(crate) mod migration;
 pub(crate) mod population;
 pub(crate) mod retention;
 pub(crate) mod selection;
 pub(crate) mod thresholds;
 pub(crate) mod value;
 pub(crate) mod verdict;
+pub(crate) mod withheld;
 
 pub use evaluation::{
     BaselineCard, CurvePoint, Evaluation, Interval, Metrics, RANDOM_FOREST, SliceCard, SliceMetrics,
@@ -23,7 +26,12 @@ pub use later::{
     BaselineSource, ComparedHorizon, Comparison, JudgedModel, LATER_SCHEMA_VERSION,
     LaterEvaluation, LaterHorizon, Paired, Preference, Promise, Standing,
 };
+pub use laws::{
+    Claim, ClaimCard, CountsCard, Finding, GapsCard, LawCard, LawsCard, ParameterCard, StratumCard,
+    StratumName, TailCard, TenureCard, TenureSeries, TurningPointCard, VuongCard,
+};
 pub use made_from::MadeFrom;
+pub use migration::{CHANGED_SHARE_LIMIT, NamedSegment, SegmentMigration};
 pub use population::{ProfileCard, SegmentCard, StageSizes, Transitions};
 pub use retention::{Cohort, Period, Retention};
 pub use selection::{
@@ -37,12 +45,13 @@ pub use value::{
     Winsorised,
 };
 pub use verdict::{Strength, Untested, Verdict};
+pub use withheld::withhold;
 
 // Plain types of other modules that are part of the card's keys.
 pub use crate::features::FeatureGroup;
 pub use crate::history::{Coverage, Day};
 pub use crate::lifecycle::Stage;
-pub use crate::model::Calibration;
+pub use crate::model::{Calibration, SegmentKey};
 
 use std::collections::BTreeMap;
 
@@ -82,6 +91,9 @@ pub struct Card {
     pub horizons: Vec<HorizonCard>,
     /// The segments, lowest churn rate first.
     pub segments: Vec<SegmentCard>,
+    /// What became of the segments of the bundle before; `None` where the fit was given none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_migration: Option<SegmentMigration>,
     /// Users eligible at `as_of`, by lifecycle stage.
     pub stages: BTreeMap<String, u64>,
     /// How many feature vectors were compared with those of an altered future, and did not change.
@@ -95,6 +107,9 @@ pub struct Card {
     /// What users are worth; `None` where no value was configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<ValueCard>,
+    /// How often users are active, and where that turns; `None` in cards of earlier trainers, and where the log is too short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laws: Option<LawsCard>,
     /// Things the reader should know, one sentence each.
     pub notes: Vec<String>,
     /// What the log covers: from when to when it was observed, and which days inside were not; `None` where that was not

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Day;
+use crate::model::SegmentKey;
 
 /// One segment of the card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmentCard {
+    /// The segment's lasting name; `None` on cards of trainers that had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SegmentKey>,
     /// The segment's name.
     pub name: String,
     /// Users of the latest labelled date in it.

@@ -12,7 +12,7 @@ use crate::history::{Day, HistoryView};
 use crate::lifecycle::{Behaviour, Eligibility, NotEligible, Rule, Stage};
 use crate::model::{
     Bundle, FeatureContribution, HorizonContributions, HorizonScore, ModelError, Prediction,
-    Predictor, Reason, Score, Subject,
+    Predictor, Reason, Score, SegmentKey, Subject,
 };
 
 /// Whether a user has a score.
@@ -77,6 +77,8 @@ pub struct StageAnswer {
 pub struct SegmentAnswer {
     /// Its number, from the lowest churn rate on.
     pub id: usize,
+    /// Its lasting name.
+    pub key: SegmentKey,
     /// Its name.
     pub name: String,
     /// The churn rate of its users over the model's first horizon, on the latest labelled date of the fit.
@@ -216,6 +218,7 @@ impl<'a> Assessor<'a> {
             stage: self.stage(history, as_of, score.stage, score.rule),
             segment: score.segment.map(|segment| SegmentAnswer {
                 id: segment.id,
+                key: segment.key,
                 name: segment.name.to_owned(),
                 churn_rate: segments[segment.id].churn_rate,
             }),

@@ -30,8 +30,9 @@ pub(crate) fn of_answer(bundle: &Bundle, user: &str, answer: &Answer) -> Vec<Str
     if let Some(segment) = &answer.segment {
         let first = bundle.spec().schema.horizon_days[0];
         sentences.push(format!(
-            "Segment {}: {}; {} of its users churned within {first} days when the model was fitted.",
+            "Segment {} ({}): {}; {} of its users churned within {first} days when the model was fitted.",
             segment.id,
+            segment.key,
             segment.name,
             percent(segment.churn_rate)
         ));

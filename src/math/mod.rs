@@ -3,19 +3,27 @@
 //! Exponentials and logarithms come from `libm`, not from the system's C library, so that a model gives the
 //! same bits on every machine.
 
+#[cfg(feature = "train")]
+mod assignment;
 pub(crate) mod cholesky;
 pub(crate) mod gamma;
 pub(crate) mod log1p;
+#[cfg(feature = "train")]
+pub(crate) mod special;
 pub(crate) mod splitmix;
 #[cfg(feature = "train")]
 mod thousands;
 pub(crate) mod wilson;
 
+#[cfg(feature = "train")]
+pub use assignment::least_cost_assignment;
 pub use cholesky::{cholesky_factor, cholesky_solve, solve_factored};
 pub use gamma::ln_gamma_ratio;
 #[cfg(feature = "train")]
 pub use gamma::{digamma, trigamma};
 pub use log1p::Log1p;
+#[cfg(feature = "train")]
+pub use special::{hurwitz_zeta, ln_difference, ln_gamma_tail, ln_normal_tail};
 #[cfg(feature = "train")]
 pub(crate) use thousands::{counted, thousands};
 pub use wilson::wilson_interval;

@@ -12,7 +12,7 @@ use crate::history::{Day, DayClock};
 use crate::lifecycle::{Eligibility, Thresholds};
 
 /// The format of `bundle.json` that this build writes.
-pub const FORMAT_VERSION: u64 = 5;
+pub const FORMAT_VERSION: u64 = 6;
 
 /// The oldest format that this build reads, with all after it. Bundles of format 3 load for ever: what later formats added
 /// is absent in them, and has a default that changes no score.
@@ -110,10 +110,7 @@ impl Bundle {
         let derived = spec.preprocessing.derived(&catalogue);
         check_preprocessing(&spec.preprocessing, &catalogue, &derived)?;
         check_models(&spec)?;
-        for (id, segment) in spec.segments.items.iter().enumerate() {
-            let legal = segment.validate(spec.segments.features.len());
-            legal.map_err(inconsistent(format!("segments.items[{id}]")))?;
-        }
+        check_segments(&spec.segments, &catalogue)?;
         spec.bands.validate().map_err(inconsistent("bands"))?;
         spec.lifecycle
             .validate()
@@ -224,6 +221,23 @@ fn check_value(spec: &BundleSpec) -> Result<(), ModelError> {
     }
     let columns = spec.preprocessing.columns.len();
     value.validate(columns).map_err(inconsistent("value"))
+}
+
+fn check_segments(segments: &Segments, catalogue: &Catalogue) -> Result<(), ModelError> {
+    for (id, segment) in segments.items.iter().enumerate() {
+        let legal = segment.validate(segments.features.len());
+        legal.map_err(inconsistent(format!("segments.items[{id}]")))?;
+    }
+    segments.validate().map_err(inconsistent("segments"))?;
+    for column in &segments.columns {
+        let position = catalogue.position_of(&column.feature)?;
+        let scale = catalogue.features()[position].scale;
+        if column.scale != scale {
+            let field = format!("segments.columns[{}]", column.feature);
+            return Err(inconsistent(field)(format!("should be at scale {scale:?}")));
+        }
+    }
+    Ok(())
 }
 
 fn check_preprocessing(

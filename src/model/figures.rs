@@ -57,6 +57,12 @@ pub enum FigureError {
     /// A segment whose centroid is no point of the segments' features.
     #[error("needs one finite number for each segment feature")]
     Segment,
+    /// Scales of segments that are not those of their features.
+    #[error("needs one column for each segment feature, in their order")]
+    SegmentScales,
+    /// Keys of segments that are not unique, or above the last one.
+    #[error("needs keys that are all different and at most `last_key`")]
+    SegmentKeys,
 }
 
 pub(crate) fn all_finite(figures: &[f64]) -> bool {

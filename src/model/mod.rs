@@ -47,7 +47,7 @@ pub use publish::{
     KEPT_BUNDLES, KeptBundle, Published, kept_bundles, publish, publish_keeping, roll_back,
     roll_back_to,
 };
-pub use segments::{Segment, Segments};
+pub use segments::{NoSegmentKey, Segment, SegmentKey, Segments};
 pub use store::{Report, Saved, destination, load, report, save, version};
 pub use transform::{Column, Preprocessing};
 pub use value::{

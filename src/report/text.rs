@@ -2,8 +2,10 @@
 
 use std::fmt::{Result, Write};
 
+use super::laws_text::write_laws;
 use super::number::{THIN, counted, plain_percent, thousands};
 use super::rejected::RejectionSummary;
+use super::segment_text::write_segments;
 use super::value_text::write_value;
 use super::wording;
 use crate::card::{
@@ -27,6 +29,10 @@ fn write_card(out: &mut String, card: &Card) -> Result {
     write_population(out, card)?;
     if let Some(value) = &card.value {
         write_value(out, value)?;
+    }
+    if let Some(laws) = &card.laws {
+        writeln!(out)?;
+        write_laws(out, laws)?;
     }
     for note in wording::notes(card) {
         writeln!(out, "\nNote: {note}")?;
@@ -85,13 +91,7 @@ pub(crate) fn label(definition: &LabelDefinition) -> String {
 }
 
 fn write_population(out: &mut String, card: &Card) -> Result {
-    if !card.segments.is_empty() {
-        writeln!(out, "\nSegments on the latest labelled date")?;
-    }
-    for (id, s) in card.segments.iter().enumerate() {
-        let (name, users, churn) = (&s.name, thousands(s.users), plain_percent(s.churn_rate));
-        writeln!(out, "  {id}  {name:<44} {users:>8} users  churn {churn:>7}")?;
-    }
+    write_segments(out, card)?;
     if !card.stages.is_empty() {
         writeln!(
             out,

@@ -33,6 +33,8 @@ pub(crate) enum Service {
     Scoring,
     /// `churn.v1.ModelService`.
     Models,
+    /// `churn.v1.InsightService`.
+    Insights,
     /// `inference.GRPCInferenceService`.
     Inference,
     /// `grpc.health.v1.Health`.
@@ -126,6 +128,9 @@ rpcs! {
         "LoadModel" Unary Some(Permission::Manage);
         "ActivateModel" Unary Some(Permission::Manage);
         "UnloadModel" Unary Some(Permission::Manage);
+    }
+    Insights "churn.v1.InsightService" {
+        "GetKpis" Unary Some(Permission::Score);
     }
     Reflection "grpc.reflection.v1.ServerReflection" {
         "ServerReflectionInfo" BidiStream Some(Permission::Read);

@@ -3,9 +3,9 @@
 //!
 //! [`pipeline`] has the steps in order; the folders below it have one job each: [`data`] (which users have a label at
 //! which dates), [`checks`] (what stops or qualifies a fit), [`estimators`] (the fitters), `selection` (which way to
-//! fit), `evaluation` (how good the model is, and against what), `population` (who the users are). [`matrix`] fits
-//! features that others made, [`later`] judges bundles on days after their fit. [`config`] and [`settings`] are the
-//! configuration file.
+//! fit), `evaluation` (how good the model is, and against what), `population` (who the users are), [`laws`] (how often
+//! they are active, and where that turns). [`matrix`] fits features that others made, [`later`] judges bundles on days
+//! after their fit. [`config`] and [`settings`] are the configuration file.
 
 pub mod checks;
 pub mod config;
@@ -13,6 +13,7 @@ pub mod data;
 pub mod estimators;
 pub(crate) mod evaluation;
 pub mod later;
+pub mod laws;
 pub mod matrix;
 pub(crate) mod metrics;
 pub mod pipeline;
@@ -122,6 +123,18 @@ pub enum TrainError {
         longest: i32,
         /// The days inside that were not observed.
         holes: Vec<Stretch>,
+    },
+    /// No window of active days fits into the log.
+    #[error(
+        "the laws of frequency were never observed: the log spans {span_days} days, and the shortest of churn.horizon_days, \
+         {shortest} days, needs as many without a hole and half as many before them; read a longer log, or shorten \
+         churn.horizon_days"
+    )]
+    LawsNotObserved {
+        /// The shortest horizon in days.
+        shortest: u16,
+        /// Days from the first event to the end of what was observed.
+        span_days: i32,
     },
     /// Hardly any row to learn from.
     #[error(

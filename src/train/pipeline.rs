@@ -17,7 +17,7 @@ use super::data::snapshots::{Schedule, Spacing};
 use super::data::value_rows::{ValueRows, value_schedule};
 use super::estimators::effects::effects;
 use super::estimators::orders::with_orders;
-use super::estimators::segments::fit_segments;
+use super::estimators::segments::previous::segment_users;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use super::evaluation::baselines::baselines;
@@ -26,6 +26,7 @@ use super::evaluation::holdout::{Holdout, Split, USER_PARTS};
 use super::evaluation::next_window::next_window;
 use super::evaluation::slices::slicings;
 use super::evaluation::{Predictions, Protocol, evaluation};
+use super::laws::laws_of;
 use super::population::{Population, describe};
 use super::selection::backtest::Fold;
 use super::selection::calibration::forecast_card;
@@ -38,7 +39,8 @@ use crate::card::{
 use crate::history::Day;
 use crate::math::sigmoid;
 use crate::model::{
-    BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier, version,
+    Bundle, BundleSpec, ChurnModel, FORMAT_VERSION, Preprocessing, Segments, Training, ValueTier,
+    version,
 };
 use crate::phases::Unit;
 
@@ -117,8 +119,16 @@ pub fn fit(input: &FitInput<'_>) -> Result<Fit, TrainError> {
     };
     let mut card = card(input, &spec, horizons, shared.population, probe, notes);
     (spec.value, card.value) = value.map(|v| (v.model, v.card)).unzip();
+    card.laws = laws_of(&ctx, tiered(&spec)?.as_ref())?;
     card.model_version = version(&spec)?;
     Ok(Fit { spec, card })
+}
+
+/// A bundle of the fit, where it has tiers of value.
+fn tiered(spec: &BundleSpec) -> Result<Option<Bundle>, TrainError> {
+    let with_value = spec.value.is_some().then(|| spec.clone());
+    let bundle = with_value.map(|spec| Bundle::new(spec, String::new()));
+    Ok(bundle.transpose()?)
 }
 
 /// The tiers of the bundle before, where it has some.
@@ -187,24 +197,14 @@ fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainErr
     let preprocessing = fit_preprocessing(data, &ctx.catalogue, bg_nbd);
     steps.advance(1);
     let newest = data.at(&schedule.regular[schedule.regular.len() - 1..]);
-    let columns = &preprocessing.columns[..ctx.catalogue.len()];
-    let standardised: Vec<f64> = newest
-        .rows()
-        .flat_map(|row| columns.iter().zip(row).map(|(c, raw)| c.standardise(*raw)))
-        .collect();
-    let segments = fit_segments(
-        &ctx.catalogue,
-        &standardised,
-        &newest.labels,
-        &ctx.config.segments,
-        ctx.config.model.seed,
-    )?;
+    let segmented = segment_users(ctx, &preprocessing, &newest)?;
     steps.advance(1);
-    let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segments)?;
+    let both = (&segmented.segments, segmented.earlier.as_ref());
+    let population = describe(ctx, schedule, (data, &newest), &preprocessing, both)?;
     steps.advance(1);
     Ok(Shared {
         preprocessing,
-        segments,
+        segments: segmented.segments,
         population,
     })
 }
@@ -398,6 +398,7 @@ fn card(
 ) -> Card {
     let Population {
         segments,
+        migration,
         stages,
         stage_sizes,
         transitions,
@@ -422,6 +423,7 @@ fn card(
         },
         horizons,
         segments,
+        segment_migration: migration,
         stages,
         leakage_probe,
         stage_sizes,
@@ -432,5 +434,6 @@ fn card(
         data_quality: input.data_quality.clone(),
         made_from: None,
         value: None,
+        laws: None,
     }
 }

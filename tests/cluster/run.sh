@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the queries of `ebb-train rollup-sql` in DuckDB and Spark, and the shipped Spark job on a cluster of processes that
-# loses one of them; everything must equal what ebb-train does on one machine.
+# loses one of them; everything must equal what ebb-train does on one machine. The indicators must equal a query in DuckDB.
 #
 #   tests/cluster/run.sh EBB_TRAIN MODEL_DIR [EVENTS USERS]
 #
@@ -22,5 +22,6 @@ if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
 
 started=$SECONDS
 "$work/venv/bin/python" tests/cluster/engines.py "$train" "$model" "$work" "$events" "$users"
+"$work/venv/bin/python" tests/cluster/kpi.py "$train" "$work"
 "$work/venv/bin/python" tests/cluster/job.py "$train" "$work"
 echo "cluster: everything equals one machine, in $((SECONDS - started)) s"

@@ -7,7 +7,7 @@ mod format_5;
 
 use std::path::{Path, PathBuf};
 
-use ebb::model::{ModelError, load, store::sha256_hex};
+use ebb::model::{Bundle, ModelError, load, store::sha256_hex};
 
 use crate::dice::Dice;
 use crate::support::save_bundle;
@@ -29,6 +29,7 @@ fn a_bundle_of_format_3_loads_for_ever() {
     assert_eq!(saved.bundle.version(), FORMAT_3_VERSION);
     assert_eq!(saved.bundle.spec().format_version, 3);
     assert_eq!(saved.bundle.spec().schema.seasonal_years, 0);
+    assert_keys_are_in_order(&saved.bundle);
 }
 
 /// The first bundle of format 4, with features of two earlier years.
@@ -39,6 +40,33 @@ fn a_bundle_of_format_4_loads_for_ever() {
     assert_eq!(saved.bundle.version(), "52a9a1240b75");
     assert_eq!(saved.bundle.spec().format_version, 4);
     assert_eq!(saved.bundle.spec().schema.seasonal_years, 2);
+    assert_keys_are_in_order(&saved.bundle);
+}
+
+/// The first bundle of format 6, whose segments have kept their keys through a fit: one of them is new, and two are no more.
+#[test]
+fn a_bundle_of_format_6_loads_for_ever_with_the_keys_of_its_segments() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bundles/format-6");
+    let saved = load(&path).unwrap();
+    assert_eq!(saved.bundle.version(), "1aecdcce2054");
+    let spec = saved.bundle.spec();
+    assert_eq!(spec.format_version, 6);
+    let items = spec.segments.items.iter();
+    let keys: Vec<String> = items.map(|segment| segment.key.to_string()).collect();
+    assert_eq!(keys, ["s06", "s04", "s02", "s05"]);
+    assert_eq!(spec.segments.last_key, 6);
+    assert!(!spec.segments.columns.is_empty() && spec.value.is_some());
+}
+
+/// Bundles of the formats before 6 have no keys: theirs follow the order of the segments.
+pub(crate) fn assert_keys_are_in_order(bundle: &Bundle) {
+    let segments = &bundle.spec().segments;
+    assert!(segments.items.len() > 1);
+    for (id, segment) in segments.items.iter().enumerate() {
+        assert_eq!(segment.key.to_string(), format!("s{:02}", id + 1));
+    }
+    assert_eq!(segments.last_key as usize, segments.items.len());
+    assert!(segments.columns.is_empty());
 }
 
 #[test]
@@ -59,7 +87,7 @@ fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
     for (format, remedy) in [
         (1, ", fit the model again"),
         (2, ", fit the model again"),
-        (6, ", upgrade ebb, or fit the model again with this version"),
+        (7, ", upgrade ebb, or fit the model again with this version"),
         (u64::MAX, ", upgrade ebb, or fit"),
     ] {
         write(&bundle.replacen(
@@ -74,7 +102,7 @@ fn a_bundle_of_another_format_asks_for_another_fit_or_build() {
         );
         let message = error.to_string();
         assert!(
-            message.contains("this build reads 3 to 5") && message.contains(remedy),
+            message.contains("this build reads 3 to 6") && message.contains(remedy),
             "{message}"
         );
     }

@@ -9,7 +9,9 @@ mod hostile;
 mod if_changed;
 mod init;
 mod judging;
+mod kpi;
 mod labels;
+mod laws;
 mod leakage;
 mod mistakes;
 #[cfg(target_os = "linux")]
@@ -22,6 +24,7 @@ mod refusals;
 mod renamed;
 mod scale;
 mod seasons;
+mod segments;
 #[cfg(target_os = "linux")]
 mod shell;
 mod target_leakage;

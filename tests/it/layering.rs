@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each module with those that it may import, in reading order.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("math", &[]),
     ("regular_file", &[]),
     ("output", &["regular_file"]),
@@ -42,6 +42,18 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         &["configuration", "history", "features", "lifecycle", "model"],
     ),
     (
+        "kpi",
+        &[
+            "math",
+            "configuration",
+            "phases",
+            "history",
+            "features",
+            "lifecycle",
+            "model",
+        ],
+    ),
+    (
         "train",
         &[
             "math",
@@ -55,6 +67,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "events",
             "model",
             "card",
+            "kpi",
         ],
     ),
     (
@@ -97,10 +110,12 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "math",
             "configuration",
             "regular_file",
+            "phases",
             "history",
             "features",
             "lifecycle",
             "model",
+            "kpi",
         ],
     ),
     (
@@ -121,6 +136,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "explain",
             "report",
             "simulate",
+            "kpi",
         ],
     ),
     ("bin ebb-serve", &["terminal", "history", "model", "serve"]),
@@ -173,7 +189,7 @@ const FLOORS: [Floors; 4] = [
         floors: &[
             &["config"],
             &["pipeline", "matrix", "later", "proposals"],
-            &["value"],
+            &["value", "laws"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],

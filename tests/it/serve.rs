@@ -14,6 +14,7 @@ mod inference;
 mod json_http;
 mod json_http_abuse;
 mod keys;
+mod kpis;
 mod limits;
 mod listing;
 mod log;

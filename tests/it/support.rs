@@ -7,7 +7,7 @@ use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder
 use ebb::lifecycle::Thresholds;
 use ebb::model::{
     Bands, BgNbd, Bundle, BundleSpec, Calibration, ChurnModel, Column, Expansion, FORMAT_VERSION,
-    Hinge, Interaction, Preprocessing, Segment, Segments, Training, save,
+    Hinge, Interaction, Preprocessing, Segment, SegmentKey, Segments, Training, save,
 };
 
 pub const TIMEZONE: &str = "Europe/London";
@@ -97,7 +97,8 @@ pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> Bun
             slope,
         },
     };
-    let segment = |name: &str, at: f64| Segment {
+    let segment = |key, name: &str, at: f64| Segment {
+        key: SegmentKey::at(key),
         name: name.into(),
         centroid: vec![at, -at],
         users: 10,
@@ -114,7 +115,12 @@ pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> Bun
         bands: Bands::default(),
         segments: Segments {
             features: vec!["recency_days".into(), "active_days".into()],
-            items: vec![segment("recent, frequent", 0.2), segment("long gone", 0.8)],
+            columns: Vec::new(),
+            items: vec![
+                segment(3, "recent, frequent", 0.2),
+                segment(1, "long gone", 0.8),
+            ],
+            last_key: 5,
         },
         lifecycle: Thresholds::default(),
         value: None,

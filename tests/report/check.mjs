@@ -298,6 +298,11 @@ async function valued(page, card) {
   return card ? Boolean(card.value) : (await page.locator("h2", { hasText: "What are users worth?" }).count()) > 0;
 }
 
+/// Whether a page must have a section on the laws of frequency.
+async function hasLaws(page, card) {
+  return card ? Boolean(card.laws) : (await page.locator("h2", { hasText: "How often are users active?" }).count()) > 0;
+}
+
 /// The section on value has the card's sums, and a picture for each part of the card.
 async function checkValue(page, name, card) {
   const { value } = card ?? {};
@@ -352,7 +357,7 @@ async function checkOpened(page, name) {
 /// The verdict on the page is the card's, and so is what the page says it is about.
 async function checkHead(page, name, card) {
   const order = await page.locator("main > section").evaluateAll((all) => all.map((s) => s.id));
-  const sections = ["verdict", "users", ...(await valued(page, card) ? ["value"] : []), "budget", "evidence", "log"];
+  const sections = ["verdict", "users", ...(await valued(page, card) ? ["value"] : []), ...(await hasLaws(page, card) ? ["laws"] : []), "budget", "evidence", "log"];
   check(`${name}: verdict, users, value and budget come before the evidence`, order.join() === sections.join(), `${order}`);
   if (!card) return;
   const head = await page.locator("header").textContent();

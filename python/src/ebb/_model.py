@@ -108,8 +108,8 @@ class Model:
         -------
         pandas.DataFrame
             One row for each user and horizon: ``user_id``, ``as_of``, ``horizon_days``, ``churn_probability``,
-            ``risk_band``, ``stage``, ``segment``, ``segment_name`` and the reasons; of a model with a value part also
-            ``value_expected_spend``, ``value_low``, ``value_high``, ``value_residual``, ``value_at_risk``,
+            ``risk_band``, ``stage``, ``segment``, ``segment_name``, ``segment_key`` and the
+            reasons; of a model with a value part also ``value_expected_spend``, ``value_low``, ``value_high``, ``value_residual``, ``value_at_risk``,
             ``value_tier``, ``rfm`` and ``value_status``. ``attrs["skipped"]`` counts users without a score by the
             reason; :meth:`skipped` names them.
         """
@@ -228,7 +228,7 @@ class Model:
         horizon_days : int, optional
             The horizon of probabilities, bands and losses; by default the model's shortest.
         segment, stage, band, tier : str, int or sequence of them
-            Only users of these segments, by number or name, of these lifecycle stages, of these risk bands, and of these
+            Only users of these segments, by number, key or name, of these lifecycle stages, of these risk bands, and of these
             tiers of value.
 
         Returns

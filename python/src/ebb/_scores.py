@@ -189,6 +189,8 @@ class Score:
         The number of the nearest segment.
     segment_name : str or None
         Its name.
+    segment_key : str or None
+        Its lasting name, such as ``"s07"``.
     recency_days : float or None
         Days since the last activity of a user that is ``"inactive"``.
     as_of : str or None
@@ -215,6 +217,7 @@ class Score:
     events_after_as_of: int
     unknown_kinds: tuple[str, ...]
     value: Value | None = None
+    segment_key: str | None = None
 
     @property
     def churn_probability(self) -> float | None:
@@ -238,6 +241,7 @@ def score_of(wire: Any) -> Score:
         events_after_as_of=wire.events_after_as_of,
         unknown_kinds=tuple(unknown.kind for unknown in wire.unknown_kinds),
         value=value_of(wire.value) if wire.HasField("value") else None,
+        segment_key=(segment.key or None) if segment is not None else None,
     )
 
 
@@ -382,6 +386,7 @@ def rows_of_score(user: Any, score: Score, reasons: int) -> Iterator[dict[str, A
         "stage": score.stage,
         "segment": score.segment,
         "segment_name": score.segment_name,
+        "segment_key": score.segment_key,
     }
     if score.value is not None:
         common |= value_row(score.value)
@@ -441,6 +446,7 @@ def batch_columns(reasons: int) -> dict[str, str]:
         "stage": "str",
         "segment": "Int64",
         "segment_name": "str",
+        "segment_key": "str",
     }
     columns |= VALUE_COLUMNS
     for number in range(1, reasons + 1):

@@ -250,7 +250,7 @@ class Client:
         horizon_days: int | None = None,
         risk_bands: Sequence[str] = (),
         stages: Sequence[str] = (),
-        segments: Sequence[int] = (),
+        segments: Sequence[int | str] = (),
         value_tiers: Sequence[str] = (),
         reasons: int = 3,
         model: str | None = None,
@@ -267,7 +267,7 @@ class Client:
         horizon_days : int, optional
             The horizon that decides the order and the risk band; by default the model's shortest.
         risk_bands, stages, segments, value_tiers : sequence
-            Only users of these risk bands, of these lifecycle stages, of these segments by number, and of these tiers of
+            Only users of these risk bands, of these lifecycle stages, of these segments by number or key, and of these tiers of
             value by name.
         reasons, model
             As for :meth:`score`.
@@ -290,7 +290,8 @@ class Client:
             "horizon_days": horizon_days or 0,
             "risk_bands": [number("RiskBand", band) for band in risk_bands],
             "stages": [number("Stage", stage) for stage in stages],
-            "segment_ids": list(segments),
+            "segment_ids": [segment for segment in segments if not isinstance(segment, str)],
+            "segment_keys": [segment for segment in segments if isinstance(segment, str)],
             "value_tiers": list(value_tiers),
             "reason_count": reasons,
             "model": model or self._model or "",

@@ -13,7 +13,7 @@ use crate::history::Day;
 use crate::model::{Reason, Score};
 
 /// The columns of both forms; those of CSV, but for those of value behind them.
-pub(crate) const COLUMNS: [&str; 11] = [
+pub(crate) const COLUMNS: [&str; 12] = [
     "user_id",
     "as_of",
     "horizon_days",
@@ -22,6 +22,7 @@ pub(crate) const COLUMNS: [&str; 11] = [
     "stage",
     "segment",
     "segment_name",
+    "segment_key",
     "reason_1",
     "reason_2",
     "reason_3",
@@ -108,6 +109,7 @@ pub(crate) struct Rows {
     stage: StringBuilder,
     segment: UInt16Builder,
     segment_name: StringBuilder,
+    segment_key: StringBuilder,
     reasons: [StringBuilder; REASONS],
     /// Of a model with a value part alone.
     value: Option<ValueColumns>,
@@ -148,6 +150,8 @@ impl Rows {
                 .append_option(score.segment.as_ref().map(|s| s.id as u16));
             self.segment_name
                 .append_option(score.segment.as_ref().map(|s| s.name));
+            self.segment_key
+                .append_option(score.segment.as_ref().map(|s| s.key.to_string()));
             for (k, described) in self.reasons.iter_mut().enumerate() {
                 described.append_option(h.reasons.get(k).map(description));
             }
@@ -191,7 +195,9 @@ impl Rows {
             texts(&mut self.stage),
         );
         let (horizon, probability) = (self.horizon.finish(), self.probability.finish());
-        let (segment, segment_name) = (self.segment.finish(), texts(&mut self.segment_name));
+        let segment = self.segment.finish();
+        let (segment_name, segment_key) =
+            (texts(&mut self.segment_name), texts(&mut self.segment_key));
         let reasons = self.reasons.each_mut().map(StringBuilder::finish);
         let value = self.value.as_mut().map(ValueColumns::finish);
         for row in 0..user.len() {
@@ -210,7 +216,7 @@ impl Rows {
             } else {
                 String::new()
             })?;
-            for text in std::iter::once(&segment_name).chain(&reasons) {
+            for text in [&segment_name, &segment_key].into_iter().chain(&reasons) {
                 writer.write_field(if text.is_valid(row) {
                     text.value(row)
                 } else {
@@ -243,6 +249,7 @@ impl Rows {
             Arc::new(self.stage.finish()),
             Arc::new(self.segment.finish()),
             Arc::new(self.segment_name.finish()),
+            Arc::new(self.segment_key.finish()),
         ];
         arrays.extend(
             self.reasons

@@ -41,19 +41,19 @@ fn csv_has_the_columns_of_value_only_for_a_model_with_a_value_part() {
     let estimates = [Some(estimate()), Some(unknown())];
     let with = String::from_utf8(written(&target, true, &estimates)).unwrap();
     insta::assert_snapshot!(with, @r"
-    user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,reason_1,reason_2,reason_3,value_expected_spend,value_low,value_high,value_residual,value_at_risk,value_tier,rfm,value_status
-    u1,2024-06-01,30,0.25,low,mature,,,,,,620.5,120.25,1400,512.125,101.5,high,5-4-3,estimated
-    u1,2024-06-01,60,0.25,low,mature,,,,,,620.5,120.25,1400,512.125,101.5,high,5-4-3,estimated
-    u1,2024-06-01,30,0.25,low,mature,,,,,,,,,,,,,unknown
-    u1,2024-06-01,60,0.25,low,mature,,,,,,,,,,,,,unknown
+    user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,segment_key,reason_1,reason_2,reason_3,value_expected_spend,value_low,value_high,value_residual,value_at_risk,value_tier,rfm,value_status
+    u1,2024-06-01,30,0.25,low,mature,,,,,,,620.5,120.25,1400,512.125,101.5,high,5-4-3,estimated
+    u1,2024-06-01,60,0.25,low,mature,,,,,,,620.5,120.25,1400,512.125,101.5,high,5-4-3,estimated
+    u1,2024-06-01,30,0.25,low,mature,,,,,,,,,,,,,,unknown
+    u1,2024-06-01,60,0.25,low,mature,,,,,,,,,,,,,,unknown
     ");
     let without = String::from_utf8(written(&target, false, &estimates)).unwrap();
     insta::assert_snapshot!(without, @r"
-    user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,reason_1,reason_2,reason_3
-    u1,2024-06-01,30,0.25,low,mature,,,,,
-    u1,2024-06-01,60,0.25,low,mature,,,,,
-    u1,2024-06-01,30,0.25,low,mature,,,,,
-    u1,2024-06-01,60,0.25,low,mature,,,,,
+    user_id,as_of,horizon_days,churn_probability,risk_band,stage,segment,segment_name,segment_key,reason_1,reason_2,reason_3
+    u1,2024-06-01,30,0.25,low,mature,,,,,,
+    u1,2024-06-01,60,0.25,low,mature,,,,,,
+    u1,2024-06-01,30,0.25,low,mature,,,,,,
+    u1,2024-06-01,60,0.25,low,mature,,,,,,
     ");
 }
 

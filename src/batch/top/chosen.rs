@@ -1,7 +1,7 @@
 //! Which users are listed, by names that are looked up in the model.
 
 use crate::lifecycle::Stage;
-use crate::model::{Bundle, RiskBand};
+use crate::model::{Bundle, RiskBand, Segment};
 
 /// Every band, from the highest risk on.
 const BANDS: [RiskBand; 3] = [RiskBand::High, RiskBand::Medium, RiskBand::Low];
@@ -100,18 +100,19 @@ impl Chosen {
         })
     }
 
-    /// The same with a segment, by its number or its name.
+    /// The same with a segment, by its number, its key or its name.
     ///
     /// # Errors
     /// [`ChoiceError`] lists the model's segments.
     pub fn with_segment(mut self, bundle: &Bundle, asked: &str) -> Result<Self, ChoiceError> {
         let all = &bundle.spec().segments.items;
         let by_number = asked.parse().ok().filter(|id: &usize| *id < all.len());
-        let by_name = || all.iter().position(|segment| segment.name == asked);
-        let found = by_number.or_else(by_name);
+        let is_asked = |s: &Segment| s.key.to_string() == asked || s.name == asked;
+        let found = by_number.or_else(|| all.iter().position(is_asked));
         self.segments.push(found.ok_or_else(|| {
             let named = all.iter().enumerate();
-            let legal = named.map(|(id, s)| format!("{id} `{}`", s.name)).collect();
+            let legal = named.map(|(id, s)| format!("{id} ({}) `{}`", s.key, s.name));
+            let legal = legal.collect();
             let names = all.iter().map(|segment| segment.name.as_str());
             ChoiceError::of_name("segment", asked, names, legal)
         })?);

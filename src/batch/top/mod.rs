@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::phases::{Phases, Unit};
 pub use chosen::{ChoiceError, Chosen};
-pub use rows::{Top, TopUser, UserValue, ValueTerms};
+pub use rows::{Top, TopUser, UserSegment, UserValue, ValueTerms};
 
 /// Blocks of users that are scored at once.
 const SPAN_BLOCKS: usize = 64;
@@ -323,7 +323,7 @@ impl<'a> Ranking<'a> {
             churn_probability: probability,
             risk_band: h.band.name(),
             stage: score.stage.name(),
-            segment: score.segment.map(|s| (s.id as u32, s.name.to_owned())),
+            segment: score.segment.map(rows::UserSegment::from),
             expected_spend: (has_amounts && score.value.is_none()).then_some(expected_spend),
             value: score.value.as_ref().map(UserValue::from),
             reasons: h.reasons.iter().map(rows::ReasonRow::from).collect(),

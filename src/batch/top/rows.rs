@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Order, REASONS};
 use crate::batch::list::{List, Values};
 use crate::history::Day;
-use crate::model::{Reason, ValueEstimate, ValueModel};
+use crate::model::{Reason, SegmentKey, SegmentMatch, ValueEstimate, ValueModel};
 
 /// The first users in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,27 @@ pub struct Top {
     pub users: Vec<TopUser>,
 }
 
+/// The segment of a listed user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSegment {
+    /// Its number, from the lowest churn rate on.
+    pub id: u32,
+    /// Its lasting name.
+    pub key: SegmentKey,
+    /// Its name.
+    pub name: String,
+}
+
+impl From<SegmentMatch<'_>> for UserSegment {
+    fn from(segment: SegmentMatch<'_>) -> Self {
+        Self {
+            id: segment.id as u32,
+            key: segment.key,
+            name: segment.name.to_owned(),
+        }
+    }
+}
+
 /// One of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopUser {
@@ -41,8 +62,8 @@ pub struct TopUser {
     pub risk_band: &'static str,
     /// The lifecycle stage.
     pub stage: &'static str,
-    /// The nearest segment: its number and name; `None` where the model has none.
-    pub segment: Option<(u32, String)>,
+    /// The nearest segment; `None` where the model has none.
+    pub segment: Option<UserSegment>,
     /// What the user would spend within the horizon at the rate of the past; `None` where the log has no amounts, or the model has
     /// a value part.
     pub expected_spend: Option<f64>,
@@ -180,7 +201,7 @@ impl Top {
             |of: &dyn Fn(&TopUser) -> Option<f64>| Values::Number(users.iter().map(of).collect());
         let ranks = 1..=users.len() as u32;
         let horizon = Some(u32::from(self.horizon_days));
-        let segment = |user: &TopUser| user.segment.as_ref().map(|(id, _)| *id);
+        let segment = |user: &TopUser| user.segment.as_ref().map(|s| s.id);
         let mut columns = vec![
             ("rank", Values::Whole(ranks.map(Some).collect())),
             ("user_id", text(&|user| Some(user.user_id.clone()))),
@@ -198,7 +219,11 @@ impl Top {
             ),
             (
                 "segment_name",
-                text(&|user| user.segment.as_ref().map(|(_, name)| name.clone())),
+                text(&|user| user.segment.as_ref().map(|s| s.name.clone())),
+            ),
+            (
+                "segment_key",
+                text(&|user| user.segment.as_ref().map(|s| s.key.to_string())),
             ),
         ];
         columns.extend(self.money());

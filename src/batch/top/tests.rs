@@ -219,7 +219,7 @@ fn names_that_are_not_there_are_refused_with_those_that_are() {
     for (refused, message) in [
         (
             all().with_segment(&bundle, "2"),
-            "there is no segment `2`; there are 0 `recent`, 1 `lapsed`",
+            "there is no segment `2`; there are 0 (s04) `recent`, 1 (s02) `lapsed`",
         ),
         (
             all().with_band("huge"),
@@ -242,4 +242,5 @@ fn names_that_are_not_there_are_refused_with_those_that_are() {
     }
     let by_name = all().with_segment(&bundle, "lapsed").unwrap();
     assert_eq!(by_name, all().with_segment(&bundle, "1").unwrap());
+    assert_eq!(by_name, all().with_segment(&bundle, "s02").unwrap());
 }

@@ -8,7 +8,7 @@ use ebb::terminal::help_columns;
 
 use crate::commands::{
     accept, check, compare, completions, evaluate, explain, features, fit, fit_matrix, init,
-    inspect, man, propose, publish, report, rollup, rollup_sql, score, simulate, top,
+    inspect, kpi, laws, man, propose, publish, report, rollup, rollup_sql, score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Accept(accept::Args),
     /// Print a bundle's model card.
     Inspect(inspect::Args),
+    /// Print which laws users' activity follows, by stage and value tier, and where it turns.
+    Laws(laws::Args),
     /// Print where a bundle's report is, copy it, or open it in a browser.
     Report(report::Args),
     /// Write the daily roll-up of a log as Parquet, with an index of its users for ebb-serve.
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     Top(top::Args),
     /// Explain one user's answer: reasons, the weeks before, and what other events would change.
     Explain(explain::Args),
+    /// Print or write key performance indicators by week, month or quarter, of everybody and of groups of users.
+    Kpi(kpi::Args),
     /// Write every user's features as of some days as Parquet.
     Features(features::Args),
     /// Fit a logistic model on a table of features that others made, as the classifier for scikit-learn does.

@@ -57,9 +57,11 @@ fn main() -> ExitCode {
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),
         Command::Top(top) => commands::top(top, output),
         Command::Explain(explain) => commands::explain(explain, output),
+        Command::Laws(args) => commands::laws(args, output),
         Command::Report(report) => commands::report(report, output),
         Command::Completions(completions) => commands::completions(completions, output),
         Command::Man(man) => commands::man(man, output),
+        Command::Kpi(args) => commands::kpi(args, output),
         Command::Features(features) => commands::features(features, output),
         Command::FitMatrix(args) => commands::fit_matrix(args, output),
     };

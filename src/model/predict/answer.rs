@@ -3,7 +3,7 @@
 use crate::features::FeatureGroup;
 use crate::history::HistoryView;
 use crate::lifecycle::{Rule, Stage};
-use crate::model::{RiskBand, ValueEstimate};
+use crate::model::{RiskBand, SegmentKey, ValueEstimate};
 
 /// The user to score.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +115,8 @@ pub struct HorizonContributions<'m> {
 pub struct SegmentMatch<'m> {
     /// Position in the bundle's segments.
     pub id: usize,
+    /// The segment's lasting name.
+    pub key: SegmentKey,
     /// The segment's name.
     pub name: &'m str,
     /// Euclidean distance to its centroid, in standard deviations.

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use crate::features::FeatureGroup;
 use crate::math::sigmoid;
-use crate::model::tests::{seasonal_spec, spec};
+use crate::model::tests::{seasonal_spec, spec, spec_with_segment_scales};
 use crate::model::*;
 
 /// Silence or an event is churn, two horizons that disagree; the bundle that is part of the repository; and one with
-/// features of earlier years.
-static BUNDLES: LazyLock<[Bundle; 4]> = LazyLock::new(|| {
+/// features of earlier years, and one whose segments have scales of their own.
+static BUNDLES: LazyLock<[Bundle; 5]> = LazyLock::new(|| {
     let event = BundleSpec {
         churn_event: Some("return".into()),
         ..spec()
@@ -24,6 +24,7 @@ static BUNDLES: LazyLock<[Bundle; 4]> = LazyLock::new(|| {
         bundle(event),
         load(&shop).unwrap().bundle,
         bundle(seasonal_spec()),
+        bundle(spec_with_segment_scales()),
     ]
 });
 
@@ -133,6 +134,29 @@ fn score<'m>(
     )
 }
 
+/// The nearest segment by the formulas.
+fn segment(bundle: &Bundle, vector: &[f64]) -> Option<(usize, f64)> {
+    let segments = &bundle.spec().segments;
+    let z = segments.features.iter().enumerate().map(|(axis, name)| {
+        let position = bundle.catalogue().position_of(name).unwrap();
+        let own = &bundle.spec().preprocessing.columns[position];
+        segments.column(axis, own).standardise(vector[position])
+    });
+    segments.nearest(z)
+}
+
+/// Scales of their own put some users into another segment: the comparison with the formulas can fail.
+#[test]
+fn scales_of_segments_decide_which_is_nearest() {
+    let [plain, .., scaled] = &*BUNDLES;
+    let vector = |days: f64| vec![days; plain.catalogue().len()];
+    let differs = (1..90).map(f64::from).filter(|days| {
+        let of = |bundle| segment(bundle, &vector(*days)).map(|(id, _)| id);
+        of(plain) != of(scaled)
+    });
+    assert!(differs.count() >= 3);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -141,6 +165,9 @@ proptest! {
         let bundle = &BUNDLES[which];
         for vector in &vectors {
             let Ok(Prediction::Scored(score)) = score(bundle, vector, reason_count) else { continue };
+            let nearest = score.segment.map(|s| (s.id, s.distance.to_bits()));
+            let expected = segment(bundle, vector).map(|(id, distance)| (id, distance.to_bits()));
+            prop_assert_eq!(nearest, expected);
             let mut shorter: Option<(f64, Vec<(FeatureGroup, f64)>)> = None;
             for (horizon, model) in score.horizons.iter().zip(&bundle.spec().models) {
                 let own = formulas(bundle, model, vector);

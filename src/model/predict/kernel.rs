@@ -23,6 +23,8 @@ const EMPTY_SUM: f64 = -0.0;
 pub(crate) struct Kernel<const N: usize> {
     /// The features, then the derived numbers: raw first, then standardised.
     columns: Vec<Lane<N>>,
+    /// The features of segments on scales of their own; none where segments have the scales of the columns.
+    segment_columns: Vec<Lane<N>>,
     /// What each column adds to the log-odds of a horizon.
     contributions: Vec<Lane<N>>,
     /// What each feature group adds, in the order of the plan's groups.
@@ -36,6 +38,7 @@ impl<const N: usize> Kernel<N> {
         let lanes = |count| vec![[f64::NAN; N]; count];
         Self {
             columns: lanes(plan.scales.len()),
+            segment_columns: lanes(plan.segment_columns.len()),
             contributions: lanes(plan.scales.len()),
             group_effects: lanes(plan.groups.len()),
             terms: Vec::new(),
@@ -71,6 +74,10 @@ impl<const N: usize> Kernel<N> {
     /// Standardises every column where it stands.
     pub(crate) fn standardise(&mut self, plan: &Plan) {
         let log = Log1p::new();
+        let of_segments = plan.segment_columns.iter().zip(&plan.segments);
+        for (lane, (column, position)) in self.segment_columns.iter_mut().zip(of_segments) {
+            *lane = self.columns[*position].map(|raw| standardised(log, column, raw));
+        }
         // In two passes, because logarithms are computed one by one and the rest several at a time.
         for (lane, scale) in self.columns.iter_mut().zip(&plan.scales) {
             for value in lane {
@@ -197,8 +204,10 @@ impl<const N: usize> Kernel<N> {
         let mut least = [f64::INFINITY; N];
         for (id, segment) in segments.items.iter().enumerate() {
             let mut squared = [EMPTY_SUM; N];
-            for (centroid, position) in segment.centroid.iter().zip(positions) {
-                for (sum, z) in squared.iter_mut().zip(&self.columns[*position]) {
+            for (axis, (centroid, position)) in segment.centroid.iter().zip(positions).enumerate() {
+                let own = self.segment_columns.get(axis);
+                let lane = own.unwrap_or(&self.columns[*position]);
+                for (sum, z) in squared.iter_mut().zip(lane) {
                     *sum += (centroid - z) * (centroid - z);
                 }
             }
@@ -256,6 +265,19 @@ fn transform(log: Log1p, scale: Scale, raw: f64) -> f64 {
 fn standard(value: f64, mean: f64, std_dev: f64, clip_min: f64, clip_max: f64) -> f64 {
     let z = (clamp(value, clip_min, clip_max) - mean) / std_dev;
     if value.is_nan() { 0.0 } else { z }
+}
+
+/// [`Column::standardise`] with a table of logarithms.
+#[inline]
+fn standardised(log: Log1p, column: &Column, raw: f64) -> f64 {
+    let value = transform(log, column.scale, raw);
+    standard(
+        value,
+        column.mean,
+        column.std_dev,
+        column.clip_min,
+        column.clip_max,
+    )
 }
 
 /// `f64::clamp` without its check of the range, which the bundle passed when it was loaded.

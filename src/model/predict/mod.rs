@@ -273,6 +273,7 @@ impl<'m> Predictor<'m> {
             .nearest_segments(segments, &self.bundle.plan().segments);
         nearest.map(|(id, squared)| SegmentMatch {
             id,
+            key: segments.items[id].key,
             name: &segments.items[id].name,
             distance: squared.sqrt(),
         })

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) groups: Vec<(FeatureGroup, Vec<usize>)>,
     /// The positions in a feature vector of the features that segments are made of.
     pub(crate) segments: Vec<usize>,
+    /// How these features are standardised for the segments; empty where they are as the columns are.
+    pub(crate) segment_columns: Vec<Column>,
     /// One for each horizon.
     pub(crate) models: Vec<CompiledModel>,
     /// What the value model looks up; `None` without one.
@@ -66,6 +68,7 @@ impl Plan {
             clip_max: figures(|c| c.clip_max),
             groups: groups(catalogue, &derived),
             segments,
+            segment_columns: spec.segments.columns.clone(),
             models: spec.models.iter().map(model).collect(),
             value: ValuePlan::new(spec, catalogue, &derived),
             derived,

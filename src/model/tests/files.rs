@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
 use super::{bundle, seasonal_spec, spec, value};
-use crate::features::FeatureGroup;
+use crate::features::{FeatureGroup, Scale};
 use crate::model::*;
 
 #[test]
 fn a_bundle_whose_parts_disagree_is_refused_by_name() {
     type Change = fn(&mut BundleSpec);
-    let cases: [(Change, &str); 12] = [
+    let cases: [(Change, &str); 17] = [
         (|s| s.feature_hash = "00".into(), "feature hash"),
         (|s| drop(s.preprocessing.columns.pop()), "columns"),
         (|s| s.preprocessing.columns[3].std_dev = 0.0, "columns["),
@@ -30,11 +30,25 @@ fn a_bundle_whose_parts_disagree_is_refused_by_name() {
             |s| s.segments.items[0].centroid.clear(),
             "segments.items[0]",
         ),
+        (
+            |s| s.segments.items[1].key = s.segments.items[0].key,
+            "`segments` needs keys that are all different",
+        ),
+        (|s| s.segments.last_key = 3, "at most `last_key`"),
+        (
+            |s| s.segments.columns = vec![s.preprocessing.columns[0].clone()],
+            "`segments` needs one column for each segment feature",
+        ),
+        (
+            |s| s.segments.columns[0].scale = Scale::Linear,
+            "segments.columns[recency_days]",
+        ),
+        (|s| s.segments.columns[1].std_dev = 0.0, "`segments` needs"),
         (|s| s.bands.high = 0.1, "bands"),
         (|s| s.timezone = "Mars/Olympus".into(), "Mars/Olympus"),
     ];
     for (change, expected) in cases {
-        let mut changed = spec();
+        let mut changed = super::spec_with_segment_scales();
         change(&mut changed);
         let message = Bundle::new(changed, "test".into()).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");

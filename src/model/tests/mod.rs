@@ -18,6 +18,24 @@ pub(crate) fn seasonal_spec() -> BundleSpec {
     spec_of(2, 7, &[])
 }
 
+/// The same with segments that keep the scales of an earlier bundle.
+pub(crate) fn spec_with_segment_scales() -> BundleSpec {
+    let mut spec = spec();
+    let columns = &spec.preprocessing.columns;
+    let of = |name: &String| columns.iter().find(|c| c.feature == *name).unwrap();
+    let scaled = |name| {
+        let own = of(name);
+        Column {
+            mean: own.mean + 1.5,
+            std_dev: own.std_dev * 0.8,
+            clip_max: 4.5,
+            ..own.clone()
+        }
+    };
+    spec.segments.columns = spec.segments.features.iter().map(scaled).collect();
+    spec
+}
+
 #[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
 fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
     let schema = FeatureSchema {
@@ -107,14 +125,18 @@ fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleS
         bands: Bands::default(),
         segments: Segments {
             features: vec!["recency_days".into(), "tenure_days".into()],
+            columns: Vec::new(),
+            last_key: 5,
             items: vec![
                 Segment {
+                    key: SegmentKey::at(3),
                     name: "recent".into(),
                     centroid: vec![-1.0, 0.0],
                     users: 5,
                     churn_rate: 0.2,
                 },
                 Segment {
+                    key: SegmentKey::at(1),
                     name: "lapsed".into(),
                     centroid: vec![3.0, 1.0],
                     users: 4,

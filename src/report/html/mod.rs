@@ -4,7 +4,8 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
-//! `retention` (the users); `value` (what they are worth); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
+//! `retention` (the users); `value` (what they are worth); `laws` (how often they
+//! are active); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
 //! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` and `later`
@@ -30,7 +31,9 @@ pub(crate) mod heatmap;
 pub(crate) mod horizon;
 pub(crate) mod interval_plot;
 pub mod later;
+pub(crate) mod laws;
 pub(crate) mod metric_tiles;
+pub(crate) mod migration;
 pub(crate) mod names;
 pub(crate) mod plot;
 pub(crate) mod quality;
@@ -73,6 +76,7 @@ struct Section {
 fn sections(card: &Card) -> Vec<Section> {
     let users = html! {
         (segments::figures(card))
+        (migration::figure(card))
         (stages::figures(card))
         (retention::figures(card))
     };
@@ -80,6 +84,12 @@ fn sections(card: &Card) -> Vec<Section> {
         id: "value",
         name: "Value",
         heading: "What are users worth?",
+        content,
+    });
+    let laws = laws::section(card).map(|content| Section {
+        id: "laws",
+        name: "Frequency",
+        heading: "How often are users active?",
         content,
     });
     let before = [
@@ -116,7 +126,12 @@ fn sections(card: &Card) -> Vec<Section> {
             content: quality::section(card),
         },
     ];
-    before.into_iter().chain(value).chain(after).collect()
+    before
+        .into_iter()
+        .chain(value)
+        .chain(laws)
+        .chain(after)
+        .collect()
 }
 
 /// The page of a card: a whole HTML document.

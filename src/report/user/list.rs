@@ -137,7 +137,7 @@ fn columns(top: &Top) -> Vec<Column> {
     columns.push(column("stage", 3, 12, false, &|user| user.stage.to_owned()));
     columns.push(column("segment", 1, SEGMENT_COLUMNS, false, &|user| {
         let segment = user.segment.as_ref();
-        segment.map_or_else(String::new, |(id, name)| format!("{id} {name}"))
+        segment.map_or_else(String::new, |s| format!("{} {}", s.id, s.name))
     }));
     columns.push(column(
         "first reason",

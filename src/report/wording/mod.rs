@@ -1,6 +1,8 @@
 //! Sentences on a card that the page, the text summary and the quality gate have in common.
 
 pub(crate) mod backtest;
+pub(crate) mod laws;
+pub(crate) mod segments;
 pub(crate) mod untested;
 pub(crate) mod value;
 pub(crate) mod verdict;

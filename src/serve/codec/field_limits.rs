@@ -75,7 +75,12 @@ const USERS: FieldLimits = FieldLimits(&[
     numbers(6, "stages", FILTER_MOST),
     numbers(7, "segment_ids", FILTER_MOST),
     list(10, "value_tiers", FILTER_MOST, NOTHING),
+    list(11, "segment_keys", FILTER_MOST, NOTHING),
 ]);
+
+/// The most groupings of indicators.
+const GROUPINGS_MOST: u32 = 100;
+const KPIS: FieldLimits = FieldLimits(&[numbers(2, "by", GROUPINGS_MOST)]);
 
 /// The most tensors of an inference request.
 const TENSORS_MOST: u32 = 1_000;
@@ -120,6 +125,7 @@ bounded! {
     BATCH: wire::BatchScoreUsersRequest;
     STREAMED: wire::StreamScoreUsersRequest;
     USERS: wire::ListUsersRequest;
+    KPIS: wire::GetKpisRequest;
     INFER: wire::inference::ModelInferRequest;
     NOTHING: wire::GetModelRequest, wire::ListModelsRequest, wire::LoadModelRequest, wire::ActivateModelRequest,
         wire::UnloadModelRequest, wire::inference::ServerLiveRequest, wire::inference::ServerReadyRequest,
@@ -344,6 +350,7 @@ mod tests {
                 wire::BatchScoreUsersRequest as "BatchScoreUsersRequest",
                 wire::StreamScoreUsersRequest as "StreamScoreUsersRequest",
                 wire::ListUsersRequest as "ListUsersRequest",
+                wire::GetKpisRequest as "GetKpisRequest",
                 wire::GetModelRequest as "GetModelRequest",
                 wire::ListModelsRequest as "ListModelsRequest",
                 wire::LoadModelRequest as "LoadModelRequest",

@@ -6,6 +6,7 @@ use twox_hash::XxHash64;
 
 use crate::lifecycle::Stage;
 use crate::model::RiskBand;
+use crate::serve::convert::score::number;
 use crate::serve::convert::value::tiers;
 use crate::serve::errors::CallError;
 use crate::serve::limits::size;
@@ -100,6 +101,7 @@ impl Listing {
             stages,
             segment_ids,
             value_tiers,
+            segment_keys,
             // Options of the scores, which the context has.
             reason_count: _,
             model: _,
@@ -109,7 +111,7 @@ impl Listing {
             horizon: horizon(horizon_days, model)?,
             bands: values("risk_bands", &risk_bands, band)?,
             stages: values("stages", &stages, stage)?,
-            segments: segments(segment_ids, model)?,
+            segments: segments(segment_ids, &segment_keys, model)?,
             tiers: tiers(model.spec().value.as_ref(), &value_tiers)
                 .map_err(|(i, problem)| CallError::field(format!("value_tiers[{i}]"), problem))?,
             page_size: size(match page_size {
@@ -238,11 +240,25 @@ fn stage(number: i32) -> Option<Stage> {
     }
 }
 
-fn segments(mut ids: Vec<u32>, model: &ServedModel) -> Result<Vec<u32>, CallError> {
-    let most = model.spec().segments.items.len();
+/// The segments of both lists.
+fn segments(
+    mut ids: Vec<u32>,
+    keys: &[String],
+    model: &ServedModel,
+) -> Result<Vec<u32>, CallError> {
+    let items = &model.spec().segments.items;
+    let most = items.len();
     if let Some(i) = ids.iter().position(|id| size(*id) >= most) {
         let problem = format!("the model has no segment {}, but {most} from 0 on", ids[i]);
         return Err(CallError::field(format!("segment_ids[{i}]"), problem));
+    }
+    for (i, key) in keys.iter().enumerate() {
+        let Some(id) = items.iter().position(|s| s.key.to_string() == *key) else {
+            let all: Vec<String> = items.iter().map(|s| s.key.to_string()).collect();
+            let problem = format!("the model has no segment `{key}`, but {}", all.join(", "));
+            return Err(CallError::field(format!("segment_keys[{i}]"), problem));
+        };
+        ids.push(number(id));
     }
     ids.sort_unstable();
     ids.dedup();

@@ -4,6 +4,7 @@
 
 pub(crate) mod features;
 pub(crate) mod history;
+pub(crate) mod kpi;
 pub(crate) mod listing;
 pub(crate) mod model;
 pub(crate) mod request;

@@ -168,6 +168,7 @@ fn full(model: &ServedModel) -> wire::Model {
 impl From<(usize, &Segment)> for wire::Segment {
     fn from((id, segment): (usize, &Segment)) -> Self {
         let Segment {
+            key,
             name,
             centroid: _,
             users,
@@ -175,6 +176,7 @@ impl From<(usize, &Segment)> for wire::Segment {
         } = segment;
         Self {
             id: number(id),
+            key: key.to_string(),
             name: name.clone(),
             users: *users,
             churn_rate: *churn_rate,

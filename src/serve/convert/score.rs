@@ -146,9 +146,15 @@ impl From<UnknownKind> for wire::UnknownKind {
 
 impl From<SegmentMatch<'_>> for wire::SegmentMatch {
     fn from(segment: SegmentMatch<'_>) -> Self {
-        let SegmentMatch { id, name, distance } = segment;
+        let SegmentMatch {
+            id,
+            key,
+            name,
+            distance,
+        } = segment;
         Self {
             id: number(id),
+            key: key.to_string(),
             name: name.to_owned(),
             distance,
         }

@@ -9,6 +9,8 @@ mod turns;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::serve::context::CallContext;
 use crate::serve::convert::request::RequestContext;
 use crate::serve::errors::CallError;
@@ -41,6 +43,8 @@ pub(crate) struct Engine {
     pub(crate) pool: Arc<Compute>,
     /// The orders of the known users.
     pub(crate) rankings: Rankings,
+    /// Whose turn it is to have figures of all users counted.
+    pub(crate) insights: Semaphore,
     registry: Arc<ModelRegistry>,
     metrics: Arc<Metrics>,
 }
@@ -51,6 +55,7 @@ impl Engine {
         let pool = Arc::new(pool);
         Self {
             rankings: Rankings::new(&pool),
+            insights: Semaphore::new(1),
             pool,
             registry,
             metrics,

@@ -21,7 +21,7 @@ use crate::serve::form::Form;
 use crate::serve::limits::size;
 use crate::serve::methods::{Rpc, Service};
 use crate::serve::services::health::HealthServiceImpl;
-use crate::serve::services::{inference, listing, models, scoring};
+use crate::serve::services::{inference, insights, listing, models, scoring};
 use crate::serve::state::ServerState;
 use crate::serve::wire;
 
@@ -120,6 +120,7 @@ async fn unary(
         "ScoreUser" => scoring::score_user(&state, call, message).await,
         "BatchScoreUsers" => scoring::batch_score_users(&state, call, message).await,
         "ListUsers" => listing::list_users(&state, call, message).await,
+        "GetKpis" => insights::get_kpis(&state, call, message).await,
         "ModelInfer" => inference::model_infer(&state, call, message).await,
         "ServerLive" => typed(&state, &call, message, inference::server_live),
         "ServerReady" => typed(&state, &call, message, inference::server_ready),

@@ -7,6 +7,7 @@ use crate::history::{
     Coverage, CoverageSettings, DailyCounts, Day, DayBounds, FUTURE_DAYS, Histories,
     HistoriesBuilder, LabelKinds, RollupIndex, RollupRead, Stretch, Users, read_rollup,
 };
+use crate::kpi::Observation;
 use crate::model::BundleSpec;
 use crate::serve::errors::ServeError;
 
@@ -175,6 +176,21 @@ impl KnownUsers {
             .map(|coverage| coverage.labels_until);
         known.insert(version.to_owned(), as_of);
         as_of
+    }
+
+    /// Which days were observed, as when the trainer counts indicators; `None` when there are no events.
+    pub(crate) fn observation(&self, spec: &BundleSpec) -> Option<Observation> {
+        let labels = LabelKinds {
+            activity: &spec.schema.activity,
+            churn_event: spec.churn_event.as_deref(),
+        };
+        let coverage = Coverage::of(&self.counts, labels, CoverageSettings::default())?;
+        let (first, _) = self.histories.span()?;
+        Some(Observation {
+            first,
+            until: coverage.labels_until,
+            holes: coverage.holes.iter().map(|hole| hole.days).collect(),
+        })
     }
 
     /// The day after the last one that was observed.

@@ -4,6 +4,7 @@
 pub(crate) mod batch;
 pub(crate) mod health;
 pub(crate) mod inference;
+pub(crate) mod insights;
 pub(crate) mod listing;
 mod message;
 pub(crate) mod models;

@@ -21,6 +21,7 @@ use super::settings::{
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
 use crate::events::EventsConfig;
+use crate::kpi::{CostsConfig, KpiConfig};
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
 use crate::model::store::sha256_hex;
@@ -79,6 +80,10 @@ pub struct Config {
     pub train: TrainConfig,
     /// What `check` holds a model against.
     pub check: CheckThresholds,
+    /// How indicators are defined.
+    pub kpi: KpiConfig,
+    /// What the acquisition of users cost.
+    pub costs: CostsConfig,
     /// The folder that the log's paths are relative to.
     pub folder: PathBuf,
 }
@@ -102,6 +107,10 @@ struct File {
     privacy: PrivacyConfig,
     #[serde(default)]
     check: CheckThresholds,
+    #[serde(default)]
+    kpi: KpiConfig,
+    #[serde(default)]
+    costs: CostsConfig,
 }
 
 impl Config {
@@ -129,6 +138,8 @@ impl Config {
             value,
             privacy,
             check,
+            kpi,
+            costs,
         } = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
         let timezone = events.timezone.0.clone();
         let hash = sha256_hex(text.as_bytes());
@@ -144,7 +155,11 @@ impl Config {
             hash,
         };
         let horizons = train.churn.horizon_days.clone();
-        let checked = train.validate().and_then(|()| check.validate(&horizons));
+        let checked = train
+            .validate()
+            .and_then(|()| check.validate(&horizons))
+            .and_then(|()| kpi.validate())
+            .and_then(|()| costs.validate());
         checked.map_err(|source| ConfigError::Setting {
             path: path.to_owned(),
             position: DeTable::parse(text)
@@ -161,6 +176,8 @@ impl Config {
             events,
             train,
             check,
+            kpi,
+            costs,
             folder,
         })
     }

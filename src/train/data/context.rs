@@ -23,7 +23,7 @@ pub struct FitInput<'a> {
     pub as_of: Day,
     /// Whether to fit the random forest beside the model.
     pub random_forest: bool,
-    /// The bundle whose tiers of value are kept.
+    /// The bundle before, whose segments keep their keys and whose tiers of value are kept.
     pub previous: Option<&'a BundleSpec>,
     /// The data-quality report, for the card.
     pub data_quality: &'a serde_json::Value,
@@ -38,6 +38,8 @@ pub(crate) struct TrainContext<'a> {
     pub(crate) config: &'a TrainConfig,
     pub(crate) as_of: Day,
     pub(crate) random_forest: bool,
+    /// The bundle before.
+    pub(crate) previous: Option<&'a BundleSpec>,
     /// The features that churn models weigh: those of the bundle without those of orders.
     pub(crate) catalogue: Catalogue,
     /// The features of the bundle.
@@ -70,6 +72,7 @@ impl<'a> TrainContext<'a> {
             config: input.config,
             as_of: input.as_of,
             random_forest: input.random_forest,
+            previous: input.previous,
             catalogue,
             bundle_catalogue: Catalogue::new(schema)?,
             labeller,
@@ -99,6 +102,7 @@ impl<'a> TrainContext<'a> {
             config,
             as_of: observed.until,
             random_forest: false,
+            previous: None,
             bundle_catalogue: catalogue.clone(),
             catalogue,
             labeller,

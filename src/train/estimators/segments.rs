@@ -1,13 +1,16 @@
-//! Segments: k-means on a few standardised features that a person can name.
+//! Segments: k-means on a few standardised features that a person can name. `previous` goes on from the segments of an
+//! earlier bundle.
+
+pub(crate) mod previous;
 
 use linfa::metrics::SilhouetteScore;
 use linfa::{DatasetBase, ParamGuard};
 use ndarray::ArrayView2;
 
-use super::kmeans::{Fitted, LloydKMeans, Points, fit_points, fit_reference};
+use super::kmeans::{Fitted, LloydKMeans, LloydKMeansValid, Points, fit_points, fit_reference};
 use crate::features::{Catalogue, Quantity};
 use crate::math::{evenly, mean};
-use crate::model::{Segment, Segments};
+use crate::model::{Segment, SegmentKey, Segments};
 use crate::train::TrainError;
 use crate::train::settings::{SegmentConfig, SegmentSolver};
 
@@ -55,7 +58,10 @@ const SILHOUETTE_USERS: usize = 1_000;
 const NOTABLE: f64 = 0.35;
 
 /// Fits segments on the standardised rows `z` (one row for each user) with their outcomes. Too few users for
-/// the smallest `k` give no segments.
+/// the smallest `k` give no segments. Keys follow the order of the segments.
+///
+/// # Errors
+/// [`TrainError::Segments`] says what of the rows cannot be clustered.
 pub fn fit_segments(
     catalogue: &Catalogue,
     z: &[f64],
@@ -64,47 +70,120 @@ pub fn fit_segments(
     seed: u64,
 ) -> Result<Segments, TrainError> {
     let axes = axes(catalogue);
-    let (width, columns) = (axes.len(), catalogue.len());
-    let features = axes
-        .iter()
-        .map(|axis| catalogue.features()[axis.position].name.clone())
-        .collect();
     let points: Vec<f64> = z
-        .chunks_exact(columns)
+        .chunks_exact(catalogue.len())
         .flat_map(|row| axes.iter().map(|axis| row[axis.position]))
         .collect();
-    let mut items = Vec::new();
-    if points.len() / width >= config.k_min * LEAST_USERS {
-        let fitted = best_fit(config, &points, width, seed)?;
-        items = describe(&fitted, &points, churned, &axes);
+    let users = SegmentUsers {
+        points: &points,
+        churned,
+        axes: &axes,
+    };
+    fit_new(catalogue, users, config, seed, 0)
+}
+
+/// The users that segments are made of.
+#[derive(Clone, Copy)]
+struct SegmentUsers<'a> {
+    /// Their standardised values on each axis, user after user.
+    points: &'a [f64],
+    churned: &'a [bool],
+    axes: &'a [Axis],
+}
+
+impl<'a> SegmentUsers<'a> {
+    fn points(&self) -> Points<'a> {
+        Points {
+            values: self.points,
+            width: self.axes.len(),
+        }
     }
-    Ok(Segments { features, items })
+
+    fn are_enough(&self, config: &SegmentConfig) -> bool {
+        self.points().len() >= config.k_min * LEAST_USERS
+    }
+}
+
+/// Segments whose keys are the next ones after `last_key`.
+fn fit_new(
+    catalogue: &Catalogue,
+    users: SegmentUsers<'_>,
+    config: &SegmentConfig,
+    seed: u64,
+    last_key: u32,
+) -> Result<Segments, TrainError> {
+    let items = if users.are_enough(config) {
+        let fitted = best_fit(config, users, seed)?;
+        describe(&fitted, users)
+    } else {
+        Vec::new()
+    };
+    let features = users.axes.iter();
+    let feature = |axis: &Axis| catalogue.features()[axis.position].name.clone();
+    let mut segments = Segments {
+        features: features.map(feature).collect(),
+        columns: Vec::new(),
+        items: Vec::new(),
+        last_key,
+    };
+    add_new(&mut segments, users.axes, items);
+    sort(&mut segments.items);
+    Ok(segments)
 }
 
 /// The centroids of the number of segments with the best silhouette, the fewest of equals.
 fn best_fit(
     config: &SegmentConfig,
-    points: &[f64],
-    width: usize,
+    users: SegmentUsers<'_>,
     seed: u64,
 ) -> Result<Fitted, TrainError> {
-    let values = thin(points, width, config.sample_users);
-    let sample = Points {
-        values: &values,
-        width,
-    };
-    let compared = thin(&values, width, SILHOUETTE_USERS);
-    let fit = |k| fit_k(config.solver, sample, k, seed);
-    let mut best = fit(config.k_min)?;
-    let mut top = silhouette(&compared, width, &best);
+    let sample = Sample::of(users, config);
+    let (mut best, mut top) = sample.fit(config, config.k_min, seed)?;
     for k in config.k_min + 1..=config.k_max {
-        let fitted = fit(k)?;
-        let score = silhouette(&compared, width, &fitted);
+        let (fitted, score) = sample.fit(config, k, seed)?;
         if score > top {
             (best, top) = (fitted, score);
         }
     }
     Ok(best)
+}
+
+/// The users that centres are fitted on, and those of them that silhouettes are computed on.
+struct Sample {
+    values: Vec<f64>,
+    compared: Vec<f64>,
+    width: usize,
+}
+
+impl Sample {
+    fn of(users: SegmentUsers<'_>, config: &SegmentConfig) -> Self {
+        let width = users.axes.len();
+        let values = thin(users.points, width, config.sample_users);
+        Self {
+            compared: thin(&values, width, SILHOUETTE_USERS),
+            values,
+            width,
+        }
+    }
+
+    fn points(&self) -> Points<'_> {
+        Points {
+            values: &self.values,
+            width: self.width,
+        }
+    }
+
+    /// `k` centres and their silhouette.
+    fn fit(
+        &self,
+        config: &SegmentConfig,
+        k: usize,
+        seed: u64,
+    ) -> Result<(Fitted, f64), TrainError> {
+        let fitted = fit_k(config.solver, self.points(), k, seed)?;
+        let score = silhouette(&self.compared, self.width, &fitted);
+        Ok((fitted, score))
+    }
 }
 
 /// At most `most` rows, evenly taken.
@@ -122,16 +201,19 @@ fn fit_k(
     k: usize,
     seed: u64,
 ) -> Result<Fitted, TrainError> {
-    let params = LloydKMeans::new(k)
+    let fit = |params: LloydKMeansValid| match solver {
+        SegmentSolver::Lloyd => fit_points(&params, sample),
+        SegmentSolver::Linfa => fit_reference(&params, sample),
+    };
+    let fitted = params(k, seed).check().and_then(fit);
+    fitted.map_err(|source| TrainError::Segments { k, source })
+}
+
+fn params(k: usize, seed: u64) -> LloydKMeans {
+    LloydKMeans::new(k)
         .restarts(RESTARTS)
         .tolerance(TOLERANCE)
         .seed(seed)
-        .check();
-    let fitted = params.and_then(|params| match solver {
-        SegmentSolver::Lloyd => fit_points(&params, sample),
-        SegmentSolver::Linfa => fit_reference(&params, sample),
-    });
-    fitted.map_err(|source| TrainError::Segments { k, source })
 }
 
 /// The mean silhouette (Rousseeuw 1987) of the rows assigned to their nearest centroid; -1 if they all share one.
@@ -148,214 +230,115 @@ fn silhouette(rows: &[f64], width: usize, fitted: &Fitted) -> f64 {
     score.ok().filter(|s: &f64| s.is_finite()).unwrap_or(-1.0)
 }
 
-/// Counts and names the segments of all users, ordered by churn rate.
-fn describe(fitted: &Fitted, points: &[f64], churned: &[bool], axes: &[Axis]) -> Vec<Segment> {
-    let width = axes.len();
-    let points = Points {
-        values: points,
-        width,
-    };
+/// Users of one cluster.
+struct Cluster {
+    centroid: Vec<f64>,
+    /// Where it lies from the average user on each axis.
+    off: Vec<f64>,
+    users: u64,
+    churn_rate: f64,
+}
+
+/// Counts the users of each cluster; clusters without any are left out.
+fn describe(fitted: &Fitted, users: SegmentUsers<'_>) -> Vec<Cluster> {
+    let width = users.axes.len();
+    let points = users.points();
     let k = fitted.centres.len() / width;
-    let (mut users, mut leavers) = (vec![0_u64; k], vec![0_u64; k]);
-    for (id, churned) in fitted.labels(points).into_iter().zip(churned) {
-        users[id] += 1;
+    let (mut counts, mut leavers) = (vec![0_u64; k], vec![0_u64; k]);
+    for (id, churned) in fitted.labels(points).into_iter().zip(users.churned) {
+        counts[id] += 1;
         leavers[id] += u64::from(*churned);
     }
     let average: Vec<f64> = (0..width)
         .map(|axis| mean(&points.iter().map(|point| point[axis]).collect::<Vec<_>>()))
         .collect();
-    let mut items: Vec<Segment> = fitted
-        .centres
-        .chunks_exact(width)
-        .zip(users.iter().zip(&leavers))
+    let off = |centroid: &[f64]| {
+        centroid
+            .iter()
+            .zip(&average)
+            .map(|(at, mean)| at - mean)
+            .collect()
+    };
+    let centroids = fitted.centres.chunks_exact(width);
+    centroids
+        .zip(counts.iter().zip(&leavers))
         .filter(|(_, (users, _))| **users > 0)
-        .map(|(centroid, (users, leavers))| Segment {
-            name: name(centroid, &average, axes),
+        .map(|(centroid, (users, leavers))| Cluster {
             centroid: centroid.to_vec(),
+            off: off(centroid),
             users: *users,
             churn_rate: *leavers as f64 / *users as f64,
         })
-        .collect();
+        .collect()
+}
+
+/// Adds clusters that no earlier segment is like, by rising churn rate: with the next keys, and names that no other has.
+fn add_new(segments: &mut Segments, axes: &[Axis], clusters: Vec<Cluster>) {
+    let named = clusters.into_iter();
+    let mut named: Vec<(String, Cluster)> = named.map(|c| (name(&c.off, axes), c)).collect();
+    named.sort_by(|(name_a, a), (name_b, b)| {
+        let rates = a.churn_rate.total_cmp(&b.churn_rate);
+        rates.then_with(|| name_a.cmp(name_b))
+    });
+    for (name, cluster) in named {
+        let key = SegmentKey::at(segments.last_key as usize);
+        segments.last_key = key.number();
+        let name = unlike(name, &segments.items);
+        segments.items.push(cluster.into_segment(key, name));
+    }
+}
+
+impl Cluster {
+    fn into_segment(self, key: SegmentKey, name: String) -> Segment {
+        Segment {
+            key,
+            name,
+            centroid: self.centroid,
+            users: self.users,
+            churn_rate: self.churn_rate,
+        }
+    }
+}
+
+/// By rising churn rate, equal ones by name.
+fn sort(items: &mut [Segment]) {
     items.sort_by(|a, b| {
         let rates = a.churn_rate.total_cmp(&b.churn_rate);
         rates.then_with(|| a.name.cmp(&b.name))
     });
-    number_namesakes(&mut items);
-    items
 }
 
-/// What sets a centroid apart from the average user, strongest first.
-fn name(centroid: &[f64], average: &[f64], axes: &[Axis]) -> String {
+/// What an average user is called, and a cluster of them.
+const AVERAGE: &str = "average";
+
+/// What sets a cluster apart from the average user, strongest first.
+fn name(off: &[f64], axes: &[Axis]) -> String {
     let mut words: Vec<(f64, &str)> = Vec::new();
-    for ((at, average), axis) in centroid.iter().zip(average).zip(axes) {
-        let off = at - average;
+    for (off, axis) in off.iter().zip(axes) {
         if off.abs() >= NOTABLE {
-            words.push((off.abs(), if off > 0.0 { axis.high } else { axis.low }));
+            words.push((off.abs(), if *off > 0.0 { axis.high } else { axis.low }));
         }
     }
     words.sort_by(|a, b| b.0.total_cmp(&a.0));
     if words.is_empty() {
-        return "average".to_owned();
+        return AVERAGE.to_owned();
     }
     let words: Vec<&str> = words.into_iter().map(|(_, word)| word).collect();
     words.join(", ")
 }
 
-/// Numbers segments of one name: "recent, frequent (2)".
-fn number_namesakes(items: &mut [Segment]) {
-    for i in 1..items.len() {
-        let (before, rest) = items.split_at_mut(i);
-        let item = &mut rest[0];
-        let numbered = format!("{} (", item.name);
-        let namesakes = before
-            .iter()
-            .filter(|b| b.name == item.name || b.name.starts_with(&numbered));
-        let number = namesakes.count() + 1;
-        if number > 1 {
-            item.name = format!("{} ({number})", item.name);
-        }
+/// The name, numbered where others have it: "recent, frequent (2)".
+fn unlike(name: String, others: &[Segment]) -> String {
+    let is_taken = |name: &str| others.iter().any(|other| other.name == name);
+    if !is_taken(&name) {
+        return name;
     }
+    let numbered = (2..).map(|number| format!("{name} ({number})"));
+    numbered
+        .take(others.len() + 1)
+        .find(|numbered| !is_taken(numbered))
+        .unwrap_or(name)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::features::FeatureSchema;
-
-    fn catalogue() -> Catalogue {
-        Catalogue::new(FeatureSchema {
-            activity: vec!["purchase".into()],
-            other_kinds: vec![],
-            horizon_days: vec![30],
-            amounts: true,
-            seasonal_years: 0,
-            lead_days: 0,
-            value_kinds: Vec::new(),
-        })
-        .unwrap()
-    }
-
-    /// Three clear groups in the standardised space, the third of them all churners.
-    fn groups() -> (Vec<f64>, Vec<bool>) {
-        let catalogue = catalogue();
-        let axes = axes(&catalogue);
-        let centres = [
-            [-1.0, 1.2, 0.1, 1.0],
-            [-0.8, -0.2, -1.5, -0.1],
-            [1.6, -1.0, 0.2, -0.9],
-        ];
-        let mut z = Vec::new();
-        let mut churned = Vec::new();
-        for i in 0..900_usize {
-            let mut row = vec![0.0; catalogue.len()];
-            for (axis, Axis { position, .. }) in axes.iter().enumerate() {
-                row[*position] = centres[i % 3][axis] + ((i * 7 + axis * 13) % 29) as f64 / 100.0;
-            }
-            z.extend(row);
-            churned.push(i % 3 == 2 || (i % 3 == 1 && i % 2 == 0));
-        }
-        (z, churned)
-    }
-
-    fn fit(config: &SegmentConfig) -> Segments {
-        let (z, churned) = groups();
-        fit_segments(&catalogue(), &z, &churned, config, 7).unwrap()
-    }
-
-    #[test]
-    fn clear_groups_are_found_counted_ordered_and_named() {
-        let segments = fit(&SegmentConfig::default());
-        assert_eq!(
-            segments.features,
-            [
-                "recency_days",
-                "active_days_120d",
-                "tenure_days",
-                "amount_mean"
-            ]
-        );
-        let found: Vec<(&str, u64)> = segments
-            .items
-            .iter()
-            .map(|s| (s.name.as_str(), s.users))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                ("frequent, high spend, recent, long-standing", 300),
-                ("new, recent", 300),
-                ("lapsed, rare, low spend, long-standing", 300)
-            ]
-        );
-        assert!(
-            segments
-                .items
-                .is_sorted_by(|a, b| a.churn_rate <= b.churn_rate)
-        );
-        assert_eq!(segments.items[2].churn_rate, 1.0);
-    }
-
-    /// Enough users for several parts of work, which threads share.
-    #[test]
-    fn one_seed_gives_one_answer_on_any_number_of_threads() {
-        let (z, churned) = groups();
-        let (z, churned) = (z.repeat(25), churned.repeat(25));
-        let config = SegmentConfig {
-            sample_users: 20_000,
-            k_max: 4,
-            ..Default::default()
-        };
-        let on = |threads, seed| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            let fit = || fit_segments(&catalogue(), &z, &churned, &config, seed).unwrap();
-            // Debug prints the shortest text that reads back as the same number, so equal text is equal bits.
-            format!("{:?}", pool.build().unwrap().install(fit))
-        };
-        let alone = on(1, 7);
-        assert_eq!(alone, on(3, 7));
-    }
-
-    #[test]
-    fn the_reference_finds_the_same_groups() {
-        let counts = |solver| {
-            fit(&SegmentConfig {
-                solver,
-                ..Default::default()
-            })
-            .items
-            .into_iter()
-            .map(|s| (s.name, s.users))
-        };
-        assert!(counts(SegmentSolver::Lloyd).eq(counts(SegmentSolver::Linfa)));
-    }
-
-    #[test]
-    fn too_few_users_make_no_segments() {
-        let (z, churned) = groups();
-        let some = 50 * catalogue().len();
-        let segments = fit_segments(
-            &catalogue(),
-            &z[..some],
-            &churned[..50],
-            &SegmentConfig::default(),
-            7,
-        )
-        .unwrap();
-        assert!(segments.items.is_empty());
-    }
-
-    #[test]
-    fn identical_users_are_one_segment() {
-        let z = vec![0.0; 200 * catalogue().len()];
-        let segments = fit_segments(
-            &catalogue(),
-            &z,
-            &[false; 200],
-            &SegmentConfig::default(),
-            7,
-        )
-        .unwrap();
-        assert_eq!(segments.items.iter().map(|s| s.users).sum::<u64>(), 200);
-        assert!(segments.items.len() == 1 && segments.items[0].name == "average");
-    }
-}
+mod tests;

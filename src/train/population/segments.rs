@@ -3,7 +3,7 @@
 use crate::card::{ProfileCard, SegmentCard};
 use crate::features::Feature;
 use crate::math::{quantile_sorted, wilson_interval};
-use crate::model::{Preprocessing, Segments};
+use crate::model::{Preprocessing, Segment, Segments};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
 
@@ -25,7 +25,9 @@ pub(crate) fn segment_of(
     let positions = positions(ctx, segments);
     let columns = &preprocessing.columns;
     let segment = |row: &[f64]| {
-        let standardised = positions.iter().map(|p| columns[*p].standardise(row[*p]));
+        let axes = positions.iter().enumerate();
+        let standardised =
+            axes.map(|(axis, p)| segments.column(axis, &columns[*p]).standardise(row[*p]));
         segments.nearest(standardised).map(|(id, _)| id)
     };
     data.rows().map(segment).collect()
@@ -41,7 +43,7 @@ pub(crate) fn segment_cards(
     let of = segment_of(ctx, preprocessing, segments, data);
     let mut cards: Vec<SegmentCard> = Vec::with_capacity(segments.items.len());
     for (id, segment) in segments.items.iter().enumerate() {
-        cards.push(segment_card(&segment.name, data, &of, id));
+        cards.push(segment_card(segment, data, &of, id));
     }
     for position in positions(ctx, segments) {
         let feature = &ctx.catalogue.features()[position];
@@ -57,7 +59,7 @@ pub(crate) fn segment_cards(
 }
 
 /// The users of a segment, still without a profile.
-fn segment_card(name: &str, data: &Dataset, of: &[Option<usize>], id: usize) -> SegmentCard {
+fn segment_card(segment: &Segment, data: &Dataset, of: &[Option<usize>], id: usize) -> SegmentCard {
     let own = || {
         data.labels
             .iter()
@@ -69,7 +71,8 @@ fn segment_card(name: &str, data: &Dataset, of: &[Option<usize>], id: usize) -> 
     let churn_rate = churners as f64 / users.max(1) as f64;
     let (churn_low, churn_high) = wilson_interval(churn_rate, users);
     SegmentCard {
-        name: name.to_owned(),
+        key: Some(segment.key),
+        name: segment.name.clone(),
         users,
         share: users as f64 / data.len().max(1) as f64,
         churn_rate,

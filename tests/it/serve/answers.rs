@@ -53,6 +53,7 @@ async fn a_full_answer_names_stage_segment_model_and_day() {
         ["recent, frequent", "long gone"][segment.id as usize] == segment.name
             && segment.distance > 0.0
     );
+    assert_eq!(segment.key, ["s04", "s02"][segment.id as usize]);
     assert_eq!(score.as_of, END);
     assert_eq!(score.model_version, VERSION);
 }
@@ -232,6 +233,8 @@ async fn get_model_returns_the_whole_model() {
     assert_eq!(model.feature_hash, spec.feature_hash);
     assert_eq!(model.card_json, CARD);
     assert_eq!(model.segments[1].name, "long gone");
+    let keys: Vec<&str> = model.segments.iter().map(|s| s.key.as_str()).collect();
+    assert_eq!(keys, ["s04", "s02"]);
     assert_eq!(model.stage_thresholds.unwrap().growth_days, 182);
     assert_eq!(
         model.risk_thresholds.unwrap(),

@@ -338,6 +338,7 @@ async fn the_description_has_every_path_and_refers_to_nothing_that_is_not_there(
     assert_eq!(
         paths,
         [
+            "/v1/kpis",
             "/v1/models",
             "/v1/models/{model}",
             "/v1/score",

@@ -178,7 +178,8 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
                 "churn_probability_30d",
                 "churn_probability_90d",
                 "segment",
-                "status"
+                "status",
+                "segment_key"
             ]
         );
         assert!(
@@ -205,6 +206,13 @@ async fn every_form_gives_the_native_answer_bit_for_bit() {
             ints(&answer.raw_output_contents[3]),
             native.iter().map(|s| s.status).collect::<Vec<_>>()
         );
+        let key = |score: &Score| -> Vec<u8> {
+            let key = score.segment.as_ref().map_or("", |s| s.key.as_str());
+            [&(key.len() as u32).to_le_bytes(), key.as_bytes()].concat()
+        };
+        let keys: Vec<u8> = native.iter().flat_map(key).collect();
+        assert_eq!(&answer.raw_output_contents[4][..], keys);
+        assert!(keys.windows(3).any(|text| text == b"s02" || text == b"s04"));
     }
 }
 
@@ -280,7 +288,7 @@ async fn the_metadata_lists_the_models_tensors() {
             .iter()
             .all(|input| input.datatype == "FP64" && input.shape == [-1])
     );
-    assert_eq!(metadata.outputs.len(), 4);
+    assert_eq!(metadata.outputs.len(), 5);
     let server_metadata = client
         .server_metadata(ServerMetadataRequest {})
         .await

@@ -170,6 +170,7 @@ pub(super) fn mapped(score: &Score) -> Value {
         set(&mut inner, "id", json!(segment.id));
         set(&mut inner, "name", json!(segment.name));
         set(&mut inner, "distance", number(segment.distance));
+        set(&mut inner, "key", json!(segment.key));
         out["segment"] = inner;
     }
     if let Some(days) = score.recency_days {

@@ -11,11 +11,12 @@ use super::raw::{Raw, SCORE_USER, framed};
 use super::*;
 
 /// What each permission allows, written down apart from the server's own table.
-const ALLOWED: [(&str, &str); 20] = [
+const ALLOWED: [(&str, &str); 21] = [
     ("/churn.v1.ScoringService/ScoreUser", "score"),
     ("/churn.v1.ScoringService/BatchScoreUsers", "score"),
     ("/churn.v1.ScoringService/StreamScoreUsers", "score"),
     ("/churn.v1.ScoringService/ListUsers", "score"),
+    ("/churn.v1.InsightService/GetKpis", "score"),
     ("/inference.GRPCInferenceService/ModelInfer", "score"),
     ("/churn.v1.ModelService/GetModel", "read"),
     ("/churn.v1.ModelService/ListModels", "read"),

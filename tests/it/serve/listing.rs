@@ -197,6 +197,20 @@ async fn filters_leave_what_they_say() {
         "{}",
         expected.len()
     );
+    let request = ListUsersRequest {
+        segment_keys: vec!["s02".to_owned()],
+        ..of_pages(50)
+    };
+    assert_eq!(found(request).await, expected);
+    let request = ListUsersRequest {
+        segment_ids: vec![0],
+        segment_keys: vec!["s02".to_owned()],
+        ..of_pages(50)
+    };
+    assert_eq!(
+        found(request).await,
+        expect(&|score| score.segment.is_some())
+    );
 }
 
 /// What is wrong with a request.
@@ -212,7 +226,7 @@ async fn what_cannot_be_listed_is_named() {
         assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
         status.message().to_owned()
     };
-    let cases: [(Change, &str); 6] = [
+    let cases: [(Change, &str); 7] = [
         (|r| r.order = 9, "order: 9 is not a UserOrder"),
         (
             |r| r.horizon_days = 31,
@@ -223,6 +237,10 @@ async fn what_cannot_be_listed_is_named() {
         (
             |r| r.segment_ids = vec![99],
             "segment_ids[0]: the model has no segment 99",
+        ),
+        (
+            |r| r.segment_keys = vec!["s02".into(), "s01".into()],
+            "segment_keys[1]: the model has no segment `s01`, but s04, s02",
         ),
         (|r| r.stages = vec![1; 1_001], "stages: there are 1001"),
     ];

@@ -4,7 +4,7 @@ use ebb::card::Card;
 use ebb::events::{EventsError, ReadLog};
 use ebb::history::{Day, Users};
 use ebb::model::{self, Bundle};
-use ebb::report::{html, text as card_text};
+use ebb::report::{html, resegmented, text as card_text};
 use ebb::train::TrainError;
 use ebb::train::config::Config;
 use ebb::train::pipeline::{FitInput, fit as fit_all};
@@ -38,10 +38,15 @@ pub(crate) struct Args {
     /// file, as-of day, users and version of this program.
     #[arg(long)]
     pub(crate) if_changed: bool,
-    /// Keep the bounds of the value tiers of this bundle, such as the one in use, so that a user of the same value stays in the
-    /// same tier; without effect where the tiers have other names, or with value.retier = true.
+    /// Go on from this bundle, such as the one in use: its segments keep their keys, and its value tiers their bounds, so that
+    /// a user of the same value stays in the same tier; tiers without effect where they have other names, or with
+    /// value.retier = true.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) previous: Option<PathBuf>,
+    /// Write the bundle even if users change segment whose behaviour does not: more than a quarter of them have another key
+    /// than under --previous while the population is the same, or its segments are made of other features.
+    #[arg(long, requires = "previous")]
+    pub(crate) resegment: bool,
     /// The bundle's folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -98,6 +103,9 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
     if !args.allow_below_baseline {
         refuse_below_baseline(&fitted.card, output)?;
     }
+    if !args.resegment {
+        refuse_other_segments(&fitted.card, output)?;
+    }
     fitted.card.made_from = made_from;
     let card = fitted.card.to_json().map_err(failed)?;
     let report = html::render(&fitted.card);
@@ -129,6 +137,25 @@ fn print_same(args: &Args, version: &str, card: &Card, output: Output) -> Outcom
         "card": card,
     });
     output.result(&json, &text)
+}
+
+/// A model that gives many users another segment without need is shown, and not written.
+fn refuse_other_segments(card: &Card, output: Output) -> Outcome {
+    let Some(migration) = &card.segment_migration else {
+        return Ok(());
+    };
+    if !migration.needs_resegment {
+        return Ok(());
+    }
+    let text = card_text::render(card);
+    output.result(
+        &json!({"model": null, "out": null, "needs_resegment": true, "card": card}),
+        &text,
+    )?;
+    Err(Failure::Failed(anyhow::anyhow!(
+        "{}, so nothing was written; --resegment writes it all the same, and fitting without --previous begins again with s01",
+        resegmented(migration)
+    )))
 }
 
 /// A model that does not beat recency alone is shown, and not written.

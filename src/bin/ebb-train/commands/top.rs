@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// What users are ordered by.
     #[arg(long, value_enum, default_value_t = By::Risk)]
     pub(crate) by: By,
-    /// Only users of this segment, by its number or name; may be repeated.
+    /// Only users of this segment, by its number, key or name; may be repeated.
     #[arg(long, value_name = "SEGMENT")]
     pub(crate) segment: Vec<String>,
     /// Only users in this lifecycle stage; may be repeated.

@@ -86,7 +86,7 @@ fn notes(value: &ValueCard) -> Markup {
 }
 
 /// A table that is wider than a phone: it is moved sideways by itself, by touch and by keyboard.
-fn wide(label: &str, table: Markup) -> Markup {
+pub(super) fn wide(label: &str, table: Markup) -> Markup {
     html! { div.scroll role="region" aria-label=(label) tabindex="0" { (table) } }
 }
 
@@ -101,7 +101,7 @@ fn behind(label: &str, table: Markup) -> Markup {
 }
 
 /// A table of figures: the headings, and rows that begin with a name.
-fn table(headings: &[&str], rows: &[Vec<String>]) -> Markup {
+pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> Markup {
     html! {
         table.plain {
             thead { tr { @for heading in headings { th scope="col" { (heading) } } } }

@@ -2,8 +2,8 @@
 //!
 //! Inputs are the named features, each a tensor of one value for each row; or all of them as one matrix, `features`, in
 //! the catalogue's order, which the request parameter `feature_hash` proves. NaN, or a feature that is left out, is
-//! unknown. Outputs are the churn probability for each horizon, the segment and the status, always as raw contents; of a model with
-//! a value part also the expected spend, the residual value, the value at risk and the tier.
+//! unknown. Outputs are the churn probability for each horizon, the segment with its key and the status, always as raw contents;
+//! of a model with a value part also the expected spend, the residual value, the value at risk and the tier.
 //! Numbers are those of the scoring service, bit for bit.
 
 pub(crate) mod inputs;

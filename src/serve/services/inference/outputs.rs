@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::inputs::Matrix;
 use super::wire::model_infer_request::InferRequestedOutputTensor;
 use super::wire::model_infer_response::InferOutputTensor;
-use crate::model::{MatrixScores, MatrixValues, RowOutcome, ValueTier};
+use crate::model::{MatrixScores, MatrixValues, RowOutcome, Segment, ValueTier};
 use crate::serve::errors::CallError;
 use crate::serve::registry::ServedModel;
 use crate::serve::wire::ScoreStatus;
@@ -22,6 +22,8 @@ pub(crate) enum Output {
     Segment,
     /// The number of the `ScoreStatus`.
     Status,
+    /// The segment's lasting name; empty for none.
+    SegmentKey,
     /// An amount of the value part.
     Amount(Amount),
     /// The name of the tier of value; empty for none.
@@ -68,6 +70,7 @@ impl Output {
             Self::Probability { horizon_days, .. } => format!("churn_probability_{horizon_days}d"),
             Self::Segment => "segment".to_owned(),
             Self::Status => "status".to_owned(),
+            Self::SegmentKey => "segment_key".to_owned(),
             Self::Amount(amount) => amount.name().to_owned(),
             Self::Tier => "value_tier".to_owned(),
         }
@@ -78,7 +81,7 @@ impl Output {
         match self {
             Self::Probability { .. } | Self::Amount(_) => "FP64",
             Self::Segment | Self::Status => "INT32",
-            Self::Tier => "BYTES",
+            Self::SegmentKey | Self::Tier => "BYTES",
         }
     }
 }
@@ -94,7 +97,7 @@ pub(crate) fn all(model: &ServedModel) -> Vec<Output> {
     let amounts = Amount::ALL.into_iter().map(Output::Amount);
     let value = amounts.chain([Output::Tier]).filter(|_| has_value);
     probabilities
-        .chain([Output::Segment, Output::Status])
+        .chain([Output::Segment, Output::Status, Output::SegmentKey])
         .chain(value)
         .collect()
 }
@@ -130,6 +133,7 @@ pub(crate) struct RowScores<'m> {
     horizons: usize,
     /// The tiers of the model; none without a value part.
     tiers: &'m [ValueTier],
+    segments: &'m [Segment],
 }
 
 impl<'m> RowScores<'m> {
@@ -146,6 +150,7 @@ impl<'m> RowScores<'m> {
                 scores,
                 horizons: model.spec().models.len(),
                 tiers: model.spec().value.as_ref().map_or(&[], |v| &v.tiers),
+                segments: &model.spec().segments.items,
             }),
         }
     }
@@ -169,17 +174,21 @@ impl<'m> RowScores<'m> {
         self.scores.values.as_ref()
     }
 
-    /// The names of the rows' tiers as raw contents: each behind its length in four bytes.
-    fn tier_names(&self) -> Vec<u8> {
+    /// The names of the rows' tiers.
+    fn tier_names(&self) -> impl Iterator<Item = String> {
         let tiers = self.values().map_or(&[][..], |values| &values.tiers);
-        let mut bytes = Vec::new();
-        for tier in tiers {
-            let name = tier.and_then(|tier| self.tiers.get(tier));
-            let name = name.map_or("", |tier| tier.name.as_str());
-            bytes.extend((name.len() as u32).to_le_bytes());
-            bytes.extend(name.as_bytes());
-        }
-        bytes
+        tiers.iter().map(|tier| {
+            let tier = tier.and_then(|tier| self.tiers.get(tier));
+            tier.map_or_else(String::new, |tier| tier.name.clone())
+        })
+    }
+
+    /// The keys of the rows' segments.
+    fn segment_keys(&self) -> impl Iterator<Item = String> {
+        self.scores.segments.iter().map(|segment| {
+            let segment = segment.and_then(|id| self.segments.get(id));
+            segment.map_or_else(String::new, |segment| segment.key.to_string())
+        })
     }
 
     /// An output as a tensor and its raw contents.
@@ -209,7 +218,8 @@ impl<'m> RowScores<'m> {
                         .collect()
                 })
                 .unwrap_or_default(),
-            Output::Tier => self.tier_names(),
+            Output::Tier => raw_texts(self.tier_names()),
+            Output::SegmentKey => raw_texts(self.segment_keys()),
             Output::Status => self
                 .scores
                 .outcomes
@@ -226,6 +236,16 @@ impl<'m> RowScores<'m> {
         };
         (tensor, bytes.into())
     }
+}
+
+/// Texts as raw contents: each behind its length in four bytes.
+fn raw_texts(texts: impl Iterator<Item = String>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for text in texts {
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    bytes
 }
 
 fn status(outcome: RowOutcome) -> ScoreStatus {
@@ -270,7 +290,7 @@ mod tests {
             scores: MatrixScores {
                 outcomes: vec![RowOutcome::Scored, RowOutcome::TooNew, RowOutcome::Scored],
                 probabilities: vec![0.5, 0.25, f64::NAN, f64::NAN, 0.75, 0.5],
-                segments: vec![None; 3],
+                segments: vec![Some(0), None, Some(1)],
                 values: Some(MatrixValues {
                     expected_spend: vec![10.0, f64::NAN, 30.0],
                     residual_value: vec![4.0, f64::NAN, 12.0],
@@ -280,6 +300,7 @@ mod tests {
             },
             horizons: 2,
             tiers: &spec.value.as_ref().unwrap().tiers,
+            segments: &spec.segments.items,
         };
         let (tensor, bytes) = rows.tensor(Output::Amount(Amount::AtRisk));
         assert_eq!(
@@ -297,5 +318,8 @@ mod tests {
         let (tensor, bytes) = rows.tensor(Output::Tier);
         assert_eq!((tensor.datatype.as_str(), tensor.shape), ("BYTES", vec![3]));
         assert_eq!(&bytes[..], b"\x03\0\0\0low\0\0\0\0\x04\0\0\0high");
+        let (tensor, bytes) = rows.tensor(Output::SegmentKey);
+        assert_eq!((tensor.datatype.as_str(), tensor.shape), ("BYTES", vec![3]));
+        assert_eq!(&bytes[..], b"\x03\0\0\0s04\0\0\0\0\x03\0\0\0s02");
     }
 }

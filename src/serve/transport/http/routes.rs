@@ -59,7 +59,7 @@ struct Template {
     rpc: &'static str,
 }
 
-const TEMPLATES: [Template; 5] = [
+const TEMPLATES: [Template; 6] = [
     Template {
         verb: Verb::Post,
         path: "/v1/score",
@@ -74,6 +74,11 @@ const TEMPLATES: [Template; 5] = [
         verb: Verb::Get,
         path: "/v1/users",
         rpc: "/churn.v1.ScoringService/ListUsers",
+    },
+    Template {
+        verb: Verb::Get,
+        path: "/v1/kpis",
+        rpc: "/churn.v1.InsightService/GetKpis",
     },
     Template {
         verb: Verb::Get,

@@ -2,6 +2,7 @@
 //! defaults, and both sides of every range.
 
 mod check;
+mod kpi;
 mod log;
 mod model;
 mod privacy;
@@ -14,7 +15,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 9] = [
+pub static SECTIONS: [Section; 11] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -57,6 +58,16 @@ pub static SECTIONS: [Section; 9] = [
         name: "privacy",
         purpose: "What may be published about groups of users.",
         settings: Cow::Borrowed(privacy::PRIVACY),
+    },
+    Section {
+        name: "kpi",
+        purpose: "How the indicators of `ebb-train kpi` are defined.",
+        settings: Cow::Borrowed(kpi::KPI),
+    },
+    Section {
+        name: "costs",
+        purpose: "What the acquisition of users cost, for the indicators of costs.",
+        settings: Cow::Borrowed(kpi::COSTS),
     },
     Section {
         name: "check",

@@ -76,6 +76,8 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
         events,
         train,
         check,
+        kpi,
+        costs,
         ..
     } = parse(SMALL).unwrap();
     // What the reader of logs applies where an optional key is left out.
@@ -95,6 +97,8 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
             "risk_bands" => table(&train.bands),
             "value" => table(&train.value),
             "privacy" => table(&train.privacy),
+            "kpi" => table(&kpi),
+            "costs" => table(&costs),
             "check" => table(&check),
             _ => table(&train.lifecycle),
         };

@@ -44,12 +44,7 @@ const FINER: f64 = 100.0;
 /// Source: Lloyd, Least squares quantization in PCM, IEEE Transactions on Information Theory 28 (1982).
 pub fn fit_points(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fitted, KMeansError> {
     points.check(params.k)?;
-    let variance = points.mean_variance();
-    // Twice the columns' spread, all of them at once and over all points: no sum below is larger.
-    if !(4.0 * variance * points.width as f64 * points.len() as f64).is_finite() {
-        return Err(KMeansError::TooFarApart);
-    }
-    let least_move = params.tolerance * variance;
+    let least_move = least_move(params, points)?;
     let mut random = Xoshiro256PlusPlus::seed_from_u64(params.seed);
     let mut start = || {
         let centres = draw_centres(points, params.k, &mut random);
@@ -74,6 +69,46 @@ pub fn fit_points(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fitte
             best
         }
     })
+}
+
+/// The end of one start at these centres, one after another: `params.k` of the points' width. Restarts and seed are without
+/// effect.
+///
+/// # Errors
+/// [`KMeansError`] names what of the points or the centres is at fault.
+pub fn fit_from(
+    params: &LloydKMeansValid,
+    points: Points<'_>,
+    centres: &[f64],
+) -> Result<Fitted, KMeansError> {
+    points.check(params.k)?;
+    check_centres(params, points, centres)?;
+    let least_move = least_move(params, points)?;
+    Ok(descend(points, centres.to_vec(), least_move / FINER))
+}
+
+/// Whether there are `params.k` finite centres.
+pub(super) fn check_centres(
+    params: &LloydKMeansValid,
+    points: Points<'_>,
+    centres: &[f64],
+) -> Result<(), KMeansError> {
+    let width = points.width;
+    let given = Points {
+        values: centres,
+        width,
+    };
+    given.check(params.k)
+}
+
+/// The squared distances, added up, that centres may still move at the end.
+fn least_move(params: &LloydKMeansValid, points: Points<'_>) -> Result<f64, KMeansError> {
+    let variance = points.mean_variance();
+    // Twice the columns' spread, all of them at once and over all points: no sum below is larger.
+    if !(4.0 * variance * points.width as f64 * points.len() as f64).is_finite() {
+        return Err(KMeansError::TooFarApart);
+    }
+    Ok(params.tolerance * variance)
 }
 
 /// Lloyd's steps from some centres, until no point changes hands or the centres moved little.

@@ -10,8 +10,8 @@ pub(crate) mod initial;
 pub(crate) mod points;
 pub(crate) mod reference;
 
-pub use algorithm::{Fitted, fit_points};
+pub use algorithm::{Fitted, fit_from, fit_points};
 pub use errors::KMeansError;
 pub use hyperparams::{LloydKMeans, LloydKMeansValid};
 pub use points::Points;
-pub use reference::fit_reference;
+pub use reference::{fit_reference, fit_reference_from};

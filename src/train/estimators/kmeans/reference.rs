@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView2};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::algorithm::check_centres;
 use super::hyperparams::MAX_STEPS;
 use super::points::nearest;
 use super::{Fitted, KMeansError, LloydKMeansValid, Points};
@@ -15,6 +16,33 @@ use super::{Fitted, KMeansError, LloydKMeansValid, Points};
 /// linfa-clustering stops by the distance that the centres move, not by its square over the variance: it is given what
 /// comes to the same for columns with a variance of 1. Inertia is counted here, because what it reports is the mean.
 pub fn fit_reference(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fitted, KMeansError> {
+    run(params, points, params.restarts, KMeansInit::KMeansPlusPlus)
+}
+
+/// The same from one start at these centres: see [`super::fit_from`].
+///
+/// # Errors
+/// [`KMeansError`] names what of the points or the centres is at fault.
+pub fn fit_reference_from(
+    params: &LloydKMeansValid,
+    points: Points<'_>,
+    centres: &[f64],
+) -> Result<Fitted, KMeansError> {
+    check_centres(params, points, centres)?;
+    let shape = |_| KMeansError::Shape {
+        values: centres.len(),
+        width: points.width,
+    };
+    let start = ArrayView2::from_shape((params.k, points.width), centres).map_err(shape)?;
+    run(params, points, 1, KMeansInit::Precomputed(start.to_owned()))
+}
+
+fn run(
+    params: &LloydKMeansValid,
+    points: Points<'_>,
+    restarts: usize,
+    init: KMeansInit<f64>,
+) -> Result<Fitted, KMeansError> {
     points.check(params.k)?;
     let shape = |_| KMeansError::Shape {
         values: points.values.len(),
@@ -25,10 +53,10 @@ pub fn fit_reference(params: &LloydKMeansValid, points: Points<'_>) -> Result<Fi
         .to_owned();
     let random = Xoshiro256PlusPlus::seed_from_u64(params.seed);
     let model = KMeans::params_with_rng(params.k, random)
-        .n_runs(params.restarts)
+        .n_runs(restarts)
         .tolerance(params.tolerance.sqrt().max(f64::MIN_POSITIVE))
         .max_n_iterations(MAX_STEPS as u64)
-        .init_method(KMeansInit::KMeansPlusPlus)
+        .init_method(init)
         .fit(&DatasetBase::from(records))?;
     let centres: Vec<f64> = model.centroids().iter().copied().collect();
     let inertia = points.iter().map(|point| nearest(&centres, point).1).sum();
