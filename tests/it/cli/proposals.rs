@@ -30,6 +30,55 @@ fn proposed(folder: &Path, name: &str, more: &str) -> Value {
     serde_json::from_str(&ebb_train(folder, &propose).ok().out).unwrap()
 }
 
+/// Cells of the matrix of moves count ten users at least.
+fn assert_cells_are_large(proposal: &Value) {
+    let cells = proposal["users_moved"].as_object().unwrap().values();
+    let cells: Vec<&Value> = cells
+        .flat_map(|row| row.as_object().unwrap().values())
+        .collect();
+    assert!(
+        cells
+            .iter()
+            .any(|users| users.as_u64().is_some_and(|users| users >= 10)),
+        "{proposal}"
+    );
+    assert!(
+        cells
+            .iter()
+            .all(|users| users.as_u64().is_none_or(|users| users >= 10)),
+        "{proposal}"
+    );
+}
+
+/// What was accepted is not accepted again, and is the calibration from then on.
+fn assert_accepted(folder: &Path, accept: &str) {
+    let again = ebb_train(folder, accept);
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("has changed since"), "{}", again.err);
+    // The calibration is that of the proposal now; nothing can be said for eight weeks.
+    let rest = proposed(folder, "log", "");
+    assert_eq!(rest["proposals"], serde_json::json!([]));
+    assert!(
+        rest["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("were calibrated as of 2026-06-29"),
+        "{rest}"
+    );
+
+    fs::write(folder.join("log/calibration.log"), "nonsense\n").unwrap();
+    let damaged = ebb_train(
+        folder,
+        "propose --config log/ebb.toml --previous model --out p",
+    );
+    assert_eq!(damaged.code, 1);
+    assert!(
+        damaged.err.contains("calibration.log: line 1"),
+        "{}",
+        damaged.err
+    );
+}
+
 #[test]
 fn a_faster_business_is_proposed_accepted_once_and_recorded() {
     let folder = tempfile::tempdir().unwrap();
@@ -50,22 +99,7 @@ fn a_faster_business_is_proposed_accepted_once_and_recorded() {
         ),
         (&28.into(), &21.into())
     );
-    let cells = proposal["users_moved"].as_object().unwrap().values();
-    let cells: Vec<&Value> = cells
-        .flat_map(|row| row.as_object().unwrap().values())
-        .collect();
-    assert!(
-        cells
-            .iter()
-            .any(|users| users.as_u64().is_some_and(|users| users >= 10)),
-        "{proposal}"
-    );
-    assert!(
-        cells
-            .iter()
-            .all(|users| users.as_u64().is_none_or(|users| users >= 10)),
-        "{proposal}"
-    );
+    assert_cells_are_large(proposal);
 
     let before = fs::read_to_string(folder.join("log/ebb.toml")).unwrap();
     let accept = format!(
@@ -97,31 +131,7 @@ fn a_faster_business_is_proposed_accepted_once_and_recorded() {
         (&"ann".into(), &"cycle".into())
     );
 
-    let again = ebb_train(folder, &accept);
-    assert_eq!(again.code, 1);
-    assert!(again.err.contains("has changed since"), "{}", again.err);
-    // The calibration is that of the proposal now; nothing can be said for eight weeks.
-    let rest = proposed(folder, "log", "");
-    assert_eq!(rest["proposals"], serde_json::json!([]));
-    assert!(
-        rest["notes"][0]
-            .as_str()
-            .unwrap()
-            .contains("were calibrated as of 2026-06-29"),
-        "{rest}"
-    );
-
-    fs::write(folder.join("log/calibration.log"), "nonsense\n").unwrap();
-    let damaged = ebb_train(
-        folder,
-        "propose --config log/ebb.toml --previous model --out p",
-    );
-    assert_eq!(damaged.code, 1);
-    assert!(
-        damaged.err.contains("calibration.log: line 1"),
-        "{}",
-        damaged.err
-    );
+    assert_accepted(folder, &accept);
 }
 
 #[test]
@@ -186,7 +196,7 @@ fn proposals_are_seldom_wrong_and_seldom_missing() {
     let folder = folder.path();
     shop(folder, "log", 8_000, 1, "1");
     fit(folder, "log");
-    let mut count = |seeds: std::ops::Range<u32>, pace: &str, is_found: &dyn Fn(&Value) -> bool| {
+    let count = |seeds: std::ops::Range<u32>, pace: &str, is_found: &dyn Fn(&Value) -> bool| {
         seeds
             .filter(|seed| {
                 shop(folder, "one", 8_000, *seed, pace);
