@@ -9,6 +9,7 @@
 
 use rayon::prelude::*;
 
+use crate::math::resampling::poisson_weights;
 use crate::math::splitmix::splitmix64;
 
 /// Days of a window, eight weeks.
@@ -182,20 +183,9 @@ fn gaps_in(days: &[i32], start: i32) -> Vec<Gap> {
     inside.iter().enumerate().map(gap).collect()
 }
 
-/// How often a user is drawn: Poisson with mean 1, the same in all windows.
+/// How often a user is drawn: the same in all windows.
 fn weight(user: usize, draw: u64) -> f64 {
-    let bits = splitmix64(splitmix64(user as u64) ^ draw.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let unit = (bits >> 11) as f64 / 2_f64.powi(53);
-    let (mut term, mut below, mut count) = (libm::exp(-1.0), 0.0, 0.0);
-    while count < 12.0 {
-        below += term;
-        if unit < below {
-            break;
-        }
-        count += 1.0;
-        term /= count;
-    }
-    count
+    poisson_weights(splitmix64(user as u64), draw / 4)[(draw % 4) as usize]
 }
 
 /// The cycle in each window; `None` where a median lies behind its window.

@@ -14,7 +14,7 @@ pub mod shock;
 pub use proposal::{Change, Evidence, Proposal, Trigger};
 
 use crate::history::{Coverage, Day, Histories, HistoryError, HistoryView, Stretch};
-use crate::lifecycle::Thresholds;
+use crate::lifecycle::{Eligibility, Thresholds};
 use crate::model::{Bundle, BundleSpec};
 use crate::train::settings::TrainConfig;
 use calibration::Accepted;
@@ -356,49 +356,52 @@ fn push(
     Ok(())
 }
 
-/// The active days before the as-of day, ascending, of at most [`MOST_USERS`] users.
-fn active_days(input: &ProposalInput<'_>) -> Result<Vec<Vec<i32>>, HistoryError> {
-    let is_activity = activity(input);
-    input.histories.evenly(MOST_USERS, |history| {
-        days_of(history, input.as_of, &is_activity).collect()
-    })
+impl ProposalInput<'_> {
+    /// Who is asked about, and which kinds are activity.
+    fn eligibility(&self) -> Eligibility {
+        let churn = &self.config.churn;
+        Eligibility::new(
+            self.histories.kinds(),
+            &churn.activity,
+            churn.churn_event.as_deref(),
+            churn.active_within_days,
+        )
+    }
 }
 
-/// Which kinds of the log are activity, by their number.
-fn activity(input: &ProposalInput<'_>) -> Vec<bool> {
-    let kinds = input.histories.kinds().iter();
-    kinds
-        .map(|kind| input.config.churn.activity.contains(kind))
-        .collect()
+/// The active days before the as-of day, ascending, of at most [`MOST_USERS`] users.
+fn active_days(input: &ProposalInput<'_>) -> Result<Vec<Vec<i32>>, HistoryError> {
+    let eligibility = input.eligibility();
+    input.histories.evenly(MOST_USERS, |history| {
+        days_of(history, input.as_of, &eligibility).collect()
+    })
 }
 
 /// The days before `as_of` with an activity, each once.
 fn days_of<'h>(
     history: HistoryView<'h>,
     as_of: Day,
-    is_activity: &'h [bool],
+    eligibility: &'h Eligibility,
 ) -> impl Iterator<Item = i32> + 'h {
-    let mut last = None;
-    history
-        .before(as_of)
-        .records()
-        .iter()
-        .filter_map(move |record| {
-            let active = is_activity.get(usize::from(record.kind)) == Some(&true);
-            let day = record.day.number();
-            (active && last.replace(day).filter(|_| active) != Some(day)).then_some(day)
+    let records = history.before(as_of).records();
+    records
+        .chunk_by(|a, b| a.day == b.day)
+        .filter(|day| {
+            day.iter()
+                .any(|record| eligibility.is_activity(record.kind))
         })
+        .filter_map(|day| Some(day.first()?.day.number()))
 }
 
 /// The active users of each week before the as-of day, newest first.
 fn weekly_active(input: &ProposalInput<'_>) -> Result<Vec<u64>, HistoryError> {
-    let is_activity = activity(input);
+    let eligibility = input.eligibility();
     let weeks = input.as_of.since(input.coverage.span.from).max(0) as usize / 7;
     let of_blocks = input.histories.map_blocks(|block| {
         let mut counts = vec![0_u64; weeks];
         for (_, _, history) in block.iter() {
             let mut last = None;
-            for day in days_of(history, input.as_of, &is_activity) {
+            for day in days_of(history, input.as_of, &eligibility) {
                 let week = (input.as_of.number() - 1 - day) as usize / 7;
                 if last.replace(week) != Some(week)
                     && let Some(count) = counts.get_mut(week)

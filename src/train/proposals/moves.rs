@@ -3,62 +3,59 @@
 use std::collections::BTreeMap;
 
 use super::ProposalInput;
+use super::proposal::UsersMoved;
+use crate::card::withhold;
 use crate::features::{Catalogue, Extractor};
 use crate::history::{Block, HistoryError};
 use crate::lifecycle::{Behaviour, Eligibility, Stage, Thresholds, classify};
 
-/// Users by their stage now and their stage under `thresholds`. Cells of fewer than `privacy.min_users` are withheld, and in a row
-/// in which one cell alone is withheld, the next smaller one with it.
+/// Users by their stage now and their stage under `thresholds`. Cells of fewer than `privacy.min_users` are withheld, and those that
+/// would give them away.
 pub(super) fn users_moved(
     input: &ProposalInput<'_>,
     thresholds: &Thresholds,
-) -> Result<BTreeMap<String, BTreeMap<String, Option<u64>>>, HistoryError> {
+) -> Result<UsersMoved, HistoryError> {
+    let config = input.config;
     let spec = input.previous.spec();
-    let churn = &input.config.churn;
     let catalogue = input.previous.catalogue();
     let observer = Observer {
         input,
         catalogue,
-        eligibility: Eligibility::new(
-            input.histories.kinds(),
-            &churn.activity,
-            churn.churn_event.as_deref(),
-            churn.active_within_days,
-        ),
+        eligibility: input.eligibility(),
         extractor: Extractor::new(catalogue, input.histories.kinds())
             .only(&Behaviour::quantities(&spec.schema)),
         thresholds,
     };
-    let mut moves: BTreeMap<Stage, BTreeMap<Stage, u64>> = BTreeMap::new();
+    let mut moves = vec![vec![0; STAGES]; STAGES];
     for part in input
         .histories
         .map_blocks(|block| observer.of_block(block))?
     {
         for ((from, to), users) in part {
-            *moves.entry(from).or_default().entry(to).or_default() += users;
+            // A row for each new stage: how many users have a stage now is on the card, and not how many will.
+            moves[to as usize][from as usize] += users;
         }
     }
-    let least = u64::from(input.config.privacy.min_users);
-    let rows = moves.into_iter();
-    Ok(rows
-        .map(|(from, row)| (from.name().to_owned(), withheld(row, least)))
-        .collect())
+    Ok(by_stage(
+        &withhold(&moves, STAGES, config.privacy.min_users.into()),
+        &moves,
+    ))
 }
 
-/// A row of which cells under `least` are withheld, and never one alone of several.
-fn withheld(row: BTreeMap<Stage, u64>, least: u64) -> BTreeMap<String, Option<u64>> {
-    let few = row.values().filter(|users| **users < least).count();
-    let second = if few == 1 {
-        row.values().filter(|users| **users >= least).min().copied()
-    } else {
-        None
-    };
-    row.into_iter()
-        .map(|(to, users)| {
-            let shown = users >= least && Some(users) != second;
-            (to.name().to_owned(), shown.then_some(users))
-        })
-        .collect()
+/// How many stages there are.
+const STAGES: usize = Stage::ALL.len();
+
+/// Those cells that anybody is in, by the stage now and the new one.
+fn by_stage(shown: &[Vec<Option<u64>>], moves: &[Vec<u64>]) -> UsersMoved {
+    let mut rows = UsersMoved::new();
+    for (to, (shown, users)) in Stage::ALL.iter().zip(shown.iter().zip(moves)) {
+        let cells = Stage::ALL.iter().zip(shown.iter().zip(users));
+        for (from, (shown, _)) in cells.filter(|(_, (_, users))| **users > 0) {
+            let row = rows.entry(from.name().to_owned()).or_default();
+            row.insert(to.name().to_owned(), *shown);
+        }
+    }
+    rows
 }
 
 struct Observer<'a> {
@@ -98,15 +95,18 @@ mod tests {
 
     #[test]
     fn no_cell_under_the_least_can_be_read_or_reckoned() {
-        let row = |cells: &[(Stage, u64)]| {
-            let row = withheld(cells.iter().copied().collect(), 10);
-            row.into_values().collect::<Vec<_>>()
-        };
-        let (a, b, c) = (Stage::Acquisition, Stage::Exploration, Stage::Growth);
-        assert_eq!(row(&[(a, 50), (b, 12)]), [Some(50), Some(12)]);
-        assert_eq!(row(&[(a, 50), (b, 9)]), [None, None]);
-        assert_eq!(row(&[(a, 50), (b, 9), (c, 20)]), [Some(50), None, None]);
-        assert_eq!(row(&[(a, 50), (b, 9), (c, 3)]), [Some(50), None, None]);
-        assert_eq!(row(&[(a, 3)]), [None]);
+        let mut moves = vec![vec![0; STAGES]; STAGES];
+        let (new, exploring, growing) = (0, 1, 2);
+        (moves[new][new], moves[exploring][new]) = (50, 9);
+        (moves[exploring][exploring], moves[growing][exploring]) = (40, 12);
+        let shown = by_stage(&withhold(&moves, STAGES, 10), &moves);
+        // Of all in acquisition now, those that are left are known by those that are shown.
+        let acquisition = &shown["acquisition"];
+        assert_eq!(acquisition["acquisition"], None);
+        assert_eq!(acquisition["exploration"], None);
+        let exploration = &shown["exploration"];
+        assert_eq!(exploration["exploration"], Some(40));
+        assert_eq!(exploration["growth"], Some(12));
+        assert_eq!(shown.len(), 2, "stages without anybody are left out");
     }
 }

@@ -61,6 +61,9 @@ pub struct Evidence {
     pub window: Stretch,
 }
 
+/// Users by their stage now and their new stage; `None` for a number that is withheld.
+pub type UsersMoved = BTreeMap<String, BTreeMap<String, Option<u64>>>;
+
 /// A proposed change of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,7 +89,7 @@ pub struct Proposal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Day>,
     /// Users by their stage now and their stage after the change; `None` for cells of fewer than `privacy.min_users`.
-    pub users_moved: BTreeMap<String, BTreeMap<String, Option<u64>>>,
+    pub users_moved: UsersMoved,
 }
 
 impl Proposal {

@@ -131,7 +131,7 @@ fn a_fit_that_moves_many_users_of_the_same_log_is_refused_unless_asked_for() {
     for part in [
         "% of the users get another segment key than under --previous, more than 25.0 %",
         "while the population is the same: its stability index is 0.00, at most 0.10",
-        "so nothing was written; --resegment writes it all the same",
+        "; nothing was written. --resegment writes it all the same",
     ] {
         assert!(error.contains(part), "{error}");
     }

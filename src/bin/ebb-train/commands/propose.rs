@@ -1,16 +1,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use ebb::history::{Day, Users};
+use ebb::history::Day;
 use ebb::model;
 use ebb::output::{self, Destination};
-use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use ebb::train::proposals::calibration::{self, Accepted, CALIBRATION_LOG};
 use ebb::train::proposals::{Change, Proposal, ProposalInput, Proposals, propose as look};
 use serde_json::json;
 
-use super::log::{check_stale, read};
+use super::judging::{JudgedAt, read_for};
+use super::log::check_stale;
 use crate::args::Log;
 use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
@@ -34,9 +34,13 @@ pub(crate) fn propose(args: &Args, output: Output) -> Outcome {
     let config = Config::load(&args.log.config).map_err(usage)?;
     let accepted = accepted(&config.folder)?;
     let model::Saved { bundle, .. } = model::load(&args.previous).map_err(failed)?;
-    agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     outputs::check(&args.log, &config, &[&args.previous], Vec::new())?;
-    let read = read(&args.log, &config, args.as_of, Users::All, output)?;
+    let at = JudgedAt {
+        as_of: args.as_of,
+        allow_seen: false,
+        allow_missing_kinds: false,
+    };
+    let read = read_for(&[&bundle], &args.log, &config, &at, output)?;
     let as_of = args.as_of.unwrap_or(read.coverage.labels_until);
     check_stale(
         &read.coverage,
