@@ -138,6 +138,11 @@ page-picture chromium=env("CHROMIUM", "/usr/bin/chromium"): release
 bounded: release
     tests/bounded/run.sh {{ train }} {{ target }}/bounded
 
+# Long simulations of what is said with a probability: false alarms and misses; not part of CI.
+slow: release
+    cargo test --release --locked --lib -- --ignored
+    cargo test --release --locked --test it -- --ignored --nocapture
+
 # What the server promises under stress, for some minutes ("short") or longer ("long"); not part of CI.
 stress length="short": release
     benches/stress.sh {{ length }}

@@ -47,7 +47,7 @@ pub use value::{
     Winsorised,
 };
 pub use verdict::{Strength, Untested, Verdict};
-pub use withheld::{MIN_USERS, withhold};
+pub use withheld::withhold;
 
 // Plain types of other modules that are part of the card's keys.
 pub use crate::features::FeatureGroup;

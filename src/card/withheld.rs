@@ -1,8 +1,5 @@
 //! Which counts of people are too small to be published.
 
-/// A table's cells count at least so many users, or are withheld.
-pub const MIN_USERS: u64 = 10;
-
 /// The cells of a table of counts that may be published; `cells` are rows, each of `columns` counts, and the sums of the columns
 /// are known to readers. Cells below `min_users` are withheld, and in a column whose withheld cells are fewer users together
 /// also the smallest of the others, since the difference to the sum would give them away; unless all of them are 0. The
@@ -15,22 +12,30 @@ pub fn withhold(cells: &[Vec<u64>], columns: usize, min_users: u64) -> Vec<Vec<O
             .collect()
     };
     let mut table: Vec<Vec<Option<u64>>> = cells.iter().map(published).collect();
-    for column in 0..columns {
-        let count = |row: usize| cells[row].get(column).copied().unwrap_or(0);
-        let mut hidden: u64 = (0..cells.len())
-            .map(count)
-            .filter(|users| !is_large(users))
-            .sum();
-        while hidden > 0 && hidden < min_users {
-            let others = (0..cells.len()).filter(|row| table[*row][column].is_some());
-            let Some(smallest) = others.min_by_key(|row| count(*row)) else {
-                break;
-            };
-            table[smallest][column] = None;
-            hidden += count(smallest);
-        }
-    }
+    (0..columns).for_each(|column| withhold_beside(cells, &mut table, column, min_users));
     table
+}
+
+/// Withholds more cells of a column until those that are withheld are nobody, or enough users together.
+fn withhold_beside(
+    cells: &[Vec<u64>],
+    table: &mut [Vec<Option<u64>>],
+    column: usize,
+    min_users: u64,
+) {
+    let count = |row: usize| cells[row].get(column).copied().unwrap_or(0);
+    let small = (0..cells.len())
+        .map(count)
+        .filter(|users| *users < min_users);
+    let mut hidden: u64 = small.sum();
+    while hidden > 0 && hidden < min_users {
+        let others = (0..cells.len()).filter(|row| table[*row][column].is_some());
+        let Some(smallest) = others.min_by_key(|row| count(*row)) else {
+            break;
+        };
+        table[smallest][column] = None;
+        hidden += count(smallest);
+    }
 }
 
 #[cfg(test)]
@@ -54,10 +59,13 @@ mod tests {
 
     #[test]
     fn what_is_withheld_in_a_column_is_nobody_or_enough() {
-        let mut seed = 1;
+        // A linear congruential generator: Knuth, The Art of Computer Programming, volume 2.
+        let mut state = 1_u64;
         let mut draw = |most: u64| {
-            seed += 1;
-            crate::math::splitmix::splitmix64(seed) % most
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % most
         };
         let mut complementary = 0;
         for _ in 0..500 {

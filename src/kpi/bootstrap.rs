@@ -1,5 +1,6 @@
 //! Intervals of money per user, by drawing users anew.
 
+use crate::math::resampling::poisson_weights;
 use crate::math::splitmix::splitmix64;
 
 /// How often users are drawn anew.
@@ -8,14 +9,7 @@ pub(crate) const DRAWS: usize = 200;
 /// The seed of all draws.
 const SEED: u64 = 20_240_229;
 
-/// The cumulative probabilities of Poisson(1) in parts of 2^16.
-const CUMULATIVE: [u16; 8] = [
-    24_109, 48_219, 60_274, 64_292, 65_296, 65_497, 65_531, 65_535,
-];
-
-/// How often a user is drawn in each draw: Poisson with a mean of 1, which a multinomial draw of many users tends to, so
-/// that users can be gone through one by one. Depends on the user's id and nothing else. Source: Hanley and MacGibbon (2006),
-/// Statistics in Medicine 25.
+/// How often a user is drawn in each draw. Depends on the user's id and nothing else.
 pub(crate) fn weights(user: &str, into: &mut Vec<f64>) {
     into.clear();
     // FNV-1a.
@@ -23,14 +17,7 @@ pub(crate) fn weights(user: &str, into: &mut Vec<f64>) {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let key = splitmix64(hash ^ SEED);
-    for word in 0..(DRAWS / 4) as u64 {
-        let bits = splitmix64(key ^ splitmix64(word));
-        for part in 0..4 {
-            let draw = (bits >> (16 * part)) as u16;
-            let weight = CUMULATIVE.iter().filter(|bound| draw >= **bound).count();
-            into.push(weight as f64);
-        }
-    }
+    into.extend((0..(DRAWS / 4) as u64).flat_map(|four| poisson_weights(key, four)));
 }
 
 /// A sum and what it is divided by, in each draw.

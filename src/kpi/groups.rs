@@ -1,9 +1,9 @@
 //! What users are grouped by, as they were known before a period began.
 
-use super::life::{CHURNED, INACTIVE, Kinds, Life, NEW, StageRules};
+use super::life::{Kinds, Life, StageRules};
 use super::period::PeriodKind;
 use crate::history::{Day, HistoryView};
-use crate::lifecycle::Stage;
+use crate::lifecycle::states;
 use crate::model::{Bundle, ModelError, Prediction, Predictor, Score, Subject, ValueEstimate};
 
 /// Users who are in no group.
@@ -35,14 +35,6 @@ impl SliceBy {
             Self::Cohort => "cohort",
         }
     }
-}
-
-/// Every state of a user: the stages, and where users are that have none.
-pub(crate) fn states() -> impl Iterator<Item = &'static str> {
-    let stages = Stage::ALL.into_iter().map(Stage::name);
-    std::iter::once(NEW)
-        .chain(stages)
-        .chain([INACTIVE, CHURNED])
 }
 
 /// The groups of one grouping.

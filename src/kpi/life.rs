@@ -1,14 +1,7 @@
 //! What the indicators read of one user's history.
 
 use crate::history::{Day, DayRecord, HistoryView};
-use crate::lifecycle::{Behaviour, Eligibility, NotEligible, Thresholds, classify};
-
-/// Users not yet active.
-pub(crate) const NEW: &str = "new";
-/// Users whose last activity is too long ago.
-pub(crate) const INACTIVE: &str = "inactive";
-/// Users for whom the churn event has happened.
-pub(crate) const CHURNED: &str = "churned";
+use crate::lifecycle::{Behaviour, Eligibility, NEW, Thresholds, classify, state_outside};
 
 /// What the numbers of kinds in histories mean.
 #[derive(Clone, Debug)]
@@ -112,10 +105,7 @@ impl Life {
                     .0
                     .name()
             }),
-            Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => NEW,
-            Err(NotEligible::Inactive) => INACTIVE,
-            // Nobody has converted where churn is asked about.
-            Err(NotEligible::AlreadyChurned | NotEligible::AlreadyConverted) => CHURNED,
+            Err(reason) => state_outside(reason),
         }
     }
 

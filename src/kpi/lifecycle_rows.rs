@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::cell::{Share, Weekly};
-use super::groups::states;
 use super::period::Period;
 use super::rows::{Frame, Row};
+use crate::lifecycle::states;
 
 /// Days of a week.
 const WEEK: f64 = 7.0;

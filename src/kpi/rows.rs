@@ -313,7 +313,7 @@ const ORDER: [&str; 16] = [
 /// The place of an indicator; those of several windows come by their numbers.
 fn order(kpi: &str) -> (usize, Vec<u64>) {
     let is = |name: &&str| *name == kpi || (name.ends_with('_') && kpi.starts_with(*name));
-    let place = ORDER.iter().position(|name| is(&name));
+    let place = ORDER.iter().position(is);
     let numbers = kpi.split(|letter: char| !letter.is_ascii_digit());
     (
         place.unwrap_or(ORDER.len()),

@@ -8,10 +8,12 @@ pub(crate) mod behaviour;
 pub(crate) mod eligibility;
 pub(crate) mod question;
 pub(crate) mod stage;
+pub(crate) mod state;
 pub(crate) mod thresholds;
 
 pub use behaviour::{Behaviour, FeaturePositions};
 pub use eligibility::{Eligibility, NotEligible, is_inactive};
 pub use question::Question;
 pub use stage::{Rule, Stage, classify};
+pub use state::{CHURNED, INACTIVE, NEW, state_outside, states};
 pub use thresholds::{Thresholds, ThresholdsError};

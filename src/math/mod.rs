@@ -8,6 +8,7 @@ mod assignment;
 pub(crate) mod cholesky;
 pub(crate) mod gamma;
 pub(crate) mod log1p;
+pub(crate) mod resampling;
 #[cfg(feature = "train")]
 pub(crate) mod special;
 pub(crate) mod splitmix;

@@ -81,6 +81,12 @@ pub enum SimulateError {
         /// What was given.
         share: f64,
     },
+    /// A pace that nobody keeps up.
+    #[error("the pace is multiplied by {factor}; give a factor from 0.1 to 10")]
+    Pace {
+        /// What was given.
+        factor: f64,
+    },
     /// A file that no simulation wrote.
     #[error("{} would be replaced, and was not written by simulate; choose another folder", path.display())]
     Occupied {
@@ -136,6 +142,17 @@ pub struct SimulateOptions {
     pub season: Season,
     /// How many people there are beside the users who look around first, and buy later or never.
     pub visitors: u32,
+    /// A day on which all users begin to come more often or less often; `None` for never.
+    pub pace: Option<PaceChange>,
+}
+
+/// A planted change of the business.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PaceChange {
+    /// The first day of it.
+    pub from: Day,
+    /// How many times as often all users buy and visit from then on, 0.1 to 10.
+    pub factor: f64,
 }
 
 impl SimulateOptions {
@@ -150,6 +167,7 @@ impl SimulateOptions {
             corruption_rate: DEFAULT_CORRUPTION_RATE,
             season: Season::default(),
             visitors: 0,
+            pace: None,
         }
     }
 
@@ -172,6 +190,11 @@ impl SimulateOptions {
             return Err(SimulateError::CorruptionRate {
                 share: self.corruption_rate,
             });
+        }
+        if let Some(PaceChange { factor, .. }) = self.pace
+            && !(0.1..=10.0).contains(&factor)
+        {
+            return Err(SimulateError::Pace { factor });
         }
         Ok(())
     }
@@ -335,7 +358,7 @@ pub fn simulate_observed(
 ) -> Result<Summary, SimulateError> {
     options.check()?;
     let files = write::Files::new(&options.out, options.visitors > 0)?;
-    let world = World::new(options.start, options.days, options.season);
+    let world = World::new(options.start, options.days, options.season).with_pace(options.pace);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
     let mut left = BTreeMap::new();

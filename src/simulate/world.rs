@@ -1,9 +1,9 @@
 //! What every user shares: the calendar, the season, and the two days on which the shop's fortunes turn.
 
-use super::MonthFactor;
 use super::random::Rng;
 use super::rhythm::Rhythm;
 use super::season::{Break, Season, Tempo, around_own_peak};
+use super::{MonthFactor, PaceChange};
 use crate::history::Day;
 
 /// Purchases relative to an average day, Monday to Sunday: a quiet Sunday, a peak on Friday and Saturday.
@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) competitor: Day,
     /// What the time of year does.
     pub(crate) season: Season,
+    /// From which day on everybody is faster or slower.
+    pace: Option<PaceChange>,
     /// Breaks from before the first user joins until after the last one's course, in order of time.
     breaks: Vec<Break>,
     /// The days from the oldest user's first one to the first one after the log.
@@ -75,9 +77,15 @@ impl World {
             competitor: at(2),
             price_rise: at(3),
             season,
+            pace: None,
             breaks,
             days: calendar,
         }
+    }
+
+    /// The same world with a change of pace.
+    pub(crate) fn with_pace(self, pace: Option<PaceChange>) -> Self {
+        Self { pace, ..self }
     }
 
     /// How many days the log covers.
@@ -93,11 +101,13 @@ impl World {
 
     /// A day of the log for a user with this rhythm, relative to an average one; about 1 over a year.
     pub(crate) fn tempo(&self, day: Day, rhythm: Rhythm) -> Tempo {
+        let changed = self.pace.filter(|pace| day >= pace.from);
+        let pace = changed.map_or(1.0, |pace| pace.factor);
         let day = self.day(day);
         let Tempo { purchases, visits } = day.in_rhythm(rhythm);
         Tempo {
-            purchases: day.weekday * purchases,
-            visits: day.weekday * visits,
+            purchases: pace * day.weekday * purchases,
+            visits: pace * day.weekday * visits,
         }
     }
 

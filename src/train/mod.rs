@@ -21,6 +21,7 @@ pub mod matrix;
 pub(crate) mod metrics;
 pub mod pipeline;
 pub(crate) mod population;
+pub mod proposals;
 pub(crate) mod selection;
 pub mod settings;
 pub(crate) mod value;

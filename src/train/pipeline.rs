@@ -166,7 +166,8 @@ fn share(ctx: &TrainContext<'_>, labelled: &Labelled) -> Result<Shared, TrainErr
     let newest = data.at(&schedule.regular[schedule.regular.len() - 1..]);
     let segmented = segment_users(ctx, &preprocessing, &newest)?;
     steps.advance(1);
-    let population = describe(ctx, schedule, (data, &newest), &preprocessing, &segmented)?;
+    let both = (&segmented.segments, segmented.earlier.as_ref());
+    let population = describe(ctx, schedule, (data, &newest), &preprocessing, both)?;
     steps.advance(1);
     Ok(Shared {
         preprocessing,

@@ -43,6 +43,36 @@ fn a_bundle_of_format_4_loads_for_ever() {
     assert_keys_are_in_order(&saved.bundle);
 }
 
+/// The first bundle of format 6, whose segments have kept their keys through a fit: one of them is new, and two are no more.
+#[test]
+fn a_bundle_of_format_6_loads_for_ever_with_the_keys_of_its_segments() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bundles/format-6");
+    let saved = load(&path).unwrap();
+    assert_eq!(saved.bundle.version(), "1aecdcce2054");
+    let spec = saved.bundle.spec();
+    assert_eq!(spec.format_version, 6);
+    let items = spec.segments.items.iter();
+    let keys: Vec<String> = items.map(|segment| segment.key.to_string()).collect();
+    assert_eq!(keys, ["s06", "s04", "s02", "s05"]);
+    assert_eq!(spec.segments.last_key, 6);
+    assert!(!spec.segments.columns.is_empty() && spec.value.is_some());
+
+    // The negative control: on the scales of its models, it does not give its own golden answers.
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["card.json", "golden.json", "report.html"] {
+        std::fs::copy(path.join(name), dir.path().join(name)).unwrap();
+    }
+    let mut other = spec.clone();
+    other.segments.columns.clear();
+    let bundle = serde_json::to_vec(&other).unwrap();
+    let manifest = std::fs::read_to_string(path.join("MANIFEST.sha256")).unwrap();
+    let signed = signed(&manifest, "bundle.json", &bundle);
+    std::fs::write(dir.path().join("bundle.json"), bundle).unwrap();
+    std::fs::write(dir.path().join("MANIFEST.sha256"), signed).unwrap();
+    let error = load(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("the segment"), "{error}");
+}
+
 /// Bundles of the formats before 6 have no keys: theirs follow the order of the segments.
 pub(crate) fn assert_keys_are_in_order(bundle: &Bundle) {
     let segments = &bundle.spec().segments;

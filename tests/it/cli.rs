@@ -19,6 +19,7 @@ mod mistakes;
 mod outputs;
 mod pipeline;
 mod progress;
+mod proposals;
 mod quality_gate;
 mod refusals;
 mod renamed;

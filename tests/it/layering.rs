@@ -188,7 +188,7 @@ const FLOORS: [Floors; 4] = [
         parent: "train",
         floors: &[
             &["config"],
-            &["pipeline", "matrix", "later"],
+            &["pipeline", "matrix", "later", "proposals"],
             &["value", "conversion", "laws"],
             &["horizons"],
             &["evaluation", "selection"],

@@ -44,7 +44,7 @@ fn cdnow_has_the_figures_of_pandas() {
     let whole = |kpi: &str| figures(&all, kpi, "1997-01-01..1998-07-01");
     assert_eq!(
         whole("order_frequency"),
-        [2.867_670_767_925_330_8, 67_591.0, 23_570.0]
+        [2.867_670_767_925_328_6, 67_591.0, 23_570.0]
     );
     assert_eq!(
         whole("repurchase"),
@@ -85,7 +85,7 @@ fn cdnow_has_the_figures_of_pandas() {
     assert_eq!(of("win_back"), [0.055_438_195_832_143_88, 971.0, 17_515.0]);
     assert_eq!(
         of("retention"),
-        [0.384_971_098_265_895_98, 2_331.0, 6_055.0]
+        [0.384_971_098_265_895_93, 2_331.0, 6_055.0]
     );
     // The negative control: another day more changes them.
     let quarter = figures(&quarters, "win_back", "1998Q2");

@@ -108,8 +108,8 @@ class Model:
         -------
         pandas.DataFrame
             One row for each user and horizon: ``user_id``, ``as_of``, ``horizon_days``, ``churn_probability``,
-            ``risk_band``, ``stage``, ``segment``, ``segment_name``, ``segment_key`` and the reasons; of a model with a value part also
-            ``value_expected_spend``, ``value_low``, ``value_high``, ``value_residual``, ``value_at_risk``,
+            ``risk_band``, ``stage``, ``segment``, ``segment_name``, ``segment_key`` and the
+            reasons; of a model with a value part also ``value_expected_spend``, ``value_low``, ``value_high``, ``value_residual``, ``value_at_risk``,
             ``value_tier``, ``rfm`` and ``value_status``. ``attrs["skipped"]`` counts users without a score by the
             reason; :meth:`skipped` names them.
         """

@@ -7,8 +7,8 @@ use ebb::history::MemoryBudget;
 use ebb::terminal::help_columns;
 
 use crate::commands::{
-    check, compare, completions, evaluate, explain, features, fit, fit_matrix, init, inspect, kpi,
-    laws, man, publish, report, rollup, rollup_sql, score, simulate, top,
+    accept, check, compare, completions, evaluate, explain, features, fit, fit_matrix, init,
+    inspect, kpi, laws, man, propose, publish, report, rollup, rollup_sql, score, simulate, top,
 };
 use crate::progress::ProgressForm;
 use crate::values::bytes;
@@ -60,6 +60,10 @@ pub(crate) enum Command {
     Check(check::Args),
     /// Replace the bundle in use by another one, in one step, and keep earlier ones for --rollback.
     Publish(publish::Args),
+    /// Look for changes of the business that the lifecycle's thresholds should follow, and propose new ones.
+    Propose(propose::Args),
+    /// Put a proposal of `propose` into the configuration, and record it.
+    Accept(accept::Args),
     /// Print a bundle's model card.
     Inspect(inspect::Args),
     /// Print which laws users' activity follows, by stage and value tier, and where it turns.

@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         Command::Compare(compare) => commands::compare(compare, output),
         Command::Check(check) => commands::check(check, output),
         Command::Publish(args) => commands::publish(args, output),
+        Command::Propose(args) => commands::propose(args, output),
+        Command::Accept(args) => commands::accept(args, output),
         Command::Inspect(inspect) => commands::inspect(inspect, output),
         Command::Rollup(rollup) => commands::rollup(rollup, output),
         Command::RollupSql(rollup_sql) => commands::rollup_sql(rollup_sql, output),

@@ -1,6 +1,7 @@
 //! Values of arguments.
 
 use clap::ValueEnum;
+use ebb::simulate::PaceChange;
 
 /// Bytes, with a unit or without.
 pub(crate) fn bytes(text: &str) -> Result<usize, String> {
@@ -36,6 +37,19 @@ pub(crate) fn share_of_rows(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| format!("`{text}` is no share of rows; give one from 0 to 1"))
+}
+
+/// A day and by what the pace is multiplied from it on.
+pub(crate) fn pace_change(text: &str) -> Result<PaceChange, String> {
+    let change = text.split_once('=').and_then(|(from, factor)| {
+        Some(PaceChange {
+            from: from.parse().ok()?,
+            factor: factor.parse().ok()?,
+        })
+    });
+    change.ok_or_else(|| {
+        format!("`{text}` is no change of pace; write it like 2025-03-01=1.2, a day and a factor")
+    })
 }
 
 /// What the time of year does to a simulated business.

@@ -1,4 +1,4 @@
-//! Segments: k-means on a few standardised features that a person can name. [`previous`] goes on from the segments of an
+//! Segments: k-means on a few standardised features that a person can name. `previous` goes on from the segments of an
 //! earlier bundle.
 
 pub(crate) mod previous;

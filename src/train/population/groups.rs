@@ -1,8 +1,8 @@
 //! Which stage, tier and segment users are in at a date.
 
 use super::periods::Grouping;
-use super::stages::{NEW, outside, states};
 use crate::history::{Day, HistoryView};
+use crate::lifecycle::{NEW, state_outside, states};
 use crate::model::{Bundle, ModelError, Prediction, Predictor, Subject};
 use crate::train::data::context::TrainContext;
 
@@ -67,7 +67,7 @@ impl<'a> UserGroups<'a> {
         let no_tier = spec.value.as_ref().map_or(0, |value| value.tiers.len());
         let no_segment = spec.segments.items.len();
         if let Err(reason) = self.ctx.labeller.eligible(history, date) {
-            return Ok(vec![state(outside(reason)), no_tier, no_segment]);
+            return Ok(vec![state(state_outside(reason)), no_tier, no_segment]);
         }
         let prediction = self.predictor.predict(Subject::History(history), date, 0)?;
         let Prediction::Scored(score) = prediction else {

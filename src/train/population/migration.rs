@@ -1,12 +1,11 @@
 //! The same users under the segments of the bundle before and under the new ones.
 
 use super::segments::segment_of;
-use crate::card::{CHANGED_SHARE_LIMIT, MIN_USERS, NamedSegment, SegmentMigration, withhold};
+use crate::card::{CHANGED_SHARE_LIMIT, NamedSegment, SegmentMigration, withhold};
 use crate::history::Day;
 use crate::model::{BundleSpec, Preprocessing, Segments};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-use crate::train::estimators::segments::previous::{Earlier, Segmented};
 
 /// Up to this population stability index a population counts as the same. Source: Siddiqi, Credit Risk Scorecards (2006):
 /// below 0.1 no significant change.
@@ -15,24 +14,27 @@ const STABLE: f64 = 0.1;
 /// The normal quantile of 0.99.
 const NORMAL_99: f64 = 2.326_347_874_040_841;
 
-/// What became of the segments of the bundle before; `None` without such a bundle. `newest` are the users of `date`.
+/// What became of the segments of the bundle before; `None` without such a bundle. `earlier` are those with their scales, or what
+/// they are made of otherwise; `newest` are the users of `date`.
 pub(crate) fn migration(
     ctx: &TrainContext<'_>,
     preprocessing: &Preprocessing,
-    Segmented { segments, earlier }: &Segmented,
+    segments: &Segments,
+    earlier: Option<&Result<Segments, Vec<String>>>,
     (newest, date): (&Dataset, Day),
 ) -> Option<SegmentMigration> {
     let before = ctx.previous?;
     let mut card = unchanged(before, segments, date, newest.len() as u64);
-    match earlier.as_ref()? {
-        Earlier::Other(differences) => {
+    match earlier? {
+        Err(differences) => {
             card.differences.clone_from(differences);
             card.needs_resegment = !card.previous.is_empty();
         }
-        Earlier::Comparable(earlier) => {
+        Ok(earlier) => {
             let of = |segments| segment_of(ctx, preprocessing, segments, newest);
             let pairs: Vec<_> = of(earlier).into_iter().zip(of(segments)).collect();
-            compare(&mut card, &before.segments, segments, &pairs);
+            let min_users = ctx.config.privacy.min_users.into();
+            compare(&mut card, (&before.segments, segments), &pairs, min_users);
         }
     }
     Some(card)
@@ -72,12 +74,13 @@ fn unchanged(before: &BundleSpec, segments: &Segments, date: Day, users: u64) ->
     }
 }
 
-/// Fills in what both divisions of the users have in common: for each user the segment before and now.
+/// Fills in what both divisions of the users have in common: for each user the segment before and now. Cells of fewer than
+/// `min_users` are withheld.
 fn compare(
     card: &mut SegmentMigration,
-    before: &Segments,
-    now: &Segments,
+    (before, now): (&Segments, &Segments),
     pairs: &[(Option<usize>, Option<usize>)],
+    min_users: u64,
 ) {
     if before.items.is_empty() || pairs.is_empty() {
         return;
@@ -100,8 +103,8 @@ fn compare(
     let tolerance = tolerance(&at_fit, &counts);
     let share = changed as f64 / pairs.len() as f64;
     card.needs_resegment = share > CHANGED_SHARE_LIMIT && stability <= tolerance;
-    card.users_moved = withhold(&moved, now.items.len(), MIN_USERS);
-    if card.users >= MIN_USERS {
+    card.users_moved = withhold(&moved, now.items.len(), min_users);
+    if card.users >= min_users {
         // Rounded, so that no single cell can be worked out from them.
         let rounded = |value: f64| Some((value * 100.0).round() / 100.0);
         card.changed_share = rounded(share);
@@ -220,7 +223,7 @@ mod tests {
         spec.segments = before.clone();
         let day = spec.training.as_of;
         let mut card = unchanged(&spec, now, day, pairs.len() as u64);
-        compare(&mut card, before, now, &pairs);
+        compare(&mut card, (before, now), &pairs, 10);
         card
     }
 
@@ -241,8 +244,10 @@ mod tests {
             [vec![None, Some(12)], vec![None, Some(490)]]
         );
         // A quarter is allowed; so is any move of users who are others than before.
-        let few = compared(&before, &now, [[750, 100], [0, 150]]);
+        let same = segments(&[1, 2], &[850, 150]);
+        let few = compared(&same, &now, [[750, 100], [0, 150]]);
         assert!(!few.needs_resegment && few.changed_share == Some(0.25));
+        assert!(compared(&same, &now, [[749, 101], [0, 150]]).needs_resegment);
         let others = segments(&[1, 2], &[900, 100]);
         let shifted = compared(&others, &now, [[490, 12], [8, 490]]);
         assert!(!shifted.needs_resegment && shifted.population_stability > Some(0.1));
@@ -258,13 +263,13 @@ mod tests {
         let none = Segments::default();
         let mut card = unchanged(&spec, &none, spec.training.as_of, 9);
         let pairs: Vec<_> = (0..9).map(|user| (Some(user % 2), None)).collect();
-        compare(&mut card, &before, &none, &pairs);
+        compare(&mut card, (&before, &none), &pairs, 10);
         assert!(card.needs_resegment && card.changed_share.is_none());
         assert!(card.adjusted_rand.is_none() && card.population_stability.is_none());
         assert_eq!(card.users_moved, [vec![], vec![]]);
         // A bundle without segments has nothing to keep.
         let mut card = unchanged(&spec, &before, spec.training.as_of, 9);
-        compare(&mut card, &none, &before, &[(None, Some(0)); 9]);
+        compare(&mut card, (&none, &before), &[(None, Some(0)); 9], 10);
         assert!(!card.needs_resegment && card.users_moved.is_empty());
     }
 }

@@ -20,8 +20,7 @@ use super::data::snapshots::Schedule;
 use crate::card::{Retention, SegmentCard, SegmentMigration, StageSizes, Transitions};
 use crate::history::HistoryError;
 use crate::lifecycle::Stage;
-use crate::model::Preprocessing;
-use crate::train::estimators::segments::previous::Segmented;
+use crate::model::{Preprocessing, Segments};
 
 /// Who the users are.
 #[derive(Clone, Debug)]
@@ -35,13 +34,13 @@ pub(crate) struct Population {
 }
 
 /// The users of the labelled rows of a schedule, `newest` those of its latest date, and of the whole log at the end of
-/// what was observed and at the as-of day.
+/// what was observed and at the as-of day. `earlier` are the segments of the bundle before, see [`migration`].
 pub(crate) fn describe(
     ctx: &TrainContext<'_>,
     schedule: &Schedule,
     (data, newest): (&Dataset, &Dataset),
     preprocessing: &Preprocessing,
-    segmented: &Segmented,
+    (segments, earlier): (&Segments, Option<&Result<Segments, Vec<String>>>),
 ) -> Result<Population, HistoryError> {
     let date = schedule.regular[schedule.regular.len() - 1];
     let end = ctx.observed.until;
@@ -58,8 +57,8 @@ pub(crate) fn describe(
     stage_sizes.push(at_end);
     let long_enough = before > ctx.observed.first;
     Ok(Population {
-        segments: segment_cards(ctx, preprocessing, &segmented.segments, newest),
-        migration: migration(ctx, preprocessing, segmented, (newest, date)),
+        segments: segment_cards(ctx, preprocessing, segments, newest),
+        migration: migration(ctx, preprocessing, segments, earlier, (newest, date)),
         stages,
         stage_sizes,
         transitions: long_enough.then(|| transitions(before, end, &standings.moves)),

@@ -5,16 +5,9 @@ use std::collections::BTreeMap;
 use crate::card::{StageSizes, Transitions};
 use crate::features::Extractor;
 use crate::history::{Block, Day, HistoryError, HistoryView};
-use crate::lifecycle::{Behaviour, NotEligible, Stage, classify};
+use crate::lifecycle::{Behaviour, NEW, Stage, classify, state_outside, states};
 use crate::train::data::context::TrainContext;
 use crate::train::data::dataset::Dataset;
-
-/// Users not yet active.
-pub(super) const NEW: &str = "new";
-/// Users whose last activity is too long ago.
-const INACTIVE: &str = "inactive";
-/// Users for whom the churn event has happened.
-const CHURNED: &str = "churned";
 
 /// How many users moved from where to where.
 pub(crate) type Moves = BTreeMap<(&'static str, &'static str), u64>;
@@ -45,16 +38,6 @@ pub(crate) fn stage_of(ctx: &TrainContext<'_>, vector: &[f64]) -> Option<Stage> 
     let behaviour = Behaviour::of(&ctx.catalogue, vector).ok()?;
     let active_within_days = ctx.config.churn.active_within_days;
     Some(classify(&behaviour, &ctx.config.lifecycle, active_within_days).0)
-}
-
-/// Where a user stands that has no label.
-pub(super) fn outside(reason: NotEligible) -> &'static str {
-    match reason {
-        NotEligible::NotYetSeen | NotEligible::NoActivity => NEW,
-        NotEligible::Inactive => INACTIVE,
-        // Stages are of the question about churn, which no user has converted in.
-        NotEligible::AlreadyChurned | NotEligible::AlreadyConverted => CHURNED,
-    }
 }
 
 /// Where all users stand at the starts of two days, and how many have no label on each of `dates`.
@@ -96,7 +79,10 @@ impl Observer<'_> {
             *found.moves.entry((from, to)).or_default() += 1;
             for date in dates {
                 if let Err(reason) = self.ctx.labeller.eligible(history, *date) {
-                    *found.left_out.entry((*date, outside(reason))).or_default() += 1;
+                    *found
+                        .left_out
+                        .entry((*date, state_outside(reason)))
+                        .or_default() += 1;
                 }
             }
         }
@@ -115,7 +101,7 @@ impl Observer<'_> {
                 extractor.extract(history, date, vector);
                 stage_of(self.ctx, vector).map_or(NEW, Stage::name)
             }
-            Err(reason) => outside(reason),
+            Err(reason) => state_outside(reason),
         }
     }
 }
@@ -160,13 +146,6 @@ pub(crate) fn sizes(date: Day, moves: &Moves) -> StageSizes {
     StageSizes { date, users }
 }
 
-/// The order of all states: a user's way through them.
-pub(super) fn states() -> impl Iterator<Item = &'static str> {
-    std::iter::once(NEW)
-        .chain(Stage::ALL.map(Stage::name))
-        .chain([INACTIVE, CHURNED])
-}
-
 /// Who went where between two dates. Users not yet active on either went nowhere; states without a user are left out.
 pub(crate) fn transitions(from: Day, to: Day, moves: &Moves) -> Transitions {
     let counts: Moves = moves
@@ -197,6 +176,7 @@ pub(crate) fn transitions(from: Day, to: Day, moves: &Moves) -> Transitions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifecycle::INACTIVE;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()

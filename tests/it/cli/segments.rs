@@ -6,10 +6,10 @@ use ebb::model::{BundleSpec, SegmentKey};
 use serde_json::Value;
 
 use super::pipeline::rows;
-use super::value::{business, spec};
+use super::value::spec;
 use super::*;
 
-const FIT: &str = "fit --quiet --allow-below-baseline";
+const FIT: &str = "fit --allow-below-baseline";
 
 /// Writes `log/NAME.toml`: the configuration without value, with another text in some places.
 fn configured(folder: &TempDir, name: &str, changes: &[(&str, &str)]) {
@@ -22,9 +22,14 @@ fn configured(folder: &TempDir, name: &str, changes: &[(&str, &str)]) {
     fs::write(log.join(format!("{name}.toml")), text).unwrap();
 }
 
-/// The business with a configuration of each number of segments, and a bundle of three.
-fn with_three() -> TempDir {
-    let folder = business();
+/// A simulated business of 400 days with a configuration of each number of segments, and a bundle of three.
+fn with_three(users: u32) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let simulate = format!("simulate --quiet --users {users} --days 400 --seed 11 --out log");
+    ebb_train(folder.path(), &simulate).ok();
+    let text = fs::read_to_string(folder.path().join("log/ebb.toml")).unwrap();
+    let without = text.split("\n[value]").next().unwrap();
+    fs::write(folder.path().join("log/without.toml"), without).unwrap();
     for k in [3, 6] {
         let segments = format!("[segments]\nk_min = {k}\nk_max = {k}\n\n[churn]");
         configured(&folder, &format!("k{k}"), &[("[churn]", &segments)]);
@@ -73,7 +78,7 @@ fn keys_of(spec: &BundleSpec) -> Vec<u32> {
 
 #[test]
 fn a_fit_on_the_same_log_keeps_every_key_and_one_on_nine_tenths_nearly_all() {
-    let folder = with_three();
+    let folder = with_three(1_600);
     let first = spec(&folder, "first");
     let in_order: Vec<SegmentKey> = first.segments.items.iter().map(|s| s.key).collect();
     assert_eq!(in_order, [0, 1, 2].map(SegmentKey::at));
@@ -118,7 +123,7 @@ fn a_fit_on_the_same_log_keeps_every_key_and_one_on_nine_tenths_nearly_all() {
 
 #[test]
 fn a_fit_that_moves_many_users_of_the_same_log_is_refused_unless_asked_for() {
-    let folder = with_three();
+    let folder = with_three(500);
     let fit = format!("{FIT} --config log/k6.toml --previous first --out six");
     let refused = ebb_train(folder.path(), &fit);
     assert_eq!(refused.code, 1, "{}", refused.err);
@@ -126,7 +131,7 @@ fn a_fit_that_moves_many_users_of_the_same_log_is_refused_unless_asked_for() {
     for part in [
         "% of the users get another segment key than under --previous, more than 25.0 %",
         "while the population is the same: its stability index is 0.00, at most 0.10",
-        "so nothing was written; --resegment writes it all the same",
+        "; nothing was written. --resegment writes it all the same",
     ] {
         assert!(error.contains(part), "{error}");
     }
@@ -162,7 +167,7 @@ fn a_fit_that_moves_many_users_of_the_same_log_is_refused_unless_asked_for() {
 
 #[test]
 fn segments_of_other_features_are_no_quiet_start_over() {
-    let folder = with_three();
+    let folder = with_three(500);
     configured(
         &folder,
         "other",

@@ -72,7 +72,13 @@ fn top_is_what_sorting_all_scores_gives() {
     let found = |more: &[&str]| -> Vec<Vec<String>> {
         let top = asked(path, "top", more);
         let users = top["users"].as_array().unwrap().clone();
-        let fields = ["user_id", "churn_probability", "risk_band", "stage"];
+        let fields = [
+            "user_id",
+            "churn_probability",
+            "risk_band",
+            "stage",
+            "segment_key",
+        ];
         let reasons = ["reason_1", "reason_2", "reason_3"];
         let text = |value: &Value| match value {
             Value::String(text) => text.clone(),
@@ -88,7 +94,7 @@ fn top_is_what_sorting_all_scores_gives() {
     };
     let expected = |is: &dyn Fn(&Vec<String>) -> bool, limit: usize| -> Vec<Vec<String>> {
         let rows = sorted.iter().filter(|row| is(row)).take(limit);
-        rows.map(|row| [0, 3, 4, 5, 8, 9, 10].map(|k| row[k].clone()).to_vec())
+        rows.map(|row| [0, 3, 4, 5, 8, 9, 10, 11].map(|k| row[k].clone()).to_vec())
             .collect()
     };
     assert_eq!(found(&[]), expected(&|_| true, 20));

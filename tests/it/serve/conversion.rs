@@ -21,10 +21,7 @@ fn conversion_spec() -> BundleSpec {
     };
     let model = BundleSpec {
         active_within_days: 120,
-        segments: Segments {
-            features: Vec::new(),
-            items: Vec::new(),
-        },
+        segments: Segments::default(),
         ..spec_of_schema(schema, 0)
     };
     let part = ebb::model::ConversionModel {

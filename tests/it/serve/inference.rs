@@ -288,7 +288,7 @@ async fn the_metadata_lists_the_models_tensors() {
             .iter()
             .all(|input| input.datatype == "FP64" && input.shape == [-1])
     );
-    assert_eq!(metadata.outputs.len(), 4);
+    assert_eq!(metadata.outputs.len(), 5);
     let server_metadata = client
         .server_metadata(ServerMetadataRequest {})
         .await

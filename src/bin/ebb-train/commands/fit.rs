@@ -1,17 +1,16 @@
 use std::path::PathBuf;
 
 use ebb::card::Card;
-use ebb::events::{EventsError, ReadLog};
+use ebb::events::ReadLog;
 use ebb::history::{Day, Users};
 use ebb::model::{self, Bundle};
 use ebb::report::{html, resegmented, text as card_text};
-use ebb::train::TrainError;
 use ebb::train::config::Config;
 use ebb::train::pipeline::{FitInput, fit as fit_all};
 use serde_json::json;
 
 use super::if_changed::{Earlier, earlier, made_from};
-use super::log::read;
+use super::log::{check_rejected, fit_failed, read};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
@@ -39,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) if_changed: bool,
     /// Go on from this bundle, such as the one in use: its segments keep their keys, and its value tiers their bounds, so that
-    /// a user of the same value stays in the same tier; tiers without effect where they have other names, or with
+    /// a user of the same value stays in the same tier. Bounds are made anew where tiers have other names, or with
     /// value.retier = true.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) previous: Option<PathBuf>,
@@ -80,9 +79,7 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         coverage,
         quality,
     } = read(&args.log, &config, args.as_of, users, output)?;
-    if let Some(rejected) = quality.too_many_rejected(&config.events) {
-        return Err(failed(EventsError::TooManyRejected(Box::new(rejected))));
-    }
+    check_rejected(&quality, &config)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     let display = ProgressDisplay::new(output);
     let input = FitInput {
@@ -95,10 +92,7 @@ pub(crate) fn fit(args: &Args, output: Output) -> Outcome {
         data_quality: &quality.without_users(),
         phases: display.phases(),
     };
-    let mut fitted = fit_all(&input).map_err(|error| match error {
-        TrainError::Setting(_) => usage(error),
-        _ => failed(error),
-    })?;
+    let mut fitted = fit_all(&input).map_err(fit_failed)?;
     drop(display);
     if !args.allow_below_baseline {
         refuse_below_baseline(&fitted.card, output)?;
@@ -152,10 +146,10 @@ fn refuse_other_segments(card: &Card, output: Output) -> Outcome {
         &json!({"model": null, "out": null, "needs_resegment": true, "card": card}),
         &text,
     )?;
-    Err(Failure::Verdict(Some(format!(
-        "{}, so nothing was written; --resegment writes it all the same, and fitting without --previous begins again with s01",
+    Err(Failure::Failed(anyhow::anyhow!(
+        "{}; nothing was written. --resegment writes it all the same, and fitting without --previous begins again with s01",
         resegmented(migration)
-    ))))
+    )))
 }
 
 /// A model that does not beat recency alone is shown, and not written.

@@ -1,15 +1,14 @@
 //! What `evaluate`, `compare` and `check` have in common: the day, the bundles, and the log that they are judged on.
 
 use clap::Args;
-use ebb::events::{EventsError, ReadLog};
+use ebb::events::ReadLog;
 use ebb::history::Day;
 use ebb::model;
-use ebb::train::TrainError;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use ebb::train::later::{DayRequest, LaterError, LaterLog};
 
-use super::log::read_briefly;
+use super::log::{check_rejected, fit_failed, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Output, failed, usage};
 use crate::progress::ProgressDisplay;
@@ -55,9 +54,7 @@ pub(crate) fn read_for(
         agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     }
     let read = read_briefly(log, config, None, output)?;
-    if let Some(rejected) = read.quality.too_many_rejected(&config.events) {
-        return Err(failed(EventsError::TooManyRejected(Box::new(rejected))));
-    }
+    check_rejected(&read.quality, config)?;
     if !at.allow_missing_kinds {
         for bundle in bundles {
             agreement::check_log(bundle.spec(), &read.histories).map_err(failed)?;
@@ -83,9 +80,7 @@ pub(crate) fn later_log<'a>(
 /// How a command ends where a bundle cannot be judged.
 pub(crate) fn refused(error: LaterError) -> Failure {
     match error {
-        LaterError::Train(error @ TrainError::Setting(_)) => usage(error),
-        // As the same error of a fit, with its hint.
-        LaterError::Train(error) => failed(error),
+        LaterError::Train(error) => fit_failed(error),
         error => failed(error),
     }
 }

@@ -13,7 +13,7 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::{Map, Value, json};
 
-use super::log::read_briefly;
+use super::log::{check_rejected, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, shown, usage};
 use crate::outputs;
@@ -133,8 +133,9 @@ pub(crate) fn kpi(args: &Args, output: Output) -> Outcome {
     let ReadLog {
         histories,
         coverage,
-        ..
+        quality,
     } = read_briefly(&args.log, &config, None, output)?;
+    check_rejected(&quality, &config)?;
     if let Some(bundle) = &bundle {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }

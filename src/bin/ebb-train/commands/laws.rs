@@ -1,18 +1,17 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use ebb::events::{EventsError, ReadLog};
+use ebb::events::ReadLog;
 use ebb::history::{Day, Users};
 use ebb::model;
 use ebb::report::laws_text;
-use ebb::train::TrainError;
 use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use ebb::train::laws::laws as laws_of;
 use ebb::train::pipeline::FitInput;
 use serde_json::json;
 
-use super::log::{check_stale, read};
+use super::log::{check_rejected, check_stale, fit_failed, read};
 use crate::args;
 use crate::outcome::{Outcome, Output, failed, usage};
 use crate::outputs;
@@ -64,9 +63,7 @@ pub(crate) fn laws(args: &Args, output: Output) -> Outcome {
         coverage,
         quality,
     } = read(&args.log, &config, args.as_of, Users::All, output)?;
-    if let Some(rejected) = quality.too_many_rejected(&config.events) {
-        return Err(failed(EventsError::TooManyRejected(Box::new(rejected))));
-    }
+    check_rejected(&quality, &config)?;
     if let Some(bundle) = &bundle {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
@@ -85,9 +82,6 @@ pub(crate) fn laws(args: &Args, output: Output) -> Outcome {
     };
     let found = laws_of(&input, bundle.as_ref());
     drop(display);
-    let found = found.map_err(|error| match error {
-        TrainError::Setting(_) => usage(error),
-        _ => failed(error),
-    })?;
+    let found = found.map_err(fit_failed)?;
     output.result(&json!(found), &laws_text::render(&found))
 }

@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use ebb::events::{LogRequest, ReadLog, read_log};
+use ebb::events::{EventsError, LogRequest, QualityReport, ReadLog, read_log};
 use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users};
+use ebb::train::TrainError;
 use ebb::train::config::Config;
 
 use crate::args;
@@ -90,6 +91,22 @@ fn read_silently(
         outputs::write_quality(path, &read.quality)?;
     }
     Ok(read)
+}
+
+/// Refuses a log of which more rows are rejected than the configuration allows.
+pub(super) fn check_rejected(quality: &QualityReport, config: &Config) -> Outcome {
+    match quality.too_many_rejected(&config.events) {
+        Some(rejected) => Err(failed(EventsError::TooManyRejected(Box::new(rejected)))),
+        None => Ok(()),
+    }
+}
+
+/// How a command ends where a step of a fit fails.
+pub(super) fn fit_failed(error: TrainError) -> Failure {
+    match error {
+        TrainError::Setting(_) => usage(error),
+        _ => failed(error),
+    }
 }
 
 /// Warns of an as-of day beyond what the log covers, and refuses one that is far beyond unless that is allowed; `verb` is

@@ -1,5 +1,6 @@
 //! One function for each command: arguments are checked, the library is called once, its result is printed.
 
+pub(crate) mod accept;
 mod card;
 pub(crate) mod check;
 pub(crate) mod compare;
@@ -17,6 +18,7 @@ pub(crate) mod kpi;
 pub(crate) mod laws;
 mod log;
 pub(crate) mod man;
+pub(crate) mod propose;
 pub(crate) mod publish;
 pub(crate) mod report;
 pub(crate) mod rollup;
@@ -25,6 +27,7 @@ pub(crate) mod score;
 pub(crate) mod simulate;
 pub(crate) mod top;
 
+pub(crate) use accept::accept;
 pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use completions::completions;
@@ -38,6 +41,7 @@ pub(crate) use inspect::inspect;
 pub(crate) use kpi::kpi;
 pub(crate) use laws::laws;
 pub(crate) use man::man;
+pub(crate) use propose::propose;
 pub(crate) use publish::publish;
 pub(crate) use report::report;
 pub(crate) use rollup::rollup;

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ebb::batch::scores::{Target, write_scores};
+use ebb::batch::scores::{Summary, Target, write_scores};
 use ebb::events::ReadLog;
 use ebb::history::{Day, Partition, Users};
 use ebb::model;
@@ -79,24 +79,7 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
         done => done.map_err(failed)?,
     };
     drop(display);
-    let skipped: u64 = summary.skipped.values().sum();
-    let reasons: Vec<String> = summary
-        .skipped
-        .iter()
-        .map(|(reason, n)| format!("{n} {reason}"))
-        .collect();
-    let mut text = format!(
-        "as of {as_of}: {} users scored, {skipped} not ({})",
-        summary.scored,
-        reasons.join(", ")
-    );
-    if let Some(potential) = summary.potential {
-        let where_to = match target {
-            Target::Stdout => "without a file: their scores are not written to standard output",
-            _ => "in a file of their own beside the scores",
-        };
-        text += &format!("; {potential} potential users, {where_to}");
-    }
+    let text = sentence(as_of, &summary, &target);
     if target == Target::Stdout {
         // Standard output holds the scores themselves.
         output.note(&text);
@@ -107,9 +90,9 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     // A partition may well hold no user to score.
     if summary.scored == 0 && !args.allow_empty && args.partition.is_none() {
         return Err(failed(anyhow::anyhow!(
-            "no user was scored: {skipped} users are not eligible at {as_of} ({}); see --as-of, and give --allow-empty if \
-             that is meant",
-            reasons.join(", ")
+            "no user was scored: {} users are not eligible at {as_of} ({}); see --as-of, and give --allow-empty if that is meant",
+            skipped(&summary),
+            reasons(&summary)
         )));
     }
     if target != Target::Stdout && args.partition.is_none() {
@@ -117,4 +100,32 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
         output.next(&format!("ebb-train top --model {model} --config {config}"));
     }
     Ok(())
+}
+
+fn skipped(summary: &Summary) -> u64 {
+    summary.skipped.values().sum()
+}
+
+fn reasons(summary: &Summary) -> String {
+    let reasons = summary.skipped.iter();
+    let reasons: Vec<String> = reasons.map(|(reason, n)| format!("{n} {reason}")).collect();
+    reasons.join(", ")
+}
+
+/// How many users were scored, and where those are of whom a file of its own tells.
+fn sentence(as_of: Day, summary: &Summary, target: &Target) -> String {
+    let text = format!(
+        "as of {as_of}: {} users scored, {} not ({})",
+        summary.scored,
+        skipped(summary),
+        reasons(summary)
+    );
+    let where_to = match target {
+        Target::Stdout => "without a file: their scores are not written to standard output",
+        Target::Csv(_) | Target::Parquet(_) => "in a file of their own beside the scores",
+    };
+    match summary.potential {
+        None => text,
+        Some(potential) => format!("{text}; {potential} potential users, {where_to}"),
+    }
 }

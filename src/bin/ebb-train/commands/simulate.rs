@@ -1,13 +1,13 @@
 use std::path::PathBuf;
 
 use ebb::history::Day;
-use ebb::simulate::{SimulateError, SimulateOptions, simulate_observed};
+use ebb::simulate::{PaceChange, SimulateError, SimulateOptions, simulate_observed};
 use serde_json::json;
 
 use crate::outcome::{Outcome, Output, failed, quoted, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
-use crate::values::Season;
+use crate::values::{Season, pace_change};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// How many people beside the users look around first, and buy later or never; the configuration asks who converts.
     #[arg(long, default_value_t = 0)]
     pub(crate) visitors: u32,
+    /// All users buy and visit so many times as often from a day on, such as 2025-03-01=1.2: a change for `propose` to find.
+    #[arg(long, value_name = "DATE=FACTOR", value_parser = pace_change)]
+    pub(crate) pace: Option<PaceChange>,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -48,6 +51,7 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
     options.visitors = args.visitors;
+    options.pace = args.pace;
     let display = ProgressDisplay::new(output);
     let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
     drop(display);

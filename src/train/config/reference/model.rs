@@ -109,7 +109,8 @@ pub(super) const SEGMENTS: &[Setting] = &[
     Setting::new(
         "k_max",
         INTEGER,
-        "The most segments to try; the number with the best silhouette is taken.",
+        "The most segments to try; the number with the best silhouette is taken. With `fit --previous` the number of the \
+         bundle before stays, unless another one is clearly better.",
     )
     .unit("segments")
     .default("6")

@@ -30,16 +30,9 @@ const NO_LONGER_AVERAGE: f64 = 2.0 * NOTABLE;
 /// Segments, and what became of those of the bundle before.
 pub(crate) struct Segmented {
     pub(crate) segments: Segments,
-    /// The segments of the bundle before with their scales; `None` without such a bundle.
-    pub(crate) earlier: Option<Earlier>,
-}
-
-/// The segments of the bundle before.
-pub(crate) enum Earlier {
-    /// They are made of the same, and the new ones go on from them.
-    Comparable(Segments),
-    /// What they are made of otherwise, in words.
-    Other(Vec<String>),
+    /// The segments of the bundle before with their scales, which the new ones go on from, or what they are made of
+    /// otherwise, in words; `None` without such a bundle.
+    pub(crate) earlier: Option<Result<Segments, Vec<String>>>,
 }
 
 /// Segments of the users of one date; they go on from those of the bundle before, where there is one.
@@ -59,9 +52,7 @@ pub(crate) fn segment_users(
         .collect();
     let earlier = ctx.previous.map(|before| earlier(ctx, before, &axes));
     let scales = match &earlier {
-        Some(Earlier::Comparable(segments)) if !segments.items.is_empty() => {
-            segments.columns.iter().collect()
-        }
+        Some(Ok(segments)) if !segments.items.is_empty() => segments.columns.iter().collect(),
         _ => own.clone(),
     };
     let points: Vec<f64> = newest
@@ -80,7 +71,7 @@ pub(crate) fn segment_users(
     };
     let (config, seed) = (&ctx.config.segments, ctx.config.model.seed);
     let mut segments = match &earlier {
-        Some(Earlier::Comparable(before)) => go_on(catalogue, users, config, seed, before)?,
+        Some(Ok(before)) => go_on(catalogue, users, config, seed, before)?,
         _ => {
             let last_key = ctx.previous.map_or(0, |before| before.segments.last_key);
             fit_new(catalogue, users, config, seed, last_key)?
@@ -93,7 +84,11 @@ pub(crate) fn segment_users(
 }
 
 /// The segments of a bundle with their scales, or what they are made of that these axes are not.
-fn earlier(ctx: &TrainContext<'_>, before: &BundleSpec, axes: &[Axis]) -> Earlier {
+fn earlier(
+    ctx: &TrainContext<'_>,
+    before: &BundleSpec,
+    axes: &[Axis],
+) -> Result<Segments, Vec<String>> {
     let features = ctx.catalogue.features();
     let now: Vec<&str> = axes
         .iter()
@@ -132,9 +127,9 @@ fn earlier(ctx: &TrainContext<'_>, before: &BundleSpec, axes: &[Axis]) -> Earlie
         }
     }
     if differences.is_empty() {
-        Earlier::Comparable(segments)
+        Ok(segments)
     } else {
-        Earlier::Other(differences)
+        Err(differences)
     }
 }
 

@@ -129,7 +129,7 @@ fn nine_tenths_of_the_users_leave_nearly_all_their_keys() {
     let users = overlapping();
     let first = users.fit(None);
     for round in 0..5_u64 {
-        let drawn = users.only(|user| splitmix64(round << 32 | user as u64) % 10 != 0);
+        let drawn = users.only(|user| !splitmix64(round << 32 | user as u64).is_multiple_of(10));
         let share = users.share_with_key([&first, &drawn.fit(Some(&first))]);
         assert!(share >= 0.97, "round {round}: {share}");
     }
