@@ -38,7 +38,7 @@ fn json_of(folder: &TempDir, path: &str) -> Value {
 }
 
 /// The rows of a file of scores by user.
-fn rows(folder: &TempDir, name: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+fn rows(folder: &TempDir, name: &str) -> Rows {
     let mut reader = csv::Reader::from_path(folder.path().join(name)).unwrap();
     let rows = reader.deserialize::<BTreeMap<String, String>>();
     rows.map(Result::unwrap)
@@ -71,8 +71,19 @@ fn a_bundle_answers_for_potential_users_and_leaves_churn_as_it_is() {
         .map(|kind| kind.as_str().unwrap())
         .collect();
     assert!(signs.contains(&"sign_up") && signs.contains(&"visit") && !signs.contains(&"purchase"));
-    // What was planted is found: out of time, by more than chance.
-    let card = json_of(&folder, "with/card.json");
+    what_was_planted_is_found(&folder);
+    let potential = every_potential_user_has_a_row(&folder);
+    intents_are_told_apart(&folder, &potential);
+    parquet_has_the_same_bits(&folder, &potential);
+    check_of(&folder);
+    the_first_are_the_likeliest(&folder, &potential);
+}
+
+type Rows = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Out of time, by more than chance.
+fn what_was_planted_is_found(folder: &TempDir) {
+    let card = json_of(folder, "with/card.json");
     let horizon = &card["conversion"]["horizons"][0];
     let evaluation = &horizon["evaluation"];
     assert!(
@@ -94,15 +105,18 @@ fn a_bundle_answers_for_potential_users_and_leaves_churn_as_it_is() {
             .unwrap()
             > 100
     );
+}
 
+fn every_potential_user_has_a_row(folder: &TempDir) -> Rows {
+    let card = json_of(folder, "with/card.json");
     let score = "score --quiet --model with --config log/ebb.toml --out scores.csv --json";
     let run = ebb_train(folder.path(), score).ok();
     let summary: Value = serde_json::from_str(&run.out).unwrap();
-    let potential = rows(&folder, "scores.conversion.csv");
+    let potential = rows(folder, "scores.conversion.csv");
     assert_eq!(summary["summary"]["potential"], potential.len());
     assert_eq!(card["conversion"]["users"], potential.len());
     // Who visits is no user of the churn model, and a buyer no potential one.
-    let scored = rows(&folder, "scores.csv");
+    let scored = rows(folder, "scores.csv");
     assert!(potential.len() > 500 && scored.keys().all(|user| !potential.contains_key(user)));
     assert!(
         potential
@@ -112,7 +126,11 @@ fn a_bundle_answers_for_potential_users_and_leaves_churn_as_it_is() {
     let skipped = fs::read_to_string(folder.path().join("scores.skipped.csv")).unwrap();
     let first = potential.keys().next().unwrap();
     assert!(skipped.contains(&format!("{first},no_activity")), "{first}");
-    // Who wants to buy has a higher probability than who only looks: the truth was never read by the fit.
+    potential
+}
+
+/// Who wants to buy has a higher probability than who only looks: the truth was never read by the fit.
+fn intents_are_told_apart(folder: &TempDir, potential: &Rows) {
     let mut reader = csv::Reader::from_path(folder.path().join("log/visitors.csv")).unwrap();
     let truths = reader
         .deserialize::<BTreeMap<String, String>>()
@@ -134,8 +152,10 @@ fn a_bundle_answers_for_potential_users_and_leaves_churn_as_it_is() {
         mean("buy"),
         mean("browse")
     );
+}
 
-    // A bundle without the part has no such file, and Parquet has the same bits.
+/// A bundle without the part has no such file.
+fn parquet_has_the_same_bits(folder: &TempDir, potential: &Rows) {
     ebb_train(
         folder.path(),
         "score --quiet --model without --config log/without.toml --out old.csv",
@@ -163,9 +183,6 @@ fn a_bundle_answers_for_potential_users_and_leaves_churn_as_it_is() {
         }
     }
     assert_eq!(compared, potential.len());
-
-    check_of(&folder);
-    the_first_are_the_likeliest(&folder, &potential);
 }
 
 /// The gate, on the bundles of the test above.
@@ -203,10 +220,7 @@ fn check_of(folder: &TempDir) {
     );
 }
 
-fn the_first_are_the_likeliest(
-    folder: &TempDir,
-    potential: &BTreeMap<String, BTreeMap<String, String>>,
-) {
+fn the_first_are_the_likeliest(folder: &TempDir, potential: &Rows) {
     let top =
         "top --quiet --model with --config log/ebb.toml --by conversion --limit 25 --out top.csv";
     ebb_train(folder.path(), top).ok();
