@@ -149,7 +149,10 @@ mod tests {
             page.contains("<section id=\"conversion\"") && page.contains("href=\"#conversion\"")
         );
         let text = plain(section(&card).unwrap());
-        assert!(text.contains("2,531") && text.contains("recency"), "{text}");
+        assert!(
+            text.contains("2,531") && text.contains("Recency only"),
+            "{text}"
+        );
         assert!(!text.contains("<&>") && !text.contains("NaN"), "{text}");
         card.conversion.as_mut().unwrap().horizons[0].evaluation = None;
         let text = plain(section(&card).unwrap());

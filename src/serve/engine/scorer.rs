@@ -87,7 +87,17 @@ impl<'c> Scorer<'c> {
             let kinds = users.map_or(&[][..], |users| users.histories().kinds());
             context.model.bundle().predictor(kinds)
         });
-        of_history(predictor, view, as_of, context.params.reason_count)
+        let answer = of_history(predictor, view, as_of, context.params.reason_count)?;
+        let part = context.model.spec().conversion.as_ref();
+        let users = context.users.as_ref();
+        // Of a roll-up without these events nobody can tell who has converted.
+        let is_told = part
+            .zip(users)
+            .is_some_and(|(part, users)| users.has_any(&part.event));
+        Ok(Answer {
+            conversion: answer.conversion.filter(|_| is_told),
+            ..answer
+        })
     }
 
     fn vector(&mut self, vector: &[f64]) -> Result<Answer<'c>, ModelError> {

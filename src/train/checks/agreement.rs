@@ -1,8 +1,9 @@
 //! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
+use crate::features::FeatureSchema;
 use crate::history::Histories;
-use crate::model::BundleSpec;
-use crate::train::settings::TrainConfig;
+use crate::model::{BundleSpec, ConversionModel};
+use crate::train::settings::{ConversionConfig, TrainConfig};
 
 /// Why they do not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,11 +105,55 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
             text(&config.churn.churn_event),
         );
     }
-    Ok(())
+    match (&spec.conversion, &config.conversion) {
+        (Some(part), Some(asked)) => check_conversion(part, asked),
+        // Without the table the bundle answers what it was fitted for; a bundle without the part answers nothing.
+        _ => Ok(()),
+    }
 }
 
-/// Refuses a log without any event of a kind that the model weighs, or of all kinds that its orders are made of: one of several,
-/// such as returns, may be missing for a while. For a model that says what users are worth, also one without any amount.
+/// Refuses a configuration that asks potential users another question than the model's.
+fn check_conversion(
+    part: &ConversionModel,
+    asked: &ConversionConfig,
+) -> Result<(), AgreementError> {
+    let sorted = |events: &[String]| {
+        let mut events = events.to_vec();
+        events.sort_unstable();
+        format!("{events:?}")
+    };
+    let within_days = part.model.active_within_days;
+    let settings = [
+        (
+            "conversion.event",
+            sorted(&part.event),
+            sorted(&asked.event),
+        ),
+        (
+            "conversion.within_days",
+            within_days.to_string(),
+            asked.within_days.to_string(),
+        ),
+        (
+            "conversion.repeat",
+            part.repeat.to_string(),
+            asked.repeat.to_string(),
+        ),
+    ];
+    let differs = settings
+        .into_iter()
+        .find(|(_, model, config)| model != config);
+    differs.map_or(Ok(()), |(setting, model, config)| {
+        Err(AgreementError::Setting {
+            setting,
+            model,
+            config,
+        })
+    })
+}
+
+/// Refuses a log without any event of a kind that the model weighs, or of all kinds that its orders are made of or that are
+/// conversion: one of several, such as returns, may be missing for a while. For a model that says what users are worth, also one without any amount.
 ///
 /// # Errors
 /// [`AgreementError::MissingKinds`] names the kinds; [`AgreementError::NoAmounts`].
@@ -121,13 +166,28 @@ pub fn check_log(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementErro
 }
 
 fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
-    let used = spec.schema.activity.iter().chain(&spec.schema.other_kinds);
-    let mut missing: Vec<String> = used.filter(|kind| !log.contains(kind)).cloned().collect();
-    let of_orders = &spec.schema.value_kinds;
-    if of_orders.iter().all(|kind| !log.contains(kind)) {
-        let more = of_orders.iter().filter(|kind| !missing.contains(kind));
-        let more: Vec<String> = more.cloned().collect();
+    let weighed = |schema: &FeatureSchema| -> Vec<String> {
+        let used = schema.activity.iter().chain(&schema.other_kinds);
+        used.filter(|kind| !log.contains(kind)).cloned().collect()
+    };
+    let mut missing = weighed(&spec.schema);
+    if let Some(part) = &spec.conversion {
+        let mut more = weighed(&part.model.schema);
+        more.retain(|kind| !missing.contains(kind));
         missing.extend(more);
+    }
+    // One of several may be missing for a while, and all of them may not.
+    let no_events = Vec::new();
+    let of_conversion = spec.conversion.as_ref().map(|part| &part.event);
+    for events in [
+        &spec.schema.value_kinds,
+        of_conversion.unwrap_or(&no_events),
+    ] {
+        if events.iter().all(|kind| !log.contains(kind)) {
+            let more = events.iter().filter(|kind| !missing.contains(kind));
+            let more: Vec<String> = more.cloned().collect();
+            missing.extend(more);
+        }
     }
     if missing.is_empty() {
         return Ok(());
