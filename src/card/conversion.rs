@@ -15,9 +15,14 @@ pub struct ConversionCard {
     pub within_days: u32,
     /// Whether those are asked about, too, whose last conversion is longer ago.
     pub repeat: bool,
-    /// Potential users at the as-of day.
-    pub users: u64,
-    /// One entry for each horizon.
+    /// Potential users at the as-of day; `None` where they are fewer than `min_users`.
+    pub users: Option<u64>,
+    /// The fewest people that a figure counts: `privacy.min_users`.
+    pub min_users: u64,
+    /// Figures, bins and curves that are left out because they count fewer people, or would give such away.
+    pub withheld: u64,
+    /// One entry for each horizon. Bins of predictions are joined until each counts enough people who converted, and enough who
+    /// did not; there are no curves of single users.
     pub horizons: Vec<HorizonCard>,
     /// How many feature vectors were compared with those of an altered future, and did not change.
     pub leakage_probe: LeakageProbe,

@@ -234,6 +234,43 @@ mod tests {
     }
 
     #[test]
+    fn silence_is_no_conversion() {
+        let question = Question::Conversion {
+            signs: vec!["visit".into()],
+            events: vec!["purchase".into()],
+            within_days: 30,
+            repeat: false,
+        };
+        let visit = |day, kind| DayRecord {
+            amount: Amount::default(),
+            day: Day::new(day).unwrap(),
+            count: 1,
+            kind,
+        };
+        let asked = |kinds: &[&str]| {
+            let kinds: Vec<String> = kinds.iter().map(|&kind| kind.to_owned()).collect();
+            let rule = Eligibility::new(&kinds, &question);
+            let history = History::new(vec![visit(99, 0), visit(105, 0)]).unwrap();
+            let window = history
+                .view()
+                .between(Day::new(100).unwrap(), Day::new(130).unwrap());
+            let eligible = rule.at(history.view(), Day::new(100).unwrap());
+            (eligible, rule.is_silence(), rule.happened(window.records()))
+        };
+        // Whether others buy or the event is in no history at all.
+        for kinds in [&["visit", "purchase"][..], &["visit"]] {
+            assert_eq!(asked(kinds), (Ok(()), false, false), "{kinds:?}");
+        }
+        // The negative control: of churn an unknown event makes silence the question.
+        let churn = Question::Churn {
+            activity: vec!["visit".into()],
+            churn_event: Some("purchase".into()),
+            active_within_days: 30,
+        };
+        assert!(Eligibility::new(&["visit".to_owned()], &churn).is_silence());
+    }
+
+    #[test]
     fn with_repeat_a_conversion_long_ago_counts_no_more() {
         assert_eq!(potential(true, &[(69, PURCHASE), (99, VISIT)]), Ok(()));
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::fmt::{Result, Write};
 
 use super::number::{THIN, counted, plain_percent, thousands};
-use super::wording::conversion::{question, untested};
+use super::wording::conversion::{question, untested, users, withheld};
 use crate::card::{ConversionCard, Evaluation, HorizonCard, Interval, Metrics};
 
 /// Effects that are listed.
@@ -18,13 +18,13 @@ pub(crate) fn write_conversion(out: &mut String, part: &ConversionCard) -> Resul
 }
 
 fn write_parts(out: &mut String, part: &ConversionCard) -> Result {
-    let users = counted(part.users, "potential user");
-    writeln!(out, "\nConversion of {users}")?;
+    let users = users(part);
+    writeln!(out, "\nConversion of {users} potential users")?;
     writeln!(out, "  {}.", question(part))?;
     for horizon in &part.horizons {
         write_horizon(out, horizon)?;
     }
-    for note in &part.notes {
+    for note in part.notes.iter().chain(&withheld(part)) {
         writeln!(out, "  {note}")?;
     }
     Ok(())

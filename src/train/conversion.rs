@@ -1,9 +1,13 @@
 //! The question about potential users, fitted as that about churn: dates and windows, features, selection, evaluation and
 //! calibration are the same code, asked another [`Question`].
 
+mod withheld;
+
 use super::TrainError;
 use super::checks::leakage::probe_catalogue;
+use super::checks::target_leakage::in_conversion_rows;
 use super::data::context::{FitInput, TrainContext};
+use super::data::coverage_notes::coverage_notes;
 use super::data::schema::described_kinds;
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
 use super::horizons::{Described, fit_horizon, label};
@@ -26,8 +30,10 @@ pub(crate) fn fit_conversion(
 ) -> Result<(ConversionModel, ConversionCard), TrainError> {
     let signs = signs(input, config)?;
     let inner = configuration(input.config, config, &signs);
+    let coverage = input.coverage.of_conversion();
     let input = FitInput {
         config: &inner,
+        coverage: &coverage,
         previous: None,
         ..*input
     };
@@ -38,7 +44,8 @@ pub(crate) fn fit_conversion(
         repeat: config.repeat,
     };
     let ctx = TrainContext::asking(&input, first_day, question)?;
-    let (preprocessing, models, horizons) = fit_horizons(&ctx)?;
+    let mut notes = notes(&ctx, &input, config, &signs);
+    let (preprocessing, models, mut horizons) = fit_horizons(&ctx, &mut notes)?;
     let training = Training {
         snapshots: horizons[0].snapshots.clone(),
         rows: horizons.iter().map(|horizon| horizon.rows).sum(),
@@ -50,13 +57,19 @@ pub(crate) fn fit_conversion(
         &training.snapshots,
         training.seed,
     )?;
+    let min_users = u64::from(input.config.privacy.min_users);
+    let cells = horizons.iter_mut();
+    let withheld: u64 = cells.map(|h| withheld::withhold_cells(h, min_users)).sum();
+    let users = Some(potential_users(&ctx)?).filter(|users| *users >= min_users);
     let card = ConversionCard {
         event: config.event.clone(),
-        notes: notes(&input, config, &signs),
+        notes,
         signs,
         within_days: config.within_days,
         repeat: config.repeat,
-        users: potential_users(&ctx)?,
+        withheld: withheld + u64::from(users.is_none()),
+        users,
+        min_users,
         horizons,
         leakage_probe,
     };
@@ -84,11 +97,14 @@ pub(crate) fn fit_conversion(
 /// potential users for all.
 fn fit_horizons(
     ctx: &TrainContext<'_>,
+    notes: &mut Vec<String>,
 ) -> Result<(Preprocessing, Vec<ChurnModel>, Vec<HorizonCard>), TrainError> {
     let mut shared: Option<Preprocessing> = None;
     let mut fitted = Vec::new();
     for &horizon_days in &ctx.catalogue.schema().horizon_days {
         let labelled = label(ctx, horizon_days).map_err(of_conversion)?;
+        let data = &labelled.data;
+        notes.extend(in_conversion_rows(data, &ctx.catalogue, horizon_days));
         let preprocessing = match &mut shared {
             Some(shared) => &*shared,
             none => none.insert(fit_preprocessing(
@@ -188,7 +204,12 @@ fn potential_users(ctx: &TrainContext<'_>) -> Result<u64, TrainError> {
     Ok(counted.iter().sum())
 }
 
-fn notes(input: &FitInput<'_>, config: &ConversionConfig, signs: &[String]) -> Vec<String> {
+fn notes(
+    ctx: &TrainContext<'_>,
+    input: &FitInput<'_>,
+    config: &ConversionConfig,
+    signs: &[String],
+) -> Vec<String> {
     let kinds = input.histories.kinds().iter();
     let others: Vec<String> = kinds
         .filter(|kind| !signs.contains(kind) && !config.event.contains(kind))
@@ -205,5 +226,8 @@ fn notes(input: &FitInput<'_>, config: &ConversionConfig, signs: &[String]) -> V
             others.join(", ")
         )
     };
-    (!others.is_empty()).then(note).into_iter().collect()
+    let feed = "The feed of the kinds that are conversion";
+    let mut notes = coverage_notes(input.coverage, &ctx.observed, input.as_of, feed);
+    notes.extend((!others.is_empty()).then(note));
+    notes
 }

@@ -233,6 +233,21 @@ pub enum TrainError {
         /// What became of all of them.
         converted: bool,
     },
+    /// Hardly any potential user converts, or hardly any does not.
+    #[error(
+        "fewer than privacy.min_users = {least} potential users {} within {horizon_days} days of any date, and figures of so few are \
+         not published; {}, check conversion.event, or read a longer log",
+        if *few_converted { "converted" } else { "did not convert" },
+        if *few_converted { "lengthen conversion.horizon_days" } else { "shorten conversion.horizon_days" }
+    )]
+    FewConversions {
+        /// The horizon.
+        horizon_days: u16,
+        /// Whether those who converted are few, or those who did not.
+        few_converted: bool,
+        /// `privacy.min_users`.
+        least: u32,
+    },
     /// No user is ever active again.
     #[error(
         "no user comes back: each of the {users} users with activity ({}) has it on one day only, so all churn; \

@@ -134,7 +134,12 @@ fn event_days(input: &FitInput<'_>) -> Result<(Day, Day), TrainError> {
 /// What is odd about the log, though a model can be fitted on it.
 fn log_notes(input: &FitInput<'_>, ctx: &TrainContext<'_>) -> Result<Vec<String>, TrainError> {
     let mut notes = absent_kinds(input.histories.kinds(), input.config);
-    notes.extend(coverage_notes(input.coverage, &ctx.observed, input.as_of));
+    notes.extend(coverage_notes(
+        input.coverage,
+        &ctx.observed,
+        input.as_of,
+        "The feed of the kinds that tell churn",
+    ));
     notes.extend(no_amounts(input.data_quality));
     notes.extend(Returning::of(ctx)?.note());
     Ok(notes)

@@ -6,7 +6,7 @@ use super::names;
 use super::text::nowrap;
 use crate::card::{Card, ConversionCard, Evaluation, HorizonCard, Interval, Metrics};
 use crate::report::number::{counted, decimals, plain_percent, score, signed, thousands};
-use crate::report::wording::conversion::{question, untested};
+use crate::report::wording::conversion::{question, untested, users, withheld};
 
 /// Effects that are listed.
 const EFFECTS: usize = 10;
@@ -16,7 +16,7 @@ pub(crate) fn section(card: &Card) -> Option<Markup> {
     let part = card.conversion.as_ref()?;
     Some(html! {
         div.tiles.sums {
-            (tile("Potential users", thousands(part.users), html! { "as of " (nowrap(card.as_of)) }))
+            (tile("Potential users", users(part), html! { "as of " (nowrap(card.as_of)) }))
             @for h in &part.horizons { (expected(h)) }
         }
         p.aside { (question(part)) "." }
@@ -124,9 +124,11 @@ fn effects(h: &HorizonCard) -> Markup {
 }
 
 fn notes(part: &ConversionCard) -> Markup {
+    let withheld = withheld(part);
     html! {
-        @if !part.notes.is_empty() {
-            div.notes { ul { @for note in &part.notes { li { (note) } } } }
+        @let notes: Vec<&String> = part.notes.iter().chain(&withheld).collect();
+        @if !notes.is_empty() {
+            div.notes { ul { @for note in notes { li { (note) } } } }
         }
     }
 }

@@ -20,6 +20,27 @@ pub(crate) fn question(part: &ConversionCard) -> String {
     )
 }
 
+/// How many potential users there are: `2,531`, or `fewer than 10`.
+pub(crate) fn users(part: &ConversionCard) -> String {
+    part.users.map_or_else(
+        || format!("fewer than {}", part.min_users),
+        crate::math::thousands,
+    )
+}
+
+/// How many figures are withheld; `None` for none.
+pub(crate) fn withheld(part: &ConversionCard) -> Option<String> {
+    let figures = match part.withheld {
+        0 => return None,
+        1 => "1 figure or curve".to_owned(),
+        n => format!("{n} figures and curves"),
+    };
+    Some(format!(
+        "{figures} of fewer than {} people (privacy.min_users), or that would give such away, are left out of the card.",
+        part.min_users
+    ))
+}
+
 /// Why a model of conversion was not judged.
 pub(crate) fn untested(horizon: &HorizonCard) -> String {
     let days = horizon.horizon_days;
@@ -60,6 +81,10 @@ pub(crate) fn untested(horizon: &HorizonCard) -> String {
             churned,
         }) => format!(
             "of {rows} rows (user, date) before {date} {churned} converted, which is too few of one kind to learn from"
+        ),
+        Some(Untested::Withheld { date, least }) => format!(
+            "fewer than privacy.min_users = {least} potential users of {date} were asked about, converted or did not, and figures \
+             of so few are withheld"
         ),
         Some(Untested::LabelsNotObserved { date, .. }) => {
             format!("the label window of {date} was not observed in full")

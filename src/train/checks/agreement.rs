@@ -230,4 +230,66 @@ mod tests {
         // The negative control: a model without orders asks for its own kinds alone.
         check_kinds(&crate::model::tests::spec(), &log(&[])).unwrap();
     }
+
+    /// A bundle that asks whether people with a visit purchase.
+    fn spec_with_conversion() -> BundleSpec {
+        let mut spec = crate::model::tests::spec();
+        let mut model = spec.clone();
+        model.schema.activity = vec!["visit".into()];
+        model.schema.other_kinds = Vec::new();
+        model.active_within_days = 180;
+        spec.conversion = Some(ConversionModel {
+            event: vec!["order".into(), "invoice".into()],
+            repeat: false,
+            model: Box::new(model),
+        });
+        spec
+    }
+
+    #[test]
+    fn a_log_lacks_conversion_where_it_has_none_of_its_kinds() {
+        let spec = spec_with_conversion();
+        let missing = |kinds: &[&str]| {
+            let log: Vec<String> = kinds.iter().map(|&kind| kind.to_owned()).collect();
+            match check_kinds(&spec, &log) {
+                Ok(()) => Vec::new(),
+                Err(AgreementError::MissingKinds { missing, .. }) => missing,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!(
+            missing(&["purchase", "return", "visit", "invoice"]),
+            [""; 0]
+        );
+        assert_eq!(
+            missing(&["purchase", "return", "visit"]),
+            ["order", "invoice"]
+        );
+        assert_eq!(missing(&["purchase", "return", "order"]), ["visit"]);
+    }
+
+    #[test]
+    fn potential_users_are_asked_the_question_of_the_fit() {
+        let part = spec_with_conversion().conversion.unwrap();
+        let asked = |event: &[&str], within_days, repeat| {
+            let config = ConversionConfig {
+                event: event.iter().map(|&kind| kind.to_owned()).collect(),
+                horizon_days: vec![30],
+                within_days,
+                repeat,
+            };
+            match check_conversion(&part, &config) {
+                Ok(()) => "",
+                Err(AgreementError::Setting { setting, .. }) => setting,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!(asked(&["invoice", "order"], 180, false), "");
+        assert_eq!(asked(&["invoice"], 180, false), "conversion.event");
+        assert_eq!(
+            asked(&["order", "invoice"], 90, false),
+            "conversion.within_days"
+        );
+        assert_eq!(asked(&["order", "invoice"], 180, true), "conversion.repeat");
+    }
 }

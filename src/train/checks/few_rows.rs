@@ -1,5 +1,7 @@
 //! Why hardly any user of a log can be labelled.
 
+use std::collections::BTreeSet;
+
 use super::mapping_doubts::Returning;
 use crate::card::DropCounts;
 use crate::train::TrainError;
@@ -76,7 +78,7 @@ pub(crate) fn check_rows(
     let mut users = data.users.clone();
     users.dedup();
     if ctx.question.is_conversion() {
-        return check_potential_users(data, users.len(), dropped, horizon_days);
+        return check_potential_users(ctx, data, dropped, horizon_days);
     }
     if rows < MIN_ROWS || users.len() < 2 {
         return Err(TrainError::TooFewRows {
@@ -112,12 +114,19 @@ pub(crate) fn check_rows(
 
 /// The same of potential users, whose settings are others.
 fn check_potential_users(
+    ctx: &TrainContext<'_>,
     data: &Dataset,
-    users: usize,
     dropped: &DropCounts,
     horizon_days: u16,
 ) -> Result<(), TrainError> {
     let rows = data.len();
+    let of = |converted: bool| {
+        let rows = data.users.iter().zip(&data.labels);
+        let users = rows.filter(|(_, label)| **label == converted);
+        users.map(|(user, _)| *user).collect::<BTreeSet<u32>>()
+    };
+    let (converted, others) = (of(true), of(false));
+    let users = converted.union(&others).count();
     if rows < MIN_ROWS || users < 2 {
         return Err(TrainError::TooFewPotentialUsers {
             horizon_days,
@@ -127,15 +136,22 @@ fn check_potential_users(
             dropped: dropped.clone(),
         });
     }
-    let converted = data.labels.iter().filter(|converted| **converted).count();
-    if converted > 0 && converted < rows {
-        return Ok(());
+    if converted.is_empty() || others.is_empty() {
+        return Err(TrainError::OneConversionClass {
+            horizon_days,
+            rows,
+            converted: others.is_empty(),
+        });
     }
-    Err(TrainError::OneConversionClass {
-        horizon_days,
-        rows,
-        converted: converted > 0,
-    })
+    let least = ctx.config.privacy.min_users;
+    if converted.len().min(others.len()) < least as usize {
+        return Err(TrainError::FewConversions {
+            horizon_days,
+            few_converted: converted.len() <= others.len(),
+            least,
+        });
+    }
+    Ok(())
 }
 
 /// Why hardly any user could be labelled: the log's users are few, or most pairs of a user and a date fell away for one

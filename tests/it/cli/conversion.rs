@@ -275,6 +275,21 @@ fn nothing_at_or_after_the_as_of_day_changes_a_bit() {
     fs::write(folder.path().join("log/events.csv"), keep(as_of)).unwrap();
     fit(&folder, "ebb.toml", &format!("--as-of {as_of}"), "cut").ok();
     assert_eq!(of_fit(&folder, "cut"), of_fit(&folder, "whole"));
+    // A future in which everybody buys every day changes nothing either.
+    let users: std::collections::BTreeSet<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|row| row.split(',').next())
+        .collect();
+    let mut poisoned = keep(as_of);
+    for day in 15..=28 {
+        for user in users.iter().filter(|user| !user.is_empty()) {
+            poisoned += &format!("{user},2024-08-{day} 12:00:00,purchase,9.50,app\n");
+        }
+    }
+    fs::write(folder.path().join("log/events.csv"), poisoned).unwrap();
+    fit(&folder, "ebb.toml", &format!("--as-of {as_of}"), "poisoned").ok();
+    assert_eq!(of_fit(&folder, "poisoned"), of_fit(&folder, "whole"));
     // The negative control: a day before is seen.
     fs::write(folder.path().join("log/events.csv"), keep("2024-08-14")).unwrap();
     fit(&folder, "ebb.toml", &format!("--as-of {as_of}"), "shorter").ok();
@@ -314,4 +329,232 @@ fn a_question_that_the_log_cannot_answer_is_refused() {
         message.contains("conversion.horizon_days = 900"),
         "{message}"
     );
+}
+
+/// The kinds of `[conversion]` instead of purchases.
+fn asking_for(folder: &TempDir, event: &str) {
+    let path = folder.path().join("log/ebb.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, conversion) = text.split_once("[conversion]").unwrap();
+    let conversion = conversion.replace("event = \"purchase\"", &format!("event = \"{event}\""));
+    fs::write(path, format!("{before}[conversion]{conversion}")).unwrap();
+}
+
+#[test]
+fn a_feed_of_conversion_that_stops_is_no_end_of_churn() {
+    let folder = shop_with_visitors();
+    asking_for(&folder, "sign_up");
+    // The simulated log has 300 days, to 2024-10-26; the form for signing up breaks on 2024-08-20.
+    let stopped: String = log_text(folder.path())
+        .lines()
+        .filter(|row| {
+            !row.contains(",sign_up,")
+                || !row.contains(",2024-")
+                || row.split(',').nth(1).unwrap() < "2024-08-20"
+        })
+        .map(|row| row.to_owned() + "\n")
+        .collect();
+    fs::write(folder.path().join("log/events.csv"), stopped).unwrap();
+    fit(&folder, "ebb.toml", "", "with").ok();
+    fit(&folder, "without.toml", "", "without").ok();
+    let of = |out: &str, file: &str| {
+        let mut json = json_of(&folder, &format!("{out}/{file}"));
+        let keys = json.as_object_mut().unwrap();
+        // Hashes of the file and of the configuration are others, and so is the part itself.
+        for key in ["conversion", "model_version", "config_hash", "data_quality"] {
+            keys.remove(key);
+        }
+        if let Some(coverage) = keys.get_mut("coverage").and_then(Value::as_object_mut) {
+            coverage.remove("conversion");
+            coverage.remove("feeds");
+        }
+        json
+    };
+    for file in ["bundle.json", "golden.json", "card.json"] {
+        assert_eq!(of("with", file), of("without", file), "{file}");
+    }
+    let card = json_of(&folder, "with/card.json");
+    assert_eq!(card["coverage"]["conversion"]["labels_until"], "2024-08-20");
+    // The negative control: conversion itself learns from labels before the break alone.
+    let horizon = &card["conversion"]["horizons"][0];
+    let newest = horizon["snapshots"].as_array().unwrap().last().unwrap();
+    assert!(newest.as_str().unwrap() <= "2024-07-21", "{newest}");
+    let of_churn = card["horizons"][0]["snapshots"].as_array().unwrap();
+    assert!(of_churn.last().unwrap().as_str().unwrap() > "2024-09-01");
+    let notes = card["conversion"]["notes"].to_string();
+    assert!(
+        notes.contains("The feed of the kinds that are conversion ends on 2024-08-19"),
+        "{notes}"
+    );
+    // Who has signed up since cannot be told: no score unless that is accepted, and the list is of an earlier day.
+    let score = "score --quiet --model with --config log/ebb.toml --out scores.csv";
+    let refused = ebb_train(folder.path(), score);
+    assert!(
+        refused.code != 0
+            && refused
+                .error()
+                .contains("beyond the events that are conversion"),
+        "{}",
+        refused.err
+    );
+    ebb_train(folder.path(), &format!("{score} --allow-stale")).ok();
+    let top = "top --quiet --model with --config log/ebb.toml --by conversion --json";
+    let top: Value = serde_json::from_str(&ebb_train(folder.path(), top).ok().out).unwrap();
+    assert_eq!(top["as_of"], "2024-08-20");
+    // Churn needs none of it.
+    let score = "score --quiet --model without --config log/without.toml --out churn.csv";
+    ebb_train(folder.path(), score).ok();
+}
+
+/// How many people converted and how many did not, of every cell of a card that has both.
+fn cells(json: &Value, found: &mut Vec<[u64; 2]>) {
+    match json {
+        Value::Array(items) => items.iter().for_each(|item| cells(item, found)),
+        Value::Object(keys) => {
+            let share = keys.get("churn_rate").or(keys.get("observed"));
+            if let (Some(users), Some(share)) = (keys.get("users"), share) {
+                let users = users.as_u64().unwrap();
+                let converted = (share.as_f64().unwrap() * users as f64).round() as u64;
+                found.push([converted, users - converted]);
+            }
+            keys.values().for_each(|item| cells(item, found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn no_published_cell_counts_fewer_people_than_the_configuration_says() {
+    let folder = shop_with_visitors();
+    let path = folder.path().join("log/ebb.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let fitted = |least: u64| {
+        fs::write(&path, format!("{text}\n[privacy]\nmin_users = {least}\n")).unwrap();
+        fit(&folder, "ebb.toml", "", "model")
+    };
+    let mut shown = Vec::new();
+    for least in [2, 20] {
+        fitted(least).ok();
+        let card = json_of(&folder, "model/card.json");
+        let part = &card["conversion"];
+        assert_eq!(part["min_users"], least);
+        let mut found = Vec::new();
+        cells(part, &mut found);
+        assert!(
+            found.iter().flatten().all(|people| *people >= least),
+            "{found:?}"
+        );
+        for horizon in part["horizons"].as_array().unwrap() {
+            let dropped = horizon["dropped"].as_object().unwrap();
+            assert!(
+                dropped
+                    .values()
+                    .all(|pairs| pairs.as_u64().unwrap() >= least)
+            );
+            let evaluation = &horizon["evaluation"];
+            assert_eq!(evaluation["roc"], serde_json::json!([]));
+            assert_eq!(evaluation["gains"], serde_json::json!([]));
+        }
+        assert!(part["withheld"].as_u64().unwrap() > 0);
+        shown.push(found.len());
+    }
+    // The negative control: with a lower limit there is more to be seen.
+    assert!(shown[0] > shown[1] && shown[1] > 3, "{shown:?}");
+    let page = fs::read_to_string(folder.path().join("model/report.html")).unwrap();
+    let words = "of fewer than 20 people (privacy.min_users)";
+    let text = ebb_train(folder.path(), "inspect --model model").ok().out;
+    assert!(page.contains(words) && text.contains(words), "{text}");
+    // Where the judged users are too few the figures are withheld, and the gate fails.
+    fitted(120).ok();
+    let card = json_of(&folder, "model/card.json");
+    let horizon = &card["conversion"]["horizons"][0];
+    assert_eq!(horizon["evaluation"], Value::Null);
+    assert_eq!(horizon["untested"]["reason"], "withheld");
+    let check = ebb_train(
+        folder.path(),
+        "check --model model --min-conversion-auc 0.1",
+    );
+    assert!(
+        check.code != 0 && check.out.contains("figures of so few are withheld"),
+        "{}",
+        check.out
+    );
+    // And where hardly anybody converts there is no model.
+    let refused = fitted(50_000);
+    assert!(
+        refused.code != 0 && refused.error().contains("privacy.min_users = 50000"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn explanations_answer_about_conversion_and_other_commands_say_that_they_do_not() {
+    let folder = shop_with_visitors();
+    fit(&folder, "ebb.toml", "", "with").ok();
+    let score = "score --quiet --model with --config log/ebb.toml --out scores.csv";
+    ebb_train(folder.path(), score).ok();
+    let potential = rows(&folder, "scores.conversion.csv");
+    let explain = |user: &str, more: &str| {
+        let explain = format!("explain --quiet --model with --config log/ebb.toml --user {user}");
+        ebb_train(folder.path(), &format!("{explain} {more}"))
+            .ok()
+            .out
+    };
+    let (user, row) = potential.first_key_value().unwrap();
+    let json: Value = serde_json::from_str(&explain(user, "--json")).unwrap();
+    let horizon = &json["conversion"]["horizons"][0];
+    assert_eq!(json["conversion"]["is_potential"], true);
+    assert_eq!(horizon["conversion_probability"], probability(row));
+    let reasons = horizon["reasons"].as_array().unwrap();
+    let sum: f64 = reasons
+        .iter()
+        .map(|r| r["contribution"].as_f64().unwrap())
+        .sum();
+    let of = |key: &str| horizon[key].as_f64().unwrap();
+    assert!((of("base_log_odds") + sum - of("log_odds")).abs() < 1e-9);
+    assert!(
+        explain(user, "")
+            .replace('\n', " ")
+            .contains("is a potential user, and")
+    );
+    let bought = explain(user, "--suppose purchase");
+    assert!(
+        bought
+            .replace('\n', " ")
+            .contains("no potential user any more"),
+        "{bought}"
+    );
+    let buyer = rows(&folder, "scores.csv").into_keys().next().unwrap();
+    let text = explain(&buyer, "");
+    assert!(
+        text.contains("is no potential user: it converted on 2024-"),
+        "{text}"
+    );
+    let evaluate = "evaluate --model with --config log/ebb.toml --allow-seen";
+    let run = ebb_train(folder.path(), evaluate).ok();
+    assert!(
+        run.err
+            .contains("The part for potential users is judged by `fit` alone"),
+        "{}",
+        run.err
+    );
+    // Another question than that of the fit is refused.
+    asking_for(&folder, "sign_up");
+    let refused = ebb_train(folder.path(), score);
+    assert!(
+        refused.code == 64 && refused.error().contains("conversion.event"),
+        "{}",
+        refused.err
+    );
+    // A model without the part says that it has none.
+    fit(&folder, "without.toml", "", "without").ok();
+    let score = "score --model without --config log/ebb.toml --out old.csv";
+    let run = ebb_train(folder.path(), score).ok();
+    assert!(
+        run.err.contains("no part for potential users"),
+        "{}",
+        run.err
+    );
+    assert!(!folder.path().join("old.conversion.csv").exists());
 }

@@ -148,3 +148,27 @@ fn a_saved_part_is_replayed_and_one_that_does_not_fit_is_refused() {
     let message = broken(&|model| model.segments = spec().segments);
     assert!(message.contains("has segments"), "{message}");
 }
+
+#[tokio::test]
+async fn users_of_a_roll_up_without_the_event_get_no_answer_and_a_history_without_it_does() {
+    // Nobody answered a survey, or the feed of surveys is missing: the roll-up cannot say which.
+    let mut without = log();
+    without.retain(|event| event.kind != "survey");
+    let load = || {
+        let mut without = log();
+        without.retain(|event| event.kind != "survey");
+        stock_of(conversion_spec(), Some(histories(&without)))
+    };
+    let server = Running::of(limited(Limits::default()), load).await;
+    for name in ["ann", "dan", "ret", "zed"] {
+        let known = server.score(ask(user(name))).await.unwrap();
+        assert!(known.conversion.is_empty(), "{name}");
+    }
+    // Who sends a history says all that happened: silence means not converted.
+    let asked = ask(as_events(&without, "ann"));
+    let silent = server.score(asked).await.unwrap();
+    assert_eq!(silent.conversion.len(), 2);
+    // The negative control: the same history with a survey has converted.
+    let asked = ask(as_events(&log(), "ann"));
+    assert!(server.score(asked).await.unwrap().conversion.is_empty());
+}

@@ -130,6 +130,36 @@ pub(super) fn check_stale(
     Ok(())
 }
 
+/// The same of the events that are conversion, which may end earlier than those that tell churn.
+pub(super) fn check_conversion_stale(
+    coverage: &Coverage,
+    as_of: Day,
+    allowed: bool,
+    output: Output,
+) -> Outcome {
+    let coverage = coverage.of_conversion();
+    let days = coverage.days_beyond(as_of);
+    if days <= 0 {
+        return Ok(());
+    }
+    let warning = format!(
+        "{as_of} lies {} beyond the events that are conversion, which end on {}: who converted since looks like a potential user",
+        if days == 1 {
+            "1 day".to_owned()
+        } else {
+            format!("{days} days")
+        },
+        coverage.labels_until.plus(-1)
+    );
+    if coverage.is_stale(as_of) && !allowed {
+        return Err(failed(anyhow::anyhow!(
+            "{warning}; give an earlier --as-of, or --allow-stale"
+        )));
+    }
+    output.warn(&warning);
+    Ok(())
+}
+
 /// A warning of an as-of day beyond what the log covers.
 pub(super) fn stale(coverage: &Coverage, as_of: Day) -> Option<String> {
     let days = coverage.days_beyond(as_of);

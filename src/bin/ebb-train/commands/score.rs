@@ -8,7 +8,7 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::json;
 
-use super::log::{check_stale, read};
+use super::log::{check_conversion_stale, check_stale, read};
 use crate::args;
 use crate::outcome::{Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
@@ -72,6 +72,11 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "score", output)?;
+    if bundle.conversion().is_some() {
+        check_conversion_stale(&coverage, as_of, args.allow_stale, output)?;
+    } else if config.train.conversion.is_some() {
+        output.warn("[conversion] is configured, but the model has no part for potential users: fit again to score them");
+    }
     let display = ProgressDisplay::new(output);
     let summary = match write_scores(&bundle, &histories, as_of, &target, display.phases()) {
         // The reader of the scores has enough of them.

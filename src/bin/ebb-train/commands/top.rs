@@ -15,7 +15,7 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::json;
 
-use super::log::{check_stale, read_briefly};
+use super::log::{check_conversion_stale, check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
@@ -64,7 +64,7 @@ pub(crate) struct Args {
 }
 
 /// What users are ordered by.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum By {
     /// The churn probability.
     Risk,
@@ -110,8 +110,16 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     if !args.allow_missing_kinds {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
-    let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    let as_of = args.as_of.unwrap_or(match args.by {
+        By::Risk | By::Loss => coverage.labels_until,
+        By::Conversion => coverage
+            .labels_until
+            .min(coverage.of_conversion().labels_until),
+    });
     check_stale(&coverage, as_of, args.allow_stale, "list", output)?;
+    if args.by == By::Conversion {
+        check_conversion_stale(&coverage, as_of, args.allow_stale, output)?;
+    }
     let display = ProgressDisplay::new(output);
     let (order, chosen) = match chosen {
         Ok(chosen) => chosen,
