@@ -488,6 +488,11 @@ fn no_published_cell_counts_fewer_people_than_the_configuration_says() {
     );
 }
 
+/// Text without its line ends.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn explanations_answer_about_conversion_and_other_commands_say_that_they_do_not() {
     let folder = shop_with_visitors();
@@ -496,7 +501,7 @@ fn explanations_answer_about_conversion_and_other_commands_say_that_they_do_not(
     ebb_train(folder.path(), score).ok();
     let potential = rows(&folder, "scores.conversion.csv");
     let explain = |user: &str, more: &str| {
-        let explain = format!("explain --quiet --model with --config log/ebb.toml --user {user}");
+        let explain = format!("explain --model with --config log/ebb.toml --user {user}");
         ebb_train(folder.path(), &format!("{explain} {more}"))
             .ok()
             .out
@@ -513,20 +518,22 @@ fn explanations_answer_about_conversion_and_other_commands_say_that_they_do_not(
         .sum();
     let of = |key: &str| horizon[key].as_f64().unwrap();
     assert!((of("base_log_odds") + sum - of("log_odds")).abs() < 1e-9);
+    let text = one_line(&explain(user, ""));
+    assert!(text.contains("is a potential user, and"), "{text}");
+    let explain_with = "explain --model with --config log/ebb.toml --user";
+    let done = Command::new(env!("CARGO_BIN_EXE_ebb-train"))
+        .args(explain_with.split(' '))
+        .args([user, "--if", "purchase yesterday"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let bought = one_line(&String::from_utf8(done.stdout).unwrap());
     assert!(
-        explain(user, "")
-            .replace('\n', " ")
-            .contains("is a potential user, and")
-    );
-    let bought = explain(user, "--suppose purchase");
-    assert!(
-        bought
-            .replace('\n', " ")
-            .contains("no potential user any more"),
+        bought.contains("no potential user any more: it converted on"),
         "{bought}"
     );
     let buyer = rows(&folder, "scores.csv").into_keys().next().unwrap();
-    let text = explain(&buyer, "");
+    let text = one_line(&explain(&buyer, ""));
     assert!(
         text.contains("is no potential user: it converted on 2024-"),
         "{text}"
