@@ -1,7 +1,7 @@
 //! The configuration beside a simulated log.
 
+use super::SimulateOptions;
 use super::season::Season;
-use super::{PaceChange, SimulateOptions};
 
 /// Days of a log that is long enough for the table of value.
 const LEAST_VALUE_DAYS: u32 = 200;
@@ -58,7 +58,7 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
         start,
         corruption_rate,
         season,
-        pace,
+        planted,
         out: _,
     } = options;
     let SeasonSettings {
@@ -73,9 +73,6 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
     } else {
         format!(", season = {season}")
     };
-    let with_pace = pace.map_or_else(String::new, |PaceChange { from, factor }| {
-        format!(", pace times {factor} from {from}")
-    });
     let hole = if has_breaks {
         "hole = \"keep\"                       # the business rests every year; that is no outage\n"
     } else {
@@ -87,7 +84,7 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
     let active = format!("active_within_days = {active_within_days}");
     format!(
         r#"# How to read the simulated log in this folder, and what counts as leaving.
-# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{with_pace}.
+# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{planted}.
 
 [events]
 paths = ["events.csv.gz"]           # next to this file

@@ -1,6 +1,7 @@
 //! Everything that decides a fit, beside the histories.
 
 mod privacy;
+pub(crate) mod releases;
 mod value;
 
 use std::fmt;
@@ -9,10 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::configuration::{SettingError, one_or_many};
 use crate::features::HORIZON_LIMIT;
+use crate::history::Day;
 use crate::lifecycle::Thresholds;
 use crate::model::{Bands, BundleSpec};
 
 pub use privacy::PrivacyConfig;
+pub use releases::Release;
 pub use value::{TierConfig, ValueConfig, ValueMethod};
 
 /// Which solver fits the logistic model.
@@ -56,6 +59,12 @@ pub struct ModelConfig {
     pub spacing_days: Option<u16>,
     /// Rows (user, date) that a model is fitted on at most; beyond, every second, third, ... user is taken.
     pub most_rows: usize,
+    /// No churn model is fitted on a date before this day; without it the log decides.
+    #[serde(
+        deserialize_with = "releases::optional_day",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub dates_from: Option<Day>,
     /// The most dates at even distances at which users are described.
     pub snapshots: usize,
     /// How many years back the anniversaries of the predicted day are dates too, and the same season has features of its
@@ -80,6 +89,7 @@ impl Default for ModelConfig {
             half_life_windows: None,
             spacing_days: None,
             most_rows: 200_000,
+            dates_from: None,
             snapshots: 26,
             anniversaries: None,
             kinds: 12,
@@ -310,6 +320,8 @@ pub struct TrainConfig {
     pub value: Option<ValueConfig>,
     /// What may be published about groups of users.
     pub privacy: PrivacyConfig,
+    /// The days on which the product changed.
+    pub releases: Vec<Release>,
     /// IANA name of the time zone in which the histories count days.
     pub timezone: String,
     /// SHA-256 of the configuration file, for the card.
@@ -330,6 +342,7 @@ impl TrainConfig {
             lifecycle,
             value,
             privacy,
+            releases,
             timezone: _,
             hash: _,
         } = self;
@@ -337,6 +350,7 @@ impl TrainConfig {
         model.validate()?;
         segments.validate()?;
         privacy.validate()?;
+        releases::validate(releases)?;
         // Bands and thresholds are parts of a bundle too, which has no sections.
         if let Err(problem) = bands.validate() {
             let problem = format!("risk_bands: {problem}");

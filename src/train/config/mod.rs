@@ -16,7 +16,8 @@ use toml::de::DeTable;
 
 use self::position::setting_position;
 use super::settings::{
-    ChurnConfig, ModelConfig, PrivacyConfig, SegmentConfig, TrainConfig, ValueConfig,
+    ChurnConfig, ModelConfig, PrivacyConfig, Release, SegmentConfig, TrainConfig, ValueConfig,
+    releases,
 };
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
@@ -105,6 +106,8 @@ struct File {
     value: Option<ValueConfig>,
     #[serde(default)]
     privacy: PrivacyConfig,
+    #[serde(default, deserialize_with = "releases::list")]
+    releases: Vec<Release>,
     #[serde(default)]
     check: CheckThresholds,
     #[serde(default)]
@@ -137,6 +140,7 @@ impl Config {
             lifecycle,
             value,
             privacy,
+            releases,
             check,
             kpi,
             costs,
@@ -151,6 +155,7 @@ impl Config {
             lifecycle,
             value,
             privacy,
+            releases,
             timezone,
             hash,
         };
