@@ -234,7 +234,7 @@ fn the_change_after_a_shock_is_undone_when_its_time_is_over() {
 fn revenue_that_stalls_brings_the_review_forward() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    shop(folder, "log", 4_000, 11, "--spend-growth 0.2=9");
+    shop(folder, "log", 6_000, 11, "--spend-growth 0.25=9");
     fit(folder, "log");
     let found = proposed(folder, "log", "");
     let proposal = of_trigger(&found, "arpu").unwrap_or_else(|| panic!("{found}"));
@@ -267,7 +267,14 @@ fn revenue_that_stalls_brings_the_review_forward() {
         .filter(|line| !line.starts_with("amount = "))
         .collect();
     fs::write(&path, kept.join("\n")).unwrap();
-    let found = proposed(folder, "other", "");
+    let options = format!("--as-of {FITTED} --allow-below-baseline --out plain");
+    ebb_train(
+        folder,
+        &format!("fit --quiet --config other/ebb.toml {options}"),
+    )
+    .ok();
+    let propose = "propose --json --config other/ebb.toml --previous plain --out p";
+    let found: Value = serde_json::from_str(&ebb_train(folder, propose).ok().out).unwrap();
     let notes = found["notes"].to_string();
     assert!(
         notes.contains("the log has no amounts of purchase"),
@@ -370,7 +377,7 @@ fn a_steady_shop_with_a_release_is_left_alone_and_a_wrong_day_is_named() {
 fn two_weeks_of_twice_the_purchases_are_a_shock() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    shop(folder, "log", 1_500, 6, &format!("--shock {SHOCKED}=2"));
+    shop(folder, "log", 4_000, 6, &format!("--shock {SHOCKED}=2"));
     fit(folder, "log");
     let found = proposed(folder, "log", "");
     let proposal = of_trigger(&found, "shock").unwrap_or_else(|| panic!("{found}"));
@@ -429,7 +436,7 @@ fn changes_of_the_cycle_are_seldom_missed() {
 #[test]
 #[ignore = "some minutes; `just slow`"]
 fn stalls_of_revenue_are_seldom_missed() {
-    let right = with_proposal(400..500, "--spend-growth 0.1=9", 8_000, "arpu");
+    let right = with_proposal(400..500, "--spend-growth 0.1=9", 40_000, "arpu");
     println!("of 100 shops whose revenue stalls {right} got an earlier review");
     assert!(right >= 95, "{right}");
 }
@@ -443,13 +450,13 @@ fn shocks_are_seldom_missed() {
     assert!(right >= 95, "{right}");
 }
 
-/// Of 100 shops whose users visit and click twice as often after a release at least 95 get a proposal.
+/// Of 100 shops whose users visit and click three times as often after a release at least 95 get a proposal.
 #[test]
 #[ignore = "some minutes; `just slow`"]
 fn releases_are_seldom_missed() {
     let right = with_proposal(
         600..700,
-        &format!("--release {RELEASED}=2"),
+        &format!("--release {RELEASED}=3"),
         8_000,
         "release",
     );
