@@ -7,6 +7,7 @@ mod kpi;
 mod log;
 mod model;
 mod privacy;
+mod releases;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -16,7 +17,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 12] = [
+pub static SECTIONS: [Section; 13] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -65,6 +66,12 @@ pub static SECTIONS: [Section; 12] = [
         name: "privacy",
         purpose: "What may be published about groups of users.",
         settings: Cow::Borrowed(privacy::PRIVACY),
+    },
+    Section {
+        name: "releases",
+        purpose: "Days on which the product changed so much that its users may have changed too, a table `[[releases]]` for each: \
+                  `ebb-train propose` looks whether they have.",
+        settings: Cow::Borrowed(releases::RELEASES),
     },
     Section {
         name: "kpi",
