@@ -1,3 +1,4 @@
+use super::attribute::{Attribute, Seen};
 use super::season::DaysAgo;
 use crate::history::{Day, DayRecord, HistoryView};
 
@@ -80,6 +81,8 @@ pub(crate) struct Summary {
     pub(crate) last_any: Option<u32>,
     /// The orders; none where no kind's amounts count.
     pub(crate) orders: Orders,
+    /// What is known of each attribute of the schema.
+    attributes: Vec<Seen>,
 }
 
 /// What the numbers of kinds in histories mean to a summary.
@@ -137,6 +140,25 @@ impl Summary {
                 }),
             }
         }
+    }
+
+    /// Reads what was known of a user's attributes before `as_of`.
+    pub(crate) fn read_attributes(
+        &mut self,
+        history: HistoryView<'_>,
+        as_of: Day,
+        attributes: &[Attribute],
+    ) {
+        self.attributes.clear();
+        let known = history.before(as_of).attributes();
+        let seen = attributes.iter().map(|attribute| attribute.seen(known));
+        self.attributes.extend(seen);
+    }
+
+    /// What is known of the attribute at this position of the schema's.
+    pub(crate) fn attribute(&self, position: u16) -> Seen {
+        let seen = self.attributes.get(usize::from(position));
+        seen.copied().unwrap_or_default()
     }
 
     /// The records of the kind at this position of the catalogue's.

@@ -13,6 +13,7 @@
 //! row by row. Real logs have noise, and so has this one: rows without a user, times that are none, repeated rows,
 //! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
 
+pub(crate) mod attributes;
 pub(crate) mod configuration;
 pub(crate) mod event;
 pub(crate) mod exit;
@@ -128,6 +129,8 @@ pub struct SimulateOptions {
     pub season: Season,
     /// A day on which all users begin to come more often or less often; `None` for never.
     pub pace: Option<PaceChange>,
+    /// Whether to write what is known of users beside events, too, to `attributes.csv`.
+    pub attributes: bool,
 }
 
 /// A planted change of the business.
@@ -151,6 +154,7 @@ impl SimulateOptions {
             corruption_rate: DEFAULT_CORRUPTION_RATE,
             season: Season::default(),
             pace: None,
+            attributes: false,
         }
     }
 
@@ -293,7 +297,8 @@ impl fmt::Display for SeasonSummary {
     }
 }
 
-/// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`.
+/// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`, and `attributes.csv`
+/// where they are wanted.
 ///
 /// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
 pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
@@ -309,10 +314,11 @@ pub fn simulate_observed(
     phases: Phases<'_>,
 ) -> Result<Summary, SimulateError> {
     options.check()?;
-    let files = write::Files::new(&options.out)?;
+    let files = write::Files::new(&options.out, options.attributes)?;
     let world = World::new(options.start, options.days, options.season).with_pace(options.pace);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
+    let mut attributes = Vec::new();
     let mut left = BTreeMap::new();
     let mut rhythms = BTreeMap::new();
     let mut purchases = 0;
@@ -329,6 +335,9 @@ pub fn simulate_observed(
         }
         *rhythms.entry(life.rhythm.kind()).or_default() += 1;
         truths.push(write::Truth::new(&world, user, &life));
+        if options.attributes {
+            attributes.push((user, attributes::rows(&world, options.seed, user, &life)));
+        }
         noise.add(user, &life.events);
         living.advance(1);
     }
@@ -336,7 +345,12 @@ pub fn simulate_observed(
     let ordering = phases.begin("ordering the rows", 1, Unit::Steps);
     let (rows, noise) = noise.finish();
     ordering.advance(1);
-    files.write(options, &rows, &truths, phases)?;
+    let content = write::Content {
+        rows: &rows,
+        truths: &truths,
+        attributes: &attributes,
+    };
+    files.write(options, &content, phases)?;
     Ok(Summary {
         users: options.users,
         rows: rows.len() as u64,

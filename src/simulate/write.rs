@@ -8,6 +8,7 @@ use flate2::{Compression, GzBuilder};
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::attributes::AttributeRow;
 use super::configuration::configuration;
 use super::event::{Channel, Event, Kind};
 use super::exit::Cause;
@@ -33,36 +34,55 @@ pub(crate) struct Files {
     events: Staged,
     truth: Staged,
     configuration: Staged,
+    attributes: Option<Staged>,
+}
+
+/// What is written.
+pub(crate) struct Content<'a> {
+    pub(crate) rows: &'a [Row],
+    pub(crate) truths: &'a [Truth],
+    /// The rows of each user.
+    pub(crate) attributes: &'a [(u32, Vec<AttributeRow>)],
 }
 
 impl Files {
     /// Fails where they cannot be written, or would replace what no simulation wrote.
-    pub(crate) fn new(out: &Path) -> Result<Self, SimulateError> {
+    pub(crate) fn new(out: &Path, attributes: bool) -> Result<Self, SimulateError> {
         refuse_others(out)?;
         let staged = |name| Staged::new(Destination::file(&out.join(name))?);
         Ok(Self {
             events: staged("events.csv.gz")?,
             truth: staged("truth.csv")?,
             configuration: staged("ebb.toml")?,
+            attributes: attributes.then(|| staged("attributes.csv")).transpose()?,
         })
     }
 
-    /// Writes all three and lets them take their places together.
+    /// Writes all of them and lets them take their places together.
     pub(crate) fn write(
         self,
         options: &SimulateOptions,
-        rows: &[Row],
-        truths: &[Truth],
+        content: &Content<'_>,
         phases: Phases<'_>,
     ) -> Result<(), SimulateError> {
+        let Content {
+            rows,
+            truths,
+            attributes: of_users,
+        } = content;
         named(&self.events, events(self.events.file()?, rows, phases))?;
         named(&self.truth, truth(self.truth.file()?, truths))?;
+        if let Some(staged) = &self.attributes {
+            named(staged, attributes(staged.file()?, of_users))?;
+        }
         let text = configuration(options);
         named(
             &self.configuration,
             self.configuration.file()?.write_all(text.as_bytes()),
         )?;
-        Ok(commit(vec![self.events, self.truth, self.configuration])?)
+        let mut all = vec![self.events, self.truth, self.configuration];
+        all.extend(self.attributes);
+        Ok(commit(all)?)
     }
 }
 
@@ -73,7 +93,7 @@ const MARK: &str = "# How to read the ";
 fn refuse_others(out: &Path) -> Result<(), SimulateError> {
     let path = out.join("ebb.toml");
     let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
-    let mut there = ["ebb.toml", "events.csv.gz", "truth.csv"]
+    let mut there = ["ebb.toml", "events.csv.gz", "truth.csv", "attributes.csv"]
         .into_iter()
         .filter(|name| out.join(name).exists());
     match there.next() {
@@ -228,6 +248,32 @@ fn truth(file: File, truths: &[Truth]) -> io::Result<()> {
         match &truth.season {
             None => csv.serialize(truth)?,
             Some(season) => csv.serialize((truth, season))?,
+        }
+    }
+    csv.flush()
+}
+
+fn attributes(file: File, users: &[(u32, Vec<AttributeRow>)]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(file);
+    csv.write_record(["user_id", "from", "plan", "age", "country"])?;
+    for (user, rows) in users {
+        for AttributeRow {
+            from,
+            plan,
+            age,
+            country,
+        } in rows
+        {
+            let (plan, age) = (plan.unwrap_or_default(), age.map(|age| age.to_string()));
+            let from = from.to_string();
+            let row = [
+                name(*user),
+                from,
+                plan.to_owned(),
+                age.unwrap_or_default(),
+                (*country).to_owned(),
+            ];
+            csv.write_record(row)?;
         }
     }
     csv.flush()

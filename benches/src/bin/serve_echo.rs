@@ -192,6 +192,7 @@ fn features(model: &Model) -> Result<Vec<(String, f64)>> {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })?;
     let as_of: Day = model.as_of.parse()?;
     let amount = Amount::new(9.5)?;

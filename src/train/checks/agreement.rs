@@ -38,6 +38,19 @@ pub enum AgreementError {
          events.paths"
     )]
     NoAmounts,
+    /// Attributes that the model weighs and that were not read.
+    #[error(
+        "the model weighs the attribute `{name}`, a {kind}, and {found}: give the table that it was fitted with by [attributes] \
+         in the configuration"
+    )]
+    MissingAttribute {
+        /// The attribute.
+        name: String,
+        /// `category` or `number`.
+        kind: &'static str,
+        /// What there is in its place.
+        found: String,
+    },
 }
 
 fn kinds(names: &[String]) -> String {
@@ -103,6 +116,32 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
             text(&spec.churn_event),
             text(&config.churn.churn_event),
         );
+    }
+    Ok(())
+}
+
+/// Refuses a log to which attributes that the model weighs were not joined: all of its users would look as if they were not
+/// known.
+///
+/// # Errors
+/// [`AgreementError::MissingAttribute`] names the first one.
+pub fn check_attributes(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementError> {
+    for attribute in &spec.schema.attributes {
+        let mut columns = log.attribute_columns().iter();
+        let column = columns.find(|column| column.name == attribute.name);
+        let found = match column {
+            Some(column) if column.kind == attribute.kind() => continue,
+            Some(column) => format!("the configuration says that it is a {}", column.kind.name()),
+            None if log.attribute_columns().is_empty() => {
+                "no table of attributes was read".to_owned()
+            }
+            None => "the table of attributes has no such column".to_owned(),
+        };
+        return Err(AgreementError::MissingAttribute {
+            name: attribute.name.clone(),
+            kind: attribute.kind().name(),
+            found,
+        });
     }
     Ok(())
 }

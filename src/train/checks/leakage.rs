@@ -10,7 +10,10 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::card::LeakageProbe;
 use crate::features::{Catalogue, Extractor, Feature};
-use crate::history::{Amount, Day, DayRecord, Histories, History, HistoryView};
+use crate::history::{
+    Amount, AttributeColumn, AttributeKind, AttributeRecord, AttributeValue, Attributes,
+    AttributesView, Day, DayRecord, FiniteNumber, Histories, History, HistoryView,
+};
 use crate::math::evenly;
 use crate::train::TrainError;
 
@@ -159,6 +162,7 @@ impl OtherFuture {
         kinds: u16,
         random: &mut Xoshiro256PlusPlus,
     ) -> Result<History, TrainError> {
+        let attributes = self.attributes(history.attributes(), as_of, random);
         let past = history.before(as_of).records();
         let future = history.records().get(past.len()..).unwrap_or_default();
         let mut other = match self {
@@ -170,7 +174,28 @@ impl OtherFuture {
         other.sort_by_key(|r| (r.day, r.kind));
         other.dedup_by_key(|r| (r.day, r.kind));
         other.splice(..0, past.iter().copied());
-        Ok(History::new(other)?)
+        Ok(History::new(other)?.with_attributes(attributes))
+    }
+
+    /// The attributes with another future; those known before the as-of day stay as they are.
+    fn attributes(
+        self,
+        attributes: AttributesView<'_>,
+        as_of: Day,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Attributes {
+        let past = attributes.before(as_of).records();
+        let future = attributes.records().get(past.len()..).unwrap_or_default();
+        let mut other = past.to_vec();
+        match self {
+            Self::Deleted => {}
+            Self::Shuffled => other.extend(shuffled_attributes(future, random)),
+            Self::Added => {
+                other.extend_from_slice(future);
+                other.extend(added_attributes(attributes.columns(), as_of));
+            }
+        }
+        attributes.with_records(other)
     }
 }
 
@@ -188,6 +213,55 @@ fn shuffled(future: &[DayRecord], random: &mut Xoshiro256PlusPlus) -> Vec<DayRec
         kind,
     };
     days.into_iter().zip(kinds).zip(sums).map(deal).collect()
+}
+
+/// Each column's days and values dealt out anew.
+fn shuffled_attributes(
+    future: &[AttributeRecord],
+    random: &mut Xoshiro256PlusPlus,
+) -> Vec<AttributeRecord> {
+    let mut dealt = Vec::with_capacity(future.len());
+    let mut columns: Vec<u16> = future.iter().map(|record| record.column).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    for column in columns {
+        let own = future.iter().filter(|record| record.column == column);
+        let (mut days, mut values): (Vec<_>, Vec<_>) =
+            own.map(|record| (record.from, record.value)).unzip();
+        days.shuffle(random);
+        values.shuffle(random);
+        let pairs = days.into_iter().zip(values);
+        dealt.extend(pairs.map(|(from, value)| AttributeRecord {
+            from,
+            column,
+            value,
+        }));
+    }
+    dealt
+}
+
+/// Values of every column that no user has, the first on the as-of day itself: the last category, and a large number.
+fn added_attributes(
+    columns: &[AttributeColumn],
+    as_of: Day,
+) -> impl Iterator<Item = AttributeRecord> {
+    let on = move |after: i32| {
+        let from = Some(as_of.plus(after));
+        (0..).zip(columns).map(move |(column, of)| AttributeRecord {
+            from,
+            column,
+            value: match of.kind {
+                AttributeKind::Category => {
+                    // One after the other, so that it differs from whatever the user has.
+                    let count = of.categories.len().max(1);
+                    AttributeValue::Category((after as usize % count) as u32)
+                }
+                AttributeKind::Number => FiniteNumber::new(1e6 + f64::from(after))
+                    .map_or(AttributeValue::Unknown, AttributeValue::Number),
+            },
+        })
+    };
+    ADDED_AFTER_DAYS.into_iter().flat_map(on)
 }
 
 fn added(as_of: Day, kinds: u16) -> impl Iterator<Item = DayRecord> {
@@ -256,6 +330,7 @@ mod tests {
             seasonal_years: 0,
             lead_days: 0,
             value_kinds: Vec::new(),
+            attributes: Vec::new(),
         })
         .unwrap()
     }

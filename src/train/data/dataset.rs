@@ -364,6 +364,7 @@ mod tests {
             seasonal_years: 0,
             lead_days: 0,
             value_kinds: Vec::new(),
+            attributes: Vec::new(),
         })
         .unwrap();
         let mut builder = Builder {

@@ -1,5 +1,6 @@
 //! Which kinds of events and which horizons the features are made of.
 
+use super::attribute_levels::attributes;
 use super::snapshots::Observed;
 use crate::features::season::YEAR_DAYS;
 use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT, nearest};
@@ -53,7 +54,8 @@ pub fn feature_schema(
         Some(value) => value_kinds(histories, value)?,
         None => Vec::new(),
     };
-    let seasonal_years = seasonal_years(config, observed, horizon_days[0]);
+    let shortest_days = horizon_days[0];
+    let seasonal_years = seasonal_years(config, observed, shortest_days);
     Ok(FeatureSchema {
         activity,
         other_kinds: other_kinds(histories, config),
@@ -67,6 +69,7 @@ pub fn feature_schema(
             0
         },
         value_kinds,
+        attributes: attributes(histories, config, observed, shortest_days)?,
     })
 }
 

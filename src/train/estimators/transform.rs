@@ -217,6 +217,8 @@ fn hinge_columns(design: &Design<'_>) -> Vec<usize> {
         }
         Quantity::Trend(w, _) | Quantity::KindCountIn(_, w) => w == h,
         Quantity::ActiveDaysInSeason(season) => season.horizon_days().is_none_or(|w| w == h),
+        // A flag has no kinks.
+        Quantity::AttributeLevel(..) | Quantity::AttributeMissing(_) => false,
         _ => true,
     };
     let features = catalogue.features().iter().map(|f| own(f.quantity));
@@ -375,6 +377,7 @@ mod tests {
             seasonal_years: 0,
             lead_days: 0,
             value_kinds: Vec::new(),
+            attributes: Vec::new(),
         };
         let bare = Preprocessing {
             columns: Vec::new(),
@@ -418,6 +421,7 @@ mod tests {
             seasonal_years: 0,
             lead_days: 0,
             value_kinds: vec!["purchase".into()],
+            attributes: Vec::new(),
         })
         .unwrap();
         let columns = fit_preprocessing(&Dataset::default(), &catalogue, None);

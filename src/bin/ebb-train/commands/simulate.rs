@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// All users buy and visit so many times as often from a day on, such as 2025-03-01=1.2: a change for `propose` to find.
     #[arg(long, value_name = "DATE=FACTOR", value_parser = pace_change)]
     pub(crate) pace: Option<PaceChange>,
+    /// Also write attributes.csv: a plan that changes over time, an age and a country of each user, for `[attributes]`.
+    #[arg(long)]
+    pub(crate) attributes: bool,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -48,6 +51,7 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
     options.pace = args.pace;
+    options.attributes = args.attributes;
     let display = ProgressDisplay::new(output);
     let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
     drop(display);

@@ -100,6 +100,7 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     if !args.allow_missing_kinds {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
+    agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "list", output)?;
     let display = ProgressDisplay::new(output);
