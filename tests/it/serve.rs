@@ -243,6 +243,7 @@ fn held_load() -> (
 fn subject(form: SubjectForm) -> Subject {
     Subject {
         subject: Some(form),
+        attributes: Vec::new(),
     }
 }
 

@@ -138,6 +138,7 @@ async fn requests(server: String, out: &Path) -> Result<()> {
         let request = ScoreUserRequest {
             subject: Some(Subject {
                 subject: Some(subject),
+                attributes: Vec::new(),
             }),
             as_of: model.as_of.clone(),
             feature_hash: if form == "packed" {

@@ -35,7 +35,7 @@ pub struct AttributesConfig {
     #[serde(default)]
     pub from_format: Option<String>,
     /// The columns with attributes, and whether they are categories or numbers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, ColumnKind>,
     /// Columns whose values never change, and hold always; categories where `columns` does not say otherwise.
     #[serde(default, rename = "static", deserialize_with = "one_or_many::list")]

@@ -283,8 +283,8 @@ fn added(as_of: Day, kinds: u16) -> impl Iterator<Item = DayRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::FeatureSchema;
-    use crate::history::HistoriesBuilder;
+    use crate::features::{Attribute, FeatureSchema};
+    use crate::history::{AttributeTableBuilder, HistoriesBuilder};
 
     fn day(number: i32) -> Day {
         Day::new(number).unwrap()
@@ -405,6 +405,77 @@ mod tests {
             out[3] = history.before(as_of).records().len() as f64;
         };
         assert!(probe(past).is_ok());
+    }
+
+    /// The same users, most of whom change their plan and age on some day.
+    fn histories_with_attributes() -> Histories {
+        let columns = [
+            ("age", AttributeKind::Number),
+            ("plan", AttributeKind::Category),
+        ];
+        let columns = columns.map(|(name, kind)| (name.to_owned(), kind));
+        let mut builder = AttributeTableBuilder::new(columns);
+        for user in 0..280 {
+            for change in 0..3 {
+                let from = Some(day(1 + (user * 7) % 40 + 37 * change));
+                let plans = ["free", "basic", "pro"];
+                let plan = builder.category(1, plans[((user + change) % 3) as usize]);
+                let age = FiniteNumber::new(f64::from(20 + user % 50 + change)).unwrap();
+                let record = |column, value| AttributeRecord {
+                    from,
+                    column,
+                    value,
+                };
+                let records = [record(0, AttributeValue::Number(age)), record(1, plan)];
+                builder.add(&format!("u{user:03}"), records);
+            }
+        }
+        histories().with_attributes(builder.finish()).unwrap().0
+    }
+
+    #[test]
+    fn attributes_are_seen_as_of_a_day_and_a_join_that_ignores_the_day_is_caught() {
+        let histories = histories_with_attributes();
+        let catalogue = Catalogue::new(FeatureSchema {
+            attributes: vec![
+                Attribute {
+                    name: "age".into(),
+                    levels: None,
+                },
+                Attribute {
+                    name: "plan".into(),
+                    levels: Some(vec!["basic".into(), "free".into()]),
+                },
+            ],
+            ..catalogue().schema().clone()
+        })
+        .unwrap();
+        let dates = dates();
+        probe_catalogue(&histories, &catalogue, &dates, 7).unwrap();
+        // The negative controls: the last row of the table, and one that is seen on its own day.
+        let position = catalogue.position_of("plan = free").unwrap();
+        let input = ProbeInput {
+            histories: &histories,
+            dates: &dates,
+            features: catalogue.features(),
+            seed: 7,
+        };
+        for days_too_late in [1, 10_000] {
+            let error = probe_leakage(&input, |history, as_of, out| {
+                let known = history.attributes().before(as_of.plus(days_too_late));
+                let last = known.last("plan");
+                let is_free = |(column, value): (&AttributeColumn, AttributeValue)| match value {
+                    AttributeValue::Category(k) => column.categories[k as usize] == "free",
+                    _ => false,
+                };
+                out[position] = f64::from(last.is_some_and(is_free));
+            })
+            .unwrap_err();
+            assert!(
+                matches!(&error, TrainError::Leak { feature, .. } if feature == "plan = free"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
