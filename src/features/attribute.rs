@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FeatureError;
-use crate::history::{AttributeKind, AttributeValue, AttributesView};
+use crate::history::{AttributeKind, AttributeValue, AttributesView, Day, DayRecord};
 
 /// The most categories of an attribute that have a feature each.
 pub const LEVELS_LIMIT: usize = 64;
@@ -24,6 +24,15 @@ pub struct Attribute {
     /// one the level `missing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<Vec<String>>,
+    /// Whether it is no column of a table but a signal of the log: the mean amount of the events of the kind of this name on the
+    /// last day with one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub signal: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What is known of a user's attribute.
@@ -52,6 +61,13 @@ impl Attribute {
         levels.map(String::as_str).chain(more)
     }
 
+    /// What is known of a signal whose kind has this number in sorted records before the as-of day, and the day of it.
+    pub(crate) fn signalled(records: &[DayRecord], kind: u16) -> Option<(Seen, Day)> {
+        let last = records.iter().rev().find(|record| record.kind == kind)?;
+        let mean = last.amount.value() / f64::from(last.count.max(1));
+        Some((Seen::Number(mean), last.day))
+    }
+
     /// The level of a category.
     fn level(&self, category: &str) -> Seen {
         let levels = self.levels.as_deref().unwrap_or_default();
@@ -74,7 +90,15 @@ impl Attribute {
     }
 
     pub(super) fn validate(attributes: &[Self]) -> Result<(), FeatureError> {
-        for (position, Self { name, levels }) in attributes.iter().enumerate() {
+        for (
+            position,
+            Self {
+                name,
+                levels,
+                signal,
+            },
+        ) in attributes.iter().enumerate()
+        {
             let fault = |problem: String| {
                 let name = name.clone();
                 Err(FeatureError::Attribute { name, problem })
@@ -87,6 +111,9 @@ impl Attribute {
                 return fault("is there twice".to_owned());
             }
             let Some(levels) = levels else { continue };
+            if *signal {
+                return fault("is a signal, which has no levels".to_owned());
+            }
             if levels.len() > LEVELS_LIMIT {
                 let found = levels.len();
                 return fault(format!("has {found} levels, more than {LEVELS_LIMIT}"));

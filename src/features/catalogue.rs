@@ -42,6 +42,12 @@ fn is_zero<N: Copy + Into<u32>>(number: &N) -> bool {
 }
 
 impl FeatureSchema {
+    /// The kinds whose amounts are signals.
+    pub fn signal_kinds(&self) -> impl Iterator<Item = &String> {
+        let signals = self.attributes.iter().filter(|attribute| attribute.signal);
+        signals.map(|attribute| &attribute.name)
+    }
+
     fn validate(&self) -> Result<(), FeatureError> {
         if self.activity.is_empty() {
             return Err(FeatureError::NoActivity);

@@ -135,6 +135,8 @@ pub enum Quantity {
     AttributeNumber(u16),
     /// 1 where the number that an attribute is is not known, else 0.
     AttributeMissing(u16),
+    /// Days from the last event of an attribute that is a signal.
+    SignalAge(u16),
 }
 
 impl Quantity {
@@ -173,7 +175,8 @@ impl Quantity {
             Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => {
                 None
             }
-            Self::AttributeLevel(..) | Self::AttributeNumber(_) | Self::AttributeMissing(_) => None,
+            Self::AttributeLevel(..) | Self::AttributeNumber(_) => None,
+            Self::AttributeMissing(_) | Self::SignalAge(_) => None,
             Self::AmountMax | Self::KindCount(_) | Self::KindCountIn(..) | Self::KindRecency(_) => {
                 None
             }

@@ -318,7 +318,23 @@ impl List {
                 format!("1 when {name} is {of}."),
             );
         }
-        if attribute.levels.is_none() {
+        if attribute.signal {
+            let word = name.replace('_', " ");
+            self.push(
+                Quantity::AttributeNumber(position),
+                format!("{name}_latest"),
+                "number",
+                FeatureGroup::Attribute,
+                format!("The amount of the last {word}."),
+            );
+            self.push(
+                Quantity::SignalAge(position),
+                format!("{name}_latest_days"),
+                "days",
+                FeatureGroup::Attribute,
+                format!("Days since the last {word}."),
+            );
+        } else if attribute.levels.is_none() {
             self.push(
                 Quantity::AttributeNumber(position),
                 name,
@@ -326,6 +342,8 @@ impl List {
                 FeatureGroup::Attribute,
                 format!("The number {name}."),
             );
+        }
+        if attribute.levels.is_none() {
             self.push(
                 Quantity::AttributeMissing(position),
                 format!("{name} = {MISSING}"),

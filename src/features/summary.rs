@@ -83,6 +83,8 @@ pub(crate) struct Summary {
     pub(crate) orders: Orders,
     /// What is known of each attribute of the schema.
     attributes: Vec<Seen>,
+    /// Days since the last event of each attribute that is a signal.
+    signal_ages: Vec<Option<u32>>,
 }
 
 /// What the numbers of kinds in histories mean to a summary.
@@ -94,6 +96,8 @@ pub(crate) struct KindTable {
     pub(crate) activity: u16,
     /// For each kind whether its amounts make orders; empty where no orders are wanted.
     pub(crate) is_value: Vec<bool>,
+    /// For each attribute that is a signal the number of its kind.
+    pub(crate) signals: Vec<Option<u16>>,
 }
 
 impl Summary {
@@ -103,6 +107,7 @@ impl Summary {
             slots,
             activity,
             is_value,
+            signals: _,
         } = table;
         self.active.clear();
         self.kinds.iter_mut().for_each(Vec::clear);
@@ -148,11 +153,29 @@ impl Summary {
         history: HistoryView<'_>,
         as_of: Day,
         attributes: &[Attribute],
+        table: &KindTable,
     ) {
         self.attributes.clear();
-        let known = history.before(as_of).attributes();
-        let seen = attributes.iter().map(|attribute| attribute.seen(known));
-        self.attributes.extend(seen);
+        self.signal_ages.clear();
+        let known = history.before(as_of);
+        for (attribute, kind) in attributes.iter().zip(&table.signals) {
+            let (seen, age) = match (attribute.signal, *kind) {
+                (false, _) => (attribute.seen(known.attributes()), None),
+                (true, None) => (Seen::Missing, None),
+                (true, Some(kind)) => Attribute::signalled(known.records(), kind)
+                    .map_or((Seen::Missing, None), |(seen, day)| {
+                        (seen, Some(as_of.since(day).unsigned_abs()))
+                    }),
+            };
+            self.attributes.push(seen);
+            self.signal_ages.push(age);
+        }
+    }
+
+    /// Days since the last event of the signal at this position of the schema's attributes.
+    pub(crate) fn signal_age(&self, position: u16) -> Option<u32> {
+        let age = self.signal_ages.get(usize::from(position));
+        age.copied().flatten()
     }
 
     /// What is known of the attribute at this position of the schema's.

@@ -180,7 +180,9 @@ fn synthetic_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
         )
     });
     let rows = rows.chain(earlier_years(bundle, case));
-    rows.chain(orders(bundle, case)).collect()
+    rows.chain(orders(bundle, case))
+        .chain(signals(bundle, case))
+        .collect()
 }
 
 /// Activity around the same season of earlier years, where a bundle has features of them: steps of a short horizon do not
@@ -201,7 +203,8 @@ fn earlier_years(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, 
 /// The kinds that histories refer to: those with features of their own, and behind them the other value kinds.
 fn kinds(bundle: &Bundle) -> Vec<String> {
     let mut kinds = bundle.catalogue().kinds().to_vec();
-    let more = bundle.spec().schema.value_kinds.iter();
+    let schema = &bundle.spec().schema;
+    let more = schema.value_kinds.iter().chain(schema.signal_kinds());
     let more: Vec<String> = more.filter(|kind| !kinds.contains(kind)).cloned().collect();
     kinds.extend(more);
     kinds
@@ -230,6 +233,21 @@ fn orders(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i6
             (age.min(30_000) as u16, of(day + 1), 1, back),
         ]
     })
+}
+
+/// An answer of every signal, from 0 to 10, but for some users.
+fn signals(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i64)> + use<> {
+    let kinds = kinds(bundle);
+    let signals = bundle.spec().schema.signal_kinds();
+    let positions: Vec<usize> = signals
+        .filter(|_| case % 5 != 4)
+        .filter_map(|kind| kinds.iter().position(|other| other == kind))
+        .collect();
+    let answer = move |position: usize| {
+        let amount = i64::from((case * 7 + position as u32) % 11) * 1_000_000;
+        (2 + 9 * case as u16, position as u16, 1, amount)
+    };
+    positions.into_iter().map(answer)
 }
 
 /// An active user who never paid anything, where a bundle has features of orders: such a user is worth what a new customer is.
@@ -308,6 +326,8 @@ fn answer(
 /// Values of every attribute of a bundle: each level in turn, a category without a feature, numbers, and nothing.
 fn synthetic_attributes(bundle: &Bundle, case: u32) -> Vec<Option<f64>> {
     let value = |(position, attribute): (u32, &Attribute)| match &attribute.levels {
+        // It is in the records.
+        None if attribute.signal => None,
         Some(levels) => {
             // One more for categories without a feature, and one for what is not known.
             let level = (case + position) % (levels.len() as u32 + 2);

@@ -1,6 +1,7 @@
 //! The server through its port, called by the generated client.
 
 mod answers;
+mod attributes;
 mod binary;
 mod column_order;
 mod damaged;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ebb::features::{Catalogue, FeatureSchema};
+use ebb::features::{Attribute, Catalogue, FeatureSchema};
 use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder};
 use ebb::lifecycle::Thresholds;
 use ebb::model::{
@@ -28,9 +28,30 @@ pub fn seasonal_spec() -> BundleSpec {
 }
 
 /// The same with features of so many earlier years, with a lead, and with orders of some kinds.
-#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
 pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
+    spec_of_schema(lead_days, schema_of(seasonal_years, lead_days, value_kinds))
+}
+
+/// The same with a plan and an age of users.
+pub fn attribute_spec() -> BundleSpec {
+    let attribute = |name: &str, levels: Option<&[&str]>| Attribute {
+        name: name.to_owned(),
+        levels: levels.map(|levels| levels.iter().map(|level| (*level).to_owned()).collect()),
+        signal: false,
+    };
+    let attributes = vec![
+        attribute("age", None),
+        attribute("plan", Some(&["free", "pro"])),
+    ];
     let schema = FeatureSchema {
+        attributes,
+        ..schema_of(0, 0, &[])
+    };
+    spec_of_schema(0, schema)
+}
+
+fn schema_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> FeatureSchema {
+    FeatureSchema {
         activity: vec!["visit".into(), "purchase".into(), "booking".into()],
         other_kinds: vec!["return".into()],
         horizon_days: vec![30, 90],
@@ -39,7 +60,11 @@ pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> Bun
         lead_days,
         value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
         attributes: Vec::new(),
-    };
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
+fn spec_of_schema(lead_days: u32, schema: FeatureSchema) -> BundleSpec {
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let column = |feature: String, scale| Column {
         feature,

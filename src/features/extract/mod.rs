@@ -42,6 +42,12 @@ impl<'a> Extractor<'a> {
                 true => Vec::new(),
                 false => is_value.collect(),
             },
+            signals: schema
+                .attributes
+                .iter()
+                .map(|attribute| kinds.iter().position(|kind| *kind == attribute.name))
+                .map(|position| position.map(|position| position as u16))
+                .collect(),
         };
         Self {
             catalogue,
@@ -71,7 +77,8 @@ impl<'a> Extractor<'a> {
     pub fn extract(&mut self, history: HistoryView<'_>, as_of: Day, out: &mut [f64]) -> bool {
         self.summary.read(history, as_of, &self.table);
         let attributes = &self.catalogue.schema().attributes;
-        self.summary.read_attributes(history, as_of, attributes);
+        self.summary
+            .read_attributes(history, as_of, attributes, &self.table);
         for (position, quantity) in &self.wanted {
             let value = value(self.catalogue, &self.summary, *quantity);
             // Adding 0 turns -0, the sum of no floating-point numbers, into 0.
@@ -141,6 +148,7 @@ fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> 
             Seen::Number(number) => number,
             Seen::Level(_) | Seen::Missing => return None,
         },
+        Quantity::SignalAge(attribute) => f64::from(s.signal_age(attribute)?),
         Quantity::AttributeMissing(attribute) => f64::from(s.attribute(attribute) == Seen::Missing),
     })
 }

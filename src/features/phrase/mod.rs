@@ -65,6 +65,10 @@ impl Catalogue {
                 format!("orders after the first of {} on average", number(value))
             }
             Quantity::AttributeLevel(attribute, _) => self.attribute(attribute, vector)?,
+            Quantity::SignalAge(attribute) => {
+                let name = self.attribute_name(attribute).replace('_', " ");
+                format!("last {name} {} ago", days(value))
+            }
             Quantity::AttributeNumber(attribute) => {
                 format!("{}: {}", self.attribute_name(attribute), number(value))
             }

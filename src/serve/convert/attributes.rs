@@ -30,7 +30,8 @@ pub(super) fn attributes(
             CallError::field(format!("{path}.attributes[{i}]{field}"), problem)
         };
         let all = &model.spec().schema.attributes;
-        let attribute = all.iter().find(|attribute| attribute.name == name);
+        let mut of_tables = all.iter().filter(|attribute| !attribute.signal);
+        let attribute = of_tables.find(|attribute| attribute.name == name);
         let attribute = attribute.ok_or_else(|| fault(".name", unknown(&name, all)))?;
         if columns.iter().any(|column| column.name == name) {
             return Err(fault(".name", format!("`{name}` is given twice")));
@@ -78,10 +79,8 @@ pub(super) fn attributes(
 /// What is wrong with a name that the model does not have.
 fn unknown(name: &str, all: &[Attribute]) -> String {
     let name: String = name.chars().take(NAME_SHOWN).collect();
-    let names: Vec<&str> = all
-        .iter()
-        .map(|attribute| attribute.name.as_str())
-        .collect();
+    let of_tables = all.iter().filter(|attribute| !attribute.signal);
+    let names: Vec<&str> = of_tables.map(|attribute| attribute.name.as_str()).collect();
     match names.as_slice() {
         [] => format!("`{name}` is not an attribute of the model, which has none"),
         names => format!(

@@ -68,6 +68,7 @@ impl ServedModel {
             .iter()
             .chain(&bundle.spec().churn_event)
             .chain(&catalogue.schema().value_kinds)
+            .chain(catalogue.schema().signal_kinds())
             .cloned()
             .collect();
         kinds.sort_unstable();

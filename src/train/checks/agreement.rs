@@ -1,5 +1,6 @@
 //! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
+use crate::features::Attribute;
 use crate::history::Histories;
 use crate::model::BundleSpec;
 use crate::train::settings::TrainConfig;
@@ -126,7 +127,8 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
 /// # Errors
 /// [`AgreementError::MissingAttribute`] names the first one.
 pub fn check_attributes(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementError> {
-    for attribute in &spec.schema.attributes {
+    let of_tables = |attribute: &&Attribute| !attribute.signal;
+    for attribute in spec.schema.attributes.iter().filter(of_tables) {
         let mut columns = log.attribute_columns().iter();
         let column = columns.find(|column| column.name == attribute.name);
         let found = match column {
@@ -161,7 +163,13 @@ pub fn check_log(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementErro
 
 fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
     let used = spec.schema.activity.iter().chain(&spec.schema.other_kinds);
-    let mut missing: Vec<String> = used.filter(|kind| !log.contains(kind)).cloned().collect();
+    let used = used.chain(spec.schema.signal_kinds());
+    let mut missing: Vec<String> = Vec::new();
+    for kind in used.filter(|kind| !log.contains(kind)) {
+        if !missing.contains(kind) {
+            missing.push(kind.clone());
+        }
+    }
     let of_orders = &spec.schema.value_kinds;
     if of_orders.iter().all(|kind| !log.contains(kind)) {
         let more = of_orders.iter().filter(|kind| !missing.contains(kind));

@@ -441,10 +441,12 @@ mod tests {
                 Attribute {
                     name: "age".into(),
                     levels: None,
+                    signal: false,
                 },
                 Attribute {
                     name: "plan".into(),
                     levels: Some(vec!["basic".into(), "free".into()]),
+                    signal: false,
                 },
             ],
             ..catalogue().schema().clone()

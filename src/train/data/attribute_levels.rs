@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::labels::Labeller;
 use super::snapshots::{Observed, Schedule, Spacing};
+use crate::configuration::SettingError;
 use crate::features::{Attribute, LEVELS_LIMIT, is_reserved_level};
 use crate::history::{AttributeColumn, AttributeKind, AttributeValue, Block, Day, Histories};
 use crate::train::TrainError;
@@ -23,9 +24,10 @@ pub(crate) fn attributes(
     observed: &Observed,
     horizon_days: u16,
 ) -> Result<Vec<Attribute>, TrainError> {
+    let mut signals = signals(histories, config)?;
     let columns = histories.attribute_columns();
     if columns.is_empty() {
-        return Ok(Vec::new());
+        return Ok(signals);
     }
     let users = users_of(histories, config, observed, horizon_days)?;
     let least = LEAST_USERS.max(config.privacy.min_users as u64);
@@ -35,8 +37,32 @@ pub(crate) fn attributes(
             AttributeKind::Category => Some(levels(position, column, &users, least)),
             AttributeKind::Number => None,
         },
+        signal: false,
     };
-    Ok((0..).zip(columns).map(attribute).collect())
+    let mut all: Vec<Attribute> = (0..).zip(columns).map(attribute).collect();
+    all.append(&mut signals);
+    Ok(all)
+}
+
+/// The signals of the configuration, in order of their names.
+fn signals(histories: &Histories, config: &TrainConfig) -> Result<Vec<Attribute>, TrainError> {
+    let mut names = config.model.signals.clone();
+    names.sort_unstable();
+    names.dedup();
+    let kinds = histories.kinds();
+    if let Some(name) = names.iter().find(|name| !kinds.contains(name)) {
+        let problem = format!(
+            "model.signals names `{name}`, and the log has no event of that kind; it has {}",
+            kinds.join(", ")
+        );
+        return Err(SettingError::new("model", "signals", problem).into());
+    }
+    let signal = |name| Attribute {
+        name,
+        levels: None,
+        signal: true,
+    };
+    Ok(names.into_iter().map(signal).collect())
 }
 
 /// Users of the training rows with each category, by column and category.

@@ -122,12 +122,25 @@ pub(crate) fn fit_expansion(
     hinge_columns: &[usize],
     interaction_columns: &[usize],
 ) -> Expansion {
+    fit_expansion_of_known(z, width, (hinge_columns, &[]), interaction_columns)
+}
+
+/// The same with kinks of some of the columns among their known values alone: what is not known is 0 in a standardised column, and
+/// where it is so of most users all quartiles would fall on it.
+fn fit_expansion_of_known(
+    z: &[f64],
+    width: usize,
+    (hinge_columns, of_known): (&[usize], &[usize]),
+    interaction_columns: &[usize],
+) -> Expansion {
     let rows = z.len() / width.max(1);
     let taken: Vec<usize> = evenly(rows, EXPANSION_ROWS).collect();
     let values = |column: usize| taken.iter().map(move |row| z[row * width + column]);
     let mut hinges = Vec::new();
     for &column in hinge_columns {
-        let mut sorted: Vec<f64> = values(column).collect();
+        let is_of_known = of_known.contains(&column);
+        let known = |z: &f64| !is_of_known || *z != 0.0;
+        let mut sorted: Vec<f64> = values(column).filter(known).collect();
         sorted.sort_by(f64::total_cmp);
         let inside = |knot: &f64| sorted.first().is_some_and(|clip_min| clip_min < knot);
         let mut knots: Vec<f64> = KNOTS
@@ -191,10 +204,21 @@ pub(crate) struct Design<'a> {
 
 /// The hinges and interactions of a model, from rows of standardised columns.
 pub(crate) fn expand(design: &Design<'_>, standardised: &Matrix) -> Expansion {
-    fit_expansion(
+    let is_of_known = |quantity| {
+        matches!(
+            quantity,
+            Quantity::AttributeNumber(_) | Quantity::SignalAge(_)
+        )
+    };
+    let features = design.catalogue.features().iter().enumerate();
+    let of_known: Vec<usize> = features
+        .filter(|(_, feature)| is_of_known(feature.quantity))
+        .map(|(column, _)| column)
+        .collect();
+    fit_expansion_of_known(
         &standardised.values,
         standardised.width,
-        &hinge_columns(design),
+        (&hinge_columns(design), &of_known),
         &interaction_columns(design),
     )
 }

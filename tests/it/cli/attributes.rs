@@ -292,3 +292,113 @@ fn what_is_wrong_with_a_table_is_said_with_its_place() {
     );
     assert_eq!(attributes["contradicted"][0][0], "country");
 }
+
+/// A log with answers of 0 to 10: users who stay give middling ones, users who are about to leave low or high ones.
+fn shop_with_answers() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let simulate = "simulate --users 900 --days 330 --seed 9 --out log --quiet";
+    ebb_train(folder.path(), simulate).ok();
+    let log = folder.path().join("log");
+    let truth = fs::read_to_string(log.join("truth.csv")).unwrap();
+    let start: ebb::history::Day = "2024-01-01".parse().unwrap();
+    let day = |text: &str| text.parse::<ebb::history::Day>().ok();
+    let mut rows = log_text(folder.path());
+    for (number, line) in truth.lines().skip(1).enumerate() {
+        let fields: Vec<&str> = line.split(',').collect();
+        let joined = day(fields[1]).unwrap().max(start);
+        let left = day(fields[2]);
+        for turn in 0..20_i32 {
+            let on = joined.plus(20 * turn + number as i32 % 17);
+            if on.since(start) >= 330 || left.is_some_and(|left| on >= left) {
+                break;
+            }
+            let chance = (number * 7 + turn as usize * 13) % 10;
+            let leaves = left.is_some_and(|left| left.since(on) < 45);
+            let extreme = if leaves { chance < 8 } else { chance < 2 };
+            let score = match (extreme, chance % 2) {
+                (true, 0) => 1,
+                (true, _) => 9,
+                (false, _) => 4 + chance % 3,
+            };
+            rows += &format!("{},{on} 12:00:00,survey,{score},web\n", fields[0]);
+        }
+    }
+    fs::write(log.join("events.csv"), rows).unwrap();
+    let text = fs::read_to_string(log.join("ebb.toml")).unwrap();
+    let text = text.replace("events.csv.gz", "events.csv");
+    let (events, _) = text.split_once("\n[value]").unwrap();
+    for (name, signals) in [("without", ""), ("with", "signals = [\"survey\"]\n")] {
+        let config = format!(
+            "{events}\n[model]\nl2 = 100.0\nanniversaries = 0\nspacing_days = 15\n{signals}"
+        );
+        fs::write(log.join(format!("{name}.toml")), config).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_middling_answer_can_speak_most_for_staying() {
+    let folder = shop_with_answers();
+    let fit = |config: &str| {
+        let fit =
+            format!("fit --quiet --config log/{config}.toml --out {config} --allow-below-baseline");
+        ebb_train(folder.path(), &fit).ok();
+        log_loss(&card(&folder, config))
+    };
+    let (with, without) = (fit("with"), fit("without"));
+    assert!(with < without - 0.005, "{with} {without}");
+    // The effect of the answer alone: one user with every answer.
+    let saved = ebb::model::load(&folder.path().join("with")).unwrap();
+    let bundle = saved.bundle;
+    let position = |name: &str| bundle.catalogue().position_of(name).unwrap();
+    let golden = fs::read_to_string(folder.path().join("with/golden.json")).unwrap();
+    let golden: Value = serde_json::from_str(&golden).unwrap();
+    let cases = golden["cases"].as_array().unwrap().iter();
+    let mut scored = cases.filter(|case| !case["horizons"].as_array().unwrap().is_empty());
+    let features = scored.next().unwrap()["features"]
+        .as_array()
+        .unwrap()
+        .iter();
+    let mut vector: Vec<f64> = features.map(|x| x.as_f64().unwrap_or(f64::NAN)).collect();
+    vector[position("survey = missing")] = 0.0;
+    vector[position("survey_latest_days")] = 5.0;
+    let mut log_odds = |answer: f64| {
+        vector[position("survey_latest")] = answer;
+        let as_of = bundle.spec().training.as_of;
+        let subject = ebb::model::Subject::Features(&vector);
+        match bundle.predictor(&[]).predict(subject, as_of, 0).unwrap() {
+            ebb::model::Prediction::Scored(score) => score.horizons[0].log_odds,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (low, middle, high) = (log_odds(1.0), log_odds(5.0), log_odds(9.0));
+    assert!(
+        middle < low - 0.2 && middle < high - 0.2,
+        "{low} {middle} {high}"
+    );
+    // The server and explanations read the same records; without the kind, nothing is scored.
+    let refused = ebb_train(
+        folder.path(),
+        "score --quiet --model with --config log/with.toml --events log/events.csv.gz --out none.csv",
+    );
+    assert!(
+        refused.error().contains("the model uses the kind `survey`"),
+        "{}",
+        refused.error()
+    );
+    let typo = fs::read_to_string(folder.path().join("log/with.toml")).unwrap();
+    fs::write(
+        folder.path().join("log/typo.toml"),
+        typo.replace("survey", "survy"),
+    )
+    .unwrap();
+    let refused = ebb_train(
+        folder.path(),
+        "fit --quiet --config log/typo.toml --out typo",
+    );
+    assert!(
+        refused.error().contains("model.signals names `survy`"),
+        "{}",
+        refused.error()
+    );
+}

@@ -239,7 +239,8 @@ fn is_activity(quantity: Quantity, activity: usize) -> bool {
         | Quantity::OrderRepeatAmount
         | Quantity::AttributeLevel(..)
         | Quantity::AttributeNumber(_)
-        | Quantity::AttributeMissing(_) => false,
+        | Quantity::AttributeMissing(_)
+        | Quantity::SignalAge(_) => false,
     }
 }
 
@@ -258,7 +259,8 @@ fn attribute_of(quantity: Quantity, catalogue: &Catalogue) -> Option<&String> {
     let position = match quantity {
         Quantity::AttributeLevel(position, _)
         | Quantity::AttributeNumber(position)
-        | Quantity::AttributeMissing(position) => position,
+        | Quantity::AttributeMissing(position)
+        | Quantity::SignalAge(position) => position,
         _ => return None,
     };
     let attribute = catalogue.schema().attributes.get(usize::from(position));
