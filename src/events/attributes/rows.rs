@@ -202,6 +202,11 @@ impl TableReader {
             let from = cell(place, Field::Time).and_then(|cell| self.times.day(cell));
             day = Some(from.map_err(blame(name))?);
         }
+        // Not even values that never change: of a later day nothing is known yet.
+        if day.is_some_and(|day| day >= self.until) {
+            self.quality.rows_after_as_of += 1;
+            return Ok(());
+        }
         self.records.clear();
         for ((position, role), place) in (0..).zip(&self.roles).zip(&self.places.columns) {
             let cell = cell(*place, Field::Row).map_err(blame(&role.name))?;
@@ -221,10 +226,6 @@ impl TableReader {
                 value,
             });
         }
-        let (until, before) = (self.until, self.records.len());
-        self.records
-            .retain(|record| record.from.is_none_or(|from| from < until));
-        self.quality.rows_after_as_of += u64::from(self.records.len() < before);
         self.builder.add(user, self.records.iter().copied());
         Ok(())
     }

@@ -15,7 +15,7 @@ pub struct AttributesQuality {
     pub rows: u64,
     /// Rows rejected, by reason; reasons without rows are left out.
     pub rejected: Vec<RejectedRows>,
-    /// Rows on or after the as-of day, which were not kept but for columns that never change.
+    /// Rows on or after the as-of day, which were not kept.
     pub rows_after_as_of: u64,
     /// The columns with attributes.
     pub columns: Vec<AttributeColumnQuality>,
