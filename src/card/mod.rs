@@ -3,6 +3,7 @@
 //! `train` fills it; the report, the text summary and the quality gate read nothing else, so that a card is shown with
 //! the figures and limits of the trainer that wrote it.
 
+pub(crate) mod conversion;
 pub(crate) mod evaluation;
 pub(crate) mod horizon;
 pub(crate) mod json;
@@ -18,6 +19,7 @@ pub(crate) mod value;
 pub(crate) mod verdict;
 pub(crate) mod withheld;
 
+pub use conversion::ConversionCard;
 pub use evaluation::{
     BaselineCard, CurvePoint, Evaluation, Interval, Metrics, RANDOM_FOREST, SliceCard, SliceMetrics,
 };
@@ -107,6 +109,9 @@ pub struct Card {
     /// What users are worth; `None` where no value was configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<ValueCard>,
+    /// Whether potential users convert; `None` where that was not configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<ConversionCard>,
     /// How often users are active, and where that turns; `None` in cards of earlier trainers, and where the log is too short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub laws: Option<LawsCard>,

@@ -38,6 +38,10 @@ pub struct Thresholds {
     pub min_gini: Option<f64>,
     /// The largest acceptable distance of the expected total spend from the actual one, as a share of it, either way.
     pub max_value_bias: Option<f64>,
+    /// The smallest acceptable area under the ROC curve of conversion.
+    pub min_conversion_auc: Option<f64>,
+    /// The largest acceptable log loss of conversion.
+    pub max_conversion_log_loss: Option<f64>,
 }
 
 /// A threshold of all horizons, or one for each of some.
@@ -162,6 +166,15 @@ impl Thresholds {
         keys.into_iter().find_map(|(key, limit)| limit.map(|_| key))
     }
 
+    /// The first key with a threshold on conversion, which only a bundle with a part for potential users can keep.
+    pub fn of_conversion(&self) -> Option<&'static str> {
+        let keys = [
+            ("min_conversion_auc", self.min_conversion_auc),
+            ("max_conversion_log_loss", self.max_conversion_log_loss),
+        ];
+        keys.into_iter().find_map(|(key, limit)| limit.map(|_| key))
+    }
+
     /// Checks every key of `[check]` against its range, and that thresholds by horizon are for horizons that there are.
     ///
     /// # Errors
@@ -185,6 +198,8 @@ impl Thresholds {
             ("max_rejected_share", self.max_rejected_share),
             ("min_gini", self.min_gini),
             ("max_value_bias", self.max_value_bias),
+            ("min_conversion_auc", self.min_conversion_auc),
+            ("max_conversion_log_loss", self.max_conversion_log_loss),
         ];
         whole
             .into_iter()
@@ -196,10 +211,11 @@ impl Thresholds {
 /// Whether a number can be the threshold of a key.
 fn check_range(key: &'static str, value: f64) -> Result<(), SettingError> {
     let (legal, requirement) = match key {
-        "min_auc" | "max_ece" | "max_bias" | "max_rejected_share" | "min_gini" => {
-            ((0.0..=1.0).contains(&value), "lie between 0 and 1")
+        "min_auc" | "max_ece" | "max_bias" | "max_rejected_share" | "min_gini"
+        | "min_conversion_auc" => ((0.0..=1.0).contains(&value), "lie between 0 and 1"),
+        "max_log_loss" | "max_value_bias" | "max_conversion_log_loss" => {
+            (value.is_finite() && value >= 0.0, "be 0 or more")
         }
-        "max_log_loss" | "max_value_bias" => (value.is_finite() && value >= 0.0, "be 0 or more"),
         _ => (value.is_finite(), "be a finite number"),
     };
     if legal {

@@ -86,6 +86,13 @@ pub enum Untested {
         /// How many of them churned.
         churned: usize,
     },
+    /// The newest labelled date has too few people of a kind to publish a figure about them; of potential users alone.
+    Withheld {
+        /// The date.
+        date: Day,
+        /// `privacy.min_users`.
+        least: u64,
+    },
     /// The label window was not observed in full.
     LabelsNotObserved {
         /// The date.

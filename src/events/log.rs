@@ -71,12 +71,17 @@ pub(crate) fn read(
             until: days.until,
             ..settings
         };
-        let labels_until = coverage.labels_until;
+        let (labels_until, of_conversion) = (coverage.labels_until, coverage.conversion);
         coverage = judge(request, &histories, settled)?;
         // With a given last day no feed is looked at for an earlier end: the first judgement has found it.
         coverage.labels_until = labels_until;
+        if let (Some(now), Some(before)) = (&mut coverage.conversion, of_conversion) {
+            now.labels_until = before.labels_until;
+        }
     }
-    if let (OnHole::Fail, Some(hole)) = (config.hole, coverage.holes.first()) {
+    let of_conversion = coverage.conversion.iter().flat_map(|part| &part.holes);
+    let mut holes = coverage.holes.iter().chain(of_conversion);
+    if let (OnHole::Fail, Some(hole)) = (config.hole, holes.next()) {
         let (from, last, days) = (hole.days.from, hole.days.until.plus(-1), hole.days.days());
         return Err(EventsError::Hole {
             from,

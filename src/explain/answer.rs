@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Question;
+use super::conversion::ConversionAnswer;
 use super::sentences::{stage_reason, why_not_scored};
 use super::value::ValueAnswer;
 use crate::features::Extractor;
@@ -29,6 +30,8 @@ pub enum Status {
     Inactive,
     /// The churn event happened and no activity since.
     AlreadyChurned,
+    /// The user converted, and is no potential user any more.
+    AlreadyConverted,
 }
 
 impl From<NotEligible> for Status {
@@ -38,6 +41,7 @@ impl From<NotEligible> for Status {
             NotEligible::NoActivity => Self::NoActivity,
             NotEligible::Inactive => Self::Inactive,
             NotEligible::AlreadyChurned => Self::AlreadyChurned,
+            NotEligible::AlreadyConverted => Self::AlreadyConverted,
         }
     }
 }
@@ -59,6 +63,9 @@ pub struct Answer {
     pub horizons: Vec<HorizonAnswer>,
     /// What the user is worth; `None` without a score, and where the model has no value part.
     pub value: Option<ValueAnswer>,
+    /// Whether the user converts, with a score of churn or without; `None` where the model has no part for potential users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<ConversionAnswer>,
 }
 
 /// The lifecycle stage with its reason.
@@ -198,9 +205,20 @@ impl<'a> Assessor<'a> {
         history: HistoryView<'_>,
         as_of: Day,
     ) -> Result<Answer, ModelError> {
-        if let Err(reason) = self.eligibility.at(history, as_of) {
-            return Ok(self.unscored(history, as_of, reason));
-        }
+        let subject = (history, as_of);
+        let conversion =
+            ConversionAnswer::new(self.bundle, &mut self.predictor, self.kinds, subject)?;
+        let answer = match self.eligibility.at(history, as_of) {
+            Ok(()) => self.scored(history, as_of)?,
+            Err(reason) => self.unscored(history, as_of, reason),
+        };
+        Ok(Answer {
+            conversion,
+            ..answer
+        })
+    }
+
+    fn scored(&mut self, history: HistoryView<'_>, as_of: Day) -> Result<Answer, ModelError> {
         let (prediction, contributions) = self.predictor.explain(history, as_of)?;
         let Prediction::Scored(score) = prediction else {
             return never(&prediction);
@@ -226,6 +244,7 @@ impl<'a> Assessor<'a> {
             value: score
                 .value
                 .and_then(|estimate| ValueAnswer::new(self.bundle, as_of, estimate)),
+            conversion: None,
         })
     }
 
@@ -248,6 +267,7 @@ impl<'a> Assessor<'a> {
             segment: None,
             horizons: Vec::new(),
             value: None,
+            conversion: None,
         }
     }
 

@@ -2,10 +2,12 @@
 //! what other events would change.
 //!
 //! [`explain`] gives a [`UserExplanation`], which is plain data: its JSON is the answer for other programs, and `report` draws
-//! it. `answer` is the answer as of one day, `value` what the user is worth by it, `timeline` the answers of earlier days, `what_if` the answer with supposed
+//! it. `answer` is the answer as of one day, `value` what the user is worth by it, `conversion` whether a
+//! potential one converts, `timeline` the answers of earlier days, `what_if` the answer with supposed
 //! events, `sentences` the words, and `near` finds the ids that an unknown one may have meant.
 
 pub(crate) mod answer;
+pub(crate) mod conversion;
 pub(crate) mod near;
 pub(crate) mod sentences;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use answer::{Answer, Contribution, HorizonAnswer, SegmentAnswer, StageAnswer, Status};
+pub use conversion::{ConversionAnswer, ConversionHorizon};
 pub use timeline::{Week, WeekRisk};
 pub use value::{TierAnswer, ValueAnswer, ValueChange, ValueReason};
 pub use what_if::{Change, HorizonChange, SupposedAmount, SupposedEvent, WhatIf, WhatIfError};

@@ -1,8 +1,8 @@
 //! The answer in sentences.
 
 use super::answer::{Answer, Contribution, HorizonAnswer, Status};
-use super::value;
 use super::what_if::{SupposedAmount, SupposedEvent, WhatIf};
+use super::{conversion, value};
 use crate::features::percent;
 use crate::features::phrase::{days, number};
 use crate::history::{Day, HistoryView};
@@ -43,6 +43,7 @@ pub(crate) fn of_answer(bundle: &Bundle, user: &str, answer: &Answer) -> Vec<Str
     if let Some(worth) = &answer.value {
         sentences.extend(value::of_answer(user, worth));
     }
+    sentences.extend(conversion::of_answer(bundle, user, answer));
     sentences
 }
 
@@ -183,11 +184,17 @@ pub(crate) fn why_not_scored(
         }
         NotEligible::AlreadyChurned => {
             let event = bundle.spec().churn_event.as_deref().unwrap_or_default();
-            let churned = last(&|kind| eligibility.churn_kind() == Some(kind));
+            let churned = last(&|kind| eligibility.is_event(kind));
             format!(
                 "it churned by `{event}`{}, and its last {verb} was{}",
                 on(churned),
                 on(last_active)
+            )
+        }
+        NotEligible::AlreadyConverted => {
+            format!(
+                "it converted{}",
+                on(last(&|kind| eligibility.is_event(kind)))
             )
         }
     }
@@ -224,6 +231,7 @@ pub(crate) fn of_what_if(bundle: &Bundle, today: Day, what_if: &WhatIf) -> Vec<S
             }
         }
     }
+    sentences.extend(conversion::of_change(bundle, before, after));
     sentences
 }
 

@@ -20,8 +20,8 @@ pub use attributes::{
 };
 pub use bounds::{DayBounds, FUTURE_DAYS, Placement, Stray};
 pub use coverage::{
-    Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole, LEAST_CLOSING_DAYS,
-    LEAST_EVIDENCE, LEAST_HOLE_DAYS, LEAST_TAIL_DAYS, LabelKinds, Stretch,
+    ConversionCoverage, Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole,
+    LEAST_CLOSING_DAYS, LEAST_EVIDENCE, LEAST_HOLE_DAYS, LEAST_TAIL_DAYS, LabelKinds, Stretch,
 };
 pub use day::{Day, DayClock, YEARS};
 #[cfg(feature = "train")]

@@ -109,6 +109,7 @@ fn labelled_coverage(
     let labels = LabelKinds {
         activity,
         churn_event: None,
+        conversion: &[],
     };
     let counts = DailyCounts::of(histories, &labels.names())?;
     Ok(Coverage::of(&counts, labels, CoverageSettings::default()).unwrap_or(whole))

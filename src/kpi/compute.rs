@@ -15,7 +15,7 @@ use super::rows::{Frame, Row};
 use super::settings::KpiConfig;
 use super::suppress::withhold;
 use crate::history::{BLOCK_USERS, Day, Histories, HistoryError, HistoryView, Span, Stretch};
-use crate::lifecycle::{Eligibility, Thresholds};
+use crate::lifecycle::{Eligibility, Question, Thresholds};
 use crate::model::{Bundle, ModelError};
 use crate::phases::{Phases, Unit};
 pub(crate) use count::units;
@@ -339,18 +339,18 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn new(request: &KpiRequest<'a>, plan: &'a Plan) -> Self {
         let (definitions, names) = (request.definitions, request.histories.kinds());
+        let question = Question::Churn {
+            activity: definitions.activity.clone(),
+            churn_event: definitions.churn_event.clone(),
+            active_within_days: definitions.active_within_days,
+        };
         let position = |name: &str| names.iter().position(|kind| kind == name);
         let nps =
             position(&definitions.settings.nps_kind).and_then(|kind| u16::try_from(kind).ok());
         Self {
             plan,
             kinds: Kinds {
-                eligibility: Eligibility::new(
-                    names,
-                    &definitions.activity,
-                    definitions.churn_event.as_deref(),
-                    definitions.active_within_days,
-                ),
+                eligibility: Eligibility::new(names, &question),
                 is_order: names
                     .iter()
                     .map(|kind| definitions.order_kinds.contains(kind))

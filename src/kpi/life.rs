@@ -68,7 +68,7 @@ impl Life {
             }
         }
         for record in records {
-            if kinds.eligibility.churn_kind() == Some(record.kind) {
+            if kinds.eligibility.is_event(record.kind) {
                 self.churn_events.push(day);
             }
             if kinds.nps == Some(record.kind) {
@@ -161,6 +161,7 @@ mod tests {
     use super::*;
     use crate::features::{Catalogue, Extractor, FeatureSchema};
     use crate::history::{Amount, History};
+    use crate::lifecycle::Question;
 
     proptest! {
         #[test]
@@ -172,8 +173,11 @@ mod tests {
                 amount: Amount::default(), day: Day::new(day).unwrap(), count: 1, kind,
             };
             let history = History::new(days.iter().map(record).collect()).unwrap();
+            let question = Question::Churn {
+                activity: names[..1].to_vec(), churn_event: None, active_within_days: 30,
+            };
             let kinds = Kinds {
-                eligibility: Eligibility::new(&names, &names[..1], None, 30),
+                eligibility: Eligibility::new(&names, &question),
                 is_order: vec![true, false],
                 nps: None,
             };

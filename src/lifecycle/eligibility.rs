@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Day, HistoryView};
+use super::Question;
+use crate::history::{Day, DayRecord, HistoryView};
 
 /// Why a user is not eligible at a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub enum NotEligible {
     Inactive,
     /// The churn event happened and no activity since, however long ago.
     AlreadyChurned,
+    /// The user converted before, or too short a time ago to be asked again.
+    AlreadyConverted,
 }
 
 impl NotEligible {
@@ -26,6 +29,7 @@ impl NotEligible {
             Self::NoActivity => "no_activity",
             Self::Inactive => "inactive",
             Self::AlreadyChurned => "already_churned",
+            Self::AlreadyConverted => "already_converted",
         }
     }
 }
@@ -34,34 +38,47 @@ impl NotEligible {
 #[derive(Clone, Debug)]
 pub struct Eligibility {
     activity: Vec<bool>,
-    churn_kind: Option<u16>,
+    event: Event,
     active_within_days: u32,
 }
 
+/// The event that is predicted.
+#[derive(Clone, Debug)]
+enum Event {
+    /// Silence.
+    None,
+    /// Events of one of these kinds are churn.
+    Churn(Vec<bool>),
+    /// Events of these kinds are conversion, which may come again with `repeat`.
+    Conversion { kinds: Vec<bool>, repeat: bool },
+}
+
 impl Eligibility {
-    /// The rule for histories whose records refer to `kinds`: `activity` are the kinds that count as staying,
-    /// `churn_event` the one that is churn.
-    pub fn new(
-        kinds: &[String],
-        activity: &[String],
-        churn_event: Option<&str>,
-        active_within_days: u32,
-    ) -> Self {
-        let position = |name| {
-            kinds
-                .iter()
-                .position(|kind| kind == name)
-                .map(|position| position as u16)
+    /// The rule of a question for histories whose records refer to `kinds`.
+    pub fn new(kinds: &[String], question: &Question) -> Self {
+        let among = |names: &[String]| kinds.iter().map(|kind| names.contains(kind)).collect();
+        let event = match question {
+            // An event that these histories do not know tells nobody apart: silence does.
+            Question::Churn { churn_event, .. } => match churn_event {
+                Some(name) if kinds.contains(name) => {
+                    Event::Churn(among(std::slice::from_ref(name)))
+                }
+                _ => Event::None,
+            },
+            Question::Conversion { events, repeat, .. } => Event::Conversion {
+                kinds: among(events),
+                repeat: *repeat,
+            },
         };
         Self {
-            activity: kinds.iter().map(|kind| activity.contains(kind)).collect(),
-            churn_kind: churn_event.and_then(position),
-            active_within_days,
+            activity: among(question.activity()),
+            event,
+            active_within_days: question.active_within_days(),
         }
     }
 
-    /// Whether a user is eligible at `date`: active in `[date - active_within_days, date)` and not gone. A churn event
-    /// that no activity followed says more than the silence behind it, so it comes first.
+    /// Whether a user is eligible at `date`: active in `[date - active_within_days, date)` and not gone, or not converted. An
+    /// event says more than the silence behind it, so it comes first.
     ///
     /// # Errors
     /// [`NotEligible`] with the reason.
@@ -71,16 +88,25 @@ impl Eligibility {
             return Err(NotEligible::NotYetSeen);
         }
         let newest_first = seen.iter().rev();
+        if let Event::Conversion { kinds, repeat } = &self.event {
+            let last = newest_first.clone().find(|r| is_among(kinds, r.kind));
+            let too_early = |r: &DayRecord| {
+                !*repeat || !is_inactive(f64::from(date.since(r.day)), self.active_within_days)
+            };
+            if last.is_some_and(too_early) {
+                return Err(NotEligible::AlreadyConverted);
+            }
+        }
         let last = newest_first
             .clone()
             .find(|r| self.is_activity(r.kind))
             .ok_or(NotEligible::NoActivity)?
             .day;
-        let end = self
-            .churn_kind
-            .and_then(|kind| newest_first.clone().find(|r| r.kind == kind));
-        if end.is_some_and(|end| end.day >= last) {
-            return Err(NotEligible::AlreadyChurned);
+        if let Event::Churn(kinds) = &self.event {
+            let end = newest_first.clone().find(|r| is_among(kinds, r.kind));
+            if end.is_some_and(|end| end.day >= last) {
+                return Err(NotEligible::AlreadyChurned);
+            }
         }
         let recency_days = f64::from(date.since(last));
         if is_inactive(recency_days, self.active_within_days) {
@@ -92,16 +118,36 @@ impl Eligibility {
 
     /// Whether events of the kind with this number count as staying.
     pub fn is_activity(&self, kind: u16) -> bool {
-        self.activity
-            .get(usize::from(kind))
-            .copied()
-            .unwrap_or(false)
+        is_among(&self.activity, kind)
     }
 
-    /// The number of the kind that is churn; `None` when churn is silence.
-    pub fn churn_kind(&self) -> Option<u16> {
-        self.churn_kind
+    /// Whether the question is about events of the kind with this number.
+    pub fn is_event(&self, kind: u16) -> bool {
+        match &self.event {
+            Event::None => false,
+            Event::Churn(kinds) | Event::Conversion { kinds, .. } => is_among(kinds, kind),
+        }
     }
+
+    /// Whether silence is predicted, and no event.
+    pub fn is_silence(&self) -> bool {
+        matches!(self.event, Event::None)
+    }
+
+    /// What is predicted, of the records of a label window: whether there is an event of the question's kinds, or no activity
+    /// where silence is asked about.
+    pub fn happened(&self, window: &[DayRecord]) -> bool {
+        match &self.event {
+            Event::None => !window.iter().any(|r| self.is_activity(r.kind)),
+            Event::Churn(kinds) | Event::Conversion { kinds, .. } => {
+                window.iter().any(|r| is_among(kinds, r.kind))
+            }
+        }
+    }
+}
+
+fn is_among(kinds: &[bool], kind: u16) -> bool {
+    kinds.get(usize::from(kind)).copied().unwrap_or(false)
 }
 
 /// Whether the last activity is too long ago for a user to be eligible.
@@ -112,7 +158,7 @@ pub fn is_inactive(recency_days: f64, active_within_days: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Amount, DayRecord, History};
+    use crate::history::{Amount, History};
 
     const CANCEL: u16 = 0;
     const PURCHASE: u16 = 1;
@@ -132,8 +178,105 @@ mod tests {
             kind,
         };
         let history = History::new(rows.iter().map(record).collect()).unwrap();
-        Eligibility::new(&kinds, &["purchase".into()], churn_event, 30)
-            .at(history.view(), day(date))
+        let question = Question::Churn {
+            activity: vec!["purchase".into()],
+            churn_event: churn_event.map(str::to_owned),
+            active_within_days: 30,
+        };
+        Eligibility::new(&kinds, &question).at(history.view(), day(date))
+    }
+
+    /// Whether a visitor is asked about at day 100, whether a purchase follows.
+    fn potential(repeat: bool, rows: &[(i32, u16)]) -> Result<(), NotEligible> {
+        let kinds = ["cancel", "purchase", "visit"].map(str::to_owned);
+        let record = |&(d, kind): &(i32, u16)| DayRecord {
+            amount: Amount::default(),
+            day: Day::new(d).unwrap(),
+            count: 1,
+            kind,
+        };
+        let history = History::new(rows.iter().map(record).collect()).unwrap();
+        let signs = match repeat {
+            true => vec!["visit".to_owned(), "purchase".to_owned()],
+            false => vec!["visit".to_owned()],
+        };
+        let question = Question::Conversion {
+            signs,
+            events: vec!["purchase".into()],
+            within_days: 30,
+            repeat,
+        };
+        Eligibility::new(&kinds, &question).at(history.view(), Day::new(100).unwrap())
+    }
+
+    #[test]
+    fn who_never_converted_is_a_potential_user() {
+        assert_eq!(potential(false, &[(70, VISIT)]), Ok(()));
+        assert_eq!(potential(false, &[(69, VISIT)]), Err(NotEligible::Inactive));
+        assert_eq!(
+            potential(false, &[(99, VISIT), (100, PURCHASE)]),
+            Ok(()),
+            "the future is not known"
+        );
+        assert_eq!(
+            potential(false, &[(1, PURCHASE), (99, VISIT)]),
+            Err(NotEligible::AlreadyConverted),
+            "however long ago"
+        );
+        assert_eq!(
+            potential(false, &[(99, CANCEL)]),
+            Err(NotEligible::NoActivity)
+        );
+        assert_eq!(
+            potential(false, &[(100, VISIT)]),
+            Err(NotEligible::NotYetSeen)
+        );
+    }
+
+    #[test]
+    fn silence_is_no_conversion() {
+        let question = Question::Conversion {
+            signs: vec!["visit".into()],
+            events: vec!["purchase".into()],
+            within_days: 30,
+            repeat: false,
+        };
+        let visit = |day, kind| DayRecord {
+            amount: Amount::default(),
+            day: Day::new(day).unwrap(),
+            count: 1,
+            kind,
+        };
+        let asked = |kinds: &[&str]| {
+            let kinds: Vec<String> = kinds.iter().map(|&kind| kind.to_owned()).collect();
+            let rule = Eligibility::new(&kinds, &question);
+            let history = History::new(vec![visit(99, 0), visit(105, 0)]).unwrap();
+            let window = history
+                .view()
+                .between(Day::new(100).unwrap(), Day::new(130).unwrap());
+            let eligible = rule.at(history.view(), Day::new(100).unwrap());
+            (eligible, rule.is_silence(), rule.happened(window.records()))
+        };
+        // Whether others buy or the event is in no history at all.
+        for kinds in [&["visit", "purchase"][..], &["visit"]] {
+            assert_eq!(asked(kinds), (Ok(()), false, false), "{kinds:?}");
+        }
+        // The negative control: of churn an unknown event makes silence the question.
+        let churn = Question::Churn {
+            activity: vec!["visit".into()],
+            churn_event: Some("purchase".into()),
+            active_within_days: 30,
+        };
+        assert!(Eligibility::new(&["visit".to_owned()], &churn).is_silence());
+    }
+
+    #[test]
+    fn with_repeat_a_conversion_long_ago_counts_no_more() {
+        assert_eq!(potential(true, &[(69, PURCHASE), (99, VISIT)]), Ok(()));
+        assert_eq!(
+            potential(true, &[(70, PURCHASE), (99, VISIT)]),
+            Err(NotEligible::AlreadyConverted)
+        );
     }
 
     #[test]
@@ -203,6 +346,7 @@ mod tests {
             NotEligible::NoActivity,
             NotEligible::Inactive,
             NotEligible::AlreadyChurned,
+            NotEligible::AlreadyConverted,
         ] {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }

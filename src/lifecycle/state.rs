@@ -21,6 +21,7 @@ pub fn state_outside(reason: NotEligible) -> &'static str {
     match reason {
         NotEligible::NotYetSeen | NotEligible::NoActivity => NEW,
         NotEligible::Inactive => INACTIVE,
-        NotEligible::AlreadyChurned => CHURNED,
+        // Nobody has converted where churn is asked about.
+        NotEligible::AlreadyChurned | NotEligible::AlreadyConverted => CHURNED,
     }
 }

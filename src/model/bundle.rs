@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::predict::plan::Plan;
 use super::transform::Preprocessing;
-use super::{Bands, ChurnModel, Derived, ModelError, Segments, ValueModel};
+use super::{Bands, ChurnModel, ConversionModel, Derived, ModelError, Segments, ValueModel};
 use crate::features::{Catalogue, Extractor, FeatureSchema};
 use crate::history::{Day, DayClock};
-use crate::lifecycle::{Eligibility, Thresholds};
+use crate::lifecycle::{Eligibility, Question, Thresholds};
 
 /// The format of `bundle.json` that this build writes.
 pub const FORMAT_VERSION: u64 = 6;
@@ -82,8 +82,22 @@ pub struct BundleSpec {
     /// What users are worth; `None` where no value was configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<ValueModel>,
+    /// Whether potential users will convert; `None` where that was not configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<ConversionModel>,
     /// Where it comes from.
     pub training: Training,
+}
+
+impl BundleSpec {
+    /// What the churn models are asked.
+    pub fn question(&self) -> Question {
+        Question::Churn {
+            activity: self.schema.activity.clone(),
+            churn_event: self.churn_event.clone(),
+            active_within_days: self.active_within_days,
+        }
+    }
 }
 
 /// A checked model bundle, ready to score.
@@ -92,6 +106,9 @@ pub struct Bundle {
     spec: BundleSpec,
     catalogue: Catalogue,
     plan: Plan,
+    question: Question,
+    /// The model of conversion, as a bundle of its own.
+    conversion: Option<Box<Bundle>>,
     version: String,
 }
 
@@ -99,6 +116,11 @@ impl Bundle {
     /// Checks that every part fits the others and every number is finite. `version` is the short hash of the
     /// file that `spec` was read from or will be written to.
     pub fn new(spec: BundleSpec, version: String) -> Result<Self, ModelError> {
+        let question = spec.question();
+        Self::asking(spec, question, version)
+    }
+
+    fn asking(spec: BundleSpec, question: Question, version: String) -> Result<Self, ModelError> {
         let catalogue = Catalogue::new(spec.schema.clone())?;
         if catalogue.hash() != spec.feature_hash {
             return Err(ModelError::FeatureHash {
@@ -118,12 +140,16 @@ impl Bundle {
         check_value(&spec)?;
         let segments = &spec.segments.features;
         let segments = segments.iter().map(|name| catalogue.position_of(name));
-        let plan = Plan::new(&spec, &catalogue, segments.collect::<Result<_, _>>()?);
+        let segments = segments.collect::<Result<_, _>>()?;
+        let plan = Plan::new(&spec, &question, &catalogue, segments);
         DayClock::new(&spec.timezone)?;
+        let conversion = conversion(&spec, &version)?;
         Ok(Self {
             spec,
             catalogue,
             plan,
+            question,
+            conversion: conversion.map(Box::new),
             version,
         })
     }
@@ -155,18 +181,17 @@ impl Bundle {
 
     /// Which users can be scored, for histories whose records refer to `kinds`.
     pub fn eligibility(&self, kinds: &[String]) -> Eligibility {
-        let BundleSpec {
-            schema,
-            churn_event,
-            active_within_days,
-            ..
-        } = &self.spec;
-        Eligibility::new(
-            kinds,
-            &schema.activity,
-            churn_event.as_deref(),
-            *active_within_days,
-        )
+        Eligibility::new(kinds, &self.question)
+    }
+
+    /// What its models are asked: whether users leave, or, of the part for potential users, whether they convert.
+    pub fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// The part for potential users, as a bundle whose predictions are conversion; `None` without one.
+    pub fn conversion(&self) -> Option<&Bundle> {
+        self.conversion.as_deref()
     }
 
     /// What scoring looks up.
@@ -181,6 +206,21 @@ fn inconsistent<E: Display>(field: impl Into<String>) -> impl FnOnce(E) -> Model
         field: field.into(),
         problem: problem.to_string(),
     }
+}
+
+/// The part for potential users, checked.
+fn conversion(spec: &BundleSpec, version: &str) -> Result<Option<Bundle>, ModelError> {
+    let Some(part) = &spec.conversion else {
+        return Ok(None);
+    };
+    part.validate(spec).map_err(inconsistent("conversion"))?;
+    let model = Bundle::asking((*part.model).clone(), part.question(), version.to_owned());
+    model.map(Some).map_err(|error| match error {
+        ModelError::Inconsistent { field, problem } => {
+            inconsistent(format!("conversion.model.{field}"))(problem)
+        }
+        other => other,
+    })
 }
 
 fn check_seasons(spec: &BundleSpec) -> Result<(), ModelError> {

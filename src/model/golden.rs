@@ -76,6 +76,9 @@ impl From<&ValueEstimate<'_>> for GoldenValue {
 pub struct Golden {
     /// The cases.
     pub cases: Vec<GoldenCase>,
+    /// Cases of the part for potential users; none without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversion: Vec<GoldenCase>,
 }
 
 /// How many synthetic users there are, but for one more where a bundle has features of orders.
@@ -93,8 +96,13 @@ impl Golden {
             .map(|(history, case)| {
                 answer(bundle, as_of, history, synthetic_attributes(bundle, case))
             });
+        let conversion = match bundle.conversion() {
+            Some(part) => Self::record(part)?.cases,
+            None => Vec::new(),
+        };
         Ok(Self {
             cases: cases.collect::<Result<_, _>>()?,
+            conversion,
         })
     }
 
@@ -155,7 +163,14 @@ impl Golden {
                 return Err(error);
             }
         }
-        Ok(())
+        let Some(part) = bundle.conversion() else {
+            return Ok(());
+        };
+        let of_part = Self {
+            cases: self.conversion.clone(),
+            conversion: Vec::new(),
+        };
+        of_part.replay(part)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people read: the model card as HTML and as text, the quality gate over it, users with their reasons,
 //! and what became of a bundle later.
 
+pub(crate) mod conversion_text;
 pub mod gate;
 pub mod html;
 pub mod later;

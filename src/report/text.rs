@@ -2,6 +2,7 @@
 
 use std::fmt::{Result, Write};
 
+use super::conversion_text::write_conversion;
 use super::laws_text::write_laws;
 use super::number::{THIN, counted, plain_percent, thousands};
 use super::rejected::RejectionSummary;
@@ -29,6 +30,9 @@ fn write_card(out: &mut String, card: &Card) -> Result {
     write_population(out, card)?;
     if let Some(value) = &card.value {
         write_value(out, value)?;
+    }
+    if let Some(part) = &card.conversion {
+        write_conversion(out, part)?;
     }
     if let Some(laws) = &card.laws {
         writeln!(out)?;

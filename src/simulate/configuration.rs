@@ -15,6 +15,14 @@ horizon_days = 180
 currency = "GBP"
 "#;
 
+/// The table of potential users, where there are visitors.
+const CONVERSION: &str = r#"
+[conversion]
+event = "purchase"                  # a potential user has none yet
+horizon_days = [30]                 # conversion: a purchase in the 30 days after the cut-off
+within_days = 180                   # who is asked about: people with an event in the 180 days before
+"#;
+
 /// What the configuration of a simulated log depends on its season for.
 struct SeasonSettings {
     horizons: &'static str,
@@ -68,6 +76,7 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
         start,
         corruption_rate,
         season,
+        visitors,
         pace,
         attributes,
         out: _,
@@ -83,6 +92,20 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
         String::new()
     } else {
         format!(", season = {season}")
+    };
+    let with_visitors = match visitors {
+        0 => String::new(),
+        visitors => format!(", visitors = {visitors}"),
+    };
+    let (kinds, conversion) = match visitors {
+        0 => (
+            "visit, cart, purchase, return, support_ticket or email_click",
+            "",
+        ),
+        _ => (
+            "visit, cart, sign_up, purchase, return, support_ticket or email_click",
+            CONVERSION,
+        ),
     };
     let with_pace = pace.map_or_else(String::new, |PaceChange { from, factor }| {
         format!(", pace times {factor} from {from}")
@@ -100,14 +123,14 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
     let active = format!("active_within_days = {active_within_days}");
     format!(
         r#"# How to read the simulated log in this folder, and what counts as leaving.
-# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{with_pace}{with_attributes}.
+# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{with_visitors}{with_pace}{with_attributes}.
 
 [events]
 paths = ["events.csv.gz"]           # next to this file
 user = "user_id"                    # empty in a few rows, as in real logs
 time = "time"
 time_format = "%Y-%m-%d %H:%M:%S"   # wall-clock time of the shop
-kind = "kind"                       # visit, cart, purchase, return, support_ticket or email_click
+kind = "kind"                       # {kinds}
 amount = "amount"                   # pounds; negative for a return, empty where no money is involved
 timezone = "Europe/London"
 on_bad_row = "report"               # count the rows that cannot be used, and show the first ones
@@ -117,6 +140,6 @@ activity = ["purchase"]             # a user who only looks around does not stay
 {horizon_days:<36}# churn: no purchase in the {horizons_in_words} days after the cut-off
 {active:<36}# who is scored: users with a purchase in the {active_within_days} days before
 lead_days = 0
-{value}{attributes}"#
+{value}{conversion}{attributes}"#
     )
 }

@@ -23,6 +23,8 @@ pub enum Kind {
     SupportTicket,
     /// Followed a link in the weekly newsletter.
     EmailClick,
+    /// Gave a name and an address; of visitors only.
+    SignUp,
 }
 
 /// Where an event happened.

@@ -21,7 +21,7 @@ const ABANDONED: f64 = 0.12;
 const ASKS: f64 = 0.02;
 
 /// The newsletter goes out on Tuesdays, breaks apart.
-const NEWSLETTER_WEEKDAY: usize = 1;
+pub(crate) const NEWSLETTER_WEEKDAY: usize = 1;
 
 /// A user's life: who the user is, when the user came and went, and what the log holds of it.
 #[derive(Clone, Debug)]

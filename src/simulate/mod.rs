@@ -23,8 +23,10 @@ pub(crate) mod persona;
 pub(crate) mod random;
 pub(crate) mod rhythm;
 pub(crate) mod season;
+pub(crate) mod summary_text;
 #[cfg(test)]
 mod tests;
+pub(crate) mod visitor;
 pub(crate) mod world;
 pub(crate) mod write;
 
@@ -33,9 +35,9 @@ pub use exit::Cause;
 pub use persona::Persona;
 pub use rhythm::RhythmKind;
 pub use season::{Break, Season};
+pub use visitor::Intent;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -45,6 +47,7 @@ use crate::output::OutputError;
 use crate::phases::{Phases, Unit};
 use life::Life;
 use noise::Noise;
+use visitor::{FIRST_VISITOR, Visitor};
 use world::World;
 
 /// What can go wrong with a simulation.
@@ -53,6 +56,14 @@ pub enum SimulateError {
     /// A shop without users.
     #[error("users is 0; simulate at least one user")]
     NoUsers,
+    /// More users or visitors than there are numbers for.
+    #[error("{what} is {number}; simulate at most {}", MOST_PEOPLE)]
+    TooMany {
+        /// The option.
+        what: &'static str,
+        /// What was given.
+        number: u32,
+    },
     /// A log too short for anybody to be active and then leave, or too long for one start day.
     #[error("days is {days}; simulate {SHORTEST_DAYS} to {LONGEST_DAYS} days")]
     Days {
@@ -102,6 +113,9 @@ pub const SHORTEST_DAYS: u32 = 60;
 /// The most days that can be simulated, ten years.
 pub const LONGEST_DAYS: u32 = 3_652;
 
+/// The most users, and the most visitors, that can be simulated.
+pub const MOST_PEOPLE: u32 = FIRST_VISITOR - 1;
+
 /// The share of corrupted rows by default.
 pub const DEFAULT_CORRUPTION_RATE: f64 = 0.01;
 
@@ -127,6 +141,8 @@ pub struct SimulateOptions {
     pub corruption_rate: f64,
     /// What the time of year does to the business.
     pub season: Season,
+    /// How many people there are beside the users who look around first, and buy later or never.
+    pub visitors: u32,
     /// A day on which all users begin to come more often or less often; `None` for never.
     pub pace: Option<PaceChange>,
     /// Whether to write what is known of users beside events, too, to `attributes.csv`.
@@ -153,6 +169,7 @@ impl SimulateOptions {
             start: default_start(),
             corruption_rate: DEFAULT_CORRUPTION_RATE,
             season: Season::default(),
+            visitors: 0,
             pace: None,
             attributes: false,
         }
@@ -161,6 +178,11 @@ impl SimulateOptions {
     fn check(&self) -> Result<(), SimulateError> {
         if self.users == 0 {
             return Err(SimulateError::NoUsers);
+        }
+        for (what, number) in [("users", self.users), ("visitors", self.visitors)] {
+            if number > MOST_PEOPLE {
+                return Err(SimulateError::TooMany { what, number });
+            }
         }
         if !(SHORTEST_DAYS..=LONGEST_DAYS).contains(&self.days) {
             return Err(SimulateError::Days { days: self.days });
@@ -203,8 +225,22 @@ pub struct Summary {
     pub left: BTreeMap<Cause, u32>,
     /// What the time of year does.
     pub season: SeasonSummary,
+    /// People who looked around first; none unless they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visitors: Option<VisitorSummary>,
     /// What is wrong with the log.
     pub noise: NoiseCounts,
+}
+
+/// The visitors of a simulated log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VisitorSummary {
+    /// How many there are.
+    pub visitors: u32,
+    /// Those who signed up before buying.
+    pub signed_up: u32,
+    /// Those who bought.
+    pub converted: u32,
 }
 
 /// The season of a simulated log: its true calendar.
@@ -244,61 +280,8 @@ pub struct NoiseCounts {
     pub bot_visits: u64,
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gone: u32 = self.left.values().sum();
-        writeln!(
-            f,
-            "{} users, {} rows, {} purchases",
-            self.users, self.rows, self.purchases
-        )?;
-        writeln!(f, "{} to {} (exclusive)", self.start, self.end)?;
-        self.season.fmt(f)?;
-        writeln!(
-            f,
-            "competitor opens {}, prices rise {}",
-            self.competitor, self.price_rise
-        )?;
-        write!(f, "{gone} users left")?;
-        for (index, (cause, users)) in self.left.iter().enumerate() {
-            write!(
-                f,
-                "{}{users} by {cause}",
-                if index == 0 { ": " } else { ", " }
-            )?;
-        }
-        let NoiseCounts {
-            without_user,
-            bad_time,
-            repeated,
-            late,
-            bot_visits,
-        } = &self.noise;
-        write!(
-            f,
-            "\nrows without user {without_user}, bad times {bad_time}, repeated {repeated}, "
-        )?;
-        write!(f, "late {late}, of a bot {bot_visits}")
-    }
-}
-
-impl fmt::Display for SeasonSummary {
-    /// A line, or none for a mild season.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name == Season::Mild {
-            return Ok(());
-        }
-        write!(f, "season {}", self.name)?;
-        for (index, Break { from, until }) in self.breaks.iter().enumerate() {
-            let before = if index == 0 { ", rests from " } else { ", " };
-            write!(f, "{before}{from} to {until}")?;
-        }
-        writeln!(f)
-    }
-}
-
-/// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`, and `attributes.csv`
-/// where they are wanted.
+/// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`; with visitors also
+/// `visitors.csv`, the truth about them, and where they are wanted `attributes.csv`.
 ///
 /// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
 pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
@@ -314,7 +297,7 @@ pub fn simulate_observed(
     phases: Phases<'_>,
 ) -> Result<Summary, SimulateError> {
     options.check()?;
-    let files = write::Files::new(&options.out, options.attributes)?;
+    let files = write::Files::new(options)?;
     let world = World::new(options.start, options.days, options.season).with_pace(options.pace);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
@@ -341,6 +324,8 @@ pub fn simulate_observed(
         noise.add(user, &life.events);
         living.advance(1);
     }
+    let visitors = visit(options, &world, &mut noise, phases);
+    purchases += visitors.purchases;
     noise.add_bot(&world);
     let ordering = phases.begin("ordering the rows", 1, Unit::Steps);
     let (rows, noise) = noise.finish();
@@ -348,6 +333,7 @@ pub fn simulate_observed(
     let content = write::Content {
         rows: &rows,
         truths: &truths,
+        visitors: &visitors.truths,
         attributes: &attributes,
     };
     files.write(options, &content, phases)?;
@@ -366,6 +352,42 @@ pub fn simulate_observed(
             breaks: world.breaks(),
             users: rhythms,
         },
+        visitors: (options.visitors > 0).then_some(visitors.summary),
         noise,
     })
+}
+
+/// What became of the visitors.
+#[derive(Default)]
+struct Visitors {
+    purchases: u64,
+    truths: Vec<write::VisitorTruth>,
+    summary: VisitorSummary,
+}
+
+/// Lets the visitors live, and adds their rows.
+fn visit(
+    options: &SimulateOptions,
+    world: &World,
+    noise: &mut Noise,
+    phases: Phases<'_>,
+) -> Visitors {
+    let mut all = Visitors::default();
+    if options.visitors == 0 {
+        return all;
+    }
+    let living = phases.begin("simulating visitors", options.visitors.into(), Unit::Users);
+    for visitor in 0..options.visitors {
+        let number = FIRST_VISITOR + visitor;
+        let life = Visitor::live(world, options.seed, number);
+        let bought = life.events.iter().filter(|e| e.kind == Kind::Purchase);
+        all.purchases += bought.count() as u64;
+        all.summary.visitors += 1;
+        all.summary.signed_up += u32::from(life.signed_up.is_some());
+        all.summary.converted += u32::from(life.converted.is_some());
+        all.truths.push(write::VisitorTruth::new(number, &life));
+        noise.add(number, &life.events);
+        living.advance(1);
+    }
+    all
 }

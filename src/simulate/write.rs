@@ -17,6 +17,7 @@ use super::noise::{BOT, Flaw, Row};
 use super::persona::Persona;
 use super::rhythm::{Rhythm, RhythmKind};
 use super::season::Season;
+use super::visitor::{FIRST_VISITOR, Intent, Visitor};
 use super::world::World;
 use super::{SimulateError, SimulateOptions};
 use crate::history::Day;
@@ -34,6 +35,8 @@ pub(crate) struct Files {
     events: Staged,
     truth: Staged,
     configuration: Staged,
+    /// The truth about visitors; none without them.
+    visitors: Option<Staged>,
     attributes: Option<Staged>,
 }
 
@@ -41,20 +44,28 @@ pub(crate) struct Files {
 pub(crate) struct Content<'a> {
     pub(crate) rows: &'a [Row],
     pub(crate) truths: &'a [Truth],
+    pub(crate) visitors: &'a [VisitorTruth],
     /// The rows of each user.
     pub(crate) attributes: &'a [(u32, Vec<AttributeRow>)],
 }
 
 impl Files {
     /// Fails where they cannot be written, or would replace what no simulation wrote.
-    pub(crate) fn new(out: &Path, attributes: bool) -> Result<Self, SimulateError> {
+    pub(crate) fn new(options: &SimulateOptions) -> Result<Self, SimulateError> {
+        let out = &options.out;
         refuse_others(out)?;
-        let staged = |name| Staged::new(Destination::file(&out.join(name))?);
+        let staged = |name: &str| Staged::new(Destination::file(&out.join(name))?);
         Ok(Self {
             events: staged("events.csv.gz")?,
             truth: staged("truth.csv")?,
             configuration: staged("ebb.toml")?,
-            attributes: attributes.then(|| staged("attributes.csv")).transpose()?,
+            visitors: (options.visitors > 0)
+                .then(|| staged("visitors.csv"))
+                .transpose()?,
+            attributes: options
+                .attributes
+                .then(|| staged("attributes.csv"))
+                .transpose()?,
         })
     }
 
@@ -68,6 +79,7 @@ impl Files {
         let Content {
             rows,
             truths,
+            visitors,
             attributes: of_users,
         } = content;
         named(&self.events, events(self.events.file()?, rows, phases))?;
@@ -80,9 +92,13 @@ impl Files {
             &self.configuration,
             self.configuration.file()?.write_all(text.as_bytes()),
         )?;
-        let mut all = vec![self.events, self.truth, self.configuration];
-        all.extend(self.attributes);
-        Ok(commit(all)?)
+        let mut files = vec![self.events, self.truth, self.configuration];
+        if let Some(file) = self.visitors {
+            named(&file, visitor_truth(file.file()?, visitors))?;
+            files.push(file);
+        }
+        files.extend(self.attributes);
+        Ok(commit(files)?)
     }
 }
 
@@ -93,9 +109,14 @@ const MARK: &str = "# How to read the ";
 fn refuse_others(out: &Path) -> Result<(), SimulateError> {
     let path = out.join("ebb.toml");
     let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
-    let mut there = ["ebb.toml", "events.csv.gz", "truth.csv", "attributes.csv"]
-        .into_iter()
-        .filter(|name| out.join(name).exists());
+    let names = [
+        "ebb.toml",
+        "events.csv.gz",
+        "truth.csv",
+        "visitors.csv",
+        "attributes.csv",
+    ];
+    let mut there = names.into_iter().filter(|name| out.join(name).exists());
     match there.next() {
         Some(name) if !ours => Err(SimulateError::Occupied {
             path: out.join(name),
@@ -253,6 +274,36 @@ fn truth(file: File, truths: &[Truth]) -> io::Result<()> {
     csv.flush()
 }
 
+/// What is true of one visitor, a row of `visitors.csv`.
+#[derive(Serialize)]
+pub(crate) struct VisitorTruth {
+    user_id: String,
+    first_visit: Day,
+    intent: Intent,
+    signed_up: Option<Day>,
+    converted: Option<Day>,
+}
+
+impl VisitorTruth {
+    pub(crate) fn new(user: u32, visitor: &Visitor) -> Self {
+        Self {
+            user_id: name(user),
+            first_visit: visitor.first_visit,
+            intent: visitor.intent,
+            signed_up: visitor.signed_up,
+            converted: visitor.converted,
+        }
+    }
+}
+
+fn visitor_truth(file: File, truths: &[VisitorTruth]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(file);
+    for truth in truths {
+        csv.serialize(truth)?;
+    }
+    csv.flush()
+}
+
 fn attributes(file: File, users: &[(u32, Vec<AttributeRow>)]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
     csv.write_record(["user_id", "from", "plan", "age", "country"])?;
@@ -282,6 +333,8 @@ fn attributes(file: File, users: &[(u32, Vec<AttributeRow>)]) -> io::Result<()> 
 fn name(user: u32) -> String {
     if user == BOT {
         "B000001".to_owned()
+    } else if user >= FIRST_VISITOR {
+        format!("V{:06}", user - FIRST_VISITOR + 1)
     } else {
         format!("U{:06}", u64::from(user) + 1)
     }

@@ -4,14 +4,17 @@
 //! [`pipeline`] has the steps in order; the folders below it have one job each: [`data`] (which users have a label at
 //! which dates), [`checks`] (what stops or qualifies a fit), [`estimators`] (the fitters), `selection` (which way to
 //! fit), `evaluation` (how good the model is, and against what), `population` (who the users are), [`laws`] (how often
-//! they are active, and where that turns). [`matrix`] fits features that others made, [`later`] judges bundles on days
-//! after their fit. [`config`] and [`settings`] are the configuration file.
+//! they are active, and where that turns). `horizons` is the fit of one horizon, which `conversion` carries out for
+//! potential users too. [`matrix`] fits features that others made, [`later`] judges bundles on days after their fit.
+//! [`config`] and [`settings`] are the configuration file.
 
 pub mod checks;
 pub mod config;
+pub(crate) mod conversion;
 pub mod data;
 pub mod estimators;
 pub(crate) mod evaluation;
+pub(crate) mod horizons;
 pub mod later;
 pub mod laws;
 pub mod matrix;
@@ -153,6 +156,97 @@ pub enum TrainError {
         least: usize,
         /// Why there are so few.
         cause: FewRows,
+    },
+    /// A kind of `conversion.event` that the log lacks.
+    #[error(
+        "no event is of a kind in conversion.event ({}){}; the log's kinds are: {}", events.join(", "),
+        nearest.as_ref().map(|n| format!("; the nearest is `{n}`")).unwrap_or_default(), kinds.join(", ")
+    )]
+    NoConversionEvent {
+        /// The configured kinds.
+        events: Vec<String>,
+        /// The log's most similar one.
+        nearest: Option<String>,
+        /// The log's kinds.
+        kinds: Vec<String>,
+    },
+    /// Nothing happens before conversion.
+    #[error(
+        "all events of the log are of a kind in conversion.event ({}): nobody is known before converting; map `events.kind` \
+         so that visits or sign-ups are told apart, set conversion.repeat = true, or leave the [conversion] table out",
+        events.join(", ")
+    )]
+    NoPotentialUsers {
+        /// The configured kinds.
+        events: Vec<String>,
+    },
+    /// No window of conversion fits into the log.
+    #[error(
+        "conversion.horizon_days = {horizon_days} with churn.lead_days = {lead_days} was never observed: the log spans \
+         {span_days} days, which allows a horizon of at most {longest} days{}",
+        without(holes)
+    )]
+    ConversionNotObserved {
+        /// The horizon.
+        horizon_days: u16,
+        /// The lead.
+        lead_days: u32,
+        /// Days from the first event to the end of what was observed.
+        span_days: i32,
+        /// The longest horizon that could be labelled, but for the holes.
+        longest: i32,
+        /// The days inside that were not observed.
+        holes: Vec<Stretch>,
+    },
+    /// Hardly any potential user to learn from.
+    #[error(
+        "only {rows} labelled rows (user, date) of {users} potential user{} for conversion.horizon_days = {horizon_days}: at \
+         least {least} are needed ({}); raise conversion.within_days, check conversion.event, or read a longer log",
+        if *users == 1 { "" } else { "s" },
+        dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect::<Vec<_>>().join(", ")
+    )]
+    TooFewPotentialUsers {
+        /// The horizon.
+        horizon_days: u16,
+        /// How many rows there are.
+        rows: usize,
+        /// How many users they come from.
+        users: usize,
+        /// How many rows there must be.
+        least: usize,
+        /// The pairs of user and date without a row, by reason.
+        dropped: crate::card::DropCounts,
+    },
+    /// All potential users convert or none does.
+    #[error(
+        "{} of the {rows} labelled rows (user, date) of potential users converted within conversion.horizon_days = \
+         {horizon_days}: there is nothing to tell apart; {}",
+        if *converted { "all" } else { "none" },
+        if *converted { "shorten conversion.horizon_days" }
+        else { "lengthen conversion.horizon_days, or check conversion.event" }
+    )]
+    OneConversionClass {
+        /// The horizon.
+        horizon_days: u16,
+        /// How many rows there are.
+        rows: usize,
+        /// What became of all of them.
+        converted: bool,
+    },
+    /// Hardly any potential user converts, or hardly any does not.
+    #[error(
+        "fewer than privacy.min_users = {least} potential users {} within {horizon_days} days of any date, and figures of so few are \
+         not published; {}, check conversion.event, or read a longer log",
+        if *few_converted { "converted" } else { "did not convert" },
+        if *few_converted { "lengthen conversion.horizon_days" } else { "shorten conversion.horizon_days" }
+    )]
+    FewConversions {
+        /// The horizon.
+        horizon_days: u16,
+        /// Whether those who converted are few, or those who did not.
+        few_converted: bool,
+        /// `privacy.min_users`.
+        least: u32,
     },
     /// No user is ever active again.
     #[error(

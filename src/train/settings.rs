@@ -1,5 +1,6 @@
 //! Everything that decides a fit, beside the histories.
 
+mod conversion;
 mod privacy;
 mod value;
 
@@ -9,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::configuration::{SettingError, one_or_many};
 use crate::features::HORIZON_LIMIT;
-use crate::lifecycle::Thresholds;
+use crate::lifecycle::{Question, Thresholds};
 use crate::model::{Bands, BundleSpec};
 
+pub use conversion::ConversionConfig;
 pub use privacy::PrivacyConfig;
 pub use value::{TierConfig, ValueConfig, ValueMethod};
 
@@ -179,6 +181,23 @@ impl From<&BundleSpec> for ChurnConfig {
     }
 }
 
+impl From<&ChurnConfig> for Question {
+    fn from(config: &ChurnConfig) -> Self {
+        let ChurnConfig {
+            activity,
+            active_within_days,
+            churn_event,
+            horizon_days: _,
+            lead_days: _,
+        } = config;
+        Self::Churn {
+            activity: activity.clone(),
+            churn_event: churn_event.clone(),
+            active_within_days: *active_within_days,
+        }
+    }
+}
+
 impl ChurnConfig {
     /// Checks every key of `[churn]` against its range.
     ///
@@ -312,6 +331,8 @@ pub struct TrainConfig {
     pub lifecycle: Thresholds,
     /// How users' value is estimated; `None` for not at all.
     pub value: Option<ValueConfig>,
+    /// What is asked of potential users; `None` for nothing.
+    pub conversion: Option<ConversionConfig>,
     /// What may be published about groups of users.
     pub privacy: PrivacyConfig,
     /// IANA name of the time zone in which the histories count days.
@@ -333,6 +354,7 @@ impl TrainConfig {
             bands,
             lifecycle,
             value,
+            conversion,
             privacy,
             timezone: _,
             hash: _,
@@ -348,6 +370,9 @@ impl TrainConfig {
         }
         if let Err(problem) = lifecycle.validate() {
             return Err(SettingError::new("lifecycle", "", problem.to_string()));
+        }
+        if let Some(conversion) = conversion {
+            conversion.validate()?;
         }
         value.as_ref().map_or(Ok(()), ValueConfig::validate)
     }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod below_baseline;
+mod conversion;
 mod coverage;
 // Its bundles are made by hand, as those of the server's tests.
 #[cfg(all(target_os = "linux", feature = "serve"))]

@@ -190,7 +190,8 @@ const FLOORS: [Floors; 4] = [
         floors: &[
             &["config"],
             &["pipeline", "matrix", "later", "proposals"],
-            &["value", "laws"],
+            &["value", "conversion", "laws"],
+            &["horizons"],
             &["evaluation", "selection"],
             &["estimators", "checks", "population"],
             &["metrics"],
@@ -198,7 +199,7 @@ const FLOORS: [Floors; 4] = [
             &["settings"],
         ],
         leaves: &[],
-        below_leaves: 8,
+        below_leaves: 9,
     },
     Floors {
         parent: "serve",

@@ -4,6 +4,8 @@ mod answers;
 mod attributes;
 mod binary;
 mod column_order;
+#[cfg(feature = "train")]
+mod conversion;
 mod damaged;
 mod docs;
 mod errors;

@@ -29,7 +29,7 @@ pub fn seasonal_spec() -> BundleSpec {
 
 /// The same with features of so many earlier years, with a lead, and with orders of some kinds.
 pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
-    spec_of_schema(lead_days, schema_of(seasonal_years, lead_days, value_kinds))
+    spec_of_schema(schema_of(seasonal_years, lead_days, value_kinds), lead_days)
 }
 
 /// The same with a plan and an age of users.
@@ -47,7 +47,7 @@ pub fn attribute_spec() -> BundleSpec {
         attributes,
         ..schema_of(0, 0, &[])
     };
-    spec_of_schema(0, schema)
+    spec_of_schema(schema, 0)
 }
 
 fn schema_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> FeatureSchema {
@@ -63,8 +63,9 @@ fn schema_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> Featu
     }
 }
 
+/// A bundle with synthetic weights for the horizons of 30 and 90 days and the features of a schema.
 #[expect(clippy::too_many_lines, reason = "one literal, a field a line")]
-fn spec_of_schema(lead_days: u32, schema: FeatureSchema) -> BundleSpec {
+pub fn spec_of_schema(schema: FeatureSchema, lead_days: u32) -> BundleSpec {
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let column = |feature: String, scale| Column {
         feature,
@@ -150,6 +151,7 @@ fn spec_of_schema(lead_days: u32, schema: FeatureSchema) -> BundleSpec {
         },
         lifecycle: Thresholds::default(),
         value: None,
+        conversion: None,
         training: Training {
             as_of: day("2011-06-01"),
             first_day: day("2010-01-01"),

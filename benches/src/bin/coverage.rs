@@ -58,6 +58,7 @@ fn covered(kinds: &[(&str, &Counts)]) -> Option<Coverage> {
     let labels = LabelKinds {
         activity: &activity,
         churn_event: None,
+        conversion: &[],
     };
     Coverage::of(
         &DailyCounts::from_kinds(kinds),

@@ -1,5 +1,6 @@
 //! Scoring everyone in a log: `scores.csv` or `scores.parquet`, and who was left out and why.
 
+mod conversion;
 pub(crate) mod rows;
 pub(crate) mod sink;
 #[cfg(test)]
@@ -14,8 +15,9 @@ use crate::lifecycle::NotEligible;
 use crate::model::{Bundle, ModelError, Prediction, Predictor, Subject};
 use crate::output::{Destination, OutputError, commit};
 use crate::phases::{Phases, Unit};
-use rows::{Chunk, Form, Rows};
-use sink::{Sink, Skipped};
+use conversion::{ConversionFile, ConversionRows};
+use rows::{Chunk, Encoding, Form, Rows};
+use sink::Skipped;
 
 /// What can go wrong with writing scores.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +111,15 @@ impl Target {
         }
     }
 
-    /// The files that are written, checked: the scores, and those who are left out.
-    pub fn destinations(&self) -> Result<Vec<Destination>, ScoresError> {
+    /// The files that are written, checked: the scores, those who are left out, and the scores of potential users where the
+    /// model has a part for them.
+    pub fn destinations(&self, has_conversion: bool) -> Result<Vec<Destination>, ScoresError> {
         match self {
             Self::Stdout => Ok(Vec::new()),
             Self::Csv(path) | Self::Parquet(path) => {
-                let paths = [Some(path.clone()), self.skipped_path()];
+                let conversion = self.conversion_target().filter(|_| has_conversion);
+                let conversion = conversion.map(|target| target.path().to_owned());
+                let paths = [Some(path.clone()), self.skipped_path(), conversion];
                 paths
                     .into_iter()
                     .flatten()
@@ -129,6 +134,15 @@ impl Target {
         match self {
             Self::Stdout => None,
             Self::Csv(path) | Self::Parquet(path) => Some(path.with_extension("skipped.csv")),
+        }
+    }
+
+    /// `scores.conversion.csv` beside `scores.csv`.
+    fn conversion_target(&self) -> Option<Self> {
+        match self {
+            Self::Stdout => None,
+            Self::Csv(path) => Some(Self::Csv(path.with_extension("conversion.csv"))),
+            Self::Parquet(path) => Some(Self::Parquet(path.with_extension("conversion.parquet"))),
         }
     }
 
@@ -147,6 +161,9 @@ pub struct Summary {
     pub scored: u64,
     /// Users not scored, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
+    /// Potential users, scored by the model of conversion; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub potential: Option<u64>,
 }
 
 /// Blocks of users that are scored at once, and make a row group.
@@ -155,7 +172,8 @@ const SPAN_BLOCKS: usize = 64;
 const REASONS: usize = 3;
 
 /// Scores every user of `histories` at `as_of` into `target`, on all threads and in order of users; users that are not
-/// scored go with the reason to `scores.skipped.csv` beside `scores.csv`.
+/// scored go with the reason to `scores.skipped.csv` beside `scores.csv`. Where the model has a part for potential users, they
+/// go with their probability of conversion to `scores.conversion.csv`, whether they are scored for churn or not.
 pub fn write_scores(
     bundle: &Bundle,
     histories: &Histories,
@@ -163,13 +181,19 @@ pub fn write_scores(
     target: &Target,
     phases: Phases<'_>,
 ) -> Result<Summary, ScoresError> {
-    let (mut sink, form) = Sink::open(target, bundle.spec().value.is_some())?;
+    let (mut sink, form) = Rows::open(target, bundle.spec().value.is_some())?;
     let mut skipped = Skipped::open(target)?;
-    let mut summary = Summary::default();
+    let has_conversion = bundle.conversion().is_some();
+    let (mut converting, conversion) = ConversionFile::open(target, has_conversion)?;
+    let mut summary = Summary {
+        potential: has_conversion.then_some(0),
+        ..Summary::default()
+    };
     let scorer = Scorer {
         predictor: bundle.predictor(histories.kinds()).without_value_reasons(),
         as_of,
         form,
+        conversion,
     };
     let scoring = phases.begin("scoring users", histories.len() as u64, Unit::Users);
     histories.stream_spans(
@@ -181,6 +205,10 @@ pub fn write_scores(
             if scored.users > 0 {
                 sink.write(scored.rows)?;
             }
+            if let Some(potential) = &mut summary.potential {
+                *potential += scored.potential;
+            }
+            converting.write(scored.converting)?;
             for (user, reason) in &scored.skipped {
                 *summary.skipped.entry(reason.name()).or_default() += 1;
                 skipped.write(user, *reason)?;
@@ -188,8 +216,9 @@ pub fn write_scores(
             Ok::<_, ScoresError>(())
         },
     )?;
-    // The two belong together, and take their places together.
-    commit(sink.close()?.into_iter().chain(skipped.close()?).collect())?;
+    // They belong together, and take their places together.
+    let files = [sink.close()?, skipped.close()?, converting.close()?];
+    commit(files.into_iter().flatten().collect())?;
     Ok(summary)
 }
 
@@ -198,6 +227,9 @@ struct Scored {
     users: u64,
     rows: Chunk,
     skipped: Vec<(String, NotEligible)>,
+    potential: u64,
+    /// The rows of potential users; `None` without a row or a file.
+    converting: Option<Chunk>,
 }
 
 /// What is the same for all users.
@@ -205,6 +237,8 @@ struct Scorer<'a> {
     predictor: Predictor<'a>,
     as_of: Day,
     form: Form,
+    /// How rows of potential users are written; `None` without a file of them.
+    conversion: Option<Encoding>,
 }
 
 impl Scorer<'_> {
@@ -212,14 +246,20 @@ impl Scorer<'_> {
         let mut predictor = self.predictor.clone();
         let mut rows = Rows::new(&self.form);
         let (mut users, mut skipped) = (0, Vec::new());
+        let mut converting = ConversionRows::default();
         span.for_each(|user, history| {
             let unseen = history.before(self.as_of).records().is_empty();
+            let failed = |source| ScoresError::Model {
+                user: user.to_owned(),
+                source,
+            };
+            let conversion = predictor.conversion(history, self.as_of, REASONS);
+            if let Some(horizons) = conversion.map_err(failed)? {
+                converting.push(user, self.as_of, &horizons);
+            }
             let assessed = predictor
                 .predict(Subject::History(history), self.as_of, REASONS)
-                .map_err(|source| ScoresError::Model {
-                    user: user.to_owned(),
-                    source,
-                })?;
+                .map_err(failed)?;
             let reason = match assessed {
                 Prediction::Scored(score) => {
                     users += 1;
@@ -238,6 +278,11 @@ impl Scorer<'_> {
             users,
             rows: rows.chunk(&self.form)?,
             skipped,
+            potential: converting.users(),
+            converting: match &self.conversion {
+                Some(encoding) => converting.chunk(encoding)?,
+                None => None,
+            },
         })
     }
 }

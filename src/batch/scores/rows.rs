@@ -6,8 +6,9 @@ use arrow_array::builder::{Date32Builder, Float64Builder, StringBuilder, UInt16B
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
+use super::sink::Sink;
 use super::value::{VALUE_COLUMNS, ValueColumns};
-use super::{REASONS, ScoresError};
+use super::{REASONS, ScoresError, Target};
 use crate::columnar::table::{Encoder, RowGroup};
 use crate::history::Day;
 use crate::model::{Reason, Score};
@@ -29,7 +30,7 @@ pub(crate) const COLUMNS: [&str; 12] = [
 ];
 
 /// The columns of a reason that Parquet has beside its description, behind all columns of CSV.
-const REASON_COLUMNS: [&str; 4] = ["theme", "feature", "value", "contribution"];
+pub(super) const REASON_COLUMNS: [&str; 4] = ["theme", "feature", "value", "contribution"];
 
 /// How rows are written.
 pub(crate) struct Form {
@@ -51,7 +52,7 @@ pub(crate) enum Chunk {
 }
 
 /// The names of all columns of the CSV form.
-pub(crate) fn csv_columns(has_value: bool) -> Vec<String> {
+fn csv_columns(has_value: bool) -> Vec<String> {
     let value = VALUE_COLUMNS.iter().filter(|_| has_value);
     let names = COLUMNS.iter().chain(value);
     names.map(|name| (*name).to_owned()).collect()
@@ -67,13 +68,13 @@ fn parquet_columns(has_value: bool) -> Vec<String> {
 }
 
 /// A reason as a description with its contribution: "last purchase 47 days ago; usually every 12 (+0.83)".
-fn description(reason: &Reason<'_>) -> String {
+pub(super) fn description(reason: &Reason<'_>) -> String {
     format!("{} ({:+.2})", reason.description, reason.contribution)
 }
 
 /// A reason as columns for programs.
 #[derive(Default)]
-struct ReasonColumns {
+pub(super) struct ReasonColumns {
     theme: StringBuilder,
     feature: StringBuilder,
     value: Float64Builder,
@@ -81,7 +82,7 @@ struct ReasonColumns {
 }
 
 impl ReasonColumns {
-    fn push(&mut self, reason: Option<&Reason<'_>>) {
+    pub(super) fn push(&mut self, reason: Option<&Reason<'_>>) {
         self.theme.append_option(reason.map(|r| r.group.name()));
         self.feature.append_option(reason.map(|r| r.feature));
         self.value.append_option(reason.and_then(|r| r.value));
@@ -89,7 +90,7 @@ impl ReasonColumns {
             .append_option(reason.map(|r| r.contribution));
     }
 
-    fn finish(&mut self) -> [ArrayRef; REASON_COLUMNS.len()] {
+    pub(super) fn finish(&mut self) -> [ArrayRef; REASON_COLUMNS.len()] {
         [
             Arc::new(self.theme.finish()),
             Arc::new(self.feature.finish()),
@@ -164,6 +165,17 @@ impl Rows {
         }
     }
 
+    /// A sink of these rows, and the form in which it takes them: with the columns of value or without them.
+    pub(crate) fn open(target: &Target, has_value: bool) -> Result<(Sink, Form), ScoresError> {
+        let columns = csv_columns(has_value);
+        let (sink, encoding) = Sink::open(target, &columns, || Self::schema(has_value))?;
+        let form = Form {
+            has_value,
+            encoding,
+        };
+        Ok((sink, form))
+    }
+
     /// The rows in a form of which nothing but the header is missing.
     pub(crate) fn chunk(mut self, form: &Form) -> Result<Chunk, ScoresError> {
         match &form.encoding {
@@ -234,7 +246,7 @@ impl Rows {
     }
 
     /// The schema of batches.
-    pub(crate) fn schema(has_value: bool) -> Result<SchemaRef, arrow_schema::ArrowError> {
+    fn schema(has_value: bool) -> Result<SchemaRef, arrow_schema::ArrowError> {
         let value = has_value.then(ValueColumns::default);
         Ok(Self::for_parquet(value).batch()?.schema())
     }

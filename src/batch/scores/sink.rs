@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use arrow_schema::{ArrowError, SchemaRef};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::rows::{Chunk, Encoding, Form, Rows, csv_columns};
+use super::rows::{Chunk, Encoding};
 use super::{ScoresError, Target};
 use crate::columnar::table::Table;
 use crate::lifecycle::NotEligible;
@@ -28,8 +29,12 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    /// A sink, and the form in which it takes rows: with the columns of value or without them.
-    pub(crate) fn open(target: &Target, has_value: bool) -> Result<(Self, Form), ScoresError> {
+    /// A sink of rows with these columns in the CSV form, or of this schema in the Parquet form; and how it takes rows.
+    pub(crate) fn open(
+        target: &Target,
+        csv_columns: &[String],
+        schema: impl FnOnce() -> Result<SchemaRef, ArrowError>,
+    ) -> Result<(Self, Encoding), ScoresError> {
         let (mut output, staged): (Box<dyn Write>, _) = match target {
             Target::Stdout => {
                 let stdout = std::io::stdout().lock();
@@ -45,9 +50,14 @@ impl Sink {
                 let staged = Staged::new(Destination::file(path)?)?;
                 (Box::new(BufWriter::new(staged.file()?)), Some(staged))
             }
-            Target::Parquet(path) => return Self::open_parquet(path, has_value),
+            Target::Parquet(path) => {
+                let schema = schema().map_err(|source| ScoresError::Batch {
+                    source: source.into(),
+                })?;
+                return Self::open_parquet(path, &schema);
+            }
         };
-        let header = csv_columns(has_value).join(",") + "\n";
+        let header = csv_columns.join(",") + "\n";
         let io = |source| ScoresError::Io {
             path: target.path().to_owned(),
             source,
@@ -59,17 +69,11 @@ impl Sink {
                 target: target.clone(),
                 staged,
             },
-            Form {
-                has_value,
-                encoding: Encoding::Csv,
-            },
+            Encoding::Csv,
         ))
     }
 
-    fn open_parquet(path: &Path, has_value: bool) -> Result<(Self, Form), ScoresError> {
-        let schema = Rows::schema(has_value).map_err(|source| ScoresError::Batch {
-            source: source.into(),
-        })?;
+    fn open_parquet(path: &Path, schema: &SchemaRef) -> Result<(Self, Encoding), ScoresError> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
@@ -78,17 +82,13 @@ impl Sink {
             source,
         };
         let staged = Staged::new(Destination::file(path)?)?;
-        let (table, encoder) = Table::new(staged.file()?, &schema, properties).map_err(failed)?;
+        let (table, encoder) = Table::new(staged.file()?, schema, properties).map_err(failed)?;
         let sink = Self::Parquet {
             table: Box::new(table),
             path: path.to_owned(),
             staged,
         };
-        let form = Form {
-            has_value,
-            encoding: Encoding::Parquet(Box::new(encoder)),
-        };
-        Ok((sink, form))
+        Ok((sink, Encoding::Parquet(Box::new(encoder))))
     }
 
     pub(crate) fn write(&mut self, rows: Chunk) -> Result<(), ScoresError> {

@@ -20,7 +20,7 @@ fn written(
     has_value: bool,
     estimates: &[Option<ValueEstimate<'static>>],
 ) -> Vec<u8> {
-    let (mut sink, form) = Sink::open(target, has_value).unwrap();
+    let (mut sink, form) = Rows::open(target, has_value).unwrap();
     let mut rows = Rows::new(&form);
     for value in estimates {
         let score = Score {

@@ -1,6 +1,7 @@
 //! The users to look after first: the riskiest, or those with most to lose, of some segments, stages, bands and tiers.
 
 pub(crate) mod chosen;
+pub(crate) mod potential;
 pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::model::{
 };
 use crate::phases::{Phases, Unit};
 pub use chosen::{ChoiceError, Chosen};
+pub use potential::{PotentialRequest, PotentialUser, TopPotential, top_potential};
 pub use rows::{Top, TopUser, UserSegment, UserValue, ValueTerms};
 
 /// Blocks of users that are scored at once.

@@ -182,6 +182,19 @@ fn render_coverage(report: &QualityReport, f: &mut fmt::Formatter<'_>) -> fmt::R
             ", without the kinds that labels are made of",
         )?;
     }
+    if let Some(part) = &coverage.conversion
+        && part.labels_until < coverage.labels_until
+    {
+        let days = Stretch {
+            from: part.labels_until,
+            until: coverage.labels_until,
+        };
+        line(
+            "conversion stops",
+            days,
+            ", without the kinds that are conversion",
+        )?;
+    }
     for hole in &coverage.holes {
         line(
             "not observed",

@@ -101,9 +101,21 @@ pub struct Coverage {
     pub usual_silence_days: i32,
     /// All kinds together, and then each feed that labels are made of.
     pub feeds: Vec<FeedCoverage>,
+    /// The same of the labels of conversion, which decide nothing about churn; `None` where nothing is asked of potential users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<ConversionCoverage>,
     /// All silences, of whatever length.
     #[serde(skip)]
     silences: Vec<Stretch>,
+}
+
+/// On which days a conversion would have been seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConversionCoverage {
+    /// The day after the last one on which the kinds of conversion were observed.
+    pub labels_until: Day,
+    /// The days inside that were not observed, by all kinds or by those of conversion; in order, and apart from each other.
+    pub holes: Vec<Hole>,
 }
 
 /// What the configuration decides.
@@ -126,18 +138,25 @@ pub struct LabelKinds<'a> {
     pub activity: &'a [String],
     /// The kind that is churn, where silence is not.
     pub churn_event: Option<&'a str>,
+    /// The kinds of which any is conversion; none where nothing is asked of potential users.
+    pub conversion: &'a [String],
 }
 
 impl<'a> LabelKinds<'a> {
-    /// The kinds of each feed.
+    /// The kinds of each feed that labels of churn are made of.
     fn feeds(self) -> impl Iterator<Item = Vec<&'a str>> {
         let activity = self.activity.iter().map(String::as_str).collect();
         [activity, self.churn_event.into_iter().collect()].into_iter()
     }
 
+    /// The kinds of conversion.
+    fn of_conversion(self) -> Vec<&'a str> {
+        self.conversion.iter().map(String::as_str).collect()
+    }
+
     /// All kinds, of whatever feed.
     pub fn names(self) -> Vec<&'a str> {
-        self.feeds().flatten().collect()
+        self.feeds().flatten().chain(self.of_conversion()).collect()
     }
 }
 
@@ -153,22 +172,38 @@ impl Coverage {
             from: settings.from.unwrap_or(all.span.from),
             until: settings.until.unwrap_or(all.span.until),
         };
-        let (mut holes, mut labels_until) = (all.holes.clone(), all.span.until);
-        let mut feeds = vec![all.coverage(&[])];
-        for kinds in labels.feeds() {
+        let judge = |kinds: &[&str]| {
             let mut counts = counts.of_kinds(kinds.iter().copied());
             // Rows outside of what the log covers are strays of each feed too.
             counts.retain(|day, _| (all.span.from..all.span.until).contains(day));
-            let judged = Series::new(&counts)
-                .and_then(|series| Feed::judge(series, Some(all.span.until), settings));
-            let Some(feed) = judged else { continue };
-            // A last day that is configured counts for all feeds.
-            if settings.until.is_none() {
-                labels_until = labels_until.min(feed.span.until);
-            }
+            Feed::judge(Series::new(&counts)?, Some(all.span.until), settings)
+        };
+        // A last day that is configured counts for all feeds.
+        let end_of = |feed: &Feed| match settings.until {
+            Some(_) => all.span.until,
+            None => feed.span.until,
+        };
+        let (mut holes, mut labels_until) = (all.holes.clone(), all.span.until);
+        let mut feeds = vec![all.coverage(&[])];
+        for kinds in labels.feeds() {
+            let Some(feed) = judge(&kinds) else { continue };
+            labels_until = labels_until.min(end_of(&feed));
             feeds.push(feed.coverage(&kinds));
             holes.extend(feed.holes);
         }
+        let of_conversion = labels.of_conversion();
+        let conversion = (!of_conversion.is_empty()).then(|| {
+            let (mut holes, mut labels_until) = (all.holes.clone(), all.span.until);
+            if let Some(feed) = judge(&of_conversion) {
+                labels_until = labels_until.min(end_of(&feed));
+                feeds.push(feed.coverage(&of_conversion));
+                holes.extend(feed.holes);
+            }
+            ConversionCoverage {
+                labels_until,
+                holes: united(holes),
+            }
+        });
         let usual_silence_days = all.usual_silence_days;
         Some(Self {
             span: all.span,
@@ -176,8 +211,22 @@ impl Coverage {
             holes: united(holes),
             usual_silence_days,
             feeds,
+            conversion,
             silences: all.silences,
         })
+    }
+
+    /// What the log covers for labels of conversion, in the form of that for labels of churn; of a log of which nothing is asked
+    /// about potential users, the same.
+    pub fn of_conversion(&self) -> Self {
+        match &self.conversion {
+            None => self.clone(),
+            Some(part) => Self {
+                labels_until: part.labels_until,
+                holes: part.holes.clone(),
+                ..self.clone()
+            },
+        }
     }
 
     /// Whether an as-of day lies so far beyond what is covered that scores would be wrong: more than three days, or than any

@@ -67,6 +67,7 @@ fn covered_with(kinds: &[(&str, &Counts)], settings: CoverageSettings) -> Covera
         LabelKinds {
             activity: &activity,
             churn_event: None,
+            conversion: &[],
         },
         settings,
     )
@@ -396,4 +397,44 @@ fn users_are_counted_once_a_day_and_kind() {
         DailyCounts::of(&HistoriesBuilder::default().finish().unwrap(), &[]).unwrap(),
         DailyCounts::default()
     );
+}
+
+#[test]
+fn the_feed_of_conversion_ends_and_breaks_by_itself() {
+    let bought = series(1, 300, |_| 40.0);
+    let mut signups = series(2, 300, |_| 20.0);
+    let end = bought.keys().last().unwrap().plus(1);
+    signups.retain(|on, _| *on < day(260) && !(day(100)..day(130)).contains(on));
+    let kinds = [("purchase", bought), ("sign_up", signups)];
+    let counts =
+        DailyCounts::from_kinds(kinds.map(|(kind, counts)| (kind.to_owned(), counts)).into());
+    let of = |conversion: &[&str]| {
+        let conversion: Vec<String> = conversion.iter().map(|&kind| kind.to_owned()).collect();
+        let labels = LabelKinds {
+            activity: &purchases(),
+            churn_event: None,
+            conversion: &conversion,
+        };
+        Coverage::of(&counts, labels, CoverageSettings::default()).unwrap()
+    };
+    let (without, with) = (of(&[]), of(&["sign_up"]));
+    // Churn is what it is without the question.
+    assert_eq!((with.labels_until, &with.holes), (end, &without.holes));
+    assert_eq!((without.labels_until, without.holes.len()), (end, 0));
+    let part = with.of_conversion();
+    assert_eq!(part.labels_until, day(260));
+    assert_eq!(
+        days_of(&part),
+        [Stretch {
+            from: day(100),
+            until: day(130)
+        }]
+    );
+    assert!(part.is_stale(end) && !with.is_stale(end));
+    // The negative controls: a feed that lasts has no end of its own, and without the question there is none.
+    assert_eq!(of(&["purchase"]).of_conversion().labels_until, end);
+    assert_eq!(without.of_conversion(), without);
+    // A card without the question has the keys that it always had.
+    let json = serde_json::to_value(&without).unwrap();
+    assert!(json.get("conversion").is_none());
 }

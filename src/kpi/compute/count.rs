@@ -20,9 +20,9 @@ impl Pass<'_> {
         let in_period = |all: &[Day]| count_in(all, days.from, days.until) > 0;
         let is_active = in_period(&life.active);
         if self.kinds.eligibility.at(user.history, days.from).is_ok() {
-            let stayed = match self.kinds.eligibility.churn_kind() {
-                Some(_) => !in_period(&life.churn_events),
-                None => is_active,
+            let stayed = match self.kinds.eligibility.is_silence() {
+                true => is_active,
+                false => !in_period(&life.churn_events),
             };
             cell.retained.count(stayed);
         }

@@ -160,7 +160,7 @@ impl Bundle {
 
     /// The log-odds of every horizon; a shorter one's hold where a longer one's own contradict them.
     fn log_odds<const N: usize>(&self, kernel: &mut Kernel<N>) -> Vec<[f64; N]> {
-        let silence = self.spec().churn_event.is_none();
+        let silence = self.question().is_silence();
         let mut horizons: Vec<[f64; N]> = Vec::with_capacity(self.plan().models.len());
         for model in &self.plan().models {
             kernel.contribute(self.plan(), model);

@@ -37,6 +37,8 @@ pub struct Predictor<'m> {
     checkpoint: Option<value::Checkpoint<'m>>,
     /// Whether the reasons of the spend are found, too.
     value_reasons: bool,
+    /// Of the part for potential users, where the bundle has one.
+    conversion: Option<Box<Predictor<'m>>>,
 }
 
 impl Bundle {
@@ -51,6 +53,9 @@ impl Bundle {
             derived: Vec::new(),
             checkpoint: None,
             value_reasons: true,
+            conversion: self
+                .conversion()
+                .map(|part| Box::new(part.predictor(kinds))),
         }
     }
 }
@@ -102,6 +107,27 @@ impl<'m> Predictor<'m> {
         Ok((prediction, contributions))
     }
 
+    /// Whether a potential user will convert, as known at the start of `as_of`: an answer for each horizon, shortest first, with
+    /// the first `reason_count` reasons. `None` for a user who is not a potential one, and without a model of conversion.
+    ///
+    /// # Errors
+    /// Those of [`Self::predict`].
+    pub fn conversion(
+        &mut self,
+        history: HistoryView<'_>,
+        as_of: Day,
+        reason_count: usize,
+    ) -> Result<Option<Vec<HorizonScore<'m>>>, ModelError> {
+        let Some(part) = &mut self.conversion else {
+            return Ok(None);
+        };
+        let subject = Subject::History(history);
+        Ok(match part.predict(subject, as_of, reason_count)? {
+            Prediction::Scored(score) => Some(score.horizons),
+            Prediction::TooNew | Prediction::Inactive { .. } | Prediction::AlreadyChurned => None,
+        })
+    }
+
     fn predict_history(
         &mut self,
         history: HistoryView<'_>,
@@ -116,7 +142,10 @@ impl<'m> Predictor<'m> {
             Err(NotEligible::NotYetSeen | NotEligible::NoActivity) => {
                 return Ok(Prediction::TooNew);
             }
-            Err(NotEligible::AlreadyChurned) => return Ok(Prediction::AlreadyChurned),
+            // The event that is asked about lies behind the user.
+            Err(NotEligible::AlreadyChurned | NotEligible::AlreadyConverted) => {
+                return Ok(Prediction::AlreadyChurned);
+            }
             // For how long is in the features.
             Ok(()) | Err(NotEligible::Inactive) => {}
         }
@@ -181,7 +210,7 @@ impl<'m> Predictor<'m> {
     fn horizons(&mut self, vector: &[f64], reason_count: usize) -> Vec<HorizonScore<'m>> {
         let bundle = self.bundle;
         let (spec, plan) = (bundle.spec(), bundle.plan());
-        let silence = spec.churn_event.is_none();
+        let silence = bundle.question().is_silence();
         let mut answers: Vec<HorizonScore<'m>> = Vec::with_capacity(plan.models.len());
         for (compiled, model) in plan.models.iter().zip(&spec.models) {
             let horizon_days = model.horizon_days;
@@ -231,7 +260,7 @@ impl<'m> Predictor<'m> {
     fn contributions(&mut self) -> Vec<HorizonContributions<'m>> {
         let bundle = self.bundle;
         let (spec, plan) = (bundle.spec(), bundle.plan());
-        let silence = spec.churn_event.is_none();
+        let silence = bundle.question().is_silence();
         let mut answers: Vec<HorizonContributions<'m>> = Vec::with_capacity(plan.models.len());
         let mut answered = None;
         for (compiled, model) in plan.models.iter().zip(&spec.models) {

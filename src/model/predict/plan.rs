@@ -2,7 +2,7 @@
 //! instead of rows.
 
 use crate::features::{Catalogue, Feature, FeatureGroup, Quantity, Scale};
-use crate::lifecycle::FeaturePositions;
+use crate::lifecycle::{FeaturePositions, Question};
 use crate::model::value::scorer::ValuePlan;
 use crate::model::{BgNbd, BundleSpec, ChurnModel, Column, Derived, Expansion, SpendRegression};
 
@@ -52,11 +52,18 @@ pub(crate) struct Plan {
 impl Plan {
     /// The plan of a bundle whose parts were checked against each other. `segments` are the positions of the features
     /// that segments are made of.
-    pub(crate) fn new(spec: &BundleSpec, catalogue: &Catalogue, segments: Vec<usize>) -> Self {
+    pub(crate) fn new(
+        spec: &BundleSpec,
+        question: &Question,
+        catalogue: &Catalogue,
+        segments: Vec<usize>,
+    ) -> Self {
         let columns = &spec.preprocessing.columns;
         let derived = spec.preprocessing.derived(catalogue);
         let figures = |of: fn(&Column) -> f64| columns.iter().map(of).collect();
-        let model = |model| CompiledModel::new(model, catalogue, &derived);
+        // Who converts has been the more active.
+        let is_of_leaving = !question.is_conversion();
+        let model = |model| CompiledModel::new(model, is_of_leaving, catalogue, &derived);
         Self {
             positions: FeaturePositions::new(catalogue),
             active_age: catalogue.required(Quantity::ActiveAge),
@@ -109,7 +116,7 @@ pub(crate) struct CompiledModel {
     pub(crate) interactions: Terms,
     /// For each column whether a larger value is expected of users who leave, or of users who stay; `None` for either.
     leaving: Vec<Option<bool>>,
-    /// Whether a larger sum means leaving, as of churn; of spend it means staying.
+    /// Whether a larger sum means leaving, as of churn; of spend and of conversion it means staying.
     is_of_leaving: bool,
     /// For each feature whether it counts events of a kind that may be good or bad.
     kind_counts: Vec<bool>,
@@ -202,14 +209,19 @@ struct LinearPredictor<'a> {
 }
 
 impl CompiledModel {
-    fn new(model: &ChurnModel, catalogue: &Catalogue, derived: &[Derived]) -> Self {
+    fn new(
+        model: &ChurnModel,
+        is_of_leaving: bool,
+        catalogue: &Catalogue,
+        derived: &[Derived],
+    ) -> Self {
         let slope = model.calibration.slope;
         let predictor = LinearPredictor {
             base: model.calibration.intercept + slope * model.intercept,
             slope,
             expansion: &model.expansion,
             weights: &model.weights,
-            is_of_leaving: true,
+            is_of_leaving,
         };
         Self::compile(&predictor, catalogue, derived)
     }

@@ -196,7 +196,11 @@ fn golden_answers_notice_a_weight_that_moved_by_one_bit() {
             .to_string()
             .contains("churn probabilities")
     );
-    assert!(Golden { cases: vec![] }.replay(&bundle()).is_err());
+    let empty = Golden {
+        cases: vec![],
+        conversion: vec![],
+    };
+    assert!(empty.replay(&bundle()).is_err());
 }
 
 #[test]
@@ -271,6 +275,7 @@ fn golden_answers_cover_users_with_and_without_an_order() {
             |case: &&GoldenCase| case.value.as_ref().is_some_and(|v| v.status == "no_spend");
         let alone = Golden {
             cases: golden.cases.iter().filter(without).cloned().collect(),
+            conversion: vec![],
         };
         let mut changed = spec;
         changed.value.as_mut().unwrap().orders.r *= 1.001;

@@ -147,6 +147,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleS
         },
         lifecycle: Thresholds::default(),
         value: None,
+        conversion: None,
         training: Training {
             as_of: day("2024-06-01"),
             first_day: day("2023-01-01"),

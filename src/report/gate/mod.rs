@@ -3,6 +3,7 @@
 //! [`check`] holds a card against them, [`data_age`] its log against the calendar, and [`regressions`] a model against the one
 //! in use. `formats` writes what was found for other programs.
 
+pub(crate) mod conversion;
 pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod formats;
@@ -34,6 +35,7 @@ pub fn check(card: &Card, thresholds: &Thresholds) -> Vec<Finding> {
         findings.extend(below_base_rate(horizon));
     }
     findings.extend(value::value(card, thresholds));
+    findings.extend(conversion::conversion(card, thresholds));
     findings
 }
 

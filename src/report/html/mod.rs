@@ -4,8 +4,8 @@
 //! card gives the same bytes.
 //!
 //! Reading order: [`render`], `summary` (the head of the page), then its sections: `verdict`; `segments`, `stages` and
-//! `retention` (the users); `value` (what they are worth); `laws` (how often they
-//! are active); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
+//! `retention` (the users); `value` (what they are worth); `conversion` (potential users); `laws` (how often they are
+//! active); `gains` (the contact budget); `horizon` (the evidence on each model: its files are
 //! `metric_tiles`, `calibration`, `baseline_comparison`, `curves`, `season` with `beforehand`, `dates`, `slices`,
 //! `candidates`, `drift`, `backtest_baselines`, `effects`, `timeline`, `dropped`); `quality` and `coverage` (the log).
 //! `axis`, `plot`, `bars`, `interval_plot` and `heatmap` draw. `user` and `later`
@@ -18,6 +18,7 @@ pub(crate) mod baseline_comparison;
 pub(crate) mod beforehand;
 pub(crate) mod calibration;
 pub(crate) mod candidates;
+pub(crate) mod conversion;
 pub(crate) mod coverage;
 pub(crate) mod curves;
 pub(crate) mod dates;
@@ -86,6 +87,12 @@ fn sections(card: &Card) -> Vec<Section> {
         heading: "What are users worth?",
         content,
     });
+    let conversion = conversion::section(card).map(|content| Section {
+        id: "conversion",
+        name: "Conversion",
+        heading: "Who will convert?",
+        content,
+    });
     let laws = laws::section(card).map(|content| Section {
         id: "laws",
         name: "Frequency",
@@ -126,12 +133,8 @@ fn sections(card: &Card) -> Vec<Section> {
             content: quality::section(card),
         },
     ];
-    before
-        .into_iter()
-        .chain(value)
-        .chain(laws)
-        .chain(after)
-        .collect()
+    let parts = value.into_iter().chain(conversion).chain(laws);
+    before.into_iter().chain(parts).chain(after).collect()
 }
 
 /// The page of a card: a whole HTML document.

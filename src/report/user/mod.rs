@@ -3,8 +3,10 @@
 mod bars;
 mod explanation;
 mod list;
+mod potential;
 mod weeks;
 mod worth;
 
 pub use explanation::explanation;
 pub use list::{list, summary};
+pub use potential::{potential_list, potential_summary};

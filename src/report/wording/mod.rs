@@ -1,6 +1,7 @@
 //! Sentences on a card that the page, the text summary and the quality gate have in common.
 
 pub(crate) mod backtest;
+pub(crate) mod conversion;
 pub(crate) mod laws;
 pub(crate) mod segments;
 pub(crate) mod untested;

@@ -57,6 +57,10 @@ pub(crate) fn cause(
              observed on all of these days; it covers the days before {observed_until}.",
             until.plus(-1)
         ),
+        Untested::Withheld { date, least } => format!(
+            "Figures on {model} are withheld: fewer than privacy.min_users = {least} users of {date} left, stayed or were asked \
+             about."
+        ),
         Untested::TooFewEarlier { date, rows, least } => format!(
             "Too few users to judge {model}: only {rows} rows (user, date) before {date} can train it, and \
              {least} are needed. A log of more users or a longer churn.active_within_days would do."
@@ -103,6 +107,9 @@ pub(crate) fn few(untested: &Untested) -> String {
             "all {users} users of {date} {}, so nothing can be told apart.",
             if churned { "churned" } else { "stayed" }
         ),
+        Untested::Withheld { date, least } => {
+            format!("fewer than {least} users of {date} left, stayed or were asked about.")
+        }
         Untested::TooFewDays { .. }
         | Untested::DatesTooClose { .. }
         | Untested::TooFewEarlier { .. }

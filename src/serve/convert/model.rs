@@ -114,6 +114,7 @@ fn basic(model: &ServedModel) -> wire::Model {
         lead_days,
         churn_event,
         value,
+        conversion,
         ..
     } = spec;
     let FeatureSchema {
@@ -145,6 +146,7 @@ fn basic(model: &ServedModel) -> wire::Model {
         stage_thresholds: Some((&spec.lifecycle).into()),
         card_json: String::new(),
         value_model: value.as_ref().map(wire::ValueModel::from),
+        conversion: conversion.as_ref().map(wire::ConversionModel::from),
     }
 }
 

@@ -17,18 +17,36 @@ pub(crate) struct InputReport {
     pub(crate) unknown: UnknownKinds,
 }
 
-/// The message for a subject's prediction.
+/// What a model says of a subject.
+#[derive(Debug)]
+pub(crate) struct Answer<'m> {
+    /// Whether it leaves.
+    pub(crate) prediction: Prediction<'m>,
+    /// Whether it converts, by horizons; `None` for who is no potential user.
+    pub(crate) conversion: Option<Vec<HorizonScore<'m>>>,
+}
+
+/// The message for the answer on a subject.
 pub(crate) fn score(
     context: &RequestContext,
-    prediction: Prediction<'_>,
+    answer: Answer<'_>,
     input: InputReport,
 ) -> wire::Score {
+    let Answer {
+        prediction,
+        conversion,
+    } = answer;
     let unknown = input.unknown.reported(context.model.vocabulary());
     let mut message = wire::Score {
         events_after_as_of: input.events_after_as_of,
         unknown_kinds: unknown.into_iter().map(wire::UnknownKind::from).collect(),
         as_of: context.as_of_text(),
         model_version: context.model.version().to_owned(),
+        conversion: conversion
+            .into_iter()
+            .flatten()
+            .map(wire::ConversionScore::from)
+            .collect(),
         ..wire::Score::default()
     };
     match prediction {

@@ -1,8 +1,8 @@
 use crate::history::{Day, DayClock, HistoryView};
-use crate::model::{ModelError, Prediction, Predictor, Subject};
+use crate::model::{ModelError, Predictor, Subject};
 use crate::serve::convert::history::InlineHistory;
 use crate::serve::convert::request::RequestContext;
-use crate::serve::convert::score::{InputReport, score};
+use crate::serve::convert::score::{Answer, InputReport, score};
 use crate::serve::convert::subject::{ParsedSubject, parse};
 use crate::serve::errors::{CallError, FieldPath};
 use crate::serve::wire;
@@ -51,7 +51,7 @@ impl<'c> Scorer<'c> {
     fn score(&mut self, subject: wire::Subject, path: FieldPath) -> Result<wire::Score, CallError> {
         let subject = parse(self.context, &mut self.clock, subject, path)?;
         let mut report = InputReport::default();
-        let prediction = match subject {
+        let answer = match subject {
             ParsedSubject::User(history, as_of) => {
                 report.events_after_as_of = events_from(history.view(), as_of);
                 self.known_user(history.view(), as_of)?
@@ -67,9 +67,8 @@ impl<'c> Scorer<'c> {
                     events_after_as_of,
                     unknown,
                 };
-                let subject = Subject::History(history.view());
-                self.inline
-                    .predict(subject, as_of, self.context.params.reason_count)?
+                let reason_count = self.context.params.reason_count;
+                of_history(&mut self.inline, history.view(), as_of, reason_count)?
             }
             ParsedSubject::Named(vector) => self
                 .vector(&vector)
@@ -78,30 +77,52 @@ impl<'c> Scorer<'c> {
                 .vector(&vector)
                 .map_err(|error| packed_feature_needed(error, self.context, path))?,
         };
-        Ok(score(self.context, prediction, report))
+        Ok(score(self.context, answer, report))
     }
 
-    fn known_user(
-        &mut self,
-        view: HistoryView<'_>,
-        as_of: Day,
-    ) -> Result<Prediction<'c>, ModelError> {
+    fn known_user(&mut self, view: HistoryView<'_>, as_of: Day) -> Result<Answer<'c>, ModelError> {
         let context = self.context;
         let predictor = self.known.get_or_insert_with(|| {
             let users = context.users.as_ref();
             let kinds = users.map_or(&[][..], |users| users.histories().kinds());
             context.model.bundle().predictor(kinds)
         });
-        predictor.predict(Subject::History(view), as_of, context.params.reason_count)
+        let answer = of_history(predictor, view, as_of, context.params.reason_count)?;
+        let part = context.model.spec().conversion.as_ref();
+        let users = context.users.as_ref();
+        // Of a roll-up without these events nobody can tell who has converted.
+        let is_told = part
+            .zip(users)
+            .is_some_and(|(part, users)| users.has_any(&part.event));
+        Ok(Answer {
+            conversion: answer.conversion.filter(|_| is_told),
+            ..answer
+        })
     }
 
-    fn vector(&mut self, vector: &[f64]) -> Result<Prediction<'c>, ModelError> {
+    fn vector(&mut self, vector: &[f64]) -> Result<Answer<'c>, ModelError> {
         let RequestContext { params, model, .. } = self.context;
         // The day has no effect: a vector has been computed for one already.
         let as_of = params.as_of.unwrap_or(model.spec().training.as_of);
-        self.inline
-            .predict(Subject::Features(vector), as_of, params.reason_count)
+        let subject = Subject::Features(vector);
+        Ok(Answer {
+            prediction: self.inline.predict(subject, as_of, params.reason_count)?,
+            // The vector has the features of churn.
+            conversion: None,
+        })
     }
+}
+
+fn of_history<'c>(
+    predictor: &mut Predictor<'c>,
+    history: HistoryView<'_>,
+    as_of: Day,
+    reason_count: usize,
+) -> Result<Answer<'c>, ModelError> {
+    Ok(Answer {
+        prediction: predictor.predict(Subject::History(history), as_of, reason_count)?,
+        conversion: predictor.conversion(history, as_of, reason_count)?,
+    })
 }
 
 fn events_from(view: HistoryView<'_>, as_of: Day) -> u64 {

@@ -8,7 +8,7 @@ use super::vocabulary::Vocabulary;
 use crate::features::{Catalogue, Constraints, Feature, FeatureError, Scale};
 use crate::history::DayClock;
 use crate::lifecycle::Behaviour;
-use crate::model::{Bundle, BundleSpec, ModelError, Saved, load};
+use crate::model::{Bundle, BundleSpec, ConversionModel, ModelError, Saved, load};
 use crate::serve::errors::ServeError;
 
 /// The longest name of a model, in bytes.
@@ -61,7 +61,8 @@ impl ServedModel {
         let Saved { bundle, card } = saved;
         let clock = DayClock::new(&bundle.spec().timezone)?;
         let catalogue = bundle.catalogue();
-        // The churn event and the kinds that make orders need not have features of their own, and must be distinguished from
+        let of_conversion = bundle.spec().conversion.as_ref();
+        // The churn event, the kinds of potential users and the kinds that make orders need not have features of their own, and must be distinguished from
         // other kinds all the same.
         let mut kinds: Vec<String> = catalogue
             .kinds()
@@ -69,6 +70,7 @@ impl ServedModel {
             .chain(&bundle.spec().churn_event)
             .chain(&catalogue.schema().value_kinds)
             .chain(catalogue.schema().signal_kinds())
+            .chain(of_conversion.into_iter().flat_map(ConversionModel::kinds))
             .cloned()
             .collect();
         kinds.sort_unstable();

@@ -168,23 +168,47 @@ impl KnownUsers {
         if let Some(as_of) = known.get(version) {
             return *as_of;
         }
-        let labels = LabelKinds {
-            activity: &spec.schema.activity,
-            churn_event: spec.churn_event.as_deref(),
-        };
-        let as_of = Coverage::of(&self.counts, labels, CoverageSettings::default())
-            .map(|coverage| coverage.labels_until);
+        let coverage = Coverage::of(&self.counts, label_kinds(spec), CoverageSettings::default());
+        if let Some(coverage) = &coverage {
+            self.warn_of_conversion(version, spec, coverage);
+        }
+        let as_of = coverage.map(|coverage| coverage.labels_until);
         known.insert(version.to_owned(), as_of);
         as_of
     }
 
+    /// Logs that potential users cannot be told from others, or not at the as-of day.
+    fn warn_of_conversion(&self, version: &str, spec: &BundleSpec, coverage: &Coverage) {
+        let Some(part) = &spec.conversion else {
+            return;
+        };
+        let (events, of_conversion) = (part.event.join(", "), coverage.of_conversion());
+        if !self.has_any(&part.event) {
+            tracing::warn!(
+                model = version,
+                events,
+                "the roll-up has no event that is conversion: its users get no probability of it"
+            );
+        } else if of_conversion.is_stale(coverage.labels_until) {
+            tracing::warn!(
+                model = version,
+                events,
+                observed_until = %of_conversion.labels_until,
+                as_of = %coverage.labels_until,
+                "the events that are conversion end early: users that converted since look as if they had not"
+            );
+        }
+    }
+
+    /// Whether some user has an event of one of these kinds.
+    pub(crate) fn has_any(&self, kinds: &[String]) -> bool {
+        let known = self.histories.kinds();
+        kinds.iter().any(|kind| known.contains(kind))
+    }
+
     /// Which days were observed, as when the trainer counts indicators; `None` when there are no events.
     pub(crate) fn observation(&self, spec: &BundleSpec) -> Option<Observation> {
-        let labels = LabelKinds {
-            activity: &spec.schema.activity,
-            churn_event: spec.churn_event.as_deref(),
-        };
-        let coverage = Coverage::of(&self.counts, labels, CoverageSettings::default())?;
+        let coverage = Coverage::of(&self.counts, label_kinds(spec), CoverageSettings::default())?;
         let (first, _) = self.histories.span()?;
         Some(Observation {
             first,
@@ -211,6 +235,18 @@ impl KnownUsers {
     /// Days from the day after the last one that was observed to today (in UTC).
     fn age_days(&self) -> Option<i64> {
         Some(i64::from(today()?.since(self.covered_until()?)))
+    }
+}
+
+/// The feeds that a model's labels are made of.
+fn label_kinds(spec: &BundleSpec) -> LabelKinds<'_> {
+    LabelKinds {
+        activity: &spec.schema.activity,
+        churn_event: spec.churn_event.as_deref(),
+        conversion: match &spec.conversion {
+            Some(part) => &part.event,
+            None => &[],
+        },
     }
 }
 

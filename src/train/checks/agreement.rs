@@ -1,9 +1,9 @@
 //! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
-use crate::features::Attribute;
+use crate::features::{Attribute, FeatureSchema};
 use crate::history::Histories;
-use crate::model::BundleSpec;
-use crate::train::settings::TrainConfig;
+use crate::model::{BundleSpec, ConversionModel};
+use crate::train::settings::{ConversionConfig, TrainConfig};
 
 /// Why they do not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +118,11 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
             text(&config.churn.churn_event),
         );
     }
-    Ok(())
+    match (&spec.conversion, &config.conversion) {
+        (Some(part), Some(asked)) => check_conversion(part, asked),
+        // Without the table the bundle answers what it was fitted for; a bundle without the part answers nothing.
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a log to which attributes that the model weighs were not joined: all of its users would look as if they were not
@@ -148,8 +152,48 @@ pub fn check_attributes(spec: &BundleSpec, log: &Histories) -> Result<(), Agreem
     Ok(())
 }
 
-/// Refuses a log without any event of a kind that the model weighs, or of all kinds that its orders are made of: one of several,
-/// such as returns, may be missing for a while. For a model that says what users are worth, also one without any amount.
+/// Refuses a configuration that asks potential users another question than the model's.
+fn check_conversion(
+    part: &ConversionModel,
+    asked: &ConversionConfig,
+) -> Result<(), AgreementError> {
+    let sorted = |events: &[String]| {
+        let mut events = events.to_vec();
+        events.sort_unstable();
+        format!("{events:?}")
+    };
+    let within_days = part.model.active_within_days;
+    let settings = [
+        (
+            "conversion.event",
+            sorted(&part.event),
+            sorted(&asked.event),
+        ),
+        (
+            "conversion.within_days",
+            within_days.to_string(),
+            asked.within_days.to_string(),
+        ),
+        (
+            "conversion.repeat",
+            part.repeat.to_string(),
+            asked.repeat.to_string(),
+        ),
+    ];
+    let differs = settings
+        .into_iter()
+        .find(|(_, model, config)| model != config);
+    differs.map_or(Ok(()), |(setting, model, config)| {
+        Err(AgreementError::Setting {
+            setting,
+            model,
+            config,
+        })
+    })
+}
+
+/// Refuses a log without any event of a kind that the model weighs, or of all kinds that its orders are made of or that are
+/// conversion: one of several, such as returns, may be missing for a while. For a model that says what users are worth, also one without any amount.
 ///
 /// # Errors
 /// [`AgreementError::MissingKinds`] names the kinds; [`AgreementError::NoAmounts`].
@@ -162,19 +206,35 @@ pub fn check_log(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementErro
 }
 
 fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
-    let used = spec.schema.activity.iter().chain(&spec.schema.other_kinds);
-    let used = used.chain(spec.schema.signal_kinds());
-    let mut missing: Vec<String> = Vec::new();
-    for kind in used.filter(|kind| !log.contains(kind)) {
-        if !missing.contains(kind) {
-            missing.push(kind.clone());
+    let weighed = |schema: &FeatureSchema| -> Vec<String> {
+        let used = schema.activity.iter().chain(&schema.other_kinds);
+        let used = used.chain(schema.signal_kinds());
+        let mut missing: Vec<String> = Vec::new();
+        for kind in used.filter(|kind| !log.contains(kind)) {
+            if !missing.contains(kind) {
+                missing.push(kind.clone());
+            }
         }
-    }
-    let of_orders = &spec.schema.value_kinds;
-    if of_orders.iter().all(|kind| !log.contains(kind)) {
-        let more = of_orders.iter().filter(|kind| !missing.contains(kind));
-        let more: Vec<String> = more.cloned().collect();
+        missing
+    };
+    let mut missing = weighed(&spec.schema);
+    if let Some(part) = &spec.conversion {
+        let mut more = weighed(&part.model.schema);
+        more.retain(|kind| !missing.contains(kind));
         missing.extend(more);
+    }
+    // One of several may be missing for a while, and all of them may not.
+    let no_events = Vec::new();
+    let of_conversion = spec.conversion.as_ref().map(|part| &part.event);
+    for events in [
+        &spec.schema.value_kinds,
+        of_conversion.unwrap_or(&no_events),
+    ] {
+        if events.iter().all(|kind| !log.contains(kind)) {
+            let more = events.iter().filter(|kind| !missing.contains(kind));
+            let more: Vec<String> = more.cloned().collect();
+            missing.extend(more);
+        }
     }
     if missing.is_empty() {
         return Ok(());
@@ -216,5 +276,67 @@ mod tests {
         assert_eq!(error, expected);
         // The negative control: a model without orders asks for its own kinds alone.
         check_kinds(&crate::model::tests::spec(), &log(&[])).unwrap();
+    }
+
+    /// A bundle that asks whether people with a visit purchase.
+    fn spec_with_conversion() -> BundleSpec {
+        let mut spec = crate::model::tests::spec();
+        let mut model = spec.clone();
+        model.schema.activity = vec!["visit".into()];
+        model.schema.other_kinds = Vec::new();
+        model.active_within_days = 180;
+        spec.conversion = Some(ConversionModel {
+            event: vec!["order".into(), "invoice".into()],
+            repeat: false,
+            model: Box::new(model),
+        });
+        spec
+    }
+
+    #[test]
+    fn a_log_lacks_conversion_where_it_has_none_of_its_kinds() {
+        let spec = spec_with_conversion();
+        let missing = |kinds: &[&str]| {
+            let log: Vec<String> = kinds.iter().map(|&kind| kind.to_owned()).collect();
+            match check_kinds(&spec, &log) {
+                Ok(()) => Vec::new(),
+                Err(AgreementError::MissingKinds { missing, .. }) => missing,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!(
+            missing(&["purchase", "return", "visit", "invoice"]),
+            [""; 0]
+        );
+        assert_eq!(
+            missing(&["purchase", "return", "visit"]),
+            ["order", "invoice"]
+        );
+        assert_eq!(missing(&["purchase", "return", "order"]), ["visit"]);
+    }
+
+    #[test]
+    fn potential_users_are_asked_the_question_of_the_fit() {
+        let part = spec_with_conversion().conversion.unwrap();
+        let asked = |event: &[&str], within_days, repeat| {
+            let config = ConversionConfig {
+                event: event.iter().map(|&kind| kind.to_owned()).collect(),
+                horizon_days: vec![30],
+                within_days,
+                repeat,
+            };
+            match check_conversion(&part, &config) {
+                Ok(()) => "",
+                Err(AgreementError::Setting { setting, .. }) => setting,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!(asked(&["invoice", "order"], 180, false), "");
+        assert_eq!(asked(&["invoice"], 180, false), "conversion.event");
+        assert_eq!(
+            asked(&["order", "invoice"], 90, false),
+            "conversion.within_days"
+        );
+        assert_eq!(asked(&["order", "invoice"], 180, true), "conversion.repeat");
     }
 }

@@ -1,5 +1,7 @@
 //! Why hardly any user of a log can be labelled.
 
+use std::collections::BTreeSet;
+
 use super::mapping_doubts::Returning;
 use crate::card::DropCounts;
 use crate::train::TrainError;
@@ -75,6 +77,9 @@ pub(crate) fn check_rows(
     let rows = data.len();
     let mut users = data.users.clone();
     users.dedup();
+    if ctx.question.is_conversion() {
+        return check_potential_users(ctx, data, dropped, horizon_days);
+    }
     if rows < MIN_ROWS || users.len() < 2 {
         return Err(TrainError::TooFewRows {
             horizon_days,
@@ -105,6 +110,48 @@ pub(crate) fn check_rows(
         churned,
         silence,
     })
+}
+
+/// The same of potential users, whose settings are others.
+fn check_potential_users(
+    ctx: &TrainContext<'_>,
+    data: &Dataset,
+    dropped: &DropCounts,
+    horizon_days: u16,
+) -> Result<(), TrainError> {
+    let rows = data.len();
+    let of = |converted: bool| {
+        let rows = data.users.iter().zip(&data.labels);
+        let users = rows.filter(|(_, label)| **label == converted);
+        users.map(|(user, _)| *user).collect::<BTreeSet<u32>>()
+    };
+    let (converted, others) = (of(true), of(false));
+    let users = converted.union(&others).count();
+    if rows < MIN_ROWS || users < 2 {
+        return Err(TrainError::TooFewPotentialUsers {
+            horizon_days,
+            rows,
+            users,
+            least: MIN_ROWS,
+            dropped: dropped.clone(),
+        });
+    }
+    if converted.is_empty() || others.is_empty() {
+        return Err(TrainError::OneConversionClass {
+            horizon_days,
+            rows,
+            converted: others.is_empty(),
+        });
+    }
+    let least = ctx.config.privacy.min_users;
+    if converted.len().min(others.len()) < least as usize {
+        return Err(TrainError::FewConversions {
+            horizon_days,
+            few_converted: converted.len() <= others.len(),
+            least,
+        });
+    }
+    Ok(())
 }
 
 /// Why hardly any user could be labelled: the log's users are few, or most pairs of a user and a date fell away for one

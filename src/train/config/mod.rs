@@ -16,7 +16,8 @@ use toml::de::DeTable;
 
 use self::position::setting_position;
 use super::settings::{
-    ChurnConfig, ModelConfig, PrivacyConfig, SegmentConfig, TrainConfig, ValueConfig,
+    ChurnConfig, ConversionConfig, ModelConfig, PrivacyConfig, SegmentConfig, TrainConfig,
+    ValueConfig,
 };
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
@@ -108,6 +109,8 @@ struct File {
     #[serde(default)]
     value: Option<ValueConfig>,
     #[serde(default)]
+    conversion: Option<ConversionConfig>,
+    #[serde(default)]
     privacy: PrivacyConfig,
     #[serde(default)]
     check: CheckThresholds,
@@ -141,6 +144,7 @@ impl Config {
             risk_bands,
             lifecycle,
             value,
+            conversion,
             privacy,
             check,
             kpi,
@@ -155,6 +159,7 @@ impl Config {
             bands: risk_bands,
             lifecycle,
             value,
+            conversion,
             privacy,
             timezone,
             hash,

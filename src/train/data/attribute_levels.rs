@@ -21,7 +21,7 @@ const LEAST_USERS: u64 = 50;
 pub(crate) fn attributes(
     histories: &Histories,
     config: &TrainConfig,
-    observed: &Observed,
+    (observed, labeller): (&Observed, &Labeller),
     horizon_days: u16,
 ) -> Result<Vec<Attribute>, TrainError> {
     let mut signals = signals(histories, config)?;
@@ -29,7 +29,7 @@ pub(crate) fn attributes(
     if columns.is_empty() {
         return Ok(signals);
     }
-    let users = users_of(histories, config, observed, horizon_days)?;
+    let users = users_of(histories, config, (observed, labeller), horizon_days)?;
     let least = LEAST_USERS.max(config.privacy.min_users as u64);
     let attribute = |(position, column): (u16, &AttributeColumn)| Attribute {
         name: column.name.clone(),
@@ -87,7 +87,7 @@ fn levels(position: u16, column: &AttributeColumn, users: &Users, least: u64) ->
 fn users_of(
     histories: &Histories,
     config: &TrainConfig,
-    observed: &Observed,
+    (observed, labeller): (&Observed, &Labeller),
     horizon_days: u16,
 ) -> Result<Users, TrainError> {
     let spacing = Spacing {
@@ -100,7 +100,6 @@ fn users_of(
     let lead_days = config.churn.lead_days;
     let schedule = Schedule::new(observed, observed.until, lead_days, horizon_days, spacing)?;
     let dates = schedule.dates();
-    let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
     let columns = histories.attribute_columns();
     let count = |block: &Block| {
         let mut users = Users::new();

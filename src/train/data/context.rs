@@ -1,10 +1,11 @@
 //! What a fit is given, and what every step of it needs.
 
 use super::labels::Labeller;
-use super::schema::feature_schema;
+use super::schema::labelled_schema;
 use super::snapshots::Observed;
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
+use crate::lifecycle::Question;
 use crate::model::BundleSpec;
 use crate::phases::{Phase, Phases, Unit};
 use crate::train::TrainError;
@@ -44,6 +45,8 @@ pub(crate) struct TrainContext<'a> {
     pub(crate) catalogue: Catalogue,
     /// The features of the bundle.
     pub(crate) bundle_catalogue: Catalogue,
+    /// Who is asked about, and what is predicted of them.
+    pub(crate) question: Question,
     pub(crate) labeller: Labeller,
     /// The days on which activity would have been seen.
     pub(crate) observed: Observed,
@@ -54,19 +57,32 @@ impl<'a> TrainContext<'a> {
     /// The context of a log whose first event is on `first_day`.
     ///
     /// # Errors
-    /// Those of [`feature_schema`].
+    /// Those of [`labelled_schema`].
     pub(crate) fn new(input: &FitInput<'a>, first_day: Day) -> Result<Self, TrainError> {
+        Self::asking(input, first_day, Question::from(&input.config.churn))
+    }
+
+    /// The context of any question. The configuration's `churn` table describes it too: its activity, horizons and lead.
+    ///
+    /// # Errors
+    /// Those of [`labelled_schema`].
+    pub(crate) fn asking(
+        input: &FitInput<'a>,
+        first_day: Day,
+        question: Question,
+    ) -> Result<Self, TrainError> {
         let observed = Observed::new(first_day, input.coverage, input.as_of);
-        let schema = feature_schema(input.histories, input.config, &observed)?;
+        let labeller = Labeller::asking(
+            &question,
+            input.config.churn.lead_days,
+            input.histories.kinds(),
+            observed.clone(),
+        );
+        let schema = labelled_schema(input.histories, input.config, &observed, &labeller)?;
         let catalogue = Catalogue::new(FeatureSchema {
             value_kinds: Vec::new(),
             ..schema.clone()
         })?;
-        let labeller = Labeller::new(
-            &input.config.churn,
-            input.histories.kinds(),
-            observed.clone(),
-        );
         Ok(Self {
             histories: input.histories,
             config: input.config,
@@ -75,6 +91,7 @@ impl<'a> TrainContext<'a> {
             previous: input.previous,
             catalogue,
             bundle_catalogue: Catalogue::new(schema)?,
+            question,
             labeller,
             observed,
             phases: input.phases,
@@ -105,6 +122,7 @@ impl<'a> TrainContext<'a> {
             previous: None,
             bundle_catalogue: catalogue.clone(),
             catalogue,
+            question: Question::from(&config.churn),
             labeller,
             observed,
             phases,
@@ -113,6 +131,6 @@ impl<'a> TrainContext<'a> {
 
     /// Whether churn is silence, and not an event.
     pub(crate) fn churn_is_silence(&self) -> bool {
-        self.config.churn.churn_event.is_none()
+        self.question.is_silence()
     }
 }

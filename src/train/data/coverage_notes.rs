@@ -4,12 +4,18 @@ use super::snapshots::Observed;
 use crate::history::{Coverage, Day};
 
 /// A note on an end of the log before the as-of day, and one for each hole.
-pub(crate) fn coverage_notes(coverage: &Coverage, observed: &Observed, as_of: Day) -> Vec<String> {
+/// `feed` are the events that labels are made of.
+pub(crate) fn coverage_notes(
+    coverage: &Coverage,
+    observed: &Observed,
+    as_of: Day,
+    feed: &str,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if observed.until < as_of {
         let last = observed.until.plus(-1);
         let what = if observed.until < coverage.span.until {
-            "The feed of the kinds that tell churn"
+            feed
         } else {
             "The log"
         };

@@ -3,7 +3,7 @@
 use super::snapshots::{Observed, label_window};
 use crate::card::LabelDefinition;
 use crate::history::{Day, HistoryView, Stretch};
-use crate::lifecycle::{Eligibility, NotEligible};
+use crate::lifecycle::{Eligibility, NotEligible, Question};
 use crate::train::settings::ChurnConfig;
 
 impl From<&ChurnConfig> for LabelDefinition {
@@ -55,21 +55,19 @@ pub struct Labeller {
 impl Labeller {
     /// A labeller for histories whose records refer to `kinds`.
     pub fn new(config: &ChurnConfig, kinds: &[String], observed: Observed) -> Self {
-        let ChurnConfig {
-            activity,
-            active_within_days,
-            lead_days,
-            churn_event,
-            horizon_days: _,
-        } = config;
+        Self::asking(&Question::from(config), config.lead_days, kinds, observed)
+    }
+
+    /// The same of any question, whose windows begin `lead_days` after a date.
+    pub fn asking(
+        question: &Question,
+        lead_days: u32,
+        kinds: &[String],
+        observed: Observed,
+    ) -> Self {
         Self {
-            eligibility: Eligibility::new(
-                kinds,
-                activity,
-                churn_event.as_deref(),
-                *active_within_days,
-            ),
-            lead_days: *lead_days,
+            eligibility: Eligibility::new(kinds, question),
+            lead_days,
             observed,
         }
     }
@@ -94,15 +92,13 @@ impl Labeller {
         self.eligibility.at(history, date)
     }
 
-    /// Whether a user churned within `[date + lead, date + lead + horizon)`: silence there, or the churn event.
+    /// Whether a user churned within `[date + lead, date + lead + horizon)`: silence there, or the churn event. Of potential
+    /// users, whether they converted there.
     /// `None` unless the whole window was observed.
     pub fn churned(&self, history: HistoryView<'_>, date: Day, horizon_days: u16) -> Option<bool> {
         let window = self.observed_window(date, horizon_days)?;
         let window = history.between(window.from, window.until).records();
-        Some(match self.eligibility.churn_kind() {
-            Some(kind) => window.iter().any(|r| r.kind == kind),
-            None => !window.iter().any(|r| self.is_activity(r.kind)),
-        })
+        Some(self.eligibility.happened(window))
     }
 
     /// The days `[date + lead, date + lead + horizon)`; `None` unless all of them were observed.

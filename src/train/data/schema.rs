@@ -1,6 +1,7 @@
 //! Which kinds of events and which horizons the features are made of.
 
 use super::attribute_levels::attributes;
+use super::labels::Labeller;
 use super::snapshots::Observed;
 use crate::features::season::YEAR_DAYS;
 use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT, nearest};
@@ -24,6 +25,20 @@ pub fn feature_schema(
     histories: &Histories,
     config: &TrainConfig,
     observed: &Observed,
+) -> Result<FeatureSchema, TrainError> {
+    let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
+    labelled_schema(histories, config, observed, &labeller)
+}
+
+/// The same for the rows that have a label.
+///
+/// # Errors
+/// Those of [`feature_schema`].
+pub(crate) fn labelled_schema(
+    histories: &Histories,
+    config: &TrainConfig,
+    observed: &Observed,
+    labeller: &Labeller,
 ) -> Result<FeatureSchema, TrainError> {
     let kinds = histories.kinds();
     let churn = &config.churn;
@@ -69,7 +84,7 @@ pub fn feature_schema(
             0
         },
         value_kinds,
-        attributes: attributes(histories, config, observed, shortest_days)?,
+        attributes: attributes(histories, config, (observed, labeller), shortest_days)?,
     })
 }
 
@@ -121,6 +136,17 @@ fn seasonal_years(config: &TrainConfig, observed: &Observed, horizon_days: u16) 
 pub(crate) fn learnable_years(first: Day, asked: Day, window_days: i32) -> u16 {
     let days = asked.since(first) - 2 * window_days;
     u16::try_from(days / i32::from(YEAR_DAYS)).unwrap_or(0)
+}
+
+/// The kinds that features are made of, of the log's, in order of their names: activity, and the most widespread others.
+pub(crate) fn described_kinds(histories: &Histories, config: &TrainConfig) -> Vec<String> {
+    let activity = config.churn.activity.iter();
+    let known = activity.filter(|kind| histories.kinds().contains(kind));
+    let mut kinds: Vec<String> = known.cloned().collect();
+    kinds.extend(other_kinds(histories, config));
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
 }
 
 /// The most widespread kinds beside activity, in order of their names.

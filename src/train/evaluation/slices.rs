@@ -43,18 +43,20 @@ pub(crate) fn slicings(
         let stage = stage_of(ctx, row)?;
         Stage::ALL.iter().position(|other| *other == stage)
     };
-    let mut slicings = vec![
-        Slicing {
+    let mut slicings = Vec::new();
+    // Stages and segments are those of customers.
+    if !ctx.question.is_conversion() {
+        slicings.push(Slicing {
             dimension: "stage".to_owned(),
             names: Stage::ALL.map(|stage| stage.name().to_owned()).into(),
             of: data.rows().map(stage).collect(),
-        },
-        Slicing {
+        });
+        slicings.push(Slicing {
             dimension: "segment".to_owned(),
             names: segments.items.iter().map(|s| s.name.clone()).collect(),
             of: segment_of(ctx, preprocessing, segments, data),
-        },
-    ];
+        });
+    }
     if let Some(position) = ctx.catalogue.position(Quantity::Tenure) {
         let days: Vec<f64> = data.column(position).collect();
         slicings.push(by_tenure(&days));

@@ -14,7 +14,7 @@ pub mod shock;
 pub use proposal::{Change, Evidence, Proposal, Trigger};
 
 use crate::history::{Coverage, Day, Histories, HistoryError, HistoryView, Stretch};
-use crate::lifecycle::{Eligibility, Thresholds};
+use crate::lifecycle::{Eligibility, Question, Thresholds};
 use crate::model::{Bundle, BundleSpec};
 use crate::train::settings::TrainConfig;
 use calibration::Accepted;
@@ -359,13 +359,8 @@ fn push(
 impl ProposalInput<'_> {
     /// Who is asked about, and which kinds are activity.
     fn eligibility(&self) -> Eligibility {
-        let churn = &self.config.churn;
-        Eligibility::new(
-            self.histories.kinds(),
-            &churn.activity,
-            churn.churn_event.as_deref(),
-            churn.active_within_days,
-        )
+        let question = Question::from(&self.config.churn);
+        Eligibility::new(self.histories.kinds(), &question)
     }
 }
 

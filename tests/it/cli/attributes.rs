@@ -165,28 +165,7 @@ fn a_plan_that_tells_improves_the_model_and_is_explained() {
         !plain.contains("attributes"),
         "nothing is added without a table"
     );
-    // A user on the plan, and what it adds.
-    let paused = table(&folder);
-    let scored = fs::read_to_string({
-        ebb_train(
-            folder.path(),
-            "score --quiet --model with --config log/with.toml --out all.csv",
-        )
-        .ok();
-        folder.path().join("all.csv")
-    })
-    .unwrap();
-    let is_scored = |user: &str| {
-        scored
-            .lines()
-            .any(|line| line.starts_with(&format!("{user},scored")))
-    };
-    let user = paused
-        .lines()
-        .filter(|line| line.contains(",paused,"))
-        .filter_map(|line| line.split(',').next())
-        .find(|user| is_scored(user))
-        .unwrap_or_else(|| panic!("{}", scored.lines().take(3).collect::<Vec<_>>().join("\n")));
+    let user = a_scored_user_on_the_plan(&folder);
     let explain = format!("explain --json --model with --config log/with.toml --user {user}");
     let answer = ebb_train(folder.path(), &explain).ok().out;
     assert!(answer.contains("plan is paused"), "{answer}");
@@ -208,6 +187,33 @@ fn a_plan_that_tells_improves_the_model_and_is_explained() {
         )
         .ok();
     }
+}
+
+/// A user who has a score and gave up the plan.
+fn a_scored_user_on_the_plan(folder: &TempDir) -> String {
+    let paused = table(folder);
+    let scored = fs::read_to_string({
+        ebb_train(
+            folder.path(),
+            "score --quiet --model with --config log/with.toml --out all.csv",
+        )
+        .ok();
+        folder.path().join("all.csv")
+    })
+    .unwrap();
+    let is_scored = |user: &str| {
+        let mut rows = scored
+            .lines()
+            .map(|line| line.split(',').collect::<Vec<_>>());
+        rows.any(|row| row[0] == user && row[3].parse::<f64>().is_ok())
+    };
+    paused
+        .lines()
+        .filter(|line| line.contains(",paused,"))
+        .filter_map(|line| line.split(',').next())
+        .find(|user| is_scored(user))
+        .unwrap_or_else(|| panic!("{}", scored.lines().take(3).collect::<Vec<_>>().join("\n")))
+        .to_owned()
 }
 
 #[test]
@@ -263,6 +269,15 @@ fn what_is_wrong_with_a_table_is_said_with_its_place() {
             && refused.error().contains("bad.csv:2, column `age`: found `NaN`, expected a finite number"),
         "{}", refused.error()
     );
+}
+
+#[test]
+fn users_beside_the_log_are_counted_and_contradictions_are_warned_of() {
+    let folder = shop_with_attributes();
+    let path = folder.path();
+    let with = fs::read_to_string(path.join("log/with.toml")).unwrap();
+    let changed = with.replace("attributes*.csv", "bad.csv");
+    fs::write(path.join("log/changed.toml"), changed).unwrap();
     // Users that the log does not have are counted, and are no error; contradictions of static columns are warned of.
     let text = table(&folder) + "nobody,2024-01-01,pro,4,GB\nU000010,2024-05-01,pro,4,XX\n";
     fs::write(path.join("log/bad.csv"), text).unwrap();

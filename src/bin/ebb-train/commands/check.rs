@@ -99,6 +99,12 @@ struct ThresholdFlags {
     /// `[value]`.
     #[arg(long, value_name = "SHARE")]
     max_value_bias: Option<f64>,
+    /// Threshold: the smallest acceptable area under the ROC curve of conversion, for a bundle with `[conversion]`.
+    #[arg(long, value_name = "AUC")]
+    min_conversion_auc: Option<f64>,
+    /// Threshold: the largest acceptable log loss of conversion, for a bundle with `[conversion]`.
+    #[arg(long, value_name = "LOSS")]
+    max_conversion_log_loss: Option<f64>,
 }
 
 impl ThresholdFlags {
@@ -125,6 +131,10 @@ impl ThresholdFlags {
             min_users_scored: self.min_users_scored.or(configured.min_users_scored),
             min_gini: self.min_gini.or(configured.min_gini),
             max_value_bias: self.max_value_bias.or(configured.max_value_bias),
+            min_conversion_auc: self.min_conversion_auc.or(configured.min_conversion_auc),
+            max_conversion_log_loss: self
+                .max_conversion_log_loss
+                .or(configured.max_conversion_log_loss),
         }
     }
 }
@@ -175,6 +185,14 @@ pub(crate) fn check(args: &Args, output: Output) -> Outcome {
     if let Some(key) = thresholds.of_value().filter(|_| card.value.is_none()) {
         return Err(usage(anyhow::anyhow!(
             "check.{key} is about what users are worth, but the bundle has no value part; configure [value] and fit again, or leave check.{key} out"
+        )));
+    }
+    if let Some(key) = thresholds
+        .of_conversion()
+        .filter(|_| card.conversion.is_none())
+    {
+        return Err(usage(anyhow::anyhow!(
+            "check.{key} is about potential users, but the bundle has no part for them; configure [conversion] and fit again, or leave check.{key} out"
         )));
     }
     let mut findings = check_card(&card, &thresholds);

@@ -11,7 +11,7 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 
 use super::card::card_of;
-use super::log::{check_stale, read_briefly};
+use super::log::{check_conversion_stale, check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, usage};
 use crate::outputs;
@@ -72,6 +72,9 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
     agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "explain", output)?;
+    if bundle.conversion().is_some() {
+        check_conversion_stale(&coverage, as_of, args.allow_stale, output)?;
+    }
     let question = Question {
         bundle: &bundle,
         base_rates: &base_rates(&card),

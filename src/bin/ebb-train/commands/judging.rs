@@ -53,6 +53,11 @@ pub(crate) fn read_for(
     for bundle in bundles {
         agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     }
+    if bundles.iter().any(|bundle| bundle.conversion().is_some()) {
+        output.note(
+            "Churn is judged here. The part for potential users is judged by `fit` alone, on the newest labelled day: see `inspect`",
+        );
+    }
     let read = read_briefly(log, config, None, output)?;
     check_rejected(&read.quality, config)?;
     if !at.allow_missing_kinds {

@@ -68,6 +68,7 @@ fn read_silently(
     output: Output,
 ) -> Result<ReadLog, Failure> {
     let churn = &config.train.churn;
+    let conversion = config.train.conversion.as_ref();
     let request = LogRequest {
         config: &config.events,
         base_dir: &config.folder,
@@ -79,6 +80,7 @@ fn read_silently(
         labels: LabelKinds {
             activity: &churn.activity,
             churn_event: churn.churn_event.as_deref(),
+            conversion: conversion.map_or(&[], |c| c.event.as_slice()),
         },
         today: today(&config.train.timezone)?,
     };
@@ -150,6 +152,36 @@ pub(super) fn check_stale(
     if coverage.is_stale(as_of) && !allowed {
         return Err(failed(anyhow::anyhow!(
             "{warning}; {verb} an earlier --as-of, or give --allow-stale"
+        )));
+    }
+    output.warn(&warning);
+    Ok(())
+}
+
+/// The same of the events that are conversion, which may end earlier than those that tell churn.
+pub(super) fn check_conversion_stale(
+    coverage: &Coverage,
+    as_of: Day,
+    allowed: bool,
+    output: Output,
+) -> Outcome {
+    let coverage = coverage.of_conversion();
+    let days = coverage.days_beyond(as_of);
+    if days <= 0 {
+        return Ok(());
+    }
+    let warning = format!(
+        "{as_of} lies {} beyond the events that are conversion, which end on {}: who converted since looks like a potential user",
+        if days == 1 {
+            "1 day".to_owned()
+        } else {
+            format!("{days} days")
+        },
+        coverage.labels_until.plus(-1)
+    );
+    if coverage.is_stale(as_of) && !allowed {
+        return Err(failed(anyhow::anyhow!(
+            "{warning}; give an earlier --as-of, or --allow-stale"
         )));
     }
     output.warn(&warning);

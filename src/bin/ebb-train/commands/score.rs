@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ebb::batch::scores::{Target, write_scores};
+use ebb::batch::scores::{Summary, Target, write_scores};
 use ebb::events::ReadLog;
 use ebb::history::{Day, Partition, Users};
 use ebb::model;
@@ -8,7 +8,7 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::json;
 
-use super::log::{check_stale, read};
+use super::log::{check_conversion_stale, check_stale, read};
 use crate::args;
 use crate::outcome::{Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
@@ -44,13 +44,17 @@ pub(crate) struct Args {
 pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     let target = Target::new(&args.out).map_err(usage)?;
     let config = Config::load(&args.log.config).map_err(usage)?;
-    outputs::check(
-        &args.log,
-        &config,
-        &[&args.model],
-        target.destinations().map_err(outputs::refused)?,
-    )?;
+    // Checked before anything is read; the file of potential users is one of them once the model is known to have such a part.
+    let check = |has_conversion: bool| {
+        let files = target.destinations(has_conversion);
+        let files = files.map_err(outputs::refused)?;
+        outputs::check(&args.log, &config, &[&args.model], files)
+    };
+    check(false)?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
+    if bundle.conversion().is_some() {
+        check(true)?;
+    }
     agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
     if args.partition.is_some() && args.as_of.is_none() {
         return Err(usage(anyhow::anyhow!(
@@ -69,6 +73,11 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "score", output)?;
+    if bundle.conversion().is_some() {
+        check_conversion_stale(&coverage, as_of, args.allow_stale, output)?;
+    } else if config.train.conversion.is_some() {
+        output.warn("[conversion] is configured, but the model has no part for potential users: fit again to score them");
+    }
     let display = ProgressDisplay::new(output);
     let summary = match write_scores(&bundle, &histories, as_of, &target, display.phases()) {
         // The reader of the scores has enough of them.
@@ -76,17 +85,7 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
         done => done.map_err(failed)?,
     };
     drop(display);
-    let skipped: u64 = summary.skipped.values().sum();
-    let reasons: Vec<String> = summary
-        .skipped
-        .iter()
-        .map(|(reason, n)| format!("{n} {reason}"))
-        .collect();
-    let text = format!(
-        "as of {as_of}: {} users scored, {skipped} not ({})",
-        summary.scored,
-        reasons.join(", ")
-    );
+    let text = sentence(as_of, &summary, &target);
     if target == Target::Stdout {
         // Standard output holds the scores themselves.
         output.note(&text);
@@ -97,9 +96,9 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     // A partition may well hold no user to score.
     if summary.scored == 0 && !args.allow_empty && args.partition.is_none() {
         return Err(failed(anyhow::anyhow!(
-            "no user was scored: {skipped} users are not eligible at {as_of} ({}); see --as-of, and give --allow-empty if \
-             that is meant",
-            reasons.join(", ")
+            "no user was scored: {} users are not eligible at {as_of} ({}); see --as-of, and give --allow-empty if that is meant",
+            skipped(&summary),
+            reasons(&summary)
         )));
     }
     if target != Target::Stdout && args.partition.is_none() {
@@ -107,4 +106,32 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
         output.next(&format!("ebb-train top --model {model} --config {config}"));
     }
     Ok(())
+}
+
+fn skipped(summary: &Summary) -> u64 {
+    summary.skipped.values().sum()
+}
+
+fn reasons(summary: &Summary) -> String {
+    let reasons = summary.skipped.iter();
+    let reasons: Vec<String> = reasons.map(|(reason, n)| format!("{n} {reason}")).collect();
+    reasons.join(", ")
+}
+
+/// How many users were scored, and where those are of whom a file of its own tells.
+fn sentence(as_of: Day, summary: &Summary, target: &Target) -> String {
+    let text = format!(
+        "as of {as_of}: {} users scored, {} not ({})",
+        summary.scored,
+        skipped(summary),
+        reasons(summary)
+    );
+    let where_to = match target {
+        Target::Stdout => "without a file: their scores are not written to standard output",
+        Target::Csv(_) | Target::Parquet(_) => "in a file of their own beside the scores",
+    };
+    match summary.potential {
+        None => text,
+        Some(potential) => format!("{text}; {potential} potential users, {where_to}"),
+    }
 }

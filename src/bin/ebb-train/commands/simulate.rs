@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// What the time of year does to the business.
     #[arg(long, value_enum, default_value_t = Season::Mild)]
     pub(crate) season: Season,
+    /// How many people beside the users look around first, and buy later or never; the configuration asks who converts.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) visitors: u32,
     /// All users buy and visit so many times as often from a day on, such as 2025-03-01=1.2: a change for `propose` to find.
     #[arg(long, value_name = "DATE=FACTOR", value_parser = pace_change)]
     pub(crate) pace: Option<PaceChange>,
@@ -50,6 +53,7 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     options.start = args.start;
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
+    options.visitors = args.visitors;
     options.pace = args.pace;
     options.attributes = args.attributes;
     let display = ProgressDisplay::new(output);

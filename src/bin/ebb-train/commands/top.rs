@@ -2,7 +2,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use ebb::batch::list::list_destination;
-use ebb::batch::top::{ChoiceError, Chosen, Order, Top, TopError, TopRequest, top as top_users};
+use ebb::batch::top::{
+    ChoiceError, Chosen, Order, PotentialRequest, Top, TopError, TopRequest, top as top_users,
+    top_potential,
+};
 use ebb::events::ReadLog;
 use ebb::history::Day;
 use ebb::model::{self, Bundle};
@@ -12,7 +15,7 @@ use ebb::train::checks::agreement;
 use ebb::train::config::Config;
 use serde_json::json;
 
-use super::log::{check_stale, read_briefly};
+use super::log::{check_conversion_stale, check_stale, read_briefly};
 use crate::args;
 use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
 use crate::outputs;
@@ -61,20 +64,24 @@ pub(crate) struct Args {
 }
 
 /// What users are ordered by.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum By {
     /// The churn probability.
     Risk,
     /// The value at risk. Of a model without a value part the spend at risk: the churn probability times the user's spend in as
     /// many days as the horizon has, at the rate of the last 365.
     Loss,
+    /// Potential users by the probability that they convert. The model needs a part for them.
+    Conversion,
 }
 
-impl From<By> for Order {
-    fn from(by: By) -> Self {
-        match by {
-            By::Risk => Self::Risk,
-            By::Loss => Self::Loss,
+impl By {
+    /// The order of users; `None` for potential users.
+    fn order(self) -> Option<Order> {
+        match self {
+            Self::Risk => Some(Order::Risk),
+            Self::Loss => Some(Order::Loss),
+            Self::Conversion => None,
         }
     }
 }
@@ -91,7 +98,10 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     )?;
     let bundle = model::load(&args.model).map_err(failed)?.bundle;
     agreement::check_config(bundle.spec(), &config.train).map_err(usage)?;
-    let chosen = chosen(args, &bundle).map_err(usage)?;
+    let chosen = match args.by.order() {
+        Some(order) => Ok((order, chosen(args, &bundle).map_err(usage)?)),
+        None => Err(horizon_of_conversion(args, &bundle)?),
+    };
     let ReadLog {
         histories,
         coverage,
@@ -101,14 +111,36 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
     agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
-    let as_of = args.as_of.unwrap_or(coverage.labels_until);
+    let as_of = args.as_of.unwrap_or(match args.by {
+        By::Risk | By::Loss => coverage.labels_until,
+        By::Conversion => coverage
+            .labels_until
+            .min(coverage.of_conversion().labels_until),
+    });
     check_stale(&coverage, as_of, args.allow_stale, "list", output)?;
+    if args.by == By::Conversion {
+        check_conversion_stale(&coverage, as_of, args.allow_stale, output)?;
+    }
     let display = ProgressDisplay::new(output);
+    let (order, chosen) = match chosen {
+        Ok(chosen) => chosen,
+        Err(horizon_days) => {
+            let request = PotentialRequest {
+                bundle: &bundle,
+                histories: &histories,
+                as_of,
+                horizon_days,
+                limit: args.limit,
+                phases: display.phases(),
+            };
+            return print_potential(args, &request, output);
+        }
+    };
     let request = TopRequest {
         bundle: &bundle,
         histories: &histories,
         as_of,
-        order: args.by.into(),
+        order,
         chosen: &chosen,
         limit: args.limit,
         phases: display.phases(),
@@ -145,6 +177,50 @@ fn chosen(args: &Args, bundle: &Bundle) -> Result<Chosen, ChoiceError> {
         chosen = chosen.with_tier(bundle, tier)?;
     }
     Ok(chosen)
+}
+
+/// The horizon of a list of potential users.
+fn horizon_of_conversion(args: &Args, bundle: &Bundle) -> Result<u16, Failure> {
+    let Some(part) = bundle.conversion() else {
+        return Err(usage(anyhow::anyhow!(
+            "the model has no part for potential users; configure [conversion] and fit again, or order by risk"
+        )));
+    };
+    let filters = [&args.segment, &args.stage, &args.band, &args.tier];
+    if filters.iter().any(|filter| !filter.is_empty()) {
+        return Err(usage(anyhow::anyhow!(
+            "potential users have no segment, stage, band or tier: leave --segment, --stage, --band and --tier out"
+        )));
+    }
+    let horizons = &part.spec().schema.horizon_days;
+    let asked = args.horizon.or(horizons.first().copied());
+    asked
+        .filter(|horizon| horizons.contains(horizon))
+        .ok_or_else(|| {
+            usage(anyhow::anyhow!(
+                "the model predicts conversion within {horizons:?} days: give one of them as --horizon"
+            ))
+        })
+}
+
+fn print_potential(args: &Args, request: &PotentialRequest<'_>, output: Output) -> Outcome {
+    let top = top_potential(request).map_err(refused)?;
+    let mut json = json!({
+        "model": top.model,
+        "as_of": top.as_of,
+        "horizon_days": top.horizon_days,
+        "by": "conversion",
+        "potential": top.potential,
+        "out": args.out.as_deref().map(shown),
+    });
+    if let Some(path) = &args.out {
+        top.list().write(path).map_err(outputs::refused)?;
+        let text = user::potential_summary(&top);
+        return output.result(&json, &format!("{text}\nThey are in {}.", path.display()));
+    }
+    json["users"] = top.list().to_json();
+    let lines = user::potential_list(&top, columns(std::io::stdout()));
+    output.painted(&json, &lines)
 }
 
 fn refused(error: TopError) -> Failure {

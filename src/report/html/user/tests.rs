@@ -76,6 +76,7 @@ fn explanation() -> UserExplanation {
             segment: None,
             horizons: vec![horizon],
             value: None,
+            conversion: None,
         },
         activity: ActivitySummary {
             first_event: Some(day("2024-05-18")),

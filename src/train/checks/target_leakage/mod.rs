@@ -171,6 +171,20 @@ pub(crate) fn in_rows(
     Ok(notes)
 }
 
+/// The same of potential users: a note where one feature tells alone who converts. It stops no fit, for what people do before a
+/// purchase may well tell of it.
+pub(crate) fn in_conversion_rows(
+    data: &Dataset,
+    catalogue: &Catalogue,
+    horizon_days: u16,
+) -> Option<String> {
+    let (feature, auc) = rows::tells_conversion(data, catalogue)?;
+    Some(format!(
+        "`{feature}` alone tells who converts within {horizon_days} days (AUC {auc:.4}): if its events are recorded because of the \
+         conversion, map them away from events.kind or add them to conversion.event."
+    ))
+}
+
 /// Lets through what is allowed, with a note each.
 fn sift(found: Vec<LeakageFinding>, allow: &[String]) -> Result<Vec<String>, TrainError> {
     let (allowed, mut stopping): (Vec<_>, Vec<_>) =

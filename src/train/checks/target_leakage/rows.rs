@@ -23,24 +23,7 @@ pub(crate) fn too_good(
     catalogue: &Catalogue,
     horizon_days: u16,
 ) -> (Vec<LeakageFinding>, Option<String>) {
-    let few = Sample::of(data, SCREENED_ROWS);
-    let many = Sample::of(data, MOST_ROWS);
-    let candidate = |position: &usize| {
-        few.strength(data, *position)
-            .is_none_or(|auc| auc >= CANDIDATE)
-    };
-    let strength = |position: usize| {
-        Some((
-            many.strength(data, position)?,
-            catalogue.features().get(position)?,
-        ))
-    };
-    let mut strengths: Vec<(f64, &Feature)> = (0..catalogue.len())
-        .filter(candidate)
-        .filter_map(strength)
-        .filter(|(auc, _)| *auc >= CANDIDATE)
-        .collect();
-    strengths.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let strengths = strengths(data, catalogue);
     let activity = catalogue.schema().activity.len();
     let best = strengths
         .iter()
@@ -73,6 +56,39 @@ pub(crate) fn too_good(
         )
     });
     (others.map(suspicion).collect(), easy)
+}
+
+/// The feature that tells best alone who converts, with its AUC, where that is too good.
+pub(crate) fn tells_conversion<'c>(
+    data: &Dataset,
+    catalogue: &'c Catalogue,
+) -> Option<(&'c str, f64)> {
+    let strengths = strengths(data, catalogue);
+    let (auc, feature) = strengths.first()?;
+    (*auc >= TOO_GOOD).then_some((feature.name.as_str(), *auc))
+}
+
+/// The features that come near to answering the question alone, with their AUC, best first.
+fn strengths<'c>(data: &Dataset, catalogue: &'c Catalogue) -> Vec<(f64, &'c Feature)> {
+    let few = Sample::of(data, SCREENED_ROWS);
+    let many = Sample::of(data, MOST_ROWS);
+    let candidate = |position: &usize| {
+        few.strength(data, *position)
+            .is_none_or(|auc| auc >= CANDIDATE)
+    };
+    let strength = |position: usize| {
+        Some((
+            many.strength(data, position)?,
+            catalogue.features().get(position)?,
+        ))
+    };
+    let mut strengths: Vec<(f64, &Feature)> = (0..catalogue.len())
+        .filter(candidate)
+        .filter_map(strength)
+        .filter(|(auc, _)| *auc >= CANDIDATE)
+        .collect();
+    strengths.sort_by(|a, b| b.0.total_cmp(&a.0));
+    strengths
 }
 
 /// Some rows of a dataset.

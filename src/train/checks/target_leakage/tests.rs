@@ -220,6 +220,23 @@ fn of_rows(data: &Dataset, allow: &[&str]) -> Result<Vec<String>, TrainError> {
 }
 
 #[test]
+fn a_feature_that_tells_conversion_alone_is_noted() {
+    let of = |spread: f64| {
+        let set = move |_: usize, _: usize, converted: bool, noise: f64| {
+            vec![("recency_days", f64::from(converted) + spread * noise)]
+        };
+        in_conversion_rows(&rows(set), &catalogue(), 30)
+    };
+    let note = of(1.02).unwrap();
+    assert!(
+        note.contains("`recency_days` alone tells who converts within 30 days"),
+        "{note}"
+    );
+    // The negative control is merely good.
+    assert_eq!(of(1.8), None);
+}
+
+#[test]
 fn features_that_are_too_good_are_found_in_both_directions() {
     for sign in [1.0, -1.0] {
         let leak = |_: usize, _: usize, churned: bool, noise: f64| {

@@ -110,4 +110,19 @@ pub(super) const CHECK: &[Setting] = &[
     .unit("share of the actual spend")
     .otherwise(UNCHECKED)
     .range(Range::NumbersFrom(0.0)),
+    Setting::new(
+        "min_conversion_auc",
+        "number",
+        "The smallest acceptable area under the ROC curve of conversion, at every horizon; fails where it was not judged.",
+    )
+    .otherwise(UNCHECKED)
+    .range(Range::Closed(0.0, 1.0)),
+    Setting::new(
+        "max_conversion_log_loss",
+        "number",
+        "The largest acceptable log loss of conversion, at every horizon; fails where it was not judged.",
+    )
+    .unit(NATS)
+    .otherwise(UNCHECKED)
+    .range(Range::NumbersFrom(0.0)),
 ];

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod check;
+mod conversion;
 mod kpi;
 mod log;
 mod model;
@@ -16,7 +17,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 12] = [
+pub static SECTIONS: [Section; 13] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -60,6 +61,12 @@ pub static SECTIONS: [Section; 12] = [
         purpose: "What users are worth. Without the table no value is estimated. An order is a day on which the amounts of \
                   `kinds` add up to more than 0.",
         settings: Cow::Borrowed(value::VALUE),
+    },
+    Section {
+        name: "conversion",
+        purpose: "Which people who never bought are asked about, and what is predicted of them. Without the table nothing is. Dates, \
+                  features and models are made as for churn, see `[model]`.",
+        settings: Cow::Borrowed(conversion::CONVERSION),
     },
     Section {
         name: "privacy",

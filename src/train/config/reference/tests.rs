@@ -12,7 +12,7 @@ use crate::train::config::Config;
 
 /// The required keys and nothing else.
 const SMALL: &str = "[events]\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]\nactive_within_days = 90\n\
-                     [value]\nkinds = [\"purchase\"]\n\
+                     [value]\nkinds = [\"purchase\"]\n[conversion]\nevent = \"purchase\"\n\
                      [attributes]\npaths = \"a.csv\"\nuser = \"id\"\nstatic = \"country\"\n";
 
 /// The small file without a key of a section.
@@ -99,6 +99,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
             "segments" => table(&train.segments),
             "risk_bands" => table(&train.bands),
             "value" => table(&train.value),
+            "conversion" => table(&train.conversion),
             "privacy" => table(&train.privacy),
             "kpi" => table(&kpi),
             "costs" => table(&costs),
