@@ -304,6 +304,7 @@ async fn error_details(scoring: &mut Scoring) -> anyhow::Result<()> {
 fn subject(form: SubjectForm) -> Subject {
     Subject {
         subject: Some(form),
+        attributes: Vec::new(),
     }
 }
 

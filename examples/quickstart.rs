@@ -209,6 +209,7 @@ async fn ask(
     let request = ScoreUserRequest {
         subject: Some(Subject {
             subject: Some(subject),
+            attributes: Vec::new(),
         }),
         as_of: as_of.to_owned(),
         ..ScoreUserRequest::default()

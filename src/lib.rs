@@ -64,6 +64,7 @@
 //!     seasonal_years: 0,
 //!     lead_days: 0,
 //!     value_kinds: vec![],
+//!     attributes: Vec::new(),
 //! })?;
 //! let mut vector = vec![0.0; catalogue.len()];
 //! let mut extractor = ebb::features::Extractor::new(&catalogue, catalogue.kinds());

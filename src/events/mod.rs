@@ -5,6 +5,7 @@
 //! counts it by a stable [`RejectionReason`] and shows the first places with their line numbers. Files are read in chunks
 //! by all threads; memory grows with what users did on how many days, not with the log, and not beyond [`MemoryBudget`].
 
+pub(crate) mod attributes;
 pub(crate) mod collect;
 pub(crate) mod config;
 pub(crate) mod error;
@@ -19,6 +20,9 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use attributes::config::{AttributesConfig, ColumnKind};
+pub use attributes::error::AttributesError;
+pub use attributes::{AttributesRequest, join_attributes, read_attributes};
 pub use config::{
     Decimal, Delimiter, Escape, EventsConfig, Format, Mapping, OnBadRow, OnHole, OnStray, Share,
     TimeZoneName,
@@ -27,6 +31,7 @@ pub use error::{EventsError, SqlRemedy};
 pub use input::fingerprint::{FingerprintError, LogFingerprint};
 pub use input::log_files::LogFiles;
 pub use log::ReadLog;
+pub use quality::attributes::{AttributeColumnQuality, AttributesQuality};
 pub use quality::rejected_share::TooManyRejected;
 pub use quality::rejection::RejectionReason;
 pub use quality::report::{

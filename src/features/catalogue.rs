@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::list::List;
-use super::{Feature, FeatureError, Quantity, SEASONAL_YEARS_LIMIT, Scale, Season};
+use super::{Attribute, Feature, FeatureError, Quantity, SEASONAL_YEARS_LIMIT, Scale, Season};
 
 /// The longest horizon, in days.
 pub const HORIZON_LIMIT: u16 = 3_660;
@@ -32,6 +32,9 @@ pub struct FeatureSchema {
     /// The kinds whose net amounts make orders, with features of their own; empty for none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub value_kinds: Vec<String>,
+    /// What is known of users beside events, with features of its own; empty for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<Attribute>,
 }
 
 fn is_zero<N: Copy + Into<u32>>(number: &N) -> bool {
@@ -39,6 +42,12 @@ fn is_zero<N: Copy + Into<u32>>(number: &N) -> bool {
 }
 
 impl FeatureSchema {
+    /// The kinds whose amounts are signals.
+    pub fn signal_kinds(&self) -> impl Iterator<Item = &String> {
+        let signals = self.attributes.iter().filter(|attribute| attribute.signal);
+        signals.map(|attribute| &attribute.name)
+    }
+
     fn validate(&self) -> Result<(), FeatureError> {
         if self.activity.is_empty() {
             return Err(FeatureError::NoActivity);
@@ -67,7 +76,7 @@ impl FeatureSchema {
                 kinds: self.value_kinds.clone(),
             });
         }
-        Ok(())
+        Attribute::validate(&self.attributes)
     }
 }
 
@@ -123,10 +132,14 @@ impl Catalogue {
         for season in Season::all(&schema) {
             list.season(season);
         }
+        for (position, attribute) in (0..).zip(&schema.attributes) {
+            list.attribute(position, attribute);
+        }
         if !schema.value_kinds.is_empty() {
             list.orders(&schema.value_kinds);
         }
         let features = list.into_features();
+        check_names(&schema, &features)?;
         let half_life = |feature: &Feature| match feature.quantity {
             Quantity::DecayedDays(half_life) => Some(half_life),
             _ => None,
@@ -268,6 +281,21 @@ impl Catalogue {
         }
         hex::encode(digest.finalize())
     }
+}
+
+/// Refuses an attribute whose features have the name of another feature.
+fn check_names(schema: &FeatureSchema, features: &[Feature]) -> Result<(), FeatureError> {
+    if schema.attributes.is_empty() {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = features.iter().map(|f| f.name.as_str()).collect();
+    names.sort_unstable();
+    let mut pairs = names.windows(2);
+    let same = pairs.find_map(|pair| match pair {
+        [a, b] if a == b => Some((*a).to_owned()),
+        _ => None,
+    });
+    same.map_or(Ok(()), |name| Err(FeatureError::SameName { name }))
 }
 
 /// The name among others that shares the longest start and end with one that is unknown; `None` when none is similar.

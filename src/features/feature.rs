@@ -20,6 +20,8 @@ pub enum FeatureGroup {
     OtherEvents,
     /// What the user did in the same season of earlier years.
     Season,
+    /// What is known of the user beside events.
+    Attribute,
 }
 
 impl FeatureGroup {
@@ -33,6 +35,7 @@ impl FeatureGroup {
             Self::Amount => "amount",
             Self::OtherEvents => "other_events",
             Self::Season => "season",
+            Self::Attribute => "attribute",
         }
     }
 }
@@ -125,6 +128,15 @@ pub enum Quantity {
     OrderAmount,
     /// Mean net amount of the orders after the first; unknown for fewer than two.
     OrderRepeatAmount,
+    /// 1 for a user with a level of an attribute, else 0: the positions of the attribute in the schema and of the level, behind
+    /// whose categories come `other` and `missing`.
+    AttributeLevel(u16, u16),
+    /// The number that an attribute is; unknown where it is.
+    AttributeNumber(u16),
+    /// 1 where the number that an attribute is is not known, else 0.
+    AttributeMissing(u16),
+    /// Days from the last event of an attribute that is a signal.
+    SignalAge(u16),
 }
 
 impl Quantity {
@@ -163,6 +175,8 @@ impl Quantity {
             Self::WeekdayRegularity | Self::AmountMean | Self::AmountSpread | Self::AmountLast => {
                 None
             }
+            Self::AttributeLevel(..) | Self::AttributeNumber(_) => None,
+            Self::AttributeMissing(_) | Self::SignalAge(_) => None,
             Self::AmountMax | Self::KindCount(_) | Self::KindCountIn(..) | Self::KindRecency(_) => {
                 None
             }
@@ -175,7 +189,8 @@ impl Quantity {
 pub struct Feature {
     /// The name, unique in its catalogue, such as `active_days_60d`.
     pub name: String,
-    /// The unit of the raw value: `days`, `active days`, `orders`, `events`, `amount`, `ratio` or `flag`.
+    /// The unit of the raw value: `days`, `active days`, `orders`, `events`, `amount`, `ratio`, `flag` or
+    /// `number`.
     pub unit: &'static str,
     /// What it is, in one sentence.
     pub description: String,
@@ -193,7 +208,9 @@ mod tests {
 
     #[test]
     fn names_are_those_in_files() {
-        use FeatureGroup::{Amount, Frequency, OtherEvents, Recency, Rhythm, Season, Tenure};
+        use FeatureGroup::{
+            Amount, Attribute, Frequency, OtherEvents, Recency, Rhythm, Season, Tenure,
+        };
         for group in [
             Recency,
             Frequency,
@@ -202,6 +219,7 @@ mod tests {
             Amount,
             OtherEvents,
             Season,
+            Attribute,
         ] {
             assert_eq!(serde_json::to_value(group).unwrap(), group.name());
         }

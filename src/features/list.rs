@@ -1,5 +1,6 @@
+use super::attribute::MISSING;
 use super::season::{Season, SeasonSpan};
-use super::{Feature, FeatureGroup, Quantity, Scale};
+use super::{Attribute, Feature, FeatureGroup, Quantity, Scale};
 
 /// The features of a catalogue, as they are listed one after another.
 pub(crate) struct List {
@@ -30,11 +31,12 @@ impl List {
         let scale = match (unit, quantity) {
             // Orders with a net amount below 0 are none.
             (_, Quantity::OrderAmount | Quantity::OrderRepeatAmount) => Scale::Log,
-            ("amount", _) => Scale::SignedLog,
+            ("amount" | "number", _) => Scale::SignedLog,
+            ("flag", _) => Scale::Linear,
             (_, Quantity::Trend(..) | Quantity::RecencyShare | Quantity::GapsExceeded) => {
                 Scale::Linear
             }
-            (_, Quantity::OneDay | Quantity::WeekdayRegularity) => Scale::Linear,
+            (_, Quantity::WeekdayRegularity) => Scale::Linear,
             _ => Scale::Log,
         };
         self.features.push(Feature {
@@ -303,6 +305,53 @@ impl List {
             FeatureGroup::Season,
             description,
         );
+    }
+
+    pub(crate) fn attribute(&mut self, position: u16, attribute: &Attribute) {
+        let name = &attribute.name;
+        for (level, of) in (0..).zip(attribute.level_names()) {
+            self.push(
+                Quantity::AttributeLevel(position, level),
+                format!("{name} = {of}"),
+                "flag",
+                FeatureGroup::Attribute,
+                format!("1 when {name} is {of}."),
+            );
+        }
+        if attribute.signal {
+            let word = name.replace('_', " ");
+            self.push(
+                Quantity::AttributeNumber(position),
+                format!("{name}_latest"),
+                "number",
+                FeatureGroup::Attribute,
+                format!("The amount of the last {word}."),
+            );
+            self.push(
+                Quantity::SignalAge(position),
+                format!("{name}_latest_days"),
+                "days",
+                FeatureGroup::Attribute,
+                format!("Days since the last {word}."),
+            );
+        } else if attribute.levels.is_none() {
+            self.push(
+                Quantity::AttributeNumber(position),
+                name,
+                "number",
+                FeatureGroup::Attribute,
+                format!("The number {name}."),
+            );
+        }
+        if attribute.levels.is_none() {
+            self.push(
+                Quantity::AttributeMissing(position),
+                format!("{name} = {MISSING}"),
+                "flag",
+                FeatureGroup::Attribute,
+                format!("1 when {name} is not known."),
+            );
+        }
     }
 
     pub(crate) fn orders(&mut self, value_kinds: &[String]) {

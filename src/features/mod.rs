@@ -6,6 +6,7 @@
 //!
 //! A value that cannot be known (the usual gap of a user seen on one day) is NaN in a feature vector.
 
+pub(crate) mod attribute;
 pub(crate) mod catalogue;
 pub(crate) mod constraints;
 pub(crate) mod extract;
@@ -15,6 +16,9 @@ pub(crate) mod phrase;
 pub(crate) mod season;
 pub(crate) mod summary;
 
+#[cfg(feature = "train")]
+pub(crate) use attribute::is_reserved as is_reserved_level;
+pub use attribute::{Attribute, LEVELS_LIMIT};
 pub use catalogue::{Catalogue, FeatureSchema, HORIZON_LIMIT, nearest};
 pub use constraints::{Constraints, Contradiction};
 pub use extract::Extractor;
@@ -64,6 +68,22 @@ pub enum FeatureError {
     ValueWithoutAmounts {
         /// The value kinds.
         kinds: Vec<String>,
+    },
+    /// An attribute that cannot have features.
+    #[error("the attribute `{name}` {problem}")]
+    Attribute {
+        /// The attribute.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An attribute with the name of another feature.
+    #[error(
+        "two features are called `{name}`: one is of an attribute; give its column another name in `attributes.columns`"
+    )]
+    SameName {
+        /// The name.
+        name: String,
     },
     /// A name that the catalogue does not have.
     #[error("there is no feature `{name}`{}", nearest.as_ref().map(|n| format!("; the nearest is `{n}`")).unwrap_or_default())]

@@ -1,3 +1,4 @@
+use super::attribute::{Attribute, Seen};
 use super::season::DaysAgo;
 use crate::history::{Day, DayRecord, HistoryView};
 
@@ -80,6 +81,10 @@ pub(crate) struct Summary {
     pub(crate) last_any: Option<u32>,
     /// The orders; none where no kind's amounts count.
     pub(crate) orders: Orders,
+    /// What is known of each attribute of the schema.
+    attributes: Vec<Seen>,
+    /// Days since the last event of each attribute that is a signal.
+    signal_ages: Vec<Option<u32>>,
 }
 
 /// What the numbers of kinds in histories mean to a summary.
@@ -91,6 +96,8 @@ pub(crate) struct KindTable {
     pub(crate) activity: u16,
     /// For each kind whether its amounts make orders; empty where no orders are wanted.
     pub(crate) is_value: Vec<bool>,
+    /// For each attribute that is a signal the number of its kind.
+    pub(crate) signals: Vec<Option<u16>>,
 }
 
 impl Summary {
@@ -100,6 +107,7 @@ impl Summary {
             slots,
             activity,
             is_value,
+            signals: _,
         } = table;
         self.active.clear();
         self.kinds.iter_mut().for_each(Vec::clear);
@@ -137,6 +145,43 @@ impl Summary {
                 }),
             }
         }
+    }
+
+    /// Reads what was known of a user's attributes before `as_of`.
+    pub(crate) fn read_attributes(
+        &mut self,
+        history: HistoryView<'_>,
+        as_of: Day,
+        attributes: &[Attribute],
+        table: &KindTable,
+    ) {
+        self.attributes.clear();
+        self.signal_ages.clear();
+        let known = history.before(as_of);
+        for (attribute, kind) in attributes.iter().zip(&table.signals) {
+            let (seen, age) = match (attribute.signal, *kind) {
+                (false, _) => (attribute.seen(known.attributes()), None),
+                (true, None) => (Seen::Missing, None),
+                (true, Some(kind)) => Attribute::signalled(known.records(), kind)
+                    .map_or((Seen::Missing, None), |(seen, day)| {
+                        (seen, Some(as_of.since(day).unsigned_abs()))
+                    }),
+            };
+            self.attributes.push(seen);
+            self.signal_ages.push(age);
+        }
+    }
+
+    /// Days since the last event of the signal at this position of the schema's attributes.
+    pub(crate) fn signal_age(&self, position: u16) -> Option<u32> {
+        let age = self.signal_ages.get(usize::from(position));
+        age.copied().flatten()
+    }
+
+    /// What is known of the attribute at this position of the schema's.
+    pub(crate) fn attribute(&self, position: u16) -> Seen {
+        let seen = self.attributes.get(usize::from(position));
+        seen.copied().unwrap_or_default()
     }
 
     /// The records of the kind at this position of the catalogue's.

@@ -4,6 +4,7 @@
 //! unit of 1e-6 (micros), so sums do not depend on their order: merging is commutative and associative, and late,
 //! out-of-order and partitioned logs give the same bytes.
 
+pub(crate) mod attributes;
 pub(crate) mod bounds;
 pub(crate) mod codec;
 pub(crate) mod coverage;
@@ -13,6 +14,10 @@ pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::{
+    AttributeColumn, AttributeKind, AttributeRecord, AttributeTable, AttributeTableBuilder,
+    AttributeValue, Attributes, AttributesJoined, AttributesView, FiniteNumber,
+};
 pub use bounds::{DayBounds, FUTURE_DAYS, Placement, Stray};
 pub use coverage::{
     ConversionCoverage, Coverage, CoverageSettings, DailyCounts, FeedCoverage, Hole,
@@ -231,16 +236,25 @@ impl DayRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     records: Vec<DayRecord>,
+    attributes: Attributes,
 }
 
 impl History {
     /// The history of these records in whatever order; records of one day and kind are added up.
     pub fn new(mut records: Vec<DayRecord>) -> Result<Self, HistoryError> {
         compact(&mut records)?;
-        Ok(Self { records })
+        Ok(Self {
+            records,
+            attributes: Attributes::default(),
+        })
     }
 
-    /// Adds another part of the same user's history. The order of merging does not matter.
+    /// The same history with these attributes of the user.
+    pub fn with_attributes(self, attributes: Attributes) -> Self {
+        Self { attributes, ..self }
+    }
+
+    /// Adds another part of the same user's history; attributes stay as they are. The order of merging does not matter.
     pub fn merge(&mut self, other: HistoryView<'_>) -> Result<(), HistoryError> {
         let mut all = self.records.clone();
         all.extend_from_slice(other.records());
@@ -253,6 +267,7 @@ impl History {
     pub fn view(&self) -> HistoryView<'_> {
         HistoryView {
             records: &self.records,
+            attributes: self.attributes.view(),
         }
     }
 }
@@ -261,6 +276,7 @@ impl History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryView<'a> {
     records: &'a [DayRecord],
+    attributes: AttributesView<'a>,
 }
 
 impl<'a> HistoryView<'a> {
@@ -269,27 +285,35 @@ impl<'a> HistoryView<'a> {
         self.records
     }
 
-    /// A history of its own with these records.
+    /// What is known of the user beside events.
+    pub fn attributes(self) -> AttributesView<'a> {
+        self.attributes
+    }
+
+    /// A history of its own with these records and attributes.
     pub fn to_owned(self) -> History {
         History {
             records: self.records.to_vec(),
+            attributes: self.attributes.to_owned(),
         }
     }
 
-    /// The part before `day`: nothing on that day or later.
+    /// The part before `day`: nothing on that day or later, of events and of attributes.
     pub fn before(self, day: Day) -> Self {
         let end = self.records.partition_point(|r| r.day < day);
         Self {
             records: &self.records[..end],
+            attributes: self.attributes.before(day),
         }
     }
 
-    /// The part in the half-open range of days `[from, until)`.
+    /// The records in the half-open range of days `[from, until)`, with the attributes known at the start of `until`.
     pub fn between(self, from: Day, until: Day) -> Self {
-        let upto = self.before(until).records;
-        let start = upto.partition_point(|r| r.day < from);
+        let upto = self.before(until);
+        let start = upto.records.partition_point(|r| r.day < from);
         Self {
-            records: &upto[start..],
+            records: &upto.records[start..],
+            ..upto
         }
     }
 }

@@ -186,7 +186,7 @@ mod tests {
             life.read(history.view(), &kinds);
             let catalogue = Catalogue::new(FeatureSchema {
                 activity: names[..1].to_vec(), other_kinds: vec![], horizon_days: vec![30], amounts: false,
-                seasonal_years: 0, lead_days: 0, value_kinds: vec![],
+                seasonal_years: 0, lead_days: 0, value_kinds: vec![], attributes: vec![],
             }).unwrap();
             let mut vector = vec![f64::NAN; catalogue.len()];
             let date = Day::new(date).unwrap();

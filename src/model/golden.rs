@@ -1,7 +1,13 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Bundle, ModelError, Prediction, Score, Subject, ValueEstimate};
-use crate::history::{Amount, Day, DayRecord, History};
+use crate::features::Attribute;
+use crate::history::{
+    Amount, AttributeColumn, AttributeKind, AttributeRecord, AttributeValue, Attributes, Day,
+    DayRecord, FiniteNumber, History,
+};
 
 /// One synthetic user and the answer that the bundle gave when it was fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +18,10 @@ pub struct GoldenCase {
     /// (days before `as_of`, kind as a position in the catalogue's kinds and behind them the value kinds without features of
     /// their own, count, amount in millionths).
     pub history: Vec<(u16, u16, u32, i64)>,
+    /// What is known of the user beside events: for each attribute the position of a level, behind which comes a category
+    /// without a feature, or a number; null where it is not known. Absent without attributes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<Option<f64>>,
     /// The feature vector; null where unknown.
     pub features: Vec<Option<f64>>,
     /// (probability, log-odds) for each horizon; empty for a user that is not scored.
@@ -82,7 +92,10 @@ impl Golden {
         let histories = (0..CASES).map(|case| synthetic_history(bundle, case));
         let cases = histories
             .chain(without_orders(bundle))
-            .map(|history| answer(bundle, as_of, history));
+            .zip(0..)
+            .map(|(history, case)| {
+                answer(bundle, as_of, history, synthetic_attributes(bundle, case))
+            });
         let conversion = match bundle.conversion() {
             Some(part) => Self::record(part)?.cases,
             None => Vec::new(),
@@ -108,7 +121,12 @@ impl Golden {
             });
         }
         for (case, recorded) in self.cases.iter().enumerate() {
-            let now = answer(bundle, recorded.as_of, recorded.history.clone())?;
+            let now = answer(
+                bundle,
+                recorded.as_of,
+                recorded.history.clone(),
+                recorded.attributes.clone(),
+            )?;
             let differs = |what: &str, expected: String, found: String| {
                 (expected != found).then(|| ModelError::Golden {
                     case,
@@ -177,7 +195,9 @@ fn synthetic_history(bundle: &Bundle, case: u32) -> Vec<(u16, u16, u32, i64)> {
         )
     });
     let rows = rows.chain(earlier_years(bundle, case));
-    rows.chain(orders(bundle, case)).collect()
+    rows.chain(orders(bundle, case))
+        .chain(signals(bundle, case))
+        .collect()
 }
 
 /// Activity around the same season of earlier years, where a bundle has features of them: steps of a short horizon do not
@@ -198,7 +218,8 @@ fn earlier_years(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, 
 /// The kinds that histories refer to: those with features of their own, and behind them the other value kinds.
 fn kinds(bundle: &Bundle) -> Vec<String> {
     let mut kinds = bundle.catalogue().kinds().to_vec();
-    let more = bundle.spec().schema.value_kinds.iter();
+    let schema = &bundle.spec().schema;
+    let more = schema.value_kinds.iter().chain(schema.signal_kinds());
     let more: Vec<String> = more.filter(|kind| !kinds.contains(kind)).cloned().collect();
     kinds.extend(more);
     kinds
@@ -229,6 +250,21 @@ fn orders(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i6
     })
 }
 
+/// An answer of every signal, from 0 to 10, but for some users.
+fn signals(bundle: &Bundle, case: u32) -> impl Iterator<Item = (u16, u16, u32, i64)> + use<> {
+    let kinds = kinds(bundle);
+    let signals = bundle.spec().schema.signal_kinds();
+    let positions: Vec<usize> = signals
+        .filter(|_| case % 5 != 4)
+        .filter_map(|kind| kinds.iter().position(|other| other == kind))
+        .collect();
+    let answer = move |position: usize| {
+        let amount = i64::from((case * 7 + position as u32) % 11) * 1_000_000;
+        (2 + 9 * case as u16, position as u16, 1, amount)
+    };
+    positions.into_iter().map(answer)
+}
+
 /// An active user who never paid anything, where a bundle has features of orders: such a user is worth what a new customer is.
 fn without_orders(bundle: &Bundle) -> Option<Vec<(u16, u16, u32, i64)>> {
     let schema = &bundle.spec().schema;
@@ -240,6 +276,7 @@ fn answer(
     bundle: &Bundle,
     as_of: Day,
     history: Vec<(u16, u16, u32, i64)>,
+    attributes: Vec<Option<f64>>,
 ) -> Result<GoldenCase, ModelError> {
     let record = |&(age, kind, count, micros): &(u16, u16, u32, i64)| {
         let amount = Amount::from_micros(micros);
@@ -250,7 +287,8 @@ fn answer(
             kind,
         }
     };
-    let records = History::new(history.iter().map(record).collect())?;
+    let records = History::new(history.iter().map(record).collect())?
+        .with_attributes(known(bundle, &attributes));
     let mut extractor = bundle.extractor(&kinds(bundle));
     let mut vector = vec![f64::NAN; bundle.catalogue().len()];
     let active = extractor.extract(records.view(), as_of, &mut vector);
@@ -291,10 +329,61 @@ fn answer(
     Ok(GoldenCase {
         as_of,
         history,
+        attributes,
         features,
         horizons,
         stage,
         segment,
         value,
     })
+}
+
+/// Values of every attribute of a bundle: each level in turn, a category without a feature, numbers, and nothing.
+fn synthetic_attributes(bundle: &Bundle, case: u32) -> Vec<Option<f64>> {
+    let value = |(position, attribute): (u32, &Attribute)| match &attribute.levels {
+        // It is in the records.
+        None if attribute.signal => None,
+        Some(levels) => {
+            // One more for categories without a feature, and one for what is not known.
+            let level = (case + position) % (levels.len() as u32 + 2);
+            level.checked_sub(1).map(f64::from)
+        }
+        None => {
+            let number = f64::from((case * 13 + position * 7) % 61) + 0.5;
+            (case % 4 != 3).then_some(number)
+        }
+    };
+    let attributes = &bundle.spec().schema.attributes;
+    (0..).zip(attributes).map(value).collect()
+}
+
+/// The attributes that a golden case has.
+fn known(bundle: &Bundle, values: &[Option<f64>]) -> Attributes {
+    let attributes = &bundle.spec().schema.attributes;
+    let column = |attribute: &Attribute| {
+        let mut categories = attribute.levels.clone().unwrap_or_default();
+        // Behind the levels: of a category without a feature.
+        categories.push(String::new());
+        AttributeColumn {
+            name: attribute.name.clone(),
+            kind: attribute.kind(),
+            categories,
+        }
+    };
+    let record = |((position, attribute), value): ((u16, &Attribute), &Option<f64>)| {
+        let value = match (attribute.kind(), *value) {
+            (_, None) => AttributeValue::Unknown,
+            (AttributeKind::Category, Some(level)) => AttributeValue::Category(level as u32),
+            (AttributeKind::Number, Some(number)) => {
+                FiniteNumber::new(number).map_or(AttributeValue::Unknown, AttributeValue::Number)
+            }
+        };
+        AttributeRecord {
+            from: None,
+            column: position,
+            value,
+        }
+    };
+    let records = (0..).zip(attributes).zip(values).map(record).collect();
+    Attributes::new(Arc::new(attributes.iter().map(column).collect()), records)
 }

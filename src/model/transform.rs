@@ -130,6 +130,7 @@ mod tests {
             seasonal_years: 0,
             lead_days: 0,
             value_kinds: Vec::new(),
+            attributes: Vec::new(),
         })
         .unwrap()
     }

@@ -57,6 +57,16 @@ impl SeasonSettings {
     }
 }
 
+/// The table of attributes that lies beside the log.
+const ATTRIBUTES: &str = r#"
+[attributes]
+paths = ["attributes.csv"]          # next to this file
+user = "user_id"
+from = "from"                       # a row holds from this day until the user's next one
+columns = { plan = "category", age = "number" }
+static = ["country"]                # never changes, so it needs no day
+"#;
+
 /// The text of `ebb.toml`.
 pub(crate) fn configuration(options: &SimulateOptions) -> String {
     let SimulateOptions {
@@ -68,6 +78,7 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
         season,
         visitors,
         planted,
+        attributes,
         out: _,
     } = options;
     let SeasonSettings {
@@ -103,11 +114,13 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
     };
     // Spend is learnt on windows that fit into the log twice.
     let value = if *days >= LEAST_VALUE_DAYS { VALUE } else { "" };
+    let with_attributes = if *attributes { ", attributes" } else { "" };
+    let attributes = if *attributes { ATTRIBUTES } else { "" };
     let horizon_days = format!("horizon_days = {horizons}");
     let active = format!("active_within_days = {active_within_days}");
     format!(
         r#"# How to read the simulated log in this folder, and what counts as leaving.
-# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{with_visitors}{planted}.
+# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{with_visitors}{planted}{with_attributes}.
 
 [events]
 paths = ["events.csv.gz"]           # next to this file
@@ -124,6 +137,6 @@ activity = ["purchase"]             # a user who only looks around does not stay
 {horizon_days:<36}# churn: no purchase in the {horizons_in_words} days after the cut-off
 {active:<36}# who is scored: users with a purchase in the {active_within_days} days before
 lead_days = 0
-{value}{conversion}"#
+{value}{conversion}{attributes}"#
     )
 }

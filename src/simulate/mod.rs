@@ -13,6 +13,7 @@
 //! row by row. Real logs have noise, and so has this one: rows without a user, times that are none, repeated rows,
 //! rows that come late, and a bot. Absent on purpose: users who come back after they left, and marketing that works.
 
+pub(crate) mod attributes;
 pub(crate) mod configuration;
 pub(crate) mod event;
 pub(crate) mod exit;
@@ -23,6 +24,7 @@ pub(crate) mod planted;
 pub(crate) mod random;
 pub(crate) mod rhythm;
 pub(crate) mod season;
+pub(crate) mod summary_text;
 #[cfg(test)]
 mod tests;
 pub(crate) mod visitor;
@@ -38,7 +40,6 @@ pub use season::{Break, Season};
 pub use visitor::Intent;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -158,6 +159,8 @@ pub struct SimulateOptions {
     pub visitors: u32,
     /// Changes of the business that are to be found.
     pub planted: Planted,
+    /// Whether to write what is known of users beside events, too, to `attributes.csv`.
+    pub attributes: bool,
 }
 
 impl SimulateOptions {
@@ -173,6 +176,7 @@ impl SimulateOptions {
             season: Season::default(),
             visitors: 0,
             planted: Planted::default(),
+            attributes: false,
         }
     }
 
@@ -276,72 +280,8 @@ pub struct NoiseCounts {
     pub bot_visits: u64,
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gone: u32 = self.left.values().sum();
-        writeln!(
-            f,
-            "{} users, {} rows, {} purchases",
-            self.users, self.rows, self.purchases
-        )?;
-        writeln!(f, "{} to {} (exclusive)", self.start, self.end)?;
-        self.season.fmt(f)?;
-        writeln!(
-            f,
-            "competitor opens {}, prices rise {}",
-            self.competitor, self.price_rise
-        )?;
-        write!(f, "{gone} users left")?;
-        for (index, (cause, users)) in self.left.iter().enumerate() {
-            write!(
-                f,
-                "{}{users} by {cause}",
-                if index == 0 { ": " } else { ", " }
-            )?;
-        }
-        if let Some(VisitorSummary {
-            visitors,
-            signed_up,
-            converted,
-        }) = self.visitors
-        {
-            write!(
-                f,
-                "\n{visitors} visitors, {signed_up} signed up, {converted} bought"
-            )?;
-        }
-        let NoiseCounts {
-            without_user,
-            bad_time,
-            repeated,
-            late,
-            bot_visits,
-        } = &self.noise;
-        write!(
-            f,
-            "\nrows without user {without_user}, bad times {bad_time}, repeated {repeated}, "
-        )?;
-        write!(f, "late {late}, of a bot {bot_visits}")
-    }
-}
-
-impl fmt::Display for SeasonSummary {
-    /// A line, or none for a mild season.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name == Season::Mild {
-            return Ok(());
-        }
-        write!(f, "season {}", self.name)?;
-        for (index, Break { from, until }) in self.breaks.iter().enumerate() {
-            let before = if index == 0 { ", rests from " } else { ", " };
-            write!(f, "{before}{from} to {until}")?;
-        }
-        writeln!(f)
-    }
-}
-
 /// Simulates a shop and writes `events.csv.gz`, `ebb.toml` and `truth.csv` to the folder `options.out`; with visitors also
-/// `visitors.csv`, the truth about them.
+/// `visitors.csv`, the truth about them, and where they are wanted `attributes.csv`.
 ///
 /// Equal options give equal bytes. Fails when an option is out of range or a file cannot be written.
 pub fn simulate(options: &SimulateOptions) -> Result<Summary, SimulateError> {
@@ -357,11 +297,12 @@ pub fn simulate_observed(
     phases: Phases<'_>,
 ) -> Result<Summary, SimulateError> {
     options.check()?;
-    let files = write::Files::new(&options.out, options.visitors > 0)?;
+    let files = write::Files::new(options)?;
     let world =
         World::new(options.start, options.days, options.season).with_planted(options.planted);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
+    let mut attributes = Vec::new();
     let mut left = BTreeMap::new();
     let mut rhythms = BTreeMap::new();
     let mut purchases = 0;
@@ -378,6 +319,9 @@ pub fn simulate_observed(
         }
         *rhythms.entry(life.rhythm.kind()).or_default() += 1;
         truths.push(write::Truth::new(&world, user, &life));
+        if options.attributes {
+            attributes.push((user, attributes::rows(&world, options.seed, user, &life)));
+        }
         noise.add(user, &life.events);
         living.advance(1);
     }
@@ -387,7 +331,13 @@ pub fn simulate_observed(
     let ordering = phases.begin("ordering the rows", 1, Unit::Steps);
     let (rows, noise) = noise.finish();
     ordering.advance(1);
-    files.write(options, &rows, (&truths, &visitors.truths), phases)?;
+    let content = write::Content {
+        rows: &rows,
+        truths: &truths,
+        visitors: &visitors.truths,
+        attributes: &attributes,
+    };
+    files.write(options, &content, phases)?;
     Ok(Summary {
         users: options.users,
         rows: rows.len() as u64,

@@ -14,6 +14,7 @@ pub(crate) enum Purpose {
     Noise = 2,
     Bot = 3,
     Season = 4,
+    Attributes = 5,
 }
 
 /// A stream of random numbers that depends on nothing but its three keys.

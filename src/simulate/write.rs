@@ -8,6 +8,7 @@ use flate2::{Compression, GzBuilder};
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::attributes::AttributeRow;
 use super::configuration::configuration;
 use super::event::{Channel, Event, Kind};
 use super::exit::Cause;
@@ -36,18 +37,35 @@ pub(crate) struct Files {
     configuration: Staged,
     /// The truth about visitors; none without them.
     visitors: Option<Staged>,
+    attributes: Option<Staged>,
+}
+
+/// What is written.
+pub(crate) struct Content<'a> {
+    pub(crate) rows: &'a [Row],
+    pub(crate) truths: &'a [Truth],
+    pub(crate) visitors: &'a [VisitorTruth],
+    /// The rows of each user.
+    pub(crate) attributes: &'a [(u32, Vec<AttributeRow>)],
 }
 
 impl Files {
     /// Fails where they cannot be written, or would replace what no simulation wrote.
-    pub(crate) fn new(out: &Path, has_visitors: bool) -> Result<Self, SimulateError> {
+    pub(crate) fn new(options: &SimulateOptions) -> Result<Self, SimulateError> {
+        let out = &options.out;
         refuse_others(out)?;
         let staged = |name: &str| Staged::new(Destination::file(&out.join(name))?);
         Ok(Self {
             events: staged("events.csv.gz")?,
             truth: staged("truth.csv")?,
             configuration: staged("ebb.toml")?,
-            visitors: has_visitors.then(|| staged("visitors.csv")).transpose()?,
+            visitors: (options.visitors > 0)
+                .then(|| staged("visitors.csv"))
+                .transpose()?,
+            attributes: options
+                .attributes
+                .then(|| staged("attributes.csv"))
+                .transpose()?,
         })
     }
 
@@ -55,12 +73,20 @@ impl Files {
     pub(crate) fn write(
         self,
         options: &SimulateOptions,
-        rows: &[Row],
-        (truths, visitors): (&[Truth], &[VisitorTruth]),
+        content: &Content<'_>,
         phases: Phases<'_>,
     ) -> Result<(), SimulateError> {
+        let Content {
+            rows,
+            truths,
+            visitors,
+            attributes: of_users,
+        } = content;
         named(&self.events, events(self.events.file()?, rows, phases))?;
         named(&self.truth, truth(self.truth.file()?, truths))?;
+        if let Some(staged) = &self.attributes {
+            named(staged, attributes(staged.file()?, of_users))?;
+        }
         let text = configuration(options);
         named(
             &self.configuration,
@@ -71,6 +97,7 @@ impl Files {
             named(&file, visitor_truth(file.file()?, visitors))?;
             files.push(file);
         }
+        files.extend(self.attributes);
         Ok(commit(files)?)
     }
 }
@@ -82,9 +109,14 @@ const MARK: &str = "# How to read the ";
 fn refuse_others(out: &Path) -> Result<(), SimulateError> {
     let path = out.join("ebb.toml");
     let ours = fs::read_to_string(&path).is_ok_and(|text| text.starts_with(MARK));
-    let mut there = ["ebb.toml", "events.csv.gz", "truth.csv", "visitors.csv"]
-        .into_iter()
-        .filter(|name| out.join(name).exists());
+    let names = [
+        "ebb.toml",
+        "events.csv.gz",
+        "truth.csv",
+        "visitors.csv",
+        "attributes.csv",
+    ];
+    let mut there = names.into_iter().filter(|name| out.join(name).exists());
     match there.next() {
         Some(name) if !ours => Err(SimulateError::Occupied {
             path: out.join(name),
@@ -268,6 +300,32 @@ fn visitor_truth(file: File, truths: &[VisitorTruth]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
     for truth in truths {
         csv.serialize(truth)?;
+    }
+    csv.flush()
+}
+
+fn attributes(file: File, users: &[(u32, Vec<AttributeRow>)]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(file);
+    csv.write_record(["user_id", "from", "plan", "age", "country"])?;
+    for (user, rows) in users {
+        for AttributeRow {
+            from,
+            plan,
+            age,
+            country,
+        } in rows
+        {
+            let (plan, age) = (plan.unwrap_or_default(), age.map(|age| age.to_string()));
+            let from = from.to_string();
+            let row = [
+                name(*user),
+                from,
+                plan.to_owned(),
+                age.unwrap_or_default(),
+                (*country).to_owned(),
+            ];
+            csv.write_record(row)?;
+        }
     }
     csv.flush()
 }

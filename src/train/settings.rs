@@ -80,6 +80,9 @@ pub struct ModelConfig {
     /// times or the answer itself; see [`super::checks::target_leakage`].
     #[serde(deserialize_with = "one_or_many::list")]
     pub allow_leakage: Vec<String>,
+    /// Kinds whose amounts are answers, such as the scores of a survey: the last one is weighed, with kinks.
+    #[serde(deserialize_with = "one_or_many::list")]
+    pub signals: Vec<String>,
 }
 
 impl Default for ModelConfig {
@@ -97,6 +100,7 @@ impl Default for ModelConfig {
             kinds: 12,
             seed: 7,
             allow_leakage: Vec::new(),
+            signals: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The real `ebb-train`, run as a user runs it.
 
+mod attributes;
 mod below_baseline;
 mod conversion;
 mod coverage;

@@ -171,6 +171,7 @@ const FLOORS: [Floors; 4] = [
         parent: "events",
         floors: &[
             &["tests"],
+            &["attributes"],
             &["log"],
             &["reader"],
             &["collect"],
@@ -182,7 +183,7 @@ const FLOORS: [Floors; 4] = [
             &["config"],
         ],
         leaves: &[],
-        below_leaves: 10,
+        below_leaves: 11,
     },
     Floors {
         parent: "train",

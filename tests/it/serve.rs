@@ -1,6 +1,7 @@
 //! The server through its port, called by the generated client.
 
 mod answers;
+mod attributes;
 mod binary;
 mod column_order;
 #[cfg(feature = "train")]
@@ -245,6 +246,7 @@ fn held_load() -> (
 fn subject(form: SubjectForm) -> Subject {
     Subject {
         subject: Some(form),
+        attributes: Vec::new(),
     }
 }
 

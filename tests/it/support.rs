@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ebb::features::{Catalogue, FeatureSchema};
+use ebb::features::{Attribute, Catalogue, FeatureSchema};
 use ebb::history::{Amount, Day, DayClock, DayRecord, Histories, HistoriesBuilder};
 use ebb::lifecycle::Thresholds;
 use ebb::model::{
@@ -29,7 +29,29 @@ pub fn seasonal_spec() -> BundleSpec {
 
 /// The same with features of so many earlier years, with a lead, and with orders of some kinds.
 pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleSpec {
+    spec_of_schema(schema_of(seasonal_years, lead_days, value_kinds), lead_days)
+}
+
+/// The same with a plan and an age of users.
+pub fn attribute_spec() -> BundleSpec {
+    let attribute = |name: &str, levels: Option<&[&str]>| Attribute {
+        name: name.to_owned(),
+        levels: levels.map(|levels| levels.iter().map(|level| (*level).to_owned()).collect()),
+        signal: false,
+    };
+    let attributes = vec![
+        attribute("age", None),
+        attribute("plan", Some(&["free", "pro"])),
+    ];
     let schema = FeatureSchema {
+        attributes,
+        ..schema_of(0, 0, &[])
+    };
+    spec_of_schema(schema, 0)
+}
+
+fn schema_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> FeatureSchema {
+    FeatureSchema {
         activity: vec!["visit".into(), "purchase".into(), "booking".into()],
         other_kinds: vec!["return".into()],
         horizon_days: vec![30, 90],
@@ -37,8 +59,8 @@ pub fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> Bun
         seasonal_years,
         lead_days,
         value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
-    };
-    spec_of_schema(schema, lead_days)
+        attributes: Vec::new(),
+    }
 }
 
 /// A bundle with synthetic weights for the horizons of 30 and 90 days and the features of a schema.

@@ -138,6 +138,7 @@ async fn requests(server: String, out: &Path) -> Result<()> {
         let request = ScoreUserRequest {
             subject: Some(Subject {
                 subject: Some(subject),
+                attributes: Vec::new(),
             }),
             as_of: model.as_of.clone(),
             feature_hash: if form == "packed" {
@@ -192,6 +193,7 @@ fn features(model: &Model) -> Result<Vec<(String, f64)>> {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })?;
     let as_of: Day = model.as_of.parse()?;
     let amount = Amount::new(9.5)?;

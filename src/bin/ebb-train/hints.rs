@@ -24,6 +24,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref() {
         return match error {
             AgreementError::Setting { .. } => Some("--config names the configuration"),
+            AgreementError::MissingAttribute { .. } => Some("--config names the configuration"),
             AgreementError::MissingKinds { .. } | AgreementError::NoAmounts => {
                 Some("--allow-missing-kinds scores users all the same")
             }

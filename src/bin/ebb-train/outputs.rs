@@ -6,7 +6,7 @@ use anyhow::Context;
 use ebb::batch::features::FeaturesError;
 use ebb::batch::list::ListError;
 use ebb::batch::scores::ScoresError;
-use ebb::events::{LogFiles, QualityReport};
+use ebb::events::{AttributesError, LogFiles, QualityReport};
 use ebb::history::HistoryError;
 use ebb::model::ModelError;
 use ebb::output::{self, Destination, Inputs, OutputError, check_apart};
@@ -28,10 +28,12 @@ pub(crate) fn check(
     }
     let found = LogFiles::find(&config.events, &config.folder, &log.events);
     let files = found.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+    let tables = attribute_files(config)?;
     let mut inputs = Inputs::default();
     for path in files
         .paths
         .iter()
+        .chain(tables.iter().flat_map(|tables| &tables.paths))
         .map(AsRef::as_ref)
         .chain([log.config.as_path()])
         .chain(models.iter().copied())
@@ -39,11 +41,15 @@ pub(crate) fn check(
         inputs.add(path);
     }
     check_apart(&outputs, &inputs).map_err(refused)?;
-    match outputs.iter().find_map(|output| {
-        files
-            .pattern_of(output.path())
-            .map(|pattern| (output, pattern))
-    }) {
+    let pattern_of = |path| {
+        let tables = tables.as_ref();
+        let of_tables = || tables.and_then(|tables| tables.pattern_of(path));
+        files.pattern_of(path).or_else(of_tables)
+    };
+    match outputs
+        .iter()
+        .find_map(|output| pattern_of(output.path()).map(|pattern| (output, pattern)))
+    {
         Some((output, pattern)) => Err(usage(anyhow::anyhow!(
             "{} matches `{pattern}`, which this command reads: the next run would take it for input; choose another name or \
              folder",
@@ -51,6 +57,14 @@ pub(crate) fn check(
         ))),
         None => Ok(()),
     }
+}
+
+/// The files of the table of attributes, where one is configured.
+fn attribute_files(config: &Config) -> Result<Option<LogFiles>, Failure> {
+    let found = config.attributes.as_ref();
+    let found = found.map(|attributes| attributes.files(&config.folder));
+    let refused = |e: AttributesError| if e.is_setting() { usage(e) } else { failed(e) };
+    found.transpose().map_err(refused)
 }
 
 /// How the command ends after an output was refused: as bad usage where another output would do.

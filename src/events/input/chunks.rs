@@ -62,3 +62,11 @@ pub(crate) struct RowGroup {
     /// Rows of the file before it.
     pub(crate) rows_before: u64,
 }
+
+impl RowGroup {
+    /// The names of the columns of its file.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        let fields = self.metadata.schema().fields().iter();
+        fields.map(|field| field.name().clone()).collect()
+    }
+}

@@ -70,6 +70,62 @@ pub(crate) fn read_csv(
     }
 }
 
+/// What a record of delimited text is.
+pub(crate) enum RecordEvent<'r> {
+    /// A row, and how many columns it has.
+    Row(&'r dyn Row, usize),
+    /// A row that is rejected as a whole: the reason, what was found and what was expected.
+    Rejected(RejectionReason, String, String),
+}
+
+/// Calls `take` with every record of a chunk of delimited text, and its line.
+pub(crate) fn for_each_record<E>(
+    chunk: &TextChunk,
+    csv: Csv,
+    take: &mut dyn FnMut(RecordEvent<'_>, u64) -> Result<(), E>,
+) -> Result<(), E> {
+    let bytes = chunk.bytes.as_slice();
+    let lines = |from: usize, to: usize| count_lines(&bytes[from..to], csv.terminator);
+    let mut fields = Fields::default();
+    let (mut at, mut line) = (0, chunk.lines_before + 1);
+    loop {
+        let empty = leading_terminators(&bytes[at..], csv.terminator);
+        (at, line) = (at + empty, line + empty as u64);
+        let Some(found) = csv.find(bytes, at, true).filter(|_| at < bytes.len()) else {
+            return Ok(());
+        };
+        let next = match found {
+            Found::Record { end, next } => {
+                let record = &bytes[at..end];
+                let record = record.strip_suffix(b"\r").unwrap_or(record);
+                fields.split(record, csv);
+                let row = CsvRow {
+                    record,
+                    fields: &fields,
+                };
+                if !row.is_blank() {
+                    take(RecordEvent::Row(&row, fields.len()), line)?;
+                }
+                next
+            }
+            Found::OpenQuote { quote, next } => {
+                let (value, expected) = describe_open_quote(&bytes[quote..next], csv);
+                let event = RecordEvent::Rejected(RejectionReason::OpenQuote, value, expected);
+                take(event, line + lines(at, quote))?;
+                next
+            }
+            Found::TooLong { next } => {
+                let (value, expected) = describe_too_long(&bytes[at..], csv.limits);
+                let event = RecordEvent::Rejected(RejectionReason::RecordTooLong, value, expected);
+                take(event, line)?;
+                next.unwrap_or(bytes.len())
+            }
+        };
+        line += lines(at, next);
+        at = next;
+    }
+}
+
 fn count_lines(bytes: &[u8], terminator: u8) -> u64 {
     memchr::memchr_iter(terminator, bytes).count() as u64
 }
@@ -101,16 +157,19 @@ fn reject_open_quote(
     csv: Csv,
     line: u64,
 ) -> Result<(), EventsError> {
-    let RecordLimits { bytes, lines } = csv.limits;
-    let describe = || {
-        let end = memchr::memchr(csv.terminator, from_quote).unwrap_or(from_quote.len());
-        let expected = format!(
-            "a quote that closes it before other rows begin, within {lines} lines and {bytes} bytes \
-             (`events.max_record_lines`, `events.max_record_bytes`)"
-        );
-        (beginning(&from_quote[..end]), expected)
-    };
+    let describe = || describe_open_quote(from_quote, csv);
     sink.reject_row(RejectionReason::OpenQuote, line, describe)
+}
+
+/// What was found and expected where a quote is not closed.
+fn describe_open_quote(from_quote: &[u8], csv: Csv) -> (String, String) {
+    let RecordLimits { bytes, lines } = csv.limits;
+    let end = memchr::memchr(csv.terminator, from_quote).unwrap_or(from_quote.len());
+    let expected = format!(
+        "a quote that closes it before other rows begin, within {lines} lines and {bytes} bytes \
+         (`events.max_record_lines`, `events.max_record_bytes`)"
+    );
+    (beginning(&from_quote[..end]), expected)
 }
 
 /// Counts a record that is longer than the limit.
@@ -120,14 +179,17 @@ pub(crate) fn reject_too_long(
     limits: RecordLimits,
     line: u64,
 ) -> Result<(), EventsError> {
-    let describe = || {
-        let expected = format!(
-            "at most {} bytes; see `events.max_record_bytes`",
-            limits.bytes
-        );
-        (beginning(record), expected)
-    };
+    let describe = || describe_too_long(record, limits);
     sink.reject_row(RejectionReason::RecordTooLong, line, describe)
+}
+
+/// What was found and expected where a record is too long.
+fn describe_too_long(record: &[u8], limits: RecordLimits) -> (String, String) {
+    let expected = format!(
+        "at most {} bytes; see `events.max_record_bytes`",
+        limits.bytes
+    );
+    (beginning(record), expected)
 }
 
 /// The beginning of a text that may be long.

@@ -74,6 +74,48 @@ pub(crate) fn read(
     Ok(rows - group.rows_before)
 }
 
+/// Calls `take` with every row of a row group, and its number in the file; only the columns at the positions `wanted` are read.
+pub(crate) fn for_each_row(
+    file: &LogFile,
+    group: RowGroup,
+    mut wanted: Vec<usize>,
+    take: &mut dyn FnMut(&dyn Row, u64) -> Result<(), EventsError>,
+) -> Result<(), EventsError> {
+    let parquet = |source| EventsError::Parquet {
+        path: file.path.clone(),
+        source,
+    };
+    let opened = File::open(&file.path).map_err(|source| EventsError::Io {
+        path: file.path.clone(),
+        source,
+    })?;
+    wanted.sort_unstable();
+    wanted.dedup();
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, group.metadata);
+    let count = builder.schema().fields().len();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
+    let builder = builder
+        .with_projection(mask)
+        .with_row_groups(vec![group.number])
+        .with_batch_size(BATCH_ROWS);
+    let mut rows = group.rows_before;
+    let mut batches = guarded(|| builder.build()).map_err(parquet)?;
+    while let Some(batch) =
+        guarded(|| Ok::<_, ParquetError>(batches.next().transpose()?)).map_err(parquet)?
+    {
+        let mut at = BatchRow {
+            columns: batch_columns(file, &batch, &wanted, count)?,
+            row: 0,
+        };
+        for row in 0..batch.num_rows() {
+            at.row = row;
+            take(&at, rows + row as u64 + 1)?;
+        }
+        rows += batch.num_rows() as u64;
+    }
+    Ok(())
+}
+
 /// The metadata with the types of the fast path, where it can be taken.
 fn fast_metadata(
     metadata: ArrowReaderMetadata,

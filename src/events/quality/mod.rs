@@ -1,5 +1,6 @@
 //! Which rows were rejected, and why.
 
+pub(crate) mod attributes;
 pub(crate) mod duplicates;
 pub(crate) mod printable;
 pub(crate) mod rejected_share;

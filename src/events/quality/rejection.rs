@@ -39,6 +39,8 @@ pub enum RejectionReason {
     EmptyKind,
     /// The amount is not a finite number, or too large to be summed exactly.
     BadAmount,
+    /// The number of an attribute is not finite.
+    BadNumber,
     /// The day lies before those that the log covers; the row is set aside.
     BeforeCoverage,
     /// The day lies after those that the log covers; the row is set aside.
@@ -59,7 +61,7 @@ impl From<Stray> for RejectionReason {
 
 impl RejectionReason {
     /// Every reason, in the order of reports.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::WrongColumnCount,
         Self::OpenQuote,
         Self::RecordTooLong,
@@ -73,6 +75,7 @@ impl RejectionReason {
         Self::TimeOutOfRange,
         Self::EmptyKind,
         Self::BadAmount,
+        Self::BadNumber,
         Self::BeforeCoverage,
         Self::AfterCoverage,
         Self::InTheFuture,
@@ -94,6 +97,7 @@ impl RejectionReason {
             Self::TimeOutOfRange => "time_out_of_range",
             Self::EmptyKind => "empty_kind",
             Self::BadAmount => "bad_amount",
+            Self::BadNumber => "bad_number",
             Self::BeforeCoverage => "before_coverage",
             Self::AfterCoverage => "after_coverage",
             Self::InTheFuture => "in_the_future",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::attributes::AttributesQuality;
 use super::printable::printable;
 use super::rejection::RejectionReason;
 use crate::events::config::{Escape, Format};
@@ -65,6 +66,9 @@ pub struct QualityReport {
     pub records: usize,
     /// The users with the most events, most first: likely bots, test accounts or placeholders.
     pub top_users: Vec<UserQuality>,
+    /// What the table of attributes holds; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<AttributesQuality>,
 }
 
 /// One file of a log.

@@ -25,7 +25,14 @@ impl fmt::Display for QualityReport {
         render_kinds(self, f)?;
         render_top_users(self, f)?;
         render_rejected(&self.set_aside, f)?;
-        render_rejected(&self.rejected, f)
+        render_rejected(&self.rejected, f)?;
+        match &self.attributes {
+            Some(attributes) => {
+                write!(f, "{attributes}")?;
+                render_rejected(&attributes.rejected, f)
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -179,6 +179,7 @@ fn known_kinds(question: &Question<'_>) -> Vec<String> {
     let mut known: Vec<String> = model
         .chain(&spec.churn_event)
         .chain(&spec.schema.value_kinds)
+        .chain(spec.schema.signal_kinds())
         .chain(question.histories.kinds())
         .cloned()
         .collect();

@@ -104,6 +104,7 @@ impl Builder<'_> {
                 self.ratio(feature, Q::Recency, Q::Tenure, 0.0);
                 self.only_for(feature, 1.0);
             }
+            Q::AttributeLevel(..) | Q::AttributeMissing(_) => self.range(feature, 0.0, 1.0),
             Q::WeekdayRegularity => {
                 self.range(feature, 0.0, 1.0);
                 self.only_for(feature, 2.0);

@@ -27,6 +27,7 @@ static CATALOGUES: LazyLock<[Catalogue; 6]> = LazyLock::new(|| {
             seasonal_years,
             lead_days,
             value_kinds: Vec::new(),
+            attributes: Vec::new(),
         };
     let valued = |value_kinds: &[&str]| FeatureSchema {
         value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),

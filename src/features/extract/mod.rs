@@ -1,6 +1,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::attribute::Seen;
 use super::summary::{ActiveDay, KindTable, Summary};
 use super::{Catalogue, Quantity, Season};
 use crate::history::{Day, HistoryView};
@@ -41,6 +42,12 @@ impl<'a> Extractor<'a> {
                 true => Vec::new(),
                 false => is_value.collect(),
             },
+            signals: schema
+                .attributes
+                .iter()
+                .map(|attribute| kinds.iter().position(|kind| *kind == attribute.name))
+                .map(|position| position.map(|position| position as u16))
+                .collect(),
         };
         Self {
             catalogue,
@@ -69,6 +76,9 @@ impl<'a> Extractor<'a> {
     /// catalogue, NaN where a value cannot be known. Returns whether the user was ever active before `as_of`.
     pub fn extract(&mut self, history: HistoryView<'_>, as_of: Day, out: &mut [f64]) -> bool {
         self.summary.read(history, as_of, &self.table);
+        let attributes = &self.catalogue.schema().attributes;
+        self.summary
+            .read_attributes(history, as_of, attributes, &self.table);
         for (position, quantity) in &self.wanted {
             let value = value(self.catalogue, &self.summary, *quantity);
             // Adding 0 turns -0, the sum of no floating-point numbers, into 0.
@@ -131,7 +141,26 @@ fn value(catalogue: &Catalogue, s: &Summary, quantity: Quantity) -> Option<f64> 
             let again = s.orders.days.checked_sub(1).filter(|again| *again > 0)?;
             units(s.orders.micros - s.orders.first_micros) / f64::from(again)
         }
+        Quantity::AttributeLevel(attribute, level) => {
+            f64::from(s.attribute(attribute) == level_of(catalogue, attribute, level))
+        }
+        Quantity::AttributeNumber(attribute) => match s.attribute(attribute) {
+            Seen::Number(number) => number,
+            Seen::Level(_) | Seen::Missing => return None,
+        },
+        Quantity::SignalAge(attribute) => f64::from(s.signal_age(attribute)?),
+        Quantity::AttributeMissing(attribute) => f64::from(s.attribute(attribute) == Seen::Missing),
     })
+}
+
+/// What is known of users with a level of an attribute: the last one stands for what is not known.
+fn level_of(catalogue: &Catalogue, attribute: u16, level: u16) -> Seen {
+    let attribute = catalogue.schema().attributes.get(usize::from(attribute));
+    let levels = attribute.and_then(|attribute| attribute.levels.as_ref());
+    match levels.map_or(0, Vec::len) {
+        others if usize::from(level) > others => Seen::Missing,
+        _ => Seen::Level(level),
+    }
 }
 
 /// The age of an order; unknown without one, for no order is of the as-of day.

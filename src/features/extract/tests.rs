@@ -16,6 +16,7 @@ fn catalogue() -> Catalogue {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })
     .unwrap()
 }
@@ -219,6 +220,7 @@ fn the_catalogue_has_unique_names_and_windows_that_do_not_pile_up() {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })
     .unwrap();
     let mut names: Vec<&str> = many.features().iter().map(|f| f.name.as_str()).collect();

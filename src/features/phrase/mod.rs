@@ -10,6 +10,7 @@ pub use words::percent;
 use words::several;
 pub(crate) use words::{days, number};
 
+use super::attribute::{MISSING, OTHER};
 use super::extract::trend_windows;
 use super::list::with_article;
 use super::{Catalogue, Feature, Quantity, Season};
@@ -63,8 +64,41 @@ impl Catalogue {
             Quantity::OrderRepeatAmount => {
                 format!("orders after the first of {} on average", number(value))
             }
+            Quantity::AttributeLevel(attribute, _) => self.attribute(attribute, vector)?,
+            Quantity::SignalAge(attribute) => {
+                let name = self.attribute_name(attribute).replace('_', " ");
+                format!("last {name} {} ago", days(value))
+            }
+            Quantity::AttributeNumber(attribute) => {
+                format!("{}: {}", self.attribute_name(attribute), number(value))
+            }
+            Quantity::AttributeMissing(attribute) if value > 0.0 => {
+                format!("{} is not known", self.attribute_name(attribute))
+            }
+            Quantity::AttributeMissing(attribute) => {
+                format!("{} is known", self.attribute_name(attribute))
+            }
             _ => plain(feature, value),
         })
+    }
+
+    /// A user's level of an attribute, whichever of its features is asked about.
+    fn attribute(&self, attribute: u16, vector: &[f64]) -> Option<String> {
+        let name = self.attribute_name(attribute);
+        let is_level =
+            |quantity| matches!(quantity, Quantity::AttributeLevel(a, _) if a == attribute);
+        let mut levels = self.features().iter().zip(vector);
+        let (feature, _) = levels.find(|(f, value)| is_level(f.quantity) && **value > 0.0)?;
+        Some(match feature.name.strip_prefix(&format!("{name} = ")) {
+            Some(MISSING) | None => format!("{name} is not known"),
+            Some(OTHER) => format!("{name} is none of the frequent ones"),
+            Some(level) => format!("{name} is {level}"),
+        })
+    }
+
+    fn attribute_name(&self, attribute: u16) -> &str {
+        let attribute = self.schema().attributes.get(usize::from(attribute));
+        attribute.map_or("", |attribute| attribute.name.as_str())
     }
 
     /// The change that the counts say; the feature itself lies between it and no change.

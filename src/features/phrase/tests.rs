@@ -52,6 +52,7 @@ fn catalogue() -> Catalogue {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })
     .unwrap()
 }
@@ -248,6 +249,7 @@ fn sentences_read_as_a_person_would_say_them() {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })
     .unwrap();
     let named = [
@@ -333,6 +335,7 @@ fn a_season_is_described_beside_its_year() {
         seasonal_years: 2,
         lead_days,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     };
     let say = |schema: FeatureSchema, named: &[(&str, f64)]| {
         let catalogue = Catalogue::new(schema).unwrap();

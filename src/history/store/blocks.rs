@@ -1,9 +1,11 @@
 //! All users of a log by blocks, in their compact form, and the decoded users of one block.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::spill::SpillFile;
-use crate::history::{DayRecord, HistoryError, HistoryView, codec};
+use crate::history::attributes::UserAttributes;
+use crate::history::{AttributesView, DayRecord, HistoryError, HistoryView, codec};
 
 /// Users of a block, which are decoded at once.
 pub const BLOCK_USERS: usize = 256;
@@ -104,6 +106,8 @@ pub struct Block {
     name_ends: Vec<usize>,
     records: Vec<DayRecord>,
     record_ends: Vec<usize>,
+    /// The attributes of all users, where there are some.
+    pub(super) attributes: Option<Arc<UserAttributes>>,
     pub(super) scratch: Vec<u8>,
 }
 
@@ -160,7 +164,16 @@ impl Block {
                 let user = &self.names[name_start..*name_end];
                 let records = &self.records[start..*end];
                 (name_start, start) = (*name_end, *end);
-                (*position, user, HistoryView { records })
+                let history = HistoryView {
+                    records,
+                    attributes: self.attributes_of(*position),
+                };
+                (*position, user, history)
             })
+    }
+
+    fn attributes_of(&self, position: usize) -> AttributesView<'_> {
+        let all = self.attributes.as_ref();
+        all.map_or_else(AttributesView::default, |all| all.of(position))
     }
 }

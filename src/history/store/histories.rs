@@ -7,7 +7,11 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::blocks::{BLOCK_USERS, Block, Blocks};
-use crate::history::{Day, DayRecord, History, HistoryError, HistoryView, Totals, codec};
+use crate::history::attributes::UserAttributes;
+use crate::history::{
+    AttributeColumn, AttributeTable, Attributes, AttributesJoined, Day, DayRecord, History,
+    HistoryError, HistoryView, Totals, codec,
+};
 
 /// Blocks whose results are held until they are taken in order.
 const BLOCKS_AHEAD: usize = 64;
@@ -21,6 +25,8 @@ pub struct Histories {
     kinds: Vec<String>,
     totals: Totals,
     blocks: Arc<Blocks>,
+    /// What is known of the users beside events; `None` where nothing was joined.
+    attributes: Option<Arc<UserAttributes>>,
 }
 
 impl PartialEq for Histories {
@@ -35,6 +41,7 @@ impl PartialEq for Histories {
         };
         self.kinds == other.kinds
             && self.totals == other.totals
+            && self.attributes == other.attributes
             && self.blocks.len() == other.blocks.len()
             && (0..self.blocks.len()).all(&mut equal)
     }
@@ -46,7 +53,31 @@ impl Histories {
             kinds,
             totals,
             blocks: Arc::new(blocks),
+            attributes: None,
         }
+    }
+
+    /// The same histories with the attributes of a table, in place of those that they may have; and how both belong
+    /// together.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where the histories cannot be read.
+    pub fn with_attributes(
+        self,
+        table: AttributeTable,
+    ) -> Result<(Self, AttributesJoined), HistoryError> {
+        let (attributes, joined) = table.join(|take| self.for_each(take))?;
+        let with = Self {
+            attributes: Some(Arc::new(attributes)),
+            ..self
+        };
+        Ok((with, joined))
+    }
+
+    /// The columns of attributes; empty where none were joined.
+    pub fn attribute_columns(&self) -> &[AttributeColumn] {
+        let attributes = self.attributes.as_ref();
+        attributes.map_or(&[], |attributes| attributes.columns())
     }
 
     /// The names of the kinds, sorted; a record's `kind` is a position in this list.
@@ -125,13 +156,20 @@ impl Histories {
                 if !records.iter().all(is_known) {
                     return Err(damaged());
                 }
-                return Ok(Some((
-                    String::from_utf8_lossy(name).into_owned(),
-                    History { records },
-                )));
+                let history = History {
+                    records,
+                    attributes: self.attributes_of(number * BLOCK_USERS + at),
+                };
+                let name = String::from_utf8_lossy(name).into_owned();
+                return Ok(Some((name, history)));
             }
         }
         Ok(None)
+    }
+
+    fn attributes_of(&self, position: usize) -> Attributes {
+        let all = self.attributes.as_ref();
+        all.map_or_else(Attributes::default, |all| all.owned(position))
     }
 
     /// How many blocks of users there are.
@@ -148,7 +186,7 @@ impl Histories {
         (0..self.blocks.len()).try_for_each(|number| take(self.blocks.bytes(number, &mut scratch)?))
     }
 
-    /// SHA-256 of all kinds, users and records: of the digests of the blocks in their compact form.
+    /// SHA-256 of all kinds, users, records and attributes: of the digests of the blocks in their compact form.
     pub fn digest(&self) -> Result<String, HistoryError> {
         let mut digest = Sha256::new();
         for kind in &self.kinds {
@@ -163,6 +201,9 @@ impl Histories {
             .map_init(Vec::new, block)
             .collect::<Result<_, HistoryError>>()?;
         blocks.iter().for_each(|block| digest.update(block));
+        if let Some(attributes) = &self.attributes {
+            attributes.bytes(|bytes| digest.update(bytes));
+        }
         Ok(hex::encode(digest.finalize()))
     }
 
@@ -292,6 +333,7 @@ impl Histories {
         chosen: &impl Fn(usize) -> bool,
         into: &mut Block,
     ) -> Result<(), HistoryError> {
+        into.attributes.clone_from(&self.attributes);
         let mut scratch = std::mem::take(&mut into.scratch);
         let bytes = self.blocks.bytes(number, &mut scratch)?;
         let decoded = into.decode(bytes, number * BLOCK_USERS, chosen);

@@ -104,6 +104,7 @@ fn formulas(
         FeatureGroup::Amount,
         FeatureGroup::OtherEvents,
         FeatureGroup::Season,
+        FeatureGroup::Attribute,
     ];
     let sum = |group| {
         of.iter()

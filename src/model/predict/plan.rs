@@ -7,7 +7,7 @@ use crate::model::value::scorer::ValuePlan;
 use crate::model::{BgNbd, BundleSpec, ChurnModel, Column, Derived, Expansion, SpendRegression};
 
 /// The feature groups, in the order in which equal effects are reported.
-pub(crate) const GROUPS: [FeatureGroup; 7] = [
+pub(crate) const GROUPS: [FeatureGroup; 8] = [
     FeatureGroup::Recency,
     FeatureGroup::Frequency,
     FeatureGroup::Tenure,
@@ -15,6 +15,7 @@ pub(crate) const GROUPS: [FeatureGroup; 7] = [
     FeatureGroup::Amount,
     FeatureGroup::OtherEvents,
     FeatureGroup::Season,
+    FeatureGroup::Attribute,
 ];
 
 /// See the module. Columns are those of the preprocessing: features, then derived numbers.

@@ -46,6 +46,7 @@ fn spec_of(seasonal_years: u16, lead_days: u32, value_kinds: &[&str]) -> BundleS
         seasonal_years,
         lead_days,
         value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        attributes: Vec::new(),
     };
     let catalogue = Catalogue::new(schema.clone()).unwrap();
     let columns = catalogue

@@ -62,7 +62,11 @@ const HISTORY: FieldLimits = FieldLimits(&[
     list(1, "events", ENTRIES_MOST, NOTHING),
     list(2, "days", ENTRIES_MOST, NOTHING),
 ]);
-const SUBJECT: FieldLimits = FieldLimits(&[one(2, "history", HISTORY), one(3, "features", NAMED)]);
+const SUBJECT: FieldLimits = FieldLimits(&[
+    one(2, "history", HISTORY),
+    one(3, "features", NAMED),
+    list(5, "attributes", NUMBERS_MOST, NOTHING),
+]);
 const HORIZONS: FieldLimit = numbers(4, "horizon_days", TENSORS_MOST);
 const SCORE: FieldLimits = FieldLimits(&[one(1, "subject", SUBJECT), HORIZONS]);
 const BATCH: FieldLimits = FieldLimits(&[list(1, "subjects", SUBJECTS_MOST, SUBJECT), HORIZONS]);

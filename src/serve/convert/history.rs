@@ -1,5 +1,5 @@
 use super::request::{RequestContext, day};
-use crate::history::{Amount, Day, DayClock, DayRecord, History, HistoryError};
+use crate::history::{Amount, Attributes, Day, DayClock, DayRecord, History, HistoryError};
 use crate::serve::errors::{CallError, FieldPath};
 use crate::serve::registry::ServedModel;
 use crate::serve::registry::vocabulary::{UnknownKinds, Unseen};
@@ -23,6 +23,7 @@ pub(super) fn inline(
     context: &RequestContext,
     clock: &mut DayClock,
     history: wire::History,
+    attributes: Attributes,
     path: FieldPath,
 ) -> Result<InlineHistory, CallError> {
     let Some(as_of) = context.params.as_of.filter(|_| context.params.as_of_given) else {
@@ -63,7 +64,7 @@ pub(super) fn inline(
         CallError::field(format!("{path}.history"), problem)
     })?;
     Ok(InlineHistory {
-        history,
+        history: history.with_attributes(attributes),
         as_of,
         events_after_as_of,
         unknown,

@@ -2,6 +2,7 @@
 //!
 //! Messages are taken apart in full, so that a new field breaks the build until its meaning is decided.
 
+pub(crate) mod attributes;
 pub(crate) mod conversion;
 pub(crate) mod features;
 pub(crate) mod history;

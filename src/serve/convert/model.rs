@@ -127,6 +127,7 @@ fn basic(model: &ServedModel) -> wire::Model {
         lead_days: _,
         // The features that they make are listed.
         value_kinds: _,
+        attributes: _,
     } = schema;
     wire::Model {
         version: model.version().to_owned(),

@@ -199,6 +199,7 @@ impl From<FeatureGroup> for wire::FeatureGroup {
             FeatureGroup::Amount => Self::Amount,
             FeatureGroup::OtherEvents => Self::OtherEvents,
             FeatureGroup::Season => Self::Season,
+            FeatureGroup::Attribute => Self::Attribute,
         }
     }
 }

@@ -1,7 +1,8 @@
+use super::attributes::attributes;
 use super::features::{named, packed};
 use super::history::{InlineHistory, inline};
 use super::request::RequestContext;
-use crate::history::{Day, DayClock, History};
+use crate::history::{Attributes, Day, DayClock, History};
 use crate::serve::errors::{CallError, FieldPath};
 use crate::serve::wire;
 use crate::serve::wire::subject::Subject as SubjectForm;
@@ -26,11 +27,25 @@ pub(crate) fn parse(
     subject: wire::Subject,
     path: FieldPath,
 ) -> Result<ParsedSubject, CallError> {
-    let wire::Subject { subject } = subject;
+    let wire::Subject {
+        subject,
+        attributes: given,
+    } = subject;
+    let is_vector = matches!(
+        subject,
+        Some(SubjectForm::Features(_) | SubjectForm::PackedFeatures(_))
+    );
+    if is_vector && !given.is_empty() {
+        return Err(CallError::field(
+            format!("{path}.attributes"),
+            "belongs to user_id and history: features have attributes in them already",
+        ));
+    }
+    let known = attributes(&context.model, given, path)?;
     match subject {
-        Some(SubjectForm::UserId(id)) => user(context, id, path),
+        Some(SubjectForm::UserId(id)) => user(context, id, known, path),
         Some(SubjectForm::History(history)) => {
-            inline(context, clock, history, path).map(ParsedSubject::Inline)
+            inline(context, clock, history, known, path).map(ParsedSubject::Inline)
         }
         Some(SubjectForm::Features(features)) => {
             named(&context.model, features, path).map(ParsedSubject::Named)
@@ -46,7 +61,12 @@ pub(crate) fn parse(
 }
 
 /// Looks a user up in the roll-up.
-fn user(context: &RequestContext, id: String, path: FieldPath) -> Result<ParsedSubject, CallError> {
+fn user(
+    context: &RequestContext,
+    id: String,
+    attributes: Attributes,
+    path: FieldPath,
+) -> Result<ParsedSubject, CallError> {
     let users = context
         .users
         .as_ref()
@@ -71,7 +91,10 @@ fn user(context: &RequestContext, id: String, path: FieldPath) -> Result<ParsedS
     };
     // A roll-up without events has no day, and no users either.
     match (found, context.params.as_of) {
-        (Some(history), Some(as_of)) => Ok(ParsedSubject::User(history, as_of)),
+        (Some(history), Some(as_of)) => {
+            let history = history.with_attributes(attributes);
+            Ok(ParsedSubject::User(history, as_of))
+        }
         _ => Err(CallError::unknown_user(path, id)),
     }
 }

@@ -69,6 +69,7 @@ impl ServedModel {
             .iter()
             .chain(&bundle.spec().churn_event)
             .chain(&catalogue.schema().value_kinds)
+            .chain(catalogue.schema().signal_kinds())
             .chain(of_conversion.into_iter().flat_map(ConversionModel::kinds))
             .cloned()
             .collect();

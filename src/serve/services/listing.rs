@@ -79,6 +79,7 @@ fn answer(
     }
     let subjects = ids.iter().map(|id| wire::Subject {
         subject: Some(SubjectForm::UserId(id.clone())),
+        attributes: Vec::new(),
     });
     // Past the engine: what is listed is neither counted among the scores that callers ask for nor compared with a shadow's.
     let scores = score_batch(context, subjects.collect());

@@ -1,6 +1,6 @@
 //! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
-use crate::features::FeatureSchema;
+use crate::features::{Attribute, FeatureSchema};
 use crate::history::Histories;
 use crate::model::{BundleSpec, ConversionModel};
 use crate::train::settings::{ConversionConfig, TrainConfig};
@@ -39,6 +39,19 @@ pub enum AgreementError {
          events.paths"
     )]
     NoAmounts,
+    /// Attributes that the model weighs and that were not read.
+    #[error(
+        "the model weighs the attribute `{name}`, a {kind}, and {found}: give the table that it was fitted with by [attributes] \
+         in the configuration"
+    )]
+    MissingAttribute {
+        /// The attribute.
+        name: String,
+        /// `category` or `number`.
+        kind: &'static str,
+        /// What there is in its place.
+        found: String,
+    },
 }
 
 fn kinds(names: &[String]) -> String {
@@ -112,6 +125,33 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
     }
 }
 
+/// Refuses a log to which attributes that the model weighs were not joined: all of its users would look as if they were not
+/// known.
+///
+/// # Errors
+/// [`AgreementError::MissingAttribute`] names the first one.
+pub fn check_attributes(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementError> {
+    let of_tables = |attribute: &&Attribute| !attribute.signal;
+    for attribute in spec.schema.attributes.iter().filter(of_tables) {
+        let mut columns = log.attribute_columns().iter();
+        let column = columns.find(|column| column.name == attribute.name);
+        let found = match column {
+            Some(column) if column.kind == attribute.kind() => continue,
+            Some(column) => format!("the configuration says that it is a {}", column.kind.name()),
+            None if log.attribute_columns().is_empty() => {
+                "no table of attributes was read".to_owned()
+            }
+            None => "the table of attributes has no such column".to_owned(),
+        };
+        return Err(AgreementError::MissingAttribute {
+            name: attribute.name.clone(),
+            kind: attribute.kind().name(),
+            found,
+        });
+    }
+    Ok(())
+}
+
 /// Refuses a configuration that asks potential users another question than the model's.
 fn check_conversion(
     part: &ConversionModel,
@@ -168,7 +208,14 @@ pub fn check_log(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementErro
 fn check_kinds(spec: &BundleSpec, log: &[String]) -> Result<(), AgreementError> {
     let weighed = |schema: &FeatureSchema| -> Vec<String> {
         let used = schema.activity.iter().chain(&schema.other_kinds);
-        used.filter(|kind| !log.contains(kind)).cloned().collect()
+        let used = used.chain(schema.signal_kinds());
+        let mut missing: Vec<String> = Vec::new();
+        for kind in used.filter(|kind| !log.contains(kind)) {
+            if !missing.contains(kind) {
+                missing.push(kind.clone());
+            }
+        }
+        missing
     };
     let mut missing = weighed(&spec.schema);
     if let Some(part) = &spec.conversion {

@@ -21,7 +21,7 @@ use super::settings::{
 };
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
-use crate::events::EventsConfig;
+use crate::events::{AttributesConfig, EventsConfig};
 use crate::kpi::{CostsConfig, KpiConfig};
 use crate::lifecycle::Thresholds;
 use crate::model::Bands;
@@ -77,6 +77,8 @@ pub enum ConfigError {
 pub struct Config {
     /// How to read the log.
     pub events: EventsConfig,
+    /// How to read what is known of users beside the log; `None` for nothing.
+    pub attributes: Option<AttributesConfig>,
     /// Everything that decides a fit.
     pub train: TrainConfig,
     /// What `check` holds a model against.
@@ -93,6 +95,8 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct File {
     events: EventsConfig,
+    #[serde(default)]
+    attributes: Option<AttributesConfig>,
     churn: ChurnConfig,
     #[serde(default)]
     model: ModelConfig,
@@ -135,6 +139,7 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let File {
             events,
+            attributes,
             churn,
             model,
             segments,
@@ -168,7 +173,12 @@ impl Config {
             .validate()
             .and_then(|()| check.validate(&horizons))
             .and_then(|()| kpi.validate())
-            .and_then(|()| costs.validate());
+            .and_then(|()| costs.validate())
+            .and_then(|()| {
+                attributes
+                    .as_ref()
+                    .map_or(Ok(()), AttributesConfig::validate)
+            });
         checked.map_err(|source| ConfigError::Setting {
             path: path.to_owned(),
             position: DeTable::parse(text)
@@ -183,6 +193,7 @@ impl Config {
             .to_owned();
         Ok(Self {
             events,
+            attributes,
             train,
             check,
             kpi,

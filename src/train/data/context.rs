@@ -1,7 +1,7 @@
 //! What a fit is given, and what every step of it needs.
 
 use super::labels::Labeller;
-use super::schema::feature_schema;
+use super::schema::labelled_schema;
 use super::snapshots::Observed;
 use crate::features::{Catalogue, FeatureSchema};
 use crate::history::{Coverage, Day, Histories};
@@ -57,7 +57,7 @@ impl<'a> TrainContext<'a> {
     /// The context of a log whose first event is on `first_day`.
     ///
     /// # Errors
-    /// Those of [`feature_schema`].
+    /// Those of [`labelled_schema`].
     pub(crate) fn new(input: &FitInput<'a>, first_day: Day) -> Result<Self, TrainError> {
         Self::asking(input, first_day, Question::from(&input.config.churn))
     }
@@ -65,24 +65,24 @@ impl<'a> TrainContext<'a> {
     /// The context of any question. The configuration's `churn` table describes it too: its activity, horizons and lead.
     ///
     /// # Errors
-    /// Those of [`feature_schema`].
+    /// Those of [`labelled_schema`].
     pub(crate) fn asking(
         input: &FitInput<'a>,
         first_day: Day,
         question: Question,
     ) -> Result<Self, TrainError> {
         let observed = Observed::new(first_day, input.coverage, input.as_of);
-        let schema = feature_schema(input.histories, input.config, &observed)?;
-        let catalogue = Catalogue::new(FeatureSchema {
-            value_kinds: Vec::new(),
-            ..schema.clone()
-        })?;
         let labeller = Labeller::asking(
             &question,
             input.config.churn.lead_days,
             input.histories.kinds(),
             observed.clone(),
         );
+        let schema = labelled_schema(input.histories, input.config, &observed, &labeller)?;
+        let catalogue = Catalogue::new(FeatureSchema {
+            value_kinds: Vec::new(),
+            ..schema.clone()
+        })?;
         Ok(Self {
             histories: input.histories,
             config: input.config,

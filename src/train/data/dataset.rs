@@ -356,16 +356,9 @@ mod tests {
             window_days: 30,
         };
         let activity = vec!["purchase".to_owned()];
-        let catalogue = Catalogue::new(FeatureSchema {
-            activity: activity.clone(),
-            other_kinds: Vec::new(),
-            horizon_days: vec![30],
-            amounts: false,
-            seasonal_years: 0,
-            lead_days: 0,
-            value_kinds: Vec::new(),
-        })
-        .unwrap();
+        let schema = r#"{"activity": ["purchase"], "other_kinds": [], "horizon_days": [30], "amounts": false}"#;
+        let schema: FeatureSchema = serde_json::from_str(schema).unwrap();
+        let catalogue = Catalogue::new(schema).unwrap();
         let mut builder = Builder {
             extractor: Extractor::new(&catalogue, &activity),
             outcome: |_: HistoryView<'_>, _: Day| Ok((false, ())),

@@ -1,5 +1,6 @@
 //! What a model learns from: labels, snapshot dates, datasets.
 
+pub(crate) mod attribute_levels;
 pub(crate) mod context;
 pub(crate) mod coverage_notes;
 pub(crate) mod dataset;

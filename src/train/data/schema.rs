@@ -1,5 +1,7 @@
 //! Which kinds of events and which horizons the features are made of.
 
+use super::attribute_levels::attributes;
+use super::labels::Labeller;
 use super::snapshots::Observed;
 use crate::features::season::YEAR_DAYS;
 use crate::features::{FeatureSchema, SEASONAL_YEARS_LIMIT, nearest};
@@ -23,6 +25,20 @@ pub fn feature_schema(
     histories: &Histories,
     config: &TrainConfig,
     observed: &Observed,
+) -> Result<FeatureSchema, TrainError> {
+    let labeller = Labeller::new(&config.churn, histories.kinds(), observed.clone());
+    labelled_schema(histories, config, observed, &labeller)
+}
+
+/// The same for the rows that have a label.
+///
+/// # Errors
+/// Those of [`feature_schema`].
+pub(crate) fn labelled_schema(
+    histories: &Histories,
+    config: &TrainConfig,
+    observed: &Observed,
+    labeller: &Labeller,
 ) -> Result<FeatureSchema, TrainError> {
     let kinds = histories.kinds();
     let churn = &config.churn;
@@ -53,7 +69,8 @@ pub fn feature_schema(
         Some(value) => value_kinds(histories, value)?,
         None => Vec::new(),
     };
-    let seasonal_years = seasonal_years(config, observed, horizon_days[0]);
+    let shortest_days = horizon_days[0];
+    let seasonal_years = seasonal_years(config, observed, shortest_days);
     Ok(FeatureSchema {
         activity,
         other_kinds: other_kinds(histories, config),
@@ -67,6 +84,7 @@ pub fn feature_schema(
             0
         },
         value_kinds,
+        attributes: attributes(histories, config, (observed, labeller), shortest_days)?,
     })
 }
 

@@ -93,6 +93,7 @@ mod tests {
             seasonal_years: 0,
             lead_days: 0,
             value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            attributes: Vec::new(),
         })
         .unwrap()
     }

@@ -98,7 +98,10 @@ impl Dice {
                 Some(SubjectForm::History(History { events, days }))
             }
         };
-        Subject { subject: form }
+        Subject {
+            subject: form,
+            attributes: Vec::new(),
+        }
     }
 
     fn batch(&mut self) -> BatchScoreUsersRequest {

@@ -277,6 +277,7 @@ async fn tensors_have_the_bits_of_features_and_features_without_orders_have_no_v
             subject: Some(SubjectForm::PackedFeatures(PackedFeatures {
                 values: vector.clone(),
             })),
+            attributes: Vec::new(),
         };
         let asked = ScoreUserRequest {
             feature_hash: bundle.spec().feature_hash.clone(),
@@ -311,6 +312,7 @@ async fn tensors_have_the_bits_of_features_and_features_without_orders_have_no_v
             subject: Some(SubjectForm::PackedFeatures(PackedFeatures {
                 values: lacking,
             })),
+            attributes: Vec::new(),
         })
     };
     let score = server.score(asked).await.unwrap();

@@ -44,6 +44,7 @@ fn packed(bundle: &Bundle, user: usize) -> Subject {
         subject: Some(SubjectForm::PackedFeatures(PackedFeatures {
             values: vector(bundle, user),
         })),
+        attributes: Vec::new(),
     }
 }
 
@@ -96,6 +97,7 @@ pub fn about_histories(bundle: &Bundle, users: usize, days: i32) -> BatchScoreUs
     };
     let subjects = (0..users).map(|user| Subject {
         subject: Some(SubjectForm::History(history(user))),
+        attributes: Vec::new(),
     });
     let as_of = spec.training.as_of.to_string();
     BatchScoreUsersRequest {
@@ -125,6 +127,7 @@ pub fn about_ids(rollup: &Path, users: usize) -> Result<BatchScoreUsersRequest> 
         if lately && subjects.len() < users {
             subjects.push(Subject {
                 subject: Some(SubjectForm::UserId(id)),
+                attributes: Vec::new(),
             });
         }
     }

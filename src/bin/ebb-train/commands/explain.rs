@@ -69,6 +69,7 @@ pub(crate) fn explain(args: &Args, output: Output) -> Outcome {
     if !args.allow_missing_kinds {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
+    agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "explain", output)?;
     if bundle.conversion().is_some() {

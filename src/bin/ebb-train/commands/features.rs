@@ -116,6 +116,7 @@ fn schema(
     let Some(spec) = spec else {
         return feature_schema(histories, &config.train, observed).map_err(failed);
     };
+    agreement::check_attributes(spec, histories).map_err(usage)?;
     if let Err(missing) = agreement::check_log(spec, histories) {
         output.warn(&missing.to_string());
     }

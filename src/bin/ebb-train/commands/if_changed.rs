@@ -26,6 +26,15 @@ pub(super) fn made_from(
         display.phases(),
     );
     let log = found.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+    // Of both tables, since a change of either is a change of what the bundle is made from.
+    let mut files_hash = log.hash;
+    let (mut files, mut bytes) = (log.files, log.bytes);
+    if let Some(attributes) = &config.attributes {
+        let found = attributes.fingerprint(&config.folder, display.phases());
+        let table = found.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+        files_hash = format!("{files_hash} {}", table.hash);
+        (files, bytes) = (files + table.files, bytes + table.bytes);
+    }
     Ok(MadeFrom {
         ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
         config_hash: config.train.hash.clone(),
@@ -33,9 +42,9 @@ pub(super) fn made_from(
         sample_users: args.sample_users,
         random_forest: args.random_forest,
         previous: previous.map(|bundle| bundle.version().to_owned()),
-        files: log.files,
-        bytes: log.bytes,
-        files_hash: log.hash,
+        files,
+        bytes,
+        files_hash,
     })
 }
 

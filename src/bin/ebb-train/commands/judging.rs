@@ -65,6 +65,9 @@ pub(crate) fn read_for(
             agreement::check_log(bundle.spec(), &read.histories).map_err(failed)?;
         }
     }
+    for bundle in bundles {
+        agreement::check_attributes(bundle.spec(), &read.histories).map_err(usage)?;
+    }
     Ok(read)
 }
 

@@ -138,6 +138,7 @@ pub(crate) fn kpi(args: &Args, output: Output) -> Outcome {
     check_rejected(&quality, &config)?;
     if let Some(bundle) = &bundle {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
+        agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     }
     let definitions = definitions(&config, bundle.as_ref());
     check_order_kinds(&config, &definitions, &histories)?;

@@ -66,6 +66,7 @@ pub(crate) fn laws(args: &Args, output: Output) -> Outcome {
     check_rejected(&quality, &config)?;
     if let Some(bundle) = &bundle {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
+        agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     }
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "look at", output)?;

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use ebb::events::{EventsError, LogRequest, QualityReport, ReadLog, read_log};
+use ebb::events::{
+    AttributesRequest, EventsError, LogRequest, QualityReport, ReadLog, join_attributes, read_log,
+};
 use ebb::history::{Coverage, Day, DayClock, LabelKinds, Users};
 use ebb::train::TrainError;
 use ebb::train::config::Config;
@@ -84,13 +86,39 @@ fn read_silently(
     };
     let display = ProgressDisplay::new(output);
     let done = read_log(&request, display.phases());
+    let done = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) });
+    let done = done.and_then(|read| with_attributes(read, config, until, &display));
     // What is said next must not run into the bar.
     drop(display);
-    let read = done.map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })?;
+    let read = done?;
+    let attributes = read.quality.attributes.iter();
+    for warning in attributes.flat_map(|attributes| attributes.warnings()) {
+        output.warn(&warning);
+    }
     if let Some(path) = &log.quality {
         outputs::write_quality(path, &read.quality)?;
     }
     Ok(read)
+}
+
+/// The log with the attributes of its users, where a table of them is configured.
+fn with_attributes(
+    read: ReadLog,
+    config: &Config,
+    until: Option<Day>,
+    display: &ProgressDisplay,
+) -> Result<ReadLog, Failure> {
+    let Some(attributes) = &config.attributes else {
+        return Ok(read);
+    };
+    let request = AttributesRequest {
+        config: attributes,
+        events: &config.events,
+        base_dir: &config.folder,
+        until: until.unwrap_or(read.coverage.labels_until),
+    };
+    join_attributes(read, &request, display.phases())
+        .map_err(|e| if e.is_setting() { usage(e) } else { failed(e) })
 }
 
 /// Refuses a log of which more rows are rejected than the configuration allows.

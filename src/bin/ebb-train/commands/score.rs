@@ -70,6 +70,7 @@ pub(crate) fn score(args: &Args, output: Output) -> Outcome {
     if args.partition.is_none() && !args.allow_missing_kinds {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
+    agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     let as_of = args.as_of.unwrap_or(coverage.labels_until);
     check_stale(&coverage, as_of, args.allow_stale, "score", output)?;
     if bundle.conversion().is_some() {

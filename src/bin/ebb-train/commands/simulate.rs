@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Baskets grow by this share in each month of their user's tenure, for so many months, such as 0.08=9.
     #[arg(long, value_name = "SHARE=MONTHS", value_parser = spend_growth)]
     pub(crate) spend_growth: Option<SpendGrowth>,
+    /// Also write attributes.csv: a plan that changes over time, an age and a country of each user, for `[attributes]`.
+    #[arg(long)]
+    pub(crate) attributes: bool,
     /// The folder to write.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -69,6 +72,7 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
         release: args.release,
         spend: args.spend_growth,
     };
+    options.attributes = args.attributes;
     let display = ProgressDisplay::new(output);
     let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;
     drop(display);

@@ -110,6 +110,7 @@ pub(crate) fn top(args: &Args, output: Output) -> Outcome {
     if !args.allow_missing_kinds {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
     }
+    agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     let as_of = args.as_of.unwrap_or(match args.by {
         By::Risk | By::Loss => coverage.labels_until,
         By::Conversion => coverage

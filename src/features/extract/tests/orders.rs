@@ -12,6 +12,7 @@ fn schema(value_kinds: &[&str]) -> FeatureSchema {
         seasonal_years: 1,
         lead_days: 0,
         value_kinds: value_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        attributes: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ fn schema(horizon_days: &[u16], seasonal_years: u16, lead_days: u32) -> FeatureS
         seasonal_years,
         lead_days,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     }
 }
 

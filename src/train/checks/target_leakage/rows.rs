@@ -33,12 +33,13 @@ pub(crate) fn too_good(
     let suspicion = |(auc, feature): &(f64, &Feature)| LeakageFinding::TooGood {
         feature: feature.name.clone(),
         name: kind_of(feature.quantity, catalogue)
+            .or_else(|| attribute_of(feature.quantity, catalogue))
             .unwrap_or(&feature.name)
             .to_owned(),
-        column: if feature.group == FeatureGroup::Amount {
-            "events.amount"
-        } else {
-            "events.kind"
+        column: match feature.group {
+            FeatureGroup::Amount => "events.amount",
+            FeatureGroup::Attribute => "attributes.columns",
+            _ => "events.kind",
         },
         horizon_days,
         auc: *auc,
@@ -251,7 +252,11 @@ fn is_activity(quantity: Quantity, activity: usize) -> bool {
         | Quantity::OrderRecency
         | Quantity::OrderAge
         | Quantity::OrderAmount
-        | Quantity::OrderRepeatAmount => false,
+        | Quantity::OrderRepeatAmount
+        | Quantity::AttributeLevel(..)
+        | Quantity::AttributeNumber(_)
+        | Quantity::AttributeMissing(_)
+        | Quantity::SignalAge(_) => false,
     }
 }
 
@@ -263,6 +268,19 @@ fn kind_of(quantity: Quantity, catalogue: &Catalogue) -> Option<&String> {
         | Quantity::KindRecency(kind) => catalogue.kinds().get(usize::from(kind)),
         _ => None,
     }
+}
+
+/// The attribute that a feature is of.
+fn attribute_of(quantity: Quantity, catalogue: &Catalogue) -> Option<&String> {
+    let position = match quantity {
+        Quantity::AttributeLevel(position, _)
+        | Quantity::AttributeNumber(position)
+        | Quantity::AttributeMissing(position)
+        | Quantity::SignalAge(position) => position,
+        _ => return None,
+    };
+    let attribute = catalogue.schema().attributes.get(usize::from(position));
+    attribute.map(|attribute| &attribute.name)
 }
 
 #[cfg(test)]

@@ -185,6 +185,7 @@ fn catalogue() -> Catalogue {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })
     .unwrap()
 }

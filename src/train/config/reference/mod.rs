@@ -1,6 +1,7 @@
 //! Every section and key of `ebb.toml`, as the page of the reference describes it. Tests compare the rows with the types: names,
 //! defaults, and both sides of every range.
 
+mod attributes;
 mod check;
 mod conversion;
 mod kpi;
@@ -17,12 +18,18 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 13] = [
+pub static SECTIONS: [Section; 14] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
                   column by its name, or to an expression in the Common Expression Language, `{ expr = '...' }`.",
         settings: Cow::Borrowed(log::EVENTS),
+    },
+    Section {
+        name: "attributes",
+        purpose: "What is known of users beside the log, such as a plan or an age: a table with a row for each user and day of \
+                  change. Without the table nothing of it is weighed.",
+        settings: Cow::Borrowed(attributes::ATTRIBUTES),
     },
     Section {
         name: "churn",

@@ -95,6 +95,13 @@ pub(super) const MODEL: &[Setting] = &[
         "Features, kinds and columns (`events.kind`, `events.amount`) that a leakage check stops at and that are meant.",
     )
     .default("[]"),
+    Setting::new(
+        "signals",
+        "string or list of strings",
+        "Kinds of events whose amounts are answers and not money, such as the scores of a survey. The last amount, the days since \
+         and whether there was one are features, with kinks, so that a middling answer may speak most for staying.",
+    )
+    .default("[]"),
 ];
 
 pub(super) const SEGMENTS: &[Setting] = &[

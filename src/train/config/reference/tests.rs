@@ -12,7 +12,8 @@ use crate::train::config::Config;
 
 /// The required keys and nothing else.
 const SMALL: &str = "[events]\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]\nactive_within_days = 90\n\
-                     [value]\nkinds = [\"purchase\"]\n[conversion]\nevent = \"purchase\"\n[releases]\nday = 2026-03-01\n";
+                     [value]\nkinds = [\"purchase\"]\n[conversion]\nevent = \"purchase\"\n[releases]\nday = 2026-03-01\n\
+                     [attributes]\npaths = \"a.csv\"\nuser = \"id\"\nstatic = \"country\"\n";
 
 /// The small file without a key of a section.
 fn without_setting(section: &str, key: &str) -> String {
@@ -78,6 +79,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
         check,
         kpi,
         costs,
+        attributes,
         ..
     } = parse(SMALL).unwrap();
     // What the reader of logs applies where an optional key is left out.
@@ -91,6 +93,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
     for Section { name, settings, .. } in &SECTIONS {
         let found = match *name {
             "events" => table(&events),
+            "attributes" => table(attributes.as_ref().unwrap()),
             "churn" => table(&train.churn),
             "model" => table(&train.model),
             "segments" => table(&train.segments),
@@ -120,6 +123,8 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
                     assert_eq!(found, Some(value), "{place}");
                 }
                 // The serialised form leaves out what is not set; no path is an empty list.
+                // A table of attributes names a column, or there is none to be read.
+                DefaultValue::Otherwise(_) if place == "attributes.static" => {}
                 DefaultValue::Otherwise(_) => {
                     let unset = found.is_none_or(|v| v.as_array().is_some_and(Vec::is_empty));
                     assert!(unset, "{place} has a default");
@@ -177,7 +182,7 @@ fn the_types_are_those_that_the_parser_accepts() {
             let wrong = match setting.value {
                 "string" | "string or `{ expr }`" => "[1]",
                 "integer" | "number" | "boolean" | "number or numbers by horizon" => "\"one\"",
-                "list of tables" | "date" => "[1]",
+                "list of tables" | "table" | "date" => "[1]",
                 "string or list of strings" | "integer or list of integers" => "{ a = 1 }",
                 other => panic!("no example of what `{other}` is not"),
             };

@@ -10,6 +10,7 @@ pub(super) fn catalogue() -> Catalogue {
         seasonal_years: 0,
         lead_days: 0,
         value_kinds: Vec::new(),
+        attributes: Vec::new(),
     })
     .unwrap()
 }
