@@ -92,6 +92,30 @@ class HorizonScore:
 
 
 @dataclass(frozen=True)
+class ConversionScore:
+    """The probability that a potential user converts within one horizon.
+
+    Attributes
+    ----------
+    horizon_days : int
+        The horizon in days.
+    probability : float
+        The probability of conversion within it, between 0 and 1.
+    log_odds, base_log_odds, other_contribution : float
+        The log-odds, those of the average potential user, and the contributions of all groups beyond the reasons.
+    reasons : tuple of Reason
+        The groups with the largest effects, largest first.
+    """
+
+    horizon_days: int
+    probability: float
+    log_odds: float
+    base_log_odds: float
+    other_contribution: float
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
 class ValueReason:
     """What one group of features multiplies a user's expected spend by, by the regression.
 
@@ -203,6 +227,11 @@ class Score:
         Kinds of the history that the model's log did not have: most often misspellings.
     value : Value or None
         What the user is worth; None without a score, and where the model has no value part.
+    conversion : tuple of ConversionScore
+        Whether the user converts, by horizon, shortest first; empty for who is no potential user, and where the model has
+        no part for them.
+    missing_attributes : tuple of str
+        Attributes that the model weighs and that were not given: the user was scored as if they were not known.
     """
 
     status: str | None
@@ -218,6 +247,8 @@ class Score:
     unknown_kinds: tuple[str, ...]
     value: Value | None = None
     segment_key: str | None = None
+    conversion: tuple[ConversionScore, ...] = ()
+    missing_attributes: tuple[str, ...] = ()
 
     @property
     def churn_probability(self) -> float | None:
@@ -242,6 +273,8 @@ def score_of(wire: Any) -> Score:
         unknown_kinds=tuple(unknown.kind for unknown in wire.unknown_kinds),
         value=value_of(wire.value) if wire.HasField("value") else None,
         segment_key=(segment.key or None) if segment is not None else None,
+        conversion=tuple(conversion_of(horizon) for horizon in wire.conversion),
+        missing_attributes=tuple(wire.missing_attributes),
     )
 
 
@@ -291,24 +324,41 @@ def horizon_of(wire: Any) -> HorizonScore:
         log_odds=wire.log_odds,
         base_log_odds=wire.base_log_odds,
         other_contribution=wire.other_contribution,
-        reasons=tuple(
-            Reason(
-                group=word("FeatureGroup", reason.group),
-                contribution=reason.contribution,
-                feature=reason.feature,
-                value=reason.value if reason.HasField("value") else None,
-                unit=reason.unit,
-                explanation=reason.explanation,
-            )
-            for reason in wire.reasons
-        ),
+        reasons=tuple(reason_of(reason) for reason in wire.reasons),
+    )
+
+
+def conversion_of(wire: Any) -> ConversionScore:
+    """The conversion of one horizon from its message."""
+    return ConversionScore(
+        horizon_days=wire.horizon_days,
+        probability=wire.probability,
+        log_odds=wire.log_odds,
+        base_log_odds=wire.base_log_odds,
+        other_contribution=wire.other_contribution,
+        reasons=tuple(reason_of(reason) for reason in wire.reasons),
+    )
+
+
+def reason_of(wire: Any) -> Reason:
+    """A reason from its message."""
+    return Reason(
+        group=word("FeatureGroup", wire.group),
+        contribution=wire.contribution,
+        feature=wire.feature,
+        value=wire.value if wire.HasField("value") else None,
+        unit=wire.unit,
+        explanation=wire.explanation,
     )
 
 
 def subject(
-    user_id: Any = None, history: Iterable[Event] | None = None, features: Mapping[str, Any] | None = None
+    user_id: Any = None,
+    history: Iterable[Event] | None = None,
+    features: Mapping[str, Any] | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> Any:
-    """The message of a subject, from exactly one of the three."""
+    """The message of a subject, from exactly one of the first three."""
     given = [
         name
         for name, value in (("user_id", user_id), ("history", history), ("features", features))
@@ -330,6 +380,13 @@ def subject(
         for name, value in features.items():
             if value is not None and not pd.isna(value):
                 wire.features.values[str(name)] = float(value)
+    for name, value in (attributes or {}).items():
+        if value is None or pd.isna(value):
+            continue
+        if isinstance(value, str):
+            wire.attributes.add(name=name, category=value)
+        else:
+            wire.attributes.add(name=name, number=float(value))
     return wire
 
 

@@ -21,6 +21,7 @@ from ._days import Day, day
 from ._errors import UsageError
 from ._scores import (
     Event,
+    ConversionScore,
     HorizonScore,
     Reason,
     Score,
@@ -39,6 +40,7 @@ from ._wire import message, number, word
 __all__ = [
     "Client",
     "Event",
+    "ConversionScore",
     "HorizonScore",
     "ModelStatus",
     "Reason",
@@ -166,6 +168,7 @@ class Client:
         *,
         history: Iterable[Event] | None = None,
         features: Mapping[str, float | None] | None = None,
+        attributes: Mapping[str, str | float | None] | None = None,
         as_of: Day | None = None,
         reasons: int = 3,
         horizon_days: Sequence[int] = (),
@@ -182,6 +185,9 @@ class Client:
             What the user did, back to the first event.
         features : mapping of str to float
             The user's features by name; one that is left out, None or NaN is unknown.
+        attributes : mapping of str to str or float
+            What is known of the user beside events, by name, with ``user_id`` or ``history``: categories as text, numbers;
+            one that is left out, None or NaN is unknown.
         as_of : str or date, optional
             The day that the score is for. Required with a history.
         reasons : int
@@ -204,7 +210,7 @@ class Client:
             If the call fails, such as with the reason ``"USER_UNKNOWN"``.
         """
         request = message("ScoreUserRequest")(
-            subject=subject(user_id, history, features), **self._options(as_of, reasons, horizon_days, model)
+            subject=subject(user_id, history, features, attributes), **self._options(as_of, reasons, horizon_days, model)
         )
         return score_of(self._call(self._score_user, request, timeout).score)
 

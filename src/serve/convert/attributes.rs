@@ -76,6 +76,20 @@ pub(super) fn attributes(
     Ok(Attributes::new(Arc::new(columns), records))
 }
 
+/// The attributes that the model weighs and a subject does not give, in the model's order; none for a vector, which has them.
+pub(crate) fn missing(model: &ServedModel, subject: &wire::Subject) -> Vec<String> {
+    use crate::serve::wire::subject::Subject as Form;
+    if let Some(Form::Features(_) | Form::PackedFeatures(_)) = subject.subject {
+        return Vec::new();
+    }
+    let of_tables = (model.spec().schema.attributes.iter()).filter(|attribute| !attribute.signal);
+    of_tables
+        .map(|attribute| &attribute.name)
+        .filter(|name| subject.attributes.iter().all(|given| given.name != **name))
+        .cloned()
+        .collect()
+}
+
 /// What is wrong with a name that the model does not have.
 fn unknown(name: &str, all: &[Attribute]) -> String {
     let name: String = name.chars().take(NAME_SHOWN).collect();

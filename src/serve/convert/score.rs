@@ -15,6 +15,8 @@ pub(crate) struct InputReport {
     pub(crate) events_after_as_of: u64,
     /// The events of kinds that the model's log did not have.
     pub(crate) unknown: UnknownKinds,
+    /// The attributes that the model weighs and the subject does not give.
+    pub(crate) missing_attributes: Vec<String>,
 }
 
 /// What a model says of a subject.
@@ -40,6 +42,7 @@ pub(crate) fn score(
     let mut message = wire::Score {
         events_after_as_of: input.events_after_as_of,
         unknown_kinds: unknown.into_iter().map(wire::UnknownKind::from).collect(),
+        missing_attributes: input.missing_attributes,
         as_of: context.as_of_text(),
         model_version: context.model.version().to_owned(),
         conversion: conversion

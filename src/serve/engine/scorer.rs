@@ -1,5 +1,6 @@
 use crate::history::{Day, DayClock, HistoryView};
 use crate::model::{ModelError, Predictor, Subject};
+use crate::serve::convert::attributes;
 use crate::serve::convert::history::InlineHistory;
 use crate::serve::convert::request::RequestContext;
 use crate::serve::convert::score::{Answer, InputReport, score};
@@ -49,8 +50,11 @@ impl<'c> Scorer<'c> {
     }
 
     fn score(&mut self, subject: wire::Subject, path: FieldPath) -> Result<wire::Score, CallError> {
+        let mut report = InputReport {
+            missing_attributes: attributes::missing(&self.context.model, &subject),
+            ..InputReport::default()
+        };
         let subject = parse(self.context, &mut self.clock, subject, path)?;
-        let mut report = InputReport::default();
         let answer = match subject {
             ParsedSubject::User(history, as_of) => {
                 report.events_after_as_of = events_from(history.view(), as_of);
@@ -63,10 +67,8 @@ impl<'c> Scorer<'c> {
                     events_after_as_of,
                     unknown,
                 } = inline;
-                report = InputReport {
-                    events_after_as_of,
-                    unknown,
-                };
+                report.events_after_as_of = events_after_as_of;
+                report.unknown = unknown;
                 let reason_count = self.context.params.reason_count;
                 of_history(&mut self.inline, history.view(), as_of, reason_count)?
             }

@@ -187,6 +187,11 @@ pub(super) fn mapped(score: &Score) -> Value {
         out
     });
     set(&mut out, "unknownKinds", kinds.collect());
+    set(
+        &mut out,
+        "missingAttributes",
+        json!(score.missing_attributes),
+    );
     out
 }
 
