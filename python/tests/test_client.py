@@ -145,6 +145,40 @@ def test_known_users_are_listed_in_order_of_their_risk(client: ebb.Client, file:
         client.list_users(risk_bands=["hihg"])
 
 
+def test_indicators_are_those_of_the_command_line(client: ebb.Client, tmp_path: Path) -> None:
+    out = tmp_path / "kpi.parquet"
+    options = ("--period", "quarter", "--by", "stage", "--model", ROOT / "models/shop")
+    command("kpi", "--config", SHOP / "ebb.toml", *options, "--out", out)
+    keys = ["kpi", "period", "slice"]
+    expected = pd.read_parquet(out).set_index(keys)
+    table = client.kpis(period="quarter", by=["stage"], timeout=60.0)
+    assert list(table.columns[:5]) == ["kpi", "period", "from", "until", "slice"]
+    assert table.attrs["model_version"] == VERSION
+    assert table.attrs["withheld"] == table["problem"].isin(["too_few_users", "hidden_with_another"]).sum()
+    found = table.set_index(keys)
+    shares = found[found.index.get_level_values("kpi").isin(["retention", "arpu", "mature_review_due"])]
+    assert len(shares) > 10
+    both = shares.join(expected, rsuffix="_file", how="inner")
+    assert len(both) == len(shares)
+    for figure in ["value", "numerator", "denominator"]:
+        assert both[figure].to_numpy() == pytest.approx(both[f"{figure}_file"].to_numpy(), rel=1e-9, nan_ok=True)
+    # The negative control: other days have other periods.
+    later = client.kpis(period="month", since="2025-03-01", timeout=60.0)
+    assert set(later["period"]).isdisjoint(found.index.get_level_values("period"))
+    assert later["from"].min() == pd.Timestamp("2025-03-01")
+
+
+def test_what_is_no_grouping_and_no_period_is_refused(client: ebb.Client) -> None:
+    with pytest.raises(ebb.UsageError, match="`year`.*week, month, quarter"):
+        client.kpis(period="year")
+    with pytest.raises(ebb.UsageError, match="`colour`.*stage, tier, segment, cohort"):
+        client.kpis(by=["colour"])
+    with pytest.raises(ebb.UsageError, match="list of groupings"):
+        client.kpis(by="stage")
+    with pytest.raises(ebb.ServerError):
+        client.kpis(since="1999-01-01", until="1999-02-01")
+
+
 class Busy(grpc.GenericRpcHandler):
     """A server that is overloaded for the first calls."""
 

@@ -17,7 +17,7 @@ pub struct LawsCard {
     pub sample_users: u64,
     /// The strata: each stage, then its tiers where there is a value model.
     pub strata: Vec<StratumCard>,
-    /// Strata with users that are withheld, because they are too few.
+    /// Strata with users that are withheld, because they are too few, or because they would give such a one away.
     pub withheld: Vec<StratumName>,
     /// What is often said of frequency, held against the log.
     pub claims: Vec<ClaimCard>,

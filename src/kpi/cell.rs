@@ -120,6 +120,8 @@ impl Cell {
 pub(crate) struct Weekly {
     /// Users by their state when the period began.
     pub(crate) at_start: BTreeMap<&'static str, u64>,
+    /// Users who were mature when the period began, and who of them were due for review.
+    pub(crate) review: Share,
     /// For each pair of states: weeks of users, and users.
     pub(crate) moves: BTreeMap<(&'static str, &'static str), (u64, u64)>,
     /// For each state the weeks that a stay lasted which began in the period, and users.
@@ -131,6 +133,7 @@ impl Weekly {
         for (state, users) in &other.at_start {
             *self.at_start.entry(state).or_default() += users;
         }
+        self.review.add(other.review);
         for (states, (weeks, users)) in &other.moves {
             let own = self.moves.entry(*states).or_default();
             own.0 += weeks;

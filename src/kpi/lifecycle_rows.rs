@@ -24,6 +24,7 @@ impl Frame<'_> {
             // Each of them is a count of its own.
             rows.extend(row.map(|row| Row { users: some, ..row }));
         }
+        rows.extend(self.review_row(period, weekly));
         let mut weeks_from: BTreeMap<&str, u64> = BTreeMap::new();
         for ((from, _), (weeks, _)) in &weekly.moves {
             *weeks_from.entry(from).or_default() += weeks;
@@ -47,5 +48,14 @@ impl Frame<'_> {
             let slice = format!("stage={state}");
             rows.push(self.median("dwell_days", period, &slice, (median, durations, *users)));
         }
+    }
+    /// Mature users, and who of them are due for review. The row is withheld unless every state and both parts of the mature
+    /// users have enough users: otherwise it would give away what the stage mix withholds.
+    fn review_row(&self, period: &Period, weekly: &Weekly) -> Option<Row> {
+        let row = self.share("mature_review_due", period, "all", weekly.review)?;
+        let Share { some, all } = weekly.review;
+        let parts = weekly.at_start.values().copied().chain([some, all - some]);
+        let users = parts.filter(|users| *users > 0).min()?;
+        Some(Row { users, ..row })
     }
 }

@@ -1,6 +1,7 @@
 //! Every indicator of a log that is small enough to be counted by hand.
 
 mod grouped;
+mod worth;
 
 use std::collections::BTreeMap;
 
@@ -395,4 +396,52 @@ fn costs_are_paid_back_or_said_to_be_without_new_users() {
     };
     let weeks = weeks.report(&shop()).unwrap();
     assert!(weeks.notes[0].contains("no costs by week") && fractions(&weeks, "cac").is_empty());
+}
+
+/// Users who buy every day: `a` from January on, `b` from 10 February on.
+#[test]
+fn mature_users_are_due_for_review_from_their_tenure_on() {
+    let mut builder = HistoriesBuilder::default();
+    let kind = builder.kind("buy").unwrap();
+    for (user, first, days) in [("a", "2024-01-01", 105), ("b", "2024-02-10", 65)] {
+        for after in 0..days {
+            let record = DayRecord {
+                amount: Amount::new(1.0).unwrap(),
+                day: day(first).plus(after),
+                count: 1,
+                kind,
+            };
+            builder.add(user, record).unwrap();
+        }
+    }
+    let histories = builder.finish().unwrap();
+    let mut definitions = definitions();
+    definitions.lifecycle = Thresholds {
+        exploration_from_days: 1,
+        acquisition_days: 2,
+        exploration_days: 3,
+        growth_days: 4,
+        mature_review_days: 51,
+        ..Thresholds::default()
+    };
+    let asked = |min_users: u32| Asked {
+        definitions: Definitions {
+            min_users,
+            ..definitions.clone()
+        },
+        ..Asked::default()
+    };
+    let report = asked(0).report(&histories).unwrap();
+    let expected = [
+        // 31 days of tenure; 60 and 20; 91 and 51.
+        ("2024-02".to_owned(), 0.0, 1.0),
+        ("2024-03".to_owned(), 1.0, 2.0),
+        ("2024-04".to_owned(), 2.0, 2.0),
+    ];
+    assert_eq!(fractions(&report, "mature_review_due"), expected);
+    // In March each part is one user.
+    let report = asked(2).report(&histories).unwrap();
+    let rows = report.rows.iter().filter(|r| r.kpi == "mature_review_due");
+    let withheld: Vec<bool> = rows.map(Row::is_withheld).collect();
+    assert_eq!(withheld, [true, true, false]);
 }

@@ -12,6 +12,8 @@ pub struct Thresholds {
     pub exploration_days: u32,
     /// Up to this tenure users are in growth; beyond it they are mature.
     pub growth_days: u32,
+    /// From this tenure on a mature user is due for review; 1 to 36600. No stage depends on it.
+    pub mature_review_days: u32,
     /// Overdue when recency is more than this many times the mean gap ...
     pub overdue_factor: f64,
     /// ... of a user with at least this many active days ...
@@ -31,6 +33,7 @@ impl Default for Thresholds {
             acquisition_days: 28,
             exploration_days: 56,
             growth_days: 182,
+            mature_review_days: 365,
             overdue_factor: 3.0,
             overdue_active_days: 3,
             overdue_min_days: 14,
@@ -55,6 +58,9 @@ impl Thresholds {
         if !days.is_sorted() {
             return Err(ThresholdsError::Order);
         }
+        if !REVIEW_DAYS.contains(&self.mature_review_days) {
+            return Err(ThresholdsError::ReviewDays(self.mature_review_days));
+        }
         for (name, value) in [
             ("drop_share", self.drop_share),
             ("drop_probability", self.drop_probability),
@@ -72,6 +78,9 @@ impl Thresholds {
     }
 }
 
+/// The tenures from which on a review can be due.
+const REVIEW_DAYS: std::ops::RangeInclusive<u32> = 1..=36_600;
+
 /// A threshold out of order or range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ThresholdsError {
@@ -80,6 +89,9 @@ pub enum ThresholdsError {
         "lifecycle: exploration_from_days, acquisition_days, exploration_days and growth_days must not decrease"
     )]
     Order,
+    /// A tenure that nobody reaches, or everybody.
+    #[error("lifecycle.mature_review_days is {0}: it must lie between 1 and 36600")]
+    ReviewDays(u32),
     /// A share that is none.
     #[error("lifecycle.{name} is {value}: it must lie between 0 and 1")]
     Share {
@@ -111,6 +123,12 @@ mod tests {
                 .to_string()
                 .contains("lifecycle.drop_share")
         );
+        let wrong = Thresholds {
+            mature_review_days: 0,
+            ..Thresholds::default()
+        };
+        let message = wrong.validate().unwrap_err().to_string();
+        assert!(message.contains("mature_review_days is 0"), "{message}");
         let wrong = Thresholds {
             growth_days: 3,
             ..Thresholds::default()

@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(
             lines[3..],
             [
-                "  Withheld, because fewer than 30 users are in each: mature.",
+                "  Withheld, because they are fewer than 30 users, or would give such a group away: mature.",
                 "What is often said",
                 "  Pareto distribution early (acquisition): refuted: from 3 active days on, the power law is worse than the \
                  exponential law (z = -2.5, p = 0.012).",

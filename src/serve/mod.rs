@@ -43,6 +43,7 @@ pub(crate) mod wire;
 
 pub use config::Config;
 pub use config::HttpPort;
+pub use config::PrivacySettings;
 pub use config::TlsFiles;
 pub use errors::{ServeError, errors_page};
 pub use gateway::api_keys::new_key;

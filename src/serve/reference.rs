@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::config::MIN_USERS;
 use super::limits::{LimitRow, Limits};
 use super::telemetry::settings::LINES_PER_SECOND_MOST;
 use crate::configuration::reference::{DefaultValue, Range, Section, Setting};
@@ -45,6 +46,11 @@ pub fn sections() -> Vec<Section> {
             purpose: "Traces of calls for an OpenTelemetry collector, in a build with the feature `otel`. Without the section \
                       there are none.",
             settings: Cow::Borrowed(TRACES),
+        },
+        Section {
+            name: "privacy",
+            purpose: "What may be published about groups of users.",
+            settings: Cow::Borrowed(PRIVACY),
         },
         Section {
             name: "limits",
@@ -207,6 +213,18 @@ const TRACES: &[Setting] = &[
     .default("0.01")
     .range(Range::Closed(0.0, 1.0)),
 ];
+
+const PRIVACY: &[Setting] = &[Setting::new(
+    "min_users",
+    "integer",
+    "The fewest users that a figure of `GetKpis` may count; one of fewer is withheld, and those that would give it away.",
+)
+.unit("users")
+.default("10")
+.range(Range::Integers(
+    *MIN_USERS.start() as u64,
+    *MIN_USERS.end() as u64,
+))];
 
 fn limit(row: &LimitRow) -> Setting {
     let LimitRow {

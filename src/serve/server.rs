@@ -261,6 +261,7 @@ fn state(config: &Config) -> Result<Arc<ServerState>, ServeError> {
         models,
         users: RwLock::default(),
         limits,
+        min_users: config.privacy.min_users,
         quotas,
         metrics,
         traces: Traces::start(config.traces.as_ref())?,

@@ -47,6 +47,8 @@ pub(crate) struct ServerState {
     pub(crate) engine: Engine,
     /// What may be asked.
     pub(crate) limits: Limits,
+    /// The fewest users that a published figure may count.
+    pub(crate) min_users: u32,
     /// What is taken of what there is a limited number of.
     pub(crate) quotas: Arc<Quotas>,
     /// What is counted.

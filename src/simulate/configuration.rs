@@ -1,7 +1,7 @@
 //! The configuration beside a simulated log.
 
+use super::SimulateOptions;
 use super::season::Season;
-use super::{PaceChange, SimulateOptions};
 
 /// Days of a log that is long enough for the table of value.
 const LEAST_VALUE_DAYS: u32 = 200;
@@ -77,7 +77,7 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
         corruption_rate,
         season,
         visitors,
-        pace,
+        planted,
         attributes,
         out: _,
     } = options;
@@ -107,9 +107,6 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
             CONVERSION,
         ),
     };
-    let with_pace = pace.map_or_else(String::new, |PaceChange { from, factor }| {
-        format!(", pace times {factor} from {from}")
-    });
     let hole = if has_breaks {
         "hole = \"keep\"                       # the business rests every year; that is no outage\n"
     } else {
@@ -123,7 +120,7 @@ pub(crate) fn configuration(options: &SimulateOptions) -> String {
     let active = format!("active_within_days = {active_within_days}");
     format!(
         r#"# How to read the simulated log in this folder, and what counts as leaving.
-# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{with_visitors}{with_pace}{with_attributes}.
+# Simulated with users = {users}, days = {days}, seed = {seed}, start = {start}, corruption_rate = {corruption_rate}{with_season}{with_visitors}{planted}{with_attributes}.
 
 [events]
 paths = ["events.csv.gz"]           # next to this file

@@ -58,6 +58,7 @@ impl Life {
         let until_purchase = if joined < world.start { gap } else { 0.0 };
         let mut walk = Walk {
             world,
+            joined,
             traits,
             rhythm,
             rng,
@@ -98,6 +99,7 @@ impl Life {
 
 struct Walk<'a> {
     world: &'a World,
+    joined: Day,
     traits: Traits,
     rhythm: Rhythm,
     rng: Rng,
@@ -134,7 +136,8 @@ impl Walk<'_> {
             self.browse(day, pull);
         }
         let newsletter = day.weekday() == NEWSLETTER_WEEKDAY && !self.world.rests(day);
-        if newsletter && self.rng.happens(self.traits.clicks * pull.clicks) {
+        let clicks = self.traits.clicks * self.world.planted.release(day);
+        if newsletter && self.rng.happens((clicks * pull.clicks).min(1.0)) {
             let second = self.time_of_day();
             self.events
                 .push(Event::new(day, second, Kind::EmailClick, Channel::Email));
@@ -145,7 +148,8 @@ impl Walk<'_> {
         let (second, channel) = (self.time_of_day(), self.channel());
         self.events
             .push(Event::new(day, second, Kind::Visit, channel));
-        if self.rng.happens(ABANDONED * pull.abandoned) {
+        let abandoned = ABANDONED * self.world.planted.release(day);
+        if self.rng.happens((abandoned * pull.abandoned).min(1.0)) {
             let pence = self.basket(day, pull);
             let second = second + self.rng.whole(30, 900);
             self.events
@@ -229,7 +233,8 @@ impl Walk<'_> {
     /// The price of a basket, in pence, at least one.
     fn basket(&mut self, day: Day, pull: Pull) -> i64 {
         let spread = libm::exp(0.5 * self.rng.normal());
-        let pounds = self.traits.basket * spread * self.world.price(day) * pull.basket;
+        let grown = self.world.planted.basket(day.since(self.joined));
+        let pounds = self.traits.basket * spread * self.world.price(day) * pull.basket * grown;
         ((pounds * 100.0).round() as i64).max(1)
     }
 

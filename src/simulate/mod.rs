@@ -20,6 +20,7 @@ pub(crate) mod exit;
 pub(crate) mod life;
 pub(crate) mod noise;
 pub(crate) mod persona;
+pub(crate) mod planted;
 pub(crate) mod random;
 pub(crate) mod rhythm;
 pub(crate) mod season;
@@ -33,6 +34,7 @@ pub(crate) mod write;
 pub use event::{Channel, Kind};
 pub use exit::Cause;
 pub use persona::Persona;
+pub use planted::{PaceChange, Planted, SpendGrowth};
 pub use rhythm::RhythmKind;
 pub use season::{Break, Season};
 pub use visitor::Intent;
@@ -83,10 +85,22 @@ pub enum SimulateError {
         share: f64,
     },
     /// A pace that nobody keeps up.
-    #[error("the pace is multiplied by {factor}; give a factor from 0.1 to 10")]
+    #[error("the {what} multiplies by {factor}; give a factor from 0.1 to 10")]
     Pace {
+        /// What is planted.
+        what: &'static str,
         /// What was given.
         factor: f64,
+    },
+    /// Baskets that grow beyond measure.
+    #[error(
+        "baskets grow by {share} a month for {months} months; give a share from 0 to 1 and 0 to 120 months"
+    )]
+    Spend {
+        /// The share that was given.
+        share: f64,
+        /// The months that were given.
+        months: f64,
     },
     /// A file that no simulation wrote.
     #[error("{} would be replaced, and was not written by simulate; choose another folder", path.display())]
@@ -143,19 +157,10 @@ pub struct SimulateOptions {
     pub season: Season,
     /// How many people there are beside the users who look around first, and buy later or never.
     pub visitors: u32,
-    /// A day on which all users begin to come more often or less often; `None` for never.
-    pub pace: Option<PaceChange>,
+    /// Changes of the business that are to be found.
+    pub planted: Planted,
     /// Whether to write what is known of users beside events, too, to `attributes.csv`.
     pub attributes: bool,
-}
-
-/// A planted change of the business.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PaceChange {
-    /// The first day of it.
-    pub from: Day,
-    /// How many times as often all users buy and visit from then on, 0.1 to 10.
-    pub factor: f64,
 }
 
 impl SimulateOptions {
@@ -170,7 +175,7 @@ impl SimulateOptions {
             corruption_rate: DEFAULT_CORRUPTION_RATE,
             season: Season::default(),
             visitors: 0,
-            pace: None,
+            planted: Planted::default(),
             attributes: false,
         }
     }
@@ -195,12 +200,7 @@ impl SimulateOptions {
                 share: self.corruption_rate,
             });
         }
-        if let Some(PaceChange { factor, .. }) = self.pace
-            && !(0.1..=10.0).contains(&factor)
-        {
-            return Err(SimulateError::Pace { factor });
-        }
-        Ok(())
+        self.planted.check()
     }
 }
 
@@ -298,7 +298,8 @@ pub fn simulate_observed(
 ) -> Result<Summary, SimulateError> {
     options.check()?;
     let files = write::Files::new(options)?;
-    let world = World::new(options.start, options.days, options.season).with_pace(options.pace);
+    let world =
+        World::new(options.start, options.days, options.season).with_planted(options.planted);
     let mut noise = Noise::new(options.seed, options.corruption_rate);
     let mut truths = Vec::new();
     let mut attributes = Vec::new();

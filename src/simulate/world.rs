@@ -3,7 +3,7 @@
 use super::random::Rng;
 use super::rhythm::Rhythm;
 use super::season::{Break, Season, Tempo, around_own_peak};
-use super::{MonthFactor, PaceChange};
+use super::{MonthFactor, Planted};
 use crate::history::Day;
 
 /// Purchases relative to an average day, Monday to Sunday: a quiet Sunday, a peak on Friday and Saturday.
@@ -53,8 +53,8 @@ pub(crate) struct World {
     pub(crate) competitor: Day,
     /// What the time of year does.
     pub(crate) season: Season,
-    /// From which day on everybody is faster or slower.
-    pace: Option<PaceChange>,
+    /// What is planted.
+    pub(crate) planted: Planted,
     /// Breaks from before the first user joins until after the last one's course, in order of time.
     breaks: Vec<Break>,
     /// The days from the oldest user's first one to the first one after the log.
@@ -77,15 +77,15 @@ impl World {
             competitor: at(2),
             price_rise: at(3),
             season,
-            pace: None,
+            planted: Planted::default(),
             breaks,
             days: calendar,
         }
     }
 
-    /// The same world with a change of pace.
-    pub(crate) fn with_pace(self, pace: Option<PaceChange>) -> Self {
-        Self { pace, ..self }
+    /// The same world with planted changes.
+    pub(crate) fn with_planted(self, planted: Planted) -> Self {
+        Self { planted, ..self }
     }
 
     /// How many days the log covers.
@@ -101,13 +101,12 @@ impl World {
 
     /// A day of the log for a user with this rhythm, relative to an average one; about 1 over a year.
     pub(crate) fn tempo(&self, day: Day, rhythm: Rhythm) -> Tempo {
-        let changed = self.pace.filter(|pace| day >= pace.from);
-        let pace = changed.map_or(1.0, |pace| pace.factor);
+        let (pace, release) = (self.planted.pace(day), self.planted.release(day));
         let day = self.day(day);
         let Tempo { purchases, visits } = day.in_rhythm(rhythm);
         Tempo {
             purchases: pace * day.weekday * purchases,
-            visits: pace * day.weekday * visits,
+            visits: pace * release * day.weekday * visits,
         }
     }
 

@@ -49,7 +49,11 @@ pub(crate) fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelle
         active_within_days: ctx.config.churn.active_within_days,
     };
     let lead_days = ctx.config.churn.lead_days;
-    let schedule = Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)?;
+    let all = Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)?;
+    let schedule = match ctx.config.model.dates_from {
+        Some(day) => all.since(day)?,
+        None => all,
+    };
     let (data, dropped) = Dataset::build(ctx, &schedule)?;
     let all = dropped_of(&dropped, &schedule.dates());
     check_rows(ctx, &data, &all, horizon_days)?;

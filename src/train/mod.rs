@@ -127,6 +127,22 @@ pub enum TrainError {
         /// The days inside that were not observed.
         holes: Vec<Stretch>,
     },
+    /// No date from a day on.
+    #[error(
+        "no date from model.dates_from = {day} on has a complete label window of {window_days} days (horizon {horizon_days}): the \
+         newest date is {}; give an earlier day, or wait until the log covers the window after it",
+        latest.map_or_else(|| "unknown".to_owned(), |date| date.to_string())
+    )]
+    NoDatesFrom {
+        /// The day.
+        day: Day,
+        /// The horizon.
+        horizon_days: u16,
+        /// Days of the label window.
+        window_days: i32,
+        /// The newest date of the log.
+        latest: Option<Day>,
+    },
     /// No window of active days fits into the log.
     #[error(
         "the laws of frequency were never observed: the log spans {span_days} days, and the shortest of churn.horizon_days, \

@@ -2,6 +2,7 @@
 
 mod conversion;
 mod privacy;
+pub(crate) mod releases;
 mod value;
 
 use std::fmt;
@@ -10,11 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::configuration::{SettingError, one_or_many};
 use crate::features::HORIZON_LIMIT;
+use crate::history::Day;
 use crate::lifecycle::{Question, Thresholds};
 use crate::model::{Bands, BundleSpec};
 
 pub use conversion::ConversionConfig;
 pub use privacy::PrivacyConfig;
+pub use releases::Release;
 pub use value::{TierConfig, ValueConfig, ValueMethod};
 
 /// Which solver fits the logistic model.
@@ -58,6 +61,12 @@ pub struct ModelConfig {
     pub spacing_days: Option<u16>,
     /// Rows (user, date) that a model is fitted on at most; beyond, every second, third, ... user is taken.
     pub most_rows: usize,
+    /// No churn model is fitted on a date before this day; without it the log decides.
+    #[serde(
+        deserialize_with = "releases::optional_day",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub dates_from: Option<Day>,
     /// The most dates at even distances at which users are described.
     pub snapshots: usize,
     /// How many years back the anniversaries of the predicted day are dates too, and the same season has features of its
@@ -85,6 +94,7 @@ impl Default for ModelConfig {
             half_life_windows: None,
             spacing_days: None,
             most_rows: 200_000,
+            dates_from: None,
             snapshots: 26,
             anniversaries: None,
             kinds: 12,
@@ -335,6 +345,8 @@ pub struct TrainConfig {
     pub conversion: Option<ConversionConfig>,
     /// What may be published about groups of users.
     pub privacy: PrivacyConfig,
+    /// The days on which the product changed.
+    pub releases: Vec<Release>,
     /// IANA name of the time zone in which the histories count days.
     pub timezone: String,
     /// SHA-256 of the configuration file, for the card.
@@ -356,6 +368,7 @@ impl TrainConfig {
             value,
             conversion,
             privacy,
+            releases,
             timezone: _,
             hash: _,
         } = self;
@@ -363,6 +376,7 @@ impl TrainConfig {
         model.validate()?;
         segments.validate()?;
         privacy.validate()?;
+        releases::validate(releases)?;
         // Bands and thresholds are parts of a bundle too, which has no sections.
         if let Err(problem) = bands.validate() {
             let problem = format!("risk_bands: {problem}");

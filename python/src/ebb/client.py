@@ -56,6 +56,20 @@ TIMEOUT_SECONDS = 5.0
 BATCH_SIZE = 500
 
 
+#: The figures of an indicator.
+KPI_FIGURES = ["value", "numerator", "denominator", "low", "high"]
+
+#: The columns of :meth:`Client.kpis`.
+KPI_COLUMNS = ["kpi", "period", "from", "until", "slice", *KPI_FIGURES, "complete", "problem"]
+
+
+def kpi_row(kpi: Any) -> dict[str, Any]:
+    """An indicator as a row; a figure that the server left out is None."""
+    row = {name: getattr(kpi, name) for name in KPI_COLUMNS}
+    missing = {name: None for name in KPI_FIGURES if not kpi.HasField(name)}
+    return row | missing | {"problem": kpi.problem or None}
+
+
 @dataclass(frozen=True)
 class ModelStatus:
     """A model of a server.
@@ -125,6 +139,7 @@ class Client:
         self._batch_score_users = self._method("ScoringService", "BatchScoreUsers")
         self._list_users = self._method("ScoringService", "ListUsers")
         self._list_models = self._method("ModelService", "ListModels")
+        self._get_kpis = self._method("InsightService", "GetKpis")
 
     def _method(self, service: str, name: str) -> Any:
         return self._channel.unary_unary(
@@ -309,6 +324,63 @@ class Client:
                 break
         table = frame_of(rows, reasons)
         table.attrs["total"] = total
+        return table
+
+    def kpis(
+        self,
+        *,
+        period: str = "month",
+        by: Sequence[str] = (),
+        since: Day | None = None,
+        until: Day | None = None,
+        model: str | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """Compute the key performance indicators of the users of the server's roll-up.
+
+        Parameters
+        ----------
+        period : str
+            How long periods are: ``"week"``, ``"month"`` or ``"quarter"``.
+        by : sequence of str
+            What users are grouped by beside everybody: ``"stage"``, ``"tier"``, ``"segment"``, ``"cohort"``.
+        since, until : date, optional
+            A day of the first period, and the day after a day of the last one; by default all days of the roll-up.
+        model : str, optional
+            The model whose definitions, tiers and segments count, as for :meth:`score`.
+        timeout : float, optional
+            The longest duration of the call in seconds; by default that of the client.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each period, indicator and slice. A figure is missing where ``problem`` says why.
+            ``attrs["withheld"]`` is how many count too few users to be shown, ``attrs["bad_answers"]`` how many days have
+            an answer outside of 0 to 10, and ``attrs["model_version"]`` the model.
+
+        Raises
+        ------
+        ServerError
+            If the call fails, such as with the reason ``"NO_ROLLUP"``.
+        """
+        if isinstance(by, str):
+            raise UsageError("by is a list of groupings, such as by=['stage']")
+        days = {"from": since, "to": until}
+        request = message("GetKpisRequest")(
+            period=number("KpiPeriod", period),
+            by=[number("KpiGrouping", grouping) for grouping in by],
+            model=model or self._model or "",
+            **{name: day(value) for name, value in days.items() if value is not None},
+        )
+        answer = self._call(self._get_kpis, request, timeout)
+        table = pd.DataFrame([kpi_row(kpi) for kpi in answer.kpis], columns=KPI_COLUMNS)
+        figures = {name: "float64" for name in KPI_FIGURES} | {"complete": "bool"}
+        table = table.astype(figures)
+        for name in ("from", "until"):
+            table[name] = pd.to_datetime(table[name])
+        table.attrs.update(
+            withheld=answer.withheld, bad_answers=answer.bad_answers, model_version=answer.model_version
+        )
         return table
 
     def list_models(self) -> list[ModelStatus]:

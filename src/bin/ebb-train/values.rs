@@ -1,7 +1,7 @@
 //! Values of arguments.
 
 use clap::ValueEnum;
-use ebb::simulate::PaceChange;
+use ebb::simulate::{PaceChange, SpendGrowth};
 
 /// Bytes, with a unit or without.
 pub(crate) fn bytes(text: &str) -> Result<usize, String> {
@@ -49,6 +49,21 @@ pub(crate) fn pace_change(text: &str) -> Result<PaceChange, String> {
     });
     change.ok_or_else(|| {
         format!("`{text}` is no change of pace; write it like 2025-03-01=1.2, a day and a factor")
+    })
+}
+
+/// The share by which baskets grow each month, and for how many months.
+pub(crate) fn spend_growth(text: &str) -> Result<SpendGrowth, String> {
+    let growth = text.split_once('=').and_then(|(share, months)| {
+        Some(SpendGrowth {
+            share: share.parse().ok()?,
+            months: months.parse().ok()?,
+        })
+    });
+    growth.ok_or_else(|| {
+        format!(
+            "`{text}` is no growth; write it like 0.08=9, a share a month and a number of months"
+        )
     })
 }
 

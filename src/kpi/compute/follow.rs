@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Pass, Weekly};
 use crate::history::{Day, HistoryView};
 use crate::kpi::life::Life;
+use crate::lifecycle::Stage;
 
 /// Days of a week.
 const WEEK: i32 = 7;
@@ -18,7 +19,13 @@ impl Pass<'_> {
         let state = |day| life.state(history, day, &self.kinds, &self.rules);
         for (period, weekly) in self.plan.periods.iter().zip(weekly.iter_mut()) {
             if first < period.days.from && period.days.from <= self.observation.until {
-                *weekly.at_start.entry(state(period.days.from)).or_default() += 1;
+                let at_start = state(period.days.from);
+                *weekly.at_start.entry(at_start).or_default() += 1;
+                if at_start == Stage::Mature.name() {
+                    let tenure = i64::from(period.days.from.since(first));
+                    let due = i64::from(self.rules.thresholds.mature_review_days);
+                    weekly.review.count(tenure >= due);
+                }
             }
         }
         // The first Monday before which something is known, but one week of those before the first period.

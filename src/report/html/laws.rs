@@ -151,7 +151,7 @@ mod tests {
             "negative binomial (r = 0.40, mean = 2.1)",
             "Pareto distribution early (acquisition): refuted: from 3 active days on",
             "Normal distribution late (mature): undecided: the stage has fewer than 30 users.",
-            "Withheld, because fewer than 30 users are in each: mature.",
+            "Withheld, because they are fewer than 30 users, or would give such a group away: mature.",
             "the longer the silence, the less likely a return (Weibull shape 0.81, 0.75 to 0.88)",
             "from 0.898 to 0.437 a week with week 5 (4 to 6), p = 0.004",
         ] {
@@ -168,7 +168,7 @@ mod tests {
         card.laws = Some(laws);
         let text = plain(section(&card).unwrap());
         assert!(
-            text.contains("fewer than 30 users are in each: mature"),
+            text.contains("fewer than 30 users, or would give such a group away: mature"),
             "{text}"
         );
         assert!(

@@ -162,7 +162,7 @@ pub(crate) fn withheld(laws: &LawsCard) -> Option<String> {
     let names: Vec<String> = laws.withheld.iter().map(name).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Withheld, because fewer than {} users are in each: {}.",
+            "Withheld, because they are fewer than {} users, or would give such a group away: {}.",
             laws.min_users,
             names.join("; ")
         )

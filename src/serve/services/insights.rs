@@ -27,8 +27,6 @@ const MOST_CELLS: usize = 2_000;
 const CELL_BYTES: usize = 32_768;
 /// Blocks of users that are counted in one job, so that other callers wait for some milliseconds.
 const JOB_BLOCKS: usize = 2;
-/// The fewest users that a figure may count.
-const MIN_USERS: u32 = 10;
 
 /// What is counted.
 struct Counting {
@@ -56,7 +54,7 @@ pub(crate) async fn get_kpis(
     // A roll-up without events has no day, and no figures either.
     if let Some(observation) = users.observation(model.spec()) {
         let counting = Arc::new(Counting {
-            definitions: definitions(model.spec()),
+            definitions: definitions(model.spec(), state.min_users),
             model,
             users,
             question,
@@ -120,8 +118,8 @@ impl Counting {
     }
 }
 
-/// The definitions of a bundle, and the defaults of what it does not have.
-fn definitions(spec: &BundleSpec) -> Definitions {
+/// The definitions of a bundle, and the defaults of what it does not have. No figure counts fewer than `min_users`.
+fn definitions(spec: &BundleSpec, min_users: u32) -> Definitions {
     let orders = match spec.schema.value_kinds.is_empty() {
         true => &spec.schema.activity,
         false => &spec.schema.value_kinds,
@@ -135,6 +133,6 @@ fn definitions(spec: &BundleSpec) -> Definitions {
         order_kinds: orders.clone(),
         margin: spec.value.as_ref().map_or(1.0, |value| value.margin),
         settings: KpiConfig::default(),
-        min_users: MIN_USERS,
+        min_users,
     }
 }

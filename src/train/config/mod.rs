@@ -16,8 +16,8 @@ use toml::de::DeTable;
 
 use self::position::setting_position;
 use super::settings::{
-    ChurnConfig, ConversionConfig, ModelConfig, PrivacyConfig, SegmentConfig, TrainConfig,
-    ValueConfig,
+    ChurnConfig, ConversionConfig, ModelConfig, PrivacyConfig, Release, SegmentConfig, TrainConfig,
+    ValueConfig, releases,
 };
 use crate::card::Thresholds as CheckThresholds;
 use crate::configuration::SettingError;
@@ -112,6 +112,8 @@ struct File {
     conversion: Option<ConversionConfig>,
     #[serde(default)]
     privacy: PrivacyConfig,
+    #[serde(default, deserialize_with = "releases::list")]
+    releases: Vec<Release>,
     #[serde(default)]
     check: CheckThresholds,
     #[serde(default)]
@@ -146,6 +148,7 @@ impl Config {
             value,
             conversion,
             privacy,
+            releases,
             check,
             kpi,
             costs,
@@ -161,6 +164,7 @@ impl Config {
             value,
             conversion,
             privacy,
+            releases,
             timezone,
             hash,
         };

@@ -20,6 +20,7 @@ mod strata;
 pub mod tail;
 mod tenure;
 pub mod turning;
+mod withheld;
 
 use counts::{FittedCounts, Histogram, fit_counts};
 use gaps::{FittedGaps, fit_gaps};
@@ -79,15 +80,19 @@ pub(crate) fn laws_of(
     };
     let min_users = LEAST_USERS.max(ctx.config.privacy.min_users.into());
     let steps = ctx.phases.begin("laws of frequency", 3, Unit::Steps);
-    let (shown, withheld): (Vec<_>, Vec<_>) = strata::strata(ctx, window, bundle)?
+    let all = strata::strata(ctx, window, bundle)?;
+    let users: Vec<_> = all.iter().map(|(name, pool)| (name, pool.users)).collect();
+    let is_shown = withheld::shown(&users, min_users);
+    let (shown, withheld): (Vec<_>, Vec<_>) = all
         .into_iter()
-        .partition(|(_, pool)| pool.users >= min_users);
+        .zip(is_shown)
+        .partition(|(_, is_shown)| *is_shown);
     steps.advance(1);
     let seed = ctx.config.model.seed;
     let strata: Vec<StratumCard> = shown
         .into_par_iter()
         .enumerate()
-        .map(|(k, (name, pool))| {
+        .map(|(k, ((name, pool), _))| {
             let seed = splitmix64(seed ^ splitmix64(k as u64 + 100));
             stratum(name, pool, window, min_users, seed)
         })
@@ -103,7 +108,7 @@ pub(crate) fn laws_of(
         sample_users: SAMPLE_USERS as u64,
         claims: claims::claims(&strata, min_users),
         strata,
-        withheld: withheld.into_iter().map(|(name, _)| name).collect(),
+        withheld: withheld.into_iter().map(|((name, _), _)| name).collect(),
         series,
     }))
 }

@@ -116,7 +116,7 @@ fn compare(
 
 /// The population stability index: the sum of `(p - q) ln(p / q)` over the shares of both counts, half a user added to each so
 /// that none is 0.
-fn stability(then: &[u64], now: &[u64]) -> f64 {
+pub(crate) fn stability(then: &[u64], now: &[u64]) -> f64 {
     let shares = |counts: &[u64]| -> Vec<f64> {
         let all: f64 = counts.iter().map(|n| *n as f64 + 0.5).sum();
         counts.iter().map(|n| (*n as f64 + 0.5) / all).collect()
@@ -132,7 +132,7 @@ fn stability(then: &[u64], now: &[u64]) -> f64 {
 ///
 /// Sources: the index over `1/n + 1/m` is about chi-squared with one degree of freedom less than there are groups (Yurdakul,
 /// Statistical Properties of Population Stability Index, 2018); its quantile by Wilson and Hilferty (1931).
-fn tolerance(then: &[u64], now: &[u64]) -> f64 {
+pub(crate) fn tolerance(then: &[u64], now: &[u64]) -> f64 {
     let users = |counts: &[u64]| counts.iter().sum::<u64>().max(1) as f64;
     let degrees = then.len().saturating_sub(1) as f64;
     if degrees == 0.0 {

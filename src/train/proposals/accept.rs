@@ -2,7 +2,7 @@
 
 use toml_edit::{DocumentMut, Item, Table, Value};
 
-use super::{Change, Proposal};
+use super::{Change, Proposal, SettingValue};
 
 /// Why a proposal cannot be put into a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,10 @@ fn set(document: &mut DocumentMut, change: &Change) -> Result<(), AcceptError> {
         .or_insert_with(|| Item::Table(Table::new()))
         .as_table_like_mut()
         .ok_or_else(|| AcceptError::NotATable(section.to_owned()))?;
-    let mut value = Value::from(i64::from(change.new));
+    let mut value = match change.new {
+        SettingValue::Days(days) => Value::from(i64::from(days)),
+        SettingValue::Day(day) => Value::from(day.to_string()),
+    };
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) => {
             *value.decor_mut() = old.decor().clone();
@@ -81,8 +84,8 @@ mod tests {
     fn proposal(hash: &str, changes: &[(&str, u32, u32)]) -> Proposal {
         let change = |(setting, old, new): &(&str, u32, u32)| Change {
             setting: (*setting).to_owned(),
-            old: *old,
-            new: *new,
+            old: Some(SettingValue::Days(*old)),
+            new: SettingValue::Days(*new),
         };
         Proposal {
             ebb_version: "0.0.0".to_owned(),
@@ -126,6 +129,27 @@ mod tests {
             &proposal("h", &change),
         );
         assert_eq!(after.unwrap(), "lifecycle = { exploration_days = 42 }\n");
+    }
+
+    #[test]
+    fn a_day_is_written_where_there_was_none() {
+        let mut release = proposal("h", &[]);
+        release.changes.push(Change {
+            setting: "model.dates_from".to_owned(),
+            old: None,
+            new: SettingValue::Day("2026-03-01".parse().unwrap()),
+        });
+        let after = edited(TEXT, "h", &release).unwrap();
+        assert_eq!(
+            after,
+            format!("{TEXT}\n[model]\ndates_from = \"2026-03-01\"\n")
+        );
+        let json = serde_json::to_string(&release).unwrap();
+        assert_eq!(serde_json::from_str::<Proposal>(&json).unwrap(), release);
+        assert!(
+            json.contains(r#"{"setting":"model.dates_from","new":"2026-03-01"}"#),
+            "{json}"
+        );
     }
 
     #[test]

@@ -1,34 +1,35 @@
 //! Changes of the lifecycle's thresholds that a log speaks for, to be accepted by a person: the thresholds themselves never
 //! change by themselves.
 //!
-//! [`propose()`] looks for a changed [`cycle`], for a [`shock`], and for earlier changes whose time is over; [`accept::edited`]
-//! puts a proposal into the configuration, and [`calibration`] keeps the record of it.
+//! [`propose()`] looks for a changed [`cycle`], for a [`shock`], for revenue that stops growing ([`arpu`]), for users who are
+//! others since a [`release`], and for earlier changes whose time is over; [`accept::edited`] puts a proposal into the
+//! configuration, and [`calibration`] keeps the record of it. `triggers` has what each of them reads of a log.
 
 pub mod accept;
+pub mod arpu;
 pub mod calibration;
 pub mod cycle;
 mod moves;
 pub mod proposal;
+pub mod release;
 pub mod shock;
+mod triggers;
 
-pub use proposal::{Change, Evidence, Proposal, Trigger};
+pub use proposal::{Change, Evidence, FeatureShift, Proposal, SettingValue, Trigger};
 
 use crate::history::{Coverage, Day, Histories, HistoryError, HistoryView, Stretch};
 use crate::lifecycle::{Eligibility, Question, Thresholds};
 use crate::model::{Bundle, BundleSpec};
 use crate::train::settings::TrainConfig;
 use calibration::Accepted;
-use cycle::{CycleChange, CycleWindows, WINDOW_DAYS, compare_cycles, recalibrated_days};
-use shock::{LEAST_WEEKS, Shock, find_shock};
+use cycle::WINDOW_DAYS;
+use proposal::UsersMoved;
 
-/// Users whose gaps are looked at; with more, an even part of them is.
+/// Users who are looked at one by one; with more, an even part of them is.
 const MOST_USERS: usize = 20_000;
 
 /// The fewest active users from which anything is said.
 const LEAST_USERS: u64 = 100;
-
-/// Days after which the change that answers a shock is undone.
-const SHOCK_DAYS: i32 = 56;
 
 /// A log to be looked at, and what is in use.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,8 @@ pub struct ProposalInput<'a> {
     pub previous: &'a Bundle,
     /// The accepted proposals, oldest first.
     pub accepted: &'a [Accepted],
+    /// The kinds of events whose amounts are revenue, as the indicators have them.
+    pub order_kinds: &'a [String],
     /// Nothing at or after this day is looked at.
     pub as_of: Day,
 }
@@ -56,11 +59,37 @@ pub struct Proposals {
     pub notes: Vec<String>,
 }
 
+/// Why a log cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposeError {
+    /// Histories that could not be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// A release after the log.
+    #[error(
+        "releases.day is {day}, and the log is looked at as of {as_of}: no day after a release is known; correct the day in \
+         [[releases]], leave it out until then, or read a longer log"
+    )]
+    ReleaseAhead {
+        /// The day of the release.
+        day: Day,
+        /// The day as of which the log is looked at.
+        as_of: Day,
+    },
+}
+
 /// Looks for changes of the business that thresholds should follow.
 ///
 /// # Errors
-/// [`HistoryError`] where the log cannot be read.
-pub fn propose(input: &ProposalInput<'_>) -> Result<Proposals, HistoryError> {
+/// [`ProposeError`] where the log cannot be read, or a release lies after it.
+pub fn propose(input: &ProposalInput<'_>) -> Result<Proposals, ProposeError> {
+    let future = input.config.releases.iter().find(|r| r.day >= input.as_of);
+    if let Some(release) = future {
+        return Err(ProposeError::ReleaseAhead {
+            day: release.day,
+            as_of: input.as_of,
+        });
+    }
     let mut found = Proposals::default();
     expired(input, &mut found)?;
     let calibrated = calibration_day(input);
@@ -73,9 +102,10 @@ pub fn propose(input: &ProposalInput<'_>) -> Result<Proposals, HistoryError> {
         ));
         return Ok(found);
     }
-    let active = active_days(input)?;
-    by_cycle(input, calibrated, &active, &mut found)?;
-    by_shock(input, &mut found)?;
+    triggers::cycle::look(input, calibrated, &mut found)?;
+    triggers::shock::look(input, &mut found)?;
+    triggers::arpu::look(input, &mut found)?;
+    triggers::release::look(input, &mut found)?;
     Ok(found)
 }
 
@@ -98,17 +128,18 @@ fn expired(input: &ProposalInput<'_>, found: &mut Proposals) -> Result<(), Histo
         let Some(expires) = accepted.expires.filter(|day| *day <= input.as_of) else {
             continue;
         };
-        let in_force = accepted
-            .changes
-            .iter()
-            .filter(|change| current(&input.config.lifecycle, &change.setting) == Some(change.new));
-        let changes: Vec<Change> = in_force
-            .map(|change| Change {
+        let in_force = accepted.changes.iter().filter(|change| {
+            let now = current(&input.config.lifecycle, &change.setting);
+            now.map(SettingValue::Days) == Some(change.new)
+        });
+        let undone = |change: &Change| {
+            Some(Change {
                 setting: change.setting.clone(),
-                old: change.new,
-                new: change.old,
+                old: Some(change.new),
+                new: change.old?,
             })
-            .collect();
+        };
+        let changes: Vec<Change> = in_force.filter_map(undone).collect();
         let reason = format!(
             "the change of {} was to last until {expires}",
             accepted.as_of
@@ -124,6 +155,7 @@ fn current(thresholds: &Thresholds, setting: &str) -> Option<u32> {
         "lifecycle.exploration_from_days" => Some(thresholds.exploration_from_days),
         "lifecycle.acquisition_days" => Some(thresholds.acquisition_days),
         "lifecycle.exploration_days" => Some(thresholds.exploration_days),
+        "lifecycle.mature_review_days" => Some(thresholds.mature_review_days),
         _ => None,
     }
 }
@@ -132,148 +164,18 @@ fn current(thresholds: &Thresholds, setting: &str) -> Option<u32> {
 fn changed(thresholds: &Thresholds, changes: &[Change]) -> Thresholds {
     let mut changed = thresholds.clone();
     for change in changes {
+        let SettingValue::Days(new) = change.new else {
+            continue;
+        };
         match change.setting.as_str() {
-            "lifecycle.exploration_from_days" => changed.exploration_from_days = change.new,
-            "lifecycle.acquisition_days" => changed.acquisition_days = change.new,
-            "lifecycle.exploration_days" => changed.exploration_days = change.new,
+            "lifecycle.exploration_from_days" => changed.exploration_from_days = new,
+            "lifecycle.acquisition_days" => changed.acquisition_days = new,
+            "lifecycle.exploration_days" => changed.exploration_days = new,
+            "lifecycle.mature_review_days" => changed.mature_review_days = new,
             _ => {}
         }
     }
     changed
-}
-
-fn by_cycle(
-    input: &ProposalInput<'_>,
-    calibrated: Day,
-    active: &[Vec<i32>],
-    found: &mut Proposals,
-) -> Result<(), HistoryError> {
-    let windows = CycleWindows {
-        now: input.as_of.number() - WINDOW_DAYS,
-        before: calibrated.number() - WINDOW_DAYS,
-    };
-    let reach = input.as_of.number() - windows.first_day();
-    if let Some(why) = not_covered(input, reach) {
-        found
-            .notes
-            .push(format!("the cycle of users was not compared: {why}"));
-        return Ok(());
-    }
-    let change = match compare_cycles(active, windows, LEAST_USERS) {
-        Ok(change) => change,
-        Err(why) => {
-            found
-                .notes
-                .push(format!("the cycle of users was not compared: {why}"));
-            return Ok(());
-        }
-    };
-    let words = cycle_words(&change);
-    if !change.is_found() {
-        found
-            .notes
-            .push(format!("no change of the cycle is proposed: {words}"));
-        return Ok(());
-    }
-    let thresholds = &input.config.lifecycle;
-    let acquisition = recalibrated_days(thresholds.acquisition_days, change.ratio)
-        .max(thresholds.exploration_from_days);
-    let exploration = recalibrated_days(thresholds.exploration_days, change.ratio)
-        .clamp(acquisition, thresholds.growth_days);
-    let changes = [
-        (
-            "lifecycle.acquisition_days",
-            thresholds.acquisition_days,
-            acquisition,
-        ),
-        (
-            "lifecycle.exploration_days",
-            thresholds.exploration_days,
-            exploration,
-        ),
-    ];
-    let evidence = Evidence {
-        users: change.users,
-        estimate: change.ratio,
-        low: change.low,
-        high: change.high,
-        p: Some(change.p),
-        window: newest(input.as_of, WINDOW_DAYS),
-    };
-    push(
-        input,
-        found,
-        (Trigger::Cycle, words),
-        differing(changes),
-        Some(evidence),
-        None,
-    )
-}
-
-/// What was found of the cycle.
-fn cycle_words(change: &CycleChange) -> String {
-    format!(
-        "half of the gaps between active days are over within {:.1} days, and were within {:.1} before the calibration: the time of \
-         year apart, the cycle is {:.2} times as long (97.5 % interval {:.2} to {:.2}, {} users)",
-        change.now_days, change.before_days, change.ratio, change.low, change.high, change.users
-    )
-}
-
-fn by_shock(input: &ProposalInput<'_>, found: &mut Proposals) -> Result<(), HistoryError> {
-    if let Some(why) = not_covered(input, 7 * LEAST_WEEKS as i32) {
-        found.notes.push(format!(
-            "active users were not compared with a forecast: {why}"
-        ));
-        return Ok(());
-    }
-    let weeks = weekly_active(input)?;
-    let Some(shock) = find_shock(&weeks, LEAST_USERS) else {
-        found.notes.push(format!(
-            "active users were not compared with a forecast: fewer than {LEAST_USERS} came in one of the weeks"
-        ));
-        return Ok(());
-    };
-    let words = shock_words(&shock);
-    if !shock.is_found() {
-        found.notes.push(format!("no shock: {words}"));
-        return Ok(());
-    }
-    let thresholds = &input.config.lifecycle;
-    let longer = (2 * thresholds.exploration_from_days).min(thresholds.acquisition_days);
-    let changes = [(
-        "lifecycle.exploration_from_days",
-        thresholds.exploration_from_days,
-        longer,
-    )];
-    let [estimate, _] = shock.ratios();
-    let evidence = Evidence {
-        users: shock.users[0],
-        estimate,
-        low: estimate / shock.band,
-        high: estimate * shock.band,
-        p: None,
-        window: newest(input.as_of, 14),
-    };
-    let expires = input.as_of.plus(SHOCK_DAYS);
-    push(
-        input,
-        found,
-        (Trigger::Shock, words),
-        differing(changes),
-        Some(evidence),
-        Some(expires),
-    )
-}
-
-/// What was found of the two newest weeks.
-fn shock_words(shock: &Shock) -> String {
-    let [newest, before] = shock.users;
-    let [of_newest, of_before] = shock.forecast;
-    format!(
-        "{newest} and {before} users were active in the two newest weeks, where the year before foretells {of_newest:.0} and \
-         {of_before:.0}; forecasts have been missed by up to {:.0} %",
-        100.0 * (shock.band - 1.0)
-    )
 }
 
 /// The days before a day.
@@ -300,10 +202,13 @@ fn not_covered(input: &ProposalInput<'_>, days: i32) -> Option<String> {
             covered.labels_until, input.as_of
         ));
     }
-    let hole = covered
-        .holes
-        .iter()
-        .find(|hole| hole.days.overlaps(needed))?;
+    observed_throughout(input, needed)
+}
+
+/// Why days cannot be looked at that have a hole.
+fn observed_throughout(input: &ProposalInput<'_>, needed: Stretch) -> Option<String> {
+    let mut holes = input.coverage.holes.iter();
+    let hole = holes.find(|hole| hole.days.overlaps(needed))?;
     Some(format!(
         "nothing was observed from {} to {}",
         hole.days.from,
@@ -317,8 +222,8 @@ fn differing<const N: usize>(changes: [(&str, u32, u32); N]) -> Vec<Change> {
     differing
         .map(|(setting, old, new)| Change {
             setting: setting.to_owned(),
-            old,
-            new,
+            old: Some(SettingValue::Days(old)),
+            new: SettingValue::Days(new),
         })
         .collect()
 }
@@ -341,6 +246,11 @@ fn push(
         return Ok(());
     }
     let thresholds = changed(&input.config.lifecycle, &changes);
+    let users_moved = if thresholds == input.config.lifecycle {
+        UsersMoved::new()
+    } else {
+        moves::users_moved(input, &thresholds)?
+    };
     found.proposals.push(Proposal {
         ebb_version: env!("CARGO_PKG_VERSION").to_owned(),
         as_of: input.as_of,
@@ -351,7 +261,7 @@ fn push(
         changes,
         evidence,
         expires,
-        users_moved: moves::users_moved(input, &thresholds)?,
+        users_moved,
     });
     Ok(())
 }
@@ -362,14 +272,6 @@ impl ProposalInput<'_> {
         let question = Question::from(&self.config.churn);
         Eligibility::new(self.histories.kinds(), &question)
     }
-}
-
-/// The active days before the as-of day, ascending, of at most [`MOST_USERS`] users.
-fn active_days(input: &ProposalInput<'_>) -> Result<Vec<Vec<i32>>, HistoryError> {
-    let eligibility = input.eligibility();
-    input.histories.evenly(MOST_USERS, |history| {
-        days_of(history, input.as_of, &eligibility).collect()
-    })
 }
 
 /// The days before `as_of` with an activity, each once.
@@ -386,32 +288,4 @@ fn days_of<'h>(
                 .any(|record| eligibility.is_activity(record.kind))
         })
         .filter_map(|day| Some(day.first()?.day.number()))
-}
-
-/// The active users of each week before the as-of day, newest first.
-fn weekly_active(input: &ProposalInput<'_>) -> Result<Vec<u64>, HistoryError> {
-    let eligibility = input.eligibility();
-    let weeks = input.as_of.since(input.coverage.span.from).max(0) as usize / 7;
-    let of_blocks = input.histories.map_blocks(|block| {
-        let mut counts = vec![0_u64; weeks];
-        for (_, _, history) in block.iter() {
-            let mut last = None;
-            for day in days_of(history, input.as_of, &eligibility) {
-                let week = (input.as_of.number() - 1 - day) as usize / 7;
-                if last.replace(week) != Some(week)
-                    && let Some(count) = counts.get_mut(week)
-                {
-                    *count += 1;
-                }
-            }
-        }
-        counts
-    })?;
-    let mut total = vec![0; weeks];
-    for counts in of_blocks {
-        for (total, count) in total.iter_mut().zip(counts) {
-            *total += count;
-        }
-    }
-    Ok(total)
 }

@@ -26,33 +26,42 @@ pub(super) fn users_moved(
             .only(&Behaviour::quantities(&spec.schema)),
         thresholds,
     };
-    let mut moves = vec![vec![0; STAGES]; STAGES];
+    let mut moves = vec![vec![0; STATES]; STATES];
     for part in input
         .histories
         .map_blocks(|block| observer.of_block(block))?
     {
         for ((from, to), users) in part {
             // A row for each new stage: how many users have a stage now is on the card, and not how many will.
-            moves[to as usize][from as usize] += users;
+            moves[to][from] += users;
         }
     }
     Ok(by_stage(
-        &withhold(&moves, STAGES, config.privacy.min_users.into()),
+        &withhold(&moves, STATES, config.privacy.min_users.into()),
         &moves,
     ))
 }
 
-/// How many stages there are.
-const STAGES: usize = Stage::ALL.len();
+/// How many states there are: the stages, and mature users who are due for review.
+const STATES: usize = Stage::ALL.len() + 1;
+
+/// The name of the state of mature users who are due for review.
+const REVIEW_DUE: &str = "mature_review_due";
+
+/// The names of the states in order.
+fn names() -> impl Iterator<Item = &'static str> {
+    let stages = Stage::ALL.iter().map(|stage| stage.name());
+    stages.chain([REVIEW_DUE])
+}
 
 /// Those cells that anybody is in, by the stage now and the new one.
 fn by_stage(shown: &[Vec<Option<u64>>], moves: &[Vec<u64>]) -> UsersMoved {
     let mut rows = UsersMoved::new();
-    for (to, (shown, users)) in Stage::ALL.iter().zip(shown.iter().zip(moves)) {
-        let cells = Stage::ALL.iter().zip(shown.iter().zip(users));
+    for (to, (shown, users)) in names().zip(shown.iter().zip(moves)) {
+        let cells = names().zip(shown.iter().zip(users));
         for (from, (shown, _)) in cells.filter(|(_, (_, users))| **users > 0) {
-            let row = rows.entry(from.name().to_owned()).or_default();
-            row.insert(to.name().to_owned(), *shown);
+            let row = rows.entry(from.to_owned()).or_default();
+            row.insert(to.to_owned(), *shown);
         }
     }
     rows
@@ -67,8 +76,9 @@ struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    fn of_block(&self, block: &Block) -> BTreeMap<(Stage, Stage), u64> {
+    fn of_block(&self, block: &Block) -> BTreeMap<(usize, usize), u64> {
         let ProposalInput { config, as_of, .. } = self.input;
+        let review = config.lifecycle.mature_review_days != self.thresholds.mature_review_days;
         let mut extractor = self.extractor.clone();
         let mut vector = vec![f64::NAN; self.catalogue.len()];
         let mut moves = BTreeMap::new();
@@ -80,9 +90,16 @@ impl Observer<'_> {
             let Ok(behaviour) = Behaviour::of(self.catalogue, &vector) else {
                 continue;
             };
-            let stage =
-                |thresholds| classify(&behaviour, thresholds, config.churn.active_within_days).0;
-            let states = (stage(&config.lifecycle), stage(self.thresholds));
+            let within = config.churn.active_within_days;
+            let state = |thresholds: &Thresholds| {
+                let (stage, _) = classify(&behaviour, thresholds, within);
+                let due = f64::from(thresholds.mature_review_days);
+                match stage {
+                    Stage::Mature if review && behaviour.tenure_days >= due => STATES - 1,
+                    stage => stage as usize,
+                }
+            };
+            let states = (state(&config.lifecycle), state(self.thresholds));
             *moves.entry(states).or_insert(0) += 1;
         }
         moves
@@ -95,11 +112,11 @@ mod tests {
 
     #[test]
     fn no_cell_under_the_least_can_be_read_or_reckoned() {
-        let mut moves = vec![vec![0; STAGES]; STAGES];
+        let mut moves = vec![vec![0; STATES]; STATES];
         let (new, exploring, growing) = (0, 1, 2);
         (moves[new][new], moves[exploring][new]) = (50, 9);
         (moves[exploring][exploring], moves[growing][exploring]) = (40, 12);
-        let shown = by_stage(&withhold(&moves, STAGES, 10), &moves);
+        let shown = by_stage(&withhold(&moves, STATES, 10), &moves);
         // Of all in acquisition now, those that are left are known by those that are shown.
         let acquisition = &shown["acquisition"];
         assert_eq!(acquisition["acquisition"], None);

@@ -1,6 +1,7 @@
 //! A proposed change of the configuration.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,10 @@ pub enum Trigger {
     Cycle,
     /// Far more or far fewer users came in two weeks than were to be expected.
     Shock,
+    /// The revenue of mature users stops growing before they are reviewed.
+    Arpu,
+    /// Users are others since a release.
+    Release,
     /// The time of an earlier change is over.
     Expiry,
 }
@@ -25,6 +30,8 @@ impl Trigger {
         match self {
             Self::Cycle => "cycle",
             Self::Shock => "shock",
+            Self::Arpu => "arpu",
+            Self::Release => "release",
             Self::Expiry => "expiry",
         }
     }
@@ -36,10 +43,30 @@ impl Trigger {
 pub struct Change {
     /// Section and key, such as `lifecycle.acquisition_days`.
     pub setting: String,
-    /// The value in the configuration.
-    pub old: u32,
+    /// The value in the configuration; `None` where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<SettingValue>,
     /// The value that is proposed.
-    pub new: u32,
+    pub new: SettingValue,
+}
+
+/// The value of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// A number of days.
+    Days(u32),
+    /// A day.
+    Day(Day),
+}
+
+impl fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Days(days) => days.fmt(f),
+            Self::Day(day) => day.fmt(f),
+        }
+    }
 }
 
 /// What a proposal was found from.
@@ -48,17 +75,37 @@ pub struct Change {
 pub struct Evidence {
     /// Users that were looked at.
     pub users: u64,
-    /// The figure: by what the cycle was multiplied, active users in terms of the forecast.
+    /// The figure: by what the cycle was multiplied, active users in terms of the forecast, the growth of revenue from a
+    /// quarter to the next as a factor, or the number of features that are others.
     pub estimate: f64,
-    /// The lower end of its interval.
-    pub low: f64,
+    /// The lower end of its interval; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
     /// The upper end.
-    pub high: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
     /// The probability of such a figure without a change; `None` where none is computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p: Option<f64>,
     /// The newest days that were looked at.
     pub window: Stretch,
+    /// The features that are others since a release, the clearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeatureShift>,
+}
+
+/// How much a feature differs from the year before, before and after a release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureShift {
+    /// The feature's name.
+    pub feature: String,
+    /// The population stability index of now and a year ago.
+    pub now: f64,
+    /// That of the day of the release and a year before it.
+    pub before: f64,
+    /// The index up to which a population counts as the same.
+    pub tolerance: f64,
 }
 
 /// Users by their stage now and their new stage; `None` for a number that is withheld.
@@ -88,7 +135,9 @@ pub struct Proposal {
     /// The day from which the change should be undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Day>,
-    /// Users by their stage now and their stage after the change; `None` for cells of fewer than `privacy.min_users`.
+    /// Users by their stage now and their stage after the change; `None` for cells of fewer than `privacy.min_users`. Where the
+    /// review of mature users is changed, those who are due for it have a stage of their own; empty where no stage depends on
+    /// the change.
     pub users_moved: UsersMoved,
 }
 

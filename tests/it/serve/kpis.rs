@@ -4,6 +4,7 @@ use ebb::kpi::{
     Definitions, KpiConfig, KpiRequest, Observation, PeriodKind, Row, SliceBy, compute,
 };
 use ebb::phases::Phases;
+use ebb::serve::PrivacySettings;
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -28,7 +29,7 @@ fn by_stage() -> GetKpisRequest {
 }
 
 /// The same of the library, on all threads.
-fn computed(users: &Histories) -> Vec<Row> {
+fn computed(users: &Histories, min_users: u32) -> Vec<Row> {
     let spec = spec();
     let bundle = Bundle::new(spec.clone(), VERSION.into()).unwrap();
     let (first, _) = users.span().unwrap();
@@ -41,7 +42,7 @@ fn computed(users: &Histories) -> Vec<Row> {
         order_kinds: spec.schema.activity.clone(),
         margin: 1.0,
         settings: KpiConfig::default(),
-        min_users: 10,
+        min_users,
     };
     let report = compute(&KpiRequest {
         histories: users,
@@ -76,7 +77,7 @@ async fn the_figures_are_those_of_the_library() {
     let server = Running::of(Config::default(), || stock(Some(many()))).await;
     let answer = ask(&server, by_stage()).await.unwrap();
     assert_eq!(answer.model_version, VERSION);
-    let expected = computed(&many());
+    let expected = computed(&many(), 10);
     assert!(expected.len() > 50 && answer.withheld > 0);
     assert_eq!(answer.kpis.len(), expected.len());
     for (got, row) in answer.kpis.iter().zip(&expected) {
@@ -178,4 +179,22 @@ async fn few_users_give_no_figures_away() {
         .filter(|kpi| kpi.value.or(kpi.numerator).or(kpi.denominator).is_some());
     assert_eq!(shown.count(), 0, "the log has fewer than ten users");
     assert_eq!(answer.withheld, answer.kpis.len() as u64);
+}
+
+#[tokio::test]
+async fn the_configuration_says_how_many_users_a_figure_counts_at_least() {
+    let config = Config {
+        privacy: PrivacySettings { min_users: 100 },
+        ..Config::default()
+    };
+    let server = Running::of(config, || stock(Some(many()))).await;
+    let answer = ask(&server, by_stage()).await.unwrap();
+    let withheld = |min_users: u32| {
+        let rows = computed(&many(), min_users);
+        rows.iter().filter(|row| row.is_withheld()).count() as u64
+    };
+    assert_eq!(answer.withheld, withheld(100));
+    assert!(withheld(100) > withheld(10));
+    let shown = answer.kpis.iter().filter(|kpi| kpi.value.is_some());
+    assert!(shown.count() > 0);
 }

@@ -184,12 +184,6 @@ fn bundle(args: &Args, config: &Config) -> Result<Option<Bundle>, Failure> {
 fn definitions(config: &Config, bundle: Option<&Bundle>) -> Definitions {
     let churn = &config.train.churn;
     let value = config.train.value.as_ref();
-    let named = &config.kpi.order_kinds;
-    let order_kinds = match (named.is_empty(), value) {
-        (false, _) => named.clone(),
-        (true, Some(value)) => value.kinds.clone(),
-        (true, None) => churn.activity.clone(),
-    };
     let spec = bundle.map(Bundle::spec);
     let horizons = spec.map_or(&churn.horizon_days, |spec| &spec.schema.horizon_days);
     Definitions {
@@ -200,10 +194,20 @@ fn definitions(config: &Config, bundle: Option<&Bundle>) -> Definitions {
             .map_or(&config.train.lifecycle, |spec| &spec.lifecycle)
             .clone(),
         window_days: horizons.iter().min().copied().unwrap_or(1),
-        order_kinds,
+        order_kinds: order_kinds(config),
         margin: value.map_or(1.0, |value| value.margin),
         settings: config.kpi.clone(),
         min_users: config.train.privacy.min_users,
+    }
+}
+
+/// The kinds of events whose amounts are revenue.
+pub(super) fn order_kinds(config: &Config) -> Vec<String> {
+    let named = &config.kpi.order_kinds;
+    match (named.is_empty(), &config.train.value) {
+        (false, _) => named.clone(),
+        (true, Some(value)) => value.kinds.clone(),
+        (true, None) => config.train.churn.activity.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ use ebb::train::proposals::{Change, Proposal, ProposalInput, Proposals, propose 
 use serde_json::json;
 
 use super::judging::{JudgedAt, read_for};
+use super::kpi::order_kinds;
 use super::log::check_stale;
 use crate::args::Log;
 use crate::outcome::{Failure, Outcome, Output, failed, quoted, shown, usage};
@@ -55,6 +56,7 @@ pub(crate) fn propose(args: &Args, output: Output) -> Outcome {
         config: &config.train,
         previous: &bundle,
         accepted: &accepted,
+        order_kinds: &order_kinds(&config),
         as_of,
     })
     .map_err(failed)?;
@@ -141,6 +143,7 @@ fn text(as_of: Day, found: &Proposals, files: &[PathBuf]) -> String {
 /// A change in one line.
 pub(super) fn change_line(change: &Change) -> String {
     let Change { setting, old, new } = change;
+    let old = old.map_or_else(|| "not set".to_owned(), |old| old.to_string());
     format!("{setting}: {old} -> {new}")
 }
 

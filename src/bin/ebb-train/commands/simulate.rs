@@ -1,13 +1,15 @@
 use std::path::PathBuf;
 
 use ebb::history::Day;
-use ebb::simulate::{PaceChange, SimulateError, SimulateOptions, simulate_observed};
+use ebb::simulate::{
+    PaceChange, Planted, SimulateError, SimulateOptions, SpendGrowth, simulate_observed,
+};
 use serde_json::json;
 
 use crate::outcome::{Outcome, Output, failed, quoted, usage};
 use crate::outputs;
 use crate::progress::ProgressDisplay;
-use crate::values::{Season, pace_change};
+use crate::values::{Season, pace_change, spend_growth};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -35,6 +37,16 @@ pub(crate) struct Args {
     /// All users buy and visit so many times as often from a day on, such as 2025-03-01=1.2: a change for `propose` to find.
     #[arg(long, value_name = "DATE=FACTOR", value_parser = pace_change)]
     pub(crate) pace: Option<PaceChange>,
+    /// The same for the two weeks from a day on.
+    #[arg(long, value_name = "DATE=FACTOR", value_parser = pace_change)]
+    pub(crate) shock: Option<PaceChange>,
+    /// From a day on all users visit, fill carts without buying and click so many times as often, such as 2025-03-01=2: what
+    /// a release may do.
+    #[arg(long, value_name = "DATE=FACTOR", value_parser = pace_change)]
+    pub(crate) release: Option<PaceChange>,
+    /// Baskets grow by this share in each month of their user's tenure, for so many months, such as 0.08=9.
+    #[arg(long, value_name = "SHARE=MONTHS", value_parser = spend_growth)]
+    pub(crate) spend_growth: Option<SpendGrowth>,
     /// Also write attributes.csv: a plan that changes over time, an age and a country of each user, for `[attributes]`.
     #[arg(long)]
     pub(crate) attributes: bool,
@@ -54,7 +66,12 @@ pub(crate) fn simulate(args: &Args, output: Output) -> Outcome {
     options.corruption_rate = args.corruption_rate;
     options.season = args.season.into();
     options.visitors = args.visitors;
-    options.pace = args.pace;
+    options.planted = Planted {
+        pace: args.pace,
+        shock: args.shock,
+        release: args.release,
+        spend: args.spend_growth,
+    };
     options.attributes = args.attributes;
     let display = ProgressDisplay::new(output);
     let summary = simulate_observed(&options, display.phases()).map_err(reaction)?;

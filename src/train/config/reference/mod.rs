@@ -8,6 +8,7 @@ mod kpi;
 mod log;
 mod model;
 mod privacy;
+mod releases;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use crate::configuration::reference::{Section, Setting};
 
 /// The sections in the order of the page.
-pub static SECTIONS: [Section; 13] = [
+pub static SECTIONS: [Section; 14] = [
     Section {
         name: "events",
         purpose: "Which files hold the log, and what their columns mean. `user`, `time`, `kind` and `amount` are mapped: to a \
@@ -72,6 +73,12 @@ pub static SECTIONS: [Section; 13] = [
         name: "privacy",
         purpose: "What may be published about groups of users.",
         settings: Cow::Borrowed(privacy::PRIVACY),
+    },
+    Section {
+        name: "releases",
+        purpose: "Days on which the product changed so much that its users may have changed too, a table `[[releases]]` for each: \
+                  `ebb-train propose` looks whether they have.",
+        settings: Cow::Borrowed(releases::RELEASES),
     },
     Section {
         name: "kpi",

@@ -51,6 +51,13 @@ pub(super) const MODEL: &[Setting] = &[
     .default("200000")
     .range(Range::IntegersFrom(1_000)),
     Setting::new(
+        "dates_from",
+        "date",
+        "No churn model is fitted on a date before this day, as a date or a text: the day of a release after which users \
+         are others. Days before it are still read: they are what users did before a date.",
+    )
+    .otherwise("by the log"),
+    Setting::new(
         "snapshots",
         INTEGER,
         "The most dates at even distances at which users are described; anniversaries come on top.",
@@ -244,4 +251,13 @@ pub(super) const LIFECYCLE: &[Setting] = &[
         legal: &["56"],
         illegal: &["55"],
     }),
+    Setting::new(
+        "mature_review_days",
+        INTEGER,
+        "A mature user of this tenure or a longer one is due for review: counted by the indicator `mature_review_due` of \
+         `ebb-train kpi`. No stage depends on it.",
+    )
+    .unit("days")
+    .default("365")
+    .range(Range::Integers(1, 36_600)),
 ];

@@ -12,7 +12,7 @@ use crate::train::config::Config;
 
 /// The required keys and nothing else.
 const SMALL: &str = "[events]\n[churn]\nactivity = [\"purchase\"]\nhorizon_days = [30]\nactive_within_days = 90\n\
-                     [value]\nkinds = [\"purchase\"]\n[conversion]\nevent = \"purchase\"\n\
+                     [value]\nkinds = [\"purchase\"]\n[conversion]\nevent = \"purchase\"\n[releases]\nday = 2026-03-01\n\
                      [attributes]\npaths = \"a.csv\"\nuser = \"id\"\nstatic = \"country\"\n";
 
 /// The small file without a key of a section.
@@ -101,6 +101,7 @@ fn the_defaults_are_those_of_a_file_without_the_key() {
             "value" => table(&train.value),
             "conversion" => table(&train.conversion),
             "privacy" => table(&train.privacy),
+            "releases" => table(&train.releases[0]),
             "kpi" => table(&kpi),
             "costs" => table(&costs),
             "check" => table(&check),
@@ -181,7 +182,7 @@ fn the_types_are_those_that_the_parser_accepts() {
             let wrong = match setting.value {
                 "string" | "string or `{ expr }`" => "[1]",
                 "integer" | "number" | "boolean" | "number or numbers by horizon" => "\"one\"",
-                "list of tables" | "table" => "[1]",
+                "list of tables" | "table" | "date" => "[1]",
                 "string or list of strings" | "integer or list of integers" => "{ a = 1 }",
                 other => panic!("no example of what `{other}` is not"),
             };
