@@ -180,7 +180,10 @@ fn a_plan_that_tells_improves_the_model_and_is_explained() {
     hint: --config names the configuration
     ");
     // `evaluate`, `check` and `top` read the table like all others.
-    for command in ["evaluate --model with", "top --model with --by risk"] {
+    for command in [
+        "evaluate --model with --allow-seen",
+        "top --model with --by risk",
+    ] {
         ebb_train(
             folder.path(),
             &format!("{command} --quiet --config log/with.toml"),
