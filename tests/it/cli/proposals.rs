@@ -423,11 +423,12 @@ fn all_triggers_together_are_seldom_wrong() {
     assert!(wrong <= 10, "{wrong}");
 }
 
-/// Of 100 shops whose users come every 25 days where they came every 30, at least 95 get three weeks instead of four.
+/// Of 100 shops whose users come every 25 days where they came every 30, at least 95 get three weeks instead of four. Some 3,000
+/// of their users are active in eight weeks; of 2,000 as many as 93 of 100 are found.
 #[test]
 #[ignore = "some minutes; `just slow`"]
 fn changes_of_the_cycle_are_seldom_missed() {
-    let right = with_proposal(300..400, &pace("1.2"), 8_000, "cycle");
+    let right = with_proposal(300..400, &pace("1.2"), 12_000, "cycle");
     println!("of 100 faster shops {right} got three weeks");
     assert!(right >= 95, "{right}");
 }
