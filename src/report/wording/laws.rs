@@ -9,6 +9,9 @@ use crate::report::number::{counted, decimals, thousands};
 /// A law with a p-value above this is adequate; a comparison with one at or below it is decided.
 const SIGNIFICANCE: f64 = 0.05;
 
+/// A turning point has a p-value of at most this, corrected for all numbers of points and all points.
+const TURNING: f64 = 0.01;
+
 /// A stratum's name: its stage, and its tier where it is a tier.
 pub(crate) fn name(name: &StratumName) -> String {
     match &name.tier {
@@ -203,7 +206,13 @@ pub(crate) fn turning(card: &TenureCard) -> String {
     };
     if card.points.is_empty() {
         let p = p_value(p_any);
-        return format!("{what}: no turning point in {weeks} of tenure ({p} for the clearest).");
+        let corrected = match p_any <= TURNING {
+            true => format!(", above {TURNING} when corrected for all that were tried"),
+            false => String::new(),
+        };
+        return format!(
+            "{what}: no turning point in {weeks} of tenure ({p} for the clearest{corrected})."
+        );
     }
     let points: Vec<String> = card.points.iter().map(point).collect();
     format!("{what}: {}.", points.join("; "))

@@ -109,7 +109,7 @@ async fn attributes_are_weighed_as_offline_and_absent_is_missing() {
                 score.horizons[0].churn_probability.to_bits(),
                 expected.to_bits()
             );
-            let absent = [("plan", plan.is_none()), ("age", age.is_none())];
+            let absent = [("age", age.is_none()), ("plan", plan.is_none())];
             let absent = absent.iter().filter(|(_, absent)| *absent);
             assert!(
                 score
