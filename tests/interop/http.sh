@@ -37,6 +37,8 @@ listen = "127.0.0.1:0"
 listen = "127.0.0.1:0"
 allow_origins = ["http://localhost:$allowed"]
 END
+# Emptied first: the lines of an earlier run would name its ports.
+: >"$work/http.out"
 "$server" --config "$work/http.toml" >"$work/http.out" 2>"$work/http.log" &
 server_pid=$!
 trap 'kill "$server_pid" 2>/dev/null || true' EXIT
