@@ -193,7 +193,7 @@ pub(crate) fn why_not_scored(
         }
         NotEligible::AlreadyConverted => {
             format!(
-                "it converted{}",
+                "it converted, last{}",
                 on(last(&|kind| eligibility.is_event(kind)))
             )
         }

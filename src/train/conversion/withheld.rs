@@ -216,3 +216,77 @@ impl Bin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Day;
+
+    fn point(users: u64, observed: f64, predicted: f64) -> CurvePoint {
+        CurvePoint {
+            predicted,
+            observed,
+            low: 0.0,
+            high: 1.0,
+            users,
+        }
+    }
+
+    #[test]
+    fn bins_are_joined_until_each_counts_enough() {
+        let bins = [
+            point(100, 0.0, 0.01),
+            point(100, 0.03, 0.03),
+            point(100, 0.09, 0.1),
+            point(100, 0.3, 0.2),
+            point(100, 0.02, 0.5),
+        ];
+        let counted = |points: &[CurvePoint]| -> Vec<(u64, u64)> {
+            let counts = points
+                .iter()
+                .map(|p| (p.users, p.observed * p.users as f64));
+            counts.map(|(users, c)| (users, c.round() as u64)).collect()
+        };
+        let wide = joined(&bins, 10);
+        // Nobody and 3 and 9 make 12; the last 2 belong to the 30 before.
+        assert_eq!(counted(&wide), [(300, 12), (200, 32)]);
+        assert!((wide[0].predicted - 0.14 / 3.0).abs() < 1e-12);
+        assert!(wide[0].low < 0.04 && 0.04 < wide[0].high);
+        assert_eq!(counted(&joined(&bins, 44)), [(500, 44)]);
+        assert!(joined(&bins, 45).is_empty());
+        assert!(joined(&[], 10).is_empty());
+        // The negative control: bins that count enough stay as they are.
+        assert_eq!(counted(&joined(&bins[2..4], 9)), [(100, 9), (100, 30)]);
+    }
+
+    #[test]
+    fn dates_of_few_people_go_with_what_would_give_them_away() {
+        let shares = [(400, 0.05), (300, 0.01), (200, 0.06), (500, 0.1)];
+        // 3 of 300 are few; 12 of 200 go with them, or 3 could be worked out.
+        assert_eq!(
+            published(shares.into_iter(), 10),
+            [true, false, false, true]
+        );
+        // The negative control.
+        assert_eq!(published(shares.into_iter(), 3), [true; 4]);
+    }
+
+    #[test]
+    fn a_reason_names_no_small_number() {
+        let date = Day::new(100).unwrap();
+        let mut few = Untested::TooFewUsers {
+            date,
+            users: 3,
+            least: 50,
+        };
+        assert_eq!(without_counts(&mut few, 10), 1);
+        assert_eq!(few, Untested::Withheld { date, least: 10 });
+        let mut many = Untested::TooFewUsers {
+            date,
+            users: 30,
+            least: 50,
+        };
+        assert_eq!(without_counts(&mut many, 10), 0);
+        assert!(matches!(many, Untested::TooFewUsers { users: 30, .. }));
+    }
+}

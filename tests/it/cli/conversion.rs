@@ -529,13 +529,13 @@ fn explanations_answer_about_conversion_and_other_commands_say_that_they_do_not(
         .unwrap();
     let bought = one_line(&String::from_utf8(done.stdout).unwrap());
     assert!(
-        bought.contains("no potential user any more: it converted on"),
+        bought.contains("no potential user any more: it converted, last on"),
         "{bought}"
     );
     let buyer = rows(&folder, "scores.csv").into_keys().next().unwrap();
     let text = one_line(&explain(&buyer, ""));
     assert!(
-        text.contains("is no potential user: it converted on 2024-"),
+        text.contains("is no potential user: it converted, last on 2024-"),
         "{text}"
     );
     let evaluate = "evaluate --model with --config log/ebb.toml --allow-seen";
