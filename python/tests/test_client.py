@@ -128,6 +128,13 @@ def test_errors_have_code_reason_and_field(client: ebb.Client) -> None:
         client.score_batch("U000053")
 
 
+def test_attributes_are_sent_and_those_of_no_model_are_refused(client: ebb.Client) -> None:
+    score = client.score("U000053", attributes={"plan": None, "age": float("nan")})
+    assert (score.status, score.missing_attributes, score.conversion) == ("scored", (), ())
+    with pytest.raises(ebb.ServerError, match="subject.attributes.0..name: `plan` is not an attribute of the model"):
+        client.score("U000053", attributes={"plan": "pro", "age": 41})
+
+
 def test_models_are_listed(client: ebb.Client) -> None:
     (status,) = client.list_models()
     assert (status.name, status.state, status.version, status.labels) == ("shop", "active", VERSION, ("stable",))
@@ -158,7 +165,7 @@ def test_indicators_are_those_of_the_command_line(client: ebb.Client, tmp_path: 
     found = table.set_index(keys)
     shares = found[found.index.get_level_values("kpi").isin(["retention", "arpu", "mature_review_due"])]
     assert len(shares) > 10
-    both = shares.join(expected, rsuffix="_file", how="inner")
+    both = shares.join(expected.add_suffix("_file"), how="inner")
     assert len(both) == len(shares)
     for figure in ["value", "numerator", "denominator"]:
         assert both[figure].to_numpy() == pytest.approx(both[f"{figure}_file"].to_numpy(), rel=1e-9, nan_ok=True)

@@ -64,7 +64,7 @@ paths = ["attributes.csv"]          # next to this file
 user = "user_id"
 from = "from"                       # a row holds from this day until the user's next one
 columns = { plan = "category", age = "number" }
-static = ["country"]                # never changes, so it needs no day
+static = ["age", "country"]         # never change, so they need no day
 "#;
 
 /// The text of `ebb.toml`.

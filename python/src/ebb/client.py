@@ -20,8 +20,8 @@ from ._channel import RpcError, Tls, channel
 from ._days import Day, day
 from ._errors import UsageError
 from ._scores import (
-    Event,
     ConversionScore,
+    Event,
     HorizonScore,
     Reason,
     Score,
@@ -39,8 +39,8 @@ from ._wire import message, number, word
 
 __all__ = [
     "Client",
-    "Event",
     "ConversionScore",
+    "Event",
     "HorizonScore",
     "ModelStatus",
     "Reason",
@@ -210,7 +210,8 @@ class Client:
             If the call fails, such as with the reason ``"USER_UNKNOWN"``.
         """
         request = message("ScoreUserRequest")(
-            subject=subject(user_id, history, features, attributes), **self._options(as_of, reasons, horizon_days, model)
+            subject=subject(user_id, history, features, attributes),
+            **self._options(as_of, reasons, horizon_days, model),
         )
         return score_of(self._call(self._score_user, request, timeout).score)
 
@@ -384,9 +385,7 @@ class Client:
         table = table.astype(figures)
         for name in ("from", "until"):
             table[name] = pd.to_datetime(table[name])
-        table.attrs.update(
-            withheld=answer.withheld, bad_answers=answer.bad_answers, model_version=answer.model_version
-        )
+        table.attrs.update(withheld=answer.withheld, bad_answers=answer.bad_answers, model_version=answer.model_version)
         return table
 
     def list_models(self) -> list[ModelStatus]:

@@ -83,6 +83,10 @@ pub fn join_attributes(
         .contradicted()
         .map(|(name, users)| (name.to_owned(), users))
         .collect();
+    quality.never_changed = table
+        .never_changed()
+        .map(|(name, users)| (name.to_owned(), users))
+        .collect();
     let (histories, joined) = log.histories.with_attributes(table)?;
     quality.users = joined.users;
     quality.users_not_in_log = joined.not_in_log;

@@ -25,7 +25,12 @@ pub struct AttributesQuality {
     pub users_not_in_log: u64,
     /// Columns that never change, of which some users have several values, with how many users; the greatest value is used.
     pub contradicted: Vec<(String, u64)>,
+    /// Columns with days whose value changes of none of the users, with how many users have one.
+    pub never_changed: Vec<(String, u64)>,
 }
+
+/// So few users may have a value each that never changes by chance.
+const LEAST_UNCHANGED: u64 = 50;
 
 /// One column of attributes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,7 +71,15 @@ impl AttributesQuality {
                 thousands(*users)
             )
         });
-        contradicted.collect()
+        let many = |(_, users): &&(String, u64)| *users >= LEAST_UNCHANGED;
+        let unchanged = self.never_changed.iter().filter(many).map(|(name, users)| {
+            format!(
+                "the attribute `{name}` changes of none of {} users: values that were filled in afterwards say what came later, and no \
+                 check can see that. Give a history of changes, or name it in attributes.static if it never changes",
+                thousands(*users)
+            )
+        });
+        contradicted.chain(unchanged).collect()
     }
 }
 

@@ -24,6 +24,10 @@ pub struct AttributeTable {
     users: HashMap<String, Vec<AttributeRecord>>,
     /// For each column how many users have several values that hold always.
     contradicted: Vec<u64>,
+    /// For each column how many users have values with days.
+    dated: Vec<u64>,
+    /// For each column of how many of these users the value changes.
+    changed: Vec<u64>,
 }
 
 /// How a table and the users of a log belong together.
@@ -96,6 +100,7 @@ impl AttributeTableBuilder {
             ranks.push(rank);
         }
         let mut contradicted = vec![0; columns.len()];
+        let (mut dated, mut changed) = (contradicted.clone(), contradicted.clone());
         for records in users.values_mut() {
             for record in records.iter_mut() {
                 if let AttributeValue::Category(number) = &mut record.value {
@@ -106,11 +111,14 @@ impl AttributeTableBuilder {
             }
             count_contradicted(records, &mut contradicted);
             compact(records);
+            count_changed(records, &mut dated, &mut changed);
         }
         AttributeTable {
             columns: Arc::new(columns),
             users,
             contradicted,
+            dated,
+            changed,
         }
     }
 }
@@ -128,6 +136,18 @@ fn count_contradicted(records: &mut Vec<AttributeRecord>, contradicted: &mut [u6
             && let Some(count) = contradicted.get_mut(usize::from(*column))
         {
             *count += 1;
+        }
+    }
+}
+
+/// Counts the columns of which a user has values with days, and those whose values differ.
+fn count_changed(records: &[AttributeRecord], dated: &mut [u64], changed: &mut [u64]) {
+    for (column, (dated, changed)) in (0_u16..).zip(dated.iter_mut().zip(changed)) {
+        let of_column = |r: &&AttributeRecord| r.column == column && r.from.is_some();
+        let mut values = records.iter().filter(of_column).map(|r| r.value);
+        if let Some(first) = values.next() {
+            *dated += 1;
+            *changed += u64::from(values.any(|value| value != first));
         }
     }
 }
@@ -154,6 +174,15 @@ impl AttributeTable {
         named
             .filter(|(_, users)| **users > 0)
             .map(|(column, users)| (column.name.as_str(), *users))
+    }
+
+    /// The columns with days whose value changes of no user, with how many users have one.
+    pub fn never_changed(&self) -> impl Iterator<Item = (&str, u64)> {
+        let counts = self.dated.iter().zip(&self.changed);
+        let named = self.columns.iter().zip(counts);
+        named
+            .filter(|(_, (dated, changed))| **dated > 0 && **changed == 0)
+            .map(|(column, (dated, _))| (column.name.as_str(), *dated))
     }
 
     /// The attributes of users who are given one after another, in the order of their positions.

@@ -143,6 +143,22 @@ fn values_that_always_hold_are_there_from_the_first_day_and_contradictions_are_c
 }
 
 #[test]
+fn a_column_that_changes_of_nobody_is_named() {
+    let day = Some;
+    let mut rows: Vec<Row> = vec![
+        ("a", day(3), Some("pro"), Some(1.0)),
+        ("a", day(9), Some("pro"), Some(2.0)),
+        ("b", day(3), Some("free"), Some(1.0)),
+        ("c", None, Some("free"), None),
+    ];
+    let found = table(&rows);
+    assert_eq!(found.never_changed().collect::<Vec<_>>(), [("plan", 2)]);
+    // A value that is not known any more is a change, and so is another one.
+    rows.push(("b", day(7), None, Some(1.0)));
+    assert_eq!(table(&rows).never_changed().count(), 0);
+}
+
+#[test]
 fn numbers_are_ordered_and_finite() {
     let number = |value| FiniteNumber::new(value).unwrap();
     let sorted = [-1e300, -2.0, -1.0, -1e-300, 0.0, 1e-300, 1.0, 2.5, 1e300];
