@@ -308,7 +308,49 @@ fn users_beside_the_log_are_counted_and_contradictions_are_warned_of() {
         attributes["users_not_in_log"].as_u64().unwrap() >= 1,
         "{attributes}"
     );
-    assert_eq!(attributes["contradicted"][0][0], "country");
+    let contradicted = attributes["contradicted"].as_array().unwrap();
+    assert!(
+        contradicted.iter().any(|column| column[0] == "country"),
+        "{attributes}"
+    );
+}
+
+/// A value of the end of the log with the day of its beginning passes every check of days; that it never changes is said.
+#[test]
+fn a_column_that_changes_of_nobody_is_warned_of_unless_it_is_static() {
+    let folder = shop_with_attributes();
+    let path = folder.path();
+    let text = table(&folder);
+    let mut users: Vec<&str> = text.lines().skip(1).map(|row| &row[..7]).collect();
+    users.dedup();
+    let state = |user: &&str| format!("{user},2024-01-01,{}\n", &user[6..]);
+    let rows: String = users.iter().map(state).collect();
+    fs::write(
+        path.join("log/state.csv"),
+        format!("user_id,from,state\n{rows}"),
+    )
+    .unwrap();
+    let without = fs::read_to_string(path.join("log/without.toml")).unwrap();
+    let fit = |name: &str, columns: &str| {
+        let of_table = "[attributes]\npaths = \"state.csv\"\nuser = \"user_id\"\nfrom = \"from\"";
+        let config = format!("{without}\n{of_table}\n{columns}\n");
+        fs::write(path.join(format!("log/{name}.toml")), config).unwrap();
+        let fit = format!("fit --config log/{name}.toml --out {name} --allow-below-baseline");
+        ebb_train(path, &fit).ok().err
+    };
+    let warning = format!(
+        "the attribute `state` changes of none of {} users",
+        users.len()
+    );
+    let dated = fit("dated", "columns = { state = \"category\" }");
+    assert!(
+        dated.contains(&warning) && dated.contains("attributes.static"),
+        "{dated}"
+    );
+    // The negative controls: one that is said never to change, and a table in which values change.
+    assert!(!fit("fixed", "static = [\"state\"]").contains("changes of none"));
+    let with = "fit --config log/with.toml --out with --allow-below-baseline";
+    assert!(!ebb_train(path, with).ok().err.contains("changes of none"));
 }
 
 /// A log with answers of 0 to 10: users who stay give middling ones, users who are about to leave low or high ones.
