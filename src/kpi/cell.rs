@@ -47,6 +47,8 @@ pub(crate) struct Cell {
     pub(crate) ordering: u64,
     /// Users whose first event lies in the period.
     pub(crate) newcomers: u64,
+    /// Of these the users of each channel that is known; only where channels are asked for.
+    pub(crate) channels: BTreeMap<String, u64>,
     /// For each step of activation those who were observed for so long, and who of them reached it.
     pub(crate) activated: Vec<Share>,
     /// Users whose first order lies in the period, and who of them ordered again as far as is known.
@@ -94,6 +96,9 @@ impl Cell {
         self.orders += other.orders;
         self.ordering += other.ordering;
         self.newcomers += other.newcomers;
+        for (channel, users) in &other.channels {
+            *self.channels.entry(channel.clone()).or_default() += users;
+        }
         add_shares(&mut self.activated, &other.activated);
         self.repurchased.add(other.repurchased);
         add_shares(&mut self.repurchased_within, &other.repurchased_within);

@@ -333,6 +333,8 @@ struct Pass<'a> {
     observation: &'a Observation,
     bundle: Option<&'a Bundle>,
     names: &'a [String],
+    /// The attribute that is the channel by which a user came.
+    channel: Option<&'a str>,
     weekly: bool,
 }
 
@@ -370,6 +372,7 @@ impl<'a> Pass<'a> {
             observation: request.observation,
             bundle: request.bundle,
             names,
+            channel: request.costs.and_then(|c| c.channel_attribute.as_deref()),
             weekly: request.weekly,
         }
     }

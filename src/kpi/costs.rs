@@ -37,7 +37,7 @@ pub enum CostsError {
     },
 }
 
-/// Reads a CSV file with the columns `month` (`YYYY-MM`), `channel` and `cost`, in any order.
+/// Reads a CSV file with the columns `month` (`YYYY-MM`), `channel` and `cost`, in any order. Channels are told by no attribute.
 ///
 /// # Errors
 /// [`CostsError`] names the file and the line at fault.

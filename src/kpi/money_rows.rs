@@ -13,19 +13,27 @@ use crate::history::Day;
 pub struct Costs {
     /// Micros by the first day of the month, and by channel.
     pub months: BTreeMap<Day, BTreeMap<String, i128>>,
+    /// The attribute of users that names the channel by which they came; `None` for no figures by channel.
+    pub channel_attribute: Option<String>,
 }
 
+/// The channel of users whose channel is not known, or cost nothing.
+const OTHERS: &str = "none";
+
 impl Costs {
-    /// The costs of all channels of the months that lie in a period; `None` where none does, or one only in part.
-    pub(crate) fn of(&self, period: &Period) -> Option<i128> {
+    /// The costs by channel of the months that lie in a period; `None` where none does, or one only in part.
+    pub(crate) fn of(&self, period: &Period) -> Option<BTreeMap<&str, i128>> {
         let days = period.days;
         let months = self.months.range(days.from..days.until);
-        let mut total = None;
+        let mut total: Option<BTreeMap<&str, i128>> = None;
         for (month, channels) in months {
             if month_end(*month) > days.until {
                 return None;
             }
-            *total.get_or_insert(0) += channels.values().sum::<i128>();
+            let total = total.get_or_insert_default();
+            for (channel, micros) in channels {
+                *total.entry(channel).or_default() += micros;
+            }
         }
         // A month of costs that began earlier has a part in the period that nobody has counted.
         let earlier = self.months.range(..days.from).next_back();
@@ -55,23 +63,53 @@ impl Frame<'_> {
             .request
             .costs
             .filter(|_| self.request.period != PeriodKind::Week);
-        let Some(cost) = costs.and_then(|costs| costs.of(period)) else {
+        let Some((costs, channels)) = costs.and_then(|costs| Some((costs, costs.of(period)?)))
+        else {
             return;
         };
-        let (users, cost) = (cell.newcomers, units(cost));
-        let mut row = self.row("cac", period, "all", users);
+        let all = self.cac(period, "all", channels.values().sum(), cell.newcomers);
+        let cac = all.as_ref().and_then(|row| row.value);
+        rows.extend(all);
+        if costs.channel_attribute.is_some() {
+            self.channel_rows(period, cell, &channels, rows);
+        }
+        if let Some(cac) = cac {
+            rows.extend(self.cac_to_ltv(period, cell, cac));
+            rows.push(self.payback(period, cell, cac));
+        }
+    }
+
+    /// The cost of a new user; `None` where there was neither a cost nor a new user.
+    fn cac(&self, period: &Period, slice: &str, micros: i128, users: u64) -> Option<Row> {
+        let cost = units(micros);
+        let mut row = self.row("cac", period, slice, users);
         row.numerator = Some(cost);
         row.denominator = Some(users as f64);
         if users == 0 {
             row.problem = (cost > 0.0).then_some(Problem::CostWithoutNewUsers);
-            rows.extend(row.problem.map(|_| row));
-            return;
+            return row.problem.map(|_| row);
         }
-        let cac = cost / users as f64;
-        row.value = Some(cac);
-        rows.push(row);
-        rows.extend(self.cac_to_ltv(period, cell, cac));
-        rows.push(self.payback(period, cell, cac));
+        row.value = Some(cost / users as f64);
+        Some(row)
+    }
+
+    /// The cost of a new user by channel, and how many users came by none of them.
+    fn channel_rows(
+        &self,
+        period: &Period,
+        cell: &Cell,
+        costs: &BTreeMap<&str, i128>,
+        rows: &mut Vec<Row>,
+    ) {
+        let of_channel = |channel: &str| cell.channels.get(channel).copied().unwrap_or(0);
+        let mut others = cell.newcomers;
+        for (channel, micros) in costs.iter().filter(|(channel, _)| **channel != OTHERS) {
+            let users = of_channel(channel);
+            others -= users;
+            rows.extend(self.cac(period, &format!("channel={channel}"), *micros, users));
+        }
+        let of_others = costs.get(OTHERS).copied().unwrap_or(0);
+        rows.extend(self.cac(period, &format!("channel={OTHERS}"), of_others, others));
     }
 
     fn cac_to_ltv(&self, period: &Period, cell: &Cell, cac: f64) -> Option<Row> {

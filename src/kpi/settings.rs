@@ -132,6 +132,10 @@ pub struct CostsConfig {
     /// A CSV file with the columns `month`, `channel` and `cost`, relative to the configuration; `None` for no costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// The attribute of users that names the channel by which they came, as `channel` in the file does; `None` for costs of all
+    /// channels together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_attribute: Option<String>,
 }
 
 impl CostsConfig {
@@ -145,6 +149,11 @@ impl CostsConfig {
                 "costs",
                 "file",
                 "costs.file is empty: it must name a CSV file",
+            )),
+            None if self.channel_attribute.is_some() => Err(SettingError::new(
+                "costs",
+                "channel_attribute",
+                "costs.channel_attribute takes costs.file: it says by which channel users came that cost something",
             )),
             _ => Ok(()),
         }

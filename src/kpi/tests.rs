@@ -1,5 +1,6 @@
 //! Every indicator of a log that is small enough to be counted by hand.
 
+mod channels;
 mod grouped;
 mod worth;
 
@@ -333,6 +334,7 @@ fn costs(months: &[(&str, f64)]) -> Costs {
         .map(|(month, amount)| (day(month), cost(*amount)));
     Costs {
         months: months.collect(),
+        channel_attribute: None,
     }
 }
 

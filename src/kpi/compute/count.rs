@@ -1,7 +1,7 @@
 //! What a user adds to the sums of a period.
 
 use super::{Cell, MONTH_DAYS, MOST_MONTHS, Pass, Stretch, User, count_in};
-use crate::history::Day;
+use crate::history::{AttributeValue, Day};
 use crate::kpi::cell::Share;
 
 impl Pass<'_> {
@@ -66,6 +66,12 @@ impl Pass<'_> {
         let until = self.observation.until;
         if let Some(first) = life.first.filter(within) {
             cell.newcomers += 1;
+            if let Some(channel) = self
+                .channel
+                .and_then(|name| channel(user, name, days.until))
+            {
+                *cell.channels.entry(channel).or_default() += 1;
+            }
             cell.activated
                 .resize(settings.activation.len(), Share::default());
             for (share, step) in cell.activated.iter_mut().zip(&settings.activation) {
@@ -131,6 +137,17 @@ impl Pass<'_> {
         if let Some(tier) = user.worth.tier {
             cell.high_value.count(tier == 0);
         }
+    }
+}
+
+/// The channel of a user as known when the period was over.
+fn channel(user: &User<'_>, attribute: &str, until: Day) -> Option<String> {
+    let known = user.history.attributes().before(until);
+    match known.last(attribute)? {
+        (column, AttributeValue::Category(number)) => {
+            column.categories.get(number as usize).cloned()
+        }
+        _ => None,
     }
 }
 

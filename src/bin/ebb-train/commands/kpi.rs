@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use ebb::batch::list::{List, Values, list_destination};
 use ebb::events::ReadLog;
-use ebb::history::{Coverage, Day, Histories};
+use ebb::history::{AttributeKind, Coverage, Day, Histories};
 use ebb::kpi::{
     Costs, Definitions, KpiError, KpiRequest, Observation, PeriodKind, Report, Row, SliceBy,
     compute, read_costs, table,
@@ -140,6 +140,7 @@ pub(crate) fn kpi(args: &Args, output: Output) -> Outcome {
         agreement::check_log(bundle.spec(), &histories).map_err(failed)?;
         agreement::check_attributes(bundle.spec(), &histories).map_err(usage)?;
     }
+    check_channels(&config, &histories)?;
     let definitions = definitions(&config, bundle.as_ref());
     check_order_kinds(&config, &definitions, &histories)?;
     let observation = observation(&histories, &coverage);
@@ -165,10 +166,36 @@ pub(crate) fn kpi(args: &Args, output: Output) -> Outcome {
 }
 
 fn costs(config: &Config) -> Result<Option<Costs>, Failure> {
-    let file = config.costs.file.as_ref();
-    file.map(|file| read_costs(&config.folder.join(file)))
-        .transpose()
-        .map_err(usage)
+    let Some(file) = &config.costs.file else {
+        return Ok(None);
+    };
+    let costs = read_costs(&config.folder.join(file)).map_err(usage)?;
+    Ok(Some(Costs {
+        channel_attribute: config.costs.channel_attribute.clone(),
+        ..costs
+    }))
+}
+
+/// Refuses an attribute of channels that is none, or a number.
+fn check_channels(config: &Config, histories: &Histories) -> Result<(), Failure> {
+    let Some(name) = &config.costs.channel_attribute else {
+        return Ok(());
+    };
+    let categories = histories.attribute_columns().iter();
+    let categories: Vec<&str> = categories
+        .filter(|column| column.kind == AttributeKind::Category)
+        .map(|column| column.name.as_str())
+        .collect();
+    if categories.contains(&name.as_str()) {
+        return Ok(());
+    }
+    let there = match categories.as_slice() {
+        [] => "there is none".to_owned(),
+        names => format!("they are {}", names.join(", ")),
+    };
+    Err(usage(anyhow::anyhow!(
+        "costs.channel_attribute names `{name}`, which is no category of [attributes]; {there}"
+    )))
 }
 
 fn bundle(args: &Args, config: &Config) -> Result<Option<Bundle>, Failure> {

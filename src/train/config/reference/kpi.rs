@@ -58,14 +58,22 @@ pub(super) const KPI: &[Setting] = &[
     }),
 ];
 
-pub(super) const COSTS: &[Setting] = &[Setting::new(
-    "file",
-    "string",
-    "A CSV file with the columns `month` (`YYYY-MM`), `channel` and `cost`, relative to this file; amounts as in the log.",
-)
-.otherwise("there are no costs")
-.range(Range::Condition {
-    words: "not empty",
-    legal: &["\"costs.csv\""],
-    illegal: &["\"\""],
-})];
+pub(super) const COSTS: &[Setting] = &[
+    Setting::new(
+        "file",
+        "string",
+        "A CSV file with the columns `month` (`YYYY-MM`), `channel` and `cost`, relative to this file; amounts as in the log.",
+    )
+    .otherwise("there are no costs")
+    .range(Range::Condition {
+        words: "not empty",
+        legal: &["\"costs.csv\""],
+        illegal: &["\"\""],
+    }),
+    Setting::new(
+        "channel_attribute",
+        "string",
+        "A category of `[attributes]` that names the channel by which a user came, as `channel` in the file does.",
+    )
+    .otherwise("costs are those of all channels together"),
+];
