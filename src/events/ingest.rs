@@ -358,15 +358,6 @@ impl<'c> RowSink<'c> {
 impl ChunkNotes {
     /// The rows rejected for a reason.
     fn of_reason(&mut self, reason: RejectionReason) -> &mut RejectedRows {
-        let known = self.rejected.iter().position(|r| r.reason == reason);
-        let position = known.unwrap_or_else(|| {
-            self.rejected.push(RejectedRows {
-                reason,
-                rows: 0,
-                first: Vec::new(),
-            });
-            self.rejected.len() - 1
-        });
-        &mut self.rejected[position]
+        RejectedRows::of_reason(&mut self.rejected, reason)
     }
 }

@@ -3,15 +3,10 @@
 use serde::Serialize;
 
 use super::answer::{Answer, Contribution};
-use super::sentences::{why_not_scored, window};
+use super::sentences::{both_ways, why_not_scored, window};
 use crate::features::percent;
 use crate::history::{Day, HistoryView};
 use crate::model::{Bundle, ConversionModel, HorizonScore, ModelError, Predictor};
-
-/// Smaller contributions to the log-odds are no reason worth a sentence.
-const LEAST_CONTRIBUTION: f64 = 0.05;
-/// Reasons of each direction in a sentence.
-const REASONS: usize = 3;
 
 /// The answer of the model of conversion.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -118,8 +113,8 @@ pub(crate) fn of_answer(bundle: &Bundle, user: &str, answer: &Answer) -> Vec<Str
     });
     let mut sentences: Vec<String> = likely.collect();
     if let Some(first) = part.horizons.first() {
-        sentences.extend(reasons("Makes conversion likelier", first, true));
-        sentences.extend(reasons("Makes it less likely", first, false));
+        let headings = ["Makes conversion likelier", "Makes it less likely"];
+        sentences.extend(both_ways(&first.reasons, headings));
     }
     sentences
 }
@@ -159,15 +154,4 @@ pub(crate) fn of_change(bundle: &Bundle, before: &Answer, after: &Answer) -> Vec
 /// The event that is conversion: ``an event `purchase` ``.
 fn events(model: &ConversionModel) -> String {
     format!("an event `{}`", model.event.join("` or `"))
-}
-
-fn reasons(heading: &str, horizon: &ConversionHorizon, raises: bool) -> Option<String> {
-    let reasons = horizon.reasons.iter();
-    let chosen: Vec<String> = reasons
-        .filter(|reason| reason.contribution.abs() >= LEAST_CONTRIBUTION)
-        .filter(|reason| (reason.contribution > 0.0) == raises)
-        .take(REASONS)
-        .map(|reason| format!("{} ({:+.2})", reason.description, reason.contribution))
-        .collect();
-    (!chosen.is_empty()).then(|| format!("{heading}: {}.", chosen.join("; ")))
 }

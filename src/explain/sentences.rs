@@ -97,7 +97,12 @@ fn against(probability: f64, base: f64) -> String {
 
 /// What raises the risk, and what lowers it.
 fn reasons(reasons: &[Contribution]) -> Vec<String> {
-    let of = |heading: &str, raises: bool| {
+    both_ways(reasons, ["Raises the risk", "Lowers it"])
+}
+
+/// The largest contributions above 0 and below it, each behind its heading.
+pub(crate) fn both_ways(reasons: &[Contribution], headings: [&str; 2]) -> Vec<String> {
+    let of = |(heading, raises): (&str, bool)| {
         let chosen: Vec<String> = reasons
             .iter()
             .filter(|reason| reason.contribution.abs() >= LEAST_CONTRIBUTION)
@@ -107,10 +112,8 @@ fn reasons(reasons: &[Contribution]) -> Vec<String> {
             .collect();
         (!chosen.is_empty()).then(|| format!("{heading}: {}.", chosen.join("; ")))
     };
-    [of("Raises the risk", true), of("Lowers it", false)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let directions = headings.into_iter().zip([true, false]);
+    directions.filter_map(of).collect()
 }
 
 /// The figures that a rule of the lifecycle looks at.

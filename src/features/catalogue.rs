@@ -42,6 +42,11 @@ fn is_zero<N: Copy + Into<u32>>(number: &N) -> bool {
 }
 
 impl FeatureSchema {
+    /// The attributes that are columns of a table, and no signals of the log.
+    pub fn table_attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().filter(|attribute| !attribute.signal)
+    }
+
     /// The kinds whose amounts are signals.
     pub fn signal_kinds(&self) -> impl Iterator<Item = &String> {
         let signals = self.attributes.iter().filter(|attribute| attribute.signal);

@@ -157,6 +157,9 @@ impl Summary {
     ) {
         self.attributes.clear();
         self.signal_ages.clear();
+        if attributes.is_empty() {
+            return;
+        }
         let known = history.before(as_of);
         for (attribute, kind) in attributes.iter().zip(&table.signals) {
             let (seen, age) = match (attribute.signal, *kind) {

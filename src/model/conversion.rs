@@ -30,11 +30,11 @@ impl ConversionModel {
         }
     }
 
-    /// The kinds that features and answers are made of: those that make a potential user known, and the events.
+    /// The kinds that features and answers are made of: those that make a potential user known, signals, and the events.
     pub fn kinds(&self) -> impl Iterator<Item = &String> {
         let schema = &self.model.schema;
         let described = schema.activity.iter().chain(&schema.other_kinds);
-        described.chain(&self.event)
+        described.chain(schema.signal_kinds()).chain(&self.event)
     }
 
     /// What is wrong with it beside the bundle `of_churn` whose part it is; the figures of the model are checked as those of any.

@@ -43,7 +43,7 @@ pub(crate) fn fit_conversion(
         within_days: config.within_days,
         repeat: config.repeat,
     };
-    let ctx = TrainContext::asking(&input, first_day, question)?;
+    let ctx = TrainContext::asking(&input, first_day, question).map_err(of_conversion)?;
     let mut notes = notes(&ctx, &input, config, &signs);
     let (preprocessing, models, mut horizons) = fit_horizons(&ctx, &mut notes)?;
     let training = Training {
@@ -173,23 +173,11 @@ fn configuration(
 }
 
 /// Names the settings of the question that was asked.
-fn of_conversion(error: TrainError) -> TrainError {
-    match error {
-        TrainError::HorizonNotObserved {
-            horizon_days,
-            lead_days,
-            span_days,
-            longest,
-            holes,
-        } => TrainError::ConversionNotObserved {
-            horizon_days,
-            lead_days,
-            span_days,
-            longest,
-            holes,
-        },
-        other => other,
+fn of_conversion(mut error: TrainError) -> TrainError {
+    if let TrainError::HorizonNotObserved { of_conversion, .. } = &mut error {
+        *of_conversion = true;
     }
+    error
 }
 
 /// How many users are potential ones at the as-of day.

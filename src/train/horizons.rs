@@ -6,7 +6,7 @@ use super::TrainError;
 use super::checks::few_rows::check_rows;
 use super::data::context::TrainContext;
 use super::data::dataset::{Dataset, DroppedPairs, dropped_of};
-use super::data::snapshots::{Schedule, Spacing};
+use super::data::snapshots::Schedule;
 use super::estimators::effects::effects;
 use super::estimators::training_rows::{Sample, TrainingRows};
 use super::estimators::transform::{fit_bg_nbd, fit_preprocessing};
@@ -41,19 +41,7 @@ pub(crate) struct Labelled {
 
 /// Describes and labels users at the dates of a horizon.
 pub(crate) fn label(ctx: &TrainContext<'_>, horizon_days: u16) -> Result<Labelled, TrainError> {
-    let spacing = Spacing {
-        days: ctx.config.model.spacing_days,
-        past: None,
-        most: ctx.config.model.snapshots,
-        anniversaries: ctx.config.model.most_anniversaries(),
-        active_within_days: ctx.config.churn.active_within_days,
-    };
-    let lead_days = ctx.config.churn.lead_days;
-    let all = Schedule::new(&ctx.observed, ctx.as_of, lead_days, horizon_days, spacing)?;
-    let schedule = match ctx.config.model.dates_from {
-        Some(day) => all.since(day)?,
-        None => all,
-    };
+    let schedule = Schedule::of_config(&ctx.observed, ctx.as_of, ctx.config, horizon_days)?;
     let (data, dropped) = Dataset::build(ctx, &schedule)?;
     let all = dropped_of(&dropped, &schedule.dates());
     check_rows(ctx, &data, &all, horizon_days)?;

@@ -111,11 +111,13 @@ pub enum TrainError {
     },
     /// No label window fits into the log.
     #[error(
-        "churn.horizon_days = {horizon_days} with churn.lead_days = {lead_days} was never observed: the log spans \
+        "{}.horizon_days = {horizon_days} with churn.lead_days = {lead_days} was never observed: the log spans \
          {span_days} days, which allows a horizon of at most {longest} days{}",
-        without(holes)
+        if *of_conversion { "conversion" } else { "churn" }, without(holes)
     )]
     HorizonNotObserved {
+        /// Whether it is one of `[conversion]`, and not of `[churn]`.
+        of_conversion: bool,
         /// The horizon.
         horizon_days: u16,
         /// The lead.
@@ -195,24 +197,6 @@ pub enum TrainError {
     NoPotentialUsers {
         /// The configured kinds.
         events: Vec<String>,
-    },
-    /// No window of conversion fits into the log.
-    #[error(
-        "conversion.horizon_days = {horizon_days} with churn.lead_days = {lead_days} was never observed: the log spans \
-         {span_days} days, which allows a horizon of at most {longest} days{}",
-        without(holes)
-    )]
-    ConversionNotObserved {
-        /// The horizon.
-        horizon_days: u16,
-        /// The lead.
-        lead_days: u32,
-        /// Days from the first event to the end of what was observed.
-        span_days: i32,
-        /// The longest horizon that could be labelled, but for the holes.
-        longest: i32,
-        /// The days inside that were not observed.
-        holes: Vec<Stretch>,
     },
     /// Hardly any potential user to learn from.
     #[error(

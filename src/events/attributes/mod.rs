@@ -44,7 +44,11 @@ pub fn read_attributes(
     request: &AttributesRequest<'_>,
     phases: Phases<'_>,
 ) -> Result<(AttributeTable, AttributesQuality), AttributesError> {
-    let config = request.config.as_events();
+    let config = EventsConfig {
+        max_record_bytes: request.events.max_record_bytes,
+        max_record_lines: request.events.max_record_lines,
+        ..request.config.as_events()
+    };
     let found = files::find(&config, request.base_dir, &[])?;
     let bytes = found.files.iter().map(|file| file.bytes).sum();
     let phase = phases.begin("reading attributes", bytes, Unit::Bytes);

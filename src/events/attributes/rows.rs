@@ -6,7 +6,6 @@ use super::AttributesRequest;
 use super::config::ColumnRole;
 use super::error::AttributesError;
 use crate::columnar::Cell;
-use crate::events::EventsError;
 use crate::events::config::{Decimal, Field, Format};
 use crate::events::input::chunks::{Chunk, Layout, TextChunk};
 use crate::events::input::csv::{RecordEvent, for_each_record};
@@ -92,7 +91,6 @@ impl TableReader {
                 wanted.extend(self.places.from);
                 Ok(for_each_row(file, group, wanted, &mut |row, number| {
                     self.take(row, file, number);
-                    Ok(())
                 })?)
             }
             Chunk::Rollup => Err(format(file)),
@@ -105,31 +103,16 @@ impl TableReader {
         };
         self.bind(&file.path, &chunk.names)?;
         let expected = chunk.names.len();
-        for_each_record(chunk, csv, &mut |event, line| {
-            match event {
-                RecordEvent::Row(row, columns) if columns == expected => self.take(row, file, line),
-                RecordEvent::Row(_, columns) => {
-                    let (value, expected) = (columns.to_string(), format!("{expected} columns"));
-                    self.reject_row(
-                        file,
-                        line,
-                        RejectionReason::WrongColumnCount,
-                        value,
-                        expected,
-                    );
-                }
-                RecordEvent::Rejected(reason, value, expected) => {
-                    self.reject_row(
-                        file,
-                        line,
-                        reason,
-                        value,
-                        expected.replace("events.", "attributes."),
-                    );
-                }
+        for_each_record(chunk, csv, &mut |event, line| match event {
+            RecordEvent::Row(row, columns) if columns == expected => self.take(row, file, line),
+            RecordEvent::Row(_, columns) => {
+                let (reason, value) = (RejectionReason::WrongColumnCount, columns.to_string());
+                self.reject_row(file, line, reason, &value, &format!("{expected} columns"));
             }
-            Ok::<_, EventsError>(())
-        })?;
+            RecordEvent::Rejected(reason, value, expected) => {
+                self.reject_row(file, line, reason, &value, &expected);
+            }
+        });
         Ok(())
     }
 
@@ -170,11 +153,11 @@ impl TableReader {
         file: &LogFile,
         line: u64,
         reason: RejectionReason,
-        value: String,
-        expected: String,
+        value: &str,
+        expected: &str,
     ) {
         self.quality.rows += 1;
-        let place = RowLocation::new(&file.shown, line, String::new(), &value, &expected);
+        let place = RowLocation::new(&file.shown, line, String::new(), value, expected);
         self.quality.reject(reason, place);
     }
 

@@ -11,11 +11,20 @@ const CONFIG: &str =
     "user = \"id\"\nfrom = \"since\"\ncolumns = { plan = \"category\", age = \"number\" }\n";
 
 fn read(folder: &Path, paths: &str) -> Result<(AttributeTable, AttributesQuality), String> {
+    read_beside(&EventsConfig::default(), folder, paths)
+}
+
+/// The same where the log is configured so.
+fn read_beside(
+    events: &EventsConfig,
+    folder: &Path,
+    paths: &str,
+) -> Result<(AttributeTable, AttributesQuality), String> {
     let config: AttributesConfig =
         toml::from_str(&format!("paths = \"{paths}\"\n{CONFIG}")).unwrap();
     let request = AttributesRequest {
         config: &config,
-        events: &EventsConfig::default(),
+        events,
         base_dir: folder,
         until: "2024-06-01".parse().unwrap(),
     };
@@ -126,4 +135,29 @@ fn rows_that_cannot_be_used_are_counted_with_their_lines() {
             .unwrap_err()
             .contains("has no row")
     );
+}
+
+/// The limits of records are those of the log, which the message names.
+#[test]
+fn a_record_beyond_the_limits_is_rejected_and_the_rows_after_it_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "x".repeat(300);
+    let text = format!(
+        "id,since,plan,age\nu1,2024-01-01,pro,1\nu2,2024-01-01,{long},2\nu3,2024-01-01,\"pro,3\nu4,2024-01-01,pro,4\n"
+    );
+    std::fs::write(folder.path().join("a.csv"), text).unwrap();
+    let events = toml::from_str("max_record_bytes = 200\nmax_rejected_share = 0.9").unwrap();
+    let (table, quality) = read_beside(&events, folder.path(), "a.csv").unwrap();
+    let found: Vec<_> = quality
+        .rejected
+        .iter()
+        .map(|rows| (rows.reason.name(), rows.first[0].line))
+        .collect();
+    assert_eq!(found, [("record_too_long", 3), ("open_quote", 4)]);
+    let expected = &quality.rejected[0].first[0].expected;
+    assert!(
+        expected.contains("200 bytes; see `events.max_record_bytes`"),
+        "{expected}"
+    );
+    assert_eq!(age(table, "u4"), Some(4.0));
 }

@@ -1,5 +1,6 @@
 //! Rows of delimited text, and of text whose fields are separated by whitespace.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
 use super::chunks::TextChunk;
@@ -25,49 +26,19 @@ pub(crate) fn read_csv(
     chunk: &TextChunk,
     csv: Csv,
 ) -> Result<u64, EventsError> {
-    let bytes = chunk.bytes.as_slice();
-    // Without a quote every record is one line, and lines need not be counted.
-    let has_quotes = memchr::memchr(b'"', bytes).is_some();
-    let lines = |from: usize, to: usize| count_lines(&bytes[from..to], csv.terminator);
-    let (mut fields, mut joined) = (Fields::default(), Vec::new());
-    let (mut rows, mut at, mut line) = (0, 0, chunk.lines_before + 1);
-    loop {
-        let empty = leading_terminators(&bytes[at..], csv.terminator);
-        (at, line) = (at + empty, line + empty as u64);
-        let Some(found) = csv.find(bytes, at, true).filter(|_| at < bytes.len()) else {
-            return Ok(rows);
-        };
-        let next = match found {
-            Found::Record { end, next } => {
-                let record = &bytes[at..end];
-                let record = record.strip_suffix(b"\r").unwrap_or(record);
-                fields.split(record, csv);
-                let row = CsvRow {
-                    record,
-                    fields: &fields,
-                };
-                if !row.is_blank() {
-                    rows += 1;
-                    sink.compare(hash_record(record, &fields, csv.delimiter, &mut joined));
-                    take_in(mapper, sink, &row, fields.len(), chunk, line)?;
-                }
-                next
+    let (mut rows, mut joined) = (0, Vec::new());
+    walk(chunk, csv, |record, line| {
+        rows += 1;
+        match record {
+            Record::Row(row) => {
+                sink.compare(hash_record(&row, csv.delimiter, &mut joined));
+                take_in(mapper, sink, &row, row.fields.len(), chunk, line)
             }
-            Found::OpenQuote { quote, next } => {
-                rows += 1;
-                let line = line + lines(at, quote);
-                reject_open_quote(sink, &bytes[quote..next], csv, line)?;
-                next
-            }
-            Found::TooLong { next } => {
-                rows += 1;
-                reject_too_long(sink, &bytes[at..], csv.limits, line)?;
-                next.unwrap_or(bytes.len())
-            }
-        };
-        line += if has_quotes { lines(at, next) } else { 1 };
-        at = next;
-    }
+            Record::OpenQuote(from_quote) => reject_open_quote(sink, from_quote, csv, line),
+            Record::TooLong(record) => reject_too_long(sink, record, csv.limits, line),
+        }
+    })?;
+    Ok(rows)
 }
 
 /// What a record of delimited text is.
@@ -79,12 +50,50 @@ pub(crate) enum RecordEvent<'r> {
 }
 
 /// Calls `take` with every record of a chunk of delimited text, and its line.
-pub(crate) fn for_each_record<E>(
+pub(crate) fn for_each_record(
     chunk: &TextChunk,
     csv: Csv,
-    take: &mut dyn FnMut(RecordEvent<'_>, u64) -> Result<(), E>,
+    take: &mut dyn FnMut(RecordEvent<'_>, u64),
+) {
+    let walked = walk(chunk, csv, |record, line| {
+        let rejected = |reason, (value, expected)| RecordEvent::Rejected(reason, value, expected);
+        match record {
+            Record::Row(row) => take(RecordEvent::Row(&row, row.fields.len()), line),
+            Record::OpenQuote(from_quote) => {
+                let described = describe_open_quote(from_quote, csv);
+                take(rejected(RejectionReason::OpenQuote, described), line);
+            }
+            Record::TooLong(record) => {
+                let described = describe_too_long(record, csv.limits);
+                take(rejected(RejectionReason::RecordTooLong, described), line);
+            }
+        }
+        Ok::<_, Infallible>(())
+    });
+    match walked {
+        Ok(()) => (),
+        Err(never) => match never {},
+    }
+}
+
+/// A record of delimited text that is no blank line.
+enum Record<'r> {
+    Row(CsvRow<'r>),
+    /// The text from a quote on that nothing closes.
+    OpenQuote(&'r [u8]),
+    /// The text from its beginning on.
+    TooLong(&'r [u8]),
+}
+
+/// Calls `take` with every record of a chunk, and the line that is to blame.
+fn walk<E>(
+    chunk: &TextChunk,
+    csv: Csv,
+    mut take: impl FnMut(Record<'_>, u64) -> Result<(), E>,
 ) -> Result<(), E> {
     let bytes = chunk.bytes.as_slice();
+    // Without a quote every record is one line, and lines need not be counted.
+    let has_quotes = memchr::memchr(b'"', bytes).is_some();
     let lines = |from: usize, to: usize| count_lines(&bytes[from..to], csv.terminator);
     let mut fields = Fields::default();
     let (mut at, mut line) = (0, chunk.lines_before + 1);
@@ -104,24 +113,23 @@ pub(crate) fn for_each_record<E>(
                     fields: &fields,
                 };
                 if !row.is_blank() {
-                    take(RecordEvent::Row(&row, fields.len()), line)?;
+                    take(Record::Row(row), line)?;
                 }
                 next
             }
             Found::OpenQuote { quote, next } => {
-                let (value, expected) = describe_open_quote(&bytes[quote..next], csv);
-                let event = RecordEvent::Rejected(RejectionReason::OpenQuote, value, expected);
-                take(event, line + lines(at, quote))?;
+                take(
+                    Record::OpenQuote(&bytes[quote..next]),
+                    line + lines(at, quote),
+                )?;
                 next
             }
             Found::TooLong { next } => {
-                let (value, expected) = describe_too_long(&bytes[at..], csv.limits);
-                let event = RecordEvent::Rejected(RejectionReason::RecordTooLong, value, expected);
-                take(event, line)?;
+                take(Record::TooLong(&bytes[at..]), line)?;
                 next.unwrap_or(bytes.len())
             }
         };
-        line += lines(at, next);
+        line += if has_quotes { lines(at, next) } else { 1 };
         at = next;
     }
 }
@@ -199,7 +207,8 @@ fn beginning(text: &[u8]) -> String {
 }
 
 /// A hash of the fields: of the record as it is, unless quotes may hide that it equals another.
-fn hash_record(record: &[u8], fields: &Fields, delimiter: u8, joined: &mut Vec<u8>) -> u64 {
+fn hash_record(row: &CsvRow<'_>, delimiter: u8, joined: &mut Vec<u8>) -> u64 {
+    let CsvRow { record, fields } = *row;
     let count = fields.len() as u64;
     if memchr::memchr(b'"', record).is_none() {
         return hash_bytes(count, record);

@@ -32,34 +32,12 @@ pub(crate) fn read(
     file: &LogFile,
     group: RowGroup,
 ) -> Result<u64, EventsError> {
-    let parquet = |source| EventsError::Parquet {
-        path: file.path.clone(),
-        source,
-    };
-    let opened = File::open(&file.path).map_err(|source| EventsError::Io {
-        path: file.path.clone(),
-        source,
-    })?;
     let columns = mapper.field_columns();
     let metadata = fast_metadata(group.metadata, columns);
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata);
-    let count = builder.schema().fields().len();
     let wanted = mapper.positions();
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
-    let builder = builder
-        .with_projection(mask)
-        .with_row_groups(vec![group.number])
-        .with_batch_size(BATCH_ROWS);
-    let mut rows = group.rows_before;
-    let mut batches = guarded(|| builder.build()).map_err(parquet)?;
-    while let Some(batch) =
-        guarded(|| Ok::<_, ParquetError>(batches.next().transpose()?)).map_err(parquet)?
-    {
-        let mut at = BatchRow {
-            columns: batch_columns(file, &batch, &wanted, count)?,
-            row: 0,
-        };
-        let mut fast = columns.and_then(|columns| FastBatch::new(&batch, &wanted, columns));
+    let group = RowGroup { metadata, ..group };
+    for_each_batch(file, group, &wanted, |batch, mut at, before| {
+        let mut fast = columns.and_then(|columns| FastBatch::new(batch, &wanted, columns));
         for row in 0..batch.num_rows() {
             if let Some(fast) = &mut fast
                 && fast.take(row, mapper, sink)?
@@ -67,11 +45,10 @@ pub(crate) fn read(
                 continue;
             }
             at.row = row;
-            sink.take(mapper.read(&at), || rows + row as u64 + 1)?;
+            sink.take(mapper.read(&at), || before + row as u64 + 1)?;
         }
-        rows += batch.num_rows() as u64;
-    }
-    Ok(rows - group.rows_before)
+        Ok(())
+    })
 }
 
 /// Calls `take` with every row of a row group, and its number in the file; only the columns at the positions `wanted` are read.
@@ -79,8 +56,28 @@ pub(crate) fn for_each_row(
     file: &LogFile,
     group: RowGroup,
     mut wanted: Vec<usize>,
-    take: &mut dyn FnMut(&dyn Row, u64) -> Result<(), EventsError>,
+    take: &mut dyn FnMut(&dyn Row, u64),
 ) -> Result<(), EventsError> {
+    wanted.sort_unstable();
+    wanted.dedup();
+    for_each_batch(file, group, &wanted, |batch, mut at, before| {
+        for row in 0..batch.num_rows() {
+            at.row = row;
+            take(&at, before + row as u64 + 1);
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Calls `take` with every batch of a row group, the first of its rows and how many rows of the file are before it; the number
+/// of rows.
+fn for_each_batch(
+    file: &LogFile,
+    group: RowGroup,
+    wanted: &[usize],
+    mut take: impl FnMut(&RecordBatch, BatchRow<'_>, u64) -> Result<(), EventsError>,
+) -> Result<u64, EventsError> {
     let parquet = |source| EventsError::Parquet {
         path: file.path.clone(),
         source,
@@ -89,8 +86,6 @@ pub(crate) fn for_each_row(
         path: file.path.clone(),
         source,
     })?;
-    wanted.sort_unstable();
-    wanted.dedup();
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, group.metadata);
     let count = builder.schema().fields().len();
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
@@ -103,17 +98,14 @@ pub(crate) fn for_each_row(
     while let Some(batch) =
         guarded(|| Ok::<_, ParquetError>(batches.next().transpose()?)).map_err(parquet)?
     {
-        let mut at = BatchRow {
-            columns: batch_columns(file, &batch, &wanted, count)?,
+        let at = BatchRow {
+            columns: batch_columns(file, &batch, wanted, count)?,
             row: 0,
         };
-        for row in 0..batch.num_rows() {
-            at.row = row;
-            take(&at, rows + row as u64 + 1)?;
-        }
+        take(&batch, at, rows)?;
         rows += batch.num_rows() as u64;
     }
-    Ok(())
+    Ok(rows - group.rows_before)
 }
 
 /// The metadata with the types of the fast path, where it can be taken.

@@ -46,20 +46,10 @@ pub struct AttributeColumnQuality {
 impl AttributesQuality {
     /// Counts a rejected row.
     pub(crate) fn reject(&mut self, reason: RejectionReason, place: RowLocation) {
-        let known = self.rejected.iter().position(|rows| rows.reason == reason);
-        let position = known.unwrap_or_else(|| {
-            self.rejected.push(RejectedRows {
-                reason,
-                rows: 0,
-                first: Vec::new(),
-            });
-            self.rejected.len() - 1
-        });
-        if let Some(rows) = self.rejected.get_mut(position) {
-            rows.rows += 1;
-            if rows.first.len() < PLACES_SHOWN {
-                rows.first.push(place);
-            }
+        let rows = RejectedRows::of_reason(&mut self.rejected, reason);
+        rows.rows += 1;
+        if rows.first.len() < PLACES_SHOWN {
+            rows.first.push(place);
         }
     }
 

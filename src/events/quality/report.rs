@@ -125,6 +125,22 @@ pub struct RejectedRows {
     pub first: Vec<RowLocation>,
 }
 
+impl RejectedRows {
+    /// Those of a reason among all, where they may be the first.
+    pub(crate) fn of_reason(all: &mut Vec<Self>, reason: RejectionReason) -> &mut Self {
+        let known = all.iter().position(|rows| rows.reason == reason);
+        let position = known.unwrap_or_else(|| {
+            all.push(Self {
+                reason,
+                rows: 0,
+                first: Vec::new(),
+            });
+            all.len() - 1
+        });
+        &mut all[position]
+    }
+}
+
 /// A value that could not be used, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowLocation {

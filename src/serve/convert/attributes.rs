@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::features::Attribute;
+use crate::features::FeatureSchema;
 use crate::history::{
     AttributeColumn, AttributeKind, AttributeRecord, AttributeValue, Attributes, FiniteNumber,
 };
@@ -10,6 +10,7 @@ use crate::serve::errors::{CallError, FieldPath};
 use crate::serve::registry::ServedModel;
 use crate::serve::wire;
 use crate::serve::wire::attribute::Value;
+use crate::serve::wire::subject::Subject as SubjectForm;
 
 /// Characters of a name that an error shows.
 const NAME_SHOWN: usize = 40;
@@ -29,10 +30,9 @@ pub(super) fn attributes(
         let fault = |field: &str, problem: String| {
             CallError::field(format!("{path}.attributes[{i}]{field}"), problem)
         };
-        let all = &model.spec().schema.attributes;
-        let mut of_tables = all.iter().filter(|attribute| !attribute.signal);
-        let attribute = of_tables.find(|attribute| attribute.name == name);
-        let attribute = attribute.ok_or_else(|| fault(".name", unknown(&name, all)))?;
+        let schema = &model.spec().schema;
+        let attribute = schema.table_attributes().find(|a| a.name == name);
+        let attribute = attribute.ok_or_else(|| fault(".name", unknown(&name, schema)))?;
         if columns.iter().any(|column| column.name == name) {
             return Err(fault(".name", format!("`{name}` is given twice")));
         }
@@ -78,12 +78,11 @@ pub(super) fn attributes(
 
 /// The attributes that the model weighs and a subject does not give, in the model's order; none for a vector, which has them.
 pub(crate) fn missing(model: &ServedModel, subject: &wire::Subject) -> Vec<String> {
-    use crate::serve::wire::subject::Subject as Form;
-    if let Some(Form::Features(_) | Form::PackedFeatures(_)) = subject.subject {
+    if let Some(SubjectForm::Features(_) | SubjectForm::PackedFeatures(_)) = subject.subject {
         return Vec::new();
     }
-    let of_tables = (model.spec().schema.attributes.iter()).filter(|attribute| !attribute.signal);
-    of_tables
+    let weighed = model.spec().schema.table_attributes();
+    weighed
         .map(|attribute| &attribute.name)
         .filter(|name| subject.attributes.iter().all(|given| given.name != **name))
         .cloned()
@@ -91,10 +90,10 @@ pub(crate) fn missing(model: &ServedModel, subject: &wire::Subject) -> Vec<Strin
 }
 
 /// What is wrong with a name that the model does not have.
-fn unknown(name: &str, all: &[Attribute]) -> String {
+fn unknown(name: &str, schema: &FeatureSchema) -> String {
     let name: String = name.chars().take(NAME_SHOWN).collect();
-    let of_tables = all.iter().filter(|attribute| !attribute.signal);
-    let names: Vec<&str> = of_tables.map(|attribute| attribute.name.as_str()).collect();
+    let weighed = schema.table_attributes();
+    let names: Vec<&str> = weighed.map(|attribute| attribute.name.as_str()).collect();
     match names.as_slice() {
         [] => format!("`{name}` is not an attribute of the model, which has none"),
         names => format!(

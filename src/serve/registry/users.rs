@@ -171,10 +171,24 @@ impl KnownUsers {
         let coverage = Coverage::of(&self.counts, label_kinds(spec), CoverageSettings::default());
         if let Some(coverage) = &coverage {
             self.warn_of_conversion(version, spec, coverage);
+            Self::warn_of_attributes(version, spec);
         }
         let as_of = coverage.map(|coverage| coverage.labels_until);
         known.insert(version.to_owned(), as_of);
         as_of
+    }
+
+    /// Logs that a model weighs what the roll-up does not have.
+    fn warn_of_attributes(version: &str, spec: &BundleSpec) {
+        let weighed = spec.schema.table_attributes();
+        let names: Vec<&str> = weighed.map(|attribute| attribute.name.as_str()).collect();
+        if !names.is_empty() {
+            tracing::warn!(
+                model = version,
+                attributes = names.join(", "),
+                "the roll-up has no attributes: its users are scored as if none were known, unless a request gives them"
+            );
+        }
     }
 
     /// Logs that potential users cannot be told from others, or not at the as-of day.

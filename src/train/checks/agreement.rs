@@ -1,6 +1,6 @@
 //! Whether a model, a configuration and a log belong together: a model that was fitted under one must not score under another.
 
-use crate::features::{Attribute, FeatureSchema};
+use crate::features::FeatureSchema;
 use crate::history::Histories;
 use crate::model::{BundleSpec, ConversionModel};
 use crate::train::settings::{ConversionConfig, TrainConfig};
@@ -131,8 +131,7 @@ pub fn check_config(spec: &BundleSpec, config: &TrainConfig) -> Result<(), Agree
 /// # Errors
 /// [`AgreementError::MissingAttribute`] names the first one.
 pub fn check_attributes(spec: &BundleSpec, log: &Histories) -> Result<(), AgreementError> {
-    let of_tables = |attribute: &&Attribute| !attribute.signal;
-    for attribute in spec.schema.attributes.iter().filter(of_tables) {
+    for attribute in spec.schema.table_attributes() {
         let mut columns = log.attribute_columns().iter();
         let column = columns.find(|column| column.name == attribute.name);
         let found = match column {

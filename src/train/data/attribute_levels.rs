@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::labels::Labeller;
-use super::snapshots::{Observed, Schedule, Spacing};
+use super::snapshots::{Observed, Schedule};
 use crate::configuration::SettingError;
 use crate::features::{Attribute, LEVELS_LIMIT, is_reserved_level};
 use crate::history::{AttributeColumn, AttributeKind, AttributeValue, Block, Day, Histories};
@@ -90,15 +90,7 @@ fn users_of(
     (observed, labeller): (&Observed, &Labeller),
     horizon_days: u16,
 ) -> Result<Users, TrainError> {
-    let spacing = Spacing {
-        days: config.model.spacing_days,
-        past: None,
-        most: config.model.snapshots,
-        anniversaries: config.model.most_anniversaries(),
-        active_within_days: config.churn.active_within_days,
-    };
-    let lead_days = config.churn.lead_days;
-    let schedule = Schedule::new(observed, observed.until, lead_days, horizon_days, spacing)?;
+    let schedule = Schedule::of_config(observed, observed.until, config, horizon_days)?;
     let dates = schedule.dates();
     let columns = histories.attribute_columns();
     let count = |block: &Block| {

@@ -6,6 +6,7 @@ use crate::features::season::YEAR_DAYS;
 use crate::history::{Coverage, Day, Stretch};
 
 use crate::train::TrainError;
+use crate::train::settings::TrainConfig;
 
 /// The dates at which users are described and labelled for one horizon, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,31 @@ pub(crate) fn anniversaries(date: Day, years: u8) -> impl Iterator<Item = Day> {
 }
 
 impl Schedule {
+    /// The dates that a configuration asks for: those of [`Schedule::new`], from `model.dates_from` on.
+    ///
+    /// # Errors
+    /// Where no label window was observed, or none from that day on.
+    pub(crate) fn of_config(
+        observed: &Observed,
+        as_of: Day,
+        config: &TrainConfig,
+        horizon_days: u16,
+    ) -> Result<Self, TrainError> {
+        let spacing = Spacing {
+            days: config.model.spacing_days,
+            past: None,
+            most: config.model.snapshots,
+            anniversaries: config.model.most_anniversaries(),
+            active_within_days: config.churn.active_within_days,
+        };
+        let lead_days = config.churn.lead_days;
+        let all = Self::new(observed, as_of, lead_days, horizon_days, spacing)?;
+        match config.model.dates_from {
+            Some(day) => all.since(day),
+            None => Ok(all),
+        }
+    }
+
     /// Lays out dates backwards from the latest one whose label window `[date + lead, date + lead + horizon)`
     /// is fully observed, as long as a whole horizon of past (at least half, if need be) lies before them. Where windows
     /// would overlap a hole, it is gone on from the latest date whose window ends before the hole.
@@ -148,6 +174,7 @@ impl Schedule {
             let longest = (span - 1 - lead_days as i32).max(0);
             let holes = observed.holes.clone();
             return Err(TrainError::HorizonNotObserved {
+                of_conversion: false,
                 horizon_days,
                 lead_days,
                 span_days: span,

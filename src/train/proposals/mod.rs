@@ -128,9 +128,10 @@ fn expired(input: &ProposalInput<'_>, found: &mut Proposals) -> Result<(), Histo
         let Some(expires) = accepted.expires.filter(|day| *day <= input.as_of) else {
             continue;
         };
+        let mut now = input.config.lifecycle.clone();
         let in_force = accepted.changes.iter().filter(|change| {
-            let now = current(&input.config.lifecycle, &change.setting);
-            now.map(SettingValue::Days) == Some(change.new)
+            let now = threshold(&mut now, &change.setting);
+            now.map(|days| SettingValue::Days(*days)) == Some(change.new)
         });
         let undone = |change: &Change| {
             Some(Change {
@@ -149,13 +150,13 @@ fn expired(input: &ProposalInput<'_>, found: &mut Proposals) -> Result<(), Histo
     Ok(())
 }
 
-/// The value of a threshold that proposals change.
-fn current(thresholds: &Thresholds, setting: &str) -> Option<u32> {
+/// A threshold that proposals change, by its setting.
+fn threshold<'t>(thresholds: &'t mut Thresholds, setting: &str) -> Option<&'t mut u32> {
     match setting {
-        "lifecycle.exploration_from_days" => Some(thresholds.exploration_from_days),
-        "lifecycle.acquisition_days" => Some(thresholds.acquisition_days),
-        "lifecycle.exploration_days" => Some(thresholds.exploration_days),
-        "lifecycle.mature_review_days" => Some(thresholds.mature_review_days),
+        "lifecycle.exploration_from_days" => Some(&mut thresholds.exploration_from_days),
+        "lifecycle.acquisition_days" => Some(&mut thresholds.acquisition_days),
+        "lifecycle.exploration_days" => Some(&mut thresholds.exploration_days),
+        "lifecycle.mature_review_days" => Some(&mut thresholds.mature_review_days),
         _ => None,
     }
 }
@@ -164,15 +165,10 @@ fn current(thresholds: &Thresholds, setting: &str) -> Option<u32> {
 fn changed(thresholds: &Thresholds, changes: &[Change]) -> Thresholds {
     let mut changed = thresholds.clone();
     for change in changes {
-        let SettingValue::Days(new) = change.new else {
-            continue;
-        };
-        match change.setting.as_str() {
-            "lifecycle.exploration_from_days" => changed.exploration_from_days = new,
-            "lifecycle.acquisition_days" => changed.acquisition_days = new,
-            "lifecycle.exploration_days" => changed.exploration_days = new,
-            "lifecycle.mature_review_days" => changed.mature_review_days = new,
-            _ => {}
+        if let (SettingValue::Days(new), Some(days)) =
+            (change.new, threshold(&mut changed, &change.setting))
+        {
+            *days = new;
         }
     }
     changed

@@ -58,6 +58,17 @@ fn card(folder: &TempDir, model: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// The log loss of a model with what the configuration `with.toml` has more, and without it.
+fn with_and_without(folder: &TempDir) -> (f64, f64) {
+    let fit = |config: &str| {
+        let fit =
+            format!("fit --quiet --config log/{config}.toml --out {config} --allow-below-baseline");
+        ebb_train(folder.path(), &fit).ok();
+        log_loss(&card(folder, config))
+    };
+    (fit("with"), fit("without"))
+}
+
 fn log_loss(card: &Value) -> f64 {
     let model = &card["horizons"][0]["evaluation"]["model"]["log_loss"];
     let value = model.get("value").unwrap_or(model);
@@ -134,13 +145,7 @@ fn the_order_of_rows_repeats_and_files_change_no_bit() {
 #[test]
 fn a_plan_that_tells_improves_the_model_and_is_explained() {
     let folder = shop_with_attributes();
-    let fit = |config: &str| {
-        let fit =
-            format!("fit --quiet --config log/{config}.toml --out {config} --allow-below-baseline");
-        ebb_train(folder.path(), &fit).ok();
-        log_loss(&card(&folder, config))
-    };
-    let (with, without) = (fit("with"), fit("without"));
+    let (with, without) = with_and_without(&folder);
     assert!(with < without - 0.01, "{with} {without}");
     let bundle: Value = serde_json::from_str(&bundle_json(folder.path(), "with")).unwrap();
     let columns = bundle["preprocessing"]["columns"]
@@ -399,13 +404,7 @@ fn shop_with_answers() -> TempDir {
 #[test]
 fn a_middling_answer_can_speak_most_for_staying() {
     let folder = shop_with_answers();
-    let fit = |config: &str| {
-        let fit =
-            format!("fit --quiet --config log/{config}.toml --out {config} --allow-below-baseline");
-        ebb_train(folder.path(), &fit).ok();
-        log_loss(&card(&folder, config))
-    };
-    let (with, without) = (fit("with"), fit("without"));
+    let (with, without) = with_and_without(&folder);
     assert!(with < without - 0.005, "{with} {without}");
     // The effect of the answer alone: one user with every answer.
     let saved = ebb::model::load(&folder.path().join("with")).unwrap();

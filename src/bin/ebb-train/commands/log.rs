@@ -137,6 +137,12 @@ pub(super) fn fit_failed(error: TrainError) -> Failure {
     }
 }
 
+/// What ends with the log, and what a later day makes of users.
+const COVERED: (&str, &str) = (
+    "what the log covers, which ends",
+    "users that came since look silent",
+);
+
 /// Warns of an as-of day beyond what the log covers, and refuses one that is far beyond unless that is allowed; `verb` is
 /// what the command does with users.
 pub(super) fn check_stale(
@@ -146,16 +152,8 @@ pub(super) fn check_stale(
     verb: &str,
     output: Output,
 ) -> Outcome {
-    let Some(warning) = stale(coverage, as_of) else {
-        return Ok(());
-    };
-    if coverage.is_stale(as_of) && !allowed {
-        return Err(failed(anyhow::anyhow!(
-            "{warning}; {verb} an earlier --as-of, or give --allow-stale"
-        )));
-    }
-    output.warn(&warning);
-    Ok(())
+    let advice = format!("{verb} an earlier --as-of, or give --allow-stale");
+    warn_or_refuse(coverage, as_of, allowed, (COVERED, &advice), output)
 }
 
 /// The same of the events that are conversion, which may end earlier than those that tell churn.
@@ -165,24 +163,28 @@ pub(super) fn check_conversion_stale(
     allowed: bool,
     output: Output,
 ) -> Outcome {
-    let coverage = coverage.of_conversion();
-    let days = coverage.days_beyond(as_of);
-    if days <= 0 {
-        return Ok(());
-    }
-    let warning = format!(
-        "{as_of} lies {} beyond the events that are conversion, which end on {}: who converted since looks like a potential user",
-        if days == 1 {
-            "1 day".to_owned()
-        } else {
-            format!("{days} days")
-        },
-        coverage.labels_until.plus(-1)
+    let advice = "give an earlier --as-of, or --allow-stale";
+    let end = (
+        "the events that are conversion, which end",
+        "who converted since looks like a potential user",
     );
+    let coverage = coverage.of_conversion();
+    warn_or_refuse(&coverage, as_of, allowed, (end, advice), output)
+}
+
+/// Warns of a day beyond the end of a coverage, and refuses one far beyond it.
+fn warn_or_refuse(
+    coverage: &Coverage,
+    as_of: Day,
+    allowed: bool,
+    (end, advice): ((&str, &str), &str),
+    output: Output,
+) -> Outcome {
+    let Some(warning) = beyond(coverage, as_of, end) else {
+        return Ok(());
+    };
     if coverage.is_stale(as_of) && !allowed {
-        return Err(failed(anyhow::anyhow!(
-            "{warning}; give an earlier --as-of, or --allow-stale"
-        )));
+        return Err(failed(anyhow::anyhow!("{warning}; {advice}")));
     }
     output.warn(&warning);
     Ok(())
@@ -190,12 +192,14 @@ pub(super) fn check_conversion_stale(
 
 /// A warning of an as-of day beyond what the log covers.
 pub(super) fn stale(coverage: &Coverage, as_of: Day) -> Option<String> {
+    beyond(coverage, as_of, COVERED)
+}
+
+/// What ends before the as-of day, and what that makes of users.
+fn beyond(coverage: &Coverage, as_of: Day, (what, effect): (&str, &str)) -> Option<String> {
     let days = coverage.days_beyond(as_of);
     let last = coverage.labels_until.plus(-1);
-    (days > 0).then(|| {
-        format!(
-            "{as_of} lies {days} {} beyond what the log covers, which ends on {last}: users that came since look silent",
-            if days == 1 { "day" } else { "days" }
-        )
-    })
+    let unit = if days == 1 { "day" } else { "days" };
+    let found = || format!("{as_of} lies {days} {unit} beyond {what} on {last}: {effect}");
+    (days > 0).then(found)
 }
